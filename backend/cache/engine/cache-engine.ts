@@ -1,0 +1,179 @@
+// The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
+import { LRUCache } from "lru-cache";
+import { decodeEntry, type Entry } from "../codec/entry.js";
+import type { Logger } from "../logger.js";
+import type { Counters } from "../ops/counters.js";
+import { isPending } from "../store/fence-token.js";
+import type { KeySpace } from "../store/key-space.js";
+import type { Snapshot, Store } from "../store/store.js";
+import type { EntryRef } from "./entry-ref.js";
+import { areSettled, type FencedScope, joinFences, partFenceKeys } from "./fences.js";
+import type { FillOutcome } from "./fill.js";
+import { Fills, type FillsOptions } from "./fills.js";
+import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
+import { Sweeper } from "./sweeper.js";
+
+export type ReadOutcome =
+  | { readonly kind: "hit"; readonly entry: Entry }
+  /** `seen`: the fences that were read, where all were there. */
+  | { readonly kind: "miss"; readonly seen: string | undefined }
+  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
+
+export interface EngineOptions extends GateOptions, FillsOptions {
+  readonly sweepGatherMs: number;
+}
+
+export class CacheEngine {
+  readonly store: Store;
+  readonly keys: KeySpace;
+  readonly counters: Counters;
+  readonly gate: StoreGate;
+  readonly #fills: Fills;
+  readonly #sweeper: Sweeper;
+  readonly #options: EngineOptions;
+  readonly #logger: Logger;
+  /** Each key is reported once, however often it is read. */
+  readonly #alarmedKeys = new LRUCache<string, true>({ max: 1000 });
+  #sweptKeys = 0;
+
+  constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
+    this.store = store;
+    this.keys = keys;
+    this.counters = counters;
+    this.#options = options;
+    this.#logger = logger;
+    this.gate = new StoreGate(store, keys, options, logger);
+    this.#fills = new Fills(store, this.gate, counters, options);
+    this.#sweeper = new Sweeper(store, {
+      gatherMs: options.sweepGatherMs,
+      isStoreReachable: () => this.gate.state === "closed",
+      onRemoved: (keys) => {
+        this.#sweptKeys += keys;
+      },
+    });
+  }
+
+  /** Keys that sweeps have removed since the process began. */
+  get sweptKeys(): number {
+    return this.#sweptKeys;
+  }
+
+  get pendingSweeps(): number {
+    return this.#sweeper.pending;
+  }
+
+  get fillsInFlight(): number {
+    return this.#fills.inFlight;
+  }
+
+  /** Looks an entry up; never rejects. */
+  async read(ref: EntryRef): Promise<ReadOutcome> {
+    let snapshot: Snapshot;
+    try {
+      snapshot = await this.gate.run(() => this.store.read(ref.fenceKeys, ref.entryKey));
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) this.counters.add("errors", ref.tenant, ref.module);
+      return { kind: "bypass", reason: "store-unavailable" };
+    }
+    const { fences, runId } = snapshot;
+    if (!areSettled(fences)) {
+      const pending = fences.some((fence) => fence !== null && isPending(fence));
+      return pending ? { kind: "bypass", reason: "write-pending" } : { kind: "miss", seen: undefined };
+    }
+    const seen = joinFences(runId, fences);
+    const entry = snapshot.entry && this.#decode(ref, snapshot.entry);
+    if (!entry || entry.fences !== seen || entry.expiresAt <= Date.now()) return { kind: "miss", seen };
+    return { kind: "hit", entry };
+  }
+
+  /** What a request does that missed; never rejects. */
+  openFill(ref: EntryRef, seen: string | undefined): Promise<FillOutcome> {
+    return this.#fills.open(ref, seen);
+  }
+
+  /**
+   * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with false when the invalidation
+   * waits in the recovery queue; never rejects and never takes longer than the budget.
+   */
+  async invalidate(scope: FencedScope): Promise<boolean> {
+    const fenceKeys = partFenceKeys(this.keys, scope);
+    if (fenceKeys.length === 0) return true;
+    const confirmed = await this.#replace(scope.tenant, fenceKeys);
+    this.#account(scope, confirmed);
+    return confirmed;
+  }
+
+  /** Like {@link invalidate}, for all that a tenant has. */
+  async invalidateTenant(tenant: string): Promise<boolean> {
+    const confirmed = await this.#replace(tenant, [this.keys.fence(tenant)]);
+    this.#count(confirmed, tenant);
+    this.#sweeper.enqueue({ tenant });
+    return confirmed;
+  }
+
+  /**
+   * Marks a write as under way, so that a crash between its commit and its invalidation leaves nothing stale.
+   * Rejects where the store cannot confirm the mark.
+   */
+  async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
+    const fenceKeys = partFenceKeys(this.keys, scope);
+    await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
+  }
+
+  /** Like {@link invalidate}, and takes the writer's mark away. */
+  async endWrite(scope: FencedScope, writer: string): Promise<boolean> {
+    const fenceKeys = partFenceKeys(this.keys, scope);
+    const confirmed = await this.gate.invalidate(scope.tenant, fenceKeys, () =>
+      this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs),
+    );
+    this.#account(scope, confirmed);
+    return confirmed;
+  }
+
+  /** Resolves when the work behind responses (stores, sweeps) is done. */
+  async idle(): Promise<void> {
+    await this.#fills.idle();
+    await this.#sweeper.idle();
+  }
+
+  async close(): Promise<void> {
+    this.#sweeper.stop();
+    await this.#fills.idle();
+    this.gate.stop();
+    await this.store.close();
+  }
+
+  #replace(tenant: string, fenceKeys: readonly string[]): Promise<boolean> {
+    return this.gate.invalidate(tenant, fenceKeys, () =>
+      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+    );
+  }
+
+  #account({ tenant, modules, tags }: FencedScope, confirmed: boolean): void {
+    for (const module of modules) {
+      this.#count(confirmed, tenant, module);
+      this.#sweeper.enqueue({ tenant, module });
+    }
+    // What a tag reaches is spread over modules: it is left to its TTL.
+    for (const _tag of tags) this.#count(confirmed, tenant);
+  }
+
+  #count(confirmed: boolean, tenant: string, module?: string): void {
+    this.counters.add("invalidations", tenant, module);
+    if (!confirmed) this.counters.add("deferredInvalidations", tenant, module);
+  }
+
+  /** A foreign or corrupt value, or one made for another request, is a miss and a counted alarm. */
+  #decode(ref: EntryRef, value: Buffer): Entry | undefined {
+    const entry = decodeEntry(value);
+    if (entry?.identity === ref.identity) return entry;
+    this.counters.add("alarms", ref.tenant, ref.module);
+    if (!this.#alarmedKeys.has(ref.entryKey)) {
+      this.#alarmedKeys.set(ref.entryKey, true);
+      const problem = entry ? "holds another request's entry; not served" : "does not decode; removed";
+      this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${problem}`);
+    }
+    if (!entry) void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+// Deadlines for many operations with the same budget: one timer for all of them, since they expire in the order they began.
+
+interface Waiting {
+  readonly expiresAt: number;
+  readonly expire: () => void;
+  done: boolean;
+}
+
+/** Says that a store operation took longer than its budget. */
+export class DeadlineExceeded extends Error {
+  override readonly name = "DeadlineExceeded";
+}
+
+export class DeadlineQueue {
+  readonly #budgetMs: number;
+  #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(budgetMs: number) {
+    this.#budgetMs = budgetMs;
+  }
+
+  /** Settles as `operation` does, or rejects with {@link DeadlineExceeded} after the budget. */
+  race<T>(operation: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const waiting: Waiting = {
+        expiresAt: performance.now() + this.#budgetMs,
+        expire: () => reject(new DeadlineExceeded(`no answer within ${this.#budgetMs} ms`)),
+        done: false,
+      };
+      this.#waiting.push(waiting);
+      this.#arm();
+      operation.then(
+        (value) => {
+          waiting.done = true;
+          resolve(value);
+        },
+        (error) => {
+          waiting.done = true;
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #arm(): void {
+    if (this.#timer || this.#waiting.length === 0) return;
+    const [first] = this.#waiting;
+    const delayMs = Math.max(0, (first?.expiresAt ?? 0) - performance.now());
+    this.#timer = setTimeout(() => {
+      // An event loop that was busy runs its timers before it reads its sockets: answers that have already arrived
+      // get one turn to be read, so that a busy process does not take its store for hung.
+      setImmediate(() => {
+        this.#timer = undefined;
+        this.#expire(performance.now());
+        this.#arm();
+      });
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  #expire(now: number): void {
+    let index = 0;
+    for (const waiting of this.#waiting) {
+      if (!waiting.done && waiting.expiresAt > now) break;
+      if (!waiting.done) waiting.expire();
+      index++;
+    }
+    this.#waiting = this.#waiting.slice(index);
+  }
+}

@@ -1,0 +1,25 @@
+// One fill: the right to run the handler for an entry and to store what it answers, unless a mutation overtakes it.
+import type { Entry } from "../codec/entry.js";
+
+/** What a request that missed is told to do. */
+export type FillOutcome =
+  /** Run the handler and hand over what it answers. */
+  | { readonly kind: "lead"; readonly fill: Fill }
+  /** Another request's handler has answered. */
+  | { readonly kind: "follow"; readonly entry: Entry }
+  /** Run the handler, store nothing. */
+  | { readonly kind: "run"; readonly reason: RunReason };
+
+/** Why a request runs its handler without a fill; part of `Cache-Status`. */
+export type RunReason = "store-unavailable" | "write-pending" | "settling" | "unstorable" | "wait-exceeded";
+
+/** A recorded answer: an entry but for its identity and fences, which the fill knows. */
+export type Recording = Omit<Entry, "identity" | "fences">;
+
+/** Exactly one of its methods is called, once. */
+export interface Fill {
+  /** Stores the recording behind the response and hands it to the requests that wait for it. */
+  commit(recording: Recording): void;
+  /** Lets the waiting requests go; `unstorable` also keeps others from waiting for this entry for a while. */
+  abandon(why: "unstorable" | "failed"): void;
+}

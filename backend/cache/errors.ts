@@ -1,0 +1,28 @@
+// The one error class of the library, and its stable codes.
+
+/** Codes are stable across versions; each has an anchor of the same name in `docs/error-codes.md`. */
+export type TenantCacheErrorCode =
+  | "ETC_OPTIONS"
+  | "ETC_MODULE_NAME"
+  | "ETC_TTL"
+  | "ETC_TENANT_ID"
+  | "ETC_TAG"
+  | "ETC_REDIS_CLIENT"
+  | "ETC_REDIS_KEY_PREFIX"
+  | "ETC_REDIS_MISSING"
+  | "ETC_STORE_UNAVAILABLE"
+  | "ETC_CLOSED";
+
+/** Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called. */
+export class TenantCacheError extends Error {
+  override readonly name = "TenantCacheError";
+  readonly code: TenantCacheErrorCode;
+  /** Where the code is explained, relative to the repository's root. */
+  readonly help: string;
+
+  constructor(code: TenantCacheErrorCode, message: string, options?: ErrorOptions) {
+    super(`${code}: ${message}`, options);
+    this.code = code;
+    this.help = `docs/error-codes.md#${code.toLowerCase()}`;
+  }
+}

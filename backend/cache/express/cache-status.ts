@@ -1,0 +1,25 @@
+// The Cache-Status response header (RFC 9211): what this cache did with the request.
+import type { Response } from "express";
+
+const CACHE_NAME = "express-tenant-cache";
+
+/** What happened, in the header's terms; the key is never shown. */
+export type CacheStatus =
+  | { readonly hit: true; readonly ttlSeconds: number }
+  | { readonly fwd: "miss"; readonly stored?: boolean; readonly collapsed?: boolean }
+  | { readonly fwd: "bypass"; readonly detail: string };
+
+export function formatCacheStatus(status: CacheStatus): string {
+  if ("hit" in status) return `${CACHE_NAME}; hit; ttl=${status.ttlSeconds}`;
+  if (status.fwd === "bypass") return `${CACHE_NAME}; fwd=bypass; detail=${status.detail}`;
+  const stored = status.stored ? "; stored" : "";
+  const collapsed = status.collapsed ? "; collapsed" : "";
+  return `${CACHE_NAME}; fwd=miss${stored}${collapsed}`;
+}
+
+/** Adds ours after those of caches nearer to the origin (RFC 9211 section 2). */
+export function setCacheStatus(res: Response, status: CacheStatus): void {
+  const earlier = res.getHeader("Cache-Status");
+  const ours = formatCacheStatus(status);
+  res.setHeader("Cache-Status", earlier === undefined ? ours : `${String(earlier)}, ${ours}`);
+}

@@ -1,0 +1,35 @@
+// What both middlewares need: the engine, the options, and how a request's tenant is found.
+import type { Request } from "express";
+import type { CacheEngine } from "../engine/cache-engine.js";
+import { tenantId } from "../identifiers.js";
+import type { Logger } from "../logger.js";
+import type { ParsedCacheOptions } from "../options.js";
+
+export class HttpContext {
+  readonly engine: CacheEngine;
+  readonly options: ParsedCacheOptions;
+  readonly logger: Logger;
+  #resolverHasThrown = false;
+
+  constructor(engine: CacheEngine, options: ParsedCacheOptions) {
+    this.engine = engine;
+    this.options = options;
+    this.logger = options.logger;
+  }
+
+  /** The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the resolver throws. */
+  tenantOf(req: Request): string | undefined {
+    try {
+      return tenantId(this.options.tenant(req));
+    } catch (error) {
+      if (!this.#resolverHasThrown) {
+        this.#resolverHasThrown = true;
+        const reason = error instanceof Error ? error.message : String(error);
+        this.logger.error(
+          `express-tenant-cache: the tenant option threw (${reason}); such requests bypass the cache`,
+        );
+      }
+      return undefined;
+    }
+  }
+}

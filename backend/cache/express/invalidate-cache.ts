@@ -1,0 +1,91 @@
+// `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is released.
+import type { NextFunction, Request, RequestHandler, Response } from "express";
+import type { FencedScope } from "../engine/fences.js";
+import {
+  type InvalidateOptions,
+  type ParsedInvalidateOptions,
+  parseInvalidateArguments,
+  tagsOf,
+} from "../options.js";
+import { randomToken } from "../store/fence-token.js";
+import { holdBack } from "./held-response.js";
+import type { HttpContext } from "./http-context.js";
+
+/**
+ * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received the response reads no older
+ * state from the cache. Safe methods pass through (RFC 9110 section 9.2.1).
+ *
+ * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_OPTIONS`
+ */
+export interface InvalidateCache {
+  (...modules: string[]): RequestHandler;
+  (options: InvalidateOptions): RequestHandler;
+}
+
+export function createInvalidateCache(context: HttpContext): InvalidateCache {
+  return (...args: readonly unknown[]) => {
+    const options = parseInvalidateArguments(args);
+    return function invalidateCacheMiddleware(req, res, next) {
+      if (isSafe(req.method)) return next();
+      const tenant = context.tenantOf(req);
+      if (tenant === undefined) {
+        context.engine.counters.add("bypasses");
+        return next();
+      }
+      const scope = { tenant, modules: options.modules, tags: tagsOf(options.tags, req) };
+      if (options.guard) void guarded(context, options, scope, res, next);
+      else if (options.onUnreachable === "reject" && context.engine.gate.state !== "closed") refuse(res);
+      else {
+        holdBack(res, async () => {
+          if (mayHaveChanged(res)) await context.engine.invalidate(scope);
+        });
+        next();
+      }
+    };
+  };
+}
+
+async function guarded(
+  context: HttpContext,
+  options: ParsedInvalidateOptions,
+  scope: FencedScope,
+  res: Response,
+  next: NextFunction,
+): Promise<void> {
+  const { engine } = context;
+  const writer = randomToken();
+  const marked = await engine.beginWrite(scope, writer, options.guardMs).then(
+    () => true,
+    () => false,
+  );
+  if (!marked && options.onUnreachable === "reject") return refuse(res);
+  // A mark that was set is taken away whatever the status; one that may have been set although it timed out, too.
+  holdBack(res, async () => {
+    await engine.endWrite(scope, writer);
+  });
+  next();
+}
+
+/** 4xx: the handler refused, so nothing has changed. Any other status, also none yet, may stand for a change. */
+function mayHaveChanged(res: Response): boolean {
+  return res.statusCode < 400 || res.statusCode >= 500;
+}
+
+function isSafe(method: Request["method"]): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
+}
+
+/** RFC 9457. Nothing has been done yet: the client may try again. */
+function refuse(res: Response): void {
+  res.statusCode = 503;
+  res.setHeader("Retry-After", "1");
+  res.setHeader("Content-Type", "application/problem+json");
+  res.end(
+    JSON.stringify({
+      type: "about:blank",
+      title: "Service Unavailable",
+      status: 503,
+      detail: "The cache cannot be told about this change now. Nothing has been changed.",
+    }),
+  );
+}

@@ -1,0 +1,204 @@
+// Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
+import { createHash } from "node:crypto";
+import type { OutgoingHttpHeaders } from "node:http";
+import type { Request, Response } from "express";
+import type { Fill } from "../engine/fill.js";
+import { setCacheStatus } from "./cache-status.js";
+import { hideConditions, isNotModified, isSentWithNotModified } from "./conditional.js";
+import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
+import { defaultCacheControl } from "./replay.js";
+import { judge, type Storability, type StorabilityRules } from "./storability.js";
+
+export interface RecorderRules extends StorabilityRules {
+  readonly maxBodyBytes: number;
+}
+
+interface Head {
+  readonly status: number;
+  readonly statusMessage: string;
+  readonly headers: HandlerHeaders;
+  readonly etag: string;
+  readonly storability: Storability;
+}
+
+// The methods of a response as Node declares them have many overloads; what passes through is forwarded as it came.
+type Chunk = string | Buffer | Uint8Array;
+
+/**
+ * Wraps `writeHead`, `write` and `end` of this response. The fill is committed when the handler has ended a whole, storable
+ * response, and abandoned otherwise: too large, not storable, cut short by an error or by the client.
+ */
+export function recordInto(fill: Fill, req: Request, res: Response, rules: RecorderRules): void {
+  new Recorder(fill, req, res, rules).start();
+}
+
+class Recorder {
+  readonly #fill: Fill;
+  readonly #res: Response;
+  readonly #rules: RecorderRules;
+  readonly #before: OutgoingHttpHeaders;
+  readonly #conditions: ReturnType<typeof hideConditions>;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #head: Head | undefined;
+  #settled = false;
+
+  constructor(fill: Fill, req: Request, res: Response, rules: RecorderRules) {
+    this.#fill = fill;
+    this.#res = res;
+    this.#rules = rules;
+    this.#before = headersBefore(res);
+    this.#conditions = hideConditions(req.headers);
+  }
+
+  start(): void {
+    const res = this.#res;
+    const writeHead = res.writeHead;
+    const write = res.write;
+    const end = res.end;
+    res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+      takeHeaders(res, args);
+      this.#readHead(false);
+      return Reflect.apply(writeHead, res, headOf(args));
+    }) as typeof writeHead;
+    res.write = ((...args: Parameters<typeof write>) => {
+      this.#take(args[0], args[1]);
+      return Reflect.apply(write, res, args);
+    }) as typeof write;
+    res.end = ((...args: Parameters<typeof end>) => {
+      const whole = this.#bytes === 0 && !res.headersSent;
+      if (isChunk(args[0])) this.#take(args[0], args[1]);
+      const notModified = whole && this.#beforeHead();
+      const result = Reflect.apply(
+        end,
+        res,
+        notModified ? args.filter((arg) => typeof arg === "function") : args,
+      );
+      this.#settle();
+      return result;
+    }) as typeof end;
+    res.once("close", () => this.#abandon("failed"));
+  }
+
+  /** The whole body is known and no byte has been sent: the validator can be added, and a condition answered. */
+  #beforeHead(): boolean {
+    const res = this.#res;
+    if (res.statusCode === 200 && !res.hasHeader("ETag") && this.#bytes <= this.#rules.maxBodyBytes) {
+      res.setHeader("ETag", weakETag(Buffer.concat(this.#chunks)));
+    }
+    this.#readHead(true);
+    if (!this.#head?.storability.storable || res.statusCode !== 200) return false;
+    const lastModified = res.getHeader("Last-Modified");
+    const { hidden } = this.#conditions;
+    if (
+      !isNotModified(hidden, this.#head.etag, lastModified === undefined ? undefined : String(lastModified))
+    )
+      return false;
+    res.statusCode = 304;
+    for (const name of res.getHeaderNames()) if (!isSentWithNotModified(name)) res.removeHeader(name);
+    return true;
+  }
+
+  /** Reads the handler's status and headers, once, and adds the cache's own. */
+  #readHead(bodyIsKnown: boolean): void {
+    const res = this.#res;
+    if (this.#head) {
+      // Middleware that acts when the head is written (sessions) may have added a cookie since.
+      if (this.#head.storability.storable && this.#cookiesChanged()) this.#abandon("unstorable");
+      return;
+    }
+    const storability = judge(res, this.#before, this.#rules);
+    this.#head = {
+      status: res.statusCode,
+      statusMessage: res.statusMessage ?? "",
+      headers: handlerHeaders(res, this.#before),
+      etag: String(res.getHeader("ETag") ?? ""),
+      storability,
+    };
+    const stored = storability.storable && bodyIsKnown && this.#bytes <= this.#rules.maxBodyBytes;
+    setCacheStatus(res, { fwd: "miss", stored });
+    defaultCacheControl(res);
+  }
+
+  #cookiesChanged(): boolean {
+    return String(this.#res.getHeader("Set-Cookie") ?? "") !== String(this.#before["set-cookie"] ?? "");
+  }
+
+  #take(chunk: unknown, encoding: unknown): void {
+    if (!isChunk(chunk) || this.#settled) return;
+    // Copied, because the handler may reuse its buffer.
+    const bytes =
+      typeof chunk === "string"
+        ? Buffer.from(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8")
+        : Buffer.from(chunk);
+    this.#bytes += bytes.length;
+    if (this.#bytes <= this.#rules.maxBodyBytes) this.#chunks.push(bytes);
+    else this.#chunks.length = 0;
+  }
+
+  #settle(): void {
+    const head = this.#head;
+    const declared = this.#res.getHeader("Content-Length");
+    const cutShort =
+      head?.status === this.#res.statusCode && declared !== undefined && Number(declared) !== this.#bytes;
+    if (!head?.storability.storable || this.#bytes > this.#rules.maxBodyBytes || cutShort) {
+      this.#abandon("unstorable");
+      return;
+    }
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#conditions.restore();
+    const now = Date.now();
+    const expiresAt = now + head.storability.ttlSeconds * 1000;
+    this.#fill.commit({
+      createdAt: now,
+      staleAt: expiresAt,
+      expiresAt,
+      status: head.status,
+      statusMessage: head.statusMessage,
+      etag: head.etag,
+      headers: head.headers.set,
+      removedHeaders: head.headers.removed,
+      body: Buffer.concat(this.#chunks),
+    });
+  }
+
+  #abandon(why: "unstorable" | "failed"): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#chunks.length = 0;
+    this.#conditions.restore();
+    this.#fill.abandon(why);
+  }
+}
+
+function isChunk(value: unknown): value is Chunk {
+  return typeof value === "string" || value instanceof Uint8Array;
+}
+
+/** Moves the headers of `writeHead(status, message?, headers?)` onto the response, where they can be read. */
+function takeHeaders(res: Response, args: readonly unknown[]): void {
+  if (typeof args[0] === "number") res.statusCode = args[0];
+  if (typeof args[1] === "string") res.statusMessage = args[1];
+  const headers = typeof args[1] === "string" ? args[2] : args[1];
+  if (Array.isArray(headers)) {
+    const pairs: [string, string][] = Array.isArray(headers[0])
+      ? headers
+      : headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []));
+    for (const [name] of pairs) res.removeHeader(name);
+    for (const [name, value] of pairs) res.appendHeader(name, value);
+  } else if (typeof headers === "object" && headers !== null) {
+    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
+      if (value !== undefined) res.setHeader(name, value);
+    }
+  }
+}
+
+function headOf(args: readonly unknown[]): unknown[] {
+  return args.filter((arg) => typeof arg === "number" || typeof arg === "string");
+}
+
+/** Weak, because middleware in front of the cache may compress what it validates (RFC 9110 section 8.8.1). */
+function weakETag(body: Buffer): string {
+  return `W/"${body.length.toString(16)}-${createHash("sha1").update(body).digest("base64url")}"`;
+}

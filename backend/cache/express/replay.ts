@@ -1,0 +1,56 @@
+// Answers a request from an entry.
+import type { Request, Response } from "express";
+import type { Entry } from "../codec/entry.js";
+import { type CacheStatus, setCacheStatus } from "./cache-status.js";
+import { isNotModified, isSentWithNotModified } from "./conditional.js";
+import { membersOf } from "./recorded-headers.js";
+
+/** Browsers keep a copy but ask each time: a purge reaches them with their next request, which costs a 304. */
+export function defaultCacheControl(res: Response): void {
+  if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", "private, no-cache");
+}
+
+/** Sends the entry's bytes, or 304 where the client has them; for HEAD the headers alone. */
+export function replay(req: Request, res: Response, entry: Entry, status: CacheStatus, nowMs: number): void {
+  res.statusCode = entry.status;
+  if (entry.statusMessage !== "") res.statusMessage = entry.statusMessage;
+  const lastModified = entry.headers.find(([name]) => name.toLowerCase() === "last-modified")?.[1];
+  const notModified = entry.status === 200 && isNotModified(req.headers, entry.etag, lastModified);
+  setEntryHeaders(res, entry, notModified);
+  if (entry.etag !== "") res.setHeader("ETag", entry.etag);
+  // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
+  res.setHeader("Age", Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)));
+  setCacheStatus(res, status);
+  defaultCacheControl(res);
+  if (notModified) {
+    res.statusCode = 304;
+    res.end();
+    return;
+  }
+  if (entry.status !== 204) res.setHeader("Content-Length", entry.body.length);
+  if (req.method === "HEAD") res.end();
+  else res.end(entry.body);
+}
+
+function setEntryHeaders(res: Response, entry: Entry, notModified: boolean): void {
+  for (const name of entry.removedHeaders) res.removeHeader(name);
+  const values = new Map<string, string[]>();
+  for (const [name, value] of entry.headers) {
+    if (notModified && !isSentWithNotModified(name)) continue;
+    const earlier = values.get(name);
+    if (earlier) earlier.push(value);
+    else values.set(name, [value]);
+  }
+  for (const [name, all] of values) {
+    if (name.toLowerCase() === "vary") mergeVary(res, all.join(", "));
+    else res.setHeader(name, all.length === 1 ? (all[0] ?? "") : all);
+  }
+}
+
+/** The handler's names join those that earlier middleware set for this request. */
+function mergeVary(res: Response, value: string): void {
+  const earlier = membersOf(res.getHeader("Vary"));
+  const known = new Set(earlier.map((name) => name.toLowerCase()));
+  const added = membersOf(value).filter((name) => !known.has(name.toLowerCase()));
+  res.setHeader("Vary", [...earlier, ...added].join(", "));
+}

@@ -1,0 +1,76 @@
+// The canonical form of a request: two requests share a key only if a handler could not tell them apart.
+import { createHash } from "node:crypto";
+
+/** Longer requests are not cached: their canonical form is kept in every entry. */
+export const MAX_PARAMS_LENGTH = 4096;
+/** Express's query parser cuts a query off after 1,000 parameters; sorting would hide which ones. */
+const MAX_QUERY_PAIRS = 256;
+
+export interface RequestParts {
+  /** `req.baseUrl + req.path`, as it came: percent-encoding is not touched. */
+  readonly path: string;
+  /** What follows the first `?` of the raw URL, without a fragment. */
+  readonly rawQuery: string;
+  readonly scope: string;
+  /** Names (lower case) and values of the declared `vary` headers. */
+  readonly vary: readonly (readonly [name: string, value: string])[];
+}
+
+/**
+ * Writes a request as JSON, so that no text inside one part can look like another part. Query parameters are grouped by base name
+ * (`a` for `a`, `a[]`, `a[b]` and `a.b`) and sorted by it; within a group their order stays, because handlers see it.
+ *
+ * @returns `undefined` for a request that is too long or has too many parameters to be cached
+ */
+export function canonicalParams({ path, rawQuery, scope, vary }: RequestParts): string | undefined {
+  if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
+  const query = canonicalQuery(rawQuery);
+  if (query === undefined) return undefined;
+  const params = JSON.stringify([path, query, scope, vary]);
+  return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
+}
+
+/** The last part of an entry's key. */
+export function hashParams(params: string, algorithm: "md5" | "sha256"): string {
+  return createHash(algorithm).update(params).digest("hex");
+}
+
+/** A decoded text, or, in an array, one that is no valid percent-encoding and stays as it came: the two are never equal. */
+type Decoded = string | readonly [raw: string];
+type Pair = readonly [name: Decoded, value?: Decoded];
+
+function canonicalQuery(rawQuery: string): Pair[] | undefined {
+  if (rawQuery === "") return [];
+  const groups = new Map<string, Pair[]>();
+  const segments = rawQuery.split("&");
+  if (segments.length > MAX_QUERY_PAIRS) return undefined;
+  for (const segment of segments) {
+    if (segment === "") continue;
+    const equals = segment.indexOf("=");
+    const name = decode(equals === -1 ? segment : segment.slice(0, equals));
+    // "a" and "a=" are kept apart: some parsers tell null from the empty string.
+    const pair: Pair = equals === -1 ? [name] : [name, decode(segment.slice(equals + 1))];
+    const base = baseName(name);
+    const group = groups.get(base);
+    if (group) group.push(pair);
+    else groups.set(base, [pair]);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, pairs]) => pairs);
+}
+
+function baseName(name: Decoded): string {
+  const text = typeof name === "string" ? name : name[0];
+  const end = text.search(/[[.]/);
+  return end <= 0 ? text : text.slice(0, end);
+}
+
+/** As query parsers decode: "+" is a space. */
+function decode(text: string): Decoded {
+  const spaced = text.replaceAll("+", " ");
+  if (!spaced.includes("%")) return spaced;
+  try {
+    return decodeURIComponent(spaced);
+  } catch {
+    return [text];
+  }
+}

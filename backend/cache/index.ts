@@ -1,0 +1,18 @@
+// The public face of express-tenant-cache: exports only.
+export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
+export type { CacheList } from "./express/cache-list.js";
+export type { InvalidateCache } from "./express/invalidate-cache.js";
+export type { Logger } from "./logger.js";
+export type { CounterReport } from "./ops/counters.js";
+export type { CacheStats, ModuleStats, StatsFilter, StoreStats } from "./ops/stats.js";
+export {
+  type CacheListOptions,
+  type InvalidateOptions,
+  type Scope,
+  type TenantCacheOptions,
+  TTL_SECONDS,
+} from "./options.js";
+export type { RedisClusterOptions, RedisOption } from "./store/redis/connect.js";
+export type { RedisClient } from "./store/redis/redis-client.js";
+export type { ServerReport } from "./store/store.js";
+export { createTenantCache, type TenantCache } from "./tenant-cache.js";

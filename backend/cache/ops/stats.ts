@@ -1,0 +1,145 @@
+// The stats report: what happened since the process began, what the store holds, and how it is.
+import type { CacheEngine } from "../engine/cache-engine.js";
+import type { CircuitState } from "../engine/store-gate.js";
+import type { Inventory, ServerReport } from "../store/store.js";
+import type { CounterReport } from "./counters.js";
+
+export interface StatsFilter {
+  /** Only this tenant's figures. */
+  readonly tenantId?: string;
+  /** Also a breakdown by tenant; figures of all tenants, so only for whoever may see them. */
+  readonly perTenant?: boolean;
+}
+
+export type ModuleStats = CounterReport & {
+  /** In the store now; `null` where it cannot be asked. */
+  readonly entries: number | null;
+  readonly bytes: number | null;
+};
+
+export interface CacheStats {
+  /** When counting began: this process's start. Counters are this process's, entries and server figures the store's. */
+  readonly since: string;
+  readonly uptimeSeconds: number;
+  readonly totals: ModuleStats;
+  readonly modules: Readonly<Record<string, ModuleStats>>;
+  readonly tenants?: Readonly<
+    Record<string, ModuleStats & { readonly modules: Readonly<Record<string, ModuleStats>> }>
+  >;
+  /** False where the store holds too many keys to count them all: entries and bytes are then lower bounds. */
+  readonly inventoryComplete: boolean;
+  readonly store: StoreStats;
+  readonly server: ServerReport | null;
+}
+
+export interface StoreStats {
+  readonly kind: string;
+  /** `closed`: in use. `open`: away, requests go to their handlers. `half-open`: being tried again. */
+  readonly circuit: CircuitState;
+  readonly connected: boolean;
+  /** Of one round trip now, milliseconds; `null` where the store cannot be reached. */
+  readonly latencyMs: number | null;
+  readonly pendingInvalidations: number;
+  readonly replayedInvalidations: number;
+  readonly pendingSweeps: number;
+  readonly sweptKeys: number;
+  readonly fillsInFlight: number;
+}
+
+const MAX_INVENTORY_KEYS = 100_000;
+const EMPTY: Inventory = { rows: [], complete: false };
+
+/** Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never rejects. */
+export async function collectStats(engine: CacheEngine, filter: StatsFilter): Promise<CacheStats> {
+  const { store, counters } = engine;
+  const tenant = filter.tenantId;
+  const latencyMs = await measureLatency(engine);
+  const reachable = latencyMs !== null;
+  const [inventory, server] = await Promise.all([
+    reachable
+      ? ask(store.inventory({ ...(tenant && { tenant }), maxKeys: MAX_INVENTORY_KEYS }), EMPTY)
+      : EMPTY,
+    reachable ? ask(store.serverReport(), null) : null,
+  ]);
+  const held = (of: { tenant?: string | undefined; module?: string }) =>
+    reachable ? sum(inventory, of) : UNKNOWN;
+  const modulesOf = (of: string | undefined) => {
+    const counted = counters.report(of).modules;
+    const names = new Set(Object.keys(counted));
+    for (const row of inventory.rows) if (of === undefined || row.tenant === of) names.add(row.module);
+    const none = counters.report("").totals;
+    return Object.fromEntries(
+      [...names]
+        .sort()
+        .map((module) => [module, { ...(counted[module] ?? none), ...held({ tenant: of, module }) }]),
+    );
+  };
+  const tenants = () => {
+    const ids = new Set([...counters.tenants(), ...inventory.rows.map((row) => row.tenant)]);
+    return [...ids]
+      .filter((id) => tenant === undefined || id === tenant)
+      .map(
+        (id) =>
+          [id, { ...counters.report(id).totals, ...held({ tenant: id }), modules: modulesOf(id) }] as const,
+      );
+  };
+  return {
+    since: counters.since.toISOString(),
+    uptimeSeconds: Math.round((Date.now() - counters.since.getTime()) / 1000),
+    totals: { ...counters.report(tenant).totals, ...held({ tenant }) },
+    modules: modulesOf(tenant),
+    ...(filter.perTenant && { tenants: Object.fromEntries(tenants()) }),
+    inventoryComplete: reachable && inventory.complete,
+    store: storeStats(engine, latencyMs),
+    server,
+  };
+}
+
+/** The part that needs no round trip, with the latency of the last probe. */
+export function storeStats(engine: CacheEngine, latencyMs = engine.gate.latencyMs): StoreStats {
+  const { gate } = engine;
+  return {
+    kind: engine.store.kind,
+    circuit: gate.state,
+    connected: gate.state === "closed",
+    latencyMs: latencyMs === null ? null : Math.round(latencyMs * 1000) / 1000,
+    pendingInvalidations: gate.recovery.size,
+    replayedInvalidations: gate.recovery.replayed,
+    pendingSweeps: engine.pendingSweeps,
+    sweptKeys: engine.sweptKeys,
+    fillsInFlight: engine.fillsInFlight,
+  };
+}
+
+async function measureLatency(engine: CacheEngine): Promise<number | null> {
+  const startedAtMs = performance.now();
+  try {
+    await engine.gate.run(() => engine.store.ping());
+    return performance.now() - startedAtMs;
+  } catch {
+    return null;
+  }
+}
+
+async function ask<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await answer;
+  } catch {
+    return otherwise;
+  }
+}
+
+const UNKNOWN = { entries: null, bytes: null } as const;
+
+function sum(
+  inventory: Inventory,
+  of: { tenant?: string | undefined; module?: string },
+): { entries: number; bytes: number } {
+  const rows = inventory.rows.filter(
+    (row) => (of.tenant ?? row.tenant) === row.tenant && (of.module ?? row.module) === row.module,
+  );
+  return {
+    entries: rows.reduce((entries, row) => entries + row.entries, 0),
+    bytes: rows.reduce((bytes, row) => bytes + row.bytes, 0),
+  };
+}

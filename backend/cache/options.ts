@@ -1,0 +1,203 @@
+// The options of `createTenantCache`, of `cacheList` and of `invalidateCache`: parsed once, unknown ones refused.
+import type { Request } from "express";
+import * as z from "zod";
+import { TenantCacheError } from "./errors.js";
+import { moduleName, tagName } from "./identifiers.js";
+import type { Logger } from "./logger.js";
+import type { RedisOption } from "./store/redis/connect.js";
+
+/** TTLs by kind of response, seconds: what a route gets that does not say otherwise is `list`. */
+export const TTL_SECONDS = { list: 180, detail: 300, count: 600, settings: 1800 } as const;
+
+const MIB = 1024 * 1024;
+const MAX_TTL_SECONDS = 30 * 86_400;
+
+/** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
+export type Scope = "tenant" | ((req: Request) => string);
+
+export interface TenantCacheOptions {
+  /** URL, ioredis options (also Sentinel), `{ cluster: [...] }`, or an ioredis client. Absent: entries stay in this process. */
+  readonly redis?: RedisOption | undefined;
+  /** Who owns the response; `undefined`, or an id that is none: the cache is bypassed. */
+  readonly tenant: (req: Request) => string | undefined;
+  /** Default of all routes: `"tenant"`. */
+  readonly scope?: Scope;
+  /** In front of every key. Default none. */
+  readonly keyPrefix?: string;
+  /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
+  readonly hash?: "md5" | "sha256";
+  /** The longest that a request waits for one store operation, milliseconds. Default 50. */
+  readonly budgetMs?: number;
+  /** Responses with larger bodies are not stored. Default 1 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Entries of one tenant and module; the one that expires soonest makes room. Default 1,000. */
+  readonly maxEntriesPerModule?: number;
+  /** The in-process store's bounds. */
+  readonly memory?: {
+    /** Default 64 MiB. */
+    readonly maxBytes?: number;
+    /** What one tenant may hold of it, between 0 and 1. Default 0.25. */
+    readonly maxTenantShare?: number;
+  };
+  /** Concurrent misses of one entry: one handler runs, the others wait for it. */
+  readonly fill?: {
+    /** How long, milliseconds. Default 5,000. */
+    readonly waitMs?: number;
+    /** How many. Default 1,000. */
+    readonly maxWaiting?: number;
+  };
+  /** Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000. */
+  readonly maxPendingInvalidations?: number;
+  /** Default `console`. */
+  readonly logger?: Logger;
+}
+
+export interface CacheListOptions {
+  /** Default {@link TTL_SECONDS}.list. */
+  readonly ttlSeconds?: number;
+  /** Modules whose data the response also shows: invalidating one of them reaches it. */
+  readonly dependsOn?: readonly string[];
+  /** What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. */
+  readonly tags?: (req: Request) => readonly string[];
+  readonly scope?: Scope;
+  /** Request headers the response depends on; they become part of the key. */
+  readonly vary?: readonly string[];
+  /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
+  readonly params?: readonly string[];
+  /** Statuses that are stored. Default `[200]`. */
+  readonly statuses?: readonly number[];
+  readonly maxBodyBytes?: number;
+  /** For handlers that read a lagging replica: a fill that begins sooner than this after a change is not stored. Default 0. */
+  readonly settleMs?: number;
+}
+
+export interface InvalidateOptions {
+  readonly modules?: readonly string[];
+  readonly tags?: (req: Request) => readonly string[];
+  /**
+   * What happens where the store cannot be reached: `"defer"` (default) answers, and this process serves nothing from the
+   * cache until the invalidation has been replayed; `"reject"` answers 503 before the handler runs.
+   */
+  readonly onUnreachable?: "defer" | "reject";
+  /** Also covers a crash between commit and invalidation, at the price of a round trip before the handler. Default false. */
+  readonly guard?: boolean;
+  /** How long a guarded write may take before it counts as crashed, milliseconds. Default 30,000. */
+  readonly guardMs?: number;
+}
+
+const fn = <T>() => z.custom<T>((value) => typeof value === "function", { error: "must be a function" });
+const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()]);
+const positiveInt = z.int().positive();
+const modules = z.array(z.unknown().transform(moduleName));
+
+const cacheSchema = z.strictObject({
+  redis: z.custom<RedisOption>().optional(),
+  tenant: fn<TenantCacheOptions["tenant"]>(),
+  scope: scope.default("tenant"),
+  keyPrefix: z
+    .string()
+    .regex(/^[\w.:-]*$/, { error: 'may contain letters, digits, "_", ".", ":", "-"' })
+    .default(""),
+  hash: z.enum(["md5", "sha256"]).default("md5"),
+  budgetMs: z.number().positive().max(10_000).default(50),
+  maxBodyBytes: positiveInt.default(MIB),
+  maxEntriesPerModule: positiveInt.default(1000),
+  memory: z
+    .strictObject({
+      maxBytes: positiveInt.default(64 * MIB),
+      maxTenantShare: z.number().positive().max(1).default(0.25),
+    })
+    .prefault({}),
+  fill: z
+    .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
+    .prefault({}),
+  maxPendingInvalidations: positiveInt.default(10_000),
+  logger: z
+    .custom<Logger>((value) => isLogger(value), { error: "must have the methods info, warn and error" })
+    .default(console),
+});
+
+const routeSchema = z.strictObject({
+  ttlSeconds: z.unknown().default(TTL_SECONDS.list).transform(ttlSeconds),
+  dependsOn: modules.default([]),
+  tags: fn<NonNullable<CacheListOptions["tags"]>>().optional(),
+  scope: scope.optional(),
+  vary: z.array(z.string().regex(/^[!#$%&'*+.^_`|~\w-]+$/, { error: "must be a header name" })).default([]),
+  params: z.array(z.string()).optional(),
+  statuses: z.array(z.int().min(200).max(599)).default([200]),
+  maxBodyBytes: positiveInt.optional(),
+  settleMs: z.int().min(0).default(0),
+});
+
+const invalidateSchema = z.strictObject({
+  modules: modules.default([]),
+  tags: fn<NonNullable<InvalidateOptions["tags"]>>().optional(),
+  onUnreachable: z.enum(["defer", "reject"]).default("defer"),
+  guard: z.boolean().default(false),
+  guardMs: positiveInt.default(30_000),
+});
+
+export type ParsedCacheOptions = z.output<typeof cacheSchema>;
+export type ParsedRouteOptions = z.output<typeof routeSchema>;
+export type ParsedInvalidateOptions = z.output<typeof invalidateSchema>;
+
+/** @throws TenantCacheError `ETC_OPTIONS` */
+export function parseCacheOptions(options: unknown): ParsedCacheOptions {
+  return parse("createTenantCache", cacheSchema, options);
+}
+
+/**
+ * Parses what follows the module in `cacheList(module, …)`: seconds, options, or nothing.
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
+ */
+export function parseRouteOptions(ttl: unknown): ParsedRouteOptions {
+  const options = typeof ttl === "object" ? ttl : { ttlSeconds: ttl };
+  return parse("cacheList", routeSchema, options);
+}
+
+/**
+ * Parses the arguments of `invalidateCache`: module names, or one options object.
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_MODULE_NAME`
+ */
+export function parseInvalidateArguments(args: readonly unknown[]): ParsedInvalidateOptions {
+  const [first] = args;
+  const options = args.length === 1 && typeof first === "object" ? first : { modules: args };
+  const parsed = parse("invalidateCache", invalidateSchema, options);
+  if (parsed.modules.length > 0 || parsed.tags) return parsed;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    'invalidateCache: name at least one module, as in invalidateCache("accounts")',
+  );
+}
+
+/** @throws TenantCacheError `ETC_TAG` */
+export function tagsOf(
+  tags: ((req: Request) => readonly string[]) | undefined,
+  req: Request,
+): readonly string[] {
+  return tags ? tags(req).map(tagName) : [];
+}
+
+function ttlSeconds(value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value > 0 && value <= MAX_TTL_SECONDS)
+    return value;
+  const advice =
+    typeof value === "number" && value > MAX_TTL_SECONDS
+      ? `is in seconds and at most 30 days; for ${value} ms write ${Math.round(value / 1000)}`
+      : "is a whole number of seconds, at least 1";
+  throw new TenantCacheError("ETC_TTL", `ttl ${JSON.stringify(value)}: a TTL ${advice}`);
+}
+
+function isLogger(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return ["info", "warn", "error"].every((method) => typeof Reflect.get(value, method) === "function");
+}
+
+function parse<T>(where: string, schema: z.ZodType<T>, options: unknown): T {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `${where}: ${z.prettifyError(result.error).replaceAll("\n", " ")}`,
+  );
+}

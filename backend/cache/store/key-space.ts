@@ -1,0 +1,65 @@
+// The names of all keys: one place that writes them and reads them back.
+
+/** Builds keys below one prefix. On Redis Cluster the tenant is the hash tag, so that one tenant's keys share a slot. */
+export class KeySpace {
+  readonly prefix: string;
+  readonly #hashTags: boolean;
+
+  constructor(prefix: string, hashTags: boolean) {
+    this.prefix = prefix;
+    this.#hashTags = hashTags;
+  }
+
+  entry(tenant: string, module: string, hash: string): string {
+    return `${this.module(tenant, module)}list:${hash}`;
+  }
+
+  /** What all entries of a module begin with. */
+  module(tenant: string, module: string): string {
+    return `${this.tenant(tenant)}${module}:`;
+  }
+
+  /** What all entries of a tenant begin with. */
+  tenant(tenant: string): string {
+    return `${this.prefix}tenant:${this.#tag(tenant)}:`;
+  }
+
+  /** What all entries begin with. */
+  allEntries(): string {
+    return `${this.prefix}tenant:`;
+  }
+
+  allFences(): string {
+    return `${this.prefix}fence:`;
+  }
+
+  fence(tenant: string, module?: string): string {
+    const fence = `${this.prefix}fence:${this.#tag(tenant)}`;
+    return module === undefined ? fence : `${fence}:${module}`;
+  }
+
+  tagFence(tenant: string, tag: string): string {
+    return `${this.prefix}fence:${this.#tag(tenant)}:tag:${tag}`;
+  }
+
+  lease(tenant: string, module: string, hash: string): string {
+    return `${this.prefix}lease:${this.#tag(tenant)}:${module}:${hash}`;
+  }
+
+  /** Lists the entries made under one generation of the tenant's and the module's fence. */
+  index(tenant: string, module: string, generation: string): string {
+    return `${this.prefix}index:${this.#tag(tenant)}:${module}:${generation}`;
+  }
+
+  /** The tenant and module that an entry's key names, or `undefined` where it is no entry's key. */
+  parseEntry(key: string): { tenant: string; module: string } | undefined {
+    if (!key.startsWith(this.allEntries())) return undefined;
+    const [tag, module] = key.slice(this.allEntries().length).split(":");
+    if (!tag || !module) return undefined;
+    return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
+  }
+
+  #tag(tenant: string): string {
+    return this.#hashTags ? `{${tenant}}` : tenant;
+  }
+}

@@ -1,0 +1,184 @@
+// The in-process store: entries and fences of one process, for a single instance, development and tests.
+import { randomBytes } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import { newFence, PENDING_MARK } from "./fence-token.js";
+import { PendingWriters } from "./pending-writers.js";
+import type {
+  FillCommit,
+  FillRequest,
+  FillStart,
+  HeldLease,
+  Inventory,
+  LeaseRequest,
+  LeaseState,
+  ServerReport,
+  Snapshot,
+  Store,
+  StoreListener,
+  SweepTarget,
+} from "./store.js";
+import { TenantLru } from "./tenant-lru.js";
+
+export interface MemoryStoreOptions {
+  /** Bytes that all entries together may take. */
+  readonly maxBytes: number;
+  /** Bytes that the entries of one tenant may take. */
+  readonly maxTenantBytes: number;
+}
+
+// A fence that is dropped counts as changed, so this bound costs hits, never freshness.
+const MAX_FENCES = 100_000;
+const MAX_LEASES = 10_000;
+const SKIPPED = "";
+
+interface Held {
+  readonly value: Buffer;
+  readonly fenceKeys: readonly string[];
+  readonly fences: readonly string[];
+}
+
+export class MemoryStore implements Store {
+  readonly kind = "memory";
+  readonly hashTags = false;
+  readonly #entries: TenantLru<Held>;
+  readonly #fences = new LRUCache<string, string>({ max: MAX_FENCES });
+  readonly #writers = new PendingWriters();
+  readonly #leases = new LRUCache<string, string>({ max: MAX_LEASES });
+  readonly #maxBytes: number;
+  readonly #runId = randomBytes(12).toString("base64url");
+  readonly #startedAtMs = performance.now();
+
+  constructor(options: MemoryStoreOptions) {
+    this.#maxBytes = options.maxBytes;
+    this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
+  }
+
+  listen(listener: StoreListener): void {
+    listener.up();
+  }
+
+  async ping(): Promise<void> {}
+
+  async read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot> {
+    return { ...(await this.readFences(fenceKeys)), entry: this.#entries.get(entryKey)?.value ?? null };
+  }
+
+  async readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">> {
+    return { fences: fenceKeys.map((key) => this.#fence(key)), runId: this.#runId };
+  }
+
+  async beginFill({ fenceKeys, lease }: FillRequest): Promise<FillStart> {
+    const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
+    return { fences, runId: this.#runId, lease: this.#takeLease(lease), nowMs: Date.now() };
+  }
+
+  async commitFill(commit: FillCommit): Promise<boolean> {
+    if (commit.lease) this.#dropLease(commit.lease);
+    if (!this.#areCurrent(commit.fenceKeys, commit.fences)) return false;
+    const { tenant, module, entryKey, value, fenceKeys, fences } = commit;
+    const holding = {
+      tenant,
+      module,
+      bytes: value.length + entryKey.length,
+      maxModuleEntries: commit.maxEntries,
+    };
+    this.#entries.set(entryKey, { value, fenceKeys, fences }, holding, commit.ttlMs);
+    return true;
+  }
+
+  async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
+    this.#dropLease(lease);
+    if (skipMs > 0) this.#leases.set(lease.key, SKIPPED, { ttl: skipMs });
+  }
+
+  async replaceFences(fenceKeys: readonly string[]): Promise<void> {
+    for (const key of fenceKeys) this.#replaceFence(key);
+  }
+
+  async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
+    for (const key of fenceKeys) this.#writers.add(key, writer, deadlineMs);
+  }
+
+  async endWrite(fenceKeys: readonly string[], writer: string): Promise<void> {
+    for (const key of fenceKeys) {
+      this.#writers.remove(key, writer);
+      this.#replaceFence(key);
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    this.#entries.delete(key);
+  }
+
+  async sweep(targets: readonly SweepTarget[]): Promise<number> {
+    let removed = 0;
+    for (const { tenant, module } of targets) {
+      for (const key of this.#entries.keysOf(tenant, module)) {
+        const held = this.#entries.get(key);
+        if (held && !this.#areCurrent(held.fenceKeys, held.fences) && this.#entries.delete(key)) removed++;
+      }
+    }
+    return removed;
+  }
+
+  async forgetAllFences(): Promise<void> {
+    this.#fences.clear();
+  }
+
+  async inventory({ tenant }: { readonly tenant?: string }): Promise<Inventory> {
+    const rows = [...this.#entries.holdings()].filter((row) => tenant === undefined || row.tenant === tenant);
+    return { rows, complete: true };
+  }
+
+  async serverReport(): Promise<ServerReport> {
+    return {
+      version: null,
+      usedMemoryBytes: this.#entries.bytes,
+      maxMemoryBytes: this.#maxBytes,
+      evictedKeys: this.#entries.evictions,
+      expiredKeys: null,
+      keys: this.#entries.entries,
+      uptimeSeconds: Math.round((performance.now() - this.#startedAtMs) / 1000),
+      connectedClients: null,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#entries.clear();
+    this.#fences.clear();
+  }
+
+  #fence(key: string): string | null {
+    switch (this.#writers.state(key)) {
+      case "pending":
+        return PENDING_MARK;
+      case "expired":
+        return this.#replaceFence(key);
+      case "none":
+        return this.#fences.get(key) ?? null;
+    }
+  }
+
+  #replaceFence(key: string): string {
+    const fence = newFence(Date.now());
+    this.#fences.set(key, fence);
+    return fence;
+  }
+
+  #areCurrent(fenceKeys: readonly string[], fences: readonly string[]): boolean {
+    return fenceKeys.every((key, index) => this.#fence(key) === fences[index]);
+  }
+
+  #takeLease(lease: LeaseRequest | undefined): LeaseState {
+    if (!lease) return "none";
+    const holder = this.#leases.get(lease.key);
+    if (holder === SKIPPED) return "skipped";
+    if (holder !== undefined) return "waiting";
+    this.#leases.set(lease.key, lease.holder, { ttl: lease.ttlMs });
+    return "leading";
+  }
+
+  #dropLease(lease: HeldLease): void {
+    if (this.#leases.get(lease.key) === lease.holder) this.#leases.delete(lease.key);
+  }
+}

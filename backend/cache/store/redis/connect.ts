@@ -1,0 +1,107 @@
+// From the `redis` option to a client: a URL, ioredis options, Cluster nodes, or a client that the user already has.
+import { createRequire } from "node:module";
+import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
+import { TenantCacheError } from "../../errors.js";
+import { isRedisClient, type RedisClient } from "./redis-client.js";
+
+/** Nodes to learn a Redis Cluster from, and what each connection needs (password, TLS). */
+export interface RedisClusterOptions {
+  readonly cluster: readonly ClusterNode[];
+  readonly redisOptions?: RedisOptions;
+}
+
+/** A URL (`redis://`, `rediss://`), ioredis options (also with `sentinels`), Cluster nodes, or an ioredis client of any major. */
+export type RedisOption = string | RedisOptions | RedisClusterOptions | RedisClient;
+
+export interface Connection {
+  readonly client: RedisClient;
+  /** Whether the cache made the client and therefore closes it. */
+  readonly owned: boolean;
+}
+
+const MAX_RECONNECT_DELAY_MS = 2000;
+const CONNECT_TIMEOUT_MS = 2000;
+// A peer that vanished without closing its connection (host lost, firewall) is given up after this long.
+const SILENT_PEER_MS = 5000;
+
+/** The defaults that keep a request from ever waiting for Redis: no queue while offline, no retry, no resending. */
+const CONNECTION_DEFAULTS: RedisOptions = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  socketTimeout: SILENT_PEER_MS,
+  connectionName: "express-tenant-cache",
+  retryStrategy: reconnectDelayMs,
+  // After a failover the old master answers READONLY: reconnect, so that Sentinel or DNS is asked again.
+  reconnectOnError: (error) => error.message.startsWith("READONLY"),
+};
+
+/** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING` */
+export function connect(redis: RedisOption): Connection {
+  if (isRedisClient(redis)) return { client: withoutKeyPrefix(redis), owned: false };
+  if (typeof redis === "string") {
+    return { client: own((ioredis) => new ioredis.Redis(redis, withDefaults({}))), owned: true };
+  }
+  if (typeof redis !== "object" || redis === null) {
+    throw new TenantCacheError(
+      "ETC_REDIS_CLIENT",
+      "redis must be a URL, ioredis options, { cluster: [...] } or an ioredis client",
+    );
+  }
+  if ("cluster" in redis) {
+    const { cluster, redisOptions } = redis;
+    return { client: own((ioredis) => newCluster(ioredis.Cluster, cluster, redisOptions)), owned: true };
+  }
+  const options = withDefaults(redis as RedisOptions);
+  return { client: own((ioredis) => new ioredis.Redis(options)), owned: true };
+}
+
+function withoutKeyPrefix(client: RedisClient): RedisClient {
+  if (!client.options?.keyPrefix) return client;
+  throw new TenantCacheError(
+    "ETC_REDIS_KEY_PREFIX",
+    "the client has a keyPrefix, which ioredis does not apply to SCAN: make it without, and pass keyPrefix to createTenantCache instead",
+  );
+}
+
+function newCluster(
+  ClusterClass: typeof Cluster,
+  nodes: readonly ClusterNode[],
+  redisOptions: RedisOptions = {},
+): Cluster {
+  return new ClusterClass([...nodes], {
+    enableOfflineQueue: false,
+    clusterRetryStrategy: reconnectDelayMs,
+    redisOptions: withDefaults(redisOptions),
+  });
+}
+
+/** The store reads replies in their RESP2 shapes, whatever protocol is spoken. */
+function withDefaults(options: RedisOptions): RedisOptions & { replyMapping: "legacy" } {
+  return { ...CONNECTION_DEFAULTS, ...options, replyMapping: "legacy" };
+}
+
+function reconnectDelayMs(attempt: number): number {
+  const delayMs = Math.min(50 * 2 ** Math.min(attempt - 1, 10), MAX_RECONNECT_DELAY_MS);
+  return delayMs / 2 + (Math.random() * delayMs) / 2;
+}
+
+interface IoRedisModule {
+  readonly Redis: typeof Redis;
+  readonly Cluster: typeof Cluster;
+}
+
+/** ioredis is an optional peer: it is loaded only when a connection is to be made. */
+function own(create: (ioredis: IoRedisModule) => Redis | Cluster): RedisClient {
+  let ioredis: IoRedisModule;
+  try {
+    ioredis = createRequire(import.meta.url)("ioredis") as IoRedisModule;
+  } catch (cause) {
+    throw new TenantCacheError("ETC_REDIS_MISSING", "the redis option needs ioredis: npm install ioredis", {
+      cause,
+    });
+  }
+  // ioredis types every command with many overloads; the store uses the few that RedisClient names.
+  return create(ioredis) as unknown as RedisClient;
+}

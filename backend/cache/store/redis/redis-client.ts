@@ -1,0 +1,60 @@
+// What the store needs of a Redis client: the part of ioredis (any major, Redis or Cluster) that it calls.
+
+export interface ScriptedCommands {
+  etcBeginFill(keyCount: number, ...args: (string | number)[]): Promise<string[]>;
+  etcCommitFill(
+    keyCount: number,
+    ...args: (string | number | Buffer)[]
+  ): Promise<[number | string, ...string[]]>;
+  etcAbandonFill(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+  etcReplaceFences(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+  etcBeginWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+  etcEndWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+}
+
+/** Checked by shape: `instanceof` fails across majors and duplicate installs. */
+export interface RedisClient {
+  readonly status: string;
+  readonly options?: { readonly keyPrefix?: string | undefined } | undefined;
+  readonly isCluster?: boolean | undefined;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  off(event: string, listener: (...args: never[]) => void): unknown;
+  defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void;
+  ping(): Promise<unknown>;
+  mget(...keys: string[]): Promise<(string | null)[]>;
+  mgetBuffer(...keys: string[]): Promise<(Buffer | null)[]>;
+  unlink(...keys: string[]): Promise<number>;
+  zmscore(key: string, ...members: string[]): Promise<(string | null)[]>;
+  scan(cursor: string, ...args: (string | number)[]): Promise<[cursor: string, keys: string[]]>;
+  strlen(key: string): Promise<number>;
+  info(section: string): Promise<string>;
+  dbsize(): Promise<number>;
+  disconnect(reconnect?: boolean): void;
+}
+
+/** A Cluster client: a node for each slot, and the clients of the nodes. */
+export interface RedisClusterClient extends RedisClient {
+  /** For each slot the keys (`host:port`) of its nodes, the master first. */
+  readonly slots: readonly (readonly string[] | undefined)[];
+  nodes(role: "master"): RedisNodeClient[];
+}
+
+export interface RedisNodeClient extends RedisClient {
+  readonly options: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly keyPrefix?: string | undefined;
+  };
+}
+
+export function isClusterClient(client: RedisClient): client is RedisClusterClient {
+  return client.isCluster === true;
+}
+
+const NEEDED = ["on", "defineCommand", "mgetBuffer", "unlink", "scan", "info"] as const;
+
+/** Whether a value can serve as the store's client. */
+export function isRedisClient(value: unknown): value is RedisClient {
+  if (typeof value !== "object" || value === null || !("status" in value)) return false;
+  return NEEDED.every((method) => typeof (value as Record<string, unknown>)[method] === "function");
+}

@@ -1,0 +1,75 @@
+// What Redis says of itself and of the entries it holds, for the stats report.
+import type { KeySpace } from "../key-space.js";
+import type { Inventory, InventoryRow, ServerReport } from "../store.js";
+import { scanKeys } from "./keyspace-scan.js";
+import { isClusterClient, type RedisClient } from "./redis-client.js";
+
+/** Figures of the server, or their sums over the masters of a Cluster. */
+export async function reportServer(client: RedisClient): Promise<ServerReport> {
+  const nodes = isClusterClient(client) ? client.nodes("master") : [client];
+  const reports = await Promise.all(nodes.map(reportNode));
+  const sum = (pick: (report: ServerReport) => number | null) =>
+    reports.reduce((total, report) => total + (pick(report) ?? 0), 0);
+  return {
+    version: reports[0]?.version ?? null,
+    usedMemoryBytes: sum((report) => report.usedMemoryBytes),
+    maxMemoryBytes: sum((report) => report.maxMemoryBytes),
+    evictedKeys: sum((report) => report.evictedKeys),
+    expiredKeys: sum((report) => report.expiredKeys),
+    keys: sum((report) => report.keys),
+    uptimeSeconds: reports[0]?.uptimeSeconds ?? null,
+    connectedClients: sum((report) => report.connectedClients),
+  };
+}
+
+async function reportNode(node: RedisClient): Promise<ServerReport> {
+  const [server, memory, stats, clients, keys] = await Promise.all([
+    node.info("server"),
+    node.info("memory"),
+    node.info("stats"),
+    node.info("clients"),
+    node.dbsize(),
+  ]);
+  const info = `${server}\n${memory}\n${stats}\n${clients}`;
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? null;
+  const count = (name: string) => {
+    const value = field(name);
+    return value === null ? null : Number(value);
+  };
+  return {
+    version: field("valkey_version") ?? field("redis_version"),
+    usedMemoryBytes: count("used_memory"),
+    maxMemoryBytes: count("maxmemory"),
+    evictedKeys: count("evicted_keys"),
+    expiredKeys: count("expired_keys"),
+    keys: Number(keys),
+    uptimeSeconds: count("uptime_in_seconds"),
+    connectedClients: count("connected_clients"),
+  };
+}
+
+/** Counts entries and bytes a module, until `maxKeys` have been seen. */
+export async function takeInventory(
+  client: RedisClient,
+  keys: KeySpace,
+  filter: { readonly tenant?: string; readonly maxKeys: number },
+): Promise<Inventory> {
+  const rows = new Map<string, { -readonly [Field in keyof InventoryRow]: InventoryRow[Field] }>();
+  let seen = 0;
+  const keyPrefix = filter.tenant === undefined ? keys.allEntries() : keys.tenant(filter.tenant);
+  for await (const page of scanKeys(client, keyPrefix)) {
+    if (seen >= filter.maxKeys) return { rows: [...rows.values()], complete: false };
+    seen += page.length;
+    const sizes = await Promise.all(page.map((key) => client.strlen(key)));
+    page.forEach((key, position) => {
+      const place = keys.parseEntry(key);
+      if (!place) return;
+      const name = `${place.tenant}:${place.module}`;
+      const row = rows.get(name) ?? { ...place, entries: 0, bytes: 0 };
+      row.entries += 1;
+      row.bytes += Number(sizes[position]);
+      rows.set(name, row);
+    });
+  }
+  return { rows: [...rows.values()], complete: true };
+}

@@ -1,0 +1,165 @@
+// The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+import { generationOf, randomToken } from "../fence-token.js";
+import type { KeySpace } from "../key-space.js";
+import type {
+  FillCommit,
+  FillRequest,
+  FillStart,
+  HeldLease,
+  Inventory,
+  LeaseState,
+  ServerReport,
+  Snapshot,
+  Store,
+  StoreListener,
+  SweepTarget,
+} from "../store.js";
+import type { Connection } from "./connect.js";
+import { scanKeys } from "./keyspace-scan.js";
+import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
+import { reportServer, takeInventory } from "./redis-report.js";
+import { sweepRedis } from "./redis-sweep.js";
+import { type RunIds, trackRunIds } from "./run-ids.js";
+import { SCRIPTS } from "./scripts.js";
+
+export class RedisStore implements Store {
+  readonly kind = "redis";
+  readonly hashTags: boolean;
+  readonly #client: RedisClient & ScriptedCommands;
+  readonly #owned: boolean;
+  readonly #keys: KeySpace;
+  readonly #runIds: RunIds;
+  #listener: StoreListener | undefined;
+  #lastError = "connecting";
+
+  constructor({ client, owned }: Connection, keys: KeySpace) {
+    for (const [name, lua] of Object.entries(SCRIPTS)) client.defineCommand(name, { lua });
+    this.#client = client as RedisClient & ScriptedCommands;
+    this.#owned = owned;
+    this.#keys = keys;
+    this.hashTags = isClusterClient(client);
+    this.#runIds = trackRunIds(client, () => this.#report());
+    client.on("ready", () => {
+      this.#lastError = "connection closed";
+    });
+    client.on("error", (error: Error) => {
+      this.#lastError = error.message || error.name;
+      if (!this.#runIds.known) this.#report();
+    });
+  }
+
+  listen(listener: StoreListener): void {
+    this.#listener = listener;
+    if (this.#runIds.known) listener.up();
+  }
+
+  async ping(): Promise<void> {
+    await this.#client.ping();
+  }
+
+  async read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot> {
+    const runId = this.#runIdOf(entryKey);
+    const values = await this.#client.mgetBuffer(...fenceKeys, entryKey);
+    this.#confirmRunId(entryKey, runId);
+    const entry = values.pop() ?? null;
+    return { fences: values.map((value) => value?.toString("latin1") ?? null), entry, runId };
+  }
+
+  async readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">> {
+    const [key = ""] = fenceKeys;
+    const runId = this.#runIdOf(key);
+    const fences = await this.#client.mget(...fenceKeys);
+    this.#confirmRunId(key, runId);
+    return { fences, runId };
+  }
+
+  async beginFill({ fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {
+    const [key = ""] = fenceKeys;
+    const runId = this.#runIdOf(key);
+    const keys = lease ? [...fenceKeys, lease.key] : fenceKeys;
+    const args = [fenceKeys.length, randomToken(), fenceTtlMs, lease?.holder ?? "", lease?.ttlMs ?? 0];
+    const reply = await this.#client.etcBeginFill(keys.length, ...keys, ...args);
+    this.#confirmRunId(key, runId);
+    const fences = reply.slice(0, fenceKeys.length);
+    const [leaseState, nowMs] = reply.slice(fenceKeys.length);
+    return { fences, runId, lease: leaseState as LeaseState, nowMs: Number(nowMs) };
+  }
+
+  async commitFill(commit: FillCommit): Promise<boolean> {
+    const { entryKey, fenceKeys, fences, lease } = commit;
+    const indexKey = this.#keys.index(commit.tenant, commit.module, generationOf(fences));
+    const keys = [entryKey, indexKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
+    const [stored, ...surplus] = await this.#client.etcCommitFill(
+      keys.length,
+      ...keys,
+      fenceKeys.length,
+      commit.value,
+      Math.ceil(commit.ttlMs),
+      commit.maxEntries,
+      commit.fenceTtlMs,
+      lease?.holder ?? "",
+      ...fences,
+    );
+    if (surplus.length > 0) await this.#client.unlink(...surplus);
+    return Number(stored) === 1;
+  }
+
+  async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
+    await this.#client.etcAbandonFill(1, lease.key, lease.holder, skipMs);
+  }
+
+  async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
+    await this.#client.etcReplaceFences(fenceKeys.length, ...fenceKeys, randomToken(), fenceTtlMs);
+  }
+
+  async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
+    await this.#client.etcBeginWrite(fenceKeys.length, ...fenceKeys, randomToken(), writer, deadlineMs);
+  }
+
+  async endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void> {
+    await this.#client.etcEndWrite(fenceKeys.length, ...fenceKeys, randomToken(), writer, fenceTtlMs);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#client.unlink(key);
+  }
+
+  sweep(targets: readonly SweepTarget[]): Promise<number> {
+    return sweepRedis(this.#client, this.#keys, targets);
+  }
+
+  async forgetAllFences(): Promise<void> {
+    for await (const page of scanKeys(this.#client, this.#keys.allFences())) {
+      // One at a time: on a Cluster the fences of different tenants are in different slots.
+      await Promise.all(page.map((key) => this.#client.unlink(key)));
+    }
+  }
+
+  inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory> {
+    return takeInventory(this.#client, this.#keys, filter);
+  }
+
+  serverReport(): Promise<ServerReport> {
+    return reportServer(this.#client);
+  }
+
+  async close(): Promise<void> {
+    if (this.#owned) this.#client.disconnect();
+  }
+
+  #report(): void {
+    if (this.#runIds.known) this.#listener?.up();
+    else this.#listener?.down(this.#lastError);
+  }
+
+  #runIdOf(key: string): string {
+    const runId = this.#client.status === "ready" ? this.#runIds.of(key) : undefined;
+    if (runId === undefined) throw new Error(`not connected (${this.#lastError})`);
+    return runId;
+  }
+
+  /** The client may have reconnected, to another server, and sent the command again: that answer is not believed. */
+  #confirmRunId(key: string, runId: string): void {
+    if (this.#runIds.of(key) !== runId) throw new Error("the server changed while it was asked");
+  }
+}

@@ -1,0 +1,106 @@
+// Which server process answers for a key: entries written under another one are not believed.
+import calculateSlot from "cluster-key-slot";
+import {
+  isClusterClient,
+  type RedisClient,
+  type RedisClusterClient,
+  type RedisNodeClient,
+} from "./redis-client.js";
+
+/**
+ * A promoted replica may hold old fences and old entries: what the old master acknowledged last may not have reached it. Its
+ * run id differs, so entries that carry the id of the server they were made under are misses there.
+ */
+export interface RunIds {
+  /** The run id behind the connection that a command for `key` would use now; `undefined` while it is not known. */
+  of(key: string): string | undefined;
+  /** Whether any server is known: the store may be used. */
+  readonly known: boolean;
+}
+
+export function trackRunIds(client: RedisClient, onChange: () => void): RunIds {
+  return isClusterClient(client)
+    ? new ClusterRunIds(client, onChange)
+    : new ConnectionRunId(client, onChange);
+}
+
+/** One connection: the id is learnt on every `ready` and forgotten on every `close`. */
+class ConnectionRunId implements RunIds {
+  readonly #client: RedisClient;
+  readonly #onChange: () => void;
+  #runId: string | undefined;
+  #connections = 0;
+
+  constructor(client: RedisClient, onChange: () => void) {
+    this.#client = client;
+    this.#onChange = onChange;
+    client.on("ready", () => void this.#learn());
+    client.on("close", () => this.#forget());
+    client.on("end", () => this.#forget());
+    if (client.status === "ready") void this.#learn();
+  }
+
+  get known(): boolean {
+    return this.#runId !== undefined;
+  }
+
+  of(_key: string): string | undefined {
+    return this.#runId;
+  }
+
+  async #learn(): Promise<void> {
+    const connection = ++this.#connections;
+    try {
+      const info = await this.#client.info("server");
+      const runId = /^run_id:(\w+)/m.exec(info)?.[1];
+      // The answer of a connection that has been lost since must not name the server of the next one.
+      if (connection !== this.#connections || !runId) return;
+      this.#runId = runId;
+      this.#onChange();
+    } catch {
+      // The connection was lost again: the next `ready` asks anew.
+    }
+  }
+
+  #forget(): void {
+    this.#connections++;
+    if (this.#runId === undefined) return;
+    this.#runId = undefined;
+    this.#onChange();
+  }
+}
+
+/** One id for each node; a key's id is that of the master of its slot. */
+class ClusterRunIds implements RunIds {
+  readonly #client: RedisClusterClient;
+  readonly #onChange: () => void;
+  readonly #nodes = new WeakMap<RedisNodeClient, ConnectionRunId>();
+
+  constructor(client: RedisClusterClient, onChange: () => void) {
+    this.#client = client;
+    this.#onChange = onChange;
+    client.on("+node", (node: RedisNodeClient) => this.#watch(node));
+    for (const node of client.nodes("master")) this.#watch(node);
+  }
+
+  get known(): boolean {
+    const masters = this.#client.nodes("master");
+    return masters.some((node) => this.#nodes.get(node)?.known);
+  }
+
+  of(key: string): string | undefined {
+    const master = this.#client.slots[calculateSlot(key)]?.[0];
+    const node = this.#client
+      .nodes("master")
+      .find(({ options }) => `${options.host}:${options.port}` === master);
+    return node && this.#watch(node).of(key);
+  }
+
+  #watch(node: RedisNodeClient): ConnectionRunId {
+    const watched = this.#nodes.get(node);
+    if (watched) return watched;
+    const runId = new ConnectionRunId(node, this.#onChange);
+    this.#nodes.set(node, runId);
+    return runId;
+  }
+}

@@ -1,0 +1,134 @@
+// The Lua scripts: every step that must be atomic on the server. All keys of a call share one tenant, so one Cluster slot.
+
+// A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
+// TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
+const CLOCK = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function fence(token, i) return token .. i .. '.' .. string.format('%d', now) end
+`;
+
+const WRITERS = `
+local function writersOf(value, except)
+  local alive, last = {}, 0
+  for writer, deadline in string.gmatch(value or '', '|([^:|]+):(%d+)') do
+    deadline = tonumber(deadline)
+    if writer ~= except and deadline > now then
+      alive[#alive + 1] = '|' .. writer .. ':' .. string.format('%d', deadline)
+      if deadline > last then last = deadline end
+    end
+  end
+  return table.concat(alive), last
+end
+local function put(key, value, writers, last, ttl)
+  if writers == '' then redis.call('SET', key, value, 'PX', ttl)
+  else redis.call('SET', key, '!' .. value .. writers, 'PX', string.format('%d', math.max(1, last - now))) end
+end
+`;
+
+/** KEYS: fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL. Returns fences…, lease state, now. */
+const BEGIN_FILL = `${CLOCK}
+local count = tonumber(ARGV[1])
+local reply = {}
+for i = 1, count do
+  local value = redis.call('GET', KEYS[i])
+  if not value then
+    value = fence(ARGV[2], i)
+    redis.call('SET', KEYS[i], value, 'PX', ARGV[3])
+  end
+  reply[i] = value
+end
+local lease = 'none'
+if #KEYS > count then
+  local key = KEYS[#KEYS]
+  local generation = table.concat(reply, ',')
+  local held = redis.call('GET', key)
+  if held == '' then lease = 'skipped'
+  elseif held and string.find(held, generation, 1, true) then lease = 'waiting'
+  else
+    redis.call('SET', key, ARGV[4] .. ',' .. generation, 'PX', ARGV[5])
+    lease = 'leading'
+  end
+end
+reply[count + 1] = lease
+reply[count + 2] = string.format('%d', now)
+return reply
+`;
+
+const DROP_LEASE = `
+local function dropLease(key, holder)
+  local held = redis.call('GET', key)
+  if held and string.sub(held, 1, #holder + 1) == holder .. ',' then redis.call('UNLINK', key) end
+end
+`;
+
+/**
+ * KEYS: entry, index, fences…, lease or nothing. ARGV: number of fences, value, TTL, most entries, fence TTL, holder, fences…
+ * Returns 0, or 1 and the keys that must make room.
+ */
+const COMMIT_FILL = `${CLOCK}${DROP_LEASE}
+local count = tonumber(ARGV[1])
+if #KEYS > count + 2 then dropLease(KEYS[#KEYS], ARGV[6]) end
+for i = 1, count do
+  if redis.call('GET', KEYS[i + 2]) ~= ARGV[i + 6] then return { 0 } end
+end
+local ttl = tonumber(ARGV[3])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ttl)
+for i = 1, count do redis.call('PEXPIRE', KEYS[i + 2], ARGV[5]) end
+local index = KEYS[2]
+redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+redis.call('ZADD', index, now + ttl, KEYS[1])
+if redis.call('PTTL', index) < ttl then redis.call('PEXPIRE', index, ttl) end
+local reply = { 1 }
+local surplus = redis.call('ZCARD', index) - tonumber(ARGV[4])
+if surplus > 0 then
+  local popped = redis.call('ZPOPMIN', index, surplus)
+  for i = 1, #popped, 2 do reply[#reply + 1] = popped[i] end
+end
+return reply
+`;
+
+/** KEYS: lease. ARGV: holder, skip ms. */
+const ABANDON_FILL = `${DROP_LEASE}
+dropLease(KEYS[1], ARGV[1])
+if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[1], '', 'PX', ARGV[2], 'NX') end
+return 1
+`;
+
+/** KEYS: fences…. ARGV: random, fence TTL. Writers under way stay marked. */
+const REPLACE_FENCES = `${CLOCK}${WRITERS}
+for i, key in ipairs(KEYS) do
+  local writers, last = writersOf(redis.call('GET', key), '')
+  put(key, fence(ARGV[1], i), writers, last, ARGV[2])
+end
+return 1
+`;
+
+/** KEYS: fences…. ARGV: random, writer, deadline in ms from now. */
+const BEGIN_WRITE = `${CLOCK}${WRITERS}
+local deadline = now + tonumber(ARGV[3])
+for i, key in ipairs(KEYS) do
+  local writers, last = writersOf(redis.call('GET', key), ARGV[2])
+  put(key, fence(ARGV[1], i), writers .. '|' .. ARGV[2] .. ':' .. string.format('%d', deadline), math.max(last, deadline), 0)
+end
+return 1
+`;
+
+/** KEYS: fences…. ARGV: random, writer, fence TTL. A mark that has expired is not missed: the fence is replaced all the same. */
+const END_WRITE = `${CLOCK}${WRITERS}
+for i, key in ipairs(KEYS) do
+  local writers, last = writersOf(redis.call('GET', key), ARGV[2])
+  put(key, fence(ARGV[1], i), writers, last, ARGV[3])
+end
+return 1
+`;
+
+/** Names as `defineCommand` registers them: prefixed, because a user's client is shared with the user's own commands. */
+export const SCRIPTS = {
+  etcBeginFill: BEGIN_FILL,
+  etcCommitFill: COMMIT_FILL,
+  etcAbandonFill: ABANDON_FILL,
+  etcReplaceFences: REPLACE_FENCES,
+  etcBeginWrite: BEGIN_WRITE,
+  etcEndWrite: END_WRITE,
+} as const;

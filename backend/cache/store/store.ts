@@ -1,0 +1,128 @@
+// The Store contract: what the engine asks of Redis, of the process's own memory, or of a store that a user brings.
+
+/** What one round trip reads: an entry's bytes and the fences that must match it. */
+export interface Snapshot {
+  /** In the order of the keys asked for; `null` where the fence is missing. */
+  readonly fences: readonly (string | null)[];
+  readonly entry: Buffer | null;
+  /** Identifies the server process that answered: its successor, or a promoted replica, has another one. */
+  readonly runId: string;
+}
+
+/** `leading`: we hold it. `waiting`: another process is filling the same entry. `skipped`: the entry is known not to be storable. */
+export type LeaseState = "leading" | "waiting" | "skipped" | "none";
+
+export interface FillRequest {
+  readonly fenceKeys: readonly string[];
+  readonly fenceTtlMs: number;
+  /** Absent: no lease is taken. */
+  readonly lease?: LeaseRequest;
+}
+
+export interface HeldLease {
+  readonly key: string;
+  /** Unguessable, one per fill. */
+  readonly holder: string;
+}
+
+export interface LeaseRequest extends HeldLease {
+  readonly ttlMs: number;
+}
+
+/** What a fill may rely on: the fences that were current before its handler began. */
+export interface FillStart {
+  readonly fences: readonly string[];
+  readonly runId: string;
+  readonly lease: LeaseState;
+  /** The store's clock, milliseconds since the epoch. */
+  readonly nowMs: number;
+}
+
+export interface FillCommit {
+  readonly tenant: string;
+  readonly module: string;
+  readonly entryKey: string;
+  readonly value: Buffer;
+  readonly ttlMs: number;
+  /** Bounds the entries of this tenant and module: the one that expires soonest makes room. */
+  readonly maxEntries: number;
+  /** Compared with the current fences; the entry is written only if all are equal. The first two are the tenant's and the module's. */
+  readonly fenceKeys: readonly string[];
+  readonly fences: readonly string[];
+  readonly fenceTtlMs: number;
+  readonly lease?: HeldLease;
+}
+
+/** What a sweep reclaims: the entries that the fences of this module, or of the whole tenant, have cut off. */
+export interface SweepTarget {
+  readonly tenant: string;
+  readonly module?: string;
+}
+
+export interface InventoryRow {
+  readonly tenant: string;
+  readonly module: string;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export interface Inventory {
+  readonly rows: readonly InventoryRow[];
+  /** False where the keyspace was too large to be read whole within the limit. */
+  readonly complete: boolean;
+}
+
+/** What the server says of itself; `null` where it does not. */
+export interface ServerReport {
+  readonly version: string | null;
+  readonly usedMemoryBytes: number | null;
+  readonly maxMemoryBytes: number | null;
+  readonly evictedKeys: number | null;
+  readonly expiredKeys: number | null;
+  readonly keys: number | null;
+  readonly uptimeSeconds: number | null;
+  readonly connectedClients: number | null;
+}
+
+export interface StoreListener {
+  /** The connection works and the server is known: operations may be sent. */
+  up(): void;
+  /** Operations would fail: `reason` goes into the log. */
+  down(reason: string): void;
+}
+
+/**
+ * A place for entries and fences. Every method rejects when the place cannot be reached; none retries, none waits for a
+ * connection: deadlines and the circuit are the engine's (`engine/store-gate.ts`). Every implementation passes
+ * `backend/test/contract/store-contract.ts`.
+ */
+export interface Store {
+  readonly kind: string;
+  /** True where keys of one tenant must share a Cluster slot. */
+  readonly hashTags: boolean;
+  /** Called once; reports the present state at once and every change after it. */
+  listen(listener: StoreListener): void;
+  ping(): Promise<void>;
+  read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot>;
+  readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">>;
+  /** Reads the fences, creates the missing ones, and takes the lease where asked, as one step. */
+  beginFill(request: FillRequest): Promise<FillStart>;
+  /** Writes the entry if the fences are still the same, as one step; gives the lease back either way. */
+  commitFill(commit: FillCommit): Promise<boolean>;
+  /** Gives the lease back; `skipMs` above 0 tells other processes for so long that the entry is not storable. */
+  abandonFill(lease: HeldLease, skipMs: number): Promise<void>;
+  /** Gives every fence a new token, in one round trip. Pending writers of a fence stay pending. */
+  replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void>;
+  /** Marks fences as pending for a writer until `deadlineMs` from now; see `invalidateCache({ guard: true })`. */
+  beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void>;
+  /** Takes the writer's marks away and gives every fence a new token. */
+  endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void>;
+  remove(key: string): Promise<void>;
+  /** Reclaims memory; resolves with the number of keys removed. Slow, paced, never awaited by a request. */
+  sweep(targets: readonly SweepTarget[]): Promise<number>;
+  /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
+  forgetAllFences(): Promise<void>;
+  inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;
+  serverReport(): Promise<ServerReport | null>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,114 @@
+// `createTenantCache`: from options to the cache that routes, jobs and operators use.
+import { CacheEngine } from "./engine/cache-engine.js";
+import { type CacheList, createCacheList } from "./express/cache-list.js";
+import { HttpContext } from "./express/http-context.js";
+import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
+import { moduleName, requireTenantId, tagName } from "./identifiers.js";
+import { Counters } from "./ops/counters.js";
+import { type CacheStats, collectStats, type StatsFilter, type StoreStats, storeStats } from "./ops/stats.js";
+import { type ParsedCacheOptions, parseCacheOptions, type TenantCacheOptions } from "./options.js";
+import { KeySpace } from "./store/key-space.js";
+import { MemoryStore } from "./store/memory-store.js";
+import { connect } from "./store/redis/connect.js";
+import { isClusterClient } from "./store/redis/redis-client.js";
+import { RedisStore } from "./store/redis/redis-store.js";
+import type { Store } from "./store/store.js";
+
+export interface TenantCache {
+  readonly cacheList: CacheList;
+  readonly invalidateCache: InvalidateCache;
+  /**
+   * For jobs and scripts: invalidates a module of a tenant as `invalidateCache` does for a request.
+   *
+   * @returns true once the store has confirmed; false where it is away and the invalidation waits to be replayed
+   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_MODULE_NAME`
+   */
+  invalidateTenantCache(tenantId: string, module: string): Promise<boolean>;
+  /**
+   * Invalidates everything that carries one of the tags.
+   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_TAG`
+   */
+  invalidateTags(tenantId: string, ...tags: string[]): Promise<boolean>;
+  /**
+   * Invalidates all that is cached for a tenant.
+   * @throws TenantCacheError `ETC_TENANT_ID`
+   */
+  invalidateAllTenant(tenantId: string): Promise<boolean>;
+  /** What happened and what is stored; asks the store. Never rejects. */
+  stats(filter?: StatsFilter): Promise<CacheStats>;
+  /** How the store is, without asking it. */
+  health(): StoreStats;
+  /** Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default 5,000). */
+  ready(timeoutMs?: number): Promise<boolean>;
+  /** Resolves when the work behind responses (stores, sweeps) is done. */
+  idle(): Promise<void>;
+  /** Finishes what is under way and closes the connection, unless the client is the caller's own. */
+  close(): Promise<void>;
+}
+
+// Longer than any entry lives, so that a fence does not cut its own entries off by expiring.
+const FENCE_TTL_MS = 31 * 86_400_000;
+const FAILURES_THAT_OPEN = 3;
+const FIRST_PROBE_MS = 100;
+const SLOWEST_PROBE_MS = 2000;
+const SKIP_MS = 5000;
+const SWEEP_GATHER_MS = 50;
+
+/**
+ * Makes a cache. Connects in the background: until the store answers, requests go to their handlers.
+ *
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING`
+ */
+export function createTenantCache(options: TenantCacheOptions): TenantCache {
+  const parsed = parseCacheOptions(options);
+  const { store, keys } = openStore(parsed);
+  const counters = new Counters();
+  const engine = new CacheEngine(
+    store,
+    keys,
+    counters,
+    {
+      budgetMs: parsed.budgetMs,
+      failureThreshold: FAILURES_THAT_OPEN,
+      probeIntervalMs: FIRST_PROBE_MS,
+      maxProbeIntervalMs: SLOWEST_PROBE_MS,
+      maxPendingInvalidations: parsed.maxPendingInvalidations,
+      fenceTtlMs: FENCE_TTL_MS,
+      waitMs: parsed.fill.waitMs,
+      leaseMs: parsed.fill.waitMs,
+      maxWaiting: parsed.fill.maxWaiting,
+      skipMs: SKIP_MS,
+      sweepGatherMs: SWEEP_GATHER_MS,
+    },
+    parsed.logger,
+  );
+  const context = new HttpContext(engine, parsed);
+  return {
+    cacheList: createCacheList(context),
+    invalidateCache: createInvalidateCache(context),
+    invalidateTenantCache: async (tenantId, module) =>
+      engine.invalidate({ tenant: requireTenantId(tenantId), modules: [moduleName(module)], tags: [] }),
+    invalidateTags: async (tenantId, ...tags) =>
+      engine.invalidate({ tenant: requireTenantId(tenantId), modules: [], tags: tags.map(tagName) }),
+    invalidateAllTenant: async (tenantId) => engine.invalidateTenant(requireTenantId(tenantId)),
+    stats: async (filter = {}) => collectStats(engine, filter),
+    health: () => storeStats(engine),
+    ready: (timeoutMs = 5000) => engine.gate.whenClosed(timeoutMs),
+    idle: () => engine.idle(),
+    close: () => engine.close(),
+  };
+}
+
+function openStore(options: ParsedCacheOptions): { store: Store; keys: KeySpace } {
+  if (options.redis === undefined) {
+    const { maxBytes, maxTenantShare } = options.memory;
+    const maxTenantBytes = Math.floor(maxBytes * maxTenantShare);
+    return {
+      store: new MemoryStore({ maxBytes, maxTenantBytes }),
+      keys: new KeySpace(options.keyPrefix, false),
+    };
+  }
+  const connection = connect(options.redis);
+  const keys = new KeySpace(options.keyPrefix, isClusterClient(connection.client));
+  return { store: new RedisStore(connection, keys), keys };
+}
