@@ -1,4 +1,5 @@
 // The entry format: one binary value that holds a response and the identity it was made for.
+import { crc32 } from "node:zlib";
 
 /** A recorded response as the cache keeps it. Times are milliseconds since the epoch. */
 export interface Entry {
@@ -20,12 +21,12 @@ export interface Entry {
 }
 
 const MAGIC = 0x45544301; // "ETC" and the format's version, 1
-const PREFIX_BYTES = 8;
+const PREFIX_BYTES = 12;
 const FIXED_HEADER_BYTES = 3 * 8 + 2;
 
 /**
- * Encodes an entry: magic and version, header length, header, body length, body. All numbers are big-endian; strings carry their
- * byte length. Header fields are latin1, as HTTP/1.1 has them on the wire (RFC 9110 section 5.5).
+ * Encodes an entry: magic and version, header length, CRC-32 of all that follows, header, body. Numbers are big-endian; strings
+ * carry their byte length. Header fields are latin1, as HTTP/1.1 has them on the wire (RFC 9110 section 5.5).
  */
 export function encodeEntry(entry: Entry): Buffer {
   const parts: Buffer[] = [];
@@ -52,7 +53,9 @@ export function encodeEntry(entry: Entry): Buffer {
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
   prefix.writeUInt32BE(MAGIC, 0);
   prefix.writeUInt32BE(headerBytes, 4);
-  return Buffer.concat([prefix, ...parts, entry.body]);
+  const value = Buffer.concat([prefix, ...parts, entry.body]);
+  value.writeUInt32BE(crc32(value.subarray(PREFIX_BYTES)), 8);
+  return value;
 }
 
 /**
@@ -62,7 +65,7 @@ export function encodeEntry(entry: Entry): Buffer {
 export function decodeEntry(value: Buffer): Entry | undefined {
   if (value.length < PREFIX_BYTES + FIXED_HEADER_BYTES || value.readUInt32BE(0) !== MAGIC) return undefined;
   const headerEnd = PREFIX_BYTES + value.readUInt32BE(4);
-  if (headerEnd > value.length) return undefined;
+  if (headerEnd > value.length || value.readUInt32BE(8) !== crc32(value.subarray(PREFIX_BYTES))) return undefined;
   try {
     const reader = new Reader(value, PREFIX_BYTES, headerEnd);
     const createdAt = reader.double();

@@ -1,12 +1,12 @@
 // The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
 import { LRUCache } from "lru-cache";
-import { decodeEntry, type Entry } from "../codec/entry.js";
+import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import type { Counters } from "../ops/counters.js";
 import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Snapshot, Store } from "../store/store.js";
-import type { EntryRef } from "./entry-ref.js";
+import { type EntryRef, examine } from "./entry-ref.js";
 import { areSettled, type FencedScope, joinFences, partFenceKeys } from "./fences.js";
 import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
@@ -32,7 +32,6 @@ export class CacheEngine {
   readonly #sweeper: Sweeper;
   readonly #options: EngineOptions;
   readonly #logger: Logger;
-  /** Each key is reported once, however often it is read. */
   readonly #alarmedKeys = new LRUCache<string, true>({ max: 1000 });
   #sweptKeys = 0;
 
@@ -81,9 +80,10 @@ export class CacheEngine {
       return pending ? { kind: "bypass", reason: "write-pending" } : { kind: "miss", seen: undefined };
     }
     const seen = joinFences(runId, fences);
-    const entry = snapshot.entry && this.#decode(ref, snapshot.entry);
-    if (!entry || entry.fences !== seen || entry.expiresAt <= Date.now()) return { kind: "miss", seen };
-    return { kind: "hit", entry };
+    const verdict = examine(ref, snapshot.entry, seen);
+    if (verdict.kind === "valid") return { kind: "hit", entry: verdict.entry };
+    if (verdict.kind !== "absent") this.#alarm(ref, verdict.kind);
+    return { kind: "miss", seen };
   }
 
   /** What a request does that missed; never rejects. */
@@ -163,17 +163,16 @@ export class CacheEngine {
     if (!confirmed) this.counters.add("deferredInvalidations", tenant, module);
   }
 
-  /** A foreign or corrupt value, or one made for another request, is a miss and a counted alarm. */
-  #decode(ref: EntryRef, value: Buffer): Entry | undefined {
-    const entry = decodeEntry(value);
-    if (entry?.identity === ref.identity) return entry;
+  /** A corrupt value, or one made for another request, is a miss and a counted alarm; each key is reported once. */
+  #alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void {
     this.counters.add("alarms", ref.tenant, ref.module);
     if (!this.#alarmedKeys.has(ref.entryKey)) {
       this.#alarmedKeys.set(ref.entryKey, true);
-      const problem = entry ? "holds another request's entry; not served" : "does not decode; removed";
-      this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${problem}`);
+      const said =
+        problem === "foreign" ? "holds another request's entry; not served" : "does not decode; removed";
+      this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${said}`);
     }
-    if (!entry) void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
-    return undefined;
+    if (problem === "corrupt")
+      void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
   }
 }

@@ -1,4 +1,5 @@
-// What names an entry, and the rules it is filled by.
+// What names an entry, the rules it is filled by, and whether stored bytes are it.
+import { decodeEntry, type Entry } from "../codec/entry.js";
 
 export interface EntryRef {
   readonly tenant: string;
@@ -13,4 +14,22 @@ export interface EntryRef {
   readonly settleMs: number;
   /** The most entries of this tenant and module. */
   readonly maxEntries: number;
+}
+
+/** An entry's bytes as they came from the store, against what the request asked for and the fences that are current. */
+export type Verdict =
+  | { readonly kind: "valid"; readonly entry: Entry }
+  /** Cut off by a fence, expired, or not there. */
+  | { readonly kind: "absent" }
+  | { readonly kind: "corrupt" }
+  | { readonly kind: "foreign" };
+
+/** Whether stored bytes answer this request under these fences (joined, with the run id). */
+export function examine(ref: EntryRef, value: Buffer | null, fences: string): Verdict {
+  if (value === null) return { kind: "absent" };
+  const entry = decodeEntry(value);
+  if (!entry) return { kind: "corrupt" };
+  if (entry.identity !== ref.identity) return { kind: "foreign" };
+  if (entry.fences !== fences || entry.expiresAt <= Date.now()) return { kind: "absent" };
+  return { kind: "valid", entry };
 }

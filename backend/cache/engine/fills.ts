@@ -1,12 +1,12 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
 import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
-import { decodeEntry, type Entry, encodeEntry } from "../codec/entry.js";
+import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { Counters } from "../ops/counters.js";
 import { changedAtMs, isPending, randomToken } from "../store/fence-token.js";
-import type { FillStart, HeldLease, Store } from "../store/store.js";
-import type { EntryRef } from "./entry-ref.js";
-import { areSettled, joinFences } from "./fences.js";
+import type { FillStart, HeldLease, LeaseState, Store } from "../store/store.js";
+import { type EntryRef, examine } from "./entry-ref.js";
+import { joinFences } from "./fences.js";
 import type { Fill, FillOutcome, RunReason } from "./fill.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
@@ -27,6 +27,15 @@ interface Flight {
   waiting: number;
   readonly answer: Promise<Entry | undefined>;
   readonly land: (entry: Entry | undefined) => void;
+}
+
+/** What a fill starts from. */
+interface Start {
+  readonly tokens: readonly string[];
+  /** The tokens with the run id, as entries carry them. */
+  readonly fences: string;
+  readonly state: LeaseState;
+  readonly lease: HeldLease | undefined;
 }
 
 const MAX_SKIPPED = 10_000;
@@ -63,19 +72,20 @@ export class Fills {
   async open(ref: EntryRef, seen: string | undefined): Promise<FillOutcome> {
     const flight = this.#flights.get(ref.entryKey);
     if (flight && flight.fences === seen) return this.#follow(flight);
-    const lease = this.#skipped.has(ref.entryKey) ? undefined : { key: ref.leaseKey, holder: randomToken() };
-    const start = await this.#begin(ref, lease);
-    if (typeof start === "string") return run(start);
+    const start = await this.#begin(ref);
+    if ("kind" in start) return start;
+    const flightOfOurs = newFlight(start.fences);
+    // Known not to be storable: nobody waits for anybody, but an answer that can be stored after all is.
+    if (this.#skipped.has(ref.entryKey)) return this.#fill(ref, start, flightOfOurs);
 
-    const fences = joinFences(start.runId, start.fences);
     const joined = this.#flights.get(ref.entryKey);
-    if (joined && joined.fences === fences) {
-      if (start.lease === "leading" && lease) this.#release(lease, 0);
+    if (joined && joined.fences === start.fences) {
+      this.#giveBack(start);
       return this.#follow(joined);
     }
-    if (start.lease === "skipped") this.#skipped.set(ref.entryKey, true);
-    if (start.lease === "waiting") return this.#awaitOtherProcess(ref, fences);
-    return this.#lead(ref, start, start.lease === "leading" ? lease : undefined, newFlight(fences));
+    return start.state === "waiting"
+      ? this.#awaitOtherProcess(ref, flightOfOurs)
+      : this.#lead(ref, start, flightOfOurs);
   }
 
   /** Resolves when all stores that were begun behind responses are done. */
@@ -83,26 +93,38 @@ export class Fills {
     while (this.#background.size > 0) await Promise.allSettled(this.#background);
   }
 
-  async #begin(ref: EntryRef, lease: HeldLease | undefined): Promise<FillStart | RunReason> {
+  /** Asks the store for the fences to start from, and for the lease; or says at once what the request does instead. */
+  async #begin(ref: EntryRef): Promise<Start | FillOutcome> {
     const { fenceTtlMs, leaseMs } = this.#options;
-    let start: FillStart;
+    const { entryKey, fenceKeys } = ref;
+    const lease = this.#skipped.has(entryKey) ? undefined : { key: ref.leaseKey, holder: randomToken() };
+    const request = {
+      entryKey,
+      fenceKeys,
+      fenceTtlMs,
+      ...(lease && { lease: { ...lease, ttlMs: leaseMs } }),
+    };
+    let answer: FillStart;
     try {
-      start = await this.#gate.run(() =>
-        this.#store.beginFill({
-          fenceKeys: ref.fenceKeys,
-          fenceTtlMs,
-          ...(lease && { lease: { ...lease, ttlMs: leaseMs } }),
-        }),
-      );
+      answer = await this.#gate.run(() => this.#store.beginFill(request));
     } catch (error) {
       this.#countFailure(ref, error);
-      return "store-unavailable";
+      return run("store-unavailable");
     }
-    const pending = start.fences.some(isPending);
-    const settling = !pending && ref.settleMs > 0 && start.nowMs - changedAtMs(start.fences) < ref.settleMs;
-    if (!pending && !settling) return start;
-    if (start.lease === "leading" && lease) this.#release(lease, 0);
-    return pending ? "write-pending" : "settling";
+    const fences = joinFences(answer.runId, answer.fences);
+    const held = answer.lease === "leading" ? lease : undefined;
+    const start = { tokens: answer.fences, fences, state: answer.lease, lease: held };
+    const instead = this.#instead(ref, answer, fences);
+    if (instead) this.#giveBack(start);
+    if (answer.lease === "skipped") this.#skipped.set(entryKey, true);
+    return instead ?? start;
+  }
+
+  #instead(ref: EntryRef, answer: FillStart, fences: string): FillOutcome | undefined {
+    if (answer.fences.some(isPending)) return run("write-pending");
+    if (ref.settleMs > 0 && answer.nowMs - changedAtMs(answer.fences) < ref.settleMs) return run("settling");
+    const verdict = examine(ref, answer.entry, fences);
+    return verdict.kind === "valid" ? { kind: "follow", entry: verdict.entry } : undefined;
   }
 
   async #follow(flight: Flight): Promise<FillOutcome> {
@@ -125,8 +147,7 @@ export class Fills {
   }
 
   /** Another process fills the entry: this one polls for it, once for all its requests. */
-  async #awaitOtherProcess(ref: EntryRef, fences: string): Promise<FillOutcome> {
-    const flight = newFlight(fences);
+  async #awaitOtherProcess(ref: EntryRef, flight: Flight): Promise<FillOutcome> {
     this.#flights.set(ref.entryKey, flight);
     const giveUpAtMs = performance.now() + this.#options.waitMs;
     for (
@@ -135,54 +156,41 @@ export class Fills {
       pollMs = Math.min(2 * pollMs, MAX_POLL_MS)
     ) {
       await delay(pollMs, undefined, { ref: false });
-      const entry = await this.#poll(ref);
-      if (entry) {
-        this.#land(ref, flight, entry);
-        return { kind: "follow", entry };
+      const start = await this.#begin(ref);
+      if ("kind" in start) {
+        this.#land(ref, flight, start.kind === "follow" ? start.entry : undefined);
+        return start;
       }
-      const lease = { key: ref.leaseKey, holder: randomToken() };
-      const start = await this.#begin(ref, lease);
-      if (typeof start === "string") return this.#stopWaiting(ref, flight, start);
-      if (start.lease === "skipped") {
-        this.#skipped.set(ref.entryKey, true);
-        return this.#stopWaiting(ref, flight, "unstorable");
+      if (start.state === "leading") return this.#lead(ref, start, flight);
+      if (start.state !== "waiting") {
+        this.#land(ref, flight, undefined);
+        return run("unstorable");
       }
-      if (start.lease === "leading") return this.#lead(ref, start, lease, flight);
     }
-    return this.#stopWaiting(ref, flight, "wait-exceeded");
-  }
-
-  async #poll(ref: EntryRef): Promise<Entry | undefined> {
-    try {
-      const snapshot = await this.#gate.run(() => this.#store.read(ref.fenceKeys, ref.entryKey));
-      const entry = snapshot.entry && areSettled(snapshot.fences) ? decodeEntry(snapshot.entry) : undefined;
-      if (!entry || entry.identity !== ref.identity) return undefined;
-      return entry.fences === joinFences(snapshot.runId, snapshot.fences as string[]) ? entry : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  #stopWaiting(ref: EntryRef, flight: Flight, reason: RunReason): FillOutcome {
     this.#land(ref, flight, undefined);
-    return run(reason);
+    return run("wait-exceeded");
   }
 
-  #lead(ref: EntryRef, start: FillStart, lease: HeldLease | undefined, flight: Flight): FillOutcome {
+  #lead(ref: EntryRef, start: Start, flight: Flight): FillOutcome {
     // A flight that waited for another process may start from younger fences than it began with: its followers
     // only get something newer than they asked for.
-    flight.fences = joinFences(start.runId, start.fences);
+    flight.fences = start.fences;
     this.#flights.set(ref.entryKey, flight);
+    return this.#fill(ref, start, flight);
+  }
+
+  #fill(ref: EntryRef, start: Start, flight: Flight): FillOutcome {
     const fill: Fill = {
       commit: (recording) => {
-        const entry = { ...recording, identity: ref.identity, fences: flight.fences };
+        this.#skipped.delete(ref.entryKey);
+        const entry = { ...recording, identity: ref.identity, fences: start.fences };
         this.#land(ref, flight, entry);
-        this.#inBackground(this.#commit(ref, start, lease, entry));
+        this.#inBackground(this.#commit(ref, start, entry));
       },
       abandon: (why) => {
         this.#land(ref, flight, undefined);
         if (why === "unstorable") this.#skipped.set(ref.entryKey, true);
-        if (lease) this.#release(lease, why === "unstorable" ? this.#options.skipMs : 0);
+        this.#giveBack(start, why === "unstorable" ? this.#options.skipMs : 0);
       },
     };
     return { kind: "lead", fill };
@@ -193,23 +201,24 @@ export class Fills {
     flight.land(entry);
   }
 
-  async #commit(ref: EntryRef, start: FillStart, lease: HeldLease | undefined, entry: Entry): Promise<void> {
+  async #commit(ref: EntryRef, { tokens, lease }: Start, entry: Entry): Promise<void> {
+    const { tenant, module, entryKey, maxEntries, fenceKeys } = ref;
     try {
       const stored = await this.#gate.run(() =>
         this.#store.commitFill({
-          tenant: ref.tenant,
-          module: ref.module,
-          entryKey: ref.entryKey,
+          tenant,
+          module,
+          entryKey,
           value: encodeEntry(entry),
           ttlMs: entry.expiresAt - Date.now(),
-          maxEntries: ref.maxEntries,
-          fenceKeys: ref.fenceKeys,
-          fences: start.fences,
+          maxEntries,
+          fenceKeys,
+          fences: tokens,
           fenceTtlMs: this.#options.fenceTtlMs,
           ...(lease && { lease }),
         }),
       );
-      this.#counters.add(stored ? "sets" : "fenced", ref.tenant, ref.module);
+      this.#counters.add(stored ? "sets" : "fenced", tenant, module);
     } catch (error) {
       this.#countFailure(ref, error);
     }
@@ -220,8 +229,9 @@ export class Fills {
     if (!(error instanceof StoreUnavailable)) this.#counters.add("errors", ref.tenant, ref.module);
   }
 
-  #release(lease: HeldLease, skipMs: number): void {
-    this.#inBackground(this.#gate.run(() => this.#store.abandonFill(lease, skipMs)));
+  /** `skipMs` above 0 tells other processes not to wait for this entry. */
+  #giveBack({ lease }: Start, skipMs = 0): void {
+    if (lease) this.#inBackground(this.#gate.run(() => this.#store.abandonFill(lease, skipMs)));
   }
 
   #inBackground(work: Promise<unknown>): void {

@@ -29,7 +29,12 @@ export interface MemoryStoreOptions {
 // A fence that is dropped counts as changed, so this bound costs hits, never freshness.
 const MAX_FENCES = 100_000;
 const MAX_LEASES = 10_000;
-const SKIPPED = "";
+
+/** Held for entries of one generation, or, without a holder, the word that the entry is not storable. */
+interface Lease {
+  readonly holder: string | undefined;
+  readonly generation: string;
+}
 
 interface Held {
   readonly value: Buffer;
@@ -43,7 +48,7 @@ export class MemoryStore implements Store {
   readonly #entries: TenantLru<Held>;
   readonly #fences = new LRUCache<string, string>({ max: MAX_FENCES });
   readonly #writers = new PendingWriters();
-  readonly #leases = new LRUCache<string, string>({ max: MAX_LEASES });
+  readonly #leases = new LRUCache<string, Lease>({ max: MAX_LEASES });
   readonly #maxBytes: number;
   readonly #runId = randomBytes(12).toString("base64url");
   readonly #startedAtMs = performance.now();
@@ -67,9 +72,10 @@ export class MemoryStore implements Store {
     return { fences: fenceKeys.map((key) => this.#fence(key)), runId: this.#runId };
   }
 
-  async beginFill({ fenceKeys, lease }: FillRequest): Promise<FillStart> {
+  async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
     const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
-    return { fences, runId: this.#runId, lease: this.#takeLease(lease), nowMs: Date.now() };
+    const entry = this.#entries.get(entryKey)?.value ?? null;
+    return { fences, runId: this.#runId, entry, lease: this.#takeLease(lease, fences.join()), nowMs: Date.now() };
   }
 
   async commitFill(commit: FillCommit): Promise<boolean> {
@@ -88,7 +94,7 @@ export class MemoryStore implements Store {
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
     this.#dropLease(lease);
-    if (skipMs > 0) this.#leases.set(lease.key, SKIPPED, { ttl: skipMs });
+    if (skipMs > 0) this.#leases.set(lease.key, { holder: undefined, generation: "" }, { ttl: skipMs });
   }
 
   async replaceFences(fenceKeys: readonly string[]): Promise<void> {
@@ -169,16 +175,16 @@ export class MemoryStore implements Store {
     return fenceKeys.every((key, index) => this.#fence(key) === fences[index]);
   }
 
-  #takeLease(lease: LeaseRequest | undefined): LeaseState {
+  #takeLease(lease: LeaseRequest | undefined, generation: string): LeaseState {
     if (!lease) return "none";
-    const holder = this.#leases.get(lease.key);
-    if (holder === SKIPPED) return "skipped";
-    if (holder !== undefined) return "waiting";
-    this.#leases.set(lease.key, lease.holder, { ttl: lease.ttlMs });
+    const held = this.#leases.get(lease.key);
+    if (held && held.holder === undefined) return "skipped";
+    if (held?.generation === generation) return "waiting";
+    this.#leases.set(lease.key, { holder: lease.holder, generation }, { ttl: lease.ttlMs });
     return "leading";
   }
 
   #dropLease(lease: HeldLease): void {
-    if (this.#leases.get(lease.key) === lease.holder) this.#leases.delete(lease.key);
+    if (this.#leases.get(lease.key)?.holder === lease.holder) this.#leases.delete(lease.key);
   }
 }

@@ -13,6 +13,7 @@ export interface Snapshot {
 export type LeaseState = "leading" | "waiting" | "skipped" | "none";
 
 export interface FillRequest {
+  readonly entryKey: string;
   readonly fenceKeys: readonly string[];
   readonly fenceTtlMs: number;
   /** Absent: no lease is taken. */
@@ -33,6 +34,8 @@ export interface LeaseRequest extends HeldLease {
 export interface FillStart {
   readonly fences: readonly string[];
   readonly runId: string;
+  /** What another fill may have stored since the read that missed. */
+  readonly entry: Buffer | null;
   readonly lease: LeaseState;
   /** The store's clock, milliseconds since the epoch. */
   readonly nowMs: number;
@@ -105,7 +108,7 @@ export interface Store {
   ping(): Promise<void>;
   read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot>;
   readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">>;
-  /** Reads the fences, creates the missing ones, and takes the lease where asked, as one step. */
+  /** Reads fences and entry, creates the missing fences, and takes the lease where asked, as one step. */
   beginFill(request: FillRequest): Promise<FillStart>;
   /** Writes the entry if the fences are still the same, as one step; gives the lease back either way. */
   commitFill(commit: FillCommit): Promise<boolean>;

@@ -1,7 +1,7 @@
 // What the store needs of a Redis client: the part of ioredis (any major, Redis or Cluster) that it calls.
 
 export interface ScriptedCommands {
-  etcBeginFill(keyCount: number, ...args: (string | number)[]): Promise<string[]>;
+  etcBeginFillBuffer(keyCount: number, ...args: (string | number)[]): Promise<(Buffer | null)[]>;
   etcCommitFill(
     keyCount: number,
     ...args: (string | number | Buffer)[]

@@ -73,16 +73,20 @@ export class RedisStore implements Store {
     return { fences, runId };
   }
 
-  async beginFill({ fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {
-    const [key = ""] = fenceKeys;
-    const runId = this.#runIdOf(key);
-    const keys = lease ? [...fenceKeys, lease.key] : fenceKeys;
+  async beginFill({ entryKey, fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {
+    const runId = this.#runIdOf(entryKey);
+    const keys = [entryKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
     const args = [fenceKeys.length, randomToken(), fenceTtlMs, lease?.holder ?? "", lease?.ttlMs ?? 0];
-    const reply = await this.#client.etcBeginFill(keys.length, ...keys, ...args);
-    this.#confirmRunId(key, runId);
-    const fences = reply.slice(0, fenceKeys.length);
-    const [leaseState, nowMs] = reply.slice(fenceKeys.length);
-    return { fences, runId, lease: leaseState as LeaseState, nowMs: Number(nowMs) };
+    const reply = await this.#client.etcBeginFillBuffer(keys.length, ...keys, ...args);
+    this.#confirmRunId(entryKey, runId);
+    const [leaseState, nowMs, entry = null, ...fences] = reply;
+    return {
+      fences: fences.map(String),
+      runId,
+      entry,
+      lease: String(leaseState) as LeaseState,
+      nowMs: Number(nowMs),
+    };
   }
 
   async commitFill(commit: FillCommit): Promise<boolean> {

@@ -26,22 +26,25 @@ local function put(key, value, writers, last, ttl)
 end
 `;
 
-/** KEYS: fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL. Returns fences…, lease state, now. */
+/**
+ * KEYS: entry, fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL.
+ * Returns lease state, now, entry or nil, fences…
+ */
 const BEGIN_FILL = `${CLOCK}
 local count = tonumber(ARGV[1])
-local reply = {}
+local fences = {}
 for i = 1, count do
-  local value = redis.call('GET', KEYS[i])
+  local value = redis.call('GET', KEYS[i + 1])
   if not value then
     value = fence(ARGV[2], i)
-    redis.call('SET', KEYS[i], value, 'PX', ARGV[3])
+    redis.call('SET', KEYS[i + 1], value, 'PX', ARGV[3])
   end
-  reply[i] = value
+  fences[i] = value
 end
 local lease = 'none'
-if #KEYS > count then
+if #KEYS > count + 1 then
   local key = KEYS[#KEYS]
-  local generation = table.concat(reply, ',')
+  local generation = table.concat(fences, ',')
   local held = redis.call('GET', key)
   if held == '' then lease = 'skipped'
   elseif held and string.find(held, generation, 1, true) then lease = 'waiting'
@@ -50,9 +53,7 @@ if #KEYS > count then
     lease = 'leading'
   end
 end
-reply[count + 1] = lease
-reply[count + 2] = string.format('%d', now)
-return reply
+return { lease, string.format('%d', now), redis.call('GET', KEYS[1]), unpack(fences) }
 `;
 
 const DROP_LEASE = `

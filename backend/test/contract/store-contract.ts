@@ -1,0 +1,259 @@
+// What every store must do: one suite, run against each implementation.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { changedAtMs, isPending } from "../../cache/store/fence-token.js";
+import type { KeySpace } from "../../cache/store/key-space.js";
+import type { FillStart, Store } from "../../cache/store/store.js";
+
+export interface StoreUnderTest {
+  readonly store: Store;
+  readonly keys: KeySpace;
+  close(): Promise<void>;
+}
+
+const MINUTE_MS = 60_000;
+
+/** Runs the contract; `open` is called once and must resolve with a store that is reachable. */
+export function describeStore(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`store contract: ${name}`, () => {
+    let store: Store;
+    let keys: KeySpace;
+    let close: () => Promise<void>;
+
+    before(async () => {
+      ({ store, keys, close } = await open());
+    });
+    after(() => close());
+
+    function place(module = "accounts", tenant: string = randomUUID()) {
+      const fenceKeys = [keys.fence(tenant), keys.fence(tenant, module)];
+      return { tenant, module, fenceKeys, entryKey: keys.entry(tenant, module, "h1"), leaseKey: keys.lease(tenant, module, "h1") };
+    }
+    type Place = ReturnType<typeof place>;
+
+    const begin = (at: Place, holder?: string, leaseTtlMs = MINUTE_MS): Promise<FillStart> =>
+      store.beginFill({
+        entryKey: at.entryKey,
+        fenceKeys: at.fenceKeys,
+        fenceTtlMs: MINUTE_MS,
+        ...(holder && { lease: { key: at.leaseKey, holder, ttlMs: leaseTtlMs } }),
+      });
+    const commit = (at: Place, start: FillStart, value = Buffer.from("value"), more: { entryKey?: string; maxEntries?: number; ttlMs?: number } = {}) =>
+      store.commitFill({
+        tenant: at.tenant,
+        module: at.module,
+        entryKey: more.entryKey ?? at.entryKey,
+        value,
+        ttlMs: more.ttlMs ?? MINUTE_MS,
+        maxEntries: more.maxEntries ?? 100,
+        fenceKeys: at.fenceKeys,
+        fences: start.fences,
+        fenceTtlMs: MINUTE_MS,
+      });
+
+    test("a place nobody has filled has neither entry nor fences", async () => {
+      const at = place();
+      const snapshot = await store.read(at.fenceKeys, at.entryKey);
+      assert.equal(snapshot.entry, null);
+      assert.deepEqual(snapshot.fences, [null, null]);
+      assert.notEqual(snapshot.runId, "");
+    });
+
+    test("a fill creates the missing fences, differently each, and keeps those that are there", async () => {
+      const at = place();
+      const first = await begin(at);
+      assert.equal(new Set(first.fences).size, 2);
+      assert.deepEqual((await begin(at)).fences, first.fences);
+      assert.deepEqual((await store.readFences(at.fenceKeys)).fences, first.fences);
+      assert.equal(changedAtMs(first.fences), first.nowMs);
+    });
+
+    test("a committed value comes back byte for byte, with its fences", async () => {
+      const at = place();
+      const start = await begin(at);
+      const value = Buffer.from(Uint8Array.from({ length: 256 }, (_, byte) => byte));
+      assert.equal(await commit(at, start, value), true);
+      const snapshot = await store.read(at.fenceKeys, at.entryKey);
+      assert.deepEqual(snapshot.entry, value);
+      assert.deepEqual(snapshot.fences, start.fences);
+      assert.equal(snapshot.runId, start.runId);
+      assert.deepEqual((await begin(at)).entry, value);
+    });
+
+    test("a fill that a replaced fence has overtaken stores nothing, whichever fence it was", async () => {
+      for (const overtaken of [0, 1]) {
+        const at = place();
+        const start = await begin(at);
+        await store.replaceFences([at.fenceKeys[overtaken] ?? ""], MINUTE_MS);
+        assert.equal(await commit(at, start), false);
+        assert.equal((await store.read(at.fenceKeys, at.entryKey)).entry, null);
+      }
+    });
+
+    test("a fill that began before a fence was lost stores nothing", async () => {
+      const at = place();
+      const start = await begin(at);
+      await store.forgetAllFences();
+      assert.equal(await commit(at, start), false);
+      const next = await begin(at);
+      assert.equal(next.fences.some((fence) => start.fences.includes(fence)), false);
+    });
+
+    test("replaced fences are new every time", async () => {
+      const at = place();
+      const seen = new Set((await begin(at)).fences);
+      for (let round = 0; round < 5; round++) {
+        await store.replaceFences(at.fenceKeys, MINUTE_MS);
+        for (const fence of (await store.readFences(at.fenceKeys)).fences) seen.add(fence ?? "missing");
+      }
+      assert.equal(seen.size, 2 + 5 * 2);
+      assert.equal(seen.has("missing"), false);
+    });
+
+    test("entries expire", async () => {
+      const at = place();
+      await commit(at, await begin(at), Buffer.from("short"), { ttlMs: 1 });
+      const isGone = async () => (await store.read(at.fenceKeys, at.entryKey)).entry === null;
+      while (!(await isGone())) await new Promise(setImmediate);
+    });
+
+    test("one holder leads, others wait, and a commit gives the lease back", async () => {
+      const at = place();
+      const leader = await begin(at, "holder-1");
+      assert.equal(leader.lease, "leading");
+      assert.equal((await begin(at, "holder-2")).lease, "waiting");
+      await store.abandonFill({ key: at.leaseKey, holder: "holder-2" }, 0);
+      assert.equal((await begin(at, "holder-2")).lease, "waiting", "only its holder gives a lease back");
+      await store.abandonFill({ key: at.leaseKey, holder: "holder-1" }, 0);
+      assert.equal((await begin(at, "holder-2")).lease, "leading");
+    });
+
+    test("a dead holder's lease ends by itself", async () => {
+      const at = place();
+      assert.equal((await begin(at, "dead", 1)).lease, "leading");
+      while ((await begin(at, "next")).lease !== "leading") await new Promise(setImmediate);
+    });
+
+    test("a lease of older fences holds nobody up", async () => {
+      const at = place();
+      assert.equal((await begin(at, "older")).lease, "leading");
+      await store.replaceFences(at.fenceKeys, MINUTE_MS);
+      assert.equal((await begin(at, "younger")).lease, "leading");
+    });
+
+    test("an entry known not to be storable is not waited for", async () => {
+      const at = place();
+      assert.equal((await begin(at, "holder-1")).lease, "leading");
+      await store.abandonFill({ key: at.leaseKey, holder: "holder-1" }, MINUTE_MS);
+      assert.equal((await begin(at, "holder-2")).lease, "skipped");
+    });
+
+    test("a guarded write keeps its fences pending until it ends, and leaves new ones", async () => {
+      const at = place();
+      const before = await begin(at);
+      await store.beginWrite(at.fenceKeys, "writer-1", MINUTE_MS);
+      assert.equal((await store.readFences(at.fenceKeys)).fences.every((fence) => fence !== null && isPending(fence)), true);
+      assert.equal(await commit(at, before), false);
+      await store.endWrite(at.fenceKeys, "writer-1", MINUTE_MS);
+      const afterwards = await store.readFences(at.fenceKeys);
+      assert.equal(afterwards.fences.some((fence) => fence === null || isPending(fence) || before.fences.includes(fence)), false);
+    });
+
+    test("overlapping guarded writes: pending until the last has ended; an unguarded one does not end them", async () => {
+      const at = place();
+      await store.beginWrite(at.fenceKeys, "writer-1", MINUTE_MS);
+      await store.beginWrite(at.fenceKeys, "writer-2", MINUTE_MS);
+      await store.endWrite(at.fenceKeys, "writer-1", MINUTE_MS);
+      const isStillPending = async () =>
+        (await store.readFences(at.fenceKeys)).fences.every((fence) => fence !== null && isPending(fence));
+      assert.equal(await isStillPending(), true);
+      await store.replaceFences(at.fenceKeys, MINUTE_MS);
+      assert.equal(await isStillPending(), true);
+      await store.endWrite(at.fenceKeys, "writer-2", MINUTE_MS);
+      assert.equal(await isStillPending(), false);
+    });
+
+    test("a crashed writer's mark ends by itself and leaves new fences; a late end replaces them again", async () => {
+      const at = place();
+      const before = await begin(at);
+      await store.beginWrite(at.fenceKeys, "writer-1", 1);
+      let start = await begin(at);
+      while (start.fences.some(isPending)) start = await begin(at);
+      assert.equal(start.fences.some((fence) => before.fences.includes(fence)), false);
+      await store.endWrite(at.fenceKeys, "writer-1", MINUTE_MS);
+      assert.equal(await commit(at, start), false, "what was read while the write was under way is not stored");
+    });
+
+    test("a module holds at most its number of entries", async () => {
+      const at = place();
+      const start = await begin(at);
+      const entryKeys = Array.from({ length: 8 }, (_, index) => keys.entry(at.tenant, at.module, `h${index}`));
+      for (const entryKey of entryKeys) await commit(at, start, Buffer.from("v"), { entryKey, maxEntries: 3 });
+      const { rows } = await store.inventory({ tenant: at.tenant, maxKeys: 1000 });
+      assert.deepEqual(rows.map(({ entries }) => entries), [3]);
+      const last = entryKeys.at(-1) ?? "";
+      assert.notEqual((await store.read(at.fenceKeys, last)).entry, null, "the newest is among them");
+    });
+
+    test("a sweep removes what fences have cut off, of the named module only, and spares what was filled since", async () => {
+      const swept = place("accounts");
+      const other = place("contacts", swept.tenant);
+      const neighbour = place("accounts");
+      const old = await begin(swept);
+      await commit(swept, old, Buffer.from("old"), { entryKey: keys.entry(swept.tenant, "accounts", "old") });
+      for (const at of [other, neighbour]) await commit(at, await begin(at));
+      await store.replaceFences([swept.fenceKeys[1] ?? ""], MINUTE_MS);
+      await commit(swept, await begin(swept), Buffer.from("young"), { entryKey: keys.entry(swept.tenant, "accounts", "young") });
+      assert.equal(await store.sweep([{ tenant: swept.tenant, module: "accounts" }]), 1);
+      const kept = await store.read(swept.fenceKeys, keys.entry(swept.tenant, "accounts", "young"));
+      assert.deepEqual(kept.entry, Buffer.from("young"));
+      for (const at of [other, neighbour]) assert.notEqual((await store.read(at.fenceKeys, at.entryKey)).entry, null);
+    });
+
+    test("a sweep of a tenant removes all its modules; several targets share one sweep", async () => {
+      const tenants = [randomUUID(), randomUUID()];
+      const places = tenants.flatMap((tenant) => [place("accounts", tenant), place("leads", tenant)]);
+      const bystander = place();
+      for (const at of [...places, bystander]) await commit(at, await begin(at));
+      for (const tenant of tenants) await store.replaceFences([keys.fence(tenant)], MINUTE_MS);
+      assert.equal(await store.sweep(tenants.map((tenant) => ({ tenant }))), 4);
+      assert.notEqual((await store.read(bystander.fenceKeys, bystander.entryKey)).entry, null);
+    });
+
+    test("ids that look like patterns are only themselves", async () => {
+      const victim = place("accounts", "ab");
+      await commit(victim, await begin(victim));
+      for (const tenant of ["*", "a?", "a[b]", "[a-z]*"]) assert.equal(await store.sweep([{ tenant }]), 0);
+      assert.notEqual((await store.read(victim.fenceKeys, victim.entryKey)).entry, null);
+    });
+
+    test("removing an entry leaves its neighbours", async () => {
+      const at = place();
+      const start = await begin(at);
+      const neighbour = keys.entry(at.tenant, at.module, "h2");
+      await commit(at, start);
+      await commit(at, start, Buffer.from("n"), { entryKey: neighbour });
+      await store.remove(at.entryKey);
+      assert.equal((await store.read(at.fenceKeys, at.entryKey)).entry, null);
+      assert.notEqual((await store.read(at.fenceKeys, neighbour)).entry, null);
+    });
+
+    test("the inventory counts entries and bytes by tenant and module", async () => {
+      const at = place("accounts");
+      const other = place("leads", at.tenant);
+      for (const of of [at, other]) await commit(of, await begin(of), Buffer.alloc(1000));
+      const { rows, complete } = await store.inventory({ tenant: at.tenant, maxKeys: 1000 });
+      assert.equal(complete, true);
+      assert.deepEqual(rows.map(({ module, entries }) => `${module} ${entries}`).sort(), ["accounts 1", "leads 1"]);
+      for (const { bytes } of rows) assert.ok(bytes >= 1000);
+    });
+
+    test("the server report has figures", async () => {
+      const report = await store.serverReport();
+      assert.ok((report?.keys ?? 0) > 0);
+      assert.ok((report?.usedMemoryBytes ?? 0) > 0);
+      await store.ping();
+    });
+  });
+}
