@@ -65,7 +65,8 @@ export function encodeEntry(entry: Entry): Buffer {
 export function decodeEntry(value: Buffer): Entry | undefined {
   if (value.length < PREFIX_BYTES + FIXED_HEADER_BYTES || value.readUInt32BE(0) !== MAGIC) return undefined;
   const headerEnd = PREFIX_BYTES + value.readUInt32BE(4);
-  if (headerEnd > value.length || value.readUInt32BE(8) !== crc32(value.subarray(PREFIX_BYTES))) return undefined;
+  if (headerEnd > value.length || value.readUInt32BE(8) !== crc32(value.subarray(PREFIX_BYTES)))
+    return undefined;
   try {
     const reader = new Reader(value, PREFIX_BYTES, headerEnd);
     const createdAt = reader.double();

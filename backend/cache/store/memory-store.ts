@@ -75,7 +75,13 @@ export class MemoryStore implements Store {
   async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
     const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
     const entry = this.#entries.get(entryKey)?.value ?? null;
-    return { fences, runId: this.#runId, entry, lease: this.#takeLease(lease, fences.join()), nowMs: Date.now() };
+    return {
+      fences,
+      runId: this.#runId,
+      entry,
+      lease: this.#takeLease(lease, fences.join()),
+      nowMs: Date.now(),
+    };
   }
 
   async commitFill(commit: FillCommit): Promise<boolean> {

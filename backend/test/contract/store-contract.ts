@@ -28,7 +28,13 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
     function place(module = "accounts", tenant: string = randomUUID()) {
       const fenceKeys = [keys.fence(tenant), keys.fence(tenant, module)];
-      return { tenant, module, fenceKeys, entryKey: keys.entry(tenant, module, "h1"), leaseKey: keys.lease(tenant, module, "h1") };
+      return {
+        tenant,
+        module,
+        fenceKeys,
+        entryKey: keys.entry(tenant, module, "h1"),
+        leaseKey: keys.lease(tenant, module, "h1"),
+      };
     }
     type Place = ReturnType<typeof place>;
 
@@ -39,7 +45,12 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         fenceTtlMs: MINUTE_MS,
         ...(holder && { lease: { key: at.leaseKey, holder, ttlMs: leaseTtlMs } }),
       });
-    const commit = (at: Place, start: FillStart, value = Buffer.from("value"), more: { entryKey?: string; maxEntries?: number; ttlMs?: number } = {}) =>
+    const commit = (
+      at: Place,
+      start: FillStart,
+      value = Buffer.from("value"),
+      more: { entryKey?: string; maxEntries?: number; ttlMs?: number } = {},
+    ) =>
       store.commitFill({
         tenant: at.tenant,
         module: at.module,
@@ -97,7 +108,10 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       await store.forgetAllFences();
       assert.equal(await commit(at, start), false);
       const next = await begin(at);
-      assert.equal(next.fences.some((fence) => start.fences.includes(fence)), false);
+      assert.equal(
+        next.fences.some((fence) => start.fences.includes(fence)),
+        false,
+      );
     });
 
     test("replaced fences are new every time", async () => {
@@ -153,11 +167,19 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       const at = place();
       const before = await begin(at);
       await store.beginWrite(at.fenceKeys, "writer-1", MINUTE_MS);
-      assert.equal((await store.readFences(at.fenceKeys)).fences.every((fence) => fence !== null && isPending(fence)), true);
+      assert.equal(
+        (await store.readFences(at.fenceKeys)).fences.every((fence) => fence !== null && isPending(fence)),
+        true,
+      );
       assert.equal(await commit(at, before), false);
       await store.endWrite(at.fenceKeys, "writer-1", MINUTE_MS);
       const afterwards = await store.readFences(at.fenceKeys);
-      assert.equal(afterwards.fences.some((fence) => fence === null || isPending(fence) || before.fences.includes(fence)), false);
+      assert.equal(
+        afterwards.fences.some(
+          (fence) => fence === null || isPending(fence) || before.fences.includes(fence),
+        ),
+        false,
+      );
     });
 
     test("overlapping guarded writes: pending until the last has ended; an unguarded one does not end them", async () => {
@@ -180,18 +202,31 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       await store.beginWrite(at.fenceKeys, "writer-1", 1);
       let start = await begin(at);
       while (start.fences.some(isPending)) start = await begin(at);
-      assert.equal(start.fences.some((fence) => before.fences.includes(fence)), false);
+      assert.equal(
+        start.fences.some((fence) => before.fences.includes(fence)),
+        false,
+      );
       await store.endWrite(at.fenceKeys, "writer-1", MINUTE_MS);
-      assert.equal(await commit(at, start), false, "what was read while the write was under way is not stored");
+      assert.equal(
+        await commit(at, start),
+        false,
+        "what was read while the write was under way is not stored",
+      );
     });
 
     test("a module holds at most its number of entries", async () => {
       const at = place();
       const start = await begin(at);
-      const entryKeys = Array.from({ length: 8 }, (_, index) => keys.entry(at.tenant, at.module, `h${index}`));
-      for (const entryKey of entryKeys) await commit(at, start, Buffer.from("v"), { entryKey, maxEntries: 3 });
+      const entryKeys = Array.from({ length: 8 }, (_, index) =>
+        keys.entry(at.tenant, at.module, `h${index}`),
+      );
+      for (const entryKey of entryKeys)
+        await commit(at, start, Buffer.from("v"), { entryKey, maxEntries: 3 });
       const { rows } = await store.inventory({ tenant: at.tenant, maxKeys: 1000 });
-      assert.deepEqual(rows.map(({ entries }) => entries), [3]);
+      assert.deepEqual(
+        rows.map(({ entries }) => entries),
+        [3],
+      );
       const last = entryKeys.at(-1) ?? "";
       assert.notEqual((await store.read(at.fenceKeys, last)).entry, null, "the newest is among them");
     });
@@ -204,11 +239,14 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       await commit(swept, old, Buffer.from("old"), { entryKey: keys.entry(swept.tenant, "accounts", "old") });
       for (const at of [other, neighbour]) await commit(at, await begin(at));
       await store.replaceFences([swept.fenceKeys[1] ?? ""], MINUTE_MS);
-      await commit(swept, await begin(swept), Buffer.from("young"), { entryKey: keys.entry(swept.tenant, "accounts", "young") });
+      await commit(swept, await begin(swept), Buffer.from("young"), {
+        entryKey: keys.entry(swept.tenant, "accounts", "young"),
+      });
       assert.equal(await store.sweep([{ tenant: swept.tenant, module: "accounts" }]), 1);
       const kept = await store.read(swept.fenceKeys, keys.entry(swept.tenant, "accounts", "young"));
       assert.deepEqual(kept.entry, Buffer.from("young"));
-      for (const at of [other, neighbour]) assert.notEqual((await store.read(at.fenceKeys, at.entryKey)).entry, null);
+      for (const at of [other, neighbour])
+        assert.notEqual((await store.read(at.fenceKeys, at.entryKey)).entry, null);
     });
 
     test("a sweep of a tenant removes all its modules; several targets share one sweep", async () => {
@@ -245,7 +283,10 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       for (const of of [at, other]) await commit(of, await begin(of), Buffer.alloc(1000));
       const { rows, complete } = await store.inventory({ tenant: at.tenant, maxKeys: 1000 });
       assert.equal(complete, true);
-      assert.deepEqual(rows.map(({ module, entries }) => `${module} ${entries}`).sort(), ["accounts 1", "leads 1"]);
+      assert.deepEqual(rows.map(({ module, entries }) => `${module} ${entries}`).sort(), [
+        "accounts 1",
+        "leads 1",
+      ]);
       for (const { bytes } of rows) assert.ok(bytes >= 1000);
     });
 

@@ -6,7 +6,9 @@ import fc from "fast-check";
 import { decodeEntry, type Entry, encodeEntry } from "../../cache/codec/entry.js";
 
 const headerName = fc.stringMatching(/^[A-Za-z-]{1,30}$/);
-const latin1 = fc.array(fc.integer({ min: 0x20, max: 0xff }), { maxLength: 60 }).map((codes) => String.fromCharCode(...codes));
+const latin1 = fc
+  .array(fc.integer({ min: 0x20, max: 0xff }), { maxLength: 60 })
+  .map((codes) => String.fromCharCode(...codes));
 
 const anyEntry: fc.Arbitrary<Entry> = fc
   .record({
@@ -56,7 +58,11 @@ describe("entry format", () => {
   });
 
   test("arbitrary bytes are refused", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => assert.equal(decodeEntry(Buffer.from(bytes)), undefined)));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) =>
+        assert.equal(decodeEntry(Buffer.from(bytes)), undefined),
+      ),
+    );
   });
 
   test("lengths that point outside the value are refused", () => {
