@@ -1,0 +1,60 @@
+// A small TCP proxy that cuts or stalls a connection: a network partition between one client and one server.
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+export interface TcpProxy {
+  readonly port: number;
+  /** Resets all connections and refuses new ones. */
+  cut(): void;
+  /** Keeps connections open and passes nothing on: what a lost host looks like. */
+  stall(): void;
+  /** Passes everything on again, also what was stalled. */
+  heal(): void;
+  close(): Promise<void>;
+}
+
+/** Listens on a free loopback port in front of `targetPort`. */
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  let state: "open" | "stalled" | "cut" = "open";
+  const track = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => sockets.delete(socket));
+  };
+  const server = createServer((client) => {
+    track(client);
+    if (state === "cut") {
+      client.resetAndDestroy();
+      return;
+    }
+    const upstream = connect(targetPort, "127.0.0.1");
+    track(upstream);
+    client.pipe(upstream).pipe(client);
+    client.on("close", () => upstream.destroy());
+    upstream.on("close", () => client.destroy());
+    if (state === "stalled") for (const socket of [client, upstream]) socket.pause();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut() {
+      state = "cut";
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+    stall() {
+      state = "stalled";
+      for (const socket of sockets) socket.pause();
+    },
+    heal() {
+      state = "open";
+      for (const socket of sockets) socket.resume();
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
