@@ -1,17 +1,22 @@
-// Where the repository's own files are, from sources and from dist/ alike.
+// Finds the project's folder, whether the code runs from its sources, from dist/ or in the image.
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
-function findRoot(): string {
-  for (let folder = import.meta.dirname; ; folder = path.dirname(folder)) {
-    if (existsSync(path.join(folder, "package.json"))) return folder;
-    if (folder === path.dirname(folder)) throw new Error("no package.json above this file");
+function findProjectRoot(): string {
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(folder, "package.json"))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) throw new Error(`No package.json in any folder above ${import.meta.url}`);
+    folder = parent;
   }
+  return folder;
 }
 
-export const projectRoot = findRoot();
+/** Absolute path of the folder that holds package.json. */
+export const projectRoot: string = findProjectRoot();
 
-/** The absolute path of a file that is shipped beside the code, such as a migration. */
+/** Absolute path of a file that is shipped beside the code, such as a migration. */
 export function projectFile(...parts: readonly string[]): string {
   return path.join(projectRoot, ...parts);
 }

@@ -32,7 +32,7 @@ export class CacheEngine {
   readonly #sweeper: Sweeper;
   readonly #options: EngineOptions;
   readonly #logger: Logger;
-  readonly #alarmedKeys = new LRUCache<string, true>({ max: 1000 });
+  readonly #alarmed = new LRUCache<string, true>({ max: 1000 });
   #sweptKeys = 0;
 
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
@@ -166,8 +166,9 @@ export class CacheEngine {
   /** A corrupt value, or one made for another request, is a miss and a counted alarm; each key is reported once. */
   #alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void {
     this.counters.add("alarms", ref.tenant, ref.module);
-    if (!this.#alarmedKeys.has(ref.entryKey)) {
-      this.#alarmedKeys.set(ref.entryKey, true);
+    const alarm = `${problem} ${ref.entryKey}`;
+    if (!this.#alarmed.has(alarm)) {
+      this.#alarmed.set(alarm, true);
       const said =
         problem === "foreign" ? "holds another request's entry; not served" : "does not decode; removed";
       this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${said}`);

@@ -113,7 +113,8 @@ export class RedisStore implements Store {
   }
 
   async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
-    await this.#client.etcReplaceFences(fenceKeys.length, ...fenceKeys, randomToken(), fenceTtlMs);
+    const replaced = this.#client.etcReplaceFences(fenceKeys.length, ...fenceKeys, randomToken(), fenceTtlMs);
+    await replaced.catch((error: unknown) => this.#forgetIfFull(error, fenceKeys));
   }
 
   async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
@@ -121,7 +122,8 @@ export class RedisStore implements Store {
   }
 
   async endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void> {
-    await this.#client.etcEndWrite(fenceKeys.length, ...fenceKeys, randomToken(), writer, fenceTtlMs);
+    const ended = this.#client.etcEndWrite(fenceKeys.length, ...fenceKeys, randomToken(), writer, fenceTtlMs);
+    await ended.catch((error: unknown) => this.#forgetIfFull(error, fenceKeys));
   }
 
   async remove(key: string): Promise<void> {
@@ -149,6 +151,12 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     if (this.#owned) this.#client.disconnect();
+  }
+
+  /** A full server refuses writes but not removals, and a missing fence invalidates as well as a new one. */
+  async #forgetIfFull(error: unknown, fenceKeys: readonly string[]): Promise<void> {
+    if (!(error instanceof Error && error.message.includes("OOM"))) throw error;
+    await this.#client.unlink(...fenceKeys);
   }
 
   #report(): void {
