@@ -39,6 +39,13 @@ export interface TenantCacheOptions {
     /** What one tenant may hold of it, between 0 and 1. Default 0.25. */
     readonly maxTenantShare?: number;
   };
+  /** Beside Redis, entries that this process keeps decoded; each hit is still checked against the fences in Redis. */
+  readonly local?: {
+    /** 0 for none. Default 32 MiB. */
+    readonly maxBytes?: number;
+    /** What one tenant may hold of it, between 0 and 1. Default 0.25. */
+    readonly maxTenantShare?: number;
+  };
   /** Concurrent misses of one entry: one handler runs, the others wait for it. */
   readonly fill?: {
     /** How long, milliseconds. Default 5,000. */
@@ -69,6 +76,11 @@ export interface CacheListOptions {
   readonly maxBodyBytes?: number;
   /** For handlers that read a lagging replica: a fill that begins sooner than this after a change is not stored. Default 0. */
   readonly settleMs?: number;
+  /**
+   * How long a reading of the fences may be reused, milliseconds: what other processes change may be seen so much later, what this
+   * process changes is seen at once. Default 0: every hit is checked.
+   */
+  readonly maxStaleness?: number;
 }
 
 export interface InvalidateOptions {
@@ -108,6 +120,15 @@ const cacheSchema = z.strictObject({
       maxTenantShare: z.number().positive().max(1).default(0.25),
     })
     .prefault({}),
+  local: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(0)
+        .default(32 * MIB),
+      maxTenantShare: z.number().positive().max(1).default(0.25),
+    })
+    .prefault({}),
   fill: z
     .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
     .prefault({}),
@@ -127,6 +148,7 @@ const routeSchema = z.strictObject({
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),
   settleMs: z.int().min(0).default(0),
+  maxStaleness: z.number().min(0).max(60_000).default(0),
 });
 
 const invalidateSchema = z.strictObject({

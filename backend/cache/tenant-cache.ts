@@ -79,6 +79,8 @@ export function createTenantCache(options: TenantCacheOptions): TenantCache {
       maxWaiting: parsed.fill.maxWaiting,
       skipMs: SKIP_MS,
       sweepGatherMs: SWEEP_GATHER_MS,
+      localBytes: parsed.local.maxBytes,
+      localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
     },
     parsed.logger,
   );

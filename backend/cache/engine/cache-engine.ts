@@ -5,11 +5,13 @@ import type { Logger } from "../logger.js";
 import type { Counters } from "../ops/counters.js";
 import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
-import type { Snapshot, Store } from "../store/store.js";
+import type { Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
+import { FenceReads } from "./fence-reads.js";
 import { areSettled, type FencedScope, joinFences, partFenceKeys } from "./fences.js";
 import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
+import { LocalEntries } from "./local-entries.js";
 import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
 import { Sweeper } from "./sweeper.js";
 
@@ -20,6 +22,9 @@ export type ReadOutcome =
   | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
 
 export interface EngineOptions extends GateOptions, FillsOptions {
+  /** Entries kept in this process beside the store, bytes; 0 for none. */
+  readonly localBytes: number;
+  readonly localTenantBytes: number;
   readonly sweepGatherMs: number;
 }
 
@@ -28,6 +33,8 @@ export class CacheEngine {
   readonly keys: KeySpace;
   readonly counters: Counters;
   readonly gate: StoreGate;
+  readonly #fenceReads: FenceReads;
+  readonly #local: LocalEntries | undefined;
   readonly #fills: Fills;
   readonly #sweeper: Sweeper;
   readonly #options: EngineOptions;
@@ -42,7 +49,14 @@ export class CacheEngine {
     this.#options = options;
     this.#logger = logger;
     this.gate = new StoreGate(store, keys, options, logger);
-    this.#fills = new Fills(store, this.gate, counters, options);
+    this.#fenceReads = new FenceReads(store, this.gate);
+    // The in-process store is one already.
+    if (options.localBytes > 0 && store.kind !== "memory") {
+      this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
+    }
+    this.#fills = new Fills(store, this.gate, counters, options, (ref, entry) =>
+      this.#local?.set(ref, entry),
+    );
     this.#sweeper = new Sweeper(store, {
       gatherMs: options.sweepGatherMs,
       isStoreReachable: () => this.gate.state === "closed",
@@ -67,23 +81,12 @@ export class CacheEngine {
 
   /** Looks an entry up; never rejects. */
   async read(ref: EntryRef): Promise<ReadOutcome> {
-    let snapshot: Snapshot;
     try {
-      snapshot = await this.gate.run(() => this.store.read(ref.fenceKeys, ref.entryKey));
+      return (await this.#readLocal(ref)) ?? (await this.#readStore(ref));
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) this.counters.add("errors", ref.tenant, ref.module);
       return { kind: "bypass", reason: "store-unavailable" };
     }
-    const { fences, runId } = snapshot;
-    if (!areSettled(fences)) {
-      const pending = fences.some((fence) => fence !== null && isPending(fence));
-      return pending ? { kind: "bypass", reason: "write-pending" } : { kind: "miss", seen: undefined };
-    }
-    const seen = joinFences(runId, fences);
-    const verdict = examine(ref, snapshot.entry, seen);
-    if (verdict.kind === "valid") return { kind: "hit", entry: verdict.entry };
-    if (verdict.kind !== "absent") this.#alarm(ref, verdict.kind);
-    return { kind: "miss", seen };
   }
 
   /** What a request does that missed; never rejects. */
@@ -98,14 +101,19 @@ export class CacheEngine {
   async invalidate(scope: FencedScope): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
     if (fenceKeys.length === 0) return true;
-    const confirmed = await this.#replace(scope.tenant, fenceKeys);
+    const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
+      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+    );
     this.#account(scope, confirmed);
     return confirmed;
   }
 
   /** Like {@link invalidate}, for all that a tenant has. */
   async invalidateTenant(tenant: string): Promise<boolean> {
-    const confirmed = await this.#replace(tenant, [this.keys.fence(tenant)]);
+    const fenceKeys = [this.keys.fence(tenant)];
+    const confirmed = await this.#replace(tenant, fenceKeys, () =>
+      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+    );
     this.#count(confirmed, tenant);
     this.#sweeper.enqueue({ tenant });
     return confirmed;
@@ -117,13 +125,14 @@ export class CacheEngine {
    */
   async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
     const fenceKeys = partFenceKeys(this.keys, scope);
+    this.#fenceReads.forget(fenceKeys);
     await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
   }
 
   /** Like {@link invalidate}, and takes the writer's mark away. */
   async endWrite(scope: FencedScope, writer: string): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
-    const confirmed = await this.gate.invalidate(scope.tenant, fenceKeys, () =>
+    const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
       this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs),
     );
     this.#account(scope, confirmed);
@@ -143,10 +152,38 @@ export class CacheEngine {
     await this.store.close();
   }
 
-  #replace(tenant: string, fenceKeys: readonly string[]): Promise<boolean> {
-    return this.gate.invalidate(tenant, fenceKeys, () =>
-      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
-    );
+  /** From this process's memory, checked against the fences in the store; `undefined` where the store must be asked for the entry. */
+  async #readLocal(ref: EntryRef): Promise<ReadOutcome | undefined> {
+    const entry = this.#local?.get(ref);
+    if (!entry) return undefined;
+    const { fences, runId } = await this.#fenceReads.read(ref.fenceKeys, ref.maxStaleness);
+    if (areSettled(fences) && entry.fences === joinFences(runId, fences)) return { kind: "hit", entry };
+    this.#local?.delete(ref);
+    return undefined;
+  }
+
+  async #readStore(ref: EntryRef): Promise<ReadOutcome> {
+    const { fences, runId, entry } = await this.gate.run(() => this.store.read(ref.fenceKeys, ref.entryKey));
+    if (!areSettled(fences)) {
+      const pending = fences.some((fence) => fence !== null && isPending(fence));
+      return pending ? { kind: "bypass", reason: "write-pending" } : { kind: "miss", seen: undefined };
+    }
+    const seen = joinFences(runId, fences);
+    const verdict = examine(ref, entry, seen);
+    if (verdict.kind === "valid") {
+      this.#local?.set(ref, verdict.entry);
+      return { kind: "hit", entry: verdict.entry };
+    }
+    if (verdict.kind !== "absent") this.#alarm(ref, verdict.kind);
+    return { kind: "miss", seen };
+  }
+
+  async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
+    this.#fenceReads.forget(fenceKeys);
+    const confirmed = await this.gate.invalidate(tenant, fenceKeys, write);
+    // What was read between the two may be from before the change.
+    this.#fenceReads.forget(fenceKeys);
+    return confirmed;
   }
 
   #account({ tenant, modules, tags }: FencedScope, confirmed: boolean): void {

@@ -12,6 +12,8 @@ export interface EntryRef {
   readonly fenceKeys: readonly string[];
   /** A fill that begins less than this after a fence changed is not stored, milliseconds. */
   readonly settleMs: number;
+  /** How old a reading of the fences a hit may rely on, milliseconds. */
+  readonly maxStaleness: number;
   /** The most entries of this tenant and module. */
   readonly maxEntries: number;
 }

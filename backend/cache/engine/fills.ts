@@ -47,15 +47,23 @@ export class Fills {
   readonly #gate: StoreGate;
   readonly #counters: Counters;
   readonly #options: FillsOptions;
+  readonly #onStored: (ref: EntryRef, entry: Entry) => void;
   readonly #flights = new Map<string, Flight>();
   readonly #skipped: LRUCache<string, true>;
   readonly #background = new Set<Promise<unknown>>();
 
-  constructor(store: Store, gate: StoreGate, counters: Counters, options: FillsOptions) {
+  constructor(
+    store: Store,
+    gate: StoreGate,
+    counters: Counters,
+    options: FillsOptions,
+    onStored: (ref: EntryRef, entry: Entry) => void,
+  ) {
     this.#store = store;
     this.#gate = gate;
     this.#counters = counters;
     this.#options = options;
+    this.#onStored = onStored;
     this.#skipped = new LRUCache({ max: MAX_SKIPPED, ttl: options.skipMs });
   }
 
@@ -219,6 +227,7 @@ export class Fills {
         }),
       );
       this.#counters.add(stored ? "sets" : "fenced", tenant, module);
+      if (stored) this.#onStored(ref, entry);
     } catch (error) {
       this.#countFailure(ref, error);
     }

@@ -44,6 +44,7 @@ export function resolveRequest(
       identity: `${tenant} ${module} ${params}`,
       fenceKeys: fenceKeysOf(keys, { tenant, modules, tags: tagsOf(route.tags, req) }),
       settleMs: route.settleMs,
+      maxStaleness: route.maxStaleness,
       maxEntries: context.options.maxEntriesPerModule,
     },
   };

@@ -72,6 +72,10 @@ export class MemoryStore implements Store {
     return { fences: fenceKeys.map((key) => this.#fence(key)), runId: this.#runId };
   }
 
+  groupOf(_key: string): string {
+    return "";
+  }
+
   async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
     const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
     const entry = this.#entries.get(entryKey)?.value ?? null;

@@ -107,7 +107,10 @@ export interface Store {
   listen(listener: StoreListener): void;
   ping(): Promise<void>;
   read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot>;
+  /** The keys must be of one group: see {@link groupOf}. */
   readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">>;
+  /** Names the group of keys that one round trip can read together: all of them, or a Cluster slot. */
+  groupOf(key: string): string;
   /** Reads fences and entry, creates the missing fences, and takes the lease where asked, as one step. */
   beginFill(request: FillRequest): Promise<FillStart>;
   /** Writes the entry if the fences are still the same, as one step; gives the lease back either way. */

@@ -157,7 +157,7 @@ describe("with Redis away", () => {
 
   test("garbage, a cut-off value and another request's entry are misses and alarms", async () => {
     const keyPrefix = "garbage:";
-    const { read, cache } = await open({ cache: { keyPrefix } });
+    const { read, cache } = await open({ cache: { keyPrefix, local: { maxBytes: 0 } } });
     await read("/list?page=1");
     await read("/list?page=2");
     await cache.idle();

@@ -8,7 +8,8 @@ import {
 } from "../../cache/index.js";
 import { sharedRedisUrl } from "../services/index.js";
 
-export const STORES = ["memory", "redis"] as const;
+/** `redis-only`: without the in-process tier in front of it. */
+export const STORES = ["memory", "redis", "redis-only"] as const;
 export type StoreName = (typeof STORES)[number];
 
 export const quiet: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -19,7 +20,8 @@ export async function openCache(
   options: Partial<TenantCacheOptions> = {},
 ): Promise<TenantCache> {
   const cache = createTenantCache({
-    redis: store === "redis" ? await sharedRedisUrl() : undefined,
+    redis: store === "memory" ? undefined : await sharedRedisUrl(),
+    ...(store === "redis-only" && { local: { maxBytes: 0 } }),
     keyPrefix: `test:${randomUUID()}:`,
     tenant: (req) => req.get("x-tenant"),
     logger: quiet,

@@ -1,4 +1,5 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+import calculateSlot from "cluster-key-slot";
 import { generationOf, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type {
@@ -71,6 +72,10 @@ export class RedisStore implements Store {
     const fences = await this.#client.mget(...fenceKeys);
     this.#confirmRunId(key, runId);
     return { fences, runId };
+  }
+
+  groupOf(key: string): string {
+    return this.hashTags ? String(calculateSlot(key)) : "";
   }
 
   async beginFill({ entryKey, fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {

@@ -1,0 +1,40 @@
+// The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
+import type { Entry } from "../codec/entry.js";
+import { TenantLru } from "../store/tenant-lru.js";
+import type { EntryRef } from "./entry-ref.js";
+
+export class LocalEntries {
+  readonly #entries: TenantLru<Entry>;
+
+  constructor(maxBytes: number, maxTenantBytes: number) {
+    this.#entries = new TenantLru({ maxBytes, maxTenantBytes });
+  }
+
+  get size(): number {
+    return this.#entries.entries;
+  }
+
+  get bytes(): number {
+    return this.#entries.bytes;
+  }
+
+  /** The entry of this very request, if it has not expired; whether it is still valid is for the fences to say. */
+  get(ref: EntryRef): Entry | undefined {
+    const entry = this.#entries.get(ref.entryKey);
+    return entry?.identity === ref.identity ? entry : undefined;
+  }
+
+  set(ref: EntryRef, entry: Entry): void {
+    // A view would keep the whole buffer alive that the client read from its socket.
+    const body = Buffer.allocUnsafeSlow(entry.body.length);
+    entry.body.copy(body);
+    const { tenant, module, maxEntries } = ref;
+    const bytes = body.length + 2 * (entry.identity.length + entry.fences.length + ref.entryKey.length);
+    const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
+    this.#entries.set(ref.entryKey, { ...entry, body }, holding, entry.expiresAt - Date.now());
+  }
+
+  delete(ref: EntryRef): void {
+    this.#entries.delete(ref.entryKey);
+  }
+}
