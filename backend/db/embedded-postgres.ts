@@ -171,6 +171,7 @@ async function createDatabase(url: string): Promise<void> {
 }
 
 async function stop(server: ChildProcess, ended: Promise<void>): Promise<void> {
+  server.ref();
   // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
   server.kill("SIGINT");
   const timer = setTimeout(() => server.kill("SIGQUIT"), STOPS_WITHIN_MS);
