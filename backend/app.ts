@@ -1,0 +1,50 @@
+// The Express app. Makes no connection and reads no configuration by itself: all it needs is handed in.
+import express, { type Express, Router } from "express";
+import helmet from "helmet";
+import type { Pool } from "pg";
+import type { Logger } from "pino";
+import type { TenantCache } from "./cache/index.js";
+import { accessLog } from "./http/access-log.js";
+import { errorHandler, unknownRoute } from "./http/error-handler.js";
+import { identify, requireIdentity } from "./http/identity/authenticate.js";
+import type { TokenVerifier } from "./http/identity/token-verifier.js";
+import { type RateLimitOptions, rateLimiter } from "./http/rate-limit.js";
+import { requestId } from "./http/request-id.js";
+import { mountModules } from "./modules/index.js";
+import type { ModuleContext } from "./modules/module-context.js";
+import type { Lifecycle } from "./services/health.js";
+import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
+
+export interface AppDependencies {
+  readonly pool: Pool;
+  readonly cache: TenantCache;
+  readonly verifyToken: TokenVerifier;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly ttlSeconds: ModuleContext["ttlSeconds"];
+  readonly rateLimit: RateLimitOptions;
+  /** Express's `trust proxy`. Default: none is trusted. */
+  readonly trustProxy?: string | number | boolean;
+}
+
+export function createApp(deps: AppDependencies): Express {
+  const { pool, cache, logger, lifecycle, ttlSeconds } = deps;
+  const app = express();
+  // The extended parser merges and truncates arrays: with it, different queries could mean the same to a handler.
+  app.set("query parser", "simple");
+  app.set("trust proxy", deps.trustProxy ?? false);
+  // cacheList makes the ETags of what it caches; nothing else is worth one.
+  app.set("etag", false);
+
+  app.use(requestId, accessLog(logger), helmet());
+  app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
+
+  const api = Router();
+  api.use(identify(deps.verifyToken), rateLimiter(deps.rateLimit), requireIdentity);
+  api.use("/system/cache-stats", cacheStatsRouter(cache));
+  mountModules(api, { pool, cache, ttlSeconds });
+  app.use("/api", api);
+
+  app.use(unknownRoute, errorHandler(logger));
+  return app;
+}

@@ -1,0 +1,100 @@
+// The environment, parsed once: every variable of .env.example, and nothing else.
+import * as z from "zod";
+
+/** Signs tokens when JWT_SECRET is not set; public, so production refuses it. */
+export const DEVELOPMENT_JWT_SECRET = "development-only-secret-change-me-0123456789";
+const MIN_SECRET_BYTES = 32;
+
+// An empty value is what `KEY=` in a file or in docker compose means by "not set".
+const blankAsUnset = (value: unknown) => (value === "" ? undefined : value);
+const variable = <T extends z.ZodType>(schema: T) => z.preprocess(blankAsUnset, schema);
+const wholeNumber = (min: number, max: number, fallback: number) =>
+  variable(z.coerce.number().pipe(z.int().min(min).max(max)).default(fallback));
+const redisUrl = variable(
+  z
+    .string()
+    .regex(/^rediss?:\/\//, "must be a redis:// or rediss:// URL")
+    .optional(),
+);
+
+const schema = z.object({
+  NODE_ENV: variable(z.enum(["development", "test", "production"]).default("development")),
+  HOST: variable(z.string().default("0.0.0.0")),
+  PORT: wholeNumber(0, 65_535, 4001),
+  TRUST_PROXY: variable(z.string().default("loopback")),
+  SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
+  LOG_LEVEL: variable(z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info")),
+
+  DATABASE_URL: variable(z.string("is required").regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")),
+  DATABASE_POOL_MAX: wholeNumber(1, 1000, 10),
+  MIGRATE_ON_START: variable(z.stringbool().default(true)),
+
+  REDIS_CACHE_URL: redisUrl,
+  REDIS_URL: redisUrl,
+  CACHE_KEY_PREFIX: variable(z.string().default("")),
+  CACHE_TTL_LIST_SECONDS: wholeNumber(1, 86_400, 180),
+  CACHE_TTL_DETAIL_SECONDS: wholeNumber(1, 86_400, 300),
+  CACHE_BUDGET_MS: wholeNumber(1, 10_000, 50),
+  CACHE_MAX_BODY_BYTES: wholeNumber(1, 1_073_741_824, 1_048_576),
+  CACHE_MEMORY_BYTES: wholeNumber(1024, 1_099_511_627_776, 67_108_864),
+
+  JWT_SECRET: variable(z.string().optional()),
+  JWT_JWKS_URL: variable(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).optional()),
+  JWT_ISSUER: variable(z.string().optional()),
+  JWT_AUDIENCE: variable(z.string().optional()),
+
+  RATE_LIMIT_MAX: wholeNumber(0, 10_000_000, 6000),
+  RATE_LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 60),
+});
+
+type Environment = z.output<typeof schema>;
+export type Config = Omit<Environment, "JWT_SECRET"> & {
+  /** Absent where keys come from JWT_JWKS_URL. */
+  readonly JWT_SECRET: string | undefined;
+};
+
+/** Says everything that is wrong with the environment, one line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Parses the environment; variables that are not ours are ignored.
+ * @throws ConfigError with one line for each variable that is wrong
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = schema.safeParse(env);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  problems.push(...secretProblems(env));
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  const { JWT_SECRET, JWT_JWKS_URL } = parsed.data;
+  return {
+    ...parsed.data,
+    JWT_SECRET: JWT_JWKS_URL === undefined ? (JWT_SECRET ?? DEVELOPMENT_JWT_SECRET) : undefined,
+  };
+}
+
+function secretProblems(env: Readonly<Record<string, string | undefined>>): string[] {
+  const secret = env.JWT_SECRET;
+  if (secret && env.JWT_JWKS_URL) return ["JWT_SECRET: set either JWT_SECRET or JWT_JWKS_URL, not both"];
+  if (secret && Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
+    return [
+      `JWT_SECRET: must have at least ${MIN_SECRET_BYTES} bytes; make one with: openssl rand -base64 48`,
+    ];
+  }
+  const usesDevelopmentSecret = !env.JWT_JWKS_URL && (!secret || secret === DEVELOPMENT_JWT_SECRET);
+  if (env.NODE_ENV === "production" && usesDevelopmentSecret) {
+    return [
+      "JWT_SECRET: production needs a secret of its own (or JWT_JWKS_URL); make one with: openssl rand -base64 48",
+    ];
+  }
+  return [];
+}

@@ -1,0 +1,25 @@
+// Brings the database's schema up to date.
+import { join } from "node:path";
+import { runner } from "node-pg-migrate";
+import { projectRoot } from "./project-root.js";
+
+/**
+ * Runs the migrations that the database has not seen, all in one transaction. Instances that start at the same time wait for each
+ * other. The user of the URL becomes the tables' owner and needs CREATEROLE, or a role `crm_app` that it is a member of.
+ *
+ * @returns names of the migrations that were run
+ */
+export async function migrate(databaseUrl: string, log: (line: string) => void): Promise<string[]> {
+  const applied = await runner({
+    databaseUrl,
+    dir: join(projectRoot(), "backend", "db", "migrations"),
+    direction: "up",
+    migrationsTable: "migrations",
+    singleTransaction: true,
+    advisoryLockMode: "wait",
+    // Its own log prints every statement; one line a migration is enough.
+    logger: { info: () => {}, debug: () => {}, warn: log, error: log },
+  });
+  for (const migration of applied) log(`migrated: ${migration.name}`);
+  return applied.map((migration) => migration.name);
+}

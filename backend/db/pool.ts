@@ -1,0 +1,41 @@
+// The PostgreSQL connection pool, and how its types become JSON.
+import { Pool, types } from "pg";
+
+export interface PoolOptions {
+  readonly databaseUrl: string;
+  /** Connections at most. Default 10. */
+  readonly max?: number;
+  /** Told about lost connections: one line each. */
+  readonly onError: (message: string) => void;
+}
+
+const CONNECT_TIMEOUT_MS = 3000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
+
+/**
+ * numeric(15, 2) has fifteen significant digits, which a double carries exactly: money is a JSON number. A date has no time zone and
+ * stays text. Timestamps are Dates, which JSON writes as ISO 8601 in UTC.
+ */
+const PARSERS = new Map<number, (text: string) => unknown>([
+  [types.builtins.NUMERIC, Number],
+  [types.builtins.DATE, (text) => text],
+]);
+
+/** Makes a pool; connects when first used. Rejections of `connect` come after at most three seconds. */
+export function createPool({ databaseUrl, max = 10, onError }: PoolOptions): Pool {
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+    application_name: "crm",
+    types: { getTypeParser: (oid, format) => PARSERS.get(oid) ?? types.getTypeParser(oid, format) },
+  });
+  pool.on("error", (error) => onError(`postgres: connection lost (${error.message})`));
+  // A connection that dies between two queries of a transaction emits "error" too, and would end the process without a listener;
+  // the next query rejects and says so.
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
+}

@@ -1,0 +1,67 @@
+// The end of the chain: whatever was thrown becomes a problem document, and internals stay in the log.
+import type { ErrorRequestHandler, RequestHandler } from "express";
+import type { Logger } from "pino";
+import { isDatabaseUnavailable } from "../db/database-errors.js";
+import { HttpProblem, notFound } from "./problem.js";
+
+/** For requests that no route took. */
+export const unknownRoute: RequestHandler = (req) => {
+  throw notFound(`There is no ${req.baseUrl}${req.path}.`);
+};
+
+/** Writes problems, and logs those that are the server's fault: once, with the request's id. */
+export function errorHandler(logger: Logger): ErrorRequestHandler {
+  return (error, req, res, next) => {
+    const problem = toProblem(error);
+    if (problem.status >= 500) {
+      logger.error({
+        requestId: req.id,
+        method: req.method,
+        url: req.originalUrl,
+        err: problem.cause ?? error,
+      });
+    }
+    // Half a response cannot become a problem: Express closes the connection.
+    if (res.headersSent) return next(error);
+    for (const [name, value] of Object.entries(problem.headers)) res.setHeader(name, value);
+    const instance = req.originalUrl.split("?", 1)[0] ?? "/";
+    res
+      .status(problem.status)
+      .set("Content-Type", "application/problem+json; charset=utf-8")
+      .set("Cache-Control", "no-store")
+      .end(JSON.stringify(problem.toDocument(instance)));
+  };
+}
+
+function toProblem(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (isDatabaseUnavailable(error)) {
+    return new HttpProblem(503, {
+      detail: "The database cannot answer now. Try again.",
+      headers: { "Retry-After": "1" },
+      cause: error,
+    });
+  }
+  return bodyParserProblem(error) ?? new HttpProblem(500, { cause: error });
+}
+
+const BODY_DETAILS = new Map([
+  ["entity.parse.failed", "The body is not valid JSON."],
+  ["entity.too.large", "The body is larger than 100 kB."],
+  [
+    "encoding.unsupported",
+    "The body's Content-Encoding is not supported: send it as gzip, deflate, br or as it is.",
+  ],
+  ["charset.unsupported", "The body's charset is not supported: send UTF-8."],
+  ["request.aborted", "The body ended early."],
+  ["request.size.invalid", "The body does not have the length that Content-Length says."],
+]);
+
+/** body-parser's and Express's own errors have a status, and a message that may repeat the input: only the status is used. */
+function bodyParserProblem(error: unknown): HttpProblem | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const status = Reflect.get(error, "status");
+  if (typeof status !== "number" || status < 400 || status > 499) return undefined;
+  const detail = BODY_DETAILS.get(String(Reflect.get(error, "type")));
+  return new HttpProblem(status, { ...(detail !== undefined && { detail }), cause: error });
+}

@@ -1,0 +1,32 @@
+// The HTTP server's beginning and end: listening, and draining.
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** Resolves with the address once the server listens; rejects as `listen` does (EADDRINUSE, EACCES). */
+export function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      // An address object: the server listens on a port, never on a pipe.
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+const IDLE_SWEEP_MS = 50;
+
+/** Accepts no more connections, lets requests in flight finish, and cuts off those that outlast the grace period. */
+export function drain(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
+    // A connection that has answered its last request would otherwise be kept alive for the next one.
+    const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
+    server.close(() => {
+      clearTimeout(deadline);
+      clearInterval(sweep);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,25 @@
+// Who is asking: roles, and what a verified token says.
+
+/** From least to most: each role may do what those before it may. */
+export const ROLES = ["viewer", "member", "admin", "superadmin"] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Auth {
+  readonly subject: string;
+  readonly role: Role;
+  /** Lower-case UUID. Absent only for a superadmin who has chosen no tenant. */
+  readonly tenantId?: string;
+}
+
+/** Whether `role` may do what `required` may. */
+export function includesRole(role: Role, required: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(required);
+}
+
+declare global {
+  namespace Express {
+    interface Request {
+      auth?: Auth;
+    }
+  }
+}

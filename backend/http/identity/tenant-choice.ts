@@ -1,0 +1,36 @@
+// Which tenant a request is about: the token's, or for a superadmin the one that `?tenant_id=` chooses.
+import type { Request, RequestHandler } from "express";
+import * as z from "zod";
+import { forbidden, HttpProblem } from "../problem.js";
+import { identityOf } from "./authenticate.js";
+
+const tenantIdSchema = z.guid().toLowerCase();
+
+/** Applies `?tenant_id=` to `req.auth`: 403 where it is not the token's tenant, unless a superadmin chooses. */
+export const chooseTenant: RequestHandler = (req, _res, next) => {
+  const given = req.query.tenant_id;
+  if (given === undefined) return next();
+  const tenantId = tenantIdSchema.safeParse(given);
+  if (!tenantId.success) {
+    const errors = [{ pointer: "#/tenant_id", message: "must be one UUID" }];
+    throw new HttpProblem(400, { detail: "The query is not valid: see errors.", errors });
+  }
+  const auth = identityOf(req);
+  if (auth.role === "superadmin") req.auth = { ...auth, tenantId: tenantId.data };
+  else if (auth.tenantId !== tenantId.data) throw forbidden("tenant_id is not the tenant of your token.");
+  next();
+};
+
+/** Answers 400 to a superadmin who has a token without tenant and has chosen none. */
+export const requireTenant: RequestHandler = (req, _res, next) => {
+  tenantOf(req);
+  next();
+};
+
+/** The tenant that the request is about. */
+export function tenantOf(req: Request): string {
+  const { tenantId } = identityOf(req);
+  if (tenantId !== undefined) return tenantId;
+  const errors = [{ pointer: "#/tenant_id", message: "is required: your token has no tenant" }];
+  throw new HttpProblem(400, { detail: "Choose a tenant with ?tenant_id=.", errors });
+}

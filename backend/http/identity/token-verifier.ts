@@ -1,0 +1,111 @@
+// Verification of bearer tokens: signature, algorithm, times, issuer, audience, and the claims we use.
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+import * as z from "zod";
+import { HttpProblem, unauthorized } from "../problem.js";
+import { type Auth, ROLES } from "./auth.js";
+
+export interface TokenVerifierOptions {
+  /** HS256 secret, at least 32 bytes. Either this or `jwksUrl`. */
+  readonly secret?: string | undefined;
+  /** Public keys (JSON Web Key Set) of an identity provider. */
+  readonly jwksUrl?: string | undefined;
+  readonly issuer?: string | undefined;
+  readonly audience?: string | undefined;
+}
+
+/**
+ * Resolves with who the token is about.
+ * @throws HttpProblem 401 where the token is not acceptable; 503 where the key set cannot be fetched
+ */
+export type TokenVerifier = (token: string) => Promise<Auth>;
+
+// Pinned by the kind of key: a public key must never be tried as an HMAC secret, and "none" is no algorithm.
+const SECRET_ALGORITHMS = ["HS256"];
+const PUBLIC_KEY_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
+const CLOCK_TOLERANCE_SECONDS = 5;
+
+const claimsSchema = z
+  .object({
+    sub: z.string().min(1).max(200),
+    role: z.enum(ROLES),
+    tenant_id: z.guid("must be a UUID").toLowerCase().optional(),
+  })
+  .refine((claims) => claims.tenant_id !== undefined || claims.role === "superadmin", {
+    path: ["tenant_id"],
+    error: "is required",
+  });
+
+/** @throws Error unless exactly one of `secret` and `jwksUrl` is given */
+export function createTokenVerifier({
+  secret,
+  jwksUrl,
+  issuer,
+  audience,
+}: TokenVerifierOptions): TokenVerifier {
+  const verify = signatureVerifier(secret, jwksUrl);
+  const checks: JWTVerifyOptions = {
+    requiredClaims: ["sub", "exp"],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  };
+  return async (token) => {
+    const payload = await verify(token, checks).catch((error: unknown) => {
+      throw refusal(error);
+    });
+    const claims = claimsSchema.safeParse(payload);
+    if (!claims.success) {
+      const issue = claims.error.issues[0];
+      throw unauthorized(
+        `The token's claim ${issue?.path.join(".")} is not usable: ${issue?.message}.`,
+        "invalid_token",
+      );
+    }
+    const { sub, role, tenant_id: tenantId } = claims.data;
+    return { subject: sub, role, ...(tenantId !== undefined && { tenantId }) };
+  };
+}
+
+type SignatureVerifier = (token: string, checks: JWTVerifyOptions) => Promise<JWTPayload>;
+
+function signatureVerifier(secret: string | undefined, jwksUrl: string | undefined): SignatureVerifier {
+  if (jwksUrl !== undefined && secret === undefined) {
+    const keys = createRemoteJWKSet(new URL(jwksUrl));
+    return async (token, checks) =>
+      (await jwtVerify(token, keys, { ...checks, algorithms: PUBLIC_KEY_ALGORITHMS })).payload;
+  }
+  if (secret !== undefined && jwksUrl === undefined) {
+    const key = new TextEncoder().encode(secret);
+    return async (token, checks) =>
+      (await jwtVerify(token, key, { ...checks, algorithms: SECRET_ALGORITHMS })).payload;
+  }
+  throw new Error("a token verifier needs either a secret or a jwksUrl");
+}
+
+/** What is wrong with the token is its bearer's to know; which key would have been right is not. */
+function refusal(error: unknown): HttpProblem {
+  if (error instanceof errors.JWTExpired) return unauthorized("The token has expired.", "invalid_token");
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return unauthorized(`The token's claim ${error.claim} is not acceptable.`, "invalid_token");
+  }
+  if (isTokenError(error)) return unauthorized("The token is not valid.", "invalid_token");
+  return new HttpProblem(503, {
+    detail: "The keys that tokens are checked with cannot be fetched now. Try again.",
+    headers: { "Retry-After": "5" },
+    cause: error,
+  });
+}
+
+const TOKEN_ERRORS = [
+  errors.JOSEAlgNotAllowed,
+  errors.JOSENotSupported,
+  errors.JWKSMultipleMatchingKeys,
+  errors.JWKSNoMatchingKey,
+  errors.JWSInvalid,
+  errors.JWSSignatureVerificationFailed,
+  errors.JWTInvalid,
+];
+
+function isTokenError(error: unknown): boolean {
+  return TOKEN_ERRORS.some((TokenError) => error instanceof TokenError);
+}

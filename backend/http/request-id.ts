@@ -1,0 +1,22 @@
+// Request ids: one for every request, the caller's where it is usable, so that logs of several services can be joined.
+import { randomUUID } from "node:crypto";
+import type { RequestHandler } from "express";
+
+declare global {
+  namespace Express {
+    interface Request {
+      id: string;
+    }
+  }
+}
+
+// No spaces or control characters: it is written to headers and logs.
+const USABLE = /^[\w.:@/+=-]{1,128}$/;
+
+/** Sets `req.id` and the `X-Request-Id` response header. */
+export const requestId: RequestHandler = (req, res, next) => {
+  const given = req.get("x-request-id");
+  req.id = given !== undefined && USABLE.test(given) ? given : randomUUID();
+  res.setHeader("X-Request-Id", req.id);
+  next();
+};

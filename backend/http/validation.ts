@@ -1,0 +1,79 @@
+// Validation of queries and bodies by schemas: what passed is kept beside the request, typed.
+import express, { type Request, type RequestHandler } from "express";
+import type * as z from "zod";
+import { type FieldError, HttpProblem } from "./problem.js";
+
+export interface Validated<T> {
+  /** Middleware: answers 400 where the schema refuses. */
+  readonly check: RequestHandler;
+  /** What the schema made of this request, once `check` has run. */
+  of(req: Request): T;
+}
+
+export const MAX_BODY_BYTES = 100 * 1024;
+const MAX_REPORTED_ERRORS = 20;
+
+/** The query must be what the schema says. The schema should be strict: a parameter that is ignored would still fill a cache. */
+export function validatedQuery<T>(schema: z.ZodType<T>): Validated<T> {
+  return validated(schema, "query", (req) => req.query);
+}
+
+/** The JSON body must be what the schema says; no body at all is `{}`. Put {@link jsonBody} before it. */
+export function validatedBody<T>(schema: z.ZodType<T>): Validated<T> {
+  return validated(schema, "body", (req) => req.body ?? {});
+}
+
+function validated<T>(schema: z.ZodType<T>, part: string, read: (req: Request) => unknown): Validated<T> {
+  const values = new WeakMap<Request, { readonly value: T }>();
+  return {
+    check: (req, _res, next) => {
+      const result = schema.safeParse(read(req));
+      if (!result.success) {
+        throw new HttpProblem(400, {
+          detail: `The ${part} is not valid: see errors.`,
+          errors: fieldErrors(result.error),
+        });
+      }
+      values.set(req, { value: result.data });
+      next();
+    },
+    of: (req) => {
+      const held = values.get(req);
+      if (!held)
+        throw new Error(`the ${part} was read before it was validated: mount check before the handler`);
+      return held.value;
+    },
+  };
+}
+
+const parseJson = express.json({ limit: MAX_BODY_BYTES });
+
+/** Parses JSON bodies up to 100 kB; a body of another type is 415. */
+export const jsonBody: RequestHandler = (req, res, next) => {
+  // null: there is no body. false: there is one, of another type.
+  if (req.is("application/json") === false) {
+    throw new HttpProblem(415, { detail: "Send the body as application/json." });
+  }
+  parseJson(req, res, next);
+};
+
+function fieldErrors(error: z.ZodError): FieldError[] {
+  return error.issues
+    .flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => ({ pointer: pointer([...issue.path, key]), message: "is not known here" }))
+        : [{ pointer: pointer(issue.path), message: issue.message }],
+    )
+    .slice(0, MAX_REPORTED_ERRORS);
+}
+
+const MAX_POINTER_LENGTH = 200;
+// encodeURI throws on them.
+const LONE_SURROGATE = /\p{Cs}/gu;
+
+/** RFC 6901 section 6: escaped, then percent-encoded. Cut off, because unknown names may be of any length. */
+function pointer(path: readonly PropertyKey[]): string {
+  const parts = path.map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1"));
+  const text = ["", ...parts].join("/").slice(0, MAX_POINTER_LENGTH).replace(LONE_SURROGATE, "\uFFFD");
+  return `#${encodeURI(text)}`;
+}

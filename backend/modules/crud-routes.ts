@@ -1,0 +1,153 @@
+// The routes that every module has: list, count, create; read, replace, delete.
+import { type Request, type RequestHandler, Router } from "express";
+import { withTenant } from "../db/tenant-transaction.js";
+import { requireRole } from "../http/identity/authenticate.js";
+import { tenantOf } from "../http/identity/tenant-choice.js";
+import { conflict, notFound } from "../http/problem.js";
+import { route } from "../http/route-methods.js";
+import { jsonBody, validatedBody, validatedQuery } from "../http/validation.js";
+import { explainingConstraints } from "./constraint-problems.js";
+import { CrudRepository, type ModuleDocument } from "./crud-repository.js";
+import { countQuerySchema, listQuerySchema, noParameters } from "./list-query.js";
+import type { ModuleContext } from "./module-context.js";
+import type { ModuleDefinition } from "./module-definition.js";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * The order on every route is: role, validation, cache, handler. A request that is refused neither reads nor fills the cache.
+ *
+ * @param ownRoutes mounts what the module has beside these, before `/:id` would take its paths
+ */
+export function crudRouter(
+  module: ModuleDefinition,
+  context: ModuleContext,
+  ownRoutes: (router: Router) => void = () => {},
+): Router {
+  const { cacheList, invalidateCache } = context.cache;
+  const { dependsOn, touchedBy } = module;
+  const lists = cacheList(module.name, { ttlSeconds: context.ttlSeconds.list, dependsOn });
+  const details = cacheList(module.name, { ttlSeconds: context.ttlSeconds.detail, dependsOn });
+  const handlers = crudHandlers(module, context);
+  const router = Router();
+  const reader = requireRole("viewer");
+  const writer = requireRole("member");
+  const plain = validatedQuery(noParameters).check;
+
+  route(router, "/", {
+    get: [reader, handlers.listQuery.check, lists, handlers.list],
+    post: [
+      writer,
+      plain,
+      jsonBody,
+      handlers.document.check,
+      invalidateCache(...touchedBy.create),
+      handlers.create,
+    ],
+  });
+  route(router, "/count", { get: [reader, handlers.countQuery.check, lists, handlers.count] });
+  ownRoutes(router);
+  route(router, "/:id", {
+    get: [reader, plain, details, handlers.read],
+    put: [
+      writer,
+      plain,
+      jsonBody,
+      handlers.document.check,
+      invalidateCache(...touchedBy.update),
+      handlers.replace,
+    ],
+    delete: [writer, plain, invalidateCache(...touchedBy.delete), handlers.delete],
+  });
+  return router;
+}
+
+function crudHandlers(module: ModuleDefinition, { pool }: ModuleContext) {
+  const repository = new CrudRepository(module);
+  const listQuery = validatedQuery(listQuerySchema(module));
+  const countQuery = validatedQuery(countQuerySchema(module));
+  const document = validatedBody<ModuleDocument>(module.document);
+  const idOf = (req: Request) => recordIdOf(req, module.singular);
+
+  const list: RequestHandler = async (req, res) => {
+    const query = listQuery.of(req);
+    const tenantId = tenantOf(req);
+    const page = await withTenant(
+      pool,
+      tenantId,
+      async (client) => ({
+        data: await repository.list(client, tenantId, query),
+        total: await repository.count(client, tenantId, query),
+      }),
+      { readOnly: true },
+    );
+    const { limit, offset } = query;
+    res.json({ data: page.data, pagination: { total: page.total, limit, offset } });
+  };
+
+  const count: RequestHandler = async (req, res) => {
+    const tenantId = tenantOf(req);
+    const filter = countQuery.of(req);
+    const work = withTenant(pool, tenantId, (client) => repository.count(client, tenantId, filter), {
+      readOnly: true,
+    });
+    res.json({ data: { count: await work } });
+  };
+
+  const create: RequestHandler = async (req, res) => {
+    const tenantId = tenantOf(req);
+    const record = await explainingConstraints([module], () =>
+      withTenant(pool, tenantId, (client) => repository.insert(client, tenantId, document.of(req))),
+    );
+    res
+      .status(201)
+      .location(`${req.baseUrl}/${String(record.id)}`)
+      .json({ data: record });
+  };
+
+  const read: RequestHandler = async (req, res) => {
+    const id = idOf(req);
+    const tenantId = tenantOf(req);
+    const record = await withTenant(pool, tenantId, (client) => repository.find(client, tenantId, id), {
+      readOnly: true,
+    });
+    if (!record) throw noSuchRecord(module.singular);
+    res.json({ data: record });
+  };
+
+  const replace: RequestHandler = async (req, res) => {
+    const id = idOf(req);
+    const tenantId = tenantOf(req);
+    const record = await explainingConstraints([module], () =>
+      withTenant(pool, tenantId, async (client) => {
+        const replaced = await repository.replace(client, tenantId, id, document.of(req));
+        if (replaced) return replaced;
+        const exists = (await repository.find(client, tenantId, id)) !== undefined;
+        throw exists ? conflict(module.frozenBy?.detail ?? "") : noSuchRecord(module.singular);
+      }),
+    );
+    res.json({ data: record });
+  };
+
+  const remove: RequestHandler = async (req, res) => {
+    const id = idOf(req);
+    const tenantId = tenantOf(req);
+    const deleted = await withTenant(pool, tenantId, (client) => repository.delete(client, tenantId, id));
+    if (!deleted) throw noSuchRecord(module.singular);
+    res.status(204).end();
+  };
+
+  return { listQuery, countQuery, document, list, count, create, read, replace, delete: remove };
+}
+
+/**
+ * The id in the path.
+ * @throws HttpProblem 404 where it is no UUID: no record can have it
+ */
+export function recordIdOf(req: Request, singular: string): string {
+  const { id } = req.params;
+  if (typeof id === "string" && UUID.test(id)) return id;
+  throw noSuchRecord(singular);
+}
+
+export const noSuchRecord = (singular: string) => notFound(`There is no ${singular} with this id.`);

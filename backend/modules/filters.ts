@@ -1,0 +1,72 @@
+// Filters: query parameters of a list, each with its schema and the SQL condition it stands for.
+import * as z from "zod";
+
+/** Adds a value to the statement's parameters and returns its placeholder. */
+export type Bind = (value: unknown) => string;
+
+export interface Filter {
+  readonly schema: z.ZodType;
+  /** @param column qualified name, as in "t.status" */
+  condition(column: string, value: unknown, bind: Bind): string;
+  /** Default: the column of the parameter's own name. */
+  readonly column?: string;
+}
+
+// Schemas of values that appear once: a repeated parameter arrives as an array and is refused.
+const oneText = z.string("must be given once").min(1).max(254);
+const oneNumber = z
+  .string("must be given once")
+  .regex(/^-?\d{1,13}(\.\d{1,2})?$/, "must be a number")
+  .transform(Number);
+const oneInstant = z
+  .string("must be given once")
+  .pipe(z.union([z.iso.datetime({ offset: true }), z.iso.date()], "must be an ISO 8601 date or time"));
+const oneFlag = z.enum(["true", "false"], 'must be "true" or "false"').transform((text) => text === "true");
+
+/** `?billing_city=Berlin`: equal. */
+export const exact = (): Filter => ({
+  schema: oneText.regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters"),
+  condition: (column, value, bind) => `${column} = ${bind(value)}`,
+});
+
+/** `?account_id=<uuid>` */
+export const exactId = (): Filter => ({
+  schema: z.guid("must be one UUID").toLowerCase(),
+  condition: (column, value, bind) => `${column} = ${bind(value)}`,
+});
+
+/** `?status=new&status=working`: any of the values; the one filter that may be repeated. */
+export const oneOf = (values: readonly string[]): Filter => ({
+  schema: z
+    .union([z.string().transform((text) => [text]), z.array(z.string())])
+    .pipe(z.array(z.enum(values, `must be one of ${values.join(", ")}`)).max(values.length)),
+  condition: (column, value, bind) => `${column} = ANY(${bind(value)}::text[])`,
+});
+
+/** `?do_not_contact=true` */
+export const flag = (): Filter => ({
+  schema: oneFlag,
+  condition: (column, value, bind) => `${column} = ${bind(value)}`,
+});
+
+/** `?converted=true`: whether the column has a value. */
+export const present = (column: string): Filter => ({
+  column,
+  schema: oneFlag,
+  condition: (qualified, value) => `${qualified} IS ${value === true ? "NOT NULL" : "NULL"}`,
+});
+
+/** `?min_<column>=` and `?max_<column>=`, both inclusive. */
+export const numberRange = (column: string): Record<string, Filter> => ({
+  [`min_${column}`]: { column, schema: oneNumber, condition: (c, value, bind) => `${c} >= ${bind(value)}` },
+  [`max_${column}`]: { column, schema: oneNumber, condition: (c, value, bind) => `${c} <= ${bind(value)}` },
+});
+
+/** `?<name>_after=` (inclusive) and `?<name>_before=` (exclusive), so that neighbouring periods share no row. */
+export const timeRange = (
+  column: string,
+  name = column.replace(/_(at|on)$/, ""),
+): Record<string, Filter> => ({
+  [`${name}_after`]: { column, schema: oneInstant, condition: (c, value, bind) => `${c} >= ${bind(value)}` },
+  [`${name}_before`]: { column, schema: oneInstant, condition: (c, value, bind) => `${c} < ${bind(value)}` },
+});

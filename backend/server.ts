@@ -1,0 +1,128 @@
+// The process: configuration, wiring, listening, signals, draining.
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { loadEnvFile } from "node:process";
+import { type Logger, pino } from "pino";
+import { createApp } from "./app.js";
+import { createTenantCache } from "./cache/index.js";
+import { type Config, ConfigError, parseConfig } from "./config.js";
+import { migrate } from "./db/migrate.js";
+import { createPool } from "./db/pool.js";
+import { drain, listen } from "./http/http-server.js";
+import { createTokenVerifier } from "./http/identity/token-verifier.js";
+import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
+import type { Lifecycle } from "./services/health.js";
+
+// Values that are already in the environment win over those in the file.
+if (existsSync(".env")) loadEnvFile(".env");
+
+// An orphan must not start serving after its supervisor has died.
+const exitAsOrphan = () => process.exit(1);
+process.once("disconnect", exitAsOrphan);
+
+await main();
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const logger = pino({ level: config.LOG_LEVEL });
+  try {
+    if (config.MIGRATE_ON_START) await migrate(config.DATABASE_URL, (line) => logger.info(line));
+    await serve(config, logger);
+  } catch (error) {
+    fail(`cannot start: ${startProblem(error, config)}`);
+  }
+}
+
+function readConfig(): Config {
+  try {
+    return parseConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    fail(["The environment is not usable (see .env.example):", ...error.problems].join("\n  "));
+  }
+}
+
+async function serve(config: Config, logger: Logger): Promise<void> {
+  const lifecycle: Lifecycle = { draining: false };
+  const pool = createPool({
+    databaseUrl: config.DATABASE_URL,
+    max: config.DATABASE_POOL_MAX,
+    onError: (message) => logger.warn(message),
+  });
+  const cache = createTenantCache({
+    redis: config.REDIS_CACHE_URL,
+    tenant: (req) => req.auth?.tenantId,
+    keyPrefix: config.CACHE_KEY_PREFIX,
+    budgetMs: config.CACHE_BUDGET_MS,
+    maxBodyBytes: config.CACHE_MAX_BODY_BYTES,
+    memory: { maxBytes: config.CACHE_MEMORY_BYTES },
+    logger,
+  });
+  const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
+  const app = createApp({
+    pool,
+    cache,
+    logger,
+    lifecycle,
+    verifyToken: createTokenVerifier({
+      secret: config.JWT_SECRET,
+      jwksUrl: config.JWT_JWKS_URL,
+      issuer: config.JWT_ISSUER,
+      audience: config.JWT_AUDIENCE,
+    }),
+    ttlSeconds: { list: config.CACHE_TTL_LIST_SECONDS, detail: config.CACHE_TTL_DETAIL_SECONDS },
+    rateLimit: {
+      max: config.RATE_LIMIT_MAX,
+      windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
+      store: rateLimitStore?.store,
+    },
+    trustProxy: config.TRUST_PROXY,
+  });
+
+  const server = createServer(app);
+  const { port } = await listen(server, config.PORT, config.HOST);
+  logger.info(`listening on ${config.HOST}:${port}`);
+  process.send?.({ type: "listening", port });
+
+  onStopSignal(async (reason) => {
+    logger.info(`${reason}: draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
+    lifecycle.draining = true;
+    await drain(server, config.SHUTDOWN_GRACE_MS);
+    await cache.close();
+    rateLimitStore?.close();
+    await pool.end();
+    logger.info("stopped");
+  });
+}
+
+/** Runs `stop` once, on the first signal or when the parent that started us over IPC is gone; a second signal ends at once. */
+function onStopSignal(stop: (reason: string) => Promise<void>): void {
+  let stopping = false;
+  const begin = (reason: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    stop(reason).then(
+      () => process.exit(0),
+      (error: unknown) => fail(`stopping failed: ${String(error)}`),
+    );
+  };
+  process.on("SIGTERM", () => begin("SIGTERM"));
+  process.on("SIGINT", () => begin("SIGINT"));
+  process.off("disconnect", exitAsOrphan);
+  process.on("disconnect", () => {
+    if (!stopping) begin("the parent process is gone");
+  });
+}
+
+function startProblem(error: unknown, config: Config): string {
+  const code = error instanceof Error ? Reflect.get(error, "code") : undefined;
+  if (code === "EADDRINUSE") return `port ${config.PORT} is in use: stop what listens there, or set PORT`;
+  if (code === "EACCES") return `port ${config.PORT} may not be used by this user: set PORT to 1024 or more`;
+  if (code === "ECONNREFUSED") return "nothing answers at DATABASE_URL";
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,51 @@
+// /api/system: health for machines, cache statistics for administrators.
+import { type RequestHandler, Router } from "express";
+import type { TenantCache } from "../cache/index.js";
+import { identityOf, requireIdentity, requireRole } from "../http/identity/authenticate.js";
+import { chooseTenant } from "../http/identity/tenant-choice.js";
+import { route } from "../http/route-methods.js";
+import { validatedQuery } from "../http/validation.js";
+import { noParameters } from "../modules/list-query.js";
+import { checkHealth, type HealthSources } from "./health.js";
+
+const noStore: RequestHandler = (_req, res, next) => {
+  res.setHeader("Cache-Control", "no-store");
+  next();
+};
+
+/** Without identity: load balancers and orchestrators have none. */
+export function healthRouter(sources: HealthSources): Router {
+  const router = Router();
+  const report: RequestHandler = async (_req, res) => {
+    const health = await checkHealth(sources);
+    res.status(health.status === "unavailable" ? 503 : 200).json(health);
+  };
+  router.use(noStore);
+  route(router, "/", { get: [report] });
+  route(router, "/ready", { get: [report] });
+  // Says only that the event loop turns: a process is not to be restarted because its database is away.
+  route(router, "/live", {
+    get: [
+      (_req, res) => {
+        res.json({ status: "ok" });
+      },
+    ],
+  });
+  return router;
+}
+
+/** An admin sees the own tenant; a superadmin all of them, or the chosen one. */
+export function cacheStatsRouter(cache: Pick<TenantCache, "stats">): Router {
+  const router = Router();
+  const stats: RequestHandler = async (req, res) => {
+    const { role, tenantId } = identityOf(req);
+    const chosen = role === "superadmin" ? req.query.tenant_id !== undefined : true;
+    const filter = chosen && tenantId !== undefined ? { tenantId } : { perTenant: true };
+    res.json({ data: await cache.stats(filter) });
+  };
+  router.use(noStore);
+  route(router, "/", {
+    get: [requireIdentity, requireRole("admin"), chooseTenant, validatedQuery(noParameters).check, stats],
+  });
+  return router;
+}

@@ -1,0 +1,30 @@
+// Tokens for development, demonstration and tests; in production an identity provider issues them.
+import { SignJWT } from "jose";
+import type { Role } from "../http/identity/auth.js";
+
+export interface TokenOptions {
+  /** HS256 secret: JWT_SECRET. */
+  readonly secret: string;
+  readonly subject: string;
+  /** Absent only for a superadmin. */
+  readonly tenantId?: string;
+  readonly role: Role;
+  /** Default 86,400: one day. */
+  readonly expiresInSeconds?: number;
+  readonly issuer?: string | undefined;
+  readonly audience?: string | undefined;
+}
+
+/** Signs a bearer token that the API accepts. */
+export async function issueToken(options: TokenOptions): Promise<string> {
+  const { secret, subject, tenantId, role, expiresInSeconds = 86_400, issuer, audience } = options;
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const token = new SignJWT({ role, ...(tenantId !== undefined && { tenant_id: tenantId }) })
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setSubject(subject)
+    .setIssuedAt(nowSeconds)
+    .setExpirationTime(nowSeconds + expiresInSeconds);
+  if (issuer !== undefined) token.setIssuer(issuer);
+  if (audience !== undefined) token.setAudience(audience);
+  return await token.sign(new TextEncoder().encode(secret));
+}
