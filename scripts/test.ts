@@ -1,150 +1,127 @@
 // `npm test`: format and lint, types, services, then every suite. Arguments select test files by a part of their path.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import path from "node:path";
 import { projectFile, projectRoot } from "../backend/project-root.js";
-import { startPostgresServer } from "../backend/test/services/postgres.js";
-import { startRedisServer } from "../backend/test/services/redis-server.js";
+import { startPostgresServer, startRedisServer } from "../backend/test/services/index.js";
+import {
+  addCounts,
+  type Counts,
+  findTestFiles,
+  formatCounts,
+  noCounts,
+  runTestFiles,
+} from "./test-suites.js";
 
-interface Stoppable {
-  readonly name: string;
-  stop(): Promise<void>;
-}
+// Fault suites stop, hang and kill servers and measure how long that is felt: after the rest, and one at a time.
+const RUNS = [
+  { name: "suites", kinds: ["unit", "contract", "integration", "http"], concurrency: 2 },
+  { name: "faults", kinds: ["faults"], concurrency: 1 },
+];
+const INTERRUPTED_EXIT_CODE = 130;
 
-interface Counts {
-  pass: number;
-  fail: number;
-}
-
-const started: Stoppable[] = [];
+const stops: (() => Promise<void>)[] = [];
+const failed: string[] = [];
 let current: ChildProcess | undefined;
 let interrupted = false;
 
-async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
+async function step(name: string, work: () => Promise<void>): Promise<void> {
+  if (interrupted) return;
   const startedAtMs = performance.now();
   console.log(`\n=== ${name}`);
-  const result = await work();
+  try {
+    await work();
+  } catch (error) {
+    failed.push(name);
+    if (!interrupted) console.error(error instanceof Error ? error.message : String(error));
+  }
   console.log(`=== ${name}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
-  return result;
 }
 
-/** Runs a program to its end and counts what node's runner says at its end. */
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Counts> {
+function runTool(script: string, ...args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    const tool = spawn(process.execPath, [projectFile("node_modules", script), ...args], {
       cwd: projectRoot,
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "inherit", "inherit"],
     });
-    current = child;
-    const counts: Counts = { pass: 0, fail: 0 };
-    child.stdout.on("data", (chunk: Buffer) => {
-      process.stdout.write(chunk);
-      for (const [, what, count] of chunk.toString().matchAll(/^ℹ (pass|fail) (\d+)$/gm)) {
-        counts[what as keyof Counts] += Number(count);
-      }
-    });
-    child.on("error", reject);
-    child.on("close", (code) => {
-      current = undefined;
-      if (code === 0 || counts.fail > 0) resolve(counts);
-      else reject(new Error(`${path.basename(args[0] ?? command)} ended with ${code}`));
-    });
+    current = tool;
+    tool.once("error", reject);
+    tool.once("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`${script} ended with ${code}`)),
+    );
   });
 }
 
-function bin(...parts: string[]): string {
-  return projectFile("node_modules", ...parts);
-}
-
-/** Compiled suites of these kinds, those that the arguments select. */
-function testFiles(kinds: readonly string[]): string[] {
-  const wanted = process.argv.slice(2);
-  return kinds
-    .map((kind) => path.join("dist/backend/test", kind))
-    .filter((folder) => existsSync(projectFile(folder)))
-    .flatMap((folder) =>
-      readdirSync(projectFile(folder), { encoding: "utf8", recursive: true }).map((file) =>
-        path.join(folder, file),
-      ),
-    )
-    .filter((file) => file.endsWith(".test.js"))
-    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-    .sort();
-}
-
-async function runSuites(
-  kinds: readonly string[],
-  concurrency: number,
-  env: NodeJS.ProcessEnv,
-): Promise<Counts> {
-  const files = testFiles(kinds);
-  if (files.length === 0) return { pass: 0, fail: 0 };
-  const flags = [
-    "--enable-source-maps",
-    "--test",
-    "--test-reporter=spec",
-    `--test-concurrency=${concurrency}`,
-  ];
-  return run(process.execPath, [...flags, ...files], env);
-}
-
-async function main(): Promise<number> {
-  await step("format and lint", () =>
-    run(process.execPath, [bin("@biomejs/biome/bin/biome"), "check", "--error-on-warnings", "."]),
-  );
-  await step("types and build", () =>
-    run(process.execPath, [bin("typescript/bin/tsc"), "--project", "tsconfig.json"]),
-  );
-  const env = await step("services", startServices);
-  const suites = await step("suites", () => runSuites(["unit", "contract", "integration", "http"], 2, env));
-  // They stop, hang and kill servers: after the rest, and one at a time.
-  const faults = await step("faults", () => runSuites(["faults"], 1, env));
-  const pass = suites.pass + faults.pass;
-  const fail = suites.fail + faults.fail;
-  console.log(`\n${pass} passed, ${fail} failed`);
-  if (pass + fail === 0) console.error("no test file matches");
-  return fail === 0 && pass > 0 ? 0 : 1;
-}
-
-/** Servers that were named in the environment are used, the others are started. */
+/** Servers that are named in the environment are used, the others are started. */
 async function startServices(): Promise<NodeJS.ProcessEnv> {
   const env: NodeJS.ProcessEnv = {};
   if (!process.env.TEST_REDIS_URL) {
     const redis = await startRedisServer();
-    started.push({ name: "Redis", stop: () => redis.stop() });
+    stops.push(() => redis.stop());
     env.TEST_REDIS_URL = redis.url;
   }
   if (!process.env.TEST_DATABASE_URL) {
     const postgres = await startPostgresServer();
-    started.push({ name: "PostgreSQL", stop: () => postgres.stop() });
+    stops.push(() => postgres.stop());
     env.TEST_DATABASE_URL = postgres.url;
   }
-  console.log(
-    `started: ${started.map(({ name }) => name).join(", ") || "nothing, all were named in the environment"}`,
-  );
+  for (const name of ["TEST_REDIS_URL", "TEST_DATABASE_URL"]) {
+    console.log(
+      env[name] === undefined ? `${name}: as set in the environment` : `${name}: started for this run`,
+    );
+  }
   return env;
 }
 
-async function stopAll(): Promise<void> {
-  await Promise.allSettled(started.splice(0).map((service) => service.stop()));
+async function stopServices(): Promise<void> {
+  await Promise.allSettled(stops.splice(0).map((stop) => stop()));
+}
+
+async function runSuites(): Promise<Counts> {
+  let counts = noCounts();
+  let env: NodeJS.ProcessEnv = {};
+  await step("services", async () => {
+    env = await startServices();
+  });
+  if (failed.includes("services")) return counts;
+  for (const { name, kinds, concurrency } of RUNS) {
+    const files = findTestFiles(kinds, process.argv.slice(2));
+    if (files.length === 0) continue;
+    await step(name, async () => {
+      const onSpawn = (runner: ChildProcess) => {
+        current = runner;
+      };
+      const run = await runTestFiles(files, { concurrency, env, onSpawn });
+      counts = addCounts(counts, run);
+      if (run.fail + run.cancelled > 0) failed.push(name);
+    });
+  }
+  if (counts.tests === 0 && !interrupted) {
+    console.error(`No test ran: no file below backend/test matches ${process.argv.slice(2).join(", ")}`);
+    failed.push("suites");
+  }
+  return counts;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.removeAllListeners(signal);
   process.on(signal, () => {
+    // npm passes Ctrl-C on although the terminal has sent it here as well.
     if (interrupted) return;
     interrupted = true;
     current?.kill("SIGTERM");
-    void stopAll().then(() => process.exit(130));
   });
 }
 
+const startedAtMs = performance.now();
+await step("format and lint", () => runTool("@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."));
+await step("types and build", () => runTool("typescript/bin/tsc", "--project", projectFile("tsconfig.json")));
+// Suites of code that does not compile would run what was compiled before.
+let counts = noCounts();
 try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!interrupted) console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  if (!failed.includes("types and build")) counts = await runSuites();
 } finally {
-  await stopAll();
+  await stopServices();
 }
+console.log(
+  interrupted ? "\nInterrupted" : failed.length > 0 ? `\nFailed: ${failed.join(", ")}` : "\nAll steps passed",
+);
+console.log(formatCounts(counts, performance.now() - startedAtMs));
+process.exit(interrupted ? INTERRUPTED_EXIT_CODE : failed.length > 0 ? 1 : 0);

@@ -38,7 +38,6 @@ export async function startRedisServer({ args = [] }: RedisServerOptions = {}): 
   return startRedisContainer(flags);
 }
 
-
 let shared: Promise<RedisServer> | undefined;
 
 /** URL of the shared Redis: `TEST_REDIS_URL`, else that of a server that is started once for this process. */
