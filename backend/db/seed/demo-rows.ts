@@ -1,0 +1,82 @@
+// The demo rows of one tenant: how many there are, and what is in them.
+import { type AccountWithCompany, makeAccount } from "./companies.js";
+import { DEMO_TENANTS, type DemoTenant } from "./demo-tenants.js";
+import { FIRST_NAMES, LAST_NAMES } from "./names.js";
+import { makeContact, makeLead, People } from "./people.js";
+import { Random } from "./random.js";
+import { makeSource } from "./sources.js";
+
+export interface TableRows {
+  readonly table: "accounts" | "contacts" | "leads" | "bizdevsources";
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+const SEED = 20_250_630;
+const CONTACTS_PER_ACCOUNT = 0.7;
+const LEADS_PER_ACCOUNT = 0.5;
+const SOURCES_PER_ACCOUNT = 0.04;
+const MAX_OWNERS = 24;
+
+interface RowCounts {
+  readonly accounts: number;
+  readonly contacts: number;
+  readonly leads: number;
+  readonly sources: number;
+}
+
+/** @param scale between 0 and 1; every tenant keeps at least one row of each kind */
+function rowCounts({ accounts }: DemoTenant, scale: number): RowCounts {
+  const atLeastOne = (n: number) => Math.max(1, Math.round(n * scale));
+  return {
+    accounts: atLeastOne(accounts),
+    contacts: atLeastOne(accounts * CONTACTS_PER_ACCOUNT),
+    leads: atLeastOne(accounts * LEADS_PER_ACCOUNT),
+    sources: atLeastOne(accounts * SOURCES_PER_ACCOUNT),
+  };
+}
+
+/** How many rows all tenants have together. */
+export function totalRows(scale: number): number {
+  return DEMO_TENANTS.map((tenant) => rowCounts(tenant, scale))
+    .map(({ accounts, contacts, leads, sources }) => accounts + contacts + leads + sources)
+    .reduce((sum, rows) => sum + rows, 0);
+}
+
+/** In an order that satisfies the foreign keys. The same tenant and scale give the same rows. */
+export function* demoRows(tenant: DemoTenant, scale: number): Generator<TableRows> {
+  const random = new Random(SEED + DEMO_TENANTS.indexOf(tenant));
+  const counts = rowCounts(tenant, scale);
+  const people = new People(random);
+  const owners = ownersOf(tenant, random, counts.accounts);
+
+  const accounts = times(counts.accounts, () => makeAccount(random, owners));
+  yield { table: "accounts", rows: accounts.map(({ row }) => row) };
+  const contacts = times(counts.contacts, () =>
+    makeContact(random, people, pickAccount(random, accounts), owners),
+  );
+  yield { table: "contacts", rows: contacts.map(({ row }) => row) };
+  yield { table: "leads", rows: times(counts.leads, () => makeLead(random, people, contacts, owners)) };
+  const names = new Set<string>();
+  yield {
+    table: "bizdevsources",
+    rows: times(counts.sources, () => makeSource(random, people, accounts, owners, names)),
+  };
+}
+
+/** Large customers have many contacts, most companies one or none. */
+function pickAccount(random: Random, accounts: readonly AccountWithCompany[]): AccountWithCompany {
+  return random.chance(0.5) ? random.pickSkewed(accounts) : random.pick(accounts);
+}
+
+/** The tenant's own sales people: one for about every 200 accounts. */
+function ownersOf(tenant: DemoTenant, random: Random, accounts: number): string[] {
+  const domain = `${tenant.name.toLowerCase().replaceAll(/[^a-z]+/g, "-")}.example`;
+  const owners = times(Math.min(MAX_OWNERS, 1 + Math.ceil(accounts / 200)), () =>
+    `${random.pick(FIRST_NAMES)}.${random.pick(LAST_NAMES)}@${domain}`.toLowerCase(),
+  );
+  return [...new Set(owners)];
+}
+
+function times<T>(n: number, make: () => T): T[] {
+  return Array.from({ length: n }, make);
+}

@@ -1,0 +1,3 @@
+// Demo data: who the tenants are, and how to load them.
+export { DEMO_TENANTS, type DemoTenant } from "./demo-tenants.js";
+export { isSeeded, type SeedOptions, seedDemoData } from "./seed-demo-data.js";
