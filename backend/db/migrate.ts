@@ -17,8 +17,8 @@ export async function migrate(databaseUrl: string, log: (line: string) => void):
     migrationsTable: "migrations",
     singleTransaction: true,
     advisoryLockMode: "wait",
-    // Its own log prints every statement; one line a migration is enough.
-    logger: { info: () => {}, debug: () => {}, warn: log, error: log },
+    // It logs every statement, and those of an error again, which it rejects with.
+    logger: { info: () => {}, debug: () => {}, warn: log, error: () => {} },
   });
   for (const migration of applied) log(`migrated: ${migration.name}`);
   return applied.map((migration) => migration.name);

@@ -4,18 +4,29 @@
 -- Roles belong to the whole server: another database, or an instance that starts at the same moment, may have made it already.
 DO $$
 BEGIN
-  CREATE ROLE crm_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'crm_app') THEN
+    CREATE ROLE crm_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT;
+  END IF;
 EXCEPTION
   WHEN duplicate_object OR unique_violation THEN NULL;
+  WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'user % may not create the role crm_app: give it CREATEROLE, or run as a superuser: CREATE ROLE crm_app NOLOGIN; GRANT crm_app TO %',
+      current_user, quote_ident(current_user);
 END
 $$;
 
--- SET ROLE needs membership; CREATEROLE alone does not give it since PostgreSQL 16. A superuser may always.
+-- SET ROLE needs membership, which since PostgreSQL 16 does not follow from having created the role. A superuser needs none.
 DO $$
 BEGIN
   IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     EXECUTE format('GRANT crm_app TO %I', current_user);
   END IF;
+EXCEPTION
+  WHEN insufficient_privilege THEN
+    IF NOT pg_has_role(current_user, 'crm_app', 'MEMBER') THEN
+      RAISE EXCEPTION 'user % may not act as the role crm_app: run as a superuser: GRANT crm_app TO %',
+        current_user, quote_ident(current_user);
+    END IF;
 END
 $$;
 
