@@ -1,6 +1,7 @@
 // The options of `createTenantCache`, of `cacheList` and of `invalidateCache`: parsed once, unknown ones refused.
 import type { Request } from "express";
 import * as z from "zod";
+import type { EncryptionKey } from "./codec/encryption.js";
 import { TenantCacheError } from "./errors.js";
 import { moduleName, tagName } from "./identifiers.js";
 import type { Logger } from "./logger.js";
@@ -39,6 +40,11 @@ export interface TenantCacheOptions {
     /** What one tenant may hold of it, between 0 and 1. Default 0.25. */
     readonly maxTenantShare?: number;
   };
+  /**
+   * Encrypts entries (AES-256-GCM). The first key seals, all of them open: to rotate, put the new one first and drop the old one when its
+   * entries have expired. Default none.
+   */
+  readonly encryption?: { readonly keys: readonly EncryptionKey[] };
   /** Beside Redis, entries that this process keeps decoded; each hit is still checked against the fences in Redis. */
   readonly local?: {
     /** 0 for none. Default 32 MiB. */
@@ -102,6 +108,13 @@ const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()]);
 const positiveInt = z.int().positive();
 const modules = z.array(z.unknown().transform(moduleName));
 
+const encryptionKey = z.strictObject({
+  id: z.string().regex(/^[\w-]{1,32}$/, { error: 'must be at most 32 letters, digits, "_" or "-"' }),
+  secret: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32, {
+    error: "must be a Buffer of 32 bytes, for example Buffer.from(process.env.CACHE_KEY, 'base64')",
+  }),
+});
+
 const cacheSchema = z.strictObject({
   redis: z.custom<RedisOption>().optional(),
   tenant: fn<TenantCacheOptions["tenant"]>(),
@@ -120,6 +133,11 @@ const cacheSchema = z.strictObject({
       maxTenantShare: z.number().positive().max(1).default(0.25),
     })
     .prefault({}),
+  encryption: z
+    .strictObject({
+      keys: z.tuple([encryptionKey], encryptionKey),
+    })
+    .optional(),
   local: z
     .strictObject({
       maxBytes: z

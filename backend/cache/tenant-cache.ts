@@ -1,4 +1,5 @@
 // `createTenantCache`: from options to the cache that routes, jobs and operators use.
+import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { HttpContext } from "./express/http-context.js";
@@ -78,6 +79,7 @@ export function createTenantCache(options: TenantCacheOptions): TenantCache {
       leaseMs: parsed.fill.waitMs,
       maxWaiting: parsed.fill.maxWaiting,
       skipMs: SKIP_MS,
+      sealer: parsed.encryption ? createSealer(parsed.encryption.keys) : PLAIN,
       sweepGatherMs: SWEEP_GATHER_MS,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),

@@ -6,6 +6,7 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   statSync,
@@ -16,7 +17,6 @@ import path from "node:path";
 export interface Installation {
   readonly postgres: string;
   readonly initdb: string;
-  readonly pgCtl: string;
   /** Where data may be kept: what was asked for, or, as root, a folder that the unprivileged user can reach. */
   readonly folder: string;
   /** As root PostgreSQL refuses to run: the user it runs as instead. */
@@ -26,7 +26,6 @@ export interface Installation {
 interface Binaries {
   readonly postgres: string;
   readonly initdb: string;
-  readonly pg_ctl: string;
 }
 
 /** @throws an Error of one line where npm has no binaries for this platform */
@@ -39,7 +38,6 @@ export async function findInstallation(folder: string, log: (line: string) => vo
     return {
       postgres: binaries.postgres,
       initdb: binaries.initdb,
-      pgCtl: binaries.pg_ctl,
       folder,
       runAs: {},
     };
@@ -48,7 +46,7 @@ export async function findInstallation(folder: string, log: (line: string) => vo
   const reachable = spawnSync(binaries.postgres, ["--version"], { ...runAs, cwd: "/" }).status === 0;
   if (reachable) {
     makeOwnFolder(folder, runAs);
-    return { postgres: binaries.postgres, initdb: binaries.initdb, pgCtl: binaries.pg_ctl, folder, runAs };
+    return { postgres: binaries.postgres, initdb: binaries.initdb, folder, runAs };
   }
   // A clone below /root, which nobody else can enter: the binaries move to where they can be run.
   const name = createHash("sha256").update(folder).digest("hex").slice(0, 12);
@@ -62,7 +60,7 @@ export async function findInstallation(folder: string, log: (line: string) => vo
     cpSync(native, copy, { recursive: true, verbatimSymlinks: true, force: true });
   }
   const bin = (program: string) => path.join(copy, "bin", program);
-  return { postgres: bin("postgres"), initdb: bin("initdb"), pgCtl: bin("pg_ctl"), folder: elsewhere, runAs };
+  return { postgres: bin("postgres"), initdb: bin("initdb"), folder: elsewhere, runAs };
 }
 
 async function importBinaries(): Promise<Binaries> {
@@ -107,11 +105,15 @@ function unprivilegedUser(): { uid: number; gid: number } {
   );
 }
 
+/** @throws an Error where the name is taken: folders for everybody, such as /var/tmp, let others put a link or a folder there first */
 function makeOwnFolder(folder: string, { uid, gid }: { uid: number; gid: number }): void {
   mkdirSync(folder, { recursive: true });
-  const { uid: owner, mode } = statSync(folder);
-  if (owner !== uid) chownSync(folder, uid, gid);
-  if ((mode & 0o777) !== 0o700) chmodSync(folder, 0o700);
+  const found = lstatSync(folder);
+  if (!found.isDirectory() || ![0, uid].includes(found.uid)) {
+    throw new Error(`${folder} is not a folder of root's or PostgreSQL's user: remove it and start again`);
+  }
+  if (found.uid !== uid) chownSync(folder, uid, gid);
+  if ((found.mode & 0o777) !== 0o700) chmodSync(folder, 0o700);
 }
 
 function isSameBinary(copy: string, original: string): boolean {

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   chownSync,
+  closeSync,
   existsSync,
   mkdirSync,
   openSync,
@@ -12,12 +13,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
 import { findInstallation, type Installation } from "./embedded-postgres-installation.js";
+import { endLeftover } from "./embedded-postgres-leftover.js";
+import { findFreePort } from "./free-port.js";
 
 export interface EmbeddedPostgresOptions {
   /** Where the cluster is kept; made if missing. As root it may have to be elsewhere: see {@link EmbeddedPostgres.folder}. */
@@ -28,8 +30,11 @@ export interface EmbeddedPostgresOptions {
 }
 
 export interface EmbeddedPostgres {
-  /** Of the database `crm`, as the cluster's superuser. */
+  /** Of the database `crm`, as its owner: like an application's user in production, it is no superuser. */
   readonly url: string;
+  /** Of the database `postgres`, as the cluster's superuser. */
+  readonly superuserUrl: string;
+  readonly pid: number;
   readonly folder: string;
   /** Resolves when the server has ended, whoever ended it. */
   readonly ended: Promise<void>;
@@ -41,12 +46,20 @@ const run = promisify(execFile);
 const DATABASE = "crm";
 const STARTS_WITHIN_MS = 60_000;
 const STOPS_WITHIN_MS = 10_000;
+const START_ATTEMPTS = 5;
+const RETRY_AFTER_MS = 500;
+// What goes away by itself: another process took the port first, or workers of a killed server hold its memory yet.
+const PASSING_FAILURE = /Address already in use|could not create any TCP\/IP sockets|shared memory block/;
+// Not the caller's PG* and LC_* variables, which would reach into a server that is not theirs.
+const ENVIRONMENT = { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" };
 
 /**
  * Starts the server on a free loopback port. It is detached from the terminal, so that Ctrl-C does not take the database from a
- * backend that is still draining; it ends with this process all the same.
+ * backend that is still draining; it ends with this process all the same. Whoever calls this makes sure that nobody else does so
+ * for the same folder: a server that runs there is taken for a leftover and ended.
  *
- * @throws an Error of one line where this platform has no binaries, or where the folder holds another major version's data
+ * @throws an Error of one line where this platform has no binaries, where the folder holds another major version's data, or with
+ * the server's last words where it does not start
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const installation = await findInstallation(options.folder, options.log);
@@ -54,26 +67,47 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const data = path.join(folder, "postgres");
   const password = readPassword(installation, path.join(folder, "postgres.password"));
   await makeCluster(installation, data, path.join(folder, "postgres.password"), options);
-  await endEarlierServer(installation, data, options.log);
+  await endLeftover(data, options.log);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await launch(installation, data, password, options.durable);
+    } catch (error) {
+      if (attempt === START_ATTEMPTS || !PASSING_FAILURE.test(String(error))) throw error;
+      await delay(RETRY_AFTER_MS);
+    }
+  }
+}
 
-  const port = await freePort();
-  const log = openSync(path.join(folder, "postgres.log"), "a");
-  const server = spawn(installation.postgres, ["-D", data, ...serverFlags(port, options.durable)], {
-    ...installation.runAs,
+async function launch(
+  { postgres, runAs, folder }: Installation,
+  data: string,
+  password: string,
+  durable: boolean,
+): Promise<EmbeddedPostgres> {
+  const port = await findFreePort();
+  const logFile = path.join(folder, "postgres.log");
+  const log = openSync(logFile, "w", 0o600);
+  const server = spawn(postgres, ["-D", data, ...serverFlags(port, durable)], {
+    ...runAs,
     cwd: folder,
+    env: ENVIRONMENT,
     detached: true,
     stdio: ["ignore", log, log],
   } satisfies SpawnOptions);
+  closeSync(log);
   // Whoever waits for it waits for `ended` or for something else: the server alone keeps nobody's process alive.
   server.unref();
   const killOnExit = () => server.kill("SIGINT");
   process.once("exit", killOnExit);
   const ended = once(server, "exit").then(() => void process.off("exit", killOnExit));
 
-  const url = `postgres://postgres:${password}@127.0.0.1:${port}/`;
-  await untilReady(server, `${url}postgres`, path.join(folder, "postgres.log"));
-  await createDatabase(`${url}postgres`);
-  return { url: url + DATABASE, folder, ended, stop: () => stop(server, ended) };
+  const at = `@127.0.0.1:${port}/`;
+  const superuserUrl = `postgres://postgres:${password}${at}postgres`;
+  await untilReady(server, superuserUrl, logFile);
+  await createDatabase(superuserUrl, password);
+  const url = `postgres://${DATABASE}:${password}${at}${DATABASE}`;
+  // A server that answered has a process id.
+  return { url, superuserUrl, pid: server.pid ?? 0, folder, ended, stop: () => stop(server, ended) };
 }
 
 function serverFlags(port: number, durable: boolean): string[] {
@@ -122,25 +156,9 @@ async function makeCluster(
   await run(initdb, [`--pgdata=${unfinished}`, ...access, ...locale, ...speed, "--no-instructions"], {
     ...runAs,
     cwd: folder,
+    env: ENVIRONMENT,
   });
   renameSync(unfinished, data);
-}
-
-/** A server whose supervisor was killed still holds the data: it is ended first. */
-async function endEarlierServer(
-  { pgCtl, runAs, folder }: Installation,
-  data: string,
-  log: (line: string) => void,
-) {
-  if (!existsSync(path.join(data, "postmaster.pid"))) return;
-  const as = { ...runAs, cwd: folder };
-  const isRunning = await run(pgCtl, ["status", "-D", data], as).then(
-    () => true,
-    () => false,
-  );
-  if (!isRunning) return;
-  log("ending the PostgreSQL of an earlier start");
-  await run(pgCtl, ["stop", "-D", data, "-m", "fast", "-w"], as);
 }
 
 async function untilReady(server: ChildProcess, url: string, logFile: string): Promise<void> {
@@ -155,19 +173,33 @@ async function untilReady(server: ChildProcess, url: string, logFile: string): P
     } catch (error) {
       const hasEnded = server.exitCode !== null || server.signalCode !== null;
       if (hasEnded || performance.now() > giveUpAtMs) {
-        throw new Error(`PostgreSQL did not start; its log is ${logFile}`, { cause: error });
+        server.kill("SIGKILL");
+        throw new Error(`PostgreSQL did not start: ${lastWords(logFile)} (see ${logFile})`, { cause: error });
       }
       await delay(50);
     }
   }
 }
 
-async function createDatabase(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+function lastWords(logFile: string): string {
+  const lines = readFileSync(logFile, "utf8").trim().split("\n");
+  return lines.findLast((line) => /FATAL|PANIC|ERROR/.test(line)) ?? lines.at(-1) ?? "";
+}
+
+/** The database and its owner, who may make the role that requests run as, and is no superuser. */
+async function createDatabase(superuserUrl: string, password: string): Promise<void> {
+  const client = new pg.Client({ connectionString: superuserUrl });
   await client.connect();
-  const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [DATABASE]);
-  if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
-  await client.end();
+  try {
+    const role = await client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [DATABASE]);
+    if (role.rowCount === 0) {
+      await client.query(`CREATE ROLE ${DATABASE} LOGIN CREATEROLE PASSWORD ${pg.escapeLiteral(password)}`);
+    }
+    const database = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [DATABASE]);
+    if (database.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE} OWNER ${DATABASE}`);
+  } finally {
+    await client.end();
+  }
 }
 
 async function stop(server: ChildProcess, ended: Promise<void>): Promise<void> {
@@ -177,13 +209,4 @@ async function stop(server: ChildProcess, ended: Promise<void>): Promise<void> {
   const timer = setTimeout(() => server.kill("SIGQUIT"), STOPS_WITHIN_MS);
   await ended;
   clearTimeout(timer);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return typeof address === "object" && address ? address.port : 0;
 }

@@ -169,7 +169,7 @@ export class CacheEngine {
       return pending ? { kind: "bypass", reason: "write-pending" } : { kind: "miss", seen: undefined };
     }
     const seen = joinFences(runId, fences);
-    const verdict = examine(ref, entry, seen);
+    const verdict = examine(ref, entry, seen, this.#options.sealer);
     if (verdict.kind === "valid") {
       this.#local?.set(ref, verdict.entry);
       return { kind: "hit", entry: verdict.entry };

@@ -1,4 +1,5 @@
 // What names an entry, the rules it is filled by, and whether stored bytes are it.
+import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
 
 export interface EntryRef {
@@ -27,9 +28,10 @@ export type Verdict =
   | { readonly kind: "foreign" };
 
 /** Whether stored bytes answer this request under these fences (joined, with the run id). */
-export function examine(ref: EntryRef, value: Buffer | null, fences: string): Verdict {
-  if (value === null) return { kind: "absent" };
-  const entry = decodeEntry(value);
+export function examine(ref: EntryRef, sealed: Buffer | null, fences: string, sealer: Sealer): Verdict {
+  if (sealed === null) return { kind: "absent" };
+  const value = sealer.open(ref.entryKey, sealed);
+  const entry = value && decodeEntry(value);
   if (!entry) return { kind: "corrupt" };
   if (entry.identity !== ref.identity) return { kind: "foreign" };
   if (entry.fences !== fences || entry.expiresAt <= Date.now()) return { kind: "absent" };

@@ -1,6 +1,7 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
 import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
+import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { Counters } from "../ops/counters.js";
 import { changedAtMs, isPending, randomToken } from "../store/fence-token.js";
@@ -18,6 +19,7 @@ export interface FillsOptions {
   readonly leaseMs: number;
   /** The most requests that wait for one handler; the next run their own. */
   readonly maxWaiting: number;
+  readonly sealer: Sealer;
   /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
   readonly skipMs: number;
 }
@@ -131,7 +133,7 @@ export class Fills {
   #instead(ref: EntryRef, answer: FillStart, fences: string): FillOutcome | undefined {
     if (answer.fences.some(isPending)) return run("write-pending");
     if (ref.settleMs > 0 && answer.nowMs - changedAtMs(answer.fences) < ref.settleMs) return run("settling");
-    const verdict = examine(ref, answer.entry, fences);
+    const verdict = examine(ref, answer.entry, fences, this.#options.sealer);
     return verdict.kind === "valid" ? { kind: "follow", entry: verdict.entry } : undefined;
   }
 
@@ -217,7 +219,7 @@ export class Fills {
           tenant,
           module,
           entryKey,
-          value: encodeEntry(entry),
+          value: this.#options.sealer.seal(entryKey, encodeEntry(entry)),
           ttlMs: entry.expiresAt - Date.now(),
           maxEntries,
           fenceKeys,

@@ -40,9 +40,11 @@ export interface RedisClusterClient extends RedisClient {
 }
 
 export interface RedisNodeClient extends RedisClient {
+  connect(): Promise<void>;
   readonly options: {
     readonly host?: string;
     readonly port?: number;
+    readonly readOnly?: boolean;
     readonly keyPrefix?: string | undefined;
   };
 }

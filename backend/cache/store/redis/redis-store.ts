@@ -31,6 +31,7 @@ export class RedisStore implements Store {
   readonly #keys: KeySpace;
   readonly #runIds: RunIds;
   #listener: StoreListener | undefined;
+  #isUp = false;
   #lastError = "connecting";
 
   constructor({ client, owned }: Connection, keys: KeySpace) {
@@ -42,16 +43,17 @@ export class RedisStore implements Store {
     this.#runIds = trackRunIds(client, () => this.#report());
     client.on("ready", () => {
       this.#lastError = "connection closed";
+      this.#report();
     });
     client.on("error", (error: Error) => {
       this.#lastError = error.message || error.name;
-      if (!this.#runIds.known) this.#report();
+      if (!this.#isUp) this.#listener?.down(this.#lastError);
     });
   }
 
   listen(listener: StoreListener): void {
     this.#listener = listener;
-    if (this.#runIds.known) listener.up();
+    this.#report();
   }
 
   async ping(): Promise<void> {
@@ -164,8 +166,12 @@ export class RedisStore implements Store {
     await this.#client.unlink(...fenceKeys);
   }
 
+  /** Both come in either order: a Cluster is ready apart from its nodes. */
   #report(): void {
-    if (this.#runIds.known) this.#listener?.up();
+    const isUp = this.#client.status === "ready" && this.#runIds.known;
+    if (isUp === this.#isUp) return;
+    this.#isUp = isUp;
+    if (isUp) this.#listener?.up();
     else this.#listener?.down(this.#lastError);
   }
 

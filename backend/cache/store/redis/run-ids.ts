@@ -79,13 +79,17 @@ class ClusterRunIds implements RunIds {
   constructor(client: RedisClusterClient, onChange: () => void) {
     this.#client = client;
     this.#onChange = onChange;
-    client.on("+node", (node: RedisNodeClient) => this.#watch(node));
+    client.on("+node", (node: RedisNodeClient) => {
+      if (!node.options.readOnly) this.#watch(node);
+    });
+    client.on("-node", () => this.#onChange());
     for (const node of client.nodes("master")) this.#watch(node);
   }
 
+  /** Every master: an invalidation that one shard misses would leave the whole cache in doubt, so it is one unit. */
   get known(): boolean {
     const masters = this.#client.nodes("master");
-    return masters.some((node) => this.#nodes.get(node)?.known);
+    return masters.length > 0 && masters.every((node) => this.#watch(node).known);
   }
 
   of(key: string): string | undefined {
@@ -101,6 +105,8 @@ class ClusterRunIds implements RunIds {
     if (watched) return watched;
     const runId = new ConnectionRunId(node, this.#onChange);
     this.#nodes.set(node, runId);
+    // Cluster clients connect to a node with the first command for it, which is only sent once its id is known.
+    if (node.status === "wait") node.connect().catch(() => undefined);
     return runId;
   }
 }

@@ -1,0 +1,42 @@
+// A Redis Cluster of three masters, as local processes.
+import { setTimeout as delay } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { type RedisServer, startRedisServer } from "./redis-server.js";
+
+export interface RedisCluster {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly servers: readonly RedisServer[];
+  stop(): Promise<void>;
+}
+
+const MASTERS = 3;
+const SLOTS = 16_384;
+const FORMS_WITHIN_MS = 20_000;
+
+export async function startRedisCluster(): Promise<RedisCluster> {
+  const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+  const servers = await Promise.all(Array.from({ length: MASTERS }, () => startRedisServer({ args })));
+  const clients = servers.map(({ url }) => new Redis(url));
+  const [first] = servers;
+  for (const [index, client] of clients.entries()) {
+    const slots = [Math.ceil((index * SLOTS) / MASTERS), Math.ceil(((index + 1) * SLOTS) / MASTERS) - 1];
+    await client.call("CLUSTER", "ADDSLOTSRANGE", ...slots.map(String));
+    if (index > 0 && first) await client.call("CLUSTER", "MEET", first.host, String(first.port));
+  }
+  const giveUpAtMs = performance.now() + FORMS_WITHIN_MS;
+  while (!(await Promise.all(clients.map(knowsAll))).every(Boolean)) {
+    if (performance.now() > giveUpAtMs) throw new Error("the cluster did not form");
+    await delay(50);
+  }
+  for (const client of clients) client.disconnect();
+  return {
+    nodes: servers.map(({ host, port }) => ({ host, port })),
+    servers,
+    stop: async () => void (await Promise.all(servers.map((server) => server.stop()))),
+  };
+}
+
+async function knowsAll(client: Redis): Promise<boolean> {
+  const info = String(await client.call("CLUSTER", "INFO"));
+  return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${MASTERS}`);
+}

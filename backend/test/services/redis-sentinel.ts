@@ -1,0 +1,102 @@
+// A Redis master, a replica and three sentinels, as local processes.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { findFreePort } from "../../db/free-port.js";
+import { findRedis } from "./find-redis.js";
+import { guardChild } from "./guard.js";
+import { type RedisServer, startRedisServer } from "./redis-server.js";
+
+export interface RedisSentinels {
+  /** What ioredis needs to find the master. */
+  readonly options: { readonly sentinels: { host: string; port: number }[]; readonly name: string };
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  /** Resolves when the sentinels name another master than `port`. */
+  failedOver(port: number): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const NAME = "cache";
+const SENTINELS = 3;
+const SETTLES_WITHIN_MS = 30_000;
+
+export async function startRedisSentinels(): Promise<RedisSentinels> {
+  const master = await startRedisServer();
+  const replica = await startRedisServer({ args: ["--replicaof", master.host, String(master.port)] });
+  const folder = mkdtempSync(path.join(tmpdir(), "test-sentinel-"));
+  const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => startSentinel(folder, master)));
+  const clients = sentinels.map((address) => new Redis(address));
+  for (const client of clients) client.on("error", () => undefined);
+  await until("the sentinels see each other and the replica", async () =>
+    (await Promise.all(clients.map(seesAll))).every(Boolean),
+  );
+  const [asked] = clients;
+  return {
+    options: { sentinels: sentinels.map(({ host, port }) => ({ host, port })), name: NAME },
+    master,
+    replica,
+    async failedOver(port) {
+      let now = port;
+      await until("a failover", async () => {
+        const address = (await asked?.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)) as
+          | string[]
+          | undefined;
+        now = Number(address?.[1] ?? port);
+        return now !== port;
+      });
+      return now;
+    },
+    async stop() {
+      for (const client of clients) client.disconnect();
+      await Promise.all([...sentinels, replica, master].map((server) => server.stop()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Sentinels keep their state in their configuration file, so each has one of its own. */
+async function startSentinel(folder: string, { host, port: masterPort }: RedisServer) {
+  const source = await findRedis();
+  if (source.kind !== "binary")
+    throw new Error("the Sentinel tests need a redis-server or valkey-server binary");
+  const port = await findFreePort();
+  const file = path.join(folder, `sentinel-${port}.conf`);
+  const settings = [
+    `port ${port}`,
+    `bind ${host}`,
+    `sentinel monitor ${NAME} ${host} ${masterPort} 2`,
+    `sentinel down-after-milliseconds ${NAME} 500`,
+    `sentinel failover-timeout ${NAME} 3000`,
+  ];
+  writeFileSync(file, `${settings.join("\n")}\n`);
+  const child = spawn(source.path, [file, "--sentinel"], { detached: true, stdio: "ignore" });
+  const release = child.pid === undefined ? () => undefined : guardChild(child.pid, "SIGKILL", [folder]);
+  child.once("exit", release);
+  child.unref();
+  const stop = async () => {
+    const exited = once(child, "exit");
+    child.ref();
+    child.kill("SIGKILL");
+    await exited;
+  };
+  return { host, port, stop };
+}
+
+async function seesAll(client: Redis): Promise<boolean> {
+  const reply = (await client.call("SENTINEL", "MASTER", NAME)) as string[];
+  const field = (name: string) => Number(reply[reply.indexOf(name) + 1]);
+  return field("num-slaves") === 1 && field("num-other-sentinels") === SENTINELS - 1;
+}
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const giveUpAtMs = performance.now() + SETTLES_WITHIN_MS;
+  while (!(await isSo())) {
+    if (performance.now() > giveUpAtMs) throw new Error(`${what}: not within ${SETTLES_WITHIN_MS} ms`);
+    await delay(50);
+  }
+}
