@@ -1,0 +1,149 @@
+// The README against the code: its example runs and does what it says, its option tables list what is parsed.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import type { CacheListOptions, InvalidateOptions, TenantCacheOptions } from "../../cache/index.js";
+import { parseCacheOptions, parseInvalidateArguments, parseRouteOptions } from "../../cache/options.js";
+import { projectFile, projectRoot } from "../../project-root.js";
+
+const EXAMPLE = projectFile("docs", "examples", "quick-start.js");
+const readme = readFileSync(projectFile("README.md"), "utf8");
+
+describe("the README's example", () => {
+  let example: ChildProcess;
+  let url: string;
+
+  before(async () => {
+    example = spawn(process.execPath, [EXAMPLE], {
+      cwd: projectRoot,
+      env: { ...process.env, PORT: "0", REDIS_CACHE_URL: undefined },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    assert.ok(example.stdout);
+    const ended = once(example, "exit").then(([code]) => [`the example ended with ${code}`]);
+    [url] = await Promise.race([once(createInterface(example.stdout), "line"), ended]);
+    assert.match(url, /^http:/);
+  });
+  after(async () => {
+    if (example.exitCode !== null) return;
+    example.kill();
+    await once(example, "exit");
+  });
+
+  async function request(tenant: string, init: RequestInit = {}) {
+    const response = await fetch(url, { ...init, headers: { "x-tenant": tenant, ...init.headers } });
+    const status = response.headers.get("cache-status")?.replace(/; ttl=\d+$/, "");
+    return { status, body: await response.json() };
+  }
+
+  test("is the file that runs here, but for the import", () => {
+    const block = /```js\n(.*?)```/s.exec(readme)?.[1];
+    const file = readFileSync(EXAMPLE, "utf8").replace(/^\/\/.*\n/, "");
+    assert.equal(block, file.replace("../../dist/backend/cache/index.js", "express-tenant-cache"));
+  });
+
+  test("shows a miss, a hit, an invalidation, and another tenant's own list", async () => {
+    const before = [{ tenant: "acme", name: "Example Ltd" }];
+    const created = { tenant: "acme", name: "New Ltd" };
+    assert.deepEqual(await request("acme"), {
+      status: "express-tenant-cache; fwd=miss; stored",
+      body: before,
+    });
+    assert.deepEqual(await request("acme"), { status: "express-tenant-cache; hit", body: before });
+    const post = { method: "POST", headers: { "content-type": "application/json" } };
+    await request("acme", { ...post, body: JSON.stringify({ name: created.name }) });
+    assert.deepEqual(await request("acme"), {
+      status: "express-tenant-cache; fwd=miss; stored",
+      body: [...before, created],
+    });
+    assert.deepEqual(await request("other"), { status: "express-tenant-cache; fwd=miss; stored", body: [] });
+  });
+});
+
+// Every option once; a new one that is missing here does not compile, one that the schema does not know is refused.
+const CACHE: Required<TenantCacheOptions> = {
+  redis: "redis://127.0.0.1:6379",
+  tenant: () => undefined,
+  scope: "tenant",
+  keyPrefix: "",
+  hash: "md5",
+  budgetMs: 1,
+  maxBodyBytes: 1,
+  maxEntriesPerModule: 1,
+  memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
+  local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
+  fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,
+  maxPendingInvalidations: 1,
+  logger: console,
+};
+const ROUTE: Required<CacheListOptions> = {
+  ttlSeconds: 1,
+  dependsOn: [],
+  tags: () => [],
+  scope: "tenant",
+  vary: [],
+  params: [],
+  statuses: [],
+  maxBodyBytes: 1,
+  settleMs: 0,
+  maxStaleness: 0,
+};
+const INVALIDATE: Required<InvalidateOptions> = {
+  modules: ["accounts"],
+  tags: () => [],
+  onUnreachable: "defer",
+  guard: false,
+  guardMs: 1,
+};
+
+const TABLES = {
+  TenantCacheOptions: {
+    all: parseCacheOptions(CACHE),
+    defaults: parseCacheOptions({ tenant: CACHE.tenant }),
+  },
+  CacheListOptions: { all: parseRouteOptions(ROUTE), defaults: parseRouteOptions(undefined) },
+  InvalidateOptions: {
+    all: parseInvalidateArguments([INVALIDATE]),
+    defaults: { ...parseInvalidateArguments(["accounts"]), modules: [] },
+  },
+};
+
+describe("the README's option tables", () => {
+  for (const [name, { all, defaults }] of Object.entries(TABLES)) {
+    const rows = tableOf(name);
+
+    test(`${name}: the names are those that are parsed`, () => {
+      assert.deepEqual([...rows.keys()].sort(), [...flatten(all).keys()].sort());
+    });
+
+    test(`${name}: the defaults are those that are parsed`, () => {
+      for (const [option, value] of flatten(defaults)) {
+        if (value === undefined || typeof value === "function" || value === console) continue;
+        assert.equal(rows.get(option), `\`${JSON.stringify(value)}\``, option);
+      }
+    });
+  }
+});
+
+/** The rows below `<!-- options: name -->`: option to default, as written. */
+function tableOf(name: string): Map<string, string> {
+  const [, table = ""] = readme.split(`<!-- options: ${name} -->\n`);
+  const [rows = ""] = table.split("\n\n", 1);
+  return new Map(
+    [...rows.matchAll(/^\| `([\w.]+)` \|[^|]*\| (.*?) \|/gm)].map((row) => [row[1] ?? "", row[2] ?? ""]),
+  );
+}
+
+/** Groups of options become dotted names. */
+function flatten(options: object): Map<string, unknown> {
+  return new Map(
+    Object.entries(options).flatMap(([name, value]: [string, unknown]) =>
+      typeof value === "object" && value !== null && value !== console && !Array.isArray(value)
+        ? Object.entries(value).map(([inner, of]): [string, unknown] => [`${name}.${inner}`, of])
+        : [[name, value] as [string, unknown]],
+    ),
+  );
+}
