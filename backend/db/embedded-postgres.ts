@@ -40,6 +40,8 @@ export interface EmbeddedPostgres {
   readonly ended: Promise<void>;
   /** Ends connections and shuts down; resolves when the server has ended. */
   stop(): Promise<void>;
+  /** Lets this process end of itself although the server still runs; it ends with it. */
+  unref(): void;
 }
 
 const run = promisify(execFile);
@@ -95,8 +97,6 @@ async function launch(
     stdio: ["ignore", log, log],
   } satisfies SpawnOptions);
   closeSync(log);
-  // Whoever waits for it waits for `ended` or for something else: the server alone keeps nobody's process alive.
-  server.unref();
   const killOnExit = () => server.kill("SIGINT");
   process.once("exit", killOnExit);
   const ended = once(server, "exit").then(() => void process.off("exit", killOnExit));
@@ -107,7 +107,16 @@ async function launch(
   await createDatabase(superuserUrl, password);
   const url = `postgres://${DATABASE}:${password}${at}${DATABASE}`;
   // A server that answered has a process id.
-  return { url, superuserUrl, pid: server.pid ?? 0, folder, ended, stop: () => stop(server, ended) };
+  const pid = server.pid ?? 0;
+  return {
+    url,
+    superuserUrl,
+    pid,
+    folder,
+    ended,
+    stop: () => stop(server, ended),
+    unref: () => server.unref(),
+  };
 }
 
 function serverFlags(port: number, durable: boolean): string[] {

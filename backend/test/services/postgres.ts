@@ -6,6 +6,7 @@ import pg from "pg";
 import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
 import { imageOf } from "./compose.js";
 import { dockerAnswers } from "./find-redis.js";
+import { guardChild } from "./guard.js";
 
 export interface PostgresServer {
   /** Of a database whose user may create databases and roles. */
@@ -26,17 +27,17 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   );
   try {
     const server = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
-    const removeFolders = () => {
-      for (const each of [server.folder, folder]) rmSync(each, { recursive: true, force: true });
-    };
-    // A process that ends without having stopped it takes the data away, which ends the server too.
-    process.once("exit", removeFolders);
+    // Nobody stops a server that a whole process shares: it goes when the process goes.
+    server.unref();
+    const folders = [server.folder, folder];
+    // SIGQUIT is PostgreSQL's immediate shutdown: unlike SIGKILL it frees the shared memory.
+    const release = guardChild(server.pid, "SIGQUIT", folders);
     const stop = async () => {
       await server.stop();
-      process.off("exit", removeFolders);
-      removeFolders();
+      for (const each of folders) rmSync(each, { recursive: true, force: true });
+      release();
     };
-    return { url: server.url, stop };
+    return { url: server.superuserUrl, stop };
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     if (!(await dockerAnswers())) throw error;
