@@ -1,6 +1,7 @@
 // The kinds of fields that modules are made of: what a JSON body may hold, with bounds.
 import * as z from "zod";
 
+const DAY_MESSAGE = 'must be a date such as "2026-03-31"';
 const MAX_MONEY = 9_999_999_999_999.99;
 const MAX_INTEGER = 2_147_483_647;
 // Control characters and lone surrogates are no text: PostgreSQL refuses the first of them, and cannot store the others.
@@ -24,7 +25,7 @@ export const phone = () =>
     .regex(/^\+?[\d ().x/-]{3,39}$/, 'must be a phone number such as "+1 555 010 4477"');
 
 export const website = () =>
-  z.url({ protocol: /^https?$/, error: 'must be a URL such as "https://example.com"' }).max(255);
+  text(255).pipe(z.url({ protocol: /^https?$/, error: 'must be a URL such as "https://example.com"' }));
 
 /** ISO 3166-1 alpha-2. */
 export const country = () => z.string().regex(/^[A-Z]{2}$/, 'must be a country code such as "DE"');
@@ -41,8 +42,12 @@ export const count = () => z.int().min(0).max(MAX_INTEGER);
 
 export const percent = () => z.int().min(0).max(100);
 
-/** A day without time: "2026-03-31". */
-export const day = () => z.iso.date('must be a date such as "2026-03-31"');
+/** A day without time: "2026-03-31". Years from 1000: PostgreSQL has no year 0. */
+export const day = () =>
+  z
+    .string()
+    .regex(/^[1-9]/, DAY_MESSAGE)
+    .pipe(z.iso.date(DAY_MESSAGE));
 
 export const recordId = () => z.guid("must be a UUID").toLowerCase();
 

@@ -18,9 +18,12 @@ const oneNumber = z
   .string("must be given once")
   .regex(/^-?\d{1,13}(\.\d{1,2})?$/, "must be a number")
   .transform(Number);
+// A day alone begins at midnight UTC. Four-digit years from 1000: PostgreSQL has no year 0.
 const oneInstant = z
   .string("must be given once")
-  .pipe(z.union([z.iso.datetime({ offset: true }), z.iso.date()], "must be an ISO 8601 date or time"));
+  .regex(/^[1-9]/, "must be an ISO 8601 date or time")
+  .pipe(z.union([z.iso.datetime({ offset: true }), z.iso.date()], "must be an ISO 8601 date or time"))
+  .transform((text) => new Date(text).toISOString());
 const oneFlag = z.enum(["true", "false"], 'must be "true" or "false"').transform((text) => text === "true");
 
 /** `?billing_city=Berlin`: equal. */
@@ -56,10 +59,18 @@ export const present = (column: string): Filter => ({
   condition: (qualified, value) => `${qualified} IS ${value === true ? "NOT NULL" : "NULL"}`,
 });
 
-/** `?min_<column>=` and `?max_<column>=`, both inclusive. */
+/** `?min_<column>=` and `?max_<column>=`, both inclusive. Compared as numeric: integer columns refuse fractions and large numbers. */
 export const numberRange = (column: string): Record<string, Filter> => ({
-  [`min_${column}`]: { column, schema: oneNumber, condition: (c, value, bind) => `${c} >= ${bind(value)}` },
-  [`max_${column}`]: { column, schema: oneNumber, condition: (c, value, bind) => `${c} <= ${bind(value)}` },
+  [`min_${column}`]: {
+    column,
+    schema: oneNumber,
+    condition: (qualified, value, bind) => `${qualified} >= ${bind(value)}::numeric`,
+  },
+  [`max_${column}`]: {
+    column,
+    schema: oneNumber,
+    condition: (qualified, value, bind) => `${qualified} <= ${bind(value)}::numeric`,
+  },
 });
 
 /** `?<name>_after=` (inclusive) and `?<name>_before=` (exclusive), so that neighbouring periods share no row. */
@@ -67,6 +78,14 @@ export const timeRange = (
   column: string,
   name = column.replace(/_(at|on)$/, ""),
 ): Record<string, Filter> => ({
-  [`${name}_after`]: { column, schema: oneInstant, condition: (c, value, bind) => `${c} >= ${bind(value)}` },
-  [`${name}_before`]: { column, schema: oneInstant, condition: (c, value, bind) => `${c} < ${bind(value)}` },
+  [`${name}_after`]: {
+    column,
+    schema: oneInstant,
+    condition: (qualified, value, bind) => `${qualified} >= ${bind(value)}`,
+  },
+  [`${name}_before`]: {
+    column,
+    schema: oneInstant,
+    condition: (qualified, value, bind) => `${qualified} < ${bind(value)}`,
+  },
 });

@@ -100,7 +100,7 @@ export function digits(random: Random, pattern: string): string {
 
 /** Half of all records have never been changed. */
 export function changedAfter(random: Random, createdAt: Date): Date {
-  return random.chance(0.5)
-    ? createdAt
-    : random.workingMoment(createdAt.getTime() + 86_400_000, LAST_MS + 86_400_000);
+  if (random.chance(0.5)) return createdAt;
+  const changedAt = random.workingMoment(createdAt.getTime(), LAST_MS);
+  return changedAt > createdAt ? changedAt : createdAt;
 }
