@@ -9,9 +9,7 @@ export type TenantCacheErrorCode =
   | "ETC_TAG"
   | "ETC_REDIS_CLIENT"
   | "ETC_REDIS_KEY_PREFIX"
-  | "ETC_REDIS_MISSING"
-  | "ETC_STORE_UNAVAILABLE"
-  | "ETC_CLOSED";
+  | "ETC_REDIS_MISSING";
 
 /** Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called. */
 export class TenantCacheError extends Error {

@@ -39,29 +39,35 @@ const CONNECTION_DEFAULTS: RedisOptions = {
 
 /** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING` */
 export function connect(redis: RedisOption): Connection {
-  if (isRedisClient(redis)) return { client: withoutKeyPrefix(redis), owned: false };
-  if (typeof redis === "string") {
+  if (isRedisClient(redis)) {
+    refuseKeyPrefix(redis.options);
+    return { client: redis, owned: false };
+  }
+  // ioredis would take an empty URL for 127.0.0.1:6379.
+  if (typeof redis === "string" && redis !== "") {
     return { client: own((ioredis) => new ioredis.Redis(redis, withDefaults({}))), owned: true };
   }
   if (typeof redis !== "object" || redis === null) {
     throw new TenantCacheError(
       "ETC_REDIS_CLIENT",
-      "redis must be a URL, ioredis options, { cluster: [...] } or an ioredis client",
+      "redis must be a URL, ioredis options, { cluster: [...] } or an ioredis client; leave it out for the in-process store",
     );
   }
   if ("cluster" in redis) {
     const { cluster, redisOptions } = redis;
+    refuseKeyPrefix(redisOptions);
     return { client: own((ioredis) => newCluster(ioredis.Cluster, cluster, redisOptions)), owned: true };
   }
+  refuseKeyPrefix(redis);
   const options = withDefaults(redis as RedisOptions);
   return { client: own((ioredis) => new ioredis.Redis(options)), owned: true };
 }
 
-function withoutKeyPrefix(client: RedisClient): RedisClient {
-  if (!client.options?.keyPrefix) return client;
+function refuseKeyPrefix(options: { readonly keyPrefix?: string | undefined } | undefined): void {
+  if (!options?.keyPrefix) return;
   throw new TenantCacheError(
     "ETC_REDIS_KEY_PREFIX",
-    "the client has a keyPrefix, which ioredis does not apply to SCAN: make it without, and pass keyPrefix to createTenantCache instead",
+    "the ioredis options have a keyPrefix, which ioredis does not apply to SCAN: leave it out, and pass keyPrefix to createTenantCache instead",
   );
 }
 

@@ -1,0 +1,83 @@
+// Errors against their page: every code has its anchor, and what the page calls wrong throws that code.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, describe, test } from "node:test";
+import { Redis } from "ioredis";
+import { createTenantCache, TenantCacheError, type TenantCacheOptions } from "../../cache/index.js";
+import { projectFile } from "../../project-root.js";
+
+const page = readFileSync(projectFile("docs", "error-codes.md"), "utf8");
+const source = readFileSync(projectFile("backend", "cache", "errors.ts"), "utf8");
+const codes = [...source.matchAll(/^ {2}\| "(ETC_\w+)"/gm)].map(([, code]) => code);
+
+const cache = createTenantCache({ tenant: () => undefined });
+/** Options as a caller without types might write them. */
+const create = (options: object) => createTenantCache(options as TenantCacheOptions);
+const mistaken = (value: unknown) => value as never;
+const client = new Redis({ lazyConnect: true, keyPrefix: "crm:" });
+const tenant = () => undefined;
+const redisUrl = "redis://127.0.0.1:6379";
+
+const MISTAKES: Record<string, readonly (() => unknown)[]> = {
+  ETC_OPTIONS: [
+    () => create({}),
+    () => create({ tenant, ttl: 60 }),
+    () => cache.cacheList("accounts", mistaken({ ttl: 60 })),
+    () => cache.invalidateCache(),
+    () => cache.invalidateCache(mistaken(["accounts", "contacts"])),
+  ],
+  ETC_MODULE_NAME: [
+    () => cache.cacheList("Accounts"),
+    () => cache.cacheList("crm:accounts"),
+    () => cache.invalidateTenantCache("acme", "*"),
+  ],
+  ETC_TTL: [
+    () => cache.cacheList("accounts", 180_000_000),
+    () => cache.cacheList("accounts", mistaken("180")),
+    () => cache.cacheList("accounts", 0),
+  ],
+  ETC_TENANT_ID: [
+    () => cache.invalidateAllTenant("*"),
+    () => cache.invalidateTenantCache(mistaken({ id: "acme" }), "accounts"),
+    () => cache.invalidateTags("acme\n", "account-1"),
+  ],
+  ETC_TAG: [() => cache.invalidateTags("acme", "account:1")],
+  ETC_REDIS_CLIENT: [
+    () => create({ tenant, redis: 6380 }),
+    () => create({ tenant, redis: "" }),
+    () => create({ tenant, redis: null }),
+  ],
+  ETC_REDIS_KEY_PREFIX: [
+    () => create({ tenant, redis: client }),
+    () => create({ tenant, redis: { lazyConnect: true, keyPrefix: "crm:" } }),
+    () => create({ tenant, redis: { cluster: [redisUrl], redisOptions: { keyPrefix: "crm:" } } }),
+  ],
+};
+
+describe("docs/error-codes.md", () => {
+  after(() => cache.close());
+
+  test("has one section for each code, and no other", () => {
+    const sections = [...page.matchAll(/^## (\w+)$/gm)].map(([, heading]) => heading);
+    assert.deepEqual([...sections].sort(), [...codes].sort());
+  });
+
+  test("is where the errors' help points", () => {
+    for (const code of codes) {
+      const { help } = new TenantCacheError(code as TenantCacheError["code"], "");
+      assert.equal(help, `docs/error-codes.md#${code?.toLowerCase()}`);
+    }
+  });
+
+  for (const [code, mistakes] of Object.entries(MISTAKES)) {
+    test(`${code}: what the page calls wrong throws it`, async () => {
+      for (const mistake of mistakes) {
+        await assert.rejects(
+          async () => mistake(),
+          (error) => error instanceof TenantCacheError && error.code === code,
+          mistake.toString(),
+        );
+      }
+    });
+  }
+});
