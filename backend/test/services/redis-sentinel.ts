@@ -25,9 +25,13 @@ const NAME = "cache";
 const SENTINELS = 3;
 const SETTLES_WITHIN_MS = 30_000;
 
-export async function startRedisSentinels(): Promise<RedisSentinels> {
+/** @param replicationPort where the replica finds the master: that of a proxy, for a replica that lags */
+export async function startRedisSentinels(
+  replicationPort: (masterPort: number) => Promise<number> = async (port) => port,
+): Promise<RedisSentinels> {
   const master = await startRedisServer();
-  const replica = await startRedisServer({ args: ["--replicaof", master.host, String(master.port)] });
+  const replicaOf = ["--replicaof", master.host, String(await replicationPort(master.port))];
+  const replica = await startRedisServer({ args: replicaOf });
   const folder = mkdtempSync(path.join(tmpdir(), "test-sentinel-"));
   const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => startSentinel(folder, master)));
   const clients = sentinels.map((address) => new Redis(address));

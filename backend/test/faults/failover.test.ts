@@ -1,0 +1,61 @@
+// A replica is promoted that never saw the last invalidation: it holds the old fences and the old entries, and is not believed.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Redis } from "ioredis";
+import type { TenantCache } from "../../cache/index.js";
+import { type RedisSentinels, startRedisSentinels } from "../services/redis-sentinel.js";
+import { startTcpProxy, type TcpProxy } from "../services/tcp-proxy.js";
+import { openCache } from "../support/caches.js";
+import { serveVersioned, type VersionedApp } from "../support/versioned-app.js";
+
+const KEY_PREFIX = "failover:";
+
+describe("failover to a replica that lags", () => {
+  let replication: TcpProxy;
+  let sentinels: RedisSentinels;
+  let cache: TenantCache;
+  let versioned: VersionedApp;
+
+  before(async () => {
+    sentinels = await startRedisSentinels(async (masterPort) => {
+      replication = await startTcpProxy(masterPort);
+      return replication.port;
+    });
+    cache = await openCache("redis", { redis: sentinels.options, keyPrefix: KEY_PREFIX });
+    versioned = await serveVersioned(cache);
+  });
+  after(async () => {
+    await versioned.app.close();
+    await cache.close();
+    await replication.close();
+    await sentinels.stop();
+  });
+
+  test("what it holds are misses, and it serves on as the new master", async () => {
+    const replica = new Redis(sentinels.replica.url);
+    replica.on("error", () => undefined);
+    await versioned.read();
+    await cache.idle();
+    assert.equal((await versioned.read()).cache, "hit");
+    const master = new Redis(sentinels.master.url);
+    const [entry = ""] = await master.keys(`${KEY_PREFIX}tenant:*`);
+    master.disconnect();
+    while ((await replica.exists(entry)) === 0) await new Promise(setImmediate);
+
+    replication.stall();
+    assert.equal((await versioned.write()).status, 201);
+    assert.equal(await replica.exists(entry), 1, "the replica still holds the old entry");
+    await sentinels.master.kill();
+    assert.equal(await sentinels.failedOver(sentinels.master.port), sentinels.replica.port);
+    assert.equal(await cache.ready(30_000), true);
+
+    assert.equal(await replica.exists(entry), 1, "and so does the new master");
+    const first = await versioned.read();
+    assert.deepEqual([first.version, first.cache], [1, "fwd=miss; stored"]);
+    await cache.idle();
+    assert.equal((await versioned.read()).cache, "hit");
+    assert.equal((await versioned.write()).status, 201);
+    assert.equal((await versioned.read()).version, 2);
+    replica.disconnect();
+  });
+});
