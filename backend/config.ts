@@ -19,7 +19,7 @@ const redisUrl = variable(
 
 const schema = z.object({
   NODE_ENV: variable(z.enum(["development", "test", "production"]).default("development")),
-  HOST: variable(z.string().default("0.0.0.0")),
+  HOST: variable(z.string().default("127.0.0.1")),
   PORT: wholeNumber(0, 65_535, 4001),
   TRUST_PROXY: variable(z.string().default("loopback")),
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),

@@ -11,10 +11,12 @@ import { createPool } from "./db/pool.js";
 import { drain, listen } from "./http/http-server.js";
 import { createTokenVerifier } from "./http/identity/token-verifier.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
+import { projectFile } from "./project-root.js";
 import type { Lifecycle } from "./services/health.js";
 
 // Values that are already in the environment win over those in the file.
-if (existsSync(".env")) loadEnvFile(".env");
+const environmentFile = projectFile(".env");
+if (existsSync(environmentFile)) loadEnvFile(environmentFile);
 
 // An orphan must not start serving after its supervisor has died.
 const exitAsOrphan = () => process.exit(1);

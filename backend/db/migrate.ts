@@ -1,7 +1,6 @@
 // Brings the database's schema up to date.
-import { join } from "node:path";
 import { runner } from "node-pg-migrate";
-import { projectRoot } from "./project-root.js";
+import { projectFile } from "../project-root.js";
 
 /**
  * Runs the migrations that the database has not seen, all in one transaction. Instances that start at the same time wait for each
@@ -12,7 +11,7 @@ import { projectRoot } from "./project-root.js";
 export async function migrate(databaseUrl: string, log: (line: string) => void): Promise<string[]> {
   const applied = await runner({
     databaseUrl,
-    dir: join(projectRoot(), "backend", "db", "migrations"),
+    dir: projectFile("backend", "db", "migrations"),
     direction: "up",
     migrationsTable: "migrations",
     singleTransaction: true,

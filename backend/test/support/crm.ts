@@ -1,0 +1,121 @@
+// The whole CRM for tests: createApp over a fresh database, with two tenants and a client for each role.
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Pool } from "pg";
+import { pino } from "pino";
+import supertest from "supertest";
+import { type AppDependencies, createApp } from "../../app.js";
+import { createTenantCache, type TenantCache } from "../../cache/index.js";
+import { migrate } from "../../db/migrate.js";
+import { createPool } from "../../db/pool.js";
+import { drain, listen } from "../../http/http-server.js";
+import type { Role } from "../../http/identity/auth.js";
+import { createTokenVerifier } from "../../http/identity/token-verifier.js";
+import { issueToken } from "../../services/tokens.js";
+import { createTestDatabase, sharedRedisUrl } from "../services/index.js";
+import { quiet } from "./caches.js";
+
+export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
+export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";
+export const TENANT_B = "bbbbbbbb-0000-4000-8000-000000000002";
+
+export const CRM_STORES = ["memory", "redis"] as const;
+export type CrmStore = (typeof CRM_STORES)[number];
+
+/** Requests with a fixed token. */
+export interface CrmClient {
+  get(path: string): supertest.Test;
+  post(path: string, body?: object): supertest.Test;
+  put(path: string, body?: object): supertest.Test;
+  delete(path: string): supertest.Test;
+}
+
+export interface Crm {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly cache: TenantCache;
+  readonly databaseUrl: string;
+  /** A client of tenant A or B; superadmins may have no tenant. */
+  client(role: Role, tenantId?: string): Promise<CrmClient>;
+  /** A client with any Authorization header, or none. */
+  withAuthorization(authorization?: string): CrmClient;
+  /** How many times handlers have taken a database connection. */
+  databaseUses(): number;
+  close(): Promise<void>;
+}
+
+/** Starts the app on a free port, over a migrated database that has the tenants A and B. */
+export async function startCrm(
+  store: CrmStore = "memory",
+  overrides: Partial<AppDependencies> = {},
+): Promise<Crm> {
+  const database = await createTestDatabase();
+  await migrate(database.url, () => undefined);
+  const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
+  await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'Tenant A'), ($2, 'Tenant B')", [
+    TENANT_A,
+    TENANT_B,
+  ]);
+  const cache = createTenantCache({
+    redis: store === "redis" ? await sharedRedisUrl() : undefined,
+    keyPrefix: `crm-test:${randomUUID()}:`,
+    tenant: (req) => req.auth?.tenantId,
+    logger: quiet,
+  });
+  if (!(await cache.ready())) throw new Error(`the ${store} store is not reachable`);
+  let uses = 0;
+  pool.on("acquire", () => {
+    uses += 1;
+  });
+  const app = createApp({
+    pool,
+    cache,
+    verifyToken: createTokenVerifier({ secret: SECRET }),
+    logger: pino({ level: "silent" }),
+    lifecycle: { draining: false },
+    ttlSeconds: { list: 180, detail: 300 },
+    rateLimit: { max: 0, windowSeconds: 60 },
+    ...overrides,
+  });
+  const server = createServer(app);
+  const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
+  const url = `http://127.0.0.1:${port}`;
+  const withAuthorization = (authorization?: string) => clientOf(url, authorization);
+  return {
+    url,
+    pool,
+    cache,
+    databaseUrl: database.url,
+    withAuthorization,
+    client: async (role, tenantId) =>
+      withAuthorization(
+        `Bearer ${await issueToken({ secret: SECRET, subject: `${role}@test`, role, ...(tenantId && { tenantId }) })}`,
+      ),
+    databaseUses: () => uses,
+    close: async () => {
+      await drain(server, 1000);
+      await cache.close();
+      await pool.end();
+      await database.drop();
+    },
+  };
+}
+
+function clientOf(url: string, authorization: string | undefined): CrmClient {
+  const agent = supertest(url);
+  const authorized = (request: supertest.Test) =>
+    authorization === undefined ? request : request.set("Authorization", authorization);
+  return {
+    get: (path) => authorized(agent.get(path)),
+    post: (path, body) => authorized(agent.post(path)).send(body),
+    put: (path, body) => authorized(agent.put(path)).send(body),
+    delete: (path) => authorized(agent.delete(path)),
+  };
+}
+
+/** What the response's Cache-Status says after the cache's name: "hit", "fwd=miss; stored", ... without the TTL. */
+export function cacheStatus(response: supertest.Response): string {
+  const status = response.headers["cache-status"] ?? "";
+  return status.replace("express-tenant-cache; ", "").replace(/; ttl=\d+$/, "");
+}

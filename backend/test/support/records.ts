@@ -1,0 +1,55 @@
+// A valid body for each module, and a change to it.
+
+export interface SampleModule {
+  readonly name: "accounts" | "leads" | "contacts" | "bizdevsources";
+  /** Different for every n. */
+  document(n: number): Record<string, unknown>;
+  readonly change: Record<string, unknown>;
+  /** A body that the schema refuses, and where. */
+  readonly invalid: { readonly body: Record<string, unknown>; readonly pointer: string };
+}
+
+export const SAMPLE_MODULES: readonly SampleModule[] = [
+  {
+    name: "accounts",
+    document: (n) => ({
+      name: `Brightwater Logistics ${n}`,
+      industry: "logistics",
+      annual_revenue: 1_250_000.5,
+      employee_count: 40 + n,
+      website: "https://brightwater.example",
+      billing_country: "DE",
+    }),
+    change: { rating: "hot" },
+    invalid: { body: { name: "x", employee_count: -1 }, pointer: "#/employee_count" },
+  },
+  {
+    name: "leads",
+    document: (n) => ({
+      first_name: "Maria",
+      last_name: `Garcia ${n}`,
+      company: "Northfield Energy",
+      score: 70,
+      status: "working",
+    }),
+    change: { rating: "warm" },
+    invalid: { body: { last_name: "x", company: "y", status: "converted" }, pointer: "#/status" },
+  },
+  {
+    name: "contacts",
+    document: (n) => ({ first_name: "Jonas", last_name: `Weber ${n}`, email: `jonas.weber${n}@example.com` }),
+    change: { do_not_contact: true },
+    invalid: { body: { last_name: "x", email: "nobody" }, pointer: "#/email" },
+  },
+  {
+    name: "bizdevsources",
+    document: (n) => ({
+      name: `Hannover fair ${n}`,
+      channel: "event",
+      expected_value: 80_000,
+      next_review_on: "2026-03-31",
+    }),
+    change: { status: "active" },
+    invalid: { body: { name: "x", channel: "telepathy" }, pointer: "#/channel" },
+  },
+];
