@@ -24,13 +24,13 @@ export async function checkFreshness(options: FreshnessOptions): Promise<Check[]
   let deleted = false;
   try {
     const afterCreate = await client.list(path);
-    await other.read();
+    await other.readAfter("POST");
     // The entry that DELETE has to invalidate is one that shows the record.
     const warmedAgain = await readUntilHit(client, path);
     await client.delete(probe.name, id);
     deleted = true;
     const afterDelete = await client.list(path);
-    await other.read();
+    await other.readAfter("DELETE");
     const cachedAgain = await readUntilHit(client, path);
     return [
       check(
@@ -74,10 +74,10 @@ class OtherTenant {
       this.#problems.push("its list was not cached before");
   }
 
-  async read(): Promise<void> {
+  async readAfter(change: string): Promise<void> {
     if (typeof this.#client === "string") return;
     const { cache } = await this.#client.list(this.#path);
-    if (cache !== "hit") this.#problems.push(`its read was "${cache}", not a hit`);
+    if (cache !== "hit") this.#problems.push(`after ${change} its read was "${cache}"`);
   }
 
   check(): Check {
