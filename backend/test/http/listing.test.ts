@@ -66,7 +66,9 @@ describe("lists", () => {
   test("pages follow each other without overlap", async () => {
     const seen = [];
     for (const offset of [0, 2, 4]) {
-      const { body } = await viewer.get(`/api/accounts?limit=2&offset=${offset}&sort=employee_count`).expect(200);
+      const { body } = await viewer
+        .get(`/api/accounts?limit=2&offset=${offset}&sort=employee_count`)
+        .expect(200);
       assert.deepEqual(body.pagination, { total: 5, limit: 2, offset });
       seen.push(...body.data.map((account: { id: string }) => account.id));
     }
