@@ -1,5 +1,7 @@
 // `npm run test-cache`: measures a server's cache and proves that it tells the truth.
+import { existsSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { projectFile } from "../backend/project-root.js";
 import { startOwnServer } from "./test-cache/own-server.js";
 import { formatReport, makeReport } from "./test-cache/report.js";
 import { runProbes, type Target } from "./test-cache/run-probes.js";
@@ -36,6 +38,9 @@ each process by its own URL.
 Exit codes: 0 nothing failed, 1 a check failed, 2 the test could not be run.`,
   )
   .parse();
+
+// JWT_SECRET, and what a server of our own is to use, as `npm start` reads them. The environment wins.
+if (existsSync(projectFile(".env"))) process.loadEnvFile(projectFile(".env"));
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
