@@ -21,7 +21,7 @@ const INTERRUPTED_EXIT_CODE = 130;
 
 const program = new Command("test-cache")
   .description(
-    "Measures the lists of every module without the cache, the first time and cached; then changes a record and\n" +
+    "Measures the lists of every module without the cache, the first time and cached; then changes a record and " +
       "checks that the next read is fresh, that another tenant's entry survives, and that the statistics moved.",
   )
   .option("--url <url>", "server to test; without it, one is started for the test and stopped afterwards")
@@ -37,6 +37,8 @@ each process by its own URL.
 
 Exit codes: 0 nothing failed, 1 a check failed, 2 the test could not be run.`,
   )
+  // Its own exit code for wrong options is the one of a failed check.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_RUN_EXIT_CODE))
   .parse();
 
 // JWT_SECRET, and what a server of our own is to use, as `npm start` reads them. The environment wins.

@@ -132,6 +132,7 @@ describe("a test that cannot be run is told in one line", () => {
   const cases = [
     ["no --token", ["--url", "http://127.0.0.1:1"], /^--url needs a --token/],
     ["a --token without --url", ["--token", "x"], /pass its --url too$/],
+    ["no request at all", ["--requests", "0"], /It must be a whole number from 1 to 1000\.$/],
     ["no URL", ["--url", "localhost:4001", "--token", "x"], /^--url localhost:4001 is no URL of a server/],
   ] as const;
   for (const [name, args, message] of cases) {
