@@ -50,7 +50,7 @@ export interface TenantCache {
 // Longer than any entry lives, so that a fence does not cut its own entries off by expiring.
 const FENCE_TTL_MS = 31 * 86_400_000;
 const FAILURES_THAT_OPEN = 3;
-const FIRST_PROBE_MS = 100;
+const FIRST_PROBE_MS = 50;
 const SLOWEST_PROBE_MS = 2000;
 const SKIP_MS = 5000;
 const SWEEP_GATHER_MS = 50;
@@ -62,7 +62,17 @@ const SWEEP_GATHER_MS = 50;
  */
 export function createTenantCache(options: TenantCacheOptions): TenantCache {
   const parsed = parseCacheOptions(options);
-  const { store, keys } = openStore(parsed);
+  return createTenantCacheOn(openStore(parsed), parsed);
+}
+
+/** A store, and the names of the keys in it. */
+export interface OpenStore {
+  readonly store: Store;
+  readonly keys: KeySpace;
+}
+
+/** Makes a cache on a store that is open already. Internal: the freshness checker weakens the store in between. */
+export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCacheOptions): TenantCache {
   const counters = new Counters();
   const engine = new CacheEngine(
     store,
@@ -103,7 +113,8 @@ export function createTenantCache(options: TenantCacheOptions): TenantCache {
   };
 }
 
-function openStore(options: ParsedCacheOptions): { store: Store; keys: KeySpace } {
+/** Internal: the store that the options name. */
+export function openStore(options: ParsedCacheOptions): OpenStore {
   if (options.redis === undefined) {
     const { maxBytes, maxTenantShare } = options.memory;
     const maxTenantBytes = Math.floor(maxBytes * maxTenantShare);

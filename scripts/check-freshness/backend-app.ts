@@ -1,0 +1,95 @@
+// The application under test: the run's routes over the library and the truth, with slow handlers.
+import { setTimeout as delay } from "node:timers/promises";
+import express, { type Express, type RequestHandler } from "express";
+import type { TenantCache } from "../../backend/cache/index.js";
+import {
+  type BackendConfig,
+  CRASH_HEADER,
+  DEFERRED_HEADER,
+  GUARD_MS,
+  type ListBody,
+  TENANT_HEADER,
+} from "./backend-protocol.js";
+import { randomRoutes, shownBy } from "./routes.js";
+import type { Truth } from "./truth.js";
+
+const SLOWEST_READ_MS = 20;
+const SLOWEST_COMMIT_MS = 4;
+const SLOWEST_ANSWER_MS = 4;
+
+/** @param deferralEpoch how often this process has recovered, while invalidations wait to be replayed; else `undefined` */
+export function createBackendApp(
+  config: BackendConfig,
+  cache: TenantCache,
+  truth: Truth,
+  deferralEpoch: () => number | undefined,
+): Express {
+  const { lists, writes } = randomRoutes(config.seed);
+  const app = express().disable("x-powered-by").disable("etag");
+  for (const list of lists) {
+    const modules = shownBy(list);
+    app.get(list.path, cache.cacheList(list.module, { dependsOn: list.dependsOn }), async (req, res) => {
+      const tenant = req.get(TENANT_HEADER) ?? "";
+      const versions = await truth.read(tenant, modules);
+      await upTo(SLOWEST_READ_MS);
+      res.json(body(tenant, req.originalUrl, modules, versions));
+    });
+  }
+  for (const { path, modules } of writes) {
+    app.post(path, tellDeferral(deferralEpoch), invalidation(config, cache, modules), async (req, res) => {
+      const tenant = req.get(TENANT_HEADER) ?? "";
+      await upTo(SLOWEST_COMMIT_MS);
+      const versions = await truth.write(tenant, modules);
+      if (req.get(CRASH_HEADER)) process.kill(process.pid, "SIGKILL");
+      await upTo(SLOWEST_ANSWER_MS);
+      res.status(201).json(body(tenant, req.originalUrl, modules, versions));
+    });
+  }
+  return app;
+}
+
+function invalidation(config: BackendConfig, cache: TenantCache, modules: readonly string[]): RequestHandler {
+  if (config.without === "hold-back") return invalidateBehind(cache, modules);
+  if (config.guarded && config.without !== "guard") {
+    return cache.invalidateCache({ modules, guard: true, guardMs: GUARD_MS, onUnreachable: "reject" });
+  }
+  return cache.invalidateCache(...modules);
+}
+
+/** What hand-written middleware does: the response is on its way before the cache is told. */
+function invalidateBehind(cache: TenantCache, modules: readonly string[]): RequestHandler {
+  return (req, res, next) => {
+    const tenant = req.get(TENANT_HEADER) ?? "";
+    res.once("finish", () => {
+      for (const module of modules) void cache.invalidateTenantCache(tenant, module);
+    });
+    next();
+  };
+}
+
+/** Mounted before the invalidation, so that this `end` is the one that releases the response. */
+function tellDeferral(deferralEpoch: () => number | undefined): RequestHandler {
+  return (_req, res, next) => {
+    const end = res.end;
+    res.end = ((...args: unknown[]) => {
+      const epoch = deferralEpoch();
+      if (epoch !== undefined) res.setHeader(DEFERRED_HEADER, epoch);
+      return Reflect.apply(end, res, args);
+    }) as typeof res.end;
+    next();
+  };
+}
+
+function upTo(slowestMs: number): Promise<void> {
+  return delay(Math.random() * slowestMs);
+}
+
+function body(
+  tenant: string,
+  url: string,
+  modules: readonly string[],
+  versions: readonly number[],
+): ListBody {
+  const rows = modules.map((module, index) => ({ tenant, module, version: versions[index] ?? 0 }));
+  return { tenant, url, rows };
+}

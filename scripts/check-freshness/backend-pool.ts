@@ -1,0 +1,145 @@
+// The backend processes of a run: started, killed, and started again when they have died.
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { fileURLToPath } from "node:url";
+import type { BackendConfig, BackendMessage } from "./backend-protocol.js";
+
+const PROGRAM = fileURLToPath(new URL("./backend-process.js", import.meta.url));
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** A backend that lives has not answered. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** One life of a backend process. */
+export interface Backend {
+  /** Differs for each life: `b2.1` is the first life of the third process. */
+  readonly name: string;
+  /** Rejects when the process dies first. */
+  send(method: "GET" | "POST", path: string, headers: Record<string, string>): Promise<HttpAnswer>;
+}
+
+interface Life extends Backend {
+  readonly child: ChildProcess;
+  readonly agent: Agent;
+}
+
+export interface PoolListener {
+  recovered(process: string, epoch: number): void;
+}
+
+export class BackendPool {
+  readonly #configs: readonly BackendConfig[];
+  readonly #listener: PoolListener;
+  readonly #lives: Life[] = [];
+  readonly #starting = new Set<Promise<void>>();
+  #births = 0;
+  #stopped = false;
+  deaths = 0;
+
+  constructor(configs: readonly BackendConfig[], listener: PoolListener) {
+    this.#configs = configs;
+    this.#listener = listener;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#configs.map((_, index) => this.#bear(index)));
+  }
+
+  /** Those that listen now. */
+  get alive(): readonly Backend[] {
+    return this.#lives;
+  }
+
+  /** Resolves when all processes live and each has its store in use and nothing left to replay. */
+  async settled(): Promise<void> {
+    while (this.#starting.size > 0) await Promise.all(this.#starting);
+    await Promise.all(this.#lives.map((life) => life.send("GET", "/ready", {}).catch(() => undefined)));
+  }
+
+  /** SIGKILLs a process at a moment when none of its invalidations waits, and resolves when it is gone. */
+  async kill(index: number): Promise<void> {
+    const victim = this.#lives[index % this.#lives.length];
+    if (!victim) return;
+    const exited = once(victim.child, "exit");
+    if (victim.child.connected) victim.child.send({ type: "die" });
+    await exited;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.allSettled(this.#starting);
+    await Promise.all(
+      this.#lives.splice(0).map(async ({ child, agent }) => {
+        agent.destroy();
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        const exited = once(child, "exit");
+        child.kill("SIGKILL");
+        await exited;
+      }),
+    );
+  }
+
+  async #bear(index: number): Promise<void> {
+    const config = this.#configs[index];
+    const name = `b${index}.${++this.#births}`;
+    const child = fork(PROGRAM, [JSON.stringify(config)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const agent = new Agent({ keepAlive: true });
+    const port = await new Promise<number>((resolve, reject) => {
+      child.on("message", (message: BackendMessage) => {
+        if (message.type === "listening") resolve(message.port);
+        else this.#listener.recovered(name, message.epoch);
+      });
+      child.once("error", reject);
+      child.once("exit", (code, signal) =>
+        reject(new Error(`a backend has ended at once (${signal ?? code})`)),
+      );
+    });
+    const life: Life = { name, child, agent, send: (...what) => exchange(agent, port, ...what) };
+    this.#lives.push(life);
+    child.once("exit", () => {
+      this.deaths++;
+      agent.destroy();
+      const at = this.#lives.indexOf(life);
+      if (at !== -1) this.#lives.splice(at, 1);
+      if (this.#stopped) return;
+      const reborn = this.#bear(index).finally(() => this.#starting.delete(reborn));
+      this.#starting.add(reborn);
+    });
+  }
+}
+
+function exchange(
+  agent: Agent,
+  port: number,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ agent, host: "127.0.0.1", port, method, path, headers }, (incoming) => {
+      let body = "";
+      incoming.setEncoding("utf8");
+      incoming.on("data", (chunk: string) => {
+        body += chunk;
+      });
+      incoming.once("error", reject);
+      incoming.once("end", () =>
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body }),
+      );
+    });
+    outgoing.setTimeout(ANSWER_TIMEOUT_MS, () =>
+      outgoing.destroy(new NoAnswer(`no answer to ${method} ${path}`)),
+    );
+    outgoing.once("error", reject);
+    outgoing.end();
+  });
+}

@@ -1,0 +1,189 @@
+// Runs one stage: truth, Redis servers, backends, clients and faults, until enough has been read.
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { BackendPool } from "./backend-pool.js";
+import { Judge, type Violation } from "./judge.js";
+import type { Protection } from "./protections.js";
+import { pick, seededRandom } from "./random.js";
+import type { Stage } from "./stages.js";
+import type { Fault } from "./topology.js";
+import { connectTruth } from "./truth.js";
+import { type Counts, Workload } from "./workload.js";
+
+export interface StageOptions {
+  readonly seed: number;
+  readonly processes: number;
+  readonly clients: number;
+  readonly writeShare: number;
+  /** Ends when so many reads have been judged, */
+  readonly reads: number;
+  /** or after so long, seconds, */
+  readonly seconds: number;
+  /** or with the first violation. */
+  readonly stopAtViolation: boolean;
+  readonly without?: Protection;
+  /** Called about once a second with the reads judged so far. */
+  readonly onProgress?: (reads: number) => void;
+}
+
+export interface StageReport {
+  readonly stage: Stage;
+  readonly without: Protection | undefined;
+  readonly seconds: number;
+  readonly counts: Counts;
+  /** How often each fault was done. */
+  readonly faults: Readonly<Record<string, number>>;
+  readonly judged: number;
+  readonly contested: number;
+  readonly excused: number;
+  readonly longestExcusedMs: number;
+  readonly violations: number;
+  readonly firstViolations: readonly Violation[];
+}
+
+const TRUTH_PROGRAM = fileURLToPath(new URL("./truth-process.js", import.meta.url));
+const PAUSE_BETWEEN_FAULTS_MS = 300;
+const LOOK_EVERY_MS = 100;
+const PROGRESS_EVERY_MS = 1000;
+
+export async function runStage(stage: Stage, options: StageOptions): Promise<StageReport> {
+  const cleanUps: (() => unknown)[] = [];
+  try {
+    return await run(stage, options, (cleanUp) => cleanUps.unshift(cleanUp));
+  } finally {
+    for (const cleanUp of cleanUps) await cleanUp();
+  }
+}
+
+async function run(
+  stage: Stage,
+  options: StageOptions,
+  onEnd: (cleanUp: () => unknown) => void,
+): Promise<StageReport> {
+  const { seed, processes, without } = options;
+  const truthServer = await startTruth();
+  onEnd(() => truthServer.child.kill("SIGKILL"));
+  const truth = await connectTruth(truthServer.port);
+  onEnd(() => truth.close());
+  const topology = await stage.startTopology();
+  onEnd(() => topology.stop());
+  const judge = new Judge(stage.guarded);
+  const configs = Array.from({ length: processes }, (_, index) => ({
+    seed,
+    truthPort: truthServer.port,
+    redis: topology.redisFor(index),
+    guarded: stage.guarded,
+    ...(without && { without }),
+  }));
+  const pool = new BackendPool(configs, judge);
+  onEnd(() => pool.stop());
+  await pool.start();
+
+  const workload = new Workload(pool, truth, judge, options);
+  const startedAtMs = performance.now();
+  workload.start();
+  const nemesis = new Nemesis(faultsOf(stage, topology.faults, pool, workload), pool, seed);
+  onEnd(() => nemesis.stop());
+  nemesis.start();
+  let tellAtMs = startedAtMs;
+  while (!isOver(judge, options, startedAtMs) && !nemesis.failure) {
+    await delay(LOOK_EVERY_MS);
+    if (performance.now() < tellAtMs) continue;
+    tellAtMs += PROGRESS_EVERY_MS;
+    options.onProgress?.(judge.judged);
+  }
+  await nemesis.stop();
+  await workload.stop();
+  if (nemesis.failure) throw nemesis.failure;
+  const { judged, contested, excused, longestExcusedMs, violations, firstViolations } = judge;
+  return {
+    stage,
+    without,
+    seconds: (performance.now() - startedAtMs) / 1000,
+    counts: workload.counts,
+    faults: nemesis.done,
+    judged,
+    contested,
+    excused,
+    longestExcusedMs,
+    violations,
+    firstViolations,
+  };
+}
+
+function isOver(
+  judge: Judge,
+  { reads, seconds, stopAtViolation }: StageOptions,
+  startedAtMs: number,
+): boolean {
+  if (judge.judged >= reads || performance.now() - startedAtMs >= seconds * 1000) return true;
+  return stopAtViolation && judge.violations > 0;
+}
+
+function faultsOf(
+  stage: Stage,
+  faults: Readonly<Record<string, Fault>>,
+  pool: BackendPool,
+  workload: Workload,
+): Readonly<Record<string, Fault>> {
+  const killed = {
+    "backend killed (SIGKILL)": async (random: () => number) => pool.kill(Math.floor(random() * 97)),
+  };
+  if (!stage.guarded) return { ...faults, ...killed };
+  return {
+    ...faults,
+    ...killed,
+    "backend killed between commit and invalidation": () => workload.crashNextWriter(),
+  };
+}
+
+/** Does one fault after the other: the next begins when all backends have recovered from the last. */
+class Nemesis {
+  readonly done: Record<string, number> = {};
+  failure: unknown;
+  readonly #faults: Readonly<Record<string, Fault>>;
+  readonly #pool: BackendPool;
+  readonly #seed: number;
+  #running: Promise<void> = Promise.resolve();
+  #stopping = false;
+
+  constructor(faults: Readonly<Record<string, Fault>>, pool: BackendPool, seed: number) {
+    this.#faults = faults;
+    this.#pool = pool;
+    this.#seed = seed;
+  }
+
+  start(): void {
+    this.#running = this.#run().catch((error: unknown) => {
+      this.failure = error;
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#running;
+  }
+
+  /** Each fault once in a random order, then again. */
+  async #run(): Promise<void> {
+    const random = seededRandom(this.#seed);
+    let left: string[] = [];
+    while (!this.#stopping) {
+      if (left.length === 0) left = Object.keys(this.#faults);
+      const name = pick(random, left);
+      left = left.filter((other) => other !== name);
+      await delay(PAUSE_BETWEEN_FAULTS_MS * 2 * random());
+      await this.#faults[name]?.(random);
+      this.done[name] = (this.done[name] ?? 0) + 1;
+      await this.#pool.settled();
+    }
+  }
+}
+
+async function startTruth(): Promise<{ child: ChildProcess; port: number }> {
+  const child = fork(TRUTH_PROGRAM);
+  const [{ port }] = (await once(child, "message")) as [{ port: number }];
+  return { child, port };
+}

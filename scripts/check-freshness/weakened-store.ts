@@ -1,0 +1,68 @@
+// Stores with one protection taken away: decorators, so that no switch exists in the library itself.
+import { decodeEntry, encodeEntry } from "../../backend/cache/codec/entry.js";
+import { joinFences } from "../../backend/cache/engine/fences.js";
+import type { FillCommit, FillRequest, FillStart, Snapshot, Store } from "../../backend/cache/store/store.js";
+import type { Protection } from "./protections.js";
+
+type Methods = Partial<Pick<Store, "read" | "readFences" | "beginFill" | "commitFill">>;
+
+/** The store without the protection; the same store where the protection is none of a store's. */
+export function weaken(store: Store, without: Protection | undefined): Store {
+  if (without === "compare-and-set") return replacing(store, storeWhateverHappened(store));
+  if (without === "fence-check") return replacing(store, believeEveryEntry(store));
+  if (without === "run-id") return replacing(store, oneServerForEver(store));
+  return store;
+}
+
+/** Stores with the fences of the moment of storing, as a cache does that reads its generation when it writes. */
+function storeWhateverHappened(store: Store): Methods {
+  return {
+    async commitFill(commit: FillCommit): Promise<boolean> {
+      const { fences, runId } = await store.readFences(commit.fenceKeys);
+      const entry = decodeEntry(commit.value);
+      const current = fences.filter((fence) => fence !== null);
+      if (!entry || current.length < fences.length) return false;
+      const value = encodeEntry({ ...entry, fences: joinFences(runId, current) });
+      return store.commitFill({ ...commit, value, fences: current });
+    },
+  };
+}
+
+/** Answers with the fences that the entry itself carries. Only for a process without entries of its own beside the store. */
+function believeEveryEntry(store: Store): Methods {
+  return {
+    async read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot> {
+      const snapshot = await store.read(fenceKeys, entryKey);
+      const entry = snapshot.entry && decodeEntry(snapshot.entry);
+      if (!entry) return snapshot;
+      const [runId = "", ...fences] = entry.fences.split(",");
+      return { ...snapshot, runId, fences };
+    },
+  };
+}
+
+function oneServerForEver(store: Store): Methods {
+  const runId = "the-only-one";
+  return {
+    read: async (fenceKeys: readonly string[], entryKey: string) => ({
+      ...(await store.read(fenceKeys, entryKey)),
+      runId,
+    }),
+    readFences: async (fenceKeys: readonly string[]) => ({ ...(await store.readFences(fenceKeys)), runId }),
+    beginFill: async (request: FillRequest): Promise<FillStart> => ({
+      ...(await store.beginFill(request)),
+      runId,
+    }),
+  };
+}
+
+function replacing(store: Store, methods: Methods): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (Object.hasOwn(methods, name)) return Reflect.get(methods, name);
+      const value: unknown = Reflect.get(target, name, target);
+      // Methods of the store use its private fields, so they must not run on the proxy.
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,172 @@
+// The clients: random reads and writes over all backends, and reads right behind each answered write.
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Backend, type BackendPool, type HttpAnswer, NoAnswer } from "./backend-pool.js";
+import { CRASH_HEADER, DEFERRED_HEADER, type ListBody, TENANT_HEADER } from "./backend-protocol.js";
+import type { Judge } from "./judge.js";
+import { between, pick, type Random, seededRandom } from "./random.js";
+import { type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";
+import type { Truth } from "./truth.js";
+
+const TENANTS = Array.from({ length: 24 }, (_, index) => `tenant-${index}`);
+/** Some tenants are busier than others, so that writes meet reads. */
+const TENANT_SKEW = 1.5;
+const PAGES = 2;
+const READS_BEHIND_A_WRITE = 3;
+
+export interface WorkloadOptions {
+  readonly seed: number;
+  readonly clients: number;
+  /** Part of the operations that are writes. */
+  readonly writeShare: number;
+}
+
+/** What the clients did. */
+export interface Counts {
+  reads: number;
+  hits: number;
+  collapsed: number;
+  bypassed: number;
+  writes: number;
+  deferred: number;
+  refused: number;
+  /** Cut off by the death of a backend. */
+  lost: number;
+  /** Answered with another status than the handler's, or not at all by a backend that lives. */
+  failed: number;
+}
+
+export class Workload {
+  readonly counts: Counts = {
+    reads: 0,
+    hits: 0,
+    collapsed: 0,
+    bypassed: 0,
+    writes: 0,
+    deferred: 0,
+    refused: 0,
+    lost: 0,
+    failed: 0,
+  };
+  readonly #pool: BackendPool;
+  readonly #truth: Truth;
+  readonly #judge: Judge;
+  readonly #options: WorkloadOptions;
+  readonly #routes: Routes;
+  #running: Promise<unknown> = Promise.resolve();
+  #stopping = false;
+  #crashes: (() => void)[] = [];
+
+  constructor(pool: BackendPool, truth: Truth, judge: Judge, options: WorkloadOptions) {
+    this.#pool = pool;
+    this.#truth = truth;
+    this.#judge = judge;
+    this.#options = options;
+    this.#routes = randomRoutes(options.seed);
+  }
+
+  start(): void {
+    const clients = Array.from({ length: this.#options.clients }, (_, index) =>
+      this.#client(seededRandom(this.#options.seed + index + 1)),
+    );
+    this.#running = Promise.all(clients);
+    // Awaited by `stop`; until then a failure must not count as unhandled.
+    this.#running.catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#running;
+  }
+
+  /** Has the next write's backend die between commit and invalidation; resolves when it has. */
+  crashNextWriter(): Promise<void> {
+    return new Promise((resolve) => this.#crashes.push(resolve));
+  }
+
+  async #client(random: Random): Promise<void> {
+    while (!this.#stopping) {
+      // All backends may be dead for a moment.
+      if (this.#pool.alive.length === 0) await nextTurn();
+      else if (random() < this.#options.writeShare) await this.#writeAndLook(random);
+      else await this.#read(random, pick(random, TENANTS, TENANT_SKEW), pick(random, this.#routes.lists));
+    }
+  }
+
+  async #writeAndLook(random: Random): Promise<void> {
+    const tenant = pick(random, TENANTS, TENANT_SKEW);
+    const write = pick(random, this.#routes.writes);
+    await this.#write(random, tenant, write);
+    const lists = this.#routes.lists.filter((list) =>
+      shownBy(list).some((module) => write.modules.includes(module)),
+    );
+    for (let left = READS_BEHIND_A_WRITE; left > 0; left--)
+      await this.#read(random, tenant, pick(random, lists));
+  }
+
+  async #read(random: Random, tenant: string, list: ListRoute): Promise<void> {
+    const backend = this.#backend(random);
+    if (!backend) return;
+    const url = `${list.path}?page=${between(random, 1, PAGES)}`;
+    const expected = this.#judge.expect(tenant, url, shownBy(list), backend.name, performance.now());
+    const answer = await this.#send(backend, "GET", url, { [TENANT_HEADER]: tenant });
+    if (!answer) return;
+    if (answer.status !== 200) {
+      this.counts.failed++;
+      return;
+    }
+    const cacheStatus = String(answer.headers["cache-status"] ?? "");
+    this.counts.reads++;
+    if (cacheStatus.includes("; hit")) this.counts.hits++;
+    if (cacheStatus.includes("; collapsed")) this.counts.collapsed++;
+    if (cacheStatus.includes("fwd=bypass")) this.counts.bypassed++;
+    this.#judge.judge(expected, JSON.parse(answer.body) as ListBody, cacheStatus, performance.now());
+  }
+
+  async #write(random: Random, tenant: string, { path, modules }: WriteRoute): Promise<void> {
+    const backend = this.#backend(random);
+    if (!backend) return;
+    const crashed = this.#crashes.shift();
+    const headers = { [TENANT_HEADER]: tenant, ...(crashed && { [CRASH_HEADER]: "1" }) };
+    const answer = await this.#send(backend, "POST", path, headers);
+    if (!answer) {
+      // The writer may have committed before it died: what the truth says now has been committed.
+      const versions = await this.#truth.read(tenant, modules);
+      this.#judge.writerDied(tenant, modules, versions, performance.now());
+    } else if (answer.status === 201) {
+      const epoch = answer.headers[DEFERRED_HEADER];
+      this.counts.writes++;
+      if (epoch !== undefined) this.counts.deferred++;
+      const deferredInEpoch = epoch === undefined ? undefined : Number(epoch);
+      this.#judge.acknowledge(
+        JSON.parse(answer.body) as ListBody,
+        backend.name,
+        performance.now(),
+        deferredInEpoch,
+      );
+    } else if (answer.status === 503) this.counts.refused++;
+    else this.counts.failed++;
+    // A refused or lost one has not crashed anything by our order.
+    if (crashed && answer) this.#crashes.unshift(crashed);
+    else crashed?.();
+  }
+
+  async #send(
+    backend: Backend,
+    method: "GET" | "POST",
+    path: string,
+    headers: Record<string, string>,
+  ): Promise<HttpAnswer | undefined> {
+    try {
+      return await backend.send(method, path, headers);
+    } catch (error) {
+      if (error instanceof NoAnswer) this.counts.failed++;
+      else this.counts.lost++;
+      return undefined;
+    }
+  }
+
+  #backend(random: Random): Backend | undefined {
+    const { alive } = this.#pool;
+    return alive.length === 0 ? undefined : pick(random, alive);
+  }
+}
