@@ -1,0 +1,111 @@
+// What one search is about: who takes part, which faults happen, which protections are on.
+import { type Faults, idleReader, type State } from "./state.js";
+
+/** Each mirrors one rule of the engine; all are on in it. */
+export interface Protections {
+  /** A fill is stored only while the fences it began with are current. */
+  compareAndSet: boolean;
+  /** An entry carries the fences its fill began with; off: those that are current when it is stored. */
+  stampedAtStart: boolean;
+  /** A read compares the fences in an entry with the current ones. */
+  fenceCheck: boolean;
+  /** The same for an entry in L1. */
+  localFenceCheck: boolean;
+  /** The response of a write waits for its fence. */
+  holdBack: boolean;
+  /** A read compares the run id in an entry with the server's. */
+  runId: boolean;
+  /** The circuit closes only when the recovery queue has been replayed. */
+  replayBeforeTrust: boolean;
+  /** Nothing is served or stored while a guarded write is marked. */
+  pendingBypass: boolean;
+  /** Setting a mark replaces the fence, too. */
+  newFenceWithMark: boolean;
+  /** The end of a mark's time leaves no fence, so a new one; off: the fence loses the mark and stays. */
+  newFenceAfterExpiry: boolean;
+  /** A missing fence is created with a token never used before; off: always with the same. */
+  randomTokens: boolean;
+  /** A reader follows only a fill that began with the fences it has seen. */
+  followSameFences: boolean;
+}
+
+export const ALL_ON: Protections = {
+  compareAndSet: true,
+  stampedAtStart: true,
+  fenceCheck: true,
+  localFenceCheck: true,
+  holdBack: true,
+  runId: true,
+  replayBeforeTrust: true,
+  pendingBypass: true,
+  newFenceWithMark: true,
+  newFenceAfterExpiry: true,
+  randomTokens: true,
+  followSameFences: true,
+};
+
+export interface Settings {
+  readonly protections: Protections;
+  readonly faults: Faults;
+  /** The process of each writer and reader. */
+  readonly writers: readonly number[];
+  readonly readers: readonly number[];
+  readonly readsEach: number;
+  readonly guard: boolean;
+  /** `onUnreachable: "reject"`. */
+  readonly reject: boolean;
+  /** A guarded writer may still be at work when its mark expires. */
+  readonly outlivesDeadline: boolean;
+  /** The old master goes on serving whoever is still connected to it. */
+  readonly splitBrain: boolean;
+  /** A promoted server takes an id it never had, as Redis does with `master_replid`; off: its run id, as it was. */
+  readonly idPerPromotion: boolean;
+  /** Asks more than is promised: an unguarded write that crashes counts as if it had been answered. */
+  readonly crashCounts: boolean;
+  /** A deferred invalidation counts for readers of the other process at once where the write is marked: the mark stands for it. */
+  readonly markedDeferredCounts: boolean;
+  /** Asks more than is promised: a deferred invalidation counts for readers of the other process at once. */
+  readonly deferredCounts: boolean;
+}
+
+export const NO_FAULTS: Faults = { crash: 0, cut: 0, flush: 0, failover: 0 };
+
+/** 2 writers and 2 readers in 2 processes, no faults, everything on. */
+export const BASE: Settings = {
+  protections: ALL_ON,
+  faults: NO_FAULTS,
+  writers: [0, 1],
+  readers: [0, 1],
+  readsEach: 2,
+  guard: false,
+  reject: false,
+  outlivesDeadline: false,
+  splitBrain: false,
+  idPerPromotion: false,
+  crashCounts: false,
+  markedDeferredCounts: true,
+  deferredCounts: false,
+};
+
+/** A warm cache: the entry is in the store, on the replica and in every L1. */
+export function initialState({ writers, readers, readsEach, faults }: Settings): State {
+  const entry = { version: 0, fence: 1, runId: 0 };
+  return {
+    truth: 0,
+    master: 0,
+    servers: [0, 1].map((runId) => ({ up: true, runId, fence: 1, marks: 0, entry })),
+    processes: [0, 1].map(() => ({
+      alive: true,
+      cut: false,
+      server: 0,
+      trusts: true,
+      owed: 0,
+      local: entry,
+      required: 0,
+    })),
+    writers: writers.map((process) => ({ process, phase: "idle", marked: false, version: 0 })),
+    readers: readers.map((process) => idleReader(process, readsEach)),
+    faults: { ...faults },
+    violation: "",
+  };
+}

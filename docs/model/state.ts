@@ -1,0 +1,143 @@
+// What the model knows of the world: the truth, the store's servers, two processes, their readers and writers.
+
+/** A fence token: only equality means anything, so tokens are renumbered in every state. */
+export type Token = number;
+
+export interface Entry {
+  readonly version: number;
+  readonly fence: Token;
+  readonly runId: number;
+}
+
+/** A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one step. */
+export interface Server {
+  up: boolean;
+  runId: number;
+  fence: Token | null;
+  /** Guarded writers whose mark is on the fence: bit n is writer n. */
+  marks: number;
+  entry: Entry | null;
+}
+
+export interface Process {
+  alive: boolean;
+  cut: boolean;
+  /** The server its connection leads to; `null` while it has none. */
+  server: number | null;
+  /** The circuit is closed. */
+  trusts: boolean;
+  /** The newest version whose invalidation waits in the recovery queue; 0 for an empty queue. */
+  owed: number;
+  /** L1. */
+  local: Entry | null;
+  /** Reads through this process that begin now must return this version or a younger one. */
+  required: number;
+}
+
+export interface Writer {
+  readonly process: number;
+  phase: "idle" | "marked" | "committed" | "answered" | "done";
+  marked: boolean;
+  version: number;
+}
+
+export interface Reader {
+  readonly process: number;
+  /** `missed` has seen fences, `filling` began a fill, `read` has read the truth, `following` waits for the other reader. */
+  phase: "idle" | "missed" | "filling" | "read" | "following";
+  required: number;
+  fence: Token;
+  runId: number;
+  version: number;
+  readsLeft: number;
+}
+
+/** How often each fault may still happen. */
+export interface Faults {
+  crash: number;
+  cut: number;
+  flush: number;
+  failover: number;
+}
+
+export interface State {
+  /** The version that a read of the database returns. */
+  truth: number;
+  master: number;
+  servers: Server[];
+  processes: Process[];
+  writers: Writer[];
+  readers: Reader[];
+  faults: Faults;
+  /** Set when a reader was given less than it was promised. */
+  violation: string;
+}
+
+export function idleReader(process: number, readsLeft: number): Reader {
+  return { process, phase: "idle", required: 0, fence: 0, runId: 0, version: 0, readsLeft };
+}
+
+/** Not renumbered: what a store without random tokens would create for a missing fence. */
+export const FIXED_TOKEN: Token = 60_000;
+
+export function copyState(state: State): State {
+  return {
+    ...state,
+    servers: state.servers.map((server) => ({ ...server })),
+    processes: state.processes.map((process) => ({ ...process })),
+    writers: state.writers.map((writer) => ({ ...writer })),
+    readers: state.readers.map((reader) => ({ ...reader })),
+    faults: { ...state.faults },
+  };
+}
+
+/** A token that nothing in the state carries. */
+export function newToken(state: State): Token {
+  const held = [
+    ...state.servers.flatMap(({ fence, entry }) => [fence ?? 0, entry?.fence ?? 0]),
+    ...state.processes.map(({ local }) => local?.fence ?? 0),
+    ...state.readers.map(({ fence }) => fence),
+  ];
+  return 1 + Math.max(0, ...held.filter((token) => token !== FIXED_TOKEN));
+}
+
+const WRITER_PHASES = ["idle", "marked", "committed", "answered", "done"];
+const READER_PHASES = ["idle", "missed", "filling", "read", "following"];
+
+/** The state as a short text. Two states that differ only in the names of their tokens have the same one. */
+export function encode(state: State): string {
+  const names = new Map<Token, number>([
+    [0, 0],
+    [FIXED_TOKEN, FIXED_TOKEN],
+  ]);
+  const name = (token: Token): number => {
+    const known = names.get(token) ?? names.size;
+    names.set(token, known);
+    return known;
+  };
+  const codes = [state.truth, state.master];
+  const entry = (value: Entry | null) => {
+    if (value) codes.push(value.version + 1, name(value.fence), value.runId);
+    else codes.push(0);
+  };
+  for (const { up, runId, fence, marks, entry: stored } of state.servers) {
+    codes.push(Number(up), runId, name(fence ?? 0), marks);
+    entry(stored);
+  }
+  for (const { alive, cut, server, trusts, owed, local, required } of state.processes) {
+    codes.push(
+      Number(alive) + 2 * Number(cut) + 4 * Number(trusts),
+      server === null ? 9 : server,
+      owed,
+      required,
+    );
+    entry(local);
+  }
+  for (const { phase, marked, version } of state.writers)
+    codes.push(WRITER_PHASES.indexOf(phase), Number(marked), version);
+  for (const { phase, required, fence, runId, version, readsLeft } of state.readers)
+    codes.push(READER_PHASES.indexOf(phase), required, name(fence), runId, version, readsLeft);
+  const { crash, cut, flush, failover } = state.faults;
+  codes.push(crash, cut, flush, failover, state.violation.length);
+  return String.fromCharCode(...codes);
+}

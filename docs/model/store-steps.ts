@@ -1,0 +1,53 @@
+// What the store does in one step: the scripts and reads of the engine, reduced to one fence and one entry.
+import type { Settings } from "./settings.js";
+import { type Entry, FIXED_TOKEN, newToken, type Server, type State } from "./state.js";
+
+/** The server that answers this process now. */
+export function serverOf(state: State, process: number): Server | undefined {
+  const { cut = true, server = null } = state.processes[process] ?? {};
+  const connected = cut || server === null ? undefined : state.servers[server];
+  return connected?.up ? connected : undefined;
+}
+
+/** The same, for an operation that goes through the gate: none while the circuit is open. */
+export function gatedServerOf(state: State, process: number): Server | undefined {
+  return state.processes[process]?.trusts ? serverOf(state, process) : undefined;
+}
+
+export function isPending({ marks }: Server, { protections }: Settings): boolean {
+  return protections.pendingBypass && marks !== 0;
+}
+
+/** Whether a read of this server may serve the entry. */
+export function isValid(entry: Entry | null, server: Server, { protections }: Settings): entry is Entry {
+  if (!entry) return false;
+  if (protections.runId && entry.runId !== server.runId) return false;
+  return !protections.fenceCheck || entry.fence === server.fence;
+}
+
+export function replaceFence(state: State, server: Server): void {
+  server.fence = newToken(state);
+}
+
+/** `beginFill`: a missing fence is created. */
+export function ensureFence(state: State, server: Server, { protections }: Settings): number {
+  server.fence ??= protections.randomTokens ? newToken(state) : FIXED_TOKEN;
+  return server.fence;
+}
+
+/** `commitFill`. Returns the entry where it was stored. */
+export function commitFill(server: Server, entry: Entry, { protections }: Settings): Entry | undefined {
+  // A mark is part of the fence's text: it differs from every fence that a fill can have begun with.
+  const isSame = server.fence === entry.fence && !(protections.pendingBypass && server.marks !== 0);
+  if (protections.compareAndSet && !isSame) return undefined;
+  const fence = protections.stampedAtStart ? entry.fence : (server.fence ?? entry.fence);
+  server.entry = { ...entry, fence };
+  return server.entry;
+}
+
+/** The deadline of a writer's mark has passed; with the last mark the key is gone. */
+export function expireMark(server: Server, mark: number, { protections }: Settings): void {
+  if ((server.marks & mark) === 0) return;
+  server.marks &= ~mark;
+  if (server.marks === 0 && protections.newFenceAfterExpiry) server.fence = null;
+}
