@@ -17,8 +17,8 @@ import { Sweeper } from "./sweeper.js";
 
 export type ReadOutcome =
   | { readonly kind: "hit"; readonly entry: Entry }
-  /** `seen`: the fences that were read, where all were there. */
-  | { readonly kind: "miss"; readonly seen: string | undefined }
+  /** `seen`: the fences that were read, where all were there. `expiresAtMs`: until when the request may wait for the store. */
+  | { readonly kind: "miss"; readonly seen: string | undefined; readonly expiresAtMs: number }
   | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
 
 export interface EngineOptions extends GateOptions, FillsOptions {
@@ -81,8 +81,9 @@ export class CacheEngine {
 
   /** Looks an entry up; never rejects. */
   async read(ref: EntryRef): Promise<ReadOutcome> {
+    const expiresAtMs = this.gate.expiry();
     try {
-      return (await this.#readLocal(ref)) ?? (await this.#readStore(ref));
+      return await this.gate.bound(this.#lookUp(ref, expiresAtMs));
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) this.counters.add("errors", ref.tenant, ref.module);
       return { kind: "bypass", reason: "store-unavailable" };
@@ -90,8 +91,8 @@ export class CacheEngine {
   }
 
   /** What a request does that missed; never rejects. */
-  openFill(ref: EntryRef, seen: string | undefined): Promise<FillOutcome> {
-    return this.#fills.open(ref, seen);
+  openFill(ref: EntryRef, miss: Extract<ReadOutcome, { kind: "miss" }>): Promise<FillOutcome> {
+    return this.#fills.open(ref, miss.seen, miss.expiresAtMs);
   }
 
   /**
@@ -126,7 +127,13 @@ export class CacheEngine {
   async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
     const fenceKeys = partFenceKeys(this.keys, scope);
     this.#fenceReads.forget(fenceKeys);
-    await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
+    try {
+      await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
+    } catch (error) {
+      // The end of the write would only wait once more to find the same.
+      this.gate.distrust(error);
+      throw error;
+    }
   }
 
   /** Like {@link invalidate}, and takes the writer's mark away. */
@@ -152,6 +159,10 @@ export class CacheEngine {
     await this.store.close();
   }
 
+  async #lookUp(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome> {
+    return (await this.#readLocal(ref)) ?? (await this.#readStore(ref, expiresAtMs));
+  }
+
   /** From this process's memory, checked against the fences in the store; `undefined` where the store must be asked for the entry. */
   async #readLocal(ref: EntryRef): Promise<ReadOutcome | undefined> {
     const entry = this.#local?.get(ref);
@@ -162,11 +173,13 @@ export class CacheEngine {
     return undefined;
   }
 
-  async #readStore(ref: EntryRef): Promise<ReadOutcome> {
+  async #readStore(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome> {
     const { fences, runId, entry } = await this.gate.run(() => this.store.read(ref.fenceKeys, ref.entryKey));
     if (!areSettled(fences)) {
       const pending = fences.some((fence) => fence !== null && isPending(fence));
-      return pending ? { kind: "bypass", reason: "write-pending" } : { kind: "miss", seen: undefined };
+      return pending
+        ? { kind: "bypass", reason: "write-pending" }
+        : { kind: "miss", seen: undefined, expiresAtMs };
     }
     const seen = joinFences(runId, fences);
     const verdict = examine(ref, entry, seen, this.#options.sealer);
@@ -175,7 +188,7 @@ export class CacheEngine {
       return { kind: "hit", entry: verdict.entry };
     }
     if (verdict.kind !== "absent") this.#alarm(ref, verdict.kind);
-    return { kind: "miss", seen };
+    return { kind: "miss", seen, expiresAtMs };
   }
 
   async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {

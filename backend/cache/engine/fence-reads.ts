@@ -102,7 +102,12 @@ export class FenceReads {
     const answer = this.#ask([...batch.keys]);
     batch.settle(answer);
     const next = () => this.#send(name, group);
-    answer.then(next, next);
+    answer.then(next, (error: unknown) => {
+      // Those that wait have waited long enough: they do not try the same again.
+      group.waiting?.settle(Promise.reject(error));
+      group.waiting = undefined;
+      next();
+    });
   }
 
   async #ask(keys: readonly string[]): Promise<ReadonlyMap<string, Known>> {

@@ -74,15 +74,16 @@ export class Fills {
   }
 
   /**
-   * Decides what a request does that missed. `seen` are the fences that its read returned, where all were there.
+   * Decides what a request does that missed. `seen` are the fences that its read returned, where all were there; `expiresAtMs` is until
+   * when it may wait for the store.
    *
    * Following is fresh: a follower's own read returned the very fences that the leader started from, so no mutation
    * was acknowledged between the two, and the leader's handler began after them.
    */
-  async open(ref: EntryRef, seen: string | undefined): Promise<FillOutcome> {
+  async open(ref: EntryRef, seen: string | undefined, expiresAtMs?: number): Promise<FillOutcome> {
     const flight = this.#flights.get(ref.entryKey);
     if (flight && flight.fences === seen) return this.#follow(flight);
-    const start = await this.#begin(ref);
+    const start = await this.#begin(ref, expiresAtMs);
     if ("kind" in start) return start;
     const flightOfOurs = newFlight(start.fences);
     // Known not to be storable: nobody waits for anybody, but an answer that can be stored after all is.
@@ -104,7 +105,7 @@ export class Fills {
   }
 
   /** Asks the store for the fences to start from, and for the lease; or says at once what the request does instead. */
-  async #begin(ref: EntryRef): Promise<Start | FillOutcome> {
+  async #begin(ref: EntryRef, expiresAtMs?: number): Promise<Start | FillOutcome> {
     const { fenceTtlMs, leaseMs } = this.#options;
     const { entryKey, fenceKeys } = ref;
     const lease = this.#skipped.has(entryKey) ? undefined : { key: ref.leaseKey, holder: randomToken() };
@@ -116,7 +117,7 @@ export class Fills {
     };
     let answer: FillStart;
     try {
-      answer = await this.#gate.run(() => this.#store.beginFill(request));
+      answer = await this.#gate.run(() => this.#store.beginFill(request), expiresAtMs);
     } catch (error) {
       this.#countFailure(ref, error);
       return run("store-unavailable");

@@ -2,7 +2,7 @@
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
-import { DeadlineQueue } from "./deadline-queue.js";
+import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
 import { RecoveryQueue } from "./recovery-queue.js";
 
 /** Thrown at once while the circuit is open. */
@@ -40,6 +40,7 @@ export class StoreGate {
   #state: CircuitState = "open";
   #storeIsUp = false;
   #failuresInARow = 0;
+  #answeredAtMs = 0;
   #probeDelayMs: number;
   #probeTimer: NodeJS.Timeout | undefined;
   #openedAtMs = performance.now();
@@ -88,22 +89,44 @@ export class StoreGate {
     });
   }
 
+  /** When an operation that begins now must have answered, on the clock of `performance.now()`. */
+  expiry(): number {
+    return performance.now() + this.#options.budgetMs;
+  }
+
   /**
-   * Runs an operation within the budget.
+   * Runs an operation within the budget, or, where a request has used up a part of that already, until `expiresAtMs`.
+   *
    * @throws StoreUnavailable at once while the circuit is not closed
    * @throws DeadlineExceeded after the budget; the operation may still take effect in the store
    */
-  async run<T>(operation: () => Promise<T>): Promise<T> {
+  async run<T>(operation: () => Promise<T>, expiresAtMs?: number): Promise<T> {
     if (this.#state !== "closed") throw new StoreUnavailable(`the circuit is ${this.#state}`);
+    const startedAtMs = performance.now();
     try {
-      const result = await this.#deadlines.race(operation());
+      const result = await this.bound(operation(), expiresAtMs);
       this.#failuresInARow = 0;
+      this.#answeredAtMs = performance.now();
       return result;
     } catch (error) {
       this.#failuresInARow++;
-      if (this.#failuresInARow >= this.#options.failureThreshold) this.#open(reasonOf(error));
+      // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait to find out.
+      const hangs =
+        error instanceof DeadlineExceeded && this.#answeredAtMs < startedAtMs && expiresAtMs === undefined;
+      if (hangs || this.#failuresInARow >= this.#options.failureThreshold) this.#open(reasonOf(error));
       throw error;
     }
+  }
+
+  /** Rejects with {@link DeadlineExceeded} where the work takes longer than the budget; says nothing about the store. */
+  bound<T>(work: Promise<T>, expiresAtMs?: number): Promise<T> {
+    if (expiresAtMs === undefined) return this.#deadlines.race(work);
+    return new DeadlineQueue(expiresAtMs - performance.now()).race(work);
+  }
+
+  /** Opens the circuit: what the caller asked for may or may not have taken effect. */
+  distrust(error: unknown): void {
+    this.#open(reasonOf(error));
   }
 
   /**
@@ -120,7 +143,7 @@ export class StoreGate {
       return true;
     } catch (error) {
       this.recovery.add(this.#keys.fence(tenant), fenceKeys);
-      this.#open(reasonOf(error));
+      this.distrust(error);
       return false;
     }
   }
@@ -158,7 +181,7 @@ export class StoreGate {
     this.#state = "half-open";
     try {
       const startedAtMs = performance.now();
-      await this.#deadlines.race(this.#store.ping());
+      await this.bound(this.#store.ping());
       this.#latencyMs = performance.now() - startedAtMs;
       let replayed = 0;
       // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last look at
@@ -180,7 +203,7 @@ export class StoreGate {
         if (batch === "everything") await this.#store.forgetAllFences();
         else {
           const { fenceKeys } = batch;
-          await this.#deadlines.race(this.#store.replaceFences(fenceKeys, this.#options.fenceTtlMs));
+          await this.bound(this.#store.replaceFences(fenceKeys, this.#options.fenceTtlMs));
         }
       } catch (error) {
         this.recovery.restore(batch);

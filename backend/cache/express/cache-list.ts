@@ -1,5 +1,6 @@
 // `cacheList(module, ttl)`: serves a GET route from the cache, or fills the cache from it.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
+import type { ReadOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { moduleName } from "../identifiers.js";
 import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
@@ -66,18 +67,18 @@ class CachedRoute {
     }
     engine.counters.add("misses", ref.tenant, ref.module);
     if (req.method === "HEAD") return this.#forward(res, next);
-    await this.#fill(ref, outcome.seen, req, res, next);
+    await this.#fill(ref, outcome, req, res, next);
   }
 
   async #fill(
     ref: EntryRef,
-    seen: string | undefined,
+    miss: Extract<ReadOutcome, { kind: "miss" }>,
     req: Request,
     res: Response,
     next: NextFunction,
   ): Promise<void> {
     const { engine, options } = this.#context;
-    const outcome = await engine.openFill(ref, seen);
+    const outcome = await engine.openFill(ref, miss);
     if (outcome.kind === "follow") {
       engine.counters.add("collapsed", ref.tenant, ref.module);
       return replay(req, res, outcome.entry, { fwd: "miss", collapsed: true }, Date.now());
