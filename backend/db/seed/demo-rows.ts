@@ -14,7 +14,7 @@ export interface TableRows {
 const SEED = 20_250_630;
 const CONTACTS_PER_ACCOUNT = 0.7;
 const LEADS_PER_ACCOUNT = 0.5;
-const SOURCES_PER_ACCOUNT = 0.04;
+const SOURCES_PER_ACCOUNT = 0.1;
 const MAX_OWNERS = 24;
 
 interface RowCounts {

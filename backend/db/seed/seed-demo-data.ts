@@ -6,7 +6,7 @@ import { DEMO_TENANTS } from "./demo-tenants.js";
 export interface SeedOptions {
   /** Called after every batch. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Between 0 and 1: the share of the rows to load. Default 1: about 92,000 rows. */
+  /** Between 0 and 1: the share of the rows to load. Default 1: about 95,000 rows. */
   readonly scale?: number;
 }
 

@@ -1,0 +1,184 @@
+// The server as a process: start, refusals to start, draining, and the death of its parent.
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { Agent, get, type IncomingMessage } from "node:http";
+import { createServer } from "node:net";
+import { finished } from "node:stream/promises";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Client } from "pg";
+import { listen } from "../../http/http-server.js";
+import { issueToken } from "../../services/tokens.js";
+import { createTestDatabase, type TestDatabase } from "../services/index.js";
+import { SECRET, TENANT_A } from "../support/crm.js";
+
+const SERVER = fileURLToPath(new URL("../../server.js", import.meta.url));
+const children: ChildProcess[] = [];
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly output: { text: string };
+  /** The exit code, once all output has arrived. */
+  readonly ended: Promise<number | null>;
+}
+
+function start(env: Record<string, string>): Started {
+  const child = fork(SERVER, { env: { PATH: process.env.PATH, NODE_ENV: "test", ...env }, silent: true });
+  children.push(child);
+  const output = { text: "" };
+  const streams = [child.stdout, child.stderr].flatMap((stream) => stream ?? []);
+  for (const stream of streams) {
+    stream.on("data", (chunk) => {
+      output.text += chunk;
+    });
+  }
+  // Not "close": it does not come after a disconnect.
+  const exited = once(child, "exit");
+  const ended = Promise.all([exited, ...streams.map((stream) => finished(stream))]).then(([[code]]) => code);
+  return { child, output, ended };
+}
+
+async function status(
+  url: string,
+  options: { agent?: Agent; headers?: Record<string, string> } = {},
+): Promise<number> {
+  const request = get(url, options);
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  response.resume();
+  await once(response, "end");
+  return response.statusCode ?? 0;
+}
+
+describe("server process", () => {
+  let database: TestDatabase;
+  before(async () => {
+    database = await createTestDatabase();
+  });
+  after(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await database.drop();
+  });
+
+  const env = () => ({
+    DATABASE_URL: database.url,
+    PORT: "0",
+    JWT_SECRET: SECRET,
+    SHUTDOWN_GRACE_MS: "5000",
+  });
+
+  async function listening(overrides: Record<string, string> = {}) {
+    const started = start({ ...env(), ...overrides });
+    const [message] = await once(started.child, "message");
+    assert.equal(message.type, "listening");
+    return { ...started, url: `http://127.0.0.1:${message.port}/api/system/health` };
+  }
+
+  test("migrates, tells its parent the port, serves, and ends on SIGTERM with 0", async () => {
+    const { child, output, ended, url } = await listening();
+    assert.match(output.text, /migrated: 0001_tenants/);
+    assert.equal(await status(`${url}/ready`), 200);
+    child.kill("SIGTERM");
+    assert.equal(await ended, 0);
+    assert.match(output.text, /"msg":"stopped"/);
+  });
+
+  test("draining: a request in flight is finished, an idle connection does not hold it up, new ones are refused", async () => {
+    const { child, ended, url } = await listening();
+    const agent = new Agent({ keepAlive: true });
+    assert.equal(await status(`${url}/ready`, { agent }), 200);
+    const lock = await lockAccounts(database.url);
+    const list = listAccounts(url);
+    await lock.awaited();
+
+    child.kill("SIGTERM");
+    await refusesConnections(url);
+    assert.equal(child.exitCode, null);
+    await lock.release();
+    assert.equal(await list, 200);
+    assert.equal(await ended, 0);
+    agent.destroy();
+  });
+
+  test("a request that outlasts the grace period does not keep the process alive", async () => {
+    const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "200" });
+    const lock = await lockAccounts(database.url);
+    const cutOff = assert.rejects(listAccounts(url), { code: "ECONNRESET" });
+    await lock.awaited();
+    child.kill("SIGTERM");
+    await cutOff;
+    await lock.release();
+    assert.equal(await ended, 0);
+  });
+
+  test("stops when its parent is gone", async () => {
+    const { child, output, ended } = await listening();
+    child.disconnect();
+    assert.equal(await ended, 0);
+    assert.match(output.text, /the parent process is gone/);
+  });
+
+  test("a port in use is one line and exit code 1", async () => {
+    const blocker = createServer();
+    const { port } = await listen(blocker, 0, "127.0.0.1");
+    const { output, ended } = start({ ...env(), PORT: String(port) });
+    assert.equal(await ended, 1);
+    assert.equal(output.text, `cannot start: port ${port} is in use: stop what listens there, or set PORT\n`);
+    blocker.close();
+  });
+
+  test("a database that is not there is one line and exit code 1", async () => {
+    const { output, ended } = start({ ...env(), DATABASE_URL: "postgres://crm:hunter2@127.0.0.1:1/crm" });
+    assert.equal(await ended, 1);
+    assert.equal(output.text, "cannot start: nothing answers at DATABASE_URL\n");
+  });
+
+  test("production without a secret, and other mistakes, are listed", async () => {
+    const { output, ended } = start({ NODE_ENV: "production", PORT: "none" });
+    assert.equal(await ended, 1);
+    const lines = output.text.trim().split("\n");
+    assert.deepEqual(
+      lines
+        .map((line) => line.trim().split(":", 1)[0])
+        .slice(1)
+        .sort(),
+      ["DATABASE_URL", "JWT_SECRET", "PORT"],
+    );
+  });
+});
+
+/** A lock on accounts that makes requests wait; `awaited` resolves once one does. */
+async function lockAccounts(databaseUrl: string) {
+  const holder = new Client({ connectionString: databaseUrl });
+  // A session of its own: within a transaction pg_stat_activity never changes.
+  const watcher = new Client({ connectionString: databaseUrl });
+  await Promise.all([holder.connect(), watcher.connect()]);
+  await holder.query("BEGIN; LOCK TABLE accounts");
+  return {
+    awaited: async () => {
+      const sql =
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+      while ((await watcher.query(sql)).rowCount === 0);
+    },
+    release: async () => {
+      await Promise.all([holder.end(), watcher.end()]);
+    },
+  };
+}
+
+async function listAccounts(healthUrl: string): Promise<number> {
+  const token = await issueToken({ secret: SECRET, subject: "s", role: "viewer", tenantId: TENANT_A });
+  const url = healthUrl.replace("system/health", "accounts");
+  return await status(url, { headers: { authorization: `Bearer ${token}` } });
+}
+
+async function refusesConnections(url: string): Promise<void> {
+  for (;;) {
+    try {
+      await status(url, { agent: new Agent() });
+    } catch (error) {
+      assert.match(String(error), /ECONNREFUSED|ECONNRESET|socket hang up/);
+      return;
+    }
+  }
+}
