@@ -14,6 +14,6 @@ export {
   TTL_SECONDS,
 } from "./options.js";
 export type { RedisClusterOptions, RedisOption } from "./store/redis/connect.js";
-export type { RedisClient } from "./store/redis/redis-client.js";
+export type { UserRedisClient } from "./store/redis/redis-client.js";
 export type { ServerReport } from "./store/store.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";

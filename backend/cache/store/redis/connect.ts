@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
-import { isRedisClient, type RedisClient } from "./redis-client.js";
+import { isRedisClient, type RedisClient, type UserRedisClient } from "./redis-client.js";
 
 /** Nodes to learn a Redis Cluster from, and what each connection needs (password, TLS). */
 export interface RedisClusterOptions {
@@ -11,7 +11,7 @@ export interface RedisClusterOptions {
 }
 
 /** A URL (`redis://`, `rediss://`), ioredis options (also with `sentinels`), Cluster nodes, or an ioredis client of any major. */
-export type RedisOption = string | RedisOptions | RedisClusterOptions | RedisClient;
+export type RedisOption = string | RedisOptions | RedisClusterOptions | UserRedisClient;
 
 export interface Connection {
   readonly client: RedisClient;
@@ -58,9 +58,9 @@ export function connect(redis: RedisOption): Connection {
     refuseKeyPrefix(redisOptions);
     return { client: own((ioredis) => newCluster(ioredis.Cluster, cluster, redisOptions)), owned: true };
   }
-  refuseKeyPrefix(redis);
-  const options = withDefaults(redis as RedisOptions);
-  return { client: own((ioredis) => new ioredis.Redis(options)), owned: true };
+  const options = redis as RedisOptions;
+  refuseKeyPrefix(options);
+  return { client: own((ioredis) => new ioredis.Redis(withDefaults(options))), owned: true };
 }
 
 function refuseKeyPrefix(options: { readonly keyPrefix?: string | undefined } | undefined): void {

@@ -12,13 +12,20 @@ export interface ScriptedCommands {
   etcEndWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
 }
 
-/** Checked by shape: `instanceof` fails across majors and duplicate installs. */
+/**
+ * An ioredis `Redis` or `Cluster` of any major, as users pass it. Known by its shape: `instanceof` fails across majors and duplicate
+ * installs, and so do the types of commands, which differ between majors.
+ */
+export type UserRedisClient = { readonly status: string } & Readonly<
+  Record<(typeof NEEDED)[number], unknown>
+>;
+
+/** The commands that the store calls. */
 export interface RedisClient {
   readonly status: string;
   readonly options?: { readonly keyPrefix?: string | undefined } | undefined;
   readonly isCluster?: boolean | undefined;
   on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
   defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void;
   ping(): Promise<unknown>;
   mget(...keys: string[]): Promise<(string | null)[]>;
