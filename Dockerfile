@@ -1,20 +1,26 @@
-# The backend's image: compiled in one stage, run from another that has production dependencies only.
-FROM node:24-alpine AS build
+# The backend's image: compiled in one stage, its packages installed in another, run from a third.
+FROM node:24-alpine AS base
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=optional --ignore-scripts
+
+FROM base AS build
+# With optional packages: the compiler's program for this platform is one.
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY backend ./backend
-COPY scripts ./scripts
-RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
+RUN npm run build
+
+FROM base AS dependencies
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-alpine
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=build --chown=node:node /app/package.json ./
-COPY --from=build --chown=node:node /app/node_modules ./node_modules
-COPY --from=build --chown=node:node /app/dist/backend ./dist/backend
-COPY --chown=node:node backend/db/migrations ./backend/db/migrations
+COPY package.json ./
+COPY backend/db/migrations ./backend/db/migrations
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist/backend ./dist/backend
+# Owned by root and only read: the process cannot change its own program.
 USER node
 EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
