@@ -1,0 +1,160 @@
+// docker-compose.yml: valid by the specification's schema, and as its operator expects it.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { Ajv } from "ajv";
+import addFormats from "ajv-formats";
+import { Redis } from "ioredis";
+import { projectFile } from "../../project-root.js";
+import { type ComposeService, readComposeFile, serverFlags } from "../services/compose.js";
+import { type RedisServer, startRedisServer } from "../services/index.js";
+
+const file = readComposeFile();
+
+function service(name: string): ComposeService {
+  const found = file.services[name];
+  assert.ok(found, `docker-compose.yml has no service ${name}`);
+  return found;
+}
+
+/** The value of a flag in a server's command. */
+function flag(name: string, option: string): string | undefined {
+  const command = service(name).command ?? [];
+  const at = command.indexOf(option);
+  return at === -1 ? undefined : command[at + 1];
+}
+
+describe("docker-compose.yml", () => {
+  // It names draft-07 by an https URL, under which ajv does not know that draft.
+  const { $schema: _, ...schema } = JSON.parse(
+    readFileSync(projectFile("backend/test/fixtures/compose-spec.json"), "utf8"),
+  );
+  const ajv = new Ajv({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  const validate = ajv.compile(schema);
+
+  test("is valid by the Compose specification's schema", () => {
+    validate(file);
+    assert.deepEqual(validate.errors ?? [], []);
+  });
+
+  test("the schema refuses what Compose would", () => {
+    const broken = {
+      ...file,
+      services: { ...file.services, redis: { ...service("redis"), imagee: "valkey" } },
+    };
+    assert.equal(validate(broken), false);
+  });
+
+  test("has the four services, none of them privileged, all restarted and with bounded logs and memory", () => {
+    assert.deepEqual(Object.keys(file.services).sort(), ["backend", "postgres", "redis", "redis-cache"]);
+    for (const [name, each] of Object.entries(file.services)) {
+      const settings = each as Record<string, unknown>;
+      assert.equal(settings.restart, "unless-stopped", name);
+      assert.match(String(settings.mem_limit), /^\d+[mg]$/, name);
+      const logging = settings.logging as { options: Record<string, string> } | undefined;
+      assert.ok(logging?.options["max-size"] && logging.options["max-file"], name);
+      assert.notEqual(settings.privileged, true, name);
+    }
+  });
+
+  test("only the backend is reachable from other machines", () => {
+    assert.deepEqual(service("backend").ports, ["4001:4001"]);
+    assert.deepEqual(service("postgres").ports, ["127.0.0.1:5432:5432"]);
+    assert.deepEqual(service("redis").ports, ["127.0.0.1:6379:6379"]);
+    assert.deepEqual(service("redis-cache").ports, ["127.0.0.1:6380:6379"]);
+  });
+
+  test("redis keeps state: on disk, 256 MB, nothing evicted, with a password", () => {
+    assert.match(service("redis").image ?? "", /^valkey\/valkey:\d+/);
+    assert.equal(flag("redis", "--maxmemory"), "256mb");
+    assert.equal(flag("redis", "--maxmemory-policy"), "noeviction");
+    assert.equal(flag("redis", "--appendonly"), "yes");
+    assert.match(flag("redis", "--requirepass") ?? "", /^\$\{REDIS_PASSWORD:\?/);
+    assert.deepEqual(service("redis").volumes, ["redis-data:/data"]);
+  });
+
+  test("redis-cache keeps copies: 512 MB, least recently used go first, nothing on disk, with a password", () => {
+    assert.match(service("redis-cache").image ?? "", /^valkey\/valkey:\d+/);
+    assert.equal(flag("redis-cache", "--maxmemory"), "512mb");
+    assert.equal(flag("redis-cache", "--maxmemory-policy"), "allkeys-lru");
+    assert.equal(flag("redis-cache", "--save"), "");
+    assert.equal(flag("redis-cache", "--appendonly"), "no");
+    assert.match(flag("redis-cache", "--requirepass") ?? "", /^\$\{REDIS_CACHE_PASSWORD:\?/);
+    assert.equal(service("redis-cache").volumes, undefined);
+  });
+
+  test("the backend waits for healthy services, is not root and is asked whether it is ready", () => {
+    const backend = service("backend");
+    assert.equal(backend.user, "node");
+    for (const name of ["postgres", "redis", "redis-cache"]) {
+      assert.equal(backend.depends_on?.[name]?.condition, "service_healthy", name);
+      assert.ok(service(name).healthcheck, `${name} has a healthcheck`);
+    }
+    assert.match(backend.healthcheck?.test.join(" ") ?? "", /:4001\/api\/system\/health\/ready/);
+  });
+
+  test("no secret has a default, and whoever forgets one is told how to make it", () => {
+    const text = readFileSync(projectFile("docker-compose.yml"), "utf8");
+    const example = readFileSync(projectFile(".env.example"), "utf8");
+    for (const name of ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "REDIS_CACHE_PASSWORD", "JWT_SECRET"]) {
+      const uses = [...text.matchAll(new RegExp(`\\$\\{${name}\\b([^}]*)\\}`, "g"))];
+      assert.notEqual(uses.length, 0, name);
+      for (const [use, rest] of uses) assert.match(rest ?? "", /^:\?set .*openssl rand/, use);
+      assert.match(example, new RegExp(`^#${name}=$`, "m"), `.env.example names ${name}`);
+    }
+  });
+
+  test("network and volumes have names of their own", () => {
+    assert.deepEqual(file.networks, { backend: { name: "express-tenant-cache" } });
+    assert.deepEqual(Object.keys(file.volumes).sort(), ["postgres-data", "redis-data"]);
+    for (const volume of Object.values(file.volumes)) assert.ok((volume as { name?: string }).name);
+    for (const [name, each] of Object.entries(file.services))
+      assert.deepEqual(each.networks, ["backend"], name);
+  });
+});
+
+describe("Dockerfile", () => {
+  const stages = readFileSync(projectFile("Dockerfile"), "utf8")
+    .split(/^FROM /m)
+    .slice(1);
+  const runtime = stages.at(-1) ?? "";
+
+  test("builds in stages, and the last one runs as the user node with production packages", () => {
+    assert.ok(stages.length >= 3);
+    assert.match(runtime, /^USER node$/m);
+    assert.match(runtime, /^ENV NODE_ENV=production$/m);
+    assert.match(runtime, /^HEALTHCHECK /m);
+    assert.match(runtime, /^COPY backend\/db\/migrations /m);
+    assert.doesNotMatch(runtime, /^RUN /m);
+    assert.ok(stages.some((stage) => /npm ci --omit=dev/.test(stage)));
+  });
+});
+
+describe("a server with the flags of redis-cache", () => {
+  let server: RedisServer;
+  let client: Redis;
+
+  before(async () => {
+    server = await startRedisServer();
+    client = new Redis(server.url);
+  });
+
+  after(async () => {
+    client?.disconnect();
+    await server?.stop();
+  });
+
+  test("is what tests start, and it says so itself", async () => {
+    assert.ok(serverFlags("redis-cache").includes("allkeys-lru"));
+    const setting = async (name: string) => {
+      const answer: unknown = await client.config("GET", name);
+      // A pair in RESP2, a map in RESP3.
+      return Array.isArray(answer) ? answer[1] : (answer as Record<string, string>)[name];
+    };
+    assert.equal(await setting("maxmemory"), String(512 * 1024 * 1024));
+    assert.equal(await setting("maxmemory-policy"), "allkeys-lru");
+    assert.equal(await setting("save"), "");
+    assert.equal(await setting("appendonly"), "no");
+  });
+});
