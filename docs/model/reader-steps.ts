@@ -99,7 +99,7 @@ function follow(_next: State, self: Reader): void {
 
 /**
  * Followers get the answer, and the entry is stored where it still may be. A command that was sent before the process was cut off
- * may be carried out after: what counts is that its server is up.
+ * may be carried out after: what counts is that its server is still there.
  */
 function finish(
   state: State,
@@ -110,7 +110,7 @@ function finish(
   const connectedTo = state.processes[process]?.server ?? -1;
   step(`answers with version ${version}, and stores it if it may`, (next, self) => {
     const server = next.servers[connectedTo];
-    const stored = server?.up ? commitFill(server, { version, fence, runId }, settings) : undefined;
+    const stored = server && commitFill(server, { version, fence, runId }, settings);
     if (stored) keepLocal(next, process, stored);
     for (const other of next.readers)
       if (other.phase === "following" && other.process === process) receive(version)(next, other);

@@ -93,7 +93,7 @@ export function initialState({ writers, readers, readsEach, faults }: Settings):
   return {
     truth: 0,
     master: 0,
-    servers: [0, 1].map((runId) => ({ up: true, runId, fence: 1, marks: 0, entry })),
+    servers: [0, 1].map((runId) => ({ runId, fence: 1, marks: 0, entry })),
     processes: [0, 1].map(() => ({
       alive: true,
       cut: false,

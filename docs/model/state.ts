@@ -11,7 +11,6 @@ export interface Entry {
 
 /** A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one step. */
 export interface Server {
-  up: boolean;
   runId: number;
   fence: Token | null;
   /** Guarded writers whose mark is on the fence: bit n is writer n. */
@@ -120,8 +119,8 @@ export function encode(state: State): string {
     if (value) codes.push(value.version + 1, name(value.fence), value.runId);
     else codes.push(0);
   };
-  for (const { up, runId, fence, marks, entry: stored } of state.servers) {
-    codes.push(Number(up), runId, name(fence ?? 0), marks);
+  for (const { runId, fence, marks, entry: stored } of state.servers) {
+    codes.push(runId, name(fence ?? 0), marks);
     entry(stored);
   }
   for (const { alive, cut, server, trusts, owed, local, required } of state.processes) {

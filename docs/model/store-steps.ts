@@ -5,8 +5,7 @@ import { type Entry, FIXED_TOKEN, newToken, type Server, type State } from "./st
 /** The server that answers this process now. */
 export function serverOf(state: State, process: number): Server | undefined {
   const { cut = true, server = null } = state.processes[process] ?? {};
-  const connected = cut || server === null ? undefined : state.servers[server];
-  return connected?.up ? connected : undefined;
+  return cut || server === null ? undefined : state.servers[server];
 }
 
 /** The same, for an operation that goes through the gate: none while the circuit is open. */
