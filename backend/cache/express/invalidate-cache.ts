@@ -59,9 +59,11 @@ async function guarded(
     () => false,
   );
   if (!marked && options.onUnreachable === "reject") return refuse(res);
-  // A mark that was set is taken away whatever the status; one that may have been set although it timed out, too.
-  holdBack(res, async () => {
-    await engine.endWrite(scope, writer);
+  // The mark is taken away whatever the status, also one that may have been set although that timed out; but not before the
+  // handler has ended its answer, because until then it may still be writing.
+  holdBack(res, async (moment) => {
+    if (moment === "ended") await engine.endWrite(scope, writer);
+    else await engine.invalidate(scope);
   });
   next();
 }

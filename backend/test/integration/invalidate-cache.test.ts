@@ -240,6 +240,33 @@ for (const store of STORES) {
       assert.equal((await read("/accounts")).cache, "hit");
     });
 
+    test("guard: a client that has gone does not end the guard of a handler that is still at work", async () => {
+      await reset();
+      const closed = gate();
+      const mayEnd = gate();
+      const ended = gate();
+      mutation = async (_req, res) => {
+        res.once("close", () => closed.open());
+        client.destroy();
+        await mayEnd.passed;
+        versions.accounts = 6;
+        res.json({});
+        ended.open();
+      };
+      const client = httpRequest(`${app.url}/guarded`, {
+        method: "POST",
+        headers: { "x-tenant": "tenant-1" },
+      });
+      client.on("error", () => undefined);
+      client.end();
+      await closed.passed;
+      assert.equal((await read("/accounts")).cache, "fwd=bypass; detail=write-pending");
+      mayEnd.open();
+      await ended.passed;
+      while ((await read("/accounts")).cache !== "hit") await new Promise(setImmediate);
+      assert.deepEqual(await read("/accounts"), { version: 6, cache: "hit" });
+    });
+
     test("jobs invalidate a module, or all that a tenant has", async () => {
       await reset();
       await warm("/accounts", "/leads");
