@@ -1,13 +1,13 @@
 // Runs a script of this folder on a fresh clone: installs and compiles what is missing, with Node and npm alone.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const OLDEST_NODE = [20, 19];
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const [script, ...args] = process.argv.slice(2);
+const [script] = process.argv.slice(2);
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
@@ -16,13 +16,10 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
 if (!script) fail("usage: node scripts/bootstrap.mjs <start|test|test-cache|...> [arguments]");
 
 installWhatIsMissing();
-// `npm test` reports the compilation as one of its steps; it has to exist all the same, because it is compiled itself.
-run(process.execPath, [
-  path.join(root, "node_modules/typescript/bin/tsc"),
-  "--project",
-  path.join(root, "tsconfig.json"),
-]);
-start();
+// Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
+const compiler = path.join(root, "node_modules/typescript/bin/tsc");
+run("the compiler", process.execPath, [compiler, "--project", path.join(root, "tsconfig.json")]);
+await runScript();
 
 /** Once for each state of the lock file. */
 function installWhatIsMissing() {
@@ -33,31 +30,35 @@ function installWhatIsMissing() {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   console.log("installing dependencies (npm ci)");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  run(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  // Both kinds by name: NODE_ENV=production or a user's npm settings would leave the compiler or PostgreSQL out.
+  run("npm ci", npm, [
+    "ci",
+    "--include=dev",
+    "--include=optional",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ]);
   writeFileSync(stamp, lock);
 }
 
-function run(command, commandArgs) {
-  const { status, error } = spawnSync(command, commandArgs, {
+function run(name, command, commandArgs) {
+  const { status, signal, error } = spawnSync(command, commandArgs, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     shell: command.endsWith(".cmd"),
   });
-  if (error) fail(`${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
+  if (error) fail(`${name} cannot be run: ${error.message}`);
+  if (status !== 0) fail(`${name} failed (${signal ?? `exit code ${status}`})`);
 }
 
-/** The script runs as a child, so that npm's signals reach it once and its exit code becomes ours. */
-function start() {
-  const child = spawn(
-    process.execPath,
-    ["--enable-source-maps", path.join(root, "dist/scripts", `${script}.js`), ...args],
-    { stdio: "inherit" },
-  );
-  // Ctrl-C reaches the child through the terminal; a signal sent to this process alone is passed on.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
-  child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
+/** In this process: signals reach the script directly, and its exit code is this one's. */
+async function runScript() {
+  const file = path.join(root, "dist/scripts", `${script}.js`);
+  if (!existsSync(file)) fail(`there is no scripts/${script}.ts`);
+  process.setSourceMapsEnabled(true);
+  process.argv.splice(1, 2, file);
+  await import(pathToFileURL(file).href);
 }
 
 function fail(message) {
