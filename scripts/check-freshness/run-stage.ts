@@ -5,8 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { BackendPool } from "./backend-pool.js";
 import { Judge, type Violation } from "./judge.js";
+import { Nemesis } from "./nemesis.js";
 import type { Protection } from "./protections.js";
-import { pick, seededRandom } from "./random.js";
 import type { Stage } from "./stages.js";
 import type { Fault } from "./topology.js";
 import { connectTruth } from "./truth.js";
@@ -16,7 +16,10 @@ export interface StageOptions {
   readonly seed: number;
   readonly processes: number;
   readonly clients: number;
+  /** Part of the operations that are writes. */
   readonly writeShare: number;
+  /** Mean pause between faults, milliseconds. */
+  readonly faultPauseMs: number;
   /** Ends when so many reads have been judged, */
   readonly reads: number;
   /** or after so long, seconds, */
@@ -44,7 +47,6 @@ export interface StageReport {
 }
 
 const TRUTH_PROGRAM = fileURLToPath(new URL("./truth-process.js", import.meta.url));
-const PAUSE_BETWEEN_FAULTS_MS = 300;
 const LOOK_EVERY_MS = 100;
 const PROGRESS_EVERY_MS = 1000;
 
@@ -84,7 +86,10 @@ async function run(
   const workload = new Workload(pool, truth, judge, options);
   const startedAtMs = performance.now();
   workload.start();
-  const nemesis = new Nemesis(faultsOf(stage, topology.faults, pool, workload), pool, seed);
+  const nemesis = new Nemesis(faultsOf(stage, topology.faults, pool, workload), pool, {
+    seed,
+    pauseMs: options.faultPauseMs,
+  });
   onEnd(() => nemesis.stop());
   nemesis.start();
   let tellAtMs = startedAtMs;
@@ -137,49 +142,6 @@ function faultsOf(
     ...killed,
     "backend killed between commit and invalidation": () => workload.crashNextWriter(),
   };
-}
-
-/** Does one fault after the other: the next begins when all backends have recovered from the last. */
-class Nemesis {
-  readonly done: Record<string, number> = {};
-  failure: unknown;
-  readonly #faults: Readonly<Record<string, Fault>>;
-  readonly #pool: BackendPool;
-  readonly #seed: number;
-  #running: Promise<void> = Promise.resolve();
-  #stopping = false;
-
-  constructor(faults: Readonly<Record<string, Fault>>, pool: BackendPool, seed: number) {
-    this.#faults = faults;
-    this.#pool = pool;
-    this.#seed = seed;
-  }
-
-  start(): void {
-    this.#running = this.#run().catch((error: unknown) => {
-      this.failure = error;
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#running;
-  }
-
-  /** Each fault once in a random order, then again. */
-  async #run(): Promise<void> {
-    const random = seededRandom(this.#seed);
-    let left: string[] = [];
-    while (!this.#stopping) {
-      if (left.length === 0) left = Object.keys(this.#faults);
-      const name = pick(random, left);
-      left = left.filter((other) => other !== name);
-      await delay(PAUSE_BETWEEN_FAULTS_MS * 2 * random());
-      await this.#faults[name]?.(random);
-      this.done[name] = (this.done[name] ?? 0) + 1;
-      await this.#pool.settled();
-    }
-  }
 }
 
 async function startTruth(): Promise<{ child: ChildProcess; port: number }> {

@@ -10,6 +10,8 @@ import { adminOf, type Topology } from "./topology.js";
 /** The replica logs in as this user, so that it can be shut out without touching anybody else. */
 const REPLICATION = { user: "replication", password: "replication" };
 
+const REPLICATES_WITHIN_MS = 30_000;
+
 interface Node {
   readonly server: RedisServer;
   readonly admin: Redis;
@@ -63,6 +65,11 @@ async function prepareForReplication(admin: Redis): Promise<void> {
   await admin.config("SET", "masterauth", password);
 }
 
+/** @throws Error after a while */
 async function untilReplicating(master: Redis): Promise<void> {
-  while (!/slave0:.*state=online/.test(await master.info("replication"))) await delay(50);
+  const giveUpAtMs = performance.now() + REPLICATES_WITHIN_MS;
+  while (!/slave0:.*state=online/.test(await master.info("replication"))) {
+    if (performance.now() > giveUpAtMs) throw new Error("the old master does not follow the new one");
+    await delay(50);
+  }
 }

@@ -9,9 +9,9 @@ import type { Truth } from "./truth.js";
 
 const TENANTS = Array.from({ length: 24 }, (_, index) => `tenant-${index}`);
 /** Some tenants are busier than others, so that writes meet reads. */
-const TENANT_SKEW = 1.5;
+const TENANT_SKEW = 2;
 const PAGES = 2;
-const READS_BEHIND_A_WRITE = 3;
+const READS_BEHIND_A_WRITE = 4;
 
 export interface WorkloadOptions {
   readonly seed: number;
@@ -99,8 +99,10 @@ export class Workload {
     const lists = this.#routes.lists.filter((list) =>
       shownBy(list).some((module) => write.modules.includes(module)),
     );
-    for (let left = READS_BEHIND_A_WRITE; left > 0; left--)
-      await this.#read(random, tenant, pick(random, lists));
+    // At once and together: through other processes, before they could have heard of the write by chance.
+    await Promise.all(
+      Array.from({ length: READS_BEHIND_A_WRITE }, () => this.#read(random, tenant, pick(random, lists))),
+    );
   }
 
   async #read(random: Random, tenant: string, list: ListRoute): Promise<void> {

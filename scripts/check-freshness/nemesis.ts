@@ -1,0 +1,57 @@
+// Does faults to a run, one after the other.
+import { setTimeout as delay } from "node:timers/promises";
+import type { BackendPool } from "./backend-pool.js";
+import { pick, type Random, seededRandom } from "./random.js";
+import type { Fault } from "./topology.js";
+
+/** Does one fault after the other: the next begins when all backends have recovered from the last. */
+export class Nemesis {
+  readonly done: Record<string, number> = {};
+  /** Why no more faults are done: one could not be undone. */
+  failure: unknown;
+  readonly #faults: Readonly<Record<string, Fault>>;
+  readonly #pool: BackendPool;
+  readonly #random: Random;
+  readonly #pauseMs: number;
+  #running: Promise<void> = Promise.resolve();
+  readonly #stop = new AbortController();
+
+  /** @param pauseMs mean pause between faults */
+  constructor(
+    faults: Readonly<Record<string, Fault>>,
+    pool: BackendPool,
+    options: { readonly seed: number; readonly pauseMs: number },
+  ) {
+    this.#faults = faults;
+    this.#pool = pool;
+    this.#random = seededRandom(options.seed);
+    this.#pauseMs = options.pauseMs;
+  }
+
+  start(): void {
+    this.#running = this.#run().catch((error: unknown) => {
+      const isStopped = error instanceof Error && error.name === "AbortError";
+      if (!isStopped) this.failure = error;
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** Each fault once in a random order, then again. */
+  async #run(): Promise<void> {
+    const random = this.#random;
+    let left: string[] = [];
+    while (true) {
+      if (left.length === 0) left = Object.keys(this.#faults);
+      const name = pick(random, left);
+      left = left.filter((other) => other !== name);
+      await delay(2 * this.#pauseMs * random(), undefined, { signal: this.#stop.signal });
+      await this.#faults[name]?.(random);
+      this.done[name] = (this.done[name] ?? 0) + 1;
+      await this.#pool.settled();
+    }
+  }
+}
