@@ -57,8 +57,9 @@ export const PROMISES: readonly Configuration[] = [
   holds("guarded, one outage", { ...GUARD, faults: { cut: 1 } }),
   holds("guarded, FLUSHALL", { ...GUARD, faults: { flush: 1 } }),
   holds("guarded, writers outlive their deadlines", { ...GUARD, outlivesDeadline: true }),
-  holds("guarded, one failover; a deferred invalidation counts in its own process", {
+  holds("guarded, one failover; a deferred invalidation counts in its own process; one read each", {
     ...GUARD,
+    readsEach: 1,
     markedDeferredCounts: false,
     faults: { failover: 1 },
   }),

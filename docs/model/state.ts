@@ -92,12 +92,17 @@ export function copyState(state: State): State {
 
 /** A token that nothing in the state carries. */
 export function newToken(state: State): Token {
-  const held = [
-    ...state.servers.flatMap(({ fence, entry }) => [fence ?? 0, entry?.fence ?? 0]),
-    ...state.processes.map(({ local }) => local?.fence ?? 0),
-    ...state.readers.map(({ fence }) => fence),
-  ];
-  return 1 + Math.max(0, ...held.filter((token) => token !== FIXED_TOKEN));
+  let last = 0;
+  const hold = (token: Token | null | undefined) => {
+    if (token && token !== FIXED_TOKEN && token > last) last = token;
+  };
+  for (const { fence, entry } of state.servers) {
+    hold(fence);
+    hold(entry?.fence);
+  }
+  for (const { local } of state.processes) hold(local?.fence);
+  for (const { fence } of state.readers) hold(fence);
+  return last + 1;
 }
 
 const WRITER_PHASES = ["idle", "marked", "committed", "answered", "done"];
@@ -105,14 +110,11 @@ const READER_PHASES = ["idle", "missed", "filling", "read", "following"];
 
 /** The state as a short text. Two states that differ only in the names of their tokens have the same one. */
 export function encode(state: State): string {
-  const names = new Map<Token, number>([
-    [0, 0],
-    [FIXED_TOKEN, FIXED_TOKEN],
-  ]);
+  const held: Token[] = [];
   const name = (token: Token): number => {
-    const known = names.get(token) ?? names.size;
-    names.set(token, known);
-    return known;
+    if (token === 0 || token === FIXED_TOKEN) return token;
+    const at = held.indexOf(token);
+    return at < 0 ? held.push(token) : at + 1;
   };
   const codes = [state.truth, state.master];
   const entry = (value: Entry | null) => {
@@ -124,12 +126,7 @@ export function encode(state: State): string {
     entry(stored);
   }
   for (const { alive, cut, server, trusts, owed, local, required } of state.processes) {
-    codes.push(
-      Number(alive) + 2 * Number(cut) + 4 * Number(trusts),
-      server === null ? 9 : server,
-      owed,
-      required,
-    );
+    codes.push(Number(alive) + 2 * Number(cut) + 4 * Number(trusts), server ?? 9, owed, required);
     entry(local);
   }
   for (const { phase, marked, version } of state.writers)
