@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const OLDEST_NODE = [20, 19];
+const PARENT_WATCH_MS = 250;
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const [script] = process.argv.slice(2);
 
@@ -19,6 +20,7 @@ installWhatIsMissing();
 // Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
 const compiler = path.join(root, "node_modules/typescript/bin/tsc");
 run("the compiler", process.execPath, [compiler, "--project", path.join(root, "tsconfig.json")]);
+stopWithNpm();
 await runScript();
 
 /** Once for each state of the lock file. */
@@ -50,6 +52,18 @@ function run(name, command, commandArgs) {
   });
   if (error) fail(`${name} cannot be run: ${error.message}`);
   if (status !== 0) fail(`${name} failed (${signal ?? `exit code ${status}`})`);
+}
+
+/** SIGTERM to npm ends npm and the shell between it and this process, which is not told: it sees its parent change. */
+function stopWithNpm() {
+  if (!process.env.npm_lifecycle_event) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, "SIGTERM");
+  }, PARENT_WATCH_MS);
+  watch.unref();
 }
 
 /** In this process: signals reach the script directly, and its exit code is this one's. */
