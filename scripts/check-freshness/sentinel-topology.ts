@@ -22,6 +22,9 @@ export async function startSentinelTopology(): Promise<Topology> {
   const nodes = [sentinels.master, sentinels.replica].map((server) => ({ server, admin: adminOf(server) }));
   const [first, second] = nodes as [Node, Node];
   for (const { admin } of nodes) await prepareForReplication(admin);
+  // The replica has logged in as nobody yet.
+  await first.admin.call("CLIENT", "KILL", "TYPE", "replica");
+  await untilReplicating(first.admin);
   let master = first;
   let replica = second;
   return {
@@ -69,7 +72,8 @@ async function prepareForReplication(admin: Redis): Promise<void> {
 async function untilReplicating(master: Redis): Promise<void> {
   const giveUpAtMs = performance.now() + REPLICATES_WITHIN_MS;
   while (!/slave0:.*state=online/.test(await master.info("replication"))) {
-    if (performance.now() > giveUpAtMs) throw new Error("the old master does not follow the new one");
+    if (performance.now() > giveUpAtMs)
+      throw new Error(`no replica follows: ${await master.info("replication")}`);
     await delay(50);
   }
 }
