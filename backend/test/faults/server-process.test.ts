@@ -7,11 +7,11 @@ import { createServer } from "node:net";
 import { finished } from "node:stream/promises";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Client } from "pg";
 import { listen } from "../../http/http-server.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, type TestDatabase } from "../services/index.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
+import { lockTable } from "../support/row-lock.js";
 
 const SERVER = fileURLToPath(new URL("../../server.js", import.meta.url));
 const children: ChildProcess[] = [];
@@ -87,24 +87,27 @@ describe("server process", () => {
     const { child, ended, url } = await listening();
     const agent = new Agent({ keepAlive: true });
     assert.equal(await status(`${url}/ready`, { agent }), 200);
-    const lock = await lockAccounts(database.url);
-    const list = listAccounts(url);
-    await lock.awaited();
+    const lock = await lockTable(database.url, "accounts");
+    const list = listAccounts(url, agent);
+    await lock.awaitedBy(1);
 
     child.kill("SIGTERM");
     await refusesConnections(url);
     assert.equal(child.exitCode, null);
     await lock.release();
     assert.equal(await list, 200);
+    const answeredAtMs = performance.now();
     assert.equal(await ended, 0);
+    // Well before the five seconds that Node keeps an idle connection.
+    assert.ok(performance.now() - answeredAtMs < 2500);
     agent.destroy();
   });
 
   test("a request that outlasts the grace period does not keep the process alive", async () => {
     const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "200" });
-    const lock = await lockAccounts(database.url);
+    const lock = await lockTable(database.url, "accounts");
     const cutOff = assert.rejects(listAccounts(url), { code: "ECONNRESET" });
-    await lock.awaited();
+    await lock.awaitedBy(1);
     child.kill("SIGTERM");
     await cutOff;
     await lock.release();
@@ -147,29 +150,10 @@ describe("server process", () => {
   });
 });
 
-/** A lock on accounts that makes requests wait; `awaited` resolves once one does. */
-async function lockAccounts(databaseUrl: string) {
-  const holder = new Client({ connectionString: databaseUrl });
-  // A session of its own: within a transaction pg_stat_activity never changes.
-  const watcher = new Client({ connectionString: databaseUrl });
-  await Promise.all([holder.connect(), watcher.connect()]);
-  await holder.query("BEGIN; LOCK TABLE accounts");
-  return {
-    awaited: async () => {
-      const sql =
-        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-      while ((await watcher.query(sql)).rowCount === 0);
-    },
-    release: async () => {
-      await Promise.all([holder.end(), watcher.end()]);
-    },
-  };
-}
-
-async function listAccounts(healthUrl: string): Promise<number> {
+async function listAccounts(healthUrl: string, agent = new Agent()): Promise<number> {
   const token = await issueToken({ secret: SECRET, subject: "s", role: "viewer", tenantId: TENANT_A });
   const url = healthUrl.replace("system/health", "accounts");
-  return await status(url, { headers: { authorization: `Bearer ${token}` } });
+  return await status(url, { agent, headers: { authorization: `Bearer ${token}` } });
 }
 
 async function refusesConnections(url: string): Promise<void> {
