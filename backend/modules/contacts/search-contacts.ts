@@ -50,7 +50,10 @@ export function mountContactSearch(router: Router, { pool, cache, ttlSeconds }: 
   });
 }
 
-/** Every word must begin the first name, the last name or the address. `^@` is leakproof, so that indexes serve it behind row-level security. */
+/**
+ * Every word must begin the first name, the last name or the address. `^@` is leakproof, so that indexes serve it also
+ * behind row-level security.
+ */
 async function findContacts(
   client: PoolClient,
   tenantId: string,
