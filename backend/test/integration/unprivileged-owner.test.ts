@@ -1,0 +1,69 @@
+// The CRM with a database user that is no superuser: it migrates, seeds and serves, and row-level security binds it, too.
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { Client } from "pg";
+import { migrate } from "../../db/migrate.js";
+import { createPool } from "../../db/pool.js";
+import { DEMO_TENANTS, seedDemoData } from "../../db/seed/index.js";
+import { withTenant } from "../../db/tenant-transaction.js";
+import { createTestDatabase, type TestDatabase } from "../services/index.js";
+
+const [LARGEST] = DEMO_TENANTS;
+
+async function administer(url: string, ...statements: string[]): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+describe("a database user that is no superuser", () => {
+  const user = `owner_${randomBytes(6).toString("hex")}`;
+  let database: TestDatabase;
+  let url: string;
+
+  before(async () => {
+    database = await createTestDatabase();
+    const name = new URL(database.url).pathname.slice(1);
+    await administer(
+      database.url,
+      `CREATE ROLE ${user} LOGIN NOSUPERUSER PASSWORD 'secret'`,
+      `ALTER DATABASE ${name} OWNER TO ${user}`,
+      // Where no other database of this server has made it yet.
+      "DO $$ BEGIN CREATE ROLE crm_app NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    );
+    const own = new URL(database.url);
+    own.username = user;
+    own.password = "secret";
+    url = own.href;
+  });
+  after(async () => {
+    const admin = new URL(database.url);
+    await database.drop();
+    admin.pathname = "/postgres";
+    await administer(admin.href, `DROP ROLE ${user}`);
+  });
+
+  test("is told which statement is missing, then migrates, seeds and sees one tenant at a time", async () => {
+    const refused = migrate(url, () => undefined);
+    await assert.rejects(refused, new RegExp(`run as a superuser: GRANT crm_app TO ${user}`));
+    await administer(database.url, `GRANT crm_app TO ${user}`);
+    await migrate(url, () => undefined);
+    assert.equal(await seedDemoData(url, { scale: 0.002 }), true);
+
+    const pool = createPool({ databaseUrl: url, onError: () => undefined });
+    try {
+      const count = "SELECT count(*)::int AS accounts FROM accounts";
+      const seen = await withTenant(pool, LARGEST?.id ?? "", (client) => client.query(count));
+      assert.deepEqual(seen.rows, [{ accounts: 40 }]);
+      // The owner itself, without a tenant: FORCE ROW LEVEL SECURITY.
+      assert.deepEqual((await pool.query(count)).rows, [{ accounts: 0 }]);
+    } finally {
+      await pool.end();
+    }
+  });
+});
