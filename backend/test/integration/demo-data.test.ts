@@ -20,13 +20,11 @@ const LARGEST = DEMO_TENANTS[0]?.id ?? "";
 const SCALE = 0.2;
 
 async function fingerprint(pool: Pool): Promise<unknown> {
-  const { rows } = await pool.query(
-    MODULES.map(
-      ({ name }) =>
-        `SELECT '${name}' AS table, count(*)::int, md5(string_agg(t::text, '' ORDER BY tenant_id, id)) FROM ${name} t`,
-    ).join(" UNION ALL "),
+  const tables = MODULES.map(
+    ({ name }) =>
+      `SELECT '${name}' AS table, count(*)::int, md5(string_agg(t::text, '' ORDER BY tenant_id, id)) FROM ${name} t`,
   );
-  return rows;
+  return (await pool.query(`${tables.join(" UNION ALL ")} ORDER BY 1`)).rows;
 }
 
 describe("demo data", () => {

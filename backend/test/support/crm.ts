@@ -61,6 +61,8 @@ export async function startCrm(
     redis: store === "redis" ? await sharedRedisUrl() : undefined,
     keyPrefix: `crm-test:${randomUUID()}:`,
     tenant: (req) => req.auth?.tenantId,
+    // These suites are about what is cached, not about how long a busy machine takes: no operation is given up early.
+    budgetMs: 5000,
     logger: quiet,
   });
   if (!(await cache.ready())) throw new Error(`the ${store} store is not reachable`);

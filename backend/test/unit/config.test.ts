@@ -96,10 +96,6 @@ describe("configuration", () => {
           "JWT_AUDIENCE",
           "REDIS_URL",
           "REDIS_CACHE_URL",
-          // For docker compose, which makes URLs of them.
-          "POSTGRES_PASSWORD",
-          "REDIS_PASSWORD",
-          "REDIS_CACHE_PASSWORD",
         ]),
       ].sort(),
     );
