@@ -9,7 +9,8 @@ export type TenantCacheErrorCode =
   | "ETC_TAG"
   | "ETC_REDIS_CLIENT"
   | "ETC_REDIS_KEY_PREFIX"
-  | "ETC_REDIS_MISSING";
+  | "ETC_REDIS_MISSING"
+  | "ETC_LIGHT_MY_REQUEST";
 
 /** Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called. */
 export class TenantCacheError extends Error {

@@ -83,6 +83,13 @@ export interface CacheListOptions {
   /** For handlers that read a lagging replica: a fill that begins sooner than this after a change is not stored. Default 0. */
   readonly settleMs?: number;
   /**
+   * For how long, after the TTL, an old entry is served while it is refreshed behind the response (RFC 5861), seconds. Never one that a
+   * fence has cut off. Needs `light-my-request`. Default 0.
+   */
+  readonly staleWhileRevalidate?: number;
+  /** For how long, after the TTL, an old entry is served where the handler answers 5xx (RFC 5861), seconds. Default 0. */
+  readonly staleIfError?: number;
+  /**
    * How long a reading of the fences may be reused, milliseconds: what other processes change may be seen so much later, what this
    * process changes is seen at once. Default 0: every hit is checked.
    */
@@ -166,6 +173,8 @@ const routeSchema = z.strictObject({
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),
   settleMs: z.int().min(0).default(0),
+  staleWhileRevalidate: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
+  staleIfError: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
   maxStaleness: z.number().min(0).max(60_000).default(0),
 });
 

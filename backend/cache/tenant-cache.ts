@@ -41,7 +41,7 @@ export interface TenantCache {
   health(): StoreStats;
   /** Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default 5,000). */
   ready(timeoutMs?: number): Promise<boolean>;
-  /** Resolves when the work behind responses (stores, sweeps) is done. */
+  /** Resolves when the work behind responses (stores, refreshes, sweeps) is done. */
   idle(): Promise<void>;
   /** Finishes what is under way and closes the connection, unless the client is the caller's own. */
   close(): Promise<void>;
@@ -108,8 +108,14 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     stats: async (filter = {}) => collectStats(engine, filter),
     health: () => storeStats(engine),
     ready: (timeoutMs = 5000) => engine.gate.whenClosed(timeoutMs),
-    idle: () => engine.idle(),
-    close: () => engine.close(),
+    idle: async () => {
+      await context.idle();
+      await engine.idle();
+    },
+    close: async () => {
+      await context.idle();
+      await engine.close();
+    },
   };
 }
 

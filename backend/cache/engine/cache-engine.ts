@@ -15,10 +15,19 @@ import { LocalEntries } from "./local-entries.js";
 import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
 import { Sweeper } from "./sweeper.js";
 
+/** What a fill goes on from. */
+export interface Miss {
+  /** The fences that were read, where all were there. */
+  readonly seen: string | undefined;
+  /** Until when the request may wait for the store, on the clock of `performance.now()`. */
+  readonly expiresAtMs: number;
+}
+
 export type ReadOutcome =
   | { readonly kind: "hit"; readonly entry: Entry }
-  /** `seen`: the fences that were read, where all were there. `expiresAtMs`: until when the request may wait for the store. */
-  | { readonly kind: "miss"; readonly seen: string | undefined; readonly expiresAtMs: number }
+  /** Too old, but not cut off by a fence. */
+  | (Miss & { readonly kind: "stale"; readonly entry: Entry })
+  | (Miss & { readonly kind: "miss" })
   | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
 
 export interface EngineOptions extends GateOptions, FillsOptions {
@@ -91,7 +100,7 @@ export class CacheEngine {
   }
 
   /** What a request does that missed; never rejects. */
-  openFill(ref: EntryRef, miss: Extract<ReadOutcome, { kind: "miss" }>): Promise<FillOutcome> {
+  openFill(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
     return this.#fills.open(ref, miss.seen, miss.expiresAtMs);
   }
 
@@ -160,15 +169,18 @@ export class CacheEngine {
   }
 
   async #lookUp(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome> {
-    return (await this.#readLocal(ref)) ?? (await this.#readStore(ref, expiresAtMs));
+    return (await this.#readLocal(ref, expiresAtMs)) ?? (await this.#readStore(ref, expiresAtMs));
   }
 
   /** From this process's memory, checked against the fences in the store; `undefined` where the store must be asked for the entry. */
-  async #readLocal(ref: EntryRef): Promise<ReadOutcome | undefined> {
+  async #readLocal(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome | undefined> {
     const entry = this.#local?.get(ref);
     if (!entry) return undefined;
     const { fences, runId } = await this.#fenceReads.read(ref.fenceKeys, ref.maxStaleness);
-    if (areSettled(fences) && entry.fences === joinFences(runId, fences)) return { kind: "hit", entry };
+    // A stale one may have been refreshed by another process.
+    if (areSettled(fences) && entry.fences === joinFences(runId, fences) && entry.staleAt > Date.now()) {
+      return found(entry, expiresAtMs);
+    }
     this.#local?.delete(ref);
     return undefined;
   }
@@ -185,7 +197,7 @@ export class CacheEngine {
     const verdict = examine(ref, entry, seen, this.#options.sealer);
     if (verdict.kind === "valid") {
       this.#local?.set(ref, verdict.entry);
-      return { kind: "hit", entry: verdict.entry };
+      return found(verdict.entry, expiresAtMs);
     }
     if (verdict.kind !== "absent") this.#alarm(ref, verdict.kind);
     return { kind: "miss", seen, expiresAtMs };
@@ -226,4 +238,9 @@ export class CacheEngine {
     if (problem === "corrupt")
       void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
   }
+}
+
+function found(entry: Entry, expiresAtMs: number): ReadOutcome {
+  if (entry.staleAt > Date.now()) return { kind: "hit", entry };
+  return { kind: "stale", entry, seen: entry.fences, expiresAtMs };
 }

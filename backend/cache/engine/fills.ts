@@ -135,7 +135,8 @@ export class Fills {
     if (answer.fences.some(isPending)) return run("write-pending");
     if (ref.settleMs > 0 && answer.nowMs - changedAtMs(answer.fences) < ref.settleMs) return run("settling");
     const verdict = examine(ref, answer.entry, fences, this.#options.sealer);
-    return verdict.kind === "valid" ? { kind: "follow", entry: verdict.entry } : undefined;
+    const isFresh = verdict.kind === "valid" && verdict.entry.staleAt > Date.now();
+    return isFresh ? { kind: "follow", entry: verdict.entry } : undefined;
   }
 
   async #follow(flight: Flight): Promise<FillOutcome> {

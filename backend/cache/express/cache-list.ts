@@ -1,12 +1,14 @@
 // `cacheList(module, ttl)`: serves a GET route from the cache, or fills the cache from it.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
-import type { ReadOutcome } from "../engine/cache-engine.js";
+import type { Entry } from "../codec/entry.js";
+import type { Miss } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { moduleName } from "../identifiers.js";
 import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
 import { setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import { recordInto } from "./recorder.js";
+import { isRefresh } from "./refresher.js";
 import { defaultCacheControl, replay } from "./replay.js";
 import { resolveRequest } from "./route-request.js";
 
@@ -34,11 +36,17 @@ class CachedRoute {
   readonly #context: HttpContext;
   readonly #module: string;
   readonly #options: ParsedRouteOptions;
+  readonly #vary: readonly string[];
+  /** Reasons of which a developer has been told: each once. */
+  readonly #told = new Set<string>();
 
   constructor(context: HttpContext, module: string, options: ParsedRouteOptions) {
     this.#context = context;
     this.#module = module;
     this.#options = options;
+    this.#vary = options.vary.map((name) => name.toLowerCase());
+    // Made now, so that what it lacks is told when the route is mounted.
+    if (options.staleWhileRevalidate > 0) void context.refresher;
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
@@ -57,40 +65,70 @@ class CachedRoute {
 
   async #serve(ref: EntryRef, req: Request, res: Response, next: NextFunction): Promise<void> {
     const { engine } = this.#context;
+    if (isRefresh()) {
+      const expiresAtMs = engine.gate.expiry();
+      return this.#fill(ref, { seen: undefined, expiresAtMs }, undefined, req, res, next);
+    }
     const outcome = await engine.read(ref);
-    const nowMs = Date.now();
     if (outcome.kind === "bypass") return this.#bypass(outcome.reason, ref.tenant, res, next);
-    if (outcome.kind === "hit") {
-      engine.counters.add("hits", ref.tenant, ref.module);
-      const ttlSeconds = Math.floor((outcome.entry.staleAt - nowMs) / 1000);
-      return replay(req, res, outcome.entry, { hit: true, ttlSeconds }, nowMs);
+    if (outcome.kind === "hit") return this.#hit(ref, outcome.entry, req, res);
+    const stale = outcome.kind === "stale" ? outcome.entry : undefined;
+    if (stale && this.#isWithin(stale, this.#options.staleWhileRevalidate)) {
+      engine.counters.add("stale", ref.tenant, ref.module);
+      this.#hit(ref, stale, req, res);
+      this.#context.refresher.refresh(ref.entryKey, req);
+      return;
     }
     engine.counters.add("misses", ref.tenant, ref.module);
-    if (req.method === "HEAD") return this.#forward(res, next);
-    await this.#fill(ref, outcome, req, res, next);
+    if (req.method === "HEAD") return this.#forward(stale, res, next);
+    await this.#fill(ref, outcome, stale, req, res, next);
   }
 
   async #fill(
     ref: EntryRef,
-    miss: Extract<ReadOutcome, { kind: "miss" }>,
+    miss: Miss,
+    stale: Entry | undefined,
     req: Request,
     res: Response,
     next: NextFunction,
   ): Promise<void> {
     const { engine, options } = this.#context;
     const outcome = await engine.openFill(ref, miss);
+    const fwd = stale ? "stale" : "miss";
     if (outcome.kind === "follow") {
       engine.counters.add("collapsed", ref.tenant, ref.module);
-      return replay(req, res, outcome.entry, { fwd: "miss", collapsed: true }, Date.now());
+      return replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now());
     }
-    if (outcome.kind === "run") return this.#forward(res, next);
+    if (outcome.kind === "run") return this.#forward(stale, res, next);
+    const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(outcome.fill, req, res, {
       statuses: this.#options.statuses,
-      vary: this.#options.vary.map((name) => name.toLowerCase()),
+      vary: this.#vary,
       ttlSeconds: this.#options.ttlSeconds,
+      maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       maxBodyBytes: this.#options.maxBodyBytes ?? options.maxBodyBytes,
+      fwd,
+      onUnstorable: (reason) => this.#tell(reason),
+      ...(fallback && { insteadOfError: () => this.#insteadOfError(ref, fallback, req, res) }),
     });
     next();
+  }
+
+  #hit(ref: EntryRef, entry: Entry, req: Request, res: Response): void {
+    const nowMs = Date.now();
+    this.#context.engine.counters.add("hits", ref.tenant, ref.module);
+    // Negative where the entry is stale (RFC 9211 section 2.3).
+    const ttlSeconds = Math.floor((entry.staleAt - nowMs) / 1000);
+    replay(req, res, entry, { hit: true, ttlSeconds }, nowMs);
+  }
+
+  #insteadOfError(ref: EntryRef, entry: Entry, req: Request, res: Response): void {
+    this.#context.engine.counters.add("stale", ref.tenant, ref.module);
+    replay(req, res, entry, { fwd: "stale", detail: "stale-if-error" }, Date.now());
+  }
+
+  #isWithin(entry: Entry, staleSeconds: number): boolean {
+    return entry.expiresAt > entry.staleAt && Date.now() < entry.staleAt + staleSeconds * 1000;
   }
 
   #bypass(detail: string, tenant: string | undefined, res: Response, next: NextFunction): void {
@@ -101,9 +139,23 @@ class CachedRoute {
   }
 
   /** The handler answers and nothing is stored. */
-  #forward(res: Response, next: NextFunction): void {
-    setCacheStatus(res, { fwd: "miss" });
+  #forward(stale: Entry | undefined, res: Response, next: NextFunction): void {
+    setCacheStatus(res, { fwd: stale ? "stale" : "miss" });
     defaultCacheControl(res);
     next();
+  }
+
+  /** A route that varies by what it does not declare is never a hit: its developer should know. */
+  #tell(reason: string): void {
+    if (!reason.startsWith("Vary") || this.#told.has(reason)) return;
+    this.#told.add(reason);
+    const names = reason.slice("Vary: ".length);
+    const advice =
+      names === "*"
+        ? "no request can match it again"
+        : `declare it: cacheList("${this.#module}", { vary: [${JSON.stringify(names)}] })`;
+    this.#context.logger.warn(
+      `express-tenant-cache: a response of module ${this.#module} says "${reason}" and is not stored: ${advice}`,
+    );
   }
 }

@@ -6,7 +6,12 @@ const CACHE_NAME = "express-tenant-cache";
 /** What happened, in the header's terms; the key is never shown. */
 export type CacheStatus =
   | { readonly hit: true; readonly ttlSeconds: number }
-  | { readonly fwd: "miss"; readonly stored?: boolean; readonly collapsed?: boolean }
+  | {
+      readonly fwd: "miss" | "stale";
+      readonly stored?: boolean;
+      readonly collapsed?: boolean;
+      readonly detail?: string;
+    }
   | { readonly fwd: "bypass"; readonly detail: string };
 
 export function formatCacheStatus(status: CacheStatus): string {
@@ -14,7 +19,8 @@ export function formatCacheStatus(status: CacheStatus): string {
   if (status.fwd === "bypass") return `${CACHE_NAME}; fwd=bypass; detail=${status.detail}`;
   const stored = status.stored ? "; stored" : "";
   const collapsed = status.collapsed ? "; collapsed" : "";
-  return `${CACHE_NAME}; fwd=miss${stored}${collapsed}`;
+  const detail = status.detail === undefined ? "" : `; detail=${status.detail}`;
+  return `${CACHE_NAME}; fwd=${status.fwd}${stored}${collapsed}${detail}`;
 }
 
 /** Adds ours after those of caches nearer to the origin (RFC 9211 section 2). */

@@ -4,17 +4,30 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { ParsedCacheOptions } from "../options.js";
+import { Refresher } from "./refresher.js";
 
 export class HttpContext {
   readonly engine: CacheEngine;
   readonly options: ParsedCacheOptions;
   readonly logger: Logger;
   #resolverHasThrown = false;
+  #refresher: Refresher | undefined;
 
   constructor(engine: CacheEngine, options: ParsedCacheOptions) {
     this.engine = engine;
     this.options = options;
     this.logger = options.logger;
+  }
+
+  /** Shared by all routes; made for the first that needs it, which throws where it cannot be had. */
+  get refresher(): Refresher {
+    this.#refresher ??= new Refresher(this.logger);
+    return this.#refresher;
+  }
+
+  /** Resolves when no background refresh is under way. */
+  async idle(): Promise<void> {
+    await this.#refresher?.idle();
   }
 
   /** The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the resolver throws. */

@@ -2,13 +2,12 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
 
-/** Hop-by-hop (RFC 9110 section 7.6.1), made anew for each response, or the cache's own. */
+/** Hop-by-hop (RFC 9110 section 7.6.1), made anew for each response, or the cache's own. A Date is stored where the handler set one. */
 const NEVER_STORED = new Set([
   "age",
   "cache-status",
   "connection",
   "content-length",
-  "date",
   "etag",
   "keep-alive",
   "proxy-authenticate",

@@ -7,10 +7,17 @@ import { setCacheStatus } from "./cache-status.js";
 import { hideConditions, isNotModified, isSentWithNotModified } from "./conditional.js";
 import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl } from "./replay.js";
-import { judge, type Storability, type StorabilityRules } from "./storability.js";
+import { cookiesChanged, judge, type Storability, type StorabilityRules } from "./storability.js";
 
 export interface RecorderRules extends StorabilityRules {
+  /** How long an entry is kept after it has become stale. */
+  readonly maxStaleSeconds: number;
   readonly maxBodyBytes: number;
+  /** Why the request is not answered from an entry. */
+  readonly fwd: "miss" | "stale";
+  readonly onUnstorable: (reason: string) => void;
+  /** Answers in the handler's stead where that fails (RFC 5861 section 4); absent where nothing may. */
+  readonly insteadOfError?: () => void;
 }
 
 interface Head {
@@ -56,16 +63,20 @@ class Recorder {
     const writeHead = res.writeHead;
     const write = res.write;
     const end = res.end;
+    const original = { writeHead, write, end };
     res.writeHead = ((...args: Parameters<typeof writeHead>) => {
       takeHeaders(res, args);
+      if (this.#answerInstead(original)) return res;
       this.#readHead(false);
       return Reflect.apply(writeHead, res, headOf(args));
     }) as typeof writeHead;
     res.write = ((...args: Parameters<typeof write>) => {
+      if (this.#answerInstead(original)) return true;
       this.#take(args[0], args[1]);
       return Reflect.apply(write, res, args);
     }) as typeof write;
     res.end = ((...args: Parameters<typeof end>) => {
+      if (this.#answerInstead(original)) return res;
       const whole = this.#bytes === 0 && !res.headersSent;
       if (isChunk(args[0])) this.#take(args[0], args[1]);
       const notModified = whole && this.#beforeHead();
@@ -77,7 +88,27 @@ class Recorder {
       this.#settle();
       return result;
     }) as typeof end;
+    const addTrailers = res.addTrailers;
+    res.addTrailers = ((...args: Parameters<typeof addTrailers>) => {
+      this.#abandon("unstorable");
+      return Reflect.apply(addTrailers, res, args);
+    }) as typeof addTrailers;
     res.once("close", () => this.#abandon("failed"));
+  }
+
+  /** Puts another answer in the place of a failure that has not been sent yet; what the handler still writes goes nowhere. */
+  #answerInstead(original: Pick<Response, "writeHead" | "write" | "end">): boolean {
+    const res = this.#res;
+    const { insteadOfError } = this.#rules;
+    if (!insteadOfError || this.#head || res.headersSent || res.statusCode < 500) return false;
+    this.#abandon("failed");
+    Object.assign(res, original);
+    for (const name of res.getHeaderNames()) res.removeHeader(name);
+    for (const [name, value] of Object.entries(this.#before))
+      if (value !== undefined) res.setHeader(name, value);
+    insteadOfError();
+    Object.assign(res, { writeHead: () => res, write: () => true, end: () => res });
+    return true;
   }
 
   /** The whole body is known and no byte has been sent: the validator can be added, and a condition answered. */
@@ -104,7 +135,7 @@ class Recorder {
     const res = this.#res;
     if (this.#head) {
       // Middleware that acts when the head is written (sessions) may have added a cookie since.
-      if (this.#head.storability.storable && this.#cookiesChanged()) this.#abandon("unstorable");
+      if (this.#head.storability.storable && cookiesChanged(res, this.#before)) this.#abandon("unstorable");
       return;
     }
     const storability = judge(res, this.#before, this.#rules);
@@ -116,12 +147,9 @@ class Recorder {
       storability,
     };
     const stored = storability.storable && bodyIsKnown && this.#bytes <= this.#rules.maxBodyBytes;
-    setCacheStatus(res, { fwd: "miss", stored });
+    if (!storability.storable) this.#rules.onUnstorable(storability.reason);
+    setCacheStatus(res, { fwd: this.#rules.fwd, stored });
     defaultCacheControl(res);
-  }
-
-  #cookiesChanged(): boolean {
-    return String(this.#res.getHeader("Set-Cookie") ?? "") !== String(this.#before["set-cookie"] ?? "");
   }
 
   #take(chunk: unknown, encoding: unknown): void {
@@ -148,12 +176,13 @@ class Recorder {
     if (this.#settled) return;
     this.#settled = true;
     this.#conditions.restore();
-    const now = Date.now();
-    const expiresAt = now + head.storability.ttlSeconds * 1000;
+    const { ttlSeconds, ageSeconds, mayBeStale } = head.storability;
+    const createdAt = Date.now() - ageSeconds * 1000;
+    const staleAt = createdAt + ttlSeconds * 1000;
     this.#fill.commit({
-      createdAt: now,
-      staleAt: expiresAt,
-      expiresAt,
+      createdAt,
+      staleAt,
+      expiresAt: staleAt + (mayBeStale ? this.#rules.maxStaleSeconds * 1000 : 0),
       status: head.status,
       statusMessage: head.statusMessage,
       etag: head.etag,

@@ -1,6 +1,7 @@
 // Whether a response may be stored (RFC 9111 section 3, as a shared cache that its routes opt into), and for how long.
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
+import { parseCacheControl, secondsOf } from "./cache-control.js";
 import { addedVary } from "./recorded-headers.js";
 
 export interface StorabilityRules {
@@ -11,37 +12,64 @@ export interface StorabilityRules {
 }
 
 export type Storability =
-  | { readonly storable: true; readonly ttlSeconds: number }
+  | {
+      readonly storable: true;
+      readonly ttlSeconds: number;
+      /** How old the handler says that the response already is. */
+      readonly ageSeconds: number;
+      /** The handler forbids serving it stale (`must-revalidate`, `proxy-revalidate`, `s-maxage`: sections 5.2.2.2, .8 and .10). */
+      readonly mayBeStale: boolean;
+    }
   | { readonly storable: false; readonly reason: string };
 
 /** Judges what the handler has written so far: its status and headers. */
 export function judge(res: Response, before: OutgoingHttpHeaders, rules: StorabilityRules): Storability {
   if (!rules.statuses.includes(res.statusCode)) return no(`status ${res.statusCode}`);
-  if (String(res.getHeader("Set-Cookie") ?? "") !== String(before["set-cookie"] ?? ""))
-    return no("Set-Cookie");
+  if (cookiesChanged(res, before)) return no("Set-Cookie");
   if (res.hasHeader("Content-Range")) return no("partial content");
   if (res.hasHeader("Trailer")) return no("trailers");
   const undeclared = addedVary(res, before).filter((name) => !rules.vary.includes(name.toLowerCase()));
   if (undeclared.length > 0) return no(`Vary: ${undeclared.join(", ")}`);
-  return judgeCacheControl(res, before, rules.ttlSeconds);
+  return judgeFreshness(res, before, rules.ttlSeconds);
 }
 
-/** `Cache-Control` as the handler set it: what earlier middleware set as a default says nothing about this response. */
-function judgeCacheControl(res: Response, before: OutgoingHttpHeaders, ttlSeconds: number): Storability {
-  const header = res.getHeader("Cache-Control");
-  if (header === undefined || header === before["cache-control"]) return { storable: true, ttlSeconds };
-  const directives = new Map<string, string>();
-  for (const directive of String(header).toLowerCase().split(",")) {
-    const [name = "", argument = ""] = directive.trim().split("=");
-    directives.set(name, argument.replaceAll('"', ""));
-  }
-  if (directives.has("no-store")) return no("Cache-Control: no-store");
-  // "private" is what the cache itself tells browsers; from a handler it means one user's response.
-  if (directives.has("private")) return no("Cache-Control: private");
-  const sMaxAge = directives.get("s-maxage");
-  if (sMaxAge === undefined) return { storable: true, ttlSeconds };
-  const limit = /^\d+$/.test(sMaxAge) ? Number(sMaxAge) : 0;
-  return limit === 0 ? no("s-maxage=0") : { storable: true, ttlSeconds: Math.min(ttlSeconds, limit) };
+/** Whether anybody has set a cookie since the headers `before`. */
+export function cookiesChanged(res: Response, before: OutgoingHttpHeaders): boolean {
+  return String(res.getHeader("Set-Cookie") ?? "") !== String(before["set-cookie"] ?? "");
+}
+
+/** What the handler set; what earlier middleware set as a default says nothing about this response. */
+function ownHeader(res: Response, before: OutgoingHttpHeaders, name: string): string | undefined {
+  const value = res.getHeader(name);
+  return value === undefined || value === before[name.toLowerCase()] ? undefined : String(value);
+}
+
+const FORBIDDING = ["no-store", "private", "no-cache"];
+
+function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: number): Storability {
+  const directives = parseCacheControl(ownHeader(res, before, "Cache-Control") ?? "");
+  const forbidding = FORBIDDING.find((name) => directives.has(name));
+  if (forbidding) return no(`Cache-Control: ${forbidding}`);
+  const sMaxAge = secondsOf(directives, "s-maxage");
+  if (sMaxAge === 0) return no("s-maxage=0");
+  // max-age=0 is what Express's sendFile says to clients; for how long this cache keeps it the route has said.
+  const maxAge = secondsOf(directives, "max-age") || undefined;
+  const expires = directives.size === 0 ? ownHeader(res, before, "Expires") : undefined;
+  const untilExpires = expires === undefined ? undefined : secondsUntil(expires);
+  if (untilExpires !== undefined && untilExpires <= 0) return no("Expires in the past");
+  const ageSeconds = Math.max(0, Number.parseInt(ownHeader(res, before, "Age") ?? "0", 10) || 0);
+  const lifetime = Math.min(ttlSeconds, sMaxAge ?? maxAge ?? untilExpires ?? ttlSeconds);
+  if (ageSeconds >= lifetime) return no("older than its lifetime");
+  const mayBeStale = !["must-revalidate", "proxy-revalidate", "s-maxage"].some((name) =>
+    directives.has(name),
+  );
+  return { storable: true, ttlSeconds: lifetime, ageSeconds, mayBeStale };
+}
+
+/** Negative for a date in the past and for what is no date: "0" is how servers say "already expired" (RFC 9111 section 5.3). */
+function secondsUntil(date: string): number {
+  const milliseconds = Date.parse(date) - Date.now();
+  return Number.isNaN(milliseconds) || /^\d+$/.test(date.trim()) ? -1 : Math.floor(milliseconds / 1000);
 }
 
 function no(reason: string): Storability {

@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 
 const COUNTED = [
   "hits",
+  "stale",
   "misses",
   "collapsed",
   "bypasses",
@@ -15,7 +16,7 @@ const COUNTED = [
 ] as const;
 
 /**
- * - `hits`: answered from an entry; `misses`: handed to the handler, of which `collapsed` were answered by another request's handler run
+ * - `hits`: answered from an entry, of which `stale` from one older than its TTL (also where the handler failed); `misses`: handed to the handler, of which `collapsed` were answered by another request's handler run
  * - `bypasses`: not looked up (no tenant, store away, guarded write under way, …)
  * - `sets`: entries stored; `fenced`: entries not stored because a mutation had overtaken their handler
  * - `invalidations`: fences replaced, a module each; `deferredInvalidations`: those that had to wait for the store to come back

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import type { TenantCache } from "../../cache/index.js";
+import { type RedisServer, startRedisServer } from "../services/index.js";
 import { type RedisSentinels, startRedisSentinels } from "../services/redis-sentinel.js";
 import { startTcpProxy, type TcpProxy } from "../services/tcp-proxy.js";
 import { openCache } from "../support/caches.js";
@@ -57,5 +58,51 @@ describe("failover to a replica that lags", () => {
     assert.equal((await versioned.write()).status, 201);
     assert.equal((await versioned.read()).version, 2);
     replica.disconnect();
+  });
+});
+
+describe("failover to a replica that lags, and back", () => {
+  let master: RedisServer;
+  let replica: RedisServer;
+  const opened: { close(): Promise<void> }[] = [];
+
+  before(async () => {
+    [master, replica] = await Promise.all([startRedisServer(), startRedisServer()]);
+  });
+  after(async () => {
+    for (const each of opened.reverse()) await each.close();
+    await Promise.all([master.stop(), replica.stop()]);
+  });
+
+  /** Makes a server follow another one, or nobody, and ends its clients' connections, as Sentinel does. */
+  async function follow(admin: Redis, leader: { host: string; port: number } | "nobody"): Promise<void> {
+    if (leader === "nobody") await admin.replicaof("NO", "ONE");
+    else await admin.replicaof(leader.host, leader.port);
+    await admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  }
+
+  test("the first master is not taken for the one that the entry was made under, though it never restarted", async () => {
+    const replication = await startTcpProxy(master.port);
+    const cache = await openCache("redis", { redis: master.url, keyPrefix: KEY_PREFIX });
+    const versioned = await serveVersioned(cache);
+    opened.push(replication, cache, versioned.app);
+    const [first, second] = [new Redis(master.url), new Redis(replica.url)];
+    await versioned.read();
+    await cache.idle();
+    const [entry = ""] = await first.keys(`${KEY_PREFIX}tenant:*`);
+    await follow(second, { host: "127.0.0.1", port: replication.port });
+    while ((await second.exists(entry)) === 0) await new Promise(setImmediate);
+    replication.stall();
+    assert.equal((await versioned.write()).status, 201);
+    await cache.idle();
+    assert.equal(await first.exists(entry), 0, "the first master knows of the write");
+
+    await follow(second, "nobody");
+    await follow(first, replica);
+    while ((await first.exists(entry)) === 0) await new Promise(setImmediate);
+    await follow(first, "nobody");
+    assert.equal(await cache.ready(15_000), true);
+    assert.equal((await versioned.read()).version, 1);
+    for (const admin of [first, second]) admin.disconnect();
   });
 });

@@ -7,6 +7,9 @@ import { type RedisServer, startRedisServer, startTcpProxy } from "../services/i
 import { openCache } from "../support/caches.js";
 import { serveVersioned, type VersionedApp, type VersionedAppOptions } from "../support/versioned-app.js";
 
+/** A budget that a hung store soon exceeds, and a busy machine does not. */
+const SHORT = { budgetMs: 250 };
+
 describe("with Redis away", () => {
   let redis: RedisServer;
   let admin: Redis;
@@ -60,7 +63,7 @@ describe("with Redis away", () => {
   };
   for (const [name, { begin, end }] of Object.entries(interruptions)) {
     test(`${name}: every request is answered, the log has one line for each change of state`, async () => {
-      const { cache, read } = await open();
+      const { cache, read } = await open({ cache: SHORT });
       await read();
       assert.equal((await read()).cache, "hit");
       await begin();
@@ -76,7 +79,7 @@ describe("with Redis away", () => {
     });
 
     test(`${name}: a change made meanwhile is replayed before the cache is trusted again`, async () => {
-      const { cache, read, write } = await open();
+      const { cache, read, write } = await open({ cache: SHORT });
       await read();
       assert.equal((await read()).cache, "hit");
       await begin();
@@ -93,7 +96,7 @@ describe("with Redis away", () => {
     });
 
     test(`${name}: onUnreachable "reject" refuses the change before it is made`, async () => {
-      const { cache, read, write } = await open({ write: { onUnreachable: "reject" } });
+      const { cache, read, write } = await open({ write: { onUnreachable: "reject" }, cache: SHORT });
       await begin();
       // The circuit opens with the first requests that notice.
       while (cache.health().connected) await read();
@@ -109,7 +112,7 @@ describe("with Redis away", () => {
   }
 
   test("a write under way when Redis hangs is answered and remembered", async () => {
-    const { cache, read, write } = await open();
+    const { cache, read, write } = await open({ cache: SHORT });
     await read();
     await redis.pause();
     const writes = await Promise.all([write(), write(), write()]);
@@ -191,7 +194,7 @@ describe("with Redis away", () => {
     const proxy = await startTcpProxy(redis.port);
     opened.push(proxy);
     const truth = { version: 0 };
-    const shared = { keyPrefix: "partition:" };
+    const shared = { keyPrefix: "partition:", ...SHORT };
     const cutOff = await open({ truth, cache: { ...shared, redis: `redis://127.0.0.1:${proxy.port}` } });
     const connected = await open({ truth, cache: shared });
     await connected.read();

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import type { Request, Response } from "express";
 import { TenantCacheError } from "../../cache/errors.js";
 import type { TenantCache } from "../../cache/index.js";
+import { projectFile } from "../../project-root.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
 
@@ -241,6 +242,43 @@ for (const store of STORES) {
       const { headers } = await app.request("/list/s-maxage");
       assert.match(headers.get("cache-status") ?? "", /; hit; ttl=[67]$/);
       assert.equal(headers.get("cache-control"), "public, s-maxage=7");
+    });
+
+    test("max-age and Expires lower the TTL too; Age counts against it; max-age=0 speaks to clients only", async () => {
+      const expectTtl = async (name: string, headers: Record<string, string>, expected: RegExp) => {
+        handle((_req, res) => res.set(headers).send("x"));
+        await app.request(`/list/freshness-${name}`);
+        const { headers: answered } = await app.request(`/list/freshness-${name}`);
+        assert.match(answered.get("cache-status") ?? "", expected, name);
+      };
+      await expectTtl("max-age", { "Cache-Control": "max-age=20" }, /; hit; ttl=(19|20)$/);
+      await expectTtl("age", { "Cache-Control": "max-age=20", Age: "15" }, /; hit; ttl=[45]$/);
+      await expectTtl(
+        "expires",
+        { Expires: new Date(Date.now() + 30_000).toUTCString() },
+        /; hit; ttl=(28|29|30)$/,
+      );
+      await expectTtl("zero", { "Cache-Control": "public, max-age=0" }, /; hit; ttl=(179|180)$/);
+      await expectTtl("too-old", { "Cache-Control": "max-age=20", Age: "20" }, /fwd=miss$/);
+      await expectTtl("expired", { Expires: "0" }, /fwd=miss$/);
+      await expectTtl("no-cache", { "Cache-Control": 'no-cache="Set-Cookie, X"' }, /fwd=miss$/);
+    });
+
+    test("a file that Express sends is recorded whole", async () => {
+      handle((_req, res) => res.sendFile(projectFile("LICENSE")));
+      const miss = await app.request("/list/file");
+      const hit = await app.request("/list/file");
+      assert.deepEqual([hit.cache, hit.body], ["hit", miss.body]);
+      assert.equal(hit.headers.get("last-modified"), miss.headers.get("last-modified"));
+      const since = { "if-modified-since": hit.headers.get("last-modified") ?? "" };
+      assert.equal((await app.request("/list/file", { headers: since })).status, 304);
+      const other = { ...since, "if-none-match": '"other"' };
+      assert.equal(
+        (await app.request("/list/file", { headers: other })).status,
+        200,
+        "If-None-Match takes precedence",
+      );
+      assert.equal(runs, 1);
     });
 
     test("declared statuses are stored with their status", async () => {

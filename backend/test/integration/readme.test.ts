@@ -90,6 +90,8 @@ const ROUTE: Required<CacheListOptions> = {
   statuses: [],
   maxBodyBytes: 1,
   settleMs: 0,
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
   maxStaleness: 0,
 };
 const INVALIDATE: Required<InvalidateOptions> = {

@@ -9,7 +9,8 @@ import {
 
 /**
  * A promoted replica may hold old fences and old entries: what the old master acknowledged last may not have reached it. Its
- * run id differs, so entries that carry the id of the server they were made under are misses there.
+ * run id differs, so entries that carry the id of the server they were made under are misses there. A server that is demoted and
+ * promoted again without a restart keeps its run id but takes a new replication id, so both are part of the id.
  */
 export interface RunIds {
   /** The run id behind the connection that a command for `key` would use now; `undefined` while it is not known. */
@@ -23,6 +24,9 @@ export function trackRunIds(client: RedisClient, onChange: () => void): RunIds {
     ? new ClusterRunIds(client, onChange)
     : new ConnectionRunId(client, onChange);
 }
+
+// 64 bits of each are as good as all 160.
+const ID_LENGTH = 16;
 
 /** One connection: the id is learnt on every `ready` and forgotten on every `close`. */
 class ConnectionRunId implements RunIds {
@@ -51,11 +55,15 @@ class ConnectionRunId implements RunIds {
   async #learn(): Promise<void> {
     const connection = ++this.#connections;
     try {
-      const info = await this.#client.info("server");
-      const runId = /^run_id:(\w+)/m.exec(info)?.[1];
+      const [server, replication] = await Promise.all([
+        this.#client.info("server"),
+        this.#client.info("replication"),
+      ]);
+      const runId = /^run_id:(\w+)/m.exec(server)?.[1];
+      const replicationId = /^master_replid:(\w+)/m.exec(replication)?.[1];
       // The answer of a connection that has been lost since must not name the server of the next one.
-      if (connection !== this.#connections || !runId) return;
-      this.#runId = runId;
+      if (connection !== this.#connections || !runId || !replicationId) return;
+      this.#runId = runId.slice(0, ID_LENGTH) + replicationId.slice(0, ID_LENGTH);
       this.#onChange();
     } catch {
       // The connection was lost again: the next `ready` asks anew.
