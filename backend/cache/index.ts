@@ -5,6 +5,7 @@ export type { CacheList } from "./express/cache-list.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { Logger } from "./logger.js";
 export type { CounterReport } from "./ops/counters.js";
+export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./ops/events.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats } from "./ops/stats.js";
 export {
   type CacheListOptions,

@@ -61,6 +61,8 @@ export interface TenantCacheOptions {
   };
   /** Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000. */
   readonly maxPendingInvalidations?: number;
+  /** Adds `Server-Timing: cache;desc=…;dur=…`: what the cache decided and how long that took. Default false. */
+  readonly serverTiming?: boolean;
   /** Default `console`. */
   readonly logger?: Logger;
 }
@@ -89,6 +91,11 @@ export interface CacheListOptions {
   readonly staleWhileRevalidate?: number;
   /** For how long, after the TTL, an old entry is served where the handler answers 5xx (RFC 5861), seconds. Default 0. */
   readonly staleIfError?: number;
+  /**
+   * Obeys `Cache-Control` of requests (`no-store`, `no-cache`, `max-age`, `min-fresh`, `only-if-cached`). Default false: nobody may make the
+   * handler run by asking for it.
+   */
+  readonly obeyRequest?: boolean;
   /**
    * How long a reading of the fences may be reused, milliseconds: what other processes change may be seen so much later, what this
    * process changes is seen at once. Default 0: every hit is checked.
@@ -158,6 +165,7 @@ const cacheSchema = z.strictObject({
     .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
     .prefault({}),
   maxPendingInvalidations: positiveInt.default(10_000),
+  serverTiming: z.boolean().default(false),
   logger: z
     .custom<Logger>((value) => isLogger(value), { error: "must have the methods info, warn and error" })
     .default(console),
@@ -175,6 +183,7 @@ const routeSchema = z.strictObject({
   settleMs: z.int().min(0).default(0),
   staleWhileRevalidate: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
   staleIfError: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
+  obeyRequest: z.boolean().default(false),
   maxStaleness: z.number().min(0).max(60_000).default(0),
 });
 

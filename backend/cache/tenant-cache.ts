@@ -6,6 +6,7 @@ import { HttpContext } from "./express/http-context.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { moduleName, requireTenantId, tagName } from "./identifiers.js";
 import { Counters } from "./ops/counters.js";
+import type { CacheEvents } from "./ops/events.js";
 import { type CacheStats, collectStats, type StatsFilter, type StoreStats, storeStats } from "./ops/stats.js";
 import { type ParsedCacheOptions, parseCacheOptions, type TenantCacheOptions } from "./options.js";
 import { KeySpace } from "./store/key-space.js";
@@ -18,6 +19,8 @@ import type { Store } from "./store/store.js";
 export interface TenantCache {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels `express-tenant-cache:<event>`. */
+  readonly events: CacheEvents;
   /**
    * For jobs and scripts: invalidates a module of a tenant as `invalidateCache` does for a request.
    *
@@ -100,6 +103,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   return {
     cacheList: createCacheList(context),
     invalidateCache: createInvalidateCache(context),
+    events: engine.events,
     invalidateTenantCache: async (tenantId, module) =>
       engine.invalidate({ tenant: requireTenantId(tenantId), modules: [moduleName(module)], tags: [] }),
     invalidateTags: async (tenantId, ...tags) =>

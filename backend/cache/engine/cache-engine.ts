@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import type { Counters } from "../ops/counters.js";
+import { CacheEvents } from "../ops/events.js";
 import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
@@ -21,6 +22,8 @@ export interface Miss {
   readonly seen: string | undefined;
   /** Until when the request may wait for the store, on the clock of `performance.now()`. */
   readonly expiresAtMs: number;
+  /** The request asks for an answer that was made after this, milliseconds since the epoch. */
+  readonly notBeforeMs?: number;
 }
 
 export type ReadOutcome =
@@ -42,6 +45,7 @@ export class CacheEngine {
   readonly keys: KeySpace;
   readonly counters: Counters;
   readonly gate: StoreGate;
+  readonly events = new CacheEvents();
   readonly #fenceReads: FenceReads;
   readonly #local: LocalEntries | undefined;
   readonly #fills: Fills;
@@ -63,9 +67,10 @@ export class CacheEngine {
     if (options.localBytes > 0 && store.kind !== "memory") {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
     }
-    this.#fills = new Fills(store, this.gate, counters, options, (ref, entry) =>
-      this.#local?.set(ref, entry),
-    );
+    this.#fills = new Fills(store, this.gate, counters, options, (ref, entry) => {
+      this.#local?.set(ref, entry);
+      this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+    });
     this.#sweeper = new Sweeper(store, {
       gatherMs: options.sweepGatherMs,
       isStoreReachable: () => this.gate.state === "closed",
@@ -101,7 +106,7 @@ export class CacheEngine {
 
   /** What a request does that missed; never rejects. */
   openFill(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
-    return this.#fills.open(ref, miss.seen, miss.expiresAtMs);
+    return this.#fills.open(ref, miss);
   }
 
   /**
@@ -228,6 +233,12 @@ export class CacheEngine {
   /** A corrupt value, or one made for another request, is a miss and a counted alarm; each key is reported once. */
   #alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void {
     this.counters.add("alarms", ref.tenant, ref.module);
+    this.events.publish("alarm", {
+      tenant: ref.tenant,
+      module: ref.module,
+      key: ref.entryKey,
+      detail: problem,
+    });
     const alarm = `${problem} ${ref.entryKey}`;
     if (!this.#alarmed.has(alarm)) {
       this.#alarmed.set(alarm, true);

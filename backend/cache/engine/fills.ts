@@ -6,6 +6,7 @@ import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { Counters } from "../ops/counters.js";
 import { changedAtMs, isPending, randomToken } from "../store/fence-token.js";
 import type { FillStart, HeldLease, LeaseState, Store } from "../store/store.js";
+import type { Miss } from "./cache-engine.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import { joinFences } from "./fences.js";
 import type { Fill, FillOutcome, RunReason } from "./fill.js";
@@ -74,20 +75,21 @@ export class Fills {
   }
 
   /**
-   * Decides what a request does that missed. `seen` are the fences that its read returned, where all were there; `expiresAtMs` is until
-   * when it may wait for the store.
+   * Decides what a request does that missed.
    *
    * Following is fresh: a follower's own read returned the very fences that the leader started from, so no mutation
    * was acknowledged between the two, and the leader's handler began after them.
    */
-  async open(ref: EntryRef, seen: string | undefined, expiresAtMs?: number): Promise<FillOutcome> {
+  async open(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
+    const mayFollow = miss.notBeforeMs === undefined;
     const flight = this.#flights.get(ref.entryKey);
-    if (flight && flight.fences === seen) return this.#follow(flight);
-    const start = await this.#begin(ref, expiresAtMs);
+    if (mayFollow && flight && flight.fences === miss.seen) return this.#follow(flight);
+    const start = await this.#begin(ref, miss);
     if ("kind" in start) return start;
     const flightOfOurs = newFlight(start.fences);
-    // Known not to be storable: nobody waits for anybody, but an answer that can be stored after all is.
-    if (this.#skipped.has(ref.entryKey)) return this.#fill(ref, start, flightOfOurs);
+    // Known not to be storable, or asked to be newer than what is under way: nobody waits for anybody, but what can be
+    // stored is.
+    if (!mayFollow || this.#skipped.has(ref.entryKey)) return this.#fill(ref, start, flightOfOurs);
 
     const joined = this.#flights.get(ref.entryKey);
     if (joined && joined.fences === start.fences) {
@@ -105,7 +107,7 @@ export class Fills {
   }
 
   /** Asks the store for the fences to start from, and for the lease; or says at once what the request does instead. */
-  async #begin(ref: EntryRef, expiresAtMs?: number): Promise<Start | FillOutcome> {
+  async #begin(ref: EntryRef, miss?: Miss): Promise<Start | FillOutcome> {
     const { fenceTtlMs, leaseMs } = this.#options;
     const { entryKey, fenceKeys } = ref;
     const lease = this.#skipped.has(entryKey) ? undefined : { key: ref.leaseKey, holder: randomToken() };
@@ -117,7 +119,7 @@ export class Fills {
     };
     let answer: FillStart;
     try {
-      answer = await this.#gate.run(() => this.#store.beginFill(request), expiresAtMs);
+      answer = await this.#gate.run(() => this.#store.beginFill(request), miss?.expiresAtMs);
     } catch (error) {
       this.#countFailure(ref, error);
       return run("store-unavailable");
@@ -125,17 +127,18 @@ export class Fills {
     const fences = joinFences(answer.runId, answer.fences);
     const held = answer.lease === "leading" ? lease : undefined;
     const start = { tokens: answer.fences, fences, state: answer.lease, lease: held };
-    const instead = this.#instead(ref, answer, fences);
+    const instead = this.#instead(ref, answer, fences, miss?.notBeforeMs ?? 0);
     if (instead) this.#giveBack(start);
     if (answer.lease === "skipped") this.#skipped.set(entryKey, true);
     return instead ?? start;
   }
 
-  #instead(ref: EntryRef, answer: FillStart, fences: string): FillOutcome | undefined {
+  #instead(ref: EntryRef, answer: FillStart, fences: string, notBeforeMs: number): FillOutcome | undefined {
     if (answer.fences.some(isPending)) return run("write-pending");
     if (ref.settleMs > 0 && answer.nowMs - changedAtMs(answer.fences) < ref.settleMs) return run("settling");
     const verdict = examine(ref, answer.entry, fences, this.#options.sealer);
-    const isFresh = verdict.kind === "valid" && verdict.entry.staleAt > Date.now();
+    if (verdict.kind !== "valid") return undefined;
+    const isFresh = verdict.entry.staleAt > Date.now() && verdict.entry.createdAt >= notBeforeMs;
     return isFresh ? { kind: "follow", entry: verdict.entry } : undefined;
   }
 

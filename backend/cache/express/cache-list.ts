@@ -5,12 +5,14 @@ import type { Miss } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { moduleName } from "../identifiers.js";
 import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
-import { setCacheStatus } from "./cache-status.js";
+import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
 import { defaultCacheControl, replay } from "./replay.js";
+import { accepts, requestDirectives } from "./request-directives.js";
 import { resolveRequest } from "./route-request.js";
+import { addServerTiming } from "./server-timing.js";
 
 /**
  * Caches what the following handlers answer to GET, and answers HEAD from it. Mount it after authentication and after whatever
@@ -31,6 +33,21 @@ export function createCacheList(context: HttpContext): CacheList {
     };
   };
 }
+
+/** A request on its way through the middleware. */
+interface Exchange {
+  readonly ref: EntryRef;
+  readonly req: Request;
+  readonly res: Response;
+  readonly next: NextFunction;
+}
+
+const COUNTED_AS = {
+  hit: ["hits"],
+  stale: ["hits", "stale"],
+  miss: ["misses"],
+  collapsed: ["collapsed"],
+} as const;
 
 class CachedRoute {
   readonly #context: HttpContext;
@@ -58,6 +75,7 @@ class CachedRoute {
       next(error);
       return;
     }
+    if (this.#context.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
     // The engine never rejects; what could throw here is a response that was ended behind our back.
     else this.#serve(resolved.ref, req, res, next).catch(next);
@@ -67,39 +85,42 @@ class CachedRoute {
     const { engine } = this.#context;
     if (isRefresh()) {
       const expiresAtMs = engine.gate.expiry();
-      return this.#fill(ref, { seen: undefined, expiresAtMs }, undefined, req, res, next);
+      return this.#fill({ seen: undefined, expiresAtMs }, "stale", undefined, { ref, req, res, next });
     }
+    const exchange = { ref, req, res, next };
+    const asked = this.#options.obeyRequest ? requestDirectives(req.headers, Date.now()) : undefined;
+    if (asked?.noStore) return this.#bypass("request", ref.tenant, res, next);
     const outcome = await engine.read(ref);
     if (outcome.kind === "bypass") return this.#bypass(outcome.reason, ref.tenant, res, next);
-    if (outcome.kind === "hit") return this.#hit(ref, outcome.entry, req, res);
+    const isAccepted = !asked || outcome.kind !== "hit" || accepts(asked, outcome.entry, Date.now());
+    if (outcome.kind === "hit" && isAccepted) return this.#hit("hit", outcome.entry, exchange);
+    if (asked?.onlyIfCached) return this.#refuse(res);
     const stale = outcome.kind === "stale" ? outcome.entry : undefined;
-    if (stale && this.#isWithin(stale, this.#options.staleWhileRevalidate)) {
-      engine.counters.add("stale", ref.tenant, ref.module);
-      this.#hit(ref, stale, req, res);
+    if (stale && !asked?.notBeforeMs && this.#isWithin(stale, this.#options.staleWhileRevalidate)) {
+      this.#hit("stale", stale, exchange);
       this.#context.refresher.refresh(ref.entryKey, req);
       return;
     }
-    engine.counters.add("misses", ref.tenant, ref.module);
-    if (req.method === "HEAD") return this.#forward(stale, res, next);
-    await this.#fill(ref, outcome, stale, req, res, next);
+    this.#note("miss", ref);
+    const fwd = isAccepted ? (stale ? "stale" : "miss") : "request";
+    if (req.method === "HEAD") return this.#forward(fwd, res, next);
+    const expiresAtMs = "expiresAtMs" in outcome ? outcome.expiresAtMs : engine.gate.expiry();
+    const seen = "seen" in outcome ? outcome.seen : undefined;
+    // What was refused is not taken a moment later because another request has just looked at it.
+    const notBeforeMs = asked?.notBeforeMs || (isAccepted ? 0 : Date.now());
+    const miss = { seen, expiresAtMs, ...(notBeforeMs > 0 && { notBeforeMs }) };
+    await this.#fill(miss, fwd, stale, exchange);
   }
 
-  async #fill(
-    ref: EntryRef,
-    miss: Miss,
-    stale: Entry | undefined,
-    req: Request,
-    res: Response,
-    next: NextFunction,
-  ): Promise<void> {
+  async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {
     const { engine, options } = this.#context;
+    const { ref, req, res, next } = exchange;
     const outcome = await engine.openFill(ref, miss);
-    const fwd = stale ? "stale" : "miss";
     if (outcome.kind === "follow") {
-      engine.counters.add("collapsed", ref.tenant, ref.module);
+      this.#note("collapsed", ref);
       return replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now());
     }
-    if (outcome.kind === "run") return this.#forward(stale, res, next);
+    if (outcome.kind === "run") return this.#forward(fwd, res, next);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(outcome.fill, req, res, {
       statuses: this.#options.statuses,
@@ -109,22 +130,36 @@ class CachedRoute {
       maxBodyBytes: this.#options.maxBodyBytes ?? options.maxBodyBytes,
       fwd,
       onUnstorable: (reason) => this.#tell(reason),
-      ...(fallback && { insteadOfError: () => this.#insteadOfError(ref, fallback, req, res) }),
+      ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
     next();
   }
 
-  #hit(ref: EntryRef, entry: Entry, req: Request, res: Response): void {
+  #hit(event: "hit" | "stale", entry: Entry, { ref, req, res }: Exchange): void {
     const nowMs = Date.now();
-    this.#context.engine.counters.add("hits", ref.tenant, ref.module);
+    this.#note(event, ref);
     // Negative where the entry is stale (RFC 9211 section 2.3).
     const ttlSeconds = Math.floor((entry.staleAt - nowMs) / 1000);
     replay(req, res, entry, { hit: true, ttlSeconds }, nowMs);
   }
 
-  #insteadOfError(ref: EntryRef, entry: Entry, req: Request, res: Response): void {
-    this.#context.engine.counters.add("stale", ref.tenant, ref.module);
+  #insteadOfError(entry: Entry, { ref, req, res }: Exchange): void {
+    const { counters, events } = this.#context.engine;
+    counters.add("stale", ref.tenant, ref.module);
+    events.publish("stale", {
+      tenant: ref.tenant,
+      module: ref.module,
+      key: ref.entryKey,
+      detail: "if-error",
+    });
     replay(req, res, entry, { fwd: "stale", detail: "stale-if-error" }, Date.now());
+  }
+
+  /** Counts a decision and publishes it. */
+  #note(event: "hit" | "stale" | "miss" | "collapsed", { tenant, module, entryKey }: EntryRef): void {
+    const { counters, events } = this.#context.engine;
+    for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
+    events.publish(event, { tenant, module, key: entryKey });
   }
 
   #isWithin(entry: Entry, staleSeconds: number): boolean {
@@ -132,17 +167,26 @@ class CachedRoute {
   }
 
   #bypass(detail: string, tenant: string | undefined, res: Response, next: NextFunction): void {
-    this.#context.engine.counters.add("bypasses", tenant, this.#module);
+    const { counters, events } = this.#context.engine;
+    counters.add("bypasses", tenant, this.#module);
+    events.publish("bypass", { tenant, module: this.#module, detail });
     setCacheStatus(res, { fwd: "bypass", detail });
     defaultCacheControl(res);
     next();
   }
 
   /** The handler answers and nothing is stored. */
-  #forward(stale: Entry | undefined, res: Response, next: NextFunction): void {
-    setCacheStatus(res, { fwd: stale ? "stale" : "miss" });
+  #forward(fwd: Forwarded, res: Response, next: NextFunction): void {
+    setCacheStatus(res, { fwd });
     defaultCacheControl(res);
     next();
+  }
+
+  /** `only-if-cached` (RFC 9111 section 5.2.1.7). */
+  #refuse(res: Response): void {
+    setCacheStatus(res, { fwd: "request", detail: "only-if-cached" });
+    res.statusCode = 504;
+    res.end();
   }
 
   /** A route that varies by what it does not declare is never a hit: its developer should know. */

@@ -3,11 +3,14 @@ import type { Response } from "express";
 
 const CACHE_NAME = "express-tenant-cache";
 
+/** Why a request goes to its handler: nothing valid, something too old, or because the client asked for it (`obeyRequest`). */
+export type Forwarded = "miss" | "stale" | "request";
+
 /** What happened, in the header's terms; the key is never shown. */
 export type CacheStatus =
   | { readonly hit: true; readonly ttlSeconds: number }
   | {
-      readonly fwd: "miss" | "stale";
+      readonly fwd: Forwarded;
       readonly stored?: boolean;
       readonly collapsed?: boolean;
       readonly detail?: string;

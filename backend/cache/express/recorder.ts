@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
 import type { Fill } from "../engine/fill.js";
-import { setCacheStatus } from "./cache-status.js";
+import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import { hideConditions, isNotModified, isSentWithNotModified } from "./conditional.js";
 import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl } from "./replay.js";
@@ -14,7 +14,7 @@ export interface RecorderRules extends StorabilityRules {
   readonly maxStaleSeconds: number;
   readonly maxBodyBytes: number;
   /** Why the request is not answered from an entry. */
-  readonly fwd: "miss" | "stale";
+  readonly fwd: Forwarded;
   readonly onUnstorable: (reason: string) => void;
   /** Answers in the handler's stead where that fails (RFC 5861 section 4); absent where nothing may. */
   readonly insteadOfError?: () => void;

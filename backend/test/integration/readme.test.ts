@@ -78,6 +78,7 @@ const CACHE: Required<TenantCacheOptions> = {
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
   fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,
   maxPendingInvalidations: 1,
+  serverTiming: false,
   logger: console,
 };
 const ROUTE: Required<CacheListOptions> = {
@@ -92,6 +93,7 @@ const ROUTE: Required<CacheListOptions> = {
   settleMs: 0,
   staleWhileRevalidate: 0,
   staleIfError: 0,
+  obeyRequest: false,
   maxStaleness: 0,
 };
 const INVALIDATE: Required<InvalidateOptions> = {

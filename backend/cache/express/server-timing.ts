@@ -1,0 +1,17 @@
+// The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it decided.
+import type { Response } from "express";
+
+/**
+ * Adds the header when the head of the response is written: for a hit that is the lookup, for a miss everything until the
+ * handler began to answer.
+ */
+export function addServerTiming(res: Response): void {
+  const startedAtMs = performance.now();
+  const writeHead = res.writeHead;
+  res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+    const isHit = String(res.getHeader("Cache-Status") ?? "").includes("; hit");
+    const durationMs = (performance.now() - startedAtMs).toFixed(1);
+    res.appendHeader("Server-Timing", `cache;desc=${isHit ? "hit" : "miss"};dur=${durationMs}`);
+    return Reflect.apply(writeHead, res, args);
+  }) as typeof writeHead;
+}

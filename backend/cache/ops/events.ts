@@ -1,0 +1,35 @@
+// An event for each decision, on an emitter and on diagnostics_channel; free where nobody listens.
+import { channel } from "node:diagnostics_channel";
+import { EventEmitter } from "node:events";
+
+/**
+ * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler answers; `collapsed`: another
+ *   request's handler run has answered; `bypass`: not looked up
+ * - `stored`: an entry was written; `alarm`: a value was no entry, or that of another request
+ */
+export type CacheEventName = "hit" | "miss" | "stored" | "bypass" | "stale" | "collapsed" | "alarm";
+
+export interface CacheEvent {
+  /** Absent where the request had none. */
+  readonly tenant?: string | undefined;
+  readonly module: string;
+  /** The entry's key in the store; absent where the request named none. */
+  readonly key?: string | undefined;
+  /** The bypass reason, or what was wrong with a value. */
+  readonly detail?: string | undefined;
+}
+
+export type CacheEventMap = { [Name in CacheEventName]: [event: CacheEvent] };
+
+const NAMES: readonly CacheEventName[] = ["hit", "miss", "stored", "bypass", "stale", "collapsed", "alarm"];
+
+/** Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short, and must not throw. */
+export class CacheEvents extends EventEmitter<CacheEventMap> {
+  readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
+
+  publish(name: CacheEventName, event: CacheEvent): void {
+    if (this.listenerCount(name) > 0) this.emit(name, event);
+    const diagnostics = this.#channels.get(name);
+    if (diagnostics?.hasSubscribers) diagnostics.publish(event);
+  }
+}
