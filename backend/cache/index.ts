@@ -14,7 +14,7 @@ export {
   type TenantCacheOptions,
   TTL_SECONDS,
 } from "./options.js";
-export type { RedisClusterOptions, RedisOption } from "./store/redis/connect.js";
 export type { UserRedisClient } from "./store/redis/redis-client.js";
+export type { RedisClusterOptions, RedisOption } from "./store/redis/redis-option.js";
 export type { ServerReport } from "./store/store.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";

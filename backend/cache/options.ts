@@ -5,7 +5,7 @@ import type { EncryptionKey } from "./codec/encryption.js";
 import { TenantCacheError } from "./errors.js";
 import { moduleName, tagName } from "./identifiers.js";
 import type { Logger } from "./logger.js";
-import type { RedisOption } from "./store/redis/connect.js";
+import type { RedisOption } from "./store/redis/redis-option.js";
 
 /** TTLs by kind of response, seconds: what a route gets that does not say otherwise is `list`. */
 export const TTL_SECONDS = { list: 180, detail: 300, count: 600, settings: 1800 } as const;
@@ -61,6 +61,11 @@ export interface TenantCacheOptions {
   };
   /** Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000. */
   readonly maxPendingInvalidations?: number;
+  /**
+   * Keeps brotli and gzip variants of compressible bodies from 1 KiB, made once behind the first hit that could have used one. Default
+   * true.
+   */
+  readonly compress?: boolean;
   /** Adds `Server-Timing: cache;desc=…;dur=…`: what the cache decided and how long that took. Default false. */
   readonly serverTiming?: boolean;
   /** Default `console`. */
@@ -166,6 +171,7 @@ const cacheSchema = z.strictObject({
     .prefault({}),
   maxPendingInvalidations: positiveInt.default(10_000),
   serverTiming: z.boolean().default(false),
+  compress: z.boolean().default(true),
   logger: z
     .custom<Logger>((value) => isLogger(value), { error: "must have the methods info, warn and error" })
     .default(console),

@@ -44,7 +44,7 @@ export interface TenantCache {
   health(): StoreStats;
   /** Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default 5,000). */
   ready(timeoutMs?: number): Promise<boolean>;
-  /** Resolves when the work behind responses (stores, refreshes, sweeps) is done. */
+  /** Resolves when the work behind responses (stores, refreshes, compression, sweeps) is done. */
   idle(): Promise<void>;
   /** Finishes what is under way and closes the connection, unless the client is the caller's own. */
   close(): Promise<void>;
@@ -94,6 +94,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       skipMs: SKIP_MS,
       sealer: parsed.encryption ? createSealer(parsed.encryption.keys) : PLAIN,
       sweepGatherMs: SWEEP_GATHER_MS,
+      compress: parsed.compress,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
     },

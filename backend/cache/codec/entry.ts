@@ -1,6 +1,12 @@
 // The entry format: one binary value that holds a response and the identity it was made for.
 import { crc32 } from "node:zlib";
 
+/** The body once more, in a content coding that clients may prefer. */
+export interface Variant {
+  readonly encoding: "br" | "gzip";
+  readonly body: Buffer;
+}
+
 /** A recorded response as the cache keeps it. Times are milliseconds since the epoch. */
 export interface Entry {
   /** Tenant, module and canonical request, compared on every read: a key collision is a miss, not a leak. */
@@ -18,6 +24,8 @@ export interface Entry {
   /** Names of earlier headers that the handler removed. */
   readonly removedHeaders: readonly string[];
   readonly body: Buffer;
+  /** Made behind the first hit that could have used one. */
+  readonly variants: readonly Variant[];
 }
 
 const MAGIC = 0x45544301; // "ETC" and the format's version, 1
@@ -48,12 +56,17 @@ export function encodeEntry(entry: Entry): Buffer {
   pushCount(parts, entry.removedHeaders.length);
   for (const name of entry.removedHeaders) pushText(parts, name, "latin1");
   pushCount(parts, entry.body.length);
+  pushCount(parts, entry.variants.length);
+  for (const variant of entry.variants) {
+    pushText(parts, variant.encoding, "latin1");
+    pushCount(parts, variant.body.length);
+  }
 
   const headerBytes = parts.reduce((bytes, part) => bytes + part.length, 0);
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
   prefix.writeUInt32BE(MAGIC, 0);
   prefix.writeUInt32BE(headerBytes, 4);
-  const value = Buffer.concat([prefix, ...parts, entry.body]);
+  const value = Buffer.concat([prefix, ...parts, entry.body, ...entry.variants.map(({ body }) => body)]);
   value.writeUInt32BE(crc32(value.subarray(PREFIX_BYTES)), 8);
   return value;
 }
@@ -83,9 +96,18 @@ export function decodeEntry(value: Buffer): Entry | undefined {
     const removedHeaders: string[] = [];
     for (let left = reader.uint32(); left > 0; left--) removedHeaders.push(reader.text("latin1"));
     const bodyBytes = reader.uint32();
-    if (reader.offset !== headerEnd || headerEnd + bodyBytes !== value.length) return undefined;
+    const body = value.subarray(headerEnd, headerEnd + bodyBytes);
+    const variants: Variant[] = [];
+    let bodyEnd = headerEnd + bodyBytes;
+    for (let left = reader.uint32(); left > 0; left--) {
+      const encoding = reader.text("latin1");
+      if (encoding !== "br" && encoding !== "gzip") return undefined;
+      const start = bodyEnd;
+      bodyEnd += reader.uint32();
+      variants.push({ encoding, body: value.subarray(start, bodyEnd) });
+    }
+    if (reader.offset !== headerEnd || bodyEnd !== value.length) return undefined;
     if (status < 100 || status > 599 || !(createdAt <= staleAt && staleAt <= expiresAt)) return undefined;
-    const body = value.subarray(headerEnd);
     return {
       identity,
       fences,
@@ -98,6 +120,7 @@ export function decodeEntry(value: Buffer): Entry | undefined {
       headers,
       removedHeaders,
       body,
+      variants,
     };
   } catch (error) {
     if (error instanceof RangeError) return undefined;

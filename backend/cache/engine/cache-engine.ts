@@ -15,6 +15,7 @@ import { Fills, type FillsOptions } from "./fills.js";
 import { LocalEntries } from "./local-entries.js";
 import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
 import { Sweeper } from "./sweeper.js";
+import { VariantMaker } from "./variant-maker.js";
 
 /** What a fill goes on from. */
 export interface Miss {
@@ -37,6 +38,8 @@ export interface EngineOptions extends GateOptions, FillsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
   readonly localBytes: number;
   readonly localTenantBytes: number;
+  /** Whether compressed variants are made. */
+  readonly compress: boolean;
   readonly sweepGatherMs: number;
 }
 
@@ -49,6 +52,7 @@ export class CacheEngine {
   readonly #fenceReads: FenceReads;
   readonly #local: LocalEntries | undefined;
   readonly #fills: Fills;
+  readonly #variants: VariantMaker;
   readonly #sweeper: Sweeper;
   readonly #options: EngineOptions;
   readonly #logger: Logger;
@@ -71,6 +75,9 @@ export class CacheEngine {
       this.#local?.set(ref, entry);
       this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
     });
+    this.#variants = new VariantMaker(store, this.gate, options, (ref, entry) =>
+      this.#local?.set(ref, entry),
+    );
     this.#sweeper = new Sweeper(store, {
       gatherMs: options.sweepGatherMs,
       isStoreReachable: () => this.gate.state === "closed",
@@ -160,15 +167,21 @@ export class CacheEngine {
     return confirmed;
   }
 
-  /** Resolves when the work behind responses (stores, sweeps) is done. */
+  /** Makes compressed variants of an entry behind a hit that could have used one. */
+  makeVariants(ref: EntryRef, entry: Entry): void {
+    if (this.#options.compress) this.#variants.consider(ref, entry);
+  }
+
+  /** Resolves when the work behind responses (stores, compression, sweeps) is done. */
   async idle(): Promise<void> {
+    await this.#variants.idle();
     await this.#fills.idle();
     await this.#sweeper.idle();
   }
 
   async close(): Promise<void> {
     this.#sweeper.stop();
-    await this.#fills.idle();
+    await Promise.all([this.#fills.idle(), this.#variants.idle()]);
     this.gate.stop();
     await this.store.close();
   }

@@ -27,6 +27,12 @@ export function joinFences(runId: string, fences: readonly string[]): string {
   return `${runId},${fences.join(",")}`;
 }
 
+/** The inverse of {@link joinFences}. */
+export function splitFences(joined: string): { readonly runId: string; readonly fences: readonly string[] } {
+  const [runId = "", ...fences] = joined.split(",");
+  return { runId, fences };
+}
+
 /** Whether every fence is there and none has a guarded write under way. */
 export function areSettled(fences: readonly (string | null)[]): fences is readonly string[] {
   return fences.every((fence) => fence !== null && !isPending(fence));

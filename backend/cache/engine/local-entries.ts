@@ -25,16 +25,23 @@ export class LocalEntries {
   }
 
   set(ref: EntryRef, entry: Entry): void {
-    // A view would keep the whole buffer alive that the client read from its socket.
-    const body = Buffer.allocUnsafeSlow(entry.body.length);
-    entry.body.copy(body);
+    const body = ownCopy(entry.body);
+    const variants = entry.variants.map((variant) => ({ ...variant, body: ownCopy(variant.body) }));
     const { tenant, module, maxEntries } = ref;
-    const bytes = body.length + 2 * (entry.identity.length + entry.fences.length + ref.entryKey.length);
+    const bodyBytes = variants.reduce((sum, variant) => sum + variant.body.length, body.length);
+    const bytes = bodyBytes + 2 * (entry.identity.length + entry.fences.length + ref.entryKey.length);
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
-    this.#entries.set(ref.entryKey, { ...entry, body }, holding, entry.expiresAt - Date.now());
+    this.#entries.set(ref.entryKey, { ...entry, body, variants }, holding, entry.expiresAt - Date.now());
   }
 
   delete(ref: EntryRef): void {
     this.#entries.delete(ref.entryKey);
   }
+}
+
+/** A view would keep the whole buffer alive that the client read from its socket. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }

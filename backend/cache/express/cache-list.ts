@@ -118,7 +118,8 @@ class CachedRoute {
     const outcome = await engine.openFill(ref, miss);
     if (outcome.kind === "follow") {
       this.#note("collapsed", ref);
-      return replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now());
+      replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now());
+      return;
     }
     if (outcome.kind === "run") return this.#forward(fwd, res, next);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
@@ -127,6 +128,7 @@ class CachedRoute {
       vary: this.#vary,
       ttlSeconds: this.#options.ttlSeconds,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
+      compress: options.compress,
       maxBodyBytes: this.#options.maxBodyBytes ?? options.maxBodyBytes,
       fwd,
       onUnstorable: (reason) => this.#tell(reason),
@@ -140,7 +142,8 @@ class CachedRoute {
     this.#note(event, ref);
     // Negative where the entry is stale (RFC 9211 section 2.3).
     const ttlSeconds = Math.floor((entry.staleAt - nowMs) / 1000);
-    replay(req, res, entry, { hit: true, ttlSeconds }, nowMs);
+    const couldBeSmaller = replay(req, res, entry, { hit: true, ttlSeconds }, nowMs);
+    if (couldBeSmaller) this.#context.engine.makeVariants(ref, entry);
   }
 
   #insteadOfError(entry: Entry, { ref, req, res }: Exchange): void {

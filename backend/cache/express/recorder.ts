@@ -2,14 +2,17 @@
 import { createHash } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
+import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
 import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import { hideConditions, isNotModified, isSentWithNotModified } from "./conditional.js";
 import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
-import { defaultCacheControl } from "./replay.js";
+import { defaultCacheControl, varyByEncoding } from "./replay.js";
 import { cookiesChanged, judge, type Storability, type StorabilityRules } from "./storability.js";
 
 export interface RecorderRules extends StorabilityRules {
+  /** Whether hits may be sent compressed. */
+  readonly compress: boolean;
   /** How long an entry is kept after it has become stale. */
   readonly maxStaleSeconds: number;
   readonly maxBodyBytes: number;
@@ -148,8 +151,14 @@ class Recorder {
     };
     const stored = storability.storable && bodyIsKnown && this.#bytes <= this.#rules.maxBodyBytes;
     if (!storability.storable) this.#rules.onUnstorable(storability.reason);
+    if (stored && this.#rules.compress && isCompressible(this.#describe(this.#head), this.#bytes))
+      varyByEncoding(res);
     setCacheStatus(res, { fwd: this.#rules.fwd, stored });
     defaultCacheControl(res);
+  }
+
+  #describe({ status, headers }: Head) {
+    return { status, headers: headers.set };
   }
 
   #take(chunk: unknown, encoding: unknown): void {
@@ -189,6 +198,7 @@ class Recorder {
       headers: head.headers.set,
       removedHeaders: head.headers.removed,
       body: Buffer.concat(this.#chunks),
+      variants: [],
     });
   }
 

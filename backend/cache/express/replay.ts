@@ -1,6 +1,7 @@
 // Answers a request from an entry.
 import type { Request, Response } from "express";
-import type { Entry } from "../codec/entry.js";
+import { acceptedCodings, isCompressible } from "../codec/content-coding.js";
+import type { Entry, Variant } from "../codec/entry.js";
 import { type CacheStatus, setCacheStatus } from "./cache-status.js";
 import { isNotModified, isSentWithNotModified } from "./conditional.js";
 import { membersOf } from "./recorded-headers.js";
@@ -10,26 +11,59 @@ export function defaultCacheControl(res: Response): void {
   if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", "private, no-cache");
 }
 
-/** Sends the entry's bytes, or 304 where the client has them; for HEAD the headers alone. */
-export function replay(req: Request, res: Response, entry: Entry, status: CacheStatus, nowMs: number): void {
+/**
+ * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the client has them; for
+ * HEAD the headers alone.
+ *
+ * @returns whether the client would have taken a variant that the entry does not have
+ */
+export function replay(
+  req: Request,
+  res: Response,
+  entry: Entry,
+  status: CacheStatus,
+  nowMs: number,
+): boolean {
   res.statusCode = entry.status;
   if (entry.statusMessage !== "") res.statusMessage = entry.statusMessage;
   const lastModified = entry.headers.find(([name]) => name.toLowerCase() === "last-modified")?.[1];
   const notModified = entry.status === 200 && isNotModified(req.headers, entry.etag, lastModified);
   setEntryHeaders(res, entry, notModified);
-  if (entry.etag !== "") res.setHeader("ETag", entry.etag);
+  const compressible = isCompressible(entry, entry.body.length);
+  const codings = compressible ? acceptedCodings(req.headers["accept-encoding"]) : [];
+  const variant = firstVariant(entry, codings);
+  if (compressible) varyByEncoding(res);
+  // A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3).
+  const isStrong = entry.etag !== "" && !entry.etag.startsWith("W/");
+  if (entry.etag !== "") res.setHeader("ETag", variant && isStrong ? `W/${entry.etag}` : entry.etag);
   // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
   res.setHeader("Age", Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)));
   setCacheStatus(res, status);
   defaultCacheControl(res);
+  const body = variant?.body ?? entry.body;
   if (notModified) {
     res.statusCode = 304;
     res.end();
-    return;
+  } else {
+    if (variant) res.setHeader("Content-Encoding", variant.encoding);
+    if (entry.status !== 204) res.setHeader("Content-Length", body.length);
+    if (req.method === "HEAD") res.end();
+    else res.end(body);
   }
-  if (entry.status !== 204) res.setHeader("Content-Length", entry.body.length);
-  if (req.method === "HEAD") res.end();
-  else res.end(entry.body);
+  return codings.length > 0 && entry.variants.length === 0;
+}
+
+/** Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section 12.5.5). */
+export function varyByEncoding(res: Response): void {
+  mergeVary(res, "Accept-Encoding");
+}
+
+function firstVariant(entry: Entry, codings: readonly Variant["encoding"][]): Variant | undefined {
+  for (const coding of codings) {
+    const variant = entry.variants.find(({ encoding }) => encoding === coding);
+    if (variant) return variant;
+  }
+  return undefined;
 }
 
 function setEntryHeaders(res: Response, entry: Entry, notModified: boolean): void {

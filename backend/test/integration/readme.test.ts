@@ -79,6 +79,7 @@ const CACHE: Required<TenantCacheOptions> = {
   fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,
   maxPendingInvalidations: 1,
   serverTiming: false,
+  compress: true,
   logger: console,
 };
 const ROUTE: Required<CacheListOptions> = {

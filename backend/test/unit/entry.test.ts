@@ -21,6 +21,16 @@ const anyEntry: fc.Arbitrary<Entry> = fc
     headers: fc.array(fc.tuple(headerName, latin1), { maxLength: 8 }),
     removedHeaders: fc.array(headerName, { maxLength: 4 }),
     body: fc.uint8Array({ maxLength: 5000 }).map((bytes) => Buffer.from(bytes)),
+    variants: fc.array(
+      fc.record(
+        {
+          encoding: fc.constantFrom("br" as const, "gzip" as const),
+          body: fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.from(bytes)),
+        },
+        { noNullPrototype: true },
+      ),
+      { maxLength: 2 },
+    ),
   })
   .map(({ times: [createdAt, untilStale, untilExpired], ...entry }) => ({
     ...entry,
@@ -78,6 +88,7 @@ describe("entry format", () => {
       headers: [],
       removedHeaders: [],
       body: Buffer.from("body"),
+      variants: [],
     });
     for (let offset = 4; offset < value.length - 4; offset++) {
       const hostile = Buffer.from(value);

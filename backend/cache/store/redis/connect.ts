@@ -2,16 +2,8 @@
 import { createRequire } from "node:module";
 import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
-import { isRedisClient, type RedisClient, type UserRedisClient } from "./redis-client.js";
-
-/** Nodes to learn a Redis Cluster from, and what each connection needs (password, TLS). */
-export interface RedisClusterOptions {
-  readonly cluster: readonly ClusterNode[];
-  readonly redisOptions?: RedisOptions;
-}
-
-/** A URL (`redis://`, `rediss://`), ioredis options (also with `sentinels`), Cluster nodes, or an ioredis client of any major. */
-export type RedisOption = string | RedisOptions | RedisClusterOptions | UserRedisClient;
+import { isRedisClient, type RedisClient } from "./redis-client.js";
+import type { RedisOption } from "./redis-option.js";
 
 export interface Connection {
   readonly client: RedisClient;
@@ -33,6 +25,9 @@ const CONNECTION_DEFAULTS: RedisOptions = {
   socketTimeout: SILENT_PEER_MS,
   connectionName: "express-tenant-cache",
   retryStrategy: reconnectDelayMs,
+  // A master that hung through its own failover goes on answering until it is demoted, about ten seconds: leave it
+  // with the news, so that no two processes use different masters. Only Sentinel has such news.
+  failoverDetector: true,
   // After a failover the old master answers READONLY: reconnect, so that Sentinel or DNS is asked again.
   reconnectOnError: (error) => error.message.startsWith("READONLY"),
 };

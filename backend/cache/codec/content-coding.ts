@@ -1,0 +1,64 @@
+// Content codings (RFC 9110 section 8.4.1): which bodies are worth one, and which one a client prefers.
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
+import type { Entry, Variant } from "./entry.js";
+
+const MIN_BYTES = 1024;
+/** A variant that saves less than a tenth is not worth its memory. */
+const WORTHWHILE = 0.9;
+// Made once and sent often: better than what middleware can afford for each response, and off the event loop.
+const BROTLI_QUALITY = 5;
+const GZIP_LEVEL = 6;
+const COMPRESSIBLE =
+  /^(?:text\/|[\w.+-]+\/(?:[\w.+-]*\+)?(?:json|xml|javascript|yaml|csv|x-ndjson|wasm)\b|image\/svg)/i;
+
+const compress = {
+  br: promisify(brotliCompress),
+  gzip: promisify(gzip),
+};
+
+type Described = Pick<Entry, "headers" | "status">;
+
+/** Whether a body may be sent in another coding: of a compressible type, in none yet, and not forbidden by `no-transform`. */
+export function isCompressible({ headers, status }: Described, bodyBytes: number): boolean {
+  if (status !== 200 || bodyBytes < MIN_BYTES) return false;
+  const of = (name: string) => headers.find(([candidate]) => candidate.toLowerCase() === name)?.[1] ?? "";
+  if (of("content-encoding") !== "" || /\bno-transform\b/i.test(of("cache-control"))) return false;
+  return COMPRESSIBLE.test(of("content-type"));
+}
+
+/** Compresses in the thread pool; without the variants that would save nothing. */
+export async function makeVariants(body: Buffer): Promise<Variant[]> {
+  const [br, gz] = await Promise.all([
+    compress.br(body, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
+        [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
+      },
+    }),
+    compress.gzip(body, { level: GZIP_LEVEL }),
+  ]);
+  const variants: Variant[] = [
+    { encoding: "br", body: br },
+    { encoding: "gzip", body: gz },
+  ];
+  return variants.filter((variant) => variant.body.length < body.length * WORTHWHILE);
+}
+
+/** The codings that `Accept-Encoding` allows beside identity, the preferred one first (RFC 9110 section 12.5.3). */
+export function acceptedCodings(acceptEncoding: string | undefined): Variant["encoding"][] {
+  if (!acceptEncoding) return [];
+  const weights = new Map<string, number>();
+  for (const member of acceptEncoding.toLowerCase().split(",")) {
+    const [coding = "", ...parameters] = member.split(";").map((part) => part.trim());
+    const weight = parameters.find((parameter) => parameter.startsWith("q="));
+    const parsed = weight === undefined ? 1 : Number(weight.slice(2));
+    weights.set(coding === "x-gzip" ? "gzip" : coding, Number.isNaN(parsed) ? 0 : parsed);
+  }
+  const weightOf = (coding: string) => weights.get(coding) ?? weights.get("*") ?? 0;
+  // Identity is acceptable unless refused; a client that weighs it above a coding gets it.
+  const identity = weights.get("identity") ?? 0;
+  return (["br", "gzip"] as const)
+    .filter((coding) => weightOf(coding) > 0 && weightOf(coding) >= identity)
+    .sort((a, b) => weightOf(b) - weightOf(a));
+}

@@ -1,0 +1,64 @@
+// Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them with the entry.
+import { LRUCache } from "lru-cache";
+import { makeVariants } from "../codec/content-coding.js";
+import type { Sealer } from "../codec/encryption.js";
+import { type Entry, encodeEntry } from "../codec/entry.js";
+import type { Store } from "../store/store.js";
+import type { EntryRef } from "./entry-ref.js";
+import { splitFences } from "./fences.js";
+import type { StoreGate } from "./store-gate.js";
+
+/** Compressions at a time: the thread pool is also that of DNS, files and the application's own work. */
+const MAX_UNDER_WAY = 2;
+const MAX_REMEMBERED = 10_000;
+
+export class VariantMaker {
+  readonly #store: Store;
+  readonly #gate: StoreGate;
+  readonly #options: { readonly sealer: Sealer; readonly fenceTtlMs: number };
+  readonly #onStored: (ref: EntryRef, entry: Entry) => void;
+  /** Entries that were tried, by key and creation: also those that compression does not make smaller. */
+  readonly #tried = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(
+    store: Store,
+    gate: StoreGate,
+    options: { readonly sealer: Sealer; readonly fenceTtlMs: number },
+    onStored: (ref: EntryRef, entry: Entry) => void,
+  ) {
+    this.#store = store;
+    this.#gate = gate;
+    this.#options = options;
+    this.#onStored = onStored;
+  }
+
+  /** Starts the work unless it was tried, or enough is under way: the next hit asks again. */
+  consider(ref: EntryRef, entry: Entry): void {
+    const name = `${ref.entryKey} ${entry.createdAt}`;
+    if (this.#underWay.size >= MAX_UNDER_WAY || this.#tried.has(name)) return;
+    this.#tried.set(name, true);
+    const work = this.#make(ref, entry)
+      .catch(() => undefined)
+      .finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** The same compare-and-set as a fill's: an entry that a fence has cut off meanwhile is not written again. */
+  async #make(ref: EntryRef, entry: Entry): Promise<void> {
+    const variants = await makeVariants(entry.body);
+    const ttlMs = entry.expiresAt - Date.now();
+    if (variants.length === 0 || ttlMs <= 0) return;
+    const richer = { ...entry, variants };
+    const { tenant, module, entryKey, fenceKeys, maxEntries } = ref;
+    const value = this.#options.sealer.seal(entryKey, encodeEntry(richer));
+    const { fenceTtlMs } = this.#options;
+    const { fences } = splitFences(entry.fences);
+    const commit = { tenant, module, entryKey, value, ttlMs, maxEntries, fenceKeys, fences, fenceTtlMs };
+    if (await this.#gate.run(() => this.#store.commitFill(commit))) this.#onStored(ref, richer);
+  }
+}

@@ -1,0 +1,28 @@
+// The types of the `redis` option: those of the installed ioredis, and a stand-in where it is not installed.
+import type { UserRedisClient } from "./redis-client.js";
+
+// The comments travel with the published types: without ioredis, an optional peer, they resolve to `any` instead of failing.
+// biome-ignore-start lint/suspicious/noTsIgnore: an error only where ioredis is missing, so nothing to expect here
+/** @ts-ignore ioredis may be missing */
+type InstalledRedisOptions = import("ioredis").RedisOptions;
+/** @ts-ignore ioredis may be missing */
+type InstalledClusterNode = import("ioredis").ClusterNode;
+// biome-ignore-end lint/suspicious/noTsIgnore: an error only where ioredis is missing, so nothing to expect here
+
+/** `any` is the one type that takes part in every intersection. */
+type OrWithoutIoRedis<Installed, StandIn> = 0 extends 1 & Installed ? StandIn : Installed;
+
+type RedisOptions = OrWithoutIoRedis<
+  InstalledRedisOptions,
+  { readonly host?: string; readonly port?: number }
+>;
+type ClusterNode = OrWithoutIoRedis<InstalledClusterNode, { readonly host?: string; readonly port?: number }>;
+
+/** Nodes to learn a Redis Cluster from, and what each connection needs (password, TLS). */
+export interface RedisClusterOptions {
+  readonly cluster: readonly ClusterNode[];
+  readonly redisOptions?: RedisOptions;
+}
+
+/** A URL (`redis://`, `rediss://`), ioredis options (also with `sentinels`), Cluster nodes, or an ioredis client of any major. */
+export type RedisOption = string | RedisOptions | RedisClusterOptions | UserRedisClient;
