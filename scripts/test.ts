@@ -13,7 +13,7 @@ import {
 
 // Fault suites stop, hang and kill servers and measure how long that is felt: after the rest, and one at a time.
 const RUNS = [
-  { name: "suites", kinds: ["unit", "contract", "integration", "http"], concurrency: 2 },
+  { name: "suites", kinds: ["unit", "contract", "integration", "http", "conformance"], concurrency: 2 },
   { name: "faults", kinds: ["faults"], concurrency: 1 },
 ];
 const INTERRUPTED_EXIT_CODE = 130;
