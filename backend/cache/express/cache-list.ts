@@ -54,14 +54,13 @@ class CachedRoute {
   readonly #module: string;
   readonly #options: ParsedRouteOptions;
   readonly #vary: readonly string[];
-  /** Reasons of which a developer has been told: each once. */
-  readonly #told = new Set<string>();
 
   constructor(context: HttpContext, module: string, options: ParsedRouteOptions) {
     this.#context = context;
     this.#module = module;
     this.#options = options;
     this.#vary = options.vary.map((name) => name.toLowerCase());
+    context.misuse.mounted(module, options);
     // Made now, so that what it lacks is told when the route is mounted.
     if (options.staleWhileRevalidate > 0) void context.refresher;
   }
@@ -75,6 +74,7 @@ class CachedRoute {
       next(error);
       return;
     }
+    this.#context.misuse.lookedUp(this.#module, !("bypass" in resolved) || resolved.tenant !== undefined);
     if (this.#context.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
     // The engine never rejects; what could throw here is a response that was ended behind our back.
@@ -131,7 +131,7 @@ class CachedRoute {
       compress: options.compress,
       maxBodyBytes: this.#options.maxBodyBytes ?? options.maxBodyBytes,
       fwd,
-      onUnstorable: (reason) => this.#tell(reason),
+      onUndeclaredVary: (names) => this.#context.misuse.varied(this.#module, names),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
     next();
@@ -190,19 +190,5 @@ class CachedRoute {
     setCacheStatus(res, { fwd: "request", detail: "only-if-cached" });
     res.statusCode = 504;
     res.end();
-  }
-
-  /** A route that varies by what it does not declare is never a hit: its developer should know. */
-  #tell(reason: string): void {
-    if (!reason.startsWith("Vary") || this.#told.has(reason)) return;
-    this.#told.add(reason);
-    const names = reason.slice("Vary: ".length);
-    const advice =
-      names === "*"
-        ? "no request can match it again"
-        : `declare it: cacheList("${this.#module}", { vary: [${JSON.stringify(names)}] })`;
-    this.#context.logger.warn(
-      `express-tenant-cache: a response of module ${this.#module} says "${reason}" and is not stored: ${advice}`,
-    );
   }
 }

@@ -4,12 +4,14 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { ParsedCacheOptions } from "../options.js";
+import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
 
 export class HttpContext {
   readonly engine: CacheEngine;
   readonly options: ParsedCacheOptions;
   readonly logger: Logger;
+  readonly misuse: Misuse;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
 
@@ -17,6 +19,7 @@ export class HttpContext {
     this.engine = engine;
     this.options = options;
     this.logger = options.logger;
+    this.misuse = new Misuse(options.logger);
   }
 
   /** Shared by all routes; made for the first that needs it, which throws where it cannot be had. */

@@ -18,7 +18,7 @@ export interface RecorderRules extends StorabilityRules {
   readonly maxBodyBytes: number;
   /** Why the request is not answered from an entry. */
   readonly fwd: Forwarded;
-  readonly onUnstorable: (reason: string) => void;
+  readonly onUndeclaredVary: (names: string) => void;
   /** Answers in the handler's stead where that fails (RFC 5861 section 4); absent where nothing may. */
   readonly insteadOfError?: () => void;
 }
@@ -150,7 +150,8 @@ class Recorder {
       storability,
     };
     const stored = storability.storable && bodyIsKnown && this.#bytes <= this.#rules.maxBodyBytes;
-    if (!storability.storable) this.#rules.onUnstorable(storability.reason);
+    if (!storability.storable && storability.undeclaredVary)
+      this.#rules.onUndeclaredVary(storability.undeclaredVary);
     if (stored && this.#rules.compress && isCompressible(this.#describe(this.#head), this.#bytes))
       varyByEncoding(res);
     setCacheStatus(res, { fwd: this.#rules.fwd, stored });

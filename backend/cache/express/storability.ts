@@ -20,16 +20,22 @@ export type Storability =
       /** The handler forbids serving it stale (`must-revalidate`, `proxy-revalidate`, `s-maxage`: sections 5.2.2.2, .8 and .10). */
       readonly mayBeStale: boolean;
     }
-  | { readonly storable: false; readonly reason: string };
+  | {
+      readonly storable: false;
+      /** Header names that the handler varies by and the route does not declare. */
+      readonly undeclaredVary?: string;
+    };
+
+const UNSTORABLE: Storability = { storable: false };
 
 /** Judges what the handler has written so far: its status and headers. */
 export function judge(res: Response, before: OutgoingHttpHeaders, rules: StorabilityRules): Storability {
-  if (!rules.statuses.includes(res.statusCode)) return no(`status ${res.statusCode}`);
-  if (cookiesChanged(res, before)) return no("Set-Cookie");
-  if (res.hasHeader("Content-Range")) return no("partial content");
-  if (res.hasHeader("Trailer")) return no("trailers");
+  if (!rules.statuses.includes(res.statusCode)) return UNSTORABLE;
+  if (cookiesChanged(res, before)) return UNSTORABLE;
+  if (res.hasHeader("Content-Range")) return UNSTORABLE;
+  if (res.hasHeader("Trailer")) return UNSTORABLE;
   const undeclared = addedVary(res, before).filter((name) => !rules.vary.includes(name.toLowerCase()));
-  if (undeclared.length > 0) return no(`Vary: ${undeclared.join(", ")}`);
+  if (undeclared.length > 0) return { storable: false, undeclaredVary: undeclared.join(", ") };
   return judgeFreshness(res, before, rules.ttlSeconds);
 }
 
@@ -48,18 +54,17 @@ const FORBIDDING = ["no-store", "private", "no-cache"];
 
 function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: number): Storability {
   const directives = parseCacheControl(ownHeader(res, before, "Cache-Control") ?? "");
-  const forbidding = FORBIDDING.find((name) => directives.has(name));
-  if (forbidding) return no(`Cache-Control: ${forbidding}`);
+  if (FORBIDDING.some((name) => directives.has(name))) return UNSTORABLE;
   const sMaxAge = secondsOf(directives, "s-maxage");
-  if (sMaxAge === 0) return no("s-maxage=0");
+  if (sMaxAge === 0) return UNSTORABLE;
   // max-age=0 is what Express's sendFile says to clients; for how long this cache keeps it the route has said.
   const maxAge = secondsOf(directives, "max-age") || undefined;
   const expires = directives.size === 0 ? ownHeader(res, before, "Expires") : undefined;
   const untilExpires = expires === undefined ? undefined : secondsUntil(expires);
-  if (untilExpires !== undefined && untilExpires <= 0) return no("Expires in the past");
+  if (untilExpires !== undefined && untilExpires <= 0) return UNSTORABLE;
   const ageSeconds = Math.max(0, Number.parseInt(ownHeader(res, before, "Age") ?? "0", 10) || 0);
   const lifetime = Math.min(ttlSeconds, sMaxAge ?? maxAge ?? untilExpires ?? ttlSeconds);
-  if (ageSeconds >= lifetime) return no("older than its lifetime");
+  if (ageSeconds >= lifetime) return UNSTORABLE;
   const mayBeStale = !["must-revalidate", "proxy-revalidate", "s-maxage"].some((name) =>
     directives.has(name),
   );
@@ -70,8 +75,4 @@ function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: 
 function secondsUntil(date: string): number {
   const milliseconds = Date.parse(date) - Date.now();
   return Number.isNaN(milliseconds) || /^\d+$/.test(date.trim()) ? -1 : Math.floor(milliseconds / 1000);
-}
-
-function no(reason: string): Storability {
-  return { storable: false, reason };
 }
