@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { BackendConfig, BackendMessage } from "./backend-protocol.js";
+import { pick, type Random } from "./random.js";
 
 const PROGRAM = fileURLToPath(new URL("./backend-process.js", import.meta.url));
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -65,10 +66,9 @@ export class BackendPool {
     await Promise.all(this.#lives.map((life) => life.send("GET", "/ready", {}).catch(() => undefined)));
   }
 
-  /** SIGKILLs a process at a moment when none of its invalidations waits, and resolves when it is gone. */
-  async kill(index: number): Promise<void> {
-    const victim = this.#lives[index % this.#lives.length];
-    if (!victim) return;
+  /** SIGKILLs some process at a moment when none of its invalidations waits, and resolves when it is gone. */
+  async kill(random: Random): Promise<void> {
+    const victim = pick(random, this.#lives);
     const exited = once(victim.child, "exit");
     if (victim.child.connected) victim.child.send({ type: "die" });
     await exited;

@@ -1,15 +1,15 @@
 // Does faults to a run, one after the other.
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackendPool } from "./backend-pool.js";
+import type { FaultName, Faults } from "./faults.js";
 import { pick, type Random, seededRandom } from "./random.js";
-import type { Fault } from "./topology.js";
 
 /** Does one fault after the other: the next begins when all backends have recovered from the last. */
 export class Nemesis {
-  readonly done: Record<string, number> = {};
+  readonly done: Partial<Record<FaultName, number>> = {};
   /** Why no more faults are done: one could not be undone. */
   failure: unknown;
-  readonly #faults: Readonly<Record<string, Fault>>;
+  readonly #faults: Faults;
   readonly #pool: BackendPool;
   readonly #random: Random;
   readonly #pauseMs: number;
@@ -18,7 +18,7 @@ export class Nemesis {
 
   /** @param pauseMs mean pause between faults */
   constructor(
-    faults: Readonly<Record<string, Fault>>,
+    faults: Faults,
     pool: BackendPool,
     options: { readonly seed: number; readonly pauseMs: number },
   ) {
@@ -43,9 +43,10 @@ export class Nemesis {
   /** Each fault once in a random order, then again. */
   async #run(): Promise<void> {
     const random = this.#random;
-    let left: string[] = [];
-    while (true) {
-      if (left.length === 0) left = Object.keys(this.#faults);
+    const names = Object.keys(this.#faults) as FaultName[];
+    let left: FaultName[] = [];
+    while (names.length > 0) {
+      if (left.length === 0) left = names;
       const name = pick(random, left);
       left = left.filter((other) => other !== name);
       await delay(2 * this.#pauseMs * random(), undefined, { signal: this.#stop.signal });

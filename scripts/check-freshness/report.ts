@@ -1,4 +1,5 @@
 // What a run says of itself, and whether it passed.
+import { FAULTS, type FaultName } from "./faults.js";
 import type { Violation } from "./judge.js";
 import { PROTECTIONS } from "./protections.js";
 import type { StageReport } from "./run-stage.js";
@@ -12,7 +13,9 @@ export function hasPassed({ without, violations, counts }: StageReport): boolean
 
 export function formatReport(report: StageReport): string {
   const { stage, without, seconds, counts, judged, contested, excused, violations } = report;
-  const faults = Object.entries(report.faults).map(([name, times]) => `${times} × ${name}`);
+  const faults = Object.entries(report.faults).map(
+    ([name, times]) => `${times} × ${FAULTS[name as FaultName]}`,
+  );
   const lines = [
     `${hasPassed(report) ? "passed" : "FAILED"}: ${stage.name}, ${seconds.toFixed(1)} s`,
     `  operations  ${n(counts.reads)} reads, ${n(counts.writes)} writes (${n(counts.deferred)} deferred, ${n(counts.refused)} refused); ${n(counts.lost)} lost with a killed backend, ${n(counts.failed)} failed`,

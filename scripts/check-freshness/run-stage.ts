@@ -4,11 +4,11 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { BackendPool } from "./backend-pool.js";
+import type { FaultName, Faults } from "./faults.js";
 import { Judge, type Violation } from "./judge.js";
 import { Nemesis } from "./nemesis.js";
 import type { Protection } from "./protections.js";
 import type { Stage } from "./stages.js";
-import type { Fault } from "./topology.js";
 import { connectTruth } from "./truth.js";
 import { type Counts, Workload } from "./workload.js";
 
@@ -18,6 +18,8 @@ export interface StageOptions {
   readonly clients: number;
   /** Part of the operations that are writes. */
   readonly writeShare: number;
+  /** Only these. Default: all that the stage has. */
+  readonly faults?: readonly FaultName[];
   /** Mean pause between faults, milliseconds. */
   readonly faultPauseMs: number;
   /** Ends when so many reads have been judged, */
@@ -37,7 +39,7 @@ export interface StageReport {
   readonly seconds: number;
   readonly counts: Counts;
   /** How often each fault was done. */
-  readonly faults: Readonly<Record<string, number>>;
+  readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   readonly judged: number;
   readonly contested: number;
   readonly excused: number;
@@ -69,7 +71,7 @@ async function run(
   onEnd(() => truthServer.child.kill("SIGKILL"));
   const truth = await connectTruth(truthServer.port);
   onEnd(() => truth.close());
-  const topology = await stage.startTopology();
+  const topology = await stage.startTopology(without);
   onEnd(() => topology.stop());
   const judge = new Judge(stage.guarded);
   const configs = Array.from({ length: processes }, (_, index) => ({
@@ -86,7 +88,7 @@ async function run(
   const workload = new Workload(pool, truth, judge, options);
   const startedAtMs = performance.now();
   workload.start();
-  const nemesis = new Nemesis(faultsOf(stage, topology.faults, pool, workload), pool, {
+  const nemesis = new Nemesis(faultsOf(stage, topology.faults, pool, workload, options.faults), pool, {
     seed,
     pauseMs: options.faultPauseMs,
   });
@@ -129,19 +131,18 @@ function isOver(
 
 function faultsOf(
   stage: Stage,
-  faults: Readonly<Record<string, Fault>>,
+  ofTopology: Faults,
   pool: BackendPool,
   workload: Workload,
-): Readonly<Record<string, Fault>> {
-  const killed = {
-    "backend killed (SIGKILL)": async (random: () => number) => pool.kill(Math.floor(random() * 97)),
+  only: readonly FaultName[] | undefined,
+): Faults {
+  const all: Faults = {
+    ...ofTopology,
+    "kill-backend": (random) => pool.kill(random),
+    ...(stage.guarded && { "crash-writer": () => workload.crashNextWriter() }),
   };
-  if (!stage.guarded) return { ...faults, ...killed };
-  return {
-    ...faults,
-    ...killed,
-    "backend killed between commit and invalidation": () => workload.crashNextWriter(),
-  };
+  if (!only) return all;
+  return Object.fromEntries(Object.entries(all).filter(([name]) => only.includes(name as FaultName)));
 }
 
 async function startTruth(): Promise<{ child: ChildProcess; port: number }> {

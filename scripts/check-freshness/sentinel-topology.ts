@@ -1,9 +1,11 @@
-// A master, a replica and sentinels; the fault is a failover that loses what the master acknowledged last.
+// A master, a replica and sentinels; the faults are failovers: one loses what was acknowledged last, one leaves two masters.
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { type RedisSentinels, startRedisSentinels } from "../../backend/test/services/redis-sentinel.js";
 import type { RedisServer } from "../../backend/test/services/redis-server.js";
+import { startTcpProxy, type TcpProxy } from "../../backend/test/services/tcp-proxy.js";
+import type { Protection } from "./protections.js";
 import { between, type Random } from "./random.js";
 import { adminOf, type Topology } from "./topology.js";
 
@@ -15,12 +17,15 @@ const REPLICATES_WITHIN_MS = 30_000;
 interface Node {
   readonly server: RedisServer;
   readonly admin: Redis;
+  /** What the first backend reaches it through. */
+  readonly proxy: TcpProxy;
 }
 
-export async function startSentinelTopology(): Promise<Topology> {
+export async function startSentinelTopology(without: Protection | undefined): Promise<Topology> {
   const sentinels = await startRedisSentinels();
-  const nodes = [sentinels.master, sentinels.replica].map((server) => ({ server, admin: adminOf(server) }));
-  const [first, second] = nodes as [Node, Node];
+  const first = await openNode(sentinels.master);
+  const second = await openNode(sentinels.replica);
+  const nodes = [first, second];
   for (const { admin } of nodes) await prepareForReplication(admin);
   // The replica has logged in as nobody yet.
   await first.admin.call("CLIENT", "KILL", "TYPE", "replica");
@@ -28,18 +33,42 @@ export async function startSentinelTopology(): Promise<Topology> {
   let master = first;
   let replica = second;
   return {
-    redisFor: () => sentinels.options,
+    redisFor: (index) => ({
+      ...sentinels.options,
+      ...(without === "failover-news" && { failoverDetector: false }),
+      ...(index === 0 && { natMap: throughProxies(nodes) }),
+    }),
     faults: {
-      "master killed (SIGKILL) with a lagging replica, failover": async (random) => {
+      failover: async (random) => {
         await failOver(sentinels, master, replica, random);
+        [master, replica] = [replica, master];
+      },
+      "two-masters": async (random) => {
+        await hangOver(sentinels, master, replica, random);
         [master, replica] = [replica, master];
       },
     },
     async stop() {
-      for (const { admin } of nodes) admin.disconnect();
+      for (const { admin, proxy } of nodes) {
+        admin.disconnect();
+        await proxy.close();
+      }
       await sentinels.stop();
     },
   };
+}
+
+async function openNode(server: RedisServer): Promise<Node> {
+  return { server, admin: adminOf(server), proxy: await startTcpProxy(server.port) };
+}
+
+function throughProxies(nodes: readonly Node[]): Record<string, { host: string; port: number }> {
+  return Object.fromEntries(
+    nodes.map(({ server, proxy }) => [
+      `${server.host}:${server.port}`,
+      { host: server.host, port: proxy.port },
+    ]),
+  );
 }
 
 async function failOver(
@@ -60,10 +89,32 @@ async function failOver(
   await untilReplicating(replica.admin);
 }
 
+/** Meanwhile the first backend has to connect anew, and finds the new master; the old one answers the others again. */
+async function hangOver(
+  sentinels: RedisSentinels,
+  master: Node,
+  replica: Node,
+  random: Random,
+): Promise<void> {
+  await master.server.pause();
+  await sentinels.failedOver(master.server.port);
+  master.proxy.cut();
+  await delay(between(random, 50, 500));
+  master.proxy.heal();
+  await master.server.resume();
+  // What Sentinel does as well, about ten seconds later.
+  await delay(between(random, 500, 3000));
+  await master.admin.call("REPLICAOF", replica.server.host, replica.server.port);
+  await master.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  await untilReplicating(replica.admin);
+}
+
 async function prepareForReplication(admin: Redis): Promise<void> {
   const { user, password } = REPLICATION;
   if (admin.status !== "ready") await once(admin, "ready");
   await admin.call("ACL", "SETUSER", user, "on", `>${password}`, "allkeys", "allchannels", "+@all");
+  // By default a master waits five seconds for more replicas to come.
+  await admin.config("SET", "repl-diskless-sync-delay", "0");
   await admin.config("SET", "masteruser", user);
   await admin.config("SET", "masterauth", password);
 }

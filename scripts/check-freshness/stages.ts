@@ -1,4 +1,5 @@
 // The stages of a run: each has its Redis servers, its faults, and what its reads must show.
+import type { Protection } from "./protections.js";
 import { startSentinelTopology } from "./sentinel-topology.js";
 import { startStandalone, type Topology } from "./topology.js";
 
@@ -6,10 +7,12 @@ export interface Stage {
   readonly name: string;
   /** Writes are guarded and refused where Redis cannot be told; nothing is excused, not even behind a crashed writer. */
   readonly guarded: boolean;
-  readonly startTopology: () => Promise<Topology>;
+  readonly startTopology: (without: Protection | undefined) => Promise<Topology>;
 }
 
-export const STAGES = {
+export type StageName = "deferred" | "guarded" | "failover";
+
+export const STAGES: Readonly<Record<StageName, Stage>> = {
   deferred: {
     name: "writes that are deferred while Redis is away",
     guarded: false,
@@ -25,6 +28,4 @@ export const STAGES = {
     guarded: false,
     startTopology: startSentinelTopology,
   },
-} as const satisfies Record<string, Stage>;
-
-export type StageName = keyof typeof STAGES;
+};

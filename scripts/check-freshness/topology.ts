@@ -2,16 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../backend/test/services/index.js";
+import type { Fault, FaultName, Faults } from "./faults.js";
 import { between, type Random } from "./random.js";
-
-/** Does its harm, waits, and undoes it. */
-export type Fault = (random: Random) => Promise<void>;
 
 export interface Topology {
   /** What the backend with this index connects with. */
   redisFor(index: number): RedisOptions;
-  /** By the name that the report uses. */
-  readonly faults: Readonly<Record<string, Fault>>;
+  readonly faults: Faults;
   stop(): Promise<void>;
 }
 
@@ -25,22 +22,22 @@ export async function startStandalone(losingData: boolean): Promise<Topology> {
     await delay(between(random, 100, 1500));
     proxy.heal();
   };
-  const faults: Record<string, Fault> = {
-    "Redis hung (SIGSTOP)": async (random) => {
+  const faults: Partial<Record<FaultName, Fault>> = {
+    hang: async (random) => {
       await server.pause();
       await delay(between(random, 60, 1000));
       await server.resume();
     },
-    "one backend cut off from Redis": partition(() => proxy.cut()),
-    "one backend's packets to Redis lost": partition(() => proxy.stall()),
+    cut: partition(() => proxy.cut()),
+    stall: partition(() => proxy.stall()),
   };
   if (losingData) {
-    faults["Redis killed (SIGKILL), restarted empty"] = async (random) => {
+    faults["restart-empty"] = async (random) => {
       await server.kill();
       await delay(between(random, 0, 500));
       await server.restart();
     };
-    faults.FLUSHALL = async () => {
+    faults.flush = async () => {
       await admin.flushall();
     };
   }

@@ -32,6 +32,8 @@ export async function startRedisSentinels(
   const master = await startRedisServer();
   const replicaOf = ["--replicaof", master.host, String(await replicationPort(master.port))];
   const replica = await startRedisServer({ args: replicaOf });
+  // Sentinels ask the master for its replicas at once, and then only ten seconds later.
+  await untilAttached(master);
   const folder = mkdtempSync(path.join(tmpdir(), "test-sentinel-"));
   const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => startSentinel(folder, master)));
   const clients = sentinels.map((address) => new Redis(address));
@@ -89,6 +91,15 @@ async function startSentinel(folder: string, { host, port: masterPort }: RedisSe
     await exited;
   };
   return { host, port, stop };
+}
+
+async function untilAttached(master: RedisServer): Promise<void> {
+  const client = new Redis(master.url);
+  try {
+    await until("the replica's connection", async () => /^slave0:/m.test(await client.info("replication")));
+  } finally {
+    client.disconnect();
+  }
 }
 
 async function seesAll(client: Redis): Promise<boolean> {

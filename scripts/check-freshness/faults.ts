@@ -1,0 +1,22 @@
+// The faults of a run, by name.
+import type { Random } from "./random.js";
+
+/** In the words of the report. */
+export const FAULTS = {
+  hang: "Redis hung (SIGSTOP)",
+  "restart-empty": "Redis killed (SIGKILL) and restarted empty",
+  flush: "FLUSHALL",
+  cut: "one backend cut off from Redis",
+  stall: "one backend's packets to Redis lost",
+  "kill-backend": "backend killed (SIGKILL)",
+  "crash-writer": "backend killed (SIGKILL) between commit and invalidation",
+  failover: "master killed (SIGKILL) with a lagging replica, failover",
+  "two-masters": "master hung (SIGSTOP) until after its failover",
+} as const;
+
+export type FaultName = keyof typeof FAULTS;
+
+/** Does its harm, waits, and undoes it. */
+export type Fault = (random: Random) => Promise<void>;
+
+export type Faults = Readonly<Partial<Record<FaultName, Fault>>>;
