@@ -1,4 +1,4 @@
-// The README against the code: its example runs and does what it says, its option tables list what is parsed.
+// The READMEs against the code: the example runs and does what it says, the package's option tables list what is parsed.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,6 +11,7 @@ import { projectFile, projectRoot } from "../../project-root.js";
 
 const EXAMPLE = projectFile("docs", "examples", "quick-start.js");
 const readme = readFileSync(projectFile("README.md"), "utf8");
+const packageReadme = readFileSync(projectFile("backend", "cache", "README.md"), "utf8");
 
 describe("the README's example", () => {
   let example: ChildProcess;
@@ -117,7 +118,7 @@ const TABLES = {
   },
 };
 
-describe("the README's option tables", () => {
+describe("the option tables of the package's README", () => {
   for (const [name, { all, defaults }] of Object.entries(TABLES)) {
     const rows = tableOf(name);
 
@@ -136,7 +137,7 @@ describe("the README's option tables", () => {
 
 /** The rows below `<!-- options: name -->`: option to default, as written. */
 function tableOf(name: string): Map<string, string> {
-  const [, table = ""] = readme.split(`<!-- options: ${name} -->\n`);
+  const [, table = ""] = packageReadme.split(`<!-- options: ${name} -->\n`);
   const [rows = ""] = table.split("\n\n", 1);
   return new Map(
     [...rows.matchAll(/^\| `([\w.]+)` \|[^|]*\| (.*?) \|/gm)].map((row) => [row[1] ?? "", row[2] ?? ""]),

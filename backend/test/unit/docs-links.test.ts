@@ -9,6 +9,7 @@ const inDocs = readdirSync(projectFile("docs"), { recursive: true, encoding: "ut
 const pages = [
   "README.md",
   "CHANGELOG.md",
+  path.join("backend", "cache", "README.md"),
   ...inDocs.filter((name) => name.endsWith(".md")).map((name) => path.join("docs", name)),
 ];
 
