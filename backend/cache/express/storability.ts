@@ -1,5 +1,5 @@
 // Whether a response may be stored (RFC 9111 section 3, as a shared cache that its routes opt into), and for how long.
-import type { OutgoingHttpHeaders } from "node:http";
+import { type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import type { Response } from "express";
 import { parseCacheControl, secondsOf } from "./cache-control.js";
 import { addedVary } from "./recorded-headers.js";
@@ -51,19 +51,24 @@ function ownHeader(res: Response, before: OutgoingHttpHeaders, name: string): st
 }
 
 const FORBIDDING = ["no-store", "private", "no-cache"];
+/** What Express's sendFile says where nobody has chosen anything: no statement about this response. */
+const SEND_DEFAULT = "public, max-age=0";
 
 function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: number): Storability {
-  const directives = parseCacheControl(ownHeader(res, before, "Cache-Control") ?? "");
+  const cacheControl = ownHeader(res, before, "Cache-Control") ?? "";
+  const directives = parseCacheControl(cacheControl === SEND_DEFAULT ? "" : cacheControl);
   if (FORBIDDING.some((name) => directives.has(name))) return UNSTORABLE;
-  const sMaxAge = secondsOf(directives, "s-maxage");
-  if (sMaxAge === 0) return UNSTORABLE;
-  // max-age=0 is what Express's sendFile says to clients; for how long this cache keeps it the route has said.
-  const maxAge = secondsOf(directives, "max-age") || undefined;
-  const expires = directives.size === 0 ? ownHeader(res, before, "Expires") : undefined;
-  const untilExpires = expires === undefined ? undefined : secondsUntil(expires);
-  if (untilExpires !== undefined && untilExpires <= 0) return UNSTORABLE;
-  const ageSeconds = Math.max(0, Number.parseInt(ownHeader(res, before, "Age") ?? "0", 10) || 0);
-  const lifetime = Math.min(ttlSeconds, sMaxAge ?? maxAge ?? untilExpires ?? ttlSeconds);
+  // Section 5.2.2.3.
+  if (directives.has("must-understand") && !(res.statusCode in STATUS_CODES)) return UNSTORABLE;
+  const dateMs = timeOf(ownHeader(res, before, "Date")) ?? Date.now();
+  const declared =
+    secondsOf(directives, "s-maxage") ??
+    secondsOf(directives, "max-age") ??
+    lifetimeByExpires(ownHeader(res, before, "Expires"), dateMs);
+  const lifetime = Math.min(ttlSeconds, declared ?? ttlSeconds);
+  // Sections 4.2.3 and 5.1: the greater of what the response says and what its date shows.
+  const saidAge = Number.parseInt(ownHeader(res, before, "Age") ?? "0", 10) || 0;
+  const ageSeconds = Math.max(0, saidAge, Math.floor((Date.now() - dateMs) / 1000));
   if (ageSeconds >= lifetime) return UNSTORABLE;
   const mayBeStale = !["must-revalidate", "proxy-revalidate", "s-maxage"].some((name) =>
     directives.has(name),
@@ -71,8 +76,15 @@ function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: 
   return { storable: true, ttlSeconds: lifetime, ageSeconds, mayBeStale };
 }
 
-/** Negative for a date in the past and for what is no date: "0" is how servers say "already expired" (RFC 9111 section 5.3). */
-function secondsUntil(date: string): number {
-  const milliseconds = Date.parse(date) - Date.now();
-  return Number.isNaN(milliseconds) || /^\d+$/.test(date.trim()) ? -1 : Math.floor(milliseconds / 1000);
+/** Seconds from the response's date; 0 for what is no date: "0" is how servers say "already expired" (section 5.3). */
+function lifetimeByExpires(expires: string | undefined, dateMs: number): number | undefined {
+  if (expires === undefined) return undefined;
+  const expiresMs = timeOf(expires);
+  return expiresMs === undefined ? 0 : Math.max(0, Math.floor((expiresMs - dateMs) / 1000));
+}
+
+/** An HTTP-date, milliseconds since the epoch; a bare number, which Date.parse would take for a year, is none. */
+function timeOf(date: string | undefined): number | undefined {
+  const milliseconds = Date.parse(date ?? "");
+  return Number.isNaN(milliseconds) || /^[-\d]+$/.test((date ?? "").trim()) ? undefined : milliseconds;
 }

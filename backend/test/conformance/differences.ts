@@ -8,29 +8,7 @@ export interface DifferenceGroup {
   readonly tests: Readonly<Record<string, string>>;
 }
 
-/** Defects: what the cache has to be changed for. */
-export const OWED_HEADING = "Owed by the library";
-
 export const DIFFERENCES: readonly DifferenceGroup[] = [
-  {
-    heading: OWED_HEADING,
-    reason: "The RFC forbids what the cache does.",
-    tests: {
-      "freshness-max-age-0":
-        "RFC 9111 section 5.2.2.1: max-age=0 is stale at once; the route's TTL is used instead",
-      "freshness-max-age-0-expires": "the same, with a future Expires, which max-age overrides (section 5.3)",
-      "freshness-max-age-negative":
-        "section 4.2.1: an invalid lifetime is stale; the route's TTL is used instead",
-      "freshness-max-age-single-quoted":
-        "section 4.2.1, the same: quotation marks of that kind are part of the argument",
-      "freshness-expires-old-date":
-        "section 4.2.1: the lifetime is Expires minus Date; Expires minus the own clock is used",
-      "freshness-expires-age-fast-date":
-        "section 4.2.1, the same: with Date in the future, Age is the greater of the two",
-      "status-599-must-understand":
-        "section 5.2.2.3: must-understand forbids storing a status that the cache does not know",
-    },
-  },
   {
     heading: "Age by RFC 9111",
     reason:

@@ -244,7 +244,7 @@ for (const store of STORES) {
       assert.equal(headers.get("cache-control"), "public, s-maxage=7");
     });
 
-    test("max-age and Expires lower the TTL too; Age counts against it; max-age=0 speaks to clients only", async () => {
+    test("max-age and Expires lower the TTL too; Age counts against it; max-age=0 forbids, but for sendFile's default", async () => {
       const expectTtl = async (name: string, headers: Record<string, string>, expected: RegExp) => {
         handle((_req, res) => res.set(headers).send("x"));
         await app.request(`/list/freshness-${name}`);
@@ -258,7 +258,9 @@ for (const store of STORES) {
         { Expires: new Date(Date.now() + 30_000).toUTCString() },
         /; hit; ttl=(28|29|30)$/,
       );
-      await expectTtl("zero", { "Cache-Control": "public, max-age=0" }, /; hit; ttl=(179|180)$/);
+      await expectTtl("send", { "Cache-Control": "public, max-age=0" }, /; hit; ttl=(179|180)$/);
+      await expectTtl("zero", { "Cache-Control": "max-age=0" }, /fwd=miss$/);
+      await expectTtl("invalid", { "Cache-Control": "max-age=soon" }, /fwd=miss$/);
       await expectTtl("too-old", { "Cache-Control": "max-age=20", Age: "20" }, /fwd=miss$/);
       await expectTtl("expired", { Expires: "0" }, /fwd=miss$/);
       await expectTtl("no-cache", { "Cache-Control": 'no-cache="Set-Cookie, X"' }, /fwd=miss$/);
