@@ -14,7 +14,9 @@ export {
   type TenantCacheOptions,
   TTL_SECONDS,
 } from "./options.js";
+export type { KeySpace } from "./store/key-space.js";
+export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
 export type { UserRedisClient } from "./store/redis/redis-client.js";
 export type { RedisClusterOptions, RedisOption } from "./store/redis/redis-option.js";
-export type { ServerReport } from "./store/store.js";
+export type * from "./store/store.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";

@@ -5,7 +5,9 @@ import type { EncryptionKey } from "./codec/encryption.js";
 import { TenantCacheError } from "./errors.js";
 import { moduleName, tagName } from "./identifiers.js";
 import type { Logger } from "./logger.js";
+import type { KeySpace } from "./store/key-space.js";
 import type { RedisOption } from "./store/redis/redis-option.js";
+import type { Store } from "./store/store.js";
 
 /** TTLs by kind of response, seconds: what a route gets that does not say otherwise is `list`. */
 export const TTL_SECONDS = { list: 180, detail: 300, count: 600, settings: 1800 } as const;
@@ -19,6 +21,8 @@ export type Scope = "tenant" | ((req: Request) => string);
 export interface TenantCacheOptions {
   /** URL, ioredis options (also Sentinel), `{ cluster: [...] }`, or an ioredis client. Absent: entries stay in this process. */
   readonly redis?: RedisOption | undefined;
+  /** A store of your own instead: made with the names of the keys. It must pass the store contract (`backend/test/contract`). */
+  readonly store?: (keys: KeySpace) => Store;
   /** Who owns the response; `undefined`, or an id that is none: the cache is bypassed. */
   readonly tenant: (req: Request) => string | undefined;
   /** Default of all routes: `"tenant"`. */
@@ -136,6 +140,7 @@ const encryptionKey = z.strictObject({
 
 const cacheSchema = z.strictObject({
   redis: z.custom<RedisOption>().optional(),
+  store: fn<NonNullable<TenantCacheOptions["store"]>>().optional(),
   tenant: fn<TenantCacheOptions["tenant"]>(),
   scope: scope.default("tenant"),
   keyPrefix: z
@@ -207,7 +212,12 @@ export type ParsedInvalidateOptions = z.output<typeof invalidateSchema>;
 
 /** @throws TenantCacheError `ETC_OPTIONS` */
 export function parseCacheOptions(options: unknown): ParsedCacheOptions {
-  return parse("createTenantCache", cacheSchema, options);
+  const parsed = parse("createTenantCache", cacheSchema, options);
+  if (parsed.store === undefined || parsed.redis === undefined) return parsed;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    "createTenantCache: give either redis or a store of your own, not both",
+  );
 }
 
 /**

@@ -126,6 +126,10 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
 
 /** Internal: the store that the options name. */
 export function openStore(options: ParsedCacheOptions): OpenStore {
+  if (options.store) {
+    const keys = new KeySpace(options.keyPrefix, false);
+    return { store: options.store(keys), keys };
+  }
   if (options.redis === undefined) {
     const { maxBytes, maxTenantShare } = options.memory;
     const maxTenantBytes = Math.floor(maxBytes * maxTenantShare);

@@ -1,0 +1,26 @@
+// A store of your own: here the in-process one, with a record of what it was asked. It must pass the store contract.
+import express from "express";
+import { createTenantCache, MemoryStore } from "../../dist/backend/cache/index.js";
+
+export const asked = [];
+
+class RecordingStore extends MemoryStore {
+  async read(fenceKeys, entryKey) {
+    asked.push(`read ${entryKey}`);
+    return super.read(fenceKeys, entryKey);
+  }
+
+  async replaceFences(fenceKeys) {
+    asked.push(`replace ${fenceKeys.join(" ")}`);
+    return super.replaceFences(fenceKeys);
+  }
+}
+
+export const cache = createTenantCache({
+  store: () => new RecordingStore({ maxBytes: 8_000_000, maxTenantBytes: 2_000_000 }),
+  tenant: (req) => req.get("x-tenant"),
+});
+export const app = express();
+
+app.get("/notes", cache.cacheList("notes", 60), (_req, res) => res.json([]));
+app.post("/notes", cache.invalidateCache("notes"), (_req, res) => res.status(201).end());
