@@ -21,7 +21,12 @@ interface Arguments {
 
 const LONG_RUN_READS = 1_000_000;
 /** What part of the reads each stage gets; failovers are slow, and leave long times without a cache. */
-const SHARES: Record<StageName, number> = { deferred: 0.45, guarded: 0.35, failover: 0.2 };
+const SHARES: Record<StageName, number> = {
+  deferred: 0.4,
+  guarded: 0.3,
+  failover: 0.15,
+  "guarded-failover": 0.15,
+};
 const SHORT_STAGE_SECONDS = 10;
 const CATCH_WITHIN_SECONDS = 60;
 const WRITE_SHARE = 0.01;

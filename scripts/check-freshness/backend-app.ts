@@ -28,11 +28,14 @@ export function createBackendApp(
   const app = express().disable("x-powered-by").disable("etag");
   for (const list of lists) {
     const modules = shownBy(list);
-    app.get(list.path, cache.cacheList(list.module, { dependsOn: list.dependsOn }), async (req, res) => {
+    const { dependsOn, ttlSeconds, staleWhileRevalidate } = list;
+    const padding = "-".repeat(list.paddingBytes);
+    const cached = cache.cacheList(list.module, { dependsOn, ttlSeconds, staleWhileRevalidate });
+    app.get(list.path, cached, async (req, res) => {
       const tenant = req.get(TENANT_HEADER) ?? "";
       const versions = await truth.read(tenant, modules);
       await upTo(SLOWEST_READ_MS);
-      res.json(body(tenant, req.originalUrl, modules, versions));
+      res.json({ ...body(tenant, req.originalUrl, modules, versions), padding });
     });
   }
   for (const { path, modules } of writes) {

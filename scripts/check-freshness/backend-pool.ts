@@ -1,24 +1,13 @@
 // The backend processes of a run: started, killed, and started again when they have died.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { Agent } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { BackendConfig, BackendMessage } from "./backend-protocol.js";
+import { exchange, type HttpAnswer } from "./http-exchange.js";
 import { pick, type Random } from "./random.js";
 
 const PROGRAM = fileURLToPath(new URL("./backend-process.js", import.meta.url));
-const ANSWER_TIMEOUT_MS = 10_000;
-
-/** A backend that lives has not answered. */
-export class NoAnswer extends Error {
-  override readonly name = "NoAnswer";
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
 
 /** One life of a backend process. */
 export interface Backend {
@@ -115,31 +104,4 @@ export class BackendPool {
       this.#starting.add(reborn);
     });
   }
-}
-
-function exchange(
-  agent: Agent,
-  port: number,
-  method: string,
-  path: string,
-  headers: Record<string, string>,
-): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ agent, host: "127.0.0.1", port, method, path, headers }, (incoming) => {
-      let body = "";
-      incoming.setEncoding("utf8");
-      incoming.on("data", (chunk: string) => {
-        body += chunk;
-      });
-      incoming.once("error", reject);
-      incoming.once("end", () =>
-        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body }),
-      );
-    });
-    outgoing.setTimeout(ANSWER_TIMEOUT_MS, () =>
-      outgoing.destroy(new NoAnswer(`no answer to ${method} ${path}`)),
-    );
-    outgoing.once("error", reject);
-    outgoing.end();
-  });
 }

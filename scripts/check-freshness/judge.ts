@@ -54,7 +54,7 @@ export class Judge {
   /** Cells with deferred versions, by process. */
   readonly #owing = new Map<string, Set<Cell>>();
   readonly #epochs = new Map<string, number>();
-  readonly #linearizable: boolean;
+  readonly #strict: boolean;
   readonly firstViolations: Violation[] = [];
   violations = 0;
   excused = 0;
@@ -65,19 +65,17 @@ export class Judge {
   contested = 0;
 
   /**
-   * @param linearizable nothing is excused, and what any read has shown, later reads must show too; else only what was
+   * @param strict nothing is excused, and what any read has shown, later reads must show too; else only what was
    * acknowledged
    */
-  constructor(linearizable: boolean) {
-    this.#linearizable = linearizable;
+  constructor(strict: boolean) {
+    this.#strict = strict;
   }
 
   /** A write's answer has arrived. `deferredInEpoch`: released while the invalidation waited in that process. */
   acknowledge(body: ListBody, process: string, atMs: number, deferredInEpoch: number | undefined): void {
     const isDeferred =
-      !this.#linearizable &&
-      deferredInEpoch !== undefined &&
-      deferredInEpoch >= (this.#epochs.get(process) ?? 0);
+      !this.#strict && deferredInEpoch !== undefined && deferredInEpoch >= (this.#epochs.get(process) ?? 0);
     for (const { module, version } of body.rows) {
       const cell = this.#cell(body.tenant, module);
       if (!isDeferred) confirm(cell, { version, atMs });
@@ -92,7 +90,7 @@ export class Judge {
 
   /** A writer has died, and these versions were committed by then. Without guarded writes nothing is promised about them. */
   writerDied(tenant: string, modules: readonly string[], versions: readonly number[], atMs: number): void {
-    if (!this.#linearizable) return;
+    if (!this.#strict) return;
     for (const [index, module] of modules.entries()) {
       confirm(this.#cell(tenant, module), { version: versions[index] ?? 0, atMs });
     }
@@ -158,7 +156,7 @@ export class Judge {
         return;
       }
       if (seen < acknowledged) excusedForMs = expected.startedAtMs - acknowledgedAtMs;
-      if (this.#linearizable) confirm(this.#cell(expected.tenant, module), { version: seen, atMs });
+      if (this.#strict) confirm(this.#cell(expected.tenant, module), { version: seen, atMs });
     }
     if (excusedForMs === undefined) return;
     this.excused++;

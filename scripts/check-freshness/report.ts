@@ -19,7 +19,7 @@ export function formatReport(report: StageReport): string {
   const lines = [
     `${hasPassed(report) ? "passed" : "FAILED"}: ${stage.name}, ${seconds.toFixed(1)} s`,
     `  operations  ${n(counts.reads)} reads, ${n(counts.writes)} writes (${n(counts.deferred)} deferred, ${n(counts.refused)} refused); ${n(counts.lost)} lost with a killed backend, ${n(counts.failed)} failed`,
-    `  hits        ${n(counts.hits)} (${percent(counts.hits, counts.reads)} of reads); ${n(counts.collapsed)} collapsed, ${n(counts.bypassed)} bypassed`,
+    `  hits        ${n(counts.hits)} (${percent(counts.hits, counts.reads)} of reads), ${n(counts.stale)} past their TTL; ${n(counts.notModified)} not modified, ${n(counts.collapsed)} collapsed, ${n(counts.bypassed)} bypassed`,
     `  contested   ${n(contested)} reads began within 100 ms of the answer to a write of what they show`,
     `  faults      ${faults.join(", ") || "none"}`,
     `  excused     ${n(excused)}${excused > 0 ? `, the last ${n(Math.round(report.longestExcusedMs))} ms after the answer to its write` : ""}`,

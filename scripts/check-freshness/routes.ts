@@ -10,6 +10,10 @@ export interface ListRoute {
   readonly path: string;
   readonly module: string;
   readonly dependsOn: readonly string[];
+  readonly ttlSeconds: number;
+  readonly staleWhileRevalidate: number;
+  /** Added to the body: above 1 KiB, compressed variants are kept. */
+  readonly paddingBytes: number;
 }
 
 export interface WriteRoute {
@@ -29,6 +33,10 @@ export function randomRoutes(seed: number): Routes {
       path: `/${module}/list-${index}`,
       module,
       dependsOn: someOthers(random, module, between(random, 0, 2)),
+      // Half of the lists expire within the run and are refreshed behind stale answers.
+      ttlSeconds: index === 0 ? 120 : 1,
+      staleWhileRevalidate: index === 0 ? 0 : 60,
+      paddingBytes: pick(random, [0, 2000]),
     })),
   );
   const writes = MODULES.flatMap((module) =>

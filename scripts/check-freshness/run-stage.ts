@@ -73,7 +73,7 @@ async function run(
   onEnd(() => truth.close());
   const topology = await stage.startTopology(without);
   onEnd(() => topology.stop());
-  const judge = new Judge(stage.guarded);
+  const judge = new Judge(stage.strict);
   const configs = Array.from({ length: processes }, (_, index) => ({
     seed,
     truthPort: truthServer.port,
@@ -139,7 +139,7 @@ function faultsOf(
   const all: Faults = {
     ...ofTopology,
     "kill-backend": (random) => pool.kill(random),
-    ...(stage.guarded && { "crash-writer": () => workload.crashNextWriter() }),
+    ...(stage.strict && { "crash-writer": () => workload.crashNextWriter() }),
   };
   if (!only) return all;
   return Object.fromEntries(Object.entries(all).filter(([name]) => only.includes(name as FaultName)));

@@ -43,6 +43,9 @@ export async function startSentinelTopology(without: Protection | undefined): Pr
         await failOver(sentinels, master, replica, random);
         [master, replica] = [replica, master];
       },
+      flush: async () => {
+        await master.admin.flushall();
+      },
       "two-masters": async (random) => {
         await hangOver(sentinels, master, replica, random);
         [master, replica] = [replica, master];

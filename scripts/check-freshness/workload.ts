@@ -1,7 +1,8 @@
 // The clients: random reads and writes over all backends, and reads right behind each answered write.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Backend, type BackendPool, type HttpAnswer, NoAnswer } from "./backend-pool.js";
+import type { Backend, BackendPool } from "./backend-pool.js";
 import { CRASH_HEADER, DEFERRED_HEADER, type ListBody, TENANT_HEADER } from "./backend-protocol.js";
+import { type HttpAnswer, NoAnswer } from "./http-exchange.js";
 import type { Judge } from "./judge.js";
 import { between, pick, type Random, seededRandom } from "./random.js";
 import { type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";
@@ -12,6 +13,9 @@ const TENANTS = Array.from({ length: 24 }, (_, index) => `tenant-${index}`);
 const TENANT_SKEW = 2;
 const PAGES = 2;
 const READS_BEHIND_A_WRITE = 4;
+/** Part of the reads that send If-None-Match, where the client has a copy. */
+const REVALIDATING_SHARE = 0.3;
+const COMPRESSED_SHARE = 0.5;
 
 export interface WorkloadOptions {
   readonly seed: number;
@@ -24,7 +28,11 @@ export interface WorkloadOptions {
 export interface Counts {
   reads: number;
   hits: number;
+  /** Past their TTL but not overtaken by any change, served while they were refreshed. */
+  stale: number;
   collapsed: number;
+  /** Answered with 304: the client's own copy is judged. */
+  notModified: number;
   bypassed: number;
   writes: number;
   deferred: number;
@@ -39,7 +47,9 @@ export class Workload {
   readonly counts: Counts = {
     reads: 0,
     hits: 0,
+    stale: 0,
     collapsed: 0,
+    notModified: 0,
     bypassed: 0,
     writes: 0,
     deferred: 0,
@@ -54,7 +64,9 @@ export class Workload {
   readonly #routes: Routes;
   #running: Promise<unknown> = Promise.resolve();
   #stopping = false;
-  #crashes: (() => void)[] = [];
+  readonly #crashes: (() => void)[] = [];
+  /** What clients keep of their latest answers, as browsers do. */
+  readonly #copies = new Map<string, { readonly etag: string; readonly body: string }>();
 
   constructor(pool: BackendPool, truth: Truth, judge: Judge, options: WorkloadOptions) {
     this.#pool = pool;
@@ -110,18 +122,32 @@ export class Workload {
     if (!backend) return;
     const url = `${list.path}?page=${between(random, 1, PAGES)}`;
     const expected = this.#judge.expect(tenant, url, shownBy(list), backend.name, performance.now());
-    const answer = await this.#send(backend, "GET", url, { [TENANT_HEADER]: tenant });
+    const copy = random() < REVALIDATING_SHARE ? this.#copies.get(`${tenant} ${url}`) : undefined;
+    const answer = await this.#send(backend, "GET", url, {
+      [TENANT_HEADER]: tenant,
+      ...(copy && { "if-none-match": copy.etag }),
+      ...(random() < COMPRESSED_SHARE && { "accept-encoding": "br, gzip" }),
+    });
     if (!answer) return;
-    if (answer.status !== 200) {
+    const shown = answer.status === 304 ? copy?.body : answer.body;
+    if (shown === undefined || (answer.status !== 200 && answer.status !== 304)) {
       this.counts.failed++;
       return;
     }
     const cacheStatus = String(answer.headers["cache-status"] ?? "");
+    this.#count(answer.status, cacheStatus);
+    this.#judge.judge(expected, JSON.parse(shown) as ListBody, cacheStatus, performance.now());
+    const { etag } = answer.headers;
+    if (etag !== undefined) this.#copies.set(`${tenant} ${url}`, { etag, body: shown });
+  }
+
+  #count(status: number, cacheStatus: string): void {
     this.counts.reads++;
+    if (status === 304) this.counts.notModified++;
     if (cacheStatus.includes("; hit")) this.counts.hits++;
+    if (cacheStatus.includes("; hit; ttl=-")) this.counts.stale++;
     if (cacheStatus.includes("; collapsed")) this.counts.collapsed++;
     if (cacheStatus.includes("fwd=bypass")) this.counts.bypassed++;
-    this.#judge.judge(expected, JSON.parse(answer.body) as ListBody, cacheStatus, performance.now());
   }
 
   async #write(random: Random, tenant: string, { path, modules }: WriteRoute): Promise<void> {
