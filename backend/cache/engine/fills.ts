@@ -26,7 +26,11 @@ export interface FillsOptions {
 }
 
 interface Flight {
+  /** Keys of different requests may collide: nobody follows another request's flight. */
+  readonly identity: string;
   fences: string;
+  /** Nobody waits beyond this, on the clock of `performance.now()`: its handler may never answer. */
+  overdueAtMs: number;
   waiting: number;
   readonly answer: Promise<Entry | undefined>;
   readonly land: (entry: Entry | undefined) => void;
@@ -82,23 +86,29 @@ export class Fills {
    */
   async open(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
     const mayFollow = miss.notBeforeMs === undefined;
-    const flight = this.#flights.get(ref.entryKey);
-    if (mayFollow && flight && flight.fences === miss.seen) return this.#follow(flight);
+    const flight = mayFollow ? this.#joinable(ref, miss.seen) : undefined;
+    if (flight) return this.#follow(flight);
     const start = await this.#begin(ref, miss);
     if ("kind" in start) return start;
-    const flightOfOurs = newFlight(start.fences);
+    const flightOfOurs = newFlight(ref.identity, start.fences, this.#options.waitMs);
     // Known not to be storable, or asked to be newer than what is under way: nobody waits for anybody, but what can be
     // stored is.
     if (!mayFollow || this.#skipped.has(ref.entryKey)) return this.#fill(ref, start, flightOfOurs);
 
-    const joined = this.#flights.get(ref.entryKey);
-    if (joined && joined.fences === start.fences) {
+    const joined = this.#joinable(ref, start.fences);
+    if (joined) {
       this.#giveBack(start);
       return this.#follow(joined);
     }
     return start.state === "waiting"
       ? this.#awaitOtherProcess(ref, flightOfOurs)
       : this.#lead(ref, start, flightOfOurs);
+  }
+
+  #joinable(ref: EntryRef, fences: string | undefined): Flight | undefined {
+    const flight = this.#flights.get(ref.entryKey);
+    if (flight?.identity !== ref.identity || flight.fences !== fences) return undefined;
+    return performance.now() < flight.overdueAtMs ? flight : undefined;
   }
 
   /** Resolves when all stores that were begun behind responses are done. */
@@ -117,10 +127,18 @@ export class Fills {
       fenceTtlMs,
       ...(lease && { lease: { ...lease, ttlMs: leaseMs } }),
     };
+    let hasGivenUp = false;
+    const beginFill = async () => {
+      const late = await this.#store.beginFill(request);
+      // A lease that was taken too late would have others wait for a handler that stores nothing.
+      if (hasGivenUp && late.lease === "leading") this.#giveBack({ lease });
+      return late;
+    };
     let answer: FillStart;
     try {
-      answer = await this.#gate.run(() => this.#store.beginFill(request), miss?.expiresAtMs);
+      answer = await this.#gate.run(beginFill, miss?.expiresAtMs);
     } catch (error) {
+      hasGivenUp = true;
       this.#countFailure(ref, error);
       return run("store-unavailable");
     }
@@ -146,7 +164,7 @@ export class Fills {
     if (flight.waiting >= this.#options.maxWaiting) return run("wait-exceeded");
     flight.waiting++;
     const timeout = new AbortController();
-    const waited = delay(this.#options.waitMs, "wait-exceeded" as const, {
+    const waited = delay(flight.overdueAtMs - performance.now(), "wait-exceeded" as const, {
       signal: timeout.signal,
       ref: false,
     });
@@ -190,6 +208,7 @@ export class Fills {
     // A flight that waited for another process may start from younger fences than it began with: its followers
     // only get something newer than they asked for.
     flight.fences = start.fences;
+    flight.overdueAtMs = performance.now() + this.#options.waitMs;
     this.#flights.set(ref.entryKey, flight);
     return this.#fill(ref, start, flight);
   }
@@ -237,6 +256,7 @@ export class Fills {
       if (stored) this.#onStored(ref, entry);
     } catch (error) {
       this.#countFailure(ref, error);
+      this.#giveBack({ lease });
     }
   }
 
@@ -245,9 +265,12 @@ export class Fills {
     if (!(error instanceof StoreUnavailable)) this.#counters.add("errors", ref.tenant, ref.module);
   }
 
-  /** `skipMs` above 0 tells other processes not to wait for this entry. */
-  #giveBack({ lease }: Start, skipMs = 0): void {
-    if (lease) this.#inBackground(this.#gate.run(() => this.#store.abandonFill(lease, skipMs)));
+  /**
+   * Also while the circuit is open, because whoever still reaches the store would wait for the lease to end.
+   * `skipMs` above 0 tells other processes not to wait for this entry.
+   */
+  #giveBack({ lease }: Pick<Start, "lease">, skipMs = 0): void {
+    if (lease) this.#inBackground(this.#gate.bound(this.#store.abandonFill(lease, skipMs)));
   }
 
   #inBackground(work: Promise<unknown>): void {
@@ -260,10 +283,10 @@ function run(reason: RunReason): FillOutcome {
   return { kind: "run", reason };
 }
 
-function newFlight(fences: string): Flight {
+function newFlight(identity: string, fences: string, waitMs: number): Flight {
   let land: Flight["land"] = () => undefined;
   const answer = new Promise<Entry | undefined>((resolve) => {
     land = resolve;
   });
-  return { fences, waiting: 0, answer, land };
+  return { identity, fences, overdueAtMs: performance.now() + waitMs, waiting: 0, answer, land };
 }

@@ -1,0 +1,159 @@
+// Fills: who waits for whom, and for how long at most.
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { PLAIN } from "../../cache/codec/encryption.js";
+import { CacheEngine } from "../../cache/engine/cache-engine.js";
+import type { EntryRef } from "../../cache/engine/entry-ref.js";
+import type { FillOutcome, Recording } from "../../cache/engine/fill.js";
+import { Counters } from "../../cache/ops/counters.js";
+import { KeySpace } from "../../cache/store/key-space.js";
+import { MemoryStore } from "../../cache/store/memory-store.js";
+import type { FillCommit, FillRequest } from "../../cache/store/store.js";
+import { quiet } from "../support/caches.js";
+
+const MIB = 1024 * 1024;
+const WAIT_MS = 300;
+const keys = new KeySpace("", false);
+
+// The engine's timers keep no process alive, which here is all there is; elsewhere sockets do.
+const alive = setInterval(() => undefined, 1000);
+after(() => clearInterval(alive));
+
+/** An in-process store that takes what it is asked, but does not answer in time when the test says so. */
+class SlowStore extends MemoryStore {
+  slow: "" | "beginFill" | "commitFill" = "";
+  slowMs = 0;
+  answeredLate: Promise<unknown> = Promise.resolve();
+
+  override async beginFill(request: FillRequest) {
+    const isSlow = this.slow === "beginFill";
+    const answer = await super.beginFill(request);
+    if (!isSlow) return answer;
+    this.answeredLate = delay(this.slowMs);
+    await this.answeredLate;
+    return answer;
+  }
+  override async commitFill(commit: FillCommit) {
+    if (this.slow === "commitFill") throw new Error("LOADING");
+    return super.commitFill(commit);
+  }
+}
+
+async function open() {
+  const store = new SlowStore({ maxBytes: MIB, maxTenantBytes: MIB });
+  const options = {
+    budgetMs: 30,
+    failureThreshold: 3,
+    probeIntervalMs: 5,
+    maxProbeIntervalMs: 10,
+    maxPendingInvalidations: 100,
+    fenceTtlMs: 60_000,
+    waitMs: WAIT_MS,
+    leaseMs: WAIT_MS,
+    maxWaiting: 10,
+    sealer: PLAIN,
+    skipMs: 5000,
+    localBytes: 0,
+    localTenantBytes: 0,
+    sweepGatherMs: 1,
+    compress: false,
+  };
+  const engine = new CacheEngine(store, keys, new Counters(), options, quiet);
+  assert.equal(await engine.gate.whenClosed(1000), true);
+  // Both fences exist, as they do on all but a tenant's first request.
+  await store.replaceFences(ref("any").fenceKeys);
+  return { store, engine };
+}
+
+function ref(identity: string): EntryRef {
+  return {
+    tenant: "t",
+    module: "accounts",
+    entryKey: keys.entry("t", "accounts", "same-hash"),
+    leaseKey: keys.lease("t", "accounts", "same-hash"),
+    identity,
+    fenceKeys: [keys.fence("t"), keys.fence("t", "accounts")],
+    settleMs: 0,
+    maxStaleness: 0,
+    maxEntries: 10,
+  };
+}
+
+async function ask(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
+  const outcome = await engine.read(of);
+  assert.equal(outcome.kind, "miss");
+  return engine.openFill(of, outcome as never);
+}
+
+function recording(text: string): Recording {
+  const now = Date.now();
+  const times = { createdAt: now, staleAt: now + 60_000, expiresAt: now + 60_000 };
+  const head = { status: 200, statusMessage: "", etag: "", headers: [], removedHeaders: [], variants: [] };
+  return { ...times, ...head, body: Buffer.from(text) };
+}
+
+describe("fills", () => {
+  test("two requests whose keys collide do not share an answer", async () => {
+    const { engine } = await open();
+    const leader = await ask(engine, ref("the member's view"));
+    assert.equal(leader.kind, "lead");
+    const other = ask(engine, ref("the admin's view"));
+    await delay(20);
+    if (leader.kind === "lead") leader.fill.commit(recording("for the member only"));
+    assert.notEqual((await other).kind, "follow");
+    await engine.close();
+  });
+
+  test("a leader that never answers holds nobody up for longer than the wait budget, and then another leads", async () => {
+    const { engine } = await open();
+    assert.equal((await ask(engine, ref("a"))).kind, "lead");
+    await delay(WAIT_MS + 20);
+    const startedAtMs = performance.now();
+    const next = await ask(engine, ref("a"));
+    assert.equal(next.kind, "lead");
+    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    await engine.close();
+  });
+
+  test("a fill whose start was answered too late leaves no lease behind", async () => {
+    const { engine, store } = await open();
+    store.slow = "beginFill";
+    store.slowMs = 60;
+    const late = await ask(engine, ref("a"));
+    assert.deepEqual(late, { kind: "run", reason: "store-unavailable" });
+    store.slow = "";
+    await store.answeredLate;
+    await engine.idle();
+    const startedAtMs = performance.now();
+    assert.equal((await ask(engine, ref("a"))).kind, "lead");
+    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    await engine.close();
+  });
+
+  test("a fill that cannot be stored gives its lease back", async () => {
+    const { engine, store } = await open();
+    store.slow = "commitFill";
+    const first = await ask(engine, ref("a"));
+    if (first.kind === "lead") first.fill.commit(recording("a"));
+    await engine.idle();
+    store.slow = "";
+    const startedAtMs = performance.now();
+    assert.equal((await ask(engine, ref("a"))).kind, "lead");
+    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    await engine.close();
+  });
+
+  test("a fill that ends while the circuit is open gives its lease back", async () => {
+    const { engine } = await open();
+    const first = await ask(engine, ref("a"));
+    engine.gate.distrust(new Error("LOADING"));
+    if (first.kind === "lead") first.fill.abandon("failed");
+    await engine.idle();
+    assert.equal(await engine.gate.whenClosed(1000), true);
+    const startedAtMs = performance.now();
+    assert.equal((await ask(engine, ref("a"))).kind, "lead");
+    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    await engine.close();
+  });
+});
