@@ -8,7 +8,7 @@ import {
   tagsOf,
 } from "../options.js";
 import { randomToken } from "../store/fence-token.js";
-import { holdBack } from "./held-response.js";
+import { holdBack, type Moment } from "./held-response.js";
 import type { HttpContext } from "./http-context.js";
 
 /**
@@ -33,12 +33,13 @@ export function createInvalidateCache(context: HttpContext): InvalidateCache {
         return next();
       }
       const scope = { tenant, modules: options.modules, tags: tagsOf(options.tags, req) };
-      if (options.guard) void guarded(context, options, scope, res, next);
+      if (options.guard) guarded(context, options, scope, res, next).catch(next);
       else if (options.onUnreachable === "reject" && context.engine.gate.state !== "closed") refuse(res);
       else {
-        holdBack(res, async () => {
+        const beforeRelease = async () => {
           if (mayHaveChanged(res)) await context.engine.invalidate(scope);
-        });
+        };
+        holdBack(res, beforeRelease, next);
         next();
       }
     };
@@ -61,10 +62,11 @@ async function guarded(
   if (!marked && options.onUnreachable === "reject") return refuse(res);
   // The mark is taken away whatever the status, also one that may have been set although that timed out; but not before the
   // handler has ended its answer, because until then it may still be writing.
-  holdBack(res, async (moment) => {
+  const beforeRelease = async (moment: Moment) => {
     if (moment === "ended") await engine.endWrite(scope, writer);
     else await engine.invalidate(scope);
-  });
+  };
+  holdBack(res, beforeRelease, next);
   next();
 }
 

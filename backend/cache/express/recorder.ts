@@ -83,13 +83,15 @@ class Recorder {
       const whole = this.#bytes === 0 && !res.headersSent;
       if (isChunk(args[0])) this.#take(args[0], args[1]);
       const notModified = whole && this.#beforeHead();
-      const result = Reflect.apply(
-        end,
-        res,
-        notModified ? args.filter((arg) => typeof arg === "function") : args,
-      );
+      try {
+        Reflect.apply(end, res, notModified ? args.filter((arg) => typeof arg === "function") : args);
+      } catch (error) {
+        // Nothing was sent: what follows is an error page, not the body of this answer.
+        this.#abandon("failed");
+        throw error;
+      }
       this.#settle();
-      return result;
+      return res;
     }) as typeof end;
     const addTrailers = res.addTrailers;
     res.addTrailers = ((...args: Parameters<typeof addTrailers>) => {
