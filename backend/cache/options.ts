@@ -187,7 +187,13 @@ const routeSchema = z.strictObject({
   dependsOn: modules.default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>().optional(),
   scope: scope.optional(),
-  vary: z.array(z.string().regex(/^[!#$%&'*+.^_`|~\w-]+$/, { error: "must be a header name" })).default([]),
+  vary: z
+    .array(
+      z
+        .string()
+        .regex(/^(?!\*$)[!#$%&'*+.^_`|~\w-]+$/, { error: "must be a header name; nothing matches *" }),
+    )
+    .default([]),
   params: z.array(z.string()).optional(),
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),

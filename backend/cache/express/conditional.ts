@@ -1,5 +1,6 @@
 // Conditional requests (RFC 9110 section 13): whether the client's copy is the one that would be sent.
 import type { IncomingHttpHeaders } from "node:http";
+import { parseHttpDate } from "./http-date.js";
 
 /**
  * Whether to answer 304: `If-None-Match` where there is one (weak comparison, section 8.8.3.2), else `If-Modified-Since`
@@ -14,7 +15,8 @@ export function isNotModified(
   if (ifNoneMatch !== undefined) return etag !== undefined && etag !== "" && matches(ifNoneMatch, etag);
   const ifModifiedSince = headers["if-modified-since"];
   if (ifModifiedSince === undefined || lastModified === undefined) return false;
-  return Date.parse(lastModified) <= Date.parse(ifModifiedSince);
+  const [modifiedMs, sinceMs] = [parseHttpDate(lastModified), parseHttpDate(ifModifiedSince)];
+  return modifiedMs !== undefined && sinceMs !== undefined && modifiedMs <= sinceMs;
 }
 
 const ENTITY_TAG = /(?:W\/)?"[^"]*"/g;

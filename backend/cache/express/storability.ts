@@ -2,6 +2,7 @@
 import { type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import type { Response } from "express";
 import { parseCacheControl, secondsOf } from "./cache-control.js";
+import { parseHttpDate } from "./http-date.js";
 import { addedVary } from "./recorded-headers.js";
 
 export interface StorabilityRules {
@@ -60,7 +61,7 @@ function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: 
   if (FORBIDDING.some((name) => directives.has(name))) return UNSTORABLE;
   // Section 5.2.2.3.
   if (directives.has("must-understand") && !(res.statusCode in STATUS_CODES)) return UNSTORABLE;
-  const dateMs = timeOf(ownHeader(res, before, "Date")) ?? Date.now();
+  const dateMs = parseHttpDate(ownHeader(res, before, "Date")) ?? Date.now();
   const declared =
     secondsOf(directives, "s-maxage") ??
     secondsOf(directives, "max-age") ??
@@ -79,12 +80,6 @@ function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: 
 /** Seconds from the response's date; 0 for what is no date: "0" is how servers say "already expired" (section 5.3). */
 function lifetimeByExpires(expires: string | undefined, dateMs: number): number | undefined {
   if (expires === undefined) return undefined;
-  const expiresMs = timeOf(expires);
+  const expiresMs = parseHttpDate(expires);
   return expiresMs === undefined ? 0 : Math.max(0, Math.floor((expiresMs - dateMs) / 1000));
-}
-
-/** An HTTP-date, milliseconds since the epoch; a bare number, which Date.parse would take for a year, is none. */
-function timeOf(date: string | undefined): number | undefined {
-  const milliseconds = Date.parse(date ?? "");
-  return Number.isNaN(milliseconds) || /^[-\d]+$/.test((date ?? "").trim()) ? undefined : milliseconds;
 }
