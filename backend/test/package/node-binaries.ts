@@ -9,8 +9,11 @@ const KEPT = projectFile("node_modules", ".cache", "node-binaries");
 const PLATFORM = process.platform === "win32" ? "win" : process.platform;
 const BINARY = process.platform === "win32" ? "node.exe" : "node";
 
-/** The file of a Node, or why there is none. */
-export type NodeBinary = { readonly file: string } | { readonly missing: string };
+/** The file of a Node, and why it is not there. */
+export interface NodeBinary {
+  readonly file: string;
+  readonly missing?: string;
+}
 
 /** @param version a version of the npm package `node`, or the beginning of one: `22`, `20.19.0` */
 export async function nodeBinary(version: string): Promise<NodeBinary> {
@@ -20,7 +23,7 @@ export async function nodeBinary(version: string): Promise<NodeBinary> {
   try {
     // What `npm install node` would have its script install: no script has to be allowed this way.
     const missing = await install(project.folder, `node@npm:node-${PLATFORM}-${process.arch}@${version}`);
-    if (missing !== undefined) return { missing };
+    if (missing !== undefined) return { file, missing };
     mkdirSync(path.dirname(file), { recursive: true });
     // Renamed last: an interrupted copy is not taken for the binary.
     copyFileSync(path.join(project.folder, "node_modules", "node", "bin", BINARY), `${file}.part`);
