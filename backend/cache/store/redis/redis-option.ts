@@ -9,8 +9,8 @@ type InstalledRedisOptions = import("ioredis").RedisOptions;
 type InstalledClusterNode = import("ioredis").ClusterNode;
 // biome-ignore-end lint/suspicious/noTsIgnore: an error only where ioredis is missing, so nothing to expect here
 
-/** `any` is the one type that takes part in every intersection. */
-type OrWithoutIoRedis<Installed, StandIn> = 0 extends 1 & Installed ? StandIn : Installed;
+/** `any` alone takes part in every intersection. In a tuple, or the compiler would make the whole of it `any` too. */
+type OrWithoutIoRedis<Installed, StandIn> = [0] extends [1 & Installed] ? StandIn : Installed;
 
 type RedisOptions = OrWithoutIoRedis<
   InstalledRedisOptions,
