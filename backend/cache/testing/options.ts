@@ -1,0 +1,80 @@
+// What a user tells the kit about the app that it verifies, and the defaults.
+import type { RequestListener } from "node:http";
+import type { TenantCache } from "../tenant-cache.js";
+
+/** How to be a tenant. */
+export interface VerifiedTenant {
+  /** What authenticates a request as the tenant, for example `{ authorization: "Bearer …" }`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Headers of the tenant's other users and roles: each must be answered with what its own view is. */
+  readonly views?: readonly Readonly<Record<string, string>>[];
+}
+
+/** A request that changes what its route answers. */
+export interface Mutation {
+  readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
+  /** `:name` stands for one of the route's `params`. */
+  readonly path: string;
+  /** Sent as JSON, unless it is a string. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type PathParams = Readonly<Record<string, string>>;
+
+export interface VerifiedRoute {
+  /** With its query; `:name` stands for one of `params`. */
+  readonly path: string;
+  /** Values for `:name`: one set, or one for each tenant. */
+  readonly params?: PathParams | readonly [PathParams, PathParams];
+  /**
+   * Made as the first tenant, several times: where the same request changes nothing twice (PUT) or is refused the second time (a unique
+   * name), give a function of the round.
+   */
+  readonly mutate?: Mutation | ((round: number) => Mutation);
+  /** Takes out of a body what differs in each answer (a time, a request id), so that the rest is compared. Default: all bytes count. */
+  readonly normalize?: (body: string) => string;
+}
+
+/** Takes the cache's store away and gives it back. */
+export interface Outage {
+  begin(): Promise<void>;
+  end(): Promise<void>;
+}
+
+export interface VerifyOptions {
+  /** An Express app, or any request listener: the kit serves it on a free port of the loopback interface. */
+  readonly app: RequestListener;
+  /** The cache that the app uses. Nobody else may use it meanwhile. */
+  readonly cache: Pick<TenantCache, "events" | "idle" | "ready" | "invalidateTenantCache">;
+  /** Two of them, which see different data. */
+  readonly tenants: readonly [VerifiedTenant, VerifiedTenant];
+  readonly routes: readonly VerifiedRoute[];
+  /** Absent: what an outage does is not verified. */
+  readonly outage?: Outage;
+  /** How long any request may take, milliseconds. Default 5,000. */
+  readonly timeoutMs?: number;
+}
+
+export const DEFAULT_TIMEOUT_MS = 5000;
+
+/** Which of the two tenants. */
+export type TenantIndex = 0 | 1;
+
+/** @throws TypeError where a path names a parameter that is not given */
+export function fillPath(path: string, params: VerifiedRoute["params"], tenant: TenantIndex): string {
+  const [pathname = "", ...query] = path.split("?");
+  const values = isPair(params) ? params[tenant] : params;
+  const filled = pathname.replace(/:([A-Za-z_]\w*)/g, (_whole, name: string) => {
+    const value = values?.[name];
+    if (value === undefined) {
+      throw new TypeError(`verifyRoutes: ${path}: give the route params: { ${name}: "…" }`);
+    }
+    return encodeURIComponent(value);
+  });
+  return [filled, ...query].join("?");
+}
+
+function isPair(params: VerifiedRoute["params"]): params is readonly [PathParams, PathParams] {
+  return Array.isArray(params);
+}
