@@ -39,15 +39,18 @@ function leadsSomewhere(page: string, link: string): boolean {
   return anchor === undefined || anchorsOf(read(target)).includes(anchor);
 }
 
-/** As GitHub makes them of headings. */
+/** As GitHub makes them of headings, and those that are written out. */
 function anchorsOf(text: string): string[] {
-  const headings = [...withoutCode(text).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
-  return headings.map((heading) =>
+  const plain = withoutCode(text);
+  const written = [...plain.matchAll(/<a id="([^"]+)"/g)].map(([, id = ""]) => id);
+  const headings = [...plain.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
+  const made = headings.map((heading) =>
     heading
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
       .replaceAll(" ", "-"),
   );
+  return [...written, ...made];
 }
 
 function withoutCode(text: string): string {
