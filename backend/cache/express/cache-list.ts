@@ -83,7 +83,7 @@ class CachedRoute {
 
   async #serve(ref: EntryRef, req: Request, res: Response, next: NextFunction): Promise<void> {
     const { engine } = this.#context;
-    if (isRefresh()) {
+    if (isRefresh(req)) {
       const expiresAtMs = engine.gate.expiry();
       return this.#fill({ seen: undefined, expiresAtMs }, "stale", undefined, { ref, req, res, next });
     }

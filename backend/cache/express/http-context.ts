@@ -24,7 +24,7 @@ export class HttpContext {
 
   /** Shared by all routes; made for the first that needs it, which throws where it cannot be had. */
   get refresher(): Refresher {
-    this.#refresher ??= new Refresher(this.logger);
+    this.#refresher ??= new Refresher(this.logger, this.options.fill.waitMs);
     return this.#refresher;
   }
 

@@ -1,7 +1,7 @@
 // Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders } from "node:http";
 import { createRequire } from "node:module";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Application, Request } from "express";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
@@ -11,13 +11,19 @@ type Inject = (
   options: { method: "GET"; url: string; headers: IncomingHttpHeaders; remoteAddress?: string },
 ) => Promise<unknown>;
 
-/** Set while a refresh runs: not something that a request from outside could claim. */
-const refreshing = new AsyncLocalStorage<true>();
+/**
+ * The requests that are refreshes: not something that a request from outside could claim, and not lost where middleware calls
+ * back from a connection of its own, as the async context would be.
+ */
+const refreshes = new WeakSet<object>();
 
 /** Whether this request is a background refresh: it fills, and nobody reads its answer. */
-export function isRefresh(): boolean {
-  return refreshing.getStore() === true;
+export function isRefresh(req: Request): boolean {
+  return refreshes.has(req);
 }
+
+/** Entries beyond these stay stale until a later request finds them so. */
+const MAX_UNDER_WAY = 100;
 
 // They would make the answer partial, or empty, or concern the connection of the request that found the entry stale.
 const NOT_REPEATED = [
@@ -33,12 +39,17 @@ const NOT_REPEATED = [
 export class Refresher {
   readonly #inject: Inject;
   readonly #logger: Logger;
+  readonly #waitMs: number;
   readonly #underWay = new Map<string, Promise<void>>();
   #hasFailed = false;
 
-  /** @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed */
-  constructor(logger: Logger) {
+  /**
+   * @param waitMs how long a refresh is waited for: its handler may never answer
+   * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed
+   */
+  constructor(logger: Logger, waitMs: number) {
     this.#logger = logger;
+    this.#waitMs = waitMs;
     try {
       this.#inject = createRequire(import.meta.url)("light-my-request") as Inject;
     } catch (cause) {
@@ -49,8 +60,9 @@ export class Refresher {
 
   /** Starts a refresh unless one of the same entry is under way in this process. */
   refresh(entryKey: string, req: Request): void {
-    if (this.#underWay.has(entryKey)) return;
-    const run = this.#run(req).finally(() => this.#underWay.delete(entryKey));
+    if (this.#underWay.has(entryKey) || this.#underWay.size >= MAX_UNDER_WAY) return;
+    const overdue = delay(this.#waitMs, undefined, { ref: false });
+    const run = Promise.race([this.#run(req), overdue]).finally(() => this.#underWay.delete(entryKey));
     this.#underWay.set(entryKey, run);
   }
 
@@ -64,14 +76,15 @@ export class Refresher {
     const { remoteAddress } = req.socket;
     const app = outermost(req.app);
     try {
-      // Awaited inside: light-my-request sends nothing before somebody waits for its answer.
-      await refreshing.run(true, async () => {
-        await this.#inject((injected, res) => app(injected, res), {
-          method: "GET",
-          url: req.originalUrl,
-          headers,
-          ...(remoteAddress !== undefined && { remoteAddress }),
-        });
+      const dispatch = (injected: never, res: never) => {
+        refreshes.add(injected);
+        app(injected, res);
+      };
+      await this.#inject(dispatch, {
+        method: "GET",
+        url: req.originalUrl,
+        headers,
+        ...(remoteAddress !== undefined && { remoteAddress }),
       });
     } catch (error) {
       if (this.#hasFailed) return;

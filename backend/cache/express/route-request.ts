@@ -24,7 +24,8 @@ export function resolveRequest(
   // A part of an entry is never served; a body may be part of what the handler answers to.
   if (req.headers.range !== undefined) return { bypass: "range", tenant };
   if (hasBody(req)) return { bypass: "body", tenant };
-  const rawQuery = queryOf(req.originalUrl);
+  // As the path: what earlier middleware made of the URL is what the handler answers to.
+  const rawQuery = queryOf(req.url);
   if (route.params && !onlyKnown(rawQuery, route.params)) return { bypass: "params", tenant };
   const scope = scopeOf(route.scope ?? context.options.scope, req);
   if (scope === undefined) return { bypass: "scope", tenant };

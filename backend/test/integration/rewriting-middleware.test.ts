@@ -1,0 +1,62 @@
+// Middleware in front of `cacheList` that changes the request, or that answers from an async context of its own.
+import assert from "node:assert/strict";
+import { AsyncResource } from "node:async_hooks";
+import { describe, test } from "node:test";
+import { openCache } from "../support/caches.js";
+import { serve } from "../support/http-app.js";
+
+describe("middleware in front of cacheList", () => {
+  test("a query that was rewritten for a user is that user's entry", async () => {
+    const cache = await openCache("memory");
+    const app = await serve((express) => {
+      express.use((req, _res, next) => {
+        if (req.path === "/mine") req.url = `/list?owner=${req.get("x-user")}`;
+        next();
+      });
+      express.get("/list", cache.cacheList("accounts"), (req, res) => res.send(`of ${req.query.owner}`));
+    });
+    const mine = async (user: string) => (await app.request("/mine", { headers: { "x-user": user } })).body;
+    assert.equal(await mine("ann"), "of ann");
+    assert.equal(await mine("bob"), "of bob");
+    await app.close();
+    await cache.close();
+  });
+
+  test("a refresh is one also behind middleware that calls back from a connection of its own", async () => {
+    const cache = await openCache("memory");
+    const connection = new AsyncResource("connection");
+    let runs = 0;
+    const app = await serve((express) => {
+      express.use((_req, _res, next) => connection.runInAsyncScope(() => next()));
+      express.get("/list", cache.cacheList("accounts", { staleWhileRevalidate: 600 }), (_req, res) => {
+        runs++;
+        res.set({ "Cache-Control": "public, max-age=10", Age: "9" }).send(`v${runs}`);
+      });
+    });
+    await app.request("/list");
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.equal((await app.request("/list")).body, "v1");
+    await cache.idle();
+    assert.equal((await app.request("/list")).body, "v2");
+    await app.close();
+    await cache.close();
+  });
+
+  test("a refresh that is never answered does not keep the cache from closing", async () => {
+    const cache = await openCache("memory", { fill: { waitMs: 100 } });
+    let runs = 0;
+    const app = await serve((express) => {
+      express.get("/list", cache.cacheList("accounts", { staleWhileRevalidate: 600 }), (_req, res) => {
+        runs++;
+        if (runs === 1) res.set({ "Cache-Control": "public, max-age=10", Age: "9" }).send("v1");
+      });
+    });
+    await app.request("/list");
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.equal((await app.request("/list")).body, "v1");
+    const hung = new Promise((resolve) => setTimeout(resolve, 5000, "still waits"));
+    assert.equal(await Promise.race([cache.close(), hung]), undefined);
+    assert.equal(runs, 2);
+    await app.close();
+  });
+});
