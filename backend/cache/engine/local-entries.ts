@@ -29,7 +29,8 @@ export class LocalEntries {
     const variants = entry.variants.map((variant) => ({ ...variant, body: ownCopy(variant.body) }));
     const { tenant, module, maxEntries } = ref;
     const bodyBytes = variants.reduce((sum, variant) => sum + variant.body.length, body.length);
-    const bytes = bodyBytes + 2 * (entry.identity.length + entry.fences.length + ref.entryKey.length);
+    const texts = [entry.identity, entry.fences, entry.etag, ref.entryKey, ...entry.headers.flat()];
+    const bytes = bodyBytes + 2 * texts.reduce((sum, text) => sum + text.length, 0);
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
     this.#entries.set(ref.entryKey, { ...entry, body, variants }, holding, entry.expiresAt - Date.now());
   }
