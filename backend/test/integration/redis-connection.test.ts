@@ -55,6 +55,15 @@ describe("the connection to Redis", () => {
     assert.doesNotMatch(lines[0] ?? "", /wrong@/);
   });
 
+  test("a user who may not ask the server who it is: one line says why nothing is cached", async () => {
+    await admin.call("ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-info");
+    const lines: string[] = [];
+    const logger = { ...quiet, warn: (line: string) => void lines.push(line) };
+    assert.equal(await serves(`redis://mute:secret@${server.host}:${server.port}`, logger), false);
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? "", /NOPERM.*info/);
+  });
+
   test("TLS by options", async () => {
     const file = (name: string) => readFileSync(projectFile("backend/test/support/tls", name));
     const cert = file("cert.pem");

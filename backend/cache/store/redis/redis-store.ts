@@ -40,15 +40,16 @@ export class RedisStore implements Store {
     this.#owned = owned;
     this.#keys = keys;
     this.hashTags = isClusterClient(client);
-    this.#runIds = trackRunIds(client, () => this.#report());
+    const onDown = (error: unknown) => {
+      this.#lastError = error instanceof Error ? error.message || error.name : String(error);
+      if (!this.#isUp) this.#listener?.down(this.#lastError);
+    };
+    this.#runIds = trackRunIds(client, () => this.#report(), onDown);
     client.on("ready", () => {
       this.#lastError = "connection closed";
       this.#report();
     });
-    client.on("error", (error: Error) => {
-      this.#lastError = error.message || error.name;
-      if (!this.#isUp) this.#listener?.down(this.#lastError);
-    });
+    client.on("error", onDown);
   }
 
   listen(listener: StoreListener): void {

@@ -19,10 +19,15 @@ export interface RunIds {
   readonly known: boolean;
 }
 
-export function trackRunIds(client: RedisClient, onChange: () => void): RunIds {
+/** @param onRefused is told why a server that is connected does not say who it is: its `INFO` may be forbidden */
+export function trackRunIds(
+  client: RedisClient,
+  onChange: () => void,
+  onRefused: (error: unknown) => void,
+): RunIds {
   return isClusterClient(client)
-    ? new ClusterRunIds(client, onChange)
-    : new ConnectionRunId(client, onChange);
+    ? new ClusterRunIds(client, onChange, onRefused)
+    : new ConnectionRunId(client, onChange, onRefused);
 }
 
 // 64 bits of each are as good as all 160.
@@ -32,12 +37,14 @@ const ID_LENGTH = 16;
 class ConnectionRunId implements RunIds {
   readonly #client: RedisClient;
   readonly #onChange: () => void;
+  readonly #onRefused: (error: unknown) => void;
   #runId: string | undefined;
   #connections = 0;
 
-  constructor(client: RedisClient, onChange: () => void) {
+  constructor(client: RedisClient, onChange: () => void, onRefused: (error: unknown) => void) {
     this.#client = client;
     this.#onChange = onChange;
+    this.#onRefused = onRefused;
     client.on("ready", () => void this.#learn());
     client.on("close", () => this.#forget());
     client.on("end", () => this.#forget());
@@ -65,8 +72,9 @@ class ConnectionRunId implements RunIds {
       if (connection !== this.#connections || !runId || !replicationId) return;
       this.#runId = runId.slice(0, ID_LENGTH) + replicationId.slice(0, ID_LENGTH);
       this.#onChange();
-    } catch {
-      // The connection was lost again: the next `ready` asks anew.
+    } catch (error) {
+      // Where the connection was lost again the next `ready` asks anew.
+      if (connection === this.#connections) this.#onRefused(error);
     }
   }
 
@@ -82,11 +90,13 @@ class ConnectionRunId implements RunIds {
 class ClusterRunIds implements RunIds {
   readonly #client: RedisClusterClient;
   readonly #onChange: () => void;
+  readonly #onRefused: (error: unknown) => void;
   readonly #nodes = new WeakMap<RedisNodeClient, ConnectionRunId>();
 
-  constructor(client: RedisClusterClient, onChange: () => void) {
+  constructor(client: RedisClusterClient, onChange: () => void, onRefused: (error: unknown) => void) {
     this.#client = client;
     this.#onChange = onChange;
+    this.#onRefused = onRefused;
     client.on("+node", (node: RedisNodeClient) => {
       if (!node.options.readOnly) this.#watch(node);
     });
@@ -111,7 +121,7 @@ class ClusterRunIds implements RunIds {
   #watch(node: RedisNodeClient): ConnectionRunId {
     const watched = this.#nodes.get(node);
     if (watched) return watched;
-    const runId = new ConnectionRunId(node, this.#onChange);
+    const runId = new ConnectionRunId(node, this.#onChange, this.#onRefused);
     this.#nodes.set(node, runId);
     // Cluster clients connect to a node with the first command for it, which is only sent once its id is known.
     if (node.status === "wait") node.connect().catch(() => undefined);
