@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Express } from "express";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import supertest from "supertest";
@@ -32,10 +33,13 @@ export interface CrmClient {
 }
 
 export interface Crm {
+  readonly app: Express;
   readonly url: string;
   readonly pool: Pool;
   readonly cache: TenantCache;
   readonly databaseUrl: string;
+  /** A JWT. */
+  token(role: Role, tenantId?: string): Promise<string>;
   /** A client of tenant A or B; superadmins may have no tenant. */
   client(role: Role, tenantId?: string): Promise<CrmClient>;
   /** A client with any Authorization header, or none. */
@@ -83,17 +87,18 @@ export async function startCrm(
   const server = createServer(app);
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
+  const token = (role: Role, tenantId?: string) =>
+    issueToken({ secret: SECRET, subject: `${role}@test`, role, ...(tenantId && { tenantId }) });
   const withAuthorization = (authorization?: string) => clientOf(url, authorization);
   return {
+    app,
     url,
     pool,
     cache,
     databaseUrl: database.url,
     withAuthorization,
-    client: async (role, tenantId) =>
-      withAuthorization(
-        `Bearer ${await issueToken({ secret: SECRET, subject: `${role}@test`, role, ...(tenantId && { tenantId }) })}`,
-      ),
+    token,
+    client: async (role, tenantId) => withAuthorization(`Bearer ${await token(role, tenantId)}`),
     databaseUses: () => uses,
     close: async () => {
       await drain(server, 1000);
