@@ -18,7 +18,7 @@ export async function checkMutation(probe: RouteProbe): Promise<string> {
   probe.expectSame(answer, now, "the read after the mutation is old");
   if (probe.compare(now, before).same) {
     throw new CheckFailure(
-      "the mutation does not change what the route answers, so that nothing is shown by it",
+      "the mutation does not change what the route answers: is it answered before the change is committed?",
     );
   }
   if (!isHit(other)) throw new CheckFailure("a mutation of tenant 1 took the entry of tenant 2");

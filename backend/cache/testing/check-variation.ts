@@ -17,7 +17,6 @@ const USUAL_SUSPECTS: readonly Headers[] = [
   { "x-requested-with": "XMLHttpRequest" },
   { "x-forwarded-host": "other.example" },
   { "x-forwarded-proto": "https" },
-  { "x-http-method-override": "DELETE" },
 ];
 
 export async function checkVariation(probe: RouteProbe): Promise<string> {

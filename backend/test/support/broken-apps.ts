@@ -1,0 +1,203 @@
+// Apps with one mistake each, of the kind that people make around a cache.
+import { setTimeout as delay } from "node:timers/promises";
+import type { CheckName } from "../../cache/testing/index.js";
+import { add, type Flaw, list, notesOf, ownerOf, TENANTS } from "./notes-app.js";
+
+/** For routes that are waited for in vain. */
+const IMPATIENT = { timeoutMs: 500 };
+
+let away = false;
+let current = "";
+const half = new Map<string, string>();
+
+/** What is broken, the check that finds it, and what that says. */
+export const BROKEN_APPS: readonly [what: string, check: CheckName, details: RegExp, flaw: Flaw][] = [
+  [
+    "cacheList before authentication",
+    "hit",
+    /mount cacheList after authentication/,
+    { cache: { tenant: (req) => (req as { user?: string }).user }, verify: IMPATIENT },
+  ],
+  [
+    "a handler that says private",
+    "hit",
+    /is the answer storable/,
+    { read: (req, res, notes) => list(req, res.set("Cache-Control", "private"), notes), verify: IMPATIENT },
+  ],
+  [
+    "a path that is not cached",
+    "hit",
+    /no cacheList has seen the request/,
+    { route: { path: "/other" }, verify: IMPATIENT },
+  ],
+  [
+    "a cache that resolves one tenant for all",
+    "isolation",
+    /tenant 2 received the answer of tenant 1/,
+    { cache: { tenant: () => "everybody" } },
+  ],
+  [
+    "the same, with tenants whose answers are alike",
+    "isolation",
+    /takes both tenants for "everybody"/,
+    { cache: { tenant: () => "everybody" }, read: (_req, res) => res.json([]) },
+  ],
+  [
+    "a tenant for requests that have none",
+    "no-tenant",
+    /without a tenant was a hit/,
+    { cache: { tenant: (req) => req.get("x-tenant") ?? "tenant-1" } },
+  ],
+  [
+    "a language that is not declared",
+    "variation",
+    /vary: \["accept-language"\]/,
+    { read: (req, res, notes) => res.json([req.get("accept-language") ?? "en", ...notesOf(req, notes)]) },
+  ],
+  [
+    "a role that is not declared",
+    "variation",
+    /another view of tenant 1 \(x-role\)/,
+    {
+      read: (req, res, notes) => res.json([req.get("x-role") ?? "viewer", ...notesOf(req, notes)]),
+      verify: { tenants: [{ ...TENANTS[0], views: [{ "x-role": "admin" }] }, TENANTS[1]] },
+    },
+  ],
+  [
+    "a header that an outer middleware takes from what the handler left",
+    "transparency",
+    /other headers: x-total-count/,
+    {
+      prepare: (app) =>
+        app.use((_req, res, next) => {
+          const writeHead = res.writeHead;
+          res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+            if (res.locals.total !== undefined) res.setHeader("X-Total-Count", res.locals.total);
+            return writeHead.apply(res, args);
+          }) as typeof writeHead;
+          next();
+        }),
+      read: (req, res, notes) => {
+        res.locals.total = notesOf(req, notes).length;
+        return list(req, res, notes);
+      },
+    },
+  ],
+  [
+    "bodies with the time in them",
+    "transparency",
+    /give the route normalize/,
+    { read: (_req, res) => res.json(process.hrtime.bigint().toString()) },
+  ],
+  [
+    "a mutation that forgets invalidateCache",
+    "mutation",
+    /was a hit; does its route have/,
+    { invalidates: false },
+  ],
+  [
+    "a mutation that changes nothing",
+    "mutation",
+    /does not change what the route answers/,
+    { write: (_req, res) => res.status(201).json({}) },
+  ],
+  [
+    "a mutation that answers before the change is committed",
+    "mutation",
+    /is it answered before the change is committed/,
+    {
+      write: async (req, res, notes) => {
+        res.status(201).json({});
+        await delay(300);
+        notesOf(req, notes).push("late");
+      },
+    },
+  ],
+  [
+    "a mutation that is refused",
+    "mutation",
+    /answered with 409: taken/,
+    { write: (_req, res) => res.status(409).send("taken") },
+  ],
+  [
+    "a mutation that empties every tenant",
+    "mutation",
+    /took the entry of tenant 2/,
+    {
+      write: async (req, res, notes, cache) => {
+        for (const { headers } of TENANTS) await cache.invalidateTenantCache(headers["x-tenant"], "notes");
+        add(req, res, notes);
+      },
+    },
+  ],
+  [
+    "an invalidation by hand, before the change is committed",
+    "race",
+    /raced/,
+    {
+      invalidates: false,
+      write: async (req, res, notes, cache) => {
+        await cache.invalidateTenantCache(ownerOf(req), "notes");
+        await delay(30);
+        add(req, res, notes);
+      },
+    },
+  ],
+  [
+    "a handler that keeps the half of what it was writing when a client hung up",
+    "abort",
+    /client hung up/,
+    {
+      read: async (req, res, notes) => {
+        const whole = half.get(ownerOf(req)) ?? JSON.stringify(notesOf(req, notes)).padEnd(2000);
+        half.delete(ownerOf(req));
+        res.write(whole.slice(0, 1000));
+        await delay(10);
+        if (res.destroyed) half.set(ownerOf(req), whole.slice(0, 1000));
+        res.end(whole.slice(1000));
+      },
+      route: { mutate: undefined as never },
+    },
+  ],
+  [
+    "a tenant in a variable that all requests share",
+    "concurrency",
+    /tenant [12], one of 20 cold requests/,
+    {
+      read: async (req, res, notes) => {
+        current = ownerOf(req);
+        await delay(5);
+        res.json(notes.get(current));
+      },
+    },
+  ],
+  [
+    "an API that fails with its cache",
+    "outage",
+    /tenant 1 during the outage: status 200 instead of 503/,
+    {
+      read: (req, res, notes) => (away ? res.status(503).json({}) : list(req, res, notes)),
+      verify: {
+        outage: {
+          begin: async () => {
+            away = true;
+          },
+          end: async () => {
+            away = false;
+          },
+        },
+      },
+    },
+  ],
+  [
+    "a handler that stops half way",
+    "hit",
+    /GET \/notes: no whole answer within 150 ms/,
+    {
+      read: (_req, res) => {
+        res.write("half");
+      },
+      verify: { timeoutMs: 150 },
+    },
+  ],
+];
