@@ -5,6 +5,9 @@ import type { Store } from "../store/store.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
 import { RecoveryQueue } from "./recovery-queue.js";
 
+/** A walk through all keys takes longer than any other operation; a walk that hangs is begun anew. */
+const FORGET_ALL_WITHIN_MS = 60_000;
+
 /** Thrown at once while the circuit is open. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
@@ -200,7 +203,9 @@ export class StoreGate {
     const before = this.recovery.replayed;
     for (let batch = this.recovery.take(); batch; batch = this.recovery.take()) {
       try {
-        if (batch === "everything") await this.#store.forgetAllFences();
+        if (batch === "everything") {
+          await this.bound(this.#store.forgetAllFences(), performance.now() + FORGET_ALL_WITHIN_MS);
+        }
         else {
           const { fenceKeys } = batch;
           await this.bound(this.#store.replaceFences(fenceKeys, this.#options.fenceTtlMs));

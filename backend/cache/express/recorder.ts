@@ -123,13 +123,10 @@ class Recorder {
       res.setHeader("ETag", weakETag(Buffer.concat(this.#chunks)));
     }
     this.#readHead(true);
-    if (!this.#head?.storability.storable || res.statusCode !== 200) return false;
-    const lastModified = res.getHeader("Last-Modified");
-    const { hidden } = this.#conditions;
-    if (
-      !isNotModified(hidden, this.#head.etag, lastModified === undefined ? undefined : String(lastModified))
-    )
-      return false;
+    if (res.statusCode !== 200) return false;
+    // Also for what is not stored: the handler could not answer the conditions, because it did not see them.
+    const lastModified = res.hasHeader("Last-Modified") ? String(res.getHeader("Last-Modified")) : undefined;
+    if (!isNotModified(this.#conditions.hidden, this.#head?.etag, lastModified)) return false;
     res.statusCode = 304;
     for (const name of res.getHeaderNames()) if (!isSentWithNotModified(name)) res.removeHeader(name);
     return true;

@@ -104,7 +104,8 @@ export class MemoryStore implements Store {
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
     this.#dropLease(lease);
-    if (skipMs > 0) this.#leases.set(lease.key, { holder: undefined, generation: "" }, { ttl: skipMs });
+    if (skipMs > 0 && !this.#leases.has(lease.key))
+      this.#leases.set(lease.key, { holder: undefined, generation: "" }, { ttl: skipMs });
   }
 
   async replaceFences(fenceKeys: readonly string[]): Promise<void> {

@@ -181,6 +181,14 @@ for (const store of STORES) {
       assert.equal(runs, 2);
     });
 
+    test("a condition is answered also where the answer is not stored", async () => {
+      handle((_req, res) => res.set("Cache-Control", "private").send("mine"));
+      const { headers } = await app.request("/list/condition-unstored");
+      const condition = { "if-none-match": headers.get("etag") ?? "" };
+      const answer = await app.request("/list/condition-unstored", { headers: condition });
+      assert.deepEqual([answer.status, answer.body, answer.cache], [304, "", "fwd=miss"]);
+    });
+
     test("streams and parts are recorded; a handler without an ETag gets one", async () => {
       handle((_req, res) =>
         Readable.from(["one ", Buffer.from("two "), "three"]).pipe(res.type("text/plain")),
