@@ -57,7 +57,10 @@ describe("the packed library", () => {
     const result = await checkPackage(createPackageFromTarballData(data));
     assert.ok(result.types, "no types were found");
     // CommonJS resolves to ESM, which every supported Node loads with `require`.
-    const wrong = result.problems.filter(({ kind }) => kind !== "CJSResolvesToESM");
+    const wrong = result.problems
+      .filter(({ kind }) => kind !== "CJSResolvesToESM")
+      // The oldest way to resolve, gone from TypeScript 7, reads no `exports` and so finds no subpath.
+      .filter((problem) => problem.kind !== "NoResolution" || problem.resolutionKind !== "node10");
     assert.deepEqual(wrong, []);
   });
 

@@ -33,10 +33,12 @@ const COMPILING = ["@types/node@20", "typescript@5.9"];
 const LOADERS = {
   "import.mjs": `import express from "express";
 import * as library from "express-tenant-cache";
+import "express-tenant-cache/testing";
 import { probe } from "./probe.mjs";
 await probe(library, express);
 `,
-  "require.cjs": `const { probe } = require("./probe.mjs");
+  "require.cjs": `require("express-tenant-cache/testing");
+const { probe } = require("./probe.mjs");
 probe(require("express-tenant-cache"), require("express"));
 `,
 };

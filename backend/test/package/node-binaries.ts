@@ -15,8 +15,16 @@ export interface NodeBinary {
   readonly missing?: string;
 }
 
+const asked = new Map<string, Promise<NodeBinary>>();
+
 /** @param version a version of the npm package `node`, or the beginning of one: `22`, `20.19.0` */
-export async function nodeBinary(version: string): Promise<NodeBinary> {
+export function nodeBinary(version: string): Promise<NodeBinary> {
+  const binary = asked.get(version) ?? findNodeBinary(version);
+  asked.set(version, binary);
+  return binary;
+}
+
+async function findNodeBinary(version: string): Promise<NodeBinary> {
   const file = path.join(KEPT, version, BINARY);
   if (existsSync(file)) return { file };
   const project = createNpmProject();

@@ -43,9 +43,10 @@ export const cache: library.TenantCache = library.createTenantCache({ tenant: ()
 
 /** Writes the sources. */
 export function writeTypedConsumer(project: NpmProject, withIoRedis: boolean): void {
-  project.write("accounts.mts", readmeFile("accounts.ts"));
-  project.write("options.mts", OPTIONS);
-  if (withIoRedis) project.write("ioredis-options.mts", IOREDIS_OPTIONS);
+  project.write("accounts.ts", readmeFile("accounts.ts"));
+  project.write("verify.ts", readmeFile("verify.ts"));
+  project.write("options.ts", OPTIONS);
+  if (withIoRedis) project.write("ioredis-options.ts", IOREDIS_OPTIONS);
   project.write("commonjs.cts", COMMONJS);
   const compilerOptions = {
     module: "nodenext",
@@ -58,7 +59,7 @@ export function writeTypedConsumer(project: NpmProject, withIoRedis: boolean): v
     esModuleInterop: true,
     skipLibCheck: false,
   };
-  project.write("tsconfig.json", JSON.stringify({ compilerOptions, include: ["*.mts", "*.cts"] }));
+  project.write("tsconfig.json", JSON.stringify({ compilerOptions, include: ["*.ts", "*.cts"] }));
 }
 
 /** @returns what the compiler says; nothing where it is content */
