@@ -47,13 +47,9 @@ export async function checkRace(probe: RouteProbe): Promise<string> {
     over = true;
     for (const result of await readers) if (result.status === "rejected") throw result.reason;
     const [answer, now] = await answers;
-    probe.expectSame(answer, now, `the read after a mutation that others raced is old; ${ADVICE}`);
+    probe.expectSame(answer, now, "the read after a mutation that others raced is old", ADVICE);
     await probe.options.cache.idle();
-    probe.expectSame(
-      await probe.read(0),
-      now,
-      `a read that raced the mutation left something old; ${ADVICE}`,
-    );
+    probe.expectSame(await probe.read(0), now, "a read that raced the mutation left something old", ADVICE);
   }
   return `${RACES} mutations, raced by ${reads} reads: nothing old was served or kept`;
 }

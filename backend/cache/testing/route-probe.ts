@@ -144,9 +144,10 @@ export class RouteProbe {
   }
 
   /** @throws CheckFailure where status or body are not the expected ones */
-  expectSame(actual: Answer, expected: Answer, what: string): void {
+  expectSame(actual: Answer, expected: Answer, what: string, advice?: string): void {
     const comparison = this.compare(actual, expected);
-    if (!comparison.same) throw new CheckFailure(`${what}: ${comparison.difference}`);
+    if (comparison.same) return;
+    throw new CheckFailure(`${what}: ${comparison.difference}${advice === undefined ? "" : `; ${advice}`}`);
   }
 
   #get(who: Who, { url = this.url(who === 1 ? 1 : 0), headers }: ReadOptions) {
