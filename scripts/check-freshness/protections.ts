@@ -45,5 +45,5 @@ export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[
 export function catching(without: Protection) {
   const { fault }: ProtectionDescription = PROTECTIONS[without];
   const faults = fault === undefined ? [] : [fault];
-  return { without, faults, writeShare: 0.05, faultPauseMs: 100, stopAtViolation: true };
+  return { without, faults, writeShare: 0.05, faultPauseMs: 500, stopAtViolation: true };
 }
