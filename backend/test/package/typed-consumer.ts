@@ -51,6 +51,7 @@ export function writeTypedConsumer(project: NpmProject, withIoRedis: boolean): v
   const compilerOptions = {
     module: "nodenext",
     target: "es2022",
+    lib: ["es2022"],
     types: ["node"],
     noEmit: true,
     strict: true,
