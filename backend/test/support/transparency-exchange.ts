@@ -1,0 +1,135 @@
+// One request of the transparency property over a socket of its own, and what of its answer must be equal with and without the cache.
+import { type IncomingMessage, request } from "node:http";
+import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
+
+export interface Asked {
+  readonly method: "GET" | "HEAD";
+  readonly acceptEncoding: string;
+  readonly origin: string;
+  readonly requestId: string;
+}
+
+export interface Received {
+  readonly status: number;
+  readonly statusMessage: string;
+  /** Values by name as it was sent. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  readonly trailers: readonly string[];
+  /** Decoded; `undefined` where the connection ended before the message did. */
+  readonly body: Buffer | undefined;
+}
+
+/** @returns `undefined` where the connection ended without an answer */
+export function ask(port: number, asked: Asked): Promise<Received | undefined> {
+  return new Promise((resolve) => {
+    const sent = request(
+      {
+        port,
+        host: "127.0.0.1",
+        path: "/list",
+        method: asked.method,
+        // Closed after each message, so that a body of a wrong length ends.
+        agent: false,
+        headers: {
+          "accept-encoding": asked.acceptEncoding,
+          origin: asked.origin,
+          "x-request-id": asked.requestId,
+          "x-tenant": "tenant-1",
+        },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (part: Buffer) => chunks.push(part));
+        response.on("error", () => undefined);
+        response.on("close", () => resolve(received(response, Buffer.concat(chunks))));
+      },
+    );
+    sent.on("error", () => resolve(undefined));
+    sent.end();
+  });
+}
+
+function received(response: IncomingMessage, bytes: Buffer): Received {
+  const headers = new Map<string, string[]>();
+  for (let index = 0; index < response.rawHeaders.length; index += 2) {
+    const [name = "", value = ""] = response.rawHeaders.slice(index, index + 2);
+    headers.set(name, [...(headers.get(name) ?? []), value]);
+  }
+  return {
+    status: response.statusCode ?? 0,
+    statusMessage: response.statusMessage ?? "",
+    headers,
+    trailers: response.rawTrailers,
+    body: response.complete ? decoded(bytes, response.headers["content-encoding"]) : undefined,
+  };
+}
+
+function decoded(bytes: Buffer, coding: string | undefined): Buffer {
+  if (bytes.length === 0) return bytes;
+  if (coding === "gzip") return gunzipSync(bytes);
+  if (coding === "br") return brotliDecompressSync(bytes);
+  if (coding === "deflate") return inflateSync(bytes);
+  return bytes;
+}
+
+/** The first value of a header, whichever its spelling. */
+export function headerOf({ headers }: Received, name: string): string | undefined {
+  for (const [spelled, [value]] of headers) if (spelled.toLowerCase() === name) return value;
+  return undefined;
+}
+
+/** Framing and codings are made anew for each message; the rest are the cache's own. */
+const OF_ONE_MESSAGE = new Set([
+  "content-length",
+  "transfer-encoding",
+  "content-encoding",
+  "date",
+  "cache-status",
+  "age",
+]);
+
+/**
+ * An answer as it can be compared: without what the cache may change or add, which depends on what is there without it.
+ * @param plain the answer without the cache
+ */
+export function comparable(answer: Received | undefined, plain: Received | undefined) {
+  if (!answer || !plain) return answer === plain ? "no answer" : answer;
+  const headers: [string, readonly string[]][] = [];
+  for (const [name, values] of answer.headers) {
+    const lower = name.toLowerCase();
+    if (OF_ONE_MESSAGE.has(lower)) continue;
+    const compared = comparedValues(lower, values, answer, plain);
+    if (compared.length > 0) headers.push([lower === "vary" || lower === "etag" ? lower : name, compared]);
+  }
+  return {
+    status: answer.status,
+    statusMessage: answer.statusMessage,
+    headers: Object.fromEntries(headers.sort(([a], [b]) => (a < b ? -1 : 1))),
+    trailers: answer.trailers,
+    body: answer.body?.toString("base64") ?? "cut short",
+  };
+}
+
+function comparedValues(
+  name: string,
+  values: readonly string[],
+  answer: Received,
+  plain: Received,
+): readonly string[] {
+  const without = headerOf(plain, name);
+  if (name === "etag") {
+    if (without === undefined) return [];
+    // A hit that is sent compressed weakens a strong validator.
+    const isVariant = headerOf(answer, "content-encoding") !== headerOf(plain, "content-encoding");
+    return isVariant && values[0] === `W/${without}` ? [without] : values;
+  }
+  if (name === "cache-control" && without === undefined)
+    return values.filter((value) => value !== "private, no-cache");
+  if (name === "vary") {
+    const members = values.flatMap((value) => value.toLowerCase().split(/\s*,\s*/)).sort();
+    return /accept-encoding/i.test(without ?? "")
+      ? members
+      : members.filter((one) => one !== "accept-encoding");
+  }
+  return values;
+}
