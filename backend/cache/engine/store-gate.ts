@@ -205,8 +205,7 @@ export class StoreGate {
       try {
         if (batch === "everything") {
           await this.bound(this.#store.forgetAllFences(), performance.now() + FORGET_ALL_WITHIN_MS);
-        }
-        else {
+        } else {
           const { fenceKeys } = batch;
           await this.bound(this.#store.replaceFences(fenceKeys, this.#options.fenceTtlMs));
         }
