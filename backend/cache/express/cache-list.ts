@@ -9,7 +9,7 @@ import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
-import { defaultCacheControl, replay } from "./replay.js";
+import { defaultCacheControlWithHead, replay } from "./replay.js";
 import { accepts, requestDirectives } from "./request-directives.js";
 import { resolveRequest } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
@@ -174,14 +174,14 @@ class CachedRoute {
     counters.add("bypasses", tenant, this.#module);
     events.publish("bypass", { tenant, module: this.#module, detail });
     setCacheStatus(res, { fwd: "bypass", detail });
-    defaultCacheControl(res);
+    defaultCacheControlWithHead(res);
     next();
   }
 
   /** The handler answers and nothing is stored. */
   #forward(fwd: Forwarded, res: Response, next: NextFunction): void {
     setCacheStatus(res, { fwd });
-    defaultCacheControl(res);
+    defaultCacheControlWithHead(res);
     next();
   }
 

@@ -28,6 +28,8 @@ interface Head {
   readonly statusMessage: string;
   readonly headers: HandlerHeaders;
   readonly etag: string;
+  /** As the handler declared it: middleware in front of the cache may compress and remove it. */
+  readonly contentLength: ReturnType<Response["getHeader"]>;
   readonly storability: Storability;
 }
 
@@ -146,6 +148,7 @@ class Recorder {
       statusMessage: res.statusMessage ?? "",
       headers: handlerHeaders(res, this.#before),
       etag: String(res.getHeader("ETag") ?? ""),
+      contentLength: res.getHeader("Content-Length"),
       storability,
     };
     const stored = storability.storable && bodyIsKnown && this.#bytes <= this.#rules.maxBodyBytes;
@@ -175,7 +178,7 @@ class Recorder {
 
   #settle(): void {
     const head = this.#head;
-    const declared = this.#res.getHeader("Content-Length");
+    const declared = head?.contentLength;
     const cutShort =
       head?.status === this.#res.statusCode && declared !== undefined && Number(declared) !== this.#bytes;
     if (!head?.storability.storable || this.#bytes > this.#rules.maxBodyBytes || cutShort) {

@@ -11,6 +11,16 @@ export function defaultCacheControl(res: Response): void {
   if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", "private, no-cache");
 }
 
+/** The same for a handler that is still to answer: what it finds set (`sendFile` does) it would not set itself. */
+export function defaultCacheControlWithHead(res: Response): void {
+  const writeHead = res.writeHead;
+  res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+    // What these arguments say replaces it.
+    if (!res.headersSent) defaultCacheControl(res);
+    return Reflect.apply(writeHead, res, args);
+  }) as typeof writeHead;
+}
+
 /**
  * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the client has them; for
  * HEAD the headers alone.

@@ -36,6 +36,11 @@ export function judge(res: Response, before: OutgoingHttpHeaders, rules: Storabi
   if (res.hasHeader("Content-Range")) return UNSTORABLE;
   if (res.hasHeader("Trailer")) return UNSTORABLE;
   const undeclared = addedVary(res, before).filter((name) => !rules.vary.includes(name.toLowerCase()));
+  // Chosen for one client behind the cache, also where middleware in front of it had named the header before.
+  const isNegotiated =
+    ownHeader(res, before, "Content-Encoding") !== undefined && !rules.vary.includes("accept-encoding");
+  if (isNegotiated && /accept-encoding/i.test(String(res.getHeader("Vary") ?? "")))
+    return { storable: false, undeclaredVary: "Accept-Encoding" };
   if (undeclared.length > 0) return { storable: false, undeclaredVary: undeclared.join(", ") };
   return judgeFreshness(res, before, rules.ttlSeconds);
 }
