@@ -1,7 +1,7 @@
 // Content codings (RFC 9110 section 8.4.1): which bodies are worth one, and which one a client prefers.
 import { promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
-import type { Entry, Variant } from "./entry.js";
+import * as zlib from "node:zlib";
+import { CONTENT_CODINGS, type ContentCoding, type Entry, type Variant } from "./entry.js";
 
 const MIN_BYTES = 1024;
 /** A variant that saves less than a tenth is not worth its memory. */
@@ -12,10 +12,26 @@ const GZIP_LEVEL = 6;
 const COMPRESSIBLE =
   /^(?:text\/|[\w.+-]+\/(?:[\w.+-]*\+)?(?:json|xml|javascript|yaml|csv|x-ndjson|wasm)\b|image\/svg)/i;
 
-const compress = {
-  br: promisify(brotliCompress),
-  gzip: promisify(gzip),
-};
+type Compress = (body: Buffer) => Promise<Buffer>;
+
+const brotli = promisify(zlib.brotliCompress);
+const gzip = promisify(zlib.gzip);
+/** Node 22.15 and later. */
+const zstd: unknown = Reflect.get(zlib, "zstdCompress");
+
+const COMPRESSORS: readonly (readonly [ContentCoding, Compress])[] = [
+  [
+    "br",
+    (body) => {
+      const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
+      return brotli(body, {
+        params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: body.length },
+      });
+    },
+  ],
+  ...(typeof zstd === "function" ? [["zstd", promisify(zstd) as Compress] as const] : []),
+  ["gzip", (body) => gzip(body, { level: GZIP_LEVEL })],
+];
 
 type Described = Pick<Entry, "headers" | "status">;
 
@@ -29,24 +45,14 @@ export function isCompressible({ headers, status }: Described, bodyBytes: number
 
 /** Compresses in the thread pool; without the variants that would save nothing. */
 export async function makeVariants(body: Buffer): Promise<Variant[]> {
-  const [br, gz] = await Promise.all([
-    compress.br(body, {
-      params: {
-        [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
-        [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
-      },
-    }),
-    compress.gzip(body, { level: GZIP_LEVEL }),
-  ]);
-  const variants: Variant[] = [
-    { encoding: "br", body: br },
-    { encoding: "gzip", body: gz },
-  ];
+  const variants = await Promise.all(
+    COMPRESSORS.map(async ([encoding, compress]) => ({ encoding, body: await compress(body) })),
+  );
   return variants.filter((variant) => variant.body.length < body.length * WORTHWHILE);
 }
 
 /** The codings that `Accept-Encoding` allows beside identity, the preferred one first (RFC 9110 section 12.5.3). */
-export function acceptedCodings(acceptEncoding: string | undefined): Variant["encoding"][] {
+export function acceptedCodings(acceptEncoding: string | undefined): ContentCoding[] {
   if (!acceptEncoding) return [];
   const weights = new Map<string, number>();
   for (const member of acceptEncoding.toLowerCase().split(",")) {
@@ -58,7 +64,7 @@ export function acceptedCodings(acceptEncoding: string | undefined): Variant["en
   const weightOf = (coding: string) => weights.get(coding) ?? weights.get("*") ?? 0;
   // Identity is acceptable unless refused; a client that weighs it above a coding gets it.
   const identity = weights.get("identity") ?? 0;
-  return (["br", "gzip"] as const)
-    .filter((coding) => weightOf(coding) > 0 && weightOf(coding) >= identity)
-    .sort((a, b) => weightOf(b) - weightOf(a));
+  return CONTENT_CODINGS.filter((coding) => weightOf(coding) > 0 && weightOf(coding) >= identity).sort(
+    (a, b) => weightOf(b) - weightOf(a),
+  );
 }

@@ -3,9 +3,13 @@ import { crc32 } from "node:zlib";
 
 /** The body once more, in a content coding that clients may prefer. */
 export interface Variant {
-  readonly encoding: "br" | "gzip";
+  readonly encoding: ContentCoding;
   readonly body: Buffer;
 }
+
+export const CONTENT_CODINGS = ["br", "zstd", "gzip"] as const;
+/** The preferred one first, where a client does not care: the smallest. */
+export type ContentCoding = (typeof CONTENT_CODINGS)[number];
 
 /** A recorded response as the cache keeps it. Times are milliseconds since the epoch. */
 export interface Entry {
@@ -100,8 +104,9 @@ export function decodeEntry(value: Buffer): Entry | undefined {
     const variants: Variant[] = [];
     let bodyEnd = headerEnd + bodyBytes;
     for (let left = reader.uint32(); left > 0; left--) {
-      const encoding = reader.text("latin1");
-      if (encoding !== "br" && encoding !== "gzip") return undefined;
+      const coding = reader.text("latin1");
+      const encoding = CONTENT_CODINGS.find((known) => known === coding);
+      if (!encoding) return undefined;
       const start = bodyEnd;
       bodyEnd += reader.uint32();
       variants.push({ encoding, body: value.subarray(start, bodyEnd) });

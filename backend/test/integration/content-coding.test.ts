@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { get, type IncomingHttpHeaders } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import * as zlib from "node:zlib";
 import type { Request, Response } from "express";
 import { acceptedCodings } from "../../cache/codec/content-coding.js";
 import type { TenantCache } from "../../cache/index.js";
@@ -23,8 +23,9 @@ describe("Accept-Encoding", () => {
       ["gzip, deflate, br", ["br", "gzip"]],
       ["br;q=0.5, gzip;q=0.8", ["gzip", "br"]],
       ["br;q=0, gzip", ["gzip"]],
-      ["*", ["br", "gzip"]],
-      ["*;q=0.1, gzip;q=0", ["br"]],
+      ["*", ["br", "zstd", "gzip"]],
+      ["*;q=0.1, gzip;q=0", ["br", "zstd"]],
+      ["gzip, zstd", ["zstd", "gzip"]],
       ["GZIP ; Q=1", ["gzip"]],
       ["gzip;q=nonsense", []],
       ["identity;q=1, gzip;q=0.5", []],
@@ -85,10 +86,14 @@ for (const store of STORES) {
       const gzip = await request("/rows", accepting("gzip"));
       const br = await request("/rows", accepting("gzip, br"));
       assert.deepEqual([identity.encoding, gzip.encoding, br.encoding], ["identity", "gzip", "br"]);
-      for (const body of [identity.body, gunzipSync(gzip.body), brotliDecompressSync(br.body)]) {
+      for (const body of [identity.body, zlib.gunzipSync(gzip.body), zlib.brotliDecompressSync(br.body)]) {
         assert.equal(body.toString(), ROWS);
       }
-      for (const { headers, body } of [identity, gzip, br]) {
+      const zstd = await request("/rows", accepting("gzip;q=0.5, zstd"));
+      const decompress: unknown = Reflect.get(zlib, "zstdDecompressSync");
+      if (typeof decompress === "function") assert.equal(String(decompress(zstd.body)), ROWS);
+      else assert.equal(zstd.encoding, "gzip", "this Node cannot make it");
+      for (const { headers, body } of [identity, gzip, br, zstd]) {
         assert.equal(headers["content-length"], String(body.length));
         assert.equal(headers.vary, "Accept-Encoding");
         assert.match(String(headers["cache-status"]), /; hit; /);
