@@ -24,7 +24,7 @@ export function changedAtMs(fences: readonly string[]): number {
   return Math.max(...fences.map((fence) => Number(fence.slice(fence.lastIndexOf(".") + 1))));
 }
 
-/** Names the generation that the fences of a tenant and a module stand for: the first two that an entry carries. */
+/** As `etcSweep` writes it too: names the generation that the fences of a tenant and a module stand for: the first two that an entry carries. */
 export function generationOf(fences: readonly (string | null)[]): string {
   return fences
     .slice(0, 2)

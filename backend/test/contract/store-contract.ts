@@ -250,6 +250,17 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         assert.notEqual((await store.read(at.fenceKeys, at.entryKey)).entry, null);
     });
 
+    test("what is filled while a sweep is under way is spared", async () => {
+      const at = place();
+      for (let round = 0; round < 40; round++) {
+        const sweeps = [store.sweep([at]), store.sweep([{ tenant: at.tenant }])];
+        await store.replaceFences(at.fenceKeys.slice(1), MINUTE_MS);
+        await commit(at, await begin(at), Buffer.from(`round ${round}`));
+        await Promise.all(sweeps);
+        assert.equal(String((await store.read(at.fenceKeys, at.entryKey)).entry), `round ${round}`);
+      }
+    });
+
     test("a sweep of a tenant removes all its modules; several targets share one sweep", async () => {
       const tenants = [randomUUID(), randomUUID()];
       const places = tenants.flatMap((tenant) => [place("accounts", tenant), place("leads", tenant)]);

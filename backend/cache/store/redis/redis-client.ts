@@ -10,6 +10,7 @@ export interface ScriptedCommands {
   etcReplaceFences(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcBeginWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcEndWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+  etcSweep(keyCount: number, ...args: string[]): Promise<number | string>;
 }
 
 /**
@@ -31,7 +32,6 @@ export interface RedisClient {
   mget(...keys: string[]): Promise<(string | null)[]>;
   mgetBuffer(...keys: string[]): Promise<(Buffer | null)[]>;
   unlink(...keys: string[]): Promise<number>;
-  zmscore(key: string, ...members: string[]): Promise<(string | null)[]>;
   scan(cursor: string, ...args: (string | number)[]): Promise<[cursor: string, keys: string[]]>;
   strlen(key: string): Promise<number>;
   info(section: string): Promise<string>;

@@ -1,31 +1,32 @@
 // Reclaims entries that fences have cut off: one walk through the keyspace serves all targets.
-import { generationOf } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
-import type { RedisClient } from "./redis-client.js";
+import type { RedisClient, ScriptedCommands } from "./redis-client.js";
 
-/** Resolves with the number of keys removed. */
+/** Entries judged in one step: the server is busy with them for well under a millisecond. */
+const STEP_KEYS = 250;
+
+/** Entries that the live generation's index lists are spared: they were filled since. Resolves with the number of keys removed. */
 export async function sweepRedis(
-  client: RedisClient,
+  client: RedisClient & ScriptedCommands,
   keys: KeySpace,
   targets: readonly SweepTarget[],
 ): Promise<number> {
   const wanted = new Set(
     targets.map(({ tenant, module }) => (module === undefined ? tenant : `${tenant}:${module}`)),
   );
-  const indexKeys = new Map<string, string>();
   let removed = 0;
   for await (const page of scanKeys(client, commonPrefix(keys, targets))) {
     for (const [place, entryKeys] of groupByModule(keys, page)) {
       const [tenant = "", module = ""] = place.split(":");
       if (!wanted.has(tenant) && !wanted.has(place)) continue;
-      const indexKey = indexKeys.get(place) ?? (await liveIndexKey(client, keys, tenant, module));
-      indexKeys.set(place, indexKey);
-      // Filled since the fences changed: listed in the live generation's index, so spared.
-      const scores = await client.zmscore(indexKey, ...entryKeys);
-      const dead = entryKeys.filter((_, position) => scores[position] === null);
-      if (dead.length > 0) removed += await client.unlink(...dead);
+      const fences = [keys.fence(tenant), keys.fence(tenant, module)];
+      const indexPrefix = keys.index(tenant, module, "");
+      for (let start = 0; start < entryKeys.length; start += STEP_KEYS) {
+        const step = [...fences, ...entryKeys.slice(start, start + STEP_KEYS)];
+        removed += Number(await client.etcSweep(step.length, ...step, indexPrefix));
+      }
     }
   }
   return removed;
@@ -48,14 +49,4 @@ function groupByModule(keys: KeySpace, page: readonly string[]): Map<string, str
     else groups.set(name, [key]);
   }
   return groups;
-}
-
-async function liveIndexKey(
-  client: RedisClient,
-  keys: KeySpace,
-  tenant: string,
-  module: string,
-): Promise<string> {
-  const fences = await client.mget(keys.fence(tenant), keys.fence(tenant, module));
-  return keys.index(tenant, module, generationOf(fences));
 }

@@ -124,6 +124,20 @@ end
 return 1
 `;
 
+/**
+ * KEYS: the tenant's fence, the module's fence, entries…. ARGV: what the name of the module's index begins with. Returns how many it removed.
+ * One step, because an entry that is filled while it is being judged must not be taken for an old one. The index is not among
+ * the KEYS, since its name holds the fences; it shares their slot.
+ */
+const SWEEP = `
+local index = ARGV[1] .. (redis.call('GET', KEYS[1]) or '') .. '_' .. (redis.call('GET', KEYS[2]) or '')
+local removed = 0
+for i = 3, #KEYS do
+  if not redis.call('ZSCORE', index, KEYS[i]) then removed = removed + redis.call('UNLINK', KEYS[i]) end
+end
+return removed
+`;
+
 /** Names as `defineCommand` registers them: prefixed, because a user's client is shared with the user's own commands. */
 export const SCRIPTS = {
   etcBeginFill: BEGIN_FILL,
@@ -132,4 +146,5 @@ export const SCRIPTS = {
   etcReplaceFences: REPLACE_FENCES,
   etcBeginWrite: BEGIN_WRITE,
   etcEndWrite: END_WRITE,
+  etcSweep: SWEEP,
 } as const;
