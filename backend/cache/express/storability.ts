@@ -42,6 +42,10 @@ export function judge(res: Response, before: OutgoingHttpHeaders, rules: Storabi
   if (isNegotiated && /accept-encoding/i.test(String(res.getHeader("Vary") ?? "")))
     return { storable: false, undeclaredVary: "Accept-Encoding" };
   if (undeclared.length > 0) return { storable: false, undeclaredVary: undeclared.join(", ") };
+  // Made for one origin, also where earlier middleware had named Origin in Vary, so that naming it again shows nothing.
+  const allowedOrigin = ownHeader(res, before, "Access-Control-Allow-Origin") ?? "*";
+  if (allowedOrigin !== "*" && !rules.vary.includes("origin"))
+    return { storable: false, undeclaredVary: "Origin" };
   return judgeFreshness(res, before, rules.ttlSeconds);
 }
 

@@ -84,6 +84,20 @@ for (const store of STORES) {
       assert.equal(hit.headers.get("vary"), "Origin");
     });
 
+    test("what a handler allows one origin is not replayed to another", async () => {
+      handle((req, res) =>
+        res
+          .vary("Origin")
+          .set("Access-Control-Allow-Origin", req.get("origin") ?? "")
+          .json(1),
+      );
+      for (const origin of ["https://a.example", "https://b.example"]) {
+        const answer = await app.request("/list/origins", { headers: { origin } });
+        assert.equal(answer.headers.get("access-control-allow-origin"), origin);
+      }
+      assert.equal(runs, 2);
+    });
+
     test("a header that the handler removed is removed from hits too", async () => {
       handle((_req, res) => res.removeHeader("X-Powered-By") ?? res.json(1));
       const answers = [await app.request("/list/removed"), await app.request("/list/removed")];
