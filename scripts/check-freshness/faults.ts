@@ -16,6 +16,8 @@ export const FAULTS = {
 
 export type FaultName = keyof typeof FAULTS;
 
+export const FAULT_NAMES = Object.keys(FAULTS) as readonly FaultName[];
+
 /** Does its harm, waits, and undoes it. */
 export type Fault = (random: Random) => Promise<void>;
 

@@ -4,9 +4,16 @@ import type { BackendPool } from "./backend-pool.js";
 import type { FaultName, Faults } from "./faults.js";
 import { pick, type Random, seededRandom } from "./random.js";
 
+/** When a fault was done; it ends when it has been undone. */
+export interface FaultRecord {
+  readonly name: FaultName;
+  readonly beganAtMs: number;
+  endedAtMs: number | undefined;
+}
+
 /** Does one fault after the other: the next begins when all backends have recovered from the last. */
 export class Nemesis {
-  readonly done: Partial<Record<FaultName, number>> = {};
+  readonly log: FaultRecord[] = [];
   /** Why no more faults are done: one could not be undone. */
   failure: unknown;
   readonly #faults: Faults;
@@ -50,8 +57,10 @@ export class Nemesis {
       const name = pick(random, left);
       left = left.filter((other) => other !== name);
       await delay(2 * this.#pauseMs * random(), undefined, { signal: this.#stop.signal });
+      const record: FaultRecord = { name, beganAtMs: performance.now(), endedAtMs: undefined };
+      this.log.push(record);
       await this.#faults[name]?.(random);
-      this.done[name] = (this.done[name] ?? 0) + 1;
+      record.endedAtMs = performance.now();
       await this.#pool.settled();
     }
   }

@@ -1,6 +1,7 @@
 // What a run says of itself, and whether it passed.
-import { FAULTS, type FaultName } from "./faults.js";
+import { FAULT_NAMES, FAULTS, type FaultName } from "./faults.js";
 import type { Violation } from "./judge.js";
+import type { FaultRecord } from "./nemesis.js";
 import { PROTECTIONS } from "./protections.js";
 import type { StageReport } from "./run-stage.js";
 
@@ -13,8 +14,9 @@ export function hasPassed({ without, violations, counts }: StageReport): boolean
 
 export function formatReport(report: StageReport): string {
   const { stage, without, seconds, counts, judged, contested, excused, violations } = report;
-  const faults = Object.entries(report.faults).map(
-    ([name, times]) => `${times} × ${FAULTS[name as FaultName]}`,
+  const done = (name: FaultName) => report.faults.filter((fault) => fault.name === name).length;
+  const faults = FAULT_NAMES.filter((name) => done(name) > 0).map(
+    (name) => `${done(name)} × ${FAULTS[name]}`,
   );
   const lines = [
     `${hasPassed(report) ? "passed" : "FAILED"}: ${stage.name}, ${seconds.toFixed(1)} s`,
@@ -24,7 +26,7 @@ export function formatReport(report: StageReport): string {
     `  faults      ${faults.join(", ") || "none"}`,
     `  excused     ${n(excused)}${excused > 0 ? `, the last ${n(Math.round(report.longestExcusedMs))} ms after the answer to its write` : ""}`,
     `  violations  ${n(violations)}${verdict(report, judged - excused)}`,
-    ...report.firstViolations.map((violation) => `    ${formatViolation(violation)}`),
+    ...report.firstViolations.map((violation) => `    ${formatViolation(violation, report.faults)}`),
   ];
   if (without) lines.splice(1, 0, `  without     ${without}: ${PROTECTIONS[without].says}`);
   return lines.join("\n");
@@ -40,10 +42,18 @@ function verdict({ without, violations }: StageReport, reads: number): string {
   return violations === 0 && reads > 0 ? `; ${formatBound(reads)}` : "";
 }
 
-function formatViolation(violation: Violation): string {
+function formatViolation(violation: Violation, faults: readonly FaultRecord[]): string {
   const { kind, tenant, url, module, process, acknowledgedAtMs, startedAtMs, seen, expected } = violation;
   const when = kind === "stale" ? `acknowledged at ${acknowledgedAtMs.toFixed(1)} ms, ` : "";
-  return `${kind}: ${tenant} ${url} through ${process}, ${when}began at ${startedAtMs.toFixed(1)} ms: ${module} seen ${seen}, expected ${expected} (${violation.cacheStatus})`;
+  return `${kind}: ${tenant} ${url} through ${process}, ${when}began at ${startedAtMs.toFixed(1)} ms: ${module} seen ${seen}, expected ${expected} (${violation.cacheStatus})${faultBefore(startedAtMs, faults)}`;
+}
+
+function faultBefore(atMs: number, faults: readonly FaultRecord[]): string {
+  const fault = faults.findLast(({ beganAtMs }) => beganAtMs <= atMs);
+  if (!fault) return "";
+  const { name, beganAtMs, endedAtMs } = fault;
+  const ended = endedAtMs === undefined || endedAtMs > atMs ? "" : `, undone at ${endedAtMs.toFixed(1)} ms`;
+  return `; ${name} since ${beganAtMs.toFixed(1)} ms${ended}`;
 }
 
 function n(count: number): string {

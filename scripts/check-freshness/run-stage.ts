@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { BackendPool } from "./backend-pool.js";
 import type { FaultName, Faults } from "./faults.js";
 import { Judge, type Violation } from "./judge.js";
-import { Nemesis } from "./nemesis.js";
+import { type FaultRecord, Nemesis } from "./nemesis.js";
 import type { Protection } from "./protections.js";
 import type { Stage } from "./stages.js";
 import { connectTruth } from "./truth.js";
@@ -38,8 +38,8 @@ export interface StageReport {
   readonly without: Protection | undefined;
   readonly seconds: number;
   readonly counts: Counts;
-  /** How often each fault was done. */
-  readonly faults: Readonly<Partial<Record<FaultName, number>>>;
+  /** In the order in which they were done. */
+  readonly faults: readonly FaultRecord[];
   readonly judged: number;
   readonly contested: number;
   readonly excused: number;
@@ -110,7 +110,7 @@ async function run(
     without,
     seconds: (performance.now() - startedAtMs) / 1000,
     counts: workload.counts,
-    faults: nemesis.done,
+    faults: nemesis.log,
     judged,
     contested,
     excused,

@@ -4,13 +4,15 @@ import { joinFences } from "../../backend/cache/engine/fences.js";
 import type { FillCommit, FillRequest, FillStart, Snapshot, Store } from "../../backend/cache/store/store.js";
 import type { Protection } from "./protections.js";
 
-type Methods = Partial<Pick<Store, "read" | "readFences" | "beginFill" | "commitFill">>;
+type Methods = Partial<Pick<Store, "read" | "readFences" | "beginFill" | "commitFill" | "renew">>;
 
 /** The store without the protection; the same store where the protection is none of a store's. */
 export function weaken(store: Store, without: Protection | undefined): Store {
   if (without === "compare-and-set") return replacing(store, storeWhateverHappened(store));
   if (without === "fence-check") return replacing(store, believeEveryEntry(store));
   if (without === "run-id") return replacing(store, oneServerForEver(store));
+  // Neither told by Sentinel (the client's options) nor asking it.
+  if (without === "failover-news") return replacing(store, { renew: () => false });
   return store;
 }
 

@@ -44,6 +44,7 @@ export class StoreGate {
   #storeIsUp = false;
   #failuresInARow = 0;
   #answeredAtMs = 0;
+  #wasSilent = false;
   #probeDelayMs: number;
   #probeTimer: NodeJS.Timeout | undefined;
   #openedAtMs = performance.now();
@@ -116,6 +117,7 @@ export class StoreGate {
       // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait to find out.
       const hangs =
         error instanceof DeadlineExceeded && this.#answeredAtMs < startedAtMs && expiresAtMs === undefined;
+      if (hangs) this.#wasSilent = true;
       if (hangs || this.#failuresInARow >= this.#options.failureThreshold) this.#open(reasonOf(error));
       throw error;
     }
@@ -146,6 +148,7 @@ export class StoreGate {
       return true;
     } catch (error) {
       this.recovery.add(this.#keys.fence(tenant), fenceKeys);
+      if (error instanceof DeadlineExceeded) this.#wasSilent = true;
       this.distrust(error);
       return false;
     }
@@ -186,14 +189,19 @@ export class StoreGate {
       const startedAtMs = performance.now();
       await this.bound(this.#store.ping());
       this.#latencyMs = performance.now() - startedAtMs;
+      // A master that hung may have been replaced meanwhile, and answers as if nothing had happened.
+      const wasSilent = this.#wasSilent;
+      this.#wasSilent = false;
+      if (wasSilent && this.#store.renew?.()) throw new StoreUnavailable("connecting anew");
       let replayed = 0;
       // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last look at
       // the queue and the closing are one synchronous step.
       while (!this.recovery.isEmpty) replayed += await this.#replay();
       if (!this.#storeIsUp || this.#stopped) throw new StoreUnavailable("the connection was lost again");
       this.#close(replayed);
-    } catch {
+    } catch (error) {
       this.#state = "open";
+      if (error instanceof DeadlineExceeded) this.#wasSilent = true;
       this.#probeDelayMs = Math.min(this.#probeDelayMs * 2, this.#options.maxProbeIntervalMs);
       if (this.#storeIsUp) this.#scheduleProbe(this.#probeDelayMs);
     }

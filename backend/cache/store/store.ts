@@ -106,6 +106,11 @@ export interface Store {
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
   ping(): Promise<void>;
+  /**
+   * Called when the store answers again after it had been silent: whether it is still the right one to ask. True where it has begun to
+   * connect anew, which it reports as down and up; false where there is nothing to find out.
+   */
+  renew?(): boolean;
   read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot>;
   /** The keys must be of one group: see {@link groupOf}. */
   readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">>;

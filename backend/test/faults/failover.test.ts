@@ -106,3 +106,40 @@ describe("failover to a replica that lags, and back", () => {
     for (const admin of [first, second]) admin.disconnect();
   });
 });
+
+describe("a master that hangs through its own failover", () => {
+  let sentinels: RedisSentinels;
+  const opened: { close(): Promise<void> }[] = [];
+
+  before(async () => {
+    sentinels = await startRedisSentinels();
+  });
+  after(async () => {
+    for (const each of opened.reverse()) await each.close();
+    await sentinels.stop();
+  });
+
+  test("is left when it answers again, also by a client that Sentinel has not told", async () => {
+    const shared = { keyPrefix: KEY_PREFIX, budgetMs: 250 };
+    const redis = { ...sentinels.options, failoverDetector: false };
+    const cache = await openCache("redis", { ...shared, redis });
+    const truth = { version: 0 };
+    const versioned = await serveVersioned(cache, { truth });
+    opened.push(cache, versioned.app);
+    await versioned.read();
+    await cache.idle();
+    assert.equal((await versioned.read()).cache, "hit");
+
+    await sentinels.master.pause();
+    while (cache.health().connected) await versioned.read();
+    await sentinels.failedOver(sentinels.master.port);
+    // Another process has found the new master, and tells it of a change.
+    const other = await openCache("redis", { ...shared, redis: sentinels.options });
+    const writer = await serveVersioned(other, { truth });
+    opened.push(other, writer.app);
+    assert.equal((await writer.write()).status, 201);
+    await sentinels.master.resume();
+    assert.equal(await cache.ready(15_000), true);
+    assert.equal((await versioned.read()).version, 1);
+  });
+});

@@ -35,7 +35,7 @@ describe("freshness under faults", { concurrency: 2 }, () => {
       assert.equal(report.violations, 0, formatReport(report));
       assert.equal(report.counts.failed, 0, "every request to a backend that lives is answered");
       assert.ok(report.counts.hits > 0 && report.counts.writes > 0, "there was something to find");
-      assert.ok(Object.keys(report.faults).length > 0, "faults were done");
+      assert.ok(report.faults.length > 0, "faults were done");
     });
   }
   for (const protection of PROTECTION_NAMES.toSorted(slowestFirst)) {

@@ -24,7 +24,7 @@ export type UserRedisClient = { readonly status: string } & Readonly<
 /** The commands that the store calls. */
 export interface RedisClient {
   readonly status: string;
-  readonly options?: { readonly keyPrefix?: string | undefined } | undefined;
+  readonly options?: { readonly keyPrefix?: string | undefined; readonly sentinels?: unknown } | undefined;
   readonly isCluster?: boolean | undefined;
   on(event: string, listener: (...args: never[]) => void): unknown;
   defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void;

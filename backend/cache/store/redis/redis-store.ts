@@ -23,6 +23,9 @@ import { sweepRedis } from "./redis-sweep.js";
 import { type RunIds, trackRunIds } from "./run-ids.js";
 import { SCRIPTS } from "./scripts.js";
 
+/** A connection that took longer is to a server that sentinels named too long ago. */
+const PROMPT_MS = 1000;
+
 export class RedisStore implements Store {
   readonly kind = "redis";
   readonly hashTags: boolean;
@@ -32,6 +35,7 @@ export class RedisStore implements Store {
   readonly #runIds: RunIds;
   #listener: StoreListener | undefined;
   #isUp = false;
+  #connectingSinceMs = performance.now();
   #lastError = "connecting";
 
   constructor({ client, owned }: Connection, keys: KeySpace) {
@@ -45,8 +49,13 @@ export class RedisStore implements Store {
       if (!this.#isUp) this.#listener?.down(this.#lastError);
     };
     this.#runIds = trackRunIds(client, () => this.#report(), onDown);
+    client.on("connecting", () => {
+      this.#connectingSinceMs = performance.now();
+    });
     client.on("ready", () => {
       this.#lastError = "connection closed";
+      // A master that hung while we connected may have been replaced before it answered.
+      if (performance.now() - this.#connectingSinceMs > PROMPT_MS && this.renew()) return;
       this.#report();
     });
     client.on("error", onDown);
@@ -55,6 +64,13 @@ export class RedisStore implements Store {
   listen(listener: StoreListener): void {
     this.#listener = listener;
     this.#report();
+  }
+
+  /** Sentinels are asked anew which server is the master; others have nobody to ask. */
+  renew(): boolean {
+    if (!this.#client.options?.sentinels) return false;
+    this.#client.disconnect(true);
+    return true;
   }
 
   async ping(): Promise<void> {
