@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import cliProgress from "cli-progress";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { FAULT_NAMES, type FaultName } from "./check-freshness/faults.js";
 import { catching, PROTECTION_NAMES, PROTECTIONS, type Protection } from "./check-freshness/protections.js";
 import { formatBound, formatReport, hasPassed } from "./check-freshness/report.js";
 import { runStage, type StageOptions, type StageReport } from "./check-freshness/run-stage.js";
@@ -16,6 +17,7 @@ interface Arguments {
   readonly faultPause?: number;
   readonly seed: number;
   readonly stage?: StageName;
+  readonly faults?: readonly FaultName[];
   readonly without?: Protection;
 }
 
@@ -43,6 +45,7 @@ const given = new Command("check:freshness")
   .option("--fault-pause <ms>", "mean pause between faults", positive)
   .option("--seed <n>", "for the routes and the order of faults", positive, randomInt(1, 1_000_000))
   .addOption(new Option("--stage <name>", "only this stage").choices(Object.keys(STAGES)))
+  .addOption(new Option("--faults <names...>", "only these faults").choices(FAULT_NAMES))
   .addOption(
     new Option("--without <protection>", "switch one off, and expect violations").choices(PROTECTION_NAMES),
   )
@@ -82,7 +85,7 @@ function allOn(stage: StageName, isOnly: boolean): StageOptions {
 }
 
 function common(faultPauseMs: number): Omit<StageOptions, "reads" | "seconds"> {
-  const { seed, processes, clients, faultPause = faultPauseMs } = given;
+  const { seed, processes, clients, faults, faultPause = faultPauseMs } = given;
   return {
     seed,
     processes,
@@ -90,6 +93,7 @@ function common(faultPauseMs: number): Omit<StageOptions, "reads" | "seconds"> {
     writeShare: WRITE_SHARE,
     faultPauseMs: faultPause,
     stopAtViolation: false,
+    ...(faults && { faults }),
   };
 }
 
