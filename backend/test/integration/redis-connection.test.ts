@@ -10,6 +10,9 @@ import { Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import type { Logger, TenantCacheOptions } from "../../cache/index.js";
 import { createTenantCache } from "../../cache/index.js";
+import { KeySpace } from "../../cache/store/key-space.js";
+import { connect as connectStore } from "../../cache/store/redis/connect.js";
+import { RedisStore } from "../../cache/store/redis/redis-store.js";
 import { projectFile } from "../../project-root.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
 import { quiet } from "../support/caches.js";
@@ -94,6 +97,21 @@ describe("the connection to Redis", () => {
     }
     const cluster: TenantCacheOptions["redis"] = new Cluster([], { lazyConnect: true });
     assert.ok(cluster);
+  });
+
+  test("a connection of its own that ioredis has given up is made again; after close it is not", async () => {
+    const connection = connectStore(server.url);
+    const store = new RedisStore(connection, new KeySpace("", false));
+    let ups = 0;
+    store.listen({ up: () => ups++, down: () => undefined });
+    while (ups < 1) await new Promise(setImmediate);
+    connection.client.disconnect();
+    while (ups < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    await store.ping();
+    await store.close();
+    while (connection.client.status !== "end") await new Promise(setImmediate);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal(connection.client.status, "end");
   });
 
   test("clients and options that would mislead it are refused", () => {

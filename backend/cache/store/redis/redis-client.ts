@@ -36,6 +36,7 @@ export interface RedisClient {
   strlen(key: string): Promise<number>;
   info(section: string): Promise<string>;
   dbsize(): Promise<number>;
+  connect?(): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
 }
 

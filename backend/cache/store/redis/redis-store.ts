@@ -25,6 +25,7 @@ import { SCRIPTS } from "./scripts.js";
 
 /** A connection that took longer is to a server that sentinels named too long ago. */
 const PROMPT_MS = 1000;
+const RECONNECT_MS = 200;
 
 export class RedisStore implements Store {
   readonly kind = "redis";
@@ -35,6 +36,7 @@ export class RedisStore implements Store {
   readonly #runIds: RunIds;
   #listener: StoreListener | undefined;
   #isUp = false;
+  #isClosed = false;
   #connectingSinceMs = performance.now();
   #lastError = "connecting";
 
@@ -59,6 +61,7 @@ export class RedisStore implements Store {
       this.#report();
     });
     client.on("error", onDown);
+    if (owned) client.on("end", () => this.#connectAgain());
   }
 
   listen(listener: StoreListener): void {
@@ -174,6 +177,7 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     if (this.#owned) this.#client.disconnect();
   }
 
@@ -181,6 +185,15 @@ export class RedisStore implements Store {
   async #forgetIfFull(error: unknown, fenceKeys: readonly string[]): Promise<void> {
     if (!(error instanceof Error && error.message.includes("OOM"))) throw error;
     await this.#client.unlink(...fenceKeys);
+  }
+
+  /** ioredis gives up for good where a connection is ended while it is being made, as news of a failover may do. */
+  #connectAgain(): void {
+    if (this.#isClosed) return;
+    const again = () => {
+      if (!this.#isClosed && this.#client.status === "end") this.#client.connect?.().catch(() => undefined);
+    };
+    setTimeout(again, RECONNECT_MS).unref();
   }
 
   /** Both come in either order: a Cluster is ready apart from its nodes. */
