@@ -1,0 +1,67 @@
+// `npm run bench`: how fast the cache is beside bare Express, other caches and none, on servers that it starts itself.
+import { writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { Bench } from "./bench/bench.js";
+import { describeMachine, formatMachine } from "./bench/machine.js";
+import { formatForConsole, type SuiteReport, verdictTable } from "./bench/report.js";
+import { installCompetitors } from "./bench/subjects/competitors.js";
+import { SUBJECTS, subjectNamed } from "./bench/subjects.js";
+import { SUITE_NAMES, SUITES, type SuiteName } from "./bench/suites.js";
+
+interface Arguments {
+  readonly quick?: true;
+  readonly suite: readonly SuiteName[];
+  readonly rounds?: number;
+  readonly subjects?: readonly string[];
+  readonly json?: string;
+}
+
+const ROUNDS = { quick: 1, full: 5 };
+
+const given = new Command("bench")
+  .description("Measures the cache beside bare Express, other caches and none.")
+  .option("--quick", "every suite in small, within three minutes: shows the order of magnitude")
+  .addOption(new Option("--suite <name...>", "only these").choices(SUITE_NAMES).default(SUITE_NAMES, "all"))
+  .option("--subjects <name...>", `only these of ${SUBJECTS.map(({ name }) => name).join(", ")}`)
+  .option("--rounds <n>", "how often each subject is visited (default: 5, quick: 1)", positive)
+  .option("--json <file>", "writes every round, and what it was measured on")
+  .parse()
+  .opts<Arguments>();
+
+const quick = given.quick ?? false;
+const bench = new Bench({
+  quick,
+  rounds: given.rounds ?? (quick ? ROUNDS.quick : ROUNDS.full),
+  subjects: given.subjects?.map(subjectNamed) ?? SUBJECTS,
+});
+// Servers and subjects end with this process, however it goes.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
+installCompetitors();
+const machine = await describeMachine(bench.cores);
+console.log(formatMachine(machine));
+const reports: SuiteReport[] = [];
+try {
+  for (const name of given.suite) reports.push(await run(name));
+} finally {
+  await bench.end();
+}
+const verdicts = reports.flatMap((report) => report.verdicts);
+if (verdicts.length > 0) console.log(formatForConsole(verdictTable(verdicts)));
+if (given.json) writeFileSync(given.json, `${JSON.stringify({ machine, quick, reports }, undefined, 2)}\n`);
+process.exit(reports.some(({ failures }) => failures.length > 0) ? 1 : 0);
+
+async function run(name: SuiteName): Promise<SuiteReport> {
+  const startedAtMs = performance.now();
+  const report = await SUITES[name](bench);
+  for (const table of report.tables) console.log(formatForConsole(table));
+  for (const failure of report.failures) console.log(`NOT MEASURED: ${failure}`);
+  console.log(`${name}: ${((performance.now() - startedAtMs) / 1000).toFixed(0)} s`);
+  return report;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("It is a whole number above 0.");
+}

@@ -1,0 +1,101 @@
+// From the rounds of the throughput suite to its table and what has been reached.
+import type { SuiteReport, Verdict } from "../report.js";
+import { formatNumber, formatSpread, median } from "../statistics.js";
+import { BASELINE } from "../subjects.js";
+import type { Variant } from "../variants.js";
+import type { Contender, Visit } from "./throughput.js";
+
+const GZIP_SHARE = 0.95;
+const P99_TIMES = 1.25;
+
+const VARIANT_NAMES: Record<Variant, string> = { "200": "", "304": ", 304", head: ", HEAD", gzip: ", gzip" };
+
+export function reportThroughput(contenders: readonly Contender[], failures: readonly string[]): SuiteReport {
+  const baseline = contenders.find(({ subject }) => subject.name === BASELINE);
+  const over = (what: keyof Visit, contender: Contender, of = baseline) =>
+    of === undefined ? Number.NaN : medianOf(contender, what) / medianOf(of, what);
+  const verdicts = contenders.flatMap((contender) => verdictsOf(contender, contenders, over));
+  const rows = contenders.map((contender) => {
+    const { subject, variant, rounds } = contender;
+    return [
+      subject.title + VARIANT_NAMES[variant],
+      formatNumber(medianOf(contender, "perSecond")),
+      formatSpread(rounds.map(({ perSecond }) => perSecond)),
+      formatNumber(over("perSecond", contender)),
+      variant === "200" && subject.floor !== undefined ? formatNumber(subject.floor) : "",
+      formatNumber(medianOf(contender, "p50Ms")),
+      formatNumber(medianOf(contender, "p99Ms")),
+      formatNumber(medianOf(contender, "cpuMicros")),
+      formatNumber(medianOf(contender, "cpuShare")),
+    ];
+  });
+  return {
+    suite: "throughput",
+    tables: [
+      {
+        title: "Throughput: 32 connections, lists of 20 KB",
+        head: [
+          "subject",
+          "requests/s",
+          "spread",
+          "ratio",
+          "floor",
+          "p50 ms",
+          "p99 ms",
+          "CPU µs/request",
+          "cores used",
+        ],
+        rows,
+      },
+    ],
+    verdicts,
+    failures,
+    rounds: contenders.map((contender) => ({
+      subject: contender.subject.name,
+      variant: contender.variant,
+      ratio: over("perSecond", contender),
+      rounds: contender.rounds,
+    })),
+  };
+}
+
+type Over = (what: keyof Visit, contender: Contender, of?: Contender) => number;
+
+function verdictsOf(contender: Contender, all: readonly Contender[], over: Over): Verdict[] {
+  const { subject, variant } = contender;
+  const { title, floor } = subject;
+  if (floor === undefined) return [];
+  if (variant === "200") {
+    const ratio = over("perSecond", contender);
+    const p99 = over("p99Ms", contender);
+    return [
+      {
+        path: title,
+        floor: `${formatNumber(floor)} of bare Express`,
+        figure: formatNumber(ratio),
+        reached: ratio >= floor,
+      },
+      {
+        path: `${title}, p99`,
+        floor: `at most ${P99_TIMES} of bare Express`,
+        figure: formatNumber(p99),
+        reached: p99 <= P99_TIMES,
+      },
+    ];
+  }
+  const plain = all.find((other) => other.subject === subject && other.variant === "200");
+  const share = over("perSecond", contender, plain);
+  const isGzip = variant === "gzip";
+  return [
+    {
+      path: title + VARIANT_NAMES[variant],
+      floor: isGzip ? `${GZIP_SHARE} of its plain 200` : "more than its 200",
+      figure: formatNumber(share),
+      reached: isGzip ? share >= GZIP_SHARE : share > 1,
+    },
+  ];
+}
+
+function medianOf({ rounds }: Contender, what: keyof Visit): number {
+  return median(rounds.map((round) => round[what]));
+}

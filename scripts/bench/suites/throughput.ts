@@ -1,0 +1,117 @@
+// Throughput: as much as 32 connections get out of each subject, in every way in which the lists are asked for.
+import type { Bench } from "../bench.js";
+import { listBody, openAccounts } from "../database.js";
+import { load } from "../load/load.js";
+import type { LoadRequest, LoadResult } from "../load/request.js";
+import type { SuiteReport } from "../report.js";
+import type { SubjectProcess } from "../subject-process.js";
+import type { Subject } from "../subjects.js";
+import { VARIANTS, type Variant } from "../variants.js";
+import { type ExpectedList, verify } from "../verify.js";
+import { hotLists, ownerOf } from "../workload.js";
+import { reportThroughput } from "./throughput-report.js";
+
+const CONNECTIONS = 32;
+const SECONDS = { quick: 1, full: 3 };
+const WARM_UP_SECONDS = 1;
+const QUICK_LISTS = 400;
+// A machine that stands still for longer than the cache waits for Redis: those requests go to the handler.
+const TOLERATED_MISSES = 0.001;
+
+/** One variant of one subject, with what each round gave. */
+export interface Contender {
+  readonly subject: Subject;
+  readonly variant: Variant;
+  readonly process: SubjectProcess;
+  readonly requests: readonly LoadRequest[];
+  readonly rounds: Visit[];
+}
+
+export interface Visit extends LoadResult {
+  readonly handlerRuns: number;
+  /** CPU time of the subject for each request, microseconds. */
+  readonly cpuMicros: number;
+  /** How much of a core the subject used: below 1 something else was the limit. */
+  readonly cpuShare: number;
+}
+
+export async function throughput(bench: Bench): Promise<SuiteReport> {
+  const { quick, rounds, subjects } = bench.options;
+  const lists = await expectedLists(bench, quick ? QUICK_LISTS : undefined);
+  const contenders: Contender[] = [];
+  const failures: string[] = [];
+  for (const subject of subjects) {
+    try {
+      contenders.push(...(await enter(bench, subject, lists)));
+    } catch (error) {
+      failures.push(`${subject.title}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const seconds = quick ? SECONDS.quick : SECONDS.full;
+  if (!quick) for (const contender of contenders) await visit(contender, WARM_UP_SECONDS);
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < contenders.length; turn++) {
+      // Each round begins with another one: none always follows the same, or has the machine while it is coldest.
+      const contender =
+        contenders[(turn + round * Math.ceil(contenders.length / rounds)) % contenders.length];
+      contender?.rounds.push(await visit(contender, seconds));
+    }
+  }
+  for (const process of new Set(contenders.map((contender) => contender.process))) await process.stop();
+  return reportThroughput(contenders, [...failures, ...contenders.flatMap(countedOtherwise)]);
+}
+
+/** The lists with the bodies that are right for them. */
+export async function expectedLists(bench: Bench, count?: number): Promise<readonly ExpectedList[]> {
+  const accounts = openAccounts(await bench.databaseUrl());
+  const lists: ExpectedList[] = [];
+  for (const list of hotLists(undefined, count)) {
+    lists.push({ ...list, body: listBody(await accounts.readList(list.tenant, ownerOf(list.target))) });
+  }
+  await accounts.close();
+  return lists;
+}
+
+async function enter(bench: Bench, subject: Subject, lists: readonly ExpectedList[]): Promise<Contender[]> {
+  const process = await bench.startSubject(subject);
+  try {
+    const variants = subject.row ? VARIANTS : (["200"] as const);
+    // Subjects without a handler answer all alike.
+    const expected =
+      subject.handler === "none"
+        ? lists.map((list) => ({ ...list, body: lists[0]?.body ?? list.body }))
+        : lists;
+    const contenders: Contender[] = [];
+    for (const variant of variants) {
+      const requests = await verify(subject, process, expected, variant);
+      contenders.push({ subject, variant, process, requests, rounds: [] });
+    }
+    return contenders;
+  } catch (error) {
+    await process.stop();
+    throw error;
+  }
+}
+
+async function visit({ process, requests }: Contender, seconds: number): Promise<Visit> {
+  const runsBefore = await process.ask<number>("handlerRuns");
+  const cpuBefore = await process.ask<number>("cpuMs");
+  const result = await load({ port: process.port, requests, connections: CONNECTIONS, seconds });
+  const cpuMs = (await process.ask<number>("cpuMs")) - cpuBefore;
+  const handlerRuns = (await process.ask<number>("handlerRuns")) - runsBefore;
+  return {
+    ...result,
+    handlerRuns,
+    cpuMicros: (cpuMs * 1000) / result.requests,
+    cpuShare: (cpuMs * result.perSecond) / result.requests / 1000,
+  };
+}
+
+/** What the subject's own count says against the claim that these were hits, or that none was. */
+function countedOtherwise({ subject, variant, rounds }: Contender): string[] {
+  const requests = rounds.reduce((sum, visit) => sum + visit.requests, 0);
+  const runs = rounds.reduce((sum, visit) => sum + visit.handlerRuns, 0);
+  const isAsClaimed = subject.handler === "runs" ? runs >= requests : runs <= requests * TOLERATED_MISSES;
+  if (isAsClaimed) return [];
+  return [`${subject.title}, ${variant}: the handler ran ${runs} times in ${requests} requests`];
+}
