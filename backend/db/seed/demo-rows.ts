@@ -5,29 +5,30 @@ import { FIRST_NAMES, LAST_NAMES } from "./names.js";
 import { makeContact, makeLead, People } from "./people.js";
 import { Random } from "./random.js";
 import { makeSource } from "./sources.js";
+import { demoUsers, mailDomainOf, staffCount } from "./users.js";
 
 export interface TableRows {
-  readonly table: "accounts" | "contacts" | "leads" | "bizdevsources";
+  readonly table: "users" | "accounts" | "contacts" | "leads" | "bizdevsources";
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
 const SEED = 20_250_630;
+// Away from the seeds of the tenants' records.
+const USERS_SEED = SEED + 1000;
 const CONTACTS_PER_ACCOUNT = 0.7;
 const LEADS_PER_ACCOUNT = 0.5;
 const SOURCES_PER_ACCOUNT = 0.1;
 const MAX_OWNERS = 24;
 
-interface RowCounts {
-  readonly accounts: number;
-  readonly contacts: number;
-  readonly leads: number;
-  readonly sources: number;
-}
+type RowCounts = Readonly<Record<"users" | "accounts" | "contacts" | "leads" | "sources", number>>;
 
 /** @param scale between 0 and 1; every tenant keeps at least one row of each kind */
-function rowCounts({ accounts }: DemoTenant, scale: number): RowCounts {
+function rowCounts(tenant: DemoTenant, scale: number): RowCounts {
   const atLeastOne = (n: number) => Math.max(1, Math.round(n * scale));
+  const { accounts } = tenant;
+  const owners = ownersOf(tenant, recordsRandom(tenant), atLeastOne(accounts));
   return {
+    users: staffCount(atLeastOne(accounts)) + owners.length,
     accounts: atLeastOne(accounts),
     contacts: atLeastOne(accounts * CONTACTS_PER_ACCOUNT),
     leads: atLeastOne(accounts * LEADS_PER_ACCOUNT),
@@ -38,17 +39,19 @@ function rowCounts({ accounts }: DemoTenant, scale: number): RowCounts {
 /** How many rows all tenants have together. */
 export function totalRows(scale: number): number {
   return DEMO_TENANTS.map((tenant) => rowCounts(tenant, scale))
-    .map(({ accounts, contacts, leads, sources }) => accounts + contacts + leads + sources)
+    .flatMap((counts) => Object.values(counts))
     .reduce((sum, rows) => sum + rows, 0);
 }
 
 /** In an order that satisfies the foreign keys. The same tenant and scale give the same rows. */
 export function* demoRows(tenant: DemoTenant, scale: number): Generator<TableRows> {
-  const random = new Random(SEED + DEMO_TENANTS.indexOf(tenant));
+  const random = recordsRandom(tenant);
   const counts = rowCounts(tenant, scale);
   const people = new People(random);
   const owners = ownersOf(tenant, random, counts.accounts);
 
+  const usersSeed = USERS_SEED + DEMO_TENANTS.indexOf(tenant);
+  yield { table: "users", rows: demoUsers(tenant, counts.accounts, owners, usersSeed) };
   const accounts = times(counts.accounts, () => makeAccount(random, owners));
   yield { table: "accounts", rows: accounts.map(({ row }) => row) };
   const contacts = times(counts.contacts, () =>
@@ -63,6 +66,10 @@ export function* demoRows(tenant: DemoTenant, scale: number): Generator<TableRow
   };
 }
 
+function recordsRandom(tenant: DemoTenant): Random {
+  return new Random(SEED + DEMO_TENANTS.indexOf(tenant));
+}
+
 /** Large customers have many contacts, most companies one or none. */
 function pickAccount(random: Random, accounts: readonly AccountWithCompany[]): AccountWithCompany {
   return random.chance(0.5) ? random.pickSkewed(accounts) : random.pick(accounts);
@@ -70,7 +77,7 @@ function pickAccount(random: Random, accounts: readonly AccountWithCompany[]): A
 
 /** The tenant's own sales people: one for about every 200 accounts. */
 function ownersOf(tenant: DemoTenant, random: Random, accounts: number): string[] {
-  const domain = `${tenant.name.toLowerCase().replaceAll(/[^a-z]+/g, "-")}.example`;
+  const domain = mailDomainOf(tenant);
   const owners = times(Math.min(MAX_OWNERS, 1 + Math.ceil(accounts / 200)), () =>
     `${random.pick(FIRST_NAMES)}.${random.pick(LAST_NAMES)}@${domain}`.toLowerCase(),
   );

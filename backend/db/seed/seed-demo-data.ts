@@ -33,7 +33,7 @@ export async function seedDemoData(databaseUrl: string, options: SeedOptions = {
     await insertAll(client, options);
     await client.query("COMMIT");
     // The planner's statistics, and the visibility map that index-only scans need.
-    await client.query("VACUUM (ANALYZE) tenants, accounts, contacts, leads, bizdevsources");
+    await client.query("VACUUM (ANALYZE) tenants, users, accounts, contacts, leads, bizdevsources");
     return true;
   });
 }
