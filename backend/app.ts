@@ -7,18 +7,21 @@ import type { TenantCache } from "./cache/index.js";
 import { accessLog } from "./http/access-log.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity } from "./http/identity/authenticate.js";
-import type { TokenVerifier } from "./http/identity/token-verifier.js";
+import type { Authenticator } from "./http/identity/authenticator.js";
 import { type RateLimitOptions, rateLimiter } from "./http/rate-limit.js";
 import { requestId } from "./http/request-id.js";
 import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
+import { type AuthOptions, authUnavailable, mountAuth } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 
 export interface AppDependencies {
   readonly pool: Pool;
   readonly cache: TenantCache;
-  readonly verifyToken: TokenVerifier;
+  readonly authenticator: Authenticator;
+  /** Logging in. Default: not offered. */
+  readonly auth?: AuthOptions | undefined;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
@@ -40,7 +43,9 @@ export function createApp(deps: AppDependencies): Express {
   app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
 
   const api = Router();
-  api.use(identify(deps.verifyToken), rateLimiter(deps.rateLimit), requireIdentity);
+  api.use(identify(deps.authenticator), rateLimiter(deps.rateLimit));
+  api.use("/auth", deps.auth ? mountAuth(deps, deps.auth) : authUnavailable());
+  api.use(requireIdentity);
   api.use("/system/cache-stats", cacheStatsRouter(cache));
   mountModules(api, { pool, cache, ttlSeconds });
   app.use("/api", api);

@@ -1,9 +1,10 @@
-// Where the rate limit counts when several processes share it: the persistent Redis.
+// Where rate limits count when several processes share them: the persistent Redis.
 import { createHash } from "node:crypto";
 import type { Store } from "express-rate-limit";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type RedisReply, RedisStore } from "rate-limit-redis";
+import { connectStateRedis } from "../state/state-redis.js";
 
 export interface RateLimitStore {
   readonly store: Store;
@@ -15,23 +16,27 @@ type Send = (...command: string[]) => Promise<RedisReply>;
 /** The longest that a request waits for Redis, milliseconds. */
 const COMMAND_TIMEOUT_MS = 100;
 
-/** Use the persistent Redis: one that evicts would forget who has asked how often. Commands fail, they never queue. */
+/** The store of the general rate limit, with a connection of its own: it gives up sooner than others may. */
 export function redisRateLimitStore(url: string, logger: Logger): RateLimitStore {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    connectTimeout: 2000,
+  const redis = connectStateRedis(url, {
+    commandTimeoutMs: COMMAND_TIMEOUT_MS,
     connectionName: "crm-rate-limit",
   });
-  // What a lost connection means to requests is logged where their commands fail.
-  redis.on("error", () => {});
-  const call: Send = (name = "", ...args) => redis.call(name, ...args) as Promise<RedisReply>;
-  const store = new RedisStore({
-    prefix: "crm:rate-limit:",
-    sendCommand: withScripts(withStateLog(call, logger)),
-  });
+  const sendCommand = withScripts(withStateLog(sender(redis), logger));
+  const store = new RedisStore({ prefix: "crm:rate-limit:", sendCommand });
   return { store, close: () => redis.disconnect() };
+}
+
+/**
+ * A store for one limiter, over a connection that others share.
+ * @param prefix in front of every key
+ */
+export function countingStore(redis: Redis, prefix: string): Store {
+  return new RedisStore({ prefix, sendCommand: withScripts(sender(redis)) });
+}
+
+function sender(redis: Redis): Send {
+  return (command = "", ...args) => redis.call(command, ...args) as Promise<RedisReply>;
 }
 
 /** One line when Redis goes away, one when it is back. */

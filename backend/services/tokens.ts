@@ -1,4 +1,5 @@
-// Tokens for development, demonstration and tests; in production an identity provider issues them.
+// Access tokens: what a login answers with, and what development, demonstration and tests use.
+import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import type { Role } from "../http/identity/auth.js";
 
@@ -9,6 +10,8 @@ export interface TokenOptions {
   /** Absent only for a superadmin. */
   readonly tenantId?: string;
   readonly role: Role;
+  /** Default: a new UUID. */
+  readonly jti?: string;
   /** Default 86,400: one day. */
   readonly expiresInSeconds?: number;
   readonly issuer?: string | undefined;
@@ -17,11 +20,21 @@ export interface TokenOptions {
 
 /** Signs a bearer token that the API accepts. */
 export async function issueToken(options: TokenOptions): Promise<string> {
-  const { secret, subject, tenantId, role, expiresInSeconds = 86_400, issuer, audience } = options;
+  const {
+    secret,
+    subject,
+    tenantId,
+    role,
+    jti = randomUUID(),
+    expiresInSeconds = 86_400,
+    issuer,
+    audience,
+  } = options;
   const nowSeconds = Math.floor(Date.now() / 1000);
   const token = new SignJWT({ role, ...(tenantId !== undefined && { tenant_id: tenantId }) })
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setSubject(subject)
+    .setJti(jti)
     .setIssuedAt(nowSeconds)
     .setExpirationTime(nowSeconds + expiresInSeconds);
   if (issuer !== undefined) token.setIssuer(issuer);

@@ -9,6 +9,10 @@ export interface Auth {
   readonly role: Role;
   /** Lower-case UUID. Absent only for a superadmin who has chosen no tenant. */
   readonly tenantId?: string;
+  /** The token's own id: what a logout revokes. An identity provider may issue tokens without one. */
+  readonly jti?: string;
+  /** When the token expires, milliseconds since the epoch; verifiers tolerate some seconds more. */
+  readonly expiresAtMs: number;
 }
 
 /** Whether `role` may do what `required` may. */

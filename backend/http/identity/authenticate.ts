@@ -2,22 +2,19 @@
 import type { Request, RequestHandler } from "express";
 import { forbidden, HttpProblem, unauthorized } from "../problem.js";
 import { type Auth, includesRole, type Role } from "./auth.js";
-import type { TokenVerifier } from "./token-verifier.js";
-
-// RFC 6750 section 2.1; the scheme is case-insensitive (RFC 9110 section 11.1).
-const BEARER = /^bearer +([\w.~+/-]+=*)$/i;
-const MAX_TOKEN_LENGTH = 8192;
+import type { Authenticator } from "./authenticator.js";
+import { bearerTokenIn } from "./bearer-token.js";
 
 const refusals = new WeakMap<Request, unknown>();
 
 /**
- * Sets `req.auth` where the request has a valid token. Refuses nothing yet, so that the rate limit in between also
- * counts requests with bad tokens; {@link requireIdentity} refuses.
+ * Sets `req.auth` where the request has a valid token that nobody has revoked. Refuses nothing yet, so that the rate limit
+ * in between also counts requests with bad tokens; {@link requireIdentity} refuses.
  */
-export function identify(verify: TokenVerifier): RequestHandler {
+export function identify(authenticator: Authenticator): RequestHandler {
   return async (req, _res, next) => {
     try {
-      req.auth = await verify(bearerToken(req));
+      req.auth = await authenticator.authenticate(bearerToken(req));
     } catch (refusal) {
       refusals.set(req, refusal);
     }
@@ -49,7 +46,7 @@ export function identityOf(req: Request): Auth {
 function bearerToken(req: Request): string {
   const header = req.get("authorization");
   if (header === undefined) throw unauthorized("This needs a bearer token: Authorization: Bearer <token>.");
-  const token = header.length <= MAX_TOKEN_LENGTH ? BEARER.exec(header)?.[1] : undefined;
+  const token = bearerTokenIn(header);
   if (token === undefined)
     throw unauthorized("The Authorization header holds no bearer token.", "invalid_token");
   return token;

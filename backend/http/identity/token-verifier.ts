@@ -22,11 +22,14 @@ export type TokenVerifier = (token: string) => Promise<Auth>;
 // Pinned by the kind of key: a public key must never be tried as an HMAC secret, and "none" is no algorithm.
 const SECRET_ALGORITHMS = ["HS256"];
 const PUBLIC_KEY_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
-const CLOCK_TOLERANCE_SECONDS = 5;
+/** How long after its expiry a token is still good: clocks differ. */
+export const CLOCK_TOLERANCE_SECONDS = 5;
 
 const claimsSchema = z
   .object({
     sub: z.string().min(1).max(200),
+    exp: z.number(),
+    jti: z.string().min(1).max(200).optional(),
     role: z.enum(ROLES),
     tenant_id: z.guid("must be a UUID").toLowerCase().optional(),
   })
@@ -61,8 +64,14 @@ export function createTokenVerifier({
         "invalid_token",
       );
     }
-    const { sub, role, tenant_id: tenantId } = claims.data;
-    return { subject: sub, role, ...(tenantId !== undefined && { tenantId }) };
+    const { sub, role, exp, jti, tenant_id: tenantId } = claims.data;
+    return {
+      subject: sub,
+      role,
+      ...(tenantId !== undefined && { tenantId }),
+      ...(jti !== undefined && { jti }),
+      expiresAtMs: exp * 1000,
+    };
   };
 }
 

@@ -19,6 +19,7 @@ import { createPool } from "../../db/pool.js";
 import { DEMO_TENANTS, seedDemoData } from "../../db/seed/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Role } from "../../http/identity/auth.js";
+import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { projectFile } from "../../project-root.js";
 import { issueToken } from "../../services/tokens.js";
@@ -202,7 +203,7 @@ async function probe(options: ProbeOptions): Promise<Outcome> {
     cache: { ...cache, ...(typeof sabotage === "function" ? sabotage(cache) : sabotage) },
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    verifyToken: createTokenVerifier({ secret: SECRET }),
+    authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     ttlSeconds: { list: 180, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
   });

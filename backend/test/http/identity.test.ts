@@ -124,6 +124,8 @@ describe("tokens of an identity provider", () => {
       res.setHeader("Content-Type", "application/json").end(JSON.stringify(keys)),
     );
     const { port } = await listen(provider, 0, "127.0.0.1");
+    // A failure below must not leave the test process waiting for it.
+    provider.unref();
     const options = {
       jwksUrl: `http://127.0.0.1:${port}/jwks`,
       issuer: "https://id.example.com",
@@ -134,10 +136,12 @@ describe("tokens of an identity provider", () => {
       new SignJWT({ ...GOOD_CLAIMS, exp: inAnHour(), iss: options.issuer, aud: "crm", ...claims })
         .setProtectedHeader({ alg: "RS256", kid: "k1" })
         .sign(privateKey);
-    assert.deepEqual(await verify(await rs256({})), {
+    const expiresAt = inAnHour();
+    assert.deepEqual(await verify(await rs256({ exp: expiresAt })), {
       subject: "someone",
       role: "viewer",
       tenantId: TENANT_A,
+      expiresAtMs: expiresAt * 1000,
     });
     await assert.rejects(verify(await rs256({ iss: "https://evil.example.com" })), { status: 401 });
     await assert.rejects(verify(await rs256({ aud: "something else" })), { status: 401 });
@@ -233,8 +237,10 @@ describe("roles and tenants", () => {
   test("issued tokens carry issuer and audience where they are asked for", async () => {
     const verify = createTokenVerifier({ secret: SECRET, issuer: "crm-demo", audience: "crm" });
     const options = { secret: SECRET, subject: "s", role: "member", tenantId: TENANT_A } as const;
-    const auth = await verify(await issueToken({ ...options, issuer: "crm-demo", audience: "crm" }));
-    assert.deepEqual(auth, { subject: "s", role: "member", tenantId: TENANT_A });
+    const token = await issueToken({ ...options, jti: "t1", issuer: "crm-demo", audience: "crm" });
+    const { expiresAtMs, ...auth } = await verify(token);
+    assert.deepEqual(auth, { subject: "s", role: "member", tenantId: TENANT_A, jti: "t1" });
+    assert.ok(expiresAtMs > Date.now());
     await assert.rejects(verify(await issueToken(options)), { status: 401 });
   });
 });

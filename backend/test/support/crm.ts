@@ -12,6 +12,7 @@ import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { drain, listen } from "../../http/http-server.js";
 import type { Role } from "../../http/identity/auth.js";
+import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, sharedRedisUrl } from "../services/index.js";
@@ -77,7 +78,7 @@ export async function startCrm(
   const app = createApp({
     pool,
     cache,
-    verifyToken: createTokenVerifier({ secret: SECRET }),
+    authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
     ttlSeconds: { list: 180, detail: 300 },

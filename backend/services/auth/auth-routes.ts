@@ -1,0 +1,125 @@
+// /api/auth: login, refresh, logout, and the sessions of whoever asks.
+import { type RequestHandler, Router } from "express";
+import { ipKeyGenerator, rateLimit } from "express-rate-limit";
+import * as z from "zod";
+import { identityOf, requireIdentity } from "../../http/identity/authenticate.js";
+import { HttpProblem } from "../../http/problem.js";
+import { countingStore } from "../../http/redis-rate-limit-store.js";
+import { route } from "../../http/route-methods.js";
+import { jsonBody, type Validated, validatedBody, validatedQuery } from "../../http/validation.js";
+import type { AuthService, Credentials } from "./auth-service.js";
+import { type AuthState, stateUnavailable } from "./auth-state.js";
+
+export interface AuthRoutesOptions {
+  readonly service: AuthService;
+  readonly state: AuthState;
+  /** Failed logins of one address at one tenant, in a quarter of an hour. */
+  readonly maxFailures: number;
+}
+
+const FAILURES_WINDOW_MS = 15 * 60 * 1000;
+const MAX_PASSWORD_LENGTH = 256;
+
+const credentials = validatedBody(
+  z.strictObject({
+    tenant_id: z.guid("must be a UUID").toLowerCase(),
+    email: z.string().trim().min(1).max(254),
+    password: z.string().min(1).max(MAX_PASSWORD_LENGTH),
+  }),
+);
+const refreshBody = validatedBody(z.strictObject({ refresh_token: z.string().min(1).max(4096) }));
+const logoutBody = validatedBody(z.strictObject({ everywhere: z.boolean().default(false) }));
+const plain = validatedQuery(z.strictObject({})).check;
+
+// Tokens are no one else's business (RFC 6749 section 5.1).
+const noStore: RequestHandler = (_req, res, next) => {
+  res.setHeader("Cache-Control", "no-store");
+  next();
+};
+
+export function authRouter(options: AuthRoutesOptions): Router {
+  const { service } = options;
+  const router = Router();
+  router.use(noStore);
+  route(router, "/login", {
+    post: [
+      plain,
+      jsonBody,
+      credentials.check,
+      failureLimit(options, credentials),
+      async (req, res) => {
+        res.json({ data: await service.login(credentials.of(req)) });
+      },
+    ],
+  });
+  route(router, "/refresh", {
+    post: [
+      plain,
+      jsonBody,
+      refreshBody.check,
+      async (req, res) => {
+        res.json({ data: await service.refresh(refreshBody.of(req).refresh_token) });
+      },
+    ],
+  });
+  route(router, "/logout", {
+    post: [
+      requireIdentity,
+      plain,
+      jsonBody,
+      logoutBody.check,
+      async (req, res) => {
+        await service.logout(identityOf(req), logoutBody.of(req).everywhere);
+        res.status(204).end();
+      },
+    ],
+  });
+  route(router, "/sessions", {
+    get: [
+      requireIdentity,
+      plain,
+      async (req, res) => {
+        res.json({ data: await service.sessionsOf(identityOf(req)) });
+      },
+    ],
+  });
+  return router;
+}
+
+/** Where logging in is not configured: says so, instead of pretending that there is no such route. */
+export function authUnavailable(): Router {
+  const router = Router();
+  router.use(() => {
+    throw new HttpProblem(503, {
+      detail:
+        "Logging in is not configured: it needs REDIS_URL, and JWT_SECRET instead of JWT_JWKS_URL (see docs/configuration.md).",
+    });
+  });
+  return router;
+}
+
+/** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
+function failureLimit(
+  { state, maxFailures }: AuthRoutesOptions,
+  body: Validated<Credentials>,
+): RequestHandler {
+  const limit = rateLimit({
+    limit: maxFailures,
+    windowMs: FAILURES_WINDOW_MS,
+    standardHeaders: "draft-8",
+    legacyHeaders: false,
+    store: countingStore(state.redis, state.keyPrefix),
+    keyGenerator: (req) => state.rateLimitKey(body.of(req).tenant_id, ipKeyGenerator(req.ip ?? "")),
+    // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is taken back.
+    skipSuccessfulRequests: true,
+    requestWasSuccessful: (_req, res) => res.statusCode !== 401,
+    handler: (_req, _res, next) => {
+      next(new HttpProblem(429, { detail: "Too many failed logins from this address. Try again later." }));
+    },
+    validate: false,
+  });
+  return (req, res, next) =>
+    limit(req, res, (error) =>
+      next(error && !(error instanceof HttpProblem) ? stateUnavailable(error) : error),
+    );
+}

@@ -1,0 +1,188 @@
+// Logging in, refreshing and logging out.
+import { randomUUID } from "node:crypto";
+import type { Pool } from "pg";
+import type { TenantCache } from "../../cache/index.js";
+import { withTenant } from "../../db/tenant-transaction.js";
+import type { Auth } from "../../http/identity/auth.js";
+import type { Authenticator } from "../../http/identity/authenticator.js";
+import { sessionTag } from "../../http/identity/session-tag.js";
+import { unauthorized } from "../../http/problem.js";
+import { issueToken } from "../tokens.js";
+import type { AuthState, IssuedToken, SessionEntry } from "./auth-state.js";
+import { verifyPassword } from "./password.js";
+import { readRefreshToken, signRefreshToken, type TokenSigning } from "./refresh-token.js";
+import {
+  advanceSession,
+  type EndedSession,
+  endSessions,
+  findActiveUser,
+  findLogin,
+  type LoginUser,
+  lockSession,
+  type Session,
+  type SessionChoice,
+  startSession,
+} from "./sessions.js";
+
+export interface AuthServiceOptions {
+  readonly pool: Pool;
+  readonly cache: Pick<TenantCache, "invalidateTags">;
+  readonly authenticator: Authenticator;
+  readonly state: AuthState;
+  readonly signing: TokenSigning;
+  readonly accessTokenSeconds: number;
+  readonly refreshTokenSeconds: number;
+}
+
+export interface Credentials {
+  readonly tenant_id: string;
+  readonly email: string;
+  readonly password: string;
+}
+
+/** The names are those of RFC 6749 section 5.1. */
+export interface TokenPair {
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  readonly refresh_token: string;
+  readonly user: LoginUser;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export class AuthService {
+  readonly #options: AuthServiceOptions;
+
+  constructor(options: AuthServiceOptions) {
+    this.#options = options;
+  }
+
+  /** @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away */
+  async login({ tenant_id: tenantId, email, password }: Credentials): Promise<TokenPair> {
+    const { pool } = this.#options;
+    const found = await withTenant(pool, tenantId, (client) => findLogin(client, tenantId, email), {
+      readOnly: true,
+    });
+    if (!(await verifyPassword(found?.password_hash ?? null, password)) || !found) {
+      throw unauthorized("E-mail address or password is wrong.");
+    }
+    const { password_hash: _hash, ...user } = found;
+    const access = this.#newAccessToken();
+    const session = await withTenant(pool, tenantId, (client) =>
+      startSession(client, tenantId, user.id, access, this.#sessionEnd()),
+    );
+    return await this.#issue(tenantId, user, session, access);
+  }
+
+  /**
+   * Exchanges a refresh token for the next one. One that was exchanged before ends its session: somebody else has it, too.
+   * @throws HttpProblem 401; 503 where the persistent Redis is away
+   */
+  async refresh(refreshToken: string): Promise<TokenPair> {
+    const claims = await readRefreshToken(this.#options.signing, refreshToken);
+    if (!claims) throw unusable();
+    const { tenantId, sessionId, generation } = claims;
+    const access = this.#newAccessToken();
+    const outcome = await withTenant(this.#options.pool, tenantId, async (client) => {
+      const session = await lockSession(client, tenantId, sessionId);
+      if (!session) throw unusable();
+      const user = await findActiveUser(client, tenantId, session.user_id);
+      if (session.ended_at || !user || session.generation !== generation) {
+        return { ended: await endSessions(client, tenantId, { id: sessionId }) };
+      }
+      const live = [
+        ...session.access_tokens.filter((token) => token.expiresAtMs > Date.now() - 60_000),
+        access,
+      ];
+      return { user, session: await advanceSession(client, tenantId, sessionId, live, this.#sessionEnd()) };
+    });
+    if (outcome.user) return await this.#issue(tenantId, outcome.user, outcome.session, access);
+    await this.#revokeTokensOf(tenantId, outcome.ended);
+    throw unusable();
+  }
+
+  /**
+   * Revokes the token that the request came with, and ends its session or, `everywhere`, all sessions of its user. Once
+   * this has resolved, no process accepts one of their tokens, and no response is served from the cache for one.
+   */
+  async logout(auth: Auth, everywhere: boolean): Promise<void> {
+    const { tenantId, subject, jti, expiresAtMs } = auth;
+    if (tenantId !== undefined && UUID.test(subject)) {
+      const ownSession = jti === undefined ? undefined : { userId: subject, jti };
+      const choice = everywhere ? { userId: subject } : ownSession;
+      if (choice) await this.#end(tenantId, choice);
+    }
+    if (jti !== undefined) await this.#revoke(tenantId, [{ jti, expiresAtMs }]);
+  }
+
+  /** Ends all sessions of a user who was deactivated, or whose role has changed. */
+  async endSessionsOf(tenantId: string, userId: string): Promise<void> {
+    await this.#end(tenantId, { userId });
+  }
+
+  async sessionsOf({ tenantId, subject }: Auth): Promise<SessionEntry[]> {
+    return tenantId === undefined ? [] : await this.#options.state.sessionsOf(tenantId, subject);
+  }
+
+  async #end(tenantId: string, choice: SessionChoice): Promise<void> {
+    const ended = await withTenant(this.#options.pool, tenantId, (client) =>
+      endSessions(client, tenantId, choice),
+    );
+    await this.#revokeTokensOf(tenantId, ended);
+  }
+
+  async #revokeTokensOf(tenantId: string, ended: readonly EndedSession[]): Promise<void> {
+    await this.#revoke(
+      tenantId,
+      ended.flatMap((session) => session.access_tokens),
+    );
+    for (const { id, user_id: userId } of ended) {
+      await this.#options.state.dropSession(tenantId, userId, id);
+    }
+  }
+
+  /** The list first: from then on nothing new is served to the tokens, and the tags end what is served without asking it. */
+  async #revoke(tenantId: string | undefined, tokens: readonly IssuedToken[]): Promise<void> {
+    await this.#options.state.revoke(tenantId, tokens);
+    for (const { jti } of tokens) this.#options.authenticator.forget(jti);
+    const tags = tokens.flatMap((token) => sessionTag(token) ?? []);
+    if (tenantId !== undefined && tags.length > 0)
+      await this.#options.cache.invalidateTags(tenantId, ...tags);
+  }
+
+  async #issue(tenantId: string, user: LoginUser, session: Session, access: IssuedToken): Promise<TokenPair> {
+    const { signing, accessTokenSeconds, state } = this.#options;
+    await state.noteSession(tenantId, user.id, {
+      id: session.id,
+      startedAt: session.started_at.toISOString(),
+      refreshedAt: session.refreshed_at.toISOString(),
+    });
+    const { id: sessionId, generation, expires_at: expiresAt } = session;
+    return {
+      access_token: await issueToken({
+        ...signing,
+        subject: user.id,
+        tenantId,
+        role: user.role,
+        jti: access.jti,
+        expiresInSeconds: accessTokenSeconds,
+      }),
+      token_type: "Bearer",
+      expires_in: accessTokenSeconds,
+      refresh_token: await signRefreshToken(signing, { tenantId, sessionId, generation }, expiresAt),
+      user,
+    };
+  }
+
+  #newAccessToken(): IssuedToken {
+    const expiresAtMs = Date.now() + this.#options.accessTokenSeconds * 1000;
+    return { jti: randomUUID(), expiresAtMs };
+  }
+
+  #sessionEnd(): Date {
+    return new Date(Date.now() + this.#options.refreshTokenSeconds * 1000);
+  }
+}
+
+const unusable = () => unauthorized("The refresh token is not usable: log in again.", "invalid_token");

@@ -1,0 +1,117 @@
+// What logging in and out leaves in the persistent Redis: revoked tokens and users' sessions.
+import type { Redis } from "ioredis";
+import type { Auth } from "../../http/identity/auth.js";
+import type { Revocations } from "../../http/identity/authenticator.js";
+import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";
+import { HttpProblem } from "../../http/problem.js";
+import { statePrefix } from "../../state/state-redis.js";
+
+/** An access token that a session has issued. */
+export interface IssuedToken {
+  readonly jti: string;
+  readonly expiresAtMs: number;
+}
+
+/** A user's session, as the session list shows it. */
+export interface SessionEntry {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly refreshedAt: string;
+}
+
+export interface AuthStateOptions {
+  /** A server that evicts nothing: eviction would bring revoked tokens back to life. */
+  readonly redis: Redis;
+  /** In front of every key. */
+  readonly keyPrefix: string;
+}
+
+const SESSION_SECONDS = 24 * 3600;
+
+/** Every method rejects with HttpProblem 503 where Redis cannot be asked. */
+export class AuthState implements Revocations {
+  readonly redis: Redis;
+  readonly #keyPrefix: string;
+
+  constructor({ redis, keyPrefix }: AuthStateOptions) {
+    this.redis = redis;
+    this.#keyPrefix = keyPrefix;
+  }
+
+  /** Key of the failed logins from an address, without what stands in front of all keys. */
+  rateLimitKey(tenantId: string, address: string): string {
+    return `${statePrefix("", tenantId)}auth:rate-limit:${address}`;
+  }
+
+  /** What the keys of {@link rateLimitKey} are put behind. */
+  get keyPrefix(): string {
+    return this.#keyPrefix;
+  }
+
+  async isRevoked({ tenantId, jti }: Auth): Promise<boolean> {
+    if (jti === undefined) return false;
+    return (await available(this.redis.exists(this.#blacklistKey(tenantId, jti)))) === 1;
+  }
+
+  /** Remembers revoked tokens for as long as a verifier would accept them. */
+  async revoke(tenantId: string | undefined, tokens: readonly IssuedToken[]): Promise<void> {
+    await available(
+      Promise.all(
+        tokens.map(({ jti, expiresAtMs }) => {
+          const remainingMs = Math.ceil(expiresAtMs + CLOCK_TOLERANCE_SECONDS * 1000 - Date.now());
+          return remainingMs > 0
+            ? this.redis.set(this.#blacklistKey(tenantId, jti), "revoked", "PX", remainingMs)
+            : undefined;
+        }),
+      ),
+    );
+  }
+
+  /** Notes that a session has begun or been refreshed. The list lives for a day after the last of these. */
+  async noteSession(tenantId: string, userId: string, session: SessionEntry): Promise<void> {
+    const key = this.#sessionKey(tenantId, userId);
+    const noted = this.redis
+      .multi()
+      .hset(key, session.id, JSON.stringify(session))
+      .expire(key, SESSION_SECONDS)
+      .exec();
+    await available(noted);
+  }
+
+  async dropSession(tenantId: string, userId: string, sessionId: string): Promise<void> {
+    await available(this.redis.hdel(this.#sessionKey(tenantId, userId), sessionId));
+  }
+
+  /** The user's sessions of the last day, the latest first. */
+  async sessionsOf(tenantId: string, userId: string): Promise<SessionEntry[]> {
+    const entries = await available(this.redis.hvals(this.#sessionKey(tenantId, userId)));
+    return entries
+      .map((text): SessionEntry => JSON.parse(text))
+      .sort((a, b) => b.refreshedAt.localeCompare(a.refreshedAt));
+  }
+
+  #blacklistKey(tenantId: string | undefined, jti: string): string {
+    return `${statePrefix(this.#keyPrefix, tenantId)}auth:blacklist:${jti}`;
+  }
+
+  #sessionKey(tenantId: string, userId: string): string {
+    return `${statePrefix(this.#keyPrefix, tenantId)}auth:session:${userId}`;
+  }
+}
+
+async function available<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (cause) {
+    throw stateUnavailable(cause);
+  }
+}
+
+/** @param cause for the log */
+export function stateUnavailable(cause: unknown): HttpProblem {
+  return new HttpProblem(503, {
+    detail: "Whether tokens are still good cannot be known now. Try again.",
+    headers: { "Retry-After": "1" },
+    cause,
+  });
+}

@@ -1,0 +1,48 @@
+// The persistent Redis (REDIS_URL): state that must neither be evicted nor lost, such as revoked tokens and counted requests.
+import { once } from "node:events";
+import { Redis } from "ioredis";
+
+export interface StateRedisOptions {
+  /** The longest that a command may take, milliseconds. */
+  readonly commandTimeoutMs: number;
+  /** As `CLIENT LIST` shows it. */
+  readonly connectionName: string;
+}
+
+const CONNECT_TIMEOUT_MS = 2000;
+
+/** Connects in the background, and again whenever the connection is lost. Without one, commands fail at once: they never queue. */
+export function connectStateRedis(url: string, options: StateRedisOptions): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    enableAutoPipelining: true,
+    commandTimeout: options.commandTimeoutMs,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectionName: options.connectionName,
+  });
+  // What a lost connection means to requests is logged where their commands fail.
+  redis.on("error", () => {});
+  return redis;
+}
+
+/** Waits for the first connection, so that the first requests need not fail; at most two seconds. */
+export async function untilConnected(redis: Redis): Promise<boolean> {
+  if (redis.status === "ready") return true;
+  try {
+    await once(redis, "ready", { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What every key of a tenant's state begins with. Unlike the cache's own keys it begins with "state:", so that no purge of
+ * a cache that was put on the same server by mistake can reach it.
+ *
+ * @param tenantId absent for what belongs to no tenant: superadmins' tokens
+ */
+export function statePrefix(keyPrefix: string, tenantId: string | undefined): string {
+  return `${keyPrefix}state:${tenantId === undefined ? "" : `tenant:${tenantId}:`}`;
+}
