@@ -47,7 +47,6 @@ function toProblem(error: unknown): HttpProblem {
 
 const BODY_DETAILS = new Map([
   ["entity.parse.failed", "The body is not valid JSON."],
-  ["entity.too.large", "The body is larger than 100 kB."],
   [
     "encoding.unsupported",
     "The body's Content-Encoding is not supported: send it as gzip, deflate, br or as it is.",
@@ -62,6 +61,10 @@ function bodyParserProblem(error: unknown): HttpProblem | undefined {
   if (!(error instanceof Error)) return undefined;
   const status = Reflect.get(error, "status");
   if (typeof status !== "number" || status < 400 || status > 499) return undefined;
-  const detail = BODY_DETAILS.get(String(Reflect.get(error, "type")));
+  const type = String(Reflect.get(error, "type"));
+  const detail =
+    type === "entity.too.large"
+      ? `The body is larger than ${Number(Reflect.get(error, "limit")) / 1024} kB.`
+      : BODY_DETAILS.get(type);
   return new HttpProblem(status, { ...(detail !== undefined && { detail }), cause: error });
 }

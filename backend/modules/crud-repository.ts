@@ -16,7 +16,7 @@ export class CrudRepository {
 
   constructor(module: ModuleDefinition) {
     this.module = module;
-    this.#join = module.joined?.join ?? "";
+    this.#join = module.joined.join;
     this.#select = selectList(module);
   }
 

@@ -2,33 +2,42 @@
 import type { Router } from "express";
 import { chooseTenant, requireTenant } from "../http/identity/tenant-choice.js";
 import { accountsModule } from "./accounts/accounts-module.js";
+import { activitiesModule } from "./activities/activities-module.js";
 import { bizdevsourcesModule } from "./bizdevsources/bizdevsources-module.js";
 import { mountPromotion } from "./bizdevsources/promote-bizdevsource.js";
 import { contactsModule } from "./contacts/contacts-module.js";
 import { mountContactSearch } from "./contacts/search-contacts.js";
 import { crudRouter } from "./crud-routes.js";
+import { mountDocumentContent } from "./documents/document-content.js";
+import { documentsModule } from "./documents/documents-module.js";
 import { mountLeadConversion } from "./leads/convert-lead.js";
 import { leadsModule } from "./leads/leads-module.js";
 import type { ModuleContext } from "./module-context.js";
-import type { ModuleDefinition } from "./module-definition.js";
+import { linkModules, type ModuleDefinition } from "./module-definition.js";
+import { opportunitiesModule } from "./opportunities/opportunities-module.js";
 
-interface MountedModule {
-  readonly definition: ModuleDefinition;
-  /** Routes beside the ones that every module has. */
-  readonly ownRoutes?: (router: Router, context: ModuleContext) => void;
-}
+export const MODULES: readonly ModuleDefinition[] = linkModules([
+  accountsModule,
+  leadsModule,
+  contactsModule,
+  bizdevsourcesModule,
+  opportunitiesModule,
+  activitiesModule,
+  documentsModule,
+]);
 
-const MODULES: readonly MountedModule[] = [
-  { definition: accountsModule },
-  { definition: leadsModule, ownRoutes: mountLeadConversion },
-  { definition: contactsModule, ownRoutes: mountContactSearch },
-  { definition: bizdevsourcesModule, ownRoutes: mountPromotion },
-];
+/** Routes beside the ones that every module has, by module. */
+const OWN_ROUTES: Readonly<Record<string, (router: Router, context: ModuleContext) => void>> = {
+  leads: mountLeadConversion,
+  contacts: mountContactSearch,
+  bizdevsources: mountPromotion,
+  documents: mountDocumentContent,
+};
 
 /** Mounts every module under its name. */
 export function mountModules(api: Router, context: ModuleContext): void {
-  for (const { definition, ownRoutes } of MODULES) {
-    const router = crudRouter(definition, context, (own) => ownRoutes?.(own, context));
-    api.use(`/${definition.name}`, chooseTenant, requireTenant, router);
+  for (const module of MODULES) {
+    const router = crudRouter(module, context, (own) => OWN_ROUTES[module.name]?.(own, context));
+    api.use(`/${module.name}`, chooseTenant, requireTenant, router);
   }
 }

@@ -13,7 +13,7 @@ export class Parameters {
 /** The columns that responses show; the module's table, or what stands for it, is `t`. */
 export function selectList(module: ModuleDefinition): string {
   const own = module.columns.map((column) => `t.${column}`);
-  const joined = Object.entries(module.joined?.columns ?? {}).map(([name, source]) => `${source} AS ${name}`);
+  const joined = Object.entries(module.joined.columns).map(([name, source]) => `${source} AS ${name}`);
   return [...own, ...joined].join(", ");
 }
 

@@ -1,14 +1,28 @@
 // The demo rows of one tenant: how many there are, and what is in them.
+import { makeActivity } from "./activities.js";
 import { type AccountWithCompany, makeAccount } from "./companies.js";
 import { DEMO_TENANTS, type DemoTenant } from "./demo-tenants.js";
 import { FIRST_NAMES, LAST_NAMES } from "./names.js";
+import { makeDocument, makeOpportunity } from "./opportunities.js";
 import { makeContact, makeLead, People } from "./people.js";
 import { Random } from "./random.js";
 import { makeSource } from "./sources.js";
 import { demoUsers, mailDomainOf, staffCount } from "./users.js";
 
+/** In an order that satisfies the foreign keys. */
+export const SEEDED_TABLES = [
+  "users",
+  "accounts",
+  "contacts",
+  "leads",
+  "bizdevsources",
+  "opportunities",
+  "activities",
+  "documents",
+] as const;
+
 export interface TableRows {
-  readonly table: "users" | "accounts" | "contacts" | "leads" | "bizdevsources";
+  readonly table: (typeof SEEDED_TABLES)[number];
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -18,9 +32,12 @@ const USERS_SEED = SEED + 1000;
 const CONTACTS_PER_ACCOUNT = 0.7;
 const LEADS_PER_ACCOUNT = 0.5;
 const SOURCES_PER_ACCOUNT = 0.1;
+const OPPORTUNITIES_PER_ACCOUNT = 0.4;
+const ACTIVITIES_PER_ACCOUNT = 0.8;
+const DOCUMENTS_PER_ACCOUNT = 0.1;
 const MAX_OWNERS = 24;
 
-type RowCounts = Readonly<Record<"users" | "accounts" | "contacts" | "leads" | "sources", number>>;
+type RowCounts = Readonly<Record<TableRows["table"], number>>;
 
 /** @param scale between 0 and 1; every tenant keeps at least one row of each kind */
 function rowCounts(tenant: DemoTenant, scale: number): RowCounts {
@@ -32,7 +49,10 @@ function rowCounts(tenant: DemoTenant, scale: number): RowCounts {
     accounts: atLeastOne(accounts),
     contacts: atLeastOne(accounts * CONTACTS_PER_ACCOUNT),
     leads: atLeastOne(accounts * LEADS_PER_ACCOUNT),
-    sources: atLeastOne(accounts * SOURCES_PER_ACCOUNT),
+    bizdevsources: atLeastOne(accounts * SOURCES_PER_ACCOUNT),
+    opportunities: atLeastOne(accounts * OPPORTUNITIES_PER_ACCOUNT),
+    activities: atLeastOne(accounts * ACTIVITIES_PER_ACCOUNT),
+    documents: atLeastOne(accounts * DOCUMENTS_PER_ACCOUNT),
   };
 }
 
@@ -62,7 +82,19 @@ export function* demoRows(tenant: DemoTenant, scale: number): Generator<TableRow
   const names = new Set<string>();
   yield {
     table: "bizdevsources",
-    rows: times(counts.sources, () => makeSource(random, people, accounts, owners, names)),
+    rows: times(counts.bizdevsources, () => makeSource(random, people, accounts, owners, names)),
+  };
+  const opportunities = times(counts.opportunities, () =>
+    makeOpportunity(random, pickAccount(random, accounts), owners),
+  );
+  yield { table: "opportunities", rows: opportunities };
+  yield {
+    table: "activities",
+    rows: times(counts.activities, () => makeActivity(random, contacts, opportunities, owners)),
+  };
+  yield {
+    table: "documents",
+    rows: times(counts.documents, () => makeDocument(random, random.pick(opportunities), owners)),
   };
 }
 

@@ -38,6 +38,7 @@ interface Person {
 
 export interface ContactRow extends Record<string, unknown> {
   readonly id: string;
+  readonly account_id: string | null;
   readonly created_at: Date;
 }
 

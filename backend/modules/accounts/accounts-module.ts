@@ -53,12 +53,4 @@ export const accountsModule = defineModule({
     annual_revenue: { column: "annual_revenue", nullable: true },
     employee_count: { column: "employee_count", nullable: true },
   },
-  policy: {
-    touchedBy: {
-      // Contacts show their account's name.
-      update: ["contacts"],
-      // Contacts lose their account; leads and sources lose the link to what they became.
-      delete: ["contacts", "leads", "bizdevsources"],
-    },
-  },
 });

@@ -55,6 +55,8 @@ export const bizdevsourcesModule = defineModule({
   singular: "business development source",
   document: bizdevsourceDocument,
   readOnlyColumns: ["promoted_at", "promoted_account_id"],
+  // What a source became; promoting one is in promote-bizdevsource.ts.
+  references: { promoted_account_id: { module: "accounts" } },
   filters: {
     name: exact(),
     channel: oneOf(CHANNELS),
@@ -81,6 +83,4 @@ export const bizdevsourcesModule = defineModule({
     column: "promoted_at",
     detail: "This source has been promoted: change the account it became instead.",
   },
-  // No other module shows sources. Promoting one touches more: see promote-bizdevsource.ts.
-  policy: {},
 });

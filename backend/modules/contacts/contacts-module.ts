@@ -1,7 +1,7 @@
 // Contacts: people, most of them at an account.
 import * as z from "zod";
 import { country, email, longText, optional, phone, recordId, text } from "../field-types.js";
-import { exact, exactId, flag, oneOf } from "../filters.js";
+import { exact, flag, oneOf } from "../filters.js";
 import { defineModule } from "../module-definition.js";
 import { SOURCES } from "../picklists.js";
 
@@ -29,12 +29,9 @@ export const contactsModule = defineModule({
   name: "contacts",
   singular: "contact",
   document: contactDocument,
-  joined: {
-    join: "LEFT JOIN accounts account ON account.tenant_id = t.tenant_id AND account.id = t.account_id",
-    columns: { account_name: "account.name" },
-  },
+  // Every contact shows its account's name.
+  references: { account_id: { module: "accounts", shows: { account_name: "account.name" } } },
   filters: {
-    account_id: exactId(),
     last_name: exact(),
     email: exact(),
     department: exact(),
@@ -51,12 +48,5 @@ export const contactsModule = defineModule({
   },
   constraints: {
     contacts_email_unique: { field: "email", message: "is the address of another contact" },
-    contacts_account_exists: { field: "account_id", message: "is the id of no account" },
-  },
-  policy: {
-    // Every contact shows its account's name.
-    dependsOn: ["accounts"],
-    // Leads lose the link to the contact they became.
-    touchedBy: { delete: ["leads"] },
   },
 });

@@ -48,6 +48,8 @@ export const leadsModule = defineModule({
   singular: "lead",
   document: leadDocument,
   readOnlyColumns: ["converted_at", "converted_contact_id", "converted_account_id"],
+  // What a lead became; converting one is in convert-lead.ts.
+  references: { converted_contact_id: { module: "contacts" }, converted_account_id: { module: "accounts" } },
   filters: {
     status: oneOf([...OPEN_LEAD_STATUSES, "converted"]),
     converted: present("converted_at"),
@@ -72,6 +74,4 @@ export const leadsModule = defineModule({
     column: "converted_at",
     detail: "This lead has been converted: change the contact it became instead.",
   },
-  // No other module shows leads. Converting one touches more: see convert-lead.ts.
-  policy: {},
 });

@@ -106,18 +106,31 @@ for (const store of CRM_STORES) {
       assert.ok(detail > 295 && detail <= 300, String(detail));
     });
 
-    // What shows what: contacts show their account's name; leads and sources show ids of what they became.
+    // What shows what: contacts, opportunities, activities and documents show their account's name, activities their contact's,
+    // documents their opportunity's; leads, sources and activities hold ids of what may be deleted.
+    const SHOWING_ACCOUNTS = ["contacts", "opportunities", "activities", "documents"] as const;
     const TOUCHED: Readonly<
       Record<ModuleName, Readonly<Record<"create" | "update" | "delete", readonly ModuleName[]>>>
     > = {
       accounts: {
-        create: ["accounts", "contacts"],
-        update: ["accounts", "contacts"],
-        delete: ["accounts", "contacts", "leads", "bizdevsources"],
+        create: ["accounts", ...SHOWING_ACCOUNTS],
+        update: ["accounts", ...SHOWING_ACCOUNTS],
+        delete: ["accounts", ...SHOWING_ACCOUNTS, "leads", "bizdevsources"],
       },
-      leads: { create: ["leads"], update: ["leads"], delete: ["leads"] },
-      contacts: { create: ["contacts"], update: ["contacts"], delete: ["contacts", "leads"] },
+      leads: { create: ["leads"], update: ["leads"], delete: ["leads", "activities"] },
+      contacts: {
+        create: ["contacts", "activities"],
+        update: ["contacts", "activities"],
+        delete: ["contacts", "activities", "leads"],
+      },
       bizdevsources: { create: ["bizdevsources"], update: ["bizdevsources"], delete: ["bizdevsources"] },
+      opportunities: {
+        create: ["opportunities", "documents"],
+        update: ["opportunities", "documents"],
+        delete: ["opportunities", "documents", "activities"],
+      },
+      activities: { create: ["activities"], update: ["activities"], delete: ["activities"] },
+      documents: { create: ["documents"], update: ["documents"], delete: ["documents"] },
     };
 
     for (const { name, document, change, invalid } of SAMPLE_MODULES) {
@@ -154,12 +167,12 @@ for (const store of CRM_STORES) {
       const source = await create("bizdevsources");
       await fillAll();
       await member.post(`/api/leads/${lead}/convert`, { create_account: true }).expect(201);
-      await assertTouched(["leads", "contacts", "accounts"]);
+      await assertTouched(["leads", "accounts", ...SHOWING_ACCOUNTS]);
       await fillAll();
       await member.post(`/api/leads/${lead}/convert`).expect(409);
       await assertTouched([]);
       await member.post(`/api/bizdevsources/${source}/promote`).expect(201);
-      await assertTouched(["bizdevsources", "accounts", "contacts"]);
+      await assertTouched(["bizdevsources", "accounts", ...SHOWING_ACCOUNTS]);
     });
 
     test("a renamed account shows in contacts, their search and their records", async () => {
@@ -177,6 +190,46 @@ for (const store of CRM_STORES) {
       await crm.cache.idle();
       await member.put(`/api/accounts/${account}`, { name: "After" }).expect(200);
       assert.deepEqual(await names(), ["After", "After", "After"]);
+    });
+
+    test("whatever is shown of another record is fresh after a change of that one, and gone with it", async () => {
+      const account = await create("accounts", { name: "Before" });
+      const contact = await create("contacts", { first_name: "Ann", last_name: "Before" });
+      const lead = await create("leads");
+      const opportunity = await create("opportunities", { name: "Before", account_id: account });
+      const links = { account_id: account, opportunity_id: opportunity };
+      const activity = await create("activities", { ...links, contact_id: contact, lead_id: lead });
+      const document = await create("documents", links);
+      const shown = async () => {
+        const read = async (path: string) => (await member.get(`/api/${path}`).expect(200)).body.data;
+        const [o, a, d] = [
+          await read(`opportunities/${opportunity}`),
+          await read(`activities/${activity}`),
+          await read(`documents/${document}`),
+        ];
+        await crm.cache.idle();
+        return [
+          o.account_name,
+          a.account_name,
+          a.contact_name,
+          d.account_name,
+          d.opportunity_name,
+          a.lead_id !== null,
+          a.opportunity_id !== null,
+        ];
+      };
+      const whole = ["Before", "Before", "Ann Before", "Before", "Before", true, true];
+      assert.deepEqual(await shown(), whole);
+      assert.deepEqual(await shown(), whole);
+      await member.put(`/api/accounts/${account}`, { name: "After" }).expect(200);
+      await member.put(`/api/contacts/${contact}`, { last_name: "After" }).expect(200);
+      await member.delete(`/api/leads/${lead}`).expect(204);
+      assert.deepEqual(await shown(), ["After", "After", "After", "After", "Before", false, true]);
+      await member.delete(`/api/opportunities/${opportunity}`).expect(204);
+      await member.delete(`/api/accounts/${account}`).expect(204);
+      await member.get(`/api/opportunities/${opportunity}`).expect(404);
+      const left = (await member.get(`/api/activities/${activity}`).expect(200)).body.data;
+      assert.deepEqual([left.account_id, left.account_name, left.opportunity_id], [null, null, null]);
     });
 
     test("jobs invalidate without a request", async () => {

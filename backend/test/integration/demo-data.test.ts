@@ -7,15 +7,14 @@ import { createPool } from "../../db/pool.js";
 import { DEMO_TENANTS, isSeeded, seedDemoData } from "../../db/seed/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { accountsModule } from "../../modules/accounts/accounts-module.js";
-import { bizdevsourcesModule } from "../../modules/bizdevsources/bizdevsources-module.js";
 import { contactsModule } from "../../modules/contacts/contacts-module.js";
+import { MODULES } from "../../modules/index.js";
 import { leadsModule } from "../../modules/leads/leads-module.js";
 import { listQuerySchema } from "../../modules/list-query.js";
 import { orderClause, Parameters, selectList, whereClause } from "../../modules/list-sql.js";
 import type { ModuleDefinition } from "../../modules/module-definition.js";
 import { createTestDatabase, type TestDatabase } from "../services/index.js";
 
-const MODULES = [accountsModule, leadsModule, contactsModule, bizdevsourcesModule];
 const LARGEST = DEMO_TENANTS[0]?.id ?? "";
 const SCALE = 0.2;
 
@@ -98,6 +97,13 @@ describe("demo data", () => {
     await none("SELECT FROM accounts WHERE created_at > updated_at OR updated_at > now()");
     await none("SELECT FROM leads WHERE (status = 'converted') <> (converted_contact_id IS NOT NULL)");
     await none("SELECT FROM bizdevsources WHERE (status = 'promoted') <> (promoted_account_id IS NOT NULL)");
+    await none(
+      "SELECT FROM documents WHERE octet_length(content) <> content_bytes OR opportunity_id IS NULL",
+    );
+    await none(
+      `SELECT FROM activities a JOIN opportunities o ON o.tenant_id = a.tenant_id AND o.id = a.opportunity_id
+       WHERE a.account_id <> o.account_id`,
+    );
     // Who owns records is a user.
     await none(
       "SELECT FROM accounts a WHERE NOT EXISTS (SELECT FROM users u WHERE u.tenant_id = a.tenant_id AND u.email = a.owner_email)",
@@ -164,7 +170,7 @@ async function explain(pool: Pool, module: ModuleDefinition, query: Record<strin
   const parsed = listQuerySchema(module).parse(query);
   const { bind, values } = new Parameters();
   const where = whereClause(module, LARGEST, parsed, bind);
-  const sql = `SELECT ${selectList(module)} FROM ${module.name} t ${module.joined?.join ?? ""} WHERE ${where}
+  const sql = `SELECT ${selectList(module)} FROM ${module.name} t ${module.joined.join} WHERE ${where}
     ORDER BY ${orderClause(parsed.sort)} LIMIT ${bind(parsed.limit)}`;
   return await explainSql(pool, sql, values);
 }

@@ -1,7 +1,14 @@
 // A valid body for each module, and a change to it.
 
 export interface SampleModule {
-  readonly name: "accounts" | "leads" | "contacts" | "bizdevsources";
+  readonly name:
+    | "accounts"
+    | "leads"
+    | "contacts"
+    | "bizdevsources"
+    | "opportunities"
+    | "activities"
+    | "documents";
   /** Different for every n. */
   document(n: number): Record<string, unknown>;
   readonly change: Record<string, unknown>;
@@ -51,5 +58,34 @@ export const SAMPLE_MODULES: readonly SampleModule[] = [
     }),
     change: { status: "active" },
     invalid: { body: { name: "x", channel: "telepathy" }, pointer: "#/channel" },
+  },
+  {
+    name: "opportunities",
+    document: (n) => ({
+      name: `Rollout ${n}`,
+      stage: "proposal",
+      amount: 12_500.5,
+      probability: 50,
+      close_date: "2026-12-31",
+    }),
+    change: { stage: "closed_won" },
+    invalid: { body: { name: "x", stage: "hopeful" }, pointer: "#/stage" },
+  },
+  {
+    name: "activities",
+    document: (n) => ({
+      type: "call",
+      subject: `Follow-up ${n}`,
+      due_on: "2026-04-01",
+      duration_minutes: 30,
+    }),
+    change: { status: "completed" },
+    invalid: { body: { type: "fax", subject: "x" }, pointer: "#/type" },
+  },
+  {
+    name: "documents",
+    document: (n) => ({ name: `offer-${n}.pdf`, kind: "offer" }),
+    change: { kind: "contract" },
+    invalid: { body: { name: "x", account_id: "none" }, pointer: "#/account_id" },
   },
 ];
