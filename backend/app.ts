@@ -14,7 +14,10 @@ import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
 import { type AuthOptions, authUnavailable, mountAuth } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
+import { mountServices } from "./services/index.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
+import type { Clock } from "./services/views/calendar.js";
+import { DEFAULT_TTL, type TtlPreset } from "./services/views/collections.js";
 
 export interface AppDependencies {
   readonly pool: Pool;
@@ -25,6 +28,10 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
+  /** TTLs of the services' views, by name. Default: the library's first preset. */
+  readonly ttlPreset?: TtlPreset;
+  /** Decides what "today" is. Default: the system's. */
+  readonly clock?: Clock;
   readonly rateLimit: RateLimitOptions;
   /** Express's `trust proxy`. Default: none is trusted. */
   readonly trustProxy?: string | number | boolean;
@@ -48,6 +55,12 @@ export function createApp(deps: AppDependencies): Express {
   api.use(requireIdentity);
   api.use("/system/cache-stats", cacheStatsRouter(cache));
   mountModules(api, { pool, cache, ttlSeconds });
+  mountServices(api, {
+    pool,
+    cache,
+    ttl: deps.ttlPreset ?? DEFAULT_TTL,
+    ...(deps.clock && { clock: deps.clock }),
+  });
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger));

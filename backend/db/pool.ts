@@ -15,11 +15,12 @@ const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 
 /**
  * numeric(15, 2) has fifteen significant digits, which a double carries exactly: money is a JSON number. A date has no time zone and
- * stays text. Timestamps are Dates, which JSON writes as ISO 8601 in UTC.
+ * stays text, as does a time of day, which is shown without its seconds. Timestamps are Dates, which JSON writes as ISO 8601 in UTC.
  */
 const PARSERS = new Map<number, (text: string) => unknown>([
   [types.builtins.NUMERIC, Number],
   [types.builtins.DATE, (text) => text],
+  [types.builtins.TIME, (text) => text.slice(0, 5)],
 ]);
 
 /** Makes a pool; connects when first used. Rejections of `connect` come after at most three seconds. */

@@ -15,6 +15,7 @@ import { leadsModule } from "./leads/leads-module.js";
 import type { ModuleContext } from "./module-context.js";
 import { linkModules, type ModuleDefinition } from "./module-definition.js";
 import { opportunitiesModule } from "./opportunities/opportunities-module.js";
+import { ordersModule } from "./orders/orders-module.js";
 
 export const MODULES: readonly ModuleDefinition[] = linkModules([
   accountsModule,
@@ -24,6 +25,7 @@ export const MODULES: readonly ModuleDefinition[] = linkModules([
   opportunitiesModule,
   activitiesModule,
   documentsModule,
+  ordersModule,
 ]);
 
 /** Routes beside the ones that every module has, by module. */

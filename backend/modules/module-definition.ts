@@ -149,7 +149,8 @@ const modulesOf = (references: readonly Reference[]) => [...new Set(references.m
 function joinOf(references: References): ModuleDefinition["joined"] {
   const shown = Object.entries(references).filter(([, reference]) => showsSomething(reference));
   const joins = shown.map(([column, { module }]) => {
-    const alias = aliasOf(column);
+    // Quoted: "order" is a word of SQL.
+    const alias = `"${aliasOf(column)}"`;
     return `LEFT JOIN ${module} ${alias} ON ${alias}.tenant_id = t.tenant_id AND ${alias}.id = t.${column}`;
   });
   return { join: joins.join(" "), columns: Object.assign({}, ...shown.map(([, { shows }]) => shows)) };

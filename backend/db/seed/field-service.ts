@@ -1,0 +1,118 @@
+// Demo orders, their tasks and the technicians' schedules: around the day of loading, so that "today" has something to show.
+import type { Random } from "./random.js";
+
+export interface FieldServiceSources {
+  readonly random: Random;
+  /** Ids of the accounts that order, and how many orders they have given. */
+  readonly accountIds: readonly string[];
+  readonly orders: number;
+  readonly technicianIds: readonly string[];
+  /** The day of loading, "2026-03-31". */
+  readonly today: string;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+export interface FieldServiceRows {
+  readonly orders: readonly Row[];
+  readonly tasks: readonly Row[];
+  readonly schedules: readonly Row[];
+}
+
+const DAY_MS = 86_400_000;
+const PAST_DAYS = 30;
+const COMING_DAYS = 14;
+const FIRST_HOUR = 8;
+const SLOTS_A_DAY = 4;
+const SLOT_HOURS = 2;
+const STEPS = [
+  "Inspect the site",
+  "Replace the filter",
+  "Calibrate the sensors",
+  "Update the controller",
+  "Test under load",
+  "Instruct the staff",
+  "Clean the heat exchanger",
+  "Hand over and sign",
+] as const;
+
+export function fieldServiceRows(sources: FieldServiceSources): FieldServiceRows {
+  const { random, accountIds, technicianIds, today } = sources;
+  const todayMs = Date.parse(today);
+  const orders: Row[] = [];
+  const tasks: Row[] = [];
+  for (let i = 0; i < sources.orders; i++) {
+    const placedAt = random.workingMoment(todayMs - PAST_DAYS * DAY_MS, todayMs - DAY_MS);
+    const steps = Array.from({ length: random.int(1, 4) }, () =>
+      makeTask(random, placedAt, technicianIds, todayMs),
+    );
+    const done = steps.every((step) => step.status === "completed");
+    const id = random.uuid();
+    orders.push({
+      id,
+      number: `WO-${String(i + 1).padStart(5, "0")}`,
+      account_id: random.pick(accountIds),
+      status: done ? "done" : "open",
+      created_at: placedAt,
+      updated_at: placedAt,
+    });
+    tasks.push(...steps.map((step) => ({ ...step, order_id: id })));
+  }
+  const ids = orders.map((order) => order.id);
+  return { orders, tasks, schedules: makeSchedules(random, technicianIds, ids, todayMs) };
+}
+
+/** The longer ago it was ordered, the more likely it is done. */
+function makeTask(random: Random, placedAt: Date, technicianIds: readonly string[], todayMs: number): Row {
+  const ageDays = (todayMs - placedAt.getTime()) / DAY_MS;
+  const completedAt = new Date(placedAt.getTime() + random.int(2, 120) * 3_600_000);
+  const completed = random.chance(Math.min(0.95, ageDays / 10)) && completedAt.getTime() < todayMs;
+  return {
+    id: random.uuid(),
+    technician_id: random.maybe(random.pickSkewed(technicianIds), 0.05),
+    title: random.pick(STEPS),
+    status: completed ? "completed" : random.chance(0.2) ? "in_progress" : "open",
+    priority: random.pickSkewed(["normal", "high", "low", "urgent"]),
+    due_on: dayOf(placedAt.getTime() + random.int(1, 12) * DAY_MS),
+    completed_at: completed ? completedAt : null,
+    created_at: placedAt,
+    updated_at: completed ? completedAt : placedAt,
+  };
+}
+
+/** Every working day has slots of two hours, most of them taken. */
+function makeSchedules(
+  random: Random,
+  technicianIds: readonly string[],
+  orderIds: readonly unknown[],
+  todayMs: number,
+): Row[] {
+  const rows: Row[] = [];
+  for (let offset = -PAST_DAYS; offset <= COMING_DAYS; offset++) {
+    const dayMs = todayMs + offset * DAY_MS;
+    const weekend = [0, 6].includes(new Date(dayMs).getUTCDay());
+    if (weekend) continue;
+    for (const technicianId of technicianIds) {
+      for (let slot = 0; slot < SLOTS_A_DAY; slot++) {
+        if (random.chance(0.2)) continue;
+        const hour = FIRST_HOUR + slot * SLOT_HOURS;
+        rows.push({
+          id: random.uuid(),
+          technician_id: technicianId,
+          order_id: random.maybe(random.pick(orderIds), 0.1),
+          title: random.pick(STEPS),
+          date: dayOf(dayMs),
+          starts_at: timeOf(hour),
+          ends_at: timeOf(hour + SLOT_HOURS),
+          status: offset < 0 ? "done" : random.pickSkewed(["planned", "confirmed"]),
+          created_at: new Date(dayMs - 10 * DAY_MS),
+          updated_at: new Date(dayMs - 10 * DAY_MS),
+        });
+      }
+    }
+  }
+  return rows;
+}
+
+const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+const timeOf = (hour: number) => `${String(hour).padStart(2, "0")}:00`;

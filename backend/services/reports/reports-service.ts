@@ -1,0 +1,5 @@
+// Reports: made from tasks and schedules, whose services say which of them a change makes stale.
+import type { Service } from "../views/service.js";
+import { analytics, dashboard, performance } from "./reports-views.js";
+
+export const reportsService: Service = { views: [dashboard, performance, analytics] };

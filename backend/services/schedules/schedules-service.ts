@@ -1,0 +1,32 @@
+// Schedules: what their changes make stale.
+
+import { scheduleReportsOf } from "../reports/reports-views.js";
+import { technicianSchedule } from "../users/users-views.js";
+import { mondayOf } from "../views/calendar.js";
+import { type Service, statesOf } from "../views/service.js";
+import { touch } from "../views/view.js";
+import { schedulesModule } from "./schedules-module.js";
+import { schedulesToday, schedulesWeek, technicianDay } from "./schedules-views.js";
+
+export const schedulesService: Service = {
+  views: [schedulesToday, schedulesWeek, technicianDay],
+  records: {
+    module: schedulesModule,
+    writer: "member",
+    domains: ["schedules", "users", "reports"],
+    touches: (change) =>
+      // Both states: a schedule that moved left one technician or day, and came to another.
+      statesOf(change).flatMap(({ technician_id, date }) => {
+        const id = String(technician_id);
+        const onDay = String(date);
+        return [
+          touch(technicianDay, { id, date: onDay }),
+          touch(schedulesWeek, { startDate: mondayOf(onDay) }),
+          touch(technicianSchedule, { id }),
+          // Whatever its day: today may begin while this is written.
+          touch(schedulesToday, {}),
+          ...scheduleReportsOf(onDay),
+        ];
+      }),
+  },
+};

@@ -1,0 +1,49 @@
+// Views of schedules: a technician's day, everybody's today, everybody's week.
+import * as z from "zod";
+import { day, recordId } from "../../modules/field-types.js";
+import { addDays, mondayOf } from "../views/calendar.js";
+import { recordRows } from "../views/record-rows.js";
+import { defineView, noParams, ttlOfDay } from "../views/view.js";
+import { schedulesModule } from "./schedules-module.js";
+
+const schedules = recordRows(schedulesModule);
+const IN_ORDER = "ORDER BY t.date, t.starts_at, t.id";
+
+export const technicianDay = defineView({
+  key: "schedules:technician:{id}:date:{date}",
+  path: "/schedules/technician/:id/date/:date",
+  params: z.strictObject({ id: recordId(), date: day() }),
+  load: (reading, { id, date }) =>
+    schedules(reading, `t.technician_id = $2 AND t.date = $3 ${IN_ORDER}`, [id, date]),
+  ttlSeconds: (ttl, { params, today }) => ttlOfDay(ttl, params.date, today),
+});
+
+export const schedulesToday = defineView({
+  key: "schedules:today",
+  path: "/schedules/today",
+  params: noParams,
+  load: async (reading) => ({
+    date: reading.today,
+    schedules: await schedules(reading, `t.date = $2 ${IN_ORDER}`, [reading.today]),
+  }),
+  ttlSeconds: (ttl) => ttl.MEDIUM,
+  dayShown: ({ date }) => date,
+});
+
+/** Seven days from a Monday on; only Mondays, so that a change touches one week and not seven. */
+export const schedulesWeek = defineView({
+  key: "schedules:week:{startDate}",
+  path: "/schedules/week/:startDate",
+  params: z.strictObject({
+    startDate: day().refine((date) => mondayOf(date) === date, "must be a Monday"),
+  }),
+  load: async (reading, { startDate }) => ({
+    start_date: startDate,
+    schedules: await schedules(reading, `t.date >= $2 AND t.date < $3 ${IN_ORDER}`, [
+      startDate,
+      addDays(startDate, 7),
+    ]),
+  }),
+  // The week that today is in counts as today.
+  ttlSeconds: (ttl, { params, today }) => ttlOfDay(ttl, params.startDate, mondayOf(today)),
+});

@@ -1,0 +1,27 @@
+// Tasks: what their changes make stale.
+import { taskReportsOf } from "../reports/reports-views.js";
+import { type Service, statesOf } from "../views/service.js";
+import { touch } from "../views/view.js";
+import { TASK_STATUSES, tasksModule } from "./tasks-module.js";
+import { activeTasks, orderTasks, recentTasks, tasksInStatus } from "./tasks-views.js";
+
+export const tasksService: Service = {
+  views: [recentTasks, orderTasks, activeTasks, tasksInStatus],
+  records: {
+    module: tasksModule,
+    writer: "member",
+    domains: ["tasks", "reports"],
+    touches: (change) => [
+      touch(recentTasks, {}),
+      // Both states: a task that was moved or finished left one list, and came to another.
+      ...statesOf(change).flatMap((task) => [
+        touch(orderTasks, { id: String(task.order_id) }),
+        ...TASK_STATUSES.filter((status) => status === task.status).map((status) =>
+          touch(tasksInStatus, { status }),
+        ),
+        ...(typeof task.technician_id === "string" ? [touch(activeTasks, { id: task.technician_id })] : []),
+        ...taskReportsOf(task),
+      ]),
+    ],
+  },
+};

@@ -1,0 +1,59 @@
+// Views of users and technicians: what they show, their keys and how long they are kept.
+import { schedulesModule } from "../schedules/schedules-module.js";
+import { addDays } from "../views/calendar.js";
+import { recordRows } from "../views/record-rows.js";
+import { defineView, idParam, noParams } from "../views/view.js";
+import { usersModule } from "./users-module.js";
+
+const MAX_USERS = 1000;
+const SCHEDULE_DAYS = 14;
+
+const users = recordRows(usersModule);
+const schedules = recordRows(schedulesModule);
+
+export const userProfile = defineView({
+  key: "users:profile:{id}",
+  path: "/users/:id",
+  params: idParam,
+  load: async (reading, { id }) => (await users(reading, "t.id = $2", [id]))[0],
+  ttlSeconds: (ttl) => ttl.LONG,
+});
+
+export const allUsers = defineView({
+  key: "users:all-users",
+  path: "/users",
+  params: noParams,
+  load: (reading) => users(reading, `true ORDER BY t.name, t.id LIMIT ${MAX_USERS}`),
+  ttlSeconds: (ttl) => ttl.SHORT,
+});
+
+/** Those who can be sent: former ones have no rows here. */
+export const allTechnicians = defineView({
+  key: "users:all-technicians",
+  path: "/technicians",
+  params: noParams,
+  load: (reading) =>
+    users(reading, `t.is_technician AND t.is_active ORDER BY t.name, t.id LIMIT ${MAX_USERS}`),
+  ttlSeconds: (ttl) => 2 * ttl.SHORT,
+});
+
+/** Two weeks, from today on. */
+export const technicianSchedule = defineView({
+  key: "users:technician:{id}:schedule",
+  path: "/technicians/:id/schedule",
+  params: idParam,
+  load: async (reading, { id }) => {
+    const [technician] = await users(reading, "t.id = $2 AND t.is_technician", [id]);
+    if (!technician) return undefined;
+    const from = reading.today;
+    const until = addDays(from, SCHEDULE_DAYS);
+    const rows = await schedules(
+      reading,
+      "t.technician_id = $2 AND t.date >= $3 AND t.date < $4 ORDER BY t.date, t.starts_at, t.id",
+      [id, from, until],
+    );
+    return { from, until, technician_id: id, technician_name: technician.name, schedules: rows };
+  },
+  ttlSeconds: (ttl) => ttl.MEDIUM,
+  dayShown: (schedule) => schedule.from,
+});

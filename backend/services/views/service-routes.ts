@@ -1,0 +1,93 @@
+// Routes of a service: one for each view, and create, read, replace and delete for its records.
+import { type Request, type RequestHandler, Router } from "express";
+import type { Pool } from "pg";
+import type { Role } from "../../http/identity/auth.js";
+import { requireRole } from "../../http/identity/authenticate.js";
+import { chooseTenant, requireTenant, tenantOf } from "../../http/identity/tenant-choice.js";
+import { notFound } from "../../http/problem.js";
+import { type MethodHandlers, route } from "../../http/route-methods.js";
+import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
+import type { ModuleDocument } from "../../modules/crud-repository.js";
+import { recordIdOf } from "../../modules/crud-routes.js";
+import { noParameters } from "../../modules/list-query.js";
+import { RecordWriter } from "./record-writer.js";
+import type { Service, ServiceRecords } from "./service.js";
+import type { View, ViewParams } from "./view.js";
+import type { ViewCache } from "./view-cache.js";
+
+/** The order on every route is: tenant, role, validation, cache or write. What is refused reads nothing and drops nothing. */
+export function serviceRouter(service: Service, pool: Pool, views: ViewCache): Router {
+  const router = Router();
+  // A path may be a view's and the records' at once: GET of the one, PUT and DELETE of the other.
+  const paths = new Map<string, MethodHandlers>();
+  const add = (path: string, handlers: MethodHandlers) =>
+    paths.set(path, { ...handlers, ...paths.get(path) });
+  for (const view of service.views) add(view.path, { get: viewHandlers(view, views) });
+  if (service.records) {
+    const { name } = service.records.module;
+    const writer = new RecordWriter(service.records, pool, views);
+    add(`/${name}`, { post: createHandlers(service.records, writer) });
+    add(`/${name}/:id`, recordHandlers(service.records, writer));
+  }
+  for (const [path, handlers] of paths) route(router, path, handlers);
+  return router;
+}
+
+/** What every route begins with. */
+const admission = (role: Role): RequestHandler[] => [
+  chooseTenant,
+  requireTenant,
+  requireRole(role),
+  validatedQuery(noParameters).check,
+];
+
+function viewHandlers(view: View, views: ViewCache): RequestHandler[] {
+  const read: RequestHandler = async (req, res) => {
+    const value = await views.read(view, tenantOf(req), paramsOf(view, req));
+    if (value === undefined) throw notFound("There is nothing with these parameters.");
+    res.setHeader("Cache-Control", "private, no-cache");
+    res.json({ data: value });
+  };
+  return [...admission("viewer"), read];
+}
+
+function paramsOf(view: View, req: Request): ViewParams {
+  const params = view.params.safeParse(req.params);
+  if (params.success) return params.data;
+  const issue = params.error.issues[0];
+  throw notFound(`There is nothing here: ${issue?.path.join(".")} ${issue?.message}.`);
+}
+
+function createHandlers({ module, writer: role }: ServiceRecords, writer: RecordWriter): RequestHandler[] {
+  const document = validatedBody<ModuleDocument>(module.document);
+  const create: RequestHandler = async (req, res) => {
+    const record = await writer.create(tenantOf(req), document.of(req));
+    res
+      .status(201)
+      .location(`${req.baseUrl}${req.path}/${String(record.id)}`)
+      .json({ data: record });
+  };
+  return [...admission(role), jsonBody, document.check, create];
+}
+
+/** A view of the same path takes the place of `get`, which is not cached. */
+function recordHandlers({ module, writer: role }: ServiceRecords, writer: RecordWriter): MethodHandlers {
+  const document = validatedBody<ModuleDocument>(module.document);
+  const idOf = (req: Request) => recordIdOf(req, module.singular);
+  const read: RequestHandler = async (req, res) => {
+    res.setHeader("Cache-Control", "private, no-cache");
+    res.json({ data: await writer.read(tenantOf(req), idOf(req)) });
+  };
+  const replace: RequestHandler = async (req, res) => {
+    res.json({ data: await writer.replace(tenantOf(req), idOf(req), document.of(req)) });
+  };
+  const remove: RequestHandler = async (req, res) => {
+    await writer.delete(tenantOf(req), idOf(req));
+    res.status(204).end();
+  };
+  return {
+    get: [...admission("viewer"), read],
+    put: [...admission(role), jsonBody, document.check, replace],
+    delete: [...admission(role), remove],
+  };
+}
