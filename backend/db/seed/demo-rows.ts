@@ -2,12 +2,13 @@
 import { makeActivity } from "./activities.js";
 import { type AccountWithCompany, makeAccount } from "./companies.js";
 import { DEMO_TENANTS, type DemoTenant } from "./demo-tenants.js";
+import { fieldServiceCounts, fieldServiceRows } from "./field-service.js";
 import { FIRST_NAMES, LAST_NAMES } from "./names.js";
 import { makeDocument, makeOpportunity } from "./opportunities.js";
 import { makeContact, makeLead, People } from "./people.js";
 import { Random } from "./random.js";
 import { makeSource } from "./sources.js";
-import { demoUsers, mailDomainOf, staffCount } from "./users.js";
+import { demoUsers, mailDomainOf, staffCount, technicianCount } from "./users.js";
 
 /** In an order that satisfies the foreign keys. */
 export const SEEDED_TABLES = [
@@ -19,6 +20,9 @@ export const SEEDED_TABLES = [
   "opportunities",
   "activities",
   "documents",
+  "orders",
+  "tasks",
+  "schedules",
 ] as const;
 
 export interface TableRows {
@@ -29,18 +33,20 @@ export interface TableRows {
 const SEED = 20_250_630;
 // Away from the seeds of the tenants' records.
 const USERS_SEED = SEED + 1000;
+const FIELD_SERVICE_SEED = SEED + 2000;
 const CONTACTS_PER_ACCOUNT = 0.7;
 const LEADS_PER_ACCOUNT = 0.5;
 const SOURCES_PER_ACCOUNT = 0.1;
 const OPPORTUNITIES_PER_ACCOUNT = 0.4;
 const ACTIVITIES_PER_ACCOUNT = 0.8;
 const DOCUMENTS_PER_ACCOUNT = 0.1;
+const ORDERS_PER_ACCOUNT = 0.25;
 const MAX_OWNERS = 24;
 
 type RowCounts = Readonly<Record<TableRows["table"], number>>;
 
 /** @param scale between 0 and 1; every tenant keeps at least one row of each kind */
-function rowCounts(tenant: DemoTenant, scale: number): RowCounts {
+function rowCounts(tenant: DemoTenant, scale: number, today: string): RowCounts {
   const atLeastOne = (n: number) => Math.max(1, Math.round(n * scale));
   const { accounts } = tenant;
   const owners = ownersOf(tenant, recordsRandom(tenant), atLeastOne(accounts));
@@ -53,25 +59,34 @@ function rowCounts(tenant: DemoTenant, scale: number): RowCounts {
     opportunities: atLeastOne(accounts * OPPORTUNITIES_PER_ACCOUNT),
     activities: atLeastOne(accounts * ACTIVITIES_PER_ACCOUNT),
     documents: atLeastOne(accounts * DOCUMENTS_PER_ACCOUNT),
+    ...fieldServiceCounts(
+      atLeastOne(accounts * ORDERS_PER_ACCOUNT),
+      technicianCount(atLeastOne(accounts)),
+      today,
+    ),
   };
 }
 
 /** How many rows all tenants have together. */
-export function totalRows(scale: number): number {
-  return DEMO_TENANTS.map((tenant) => rowCounts(tenant, scale))
+export function totalRows(scale: number, today: string): number {
+  return DEMO_TENANTS.map((tenant) => rowCounts(tenant, scale, today))
     .flatMap((counts) => Object.values(counts))
     .reduce((sum, rows) => sum + rows, 0);
 }
 
-/** In an order that satisfies the foreign keys. The same tenant and scale give the same rows. */
-export function* demoRows(tenant: DemoTenant, scale: number): Generator<TableRows> {
+/**
+ * In an order that satisfies the foreign keys. The same tenant, scale and day give the same rows.
+ * @param today schedules and tasks lie around it
+ */
+export function* demoRows(tenant: DemoTenant, scale: number, today: string): Generator<TableRows> {
   const random = recordsRandom(tenant);
-  const counts = rowCounts(tenant, scale);
+  const counts = rowCounts(tenant, scale, today);
   const people = new People(random);
   const owners = ownersOf(tenant, random, counts.accounts);
 
   const usersSeed = USERS_SEED + DEMO_TENANTS.indexOf(tenant);
-  yield { table: "users", rows: demoUsers(tenant, counts.accounts, owners, usersSeed) };
+  const users = demoUsers(tenant, counts.accounts, owners, usersSeed);
+  yield { table: "users", rows: users };
   const accounts = times(counts.accounts, () => makeAccount(random, owners));
   yield { table: "accounts", rows: accounts.map(({ row }) => row) };
   const contacts = times(counts.contacts, () =>
@@ -96,6 +111,16 @@ export function* demoRows(tenant: DemoTenant, scale: number): Generator<TableRow
     table: "documents",
     rows: times(counts.documents, () => makeDocument(random, random.pick(opportunities), owners)),
   };
+  const { orders, tasks, schedules } = fieldServiceRows({
+    random: new Random(FIELD_SERVICE_SEED + DEMO_TENANTS.indexOf(tenant)),
+    accountIds: accounts.map(({ row }) => row.id),
+    orders: counts.orders,
+    technicianIds: users.flatMap(({ id, is_technician }) => (is_technician ? [String(id)] : [])),
+    today,
+  });
+  yield { table: "orders", rows: orders };
+  yield { table: "tasks", rows: tasks };
+  yield { table: "schedules", rows: schedules };
 }
 
 function recordsRandom(tenant: DemoTenant): Random {

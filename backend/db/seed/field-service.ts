@@ -13,16 +13,14 @@ export interface FieldServiceSources {
 
 type Row = Readonly<Record<string, unknown>>;
 
-export interface FieldServiceRows {
-  readonly orders: readonly Row[];
-  readonly tasks: readonly Row[];
-  readonly schedules: readonly Row[];
-}
+export type FieldServiceRows = Readonly<Record<"orders" | "tasks" | "schedules", readonly Row[]>>;
 
 const DAY_MS = 86_400_000;
+const TASKS_PER_ORDER = [1, 2, 4, 2] as const;
 const PAST_DAYS = 30;
 const COMING_DAYS = 14;
 const FIRST_HOUR = 8;
+// One of four is free.
 const SLOTS_A_DAY = 4;
 const SLOT_HOURS = 2;
 const STEPS = [
@@ -36,6 +34,18 @@ const STEPS = [
   "Hand over and sign",
 ] as const;
 
+/** How many rows {@link fieldServiceRows} makes. */
+export function fieldServiceCounts(
+  orders: number,
+  technicians: number,
+  today: string,
+): Record<keyof FieldServiceRows, number> {
+  const tasks = Array.from({ length: orders }, (_, i) => tasksOf(i)).reduce((sum, count) => sum + count, 0);
+  return { orders, tasks, schedules: workingDays(today).length * technicians * (SLOTS_A_DAY - 1) };
+}
+
+const tasksOf = (order: number) => TASKS_PER_ORDER[order % TASKS_PER_ORDER.length] ?? 1;
+
 export function fieldServiceRows(sources: FieldServiceSources): FieldServiceRows {
   const { random, accountIds, technicianIds, today } = sources;
   const todayMs = Date.parse(today);
@@ -43,7 +53,7 @@ export function fieldServiceRows(sources: FieldServiceSources): FieldServiceRows
   const tasks: Row[] = [];
   for (let i = 0; i < sources.orders; i++) {
     const placedAt = random.workingMoment(todayMs - PAST_DAYS * DAY_MS, todayMs - DAY_MS);
-    const steps = Array.from({ length: random.int(1, 4) }, () =>
+    const steps = Array.from({ length: tasksOf(i) }, () =>
       makeTask(random, placedAt, technicianIds, todayMs),
     );
     const done = steps.every((step) => step.status === "completed");
@@ -59,7 +69,7 @@ export function fieldServiceRows(sources: FieldServiceSources): FieldServiceRows
     tasks.push(...steps.map((step) => ({ ...step, order_id: id })));
   }
   const ids = orders.map((order) => order.id);
-  return { orders, tasks, schedules: makeSchedules(random, technicianIds, ids, todayMs) };
+  return { orders, tasks, schedules: makeSchedules(random, technicianIds, ids, today) };
 }
 
 /** The longer ago it was ordered, the more likely it is done. */
@@ -80,38 +90,41 @@ function makeTask(random: Random, placedAt: Date, technicianIds: readonly string
   };
 }
 
-/** Every working day has slots of two hours, most of them taken. */
 function makeSchedules(
   random: Random,
   technicianIds: readonly string[],
   orderIds: readonly unknown[],
-  todayMs: number,
+  today: string,
 ): Row[] {
-  const rows: Row[] = [];
-  for (let offset = -PAST_DAYS; offset <= COMING_DAYS; offset++) {
-    const dayMs = todayMs + offset * DAY_MS;
-    const weekend = [0, 6].includes(new Date(dayMs).getUTCDay());
-    if (weekend) continue;
-    for (const technicianId of technicianIds) {
-      for (let slot = 0; slot < SLOTS_A_DAY; slot++) {
-        if (random.chance(0.2)) continue;
+  return workingDays(today).flatMap((date) =>
+    technicianIds.flatMap((technicianId) => {
+      const free = random.int(0, SLOTS_A_DAY - 1);
+      const slots = Array.from({ length: SLOTS_A_DAY }, (_, slot) => slot).filter((slot) => slot !== free);
+      return slots.map((slot) => {
         const hour = FIRST_HOUR + slot * SLOT_HOURS;
-        rows.push({
+        const plannedAt = new Date(Date.parse(date) - 10 * DAY_MS);
+        return {
           id: random.uuid(),
           technician_id: technicianId,
           order_id: random.maybe(random.pick(orderIds), 0.1),
           title: random.pick(STEPS),
-          date: dayOf(dayMs),
+          date,
           starts_at: timeOf(hour),
           ends_at: timeOf(hour + SLOT_HOURS),
-          status: offset < 0 ? "done" : random.pickSkewed(["planned", "confirmed"]),
-          created_at: new Date(dayMs - 10 * DAY_MS),
-          updated_at: new Date(dayMs - 10 * DAY_MS),
-        });
-      }
-    }
-  }
-  return rows;
+          status: date < today ? "done" : random.pickSkewed(["planned", "confirmed"]),
+          created_at: plannedAt,
+          updated_at: plannedAt,
+        };
+      });
+    }),
+  );
+}
+
+/** From a month ago to two weeks ahead, without weekends; today is always among them. */
+function workingDays(today: string): string[] {
+  const offsets = Array.from({ length: PAST_DAYS + COMING_DAYS + 1 }, (_, i) => i - PAST_DAYS);
+  const days = offsets.map((offset) => dayOf(Date.parse(today) + offset * DAY_MS));
+  return days.filter((day) => day === today || ![0, 6].includes(new Date(day).getUTCDay()));
 }
 
 const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);

@@ -61,7 +61,8 @@ export function demoUsers(
   ];
 }
 
-function technicianCount(accounts: number): number {
+/** @param accounts how many the tenant has */
+export function technicianCount(accounts: number): number {
   return Math.min(MAX_TECHNICIANS, 2 + Math.floor(accounts / ACCOUNTS_PER_TECHNICIAN));
 }
 

@@ -12,7 +12,7 @@ export type RecordRows = (
 ) => Promise<ModuleRecord[]>;
 
 export function recordRows(module: ModuleDefinition): RecordRows {
-  const from = `SELECT ${selectList(module)} FROM ${module.name} t ${module.joined?.join}`;
+  const from = `SELECT ${selectList(module)} FROM ${module.name} t ${module.joined.join}`;
   return async ({ client, tenantId }, rest, values = []) => {
     const { rows } = await client.query<ModuleRecord>(`${from} WHERE t.tenant_id = $1 AND ${rest}`, [
       tenantId,

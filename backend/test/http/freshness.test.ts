@@ -106,9 +106,9 @@ for (const store of CRM_STORES) {
       assert.ok(detail > 295 && detail <= 300, String(detail));
     });
 
-    // What shows what: contacts, opportunities, activities and documents show their account's name, activities their contact's,
+    // What shows what: contacts, opportunities, activities, documents and orders show their account's name, activities their contact's,
     // documents their opportunity's; leads, sources and activities hold ids of what may be deleted.
-    const SHOWING_ACCOUNTS = ["contacts", "opportunities", "activities", "documents"] as const;
+    const SHOWING_ACCOUNTS = ["contacts", "opportunities", "activities", "documents", "orders"] as const;
     const TOUCHED: Readonly<
       Record<ModuleName, Readonly<Record<"create" | "update" | "delete", readonly ModuleName[]>>>
     > = {
@@ -131,6 +131,7 @@ for (const store of CRM_STORES) {
       },
       activities: { create: ["activities"], update: ["activities"], delete: ["activities"] },
       documents: { create: ["documents"], update: ["documents"], delete: ["documents"] },
+      orders: { create: ["orders"], update: ["orders"], delete: ["orders"] },
     };
 
     for (const { name, document, change, invalid } of SAMPLE_MODULES) {

@@ -37,7 +37,7 @@ for (const store of CRM_STORES) {
       other = await crm.client("admin", TENANT_B);
       field = await createFieldService(admin);
       views = viewPaths(field);
-      truth = await uncachedReader(crm, { tenantId: TENANT_A, clock: () => NOON });
+      truth = await uncachedReader(crm, TENANT_A);
     });
     after(() => crm.close());
 

@@ -35,6 +35,8 @@ export interface CrmClient {
 
 export interface Crm {
   readonly app: Express;
+  /** The app once more, with other dependencies. */
+  twin(changes: Partial<AppDependencies>): Express;
   readonly url: string;
   readonly pool: Pool;
   readonly cache: TenantCache;
@@ -75,7 +77,7 @@ export async function startCrm(
   pool.on("acquire", () => {
     uses += 1;
   });
-  const app = createApp({
+  const dependencies: AppDependencies = {
     pool,
     cache,
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
@@ -84,7 +86,8 @@ export async function startCrm(
     ttlSeconds: { list: 180, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
     ...overrides,
-  });
+  };
+  const app = createApp(dependencies);
   const server = createServer(app);
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
@@ -93,6 +96,7 @@ export async function startCrm(
   const withAuthorization = (authorization?: string) => clientOf(url, authorization);
   return {
     app,
+    twin: (changes) => createApp({ ...dependencies, ...changes }),
     url,
     pool,
     cache,

@@ -8,7 +8,8 @@ export interface SampleModule {
     | "bizdevsources"
     | "opportunities"
     | "activities"
-    | "documents";
+    | "documents"
+    | "orders";
   /** Different for every n. */
   document(n: number): Record<string, unknown>;
   readonly change: Record<string, unknown>;
@@ -87,5 +88,11 @@ export const SAMPLE_MODULES: readonly SampleModule[] = [
     document: (n) => ({ name: `offer-${n}.pdf`, kind: "offer" }),
     change: { kind: "contract" },
     invalid: { body: { name: "x", account_id: "none" }, pointer: "#/account_id" },
+  },
+  {
+    name: "orders",
+    document: (n) => ({ number: `WO-${n}`, status: "open" }),
+    change: { status: "in_progress" },
+    invalid: { body: { number: "WO-0", status: "lost" }, pointer: "#/status" },
   },
 ];

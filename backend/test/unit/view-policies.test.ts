@@ -5,7 +5,12 @@ import { boundsOf, isOver, periodsOf } from "../../services/reports/period.js";
 import { analytics, dashboard, performance } from "../../services/reports/reports-views.js";
 import { schedulesToday, schedulesWeek, technicianDay } from "../../services/schedules/schedules-views.js";
 import { activeTasks, orderTasks, recentTasks, tasksInStatus } from "../../services/tasks/tasks-views.js";
-import { allTechnicians, allUsers, technicianSchedule, userProfile } from "../../services/users/users-views.js";
+import {
+  allTechnicians,
+  allUsers,
+  technicianSchedule,
+  userProfile,
+} from "../../services/users/users-views.js";
 import { addDays, mondayOf, secondsUntilMidnight } from "../../services/views/calendar.js";
 import type { View } from "../../services/views/view.js";
 
