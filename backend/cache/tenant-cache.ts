@@ -57,6 +57,7 @@ const FIRST_PROBE_MS = 50;
 const SLOWEST_PROBE_MS = 2000;
 const SKIP_MS = 5000;
 const SWEEP_GATHER_MS = 50;
+const WALK_GATHER_MS = 60_000;
 
 /**
  * Makes a cache. Connects in the background: until the store answers, requests go to their handlers.
@@ -94,6 +95,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       skipMs: SKIP_MS,
       sealer: parsed.encryption ? createSealer(parsed.encryption.keys) : PLAIN,
       sweepGatherMs: SWEEP_GATHER_MS,
+      walkGatherMs: WALK_GATHER_MS,
       compress: parsed.compress,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),

@@ -14,7 +14,7 @@ import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
 import { LocalEntries } from "./local-entries.js";
 import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
-import { Sweeper } from "./sweeper.js";
+import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
 
 /** What a fill goes on from. */
@@ -34,13 +34,12 @@ export type ReadOutcome =
   | (Miss & { readonly kind: "miss" })
   | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
 
-export interface EngineOptions extends GateOptions, FillsOptions {
+export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
   readonly localBytes: number;
   readonly localTenantBytes: number;
   /** Whether compressed variants are made. */
   readonly compress: boolean;
-  readonly sweepGatherMs: number;
 }
 
 export class CacheEngine {
@@ -53,11 +52,10 @@ export class CacheEngine {
   readonly #local: LocalEntries | undefined;
   readonly #fills: Fills;
   readonly #variants: VariantMaker;
-  readonly #sweeper: Sweeper;
+  readonly #sweeps: Sweeps;
   readonly #options: EngineOptions;
   readonly #logger: Logger;
   readonly #alarmed = new LRUCache<string, true>({ max: 1000 });
-  #sweptKeys = 0;
 
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
     this.store = store;
@@ -78,22 +76,16 @@ export class CacheEngine {
     this.#variants = new VariantMaker(store, this.gate, options, (ref, entry) =>
       this.#local?.set(ref, entry),
     );
-    this.#sweeper = new Sweeper(store, {
-      gatherMs: options.sweepGatherMs,
-      isStoreReachable: () => this.gate.state === "closed",
-      onRemoved: (keys) => {
-        this.#sweptKeys += keys;
-      },
-    });
+    this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
   }
 
   /** Keys that sweeps have removed since the process began. */
   get sweptKeys(): number {
-    return this.#sweptKeys;
+    return this.#sweeps.sweptKeys;
   }
 
   get pendingSweeps(): number {
-    return this.#sweeper.pending;
+    return this.#sweeps.pending;
   }
 
   get fillsInFlight(): number {
@@ -137,7 +129,7 @@ export class CacheEngine {
       this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
     );
     this.#count(confirmed, tenant);
-    this.#sweeper.enqueue({ tenant });
+    this.#sweeps.enqueue({ tenant });
     return confirmed;
   }
 
@@ -176,11 +168,11 @@ export class CacheEngine {
   async idle(): Promise<void> {
     await this.#variants.idle();
     await this.#fills.idle();
-    await this.#sweeper.idle();
+    await this.#sweeps.idle();
   }
 
   async close(): Promise<void> {
-    this.#sweeper.stop();
+    this.#sweeps.stop();
     await Promise.all([this.#fills.idle(), this.#variants.idle()]);
     this.gate.stop();
     await this.store.close();
@@ -232,7 +224,7 @@ export class CacheEngine {
   #account({ tenant, modules, tags }: FencedScope, confirmed: boolean): void {
     for (const module of modules) {
       this.#count(confirmed, tenant, module);
-      this.#sweeper.enqueue({ tenant, module });
+      this.#sweeps.enqueue({ tenant, module });
     }
     // What a tag reaches is spread over modules: it is left to its TTL.
     for (const _tag of tags) this.#count(confirmed, tenant);

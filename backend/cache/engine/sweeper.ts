@@ -1,24 +1,31 @@
-// Reclaims memory behind invalidations: all pending targets in one walk, one walk at a time.
-import type { Store, SweepTarget } from "../store/store.js";
+// Reclaims memory behind invalidations: all pending targets in one sweep, one sweep at a time.
+import { setTimeout as delay } from "node:timers/promises";
+import type { SweepTarget } from "../store/store.js";
 
 export interface SweeperOptions {
-  /** Pause before a walk, milliseconds, in which invalidations gather. */
+  /** Resolves with the number of keys removed; with `undefined` where another process is sweeping. */
+  readonly sweep: (targets: readonly SweepTarget[]) => Promise<number | undefined>;
+  /** Pause before a sweep, milliseconds, in which invalidations gather. */
   readonly gatherMs: number;
-  /** Runs a walk only while the store is reachable. */
+  /** Sweeps only while the store is reachable. */
   readonly isStoreReachable: () => boolean;
-  readonly onRemoved: (keys: number) => void;
+  readonly onSwept: (keys: number, targets: readonly SweepTarget[]) => void;
 }
 
+/** Targets that wait; what comes beyond these is left to its TTL. */
+const MAX_PENDING = 10_000;
+/** How soon a sweep is tried again while another process sweeps, and the same where somebody waits for it. */
+const RETRY_MS = 1000;
+const AWAITED_RETRY_MS = 25;
+
 export class Sweeper {
-  readonly #store: Store;
   readonly #options: SweeperOptions;
   readonly #pending = new Map<string, SweepTarget>();
   #timer: NodeJS.Timeout | undefined;
-  #walk: Promise<void> | undefined;
+  #underWay: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(store: Store, options: SweeperOptions) {
-    this.#store = store;
+  constructor(options: SweeperOptions) {
     this.#options = options;
   }
 
@@ -26,19 +33,22 @@ export class Sweeper {
     return this.#pending.size;
   }
 
-  /** What the sweep does not reach expires by its TTL, so a failed walk is not repeated. */
-  enqueue(target: SweepTarget): void {
+  /** @param pauseMs applies where none is waiting yet */
+  enqueue(target: SweepTarget, pauseMs = this.#options.gatherMs): void {
     if (this.#stopped) return;
-    this.#pending.set(`${target.tenant}:${target.module ?? ""}`, target);
-    this.#schedule();
+    const name = `${target.tenant}:${target.module ?? ""}`;
+    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(name)) return;
+    this.#pending.set(name, target);
+    this.#schedule(pauseMs);
   }
 
-  /** Resolves when nothing is pending and no walk is under way. */
+  /** Resolves when nothing is pending and no sweep is under way. */
   async idle(): Promise<void> {
-    while (this.#walk || this.#pending.size > 0) {
+    while (this.#underWay || this.#pending.size > 0) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
-      await (this.#walk ?? this.#start());
+      await (this.#underWay ?? this.#start());
+      if (this.#pending.size > 0) await delay(AWAITED_RETRY_MS);
     }
   }
 
@@ -48,31 +58,36 @@ export class Sweeper {
     this.#pending.clear();
   }
 
-  #schedule(): void {
-    if (this.#timer || this.#walk) return;
+  #schedule(pauseMs = this.#options.gatherMs): void {
+    if (this.#timer || this.#underWay) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#start();
-    }, this.#options.gatherMs);
+    }, pauseMs);
     this.#timer.unref();
   }
 
   #start(): Promise<void> {
     const targets = [...this.#pending.values()];
     this.#pending.clear();
-    this.#walk = this.#sweep(targets).finally(() => {
-      this.#walk = undefined;
-      if (this.#pending.size > 0 && !this.#stopped) this.#schedule();
+    this.#underWay = this.#sweep(targets).then((swept) => {
+      this.#underWay = undefined;
+      if (!swept) for (const target of targets) this.enqueue(target, RETRY_MS);
+      if (this.#pending.size > 0) this.#schedule();
     });
-    return this.#walk;
+    return this.#underWay;
   }
 
-  async #sweep(targets: readonly SweepTarget[]): Promise<void> {
-    if (targets.length === 0 || !this.#options.isStoreReachable()) return;
+  /** False where it must be tried again. What a sweep does not reach expires by its TTL, so a failed one is not repeated. */
+  async #sweep(targets: readonly SweepTarget[]): Promise<boolean> {
+    if (targets.length === 0 || !this.#options.isStoreReachable()) return true;
     try {
-      this.#options.onRemoved(await this.#store.sweep(targets));
+      const removed = await this.#options.sweep(targets);
+      if (removed === undefined) return false;
+      this.#options.onSwept(removed, targets);
     } catch {
       // The store went away: its gate reports that, and TTLs reclaim what is left.
     }
+    return true;
   }
 }

@@ -51,6 +51,16 @@ export class KeySpace {
     return `${this.prefix}index:${this.#tag(tenant)}:${module}:${generation}`;
   }
 
+  /** Lists the generations of a tenant that have an index, each as `<module>:<generation>`. */
+  generations(tenant: string): string {
+    return `${this.prefix}generations:${this.#tag(tenant)}`;
+  }
+
+  /** Held by the one process that sweeps. */
+  sweepLease(kind: "indexes" | "keyspace"): string {
+    return `${this.prefix}sweep:${kind}`;
+  }
+
   /** The tenant and module that an entry's key names, or `undefined` where it is no entry's key. */
   parseEntry(key: string): { tenant: string; module: string } | undefined {
     if (!key.startsWith(this.allEntries())) return undefined;

@@ -129,8 +129,15 @@ export interface Store {
   /** Takes the writer's marks away and gives every fence a new token. */
   endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void>;
   remove(key: string): Promise<void>;
-  /** Reclaims memory; resolves with the number of keys removed. Slow, paced, never awaited by a request. */
-  sweep(targets: readonly SweepTarget[]): Promise<number>;
+  /**
+   * Reclaims what the store knows to be cut off; resolves with the number of keys removed, or with `undefined` where another process
+   * is sweeping: ask again later. Slow, paced, never awaited by a request.
+   */
+  sweep(targets: readonly SweepTarget[]): Promise<number | undefined>;
+  /**
+   * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Absent where {@link sweep} finds everything.
+   */
+  sweepKeyspace?(targets: readonly SweepTarget[]): Promise<number | undefined>;
   /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
   forgetAllFences(): Promise<void>;
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;

@@ -1,18 +1,17 @@
 // What every store must do: one suite, run against each implementation.
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { changedAtMs, isPending } from "../../cache/store/fence-token.js";
 import type { KeySpace } from "../../cache/store/key-space.js";
 import type { FillStart, Store } from "../../cache/store/store.js";
+import { type CommitOptions, MINUTE_MS, type Place, Places } from "./places.js";
+import { describeSweeps } from "./sweep-contract.js";
 
 export interface StoreUnderTest {
   readonly store: Store;
   readonly keys: KeySpace;
   close(): Promise<void>;
 }
-
-const MINUTE_MS = 60_000;
 
 /** Runs the contract; `open` is called once and must resolve with a store that is reachable. */
 export function describeStore(name: string, open: () => Promise<StoreUnderTest>): void {
@@ -26,42 +25,11 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     });
     after(() => close());
 
-    function place(module = "accounts", tenant: string = randomUUID()) {
-      const fenceKeys = [keys.fence(tenant), keys.fence(tenant, module)];
-      return {
-        tenant,
-        module,
-        fenceKeys,
-        entryKey: keys.entry(tenant, module, "h1"),
-        leaseKey: keys.lease(tenant, module, "h1"),
-      };
-    }
-    type Place = ReturnType<typeof place>;
-
-    const begin = (at: Place, holder?: string, leaseTtlMs = MINUTE_MS): Promise<FillStart> =>
-      store.beginFill({
-        entryKey: at.entryKey,
-        fenceKeys: at.fenceKeys,
-        fenceTtlMs: MINUTE_MS,
-        ...(holder && { lease: { key: at.leaseKey, holder, ttlMs: leaseTtlMs } }),
-      });
-    const commit = (
-      at: Place,
-      start: FillStart,
-      value = Buffer.from("value"),
-      more: { entryKey?: string; maxEntries?: number; ttlMs?: number } = {},
-    ) =>
-      store.commitFill({
-        tenant: at.tenant,
-        module: at.module,
-        entryKey: more.entryKey ?? at.entryKey,
-        value,
-        ttlMs: more.ttlMs ?? MINUTE_MS,
-        maxEntries: more.maxEntries ?? 100,
-        fenceKeys: at.fenceKeys,
-        fences: start.fences,
-        fenceTtlMs: MINUTE_MS,
-      });
+    const place = (module?: string, tenant?: string) => new Places(store, keys).place(module, tenant);
+    const begin = (of: Place, holder?: string, leaseTtlMs?: number) =>
+      new Places(store, keys).begin(of, holder, leaseTtlMs);
+    const commit = (of: Place, start: FillStart, value?: Buffer, more?: CommitOptions) =>
+      new Places(store, keys).commit(of, start, value, more);
 
     test("a place nobody has filled has neither entry nor fences", async () => {
       const at = place();
@@ -232,51 +200,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       assert.notEqual((await store.read(at.fenceKeys, last)).entry, null, "the newest is among them");
     });
 
-    test("a sweep removes what fences have cut off, of the named module only, and spares what was filled since", async () => {
-      const swept = place("accounts");
-      const other = place("contacts", swept.tenant);
-      const neighbour = place("accounts");
-      const old = await begin(swept);
-      await commit(swept, old, Buffer.from("old"), { entryKey: keys.entry(swept.tenant, "accounts", "old") });
-      for (const at of [other, neighbour]) await commit(at, await begin(at));
-      await store.replaceFences([swept.fenceKeys[1] ?? ""], MINUTE_MS);
-      await commit(swept, await begin(swept), Buffer.from("young"), {
-        entryKey: keys.entry(swept.tenant, "accounts", "young"),
-      });
-      assert.equal(await store.sweep([{ tenant: swept.tenant, module: "accounts" }]), 1);
-      const kept = await store.read(swept.fenceKeys, keys.entry(swept.tenant, "accounts", "young"));
-      assert.deepEqual(kept.entry, Buffer.from("young"));
-      for (const at of [other, neighbour])
-        assert.notEqual((await store.read(at.fenceKeys, at.entryKey)).entry, null);
-    });
-
-    test("what is filled while a sweep is under way is spared", async () => {
-      const at = place();
-      for (let round = 0; round < 40; round++) {
-        const sweeps = [store.sweep([at]), store.sweep([{ tenant: at.tenant }])];
-        await store.replaceFences(at.fenceKeys.slice(1), MINUTE_MS);
-        await commit(at, await begin(at), Buffer.from(`round ${round}`));
-        await Promise.all(sweeps);
-        assert.equal(String((await store.read(at.fenceKeys, at.entryKey)).entry), `round ${round}`);
-      }
-    });
-
-    test("a sweep of a tenant removes all its modules; several targets share one sweep", async () => {
-      const tenants = [randomUUID(), randomUUID()];
-      const places = tenants.flatMap((tenant) => [place("accounts", tenant), place("leads", tenant)]);
-      const bystander = place();
-      for (const at of [...places, bystander]) await commit(at, await begin(at));
-      for (const tenant of tenants) await store.replaceFences([keys.fence(tenant)], MINUTE_MS);
-      assert.equal(await store.sweep(tenants.map((tenant) => ({ tenant }))), 4);
-      assert.notEqual((await store.read(bystander.fenceKeys, bystander.entryKey)).entry, null);
-    });
-
-    test("ids that look like patterns are only themselves", async () => {
-      const victim = place("accounts", "ab");
-      await commit(victim, await begin(victim));
-      for (const tenant of ["*", "a?", "a[b]", "[a-z]*"]) assert.equal(await store.sweep([{ tenant }]), 0);
-      assert.notEqual((await store.read(victim.fenceKeys, victim.entryKey)).entry, null);
-    });
+    describeSweeps(() => ({ store, keys }));
 
     test("removing an entry leaves its neighbours", async () => {
       const at = place();

@@ -57,6 +57,7 @@ async function open() {
     localBytes: 0,
     localTenantBytes: 0,
     sweepGatherMs: 1,
+    walkGatherMs: 1,
     compress: false,
   };
   const engine = new CacheEngine(store, keys, new Counters(), options, quiet);

@@ -10,7 +10,9 @@ export interface ScriptedCommands {
   etcReplaceFences(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcBeginWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcEndWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
-  etcSweep(keyCount: number, ...args: string[]): Promise<number | string>;
+  etcSweepIndex(keyCount: number, ...args: (string | number)[]): Promise<(number | string)[]>;
+  etcSweepEntries(keyCount: number, ...args: string[]): Promise<number | string>;
+  etcKeepLease(keyCount: number, ...args: (string | number)[]): Promise<number | string>;
 }
 
 /**
@@ -31,7 +33,9 @@ export interface RedisClient {
   ping(): Promise<unknown>;
   mget(...keys: string[]): Promise<(string | null)[]>;
   mgetBuffer(...keys: string[]): Promise<(Buffer | null)[]>;
+  set(key: string, value: string, ...args: (string | number)[]): Promise<unknown>;
   unlink(...keys: string[]): Promise<number>;
+  zrange(key: string, first: number, last: number): Promise<string[]>;
   scan(cursor: string, ...args: (string | number)[]): Promise<[cursor: string, keys: string[]]>;
   strlen(key: string): Promise<number>;
   info(section: string): Promise<string>;

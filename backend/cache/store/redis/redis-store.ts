@@ -19,7 +19,7 @@ import type { Connection } from "./connect.js";
 import { scanKeys } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
 import { reportServer, takeInventory } from "./redis-report.js";
-import { sweepRedis } from "./redis-sweep.js";
+import { RedisSweep } from "./redis-sweep.js";
 import { type RunIds, trackRunIds } from "./run-ids.js";
 import { SCRIPTS } from "./scripts.js";
 
@@ -34,6 +34,7 @@ export class RedisStore implements Store {
   readonly #owned: boolean;
   readonly #keys: KeySpace;
   readonly #runIds: RunIds;
+  readonly #sweep: RedisSweep;
   #listener: StoreListener | undefined;
   #isUp = false;
   #isClosed = false;
@@ -45,6 +46,7 @@ export class RedisStore implements Store {
     this.#client = client as RedisClient & ScriptedCommands;
     this.#owned = owned;
     this.#keys = keys;
+    this.#sweep = new RedisSweep(this.#client, keys);
     this.hashTags = isClusterClient(client);
     const onDown = (error: unknown) => {
       this.#lastError = error instanceof Error ? error.message || error.name : String(error);
@@ -118,8 +120,10 @@ export class RedisStore implements Store {
 
   async commitFill(commit: FillCommit): Promise<boolean> {
     const { entryKey, fenceKeys, fences, lease } = commit;
-    const indexKey = this.#keys.index(commit.tenant, commit.module, generationOf(fences));
-    const keys = [entryKey, indexKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
+    const { tenant, module } = commit;
+    const generation = generationOf(fences);
+    const listed = [this.#keys.index(tenant, module, generation), this.#keys.generations(tenant)];
+    const keys = [entryKey, ...listed, ...fenceKeys, ...(lease ? [lease.key] : [])];
     const [stored, ...surplus] = await this.#client.etcCommitFill(
       keys.length,
       ...keys,
@@ -129,6 +133,7 @@ export class RedisStore implements Store {
       commit.maxEntries,
       commit.fenceTtlMs,
       lease?.holder ?? "",
+      `${module}:${generation}`,
       ...fences,
     );
     if (surplus.length > 0) await this.#client.unlink(...surplus);
@@ -157,8 +162,12 @@ export class RedisStore implements Store {
     await this.#client.unlink(key);
   }
 
-  sweep(targets: readonly SweepTarget[]): Promise<number> {
-    return sweepRedis(this.#client, this.#keys, targets);
+  sweep(targets: readonly SweepTarget[]): Promise<number | undefined> {
+    return this.#sweep.indexes(targets);
+  }
+
+  sweepKeyspace(targets: readonly SweepTarget[]): Promise<number | undefined> {
+    return this.#sweep.keyspace(targets);
   }
 
   async forgetAllFences(): Promise<void> {
@@ -178,6 +187,7 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#sweep.stop();
     if (this.#owned) this.#client.disconnect();
   }
 

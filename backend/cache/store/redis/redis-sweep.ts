@@ -1,52 +1,142 @@
-// Reclaims entries that fences have cut off: one walk through the keyspace serves all targets.
+// Reclaims entries that fences have cut off: from the indexes of dead generations, and, for what none lists, by a walk through all keys.
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
 import type { RedisClient, ScriptedCommands } from "./redis-client.js";
+import { PacedSteps, UNNOTICED } from "./server-pace.js";
+import { SweepLease } from "./sweep-lease.js";
 
-/** Entries judged in one step: the server is busy with them for well under a millisecond. */
-const STEP_KEYS = 250;
+/** Entries removed in one step. A string's memory is freed by the thread that serves, also after UNLINK. */
+const STEP_ENTRIES = 50;
+/** Keys looked at in one step of a walk: about as much work. */
+const PAGE_KEYS = 250;
 
-/** Entries that the live generation's index lists are spared: they were filled since. Resolves with the number of keys removed. */
-export async function sweepRedis(
-  client: RedisClient & ScriptedCommands,
-  keys: KeySpace,
-  targets: readonly SweepTarget[],
-): Promise<number> {
-  const wanted = new Set(
-    targets.map(({ tenant, module }) => (module === undefined ? tenant : `${tenant}:${module}`)),
-  );
-  let removed = 0;
-  for await (const page of scanKeys(client, commonPrefix(keys, targets))) {
-    for (const [place, entryKeys] of groupByModule(keys, page)) {
-      const [tenant = "", module = ""] = place.split(":");
-      if (!wanted.has(tenant) && !wanted.has(place)) continue;
-      const fences = [keys.fence(tenant), keys.fence(tenant, module)];
-      const indexPrefix = keys.index(tenant, module, "");
-      for (let start = 0; start < entryKeys.length; start += STEP_KEYS) {
-        const step = [...fences, ...entryKeys.slice(start, start + STEP_KEYS)];
-        removed += Number(await client.etcSweep(step.length, ...step, indexPrefix));
+/** What one sweep goes on with. */
+interface Sweep {
+  readonly lease: SweepLease;
+  readonly steps: PacedSteps;
+}
+
+export class RedisSweep {
+  readonly #client: RedisClient & ScriptedCommands;
+  readonly #keys: KeySpace;
+  readonly #stopped = new AbortController();
+
+  constructor(client: RedisClient & ScriptedCommands, keys: KeySpace) {
+    this.#client = client;
+    this.#keys = keys;
+  }
+
+  /** Ends sweeps that are under way: they reject. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  /** Removes what the indexes of dead generations list, but for what the live one lists too: that was filled since. */
+  indexes(targets: readonly SweepTarget[]): Promise<number | undefined> {
+    return this.#underLease("indexes", async (sweep) => {
+      let removed = 0;
+      for (const target of targets) {
+        const names = await sweep.steps.run(() =>
+          this.#client.zrange(this.#keys.generations(target.tenant), 0, -1),
+        );
+        for (const name of names) {
+          const module = name.slice(0, name.indexOf(":"));
+          if (target.module !== undefined && target.module !== module) continue;
+          removed += await this.#emptyIndex(target.tenant, module, name.slice(module.length + 1), sweep);
+        }
       }
+      return removed;
+    });
+  }
+
+  /** One walk serves all targets: removes what no index of a live generation lists. */
+  keyspace(targets: readonly SweepTarget[]): Promise<number | undefined> {
+    const wanted = new Set(
+      targets.map(({ tenant, module }) => (module === undefined ? tenant : `${tenant}:${module}`)),
+    );
+    return this.#underLease("keyspace", async (sweep) => {
+      let removed = 0;
+      const found = new Map<string, string[]>();
+      const options = { pageKeys: PAGE_KEYS, steps: sweep.steps };
+      for await (const page of scanKeys(this.#client, commonPrefix(this.#keys, targets), options)) {
+        await sweep.lease.keep();
+        for (const entryKey of page) {
+          const at = this.#keys.parseEntry(entryKey);
+          const place = at && `${at.tenant}:${at.module}`;
+          if (!at || !place || !(wanted.has(at.tenant) || wanted.has(place))) continue;
+          const entryKeys = found.get(place);
+          if (!entryKeys) found.set(place, [entryKey]);
+          else if (entryKeys.push(entryKey) === STEP_ENTRIES)
+            removed += await this.#removeDead(place, entryKeys.splice(0), sweep);
+        }
+      }
+      for (const [place, entryKeys] of found) removed += await this.#removeDead(place, entryKeys, sweep);
+      return removed;
+    });
+  }
+
+  async #emptyIndex(
+    tenant: string,
+    module: string,
+    generation: string,
+    { lease, steps }: Sweep,
+  ): Promise<number> {
+    const keys = [
+      ...this.#fencesOf(tenant, module),
+      this.#keys.generations(tenant),
+      this.#keys.index(tenant, module, generation),
+    ];
+    const indexPrefix = this.#keys.index(tenant, module, "");
+    let removed = 0;
+    for (let hasMore = true; hasMore; ) {
+      await lease.keep();
+      const [some, more] = await steps.run(() =>
+        this.#client.etcSweepIndex(keys.length, ...keys, indexPrefix, module, generation, STEP_ENTRIES),
+      );
+      removed += Number(some);
+      hasMore = Number(more) === 1;
+    }
+    return removed;
+  }
+
+  async #removeDead(place: string, entryKeys: readonly string[], { steps }: Sweep): Promise<number> {
+    if (entryKeys.length === 0) return 0;
+    const [tenant = "", module = ""] = place.split(":");
+    const step = [...this.#fencesOf(tenant, module), ...entryKeys];
+    const indexPrefix = this.#keys.index(tenant, module, "");
+    return Number(await steps.run(() => this.#client.etcSweepEntries(step.length, ...step, indexPrefix)));
+  }
+
+  #fencesOf(tenant: string, module: string): [string, string] {
+    return [this.#keys.fence(tenant), this.#keys.fence(tenant, module)];
+  }
+
+  async #underLease(
+    kind: "indexes" | "keyspace",
+    work: (sweep: Sweep) => Promise<number>,
+  ): Promise<number | undefined> {
+    const lease = new SweepLease(this.#client, this.#keys.sweepLease(kind));
+    if (!(await lease.take())) return undefined;
+    let isHeld = true;
+    const release = () => {
+      if (isHeld) lease.release();
+      isHeld = false;
+    };
+    const { signal } = this.#stopped;
+    // At once where the store is closed: its connection is about to go.
+    signal.addEventListener("abort", release, { once: true });
+    try {
+      return await work({ lease, steps: new PacedSteps(UNNOTICED, signal) });
+    } finally {
+      signal.removeEventListener("abort", release);
+      release();
     }
   }
-  return removed;
 }
 
 function commonPrefix(keys: KeySpace, targets: readonly SweepTarget[]): string {
   const [first, ...others] = targets;
   if (!first || others.length > 0) return keys.allEntries();
   return first.module === undefined ? keys.tenant(first.tenant) : keys.module(first.tenant, first.module);
-}
-
-function groupByModule(keys: KeySpace, page: readonly string[]): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const key of page) {
-    const place = keys.parseEntry(key);
-    if (!place) continue;
-    const name = `${place.tenant}:${place.module}`;
-    const group = groups.get(name);
-    if (group) group.push(key);
-    else groups.set(name, [key]);
-  }
-  return groups;
 }

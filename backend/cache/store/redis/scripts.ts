@@ -1,4 +1,5 @@
 // The Lua scripts: every step that must be atomic on the server. All keys of a call share one tenant, so one Cluster slot.
+import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
 // A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
 // TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
@@ -64,22 +65,29 @@ end
 `;
 
 /**
- * KEYS: entry, index, fences…, lease or nothing. ARGV: number of fences, value, TTL, most entries, fence TTL, holder, fences…
- * Returns 0, or 1 and the keys that must make room.
+ * KEYS: entry, index, generations, fences…, lease or nothing. ARGV: number of fences, value, TTL, most entries, fence TTL, holder, the
+ * generation's name among the tenant's generations, fences…
+ * Returns 0, or 1 and the keys that must make room. The index lives up to twice as long as its entries, so that it is registered and
+ * cleared once in a TTL and not with each entry.
  */
 const COMMIT_FILL = `${CLOCK}${DROP_LEASE}
 local count = tonumber(ARGV[1])
-if #KEYS > count + 2 then dropLease(KEYS[#KEYS], ARGV[6]) end
+if #KEYS > count + 3 then dropLease(KEYS[#KEYS], ARGV[6]) end
 for i = 1, count do
-  if redis.call('GET', KEYS[i + 2]) ~= ARGV[i + 6] then return { 0 } end
+  if redis.call('GET', KEYS[i + 3]) ~= ARGV[i + 7] then return { 0 } end
 end
 local ttl = tonumber(ARGV[3])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ttl)
-for i = 1, count do redis.call('PEXPIRE', KEYS[i + 2], ARGV[5]) end
-local index = KEYS[2]
-redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+for i = 1, count do redis.call('PEXPIRE', KEYS[i + 3], ARGV[5]) end
+local index, generations = KEYS[2], KEYS[3]
 redis.call('ZADD', index, now + ttl, KEYS[1])
-if redis.call('PTTL', index) < ttl then redis.call('PEXPIRE', index, ttl) end
+if redis.call('PTTL', index) < ttl then
+  redis.call('PEXPIRE', index, 2 * ttl)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', generations, '-inf', now)
+  redis.call('ZADD', generations, now + 2 * ttl, ARGV[7])
+  if redis.call('PTTL', generations) < 2 * ttl then redis.call('PEXPIRE', generations, 2 * ttl) end
+end
 local reply = { 1 }
 local surplus = redis.call('ZCARD', index) - tonumber(ARGV[4])
 if surplus > 0 then
@@ -96,11 +104,22 @@ if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[1], '', 'PX', ARGV[2], 'NX'
 return 1
 `;
 
-/** KEYS: fences…. ARGV: random, fence TTL. Writers under way stay marked. */
-const REPLACE_FENCES = `${CLOCK}${WRITERS}
-for i, key in ipairs(KEYS) do
-  local writers, last = writersOf(redis.call('GET', key), '')
-  put(key, fence(ARGV[1], i), writers, last, ARGV[2])
+/**
+ * KEYS: fences…. ARGV: random, fence TTL. Writers under way stay marked. A mutation's response waits for this one, so what only
+ * a guarded fence needs is done only where one is met.
+ */
+const REPLACE_FENCES = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local stamp = string.format('.%d', now)
+for i = 1, #KEYS do
+  local value = ARGV[1] .. i .. stamp
+  local held = redis.call('SET', KEYS[i], value, 'PX', ARGV[2], 'GET')
+  if held and string.byte(held) == 33 then
+    ${WRITERS}
+    local writers, last = writersOf(held, '')
+    put(KEYS[i], value, writers, last, ARGV[2])
+  end
 end
 return 1
 `;
@@ -124,20 +143,6 @@ end
 return 1
 `;
 
-/**
- * KEYS: the tenant's fence, the module's fence, entries…. ARGV: what the name of the module's index begins with. Returns how many it removed.
- * One step, because an entry that is filled while it is being judged must not be taken for an old one. The index is not among
- * the KEYS, since its name holds the fences; it shares their slot.
- */
-const SWEEP = `
-local index = ARGV[1] .. (redis.call('GET', KEYS[1]) or '') .. '_' .. (redis.call('GET', KEYS[2]) or '')
-local removed = 0
-for i = 3, #KEYS do
-  if not redis.call('ZSCORE', index, KEYS[i]) then removed = removed + redis.call('UNLINK', KEYS[i]) end
-end
-return removed
-`;
-
 /** Names as `defineCommand` registers them: prefixed, because a user's client is shared with the user's own commands. */
 export const SCRIPTS = {
   etcBeginFill: BEGIN_FILL,
@@ -146,5 +151,5 @@ export const SCRIPTS = {
   etcReplaceFences: REPLACE_FENCES,
   etcBeginWrite: BEGIN_WRITE,
   etcEndWrite: END_WRITE,
-  etcSweep: SWEEP,
+  ...SWEEP_SCRIPTS,
 } as const;

@@ -1,0 +1,66 @@
+// The two sweeps behind invalidations: at once what indexes list, and seldom a walk through all keys for what none lists.
+import type { Store, SweepTarget } from "../store/store.js";
+import { Sweeper } from "./sweeper.js";
+
+export interface SweepsOptions {
+  /** Pause before a sweep, milliseconds, in which invalidations gather. */
+  readonly sweepGatherMs: number;
+  /** The same before a walk through all keys. */
+  readonly walkGatherMs: number;
+}
+
+export class Sweeps {
+  readonly #indexes: Sweeper;
+  readonly #keyspace: Sweeper | undefined;
+  #sweptKeys = 0;
+
+  constructor(store: Store, options: SweepsOptions, isStoreReachable: () => boolean) {
+    const { sweepGatherMs, walkGatherMs } = options;
+    if (store.sweepKeyspace) {
+      const sweep = store.sweepKeyspace.bind(store);
+      this.#keyspace = new Sweeper({
+        sweep,
+        gatherMs: walkGatherMs,
+        isStoreReachable,
+        onSwept: (keys) => this.#count(keys),
+      });
+    }
+    this.#indexes = new Sweeper({
+      sweep: (targets) => store.sweep(targets),
+      gatherMs: sweepGatherMs,
+      isStoreReachable,
+      onSwept: (keys, targets) => {
+        this.#count(keys);
+        for (const target of targets) this.#keyspace?.enqueue(target);
+      },
+    });
+  }
+
+  /** Keys removed since the process began. */
+  get sweptKeys(): number {
+    return this.#sweptKeys;
+  }
+
+  /** Targets that wait for the first of the two. */
+  get pending(): number {
+    return this.#indexes.pending;
+  }
+
+  enqueue(target: SweepTarget): void {
+    this.#indexes.enqueue(target);
+  }
+
+  async idle(): Promise<void> {
+    await this.#indexes.idle();
+    await this.#keyspace?.idle();
+  }
+
+  stop(): void {
+    this.#indexes.stop();
+    this.#keyspace?.stop();
+  }
+
+  #count(keys: number): void {
+    this.#sweptKeys += keys;
+  }
+}

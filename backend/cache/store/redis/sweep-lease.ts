@@ -1,0 +1,47 @@
+// The lease of a sweep: one process at a time has it, and a dead one's ends by itself.
+import { randomToken } from "../fence-token.js";
+import type { RedisClient, ScriptedCommands } from "./redis-client.js";
+
+const TTL_MS = 10_000;
+
+export class SweepLease {
+  readonly #client: RedisClient & ScriptedCommands;
+  readonly #key: string;
+  readonly #holder = randomToken();
+  readonly #ttlMs: number;
+  #renewedAtMs = performance.now();
+
+  constructor(client: RedisClient & ScriptedCommands, key: string, ttlMs = TTL_MS) {
+    this.#client = client;
+    this.#key = key;
+    this.#ttlMs = ttlMs;
+  }
+
+  /** False where another process has it. */
+  async take(): Promise<boolean> {
+    this.#renewedAtMs = performance.now();
+    return (await this.#client.set(this.#key, this.#value, "PX", this.#ttlMs, "NX")) !== null;
+  }
+
+  /**
+   * Called before each step; asks the server only now and then.
+   *
+   * @throws Error where another process has the lease by now: this one was held up for longer than the lease lives
+   */
+  async keep(): Promise<void> {
+    if (performance.now() - this.#renewedAtMs < this.#ttlMs / 3) return;
+    this.#renewedAtMs = performance.now();
+    if (Number(await this.#client.etcKeepLease(1, this.#key, this.#value, this.#ttlMs)) === 0)
+      throw new Error("another process sweeps by now");
+  }
+
+  /** Only its holder gives it back. Where that fails, it ends by itself. */
+  release(): void {
+    this.#client.etcAbandonFill(1, this.#key, this.#holder, 0).catch(() => undefined);
+  }
+
+  /** As the leases of fills are written, so that it is given back in the same way. */
+  get #value(): string {
+    return `${this.#holder},`;
+  }
+}

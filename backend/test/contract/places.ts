@@ -1,0 +1,70 @@
+// Where the store contract puts its entries, and how it fills them.
+import { randomUUID } from "node:crypto";
+import type { KeySpace } from "../../cache/store/key-space.js";
+import type { FillStart, Store } from "../../cache/store/store.js";
+
+export const MINUTE_MS = 60_000;
+
+/** A tenant's module with one entry in it. */
+export interface Place {
+  readonly tenant: string;
+  readonly module: string;
+  /** The tenant's, and the module's. */
+  readonly fenceKeys: readonly [string, string];
+  readonly entryKey: string;
+  readonly leaseKey: string;
+}
+
+export interface CommitOptions {
+  readonly entryKey?: string;
+  readonly maxEntries?: number;
+  readonly ttlMs?: number;
+}
+
+export class Places {
+  readonly #store: Store;
+  readonly #keys: KeySpace;
+
+  constructor(store: Store, keys: KeySpace) {
+    this.#store = store;
+    this.#keys = keys;
+  }
+
+  place(module = "accounts", tenant: string = randomUUID()): Place {
+    return {
+      tenant,
+      module,
+      fenceKeys: [this.#keys.fence(tenant), this.#keys.fence(tenant, module)],
+      entryKey: this.#keys.entry(tenant, module, "h1"),
+      leaseKey: this.#keys.lease(tenant, module, "h1"),
+    };
+  }
+
+  begin(at: Place, holder?: string, leaseTtlMs = MINUTE_MS): Promise<FillStart> {
+    return this.#store.beginFill({
+      entryKey: at.entryKey,
+      fenceKeys: at.fenceKeys,
+      fenceTtlMs: MINUTE_MS,
+      ...(holder && { lease: { key: at.leaseKey, holder, ttlMs: leaseTtlMs } }),
+    });
+  }
+
+  commit(
+    at: Place,
+    start: FillStart,
+    value: Buffer = Buffer.from("value"),
+    more: CommitOptions = {},
+  ): Promise<boolean> {
+    return this.#store.commitFill({
+      tenant: at.tenant,
+      module: at.module,
+      entryKey: more.entryKey ?? at.entryKey,
+      value,
+      ttlMs: more.ttlMs ?? MINUTE_MS,
+      maxEntries: more.maxEntries ?? 100,
+      fenceKeys: at.fenceKeys,
+      fences: start.fences,
+      fenceTtlMs: MINUTE_MS,
+    });
+  }
+}
