@@ -14,15 +14,18 @@ import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
 import { type AuthOptions, authUnavailable, mountAuth } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
-import { mountServices } from "./services/index.js";
+import { mountServices, openViews } from "./services/index.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 import type { Clock } from "./services/views/calendar.js";
 import { DEFAULT_TTL, type TtlPreset } from "./services/views/collections.js";
+import type { StateStore } from "./state/state-redis.js";
 
 export interface AppDependencies {
   readonly pool: Pool;
   readonly cache: TenantCache;
   readonly authenticator: Authenticator;
+  /** The persistent Redis. Default: none; limits of single endpoints count in this process's memory. */
+  readonly state?: StateStore | undefined;
   /** Logging in. Default: not offered. */
   readonly auth?: AuthOptions | undefined;
   readonly logger: Logger;
@@ -54,13 +57,14 @@ export function createApp(deps: AppDependencies): Express {
   api.use("/auth", deps.auth ? mountAuth(deps, deps.auth) : authUnavailable());
   api.use(requireIdentity);
   api.use("/system/cache-stats", cacheStatsRouter(cache));
-  mountModules(api, { pool, cache, ttlSeconds });
-  mountServices(api, {
+  const views = openViews({
     pool,
     cache,
     ttl: deps.ttlPreset ?? DEFAULT_TTL,
     ...(deps.clock && { clock: deps.clock }),
   });
+  mountModules(api, { pool, cache, changes: views, ttlSeconds });
+  mountServices(api, views, { pool, state: deps.state });
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger));

@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
-import type { Redis } from "ioredis";
 import { type Logger, pino } from "pino";
 import { createApp } from "./app.js";
 import { createTenantCache } from "./cache/index.js";
@@ -10,13 +9,10 @@ import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
 import { drain, listen } from "./http/http-server.js";
-import { Authenticator } from "./http/identity/authenticator.js";
-import { createTokenVerifier } from "./http/identity/token-verifier.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
+import { connectIdentity } from "./identity.js";
 import { projectFile } from "./project-root.js";
-import { type AuthOptions, AuthState } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
-import { connectStateRedis, untilConnected } from "./state/state-redis.js";
 
 // Values that are already in the environment win over those in the file.
 const environmentFile = projectFile(".env");
@@ -65,15 +61,15 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     logger,
   });
   const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
-  const state = config.REDIS_URL ? await connectState(config.REDIS_URL, logger) : undefined;
-  const authState = state && new AuthState({ redis: state, keyPrefix: config.CACHE_KEY_PREFIX });
+  const identity = await connectIdentity(config, logger);
   const app = createApp({
     pool,
     cache,
     logger,
     lifecycle,
-    authenticator: createAuthenticator(config, authState),
-    auth: authOptions(config, authState),
+    authenticator: identity.authenticator,
+    auth: identity.auth,
+    state: identity.state,
     ttlSeconds: { list: config.CACHE_TTL_LIST_SECONDS, detail: config.CACHE_TTL_DETAIL_SECONDS },
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -94,42 +90,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await drain(server, config.SHUTDOWN_GRACE_MS);
     await cache.close();
     rateLimitStore?.close();
-    state?.disconnect();
+    identity.close();
     await pool.end();
     logger.info("stopped");
   });
-}
-
-/** The longest that identifying a request waits for Redis; then it is refused. */
-const STATE_TIMEOUT_MS = 1000;
-
-async function connectState(url: string, logger: Logger): Promise<Redis> {
-  const redis = connectStateRedis(url, { commandTimeoutMs: STATE_TIMEOUT_MS, connectionName: "crm-state" });
-  if (!(await untilConnected(redis)))
-    logger.warn("state: redis (REDIS_URL) cannot be reached: tokens that can be revoked are answered 503");
-  return redis;
-}
-
-function createAuthenticator(config: Config, revocations: AuthState | undefined): Authenticator {
-  const verify = createTokenVerifier({
-    secret: config.JWT_SECRET,
-    jwksUrl: config.JWT_JWKS_URL,
-    issuer: config.JWT_ISSUER,
-    audience: config.JWT_AUDIENCE,
-  });
-  return new Authenticator({ verify, revocations });
-}
-
-/** Logging in needs a place for its state, and a secret to sign with: an identity provider has logins of its own. */
-function authOptions(config: Config, state: AuthState | undefined): AuthOptions | undefined {
-  if (!state || config.JWT_SECRET === undefined) return undefined;
-  return {
-    state,
-    signing: { secret: config.JWT_SECRET, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE },
-    accessTokenSeconds: config.ACCESS_TOKEN_SECONDS,
-    refreshTokenSeconds: config.REFRESH_TOKEN_SECONDS,
-    maxFailures: config.LOGIN_MAX_FAILURES,
-  };
 }
 
 /** Runs `stop` once, on the first signal or when the parent that started us over IPC is gone; a second signal ends at once. */

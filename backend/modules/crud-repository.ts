@@ -49,6 +49,16 @@ export class CrudRepository {
     return rows[0];
   }
 
+  /** As {@link find}, and nobody else can change the record until the transaction ends. */
+  async findLocked(client: PoolClient, tenantId: string, id: string): Promise<ModuleRecord | undefined> {
+    const { rows } = await client.query<ModuleRecord>(
+      `SELECT ${this.#select} FROM ${this.module.name} t ${this.#join} WHERE t.tenant_id = $1 AND t.id = $2
+       FOR UPDATE OF t`,
+      [tenantId, id],
+    );
+    return rows[0];
+  }
+
   async insert(client: PoolClient, tenantId: string, document: ModuleDocument): Promise<ModuleRecord> {
     const { bind, values } = new Parameters();
     const columns = this.module.writableColumns;

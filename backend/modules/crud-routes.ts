@@ -3,14 +3,13 @@ import { type Request, type RequestHandler, Router } from "express";
 import { withTenant } from "../db/tenant-transaction.js";
 import { requireRole } from "../http/identity/authenticate.js";
 import { tenantOf } from "../http/identity/tenant-choice.js";
-import { conflict, notFound } from "../http/problem.js";
 import { route } from "../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../http/validation.js";
-import { explainingConstraints } from "./constraint-problems.js";
 import { CrudRepository, type ModuleDocument } from "./crud-repository.js";
 import { countQuerySchema, listQuerySchema, noParameters } from "./list-query.js";
 import type { ModuleContext } from "./module-context.js";
 import type { ModuleDefinition } from "./module-definition.js";
+import { noSuchRecord, RecordWriter } from "./record-writer.js";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -62,8 +61,9 @@ export function crudRouter(
   return router;
 }
 
-function crudHandlers(module: ModuleDefinition, { pool }: ModuleContext) {
+function crudHandlers(module: ModuleDefinition, { pool, changes }: ModuleContext) {
   const repository = new CrudRepository(module);
+  const writer = new RecordWriter(module, pool, changes);
   const listQuery = validatedQuery(listQuerySchema(module));
   const countQuery = validatedQuery(countQuerySchema(module));
   const document = validatedBody<ModuleDocument>(module.document);
@@ -95,10 +95,7 @@ function crudHandlers(module: ModuleDefinition, { pool }: ModuleContext) {
   };
 
   const create: RequestHandler = async (req, res) => {
-    const tenantId = tenantOf(req);
-    const record = await explainingConstraints([module], () =>
-      withTenant(pool, tenantId, (client) => repository.insert(client, tenantId, document.of(req))),
-    );
+    const record = await writer.create(tenantOf(req), document.of(req));
     res
       .status(201)
       .location(`${req.baseUrl}/${String(record.id)}`)
@@ -106,34 +103,15 @@ function crudHandlers(module: ModuleDefinition, { pool }: ModuleContext) {
   };
 
   const read: RequestHandler = async (req, res) => {
-    const id = idOf(req);
-    const tenantId = tenantOf(req);
-    const record = await withTenant(pool, tenantId, (client) => repository.find(client, tenantId, id), {
-      readOnly: true,
-    });
-    if (!record) throw noSuchRecord(module.singular);
-    res.json({ data: record });
+    res.json({ data: await writer.read(tenantOf(req), idOf(req)) });
   };
 
   const replace: RequestHandler = async (req, res) => {
-    const id = idOf(req);
-    const tenantId = tenantOf(req);
-    const record = await explainingConstraints([module], () =>
-      withTenant(pool, tenantId, async (client) => {
-        const replaced = await repository.replace(client, tenantId, id, document.of(req));
-        if (replaced) return replaced;
-        const exists = (await repository.find(client, tenantId, id)) !== undefined;
-        throw exists ? conflict(module.frozenBy?.detail ?? "") : noSuchRecord(module.singular);
-      }),
-    );
-    res.json({ data: record });
+    res.json({ data: await writer.replace(tenantOf(req), idOf(req), document.of(req)) });
   };
 
   const remove: RequestHandler = async (req, res) => {
-    const id = idOf(req);
-    const tenantId = tenantOf(req);
-    const deleted = await withTenant(pool, tenantId, (client) => repository.delete(client, tenantId, id));
-    if (!deleted) throw noSuchRecord(module.singular);
+    await writer.delete(tenantOf(req), idOf(req));
     res.status(204).end();
   };
 
@@ -149,5 +127,3 @@ export function recordIdOf(req: Request, singular: string): string {
   if (typeof id === "string" && UUID.test(id)) return id;
   throw noSuchRecord(singular);
 }
-
-export const noSuchRecord = (singular: string) => notFound(`There is no ${singular} with this id.`);

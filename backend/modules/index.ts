@@ -10,12 +10,14 @@ import { mountContactSearch } from "./contacts/search-contacts.js";
 import { crudRouter } from "./crud-routes.js";
 import { mountDocumentContent } from "./documents/document-content.js";
 import { documentsModule } from "./documents/documents-module.js";
+import { leadlistsModule } from "./leadlists/leadlists-module.js";
 import { mountLeadConversion } from "./leads/convert-lead.js";
 import { leadsModule } from "./leads/leads-module.js";
 import type { ModuleContext } from "./module-context.js";
 import { linkModules, type ModuleDefinition } from "./module-definition.js";
 import { opportunitiesModule } from "./opportunities/opportunities-module.js";
 import { ordersModule } from "./orders/orders-module.js";
+import { workflowsModule } from "./workflows/workflows-module.js";
 
 export const MODULES: readonly ModuleDefinition[] = linkModules([
   accountsModule,
@@ -26,6 +28,8 @@ export const MODULES: readonly ModuleDefinition[] = linkModules([
   activitiesModule,
   documentsModule,
   ordersModule,
+  workflowsModule,
+  leadlistsModule,
 ]);
 
 /** Routes beside the ones that every module has, by module. */

@@ -1,5 +1,10 @@
 // All services: a new one is added here.
 import type { Router } from "express";
+import type { Pool } from "pg";
+import type { StateStore } from "../state/state-redis.js";
+import { creditsRouter } from "./credits/credits-routes.js";
+import { creditsService } from "./credits/credits-service.js";
+import { dealsService } from "./deals/deals-service.js";
 import { reportsService } from "./reports/reports-service.js";
 import { schedulesService } from "./schedules/schedules-service.js";
 import { tasksService } from "./tasks/tasks-service.js";
@@ -7,18 +12,37 @@ import { usersService } from "./users/users-service.js";
 import type { Service } from "./views/service.js";
 import { serviceRouter } from "./views/service-routes.js";
 import { ViewCache, type ViewCacheOptions } from "./views/view-cache.js";
+import { workflowsService } from "./workflows/workflows-service.js";
 
-const SERVICES: readonly Service[] = [usersService, schedulesService, tasksService, reportsService];
+export const SERVICES: readonly Service[] = [
+  usersService,
+  schedulesService,
+  tasksService,
+  reportsService,
+  dealsService,
+  creditsService,
+  workflowsService,
+];
 
-/** Mounts the routes of services, all of them by default. Returns what reads and drops their views. */
-export function mountServices(
-  api: Router,
-  options: ViewCacheOptions,
-  services: readonly Service[] = SERVICES,
-): ViewCache {
+export interface ServicesContext {
+  readonly pool: Pool;
+  /** Where limits of single endpoints count. Default: this process's memory. */
+  readonly state?: StateStore | undefined;
+}
+
+/** What reads and drops the services' views; it has to hear of every change of a record. */
+export function openViews(options: ViewCacheOptions): ViewCache {
   const views = new ViewCache(options);
-  // All views first: a service's changes may touch those of another.
-  for (const service of services) for (const view of service.views) views.add(view);
-  for (const service of services) api.use(serviceRouter(service, options.pool, views));
+  for (const { views: own, records, watches = {} } of SERVICES) {
+    for (const view of own) views.add(view);
+    if (records) views.watch(records.module.name, records);
+    for (const [module, watch] of Object.entries(watches)) views.watch(module, watch);
+  }
   return views;
+}
+
+/** Mounts the routes of all services. */
+export function mountServices(api: Router, views: ViewCache, { pool, state }: ServicesContext): void {
+  for (const service of SERVICES) api.use(serviceRouter(service, pool, views));
+  api.use(creditsRouter({ pool, views, state }));
 }

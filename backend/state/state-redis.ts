@@ -9,6 +9,12 @@ export interface StateRedisOptions {
   readonly connectionName: string;
 }
 
+/** The persistent Redis, and what stands in front of every key in it. */
+export interface StateStore {
+  readonly redis: Redis;
+  readonly keyPrefix: string;
+}
+
 const CONNECT_TIMEOUT_MS = 2000;
 
 /** Connects in the background, and again whenever the connection is lost. Without one, commands fail at once: they never queue. */

@@ -9,6 +9,7 @@ import { makeContact, makeLead, People } from "./people.js";
 import { Random } from "./random.js";
 import { makeSource } from "./sources.js";
 import { demoUsers, mailDomainOf, staffCount, technicianCount } from "./users.js";
+import { workflowCounts, workflowRows } from "./workflows.js";
 
 /** In an order that satisfies the foreign keys. */
 export const SEEDED_TABLES = [
@@ -23,6 +24,8 @@ export const SEEDED_TABLES = [
   "orders",
   "tasks",
   "schedules",
+  "workflows",
+  "leadlists",
 ] as const;
 
 export interface TableRows {
@@ -34,6 +37,7 @@ const SEED = 20_250_630;
 // Away from the seeds of the tenants' records.
 const USERS_SEED = SEED + 1000;
 const FIELD_SERVICE_SEED = SEED + 2000;
+const WORKFLOWS_SEED = SEED + 3000;
 const CONTACTS_PER_ACCOUNT = 0.7;
 const LEADS_PER_ACCOUNT = 0.5;
 const SOURCES_PER_ACCOUNT = 0.1;
@@ -59,6 +63,7 @@ function rowCounts(tenant: DemoTenant, scale: number, today: string): RowCounts 
     opportunities: atLeastOne(accounts * OPPORTUNITIES_PER_ACCOUNT),
     activities: atLeastOne(accounts * ACTIVITIES_PER_ACCOUNT),
     documents: atLeastOne(accounts * DOCUMENTS_PER_ACCOUNT),
+    ...workflowCounts,
     ...fieldServiceCounts(
       atLeastOne(accounts * ORDERS_PER_ACCOUNT),
       technicianCount(atLeastOne(accounts)),
@@ -121,6 +126,10 @@ export function* demoRows(tenant: DemoTenant, scale: number, today: string): Gen
   yield { table: "orders", rows: orders };
   yield { table: "tasks", rows: tasks };
   yield { table: "schedules", rows: schedules };
+  const workflowsRandom = new Random(WORKFLOWS_SEED + DEMO_TENANTS.indexOf(tenant));
+  const { workflows, leadlists } = workflowRows(workflowsRandom, owners[0] ?? "nobody");
+  yield { table: "workflows", rows: workflows };
+  yield { table: "leadlists", rows: leadlists };
 }
 
 function recordsRandom(tenant: DemoTenant): Random {

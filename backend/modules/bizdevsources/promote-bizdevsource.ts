@@ -10,9 +10,10 @@ import { route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
 import { ACCOUNT_TYPES, type accountDocument, accountsModule } from "../accounts/accounts-module.js";
 import { CrudRepository, type ModuleRecord } from "../crud-repository.js";
-import { noSuchRecord, recordIdOf } from "../crud-routes.js";
+import { recordIdOf } from "../crud-routes.js";
 import { noParameters } from "../list-query.js";
 import type { ModuleContext } from "../module-context.js";
+import { noSuchRecord } from "../record-writer.js";
 import { type bizdevsourceDocument, bizdevsourcesModule } from "./bizdevsources-module.js";
 
 const promotion = validatedBody(z.strictObject({ type: z.enum(ACCOUNT_TYPES).default("prospect") }));

@@ -6,9 +6,10 @@ import { tenantOf } from "../../http/identity/tenant-choice.js";
 import { HttpProblem, notFound } from "../../http/problem.js";
 import { route } from "../../http/route-methods.js";
 import { validatedQuery } from "../../http/validation.js";
-import { noSuchRecord, recordIdOf } from "../crud-routes.js";
+import { recordIdOf } from "../crud-routes.js";
 import { noParameters } from "../list-query.js";
 import type { ModuleContext } from "../module-context.js";
+import { noSuchRecord } from "../record-writer.js";
 import { documentsModule } from "./documents-module.js";
 
 /** What the cache's default bound on bodies lets it keep, too. */

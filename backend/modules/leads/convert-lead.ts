@@ -12,10 +12,11 @@ import { type accountDocument, accountsModule } from "../accounts/accounts-modul
 import { explainingConstraints } from "../constraint-problems.js";
 import { type contactDocument, contactsModule } from "../contacts/contacts-module.js";
 import { CrudRepository, type ModuleRecord } from "../crud-repository.js";
-import { noSuchRecord, recordIdOf } from "../crud-routes.js";
+import { recordIdOf } from "../crud-routes.js";
 import { recordId } from "../field-types.js";
 import { noParameters } from "../list-query.js";
 import type { ModuleContext } from "../module-context.js";
+import { noSuchRecord } from "../record-writer.js";
 import { type leadDocument, leadsModule } from "./leads-module.js";
 
 const conversion = validatedBody(

@@ -4,7 +4,7 @@ import type { Auth } from "../../http/identity/auth.js";
 import type { Revocations } from "../../http/identity/authenticator.js";
 import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";
 import { HttpProblem } from "../../http/problem.js";
-import { statePrefix } from "../../state/state-redis.js";
+import { type StateStore, statePrefix } from "../../state/state-redis.js";
 
 /** An access token that a session has issued. */
 export interface IssuedToken {
@@ -19,13 +19,6 @@ export interface SessionEntry {
   readonly refreshedAt: string;
 }
 
-export interface AuthStateOptions {
-  /** A server that evicts nothing: eviction would bring revoked tokens back to life. */
-  readonly redis: Redis;
-  /** In front of every key. */
-  readonly keyPrefix: string;
-}
-
 const SESSION_SECONDS = 24 * 3600;
 
 /** Every method rejects with HttpProblem 503 where Redis cannot be asked. */
@@ -33,7 +26,8 @@ export class AuthState implements Revocations {
   readonly redis: Redis;
   readonly #keyPrefix: string;
 
-  constructor({ redis, keyPrefix }: AuthStateOptions) {
+  /** @param store a server that evicts nothing: eviction would bring revoked tokens back to life */
+  constructor({ redis, keyPrefix }: StateStore) {
     this.redis = redis;
     this.#keyPrefix = keyPrefix;
   }

@@ -1,6 +1,8 @@
 // Tasks: what their changes make stale.
+
+import { statesOf } from "../../modules/record-changes.js";
 import { taskReportsOf } from "../reports/reports-views.js";
-import { type Service, statesOf } from "../views/service.js";
+import type { Service } from "../views/service.js";
 import { touch } from "../views/view.js";
 import { TASK_STATUSES, tasksModule } from "./tasks-module.js";
 import { activeTasks, orderTasks, recentTasks, tasksInStatus } from "./tasks-views.js";

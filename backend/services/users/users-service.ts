@@ -1,6 +1,7 @@
 // Users and technicians: what their changes make stale.
 import type { ModuleRecord } from "../../modules/crud-repository.js";
-import { type Change, type Service, statesOf } from "../views/service.js";
+import { type Change, statesOf } from "../../modules/record-changes.js";
+import type { Service } from "../views/service.js";
 import { type Touch, touch, touchDomains } from "../views/view.js";
 import { usersModule } from "./users-module.js";
 import { allTechnicians, allUsers, technicianSchedule, userProfile } from "./users-views.js";

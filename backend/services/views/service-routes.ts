@@ -10,7 +10,7 @@ import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.j
 import type { ModuleDocument } from "../../modules/crud-repository.js";
 import { recordIdOf } from "../../modules/crud-routes.js";
 import { noParameters } from "../../modules/list-query.js";
-import { RecordWriter } from "./record-writer.js";
+import { RecordWriter } from "../../modules/record-writer.js";
 import type { Service, ServiceRecords } from "./service.js";
 import type { View, ViewParams } from "./view.js";
 import type { ViewCache } from "./view-cache.js";
@@ -25,7 +25,7 @@ export function serviceRouter(service: Service, pool: Pool, views: ViewCache): R
   for (const view of service.views) add(view.path, { get: viewHandlers(view, views) });
   if (service.records) {
     const { name } = service.records.module;
-    const writer = new RecordWriter(service.records, pool, views);
+    const writer = new RecordWriter(service.records.module, pool, views);
     add(`/${name}`, { post: createHandlers(service.records, writer) });
     add(`/${name}/:id`, recordHandlers(service.records, writer));
   }

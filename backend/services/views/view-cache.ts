@@ -2,9 +2,11 @@
 import type { Pool } from "pg";
 import type { TenantCache } from "../../cache/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
+import type { Change, ChangeListener } from "../../modules/record-changes.js";
 import { type Clock, dayOf, secondsUntilMidnight } from "./calendar.js";
 import { loadAlways, type TtlPreset, type ViewCollection } from "./collections.js";
-import type { Touch, View, ViewParams } from "./view.js";
+import type { Watch } from "./service.js";
+import { type Touch, touchDomains, type View, type ViewParams } from "./view.js";
 
 export interface ViewCacheOptions {
   readonly pool: Pool;
@@ -15,10 +17,11 @@ export interface ViewCacheOptions {
   readonly clock?: Clock;
 }
 
-export class ViewCache {
+export class ViewCache implements ChangeListener {
   readonly #options: ViewCacheOptions;
   readonly #clock: Clock;
   readonly #collections = new Map<View, ViewCollection>();
+  readonly #watches = new Map<string, Watch[]>();
 
   constructor(options: ViewCacheOptions) {
     this.#options = options;
@@ -32,6 +35,29 @@ export class ViewCache {
   /** Makes the view's collection. */
   add(view: View): void {
     this.#collections.set(view, loadAlways);
+  }
+
+  /** Drops what `watch` names whenever a record of the module changes. */
+  watch(module: string, watch: Watch): void {
+    this.#watches.set(module, [...this.#watchesOf(module), watch]);
+  }
+
+  async changed(tenantId: string, module: string, change: Change): Promise<void> {
+    await this.drop(
+      tenantId,
+      this.#watchesOf(module).flatMap((watch) => watch.touches(change)),
+    );
+  }
+
+  async changedSomehow(tenantId: string, module: string): Promise<void> {
+    await this.drop(
+      tenantId,
+      this.#watchesOf(module).flatMap((watch) => touchDomains(...watch.domains)),
+    );
+  }
+
+  #watchesOf(module: string): readonly Watch[] {
+    return this.#watches.get(module) ?? [];
   }
 
   /** The view's value, from the cache or from the database; `undefined` where there is none. */

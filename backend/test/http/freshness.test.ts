@@ -130,6 +130,8 @@ for (const store of CRM_STORES) {
         delete: ["opportunities", "documents", "activities"],
       },
       activities: { create: ["activities"], update: ["activities"], delete: ["activities"] },
+      workflows: { create: ["workflows"], update: ["workflows"], delete: ["workflows"] },
+      leadlists: { create: ["leadlists"], update: ["leadlists"], delete: ["leadlists"] },
       documents: { create: ["documents"], update: ["documents"], delete: ["documents"] },
       orders: { create: ["orders"], update: ["orders"], delete: ["orders"] },
     };

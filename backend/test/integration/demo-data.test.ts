@@ -121,12 +121,14 @@ describe("demo data", () => {
       const { rows } = await pool.query(
         `SELECT ${module.writableColumns.join(", ")} FROM ${module.name} WHERE NOT coalesce(to_jsonb(${module.name}) ->> 'status', '') = ANY ('{converted,promoted}')`,
       );
-      assert.ok(rows.length > 100);
+      assert.ok(rows.length >= 80);
       for (const row of rows) module.document.parse(row);
     }
   });
 
-  for (const module of MODULES) {
+  // A tenant has four workflows and four lists: no index is worth reading for these.
+  const large = MODULES.filter(({ name }) => name !== "workflows" && name !== "leadlists");
+  for (const module of large) {
     test(`${module.name}: the default list is read from its index, in order`, async () => {
       const plan = await explain(pool, module, {});
       assert.match(plan, new RegExp(`Index Scan using ${module.name}_by_creation`));

@@ -9,7 +9,9 @@ export interface SampleModule {
     | "opportunities"
     | "activities"
     | "documents"
-    | "orders";
+    | "orders"
+    | "workflows"
+    | "leadlists";
   /** Different for every n. */
   document(n: number): Record<string, unknown>;
   readonly change: Record<string, unknown>;
@@ -94,5 +96,24 @@ export const SAMPLE_MODULES: readonly SampleModule[] = [
     document: (n) => ({ number: `WO-${n}`, status: "open" }),
     change: { status: "in_progress" },
     invalid: { body: { number: "WO-0", status: "lost" }, pointer: "#/status" },
+  },
+  {
+    name: "workflows",
+    document: (n) => ({
+      name: `Follow up ${n}`,
+      trigger: "lead_created",
+      definition: { steps: [{ action: "wait", subject: null, wait_hours: 24 }] },
+    }),
+    change: { is_active: false },
+    invalid: {
+      body: { name: "x", trigger: "manual", definition: { steps: [] } },
+      pointer: "#/definition/steps",
+    },
+  },
+  {
+    name: "leadlists",
+    document: (n) => ({ name: `Hot leads ${n}`, rating: "hot" }),
+    change: { min_score: 80 },
+    invalid: { body: { name: "x", min_score: 101 }, pointer: "#/min_score" },
   },
 ];

@@ -1,0 +1,58 @@
+// Who may ask, from the configuration: the persistent Redis, the authenticator and logging in.
+import type { Logger } from "pino";
+import type { Config } from "./config.js";
+import { Authenticator } from "./http/identity/authenticator.js";
+import { createTokenVerifier } from "./http/identity/token-verifier.js";
+import { type AuthOptions, AuthState } from "./services/auth/index.js";
+import { connectStateRedis, type StateStore, untilConnected } from "./state/state-redis.js";
+
+export interface Identity {
+  readonly authenticator: Authenticator;
+  /** Absent where nobody can log in. */
+  readonly auth: AuthOptions | undefined;
+  /** Absent where REDIS_URL is not set. */
+  readonly state: StateStore | undefined;
+  close(): void;
+}
+
+/** The longest that identifying a request waits for Redis; then it is refused. */
+const STATE_TIMEOUT_MS = 1000;
+
+/** Waits for Redis, but not forever: without it requests are refused one by one. */
+export async function connectIdentity(config: Config, logger: Logger): Promise<Identity> {
+  const state = config.REDIS_URL
+    ? await connectState(config.REDIS_URL, config.CACHE_KEY_PREFIX, logger)
+    : undefined;
+  const authState = state && new AuthState(state);
+  const verify = createTokenVerifier({
+    secret: config.JWT_SECRET,
+    jwksUrl: config.JWT_JWKS_URL,
+    issuer: config.JWT_ISSUER,
+    audience: config.JWT_AUDIENCE,
+  });
+  return {
+    authenticator: new Authenticator({ verify, revocations: authState }),
+    auth: authOptions(config, authState),
+    state,
+    close: () => state?.redis.disconnect(),
+  };
+}
+
+async function connectState(url: string, keyPrefix: string, logger: Logger): Promise<StateStore> {
+  const redis = connectStateRedis(url, { commandTimeoutMs: STATE_TIMEOUT_MS, connectionName: "crm-state" });
+  if (!(await untilConnected(redis)))
+    logger.warn("state: redis (REDIS_URL) cannot be reached: tokens that can be revoked are answered 503");
+  return { redis, keyPrefix };
+}
+
+/** Logging in needs a place for its state, and a secret to sign with: an identity provider has logins of its own. */
+function authOptions(config: Config, state: AuthState | undefined): AuthOptions | undefined {
+  if (!state || config.JWT_SECRET === undefined) return undefined;
+  return {
+    state,
+    signing: { secret: config.JWT_SECRET, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE },
+    accessTokenSeconds: config.ACCESS_TOKEN_SECONDS,
+    refreshTokenSeconds: config.REFRESH_TOKEN_SECONDS,
+    maxFailures: config.LOGIN_MAX_FAILURES,
+  };
+}

@@ -1,0 +1,20 @@
+// The view of a balance.
+import * as z from "zod";
+import { recordId } from "../../modules/field-types.js";
+import { defineView } from "../views/view.js";
+import { CREDIT_TYPES, findBalance } from "./credits-store.js";
+
+const TTL_SECONDS = 60;
+
+export const creditParams = z.strictObject({
+  userId: recordId(),
+  type: z.enum(CREDIT_TYPES, `must be one of ${CREDIT_TYPES.join(", ")}`),
+});
+
+export const creditBalance = defineView({
+  key: "credits:{userId}:{type}",
+  path: "/credits/:userId/:type",
+  params: creditParams,
+  load: ({ client, tenantId }, account) => findBalance(client, tenantId, account),
+  ttlSeconds: () => TTL_SECONDS,
+});

@@ -1,0 +1,100 @@
+// Views of deals, which are opportunities seen from their company: lists, pipelines, months and profiles.
+import * as z from "zod";
+import { accountsModule } from "../../modules/accounts/accounts-module.js";
+import { contactsModule } from "../../modules/contacts/contacts-module.js";
+import { recordId } from "../../modules/field-types.js";
+import { opportunitiesModule } from "../../modules/opportunities/opportunities-module.js";
+import { usersModule } from "../users/users-module.js";
+import { recordRows } from "../views/record-rows.js";
+import { defineView, idParam, type Reading } from "../views/view.js";
+import { figuresOfMonth, openDeals, stagesOf } from "./deal-queries.js";
+import { monthParam } from "./month.js";
+
+const MAX_DEALS = 200;
+const MAX_CONTACTS = 500;
+
+const accounts = recordRows(accountsModule);
+const contacts = recordRows(contactsModule);
+const opportunities = recordRows(opportunitiesModule);
+const users = recordRows(usersModule);
+
+const companyParam = z.strictObject({ companyId: recordId() });
+
+/** What a company has does not exist where the company does not. */
+async function ofCompany<T>(reading: Reading, id: string, load: () => Promise<T>): Promise<T | undefined> {
+  const [company] = await accounts(reading, "t.id = $2", [id]);
+  return company && (await load());
+}
+
+/** The 200 that were opened last. */
+export const companyDeals = defineView({
+  key: "deals:company:{companyId}",
+  path: "/deals/company/:companyId",
+  params: companyParam,
+  load: (reading, { companyId }) =>
+    ofCompany(reading, companyId, () =>
+      opportunities(reading, `t.account_id = $2 ORDER BY t.created_at DESC, t.id DESC LIMIT ${MAX_DEALS}`, [
+        companyId,
+      ]),
+    ),
+  ttlSeconds: (ttl) => ttl.SHORT,
+});
+
+export const pipelineStats = defineView({
+  key: "pipeline:stats:{companyId}",
+  path: "/pipeline/stats/:companyId",
+  params: companyParam,
+  load: (reading, { companyId }) =>
+    ofCompany(reading, companyId, async () => ({
+      company_id: companyId,
+      stages: await stagesOf(reading, companyId),
+    })),
+  ttlSeconds: (ttl) => ttl.MEDIUM,
+});
+
+export const monthlyAnalytics = defineView({
+  key: "analytics:monthly:{month}",
+  path: "/analytics/monthly/:month",
+  params: monthParam,
+  load: (reading, { month }) => figuresOfMonth(reading, month),
+  ttlSeconds: (ttl) => ttl.LONG,
+});
+
+export const companyProfile = defineView({
+  key: "company:profile:{id}",
+  path: "/companies/:id/profile",
+  params: idParam,
+  load: async (reading, { id }) => {
+    const [company] = await accounts(reading, "t.id = $2", [id]);
+    return company && { ...company, open_deals: await openDeals(reading, id) };
+  },
+  ttlSeconds: (ttl) => ttl.LONG,
+});
+
+/** What others of the tenant are shown of a user. */
+export const userCard = defineView({
+  key: "user:profile:{id}",
+  path: "/users/:id/profile",
+  params: idParam,
+  load: async (reading, { id }) => {
+    const [user] = await users(reading, "t.id = $2 AND t.is_active", [id]);
+    return user && { id, name: user.name, email: user.email, phone: user.phone, role: user.role };
+  },
+  ttlSeconds: (ttl) => ttl.LONG,
+});
+
+/** In the domain of the module contacts: whatever changes contacts cuts it off with their lists. */
+export const companyContacts = defineView({
+  key: "contacts:list:{companyId}",
+  path: "/companies/:companyId/contacts",
+  params: companyParam,
+  load: (reading, { companyId }) =>
+    ofCompany(reading, companyId, () =>
+      contacts(
+        reading,
+        `t.account_id = $2 ORDER BY t.last_name_key, t.first_name_key, t.id LIMIT ${MAX_CONTACTS}`,
+        [companyId],
+      ),
+    ),
+  ttlSeconds: (ttl) => ttl.MEDIUM,
+});
