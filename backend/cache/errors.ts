@@ -10,9 +10,21 @@ export type TenantCacheErrorCode =
   | "ETC_REDIS_CLIENT"
   | "ETC_REDIS_KEY_PREFIX"
   | "ETC_REDIS_MISSING"
-  | "ETC_LIGHT_MY_REQUEST";
+  | "ETC_LIGHT_MY_REQUEST"
+  | "ETC_KEY"
+  | "ETC_KEY_PATTERN"
+  | "ETC_KEY_COLLISION"
+  | "ETC_VALUE"
+  | "ETC_VALUE_TOO_LARGE"
+  | "ETC_STORE_AWAY"
+  | "ETC_LOCK_TIMEOUT"
+  | "ETC_LOCK_LOST"
+  | "ETC_FLUSH_REFUSED";
 
-/** Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called. */
+/**
+ * Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called; and by counters and locks, which are
+ * state and not cache, where the store cannot answer for them.
+ */
 export class TenantCacheError extends Error {
   override readonly name = "TenantCacheError";
   readonly code: TenantCacheErrorCode;

@@ -15,8 +15,28 @@ export {
   TTL_SECONDS,
 } from "./options.js";
 export type { KeySpace } from "./store/key-space.js";
+export type * from "./store/keyed-store.js";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
 export type { UserRedisClient } from "./store/redis/redis-client.js";
 export type { RedisClusterOptions, RedisOption } from "./store/redis/redis-option.js";
 export type * from "./store/store.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";
+export type { CacheManager } from "./toolkit/cache-manager.js";
+export type { CacheSpace, SetItem } from "./toolkit/cache-space.js";
+export type { Collection, CollectionItem, CollectionOptions } from "./toolkit/collection.js";
+export { type Order, type Page, paginatedKey, sortedKey, timestampedKey } from "./toolkit/key-parts.js";
+export type { KeyParams, KeyPattern } from "./toolkit/key-pattern.js";
+export type { KeyBuilders, KeyRegistry } from "./toolkit/key-registry.js";
+export type { Load } from "./toolkit/keyed-cache.js";
+export type { LockOptions } from "./toolkit/locks.js";
+export type { CounterOptions } from "./toolkit/state-counters.js";
+export type { PatternDeletion } from "./toolkit/toolkit-context.js";
+export { TTL_PRESETS, type TtlPreset, type TtlPresetName } from "./toolkit/ttl-presets.js";
+export type {
+  GetOrSetOptions,
+  SetOnceOptions,
+  SetOptions,
+  Ttl,
+  ValueOptions,
+  ValueSchema,
+} from "./toolkit/value-options.js";

@@ -8,12 +8,13 @@ import type { Logger } from "./logger.js";
 import type { KeySpace } from "./store/key-space.js";
 import type { RedisOption } from "./store/redis/redis-option.js";
 import type { Store } from "./store/store.js";
+import { TTL_PRESETS, type TtlPresetName } from "./toolkit/ttl-presets.js";
 
 /** TTLs by kind of response, seconds: what a route gets that does not say otherwise is `list`. */
 export const TTL_SECONDS = { list: 180, detail: 300, count: 600, settings: 1800 } as const;
 
 const MIB = 1024 * 1024;
-const MAX_TTL_SECONDS = 30 * 86_400;
+export const MAX_TTL_SECONDS = 30 * 86_400;
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
 export type Scope = "tenant" | ((req: Request) => string);
@@ -62,6 +63,13 @@ export interface TenantCacheOptions {
     readonly waitMs?: number;
     /** How many. Default 1,000. */
     readonly maxWaiting?: number;
+  };
+  /** Of `cache.manager`, the toolkit. */
+  readonly manager?: {
+    /** The TTLs that `cache.manager.ttl` names, out of {@link TTL_PRESETS}. Default `"default"`. */
+    readonly preset?: TtlPresetName;
+    /** Entries of one tenant and domain (the first part of a key); the one that expires soonest makes room. Default 10,000. */
+    readonly maxEntriesPerDomain?: number;
   };
   /** Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000. */
   readonly maxPendingInvalidations?: number;
@@ -174,6 +182,12 @@ const cacheSchema = z.strictObject({
   fill: z
     .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
     .prefault({}),
+  manager: z
+    .strictObject({
+      preset: z.enum(Object.keys(TTL_PRESETS) as [TtlPresetName, ...TtlPresetName[]]).default("default"),
+      maxEntriesPerDomain: positiveInt.default(10_000),
+    })
+    .prefault({}),
   maxPendingInvalidations: positiveInt.default(10_000),
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
@@ -183,7 +197,7 @@ const cacheSchema = z.strictObject({
 });
 
 const routeSchema = z.strictObject({
-  ttlSeconds: z.unknown().default(TTL_SECONDS.list).transform(ttlSeconds),
+  ttlSeconds: z.unknown().default(TTL_SECONDS.list).transform(ttlSecondsOf),
   dependsOn: modules.default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>().optional(),
   scope: scope.optional(),
@@ -258,7 +272,8 @@ export function tagsOf(
   return tags ? tags(req).map(tagName) : [];
 }
 
-function ttlSeconds(value: unknown): number {
+/** @throws TenantCacheError `ETC_TTL` */
+export function ttlSecondsOf(value: unknown): number {
   if (typeof value === "number" && Number.isInteger(value) && value > 0 && value <= MAX_TTL_SECONDS)
     return value;
   const advice =

@@ -15,10 +15,13 @@ import { connect } from "./store/redis/connect.js";
 import { isClusterClient } from "./store/redis/redis-client.js";
 import { RedisStore } from "./store/redis/redis-store.js";
 import type { Store } from "./store/store.js";
+import { CacheManager } from "./toolkit/cache-manager.js";
 
 export interface TenantCache {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** The same cache for what is not a response: values by key, collections, counters, locks. */
+  readonly manager: CacheManager;
   /** `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels `express-tenant-cache:<event>`. */
   readonly events: CacheEvents;
   /**
@@ -103,9 +106,11 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     parsed.logger,
   );
   const context = new HttpContext(engine, parsed);
+  const manager = new CacheManager(engine, parsed);
   return {
     cacheList: createCacheList(context),
     invalidateCache: createInvalidateCache(context),
+    manager,
     events: engine.events,
     invalidateTenantCache: async (tenantId, module) =>
       engine.invalidate({ tenant: requireTenantId(tenantId), modules: [moduleName(module)], tags: [] }),
@@ -117,10 +122,12 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     ready: (timeoutMs = 5000) => engine.gate.whenClosed(timeoutMs),
     idle: async () => {
       await context.idle();
+      await manager.idle();
       await engine.idle();
     },
     close: async () => {
       await context.idle();
+      await manager.idle();
       await engine.close();
     },
   };

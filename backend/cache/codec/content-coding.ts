@@ -19,19 +19,23 @@ const gzip = promisify(zlib.gzip);
 /** Node 22.15 and later. */
 const zstd: unknown = Reflect.get(zlib, "zstdCompress");
 
-const COMPRESSORS: readonly (readonly [ContentCoding, Compress])[] = [
+const unbrotli = promisify(zlib.brotliDecompress);
+const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
+
+const COMPRESSORS: readonly [readonly [ContentCoding, Compress], ...(readonly [ContentCoding, Compress])[]] =
   [
-    "br",
-    (body) => {
-      const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
-      return brotli(body, {
-        params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: body.length },
-      });
-    },
-  ],
-  ...(typeof zstd === "function" ? [["zstd", promisify(zstd) as Compress] as const] : []),
-  ["gzip", (body) => gzip(body, { level: GZIP_LEVEL })],
-];
+    [
+      "br",
+      (body) => {
+        const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
+        return brotli(body, {
+          params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: body.length },
+        });
+      },
+    ],
+    ...(typeof zstd === "function" ? [["zstd", promisify(zstd) as Compress] as const] : []),
+    ["gzip", (body) => gzip(body, { level: GZIP_LEVEL })],
+  ];
 
 type Described = Pick<Entry, "headers" | "status">;
 
@@ -49,6 +53,18 @@ export async function makeVariants(body: Buffer): Promise<Variant[]> {
     COMPRESSORS.map(async ([encoding, compress]) => ({ encoding, body: await compress(body) })),
   );
   return variants.filter((variant) => variant.body.length < body.length * WORTHWHILE);
+}
+
+/** The body in the coding that makes it smallest; `undefined` where that would save nothing. In the thread pool. */
+export async function compress(body: Buffer): Promise<Variant | undefined> {
+  const [[encoding, compressBody]] = COMPRESSORS;
+  const compressed = await compressBody(body);
+  return compressed.length < body.length * WORTHWHILE ? { encoding, body: compressed } : undefined;
+}
+
+/** The inverse of {@link compress}; rejects what no compressor wrote, and what would grow beyond any value that is kept. */
+export async function decompress(body: Buffer): Promise<Buffer> {
+  return unbrotli(body, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
 }
 
 /** The codings that `Accept-Encoding` allows beside identity, the preferred one first (RFC 9110 section 12.5.3). */

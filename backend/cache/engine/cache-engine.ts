@@ -12,6 +12,7 @@ import { FenceReads } from "./fence-reads.js";
 import { areSettled, type FencedScope, joinFences, partFenceKeys } from "./fences.js";
 import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
+import { KeyedEntries } from "./keyed-entries.js";
 import { LocalEntries } from "./local-entries.js";
 import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
@@ -48,6 +49,8 @@ export class CacheEngine {
   readonly counters: Counters;
   readonly gate: StoreGate;
   readonly events = new CacheEvents();
+  /** Entries that the toolkit names by a key. */
+  readonly keyed: KeyedEntries;
   readonly #fenceReads: FenceReads;
   readonly #local: LocalEntries | undefined;
   readonly #fills: Fills;
@@ -76,6 +79,18 @@ export class CacheEngine {
     this.#variants = new VariantMaker(store, this.gate, options, (ref, entry) =>
       this.#local?.set(ref, entry),
     );
+    this.keyed = new KeyedEntries({
+      store,
+      keys,
+      gate: this.gate,
+      fills: this.#fills,
+      sealer: options.sealer,
+      fenceTtlMs: options.fenceTtlMs,
+      replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
+      countInvalidation: (confirmed, tenant, module) => this.#count(confirmed, tenant, module),
+      countError: ({ tenant, module }) => counters.add("errors", tenant, module),
+      alarm: (ref, problem) => this.#alarm(ref, problem),
+    });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
   }
 
@@ -159,6 +174,12 @@ export class CacheEngine {
     return confirmed;
   }
 
+  /** For an entry that is what it should be but for its contents: a counted alarm, and removed. */
+  discard(ref: EntryRef): void {
+    this.#local?.delete(ref);
+    this.#alarm(ref, "invalid");
+  }
+
   /** Makes compressed variants of an entry behind a hit that could have used one. */
   makeVariants(ref: EntryRef, entry: Entry): void {
     if (this.#options.compress) this.#variants.consider(ref, entry);
@@ -235,8 +256,8 @@ export class CacheEngine {
     if (!confirmed) this.counters.add("deferredInvalidations", tenant, module);
   }
 
-  /** A corrupt value, or one made for another request, is a miss and a counted alarm; each key is reported once. */
-  #alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void {
+  /** A value that must not be served is a miss and a counted alarm; each key is reported once. */
+  #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
     this.counters.add("alarms", ref.tenant, ref.module);
     this.events.publish("alarm", {
       tenant: ref.tenant,
@@ -247,14 +268,18 @@ export class CacheEngine {
     const alarm = `${problem} ${ref.entryKey}`;
     if (!this.#alarmed.has(alarm)) {
       this.#alarmed.set(alarm, true);
-      const said =
-        problem === "foreign" ? "holds another request's entry; not served" : "does not decode; removed";
-      this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${said}`);
+      this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${ALARMS[problem]}`);
     }
-    if (problem === "corrupt")
+    if (problem !== "foreign")
       void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
   }
 }
+
+const ALARMS = {
+  corrupt: "does not decode; removed",
+  foreign: "holds another request's entry; not served",
+  invalid: "fails its schema; removed",
+} as const;
 
 function found(entry: Entry, expiresAtMs: number): ReadOutcome {
   if (entry.staleAt > Date.now()) return { kind: "hit", entry };

@@ -17,6 +17,8 @@ export interface EntryRef {
   readonly maxStaleness: number;
   /** The most entries of this tenant and module. */
   readonly maxEntries: number;
+  /** Present: how much longer than the entry its fences are to live, milliseconds; absent: as long as the engine keeps fences. */
+  readonly fenceTtlMs?: number;
 }
 
 /** An entry's bytes as they came from the store, against what the request asked for and the fences that are current. */

@@ -7,6 +7,8 @@ export type FillOutcome =
   | { readonly kind: "lead"; readonly fill: Fill }
   /** Another request's handler has answered. */
   | { readonly kind: "follow"; readonly entry: Entry }
+  /** Another call's load has failed; only where its fill was told of the error. */
+  | { readonly kind: "failed"; readonly error: unknown }
   /** Run the handler, store nothing. */
   | { readonly kind: "run"; readonly reason: RunReason };
 
@@ -20,6 +22,14 @@ export type Recording = Omit<Entry, "identity" | "fences">;
 export interface Fill {
   /** Stores the recording behind the response and hands it to the requests that wait for it. */
   commit(recording: Recording): void;
+  /** Hands the recording to the requests that wait for it, and stores nothing. */
+  share(recording: Recording): void;
+  /** Fails the requests that wait as this one has: they do not all try the same again. */
+  fail(error: unknown): void;
   /** Lets the waiting requests go; `unstorable` also keeps others from waiting for this entry for a while. */
   abandon(why: "unstorable" | "failed"): void;
+}
+
+export function run(reason: RunReason): FillOutcome {
+  return { kind: "run", reason };
 }

@@ -9,7 +9,8 @@ import type { FillStart, HeldLease, LeaseState, Store } from "../store/store.js"
 import type { Miss } from "./cache-engine.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import { joinFences } from "./fences.js";
-import type { Fill, FillOutcome, RunReason } from "./fill.js";
+import { type Fill, type FillOutcome, run } from "./fill.js";
+import { type Flight, follow, type Landing, newFlight } from "./flight.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
 export interface FillsOptions {
@@ -25,22 +26,15 @@ export interface FillsOptions {
   readonly skipMs: number;
 }
 
-interface Flight {
-  /** Keys of different requests may collide: nobody follows another request's flight. */
-  readonly identity: string;
-  fences: string;
-  /** Nobody waits beyond this, on the clock of `performance.now()`: its handler may never answer. */
-  overdueAtMs: number;
-  waiting: number;
-  readonly answer: Promise<Entry | undefined>;
-  readonly land: (entry: Entry | undefined) => void;
-}
-
-/** What a fill starts from. */
-interface Start {
+/** The fences that an entry is stored under. */
+export interface WriteStart {
   readonly tokens: readonly string[];
   /** The tokens with the run id, as entries carry them. */
   readonly fences: string;
+}
+
+/** What a fill starts from. */
+interface Start extends WriteStart {
   readonly state: LeaseState;
   readonly lease: HeldLease | undefined;
 }
@@ -87,7 +81,7 @@ export class Fills {
   async open(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
     const mayFollow = miss.notBeforeMs === undefined;
     const flight = mayFollow ? this.#joinable(ref, miss.seen) : undefined;
-    if (flight) return this.#follow(flight);
+    if (flight) return follow(flight, this.#options.maxWaiting);
     const start = await this.#begin(ref, miss);
     if ("kind" in start) return start;
     const flightOfOurs = newFlight(ref.identity, start.fences, this.#options.waitMs);
@@ -98,7 +92,7 @@ export class Fills {
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
       this.#giveBack(start);
-      return this.#follow(joined);
+      return follow(joined, this.#options.maxWaiting);
     }
     return start.state === "waiting"
       ? this.#awaitOtherProcess(ref, flightOfOurs)
@@ -118,8 +112,8 @@ export class Fills {
 
   /** Asks the store for the fences to start from, and for the lease; or says at once what the request does instead. */
   async #begin(ref: EntryRef, miss?: Miss): Promise<Start | FillOutcome> {
-    const { fenceTtlMs, leaseMs } = this.#options;
-    const { entryKey, fenceKeys } = ref;
+    const { leaseMs } = this.#options;
+    const { entryKey, fenceKeys, fenceTtlMs = this.#options.fenceTtlMs } = ref;
     const lease = this.#skipped.has(entryKey) ? undefined : { key: ref.leaseKey, holder: randomToken() };
     const request = {
       entryKey,
@@ -160,25 +154,6 @@ export class Fills {
     return isFresh ? { kind: "follow", entry: verdict.entry } : undefined;
   }
 
-  async #follow(flight: Flight): Promise<FillOutcome> {
-    if (flight.waiting >= this.#options.maxWaiting) return run("wait-exceeded");
-    flight.waiting++;
-    const timeout = new AbortController();
-    const waited = delay(flight.overdueAtMs - performance.now(), "wait-exceeded" as const, {
-      signal: timeout.signal,
-      ref: false,
-    });
-    try {
-      const answer = await Promise.race([flight.answer, waited]);
-      if (answer === "wait-exceeded") return run("wait-exceeded");
-      return answer ? { kind: "follow", entry: answer } : run("unstorable");
-    } finally {
-      flight.waiting--;
-      timeout.abort();
-      waited.catch(() => undefined);
-    }
-  }
-
   /** Another process fills the entry: this one polls for it, once for all its requests. */
   async #awaitOtherProcess(ref: EntryRef, flight: Flight): Promise<FillOutcome> {
     this.#flights.set(ref.entryKey, flight);
@@ -191,7 +166,7 @@ export class Fills {
       await delay(pollMs, undefined, { ref: false });
       const start = await this.#begin(ref);
       if ("kind" in start) {
-        this.#land(ref, flight, start.kind === "follow" ? start.entry : undefined);
+        this.#land(ref, flight, start.kind === "follow" ? start : undefined);
         return start;
       }
       if (start.state === "leading") return this.#lead(ref, start, flight);
@@ -218,8 +193,17 @@ export class Fills {
       commit: (recording) => {
         this.#skipped.delete(ref.entryKey);
         const entry = { ...recording, identity: ref.identity, fences: start.fences };
-        this.#land(ref, flight, entry);
-        this.#inBackground(this.#commit(ref, start, entry));
+        this.#land(ref, flight, { kind: "follow", entry });
+        this.#inBackground(this.write(ref, start, entry));
+      },
+      share: (recording) => {
+        const entry = { ...recording, identity: ref.identity, fences: start.fences };
+        this.#land(ref, flight, { kind: "follow", entry });
+        this.#giveBack(start);
+      },
+      fail: (error) => {
+        this.#land(ref, flight, { kind: "failed", error });
+        this.#giveBack(start);
       },
       abandon: (why) => {
         this.#land(ref, flight, undefined);
@@ -230,13 +214,26 @@ export class Fills {
     return { kind: "lead", fill };
   }
 
-  #land(ref: EntryRef, flight: Flight, entry: Entry | undefined): void {
+  #land(ref: EntryRef, flight: Flight, landing: Landing): void {
     if (this.#flights.get(ref.entryKey) === flight) this.#flights.delete(ref.entryKey);
-    flight.land(entry);
+    flight.land(landing);
   }
 
-  async #commit(ref: EntryRef, { tokens, lease }: Start, entry: Entry): Promise<void> {
+  /**
+   * Stores an entry under the fences it was made from. Resolves with whether it is stored; never rejects.
+   *
+   * @param expected where present: the only value that may be overwritten
+   */
+  async write(
+    ref: EntryRef,
+    { tokens, lease }: WriteStart & Partial<Pick<Start, "lease">>,
+    entry: Entry,
+    expected?: Buffer | null,
+  ): Promise<boolean> {
     const { tenant, module, entryKey, maxEntries, fenceKeys } = ref;
+    const ttlMs = entry.expiresAt - Date.now();
+    const fenceTtlMs =
+      ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
     try {
       const stored = await this.#gate.run(() =>
         this.#store.commitFill({
@@ -244,19 +241,22 @@ export class Fills {
           module,
           entryKey,
           value: this.#options.sealer.seal(entryKey, encodeEntry(entry)),
-          ttlMs: entry.expiresAt - Date.now(),
+          ttlMs,
           maxEntries,
           fenceKeys,
           fences: tokens,
-          fenceTtlMs: this.#options.fenceTtlMs,
+          fenceTtlMs,
           ...(lease && { lease }),
+          ...(expected !== undefined && { expected }),
         }),
       );
       this.#counters.add(stored ? "sets" : "fenced", tenant, module);
       if (stored) this.#onStored(ref, entry);
+      return stored;
     } catch (error) {
       this.#countFailure(ref, error);
       this.#giveBack({ lease });
+      return false;
     }
   }
 
@@ -277,16 +277,4 @@ export class Fills {
     const settled = work.catch(() => undefined).finally(() => this.#background.delete(settled));
     this.#background.add(settled);
   }
-}
-
-function run(reason: RunReason): FillOutcome {
-  return { kind: "run", reason };
-}
-
-function newFlight(identity: string, fences: string, waitMs: number): Flight {
-  let land: Flight["land"] = () => undefined;
-  const answer = new Promise<Entry | undefined>((resolve) => {
-    land = resolve;
-  });
-  return { identity, fences, overdueAtMs: performance.now() + waitMs, waiting: 0, answer, land };
 }

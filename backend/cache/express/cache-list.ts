@@ -121,7 +121,7 @@ class CachedRoute {
       replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now());
       return;
     }
-    if (outcome.kind === "run") return this.#forward(fwd, res, next);
+    if (outcome.kind !== "lead") return this.#forward(fwd, res, next);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(outcome.fill, req, res, {
       statuses: this.#options.statuses,

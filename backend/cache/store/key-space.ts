@@ -42,6 +42,34 @@ export class KeySpace {
     return `${this.prefix}fence:${this.#tag(tenant)}:tag:${tag}`;
   }
 
+  /** The entry of a toolkit key such as `users:profile:42`, whose first part is its module. */
+  keyed(tenant: string, key: string): string {
+    return `${this.tenant(tenant)}${key}`;
+  }
+
+  /** The fence of one toolkit key. No module's or tag's fence: those have no part named `key` before a colon. */
+  keyFence(tenant: string, key: string): string {
+    return `${this.prefix}fence:${this.#tag(tenant)}:key:${key}`;
+  }
+
+  /** The fence of all keys that a pattern such as `users:profile:{id}` builds. */
+  patternFence(tenant: string, pattern: string): string {
+    return `${this.prefix}fence:${this.#tag(tenant)}:pattern:${pattern}`;
+  }
+
+  keyLease(tenant: string, key: string): string {
+    return `${this.prefix}lease:${this.#tag(tenant)}:key:${key}`;
+  }
+
+  /** Not below the tenant's entries: a sweep would remove it. */
+  counter(tenant: string, key: string): string {
+    return `${this.prefix}counter:${this.#tag(tenant)}:${key}`;
+  }
+
+  lock(tenant: string, key: string): string {
+    return `${this.prefix}lock:${this.#tag(tenant)}:${key}`;
+  }
+
   lease(tenant: string, module: string, hash: string): string {
     return `${this.prefix}lease:${this.#tag(tenant)}:${module}:${hash}`;
   }

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { newFence, PENDING_MARK } from "./fence-token.js";
+import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
 import type {
   FillCommit,
@@ -36,7 +37,7 @@ interface Lease {
   readonly generation: string;
 }
 
-interface Held {
+export interface Held {
   readonly value: Buffer;
   readonly fenceKeys: readonly string[];
   readonly fences: readonly string[];
@@ -49,6 +50,7 @@ export class MemoryStore implements Store {
   readonly #fences = new LRUCache<string, string>({ max: MAX_FENCES });
   readonly #writers = new PendingWriters();
   readonly #leases = new LRUCache<string, Lease>({ max: MAX_LEASES });
+  readonly keyed: MemoryKeyedStore;
   readonly #maxBytes: number;
   readonly #runId = randomBytes(12).toString("base64url");
   readonly #startedAtMs = performance.now();
@@ -56,6 +58,7 @@ export class MemoryStore implements Store {
   constructor(options: MemoryStoreOptions) {
     this.#maxBytes = options.maxBytes;
     this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
+    this.keyed = new MemoryKeyedStore(this.#entries, this.#fences, (fenceKeys) => this.#read(fenceKeys));
   }
 
   listen(listener: StoreListener): void {
@@ -65,11 +68,11 @@ export class MemoryStore implements Store {
   async ping(): Promise<void> {}
 
   async read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot> {
-    return { ...(await this.readFences(fenceKeys)), entry: this.#entries.get(entryKey)?.value ?? null };
+    return { ...this.#read(fenceKeys), entry: this.#entries.get(entryKey)?.value ?? null };
   }
 
   async readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">> {
-    return { fences: fenceKeys.map((key) => this.#fence(key)), runId: this.#runId };
+    return this.#read(fenceKeys);
   }
 
   groupOf(_key: string): string {
@@ -91,7 +94,8 @@ export class MemoryStore implements Store {
   async commitFill(commit: FillCommit): Promise<boolean> {
     if (commit.lease) this.#dropLease(commit.lease);
     if (!this.#areCurrent(commit.fenceKeys, commit.fences)) return false;
-    const { tenant, module, entryKey, value, fenceKeys, fences } = commit;
+    const { tenant, module, entryKey, value, fenceKeys, fences, expected } = commit;
+    if (expected !== undefined && !isSame(expected, this.#entries.get(entryKey)?.value ?? null)) return false;
     const holding = {
       tenant,
       module,
@@ -165,6 +169,10 @@ export class MemoryStore implements Store {
     this.#fences.clear();
   }
 
+  #read(fenceKeys: readonly string[]): Omit<Snapshot, "entry"> {
+    return { fences: fenceKeys.map((key) => this.#fence(key)), runId: this.#runId };
+  }
+
   #fence(key: string): string | null {
     switch (this.#writers.state(key)) {
       case "pending":
@@ -198,4 +206,8 @@ export class MemoryStore implements Store {
   #dropLease(lease: HeldLease): void {
     if (this.#leases.get(lease.key)?.holder === lease.holder) this.#leases.delete(lease.key);
   }
+}
+
+function isSame(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : one.equals(other);
 }

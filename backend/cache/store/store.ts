@@ -1,4 +1,5 @@
 // The Store contract: what the engine asks of Redis, of the process's own memory, or of a store that a user brings.
+import type { KeyedStore } from "./keyed-store.js";
 
 /** What one round trip reads: an entry's bytes and the fences that must match it. */
 export interface Snapshot {
@@ -52,8 +53,11 @@ export interface FillCommit {
   /** Compared with the current fences; the entry is written only if all are equal. The first two are the tenant's and the module's. */
   readonly fenceKeys: readonly string[];
   readonly fences: readonly string[];
+  /** What the fences live at least from now on; one that lives longer keeps that. */
   readonly fenceTtlMs: number;
   readonly lease?: HeldLease;
+  /** Present: the entry is written only over this very value, or, with `null`, only where there is none. */
+  readonly expected?: Buffer | null;
 }
 
 /** What a sweep reclaims: the entries that the fences of this module, or of the whole tenant, have cut off. */
@@ -103,6 +107,7 @@ export interface Store {
   readonly kind: string;
   /** True where keys of one tenant must share a Cluster slot. */
   readonly hashTags: boolean;
+  readonly keyed: KeyedStore;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
   ping(): Promise<void>;

@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { changedAtMs, isPending } from "../../cache/store/fence-token.js";
 import type { KeySpace } from "../../cache/store/key-space.js";
 import type { FillStart, Store } from "../../cache/store/store.js";
+import { testKeyedStore } from "./keyed-contract.js";
 import { type CommitOptions, MINUTE_MS, type Place, Places } from "./places.js";
 import { describeSweeps } from "./sweep-contract.js";
 
@@ -200,6 +201,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       assert.notEqual((await store.read(at.fenceKeys, last)).entry, null, "the newest is among them");
     });
 
+    testKeyedStore(() => ({ store, keys }));
     describeSweeps(() => ({ store, keys }));
 
     test("removing an entry leaves its neighbours", async () => {

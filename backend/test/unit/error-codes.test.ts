@@ -14,6 +14,7 @@ const cache = createTenantCache({ tenant: () => undefined });
 /** Options as a caller without types might write them. */
 const create = (options: object) => createTenantCache(options as TenantCacheOptions);
 const mistaken = (value: unknown) => value as never;
+const pattern = (text: string) => cache.manager.registry.pattern(text);
 const client = new Redis({ lazyConnect: true, keyPrefix: "crm:" });
 const tenant = () => undefined;
 const redisUrl = "redis://127.0.0.1:6379";
@@ -42,6 +43,27 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
     () => cache.invalidateTags("acme\n", "account-1"),
   ],
   ETC_TAG: [() => cache.invalidateTags("acme", "account:1")],
+  ETC_KEY: [
+    () => cache.manager.tenant("acme").get("users:profile:"),
+    () => cache.manager.tenant("acme").delete("users:profile:*"),
+    () => cache.manager.tenant("acme").get("Users:1"),
+    () => pattern("gaps:{id}").key({}),
+  ],
+  ETC_KEY_PATTERN: [
+    () => pattern("users:profile-{id}"),
+    () => pattern("{domain}:all"),
+    () => pattern("users:{id}:{id}"),
+  ],
+  ETC_KEY_COLLISION: [
+    () => [pattern("tasks:{id}"), pattern("tasks:recent")],
+    () => [pattern("deals:{id}"), pattern("deals:{companyId}")],
+  ],
+  ETC_VALUE: [
+    () => cache.manager.tenant("acme").set("users:1", undefined),
+    () => cache.manager.tenant("acme").set("users:1", { total: 1n }),
+    () => cache.manager.tenant("acme").increment("users:1", 0.5),
+  ],
+  ETC_VALUE_TOO_LARGE: [() => cache.manager.tenant("acme").set("users:1", "x".repeat(2 ** 20 + 1))],
   ETC_REDIS_CLIENT: [
     () => create({ tenant, redis: 6380 }),
     () => create({ tenant, redis: "" }),

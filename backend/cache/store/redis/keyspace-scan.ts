@@ -9,14 +9,30 @@ export interface ScanOptions {
 }
 
 /** Pages of the keys that begin with `keyPrefix`, on every master; never KEYS, which would block the server. */
-export async function* scanKeys(
+export function scanKeys(
   client: RedisClient,
   keyPrefix: string,
+  options?: ScanOptions,
+): AsyncGenerator<string[]> {
+  return scanGlob(client, `${escapeGlob(keyPrefix)}*`, options);
+}
+
+/** Like {@link scanKeys}, for keys that begin with `keyPrefix` and go on as a pattern says whose only wildcard is `*`. */
+export function scanMatching(
+  client: RedisClient,
+  keyPrefix: string,
+  pattern: string,
+): AsyncGenerator<string[]> {
+  return scanGlob(client, escapeGlob(keyPrefix) + pattern.split("*").map(escapeGlob).join("*"));
+}
+
+async function* scanGlob(
+  client: RedisClient,
+  pattern: string,
   // One page of 1,000 keeps the server busy for well under a millisecond; ten times the default COUNT's speed.
   { pageKeys, steps }: ScanOptions = { pageKeys: 1000, steps: new PacedSteps(BRISK) },
 ): AsyncGenerator<string[]> {
   const nodes = isClusterClient(client) ? client.nodes("master") : [client];
-  const pattern = `${escapeGlob(keyPrefix)}*`;
   for (const node of nodes) {
     let cursor = "0";
     do {

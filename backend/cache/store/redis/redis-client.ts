@@ -1,6 +1,7 @@
 // What the store needs of a Redis client: the part of ioredis (any major, Redis or Cluster) that it calls.
+import type { KeyedCommands } from "./keyed-scripts.js";
 
-export interface ScriptedCommands {
+export interface ScriptedCommands extends KeyedCommands {
   etcBeginFillBuffer(keyCount: number, ...args: (string | number)[]): Promise<(Buffer | null)[]>;
   etcCommitFill(
     keyCount: number,

@@ -1,4 +1,5 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+import { createHash } from "node:crypto";
 import calculateSlot from "cluster-key-slot";
 import { generationOf, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
@@ -16,8 +17,10 @@ import type {
   SweepTarget,
 } from "../store.js";
 import type { Connection } from "./connect.js";
+import { KEYED_SCRIPTS } from "./keyed-scripts.js";
 import { scanKeys } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
+import { RedisKeyedStore } from "./redis-keyed-store.js";
 import { reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
 import { type RunIds, trackRunIds } from "./run-ids.js";
@@ -30,6 +33,7 @@ const RECONNECT_MS = 200;
 export class RedisStore implements Store {
   readonly kind = "redis";
   readonly hashTags: boolean;
+  readonly keyed: RedisKeyedStore;
   readonly #client: RedisClient & ScriptedCommands;
   readonly #owned: boolean;
   readonly #keys: KeySpace;
@@ -42,12 +46,17 @@ export class RedisStore implements Store {
   #lastError = "connecting";
 
   constructor({ client, owned }: Connection, keys: KeySpace) {
-    for (const [name, lua] of Object.entries(SCRIPTS)) client.defineCommand(name, { lua });
+    for (const [name, lua] of Object.entries({ ...SCRIPTS, ...KEYED_SCRIPTS }))
+      client.defineCommand(name, { lua });
     this.#client = client as RedisClient & ScriptedCommands;
     this.#owned = owned;
     this.#keys = keys;
     this.#sweep = new RedisSweep(this.#client, keys);
     this.hashTags = isClusterClient(client);
+    this.keyed = new RedisKeyedStore(this.#client, (key) => {
+      const runId = this.#runIdOf(key);
+      return { runId, confirm: () => this.#confirmRunId(key, runId) };
+    });
     const onDown = (error: unknown) => {
       this.#lastError = error instanceof Error ? error.message || error.name : String(error);
       if (!this.#isUp) this.#listener?.down(this.#lastError);
@@ -135,6 +144,7 @@ export class RedisStore implements Store {
       lease?.holder ?? "",
       `${module}:${generation}`,
       ...fences,
+      ...(commit.expected === undefined ? [] : [sha1(commit.expected)]),
     );
     if (surplus.length > 0) await this.#client.unlink(...surplus);
     return Number(stored) === 1;
@@ -225,4 +235,8 @@ export class RedisStore implements Store {
   #confirmRunId(key: string, runId: string): void {
     if (this.#runIds.of(key) !== runId) throw new Error("the server changed while it was asked");
   }
+}
+
+function sha1(value: Buffer | null): string {
+  return value === null ? "none" : createHash("sha1").update(value).digest("hex");
 }

@@ -3,7 +3,7 @@ import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
 // A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
 // TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
-const CLOCK = `
+export const CLOCK = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function fence(token, i) return token .. i .. '.' .. string.format('%d', now) end
@@ -66,7 +66,7 @@ end
 
 /**
  * KEYS: entry, index, generations, fences…, lease or nothing. ARGV: number of fences, value, TTL, most entries, fence TTL, holder, the
- * generation's name among the tenant's generations, fences…
+ * generation's name among the tenant's generations, fences…, and where only a certain value may be overwritten its SHA-1, or 'none'.
  * Returns 0, or 1 and the keys that must make room. The index lives up to twice as long as its entries, so that it is registered and
  * cleared once in a TTL and not with each entry.
  */
@@ -76,9 +76,17 @@ if #KEYS > count + 3 then dropLease(KEYS[#KEYS], ARGV[6]) end
 for i = 1, count do
   if redis.call('GET', KEYS[i + 3]) ~= ARGV[i + 7] then return { 0 } end
 end
+local expected = ARGV[count + 8]
+if expected then
+  local held = redis.call('GET', KEYS[1])
+  if (held and redis.sha1hex(held) or 'none') ~= expected then return { 0 } end
+end
 local ttl = tonumber(ARGV[3])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ttl)
-for i = 1, count do redis.call('PEXPIRE', KEYS[i + 3], ARGV[5]) end
+local fenceTtl = tonumber(ARGV[5])
+for i = 1, count do
+  if redis.call('PTTL', KEYS[i + 3]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 3], fenceTtl) end
+end
 local index, generations = KEYS[2], KEYS[3]
 redis.call('ZADD', index, now + ttl, KEYS[1])
 if redis.call('PTTL', index) < ttl then

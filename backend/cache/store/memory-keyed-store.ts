@@ -1,0 +1,115 @@
+// Single keys, counters and locks of one process.
+import { LRUCache } from "lru-cache";
+import { newFence } from "./fence-token.js";
+import type { KeyedStore, KeyMatch, ManySnapshot, TurnedFence } from "./keyed-store.js";
+import type { Held } from "./memory-store.js";
+import type { Snapshot } from "./store.js";
+import type { TenantLru } from "./tenant-lru.js";
+
+const MAX_COUNTERS = 100_000;
+const MAX_LOCKS = 100_000;
+
+export class MemoryKeyedStore implements KeyedStore {
+  readonly #entries: TenantLru<Held>;
+  readonly #fences: LRUCache<string, string>;
+  readonly #readFences: (fenceKeys: readonly string[]) => Omit<Snapshot, "entry">;
+  readonly #counters = new LRUCache<string, { count: number }>({ max: MAX_COUNTERS });
+  readonly #locks = new LRUCache<string, string>({ max: MAX_LOCKS });
+
+  /**
+   * @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is
+   * @param readFences as the store does it, for fences of tenants and modules
+   */
+  constructor(
+    entries: TenantLru<Held>,
+    fences: LRUCache<string, string>,
+    readFences: (fenceKeys: readonly string[]) => Omit<Snapshot, "entry">,
+  ) {
+    this.#entries = entries;
+    this.#fences = fences;
+    this.#readFences = readFences;
+  }
+
+  async readMany(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<ManySnapshot> {
+    const entries = entryKeys.map((key) => this.#entries.get(key)?.value ?? null);
+    return { ...this.#readFences(fenceKeys), entries };
+  }
+
+  async turnFences(fenceKeys: readonly string[]): Promise<readonly TurnedFence[]> {
+    return fenceKeys.map((key) => {
+      const before = this.#fences.get(key) ?? null;
+      const after = newFence(Date.now());
+      this.#fences.set(key, after);
+      return { before, after };
+    });
+  }
+
+  async removeKeys(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#remove(key);
+  }
+
+  async removeMatching({ fencePrefix, entryPrefix, counterPrefix, pattern }: KeyMatch): Promise<number> {
+    const matches = matcher(pattern);
+    const below = (keys: Iterable<string>, prefix: string) =>
+      [...keys].filter((key) => key.startsWith(prefix) && matches(key.slice(prefix.length)));
+    let removed = 0;
+    for (const fenceKey of below(this.#fences.keys(), fencePrefix)) {
+      this.#fences.delete(fenceKey);
+      if (this.#entries.delete(entryPrefix + fenceKey.slice(fencePrefix.length))) removed++;
+    }
+    for (const counterKey of below(this.#counters.keys(), counterPrefix))
+      if (this.#counters.delete(counterKey)) removed++;
+    return removed;
+  }
+
+  async addToCounter(key: string, by: number, ttlMs: number): Promise<number> {
+    const counter = this.#counters.get(key) ?? { count: 0 };
+    counter.count += by;
+    // Not set anew where it is there: its TTL goes on.
+    if (!this.#counters.has(key)) this.#counters.set(key, counter, { ttl: ttlMs });
+    return counter.count;
+  }
+
+  async readCounter(key: string): Promise<number | null> {
+    return this.#counters.get(key)?.count ?? null;
+  }
+
+  async takeLock(key: string, holder: string, ttlMs: number): Promise<boolean> {
+    if (this.#locks.has(key)) return false;
+    this.#locks.set(key, holder, { ttl: ttlMs });
+    return true;
+  }
+
+  async renewLock(key: string, holder: string, ttlMs: number): Promise<boolean> {
+    if (this.#locks.get(key) !== holder) return false;
+    this.#locks.set(key, holder, { ttl: ttlMs });
+    return true;
+  }
+
+  async releaseLock(key: string, holder: string): Promise<void> {
+    if (this.#locks.get(key) === holder) this.#locks.delete(key);
+  }
+
+  #remove(key: string): void {
+    this.#entries.delete(key);
+    this.#fences.delete(key);
+    this.#counters.delete(key);
+  }
+}
+
+/** Linear in the length of the key, however many wildcards the pattern has. */
+function matcher(pattern: string): (key: string) => boolean {
+  const [first = "", ...others] = pattern.split("*");
+  const last = others.pop();
+  if (last === undefined) return (key) => key === pattern;
+  return (key) => {
+    if (!key.startsWith(first)) return false;
+    let end = first.length;
+    for (const literal of others) {
+      const start = key.indexOf(literal, end);
+      if (start === -1) return false;
+      end = start + literal.length;
+    }
+    return key.length - last.length >= end && key.endsWith(last);
+  };
+}

@@ -1,0 +1,76 @@
+// Single keys, counters and locks in Redis.
+import { randomToken } from "../fence-token.js";
+import type { KeyedStore, KeyMatch, ManySnapshot, TurnedFence } from "../keyed-store.js";
+import { scanMatching } from "./keyspace-scan.js";
+import type { RedisClient, ScriptedCommands } from "./redis-client.js";
+
+/** The server that a key is on now, and a check that it still is the same once it has answered. */
+export type ServerOf = (key: string) => { readonly runId: string; confirm(): void };
+
+export class RedisKeyedStore implements KeyedStore {
+  readonly #client: RedisClient & ScriptedCommands;
+  readonly #serverOf: ServerOf;
+
+  constructor(client: RedisClient & ScriptedCommands, serverOf: ServerOf) {
+    this.#client = client;
+    this.#serverOf = serverOf;
+  }
+
+  async readMany(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<ManySnapshot> {
+    const server = this.#serverOf(fenceKeys[0] ?? "");
+    const values = await this.#client.mgetBuffer(...fenceKeys, ...entryKeys);
+    server.confirm();
+    const fences = values.slice(0, fenceKeys.length).map((value) => value?.toString("latin1") ?? null);
+    return { fences, entries: values.slice(fenceKeys.length), runId: server.runId };
+  }
+
+  async turnFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<readonly TurnedFence[]> {
+    const reply = await this.#client.etcTurnFences(fenceKeys.length, ...fenceKeys, randomToken(), fenceTtlMs);
+    return fenceKeys.map((_key, index) => ({
+      before: reply[2 * index] ?? null,
+      after: reply[2 * index + 1] ?? "",
+    }));
+  }
+
+  async removeKeys(keys: readonly string[]): Promise<void> {
+    await this.#client.unlink(...keys);
+  }
+
+  /** Found by their fences, not by their entries: a load that is under way has a fence before it has an entry. */
+  async removeMatching({ fencePrefix, entryPrefix, counterPrefix, pattern }: KeyMatch): Promise<number> {
+    let removed = 0;
+    for await (const fenceKeys of scanMatching(this.#client, fencePrefix, pattern)) {
+      const entryKeys = fenceKeys.map((key) => entryPrefix + key.slice(fencePrefix.length));
+      // In this order on one connection: an entry removed while its fence still held could be stored again by its load.
+      const unlinked = await Promise.all([
+        this.#client.unlink(...fenceKeys),
+        this.#client.unlink(...entryKeys),
+      ]);
+      removed += Number(unlinked[1]);
+    }
+    for await (const counterKeys of scanMatching(this.#client, counterPrefix, pattern))
+      removed += Number(await this.#client.unlink(...counterKeys));
+    return removed;
+  }
+
+  async addToCounter(key: string, by: number, ttlMs: number): Promise<number> {
+    return Number(await this.#client.etcAddToCounter(1, key, by, ttlMs));
+  }
+
+  async readCounter(key: string): Promise<number | null> {
+    const [value = null] = await this.#client.mget(key);
+    return value === null ? null : Number(value);
+  }
+
+  async takeLock(key: string, holder: string, ttlMs: number): Promise<boolean> {
+    return Number(await this.#client.etcTakeLock(1, key, holder, ttlMs)) === 1;
+  }
+
+  async renewLock(key: string, holder: string, ttlMs: number): Promise<boolean> {
+    return Number(await this.#client.etcRenewLock(1, key, holder, ttlMs)) === 1;
+  }
+
+  async releaseLock(key: string, holder: string): Promise<void> {
+    await this.#client.etcReleaseLock(1, key, holder);
+  }
+}

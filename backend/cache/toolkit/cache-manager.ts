@@ -1,0 +1,67 @@
+// `cache.manager`: the engine as an API, for what is not a response.
+import type { CacheEngine } from "../engine/cache-engine.js";
+import { requireTenantId } from "../identifiers.js";
+import type { ParsedCacheOptions } from "../options.js";
+import { CacheSpace } from "./cache-space.js";
+import { Collection, type CollectionOptions } from "./collection.js";
+import { KeyNames } from "./key-names.js";
+import type { KeyParams } from "./key-pattern.js";
+import { KeyRegistry } from "./key-registry.js";
+import { KeyedCache } from "./keyed-cache.js";
+import { Locks } from "./locks.js";
+import { StateCounters } from "./state-counters.js";
+import { demandEncryption, type ToolkitContext } from "./toolkit-context.js";
+import { TTL_PRESETS, type TtlPreset } from "./ttl-presets.js";
+import { defaultRules, parseValueOptions, type ValueRules } from "./value-options.js";
+
+export class CacheManager {
+  /** All key patterns; two that could build the same key are refused. */
+  readonly registry = new KeyRegistry();
+  /** The TTLs of the chosen preset, seconds. */
+  readonly ttl: TtlPreset;
+  readonly #context: ToolkitContext;
+  readonly #rules: ValueRules;
+
+  /** Internal: `createTenantCache` makes it. */
+  constructor(engine: CacheEngine, options: ParsedCacheOptions) {
+    const { preset, maxEntriesPerDomain } = options.manager;
+    this.ttl = TTL_PRESETS[preset];
+    this.#context = {
+      engine,
+      names: new KeyNames(engine.keys, this.registry, maxEntriesPerDomain),
+      cache: new KeyedCache(engine, options.logger),
+      locks: new Locks(engine),
+      counters: new StateCounters(engine),
+      ttl: this.ttl,
+      isEncrypted: options.encryption !== undefined,
+    };
+    this.#rules = defaultRules(this.ttl.SHORT);
+  }
+
+  /** The keys of one tenant. @throws TenantCacheError `ETC_TENANT_ID` */
+  tenant(tenantId: string): CacheSpace {
+    return new CacheSpace(this.#context, requireTenantId(tenantId), "", this.#rules);
+  }
+
+  /**
+   * Defines a collection, once, when the program starts.
+   *
+   * @param pattern of its keys, with gaps: `users:profile:{id}`
+   * @throws TenantCacheError `ETC_KEY_PATTERN`, `ETC_KEY_COLLISION`, `ETC_TTL`, `ETC_OPTIONS`
+   */
+  collection<T, P extends KeyParams = KeyParams>(
+    pattern: string,
+    options: CollectionOptions<T, P> = {},
+  ): Collection<T, P> {
+    const where = `collection ${pattern}`;
+    const rules = parseValueOptions(where, options, this.#rules);
+    demandEncryption(this.#context, where, rules.encrypt);
+    const ttlOf = typeof options.ttlSeconds === "function" ? options.ttlSeconds : undefined;
+    return new Collection<T, P>(this.#context, this.registry.pattern<P>(pattern), rules, ttlOf);
+  }
+
+  /** Resolves when no load behind an answer is under way. */
+  idle(): Promise<void> {
+    return this.#context.cache.idle();
+  }
+}

@@ -1,0 +1,234 @@
+// Values behind keys: what spaces and collections do, on the engine's reads and fills.
+import type { CacheEngine, Miss } from "../engine/cache-engine.js";
+import type { Fill, FillOutcome } from "../engine/fill.js";
+import type { KeyedRef } from "../engine/keyed-entries.js";
+import { TenantCacheError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { Refreshes } from "./refreshes.js";
+import { decodeValue } from "./value-codec.js";
+import type { ValueRules } from "./value-options.js";
+import { type RecordedValue, recordValue } from "./value-record.js";
+
+export type Load<T> = () => T | PromiseLike<T>;
+
+/** What a look at a key's entry found. */
+type Found =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "stale"; readonly value: unknown; readonly staleAt: number; readonly miss: Miss }
+  | { readonly kind: "none"; readonly miss: Miss }
+  | { readonly kind: "bypass" };
+
+export class KeyedCache {
+  readonly #engine: CacheEngine;
+  readonly #logger: Logger;
+  readonly #refreshes: Refreshes;
+  #hasWarned = false;
+
+  constructor(engine: CacheEngine, logger: Logger) {
+    this.#engine = engine;
+    this.#logger = logger;
+    this.#refreshes = new Refreshes(logger);
+  }
+
+  async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
+    const found = await this.#look(ref, rules);
+    if (found.kind === "value") return this.#hit("hit", ref, found.value);
+    this.#note(found.kind === "bypass" ? "bypass" : "miss", ref);
+    return undefined;
+  }
+
+  /** Values in the order of the refs, from one round trip. */
+  async getMany(refs: readonly KeyedRef[], rules: ValueRules): Promise<unknown[]> {
+    const entries = await this.#engine.keyed.readMany(refs);
+    return Promise.all(
+      refs.map(async (ref, index) => {
+        if (!entries) return this.#note("bypass", ref);
+        const entry = entries[index];
+        const decoded = entry && (await decodeValue(entry, rules.schema));
+        if (entry && !decoded) this.#engine.discard(ref);
+        if (decoded) return this.#hit("hit", ref, decoded.value);
+        return this.#note("miss", ref);
+      }),
+    );
+  }
+
+  /** Seconds until the value is too old; `undefined` where there is none. */
+  async remainingSeconds(ref: KeyedRef): Promise<number | undefined> {
+    const outcome = await this.#engine.read(ref);
+    if (outcome.kind !== "hit") return undefined;
+    return Math.max(0, Math.ceil((outcome.entry.staleAt - Date.now()) / 1000));
+  }
+
+  /** @throws TenantCacheError `ETC_VALUE`, `ETC_VALUE_TOO_LARGE`, `ETC_TTL` */
+  async set(ref: KeyedRef, value: unknown, rules: ValueRules): Promise<boolean> {
+    const [stored = false] = await this.setMany([[ref, value, rules]]);
+    return stored;
+  }
+
+  /** All of one tenant. @throws as {@link set} does, once what cannot be stored has been removed */
+  async setMany(items: readonly (readonly [KeyedRef, unknown, ValueRules])[]): Promise<boolean[]> {
+    const recorded = await Promise.all(
+      items.map(async ([ref, value, rules]) => {
+        if (value === undefined)
+          throw new TenantCacheError(
+            "ETC_VALUE",
+            `${ref.key}: undefined is no value; delete the key instead`,
+          );
+        return { ref, rules, ...(await recordValue(value, rules, "as-value")) };
+      }),
+    );
+    const unkept = recorded.filter((item) => item.unkept !== undefined);
+    // What is there is older than what was to be stored, whatever becomes of that.
+    await Promise.all(unkept.map(({ ref }) => this.remove(ref.tenant, ref.module, [ref.key])));
+    for (const { ref, rules, recording, unkept: why } of unkept)
+      if (why === "too-large" && rules.onTooLarge === "throw")
+        throw tooLarge(ref, recording.body.length, rules);
+    const kept = recorded.filter((item) => item.unkept === undefined);
+    const stored = new Set<KeyedRef>();
+    const always = kept.filter(({ rules }) => !rules.nx);
+    const writing = this.#engine.keyed.write(always.map(({ ref, recording }) => [ref, recording]));
+    const writingOnce = kept
+      .filter(({ rules }) => rules.nx)
+      .map(async ({ ref, recording }) => {
+        if (await this.#engine.keyed.writeIfAbsent(ref, recording)) stored.add(ref);
+      });
+    const written = await writing;
+    for (const [index, { ref }] of always.entries()) if (written[index]) stored.add(ref);
+    await Promise.all(writingOnce);
+    return items.map(([ref]) => stored.has(ref));
+  }
+
+  async getOrSet<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<T> {
+    const found = await this.#look(ref, rules);
+    if (found.kind === "value") return this.#hit("hit", ref, found.value) as T;
+    if (found.kind === "bypass") {
+      this.#note("bypass", ref);
+      return load();
+    }
+    const { staleWhileRevalidate } = rules;
+    if (found.kind === "stale" && Date.now() < found.staleAt + staleWhileRevalidate * 1000) {
+      this.#refreshes.start(ref.entryKey, () => this.#fill(ref, load, rules, found.miss));
+      return this.#hit("stale", ref, found.value) as T;
+    }
+    this.#note("miss", ref);
+    return this.#fill(ref, load, rules, found.miss);
+  }
+
+  /** @throws what `write` throws */
+  async update<T>(ref: KeyedRef, write: Load<T>, rules: ValueRules): Promise<T> {
+    const finish = await this.#engine.keyed.beginUpdate(ref);
+    let recorded: RecordedValue | undefined;
+    try {
+      const value = await write();
+      recorded = await this.#record(ref, value, rules);
+      return value;
+    } finally {
+      // Also where the write failed: whether it took effect is not known.
+      await finish(recorded?.unkept === undefined ? recorded?.recording : undefined);
+    }
+  }
+
+  remove(tenant: string, domain: string, keys: readonly string[]): Promise<boolean> {
+    return this.#engine.keyed.remove(tenant, domain, keys);
+  }
+
+  /** Resolves when no refresh is under way. */
+  idle(): Promise<void> {
+    return this.#refreshes.idle();
+  }
+
+  async #look(ref: KeyedRef, rules: ValueRules): Promise<Found> {
+    const outcome = await this.#engine.read(ref);
+    if (outcome.kind === "bypass") return { kind: "bypass" };
+    if (outcome.kind === "miss") return { kind: "none", miss: outcome };
+    const { entry } = outcome;
+    const decoded = await decodeValue(entry, rules.schema);
+    const expiresAtMs = this.#engine.gate.expiry();
+    if (!decoded) {
+      this.#engine.discard(ref);
+      return { kind: "none", miss: { seen: entry.fences, expiresAtMs } };
+    }
+    const { value } = decoded;
+    if (outcome.kind === "hit") return { kind: "value", value };
+    return { kind: "stale", value, staleAt: entry.staleAt, miss: outcome };
+  }
+
+  async #fill<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, miss: Miss): Promise<T> {
+    const outcome: FillOutcome = await this.#engine.openFill(ref, miss);
+    switch (outcome.kind) {
+      case "lead":
+        return this.#lead(ref, load, rules, outcome.fill);
+      case "failed":
+        throw outcome.error;
+      case "run":
+        return load();
+      case "follow": {
+        const decoded = await decodeValue(outcome.entry, rules.schema);
+        // Another version of this program may have loaded it.
+        if (!decoded) return load();
+        this.#note("collapsed", ref);
+        return decoded.value as T;
+      }
+    }
+  }
+
+  async #lead<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, fill: Fill): Promise<T> {
+    let value: T;
+    try {
+      value = await load();
+    } catch (error) {
+      fill.fail(error);
+      throw error;
+    }
+    const recorded = await this.#record(ref, value, rules);
+    if (!recorded) fill.abandon("unstorable");
+    else if (recorded.unkept === undefined) fill.commit(recorded.recording);
+    else fill.share(recorded.recording);
+    return value;
+  }
+
+  /** What a source returned is not kept back because it cannot be stored: that is said once. */
+  async #record(ref: KeyedRef, value: unknown, rules: ValueRules): Promise<RecordedValue | undefined> {
+    try {
+      const recorded = await recordValue(value, rules, "negative-ttl");
+      if (recorded.unkept === "too-large") this.#warn(tooLarge(ref, recorded.recording.body.length, rules));
+      return recorded;
+    } catch (error) {
+      this.#warn(error);
+      return undefined;
+    }
+  }
+
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#logger.warn(`express-tenant-cache: a value was not stored (${reason}); said once`);
+  }
+
+  #hit(event: "hit" | "stale", ref: KeyedRef, value: unknown): unknown {
+    this.#note(event, ref);
+    return value;
+  }
+
+  #note(event: keyof typeof COUNTED_AS, { tenant, module, entryKey }: KeyedRef): void {
+    const { counters, events } = this.#engine;
+    for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
+    events.publish(event, { tenant, module, key: entryKey });
+  }
+}
+
+const COUNTED_AS = {
+  hit: ["hits"],
+  stale: ["hits", "stale"],
+  miss: ["misses"],
+  collapsed: ["collapsed"],
+  bypass: ["bypasses"],
+} as const;
+
+function tooLarge(ref: KeyedRef, bytes: number, rules: ValueRules): TenantCacheError {
+  return new TenantCacheError(
+    "ETC_VALUE_TOO_LARGE",
+    `${ref.key}: ${bytes} bytes, and maxBytes is ${rules.maxBytes}: compress it (compressAboveBytes), keep less, or raise maxBytes`,
+  );
+}

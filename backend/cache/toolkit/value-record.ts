@@ -1,0 +1,57 @@
+// From a value and its rules to what is stored: how long, how large, or not at all.
+
+import type { Recording } from "../engine/fill.js";
+import { TenantCacheError } from "../errors.js";
+import { ttlSecondsOf } from "../options.js";
+import { encodeValue } from "./value-codec.js";
+import type { ValueRules } from "./value-options.js";
+
+export interface RecordedValue {
+  readonly recording: Recording;
+  /** Why it is handed to those that wait for it, but not stored. */
+  readonly unkept?: "no-ttl" | "too-large";
+}
+
+/**
+ * @param negative how `null` and `undefined` are kept: as "there is none" for the rules' own TTL, or as any other value
+ * @throws TenantCacheError `ETC_VALUE`, `ETC_TTL`
+ */
+export async function recordValue(
+  value: unknown,
+  rules: ValueRules,
+  negative: "negative-ttl" | "as-value",
+): Promise<RecordedValue> {
+  const isNone = negative === "negative-ttl" && (value === null || value === undefined);
+  const ttlSeconds = isNone ? rules.negativeTtlSeconds : ttlOf(value, rules.ttlSeconds);
+  const encoded = await encode(value, rules.compressAboveBytes);
+  const now = Date.now();
+  const staleAt = now + ttlSeconds * 1000 * (1 - Math.random() * rules.jitter);
+  const recording: Recording = {
+    ...encoded,
+    createdAt: now,
+    staleAt,
+    expiresAt: staleAt + rules.staleWhileRevalidate * 1000,
+    statusMessage: "",
+    etag: "",
+    removedHeaders: [],
+    variants: [],
+  };
+  if (ttlSeconds === 0) return { recording, unkept: "no-ttl" };
+  return encoded.body.length > rules.maxBytes ? { recording, unkept: "too-large" } : { recording };
+}
+
+/** 0 is for functions only: this value is not kept. */
+function ttlOf(value: unknown, ttl: number | ((value: unknown) => number)): number {
+  if (typeof ttl === "number") return ttl;
+  const seconds = ttl(value);
+  return seconds === 0 ? 0 : ttlSecondsOf(seconds);
+}
+
+async function encode(value: unknown, compressAboveBytes: number | undefined) {
+  try {
+    return await encodeValue(value, compressAboveBytes);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TenantCacheError("ETC_VALUE", `the value cannot be stored: ${reason}`, { cause });
+  }
+}
