@@ -12,7 +12,14 @@ import { type RateLimitOptions, rateLimiter } from "./http/rate-limit.js";
 import { requestId } from "./http/request-id.js";
 import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
-import { type AuthOptions, authUnavailable, mountAuth } from "./services/auth/index.js";
+import { toAll } from "./modules/record-changes.js";
+import {
+  type AuthOptions,
+  authRouter,
+  authUnavailable,
+  createAuthService,
+  endingSessions,
+} from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
@@ -54,7 +61,8 @@ export function createApp(deps: AppDependencies): Express {
 
   const api = Router();
   api.use(identify(deps.authenticator), rateLimiter(deps.rateLimit));
-  api.use("/auth", deps.auth ? mountAuth(deps, deps.auth) : authUnavailable());
+  const auth = deps.auth && createAuthService(deps, deps.auth);
+  api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
   api.use(requireIdentity);
   api.use("/system/cache-stats", cacheStatsRouter(cache));
   const views = openViews({
@@ -63,8 +71,9 @@ export function createApp(deps: AppDependencies): Express {
     ttl: deps.ttlPreset ?? DEFAULT_TTL,
     ...(deps.clock && { clock: deps.clock }),
   });
-  mountModules(api, { pool, cache, changes: views, ttlSeconds });
-  mountServices(api, views, { pool, state: deps.state });
+  const changes = auth ? toAll(views, endingSessions(auth)) : views;
+  mountModules(api, { pool, cache, changes, ttlSeconds });
+  mountServices(api, { pool, views, changes, state: deps.state });
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger));

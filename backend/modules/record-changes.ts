@@ -14,6 +14,18 @@ export interface ChangeListener {
   changedSomehow(tenantId: string, module: string): Promise<void>;
 }
 
+/** Tells one listener after the other. */
+export function toAll(...listeners: readonly ChangeListener[]): ChangeListener {
+  return {
+    changed: async (tenantId, module, change) => {
+      for (const listener of listeners) await listener.changed(tenantId, module, change);
+    },
+    changedSomehow: async (tenantId, module) => {
+      for (const listener of listeners) await listener.changedSomehow(tenantId, module);
+    },
+  };
+}
+
 /** The states of a record around a change: one where it was created or deleted, two where it was changed. */
 export function statesOf({ before, after }: Change): readonly ModuleRecord[] {
   return [before, after].filter((state) => state !== undefined);

@@ -1,6 +1,5 @@
 // All services: a new one is added here.
 import type { Router } from "express";
-import type { Pool } from "pg";
 import type { StateStore } from "../state/state-redis.js";
 import { creditsRouter } from "./credits/credits-routes.js";
 import { creditsService } from "./credits/credits-service.js";
@@ -10,7 +9,7 @@ import { schedulesService } from "./schedules/schedules-service.js";
 import { tasksService } from "./tasks/tasks-service.js";
 import { usersService } from "./users/users-service.js";
 import type { Service } from "./views/service.js";
-import { serviceRouter } from "./views/service-routes.js";
+import { type ServiceContext, serviceRouter } from "./views/service-routes.js";
 import { ViewCache, type ViewCacheOptions } from "./views/view-cache.js";
 import { workflowsService } from "./workflows/workflows-service.js";
 
@@ -24,8 +23,7 @@ export const SERVICES: readonly Service[] = [
   workflowsService,
 ];
 
-export interface ServicesContext {
-  readonly pool: Pool;
+export interface ServicesContext extends ServiceContext {
   /** Where limits of single endpoints count. Default: this process's memory. */
   readonly state?: StateStore | undefined;
 }
@@ -42,7 +40,7 @@ export function openViews(options: ViewCacheOptions): ViewCache {
 }
 
 /** Mounts the routes of all services. */
-export function mountServices(api: Router, views: ViewCache, { pool, state }: ServicesContext): void {
-  for (const service of SERVICES) api.use(serviceRouter(service, pool, views));
-  api.use(creditsRouter({ pool, views, state }));
+export function mountServices(api: Router, context: ServicesContext): void {
+  for (const service of SERVICES) api.use(serviceRouter(service, context));
+  api.use(creditsRouter(context));
 }

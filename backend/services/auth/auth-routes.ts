@@ -11,7 +11,6 @@ import type { AuthService, Credentials } from "./auth-service.js";
 import { type AuthState, stateUnavailable } from "./auth-state.js";
 
 export interface AuthRoutesOptions {
-  readonly service: AuthService;
   readonly state: AuthState;
   /** Failed logins of one address at one tenant, in a quarter of an hour. */
   readonly maxFailures: number;
@@ -37,8 +36,7 @@ const noStore: RequestHandler = (_req, res, next) => {
   next();
 };
 
-export function authRouter(options: AuthRoutesOptions): Router {
-  const { service } = options;
+export function authRouter(service: AuthService, options: AuthRoutesOptions): Router {
   const router = Router();
   router.use(noStore);
   route(router, "/login", {

@@ -1,15 +1,14 @@
 // The auth service, put together.
-import type { Router } from "express";
 import type { Pool } from "pg";
 import type { TenantCache } from "../../cache/index.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";
-import { authRouter } from "./auth-routes.js";
 import { AuthService } from "./auth-service.js";
 import type { AuthState } from "./auth-state.js";
 import type { TokenSigning } from "./refresh-token.js";
 
-export { authUnavailable } from "./auth-routes.js";
+export { authRouter, authUnavailable } from "./auth-routes.js";
 export { AuthState } from "./auth-state.js";
+export { endingSessions } from "./user-changes.js";
 
 export interface AuthOptions {
   /** The authenticator's revocations, too. */
@@ -27,9 +26,7 @@ export interface AuthDependencies {
   readonly authenticator: Authenticator;
 }
 
-/** The routes below /api/auth. */
-export function mountAuth(deps: AuthDependencies, options: AuthOptions): Router {
-  const { pool, cache, authenticator } = deps;
-  const service = new AuthService({ pool, cache, authenticator, ...options });
-  return authRouter({ service, state: options.state, maxFailures: options.maxFailures });
+/** Made once for an app: its routes and its ear for changes of users share it. */
+export function createAuthService(deps: AuthDependencies, options: AuthOptions): AuthService {
+  return new AuthService({ ...options, ...deps });
 }

@@ -54,7 +54,7 @@ export async function findActiveUser(
   return rows[0];
 }
 
-/** Begins a session, and clears away those of the user that are over. */
+/** Begins a session, and clears away those of the tenant that are over. */
 export async function startSession(
   client: PoolClient,
   tenantId: string,
@@ -64,9 +64,8 @@ export async function startSession(
 ): Promise<Session> {
   // Ended ones are kept for a while: what could not be revoked at once is revoked when the request is repeated.
   await client.query(
-    `DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2
-     AND (expires_at < now() OR ended_at < now() - interval '1 day')`,
-    [tenantId, userId],
+    "DELETE FROM sessions WHERE tenant_id = $1 AND (expires_at < now() OR ended_at < now() - interval '1 day')",
+    [tenantId],
   );
   const { rows } = await client.query<Session>(
     `INSERT INTO sessions (tenant_id, user_id, access_tokens, expires_at) VALUES ($1, $2, $3, $4) RETURNING *`,

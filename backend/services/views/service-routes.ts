@@ -10,13 +10,21 @@ import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.j
 import type { ModuleDocument } from "../../modules/crud-repository.js";
 import { recordIdOf } from "../../modules/crud-routes.js";
 import { noParameters } from "../../modules/list-query.js";
+import type { ChangeListener } from "../../modules/record-changes.js";
 import { RecordWriter } from "../../modules/record-writer.js";
 import type { Service, ServiceRecords } from "./service.js";
 import type { View, ViewParams } from "./view.js";
 import type { ViewCache } from "./view-cache.js";
 
+export interface ServiceContext {
+  readonly pool: Pool;
+  readonly views: ViewCache;
+  /** Hears of every change of a record before it is answered; the views are among those it tells. */
+  readonly changes: ChangeListener;
+}
+
 /** The order on every route is: tenant, role, validation, cache or write. What is refused reads nothing and drops nothing. */
-export function serviceRouter(service: Service, pool: Pool, views: ViewCache): Router {
+export function serviceRouter(service: Service, { pool, views, changes }: ServiceContext): Router {
   const router = Router();
   // A path may be a view's and the records' at once: GET of the one, PUT and DELETE of the other.
   const paths = new Map<string, MethodHandlers>();
@@ -25,7 +33,7 @@ export function serviceRouter(service: Service, pool: Pool, views: ViewCache): R
   for (const view of service.views) add(view.path, { get: viewHandlers(view, views) });
   if (service.records) {
     const { name } = service.records.module;
-    const writer = new RecordWriter(service.records.module, pool, views);
+    const writer = new RecordWriter(service.records.module, pool, changes);
     add(`/${name}`, { post: createHandlers(service.records, writer) });
     add(`/${name}/:id`, recordHandlers(service.records, writer));
   }

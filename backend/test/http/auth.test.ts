@@ -155,6 +155,25 @@ describe("auth", () => {
     await auth.as(other.access_token).get("/api/leads").expect(200);
   });
 
+  test("who is deactivated or deleted, or changes role, has no good token left", async () => {
+    const admin = await auth.crm.client("admin", TENANT_A);
+    const steps = {
+      deactivated: (id: string, body: object) => admin.put(`/api/users/${id}`, { ...body, is_active: false }),
+      moved: (id: string, body: object) => admin.put(`/api/users/${id}`, { ...body, role: "viewer" }),
+      deleted: (id: string) => admin.delete(`/api/users/${id}`),
+    };
+    for (const [name, step] of Object.entries(steps)) {
+      const email = `to-be-${name}@a.example`;
+      const id = await auth.addUser(email);
+      const { access_token, refresh_token } = await login(email);
+      await admin.put(`/api/users/${id}`, { email, name: "Renamed" }).expect(200);
+      await auth.neighbour.as(access_token).get("/api/leads").expect(200);
+      await step(id, { email, name: "Renamed" }).expect(name === "deleted" ? 204 : 200);
+      await auth.neighbour.as(access_token).get("/api/leads").expect(401);
+      await auth.post("/refresh", { refresh_token }).expect(401);
+    }
+  });
+
   test("a logout also invalidates what the cache tags with the session, before it answers", async () => {
     const tags: string[][] = [];
     const { invalidateTags } = auth.crm.cache;
