@@ -118,7 +118,7 @@ async function generationOf(tenant: string, module: string): Promise<string> {
   if (known) return known;
   const fenceKeys = [keys.fence(tenant), keys.fence(tenant, module)];
   await store.replaceFences(fenceKeys, HOUR_MS);
-  const { fences } = await store.readFences(fenceKeys);
+  const { fences } = await store.read(fenceKeys, []);
   const generation = fences.join("_");
   generations.set(name, generation);
   await client.zadd(keys.generations(tenant), Date.now() + HOUR_MS, `${module}:${generation}`);

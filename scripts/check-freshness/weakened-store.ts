@@ -4,7 +4,7 @@ import { joinFences } from "../../backend/cache/engine/fences.js";
 import type { FillCommit, FillRequest, FillStart, Snapshot, Store } from "../../backend/cache/store/store.js";
 import type { Protection } from "./protections.js";
 
-type Methods = Partial<Pick<Store, "read" | "readFences" | "beginFill" | "commitFill" | "renew">>;
+type Methods = Partial<Pick<Store, "read" | "beginFill" | "commitFill" | "renew">>;
 
 /** The store without the protection; the same store where the protection is none of a store's. */
 export function weaken(store: Store, without: Protection | undefined): Store {
@@ -20,7 +20,7 @@ export function weaken(store: Store, without: Protection | undefined): Store {
 function storeWhateverHappened(store: Store): Methods {
   return {
     async commitFill(commit: FillCommit): Promise<boolean> {
-      const { fences, runId } = await store.readFences(commit.fenceKeys);
+      const { fences, runId } = await store.read(commit.fenceKeys, []);
       const entry = decodeEntry(commit.value);
       const current = fences.filter((fence) => fence !== null);
       if (!entry || current.length < fences.length) return false;
@@ -30,15 +30,28 @@ function storeWhateverHappened(store: Store): Methods {
   };
 }
 
-/** Answers with the fences that the entry itself carries. Only for a process without entries of its own beside the store. */
+/**
+ * Has entries carry the fences that are current, whichever they were made under. Only for a process without entries of its own
+ * beside the store. Which fences an entry depends on is learnt from fills.
+ */
 function believeEveryEntry(store: Store): Methods {
+  const dependsOn = new Map<string, readonly string[]>();
   return {
-    async read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot> {
-      const snapshot = await store.read(fenceKeys, entryKey);
-      const entry = snapshot.entry && decodeEntry(snapshot.entry);
-      if (!entry) return snapshot;
-      const [runId = "", ...fences] = entry.fences.split(",");
-      return { ...snapshot, runId, fences };
+    async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
+      const snapshot = await store.read(fenceKeys, entryKeys);
+      const current = new Map(fenceKeys.map((key, index) => [key, snapshot.fences[index] ?? ""]));
+      const entries = snapshot.entries.map((bytes, index) => {
+        const keys = dependsOn.get(entryKeys[index] ?? "");
+        const entry = bytes && decodeEntry(bytes);
+        if (!keys || !entry) return bytes;
+        const fences = keys.map((key) => current.get(key) ?? "");
+        return encodeEntry({ ...entry, fences: joinFences(snapshot.runId, fences) });
+      });
+      return { ...snapshot, entries };
+    },
+    beginFill: async (request: FillRequest): Promise<FillStart> => {
+      dependsOn.set(request.entryKey, request.fenceKeys);
+      return store.beginFill(request);
     },
   };
 }
@@ -46,11 +59,10 @@ function believeEveryEntry(store: Store): Methods {
 function oneServerForEver(store: Store): Methods {
   const runId = "the-only-one";
   return {
-    read: async (fenceKeys: readonly string[], entryKey: string) => ({
-      ...(await store.read(fenceKeys, entryKey)),
+    read: async (fenceKeys: readonly string[], entryKeys: readonly string[]) => ({
+      ...(await store.read(fenceKeys, entryKeys)),
       runId,
     }),
-    readFences: async (fenceKeys: readonly string[]) => ({ ...(await store.readFences(fenceKeys)), runId }),
     beginFill: async (request: FillRequest): Promise<FillStart> => ({
       ...(await store.beginFill(request)),
       runId,

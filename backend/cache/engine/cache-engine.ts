@@ -8,12 +8,12 @@ import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
-import { FenceReads } from "./fence-reads.js";
 import { areSettled, type FencedScope, joinFences, partFenceKeys } from "./fences.js";
 import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
+import { GroupedReads } from "./grouped-reads.js";
 import { KeyedEntries } from "./keyed-entries.js";
-import { LocalEntries } from "./local-entries.js";
+import { LocalEntries, type LocalEntry } from "./local-entries.js";
 import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
@@ -35,6 +35,8 @@ export type ReadOutcome =
   | (Miss & { readonly kind: "miss" })
   | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
 
+const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
+
 export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
   readonly localBytes: number;
@@ -51,7 +53,7 @@ export class CacheEngine {
   readonly events = new CacheEvents();
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
-  readonly #fenceReads: FenceReads;
+  readonly #reads: GroupedReads;
   readonly #local: LocalEntries | undefined;
   readonly #fills: Fills;
   readonly #variants: VariantMaker;
@@ -67,7 +69,7 @@ export class CacheEngine {
     this.#options = options;
     this.#logger = logger;
     this.gate = new StoreGate(store, keys, options, logger);
-    this.#fenceReads = new FenceReads(store, this.gate);
+    this.#reads = new GroupedReads(store, this.gate);
     // The in-process store is one already.
     if (options.localBytes > 0 && store.kind !== "memory") {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
@@ -107,15 +109,14 @@ export class CacheEngine {
     return this.#fills.inFlight;
   }
 
-  /** Looks an entry up; never rejects. */
-  async read(ref: EntryRef): Promise<ReadOutcome> {
-    const expiresAtMs = this.gate.expiry();
-    try {
-      return await this.gate.bound(this.#lookUp(ref, expiresAtMs));
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) this.counters.add("errors", ref.tenant, ref.module);
-      return { kind: "bypass", reason: "store-unavailable" };
-    }
+  /** Looks an entry up: at once where this process knows the answer. Never rejects. */
+  read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
+    if (this.gate.state !== "closed") return UNAVAILABLE;
+    const local = this.#local?.get(ref);
+    if (!local) return this.#fetch(ref, this.gate.expiry());
+    const isKnown = ref.maxStaleness > 0 && this.#reads.recalls(ref.fenceKeys, local, ref.maxStaleness);
+    if (isKnown && local.entry.staleAt > Date.now()) return { kind: "hit", entry: local.entry };
+    return this.#confirm(ref, local, this.gate.expiry());
   }
 
   /** What a request does that missed; never rejects. */
@@ -154,7 +155,7 @@ export class CacheEngine {
    */
   async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
     const fenceKeys = partFenceKeys(this.keys, scope);
-    this.#fenceReads.forget(fenceKeys);
+    this.#reads.forget(fenceKeys);
     try {
       await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
     } catch (error) {
@@ -199,25 +200,45 @@ export class CacheEngine {
     await this.store.close();
   }
 
-  async #lookUp(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome> {
-    return (await this.#readLocal(ref, expiresAtMs)) ?? (await this.#readStore(ref, expiresAtMs));
-  }
-
-  /** From this process's memory, checked against the fences in the store; `undefined` where the store must be asked for the entry. */
-  async #readLocal(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome | undefined> {
-    const entry = this.#local?.get(ref);
-    if (!entry) return undefined;
-    const { fences, runId } = await this.#fenceReads.read(ref.fenceKeys, ref.maxStaleness);
-    // A stale one may have been refreshed by another process.
-    if (areSettled(fences) && entry.fences === joinFences(runId, fences) && entry.staleAt > Date.now()) {
-      return found(entry, expiresAtMs);
+  /**
+   * The entry is in this process's memory: its fences must still be those in the store. A stale one is looked for in the store,
+   * because another process may have refreshed it.
+   */
+  async #confirm(ref: EntryRef, local: LocalEntry, expiresAtMs: number): Promise<ReadOutcome> {
+    try {
+      const answer = await this.#reads.read(ref.fenceKeys);
+      if (answer.confirms(ref.fenceKeys, local) && local.entry.staleAt > Date.now())
+        return { kind: "hit", entry: local.entry };
+      this.#local?.delete(ref);
+      const snapshot = await this.gate.run(() => this.store.read(ref.fenceKeys, [ref.entryKey]), expiresAtMs);
+      return this.#judge(ref, snapshot.fences, snapshot.runId, snapshot.entries[0] ?? null, expiresAtMs);
+    } catch (error) {
+      return this.#unavailable(ref, error);
     }
-    this.#local?.delete(ref);
-    return undefined;
   }
 
-  async #readStore(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome> {
-    const { fences, runId, entry } = await this.gate.run(() => this.store.read(ref.fenceKeys, ref.entryKey));
+  async #fetch(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome> {
+    try {
+      const answer = await this.#reads.read(ref.fenceKeys, ref.entryKey);
+      const fences = answer.fences(ref.fenceKeys);
+      return this.#judge(ref, fences, answer.runId, answer.entry(ref.entryKey), expiresAtMs);
+    } catch (error) {
+      return this.#unavailable(ref, error);
+    }
+  }
+
+  #unavailable(ref: EntryRef, error: unknown): ReadOutcome {
+    if (!(error instanceof StoreUnavailable)) this.counters.add("errors", ref.tenant, ref.module);
+    return UNAVAILABLE;
+  }
+
+  #judge(
+    ref: EntryRef,
+    fences: readonly (string | null)[],
+    runId: string,
+    bytes: Buffer | null,
+    expiresAtMs: number,
+  ): ReadOutcome {
     if (!areSettled(fences)) {
       const pending = fences.some((fence) => fence !== null && isPending(fence));
       return pending
@@ -225,7 +246,7 @@ export class CacheEngine {
         : { kind: "miss", seen: undefined, expiresAtMs };
     }
     const seen = joinFences(runId, fences);
-    const verdict = examine(ref, entry, seen, this.#options.sealer);
+    const verdict = examine(ref, bytes, seen, this.#options.sealer);
     if (verdict.kind === "valid") {
       this.#local?.set(ref, verdict.entry);
       return found(verdict.entry, expiresAtMs);
@@ -235,10 +256,10 @@ export class CacheEngine {
   }
 
   async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
-    this.#fenceReads.forget(fenceKeys);
+    this.#reads.forget(fenceKeys);
     const confirmed = await this.gate.invalidate(tenant, fenceKeys, write);
     // What was read between the two may be from before the change.
-    this.#fenceReads.forget(fenceKeys);
+    this.#reads.forget(fenceKeys);
     return confirmed;
   }
 

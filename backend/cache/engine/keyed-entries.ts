@@ -55,7 +55,7 @@ export class KeyedEntries {
     const positions = new Map(fenceKeys.map((key, position) => [key, position]));
     try {
       const entryKeys = refs.map((ref) => ref.entryKey);
-      const snapshot = await gate.run(() => store.keyed.readMany(fenceKeys, entryKeys));
+      const snapshot = await gate.run(() => store.read(fenceKeys, entryKeys));
       return refs.map((ref, index) => {
         const fences = ref.fenceKeys.map((key) => snapshot.fences[positions.get(key) ?? -1] ?? null);
         if (!areSettled(fences)) return undefined;

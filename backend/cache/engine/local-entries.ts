@@ -2,9 +2,16 @@
 import type { Entry } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
+import { splitFences } from "./fences.js";
+import type { CarriedFences } from "./grouped-reads.js";
+
+/** An entry and the fences it carries, taken apart once. */
+export interface LocalEntry extends CarriedFences {
+  readonly entry: Entry;
+}
 
 export class LocalEntries {
-  readonly #entries: TenantLru<Entry>;
+  readonly #entries: TenantLru<LocalEntry>;
 
   constructor(maxBytes: number, maxTenantBytes: number) {
     this.#entries = new TenantLru({ maxBytes, maxTenantBytes });
@@ -19,9 +26,9 @@ export class LocalEntries {
   }
 
   /** The entry of this very request, if it has not expired; whether it is still valid is for the fences to say. */
-  get(ref: EntryRef): Entry | undefined {
-    const entry = this.#entries.get(ref.entryKey);
-    return entry?.identity === ref.identity ? entry : undefined;
+  get(ref: EntryRef): LocalEntry | undefined {
+    const local = this.#entries.get(ref.entryKey);
+    return local?.entry.identity === ref.identity ? local : undefined;
   }
 
   set(ref: EntryRef, entry: Entry): void {
@@ -32,7 +39,8 @@ export class LocalEntries {
     const texts = [entry.identity, entry.fences, entry.etag, ref.entryKey, ...entry.headers.flat()];
     const bytes = bodyBytes + 2 * texts.reduce((sum, text) => sum + text.length, 0);
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
-    this.#entries.set(ref.entryKey, { ...entry, body, variants }, holding, entry.expiresAt - Date.now());
+    const local = { entry: { ...entry, body, variants }, ...splitFences(entry.fences) };
+    this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
   }
 
   delete(ref: EntryRef): void {

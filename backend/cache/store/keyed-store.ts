@@ -1,16 +1,10 @@
 // What the toolkit asks of a store beside fills and invalidations: single keys, counters and locks.
-import type { Snapshot } from "./store.js";
 
 /** A fence that got a new token, as one step. */
 export interface TurnedFence {
   /** The token that it replaced; `null` where there was none. */
   readonly before: string | null;
   readonly after: string;
-}
-
-/** Several entries of one tenant and the fences of all of them, from one round trip. */
-export interface ManySnapshot extends Omit<Snapshot, "entry"> {
-  readonly entries: readonly (Buffer | null)[];
 }
 
 /** Toolkit keys of one tenant whose names match a pattern. */
@@ -28,7 +22,6 @@ export interface KeyMatch {
  * cannot be reached, and none retries.
  */
 export interface KeyedStore {
-  readMany(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<ManySnapshot>;
   /** Gives every fence a new token and tells both, so that a writer learns whether another came between. */
   turnFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<readonly TurnedFence[]>;
   /** Removes entries, fences (a missing fence cuts off as well as a new one) and counters, as one step. */

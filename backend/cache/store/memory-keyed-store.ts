@@ -1,9 +1,8 @@
 // Single keys, counters and locks of one process.
 import { LRUCache } from "lru-cache";
 import { newFence } from "./fence-token.js";
-import type { KeyedStore, KeyMatch, ManySnapshot, TurnedFence } from "./keyed-store.js";
+import type { KeyedStore, KeyMatch, TurnedFence } from "./keyed-store.js";
 import type { Held } from "./memory-store.js";
-import type { Snapshot } from "./store.js";
 import type { TenantLru } from "./tenant-lru.js";
 
 const MAX_COUNTERS = 100_000;
@@ -12,27 +11,13 @@ const MAX_LOCKS = 100_000;
 export class MemoryKeyedStore implements KeyedStore {
   readonly #entries: TenantLru<Held>;
   readonly #fences: LRUCache<string, string>;
-  readonly #readFences: (fenceKeys: readonly string[]) => Omit<Snapshot, "entry">;
   readonly #counters = new LRUCache<string, { count: number }>({ max: MAX_COUNTERS });
   readonly #locks = new LRUCache<string, string>({ max: MAX_LOCKS });
 
-  /**
-   * @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is
-   * @param readFences as the store does it, for fences of tenants and modules
-   */
-  constructor(
-    entries: TenantLru<Held>,
-    fences: LRUCache<string, string>,
-    readFences: (fenceKeys: readonly string[]) => Omit<Snapshot, "entry">,
-  ) {
+  /** @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is */
+  constructor(entries: TenantLru<Held>, fences: LRUCache<string, string>) {
     this.#entries = entries;
     this.#fences = fences;
-    this.#readFences = readFences;
-  }
-
-  async readMany(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<ManySnapshot> {
-    const entries = entryKeys.map((key) => this.#entries.get(key)?.value ?? null);
-    return { ...this.#readFences(fenceKeys), entries };
   }
 
   async turnFences(fenceKeys: readonly string[]): Promise<readonly TurnedFence[]> {

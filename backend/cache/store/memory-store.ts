@@ -58,7 +58,7 @@ export class MemoryStore implements Store {
   constructor(options: MemoryStoreOptions) {
     this.#maxBytes = options.maxBytes;
     this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
-    this.keyed = new MemoryKeyedStore(this.#entries, this.#fences, (fenceKeys) => this.#read(fenceKeys));
+    this.keyed = new MemoryKeyedStore(this.#entries, this.#fences);
   }
 
   listen(listener: StoreListener): void {
@@ -67,12 +67,12 @@ export class MemoryStore implements Store {
 
   async ping(): Promise<void> {}
 
-  async read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot> {
-    return { ...this.#read(fenceKeys), entry: this.#entries.get(entryKey)?.value ?? null };
-  }
-
-  async readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">> {
-    return this.#read(fenceKeys);
+  async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
+    return {
+      fences: fenceKeys.map((key) => this.#fence(key)),
+      entries: entryKeys.map((key) => this.#entries.get(key)?.value ?? null),
+      runId: this.#runId,
+    };
   }
 
   groupOf(_key: string): string {
@@ -167,10 +167,6 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#entries.clear();
     this.#fences.clear();
-  }
-
-  #read(fenceKeys: readonly string[]): Omit<Snapshot, "entry"> {
-    return { fences: fenceKeys.map((key) => this.#fence(key)), runId: this.#runId };
   }
 
   #fence(key: string): string | null {

@@ -1,11 +1,12 @@
 // The Store contract: what the engine asks of Redis, of the process's own memory, or of a store that a user brings.
 import type { KeyedStore } from "./keyed-store.js";
 
-/** What one round trip reads: an entry's bytes and the fences that must match it. */
+/** What one round trip reads: the bytes of entries and the fences that must match them. */
 export interface Snapshot {
   /** In the order of the keys asked for; `null` where the fence is missing. */
   readonly fences: readonly (string | null)[];
-  readonly entry: Buffer | null;
+  /** In the order of the keys asked for; `null` where there is none. */
+  readonly entries: readonly (Buffer | null)[];
   /** Identifies the server process that answered: its successor, or a promoted replica, has another one. */
   readonly runId: string;
 }
@@ -116,9 +117,8 @@ export interface Store {
    * connect anew, which it reports as down and up; false where there is nothing to find out.
    */
   renew?(): boolean;
-  read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot>;
-  /** The keys must be of one group: see {@link groupOf}. */
-  readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">>;
+  /** Reads fences and entries as they are at one moment. The keys must be of one group: see {@link groupOf}. */
+  read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot>;
   /** Names the group of keys that one round trip can read together: all of them, or a Cluster slot. */
   groupOf(key: string): string;
   /** Reads fences and entry, creates the missing fences, and takes the lease where asked, as one step. */

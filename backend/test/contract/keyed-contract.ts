@@ -47,24 +47,6 @@ export function testKeyedStore(opened: () => { readonly store: Store; readonly k
     };
   };
 
-  test("many entries and their fences come back in the order they were asked for", async () => {
-    const { keyed } = opened().store;
-    const tenant = randomUUID();
-    const [one, two, none] = ["users:1", "users:2", "users:3"].map((key) => place(key, tenant));
-    assert.ok(one && two && none);
-    const start = await one.begin();
-    await one.commit(start, "one");
-    await two.commit(await two.begin(), "two");
-    const fenceKeys = [...one.fenceKeys, none.keyFence];
-    const snapshot = await keyed.readMany(fenceKeys, [two.entryKey, none.entryKey, one.entryKey]);
-    assert.deepEqual(
-      snapshot.entries.map((entry) => entry?.toString()),
-      ["two", undefined, "one"],
-    );
-    assert.deepEqual(snapshot.fences, [...start.fences, null]);
-    assert.equal(snapshot.runId, start.runId);
-  });
-
   test("turned fences tell what they were and are, and cut off a fill", async () => {
     const { store } = opened();
     const at = place("users:1");

@@ -67,4 +67,8 @@ export class Places {
       fenceTtlMs: MINUTE_MS,
     });
   }
+
+  async entryAt(fenceKeys: readonly string[], entryKey: string): Promise<Buffer | null> {
+    return (await this.#store.read(fenceKeys, [entryKey])).entries[0] ?? null;
+  }
 }

@@ -32,10 +32,13 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     const commit = (of: Place, start: FillStart, value?: Buffer, more?: CommitOptions) =>
       new Places(store, keys).commit(of, start, value, more);
 
+    const entryAt = (fenceKeys: readonly string[], entryKey: string) =>
+      new Places(store, keys).entryAt(fenceKeys, entryKey);
+
     test("a place nobody has filled has neither entry nor fences", async () => {
       const at = place();
-      const snapshot = await store.read(at.fenceKeys, at.entryKey);
-      assert.equal(snapshot.entry, null);
+      const snapshot = await store.read(at.fenceKeys, [at.entryKey]);
+      assert.deepEqual(snapshot.entries, [null]);
       assert.deepEqual(snapshot.fences, [null, null]);
       assert.notEqual(snapshot.runId, "");
     });
@@ -45,7 +48,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       const first = await begin(at);
       assert.equal(new Set(first.fences).size, 2);
       assert.deepEqual((await begin(at)).fences, first.fences);
-      assert.deepEqual((await store.readFences(at.fenceKeys)).fences, first.fences);
+      assert.deepEqual((await store.read(at.fenceKeys, [])).fences, first.fences);
       const ageMs = first.nowMs - changedAtMs(first.fences);
       assert.ok(ageMs >= 0 && ageMs < MINUTE_MS, "a fence says when it was set, by the store's clock");
     });
@@ -55,11 +58,25 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       const start = await begin(at);
       const value = Buffer.from(Uint8Array.from({ length: 256 }, (_, byte) => byte));
       assert.equal(await commit(at, start, value), true);
-      const snapshot = await store.read(at.fenceKeys, at.entryKey);
-      assert.deepEqual(snapshot.entry, value);
+      const snapshot = await store.read(at.fenceKeys, [at.entryKey]);
+      assert.deepEqual(snapshot.entries, [value]);
       assert.deepEqual(snapshot.fences, start.fences);
       assert.equal(snapshot.runId, start.runId);
       assert.deepEqual((await begin(at)).entry, value);
+    });
+
+    test("one round trip reads several fences and entries, each in the order asked for", async () => {
+      const at = place();
+      const other = keys.entry(at.tenant, at.module, "h2");
+      const start = await begin(at);
+      await commit(at, start, Buffer.from("first"));
+      await commit(at, start, Buffer.from("second"), { entryKey: other });
+      const missing = keys.entry(at.tenant, at.module, "h3");
+      const fenceKeys = [...at.fenceKeys].reverse();
+      const snapshot = await store.read(fenceKeys, [other, missing, at.entryKey]);
+      assert.deepEqual(snapshot.fences, [...start.fences].reverse());
+      assert.deepEqual(snapshot.entries, [Buffer.from("second"), null, Buffer.from("first")]);
+      assert.equal(snapshot.runId, start.runId);
     });
 
     test("a fill that a replaced fence has overtaken stores nothing, whichever fence it was", async () => {
@@ -68,7 +85,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         const start = await begin(at);
         await store.replaceFences([at.fenceKeys[overtaken] ?? ""], MINUTE_MS);
         assert.equal(await commit(at, start), false);
-        assert.equal((await store.read(at.fenceKeys, at.entryKey)).entry, null);
+        assert.equal(await entryAt(at.fenceKeys, at.entryKey), null);
       }
     });
 
@@ -89,7 +106,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       const seen = new Set((await begin(at)).fences);
       for (let round = 0; round < 5; round++) {
         await store.replaceFences(at.fenceKeys, MINUTE_MS);
-        for (const fence of (await store.readFences(at.fenceKeys)).fences) seen.add(fence ?? "missing");
+        for (const fence of (await store.read(at.fenceKeys, [])).fences) seen.add(fence ?? "missing");
       }
       assert.equal(seen.size, 2 + 5 * 2);
       assert.equal(seen.has("missing"), false);
@@ -98,7 +115,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     test("entries expire", async () => {
       const at = place();
       await commit(at, await begin(at), Buffer.from("short"), { ttlMs: 1 });
-      const isGone = async () => (await store.read(at.fenceKeys, at.entryKey)).entry === null;
+      const isGone = async () => (await entryAt(at.fenceKeys, at.entryKey)) === null;
       while (!(await isGone())) await new Promise(setImmediate);
     });
 
@@ -138,12 +155,12 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       const before = await begin(at);
       await store.beginWrite(at.fenceKeys, "writer-1", MINUTE_MS);
       assert.equal(
-        (await store.readFences(at.fenceKeys)).fences.every((fence) => fence !== null && isPending(fence)),
+        (await store.read(at.fenceKeys, [])).fences.every((fence) => fence !== null && isPending(fence)),
         true,
       );
       assert.equal(await commit(at, before), false);
       await store.endWrite(at.fenceKeys, "writer-1", MINUTE_MS);
-      const afterwards = await store.readFences(at.fenceKeys);
+      const afterwards = await store.read(at.fenceKeys, []);
       assert.equal(
         afterwards.fences.some(
           (fence) => fence === null || isPending(fence) || before.fences.includes(fence),
@@ -158,7 +175,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       await store.beginWrite(at.fenceKeys, "writer-2", MINUTE_MS);
       await store.endWrite(at.fenceKeys, "writer-1", MINUTE_MS);
       const isStillPending = async () =>
-        (await store.readFences(at.fenceKeys)).fences.every((fence) => fence !== null && isPending(fence));
+        (await store.read(at.fenceKeys, [])).fences.every((fence) => fence !== null && isPending(fence));
       assert.equal(await isStillPending(), true);
       await store.replaceFences(at.fenceKeys, MINUTE_MS);
       assert.equal(await isStillPending(), true);
@@ -198,7 +215,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         [3],
       );
       const last = entryKeys.at(-1) ?? "";
-      assert.notEqual((await store.read(at.fenceKeys, last)).entry, null, "the newest is among them");
+      assert.notEqual(await entryAt(at.fenceKeys, last), null, "the newest is among them");
     });
 
     testKeyedStore(() => ({ store, keys }));
@@ -211,8 +228,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       await commit(at, start);
       await commit(at, start, Buffer.from("n"), { entryKey: neighbour });
       await store.remove(at.entryKey);
-      assert.equal((await store.read(at.fenceKeys, at.entryKey)).entry, null);
-      assert.notEqual((await store.read(at.fenceKeys, neighbour)).entry, null);
+      assert.equal(await entryAt(at.fenceKeys, at.entryKey), null);
+      assert.notEqual(await entryAt(at.fenceKeys, neighbour), null);
     });
 
     test("the inventory counts entries and bytes by tenant and module", async () => {

@@ -19,6 +19,7 @@ export function describeSweeps(opened: () => { readonly store: Store; readonly k
   const begin = (at: Place) => places.begin(at);
   const commit = (at: Place, start: FillStart, value?: Buffer, more?: CommitOptions) =>
     places.commit(at, start, value, more);
+  const entryAt = (fenceKeys: readonly string[], entryKey: string) => places.entryAt(fenceKeys, entryKey);
 
   test("a sweep removes what fences have cut off, of the named module only, and spares what was filled since", async () => {
     const swept = place("accounts");
@@ -32,10 +33,9 @@ export function describeSweeps(opened: () => { readonly store: Store; readonly k
       entryKey: keys.entry(swept.tenant, "accounts", "young"),
     });
     assert.equal(await store.sweep([{ tenant: swept.tenant, module: "accounts" }]), 1);
-    const kept = await store.read(swept.fenceKeys, keys.entry(swept.tenant, "accounts", "young"));
-    assert.deepEqual(kept.entry, Buffer.from("young"));
-    for (const at of [other, neighbour])
-      assert.notEqual((await store.read(at.fenceKeys, at.entryKey)).entry, null);
+    const kept = await entryAt(swept.fenceKeys, keys.entry(swept.tenant, "accounts", "young"));
+    assert.deepEqual(kept, Buffer.from("young"));
+    for (const at of [other, neighbour]) assert.notEqual(await entryAt(at.fenceKeys, at.entryKey), null);
   });
 
   test("what is filled while a sweep is under way is spared", async () => {
@@ -45,7 +45,7 @@ export function describeSweeps(opened: () => { readonly store: Store; readonly k
       await store.replaceFences(at.fenceKeys.slice(1), MINUTE_MS);
       await commit(at, await begin(at), Buffer.from(`round ${round}`));
       await Promise.all(sweeps);
-      assert.equal(String((await store.read(at.fenceKeys, at.entryKey)).entry), `round ${round}`);
+      assert.equal(String(await entryAt(at.fenceKeys, at.entryKey)), `round ${round}`);
     }
   });
 
@@ -56,7 +56,7 @@ export function describeSweeps(opened: () => { readonly store: Store; readonly k
     for (const at of [...places, bystander]) await commit(at, await begin(at));
     for (const tenant of tenants) await store.replaceFences([keys.fence(tenant)], MINUTE_MS);
     assert.equal(await store.sweep(tenants.map((tenant) => ({ tenant }))), 4);
-    assert.notEqual((await store.read(bystander.fenceKeys, bystander.entryKey)).entry, null);
+    assert.notEqual(await entryAt(bystander.fenceKeys, bystander.entryKey), null);
   });
 
   test("a sweep takes away what several invalidations have cut off, and the next one finds nothing", async () => {
@@ -83,7 +83,7 @@ export function describeSweeps(opened: () => { readonly store: Store; readonly k
     await commit(at, await begin(at), Buffer.from("young"));
     const removed = store.sweepKeyspace ? await store.sweepKeyspace([at]) : await store.sweep([at]);
     assert.equal(removed, 1);
-    assert.equal(String((await store.read(at.fenceKeys, at.entryKey)).entry), "young");
+    assert.equal(String(await entryAt(at.fenceKeys, at.entryKey)), "young");
   });
 
   test("ids that look like patterns are only themselves", async () => {
@@ -93,6 +93,6 @@ export function describeSweeps(opened: () => { readonly store: Store; readonly k
       assert.equal(await store.sweep([{ tenant }]), 0);
       assert.equal((await store.sweepKeyspace?.([{ tenant }])) ?? 0, 0);
     }
-    assert.notEqual((await store.read(victim.fenceKeys, victim.entryKey)).entry, null);
+    assert.notEqual(await entryAt(victim.fenceKeys, victim.entryKey), null);
   });
 }

@@ -27,8 +27,8 @@ class TroubledStore extends MemoryStore {
   override async ping(): Promise<void> {
     return this.#answer(undefined);
   }
-  override async readFences(fenceKeys: readonly string[]) {
-    return this.#answer(await super.readFences(fenceKeys));
+  override async read(fenceKeys: readonly string[], entryKeys: readonly string[]) {
+    return this.#answer(await super.read(fenceKeys, entryKeys));
   }
   override async replaceFences(fenceKeys: readonly string[]): Promise<void> {
     await this.#answer(undefined);
@@ -58,7 +58,7 @@ async function open(budgetMs = 20) {
   };
   const gate = new StoreGate(store, keys, options, { info: log, warn: log, error: log });
   assert.equal(await gate.whenClosed(1000), true);
-  const read = () => gate.run(() => store.readFences(["fence:t"]));
+  const read = () => gate.run(() => store.read(["fence:t"], []));
   const invalidate = (tenant: string) =>
     gate.invalidate(tenant, [keys.fence(tenant, "accounts")], () =>
       store.replaceFences([keys.fence(tenant, "accounts")]),

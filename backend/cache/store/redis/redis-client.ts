@@ -32,8 +32,8 @@ export interface RedisClient {
   on(event: string, listener: (...args: never[]) => void): unknown;
   defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void;
   ping(): Promise<unknown>;
-  mget(...keys: string[]): Promise<(string | null)[]>;
-  mgetBuffer(...keys: string[]): Promise<(Buffer | null)[]>;
+  mget(keys: readonly string[]): Promise<(string | null)[]>;
+  mgetBuffer(keys: readonly string[]): Promise<(Buffer | null)[]>;
   set(key: string, value: string, ...args: (string | number)[]): Promise<unknown>;
   unlink(...keys: string[]): Promise<number>;
   zrange(key: string, first: number, last: number): Promise<string[]>;

@@ -1,27 +1,14 @@
 // Single keys, counters and locks in Redis.
 import { randomToken } from "../fence-token.js";
-import type { KeyedStore, KeyMatch, ManySnapshot, TurnedFence } from "../keyed-store.js";
+import type { KeyedStore, KeyMatch, TurnedFence } from "../keyed-store.js";
 import { scanMatching } from "./keyspace-scan.js";
 import type { RedisClient, ScriptedCommands } from "./redis-client.js";
 
-/** The server that a key is on now, and a check that it still is the same once it has answered. */
-export type ServerOf = (key: string) => { readonly runId: string; confirm(): void };
-
 export class RedisKeyedStore implements KeyedStore {
   readonly #client: RedisClient & ScriptedCommands;
-  readonly #serverOf: ServerOf;
 
-  constructor(client: RedisClient & ScriptedCommands, serverOf: ServerOf) {
+  constructor(client: RedisClient & ScriptedCommands) {
     this.#client = client;
-    this.#serverOf = serverOf;
-  }
-
-  async readMany(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<ManySnapshot> {
-    const server = this.#serverOf(fenceKeys[0] ?? "");
-    const values = await this.#client.mgetBuffer(...fenceKeys, ...entryKeys);
-    server.confirm();
-    const fences = values.slice(0, fenceKeys.length).map((value) => value?.toString("latin1") ?? null);
-    return { fences, entries: values.slice(fenceKeys.length), runId: server.runId };
   }
 
   async turnFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<readonly TurnedFence[]> {

@@ -53,10 +53,7 @@ export class RedisStore implements Store {
     this.#keys = keys;
     this.#sweep = new RedisSweep(this.#client, keys);
     this.hashTags = isClusterClient(client);
-    this.keyed = new RedisKeyedStore(this.#client, (key) => {
-      const runId = this.#runIdOf(key);
-      return { runId, confirm: () => this.#confirmRunId(key, runId) };
-    });
+    this.keyed = new RedisKeyedStore(this.#client);
     const onDown = (error: unknown) => {
       this.#lastError = error instanceof Error ? error.message || error.name : String(error);
       if (!this.#isUp) this.#listener?.down(this.#lastError);
@@ -91,20 +88,18 @@ export class RedisStore implements Store {
     await this.#client.ping();
   }
 
-  async read(fenceKeys: readonly string[], entryKey: string): Promise<Snapshot> {
-    const runId = this.#runIdOf(entryKey);
-    const values = await this.#client.mgetBuffer(...fenceKeys, entryKey);
-    this.#confirmRunId(entryKey, runId);
-    const entry = values.pop() ?? null;
-    return { fences: values.map((value) => value?.toString("latin1") ?? null), entry, runId };
-  }
-
-  async readFences(fenceKeys: readonly string[]): Promise<Omit<Snapshot, "entry">> {
+  async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
     const [key = ""] = fenceKeys;
     const runId = this.#runIdOf(key);
-    const fences = await this.#client.mget(...fenceKeys);
+    if (entryKeys.length === 0) {
+      const fences = await this.#client.mget(fenceKeys);
+      this.#confirmRunId(key, runId);
+      return { fences, entries: [], runId };
+    }
+    const values = await this.#client.mgetBuffer([...fenceKeys, ...entryKeys]);
     this.#confirmRunId(key, runId);
-    return { fences, runId };
+    const entries = values.splice(fenceKeys.length);
+    return { fences: values.map((value) => value?.toString("latin1") ?? null), entries, runId };
   }
 
   groupOf(key: string): string {

@@ -1,0 +1,204 @@
+// Reads of fences and entries for many requests, grouped the way databases group commits.
+import { LRUCache } from "lru-cache";
+import type { Snapshot, Store } from "../store/store.js";
+import type { StoreGate } from "./store-gate.js";
+
+/** A fence as one read returned it. */
+interface Known {
+  readonly fence: string | null;
+  readonly runId: string;
+  readonly sentAtMs: number;
+}
+
+/** Reads of one group of keys: those that the store can answer in one round trip. */
+interface Group {
+  waiting: Batch | undefined;
+  isScheduled: boolean;
+  underWay: number;
+}
+
+const MAX_KNOWN = 20_000;
+
+/** What requests ask for together, and, once it is {@link answered}, what they get: one round trip, one server. */
+export class Batch {
+  /** Set where the batch is held for one in flight: its requests wait for both no longer than for one. */
+  expiresAtMs: number | undefined;
+  readonly answered: Promise<Batch>;
+  readonly #fences = new Map<string, string | null>();
+  readonly #entries = new Map<string, Buffer | null>();
+  #runId = "";
+  #settle: (answer: Batch | Promise<never>) => void = () => undefined;
+
+  constructor() {
+    this.answered = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** The server that answered. */
+  get runId(): string {
+    return this.#runId;
+  }
+
+  get hasEntries(): boolean {
+    return this.#entries.size > 0;
+  }
+
+  get fenceKeys(): string[] {
+    return [...this.#fences.keys()];
+  }
+
+  get entryKeys(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  fence(key: string): string | null {
+    return this.#fences.get(key) ?? null;
+  }
+
+  fences(keys: readonly string[]): (string | null)[] {
+    return keys.map((key) => this.fence(key));
+  }
+
+  entry(key: string): Buffer | null {
+    return this.#entries.get(key) ?? null;
+  }
+
+  /** Whether these fences are still what an entry carries. */
+  confirms(fenceKeys: readonly string[], { runId, fences }: CarriedFences): boolean {
+    if (runId !== this.#runId) return false;
+    for (let index = 0; index < fenceKeys.length; index++) {
+      if (this.#fences.get(fenceKeys[index] ?? "") !== fences[index]) return false;
+    }
+    return true;
+  }
+
+  ask(fenceKeys: readonly string[], entryKey: string | undefined): void {
+    for (const key of fenceKeys) this.#fences.set(key, null);
+    if (entryKey !== undefined) this.#entries.set(entryKey, null);
+  }
+
+  answer({ fences, entries, runId }: Snapshot): void {
+    let index = 0;
+    for (const key of this.#fences.keys()) this.#fences.set(key, fences[index++] ?? null);
+    index = 0;
+    for (const key of this.#entries.keys()) this.#entries.set(key, entries[index++] ?? null);
+    this.#runId = runId;
+    this.#settle(this);
+  }
+
+  fail(error: unknown): void {
+    this.#settle(Promise.reject(error));
+  }
+}
+
+/** The fences that an entry was made under, in the order of the keys it depends on. */
+export interface CarriedFences {
+  readonly runId: string;
+  readonly fences: readonly string[];
+}
+
+/**
+ * Of reads of fences alone at most one of a group is in flight and one is waiting; reads of entries are not held for one in
+ * flight, because their bytes take long. A request joins a batch that is sent after the request arrived: a fence that was
+ * replaced before the request began is seen. It never joins one in flight, which may have been answered before the fence was
+ * replaced.
+ */
+export class GroupedReads {
+  readonly #store: Store;
+  readonly #gate: StoreGate;
+  readonly #groups = new Map<string, Group>();
+  /** Recent answers, for routes that allow some staleness. */
+  readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN });
+  #remembers = false;
+  /** Counts this process's own invalidations: answers to reads that were sent before one are not remembered. */
+  #invalidations = 0;
+
+  constructor(store: Store, gate: StoreGate) {
+    this.#store = store;
+    this.#gate = gate;
+  }
+
+  /** Whether a read that was sent at most `maxStalenessMs` ago found the fences as the entry carries them. */
+  recalls(fenceKeys: readonly string[], carried: CarriedFences, maxStalenessMs: number): boolean {
+    this.#remembers = true;
+    const oldestMs = performance.now() - maxStalenessMs;
+    for (let index = 0; index < fenceKeys.length; index++) {
+      const known = this.#known.get(fenceKeys[index] ?? "");
+      if (!known || known.sentAtMs < oldestMs) return false;
+      if (known.fence !== carried.fences[index] || known.runId !== carried.runId) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Reads fences, and an entry where one is named, in a round trip that begins after this call and is shared with others. Rejects
+   * as the gate does.
+   */
+  read(fenceKeys: readonly string[], entryKey?: string): Promise<Batch> {
+    const name = this.#store.groupOf(fenceKeys[0] ?? "");
+    let group = this.#groups.get(name);
+    if (!group) {
+      group = { waiting: undefined, isScheduled: false, underWay: 0 };
+      this.#groups.set(name, group);
+    }
+    group.waiting ??= new Batch();
+    const batch = group.waiting;
+    batch.ask(fenceKeys, entryKey);
+    this.#schedule(name, group);
+    return batch.answered;
+  }
+
+  /** Called before this process replaces fences: its own changes take effect for its own reads at once. */
+  forget(fenceKeys: readonly string[]): void {
+    this.#invalidations++;
+    for (const key of fenceKeys) this.#known.delete(key);
+  }
+
+  /** After this turn of the event loop, so that all requests that were read from their sockets in it share the round trip. */
+  #schedule(name: string, group: Group): void {
+    if (group.isScheduled) return;
+    if (group.underWay > 0 && group.waiting && !group.waiting.hasEntries) {
+      group.waiting.expiresAtMs ??= this.#gate.expiry();
+      return;
+    }
+    group.isScheduled = true;
+    setImmediate(() => {
+      group.isScheduled = false;
+      const batch = group.waiting;
+      group.waiting = undefined;
+      if (batch) this.#send(name, group, batch);
+    });
+  }
+
+  #send(name: string, group: Group, batch: Batch): void {
+    group.underWay++;
+    const landed = () => {
+      group.underWay--;
+      if (group.waiting) this.#schedule(name, group);
+      else if (group.underWay === 0) this.#groups.delete(name);
+    };
+    this.#ask(batch).then(landed, (error: unknown) => {
+      batch.fail(error);
+      // Those that wait have waited long enough: they do not try the same again.
+      if (!group.isScheduled) {
+        group.waiting?.fail(error);
+        group.waiting = undefined;
+      }
+      landed();
+    });
+  }
+
+  async #ask(batch: Batch): Promise<void> {
+    const sentAtMs = performance.now();
+    const invalidations = this.#invalidations;
+    const { fenceKeys, entryKeys } = batch;
+    const snapshot = await this.#gate.run(() => this.#store.read(fenceKeys, entryKeys), batch.expiresAtMs);
+    if (this.#remembers && invalidations === this.#invalidations) {
+      const { fences, runId } = snapshot;
+      for (const [index, key] of fenceKeys.entries())
+        this.#known.set(key, { fence: fences[index] ?? null, runId, sentAtMs });
+    }
+    batch.answer(snapshot);
+  }
+}
