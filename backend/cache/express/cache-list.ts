@@ -1,7 +1,7 @@
 // `cacheList(module, ttl)`: serves a GET route from the cache, or fills the cache from it.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Entry } from "../codec/entry.js";
-import type { Miss } from "../engine/cache-engine.js";
+import type { Miss, ReadOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { moduleName } from "../identifiers.js";
 import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
@@ -10,8 +10,8 @@ import type { HttpContext } from "./http-context.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
 import { defaultCacheControlWithHead, replay } from "./replay.js";
-import { accepts, requestDirectives } from "./request-directives.js";
-import { resolveRequest } from "./route-request.js";
+import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
+import { type Resolved, RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
 /**
@@ -53,12 +53,14 @@ class CachedRoute {
   readonly #context: HttpContext;
   readonly #module: string;
   readonly #options: ParsedRouteOptions;
+  readonly #requests: RouteRequests;
   readonly #vary: readonly string[];
 
   constructor(context: HttpContext, module: string, options: ParsedRouteOptions) {
     this.#context = context;
     this.#module = module;
     this.#options = options;
+    this.#requests = new RouteRequests(context, module, options);
     this.#vary = options.vary.map((name) => name.toLowerCase());
     context.misuse.mounted(module, options);
     // Made now, so that what it lacks is told when the route is mounted.
@@ -66,9 +68,9 @@ class CachedRoute {
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
-    let resolved: ReturnType<typeof resolveRequest>;
+    let resolved: Resolved;
     try {
-      resolved = resolveRequest(this.#context, this.#module, this.#options, req);
+      resolved = this.#requests.resolve(req);
     } catch (error) {
       // The user's own scope or tags function threw: that is the application's error, as if a handler had thrown it.
       next(error);
@@ -77,24 +79,44 @@ class CachedRoute {
     this.#context.misuse.lookedUp(this.#module, !("bypass" in resolved) || resolved.tenant !== undefined);
     if (this.#context.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    // The engine never rejects; what could throw here is a response that was ended behind our back.
-    else this.#serve(resolved.ref, req, res, next).catch(next);
+    else this.#look({ ref: resolved.ref, req, res, next });
   }
 
-  async #serve(ref: EntryRef, req: Request, res: Response, next: NextFunction): Promise<void> {
-    const { engine } = this.#context;
-    if (isRefresh(req)) {
-      const expiresAtMs = engine.gate.expiry();
-      return this.#fill({ seen: undefined, expiresAtMs }, "stale", undefined, { ref, req, res, next });
+  #look(exchange: Exchange): void {
+    const { ref, req, res, next } = exchange;
+    const { engine, refreshes } = this.#context;
+    if (refreshes && isRefresh(req)) {
+      const miss = { seen: undefined, expiresAtMs: engine.gate.expiry() };
+      this.#fill(miss, "stale", undefined, exchange).catch(next);
+      return;
     }
-    const exchange = { ref, req, res, next };
     const asked = this.#options.obeyRequest ? requestDirectives(req.headers, Date.now()) : undefined;
-    if (asked?.noStore) return this.#bypass("request", ref.tenant, res, next);
-    const outcome = await engine.read(ref);
-    if (outcome.kind === "bypass") return this.#bypass(outcome.reason, ref.tenant, res, next);
+    if (asked?.noStore) {
+      this.#bypass("request", ref.tenant, res, next);
+      return;
+    }
+    const outcome = engine.read(ref);
+    if (!(outcome instanceof Promise)) this.#serve(outcome, asked, exchange);
+    // The engine never rejects; what could throw here is a response that was ended behind our back.
+    else outcome.then((found) => this.#serve(found, asked, exchange)).catch(next);
+  }
+
+  #serve(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
+    const { engine } = this.#context;
+    const { ref, req, res, next } = exchange;
+    if (outcome.kind === "bypass") {
+      this.#bypass(outcome.reason, ref.tenant, res, next);
+      return;
+    }
     const isAccepted = !asked || outcome.kind !== "hit" || accepts(asked, outcome.entry, Date.now());
-    if (outcome.kind === "hit" && isAccepted) return this.#hit("hit", outcome.entry, exchange);
-    if (asked?.onlyIfCached) return this.#refuse(res);
+    if (outcome.kind === "hit" && isAccepted) {
+      this.#hit("hit", outcome.entry, exchange);
+      return;
+    }
+    if (asked?.onlyIfCached) {
+      this.#refuse(res);
+      return;
+    }
     const stale = outcome.kind === "stale" ? outcome.entry : undefined;
     if (stale && !asked?.notBeforeMs && this.#isWithin(stale, this.#options.staleWhileRevalidate)) {
       this.#hit("stale", stale, exchange);
@@ -109,7 +131,7 @@ class CachedRoute {
     // What was refused is not taken a moment later because another request has just looked at it.
     const notBeforeMs = asked?.notBeforeMs || (isAccepted ? 0 : Date.now());
     const miss = { seen, expiresAtMs, ...(notBeforeMs > 0 && { notBeforeMs }) };
-    await this.#fill(miss, fwd, stale, exchange);
+    this.#fill(miss, fwd, stale, exchange).catch(next);
   }
 
   async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {
@@ -162,7 +184,7 @@ class CachedRoute {
   #note(event: "hit" | "stale" | "miss" | "collapsed", { tenant, module, entryKey }: EntryRef): void {
     const { counters, events } = this.#context.engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
-    events.publish(event, { tenant, module, key: entryKey });
+    if (events.isHeard(event)) events.publish(event, { tenant, module, key: entryKey });
   }
 
   #isWithin(entry: Entry, staleSeconds: number): boolean {

@@ -1,5 +1,5 @@
 // The Cache-Status response header (RFC 9211): what this cache did with the request.
-import type { Response } from "express";
+import type { ServerResponse } from "node:http";
 
 const CACHE_NAME = "express-tenant-cache";
 
@@ -27,7 +27,7 @@ export function formatCacheStatus(status: CacheStatus): string {
 }
 
 /** Adds ours after those of caches nearer to the origin (RFC 9211 section 2). */
-export function setCacheStatus(res: Response, status: CacheStatus): void {
+export function setCacheStatus(res: ServerResponse, status: CacheStatus): void {
   const earlier = res.getHeader("Cache-Status");
   const ours = formatCacheStatus(status);
   res.setHeader("Cache-Status", earlier === undefined ? ours : `${String(earlier)}, ${ours}`);

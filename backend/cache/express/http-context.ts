@@ -1,17 +1,25 @@
 // What both middlewares need: the engine, the options, and how a request's tenant is found.
 import type { Request } from "express";
+import { LRUCache } from "lru-cache";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { ParsedCacheOptions } from "../options.js";
 import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
+import type { Resolved } from "./route-request.js";
+
+/** Requests whose keys are remembered, of all routes: about a kilobyte each. */
+const MAX_REQUESTS = 10_000;
 
 export class HttpContext {
   readonly engine: CacheEngine;
   readonly options: ParsedCacheOptions;
   readonly logger: Logger;
   readonly misuse: Misuse;
+  /** What requests of all routes resolve to, by all that it depends on. */
+  readonly requests = new LRUCache<string, Resolved>({ max: MAX_REQUESTS });
+  #routes = 0;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
 
@@ -20,6 +28,16 @@ export class HttpContext {
     this.options = options;
     this.logger = options.logger;
     this.misuse = new Misuse(options.logger);
+  }
+
+  /** A name that no other route has. */
+  nameRoute(): string {
+    return String(this.#routes++);
+  }
+
+  /** Whether any route may be refreshed behind a response. */
+  get refreshes(): boolean {
+    return this.#refresher !== undefined;
   }
 
   /** Shared by all routes; made for the first that needs it, which throws where it cannot be had. */

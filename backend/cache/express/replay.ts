@@ -1,18 +1,21 @@
 // Answers a request from an entry.
-import type { Request, Response } from "express";
-import { acceptedCodings, isCompressible } from "../codec/content-coding.js";
-import type { Entry, Variant } from "../codec/entry.js";
-import { type CacheStatus, setCacheStatus } from "./cache-status.js";
-import { isNotModified, isSentWithNotModified } from "./conditional.js";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { acceptedCodings } from "../codec/content-coding.js";
+import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
+import { type CacheStatus, formatCacheStatus, setCacheStatus } from "./cache-status.js";
+import { isNotModified } from "./conditional.js";
+import { type EntryHead, type Field, headOf } from "./entry-head.js";
 import { membersOf } from "./recorded-headers.js";
 
 /** Browsers keep a copy but ask each time: a purge reaches them with their next request, which costs a 304. */
-export function defaultCacheControl(res: Response): void {
-  if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", "private, no-cache");
+const DEFAULT_CACHE_CONTROL = "private, no-cache";
+
+export function defaultCacheControl(res: ServerResponse): void {
+  if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
 }
 
 /** The same for a handler that is still to answer: what it finds set (`sendFile` does) it would not set itself. */
-export function defaultCacheControlWithHead(res: Response): void {
+export function defaultCacheControlWithHead(res: ServerResponse): void {
   const writeHead = res.writeHead;
   res.writeHead = ((...args: Parameters<typeof writeHead>) => {
     // What these arguments say replaces it.
@@ -21,54 +24,125 @@ export function defaultCacheControlWithHead(res: Response): void {
   }) as typeof writeHead;
 }
 
+/** An answer from an entry: what is the same wherever it is written to. */
+interface Answer {
+  readonly entry: Entry;
+  readonly head: EntryHead;
+  readonly notModified: boolean;
+  readonly variant: Variant | undefined;
+  readonly ageSeconds: number;
+  readonly status: CacheStatus;
+  /** The client would have taken a variant that the entry does not have. */
+  readonly couldBeSmaller: boolean;
+}
+
 /**
  * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the client has them; for
- * HEAD the headers alone.
+ * HEAD the headers alone. Headers that earlier middleware has set stay, unless the handler had set them too.
  *
  * @returns whether the client would have taken a variant that the entry does not have
  */
 export function replay(
-  req: Request,
-  res: Response,
+  req: IncomingMessage,
+  res: ServerResponse,
   entry: Entry,
   status: CacheStatus,
   nowMs: number,
 ): boolean {
-  res.statusCode = entry.status;
-  if (entry.statusMessage !== "") res.statusMessage = entry.statusMessage;
-  const lastModified = entry.headers.find(([name]) => name.toLowerCase() === "last-modified")?.[1];
-  const notModified = entry.status === 200 && isNotModified(req.headers, entry.etag, lastModified);
-  setEntryHeaders(res, entry, notModified);
-  const compressible = isCompressible(entry, entry.body.length);
-  const codings = compressible ? acceptedCodings(req.headers["accept-encoding"]) : [];
-  const variant = firstVariant(entry, codings);
-  if (compressible) varyByEncoding(res);
-  // A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3).
-  const isStrong = entry.etag !== "" && !entry.etag.startsWith("W/");
-  if (entry.etag !== "") res.setHeader("ETag", variant && isStrong ? `W/${entry.etag}` : entry.etag);
-  // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
-  res.setHeader("Age", Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)));
+  const answer = answerOf(req, entry, status, nowMs);
+  const { head, variant } = answer;
+  res.statusCode = answer.notModified ? 304 : entry.status;
+  if (entry.statusMessage !== "" && !answer.notModified) res.statusMessage = entry.statusMessage;
+  for (const name of entry.removedHeaders) res.removeHeader(name);
+  for (const [name, value] of fieldsOf(answer)) res.setHeader(name, value);
+  if (head.vary !== "") mergeVary(res, head.vary);
+  if (entry.etag !== "") res.setHeader("ETag", variant ? head.variantETag : entry.etag);
+  res.setHeader("Age", answer.ageSeconds);
   setCacheStatus(res, status);
-  defaultCacheControl(res);
-  const body = variant?.body ?? entry.body;
-  if (notModified) {
-    res.statusCode = 304;
-    res.end();
-  } else {
+  if (!head.hasCacheControl) defaultCacheControl(res);
+  if (!answer.notModified) {
     if (variant) res.setHeader("Content-Encoding", variant.encoding);
-    if (entry.status !== 204) res.setHeader("Content-Length", body.length);
-    if (req.method === "HEAD") res.end();
-    else res.end(body);
+    if (entry.status !== 204) res.setHeader("Content-Length", lengthOf(answer));
   }
-  return codings.length > 0 && entry.variants.length === 0;
+  endWith(req, res, answer);
+  return answer.couldBeSmaller;
+}
+
+/**
+ * The same where nothing has touched the response yet: the head is written in one call, which Node need not collect first. The same
+ * bytes as {@link replay} would send after `earlier` had been set.
+ */
+export function replayAlone(
+  req: IncomingMessage,
+  res: ServerResponse,
+  entry: Entry,
+  status: CacheStatus,
+  nowMs: number,
+  earlier: readonly (readonly [name: string, value: string])[],
+): boolean {
+  const answer = answerOf(req, entry, status, nowMs);
+  const { head, variant } = answer;
+  const fields: (string | string[])[] = [];
+  for (const [name, value] of earlier) if (!isReplaced(entry, name)) fields.push(name, value);
+  for (const [name, value] of fieldsOf(answer)) fields.push(name, value);
+  if (head.vary !== "") fields.push("Vary", head.vary);
+  if (entry.etag !== "") fields.push("ETag", variant ? head.variantETag : entry.etag);
+  fields.push("Age", String(answer.ageSeconds), "Cache-Status", formatCacheStatus(status));
+  if (!head.hasCacheControl) fields.push("Cache-Control", DEFAULT_CACHE_CONTROL);
+  if (!answer.notModified) {
+    if (variant) fields.push("Content-Encoding", variant.encoding);
+    if (entry.status !== 204) fields.push("Content-Length", lengthOf(answer));
+  }
+  const code = answer.notModified ? 304 : entry.status;
+  if (entry.statusMessage !== "" && !answer.notModified) res.writeHead(code, entry.statusMessage, fields);
+  else res.writeHead(code, fields);
+  endWith(req, res, answer);
+  return answer.couldBeSmaller;
+}
+
+const NO_CODINGS: readonly ContentCoding[] = [];
+
+function answerOf(req: IncomingMessage, entry: Entry, status: CacheStatus, nowMs: number): Answer {
+  const head = headOf(entry);
+  const codings = head.isCompressible ? acceptedCodings(req.headers["accept-encoding"]) : NO_CODINGS;
+  return {
+    entry,
+    head,
+    notModified: entry.status === 200 && isNotModified(req.headers, entry.etag, head.lastModified),
+    variant: codings.length > 0 ? firstVariant(entry, codings) : undefined,
+    // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
+    ageSeconds: Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)),
+    status,
+    couldBeSmaller: codings.length > 0 && entry.variants.length === 0,
+  };
+}
+
+function fieldsOf({ head, notModified }: Answer): readonly Field[] {
+  return notModified ? head.notModifiedFields : head.fields;
+}
+
+function lengthOf({ head, variant }: Answer): string {
+  return variant ? String(variant.body.length) : head.contentLength;
+}
+
+function endWith(req: IncomingMessage, res: ServerResponse, { entry, notModified, variant }: Answer): void {
+  if (notModified || req.method === "HEAD") res.end();
+  else res.end(variant?.body ?? entry.body);
+}
+
+/** Whether the handler had replaced or removed what earlier middleware set. */
+function isReplaced(entry: Entry, name: string): boolean {
+  const lower = name.toLowerCase();
+  const isThis = (other: string) => other.toLowerCase() === lower;
+  return entry.removedHeaders.some(isThis) || entry.headers.some(([other]) => isThis(other));
 }
 
 /** Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section 12.5.5). */
-export function varyByEncoding(res: Response): void {
+export function varyByEncoding(res: ServerResponse): void {
   mergeVary(res, "Accept-Encoding");
 }
 
-function firstVariant(entry: Entry, codings: readonly Variant["encoding"][]): Variant | undefined {
+function firstVariant(entry: Entry, codings: readonly ContentCoding[]): Variant | undefined {
   for (const coding of codings) {
     const variant = entry.variants.find(({ encoding }) => encoding === coding);
     if (variant) return variant;
@@ -76,24 +150,14 @@ function firstVariant(entry: Entry, codings: readonly Variant["encoding"][]): Va
   return undefined;
 }
 
-function setEntryHeaders(res: Response, entry: Entry, notModified: boolean): void {
-  for (const name of entry.removedHeaders) res.removeHeader(name);
-  const values = new Map<string, string[]>();
-  for (const [name, value] of entry.headers) {
-    if (notModified && !isSentWithNotModified(name)) continue;
-    const earlier = values.get(name);
-    if (earlier) earlier.push(value);
-    else values.set(name, [value]);
-  }
-  for (const [name, all] of values) {
-    if (name.toLowerCase() === "vary") mergeVary(res, all.join(", "));
-    else res.setHeader(name, all.length === 1 ? (all[0] ?? "") : all);
-  }
-}
-
 /** The handler's names join those that earlier middleware set for this request. */
-function mergeVary(res: Response, value: string): void {
-  const earlier = membersOf(res.getHeader("Vary"));
+function mergeVary(res: ServerResponse, value: string): void {
+  const set = res.getHeader("Vary");
+  if (set === undefined) {
+    res.setHeader("Vary", value);
+    return;
+  }
+  const earlier = membersOf(set);
   const known = new Set(earlier.map((name) => name.toLowerCase()));
   const added = membersOf(value).filter((name) => !known.has(name.toLowerCase()));
   res.setHeader("Vary", [...earlier, ...added].join(", "));

@@ -1,11 +1,11 @@
 // The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it decided.
-import type { Response } from "express";
+import type { ServerResponse } from "node:http";
 
 /**
  * Adds the header when the head of the response is written: for a hit that is the lookup, for a miss everything until the
  * handler began to answer.
  */
-export function addServerTiming(res: Response): void {
+export function addServerTiming(res: ServerResponse): void {
   const startedAtMs = performance.now();
   const writeHead = res.writeHead;
   res.writeHead = ((...args: Parameters<typeof writeHead>) => {

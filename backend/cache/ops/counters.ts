@@ -45,8 +45,11 @@ class ModuleCounts {
   add(what: Counted, module: string | undefined): void {
     this.totals[what]++;
     if (module === undefined) return;
-    const counts = this.modules.get(module) ?? zeros();
-    this.modules.set(module, counts);
+    let counts = this.modules.get(module);
+    if (!counts) {
+      counts = zeros();
+      this.modules.set(module, counts);
+    }
     counts[what]++;
   }
 }
@@ -60,8 +63,11 @@ export class Counters {
   add(what: Counted, tenant?: string, module?: string): void {
     this.#all.add(what, module);
     if (tenant === undefined) return;
-    const counts = this.#tenants.get(tenant) ?? new ModuleCounts();
-    this.#tenants.set(tenant, counts);
+    let counts = this.#tenants.get(tenant);
+    if (!counts) {
+      counts = new ModuleCounts();
+      this.#tenants.set(tenant, counts);
+    }
     counts.add(what, module);
   }
 

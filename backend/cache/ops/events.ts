@@ -27,6 +27,11 @@ const NAMES: readonly CacheEventName[] = ["hit", "miss", "stored", "bypass", "st
 export class CacheEvents extends EventEmitter<CacheEventMap> {
   readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
 
+  /** Whether anybody would get such an event. */
+  isHeard(name: CacheEventName): boolean {
+    return this.listenerCount(name) > 0 || this.#channels.get(name)?.hasSubscribers === true;
+  }
+
   publish(name: CacheEventName, event: CacheEvent): void {
     if (this.listenerCount(name) > 0) this.emit(name, event);
     const diagnostics = this.#channels.get(name);
