@@ -3,6 +3,8 @@ export type { EncryptionKey } from "./codec/encryption.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
+export type { CreateLane, LaneApp, LaneMiddleware, LaneOptions } from "./express/lane.js";
+export type { LaneIdentity } from "./express/lane-callers.js";
 export type { Logger } from "./logger.js";
 export type { CounterReport } from "./ops/counters.js";
 export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./ops/events.js";

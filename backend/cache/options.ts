@@ -3,6 +3,7 @@ import type { Request } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "./codec/encryption.js";
 import { TenantCacheError } from "./errors.js";
+import type { LaneMiddleware, LaneOptions } from "./express/lane.js";
 import { moduleName, tagName } from "./identifiers.js";
 import type { Logger } from "./logger.js";
 import type { KeySpace } from "./store/key-space.js";
@@ -226,6 +227,14 @@ const invalidateSchema = z.strictObject({
   guardMs: positiveInt.default(30_000),
 });
 
+const laneSchema = z.strictObject({
+  identify: fn<LaneOptions["identify"]>(),
+  use: z.array(fn<LaneMiddleware>()).default([]),
+  maxRequests: positiveInt.default(20_000),
+  relearnSeconds: positiveInt.default(60),
+});
+
+export type ParsedLaneOptions = z.output<typeof laneSchema>;
 export type ParsedCacheOptions = z.output<typeof cacheSchema>;
 export type ParsedRouteOptions = z.output<typeof routeSchema>;
 export type ParsedInvalidateOptions = z.output<typeof invalidateSchema>;
@@ -262,6 +271,11 @@ export function parseInvalidateArguments(args: readonly unknown[]): ParsedInvali
     "ETC_OPTIONS",
     'invalidateCache: name at least one module, as in invalidateCache("accounts")',
   );
+}
+
+/** @throws TenantCacheError `ETC_OPTIONS` */
+export function parseLaneOptions(options: unknown): ParsedLaneOptions {
+  return parse("lane", laneSchema, options);
 }
 
 /** @throws TenantCacheError `ETC_TAG` */

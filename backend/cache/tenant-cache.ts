@@ -4,6 +4,7 @@ import { CacheEngine } from "./engine/cache-engine.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { HttpContext } from "./express/http-context.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
+import { type CreateLane, createLane } from "./express/lane.js";
 import { moduleName, requireTenantId, tagName } from "./identifiers.js";
 import { Counters } from "./ops/counters.js";
 import type { CacheEvents } from "./ops/events.js";
@@ -20,6 +21,8 @@ import { CacheManager } from "./toolkit/cache-manager.js";
 export interface TenantCache {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
+  readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
   readonly manager: CacheManager;
   /** `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels `express-tenant-cache:<event>`. */
@@ -110,6 +113,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   return {
     cacheList: createCacheList(context),
     invalidateCache: createInvalidateCache(context),
+    lane: createLane(context),
     manager,
     events: engine.events,
     invalidateTenantCache: async (tenantId, module) =>

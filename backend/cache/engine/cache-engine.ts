@@ -11,7 +11,7 @@ import { type EntryRef, examine } from "./entry-ref.js";
 import { areSettled, type FencedScope, joinFences, partFenceKeys } from "./fences.js";
 import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
-import { GroupedReads } from "./grouped-reads.js";
+import { type FenceWitness, GroupedReads } from "./grouped-reads.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { LocalEntries, type LocalEntry } from "./local-entries.js";
 import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
@@ -33,9 +33,10 @@ export type ReadOutcome =
   /** Too old, but not cut off by a fence. */
   | (Miss & { readonly kind: "stale"; readonly entry: Entry })
   | (Miss & { readonly kind: "miss" })
-  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
+  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" | "witness-gone" };
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
+const WITNESS_GONE: ReadOutcome = { kind: "bypass", reason: "witness-gone" };
 
 export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
@@ -109,14 +110,32 @@ export class CacheEngine {
     return this.#fills.inFlight;
   }
 
-  /** Looks an entry up: at once where this process knows the answer. Never rejects. */
-  read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
+  /**
+   * Looks an entry up: at once where this process knows the answer. With a witness only while that holds, checked in the same
+   * round trip; `witness-gone` where it does not. Never rejects.
+   */
+  read(ref: EntryRef, witness?: FenceWitness): ReadOutcome | Promise<ReadOutcome> {
     if (this.gate.state !== "closed") return UNAVAILABLE;
     const local = this.#local?.get(ref);
-    if (!local) return this.#fetch(ref, this.gate.expiry());
-    const isKnown = ref.maxStaleness > 0 && this.#reads.recalls(ref.fenceKeys, local, ref.maxStaleness);
+    if (!local) return this.#fetch(ref, witness, this.gate.expiry());
+    const isKnown =
+      ref.maxStaleness > 0 &&
+      this.#reads.recalls(ref.fenceKeys, local, ref.maxStaleness) &&
+      (!witness || this.#reads.recalls(witness.fenceKeys, witness, ref.maxStaleness));
     if (isKnown && local.entry.staleAt > Date.now()) return { kind: "hit", entry: local.entry };
-    return this.#confirm(ref, local, this.gate.expiry());
+    return this.#confirm(ref, local, witness, this.gate.expiry());
+  }
+
+  /** Reads fences that nothing depends on yet, and makes those that are missing; rejects as the gate does. */
+  async witness(fenceKeys: readonly string[]): Promise<FenceWitness | undefined> {
+    let answer = await this.#reads.read(fenceKeys);
+    const missing = fenceKeys.filter((key) => answer.fence(key) === null);
+    if (missing.length > 0) {
+      await this.gate.run(() => this.store.replaceFences(missing, this.#options.fenceTtlMs));
+      answer = await this.#reads.read(fenceKeys);
+    }
+    const fences = answer.fences(fenceKeys);
+    return areSettled(fences) ? { fenceKeys, fences, runId: answer.runId } : undefined;
   }
 
   /** What a request does that missed; never rejects. */
@@ -204,9 +223,15 @@ export class CacheEngine {
    * The entry is in this process's memory: its fences must still be those in the store. A stale one is looked for in the store,
    * because another process may have refreshed it.
    */
-  async #confirm(ref: EntryRef, local: LocalEntry, expiresAtMs: number): Promise<ReadOutcome> {
+  async #confirm(
+    ref: EntryRef,
+    local: LocalEntry,
+    witness: FenceWitness | undefined,
+    expiresAtMs: number,
+  ): Promise<ReadOutcome> {
     try {
-      const answer = await this.#reads.read(ref.fenceKeys);
+      const answer = await this.#reads.read(withWitness(ref, witness));
+      if (witness && !answer.confirms(witness.fenceKeys, witness)) return WITNESS_GONE;
       if (answer.confirms(ref.fenceKeys, local) && local.entry.staleAt > Date.now())
         return { kind: "hit", entry: local.entry };
       this.#local?.delete(ref);
@@ -217,9 +242,10 @@ export class CacheEngine {
     }
   }
 
-  async #fetch(ref: EntryRef, expiresAtMs: number): Promise<ReadOutcome> {
+  async #fetch(ref: EntryRef, witness: FenceWitness | undefined, expiresAtMs: number): Promise<ReadOutcome> {
     try {
-      const answer = await this.#reads.read(ref.fenceKeys, ref.entryKey);
+      const answer = await this.#reads.read(withWitness(ref, witness), ref.entryKey);
+      if (witness && !answer.confirms(witness.fenceKeys, witness)) return WITNESS_GONE;
       const fences = answer.fences(ref.fenceKeys);
       return this.#judge(ref, fences, answer.runId, answer.entry(ref.entryKey), expiresAtMs);
     } catch (error) {
@@ -301,6 +327,10 @@ const ALARMS = {
   foreign: "holds another request's entry; not served",
   invalid: "fails its schema; removed",
 } as const;
+
+function withWitness({ fenceKeys }: EntryRef, witness: FenceWitness | undefined): readonly string[] {
+  return witness ? [...fenceKeys, ...witness.fenceKeys] : fenceKeys;
+}
 
 function found(entry: Entry, expiresAtMs: number): ReadOutcome {
   if (entry.staleAt > Date.now()) return { kind: "hit", entry };

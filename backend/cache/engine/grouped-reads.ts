@@ -98,6 +98,11 @@ export interface CarriedFences {
   readonly fences: readonly string[];
 }
 
+/** Fences beside those of an entry that must not have changed since they were read. */
+export interface FenceWitness extends CarriedFences {
+  readonly fenceKeys: readonly string[];
+}
+
 /**
  * Of reads of fences alone at most one of a group is in flight and one is waiting; reads of entries are not held for one in
  * flight, because their bytes take long. A request joins a batch that is sent after the request arrived: a fence that was

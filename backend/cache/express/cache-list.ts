@@ -7,6 +7,7 @@ import { moduleName } from "../identifiers.js";
 import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
 import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
+import type { LanePassage } from "./lane-passage.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
 import { defaultCacheControlWithHead, replay } from "./replay.js";
@@ -42,13 +43,6 @@ interface Exchange {
   readonly next: NextFunction;
 }
 
-const COUNTED_AS = {
-  hit: ["hits"],
-  stale: ["hits", "stale"],
-  miss: ["misses"],
-  collapsed: ["collapsed"],
-} as const;
-
 class CachedRoute {
   readonly #context: HttpContext;
   readonly #module: string;
@@ -76,13 +70,16 @@ class CachedRoute {
       next(error);
       return;
     }
+    const passage = this.#context.passages.get(req);
+    passage?.handledBy(this.#requests, this.#options.obeyRequest, resolved, req);
     this.#context.misuse.lookedUp(this.#module, !("bypass" in resolved) || resolved.tenant !== undefined);
     if (this.#context.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    else this.#look({ ref: resolved.ref, req, res, next });
+    else this.#look({ ref: resolved.ref, req, res, next }, passage?.found);
   }
 
-  #look(exchange: Exchange): void {
+  /** `found`: what the lane has read on behalf of this request, since it arrived. */
+  #look(exchange: Exchange, found: LanePassage["found"]): void {
     const { ref, req, res, next } = exchange;
     const { engine, refreshes } = this.#context;
     if (refreshes && isRefresh(req)) {
@@ -95,10 +92,10 @@ class CachedRoute {
       this.#bypass("request", ref.tenant, res, next);
       return;
     }
-    const outcome = engine.read(ref);
+    const outcome = found?.ref === ref ? found.outcome : engine.read(ref);
     if (!(outcome instanceof Promise)) this.#serve(outcome, asked, exchange);
     // The engine never rejects; what could throw here is a response that was ended behind our back.
-    else outcome.then((found) => this.#serve(found, asked, exchange)).catch(next);
+    else outcome.then((looked) => this.#serve(looked, asked, exchange)).catch(next);
   }
 
   #serve(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
@@ -123,9 +120,12 @@ class CachedRoute {
       this.#context.refresher.refresh(ref.entryKey, req);
       return;
     }
-    this.#note("miss", ref);
+    this.#context.note("miss", ref);
     const fwd = isAccepted ? (stale ? "stale" : "miss") : "request";
-    if (req.method === "HEAD") return this.#forward(fwd, res, next);
+    if (req.method === "HEAD") {
+      this.#forward(fwd, res, next);
+      return;
+    }
     const expiresAtMs = "expiresAtMs" in outcome ? outcome.expiresAtMs : engine.gate.expiry();
     const seen = "seen" in outcome ? outcome.seen : undefined;
     // What was refused is not taken a moment later because another request has just looked at it.
@@ -139,7 +139,7 @@ class CachedRoute {
     const { ref, req, res, next } = exchange;
     const outcome = await engine.openFill(ref, miss);
     if (outcome.kind === "follow") {
-      this.#note("collapsed", ref);
+      this.#context.note("collapsed", ref);
       replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now());
       return;
     }
@@ -161,7 +161,7 @@ class CachedRoute {
 
   #hit(event: "hit" | "stale", entry: Entry, { ref, req, res }: Exchange): void {
     const nowMs = Date.now();
-    this.#note(event, ref);
+    this.#context.note(event, ref);
     // Negative where the entry is stale (RFC 9211 section 2.3).
     const ttlSeconds = Math.floor((entry.staleAt - nowMs) / 1000);
     const couldBeSmaller = replay(req, res, entry, { hit: true, ttlSeconds }, nowMs);
@@ -178,13 +178,6 @@ class CachedRoute {
       detail: "if-error",
     });
     replay(req, res, entry, { fwd: "stale", detail: "stale-if-error" }, Date.now());
-  }
-
-  /** Counts a decision and publishes it. */
-  #note(event: "hit" | "stale" | "miss" | "collapsed", { tenant, module, entryKey }: EntryRef): void {
-    const { counters, events } = this.#context.engine;
-    for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
-    if (events.isHeard(event)) events.publish(event, { tenant, module, key: entryKey });
   }
 
   #isWithin(entry: Entry, staleSeconds: number): boolean {

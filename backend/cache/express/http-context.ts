@@ -2,15 +2,24 @@
 import type { Request } from "express";
 import { LRUCache } from "lru-cache";
 import type { CacheEngine } from "../engine/cache-engine.js";
+import type { EntryRef } from "../engine/entry-ref.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { ParsedCacheOptions } from "../options.js";
+import type { LanePassage } from "./lane-passage.js";
 import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
 import type { Resolved } from "./route-request.js";
 
 /** Requests whose keys are remembered, of all routes: about a kilobyte each. */
 const MAX_REQUESTS = 10_000;
+
+const COUNTED_AS = {
+  hit: ["hits"],
+  stale: ["hits", "stale"],
+  miss: ["misses"],
+  collapsed: ["collapsed"],
+} as const;
 
 export class HttpContext {
   readonly engine: CacheEngine;
@@ -19,6 +28,8 @@ export class HttpContext {
   readonly misuse: Misuse;
   /** What requests of all routes resolve to, by all that it depends on. */
   readonly requests = new LRUCache<string, Resolved>({ max: MAX_REQUESTS });
+  /** Requests that came through the lane, with what it is to learn about them. */
+  readonly passages = new WeakMap<object, LanePassage>();
   #routes = 0;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
@@ -28,6 +39,13 @@ export class HttpContext {
     this.options = options;
     this.logger = options.logger;
     this.misuse = new Misuse(options.logger);
+  }
+
+  /** Counts a decision and publishes it. */
+  note(event: "hit" | "stale" | "miss" | "collapsed", { tenant, module, entryKey }: EntryRef): void {
+    const { counters, events } = this.engine;
+    for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
+    if (events.isHeard(event)) events.publish(event, { tenant, module, key: entryKey });
   }
 
   /** A name that no other route has. */

@@ -34,7 +34,7 @@ export function testKeyedStore(opened: () => { readonly store: Store; readonly k
           fenceTtlMs: MINUTE_MS,
           ...(expected !== undefined && { expected }),
         }),
-      read: async () => (await store.read(fenceKeys, entryKey)).entry?.toString(),
+      read: async () => (await store.read(fenceKeys, [entryKey])).entries[0]?.toString(),
     };
   }
   const match = (tenant: string, pattern: string) => {
@@ -53,7 +53,7 @@ export function testKeyedStore(opened: () => { readonly store: Store; readonly k
     const start = await at.begin();
     const [turned] = await store.keyed.turnFences([at.keyFence], MINUTE_MS);
     assert.equal(turned?.before, start.fences.at(-1));
-    assert.equal((await store.readFences([at.keyFence])).fences[0], turned?.after);
+    assert.equal((await store.read([at.keyFence], [])).fences[0], turned?.after);
     assert.equal(await at.commit(start, "old"), false);
     const [again, missing] = await store.keyed.turnFences([at.keyFence, `${at.keyFence}x`], MINUTE_MS);
     assert.equal(again?.before, turned?.after);

@@ -45,7 +45,7 @@ export class RedisKeyedStore implements KeyedStore {
   }
 
   async readCounter(key: string): Promise<number | null> {
-    const [value = null] = await this.#client.mget(key);
+    const [value = null] = await this.#client.mget([key]);
     return value === null ? null : Number(value);
   }
 

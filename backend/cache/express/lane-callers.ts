@@ -1,0 +1,121 @@
+// Who asks the lane: what `identify` says of a request, and whether that still holds.
+import type { IncomingMessage } from "node:http";
+import { LRUCache } from "lru-cache";
+import type { CacheEngine } from "../engine/cache-engine.js";
+import type { FenceWitness } from "../engine/grouped-reads.js";
+import { tagName, tenantId } from "../identifiers.js";
+
+/** What the lane must know of whoever asks, so that it answers nobody whom the app would have refused. */
+export interface LaneIdentity {
+  /** As the `tenant` option resolves it in the app. */
+  readonly tenant: string;
+  /** As the route's `scope` function resolves it; absent for routes without one. */
+  readonly scope?: string | undefined;
+  /**
+   * Stands for all that the app's guards look at: a role, a user. Default: the request's `Authorization` and `Cookie` headers, so
+   * that what the app has allowed to one token is not given to another.
+   */
+  readonly principal?: string | undefined;
+  /**
+   * Tags whose invalidation ends what is known of this identity: `cache.invalidateTags(tenant, "session-42")` has the app asked again
+   * about all requests that come after it, in every process.
+   */
+  readonly tags?: readonly string[] | undefined;
+}
+
+export interface Caller {
+  readonly id: number;
+  readonly tenant: string;
+  /** In the form of entries: empty for the tenant's own view. */
+  readonly scope: string;
+  /** What the identity's tags looked like before the app was asked; absent where it has none. */
+  readonly witness: FenceWitness | undefined;
+  /** False until the fences of its tags have been read: what the app allows before that may be revoked unnoticed. */
+  readonly isKnown: boolean;
+}
+
+interface Remembered extends Caller {
+  /** All that the caller is told by. */
+  readonly text: string;
+  readonly identity: LaneIdentity;
+  readonly credentials: string;
+  witness: FenceWitness | undefined;
+  isKnown: boolean;
+  isForgotten: boolean;
+}
+
+const MAX_CALLERS = 10_000;
+
+export class LaneCallers {
+  readonly #engine: CacheEngine;
+  readonly #byText = new LRUCache<string, Remembered>({ max: MAX_CALLERS });
+  /** For identities that `identify` returns again and again; their contents are compared all the same. */
+  readonly #byIdentity = new WeakMap<LaneIdentity, Remembered>();
+  #ids = 0;
+
+  constructor(engine: CacheEngine) {
+    this.#engine = engine;
+  }
+
+  /** `undefined` where the tenant is none. Throws where a tag is none. */
+  of(identity: LaneIdentity, req: IncomingMessage): Caller | undefined {
+    const credentials = identity.principal === undefined ? credentialsOf(req) : "";
+    const known = this.#byIdentity.get(identity);
+    if (known && !known.isForgotten && known.credentials === credentials && isSame(known.identity, identity))
+      return known;
+    const tenant = tenantId(identity.tenant);
+    if (tenant === undefined) return undefined;
+    const { scope = "", principal, tags = [] } = identity;
+    const text = JSON.stringify([tenant, scope, principal ?? null, tags, credentials]);
+    let caller = this.#byText.get(text);
+    if (!caller) {
+      const id = this.#ids++;
+      const isKnown = tags.length === 0;
+      const witness = undefined;
+      const isForgotten = false;
+      caller = {
+        id,
+        text,
+        tenant,
+        scope,
+        identity: { ...identity },
+        credentials,
+        witness,
+        isKnown,
+        isForgotten,
+      };
+      this.#byText.set(text, caller);
+      if (!isKnown) this.#learnFences(caller, tags.map(tagName));
+    }
+    this.#byIdentity.set(identity, caller);
+    return caller;
+  }
+
+  /** Forgets one whose tags were invalidated, and with its id all that the app has allowed to it. */
+  forget(caller: Caller): void {
+    const remembered = caller as Remembered;
+    remembered.isForgotten = true;
+    this.#byText.delete(remembered.text);
+  }
+
+  #learnFences(caller: Remembered, tags: readonly string[]): void {
+    const fenceKeys = tags.map((tag) => this.#engine.keys.tagFence(caller.tenant, tag));
+    this.#engine.witness(fenceKeys).then(
+      (witness) => {
+        caller.witness = witness;
+        caller.isKnown = witness !== undefined;
+      },
+      () => undefined,
+    );
+  }
+}
+
+function credentialsOf({ headers }: IncomingMessage): string {
+  const { authorization = "", cookie } = headers;
+  return cookie === undefined ? authorization : `${authorization}\n${cookie}`;
+}
+
+function isSame(a: LaneIdentity, b: LaneIdentity): boolean {
+  if (a.tenant !== b.tenant || a.scope !== b.scope || a.principal !== b.principal) return false;
+  return a.tags === b.tags || a.tags?.join("\n") === b.tags?.join("\n");
+}
