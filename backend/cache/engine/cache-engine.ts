@@ -33,10 +33,12 @@ export type ReadOutcome =
   /** Too old, but not cut off by a fence. */
   | (Miss & { readonly kind: "stale"; readonly entry: Entry })
   | (Miss & { readonly kind: "miss" })
-  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" | "witness-gone" };
+  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" }
+  /** The witness no longer holds: whoever asked with it must be allowed anew. */
+  | { readonly kind: "unwitnessed" };
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
-const WITNESS_GONE: ReadOutcome = { kind: "bypass", reason: "witness-gone" };
+const UNWITNESSED: ReadOutcome = { kind: "unwitnessed" };
 
 export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
@@ -112,7 +114,7 @@ export class CacheEngine {
 
   /**
    * Looks an entry up: at once where this process knows the answer. With a witness only while that holds, checked in the same
-   * round trip; `witness-gone` where it does not. Never rejects.
+   * round trip; `unwitnessed` where it does not. Never rejects.
    */
   read(ref: EntryRef, witness?: FenceWitness): ReadOutcome | Promise<ReadOutcome> {
     if (this.gate.state !== "closed") return UNAVAILABLE;
@@ -231,7 +233,7 @@ export class CacheEngine {
   ): Promise<ReadOutcome> {
     try {
       const answer = await this.#reads.read(withWitness(ref, witness));
-      if (witness && !answer.confirms(witness.fenceKeys, witness)) return WITNESS_GONE;
+      if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
       if (answer.confirms(ref.fenceKeys, local) && local.entry.staleAt > Date.now())
         return { kind: "hit", entry: local.entry };
       this.#local?.delete(ref);
@@ -245,7 +247,7 @@ export class CacheEngine {
   async #fetch(ref: EntryRef, witness: FenceWitness | undefined, expiresAtMs: number): Promise<ReadOutcome> {
     try {
       const answer = await this.#reads.read(withWitness(ref, witness), ref.entryKey);
-      if (witness && !answer.confirms(witness.fenceKeys, witness)) return WITNESS_GONE;
+      if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
       const fences = answer.fences(ref.fenceKeys);
       return this.#judge(ref, fences, answer.runId, answer.entry(ref.entryKey), expiresAtMs);
     } catch (error) {

@@ -110,8 +110,7 @@ class Lane {
     res: ServerResponse,
   ): void {
     if (outcome.kind !== "hit") {
-      if (outcome.kind === "bypass" && outcome.reason === "witness-gone")
-        this.#callers.forget(passage.caller);
+      if (outcome.kind === "unwitnessed") this.#callers.forget(passage.caller);
       else passage.found = { ref, outcome };
       this.#pass(passage, req, res);
       return;

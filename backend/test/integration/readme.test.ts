@@ -8,10 +8,16 @@ import { after, before, describe, test } from "node:test";
 import {
   type CacheListOptions,
   type InvalidateOptions,
+  type LaneOptions,
   MemoryStore,
   type TenantCacheOptions,
 } from "../../cache/index.js";
-import { parseCacheOptions, parseInvalidateArguments, parseRouteOptions } from "../../cache/options.js";
+import {
+  parseCacheOptions,
+  parseInvalidateArguments,
+  parseLaneOptions,
+  parseRouteOptions,
+} from "../../cache/options.js";
 import { projectFile, projectRoot } from "../../project-root.js";
 
 const EXAMPLE = projectFile("docs", "examples", "quick-start.js");
@@ -112,6 +118,12 @@ const INVALIDATE: Required<InvalidateOptions> = {
   guard: false,
   guardMs: 1,
 };
+const LANE: Required<LaneOptions> = {
+  identify: () => undefined,
+  use: [],
+  maxRequests: 1,
+  relearnSeconds: 1,
+};
 
 const TABLES = {
   TenantCacheOptions: {
@@ -124,6 +136,7 @@ const TABLES = {
     all: parseInvalidateArguments([INVALIDATE]),
     defaults: { ...parseInvalidateArguments(["accounts"]), modules: [] },
   },
+  LaneOptions: { all: parseLaneOptions(LANE), defaults: parseLaneOptions({ identify: LANE.identify }) },
 };
 
 describe("the option tables of the package's README", () => {
