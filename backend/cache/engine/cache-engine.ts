@@ -33,12 +33,13 @@ export type ReadOutcome =
   /** Too old, but not cut off by a fence. */
   | (Miss & { readonly kind: "stale"; readonly entry: Entry })
   | (Miss & { readonly kind: "miss" })
-  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" }
-  /** The witness no longer holds: whoever asked with it must be allowed anew. */
-  | { readonly kind: "unwitnessed" };
+  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
+
+/** `unwitnessed`: the witness no longer holds, and whoever asked with it must be allowed anew. */
+export type WitnessedOutcome = ReadOutcome | { readonly kind: "unwitnessed" };
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
-const UNWITNESSED: ReadOutcome = { kind: "unwitnessed" };
+const UNWITNESSED: WitnessedOutcome = { kind: "unwitnessed" };
 
 export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
@@ -116,7 +117,9 @@ export class CacheEngine {
    * Looks an entry up: at once where this process knows the answer. With a witness only while that holds, checked in the same
    * round trip; `unwitnessed` where it does not. Never rejects.
    */
-  read(ref: EntryRef, witness?: FenceWitness): ReadOutcome | Promise<ReadOutcome> {
+  read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
+  read(ref: EntryRef, witness: FenceWitness | undefined): WitnessedOutcome | Promise<WitnessedOutcome>;
+  read(ref: EntryRef, witness?: FenceWitness): WitnessedOutcome | Promise<WitnessedOutcome> {
     if (this.gate.state !== "closed") return UNAVAILABLE;
     const local = this.#local?.get(ref);
     if (!local) return this.#fetch(ref, witness, this.gate.expiry());
@@ -230,7 +233,7 @@ export class CacheEngine {
     local: LocalEntry,
     witness: FenceWitness | undefined,
     expiresAtMs: number,
-  ): Promise<ReadOutcome> {
+  ): Promise<WitnessedOutcome> {
     try {
       const answer = await this.#reads.read(withWitness(ref, witness));
       if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
@@ -244,7 +247,11 @@ export class CacheEngine {
     }
   }
 
-  async #fetch(ref: EntryRef, witness: FenceWitness | undefined, expiresAtMs: number): Promise<ReadOutcome> {
+  async #fetch(
+    ref: EntryRef,
+    witness: FenceWitness | undefined,
+    expiresAtMs: number,
+  ): Promise<WitnessedOutcome> {
     try {
       const answer = await this.#reads.read(withWitness(ref, witness), ref.entryKey);
       if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;

@@ -1,7 +1,7 @@
 // The lane: answers hits in front of Express, for requests that the app is known to let through to `cacheList`.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
-import type { ReadOutcome } from "../engine/cache-engine.js";
+import type { WitnessedOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { type ParsedLaneOptions, parseLaneOptions } from "../options.js";
 import type { HttpContext } from "./http-context.js";
@@ -103,7 +103,7 @@ class Lane {
   }
 
   #serve(
-    outcome: ReadOutcome,
+    outcome: WitnessedOutcome,
     ref: EntryRef,
     passage: LanePassage,
     req: IncomingMessage,
