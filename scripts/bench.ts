@@ -7,16 +7,20 @@ import { formatForConsole, type SuiteReport, verdictTable } from "./bench/report
 import { installCompetitors } from "./bench/subjects/competitors.js";
 import { SUBJECTS, subjectNamed } from "./bench/subjects.js";
 import { SUITE_NAMES, SUITES, type SuiteName } from "./bench/suites.js";
+import { type Run, writeDocs } from "./bench/write-docs.js";
 
 interface Arguments {
   readonly quick?: true;
   readonly suite: readonly SuiteName[];
   readonly rounds?: number;
+  readonly lists?: number;
   readonly subjects?: readonly string[];
   readonly json?: string;
+  readonly docs?: true;
 }
 
 const ROUNDS = { quick: 1, full: 5 };
+const LISTS = { quick: 200, full: 2000 };
 
 const given = new Command("bench")
   .description("Measures the cache beside bare Express, other caches and none.")
@@ -24,20 +28,27 @@ const given = new Command("bench")
   .addOption(new Option("--suite <name...>", "only these").choices(SUITE_NAMES).default(SUITE_NAMES, "all"))
   .option("--subjects <name...>", `only these of ${SUBJECTS.map(({ name }) => name).join(", ")}`)
   .option("--rounds <n>", "how often each subject is visited (default: 5, quick: 1)", positive)
+  .option("--lists <n>", "how many lists are asked for (default: 2000, quick: 200)", positive)
   .option("--json <file>", "writes every round, and what it was measured on")
+  .option(
+    "--docs",
+    "writes tables, rounds and the chart into docs/benchmarks/; suites that were not run stay as they were there",
+  )
   .parse()
   .opts<Arguments>();
 
 const quick = given.quick ?? false;
+const subjects = given.subjects?.map(subjectNamed) ?? SUBJECTS;
 const bench = new Bench({
   quick,
   rounds: given.rounds ?? (quick ? ROUNDS.quick : ROUNDS.full),
-  subjects: given.subjects?.map(subjectNamed) ?? SUBJECTS,
+  lists: given.lists ?? (quick ? LISTS.quick : LISTS.full),
+  subjects,
 });
 // Servers and subjects end with this process, however it goes.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
-installCompetitors();
+if (given.docs || subjects.some(({ isInstalledApart }) => isInstalledApart)) installCompetitors();
 const machine = await describeMachine(bench.cores);
 console.log(formatMachine(machine));
 const reports: SuiteReport[] = [];
@@ -48,16 +59,32 @@ try {
 }
 const verdicts = reports.flatMap((report) => report.verdicts);
 if (verdicts.length > 0) console.log(formatForConsole(verdictTable(verdicts)));
-if (given.json) writeFileSync(given.json, `${JSON.stringify({ machine, quick, reports }, undefined, 2)}\n`);
+const done: Run = {
+  machine,
+  reports: reports.map((report) => ({ ...report, date: new Date().toISOString(), quick })),
+};
+if (given.json)
+  writeFileSync(
+    given.json,
+    `${JSON.stringify(done, undefined, 1)}
+`,
+  );
+if (given.docs) writeDocs(done);
 process.exit(reports.some(({ failures }) => failures.length > 0) ? 1 : 0);
 
 async function run(name: SuiteName): Promise<SuiteReport> {
   const startedAtMs = performance.now();
-  const report = await SUITES[name](bench);
+  const report = await SUITES[name](bench).catch((error: unknown) => nothingOf(name, error));
   for (const table of report.tables) console.log(formatForConsole(table));
-  for (const failure of report.failures) console.log(`NOT MEASURED: ${failure}`);
+  for (const failure of report.failures) console.log(`NOT MEASURED, or doubtful: ${failure}`);
   console.log(`${name}: ${((performance.now() - startedAtMs) / 1000).toFixed(0)} s`);
   return report;
+}
+
+/** A suite that cannot be run does not take the others' figures with it. */
+function nothingOf(suite: SuiteName, error: unknown): SuiteReport {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { suite, tables: [], verdicts: [], failures: [`${suite}: ${reason}`], rounds: [] };
 }
 
 function positive(text: string): number {

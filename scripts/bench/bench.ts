@@ -19,6 +19,8 @@ export interface BenchOptions {
   /** Visits of each subject. */
   readonly rounds: number;
   readonly subjects: readonly Subject[];
+  /** Hot lists that are asked for. */
+  readonly lists: number;
 }
 
 export class Bench {
@@ -62,7 +64,7 @@ export class Bench {
   async startSubject(
     subject: Subject,
     config: Partial<SubjectConfig> = {},
-    cores = this.cores && [this.cores.server],
+    cores: readonly number[] | undefined = this.cores && [this.cores.server],
   ): Promise<SubjectProcess> {
     const process = await SubjectProcess.start(
       {
@@ -77,6 +79,12 @@ export class Bench {
     );
     this.onEnd(() => process.stop());
     return process;
+  }
+
+  /** Of the chosen subjects those that a suite is about, and in a quick run fewer. */
+  subjectsFor(names: readonly string[], quickNames: readonly string[]): readonly Subject[] {
+    const { quick, subjects } = this.options;
+    return subjects.filter(({ name }) => (quick ? quickNames : names).includes(name));
   }
 
   async end(): Promise<void> {

@@ -12,9 +12,9 @@ export interface Cores {
   readonly servers: readonly number[];
 }
 
-/** `undefined` where nothing can be pinned: no `taskset`, or a single core. */
+/** `undefined` where nothing can be pinned: no `taskset`, a single core, or `BENCH_UNPINNED` beside other work that needs the cores. */
 export function findCores(): Cores | undefined {
-  if (process.platform !== "linux" || !onPath("taskset")) return undefined;
+  if (process.env.BENCH_UNPINNED || process.platform !== "linux" || !onPath("taskset")) return undefined;
   const [load, ...others] = allowedCores();
   if (load === undefined || others.length === 0) return undefined;
   const siblings = siblingsOf(load);

@@ -14,13 +14,14 @@ const SCHEMA = `
 
 const FILL = `
   INSERT INTO accounts
-  SELECT $1::uuid, row, 1 + row % ${OWNERS},
+  SELECT tenant, row, 1 + row % ${OWNERS},
     initcap(substr(digest, 1, 9)) || ' ' || (ARRAY['GmbH', 'AG', 'Ltd', 'Inc', 'SARL'])[1 + row % 5],
     (ARRAY['Berlin', 'Lyon', 'Porto', 'Leeds', 'Turin', 'Graz', 'Ghent'])[1 + row % 7],
     'office@' || substr(digest, 10, 12) || '.example', '+49 30 ' || (1000000 + row * 7919 % 8999999),
     (ARRAY['prospect', 'active', 'dormant', 'closed'])[1 + row % 4], row * 7919 % 5000000,
     timestamptz '2026-01-01 00:00Z' + row * interval '97 minutes'
-  FROM (SELECT row, md5($1 || row) AS digest FROM generate_series(1, ${OWNERS * ROWS_PER_LIST}) AS row) AS generated`;
+  FROM (SELECT row, md5(tenant::text || row) AS digest, tenant
+    FROM unnest($1::uuid[]) AS tenant, generate_series(1, ${OWNERS * ROWS_PER_LIST}) AS row) AS generated`;
 
 const LIST = {
   name: "list",
@@ -38,7 +39,7 @@ export async function createAccounts(url: string): Promise<void> {
   await client.connect();
   try {
     await client.query(SCHEMA);
-    for (let tenant = 0; tenant < TENANTS; tenant++) await client.query(FILL, [tenantId(tenant)]);
+    await client.query(FILL, [Array.from({ length: TENANTS }, (_, index) => tenantId(index))]);
     await client.query("CREATE INDEX ON accounts (tenant_id, owner, created_at DESC)");
     await client.query("VACUUM ANALYZE accounts");
   } finally {

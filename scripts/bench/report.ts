@@ -46,10 +46,10 @@ export function formatForConsole({ title, head, rows }: Table): string {
   return `\n${plain(title)}\n${table.toString()}`;
 }
 
-export function formatAsMarkdown({ title, head, rows }: Table): string {
+export function formatAsMarkdown({ title, head, rows }: Table, heading: string): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const rule = head.map((_, column) => (column === 0 ? "---" : "---:"));
-  return [`### ${title}`, "", line(head), line(rule), ...rows.map(line), ""].join("\n");
+  return [`${heading} ${title}`, "", line(head), line(rule), ...rows.map(line), ""].join("\n");
 }
 
 function plain(cell: string): string {

@@ -1,4 +1,5 @@
 // The table of what is measured: its rows in reports, and the floors that the cache has to reach.
+import { createTenantCache } from "../../backend/cache/index.js";
 
 /** One way to use the cache of this repository. */
 export interface Row {
@@ -15,6 +16,8 @@ export interface Subject {
   /** The module in subjects/ that starts it. */
   readonly program: string;
   readonly row?: Row;
+  /** A package that is installed apart from the project's own. */
+  readonly isInstalledApart?: true;
   /** `hits`: the handler must not run while it is measured; `runs`: it must, for each request; `none`: there is none. */
   readonly handler: "hits" | "runs" | "none";
   /** Throughput over that of bare Express, at least. */
@@ -33,12 +36,25 @@ const OTHERS: readonly Subject[] = [
     program: "hand-written",
     handler: "hits",
   },
-  { name: "apicache", title: "apicache with Redis", program: "apicache", handler: "hits" },
-  { name: "bentocache", title: "bentocache, two tiers", program: "bentocache", handler: "hits" },
+  {
+    name: "apicache",
+    title: "apicache with Redis",
+    program: "apicache",
+    isInstalledApart: true,
+    handler: "hits",
+  },
+  {
+    name: "bentocache",
+    title: "bentocache, two tiers",
+    program: "bentocache",
+    isInstalledApart: true,
+    handler: "hits",
+  },
   {
     name: "express-redis-cache",
     title: "express-redis-cache",
     program: "express-redis-cache",
+    isInstalledApart: true,
     handler: "hits",
   },
   { name: "get-buffer", title: "Express, `getBuffer` and `end`", program: "get-buffer", handler: "hits" },
@@ -63,13 +79,18 @@ const OURS: readonly Subject[] = [
   ours("list-redis", "`cacheList`, Redis only", { front: "express", tier: "redis", maxStalenessMs: 0 }, 0.82),
 ];
 
-// The lane is being built: its rows are measured once the cache has one.
-const HAS_LANE = false;
+// The lane's rows are measured once the cache has one.
+const HAS_LANE = "lane" in createTenantCache({ tenant: () => undefined });
 
 export const SUBJECTS: readonly Subject[] = [
   ...OTHERS,
   ...OURS.filter(({ row }) => HAS_LANE || row?.front !== "lane"),
 ];
+
+/** Those of this repository's cache. */
+export const OWN_NAMES = SUBJECTS.filter(({ row }) => row).map(({ name }) => name);
+/** What a quick run looks at closely. */
+export const QUICK_NAMES = ["lane-strict", "list-strict"];
 
 /** @throws Error that names all subjects where there is none of this name */
 export function subjectNamed(name: string): Subject {

@@ -1,12 +1,31 @@
 // The suites by name, in the order in which they run.
 import type { Bench } from "./bench.js";
 import type { SuiteReport } from "./report.js";
+import { eventLoop } from "./suites/event-loop.js";
+import { growth } from "./suites/growth.js";
+import { invalidation } from "./suites/invalidation.js";
+import { latency } from "./suites/latency.js";
+import { memory } from "./suites/memory.js";
+import { missCost } from "./suites/miss-cost.js";
+import { outage } from "./suites/outage.js";
+import { processes } from "./suites/processes.js";
+import { stampede } from "./suites/stampede.js";
+import { sweep } from "./suites/sweep.js";
 import { throughput } from "./suites/throughput.js";
 
-export const SUITES = { throughput } as const satisfies Record<
-  string,
-  (bench: Bench) => Promise<SuiteReport>
->;
+export const SUITES = {
+  throughput,
+  latency,
+  stampede,
+  invalidation,
+  sweep,
+  "miss-cost": missCost,
+  growth,
+  memory,
+  "event-loop": eventLoop,
+  processes,
+  outage,
+} as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 
 export type SuiteName = keyof typeof SUITES;
 export const SUITE_NAMES = Object.keys(SUITES) as SuiteName[];

@@ -7,8 +7,10 @@ import type { Subject } from "./subjects.js";
 import { faultOf, requestFor, type SeenAnswer, type Variant } from "./variants.js";
 import type { HotList } from "./workload.js";
 
-const CONNECTIONS = 16;
+const CONNECTIONS = 4;
 const ATTEMPTS = 20;
+/** A machine that stands still for longer than the cache waits for Redis: those requests go to the handler. */
+const TOLERATED_MISSES = 0.01;
 const ATTEMPT_AFTER_MS = 100;
 
 /** A list, and the body that is right for it. */
@@ -28,15 +30,24 @@ export async function verify(
 ): Promise<readonly LoadRequest[]> {
   const pool = new Pool(`http://127.0.0.1:${process.port}`, { connections: CONNECTIONS });
   try {
+    const expected = expectedOf(subject, lists);
+    const requests = new Map<ExpectedList, LoadRequest>();
+    let pending = expected;
     let fault = "";
     // What is stored and compressed behind a response may take its time.
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (attempt > 0) await delay(ATTEMPT_AFTER_MS);
       const runsBefore = await process.ask<number>("handlerRuns");
-      const pass = await askForAll(pool, lists, variant);
+      const faults = await askForAll(pool, pending, variant, requests);
       const runs = (await process.ask<number>("handlerRuns")) - runsBefore;
-      if (pass.fault === undefined && (runs === 0 || subject.handler !== "hits")) return pass.requests;
-      fault = pass.fault ?? `${runs} of ${lists.length} requests were not answered from the cache`;
+      const areHits = subject.handler !== "hits" || runs <= pending.length * TOLERATED_MISSES;
+      if (faults.size === 0 && areHits) return expected.flatMap((list) => requests.get(list) ?? []);
+      const [wrong] = faults;
+      fault = wrong
+        ? `${wrong[1]} for ${wrong[0].target} of ${wrong[0].tenant}`
+        : `${runs} of ${pending.length} requests were not answered from the cache`;
+      // After misses all are looked at again; else only those that were wrong.
+      pending = areHits ? [...faults.keys()] : expected;
     }
     throw new Error(`${subject.title}, ${variant}: ${fault}`);
   } finally {
@@ -44,28 +55,54 @@ export async function verify(
   }
 }
 
+/** What is wrong with which answer. */
 async function askForAll(
   pool: Pool,
   lists: readonly ExpectedList[],
   variant: Variant,
-): Promise<{ requests: LoadRequest[]; fault: string | undefined }> {
-  const requests: LoadRequest[] = new Array(lists.length);
-  let fault: string | undefined;
-  let next = 0;
+  requests: Map<ExpectedList, LoadRequest>,
+): Promise<ReadonlyMap<ExpectedList, string>> {
+  const faults = new Map<ExpectedList, string>();
+  const left = lists.values();
   const worker = async () => {
-    while (next < lists.length) {
-      const index = next++;
-      const list = lists[index];
-      if (!list) return;
+    // One iterator of all workers: each takes what the others have not.
+    for (const list of left) {
       const etag = variant === "304" ? await etagOf(pool, list) : undefined;
       const request = requestFor(variant, list, etag);
-      requests[index] = request;
-      const found = faultOf(variant, await send(pool, request), list.body);
-      if (found !== undefined) fault = `${found} for ${list.target} of ${list.tenant}`;
+      requests.set(list, request);
+      const fault = faultOf(variant, await send(pool, request), list.body);
+      if (fault !== undefined) faults.set(list, fault);
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));
-  return { requests, fault };
+  return faults;
+}
+
+/**
+ * Asks for each of them once, and reads the answers.
+ * @throws Error where one has not the status 200
+ */
+export async function askForEach(port: number, requests: readonly LoadRequest[]): Promise<void> {
+  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONNECTIONS });
+  let next = 0;
+  const worker = async () => {
+    for (let request = requests[next++]; request; request = requests[next++]) {
+      const { status } = await send(pool, request);
+      if (status !== 200) throw new Error(`status ${status} for ${request.target}`);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: CONNECTIONS }, worker));
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/** Those without a handler answer all lists with the body of the first. */
+function expectedOf(subject: Subject, lists: readonly ExpectedList[]): readonly ExpectedList[] {
+  const [first] = lists;
+  if (subject.handler !== "none" || !first) return lists;
+  return lists.map((list) => ({ ...list, body: first.body }));
 }
 
 async function etagOf(pool: Pool, list: HotList): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 // Requests as a load generator gets them, and what it tells about them.
 export interface LoadRequest {
-  readonly method: "GET" | "HEAD";
+  readonly method: "GET" | "HEAD" | "POST";
   /** Path and query. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -3,8 +3,9 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Controls } from "./subject.js";
 
 const COLLECTIONS = 3;
+const RESOLUTION_MS = 1;
 
-let delays = monitorEventLoopDelay({ resolution: 1 });
+let delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
 export interface Memory {
   readonly heapBytes: number;
@@ -12,7 +13,16 @@ export interface Memory {
   readonly externalBytes: number;
 }
 
+/** Of the event loop, beyond what the timer that looks at it takes. */
+export interface Delays {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
 export const processControls: Controls = {
+  /** Subjects that work behind their responses wait for that instead. */
+  idle: () => undefined,
   /** Milliseconds of CPU time so far, of all threads. */
   cpuMs: () => {
     const { user, system } = process.cpuUsage();
@@ -25,16 +35,19 @@ export const processControls: Controls = {
     return { heapBytes: heapUsed, externalBytes: external };
   },
   startDelays: () => {
-    delays = monitorEventLoopDelay({ resolution: 1 });
+    delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     delays.enable();
   },
-  /** Milliseconds, without the timer's own one. */
-  stopDelays: () => {
+  stopDelays: (): Delays => {
     delays.disable();
     return {
-      p50Ms: delays.percentile(50) / 1e6 - 1,
-      p99Ms: delays.percentile(99) / 1e6 - 1,
-      maxMs: delays.max / 1e6 - 1,
+      p50Ms: beyondTimer(delays.percentile(50)),
+      p99Ms: beyondTimer(delays.percentile(99)),
+      maxMs: beyondTimer(delays.max),
     };
   },
 };
+
+function beyondTimer(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
+}

@@ -1,5 +1,5 @@
 // The cache of this repository, in one of its rows.
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import express from "express";
 import { createTenantCache } from "../../../backend/cache/index.js";
 import { listHandler } from "./list-handler.js";
@@ -10,6 +10,13 @@ import { TTL_SECONDS } from "./ttl.js";
 const L1_BYTES = 256 * 1024 * 1024;
 const KEYS_PER_MODULE = 100_000;
 const READY_WITHIN_MS = 10_000;
+
+interface WithLane {
+  lane(
+    app: RequestListener,
+    options: { identify: (req: IncomingMessage) => { tenant: string } | undefined },
+  ): RequestListener;
+}
 
 const start: StartSubject = async (context) => {
   const { redisUrl, row = { front: "express", tier: "local", maxStalenessMs: 0 } } = context.config;
@@ -23,10 +30,18 @@ const start: StartSubject = async (context) => {
   const options = { ttlSeconds: TTL_SECONDS, maxStaleness: row.maxStalenessMs };
   app.get("/accounts", cache.cacheList("accounts", options), listHandler(context));
   if (!(await cache.ready(READY_WITHIN_MS))) throw new Error("the cache is not ready");
-  return {
-    server: createServer(app),
-    controls: { idle: () => cache.idle(), stats: () => cache.stats() },
+  const identify = ({ headers }: IncomingMessage) => {
+    const tenant = context.tenantOf(headers.authorization);
+    return tenant === undefined ? undefined : { tenant };
   };
+  const listener = row.front === "lane" ? (cache as unknown as WithLane).lane(app, { identify }) : app;
+  /** Resolves when nothing is left of what was invalidated. */
+  const sweep = async (argument: unknown) => {
+    const { tenant, module } = argument as { tenant: string; module: string };
+    await cache.invalidateTenantCache(tenant, module);
+    await cache.idle();
+  };
+  return { server: createServer(listener), controls: { idle: () => cache.idle(), sweep } };
 };
 
 export default start;

@@ -10,6 +10,15 @@ const P99_TIMES = 1.25;
 
 const VARIANT_NAMES: Record<Variant, string> = { "200": "", "304": ", 304", head: ", HEAD", gzip: ", gzip" };
 
+/** One variant of one subject, in the JSON file. */
+export interface MeasuredThroughput {
+  readonly subject: string;
+  readonly variant: Variant;
+  /** Requests a second over those of bare Express. */
+  readonly ratio: number;
+  readonly rounds: readonly Visit[];
+}
+
 export function reportThroughput(contenders: readonly Contender[], failures: readonly string[]): SuiteReport {
   const baseline = contenders.find(({ subject }) => subject.name === BASELINE);
   const over = (what: keyof Visit, contender: Contender, of = baseline) =>
@@ -50,12 +59,14 @@ export function reportThroughput(contenders: readonly Contender[], failures: rea
     ],
     verdicts,
     failures,
-    rounds: contenders.map((contender) => ({
-      subject: contender.subject.name,
-      variant: contender.variant,
-      ratio: over("perSecond", contender),
-      rounds: contender.rounds,
-    })),
+    rounds: contenders.map(
+      (contender): MeasuredThroughput => ({
+        subject: contender.subject.name,
+        variant: contender.variant,
+        ratio: over("perSecond", contender),
+        rounds: contender.rounds,
+      }),
+    ),
   };
 }
 

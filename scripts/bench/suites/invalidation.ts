@@ -1,0 +1,84 @@
+// Invalidation: what it adds to a write's response, beside one bare SET on the same connection, however many keys there are.
+import type { Bench } from "../bench.js";
+import { fillUpTo } from "../filler.js";
+import type { SuiteReport } from "../report.js";
+import { formatNumber, formatSpread, median } from "../statistics.js";
+import type { Alternation } from "../subjects/invalidation-probe.js";
+
+const SIZES = { quick: [10_000, 50_000], full: [10_000, 1_000_000] };
+const BURSTS = { quick: 3, full: 8 };
+const MOST_TIMES_A_SET = 1.5;
+const SAME_WITHIN = 1.2;
+
+interface Point {
+  readonly size: number;
+  readonly bursts: readonly Alternation[];
+}
+
+export async function invalidation(bench: Bench): Promise<SuiteReport> {
+  const kind = bench.options.quick ? "quick" : "full";
+  const { url: redisUrl } = await bench.startRedis();
+  const program = { name: "", title: "", program: "invalidation-probe", handler: "none" } as const;
+  const probe = await bench.startSubject(program, { redisUrl });
+  // Compiles what is timed.
+  await probe.ask("alternate");
+  const points: Point[] = [];
+  for (const size of SIZES[kind]) {
+    await fillUpTo(redisUrl, size);
+    const bursts: Alternation[] = [];
+    for (let burst = 0; burst < BURSTS[kind]; burst++) bursts.push(await probe.ask<Alternation>("alternate"));
+    points.push({ size, bursts });
+  }
+  await probe.stop();
+  const [small, large] = points.map(medianInvalidation);
+  const growth = (large ?? Number.NaN) / (small ?? Number.NaN);
+  return {
+    suite: "invalidation",
+    tables: [
+      {
+        title: "Invalidation beside a bare SET on the same connection, call by call",
+        head: [
+          "keys in the server",
+          "SET, median µs",
+          "invalidation, median µs",
+          "ratio",
+          "ratio, spread of bursts",
+          "calls",
+        ],
+        rows: points.map((point) => [
+          point.size.toLocaleString("en"),
+          formatNumber(median(point.bursts.flatMap(({ setMs }) => setMs)) * 1000),
+          formatNumber(medianInvalidation(point) * 1000),
+          formatNumber(ratioOf(point.bursts)),
+          formatSpread(point.bursts.map((burst) => ratioOf([burst]))),
+          String(point.bursts.reduce((sum, { setMs }) => sum + setMs.length, 0)),
+        ]),
+      },
+    ],
+    verdicts: [
+      ...points.map((point) => ({
+        path: `invalidation at ${point.size.toLocaleString("en")} keys`,
+        floor: `at most ${MOST_TIMES_A_SET} of a SET`,
+        figure: formatNumber(ratioOf(point.bursts)),
+        reached: ratioOf(point.bursts) <= MOST_TIMES_A_SET,
+      })),
+      {
+        path: "invalidation, most keys over fewest",
+        floor: `the same (at most ${SAME_WITHIN})`,
+        figure: formatNumber(growth),
+        reached: growth <= SAME_WITHIN,
+      },
+    ],
+    failures: [],
+    rounds: points,
+  };
+}
+
+function ratioOf(bursts: readonly Alternation[]): number {
+  const set = median(bursts.flatMap(({ setMs }) => setMs));
+  return median(bursts.flatMap(({ invalidationMs }) => invalidationMs)) / set;
+}
+
+function medianInvalidation({ bursts }: Point): number {
+  return median(bursts.flatMap(({ invalidationMs }) => invalidationMs));
+}
