@@ -155,8 +155,8 @@ export class AuthService {
     const { signing, accessTokenSeconds, state } = this.#options;
     await state.noteSession(tenantId, user.id, {
       id: session.id,
-      startedAt: session.started_at.toISOString(),
-      refreshedAt: session.refreshed_at.toISOString(),
+      started_at: session.started_at.toISOString(),
+      refreshed_at: session.refreshed_at.toISOString(),
     });
     const { id: sessionId, generation, expires_at: expiresAt } = session;
     return {

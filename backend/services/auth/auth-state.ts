@@ -15,8 +15,8 @@ export interface IssuedToken {
 /** A user's session, as the session list shows it. */
 export interface SessionEntry {
   readonly id: string;
-  readonly startedAt: string;
-  readonly refreshedAt: string;
+  readonly started_at: string;
+  readonly refreshed_at: string;
 }
 
 const SESSION_SECONDS = 24 * 3600;
@@ -81,7 +81,7 @@ export class AuthState implements Revocations {
     const entries = await available(this.redis.hvals(this.#sessionKey(tenantId, userId)));
     return entries
       .map((text): SessionEntry => JSON.parse(text))
-      .sort((a, b) => b.refreshedAt.localeCompare(a.refreshedAt));
+      .sort((a, b) => b.refreshed_at.localeCompare(a.refreshed_at));
   }
 
   #blacklistKey(tenantId: string | undefined, jti: string): string {

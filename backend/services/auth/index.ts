@@ -28,5 +28,6 @@ export interface AuthDependencies {
 
 /** Made once for an app: its routes and its ear for changes of users share it. */
 export function createAuthService(deps: AuthDependencies, options: AuthOptions): AuthService {
-  return new AuthService({ ...options, ...deps });
+  const { pool, cache, authenticator } = deps;
+  return new AuthService({ pool, cache, authenticator, ...options });
 }

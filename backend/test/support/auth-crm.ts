@@ -69,7 +69,7 @@ export async function startAuthCrm(stateUrl: string, options: Partial<AuthOption
 interface OwnDependencies {
   readonly authenticator: Authenticator;
   readonly state: AuthState;
-  readonly overrides: Pick<AppDependencies, "authenticator" | "auth">;
+  readonly overrides: Pick<AppDependencies, "authenticator" | "auth" | "state">;
 }
 
 async function authDependencies(
@@ -92,7 +92,7 @@ async function authDependencies(
     maxFailures: 1000,
     ...options,
   };
-  return { authenticator, state, overrides: { authenticator, auth } };
+  return { authenticator, state, overrides: { authenticator, auth, state: { redis, keyPrefix } } };
 }
 
 async function startNeighbour(
