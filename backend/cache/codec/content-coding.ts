@@ -47,12 +47,14 @@ export function isCompressible({ headers, status }: Described, bodyBytes: number
   return COMPRESSIBLE.test(of("content-type"));
 }
 
-/** Compresses in the thread pool; without the variants that would save nothing. */
+/** Compresses in the thread pool, one after the other: nobody waits, and requests want the CPUs. Without what would save nothing. */
 export async function makeVariants(body: Buffer): Promise<Variant[]> {
-  const variants = await Promise.all(
-    COMPRESSORS.map(async ([encoding, compress]) => ({ encoding, body: await compress(body) })),
-  );
-  return variants.filter((variant) => variant.body.length < body.length * WORTHWHILE);
+  const variants: Variant[] = [];
+  for (const [encoding, compress] of COMPRESSORS) {
+    const compressed = await compress(body);
+    if (compressed.length < body.length * WORTHWHILE) variants.push({ encoding, body: compressed });
+  }
+  return variants;
 }
 
 /** The body in the coding that makes it smallest; `undefined` where that would save nothing. In the thread pool. */

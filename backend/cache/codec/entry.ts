@@ -41,36 +41,48 @@ const FIXED_HEADER_BYTES = 3 * 8 + 2;
  * carry their byte length. Header fields are latin1, as HTTP/1.1 has them on the wire (RFC 9110 section 5.5).
  */
 export function encodeEntry(entry: Entry): Buffer {
-  const parts: Buffer[] = [];
-  const fixed = Buffer.allocUnsafe(FIXED_HEADER_BYTES);
-  fixed.writeDoubleBE(entry.createdAt, 0);
-  fixed.writeDoubleBE(entry.staleAt, 8);
-  fixed.writeDoubleBE(entry.expiresAt, 16);
-  fixed.writeUInt16BE(entry.status, 24);
-  parts.push(fixed);
-  pushText(parts, entry.identity, "utf8");
-  pushText(parts, entry.fences, "latin1");
-  pushText(parts, entry.statusMessage, "latin1");
-  pushText(parts, entry.etag, "latin1");
-  pushCount(parts, entry.headers.length);
-  for (const [name, value] of entry.headers) {
-    pushText(parts, name, "latin1");
-    pushText(parts, value, "latin1");
-  }
-  pushCount(parts, entry.removedHeaders.length);
-  for (const name of entry.removedHeaders) pushText(parts, name, "latin1");
-  pushCount(parts, entry.body.length);
-  pushCount(parts, entry.variants.length);
-  for (const variant of entry.variants) {
-    pushText(parts, variant.encoding, "latin1");
-    pushCount(parts, variant.body.length);
-  }
+  const { headers, removedHeaders, variants } = entry;
+  const identity = Buffer.from(entry.identity, "utf8");
+  const texts = [entry.fences, entry.statusMessage, entry.etag, ...headers.flat(), ...removedHeaders];
+  for (const { encoding } of variants) texts.push(encoding);
+  // Each text and each of the four counts has a length in front of it, or is one; so has each variant's body.
+  let headerBytes = FIXED_HEADER_BYTES + 4 + identity.length + 4 * (4 + texts.length + variants.length);
+  for (const text of texts) headerBytes += text.length;
+  let bodyBytes = entry.body.length;
+  for (const { body } of variants) bodyBytes += body.length;
 
-  const headerBytes = parts.reduce((bytes, part) => bytes + part.length, 0);
-  const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
-  prefix.writeUInt32BE(MAGIC, 0);
-  prefix.writeUInt32BE(headerBytes, 4);
-  const value = Buffer.concat([prefix, ...parts, entry.body, ...entry.variants.map(({ body }) => body)]);
+  // One allocation and one copy of the bodies, because stores of large bodies compete with requests.
+  const value = Buffer.allocUnsafe(PREFIX_BYTES + headerBytes + bodyBytes);
+  value.writeUInt32BE(MAGIC, 0);
+  value.writeUInt32BE(headerBytes, 4);
+  let offset = PREFIX_BYTES;
+  const writeCount = (count: number) => {
+    offset = value.writeUInt32BE(count, offset);
+  };
+  const writeText = (text: string) => {
+    writeCount(text.length);
+    offset += value.write(text, offset, "latin1");
+  };
+  for (const time of [entry.createdAt, entry.staleAt, entry.expiresAt])
+    offset = value.writeDoubleBE(time, offset);
+  offset = value.writeUInt16BE(entry.status, offset);
+  writeCount(identity.length);
+  offset += identity.copy(value, offset);
+  for (const text of [entry.fences, entry.statusMessage, entry.etag]) writeText(text);
+  writeCount(headers.length);
+  for (const [name, field] of headers) {
+    writeText(name);
+    writeText(field);
+  }
+  writeCount(removedHeaders.length);
+  for (const name of removedHeaders) writeText(name);
+  writeCount(entry.body.length);
+  writeCount(variants.length);
+  for (const { encoding, body } of variants) {
+    writeText(encoding);
+    writeCount(body.length);
+  }
+  for (const { body } of [entry, ...variants]) offset += body.copy(value, offset);
   value.writeUInt32BE(crc32(value.subarray(PREFIX_BYTES)), 8);
   return value;
 }
@@ -131,18 +143,6 @@ export function decodeEntry(value: Buffer): Entry | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
-}
-
-function pushCount(parts: Buffer[], count: number): void {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32BE(count);
-  parts.push(bytes);
-}
-
-function pushText(parts: Buffer[], text: string, encoding: "utf8" | "latin1"): void {
-  const bytes = Buffer.from(text, encoding);
-  pushCount(parts, bytes.length);
-  parts.push(bytes);
 }
 
 /** Reads the header in order; anything past its end is a RangeError. */

@@ -1,5 +1,5 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
@@ -194,7 +194,8 @@ export class Fills {
         this.#skipped.delete(ref.entryKey);
         const entry = { ...recording, identity: ref.identity, fences: start.fences };
         this.#land(ref, flight, { kind: "follow", entry });
-        this.#inBackground(this.write(ref, start, entry));
+        // The leader's and its followers' responses go first: encoding and sealing a large body takes a while.
+        this.#inBackground(nextTurn().then(() => this.write(ref, start, entry)));
       },
       share: (recording) => {
         const entry = { ...recording, identity: ref.identity, fences: start.fences };

@@ -1,4 +1,5 @@
 // Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them with the entry.
+import { availableParallelism } from "node:os";
 import { LRUCache } from "lru-cache";
 import { makeVariants } from "../codec/content-coding.js";
 import type { Sealer } from "../codec/encryption.js";
@@ -8,8 +9,8 @@ import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
 import type { StoreGate } from "./store-gate.js";
 
-/** Compressions at a time: the thread pool is also that of DNS, files and the application's own work. */
-const MAX_UNDER_WAY = 2;
+/** Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's own work. */
+const MAX_UNDER_WAY = availableParallelism() < 8 ? 1 : 2;
 const MAX_REMEMBERED = 10_000;
 
 export class VariantMaker {

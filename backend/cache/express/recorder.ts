@@ -1,5 +1,5 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
 import { isCompressible } from "../codec/content-coding.js";
@@ -122,7 +122,7 @@ class Recorder {
   #beforeHead(): boolean {
     const res = this.#res;
     if (res.statusCode === 200 && !res.hasHeader("ETag") && this.#bytes <= this.#rules.maxBodyBytes) {
-      res.setHeader("ETag", weakETag(Buffer.concat(this.#chunks)));
+      res.setHeader("ETag", weakETag(this.#body()));
     }
     this.#readHead(true);
     if (res.statusCode !== 200) return false;
@@ -176,6 +176,15 @@ class Recorder {
     else this.#chunks.length = 0;
   }
 
+  /** What was recorded so far, as one. */
+  #body(): Buffer {
+    const [first, ...others] = this.#chunks;
+    if (first && others.length === 0) return first;
+    const whole = Buffer.concat(this.#chunks);
+    this.#chunks.splice(0, Infinity, whole);
+    return whole;
+  }
+
   #settle(): void {
     const head = this.#head;
     const declared = head?.contentLength;
@@ -200,7 +209,7 @@ class Recorder {
       etag: head.etag,
       headers: head.headers.set,
       removedHeaders: head.headers.removed,
-      body: Buffer.concat(this.#chunks),
+      body: this.#body(),
       variants: [],
     });
   }
@@ -242,5 +251,5 @@ function headOf(args: readonly unknown[]): unknown[] {
 
 /** Weak, because middleware in front of the cache may compress what it validates (RFC 9110 section 8.8.1). */
 function weakETag(body: Buffer): string {
-  return `W/"${body.length.toString(16)}-${createHash("sha1").update(body).digest("base64url")}"`;
+  return `W/"${body.length.toString(16)}-${hash("sha1", body, "base64url")}"`;
 }
