@@ -3,7 +3,7 @@ import express, { type Express, Router } from "express";
 import helmet from "helmet";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import type { TenantCache } from "./cache/index.js";
+import type { TenantCache, TtlPreset } from "./cache/index.js";
 import { accessLog } from "./http/access-log.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity } from "./http/identity/authenticate.js";
@@ -24,7 +24,6 @@ import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 import type { Clock } from "./services/views/calendar.js";
-import { DEFAULT_TTL, type TtlPreset } from "./services/views/collections.js";
 import type { StateStore } from "./state/state-redis.js";
 
 export interface AppDependencies {
@@ -38,8 +37,8 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
-  /** TTLs of the services' views, by name. Default: the library's first preset. */
-  readonly ttlPreset?: TtlPreset;
+  /** TTLs of the services' views, by name, seconds. Default: the preset of the cache. */
+  readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
   readonly clock?: Clock;
   readonly rateLimit: RateLimitOptions;
@@ -68,7 +67,7 @@ export function createApp(deps: AppDependencies): Express {
   const views = openViews({
     pool,
     cache,
-    ttl: deps.ttlPreset ?? DEFAULT_TTL,
+    ...(deps.ttl && { ttl: deps.ttl }),
     ...(deps.clock && { clock: deps.clock }),
   });
   const changes = auth ? toAll(views, endingSessions(auth)) : views;

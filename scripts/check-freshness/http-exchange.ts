@@ -26,6 +26,7 @@ export function exchange(
   method: string,
   path: string,
   headers: Record<string, string>,
+  requestBody?: string,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ agent, host: "127.0.0.1", port, method, path, headers }, (incoming) => {
@@ -41,7 +42,7 @@ export function exchange(
       outgoing.destroy(new NoAnswer(`no answer to ${method} ${path}`)),
     );
     outgoing.once("error", reject);
-    outgoing.end();
+    outgoing.end(requestBody);
   });
 }
 

@@ -1,40 +1,63 @@
 // Reads views through the cache, and drops what mutations have made stale.
 import type { Pool } from "pg";
-import type { TenantCache } from "../../cache/index.js";
+import type { Collection, TenantCache, TtlPreset } from "../../cache/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Change, ChangeListener } from "../../modules/record-changes.js";
 import { type Clock, dayOf, secondsUntilMidnight } from "./calendar.js";
-import { loadAlways, type TtlPreset, type ViewCollection } from "./collections.js";
 import type { Watch } from "./service.js";
 import { type Touch, touchDomains, type View, type ViewParams } from "./view.js";
 
 export interface ViewCacheOptions {
   readonly pool: Pool;
-  readonly cache: Pick<TenantCache, "invalidateTenantCache">;
-  /** TTLs, seconds, by name. */
-  readonly ttl: TtlPreset;
-  /** Default: the system's. */
+  readonly cache: Pick<TenantCache, "manager" | "invalidateTenantCache">;
+  /** TTLs by name, seconds. Default: the preset of the cache. */
+  readonly ttl?: TtlPreset;
+  /** Decides what "today" is. Default: the system's. */
   readonly clock?: Clock;
 }
 
+/** What has happened to a view since this process began. */
+export interface ViewReport {
+  readonly key: string;
+  /** Reads that were answered. */
+  readonly reads: number;
+  /** Loads from the database: by the first of several reads that wait for the same value. */
+  readonly loads: number;
+}
+
+interface OpenView {
+  readonly collection: Collection<unknown, ViewParams>;
+  reads: number;
+  loads: number;
+}
+
 export class ViewCache implements ChangeListener {
-  readonly #options: ViewCacheOptions;
+  readonly #pool: Pool;
+  readonly #cache: ViewCacheOptions["cache"];
+  readonly #ttl: TtlPreset;
   readonly #clock: Clock;
-  readonly #collections = new Map<View, ViewCollection>();
+  readonly #views = new Map<View, OpenView>();
   readonly #watches = new Map<string, Watch[]>();
 
-  constructor(options: ViewCacheOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? (() => new Date());
+  constructor({ pool, cache, ttl = cache.manager.ttl, clock = () => new Date() }: ViewCacheOptions) {
+    this.#pool = pool;
+    this.#cache = cache;
+    this.#ttl = ttl;
+    this.#clock = clock;
   }
 
   today(): string {
     return dayOf(this.#clock());
   }
 
-  /** Makes the view's collection. */
+  /** Defines the view's collection. @throws TenantCacheError `ETC_KEY_COLLISION` where another view could build the same key */
   add(view: View): void {
-    this.#collections.set(view, loadAlways);
+    const collection = this.#cache.manager.collection<unknown, ViewParams>(view.key, {
+      ttlSeconds: (value, params) => this.#ttlSeconds(view, params, value),
+      // A list that has grown beyond what is kept is read from the database, and no error.
+      onTooLarge: "skip",
+    });
+    this.#views.set(view, { collection, reads: 0, loads: 0 });
   }
 
   /** Drops what `watch` names whenever a record of the module changes. */
@@ -56,57 +79,66 @@ export class ViewCache implements ChangeListener {
     );
   }
 
+  /** The view's value, from the cache or from the database; `undefined` where there is none. */
+  async read(view: View, tenantId: string, params: ViewParams): Promise<unknown> {
+    const today = this.today();
+    const open = this.#open(view);
+    const { collection } = open;
+    const load = () => {
+      open.loads++;
+      return this.#load(view, tenantId, params, today);
+    };
+    const value = await collection.getOrSet(tenantId, params, load);
+    open.reads++;
+    if (value === undefined || !view.dayShown || view.dayShown(value) === today) return value;
+    // Yesterday's, which its TTL leaves for a moment after midnight, or that of a server whose clock differs.
+    await collection.delete(tenantId, params);
+    return await collection.getOrSet(tenantId, params, load);
+  }
+
+  /** All views, in the order in which they were added. */
+  report(): ViewReport[] {
+    return [...this.#views].map(([{ key }, { reads, loads }]) => ({ key, reads, loads }));
+  }
+
+  /**
+   * Resolves when what was touched can no longer be read. Where the store is away it is made good before this process trusts the store
+   * again, as every invalidation is.
+   */
+  async drop(tenantId: string, touches: readonly Touch[]): Promise<void> {
+    const keys = new Set<string>();
+    const domains = new Set<string>();
+    for (const touch of touches) {
+      if ("domain" in touch) domains.add(touch.domain);
+      else keys.add(this.#open(touch.view).collection.key(touch.params));
+    }
+    await Promise.all([
+      this.#cache.manager.tenant(tenantId).delete(...keys),
+      ...[...domains].map((domain) => this.#cache.invalidateTenantCache(tenantId, domain)),
+    ]);
+  }
+
   #watchesOf(module: string): readonly Watch[] {
     return this.#watches.get(module) ?? [];
   }
 
-  /** The view's value, from the cache or from the database; `undefined` where there is none. */
-  async read(view: View, tenantId: string, params: ViewParams): Promise<unknown> {
-    const today = this.today();
-    const collection = this.#collectionOf(view);
-    const get = () =>
-      collection.getOrSet(tenantId, params, () => this.#load(view, tenantId, params, today), {
-        ttlSeconds: (value) => this.#ttlSeconds(view, params, value, today),
-      });
-    const value = await get();
-    if (value === undefined || !view.dayShown || view.dayShown(value) === today) return value;
-    // Yesterday's, which the TTL leaves until a moment after midnight, or the day of a server whose clock differs.
-    await collection.delete(tenantId, params);
-    return await get();
-  }
-
-  /** Resolves when what was touched can no longer be read; where the store is away, when it is certain that it will not be. */
-  async drop(tenantId: string, touches: readonly Touch[]): Promise<void> {
-    const distinct = new Map(touches.map((touch) => [nameOf(touch), touch]));
-    const domains = new Set(touches.flatMap((touch) => ("domain" in touch ? [touch.domain] : [])));
-    await Promise.all([
-      ...[...domains].map((domain) => this.#options.cache.invalidateTenantCache(tenantId, domain)),
-      ...[...distinct.values()].map(async (touch) => {
-        if ("view" in touch) await this.#collectionOf(touch.view).delete(tenantId, touch.params);
-      }),
-    ]);
-  }
-
   async #load(view: View, tenantId: string, params: ViewParams, today: string): Promise<unknown> {
     return await withTenant(
-      this.#options.pool,
+      this.#pool,
       tenantId,
       (client) => view.load({ client, tenantId, today }, params),
       { readOnly: true },
     );
   }
 
-  #ttlSeconds(view: View, params: ViewParams, value: unknown, today: string): number {
-    const ttlSeconds = view.ttlSeconds(this.#options.ttl, { params, value, today });
+  #ttlSeconds(view: View, params: ViewParams, value: unknown): number {
+    const ttlSeconds = view.ttlSeconds(this.#ttl, { params, value, today: this.today() });
     return view.dayShown ? Math.min(ttlSeconds, secondsUntilMidnight(this.#clock())) : ttlSeconds;
   }
 
-  #collectionOf(view: View): ViewCollection {
-    const collection = this.#collections.get(view);
-    if (!collection) throw new Error(`the view ${view.key} belongs to no mounted service`);
-    return collection;
+  #open(view: View): OpenView {
+    const open = this.#views.get(view);
+    if (!open) throw new Error(`the view ${view.key} belongs to no mounted service`);
+    return open;
   }
 }
-
-const nameOf = (touch: Touch) =>
-  "view" in touch ? JSON.stringify([touch.view.key, touch.params]) : touch.domain;

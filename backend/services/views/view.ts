@@ -1,8 +1,8 @@
 // A view: a read whose result is cached by key. It says where it is read, under which key it is kept, for how long, and how it is loaded.
 import type { PoolClient } from "pg";
 import * as z from "zod";
+import type { TtlPreset } from "../../cache/index.js";
 import { recordId } from "../../modules/field-types.js";
-import type { TtlPreset } from "./collections.js";
 
 /** The variable parts of a key, by name. */
 export type ViewParams = Readonly<Record<string, string>>;
@@ -41,10 +41,16 @@ export function defineView<Params extends ViewParams, Value>(view: View<Params, 
   return view;
 }
 
-/** What a mutation makes stale: one key, or all keys of a domain. */
-export type Touch = { readonly view: View; readonly params: ViewParams } | { readonly domain: string };
+/** One key of a view. */
+export interface ViewKey {
+  readonly view: View;
+  readonly params: ViewParams;
+}
 
-export function touch<Params extends ViewParams>(view: View<Params>, params: Params): Touch {
+/** What a mutation makes stale: one key, or all keys of a domain. */
+export type Touch = ViewKey | { readonly domain: string };
+
+export function touch<Params extends ViewParams>(view: View<Params>, params: Params): ViewKey {
   return { view, params };
 }
 

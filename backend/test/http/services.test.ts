@@ -1,4 +1,4 @@
-// The services' views: reads after a change agree with the database, tenants are apart.
+// The services' cached views: second reads ask no database, reads after a change agree with it, tenants are apart.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
@@ -50,6 +50,23 @@ for (const store of CRM_STORES) {
       await crm.cache.idle();
       return answers;
     }
+
+    test("a second read of any view asks no database and says the same", async () => {
+      const first = await readAll();
+      for (const [key, path] of Object.entries(views)) {
+        const uses = crm.databaseUses();
+        assert.equal(JSON.stringify(await read(path)), first[key], key);
+        assert.equal(crm.databaseUses(), uses, key);
+      }
+    });
+
+    test("keys are those of docs/services.md, inside the tenant", async () => {
+      await readAll();
+      for (const key of Object.keys(views)) {
+        assert.equal(await crm.cache.manager.tenant(TENANT_A).exists(key), true, key);
+        assert.equal(await crm.cache.manager.tenant(TENANT_B).exists(key), false, key);
+      }
+    });
 
     test("another tenant sees nothing of it, cached or not", async () => {
       await readAll();

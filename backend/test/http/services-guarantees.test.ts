@@ -1,0 +1,127 @@
+// What the services' views promise when something comes in between: an overtaken reader, midnight, a Redis that is away.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { describe, test } from "node:test";
+import supertest from "supertest";
+import type { TenantCacheOptions } from "../../cache/index.js";
+import { startRedisServer } from "../services/index.js";
+import { openCache } from "../support/caches.js";
+import { CRM_STORES, type Crm, startCrm, TENANT_A } from "../support/crm.js";
+import {
+  create,
+  createFieldService,
+  NOON,
+  scheduleDocument,
+  TODAY,
+  TOMORROW,
+  userDocument,
+  viewPaths,
+} from "../support/field-service.js";
+import { holdQueries } from "../support/held-queries.js";
+
+const byToken: TenantCacheOptions["tenant"] = (req) => req.auth?.tenantId;
+
+describe("services: a load that a change has overtaken", () => {
+  test("is not stored, also where reader and writer are different processes", async (context) => {
+    const keyPrefix = `race:${randomUUID()}:`;
+    const writers = await openCache("redis", { keyPrefix, tenant: byToken });
+    const readers = await openCache("redis", { keyPrefix, tenant: byToken });
+    const crm = await startCrm("redis", { cache: writers });
+    context.after(async () => {
+      await readers.close();
+      await writers.close();
+      await crm.close();
+    });
+    const admin = await crm.client("admin", TENANT_A);
+    const id = await create(admin, "/api/users", userDocument("Before Change"));
+    const path = `/api/users/${id}`;
+    const { pool, held, release } = holdQueries(crm.pool, /FROM users t .* t\.id = \$2/s);
+    const reader = crm.twin({ pool, cache: readers });
+    const token = await crm.token("admin", TENANT_A);
+    const nameRead = async () => {
+      const answer = await supertest(reader).get(path).set("Authorization", `Bearer ${token}`).expect(200);
+      return answer.body.data.name;
+    };
+
+    const overtaken = nameRead();
+    await held;
+    await admin.put(path, userDocument("After Change")).expect(200);
+    release();
+    assert.equal(await overtaken, "Before Change", "it had read before the change");
+    assert.equal(await nameRead(), "After Change");
+    assert.equal((await admin.get(path).expect(200)).body.data.name, "After Change");
+  });
+});
+
+for (const store of CRM_STORES) {
+  describe(`services: midnight, ${store} store`, () => {
+    test("views of today show the new day at once, whatever their TTL has left", async (context) => {
+      let now = new Date(`${TODAY}T23:59:58Z`);
+      const crm = await startCrm(store, { clock: () => now });
+      context.after(() => crm.close());
+      const admin = await crm.client("admin", TENANT_A);
+      const technician = await create(
+        admin,
+        "/api/users",
+        userDocument("Ada Brandt", { is_technician: true }),
+      );
+      await create(admin, "/api/schedules", scheduleDocument(technician, { title: "old" }));
+      await create(admin, "/api/schedules", scheduleDocument(technician, { title: "new", date: TOMORROW }));
+      const shown = async () => {
+        const data = async (path: string) => (await admin.get(path).expect(200)).body.data;
+        const today = await data("/api/schedules/today");
+        const schedule = await data(`/api/technicians/${technician}/schedule`);
+        const { date } = await data("/api/reports/dashboard");
+        await crm.cache.idle();
+        return [
+          today.date,
+          today.schedules.map((row: { title: string }) => row.title),
+          schedule.from,
+          schedule.schedules.map((row: { title: string }) => row.title),
+          date,
+        ];
+      };
+      assert.deepEqual(await shown(), [TODAY, ["old"], TODAY, ["old", "new"], TODAY]);
+      assert.ok(((await crm.cache.manager.tenant(TENANT_A).ttl("schedules:today")) ?? 0) <= 2);
+      now = new Date(`${TOMORROW}T00:00:00Z`);
+      assert.deepEqual(await shown(), [TOMORROW, ["new"], TOMORROW, ["new"], TOMORROW]);
+      const uses = crm.databaseUses();
+      await shown();
+      assert.equal(crm.databaseUses(), uses, "the new day is cached");
+    });
+  });
+}
+
+describe("services: Redis away", () => {
+  test("every view is read from the database, changes are made, and nothing old is shown after", async (context) => {
+    const redis = await startRedisServer();
+    const cache = await openCache("redis", { redis: redis.url, tenant: byToken, budgetMs: 250 });
+    const crm: Crm = await startCrm("redis", { cache, clock: () => NOON });
+    context.after(async () => {
+      await cache.close();
+      await crm.close();
+      await redis.stop();
+    });
+    const admin = await crm.client("admin", TENANT_A);
+    const field = await createFieldService(admin);
+    const [ada] = field.technicians;
+    const paths = Object.values(viewPaths(field));
+    for (const path of paths) await admin.get(path).expect(200);
+
+    await redis.pause();
+    const uses = crm.databaseUses();
+    for (const path of paths) await admin.get(path).expect(200);
+    assert.equal(crm.databaseUses() - uses, paths.length);
+    await admin.put(`/api/users/${ada}`, userDocument("Ada Late", { is_technician: true })).expect(200);
+    assert.equal((await admin.get(`/api/users/${ada}`).expect(200)).body.data.name, "Ada Late");
+
+    // It comes back with what it held: the entries from before the change are still there.
+    await redis.resume();
+    assert.equal(await cache.ready(15_000), true);
+    assert.equal((await admin.get(`/api/users/${ada}`).expect(200)).body.data.name, "Ada Late");
+    assert.equal(
+      (await admin.get(`/api/technicians/${ada}/schedule`).expect(200)).body.data.technician_name,
+      "Ada Late",
+    );
+  });
+});

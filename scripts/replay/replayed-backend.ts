@@ -1,0 +1,86 @@
+// The backend that a day is replayed against: the real app over HTTP, on a database of its own, in this process so that its queries can be counted.
+import { randomBytes, randomUUID } from "node:crypto";
+import { Agent, createServer } from "node:http";
+import type { Pool } from "pg";
+import { pino } from "pino";
+import { createApp } from "../../backend/app.js";
+import { createTenantCache, type TtlPreset } from "../../backend/cache/index.js";
+import { createPool } from "../../backend/db/pool.js";
+import { DEMO_TENANTS } from "../../backend/db/seed/index.js";
+import { drain, listen } from "../../backend/http/http-server.js";
+import { Authenticator } from "../../backend/http/identity/authenticator.js";
+import { createTokenVerifier } from "../../backend/http/identity/token-verifier.js";
+import { issueToken } from "../../backend/services/tokens.js";
+import type { ViewReport } from "../../backend/services/views/view-cache.js";
+import { exchange } from "../check-freshness/http-exchange.js";
+import { countQueries } from "./query-counter.js";
+
+export interface ReplayedBackend {
+  readonly port: number;
+  readonly pool: Pool;
+  /** Statements sent so far. */
+  queries(): number;
+  /** An admin's. */
+  token(tenantId: string): Promise<string>;
+  /** Warms the tenant as `POST /api/cache/warm` does. */
+  warm(tenantId: string): Promise<void>;
+  /** Reads and loads of every view so far. */
+  views(): Promise<readonly ViewReport[]>;
+  stop(): Promise<void>;
+}
+
+export interface ReplayedBackendOptions {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** TTLs of the services, seconds; zeros: nothing is kept. */
+  readonly ttl: TtlPreset;
+}
+
+/** @throws Error where Redis cannot be reached */
+export async function startReplayedBackend(options: ReplayedBackendOptions): Promise<ReplayedBackend> {
+  const pool = createPool({ databaseUrl: options.databaseUrl, onError: (line) => console.error(line) });
+  const queries = countQueries(pool);
+  const cache = createTenantCache({
+    redis: options.redisUrl,
+    tenant: (req) => req.auth?.tenantId,
+    keyPrefix: `replay:${randomUUID()}:`,
+    // What is counted is what is asked of the database, not how fast a busy machine answers.
+    budgetMs: 5000,
+    logger: pino({ level: "silent" }),
+  });
+  if (!(await cache.ready())) throw new Error("redis cannot be reached");
+  const secret = randomBytes(32).toString("base64url");
+  const app = createApp({
+    pool,
+    cache,
+    ttl: options.ttl,
+    authenticator: new Authenticator({ verify: createTokenVerifier({ secret }) }),
+    logger: pino({ level: "silent" }),
+    lifecycle: { draining: false },
+    ttlSeconds: { list: 180, detail: 300 },
+    rateLimit: { max: 0, windowSeconds: 60 },
+  });
+  const server = createServer(app);
+  const { port } = await listen(server, 0, "127.0.0.1");
+  const token = (tenantId: string) => issueToken({ secret, subject: "replay", role: "admin", tenantId });
+  const agent = new Agent();
+  const ask = async (method: string, path: string, tenantId: string): Promise<string> => {
+    const headers = { authorization: `Bearer ${await token(tenantId)}` };
+    const { status, body } = await exchange(agent, port, method, path, headers);
+    if (status !== 200) throw new Error(`${method} ${path}: ${status} ${body}`);
+    return body;
+  };
+  return {
+    port,
+    pool,
+    queries,
+    token,
+    warm: async (tenantId) => void (await ask("POST", "/api/cache/warm", tenantId)),
+    views: async () => JSON.parse(await ask("GET", "/api/cache/metrics", DEMO_TENANTS[0]?.id ?? "")).views,
+    stop: async () => {
+      await drain(server, 1000);
+      await cache.close();
+      await pool.end();
+    },
+  };
+}

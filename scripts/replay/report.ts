@@ -1,0 +1,70 @@
+// The result of a replay: hit rates by service, database queries with and without the cache, and whether they are good enough.
+import Table from "cli-table3";
+import type { ViewReport } from "../../backend/services/views/view-cache.js";
+
+interface ServiceRow {
+  readonly name: string;
+  readonly belongs: (key: string) => boolean;
+  /** The least share of reads that must not load. */
+  readonly wanted?: number;
+}
+
+const SERVICES: readonly ServiceRow[] = [
+  { name: "profiles", belongs: (key) => key.startsWith("users:profile:"), wanted: 0.95 },
+  { name: "other users", belongs: (key) => /^users:(?!profile:)/.test(key) },
+  { name: "schedules", belongs: (key) => key.startsWith("schedules:"), wanted: 0.85 },
+  { name: "tasks", belongs: (key) => key.startsWith("tasks:") },
+  { name: "reports", belongs: (key) => key.startsWith("reports:"), wanted: 0.8 },
+];
+const QUERIES_DOWN_BY = 0.7;
+
+export interface Run {
+  /** Database queries of the whole day, writes and warming among them. */
+  readonly queries: number;
+  readonly views: readonly ViewReport[];
+}
+
+export interface ReplayReport {
+  readonly services: readonly {
+    readonly name: string;
+    readonly reads: number;
+    readonly loads: number;
+    /** Between 0 and 1. */
+    readonly hitRate: number;
+    readonly wanted: number | null;
+  }[];
+  readonly queries: { readonly without: number; readonly with: number; readonly downBy: number };
+  /** What is below what is wanted, in words. */
+  readonly shortfalls: readonly string[];
+}
+
+export function makeReport(without: Run, cached: Run): ReplayReport {
+  const services = SERVICES.map(({ name, belongs, wanted = null }) => {
+    const views = cached.views.filter(({ key }) => belongs(key));
+    const reads = views.reduce((sum, view) => sum + view.reads, 0);
+    const loads = views.reduce((sum, view) => sum + view.loads, 0);
+    return { name, reads, loads, hitRate: reads === 0 ? 0 : 1 - loads / reads, wanted };
+  });
+  const downBy = 1 - cached.queries / without.queries;
+  const shortfalls = services
+    .filter(({ hitRate, wanted }) => wanted !== null && hitRate < wanted)
+    .map(({ name, hitRate, wanted }) => `${name}: ${percent(hitRate)} of ${percent(wanted ?? 0)}`);
+  if (downBy < QUERIES_DOWN_BY)
+    shortfalls.push(`queries: down by ${percent(downBy)} of ${percent(QUERIES_DOWN_BY)}`);
+  return { services, queries: { without: without.queries, with: cached.queries, downBy }, shortfalls };
+}
+
+export function formatReport({ services, queries, shortfalls }: ReplayReport): string {
+  const table = new Table({
+    head: ["service", "reads", "loads", "hit rate", "wanted"],
+    colAligns: ["left", "right", "right", "right", "right"],
+    style: { head: [], border: [] },
+  });
+  for (const { name, reads, loads, hitRate, wanted } of services)
+    table.push([name, reads, loads, percent(hitRate), wanted === null ? "" : percent(wanted)]);
+  const line = `database queries: ${queries.without} without the cache, ${queries.with} with it: down by ${percent(queries.downBy)} (wanted: ${percent(QUERIES_DOWN_BY)})`;
+  const verdict = shortfalls.length === 0 ? "all as wanted" : `TOO LOW: ${shortfalls.join("; ")}`;
+  return [table.toString(), line, verdict].join("\n");
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
