@@ -1,5 +1,4 @@
 // The table of what is measured: its rows in reports, and the floors that the cache has to reach.
-import { createTenantCache } from "../../backend/cache/index.js";
 
 /** One way to use the cache of this repository. */
 export interface Row {
@@ -79,13 +78,7 @@ const OURS: readonly Subject[] = [
   ours("list-redis", "`cacheList`, Redis only", { front: "express", tier: "redis", maxStalenessMs: 0 }, 0.82),
 ];
 
-// The lane's rows are measured once the cache has one.
-const HAS_LANE = "lane" in createTenantCache({ tenant: () => undefined });
-
-export const SUBJECTS: readonly Subject[] = [
-  ...OTHERS,
-  ...OURS.filter(({ row }) => HAS_LANE || row?.front !== "lane"),
-];
+export const SUBJECTS: readonly Subject[] = [...OTHERS, ...OURS];
 
 /** Those of this repository's cache. */
 export const OWN_NAMES = SUBJECTS.filter(({ row }) => row).map(({ name }) => name);

@@ -1,7 +1,7 @@
 // Before anything is measured: fills the subject, and looks at every answer that the load will ask for.
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "undici";
-import type { LoadRequest } from "./load/request.js";
+import { HOST, type LoadRequest } from "./load/request.js";
 import type { SubjectProcess } from "./subject-process.js";
 import type { Subject } from "./subjects.js";
 import { faultOf, requestFor, type SeenAnswer, type Variant } from "./variants.js";
@@ -111,7 +111,7 @@ async function etagOf(pool: Pool, list: HotList): Promise<string | undefined> {
 }
 
 async function send(pool: Pool, { method, target, headers }: LoadRequest): Promise<SeenAnswer> {
-  const answer = await pool.request({ method, path: target, headers });
+  const answer = await pool.request({ method, path: target, headers: { Host: HOST, ...headers } });
   return {
     status: answer.statusCode,
     headers: answer.headers,

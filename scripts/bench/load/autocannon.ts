@@ -1,6 +1,6 @@
 // Load by autocannon, where wrk is not installed: it takes most of a core itself, so that fast subjects look slower than they are.
 import autocannon from "autocannon";
-import type { Load, LoadResult } from "./request.js";
+import { HOST, type Load, type LoadResult } from "./request.js";
 
 /** @throws Error where a request was not answered, or with a status of 400 or above */
 export async function loadByAutocannon({ port, requests, connections, seconds }: Load): Promise<LoadResult> {
@@ -11,7 +11,7 @@ export async function loadByAutocannon({ port, requests, connections, seconds }:
     requests: requests.map(({ method, target, headers }) => ({
       method,
       path: target,
-      headers: { ...headers },
+      headers: { Host: HOST, ...headers },
     })),
   });
   const failed = result.errors + result.timeouts + result["4xx"] + result["5xx"];

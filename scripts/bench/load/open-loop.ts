@@ -1,7 +1,7 @@
 // Open-loop load: requests are sent on time, whether earlier ones have been answered or not, as users do.
 import { setTimeout as delay } from "node:timers/promises";
 import { type Dispatcher, Pool } from "undici";
-import type { LoadRequest } from "./request.js";
+import { HOST, type LoadRequest } from "./request.js";
 
 export interface OpenLoop {
   readonly port: number;
@@ -79,6 +79,6 @@ function exchange(pool: Pool, { method, target, headers }: LoadRequest): Promise
       onResponseEnd: () => resolve(isOk),
       onResponseError: () => resolve(false),
     };
-    pool.dispatch({ method, path: target, headers: { ...headers } }, handler);
+    pool.dispatch({ method, path: target, headers: { Host: HOST, ...headers } }, handler);
   });
 }

@@ -1,5 +1,5 @@
 // The cache of this repository, in one of its rows.
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import express from "express";
 import { createTenantCache } from "../../../backend/cache/index.js";
 import { listHandler } from "./list-handler.js";
@@ -11,13 +11,6 @@ const L1_BYTES = 256 * 1024 * 1024;
 const KEYS_PER_MODULE = 100_000;
 const READY_WITHIN_MS = 10_000;
 
-interface WithLane {
-  lane(
-    app: RequestListener,
-    options: { identify: (req: IncomingMessage) => { tenant: string } | undefined },
-  ): RequestListener;
-}
-
 const start: StartSubject = async (context) => {
   const { redisUrl, row = { front: "express", tier: "local", maxStalenessMs: 0 } } = context.config;
   const cache = createTenantCache({
@@ -27,6 +20,13 @@ const start: StartSubject = async (context) => {
     maxEntriesPerModule: KEYS_PER_MODULE,
   });
   const app = express().disable("x-powered-by");
+  let appRuns = 0;
+  if (row.front === "lane") {
+    app.use((_req, _res, next) => {
+      appRuns++;
+      next();
+    });
+  }
   const options = { ttlSeconds: TTL_SECONDS, maxStaleness: row.maxStalenessMs };
   app.get("/accounts", cache.cacheList("accounts", options), listHandler(context));
   if (!(await cache.ready(READY_WITHIN_MS))) throw new Error("the cache is not ready");
@@ -34,14 +34,17 @@ const start: StartSubject = async (context) => {
     const tenant = context.tenantOf(headers.authorization);
     return tenant === undefined ? undefined : { tenant };
   };
-  const listener = row.front === "lane" ? (cache as unknown as WithLane).lane(app, { identify }) : app;
+  const listener = row.front === "lane" ? cache.lane(app, { identify }) : app;
   /** Resolves when nothing is left of what was invalidated. */
   const sweep = async (argument: unknown) => {
     const { tenant, module } = argument as { tenant: string; module: string };
     await cache.invalidateTenantCache(tenant, module);
     await cache.idle();
   };
-  return { server: createServer(listener), controls: { idle: () => cache.idle(), sweep } };
+  return {
+    server: createServer(listener),
+    controls: { appRuns: () => appRuns, idle: () => cache.idle(), sweep },
+  };
 };
 
 export default start;

@@ -1,6 +1,7 @@
 // Stampede: 200 requests at once for a list that nobody has asked for yet; how often does the handler run, in all processes?
 import { Pool } from "undici";
 import type { Bench } from "../bench.js";
+import { HOST } from "../load/request.js";
 import type { SuiteReport, Verdict } from "../report.js";
 import { median } from "../statistics.js";
 import type { SubjectProcess } from "../subject-process.js";
@@ -94,7 +95,7 @@ async function askAtOnce(pools: readonly Pool[], list: HotList, key: number): Pr
   const bodies = await Promise.all(
     Array.from({ length: REQUESTS }, async (_, index) => {
       const pool = pools[index % pools.length] as Pool;
-      const headers = { authorization: list.authorization };
+      const headers = { Host: HOST, Authorization: list.authorization };
       const answer = await pool.request({ method: "GET", path: listTarget(list.owner, key), headers });
       return `${answer.statusCode} ${await answer.body.text()}`;
     }),
