@@ -12,7 +12,7 @@ import { hotLists, ownerOf } from "../workload.js";
 import { reportThroughput } from "./throughput-report.js";
 
 const CONNECTIONS = 32;
-const SECONDS = { quick: 1, full: 3 };
+const SECONDS = { quick: 1, full: 2 };
 const WARM_UP_SECONDS = 1;
 // A machine that stands still for longer than the cache waits for Redis: those requests go to the handler.
 const TOLERATED_MISSES = 0.001;
