@@ -1,13 +1,18 @@
 // Reads of fences and entries for many requests, grouped the way databases group commits.
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
 import type { Snapshot, Store } from "../store/store.js";
 import type { StoreGate } from "./store-gate.js";
 
-/** A fence as one read returned it. */
+/** A fence as the last read returned it. */
 interface Known {
-  readonly fence: string | null;
-  readonly runId: string;
-  readonly sentAtMs: number;
+  readonly key: string;
+  readonly group: string;
+  fence: string | null;
+  runId: string;
+  sentAtMs: number;
+  /** Whether a hit has relied on it since, and how old it may be for that. */
+  isWanted: boolean;
+  maxStalenessMs: number;
 }
 
 /** Reads of one group of keys: those that the store can answer in one round trip. */
@@ -18,6 +23,8 @@ interface Group {
 }
 
 const MAX_KNOWN = 20_000;
+/** Fences that one read renews beside those that it is made for. */
+const MAX_RENEWED = 500;
 
 /** What requests ask for together, and, once it is {@link answered}, what they get: one round trip, one server. */
 export class Batch {
@@ -114,8 +121,10 @@ export class GroupedReads {
   readonly #gate: StoreGate;
   readonly #groups = new Map<string, Group>();
   /** Recent answers, for routes that allow some staleness. */
-  readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN });
+  readonly #known = new BoundedMap<string, Known>(MAX_KNOWN);
   #remembers = false;
+  /** What hits have relied on since it was read. */
+  #wanted: Known[] = [];
   /** Counts this process's own invalidations: answers to reads that were sent before one are not remembered. */
   #invalidations = 0;
 
@@ -132,6 +141,10 @@ export class GroupedReads {
       const known = this.#known.get(fenceKeys[index] ?? "");
       if (!known || known.sentAtMs < oldestMs) return false;
       if (known.fence !== carried.fences[index] || known.runId !== carried.runId) return false;
+      if (known.isWanted) continue;
+      known.isWanted = true;
+      known.maxStalenessMs = maxStalenessMs;
+      this.#wanted.push(known);
     }
     return true;
   }
@@ -183,7 +196,8 @@ export class GroupedReads {
       if (group.waiting) this.#schedule(name, group);
       else if (group.underWay === 0) this.#groups.delete(name);
     };
-    this.#ask(batch).then(landed, (error: unknown) => {
+    this.#renew(name, batch);
+    this.#ask(name, batch).then(landed, (error: unknown) => {
       batch.fail(error);
       // Those that wait have waited long enough: they do not try the same again.
       if (!group.isScheduled) {
@@ -194,16 +208,37 @@ export class GroupedReads {
     });
   }
 
-  async #ask(batch: Batch): Promise<void> {
+  /** Fences in use that are halfway through their time come along: hits go on without each of them waiting for a read of its own. */
+  #renew(name: string, batch: Batch): void {
+    if (this.#wanted.length === 0) return;
+    const wanted = this.#wanted;
+    this.#wanted = [];
+    const nowMs = performance.now();
+    let renewed = 0;
+    for (const known of wanted) {
+      known.isWanted = false;
+      if (known.group !== name || nowMs - known.sentAtMs < known.maxStalenessMs / 2) continue;
+      if (renewed++ < MAX_RENEWED) batch.ask([known.key], undefined);
+    }
+  }
+
+  async #ask(group: string, batch: Batch): Promise<void> {
     const sentAtMs = performance.now();
     const invalidations = this.#invalidations;
     const { fenceKeys, entryKeys } = batch;
     const snapshot = await this.#gate.run(() => this.#store.read(fenceKeys, entryKeys), batch.expiresAtMs);
     if (this.#remembers && invalidations === this.#invalidations) {
-      const { fences, runId } = snapshot;
       for (const [index, key] of fenceKeys.entries())
-        this.#known.set(key, { fence: fences[index] ?? null, runId, sentAtMs });
+        this.#remember(group, key, snapshot.fences[index] ?? null, snapshot.runId, sentAtMs);
     }
     batch.answer(snapshot);
+  }
+
+  #remember(group: string, key: string, fence: string | null, runId: string, sentAtMs: number): void {
+    const known = this.#known.get(key);
+    // Reads of entries overtake each other.
+    if (known && known.sentAtMs > sentAtMs) return;
+    if (known) Object.assign(known, { fence, runId, sentAtMs });
+    else this.#known.set(key, { key, group, fence, runId, sentAtMs, isWanted: false, maxStalenessMs: 0 });
   }
 }

@@ -5,7 +5,7 @@ import type { Miss, ReadOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { moduleName } from "../identifiers.js";
 import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
-import { type Forwarded, setCacheStatus } from "./cache-status.js";
+import { type Forwarded, hitStatus, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import type { LanePassage } from "./lane-passage.js";
 import { recordInto } from "./recorder.js";
@@ -162,9 +162,7 @@ class CachedRoute {
   #hit(event: "hit" | "stale", entry: Entry, { ref, req, res }: Exchange): void {
     const nowMs = Date.now();
     this.#context.note(event, ref);
-    // Negative where the entry is stale (RFC 9211 section 2.3).
-    const ttlSeconds = Math.floor((entry.staleAt - nowMs) / 1000);
-    const couldBeSmaller = replay(req, res, entry, { hit: true, ttlSeconds }, nowMs);
+    const couldBeSmaller = replay(req, res, entry, hitStatus(entry, nowMs), nowMs);
     if (couldBeSmaller) this.#context.engine.makeVariants(ref, entry);
   }
 

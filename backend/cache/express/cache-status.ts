@@ -1,5 +1,6 @@
 // The Cache-Status response header (RFC 9211): what this cache did with the request.
 import type { ServerResponse } from "node:http";
+import type { Entry } from "../codec/entry.js";
 
 const CACHE_NAME = "express-tenant-cache";
 
@@ -17,8 +18,21 @@ export type CacheStatus =
     }
   | { readonly fwd: "bypass"; readonly detail: string };
 
+/** Negative where the entry is stale (RFC 9211 section 2.3). */
+export function ttlSecondsOf(entry: Pick<Entry, "staleAt">, nowMs: number): number {
+  return Math.floor((entry.staleAt - nowMs) / 1000);
+}
+
+export function hitStatus(entry: Pick<Entry, "staleAt">, nowMs: number): CacheStatus {
+  return { hit: true, ttlSeconds: ttlSecondsOf(entry, nowMs) };
+}
+
+export function formatHit(ttlSeconds: number): string {
+  return `${CACHE_NAME}; hit; ttl=${ttlSeconds}`;
+}
+
 export function formatCacheStatus(status: CacheStatus): string {
-  if ("hit" in status) return `${CACHE_NAME}; hit; ttl=${status.ttlSeconds}`;
+  if ("hit" in status) return formatHit(status.ttlSeconds);
   if (status.fwd === "bypass") return `${CACHE_NAME}; fwd=bypass; detail=${status.detail}`;
   const stored = status.stored ? "; stored" : "";
   const collapsed = status.collapsed ? "; collapsed" : "";

@@ -1,6 +1,6 @@
 // What both middlewares need: the engine, the options, and how a request's tenant is found.
 import type { Request } from "express";
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { tenantId } from "../identifiers.js";
@@ -27,7 +27,7 @@ export class HttpContext {
   readonly logger: Logger;
   readonly misuse: Misuse;
   /** What requests of all routes resolve to, by all that it depends on. */
-  readonly requests = new LRUCache<string, Resolved>({ max: MAX_REQUESTS });
+  readonly requests = new BoundedMap<string, Resolved>(MAX_REQUESTS);
   /** Requests that came through the lane, with what it is to learn about them. */
   readonly passages = new WeakMap<object, LanePassage>();
   #routes = 0;

@@ -1,6 +1,6 @@
 // Who asks the lane: what `identify` says of a request, and whether that still holds.
 import type { IncomingMessage } from "node:http";
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { FenceWitness } from "../engine/grouped-reads.js";
 import { tagName, tenantId } from "../identifiers.js";
@@ -48,7 +48,7 @@ const MAX_CALLERS = 10_000;
 
 export class LaneCallers {
   readonly #engine: CacheEngine;
-  readonly #byText = new LRUCache<string, Remembered>({ max: MAX_CALLERS });
+  readonly #byText = new BoundedMap<string, Remembered>(MAX_CALLERS);
   /** For identities that `identify` returns again and again; their contents are compared all the same. */
   readonly #byIdentity = new WeakMap<LaneIdentity, Remembered>();
   #ids = 0;

@@ -1,7 +1,7 @@
 // A request on its way through the lane to the app: what `cacheList` tells the lane about it, if it gets there.
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
-import type { LRUCache } from "lru-cache";
+import type { BoundedMap } from "../bounded-map.js";
 import type { ReadOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { Caller } from "./lane-callers.js";
@@ -54,29 +54,32 @@ export class LearntRequest {
 }
 
 /** By the name of the passage. */
-export type LearntRequests = Pick<LRUCache<string, LearntRequest>, "get" | "set" | "delete">;
+export type LearntRequests = BoundedMap<string, LearntRequest>;
+
+/** Method, host, URL and caller: all that the app may decide by, beside what `use` repeats. */
+export function nameOf(caller: Caller, { headers, method, url }: IncomingMessage): string {
+  const forwardedHost = headers["x-forwarded-host"];
+  const forwardedProto = headers["x-forwarded-proto"];
+  const name = `${caller.id} ${method} ${headers.host} ${url}`;
+  if (forwardedHost === undefined && forwardedProto === undefined) return name;
+  return `${name} ${forwardedHost} ${forwardedProto}`;
+}
 
 export class LanePassage {
-  /** Method, host, URL and caller: all that the app may decide by, beside what `use` repeats. */
-  readonly name: string;
-  readonly caller: Caller;
-  /** What the lane has read on behalf of this request already. */
-  found: { readonly ref: EntryRef; readonly outcome: ReadOutcome } | undefined;
+  readonly #caller: Caller;
+  readonly #name: string;
   readonly #url: string;
   readonly #learnt: LearntRequests;
   readonly #relearnMs: number;
   /** The app is believed only about what it is asked after the fences of the caller's tags have been read. */
   readonly #mayLearn: boolean;
+  /** What the lane has read on behalf of this request already. */
+  found: { readonly ref: EntryRef; readonly outcome: ReadOutcome } | undefined;
   #wasHandled = false;
 
-  constructor(caller: Caller, req: IncomingMessage, learnt: LearntRequests, relearnMs: number) {
-    const { headers, method, url = "" } = req;
-    const forwardedHost = headers["x-forwarded-host"];
-    const forwardedProto = headers["x-forwarded-proto"];
-    const proxied =
-      forwardedHost === undefined && forwardedProto === undefined ? "" : `${forwardedHost} ${forwardedProto}`;
-    this.caller = caller;
-    this.name = `${caller.id} ${method} ${headers.host} ${url} ${proxied}`;
+  constructor(caller: Caller, name: string, url: string, learnt: LearntRequests, relearnMs: number) {
+    this.#caller = caller;
+    this.#name = name;
     this.#url = url;
     this.#learnt = learnt;
     this.#relearnMs = relearnMs;
@@ -88,13 +91,13 @@ export class LanePassage {
     if (this.#wasHandled) return;
     this.#wasHandled = true;
     if (!this.#mayLearn || !this.#isAsItCame(req) || !this.#isTheirs(resolved)) {
-      this.#learnt.delete(this.name);
+      this.#learnt.delete(this.#name);
       return;
     }
-    let learnt = this.#learnt.get(this.name);
+    let learnt = this.#learnt.get(this.#name);
     if (!learnt?.isOf(requests)) {
       learnt = new LearntRequest(requests, obeysRequest, performance.now() + this.#relearnMs);
-      this.#learnt.set(this.name, learnt);
+      this.#learnt.set(this.#name, learnt);
     }
     learnt.learn(req, resolved.ref);
   }
@@ -108,7 +111,7 @@ export class LanePassage {
 
   #isTheirs(resolved: Resolved): resolved is Extract<Resolved, { ref: EntryRef }> {
     if ("bypass" in resolved) return false;
-    const { tenant, scope } = this.caller;
+    const { tenant, scope } = this.#caller;
     return resolved.ref.tenant === tenant && (resolved.scope === "" || resolved.scope === scope);
   }
 }

@@ -1,13 +1,16 @@
 // The lane: answers hits in front of Express, for requests that the app is known to let through to `cacheList`.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
+import type { Entry } from "../codec/entry.js";
 import type { WitnessedOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { type ParsedLaneOptions, parseLaneOptions } from "../options.js";
+import { hitStatus } from "./cache-status.js";
+import type { Field } from "./entry-head.js";
 import type { HttpContext } from "./http-context.js";
-import { LaneCallers, type LaneIdentity } from "./lane-callers.js";
+import { type Caller, LaneCallers, type LaneIdentity } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
-import { LanePassage, type LearntRequest } from "./lane-passage.js";
+import { LanePassage, type LearntRequests, nameOf } from "./lane-passage.js";
 import { replay, replayAlone } from "./replay.js";
 import { hasBody } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
@@ -57,7 +60,9 @@ class Lane {
   readonly #app: LaneApp;
   readonly #options: ParsedLaneOptions;
   readonly #callers: LaneCallers;
-  readonly #learnt: LRUCache<string, LearntRequest>;
+  readonly #learnt: LearntRequests;
+  /** What the app sets before anything else; read with the first hit, when the app is set up. */
+  #earlier: readonly Field[] | undefined;
   #hasThrown = false;
 
   constructor(context: HttpContext, app: LaneApp, options: ParsedLaneOptions) {
@@ -65,31 +70,31 @@ class Lane {
     this.#app = app;
     this.#options = options;
     this.#callers = new LaneCallers(context.engine);
-    this.#learnt = new LRUCache({ max: options.maxRequests });
+    this.#learnt = new BoundedMap(options.maxRequests);
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
-    const passage = isOrdinary(req) ? this.#passageOf(req) : undefined;
-    if (!passage) {
+    const caller = isOrdinary(req) ? this.#callerOf(req) : undefined;
+    if (!caller) {
       this.#app(req, res);
       return;
     }
-    const ref = this.#learnt.get(passage.name)?.refFor(req);
-    if (!ref || !passage.caller.isKnown) {
-      this.#pass(passage, req, res);
+    const name = nameOf(caller, req);
+    const ref = this.#learnt.get(name)?.refFor(req);
+    if (!ref || !caller.isKnown) {
+      this.#pass({ caller, name }, req, res);
       return;
     }
     if (this.#context.options.serverTiming) addServerTiming(res);
-    const outcome = this.#context.engine.read(ref, passage.caller.witness);
-    if (!(outcome instanceof Promise)) this.#serve(outcome, ref, passage, req, res);
-    else void outcome.then((found) => this.#serve(found, ref, passage, req, res));
+    const outcome = this.#context.engine.read(ref, caller.witness);
+    if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name }, req, res);
+    else void outcome.then((found) => this.#serve(found, ref, { caller, name }, req, res));
   }
 
-  #passageOf(req: IncomingMessage): LanePassage | undefined {
+  #callerOf(req: IncomingMessage): Caller | undefined {
     try {
       const identity = this.#options.identify(req);
-      const caller = identity && this.#callers.of(identity, req);
-      return caller && new LanePassage(caller, req, this.#learnt, this.#options.relearnSeconds * 1000);
+      return identity && this.#callers.of(identity, req);
     } catch (error) {
       if (!this.#hasThrown) {
         this.#hasThrown = true;
@@ -105,46 +110,60 @@ class Lane {
   #serve(
     outcome: WitnessedOutcome,
     ref: EntryRef,
-    passage: LanePassage,
+    asked: Asked,
     req: IncomingMessage,
     res: ServerResponse,
   ): void {
-    if (outcome.kind !== "hit") {
-      if (outcome.kind === "unwitnessed") this.#callers.forget(passage.caller);
-      else passage.found = { ref, outcome };
-      this.#pass(passage, req, res);
-      return;
-    }
-    const { entry } = outcome;
+    if (outcome.kind === "unwitnessed") {
+      this.#callers.forget(asked.caller);
+      this.#pass(asked, req, res);
+    } else if (outcome.kind !== "hit") this.#pass(asked, req, res, { ref, outcome });
+    else this.#hit(outcome.entry, ref, asked, req, res);
+  }
+
+  #hit(entry: Entry, ref: EntryRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
     const nowMs = Date.now();
-    const status = { hit: true, ttlSeconds: Math.floor((entry.staleAt - nowMs) / 1000) } as const;
     const { use } = this.#options;
-    const earlier = this.#app.enabled?.("x-powered-by") === true ? POWERED_BY : NOTHING;
-    const answered = (couldBeSmaller: boolean) => {
-      this.#context.note("hit", ref);
-      if (couldBeSmaller) this.#context.engine.makeVariants(ref, entry);
-    };
+    this.#earlier ??= this.#app.enabled?.("x-powered-by") === true ? POWERED_BY : NOTHING;
     if (use.length === 0 && !this.#context.options.serverTiming) {
-      answered(replayAlone(req, res, entry, status, nowMs, earlier));
+      this.#answered(replayAlone(req, res, entry, nowMs, this.#earlier), ref, entry);
       return;
     }
-    for (const [name, value] of earlier) res.setHeader(name, value);
+    for (const [name, value] of this.#earlier) res.setHeader(name, value);
     runMiddleware(use, req, res, (error) => {
-      if (error === undefined) answered(replay(req, res, entry, status, nowMs));
-      else this.#pass(passage, req, res);
+      if (error !== undefined) this.#pass(asked, req, res);
+      else this.#answered(replay(req, res, entry, hitStatus(entry, nowMs), nowMs), ref, entry);
     });
   }
 
+  #answered(couldBeSmaller: boolean, ref: EntryRef, entry: Entry): void {
+    this.#context.note("hit", ref);
+    if (couldBeSmaller) this.#context.engine.makeVariants(ref, entry);
+  }
+
   /** To the app, which may let the lane learn. */
-  #pass(passage: LanePassage, req: IncomingMessage, res: ServerResponse): void {
+  #pass(
+    { caller, name }: Asked,
+    req: IncomingMessage,
+    res: ServerResponse,
+    found?: LanePassage["found"],
+  ): void {
+    const relearnMs = this.#options.relearnSeconds * 1000;
+    const passage = new LanePassage(caller, name, req.url ?? "", this.#learnt, relearnMs);
+    passage.found = found;
     this.#context.passages.set(req, passage);
     this.#app(req, res);
   }
 }
 
+interface Asked {
+  readonly caller: Caller;
+  readonly name: string;
+}
+
 /** As Express does for every response, before anything else. */
-const POWERED_BY = [["X-Powered-By", "Express"]] as const;
-const NOTHING: readonly (readonly [string, string])[] = [];
+const POWERED_BY: readonly Field[] = [["X-Powered-By", "Express"]];
+const NOTHING: readonly Field[] = [];
 
 /** A GET or HEAD without anything that asks for more than a stored answer. */
 function isOrdinary(req: IncomingMessage): boolean {

@@ -2,13 +2,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
-import { type CacheStatus, formatCacheStatus, setCacheStatus } from "./cache-status.js";
+import { type CacheStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
 import { isNotModified } from "./conditional.js";
-import { type EntryHead, type Field, headOf } from "./entry-head.js";
+import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./entry-head.js";
 import { membersOf } from "./recorded-headers.js";
-
-/** Browsers keep a copy but ask each time: a purge reaches them with their next request, which costs a 304. */
-const DEFAULT_CACHE_CONTROL = "private, no-cache";
 
 export function defaultCacheControl(res: ServerResponse): void {
   if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
@@ -24,14 +21,12 @@ export function defaultCacheControlWithHead(res: ServerResponse): void {
   }) as typeof writeHead;
 }
 
-/** An answer from an entry: what is the same wherever it is written to. */
+/** What of an entry a request gets. */
 interface Answer {
-  readonly entry: Entry;
   readonly head: EntryHead;
   readonly notModified: boolean;
   readonly variant: Variant | undefined;
   readonly ageSeconds: number;
-  readonly status: CacheStatus;
   /** The client would have taken a variant that the entry does not have. */
   readonly couldBeSmaller: boolean;
 }
@@ -49,92 +44,71 @@ export function replay(
   status: CacheStatus,
   nowMs: number,
 ): boolean {
-  const answer = answerOf(req, entry, status, nowMs);
-  const { head, variant } = answer;
-  res.statusCode = answer.notModified ? 304 : entry.status;
-  if (entry.statusMessage !== "" && !answer.notModified) res.statusMessage = entry.statusMessage;
+  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
+  res.statusCode = notModified ? 304 : entry.status;
+  if (entry.statusMessage !== "" && !notModified) res.statusMessage = entry.statusMessage;
   for (const name of entry.removedHeaders) res.removeHeader(name);
-  for (const [name, value] of fieldsOf(answer)) res.setHeader(name, value);
+  for (const [name, value] of notModified ? head.notModifiedFields : head.fields) res.setHeader(name, value);
   if (head.vary !== "") mergeVary(res, head.vary);
   if (entry.etag !== "") res.setHeader("ETag", variant ? head.variantETag : entry.etag);
-  res.setHeader("Age", answer.ageSeconds);
+  res.setHeader("Age", ageSeconds);
   setCacheStatus(res, status);
   if (!head.hasCacheControl) defaultCacheControl(res);
-  if (!answer.notModified) {
+  if (!notModified) {
     if (variant) res.setHeader("Content-Encoding", variant.encoding);
-    if (entry.status !== 204) res.setHeader("Content-Length", lengthOf(answer));
+    if (entry.status !== 204) res.setHeader("Content-Length", head.lengthOf(variant));
   }
-  endWith(req, res, answer);
-  return answer.couldBeSmaller;
+  endWith(req, res, entry, notModified, variant);
+  return couldBeSmaller;
 }
 
 /**
- * The same where nothing has touched the response yet: the head is written in one call, which Node need not collect first. The same
+ * A hit where nothing has touched the response yet: the head is written in one call, which Node need not collect first. The same
  * bytes as {@link replay} would send after `earlier` had been set.
  */
 export function replayAlone(
   req: IncomingMessage,
   res: ServerResponse,
   entry: Entry,
-  status: CacheStatus,
   nowMs: number,
-  earlier: readonly (readonly [name: string, value: string])[],
+  earlier: readonly Field[],
 ): boolean {
-  const answer = answerOf(req, entry, status, nowMs);
-  const { head, variant } = answer;
-  const fields: (string | string[])[] = [];
-  for (const [name, value] of earlier) if (!isReplaced(entry, name)) fields.push(name, value);
-  for (const [name, value] of fieldsOf(answer)) fields.push(name, value);
-  if (head.vary !== "") fields.push("Vary", head.vary);
-  if (entry.etag !== "") fields.push("ETag", variant ? head.variantETag : entry.etag);
-  fields.push("Age", String(answer.ageSeconds), "Cache-Status", formatCacheStatus(status));
-  if (!head.hasCacheControl) fields.push("Cache-Control", DEFAULT_CACHE_CONTROL);
-  if (!answer.notModified) {
-    if (variant) fields.push("Content-Encoding", variant.encoding);
-    if (entry.status !== 204) fields.push("Content-Length", lengthOf(answer));
+  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
+  const ttlSeconds = ttlSecondsOf(entry, nowMs);
+  if (notModified) res.writeHead(304, head.lines("not-modified", earlier, ageSeconds, ttlSeconds));
+  else {
+    const lines = head.lines(variant ?? "identity", earlier, ageSeconds, ttlSeconds);
+    if (entry.statusMessage === "") res.writeHead(entry.status, lines);
+    else res.writeHead(entry.status, entry.statusMessage, lines);
   }
-  const code = answer.notModified ? 304 : entry.status;
-  if (entry.statusMessage !== "" && !answer.notModified) res.writeHead(code, entry.statusMessage, fields);
-  else res.writeHead(code, fields);
-  endWith(req, res, answer);
-  return answer.couldBeSmaller;
+  endWith(req, res, entry, notModified, variant);
+  return couldBeSmaller;
 }
 
 const NO_CODINGS: readonly ContentCoding[] = [];
 
-function answerOf(req: IncomingMessage, entry: Entry, status: CacheStatus, nowMs: number): Answer {
+function answerOf(req: IncomingMessage, entry: Entry, nowMs: number): Answer {
   const head = headOf(entry);
   const codings = head.isCompressible ? acceptedCodings(req.headers["accept-encoding"]) : NO_CODINGS;
   return {
-    entry,
     head,
     notModified: entry.status === 200 && isNotModified(req.headers, entry.etag, head.lastModified),
     variant: codings.length > 0 ? firstVariant(entry, codings) : undefined,
     // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
     ageSeconds: Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)),
-    status,
     couldBeSmaller: codings.length > 0 && entry.variants.length === 0,
   };
 }
 
-function fieldsOf({ head, notModified }: Answer): readonly Field[] {
-  return notModified ? head.notModifiedFields : head.fields;
-}
-
-function lengthOf({ head, variant }: Answer): string {
-  return variant ? String(variant.body.length) : head.contentLength;
-}
-
-function endWith(req: IncomingMessage, res: ServerResponse, { entry, notModified, variant }: Answer): void {
+function endWith(
+  req: IncomingMessage,
+  res: ServerResponse,
+  entry: Entry,
+  notModified: boolean,
+  variant: Variant | undefined,
+): void {
   if (notModified || req.method === "HEAD") res.end();
   else res.end(variant?.body ?? entry.body);
-}
-
-/** Whether the handler had replaced or removed what earlier middleware set. */
-function isReplaced(entry: Entry, name: string): boolean {
-  const lower = name.toLowerCase();
-  const isThis = (other: string) => other.toLowerCase() === lower;
-  return entry.removedHeaders.some(isThis) || entry.headers.some(([other]) => isThis(other));
 }
 
 /** Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section 12.5.5). */

@@ -1,5 +1,5 @@
 // Counters of what happened, for the process as a whole, each module and each tenant.
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
 
 const COUNTED = [
   "hits",
@@ -54,11 +54,11 @@ class ModuleCounts {
   }
 }
 
-/** Modules are bounded by the routes that exist, tenants by an LRU of 10,000: the rest is in the totals only. */
+/** Modules are bounded by the routes that exist, tenants by their number, 10,000: the rest is in the totals only. */
 export class Counters {
   readonly since = new Date();
   readonly #all = new ModuleCounts();
-  readonly #tenants = new LRUCache<string, ModuleCounts>({ max: MAX_TENANTS });
+  readonly #tenants = new BoundedMap<string, ModuleCounts>(MAX_TENANTS);
 
   add(what: Counted, tenant?: string, module?: string): void {
     this.#all.add(what, module);

@@ -18,6 +18,7 @@ export interface Holding {
 interface Item<V> {
   readonly value: V;
   readonly holding: Holding;
+  readonly expiresAtMs: number;
 }
 
 interface TenantBooks {
@@ -68,13 +69,16 @@ export class TenantLru<V extends object> {
   }
 
   get(key: string): V | undefined {
-    return this.#items.get(key)?.value;
+    const item = this.#items.get(key);
+    if (!item || item.expiresAtMs > Date.now()) return item?.value;
+    this.#items.delete(key);
+    return undefined;
   }
 
   /** Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant, or of all. */
   set(key: string, value: V, holding: Holding, ttlMs: number): void {
     this.#items.delete(key);
-    this.#items.set(key, { value, holding }, { ttl: Math.max(1, Math.ceil(ttlMs)) });
+    this.#items.set(key, { value, holding, expiresAtMs: Date.now() + ttlMs });
     if (this.#items.has(key)) this.#enter(key, holding);
   }
 
@@ -90,7 +94,9 @@ export class TenantLru<V extends object> {
   }
 
   *holdings(): Generator<{ tenant: string; module: string; entries: number; bytes: number }> {
-    this.#items.purgeStale();
+    const nowMs = Date.now();
+    for (const [key, item] of [...this.#items.entries()])
+      if (item.expiresAtMs <= nowMs) this.#items.delete(key);
     for (const [tenant, books] of this.#tenants) {
       for (const [module, { keys, bytes }] of books.modules)
         yield { tenant, module, entries: keys.size, bytes };
