@@ -6,8 +6,18 @@ export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp, LaneMiddleware, LaneOptions } from "./express/lane.js";
 export type { LaneIdentity } from "./express/lane-callers.js";
 export type { Logger } from "./logger.js";
+export type { AlertRule, AlertThresholds } from "./ops/alert-rules.js";
+export {
+  type Alert,
+  CacheMonitor,
+  type CacheMonitorEvents,
+  type CacheMonitorOptions,
+  type MonitorHealth,
+} from "./ops/cache-monitor.js";
 export type { CounterReport } from "./ops/counters.js";
 export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./ops/events.js";
+export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
+export type { MonitorMetrics } from "./ops/monitor-metrics.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats } from "./ops/stats.js";
 export {
   type CacheListOptions,
@@ -25,6 +35,13 @@ export type * from "./store/store.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";
 export type { CacheManager } from "./toolkit/cache-manager.js";
 export type { CacheSpace, SetItem } from "./toolkit/cache-space.js";
+export {
+  CacheWarmer,
+  type CacheWarmerEvents,
+  type CacheWarmerOptions,
+  type WarmProgress,
+  type WarmResult,
+} from "./toolkit/cache-warmer.js";
 export type { Collection, CollectionItem, CollectionOptions } from "./toolkit/collection.js";
 export { type Order, type Page, paginatedKey, sortedKey, timestampedKey } from "./toolkit/key-parts.js";
 export type { KeyParams, KeyPattern } from "./toolkit/key-pattern.js";
@@ -42,3 +59,4 @@ export type {
   ValueOptions,
   ValueSchema,
 } from "./toolkit/value-options.js";
+export type { EntryStrategy, RouteStrategy, WarmStrategy, WarmTask } from "./toolkit/warm-strategies.js";

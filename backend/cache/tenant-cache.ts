@@ -1,6 +1,7 @@
 // `createTenantCache`: from options to the cache that routes, jobs and operators use.
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
+import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { HttpContext } from "./express/http-context.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
@@ -81,6 +82,18 @@ export interface OpenStore {
   readonly keys: KeySpace;
 }
 
+const engines = new WeakMap<TenantCache, CacheEngine>();
+
+/**
+ * Internal: the engine of a cache, for what watches it.
+ * @throws TenantCacheError `ETC_OPTIONS` where it is no cache of this library
+ */
+export function engineOf(cache: TenantCache): CacheEngine {
+  const engine = engines.get(cache);
+  if (engine) return engine;
+  throw new TenantCacheError("ETC_OPTIONS", "pass what createTenantCache returned, not a copy of it");
+}
+
 /** Makes a cache on a store that is open already. Internal: the freshness checker weakens the store in between. */
 export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCacheOptions): TenantCache {
   const counters = new Counters();
@@ -110,7 +123,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   );
   const context = new HttpContext(engine, parsed);
   const manager = new CacheManager(engine, parsed);
-  return {
+  const cache: TenantCache = {
     cacheList: createCacheList(context),
     invalidateCache: createInvalidateCache(context),
     lane: createLane(context),
@@ -135,6 +148,8 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       await engine.close();
     },
   };
+  engines.set(cache, engine);
+  return cache;
 }
 
 /** Internal: the store that the options name. */

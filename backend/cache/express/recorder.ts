@@ -54,6 +54,7 @@ class Recorder {
   #bytes = 0;
   #head: Head | undefined;
   #settled = false;
+  #isEnding = false;
 
   constructor(fill: Fill, req: Request, res: Response, rules: RecorderRules) {
     this.#fill = fill;
@@ -77,7 +78,8 @@ class Recorder {
     }) as typeof writeHead;
     res.write = ((...args: Parameters<typeof write>) => {
       if (this.#answerInstead(original)) return true;
-      this.#take(args[0], args[1]);
+      // `end` of light-my-request's responses writes through `write` what it was given.
+      if (!this.#isEnding) this.#take(args[0], args[1]);
       return Reflect.apply(write, res, args);
     }) as typeof write;
     res.end = ((...args: Parameters<typeof end>) => {
@@ -85,6 +87,7 @@ class Recorder {
       const whole = this.#bytes === 0 && !res.headersSent;
       if (isChunk(args[0])) this.#take(args[0], args[1]);
       const notModified = whole && this.#beforeHead();
+      this.#isEnding = true;
       try {
         Reflect.apply(end, res, notModified ? args.filter((arg) => typeof arg === "function") : args);
       } catch (error) {

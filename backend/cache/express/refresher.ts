@@ -1,15 +1,8 @@
 // Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
-import type { IncomingHttpHeaders } from "node:http";
-import { createRequire } from "node:module";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Application, Request } from "express";
-import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
-
-type Inject = (
-  dispatch: (req: never, res: never) => void,
-  options: { method: "GET"; url: string; headers: IncomingHttpHeaders; remoteAddress?: string },
-) => Promise<unknown>;
+import { type Inject, loadInject } from "./inject.js";
 
 /**
  * The requests that are refreshes: not something that a request from outside could claim, and not lost where middleware calls
@@ -50,12 +43,7 @@ export class Refresher {
   constructor(logger: Logger, waitMs: number) {
     this.#logger = logger;
     this.#waitMs = waitMs;
-    try {
-      this.#inject = createRequire(import.meta.url)("light-my-request") as Inject;
-    } catch (cause) {
-      const advice = "staleWhileRevalidate refreshes through light-my-request: npm install light-my-request";
-      throw new TenantCacheError("ETC_LIGHT_MY_REQUEST", advice, { cause });
-    }
+    this.#inject = loadInject("staleWhileRevalidate refreshes");
   }
 
   /** Starts a refresh unless one of the same entry is under way in this process. */

@@ -39,6 +39,8 @@ export interface StoreStats {
   readonly connected: boolean;
   /** Of one round trip now, milliseconds; `null` where the store cannot be reached. */
   readonly latencyMs: number | null;
+  /** Connections that were tried since the last one was lost; 0 while connected. */
+  readonly reconnectAttempts: number;
   readonly pendingInvalidations: number;
   readonly replayedInvalidations: number;
   readonly pendingSweeps: number;
@@ -103,12 +105,27 @@ export function storeStats(engine: CacheEngine, latencyMs = engine.gate.latencyM
     circuit: gate.state,
     connected: gate.state === "closed",
     latencyMs: latencyMs === null ? null : Math.round(latencyMs * 1000) / 1000,
+    reconnectAttempts: engine.store.reconnectAttempts ?? 0,
     pendingInvalidations: gate.recovery.size,
     replayedInvalidations: gate.recovery.replayed,
     pendingSweeps: engine.pendingSweeps,
     sweptKeys: engine.sweptKeys,
     fillsInFlight: engine.fillsInFlight,
   };
+}
+
+/** The figures without the inventory: a few small commands, so that they can be asked for often. */
+export interface QuickStats {
+  readonly totals: CounterReport;
+  readonly store: StoreStats;
+  readonly server: ServerReport | null;
+}
+
+/** Never rejects. */
+export async function quickStats(engine: CacheEngine): Promise<QuickStats> {
+  const latencyMs = await measureLatency(engine);
+  const server = latencyMs === null ? null : await ask(engine.store.serverReport(), null);
+  return { totals: engine.counters.report().totals, store: storeStats(engine, latencyMs), server };
 }
 
 async function measureLatency(engine: CacheEngine): Promise<number | null> {

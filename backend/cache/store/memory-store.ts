@@ -161,6 +161,11 @@ export class MemoryStore implements Store {
       keys: this.#entries.entries,
       uptimeSeconds: Math.round((performance.now() - this.#startedAtMs) / 1000),
       connectedClients: null,
+      fragmentationRatio: null,
+      commandsProcessed: null,
+      keyspaceHits: null,
+      keyspaceMisses: null,
+      keyspace: null,
     };
   }
 

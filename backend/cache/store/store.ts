@@ -90,6 +90,20 @@ export interface ServerReport {
   readonly keys: number | null;
   readonly uptimeSeconds: number | null;
   readonly connectedClients: number | null;
+  /** Memory that the process takes to what its data take. */
+  readonly fragmentationRatio: number | null;
+  readonly commandsProcessed: number | null;
+  /** Of all keys that are looked up, fences and leases among them: not the cache's own hit ratio. */
+  readonly keyspaceHits: number | null;
+  readonly keyspaceMisses: number | null;
+  /** By database (`db0`); empty where it holds none. */
+  readonly keyspace: Readonly<Record<string, KeyspaceFigures>> | null;
+}
+
+export interface KeyspaceFigures {
+  readonly keys: number;
+  /** Of them, those with a TTL. */
+  readonly expires: number;
 }
 
 export interface StoreListener {
@@ -109,6 +123,8 @@ export interface Store {
   /** True where keys of one tenant must share a Cluster slot. */
   readonly hashTags: boolean;
   readonly keyed: KeyedStore;
+  /** Connections that were tried since the last one was lost; 0 while connected. Absent where there is nothing to connect to. */
+  readonly reconnectAttempts?: number;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
   ping(): Promise<void>;

@@ -1,6 +1,6 @@
 // What Redis says of itself and of the entries it holds, for the stats report.
 import type { KeySpace } from "../key-space.js";
-import type { Inventory, InventoryRow, ServerReport } from "../store.js";
+import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient } from "./redis-client.js";
 
@@ -19,15 +19,33 @@ export async function reportServer(client: RedisClient): Promise<ServerReport> {
     keys: sum((report) => report.keys),
     uptimeSeconds: reports[0]?.uptimeSeconds ?? null,
     connectedClients: sum((report) => report.connectedClients),
+    // Of the node that fares worst.
+    fragmentationRatio: Math.max(...reports.map((report) => report.fragmentationRatio ?? 0)),
+    commandsProcessed: sum((report) => report.commandsProcessed),
+    keyspaceHits: sum((report) => report.keyspaceHits),
+    keyspaceMisses: sum((report) => report.keyspaceMisses),
+    keyspace: addKeyspaces(reports.map((report) => report.keyspace ?? {})),
   };
 }
 
+function addKeyspaces(
+  keyspaces: readonly Readonly<Record<string, KeyspaceFigures>>[],
+): Record<string, KeyspaceFigures> {
+  const total: Record<string, KeyspaceFigures> = {};
+  for (const [database, { keys, expires }] of keyspaces.flatMap((keyspace) => Object.entries(keyspace))) {
+    const before = total[database] ?? { keys: 0, expires: 0 };
+    total[database] = { keys: before.keys + keys, expires: before.expires + expires };
+  }
+  return total;
+}
+
 async function reportNode(node: RedisClient): Promise<ServerReport> {
-  const [server, memory, stats, clients, keys] = await Promise.all([
+  const [server, memory, stats, clients, keyspace, keys] = await Promise.all([
     node.info("server"),
     node.info("memory"),
     node.info("stats"),
     node.info("clients"),
+    node.info("keyspace"),
     node.dbsize(),
   ]);
   const info = `${server}\n${memory}\n${stats}\n${clients}`;
@@ -45,6 +63,16 @@ async function reportNode(node: RedisClient): Promise<ServerReport> {
     keys: Number(keys),
     uptimeSeconds: count("uptime_in_seconds"),
     connectedClients: count("connected_clients"),
+    fragmentationRatio: count("mem_fragmentation_ratio"),
+    commandsProcessed: count("total_commands_processed"),
+    keyspaceHits: count("keyspace_hits"),
+    keyspaceMisses: count("keyspace_misses"),
+    keyspace: Object.fromEntries(
+      [...keyspace.matchAll(/^(db\d+):keys=(\d+),expires=(\d+)/gm)].map(([, database, all, expires]) => [
+        database,
+        { keys: Number(all), expires: Number(expires) },
+      ]),
+    ),
   };
 }
 

@@ -45,6 +45,7 @@ export class RedisStore implements Store {
   #isClosed = false;
   #connectingSinceMs = performance.now();
   #lastError = "connecting";
+  #reconnectAttempts = 0;
 
   constructor({ client, owned }: Connection, keys: KeySpace) {
     for (const [name, lua] of Object.entries({ ...SCRIPTS, ...KEYED_SCRIPTS }))
@@ -63,7 +64,11 @@ export class RedisStore implements Store {
     client.on("connecting", () => {
       this.#connectingSinceMs = performance.now();
     });
+    client.on("reconnecting", () => {
+      this.#reconnectAttempts++;
+    });
     client.on("ready", () => {
+      this.#reconnectAttempts = 0;
       this.#lastError = "connection closed";
       // A master that hung while we connected may have been replaced before it answered.
       if (performance.now() - this.#connectingSinceMs > PROMPT_MS && this.renew()) return;
@@ -71,6 +76,10 @@ export class RedisStore implements Store {
     });
     client.on("error", onDown);
     if (owned) client.on("end", () => this.#connectAgain());
+  }
+
+  get reconnectAttempts(): number {
+    return this.#reconnectAttempts;
   }
 
   listen(listener: StoreListener): void {

@@ -1,0 +1,140 @@
+// `CacheMonitor`: watches a cache and its server, and tells when something wants an operator.
+import { EventEmitter } from "node:events";
+import * as z from "zod";
+import type { CacheEngine } from "../engine/cache-engine.js";
+import { TenantCacheError } from "../errors.js";
+import { engineOf, type TenantCache } from "../tenant-cache.js";
+import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
+import { type MonitorFigures, SampleRing } from "./monitor-figures.js";
+import { type MonitorMetrics, metricsOf } from "./monitor-metrics.js";
+import { quickStats } from "./stats.js";
+
+export interface CacheMonitorOptions {
+  /** Between samples once started, milliseconds. Default 15,000. */
+  readonly intervalMs?: number;
+  /** What "recent" means, milliseconds. Default 300,000. */
+  readonly windowMs?: number;
+  /** Of the rules that are there; see {@link AlertThresholds}. */
+  readonly thresholds?: Partial<AlertThresholds>;
+  /** Beside them. */
+  readonly rules?: readonly AlertRule[];
+}
+
+export interface Alert {
+  /** `hit-ratio`, `memory`, `latency`, `reconnecting`, `error-rate`, or that of a rule of one's own. */
+  readonly name: string;
+  readonly message: string;
+  readonly since: Date;
+}
+
+export interface MonitorHealth {
+  /** `unhealthy`: the store is away, so everything is asked of its source; `degraded`: in use, with alerts. */
+  readonly status: "healthy" | "degraded" | "unhealthy";
+  readonly connected: boolean;
+  readonly latencyMs: number | null;
+  readonly reconnectAttempts: number;
+  readonly alerts: readonly Alert[];
+}
+
+export interface CacheMonitorEvents {
+  /** Once when it begins. */
+  alert: [alert: Alert];
+  /** Once when it ends. */
+  resolved: [alert: Alert];
+  sample: [figures: MonitorFigures];
+}
+
+const share = z.number().min(0).max(1);
+const schema = z.strictObject({
+  intervalMs: z.int().min(100).default(15_000),
+  windowMs: z.int().min(1000).default(300_000),
+  thresholds: z
+    .strictObject({
+      minHitRatio: share,
+      minLookups: z.int().min(0),
+      maxMemoryShare: share,
+      maxLatencyMs: z.number().positive(),
+      maxErrorRate: share,
+    })
+    .partial()
+    .default({}),
+  rules: z
+    .array(z.custom<AlertRule>((rule) => typeof Reflect.get(Object(rule), "check") === "function"))
+    .default([]),
+});
+
+/** Asks only when started or asked itself; never rejects, also where the store is away. */
+export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
+  readonly #engine: CacheEngine;
+  readonly #rules: readonly AlertRule[];
+  readonly #ring: SampleRing;
+  readonly #intervalMs: number;
+  readonly #alerts = new Map<string, Alert>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @throws TenantCacheError `ETC_OPTIONS` */
+  constructor(cache: TenantCache, options: CacheMonitorOptions = {}) {
+    super();
+    const parsed = schema.safeParse(options);
+    if (!parsed.success)
+      throw new TenantCacheError(
+        "ETC_OPTIONS",
+        `CacheMonitor: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`,
+      );
+    this.#engine = engineOf(cache);
+    this.#intervalMs = parsed.data.intervalMs;
+    this.#ring = new SampleRing(parsed.data.windowMs);
+    const given = Object.entries(parsed.data.thresholds).filter(([, value]) => value !== undefined);
+    const thresholds = { ...DEFAULT_THRESHOLDS, ...Object.fromEntries(given) };
+    this.#rules = [...defaultRules(thresholds), ...parsed.data.rules];
+  }
+
+  /** What is wrong now, as of the last sample. */
+  get alerts(): readonly Alert[] {
+    return [...this.#alerts.values()];
+  }
+
+  /** Samples at intervals from now on; keeps no process alive. */
+  start(): this {
+    this.#timer ??= setInterval(() => void this.sample(), this.#intervalMs).unref();
+    return this;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Asks the server now, and checks the rules. */
+  async sample(): Promise<MonitorFigures> {
+    const figures = this.#ring.add(await quickStats(this.#engine));
+    this.emit("sample", figures);
+    for (const rule of this.#rules) this.#judge(rule.name, rule.check(figures), figures.at);
+    return figures;
+  }
+
+  async health(): Promise<MonitorHealth> {
+    const { store } = await this.sample();
+    const { connected, latencyMs, reconnectAttempts } = store;
+    const alerts = this.alerts;
+    const status = connected ? (alerts.length > 0 ? "degraded" : "healthy") : "unhealthy";
+    return { status, connected, latencyMs, reconnectAttempts, alerts };
+  }
+
+  /** The figures in the shape that Redis's INFO has, for dashboards that know it. */
+  async metrics(): Promise<MonitorMetrics> {
+    const figures = await this.sample();
+    return metricsOf(figures, this.alerts);
+  }
+
+  #judge(name: string, message: string | undefined, at: Date): void {
+    const raised = this.#alerts.get(name);
+    if (message === undefined) {
+      if (raised && this.#alerts.delete(name)) this.emit("resolved", raised);
+      return;
+    }
+    const alert = { name, message, since: raised?.since ?? at };
+    this.#alerts.set(name, alert);
+    if (!raised) this.emit("alert", alert);
+  }
+}

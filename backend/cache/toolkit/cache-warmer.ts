@@ -1,0 +1,139 @@
+// `CacheWarmer`: fills the cache before anybody asks, a few entries at a time.
+import { EventEmitter } from "node:events";
+import * as z from "zod";
+import { TenantCacheError } from "../errors.js";
+import type { TenantCache } from "../tenant-cache.js";
+import { listTasks, type WarmStrategy } from "./warm-strategies.js";
+
+export interface CacheWarmerOptions {
+  /** Tasks at a time. Default 4. */
+  readonly concurrency?: number;
+}
+
+export interface WarmProgress {
+  readonly name: string;
+  /** Tasks that have ended, the failed ones among them. */
+  readonly done: number;
+  readonly failed: number;
+  readonly total: number;
+}
+
+export interface WarmResult extends WarmProgress {
+  readonly durationMs: number;
+  /** Why nothing, or not all, was warmed: the store is away, the strategy failed, or the signal aborted. */
+  readonly error?: Error;
+  /** Of failed tasks: the first ten. */
+  readonly taskErrors: readonly Error[];
+}
+
+export interface CacheWarmerEvents {
+  /** When the tasks of a strategy are known. */
+  started: [progress: WarmProgress];
+  /** After each task. */
+  progress: [progress: WarmProgress];
+  finished: [result: WarmResult];
+}
+
+const MAX_TASK_ERRORS = 10;
+const schema = z.strictObject({ concurrency: z.int().positive().max(1000).default(4) });
+
+export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
+  readonly #cache: TenantCache;
+  readonly #concurrency: number;
+  readonly #strategies = new Map<string, WarmStrategy>();
+  readonly #underWay = new Map<string, Promise<WarmResult>>();
+
+  /** @throws TenantCacheError `ETC_OPTIONS` */
+  constructor(cache: TenantCache, options: CacheWarmerOptions = {}) {
+    super();
+    const parsed = schema.safeParse(options);
+    if (!parsed.success)
+      throw new TenantCacheError(
+        "ETC_OPTIONS",
+        `CacheWarmer: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`,
+      );
+    this.#cache = cache;
+    this.#concurrency = parsed.data.concurrency;
+  }
+
+  /** Names of the strategies, in the order in which `warmAll` runs them. */
+  get names(): readonly string[] {
+    return [...this.#strategies.keys()];
+  }
+
+  /** @throws TenantCacheError `ETC_OPTIONS` where the name is taken */
+  register(name: string, strategy: WarmStrategy): this {
+    if (this.#strategies.has(name))
+      throw new TenantCacheError("ETC_OPTIONS", `CacheWarmer: ${name} is registered already`);
+    this.#strategies.set(name, strategy);
+    return this;
+  }
+
+  /**
+   * Runs one strategy, or joins its run under way. Failures are in the result.
+   * @throws TenantCacheError `ETC_OPTIONS` where there is none of that name
+   */
+  async warm(name: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<WarmResult> {
+    const strategy = this.#strategies.get(name);
+    if (!strategy)
+      throw new TenantCacheError(
+        "ETC_OPTIONS",
+        `CacheWarmer: no strategy ${JSON.stringify(name)}; there are ${this.names.join(", ") || "none"}`,
+      );
+    const underWay = this.#underWay.get(name);
+    if (underWay) return underWay;
+    const run = this.#run(name, strategy, signal).finally(() => this.#underWay.delete(name));
+    this.#underWay.set(name, run);
+    return run;
+  }
+
+  /** Runs all strategies, one after the other; one that fails does not stop the others. Never rejects. */
+  async warmAll(options: { readonly signal?: AbortSignal } = {}): Promise<WarmResult[]> {
+    const results: WarmResult[] = [];
+    for (const name of this.names) results.push(await this.warm(name, options));
+    return results;
+  }
+
+  async #run(name: string, strategy: WarmStrategy, signal: AbortSignal | undefined): Promise<WarmResult> {
+    const startedAtMs = performance.now();
+    const taskErrors: Error[] = [];
+    let [done, failed, total] = [0, 0, 0];
+    let error: Error | undefined;
+    const progress = (): WarmProgress => ({ name, done, failed, total });
+    const work = async (tasks: Iterator<() => unknown>) => {
+      for (let next = tasks.next(); !next.done; next = tasks.next()) {
+        signal?.throwIfAborted();
+        // Loading what nothing can store would only be work for the source.
+        if (!this.#cache.health().connected) throw new Error("the store is away");
+        try {
+          await next.value();
+        } catch (cause) {
+          failed++;
+          if (taskErrors.length < MAX_TASK_ERRORS) taskErrors.push(asError(cause));
+        }
+        done++;
+        this.emit("progress", progress());
+      }
+    };
+    try {
+      if (!this.#cache.health().connected) throw new Error("the store is away");
+      const tasks = await listTasks(strategy);
+      total = tasks.length;
+      this.emit("started", progress());
+      const shared = tasks.values();
+      const workers = Array.from({ length: Math.min(this.#concurrency, total) }, () => work(shared));
+      const ended = await Promise.allSettled(workers);
+      for (const worker of ended) if (worker.status === "rejected") throw worker.reason;
+    } catch (cause) {
+      error = asError(cause);
+    }
+    const durationMs = Math.round(performance.now() - startedAtMs);
+    const result = { ...progress(), durationMs, taskErrors, ...(error && { error }) };
+    this.emit("finished", result);
+    return result;
+  }
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause));
+}

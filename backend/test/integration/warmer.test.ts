@@ -1,0 +1,127 @@
+// The warmer: entries and routes are filled before anybody asks; failures are told and stop nobody else.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import express, { type Express } from "express";
+import { CacheWarmer, type TenantCache, type WarmProgress } from "../../cache/index.js";
+import { openCache, STORES } from "../support/caches.js";
+import { gate } from "../support/http-app.js";
+
+for (const store of STORES) {
+  describe(`warming the ${store} store`, () => {
+    let cache: TenantCache;
+    let app: Express;
+    let runs = 0;
+
+    before(async () => {
+      cache = await openCache(store);
+      app = express();
+      app.get("/accounts", cache.cacheList("accounts", 60), (req, res) => {
+        runs++;
+        res.json({ tenant: req.get("x-tenant") });
+      });
+      app.get("/broken", (_req, res) => res.sendStatus(500));
+    });
+    after(() => cache.close());
+
+    test("entries: all are filled, so many at a time, with progress", async () => {
+      const space = cache.manager.tenant("acme");
+      let working = 0;
+      let most = 0;
+      const keys = Array.from({ length: 20 }, (_, n) => `warm:${n}`);
+      const warmer = new CacheWarmer(cache, { concurrency: 3 }).register("keys", {
+        async *entries() {
+          for (const key of keys)
+            yield () =>
+              space.getOrSet(key, async () => {
+                most = Math.max(most, ++working);
+                await new Promise((resolve) => setTimeout(resolve, 5));
+                working--;
+                return key;
+              });
+        },
+      });
+      const seen: WarmProgress[] = [];
+      warmer.on("started", (progress) => seen.push(progress));
+      warmer.on("progress", (progress) => seen.push(progress));
+      const result = await warmer.warm("keys");
+      assert.deepEqual([result.done, result.failed, result.total, result.error], [20, 0, 20, undefined]);
+      assert.equal(most, 3);
+      assert.deepEqual(
+        seen.map(({ done }) => done),
+        Array.from({ length: 21 }, (_, n) => n),
+      );
+      await cache.idle();
+      assert.deepEqual(await space.mGet(keys), keys);
+    });
+
+    test("routes: filled as each tenant, so that its first request is a hit", async () => {
+      const warmer = new CacheWarmer(cache).register("lists", {
+        app,
+        tenants: () => ["tenant-1", "tenant-2"],
+        urls: ["/accounts", "/accounts?page=2"],
+        headers: (tenantId) => ({ "x-tenant": tenantId }),
+      });
+      const before = runs;
+      assert.equal((await warmer.warm("lists")).done, 4);
+      assert.equal(runs - before, 4);
+      await cache.idle();
+      await warmer.warm("lists");
+      assert.equal(runs - before, 4, "they are there");
+    });
+
+    test("one failing strategy, or task, does not stop the others", async () => {
+      const warmed: string[] = [];
+      const warmer = new CacheWarmer(cache)
+        .register("broken", { entries: () => Promise.reject(new Error("no database")) })
+        .register("half", {
+          entries: () => [
+            () => warmed.push("before"),
+            () => Promise.reject(new Error("no such row")),
+            () => warmed.push("after"),
+          ],
+        })
+        .register("routes", { app, tenants: () => ["tenant-1"], urls: ["/broken"], headers: () => ({}) })
+        .register("last", { entries: () => [() => warmed.push("last")] });
+      const results = await warmer.warmAll();
+      assert.deepEqual(
+        results.map(({ name, done, failed }) => [name, done, failed]),
+        [
+          ["broken", 0, 0],
+          ["half", 3, 1],
+          ["routes", 1, 1],
+          ["last", 1, 0],
+        ],
+      );
+      assert.equal(results[0]?.error?.message, "no database");
+      assert.equal(results[1]?.taskErrors[0]?.message, "no such row");
+      assert.match(results[2]?.taskErrors[0]?.message ?? "", /GET \/broken answered 500/);
+      assert.deepEqual(warmed, ["before", "after", "last"]);
+    });
+
+    test("a run under way is joined; a signal ends it", async () => {
+      const release = gate();
+      let runsOfTask = 0;
+      const warmer = new CacheWarmer(cache).register("slow", {
+        entries: () => [
+          async () => {
+            runsOfTask++;
+            await release.passed;
+          },
+        ],
+      });
+      const [first, second] = [warmer.warm("slow"), warmer.warm("slow")];
+      release.open();
+      assert.equal(await first, await second);
+      assert.equal(runsOfTask, 1);
+      const result = await warmer.warm("slow", { signal: AbortSignal.abort(new Error("shutting down")) });
+      assert.deepEqual([result.done, result.error?.message], [0, "shutting down"]);
+    });
+
+    test("names are used once, and known", async () => {
+      const warmer = new CacheWarmer(cache).register("one", { entries: () => [] });
+      assert.throws(() => warmer.register("one", { entries: () => [] }), /ETC_OPTIONS/);
+      await assert.rejects(warmer.warm("two"), /ETC_OPTIONS.*there are one/);
+      assert.equal((await warmer.warm("one")).total, 0);
+    });
+  });
+}
