@@ -1,0 +1,212 @@
+// What a hit costs, in what can be counted: handler runs, commands and bytes between the process and Redis, memory that is allocated.
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { Agent, createServer, get, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import express from "express";
+import { Redis } from "ioredis";
+import { type CacheListOptions, createTenantCache, type TenantCache } from "../../cache/index.js";
+import { type RedisServer, startRedisServer } from "../services/index.js";
+import { quiet } from "../support/caches.js";
+import { HIT_PATHS, type HitServerReady } from "../support/hit-server.js";
+
+const HITS = 50;
+const BODY_BYTES = 20_000;
+const BODY = "x".repeat(BODY_BYTES);
+
+/** Asks over one connection that stays open, and resolves with the size of the answer's body. */
+function ask(port: number, agent: Agent, path = "/list"): Promise<{ bytes: number; cache: string }> {
+  return new Promise((resolve, reject) => {
+    get({ port, host: "127.0.0.1", path, agent }, (response) => {
+      let bytes = 0;
+      response.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+      });
+      response.on("end", () => resolve({ bytes, cache: String(response.headers["cache-status"]) }));
+    }).on("error", reject);
+  });
+}
+
+interface Traffic {
+  readonly commands: number;
+  readonly sentToRedis: number;
+  readonly receivedFromRedis: number;
+}
+
+describe("what a hit costs", () => {
+  let redis: RedisServer;
+  let operator: Redis;
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  before(async () => {
+    redis = await startRedisServer();
+    operator = new Redis(redis.url);
+  });
+  after(async () => {
+    agent.destroy();
+    operator.disconnect();
+    await redis.stop();
+  });
+
+  /** What the server has seen, without what asking it costs. */
+  async function traffic(): Promise<Traffic> {
+    const stats = await operator.info("stats");
+    const figure = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(stats)?.[1]);
+    return {
+      commands: figure("total_commands_processed"),
+      sentToRedis: figure("total_net_input_bytes"),
+      receivedFromRedis: figure("total_net_output_bytes"),
+    };
+  }
+  let asking: Traffic | undefined;
+  async function trafficOf(work: () => Promise<void>): Promise<Traffic> {
+    if (!asking) {
+      await traffic();
+      const [first, second] = [await traffic(), await traffic()];
+      asking = difference(second, first);
+    }
+    const start = await traffic();
+    await work();
+    return difference(difference(await traffic(), start), asking);
+  }
+
+  interface Served {
+    readonly cache: TenantCache;
+    readonly port: number;
+    runs(): number;
+    close(): Promise<void>;
+  }
+  async function serve(
+    front: "lane" | "cacheList",
+    localBytes: number,
+    options: CacheListOptions,
+  ): Promise<Served> {
+    const cache = createTenantCache({
+      redis: redis.url,
+      keyPrefix: `${front}-${localBytes}-${options.maxStaleness}:`,
+      tenant: () => "tenant-1",
+      local: { maxBytes: localBytes },
+      budgetMs: 5000,
+      logger: quiet,
+    });
+    assert.ok(await cache.ready());
+    let runs = 0;
+    const app = express();
+    app.get("/list", cache.cacheList("items", options), (_req, res) => {
+      runs++;
+      res.send(BODY);
+    });
+    const identity = { tenant: "tenant-1" };
+    const server: Server = createServer(
+      front === "lane" ? cache.lane(app, { identify: () => identity }) : app,
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return {
+      cache,
+      port: (server.address() as AddressInfo).port,
+      runs: () => runs,
+      async close() {
+        server.closeAllConnections();
+        server.close();
+        await cache.close();
+      },
+    };
+  }
+
+  for (const front of ["cacheList", "lane"] as const) {
+    const rows = [
+      {
+        name: "in process, within maxStaleness",
+        localBytes: 1e7,
+        maxStaleness: 60_000,
+        commands: 0,
+        receives: 0,
+      },
+      { name: "in process, strict", localBytes: 1e7, maxStaleness: 0, commands: 1, receives: 150 },
+      { name: "Redis only", localBytes: 0, maxStaleness: 0, commands: 1, receives: BODY_BYTES + 800 },
+    ];
+    for (const { name, localBytes, maxStaleness, commands, receives } of rows) {
+      test(`${front}, ${name}: ${commands} command`, async (t) => {
+        const served = await serve(front, localBytes, { ttlSeconds: 3600, maxStaleness });
+        t.after(() => served.close());
+        for (let time = 0; time < 5; time++) {
+          await ask(served.port, agent);
+          await served.cache.idle();
+        }
+        assert.equal(served.runs(), 1);
+        const cost = await trafficOf(async () => {
+          for (let hit = 0; hit < HITS; hit++) {
+            const { bytes, cache } = await ask(served.port, agent);
+            assert.equal(bytes, BODY_BYTES);
+            assert.match(cache, /; hit;/);
+          }
+        });
+        assert.equal(served.runs(), 1, "no handler ran");
+        assert.equal(cost.commands, commands * HITS);
+        assert.ok(cost.sentToRedis <= 300 * commands * HITS + 100, `${cost.sentToRedis} bytes sent`);
+        assert.ok(
+          cost.receivedFromRedis <= receives * HITS + 100,
+          `${cost.receivedFromRedis} bytes received`,
+        );
+      });
+    }
+  }
+
+  test("an invalidation is one command, however many fences it replaces", async (t) => {
+    const served = await serve("cacheList", 1e7, {});
+    t.after(() => served.close());
+    await served.cache.invalidateTags("tenant-1", "loads-the-script");
+    const scripts = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await operator.info("commandstats"))?.[1]);
+    const before = await scripts();
+    await served.cache.invalidateTags("tenant-1", "one", "two", "three");
+    assert.equal((await scripts()) - before, 1);
+  });
+
+  test("a hit allocates little more than a plain answer", async (t) => {
+    const child: ChildProcess = fork(fileURLToPath(new URL("../support/hit-server.js", import.meta.url)), {
+      execArgv: ["--expose-gc", "--max-semi-space-size=512"],
+      env: { ...process.env, HIT_REDIS_URL: redis.url },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    t.after(() => child.kill("SIGKILL"));
+    const [ready] = (await once(child, "message")) as [HitServerReady];
+    const perHit: Record<string, number> = {};
+    for (const path of HIT_PATHS) {
+      const port = ready.ports[path];
+      for (let time = 0; time < 500; time++) await ask(port, agent);
+      perHit[path] = await allocatedBy(child, async () => {
+        for (let time = 0; time < 500; time++) await ask(port, agent);
+      });
+    }
+    const { plain = 0, cacheList = 0, lane = 0 } = perHit;
+    t.diagnostic(
+      `bytes allocated per answer: plain ${plain | 0}, cacheList ${cacheList | 0}, lane ${lane | 0}`,
+    );
+    assert.ok(plain > 500, "it was measured");
+    assert.ok(lane - plain < 4000);
+    assert.ok(cacheList - plain < 40_000, "of which most is Express's");
+  });
+});
+
+async function allocatedBy(child: ChildProcess, work: () => Promise<void>): Promise<number> {
+  const used = async (message: "collect" | "report") => {
+    child.send(message);
+    return ((await once(child, "message")) as [number])[0];
+  };
+  const before = await used("collect");
+  await work();
+  return ((await used("report")) - before) / 500;
+}
+
+function difference(a: Traffic, b: Traffic): Traffic {
+  return {
+    commands: a.commands - b.commands,
+    sentToRedis: a.sentToRedis - b.sentToRedis,
+    receivedFromRedis: a.receivedFromRedis - b.receivedFromRedis,
+  };
+}

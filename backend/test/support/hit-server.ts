@@ -1,0 +1,54 @@
+// A process that serves one list plain, through `cacheList` and through the lane, and tells how much it allocates. It makes no garbage
+// collection while it is asked: run it with `--expose-gc --max-semi-space-size=512`.
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import express from "express";
+import { createTenantCache } from "../../cache/index.js";
+import { quiet } from "./caches.js";
+
+export interface HitServerReady {
+  readonly ports: Readonly<Record<HitPath, number>>;
+}
+export const HIT_PATHS = ["plain", "cacheList", "lane"] as const;
+export type HitPath = (typeof HIT_PATHS)[number];
+
+const TENANT = "tenant-1";
+const BODY = Buffer.from(JSON.stringify({ rows: "x".repeat(20_000) }));
+
+async function listen(listener: RequestListener): Promise<number> {
+  const server: Server = createServer(listener);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+const cache = createTenantCache({
+  redis: process.env.HIT_REDIS_URL,
+  tenant: () => TENANT,
+  budgetMs: 5000,
+  logger: quiet,
+});
+const app = express();
+app.get("/list", cache.cacheList("items", { ttlSeconds: 3600, maxStaleness: 60_000 }), (_req, res) => {
+  res.setHeader("Content-Type", "application/json");
+  res.end(BODY);
+});
+const identity = { tenant: TENANT };
+const ready: HitServerReady = {
+  ports: {
+    plain: await listen((_req, res) => {
+      res.setHeader("Content-Type", "application/json");
+      res.end(BODY);
+    }),
+    cacheList: await listen(app),
+    lane: await listen(cache.lane(app, { identify: () => identity })),
+  },
+};
+if (!(await cache.ready())) throw new Error("Redis is not reachable");
+// Collected before the first figure, not before the second: the difference is what was allocated in between.
+process.on("message", (message) => {
+  if (message === "collect") globalThis.gc?.();
+  process.send?.(process.memoryUsage().heapUsed);
+});
+process.send?.(ready);
