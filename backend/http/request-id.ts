@@ -15,8 +15,9 @@ const USABLE = /^[\w.:@/+=-]{1,128}$/;
 
 /** Sets `req.id` and the `X-Request-Id` response header. */
 export const requestId: RequestHandler = (req, res, next) => {
-  const given = req.get("x-request-id");
-  req.id = given !== undefined && USABLE.test(given) ? given : randomUUID();
+  // Not req.get: it also runs on raw requests, in the lane.
+  const given = req.headers["x-request-id"];
+  req.id = typeof given === "string" && USABLE.test(given) ? given : randomUUID();
   res.setHeader("X-Request-Id", req.id);
   next();
 };

@@ -104,9 +104,11 @@ export class LanePassage {
 
   /** What middleware has rewritten, it may rewrite by anything. */
   #isAsItCame(req: Request): boolean {
-    return (
-      req.originalUrl === this.#url && req.baseUrl + req.url === this.#url && USUAL_TARGET.test(this.#url)
-    );
+    const { originalUrl, baseUrl, url } = req;
+    if (originalUrl !== this.#url || !USUAL_TARGET.test(this.#url)) return false;
+    if (baseUrl + url === this.#url) return true;
+    // Express adds the slash where a router's path is all of the path: "/leads?page=2" is "/?page=2" below "/leads".
+    return (url === "/" || url.startsWith("/?")) && baseUrl + url.slice(1) === this.#url;
   }
 
   #isTheirs(resolved: Resolved): resolved is Extract<Resolved, { ref: EntryRef }> {
