@@ -8,6 +8,8 @@ import { listTasks, type WarmStrategy } from "./warm-strategies.js";
 export interface CacheWarmerOptions {
   /** Tasks at a time. Default 4. */
   readonly concurrency?: number;
+  /** How long a run waits for the store to be in use, for example at start, milliseconds. Default 5,000. */
+  readonly readyWithinMs?: number;
 }
 
 export interface WarmProgress {
@@ -35,11 +37,14 @@ export interface CacheWarmerEvents {
 }
 
 const MAX_TASK_ERRORS = 10;
-const schema = z.strictObject({ concurrency: z.int().positive().max(1000).default(4) });
+const schema = z.strictObject({
+  concurrency: z.int().positive().max(1000).default(4),
+  readyWithinMs: z.int().min(0).max(600_000).default(5000),
+});
 
 export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
   readonly #cache: TenantCache;
-  readonly #concurrency: number;
+  readonly #options: z.output<typeof schema>;
   readonly #strategies = new Map<string, WarmStrategy>();
   readonly #underWay = new Map<string, Promise<WarmResult>>();
 
@@ -53,7 +58,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
         `CacheWarmer: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`,
       );
     this.#cache = cache;
-    this.#concurrency = parsed.data.concurrency;
+    this.#options = parsed.data;
   }
 
   /** Names of the strategies, in the order in which `warmAll` runs them. */
@@ -116,12 +121,12 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
       }
     };
     try {
-      if (!this.#cache.health().connected) throw new Error("the store is away");
+      if (!(await this.#cache.ready(this.#options.readyWithinMs))) throw new Error("the store is away");
       const tasks = await listTasks(strategy);
       total = tasks.length;
       this.emit("started", progress());
       const shared = tasks.values();
-      const workers = Array.from({ length: Math.min(this.#concurrency, total) }, () => work(shared));
+      const workers = Array.from({ length: Math.min(this.#options.concurrency, total) }, () => work(shared));
       const ended = await Promise.allSettled(workers);
       for (const worker of ended) if (worker.status === "rejected") throw worker.reason;
     } catch (cause) {

@@ -126,7 +126,9 @@ describe("the toolkit with Redis away", () => {
     assert.ok(health.reconnectAttempts > 0);
     assert.equal((await monitor.metrics()).memory.used_memory, null);
     let loads = 0;
-    const warmer = new CacheWarmer(cache).register("users", { entries: () => [() => loads++] });
+    const warmer = new CacheWarmer(cache, { readyWithinMs: 50 }).register("users", {
+      entries: () => [() => loads++],
+    });
     assert.match((await warmer.warm("users")).error?.message ?? "", /away/);
     assert.equal(loads, 0);
     await redis.restart();

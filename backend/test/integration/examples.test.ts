@@ -1,11 +1,11 @@
 // The examples in docs/examples run, and do what they say.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Express } from "express";
 import { SignJWT } from "jose";
-import type { TenantCache } from "../../cache/index.js";
+import type { CacheMonitor, CacheWarmer, TenantCache } from "../../cache/index.js";
 import { projectFile } from "../../project-root.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 
@@ -15,6 +15,9 @@ interface Example {
   readonly lists: TenantCache;
   readonly settings: TenantCache;
   readonly asked: readonly string[];
+  readonly rows: Map<string, unknown>;
+  readonly warmer: CacheWarmer;
+  readonly monitor: CacheMonitor;
   importRates(tenantIds: readonly string[]): Promise<void>;
 }
 
@@ -92,6 +95,39 @@ describe("docs/examples", () => {
     await app.request("/settings", { method: "PUT" });
     assert.equal((await app.request("/lists")).cache, "hit");
     assert.equal((await app.request("/settings")).cache, "fwd=miss; stored");
+  });
+
+  example("toolkit.js", async (app, { rows, warmer, monitor, cache }) => {
+    const get = async (id: string, tenant = "acme") => {
+      const { status, body } = await app.request(`/users/${id}`, { tenant });
+      return status === 200 ? (JSON.parse(body) as { name: string; visits: number }) : status;
+    };
+    const send = (method: string, path: string, body: object) =>
+      app.request(path, {
+        method,
+        tenant: "acme",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    const { done, failed } = await warmer.warm("profiles");
+    assert.deepEqual([done, failed], [1, 0]);
+    rows.set("acme/42", { id: "42", name: "changed behind the cache" });
+    assert.deepEqual(await get("42"), { id: "42", name: "Ada", visits: 1 });
+    assert.equal(await get("42", "other"), 404);
+    await send("PUT", "/users/42", { name: "Grace" });
+    assert.deepEqual(await get("42"), { id: "42", name: "Grace", visits: 2 });
+    assert.equal(await get("7"), 404);
+    await send("POST", "/imports", { id: "7", name: "Mary" });
+    assert.deepEqual(await get("7"), { id: "7", name: "Mary", visits: 4 });
+    assert.equal((await monitor.health()).connected, true);
+    assert.ok((await cache.stats()).modules.users);
+  });
+
+  test("docs/toolkit.md shows the file that runs here, but for the import", () => {
+    const page = readFileSync(projectFile("docs", "toolkit.md"), "utf8");
+    const block = [...page.matchAll(/```js\n(.*?)```/gs)].at(-1)?.[1];
+    const file = readFileSync(`${FOLDER}/toolkit.js`, "utf8").replace(/^\/\/.*\n/, "");
+    assert.equal(block, file.replace("../../dist/backend/cache/index.js", "express-tenant-cache"));
   });
 
   test("every example is tried", () => {
