@@ -66,7 +66,6 @@ export function drawThroughput(bars: readonly Bar[], subtitle: string): string {
           value: ratio,
           itemStyle: { color: COLOURS[kind], borderRadius: [0, 3, 3, 0] },
         })),
-        label: { show: true, position: "right", distance: 10, ...text, formatter: labelOf },
       },
       {
         type: "scatter",
@@ -76,13 +75,22 @@ export function drawThroughput(bars: readonly Bar[], subtitle: string): string {
         itemStyle: { color: FLOOR_COLOUR },
         data: bars.flatMap(({ floor }, index) => (floor === undefined ? [] : [[floor, index]])),
       },
+      {
+        // The figures: right of the bar, and of the mark where that is farther.
+        type: "scatter",
+        symbolSize: 0,
+        data: bars.map(({ ratio, floor = 0 }, index) => [Math.max(ratio, floor), index]),
+        label: {
+          show: true,
+          position: "right",
+          distance: 10,
+          ...text,
+          formatter: ({ dataIndex }: { dataIndex: number }) => bars[dataIndex]?.ratio.toFixed(2),
+        },
+      },
     ],
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
   return `${svg.replaceAll(TEXT, "currentColor").replace(">", `>${STYLE}`)}\n`;
-}
-
-function labelOf({ value }: { value: number }): string {
-  return value.toFixed(2);
 }

@@ -5,8 +5,8 @@ import type { SuiteReport } from "../report.js";
 import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { Alternation } from "../subjects/invalidation-probe.js";
 
-const SIZES = { quick: [10_000, 50_000], full: [10_000, 1_000_000] };
-const BURSTS = { quick: 3, full: 8 };
+const SIZES = { quick: [10_000, 20_000], full: [10_000, 1_000_000] };
+const BURSTS = { quick: 2, full: 5 };
 const MOST_TIMES_A_SET = 1.5;
 const SAME_WITHIN = 1.2;
 

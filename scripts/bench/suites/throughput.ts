@@ -45,26 +45,39 @@ export async function throughput(bench: Bench): Promise<SuiteReport> {
   const failures: string[] = [];
   for (const subject of subjects) {
     try {
-      contenders.push(...(await enter(bench, subject, lists)));
+      contenders.push(...(await enter(bench, subject, lists, failures)));
     } catch (error) {
-      failures.push(`${subject.title}: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(`${subject.title}: ${messageOf(error)}`);
     }
   }
   const seconds = quick ? SECONDS.quick : SECONDS.full;
+  const broken = new Set<Contender>();
+  /** One that breaks under the load is out, and named. */
+  const visitUnbroken = async (contender: Contender, seconds: number): Promise<Visit[]> => {
+    if (broken.has(contender)) return [];
+    try {
+      return [await visit(contender, seconds)];
+    } catch (error) {
+      broken.add(contender);
+      failures.push(`${contender.subject.title}, ${contender.variant}: ${messageOf(error)}`);
+      return [];
+    }
+  };
   for (const contender of contenders) {
     // Compiles what is the same in all variants; a quick run leaves it at that.
-    if (!quick || contender.variant === "200") await visit(contender, WARM_UP_SECONDS);
+    if (!quick || contender.variant === "200") await visitUnbroken(contender, WARM_UP_SECONDS);
   }
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       // Each round begins with another one: none always follows the same, or has the machine while it is coldest.
       const contender =
         contenders[(turn + round * Math.ceil(contenders.length / rounds)) % contenders.length];
-      contender?.rounds.push(await visit(contender, seconds));
+      contender?.rounds.push(...(await visitUnbroken(contender, seconds)));
     }
   }
   for (const process of new Set(contenders.map((contender) => contender.process))) await process.stop();
-  return reportThroughput(contenders, [...failures, ...contenders.flatMap(countedOtherwise)]);
+  const measured = contenders.filter((contender) => !broken.has(contender));
+  return reportThroughput(measured, [...failures, ...measured.flatMap(countedOtherwise)]);
 }
 
 /** The lists with the bodies that are right for them. Default: as many as the run has. */
@@ -81,21 +94,25 @@ export async function expectedLists(
   return lists;
 }
 
-async function enter(bench: Bench, subject: Subject, lists: readonly ExpectedList[]): Promise<Contender[]> {
+/** Variants that the subject does not answer right are left out, and named. */
+async function enter(
+  bench: Bench,
+  subject: Subject,
+  lists: readonly ExpectedList[],
+  failures: string[],
+): Promise<Contender[]> {
   const process = await bench.startSubject(subject);
-  try {
-    const isClose = bench.options.quick ? QUICK_NAMES.includes(subject.name) : subject.row !== undefined;
-    const variants = isClose ? VARIANTS : (["200"] as const);
-    const contenders: Contender[] = [];
-    for (const variant of variants) {
+  const isClose = bench.options.quick ? QUICK_NAMES.includes(subject.name) : subject.row !== undefined;
+  const contenders: Contender[] = [];
+  for (const variant of isClose ? VARIANTS : (["200"] as const)) {
+    try {
       const requests = await verify(subject, process, lists, variant);
       contenders.push({ subject, variant, process, requests, rounds: [] });
+    } catch (error) {
+      failures.push(messageOf(error));
     }
-    return contenders;
-  } catch (error) {
-    await process.stop();
-    throw error;
   }
+  return contenders;
 }
 
 async function visit({ subject, process, requests }: Contender, seconds: number): Promise<Visit> {
@@ -113,6 +130,10 @@ async function visit({ subject, process, requests }: Contender, seconds: number)
     cpuMicros: (cpuMs * 1000) / result.requests,
     cpuShare: (cpuMs * result.perSecond) / result.requests / 1000,
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What the subject's own count says against the claim that these were hits, or that none was. */
