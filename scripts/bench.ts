@@ -20,7 +20,7 @@ interface Arguments {
 }
 
 const ROUNDS = { quick: 1, full: 5 };
-const LISTS = { quick: 200, full: 2000 };
+const LISTS = { quick: 100, full: 2000 };
 
 const given = new Command("bench")
   .description("Measures the cache beside bare Express, other caches and none.")
@@ -28,7 +28,7 @@ const given = new Command("bench")
   .addOption(new Option("--suite <name...>", "only these").choices(SUITE_NAMES).default(SUITE_NAMES, "all"))
   .option("--subjects <name...>", `only these of ${SUBJECTS.map(({ name }) => name).join(", ")}`)
   .option("--rounds <n>", "how often each subject is visited (default: 5, quick: 1)", positive)
-  .option("--lists <n>", "how many lists are asked for (default: 2000, quick: 200)", positive)
+  .option("--lists <n>", "how many lists are asked for (default: 2000, quick: 100)", positive)
   .option("--json <file>", "writes every round, and what it was measured on")
   .option(
     "--docs",
