@@ -22,8 +22,13 @@ import {
 } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
+import { recentFigures } from "./services/operations/cache-figures.js";
+import { cacheRouter } from "./services/operations/cache-routes.js";
+import { operatorHealthRouter } from "./services/operations/operator-health.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 import type { Clock } from "./services/views/calendar.js";
+import type { ViewCache } from "./services/views/view-cache.js";
+import { ViewWarmer } from "./services/warming/view-warmer.js";
 import type { StateStore } from "./state/state-redis.js";
 
 export interface AppDependencies {
@@ -37,6 +42,8 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
+  /** The services' views, where somebody else reads them too. Default: opened here, with `ttl` and `clock`. */
+  readonly views?: ViewCache;
   /** TTLs of the services' views, by name, seconds. Default: the preset of the cache. */
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
@@ -57,6 +64,8 @@ export function createApp(deps: AppDependencies): Express {
 
   app.use(requestId, accessLog(logger), helmet());
   app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
+  const figures = recentFigures(cache);
+  app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, figures }));
 
   const api = Router();
   api.use(identify(deps.authenticator), rateLimiter(deps.rateLimit));
@@ -64,12 +73,10 @@ export function createApp(deps: AppDependencies): Express {
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
   api.use(requireIdentity);
   api.use("/system/cache-stats", cacheStatsRouter(cache));
-  const views = openViews({
-    pool,
-    cache,
-    ...(deps.ttl && { ttl: deps.ttl }),
-    ...(deps.clock && { clock: deps.clock }),
-  });
+  const views =
+    deps.views ??
+    openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
+  api.use("/cache", cacheRouter({ figures, views, warmer: new ViewWarmer(pool, views) }));
   const changes = auth ? toAll(views, endingSessions(auth)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
   mountServices(api, { pool, views, changes, state: deps.state });

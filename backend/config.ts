@@ -34,6 +34,8 @@ const schema = z.object({
   CACHE_KEY_PREFIX: variable(z.string().default("")),
   CACHE_TTL_LIST_SECONDS: wholeNumber(1, 86_400, 180),
   CACHE_TTL_DETAIL_SECONDS: wholeNumber(1, 86_400, 300),
+  CACHE_TTL_PRESET: variable(z.enum(["default", "brief"]).default("default")),
+  CACHE_WARM_ON_START: variable(z.stringbool().default(true)),
   CACHE_BUDGET_MS: wholeNumber(1, 10_000, 50),
   CACHE_MAX_BODY_BYTES: wholeNumber(1, 1_073_741_824, 1_048_576),
   CACHE_MEMORY_BYTES: wholeNumber(1024, 1_099_511_627_776, 67_108_864),

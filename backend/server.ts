@@ -16,6 +16,8 @@ import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
 import { projectFile } from "./project-root.js";
 import type { Lifecycle } from "./services/health.js";
+import { openViews } from "./services/index.js";
+import { warmOnStart } from "./services/warming/warm-on-start.js";
 
 // Values that are already in the environment win over those in the file.
 const environmentFile = projectFile(".env");
@@ -61,8 +63,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     budgetMs: config.CACHE_BUDGET_MS,
     maxBodyBytes: config.CACHE_MAX_BODY_BYTES,
     memory: { maxBytes: config.CACHE_MEMORY_BYTES },
+    manager: { preset: config.CACHE_TTL_PRESET },
     logger,
   });
+  const views = openViews({ pool, cache });
   const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
   const rateLimit: RateLimitOptions = {
     max: config.RATE_LIMIT_MAX,
@@ -74,6 +78,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const app = createApp({
     pool,
     cache,
+    views,
     logger,
     lifecycle,
     authenticator: identity.authenticator,
@@ -92,11 +97,16 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const { port } = await listen(server, config.PORT, config.HOST);
   logger.info(`listening on ${config.HOST}:${port}`);
   process.send?.({ type: "listening", port });
+  const warming = new AbortController();
+  const warmed =
+    config.CACHE_WARM_ON_START && warmOnStart({ pool, cache, views, logger, signal: warming.signal });
 
   onStopSignal(async (reason) => {
     logger.info(`${reason}: draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
     lifecycle.draining = true;
+    warming.abort();
     await drain(server, config.SHUTDOWN_GRACE_MS);
+    await warmed;
     await cache.close();
     rateLimitStore?.close();
     identity.close();

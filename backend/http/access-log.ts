@@ -3,6 +3,8 @@ import type { RequestHandler } from "express";
 import morgan from "morgan";
 import type { Logger } from "pino";
 
+const PROBES = /^(\/api)?(\/system)?\/health\b/;
+
 /** One line for each response; those of the health probes only at level debug. */
 export function accessLog(logger: Logger): RequestHandler {
   return morgan(
@@ -17,7 +19,7 @@ export function accessLog(logger: Logger): RequestHandler {
         ms: Number(tokens["total-time"]?.(req, res)) || undefined,
         cache: res.getHeader("cache-status"),
       };
-      const isProbe = line.url?.startsWith("/api/system/health") ?? false;
+      const isProbe = PROBES.test(line.url ?? "");
       logger[isProbe ? "debug" : "info"](line, "request");
       return undefined;
     },

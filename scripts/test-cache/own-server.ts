@@ -74,6 +74,7 @@ function environment(databaseUrl: string, secret: string): NodeJS.ProcessEnv {
     PORT: "0",
     LOG_LEVEL: "warn",
     RATE_LIMIT_MAX: "0",
+    CACHE_WARM_ON_START: "false",
     REDIS_URL: "",
     JWT_SECRET: secret,
     JWT_JWKS_URL: "",

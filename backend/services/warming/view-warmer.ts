@@ -2,7 +2,13 @@
 import type { Pool } from "pg";
 import type { ViewKey } from "../views/view.js";
 import type { ViewCache } from "../views/view-cache.js";
-import { activeTechnicianIds, tenantIds, WARM_PLANS, type WarmPlanName } from "./warm-plans.js";
+import {
+  activeTechnicianIds,
+  tenantIds,
+  WARM_PLAN_NAMES,
+  WARM_PLANS,
+  type WarmPlanName,
+} from "./warm-plans.js";
 
 export interface WarmOptions {
   /** Default: all plans. */
@@ -38,7 +44,7 @@ export class ViewWarmer {
   /** What fails is counted and stops nothing else. Rejects only where the tenants cannot be listed. */
   async warm(options: WarmOptions = {}): Promise<WarmResult[]> {
     const tenants = options.tenantIds ?? (await tenantIds(this.#pool));
-    const plans = options.plans ?? (Object.keys(WARM_PLANS) as WarmPlanName[]);
+    const plans = options.plans ?? WARM_PLAN_NAMES;
     const results: WarmResult[] = [];
     for (const plan of plans) results.push(await this.#warmPlan(plan, tenants, options));
     return results;

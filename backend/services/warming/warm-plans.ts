@@ -11,11 +11,12 @@ import { touch, type ViewKey } from "../views/view.js";
 /** What to read of one tenant. */
 export type WarmPlan = (about: { today: string; technicianIds: readonly string[] }) => readonly ViewKey[];
 
-export type WarmPlanName = "users" | "schedules" | "reports";
+/** As `POST /api/cache/warm` and `npm run warm` take them, in the order in which they are warmed. */
+export const WARM_PLAN_NAMES = ["users", "schedules", "reports"] as const;
+export type WarmPlanName = (typeof WARM_PLAN_NAMES)[number];
 
 const COMING_DAYS = 7;
 
-/** By name, as `POST /api/cache/warm` and `npm run warm` take them. */
 export const WARM_PLANS: Readonly<Record<WarmPlanName, WarmPlan>> = {
   users: () => [touch(allUsers, {}), touch(allTechnicians, {})],
 

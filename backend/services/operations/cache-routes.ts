@@ -1,0 +1,53 @@
+// /api/cache: figures for operators' dashboards, and warming on demand.
+import { type RequestHandler, Router } from "express";
+import * as z from "zod";
+import { identityOf, requireRole } from "../../http/identity/authenticate.js";
+import { chooseTenant } from "../../http/identity/tenant-choice.js";
+import { route } from "../../http/route-methods.js";
+import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
+import { noParameters } from "../../modules/list-query.js";
+import type { ViewCache } from "../views/view-cache.js";
+import type { ViewWarmer } from "../warming/view-warmer.js";
+import { WARM_PLAN_NAMES } from "../warming/warm-plans.js";
+import type { CacheFigures } from "./cache-figures.js";
+import { cacheMetrics } from "./cache-metrics.js";
+
+export interface CacheRoutesOptions {
+  readonly figures: () => Promise<CacheFigures>;
+  readonly views: ViewCache;
+  readonly warmer: ViewWarmer;
+}
+
+const warmBody = z.strictObject({
+  plans: z
+    .array(z.enum(WARM_PLAN_NAMES, `must be one of ${WARM_PLAN_NAMES.join(", ")}`))
+    .min(1)
+    .optional(),
+});
+
+/** For administrators: figures of this process and the whole server; warming of their own tenant, for superadmins of all. */
+export function cacheRouter({ figures, views, warmer }: CacheRoutesOptions): Router {
+  const router = Router();
+  const body = validatedBody(warmBody);
+  const admission = [requireRole("admin"), chooseTenant, validatedQuery(noParameters).check];
+
+  const metrics: RequestHandler = async (_req, res) => {
+    res.setHeader("Cache-Control", "no-store");
+    res.json(cacheMetrics(await figures(), views));
+  };
+  const warm: RequestHandler = async (req, res) => {
+    const { tenantId } = identityOf(req);
+    const { plans } = body.of(req);
+    const startedAtMs = performance.now();
+    const results = await warmer.warm({
+      ...(plans && { plans }),
+      ...(tenantId !== undefined && { tenantIds: [tenantId] }),
+    });
+    const durationMs = Math.round(performance.now() - startedAtMs);
+    res.json({ results, duration_ms: durationMs, timestamp: new Date().toISOString() });
+  };
+
+  route(router, "/metrics", { get: [...admission, metrics] });
+  route(router, "/warm", { post: [...admission, jsonBody, body.check, warm] });
+  return router;
+}

@@ -1,0 +1,112 @@
+// Figures and warming for operators: shapes, who may ask, and that warmed views are hits.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
+import { createFieldService, type FieldService, NOON, TODAY, TOMORROW } from "../support/field-service.js";
+
+for (const store of CRM_STORES) {
+  describe(`cache operations, ${store} store`, () => {
+    let crm: Crm;
+    let admin: CrmClient;
+    let field: FieldService;
+
+    before(async () => {
+      crm = await startCrm(store, { clock: () => NOON });
+      admin = await crm.client("admin", TENANT_A);
+      field = await createFieldService(admin);
+    });
+    after(() => crm.close());
+
+    test("warming makes the next reads hits, of the admin's tenant only", async () => {
+      const { body } = await admin.post("/api/cache/warm").expect(200);
+      assert.deepEqual(
+        body.results.map(({ plan, failed, error }: Record<string, unknown>) => [plan, failed, error]),
+        [
+          ["users", 0, null],
+          ["schedules", 0, null],
+          ["reports", 0, null],
+        ],
+      );
+      // Two technicians: today, the week and eight days of each; the dashboard, three periods of three types and two technicians.
+      assert.deepEqual(
+        body.results.map(({ warmed }: Record<string, unknown>) => warmed),
+        [2, 2 + 8 * 2, 1 + 3 * (3 + 2)],
+      );
+      await crm.cache.idle();
+      const [ada] = field.technicians;
+      const uses = crm.databaseUses();
+      for (const path of [
+        "/api/users",
+        "/api/technicians",
+        "/api/schedules/today",
+        `/api/schedules/technician/${ada}/date/${TODAY}`,
+        `/api/schedules/technician/${ada}/date/${TOMORROW}`,
+        "/api/reports/dashboard",
+        `/api/reports/performance/${ada}/${TODAY.slice(0, 7)}`,
+      ])
+        await admin.get(path).expect(200);
+      assert.equal(crm.databaseUses(), uses);
+      await (await crm.client("admin", TENANT_B)).get("/api/users").expect(200);
+      assert.equal(crm.databaseUses(), uses + 1, "the other tenant was not warmed");
+    });
+
+    test("plans can be chosen; unknown ones are refused", async () => {
+      const chosen = await admin.post("/api/cache/warm", { plans: ["reports"] }).expect(200);
+      assert.deepEqual(
+        chosen.body.results.map(({ plan }: Record<string, unknown>) => plan),
+        ["reports"],
+      );
+      await admin.post("/api/cache/warm", { plans: ["everything"] }).expect(400);
+      await admin.post("/api/cache/warm", { plan: "reports" }).expect(400);
+    });
+
+    test("a plan that fails is counted, and the others go on", async () => {
+      await crm.cache.invalidateAllTenant(TENANT_A);
+      await crm.pool.query("ALTER TABLE schedules RENAME TO schedules_away");
+      try {
+        const { body } = await admin.post("/api/cache/warm").expect(200);
+        const failed = Object.fromEntries(
+          body.results.map((result: Record<string, unknown>) => [result.plan, Number(result.failed) > 0]),
+        );
+        assert.deepEqual(failed, { users: false, schedules: true, reports: true });
+      } finally {
+        await crm.pool.query("ALTER TABLE schedules_away RENAME TO schedules");
+      }
+    });
+
+    test("both are for admins", async () => {
+      const member = await crm.client("member", TENANT_A);
+      await member.get("/api/cache/metrics").expect(403);
+      await member.post("/api/cache/warm").expect(403);
+      await crm.withAuthorization().get("/api/cache/metrics").expect(401);
+    });
+
+    test("health has the cache's figures, without identity", async () => {
+      for (const path of ["/health", "/api/health"]) {
+        const { body } = await crm.withAuthorization().get(path).expect(200);
+        assert.equal(body.status, "ok");
+        assert.equal(body.database.status, "ok");
+        const { status, server, ...cache } = body.cache;
+        assert.equal(status, "connected");
+        for (const name of ["latency", "hits", "misses", "sets", "deletes", "errors", "hit_ratio"])
+          assert.equal(typeof cache[name], "number", name);
+        if (store === "memory") continue;
+        assert.match(server.version, /^\d+\.\d+/);
+        for (const name of ["uptime_in_seconds", "connected_clients", "used_memory"])
+          assert.equal(typeof server[name], "number", name);
+      }
+    });
+
+    test("metrics count reads and loads of each view", async () => {
+      const viewOf = async (key: string) => {
+        const { body } = await admin.get("/api/cache/metrics").expect(200);
+        return body.views.find((view: { key: string }) => view.key === key);
+      };
+      await crm.cache.invalidateAllTenant(TENANT_A);
+      const before = await viewOf("users:profile:{id}");
+      for (let i = 0; i < 3; i++) await admin.get(`/api/users/${field.dispatcher}`).expect(200);
+      const later = await viewOf("users:profile:{id}");
+      assert.deepEqual([later.reads - before.reads, later.loads - before.loads], [3, 1]);
+    });
+  });
+}

@@ -1,0 +1,68 @@
+// An hour of the replayed day: what it counts, and that its traffic is the same for the same seed.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Population } from "../../../scripts/replay/population.js";
+import { replayDay } from "../../../scripts/replay/replay-day.js";
+import { planTraffic } from "../../../scripts/replay/traffic.js";
+import { Zipf } from "../../../scripts/replay/zipf.js";
+import { Random } from "../../db/seed/random.js";
+
+const existing = (n: number, document = {}) =>
+  Array.from({ length: n }, (_, i) => ({
+    id: `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`,
+    document,
+  }));
+
+const POPULATION: Population = {
+  tenantId: "00000000-0000-4000-8000-000000000001",
+  users: existing(20),
+  technicianIds: existing(8).map(({ id }) => id),
+  orderIds: existing(30).map(({ id }) => id),
+  openTasks: existing(15, { title: "open" }),
+  schedules: existing(15, { title: "planned" }),
+};
+
+describe("the replayed day", () => {
+  test("traffic is the same for the same seed, in the order of its times, mostly reads", () => {
+    const plan = (seed: number) => planTraffic([POPULATION], { seed, hours: 8, today: "2026-05-13" });
+    const requests = plan(1);
+    assert.deepEqual(plan(1), requests);
+    assert.notDeepEqual(plan(2), requests);
+    const times = requests.map(({ atHours }) => atHours);
+    assert.deepEqual(
+      times,
+      [...times].sort((left, right) => left - right),
+    );
+    assert.ok((times.at(-1) ?? 0) < 8);
+    const writes = requests.filter(({ method }) => method !== "GET").length;
+    assert.ok(writes > 50 && writes < requests.length / 20, `${writes} of ${requests.length}`);
+  });
+
+  test("the most popular is asked for most", () => {
+    const random = new Random(7);
+    const zipf = new Zipf(10, 1);
+    const counts = new Array<number>(10).fill(0);
+    for (let i = 0; i < 10_000; i++) {
+      const picked = zipf.pick(random);
+      counts[picked] = (counts[picked] ?? 0) + 1;
+    }
+    const [first = 0, second = 0, last = 0] = [counts[0], counts[1], counts[9]];
+    // 1, 1/2 and 1/10 out of their sum, 2.93.
+    assert.ok(Math.abs(first - 3414) < 200 && Math.abs(second - 1707) < 150 && Math.abs(last - 341) < 80);
+  });
+
+  test("an hour against real servers: every answer is good, and most reads load nothing", async () => {
+    const { services, queries } = await replayDay({
+      seed: 1,
+      hours: 1,
+      tenants: 1,
+      scale: 0.02,
+      onStep: () => undefined,
+    });
+    for (const { name, reads, loads, hitRate } of services) {
+      assert.ok(loads > 0 && loads < reads, `${name}: ${loads} loads of ${reads} reads`);
+      assert.equal(hitRate, 1 - loads / reads);
+    }
+    assert.ok(queries.with > 0 && queries.with < queries.without / 2, JSON.stringify(queries));
+  });
+});
