@@ -155,6 +155,13 @@ for (const store of CRM_STORES) {
         .expect(200);
     });
 
+    test("second reads ask the database nothing", async () => {
+      const first = await readAll();
+      const uses = crm.databaseUses();
+      assert.deepEqual(await readAll(), first);
+      assert.equal(crm.databaseUses(), uses);
+    });
+
     test("another tenant sees nothing of it", async () => {
       await readAll();
       const other = await crm.client("admin", TENANT_B);

@@ -9,7 +9,7 @@ import { drain, listen } from "../../http/http-server.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { laneInFront } from "../../http/lane.js";
-import { AuthState } from "../../services/auth/index.js";
+import { AuthState, createAuthService } from "../../services/auth/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { sharedRedisUrl } from "../services/index.js";
@@ -126,8 +126,8 @@ for (const store of CRM_STORES) {
         refreshTokenSeconds: 900,
         maxFailures: 10,
       };
-      const twin = crm.twin({ authenticator: elsewhere, auth });
-      await supertest(twin).post("/api/auth/logout").set("Authorization", `Bearer ${token}`).expect(204);
+      const service = createAuthService({ pool: crm.pool, cache: crm.cache, authenticator: elsewhere }, auth);
+      await service.logout(await elsewhere.authenticate(token), false);
       const { response, byLane } = await get("/api/accounts", token);
       assert.deepEqual([response.status, byLane], [401, false]);
       await warm("/api/accounts", await tokenOf("another"));
