@@ -94,7 +94,7 @@ export class Bench {
   async #startDatabase(): Promise<string> {
     const { url, stop } = await startPostgresServer();
     this.onEnd(stop);
-    await createAccounts(url);
+    await createAccounts(url, Math.ceil(this.options.lists / TENANTS));
     return url;
   }
 }

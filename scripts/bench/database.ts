@@ -2,7 +2,6 @@
 import pg from "pg";
 import { ROWS_PER_LIST, TENANTS, tenantId } from "./workload.js";
 
-const OWNERS = 20;
 const CONNECTIONS = 10;
 const INT8 = 20;
 
@@ -14,14 +13,14 @@ const SCHEMA = `
 
 const FILL = `
   INSERT INTO accounts
-  SELECT tenant, row, 1 + row % ${OWNERS},
+  SELECT tenant, row, 1 + row % $2::integer,
     initcap(substr(digest, 1, 9)) || ' ' || (ARRAY['GmbH', 'AG', 'Ltd', 'Inc', 'SARL'])[1 + row % 5],
     (ARRAY['Berlin', 'Lyon', 'Porto', 'Leeds', 'Turin', 'Graz', 'Ghent'])[1 + row % 7],
     'office@' || substr(digest, 10, 12) || '.example', '+49 30 ' || (1000000 + row * 7919 % 8999999),
     (ARRAY['prospect', 'active', 'dormant', 'closed'])[1 + row % 4], row * 7919 % 5000000,
     timestamptz '2026-01-01 00:00Z' + row * interval '97 minutes'
   FROM (SELECT row, md5(tenant::text || row) AS digest, tenant
-    FROM unnest($1::uuid[]) AS tenant, generate_series(1, ${OWNERS * ROWS_PER_LIST}) AS row) AS generated`;
+    FROM unnest($1::uuid[]) AS tenant, generate_series(1, $2::integer * ${ROWS_PER_LIST}) AS row) AS generated`;
 
 const LIST = {
   name: "list",
@@ -33,13 +32,14 @@ const LIST = {
 
 export type ReadList = (tenant: string, owner: number) => Promise<readonly unknown[]>;
 
-/** Makes and fills the table: every tenant has {@link OWNERS} lists of {@link ROWS_PER_LIST} rows. */
-export async function createAccounts(url: string): Promise<void> {
+/** Makes and fills the table: every tenant has a list of {@link ROWS_PER_LIST} rows of each owner. */
+export async function createAccounts(url: string, owners: number): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(SCHEMA);
-    await client.query(FILL, [Array.from({ length: TENANTS }, (_, index) => tenantId(index))]);
+    const tenants = Array.from({ length: TENANTS }, (_, index) => tenantId(index));
+    await client.query(FILL, [tenants, owners]);
     await client.query("CREATE INDEX ON accounts (tenant_id, owner, created_at DESC)");
     await client.query("VACUUM ANALYZE accounts");
   } finally {

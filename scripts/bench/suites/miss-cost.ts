@@ -30,7 +30,7 @@ export async function missCost(bench: Bench): Promise<SuiteReport> {
   for (const subject of [subjectNamed(UNCACHED), ...ours]) {
     contenders.push({ subject, process: await bench.startSubject(subject), cpuMs: [] });
   }
-  const next = distinctRequests();
+  const next = distinctRequests(bench.options.lists);
   for (const { process } of contenders)
     await cpuOfRequests(process, next, quick ? WARM_UP_SECONDS.quick : WARM_UP_SECONDS.full);
   for (let round = 0; round < rounds; round++) {
@@ -67,8 +67,8 @@ export async function missCost(bench: Bench): Promise<SuiteReport> {
 }
 
 /** Of lists that exist, by targets that were never asked for. */
-function distinctRequests(): (count: number) => LoadRequest[] {
-  const lists = hotLists();
+function distinctRequests(ofLists: number): (count: number) => LoadRequest[] {
+  const lists = hotLists(undefined, ofLists);
   let distinct = 0;
   return (count) =>
     Array.from({ length: count }, () => {

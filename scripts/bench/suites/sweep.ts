@@ -11,7 +11,7 @@ import { expectedLists } from "./throughput.js";
 
 const KEYS = { quick: 20_000, full: 1_000_000 };
 const SECONDS = { quick: 1, full: 5 };
-const LISTS = 200;
+const MAX_LISTS = 200;
 const PER_SECOND = 500;
 const MOST_TIMES_QUIET = 1.3;
 
@@ -26,7 +26,12 @@ export async function sweep(bench: Bench): Promise<SuiteReport> {
   const { url: redisUrl } = await bench.startRedis();
   const subject = subjectNamed("list-strict");
   const process = await bench.startSubject(subject, { redisUrl });
-  const requests = await verify(subject, process, await expectedLists(bench, LISTS), "200");
+  const requests = await verify(
+    subject,
+    process,
+    await expectedLists(bench, Math.min(MAX_LISTS, bench.options.lists)),
+    "200",
+  );
   await fillUpTo(redisUrl, KEYS[kind]);
   const hits = async (seconds: number, until?: Promise<unknown>) => {
     const request = (index: number) => requests[index % requests.length] as LoadRequest;
