@@ -3,7 +3,7 @@ import express, { type Express, Router } from "express";
 import helmet from "helmet";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import type { TenantCache, TtlPreset } from "./cache/index.js";
+import { CacheMonitor, type TenantCache, type TtlPreset } from "./cache/index.js";
 import { accessLog } from "./http/access-log.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity } from "./http/identity/authenticate.js";
@@ -22,7 +22,6 @@ import {
 } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
-import { recentFigures } from "./services/operations/cache-figures.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
@@ -42,6 +41,8 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
+  /** Default: one that samples when it is asked. */
+  readonly monitor?: CacheMonitor;
   /** The services' views, where somebody else reads them too. Default: opened here, with `ttl` and `clock`. */
   readonly views?: ViewCache;
   /** TTLs of the services' views, by name, seconds. Default: the preset of the cache. */
@@ -64,8 +65,8 @@ export function createApp(deps: AppDependencies): Express {
 
   app.use(requestId, accessLog(logger), helmet());
   app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
-  const figures = recentFigures(cache);
-  app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, figures }));
+  const monitor = deps.monitor ?? new CacheMonitor(cache);
+  app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, monitor }));
 
   const api = Router();
   api.use(identify(deps.authenticator), rateLimiter(deps.rateLimit));
@@ -76,7 +77,7 @@ export function createApp(deps: AppDependencies): Express {
   const views =
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
-  api.use("/cache", cacheRouter({ figures, views, warmer: new ViewWarmer(pool, views) }));
+  api.use("/cache", cacheRouter({ monitor, views, warmer: new ViewWarmer(pool, views) }));
   const changes = auth ? toAll(views, endingSessions(auth)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
   mountServices(api, { pool, views, changes, state: deps.state });

@@ -5,7 +5,7 @@ import { loadEnvFile } from "node:process";
 import { MemoryStore } from "express-rate-limit";
 import { type Logger, pino } from "pino";
 import { createApp } from "./app.js";
-import { createTenantCache } from "./cache/index.js";
+import { CacheMonitor, createTenantCache } from "./cache/index.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
@@ -67,6 +67,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     logger,
   });
   const views = openViews({ pool, cache });
+  const monitor = new CacheMonitor(cache).start();
+  monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
   const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
   const rateLimit: RateLimitOptions = {
     max: config.RATE_LIMIT_MAX,
@@ -79,6 +81,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     pool,
     cache,
     views,
+    monitor,
     logger,
     lifecycle,
     authenticator: identity.authenticator,
@@ -107,6 +110,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     warming.abort();
     await drain(server, config.SHUTDOWN_GRACE_MS);
     await warmed;
+    monitor.stop();
     await cache.close();
     rateLimitStore?.close();
     identity.close();

@@ -1,17 +1,14 @@
-// Figures of the cache and its server, asked for at most once in a while however many ask.
-import type { CacheStats, TenantCache } from "../../cache/index.js";
+// Figures of the cache and its server, asked for at most once a second however many ask.
+import type { CacheMonitor, MonitorFigures } from "../../cache/index.js";
 
-/** Counters are this process's, the rest the server's; `server` is `null` where it cannot be asked. */
-export type CacheFigures = Pick<CacheStats, "totals" | "store" | "server">;
+const MAX_AGE_MS = 1000;
 
-const MAX_AGE_MS = 5000;
-
-/** Health checks come from anybody, so that they must not cost what a look at the whole cache costs. */
-export function recentFigures(cache: Pick<TenantCache, "stats">): () => Promise<CacheFigures> {
-  let asked: { readonly atMs: number; readonly figures: Promise<CacheFigures> } | undefined;
+/** Health checks come from anybody: they must not cost the server a question each. */
+export function recentFigures(monitor: CacheMonitor): () => Promise<MonitorFigures> {
+  let asked: { readonly atMs: number; readonly figures: Promise<MonitorFigures> } | undefined;
   return () => {
     const nowMs = performance.now();
-    if (!asked || nowMs - asked.atMs > MAX_AGE_MS) asked = { atMs: nowMs, figures: cache.stats() };
+    if (!asked || nowMs - asked.atMs > MAX_AGE_MS) asked = { atMs: nowMs, figures: monitor.sample() };
     return asked.figures;
   };
 }

@@ -1,6 +1,7 @@
 // /api/cache: figures for operators' dashboards, and warming on demand.
 import { type RequestHandler, Router } from "express";
 import * as z from "zod";
+import type { CacheMonitor } from "../../cache/index.js";
 import { identityOf, requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant } from "../../http/identity/tenant-choice.js";
 import { route } from "../../http/route-methods.js";
@@ -9,11 +10,9 @@ import { noParameters } from "../../modules/list-query.js";
 import type { ViewCache } from "../views/view-cache.js";
 import type { ViewWarmer } from "../warming/view-warmer.js";
 import { WARM_PLAN_NAMES } from "../warming/warm-plans.js";
-import type { CacheFigures } from "./cache-figures.js";
-import { cacheMetrics } from "./cache-metrics.js";
 
 export interface CacheRoutesOptions {
-  readonly figures: () => Promise<CacheFigures>;
+  readonly monitor: CacheMonitor;
   readonly views: ViewCache;
   readonly warmer: ViewWarmer;
 }
@@ -26,14 +25,14 @@ const warmBody = z.strictObject({
 });
 
 /** For administrators: figures of this process and the whole server; warming of their own tenant, for superadmins of all. */
-export function cacheRouter({ figures, views, warmer }: CacheRoutesOptions): Router {
+export function cacheRouter({ monitor, views, warmer }: CacheRoutesOptions): Router {
   const router = Router();
   const body = validatedBody(warmBody);
   const admission = [requireRole("admin"), chooseTenant, validatedQuery(noParameters).check];
 
   const metrics: RequestHandler = async (_req, res) => {
     res.setHeader("Cache-Control", "no-store");
-    res.json(cacheMetrics(await figures(), views));
+    res.json({ ...(await monitor.metrics()), views: views.report() });
   };
   const warm: RequestHandler = async (req, res) => {
     const { tenantId } = identityOf(req);

@@ -1,15 +1,17 @@
 // /health and /api/health: whether all is well, with the cache's figures, under the names that operators' dashboards read.
 import { type RequestHandler, Router } from "express";
+import type { CacheMonitor } from "../../cache/index.js";
 import { route } from "../../http/route-methods.js";
 import { checkHealth, type HealthSources } from "../health.js";
-import { type CacheFigures, humanBytes } from "./cache-figures.js";
+import { humanBytes, recentFigures } from "./cache-figures.js";
 
 export interface OperatorHealthOptions extends HealthSources {
-  readonly figures: () => Promise<CacheFigures>;
+  readonly monitor: CacheMonitor;
 }
 
-/** Without identity, as load balancers ask. The figures of the cache may be some seconds old; its status is not. */
-export function operatorHealthRouter({ figures, ...sources }: OperatorHealthOptions): Router {
+/** Without identity, as load balancers ask. The figures of the cache may be a second old; its status is not. */
+export function operatorHealthRouter({ monitor, ...sources }: OperatorHealthOptions): Router {
+  const figures = recentFigures(monitor);
   const router = Router();
   const report: RequestHandler = async (_req, res) => {
     const [{ status, checks }, { totals, server }] = await Promise.all([checkHealth(sources), figures()]);
@@ -30,6 +32,7 @@ export function operatorHealthRouter({ figures, ...sources }: OperatorHealthOpti
         deletes: totals.invalidations,
         errors: totals.errors,
         hit_ratio: totals.hitRatio,
+        alerts: monitor.alerts.map(({ name, message }) => ({ name, message })),
         server: server && {
           version: server.version,
           uptime_in_seconds: server.uptimeSeconds,

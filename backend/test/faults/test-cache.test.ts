@@ -12,7 +12,7 @@ import { pino } from "pino";
 import type { Check } from "../../../scripts/test-cache/check.js";
 import type { Report } from "../../../scripts/test-cache/report.js";
 import { createApp } from "../../app.js";
-import { createTenantCache, type TenantCache } from "../../cache/index.js";
+import { CacheMonitor, createTenantCache, type TenantCache } from "../../cache/index.js";
 import { findFreePort } from "../../db/free-port.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
@@ -200,6 +200,7 @@ async function probe(options: ProbeOptions): Promise<Outcome> {
   const cache = createTenantCache({ tenant: (req) => req.auth?.tenantId, logger: quiet });
   const app = createApp({
     pool,
+    monitor: new CacheMonitor(cache),
     cache: { ...cache, ...(typeof sabotage === "function" ? sabotage(cache) : sabotage) },
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },

@@ -97,6 +97,23 @@ for (const store of CRM_STORES) {
       }
     });
 
+    test("metrics have the shape that operators read", async () => {
+      const { body } = await admin.get("/api/cache/metrics").expect(200);
+      const shape = {
+        health: ["status", "connected", "latency"],
+        memory: ["used_memory", "used_memory_human", "mem_fragmentation_ratio"],
+        stats: ["total_commands_processed", "keyspace_hits", "keyspace_misses"],
+        cacheManagerStats: ["hits", "misses", "hitRate"],
+      };
+      for (const [part, names] of Object.entries(shape))
+        for (const name of names) {
+          assert.ok(name in body[part], `${part}.${name}`);
+          // The in-process store has no server to ask.
+          if (store === "redis") assert.notEqual(body[part][name], null, `${part}.${name}`);
+        }
+      for (const name of ["keyspace", "keyCount", "timestamp"]) assert.ok(name in body, name);
+    });
+
     test("metrics count reads and loads of each view", async () => {
       const viewOf = async (key: string) => {
         const { body } = await admin.get("/api/cache/metrics").expect(200);
