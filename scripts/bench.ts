@@ -17,6 +17,7 @@ interface Arguments {
   readonly subjects?: readonly string[];
   readonly json?: string;
   readonly docs?: true;
+  readonly profile?: string;
 }
 
 const ROUNDS = { quick: 1, full: 5 };
@@ -29,6 +30,10 @@ const given = new Command("bench")
   .option("--subjects <name...>", `only these of ${SUBJECTS.map(({ name }) => name).join(", ")}`)
   .option("--rounds <n>", "how often each subject is visited (default: 5, quick: 1)", positive)
   .option("--lists <n>", "how many lists are asked for (default: 2000, quick: 100)", positive)
+  .option(
+    "--profile <folder>",
+    "leaves a CPU profile of each subject there; figures are then of profiled subjects",
+  )
   .option("--json <file>", "writes every round, and what it was measured on")
   .option(
     "--docs",
@@ -43,6 +48,7 @@ const bench = new Bench({
   quick,
   rounds: given.rounds ?? (quick ? ROUNDS.quick : ROUNDS.full),
   lists: given.lists ?? (quick ? LISTS.quick : LISTS.full),
+  profileFolder: given.profile,
   subjects,
 });
 // Servers and subjects end with this process, however it goes.

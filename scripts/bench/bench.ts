@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly subjects: readonly Subject[];
   /** Hot lists that are asked for. */
   readonly lists: number;
+  /** Where subjects leave CPU profiles. */
+  readonly profileFolder: string | undefined;
 }
 
 export class Bench {
@@ -66,6 +68,7 @@ export class Bench {
     config: Partial<SubjectConfig> = {},
     cores: readonly number[] | undefined = this.cores && [this.cores.server],
   ): Promise<SubjectProcess> {
+    const { profileFolder } = this.options;
     const process = await SubjectProcess.start(
       {
         program: subject.program,
@@ -76,6 +79,7 @@ export class Bench {
         ...config,
       },
       cores,
+      profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`],
     );
     this.onEnd(() => process.stop());
     return process;

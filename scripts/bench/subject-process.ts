@@ -7,6 +7,7 @@ import { pinned } from "./cores.js";
 import type { Answer, Question } from "./subjects/question.js";
 import type { SubjectConfig } from "./subjects/subject.js";
 
+const ENDS_WITHIN_MS = 5000;
 const PROGRAM = fileURLToPath(new URL("./subjects/subject-process.js", import.meta.url));
 
 interface Waiting {
@@ -65,11 +66,14 @@ export class SubjectProcess {
     return answer as Promise<T>;
   }
 
+  /** Lets it end by itself first: where it is profiled, it writes its profile then. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, "exit");
-    this.#child.kill("SIGKILL");
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), ENDS_WITHIN_MS);
+    if (this.#child.connected) this.#child.disconnect();
     await exited;
+    clearTimeout(late);
   }
 
   #answerTo(id: number): Promise<unknown> {
