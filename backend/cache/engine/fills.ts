@@ -39,6 +39,13 @@ interface Start extends WriteStart {
   readonly lease: HeldLease | undefined;
 }
 
+/** What came of asking the store for the fences to start from. */
+interface Taken {
+  /** Present where its handler is still to begin. */
+  readonly flight?: Flight;
+  readonly outcome: FillOutcome | Promise<FillOutcome>;
+}
+
 const MAX_SKIPPED = 10_000;
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 50;
@@ -50,6 +57,7 @@ export class Fills {
   readonly #options: FillsOptions;
   readonly #onStored: (ref: EntryRef, entry: Entry) => void;
   readonly #flights = new Map<string, Flight>();
+  readonly #beginnings = new Map<string, { readonly identity: string; readonly taken: Promise<Taken> }>();
   readonly #skipped: LRUCache<string, true>;
   readonly #background = new Set<Promise<unknown>>();
 
@@ -76,27 +84,57 @@ export class Fills {
    * Decides what a request does that missed.
    *
    * Following is fresh: a follower's own read returned the very fences that the leader started from, so no mutation
-   * was acknowledged between the two, and the leader's handler began after them.
+   * was acknowledged between the two, and the leader's handler began after them. So it is where the leader's handler begins
+   * after the follower has come.
    */
   async open(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
     const mayFollow = miss.notBeforeMs === undefined;
     const flight = mayFollow ? this.#joinable(ref, miss.seen) : undefined;
     if (flight) return follow(flight, this.#options.maxWaiting);
+    if (!mayFollow) return (await this.#take(ref, miss, false)).outcome;
+    const beginning = this.#beginnings.get(ref.entryKey);
+    if (beginning?.identity !== ref.identity) return (await this.#takeFirst(ref, miss)).outcome;
+    const taken = await beginning.taken;
+    return (await this.#alongWith(taken, miss)) ?? (await this.#take(ref, miss, true)).outcome;
+  }
+
+  /** Requests that come while the store is asked for the fences to start from do not ask it, too. */
+  #takeFirst(ref: EntryRef, miss: Miss): Promise<Taken> {
+    const beginning = { identity: ref.identity, taken: this.#take(ref, miss, true) };
+    this.#beginnings.set(ref.entryKey, beginning);
+    const done = () => {
+      if (this.#beginnings.get(ref.entryKey) === beginning) this.#beginnings.delete(ref.entryKey);
+    };
+    beginning.taken.then(done, done);
+    return beginning.taken;
+  }
+
+  /** What another request has begun while this one was here already; `undefined` where this one must begin for itself. */
+  async #alongWith({ flight, outcome }: Taken, miss: Miss): Promise<FillOutcome | undefined> {
+    // Whoever's handler that is, it began after this request had come.
+    if (flight) return follow(flight, this.#options.maxWaiting);
+    const settled = await outcome;
+    if (settled.kind === "run") return settled;
+    // An entry that was there, or under way, may be from before a change that this request must see.
+    return settled.kind === "follow" && settled.entry.fences === miss.seen ? settled : undefined;
+  }
+
+  async #take(ref: EntryRef, miss: Miss, mayFollow: boolean): Promise<Taken> {
     const start = await this.#begin(ref, miss);
-    if ("kind" in start) return start;
-    const flightOfOurs = newFlight(ref.identity, start.fences, this.#options.waitMs);
+    if ("kind" in start) return { outcome: start };
+    const flight = newFlight(ref.identity, start.fences, this.#options.waitMs);
     // Known not to be storable, or asked to be newer than what is under way: nobody waits for anybody, but what can be
     // stored is.
-    if (!mayFollow || this.#skipped.has(ref.entryKey)) return this.#fill(ref, start, flightOfOurs);
+    if (!mayFollow || this.#skipped.has(ref.entryKey)) return { outcome: this.#fill(ref, start, flight) };
 
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
       this.#giveBack(start);
-      return follow(joined, this.#options.maxWaiting);
+      return { outcome: follow(joined, this.#options.maxWaiting) };
     }
-    return start.state === "waiting"
-      ? this.#awaitOtherProcess(ref, flightOfOurs)
-      : this.#lead(ref, start, flightOfOurs);
+    const outcome =
+      start.state === "waiting" ? this.#awaitOtherProcess(ref, flight) : this.#lead(ref, start, flight);
+    return { flight, outcome };
   }
 
   #joinable(ref: EntryRef, fences: string | undefined): Flight | undefined {

@@ -126,7 +126,9 @@ export class StoreGate {
   /** Rejects with {@link DeadlineExceeded} where the work takes longer than the budget; says nothing about the store. */
   bound<T>(work: Promise<T>, expiresAtMs?: number): Promise<T> {
     if (expiresAtMs === undefined) return this.#deadlines.race(work);
-    return new DeadlineQueue(expiresAtMs - performance.now()).race(work);
+    // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets half a budget at least.
+    const remainingMs = Math.max(expiresAtMs - performance.now(), this.#options.budgetMs / 2);
+    return new DeadlineQueue(remainingMs).race(work);
   }
 
   /** Opens the circuit: what the caller asked for may or may not have taken effect. */

@@ -24,9 +24,11 @@ after(() => clearInterval(alive));
 class SlowStore extends MemoryStore {
   slow: "" | "beginFill" | "commitFill" = "";
   slowMs = 0;
+  begun = 0;
   answeredLate: Promise<unknown> = Promise.resolve();
 
   override async beginFill(request: FillRequest) {
+    this.begun++;
     const isSlow = this.slow === "beginFill";
     const answer = await super.beginFill(request);
     if (!isSlow) return answer;
@@ -103,6 +105,39 @@ describe("fills", () => {
     await delay(20);
     if (leader.kind === "lead") leader.fill.commit(recording("for the member only"));
     assert.notEqual((await other).kind, "follow");
+    await engine.close();
+  });
+
+  test("requests that come while the store is asked for a fill's start do not ask it, too", async () => {
+    const { engine, store } = await open();
+    store.slow = "beginFill";
+    store.slowMs = 10;
+    const outcomes = Array.from({ length: 8 }, () => ask(engine, ref("a")));
+    const leader = await outcomes[0];
+    assert.equal(leader?.kind, "lead");
+    if (leader?.kind === "lead") leader.fill.commit(recording("once"));
+    const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ["lead", ...Array.from({ length: 7 }, () => "follow")]);
+    assert.equal(store.begun, 1);
+    await engine.close();
+  });
+
+  test("an entry that was there when another request asked is not given to one that has seen a change since", async () => {
+    const { engine, store } = await open();
+    const filled = await ask(engine, ref("a"));
+    if (filled.kind === "lead") filled.fill.commit(recording("old"));
+    await engine.idle();
+    const seen = await engine.read(ref("a"));
+    assert.equal(seen.kind, "hit");
+    store.slow = "beginFill";
+    store.slowMs = 15;
+    const before = { seen: "of an earlier look", expiresAtMs: engine.gate.expiry() };
+    const early = engine.openFill(ref("a"), before);
+    await store.replaceFences(ref("a").fenceKeys);
+    const late = ask(engine, ref("a"));
+    const found = await early;
+    assert.equal(found.kind === "follow" && String(found.entry.body), "old", "it came before the change");
+    assert.equal((await late).kind, "lead");
     await engine.close();
   });
 
