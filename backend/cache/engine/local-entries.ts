@@ -1,4 +1,6 @@
 // The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
+
+import { BoundedMap } from "../bounded-map.js";
 import type { Entry } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
@@ -10,8 +12,13 @@ export interface LocalEntry extends CarriedFences {
   readonly entry: Entry;
 }
 
+/** Texts and headers that many entries have in common are kept once; these are the last of each kind. */
+const MAX_SHARED = 2000;
+
 export class LocalEntries {
   readonly #entries: TenantLru<LocalEntry>;
+  readonly #carried = new BoundedMap<string, CarriedFences & { readonly joined: string }>(MAX_SHARED);
+  readonly #headers = new BoundedMap<string, Entry["headers"]>(MAX_SHARED);
 
   constructor(maxBytes: number, maxTenantBytes: number) {
     this.#entries = new TenantLru({ maxBytes, maxTenantBytes });
@@ -39,8 +46,25 @@ export class LocalEntries {
     const texts = [entry.identity, entry.fences, entry.etag, ref.entryKey, ...entry.headers.flat()];
     const bytes = bodyBytes + 2 * texts.reduce((sum, text) => sum + text.length, 0);
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
-    const local = { entry: { ...entry, body, variants }, ...splitFences(entry.fences) };
+    const { joined, runId, fences } = this.#carriedBy(entry);
+    const shared = { identity: ref.identity, fences: joined, headers: this.#headersOf(entry) };
+    const local = { entry: { ...entry, ...shared, body, variants }, runId, fences };
     this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
+  }
+
+  #carriedBy({ fences: joined }: Entry): CarriedFences & { readonly joined: string } {
+    const known = this.#carried.get(joined);
+    if (known) return known;
+    const carried = { joined, ...splitFences(joined) };
+    this.#carried.set(joined, carried);
+    return carried;
+  }
+
+  #headersOf({ headers }: Entry): Entry["headers"] {
+    const text = JSON.stringify(headers);
+    const known = this.#headers.get(text);
+    if (!known) this.#headers.set(text, headers);
+    return known ?? headers;
   }
 
   delete(ref: EntryRef): void {

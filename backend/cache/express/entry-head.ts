@@ -19,26 +19,20 @@ interface Lines {
   ttlSeconds: number;
 }
 
-export class EntryHead {
-  /** Those of the handler, without Vary. */
-  readonly fields: readonly Field[];
+/** What follows from the handler's headers alone: the same for the many entries that share them. */
+class HandlerFields {
+  readonly all: readonly Field[];
   /** Those of them that a 304 carries. */
-  readonly notModifiedFields: readonly Field[];
-  /** The handler's own, and Accept-Encoding where hits may be sent compressed; empty where there is neither. */
+  readonly withNotModified: readonly Field[];
   readonly vary: string;
+  readonly varyWithEncoding: string;
   readonly lastModified: string | undefined;
   readonly hasCacheControl: boolean;
-  readonly isCompressible: boolean;
-  /** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */
-  readonly variantETag: string;
-  readonly #entry: Entry;
-  readonly #contentLength: string;
-  #identity: Lines | undefined;
 
-  constructor(entry: Entry) {
+  constructor(headers: Entry["headers"]) {
     const fields = new Map<string, [name: string, value: string | string[]]>();
     const vary: string[] = [];
-    for (const [name, value] of entry.headers) {
+    for (const [name, value] of headers) {
       const lower = name.toLowerCase();
       const earlier = fields.get(lower);
       if (lower === "vary") vary.push(value);
@@ -46,22 +40,63 @@ export class EntryHead {
       else if (Array.isArray(earlier[1])) earlier[1].push(value);
       else earlier[1] = [earlier[1], value];
     }
-    this.isCompressible = isCompressible(entry, entry.body.length);
-    // In whichever coding this one is sent (RFC 9110 section 12.5.5).
-    if (this.isCompressible && !NAMES_ACCEPT_ENCODING.test(vary.join())) vary.push("Accept-Encoding");
-    this.#entry = entry;
-    this.fields = [...fields.values()];
-    this.notModifiedFields = this.fields.filter(([name]) => isSentWithNotModified(name));
+    this.all = [...fields.values()];
+    this.withNotModified = this.all.filter(([name]) => isSentWithNotModified(name));
     this.vary = vary.join(", ");
+    const isNamed = NAMES_ACCEPT_ENCODING.test(this.vary);
+    this.varyWithEncoding = isNamed ? this.vary : [...vary, "Accept-Encoding"].join(", ");
     const lastModified = fields.get("last-modified")?.[1];
     this.lastModified = Array.isArray(lastModified) ? lastModified[0] : lastModified;
     this.hasCacheControl = fields.has("cache-control");
-    this.variantETag = entry.etag === "" || entry.etag.startsWith("W/") ? entry.etag : `W/${entry.etag}`;
-    this.#contentLength = String(entry.body.length);
+  }
+}
+
+export class EntryHead {
+  readonly isCompressible: boolean;
+  readonly #entry: Entry;
+  readonly #own: HandlerFields;
+  #identity: Lines | undefined;
+
+  constructor(entry: Entry) {
+    this.#entry = entry;
+    this.#own = handlerFieldsOf(entry.headers);
+    this.isCompressible = isCompressible(entry, entry.body.length);
+  }
+
+  /** Those of the handler, without Vary. */
+  get fields(): readonly Field[] {
+    return this.#own.all;
+  }
+
+  /** Those of them that a 304 carries. */
+  get notModifiedFields(): readonly Field[] {
+    return this.#own.withNotModified;
+  }
+
+  /**
+   * The handler's own, and Accept-Encoding where hits may be sent compressed, in whichever coding this one is sent (RFC 9110 section
+   * 12.5.5); empty where there is neither.
+   */
+  get vary(): string {
+    return this.isCompressible ? this.#own.varyWithEncoding : this.#own.vary;
+  }
+
+  get lastModified(): string | undefined {
+    return this.#own.lastModified;
+  }
+
+  get hasCacheControl(): boolean {
+    return this.#own.hasCacheControl;
+  }
+
+  /** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */
+  get variantETag(): string {
+    const { etag } = this.#entry;
+    return etag === "" || etag.startsWith("W/") ? etag : `W/${etag}`;
   }
 
   lengthOf(variant: Variant | undefined): string {
-    return variant ? String(variant.body.length) : this.#contentLength;
+    return String(variant ? variant.body.length : this.#entry.body.length);
   }
 
   /**
@@ -131,6 +166,16 @@ function lowerName([name]: Field): string {
 }
 
 const heads = new WeakMap<Entry, EntryHead>();
+const handlerFields = new WeakMap<Entry["headers"], HandlerFields>();
+
+function handlerFieldsOf(headers: Entry["headers"]): HandlerFields {
+  let fields = handlerFields.get(headers);
+  if (!fields) {
+    fields = new HandlerFields(headers);
+    handlerFields.set(headers, fields);
+  }
+  return fields;
+}
 
 /** The head of an entry, remembered as long as the entry is. */
 export function headOf(entry: Entry): EntryHead {

@@ -5,6 +5,7 @@ import { LRUCache } from "lru-cache";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { fenceKeysOf } from "../engine/fences.js";
 import { type ParsedRouteOptions, tagsOf } from "../options.js";
+import type { KeySpace } from "../store/key-space.js";
 import type { HttpContext } from "./http-context.js";
 import { canonicalParams, hashParams } from "./request-key.js";
 
@@ -17,6 +18,37 @@ export type Resolved =
 
 /** Fence keys are the same texts for all requests of a tenant: shared, not written anew for each. */
 const MAX_TENANTS = 1000;
+
+/** What only misses need is worked out for them: refs are remembered with every request. */
+class RequestRef implements EntryRef {
+  readonly tenant: string;
+  readonly module: string;
+  readonly entryKey: string;
+  readonly identity: string;
+  readonly fenceKeys: readonly string[];
+  readonly settleMs: number;
+  readonly maxStaleness: number;
+  readonly maxEntries: number;
+  readonly #keys: KeySpace;
+  readonly #hash: string;
+
+  constructor(keys: KeySpace, hash: string, ref: Omit<EntryRef, "leaseKey" | "fenceTtlMs">) {
+    this.#keys = keys;
+    this.#hash = hash;
+    this.tenant = ref.tenant;
+    this.module = ref.module;
+    this.entryKey = ref.entryKey;
+    this.identity = ref.identity;
+    this.fenceKeys = ref.fenceKeys;
+    this.settleMs = ref.settleMs;
+    this.maxStaleness = ref.maxStaleness;
+    this.maxEntries = ref.maxEntries;
+  }
+
+  get leaseKey(): string {
+    return this.#keys.lease(this.tenant, this.module, this.#hash);
+  }
+}
 
 /** Resolves the requests of one route. What follows from the text of a request alone is remembered. */
 export class RouteRequests {
@@ -84,17 +116,16 @@ export class RouteRequests {
     const { options, engine } = this.#context;
     const module = this.#module;
     const hash = hashParams(params, options.hash);
-    const ref = {
+    const ref = new RequestRef(engine.keys, hash, {
       tenant,
       module,
       entryKey: engine.keys.entry(tenant, module, hash),
-      leaseKey: engine.keys.lease(tenant, module, hash),
       identity: `${tenant} ${module} ${params}`,
       fenceKeys: this.#fenceKeysOf(tenant, tags),
       settleMs,
       maxStaleness,
       maxEntries: options.maxEntriesPerModule,
-    };
+    });
     return { ref, scope };
   }
 
