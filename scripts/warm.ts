@@ -51,7 +51,7 @@ async function warm(plans: readonly WarmPlanName[], { tenant }: Options): Promis
     logger: pino({ level: "silent" }),
   });
   const bars = new cliProgress.MultiBar(
-    { format: "{plan} {bar} {value}/{total}", stream: process.stderr, noTTYOutput: false },
+    { format: "{plan} {bar} {value}/{total}", stream: process.stderr },
     cliProgress.Presets.shades_classic,
   );
   const barOf = new Map<WarmPlanName, cliProgress.SingleBar>();
@@ -61,6 +61,7 @@ async function warm(plans: readonly WarmPlanName[], { tenant }: Options): Promis
       ...(plans.length > 0 && { plans }),
       ...(tenant && { tenantIds: tenant }),
       onProgress: (plan, done, total) => {
+        if (!process.stderr.isTTY) return;
         const bar = barOf.get(plan) ?? bars.create(total, 0, { plan: plan.padEnd(9) });
         barOf.set(plan, bar);
         bar.update(done);
