@@ -4,42 +4,19 @@ import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import type { Counters } from "../ops/counters.js";
 import { CacheEvents } from "../ops/events.js";
-import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
-import { type EntryRef, examine } from "./entry-ref.js";
-import { areSettled, type FencedScope, joinFences, partFenceKeys } from "./fences.js";
+import type { EntryRef } from "./entry-ref.js";
+import { type FencedScope, partFenceKeys } from "./fences.js";
 import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
-import { type FenceWitness, GroupedReads } from "./grouped-reads.js";
+import type { FenceWitness } from "./grouped-reads.js";
 import { KeyedEntries } from "./keyed-entries.js";
-import { LocalEntries, type LocalEntry } from "./local-entries.js";
-import { type GateOptions, StoreGate, StoreUnavailable } from "./store-gate.js";
+import { LocalEntries } from "./local-entries.js";
+import { Lookups, type Miss, type ReadOutcome, type WitnessedOutcome } from "./lookups.js";
+import { type GateOptions, StoreGate } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
-
-/** What a fill goes on from. */
-export interface Miss {
-  /** The fences that were read, where all were there. */
-  readonly seen: string | undefined;
-  /** Until when the request may wait for the store, on the clock of `performance.now()`. */
-  readonly expiresAtMs: number;
-  /** The request asks for an answer that was made after this, milliseconds since the epoch. */
-  readonly notBeforeMs?: number;
-}
-
-export type ReadOutcome =
-  | { readonly kind: "hit"; readonly entry: Entry }
-  /** Too old, but not cut off by a fence. */
-  | (Miss & { readonly kind: "stale"; readonly entry: Entry })
-  | (Miss & { readonly kind: "miss" })
-  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
-
-/** `unwitnessed`: the witness no longer holds, and whoever asked with it must be allowed anew. */
-export type WitnessedOutcome = ReadOutcome | { readonly kind: "unwitnessed" };
-
-const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
-const UNWITNESSED: WitnessedOutcome = { kind: "unwitnessed" };
 
 export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
@@ -57,7 +34,7 @@ export class CacheEngine {
   readonly events = new CacheEvents();
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
-  readonly #reads: GroupedReads;
+  readonly #lookups: Lookups;
   readonly #local: LocalEntries | undefined;
   readonly #fills: Fills;
   readonly #variants: VariantMaker;
@@ -73,11 +50,19 @@ export class CacheEngine {
     this.#options = options;
     this.#logger = logger;
     this.gate = new StoreGate(store, keys, options, logger);
-    this.#reads = new GroupedReads(store, this.gate);
     // The in-process store is one already.
     if (options.localBytes > 0 && store.kind !== "memory") {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
     }
+    this.#lookups = new Lookups({
+      store,
+      gate: this.gate,
+      local: this.#local,
+      sealer: options.sealer,
+      counters,
+      fenceTtlMs: options.fenceTtlMs,
+      alarm: (ref, problem) => this.#alarm(ref, problem),
+    });
     this.#fills = new Fills(store, this.gate, counters, options, (ref, entry) => {
       this.#local?.set(ref, entry);
       this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
@@ -113,34 +98,16 @@ export class CacheEngine {
     return this.#fills.inFlight;
   }
 
-  /**
-   * Looks an entry up: at once where this process knows the answer. With a witness only while that holds, checked in the same
-   * round trip; `unwitnessed` where it does not. Never rejects.
-   */
+  /** See {@link Lookups.read}. */
   read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
   read(ref: EntryRef, witness: FenceWitness | undefined): WitnessedOutcome | Promise<WitnessedOutcome>;
   read(ref: EntryRef, witness?: FenceWitness): WitnessedOutcome | Promise<WitnessedOutcome> {
-    if (this.gate.state !== "closed") return UNAVAILABLE;
-    const local = this.#local?.get(ref);
-    if (!local) return this.#fetch(ref, witness, this.gate.expiry());
-    const isKnown =
-      ref.maxStaleness > 0 &&
-      this.#reads.recalls(ref.fenceKeys, local, ref.maxStaleness) &&
-      (!witness || this.#reads.recalls(witness.fenceKeys, witness, ref.maxStaleness));
-    if (isKnown && local.entry.staleAt > Date.now()) return { kind: "hit", entry: local.entry };
-    return this.#confirm(ref, local, witness, this.gate.expiry());
+    return this.#lookups.read(ref, witness);
   }
 
-  /** Reads fences that nothing depends on yet, and makes those that are missing; rejects as the gate does. */
-  async witness(fenceKeys: readonly string[]): Promise<FenceWitness | undefined> {
-    let answer = await this.#reads.read(fenceKeys);
-    const missing = fenceKeys.filter((key) => answer.fence(key) === null);
-    if (missing.length > 0) {
-      await this.gate.run(() => this.store.replaceFences(missing, this.#options.fenceTtlMs));
-      answer = await this.#reads.read(fenceKeys);
-    }
-    const fences = answer.fences(fenceKeys);
-    return areSettled(fences) ? { fenceKeys, fences, runId: answer.runId } : undefined;
+  /** See {@link Lookups.witness}. */
+  witness(fenceKeys: readonly string[]): Promise<FenceWitness | undefined> {
+    return this.#lookups.witness(fenceKeys);
   }
 
   /** What a request does that missed; never rejects. */
@@ -179,7 +146,7 @@ export class CacheEngine {
    */
   async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
     const fenceKeys = partFenceKeys(this.keys, scope);
-    this.#reads.forget(fenceKeys);
+    this.#lookups.forget(fenceKeys);
     try {
       await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
     } catch (error) {
@@ -224,77 +191,11 @@ export class CacheEngine {
     await this.store.close();
   }
 
-  /**
-   * The entry is in this process's memory: its fences must still be those in the store. A stale one is looked for in the store,
-   * because another process may have refreshed it.
-   */
-  async #confirm(
-    ref: EntryRef,
-    local: LocalEntry,
-    witness: FenceWitness | undefined,
-    expiresAtMs: number,
-  ): Promise<WitnessedOutcome> {
-    try {
-      const answer = await this.#reads.read(withWitness(ref, witness));
-      if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
-      if (answer.confirms(ref.fenceKeys, local) && local.entry.staleAt > Date.now())
-        return { kind: "hit", entry: local.entry };
-      this.#local?.delete(ref);
-      const snapshot = await this.gate.run(() => this.store.read(ref.fenceKeys, [ref.entryKey]), expiresAtMs);
-      return this.#judge(ref, snapshot.fences, snapshot.runId, snapshot.entries[0] ?? null, expiresAtMs);
-    } catch (error) {
-      return this.#unavailable(ref, error);
-    }
-  }
-
-  async #fetch(
-    ref: EntryRef,
-    witness: FenceWitness | undefined,
-    expiresAtMs: number,
-  ): Promise<WitnessedOutcome> {
-    try {
-      const answer = await this.#reads.read(withWitness(ref, witness), ref.entryKey);
-      if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
-      const fences = answer.fences(ref.fenceKeys);
-      return this.#judge(ref, fences, answer.runId, answer.entry(ref.entryKey), expiresAtMs);
-    } catch (error) {
-      return this.#unavailable(ref, error);
-    }
-  }
-
-  #unavailable(ref: EntryRef, error: unknown): ReadOutcome {
-    if (!(error instanceof StoreUnavailable)) this.counters.add("errors", ref.tenant, ref.module);
-    return UNAVAILABLE;
-  }
-
-  #judge(
-    ref: EntryRef,
-    fences: readonly (string | null)[],
-    runId: string,
-    bytes: Buffer | null,
-    expiresAtMs: number,
-  ): ReadOutcome {
-    if (!areSettled(fences)) {
-      const pending = fences.some((fence) => fence !== null && isPending(fence));
-      return pending
-        ? { kind: "bypass", reason: "write-pending" }
-        : { kind: "miss", seen: undefined, expiresAtMs };
-    }
-    const seen = joinFences(runId, fences);
-    const verdict = examine(ref, bytes, seen, this.#options.sealer);
-    if (verdict.kind === "valid") {
-      this.#local?.set(ref, verdict.entry);
-      return found(verdict.entry, expiresAtMs);
-    }
-    if (verdict.kind !== "absent") this.#alarm(ref, verdict.kind);
-    return { kind: "miss", seen, expiresAtMs };
-  }
-
   async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
-    this.#reads.forget(fenceKeys);
+    this.#lookups.forget(fenceKeys);
     const confirmed = await this.gate.invalidate(tenant, fenceKeys, write);
     // What was read between the two may be from before the change.
-    this.#reads.forget(fenceKeys);
+    this.#lookups.forget(fenceKeys);
     return confirmed;
   }
 
@@ -336,12 +237,3 @@ const ALARMS = {
   foreign: "holds another request's entry; not served",
   invalid: "fails its schema; removed",
 } as const;
-
-function withWitness({ fenceKeys }: EntryRef, witness: FenceWitness | undefined): readonly string[] {
-  return witness ? [...fenceKeys, ...witness.fenceKeys] : fenceKeys;
-}
-
-function found(entry: Entry, expiresAtMs: number): ReadOutcome {
-  if (entry.staleAt > Date.now()) return { kind: "hit", entry };
-  return { kind: "stale", entry, seen: entry.fences, expiresAtMs };
-}

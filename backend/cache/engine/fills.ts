@@ -6,11 +6,11 @@ import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { Counters } from "../ops/counters.js";
 import { changedAtMs, isPending, randomToken } from "../store/fence-token.js";
 import type { FillStart, HeldLease, LeaseState, Store } from "../store/store.js";
-import type { Miss } from "./cache-engine.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import { joinFences } from "./fences.js";
 import { type Fill, type FillOutcome, run } from "./fill.js";
 import { type Flight, follow, type Landing, newFlight } from "./flight.js";
+import type { Miss } from "./lookups.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
 export interface FillsOptions {

@@ -1,8 +1,8 @@
 // `cacheList(module, ttl)`: serves a GET route from the cache, or fills the cache from it.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Entry } from "../codec/entry.js";
-import type { Miss, ReadOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
+import type { Miss, ReadOutcome } from "../engine/lookups.js";
 import { moduleName } from "../identifiers.js";
 import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
 import { type Forwarded, hitStatus, setCacheStatus } from "./cache-status.js";

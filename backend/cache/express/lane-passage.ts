@@ -2,8 +2,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import type { BoundedMap } from "../bounded-map.js";
-import type { ReadOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
+import type { ReadOutcome } from "../engine/lookups.js";
 import type { Caller } from "./lane-callers.js";
 import type { Resolved, RouteRequests } from "./route-request.js";
 

@@ -2,8 +2,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
 import type { Entry } from "../codec/entry.js";
-import type { WitnessedOutcome } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
+import type { WitnessedOutcome } from "../engine/lookups.js";
 import { type ParsedLaneOptions, parseLaneOptions } from "../options.js";
 import { hitStatus } from "./cache-status.js";
 import type { Field } from "./entry-head.js";

@@ -1,7 +1,8 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
-import type { CacheEngine, Miss } from "../engine/cache-engine.js";
+import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
+import type { Miss } from "../engine/lookups.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { Refreshes } from "./refreshes.js";
