@@ -13,7 +13,8 @@ import { reportThroughput } from "./throughput-report.js";
 
 const CONNECTIONS = 32;
 const SECONDS = { quick: 1, full: 2 };
-const WARM_UP_SECONDS = 1;
+// The compiler needs some thousands of requests.
+const WARM_UP_SECONDS = { quick: 1, full: 5 };
 // A machine that stands still for longer than the cache waits for Redis: those requests go to the handler.
 const TOLERATED_MISSES = 0.001;
 // It asks the app again from time to time.
@@ -65,7 +66,8 @@ export async function throughput(bench: Bench): Promise<SuiteReport> {
   };
   for (const contender of contenders) {
     // Compiles what is the same in all variants; a quick run leaves it at that.
-    if (!quick || contender.variant === "200") await visitUnbroken(contender, WARM_UP_SECONDS);
+    if (!quick || contender.variant === "200")
+      await visitUnbroken(contender, quick ? WARM_UP_SECONDS.quick : WARM_UP_SECONDS.full);
   }
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
