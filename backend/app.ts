@@ -1,15 +1,15 @@
-// The Express app. Makes no connection and reads no configuration by itself: all it needs is handed in.
+// The Express app, and what is served: the app behind the lane. Makes no connection and reads no configuration by itself.
+import type { RequestListener } from "node:http";
 import express, { type Express, Router } from "express";
-import helmet from "helmet";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { CacheMonitor, type TenantCache, type TtlPreset } from "./cache/index.js";
-import { accessLog } from "./http/access-log.js";
+import { createEdge } from "./http/edge.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity } from "./http/identity/authenticate.js";
 import type { Authenticator } from "./http/identity/authenticator.js";
-import { type RateLimitOptions, rateLimiter } from "./http/rate-limit.js";
-import { requestId } from "./http/request-id.js";
+import { laneInFront } from "./http/lane.js";
+import type { RateLimitOptions } from "./http/rate-limit.js";
 import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
 import { toAll } from "./modules/record-changes.js";
@@ -33,6 +33,8 @@ import type { StateStore } from "./state/state-redis.js";
 export interface AppDependencies {
   readonly pool: Pool;
   readonly cache: TenantCache;
+  /** Whether all processes use the same cache, so that a logout in one is heard of in all. Default: no. */
+  readonly isCacheShared?: boolean;
   readonly authenticator: Authenticator;
   /** The persistent Redis. Default: none; limits of single endpoints count in this process's memory. */
   readonly state?: StateStore | undefined;
@@ -54,7 +56,21 @@ export interface AppDependencies {
   readonly trustProxy?: string | number | boolean;
 }
 
-export function createApp(deps: AppDependencies): Express {
+export interface AppBehindLane {
+  readonly app: Express;
+  /** What a server serves: the lane, and behind it the app. */
+  readonly listener: RequestListener;
+}
+
+export function createAppBehindLane(deps: AppDependencies): AppBehindLane {
+  const { cache, authenticator, isCacheShared = false } = deps;
+  const edge = createEdge(deps);
+  const app = createApp(deps, edge);
+  return { app, listener: laneInFront(app, { cache, edge, authenticator, isCacheShared }) };
+}
+
+/** The app alone. Where the lane is in front of it, they share the edge. */
+export function createApp(deps: AppDependencies, edge = createEdge(deps)): Express {
   const { pool, cache, logger, lifecycle, ttlSeconds } = deps;
   const app = express();
   // The extended parser merges and truncates arrays: with it, different queries could mean the same to a handler.
@@ -63,13 +79,13 @@ export function createApp(deps: AppDependencies): Express {
   // cacheList makes the ETags of what it caches; nothing else is worth one.
   app.set("etag", false);
 
-  app.use(requestId, accessLog(logger), helmet());
+  app.use(...edge.everyResponse);
   app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
   const monitor = deps.monitor ?? new CacheMonitor(cache);
   app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, monitor }));
 
   const api = Router();
-  api.use(identify(deps.authenticator), rateLimiter(deps.rateLimit));
+  api.use(identify(deps.authenticator), edge.rateLimiter);
   const auth = deps.auth && createAuthService(deps, deps.auth);
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
   api.use(requireIdentity);

@@ -2,16 +2,13 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
-import { MemoryStore } from "express-rate-limit";
 import { type Logger, pino } from "pino";
-import { createApp } from "./app.js";
+import { createAppBehindLane } from "./app.js";
 import { CacheMonitor, createTenantCache } from "./cache/index.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
 import { drain, listen } from "./http/http-server.js";
-import { laneInFront } from "./http/lane.js";
-import type { RateLimitOptions } from "./http/rate-limit.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
 import { projectFile } from "./project-root.js";
@@ -70,16 +67,11 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
   const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
-  const rateLimit: RateLimitOptions = {
-    max: config.RATE_LIMIT_MAX,
-    windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
-    // One store: the lane's hits count with the app's requests.
-    store: rateLimitStore?.store ?? new MemoryStore(),
-  };
   const identity = await connectIdentity(config, logger);
-  const app = createApp({
+  const { listener } = createAppBehindLane({
     pool,
     cache,
+    isCacheShared: config.REDIS_CACHE_URL !== undefined,
     views,
     monitor,
     logger,
@@ -88,14 +80,14 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     auth: identity.auth,
     state: identity.state,
     ttlSeconds: { list: config.CACHE_TTL_LIST_SECONDS, detail: config.CACHE_TTL_DETAIL_SECONDS },
-    rateLimit,
+    rateLimit: {
+      max: config.RATE_LIMIT_MAX,
+      windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
+      store: rateLimitStore?.store,
+    },
     trustProxy: config.TRUST_PROXY,
   });
 
-  // Another process's logout reaches the lane through the cache's Redis: without it, every request asks for revocations.
-  const revocationsReachLane = config.REDIS_CACHE_URL !== undefined || config.REDIS_URL === undefined;
-  const { authenticator } = identity;
-  const listener = revocationsReachLane ? laneInFront(app, { cache, authenticator, logger, rateLimit }) : app;
   const server = createServer(listener);
   const { port } = await listen(server, config.PORT, config.HOST);
   logger.info(`listening on ${config.HOST}:${port}`);

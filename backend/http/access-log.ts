@@ -1,12 +1,19 @@
 // The access log: morgan measures, pino writes.
-import type { RequestHandler } from "express";
+import type { IncomingMessage } from "node:http";
 import morgan from "morgan";
 import type { Logger } from "pino";
+import type { LaneMiddleware } from "../cache/index.js";
 
 const PROBES = /^(\/api)?(\/system)?\/health\b/;
+const arrivals = new WeakMap<IncomingMessage, number>();
 
-/** One line for each response; those of the health probes only at level debug. */
-export function accessLog(logger: Logger): RequestHandler {
+/** Has `ms` count from now: what is in front of the log takes its time, too. */
+export function noteArrival(req: IncomingMessage): void {
+  arrivals.set(req, performance.now());
+}
+
+/** One line for each response; those of the health probes only at level debug. Works on raw requests, too. */
+export function accessLog(logger: Logger): LaneMiddleware {
   return morgan(
     (tokens, req, res) => {
       const line = {
@@ -16,7 +23,7 @@ export function accessLog(logger: Logger): RequestHandler {
         // Absent where the client went away before there was a response.
         status: Number(tokens.status?.(req, res)) || undefined,
         bytes: Number(res.getHeader("content-length")) || undefined,
-        ms: Number(tokens["total-time"]?.(req, res)) || undefined,
+        ms: sinceArrival(req, Number(tokens["total-time"]?.(req, res)) || undefined),
         cache: res.getHeader("cache-status"),
       };
       const isProbe = PROBES.test(line.url ?? "");
@@ -25,4 +32,10 @@ export function accessLog(logger: Logger): RequestHandler {
     },
     { stream: { write: () => {} } },
   );
+}
+
+function sinceArrival(req: IncomingMessage, measuredMs: number | undefined): number | undefined {
+  const arrivedMs = arrivals.get(req);
+  if (measuredMs === undefined || arrivedMs === undefined) return measuredMs;
+  return Number((performance.now() - arrivedMs).toFixed(3));
 }

@@ -1,67 +1,97 @@
-// The cache's lane in front of the app: hits for whoever this process has authenticated before (docs/lane.md).
-import type { RequestListener } from "node:http";
+// The cache's lane in front of the app (docs/lane.md): who asks, and what the app does before its routes, for hits that it does not see.
+import type { RequestListener, ServerResponse } from "node:http";
 import type { Express, Request, RequestHandler, Response } from "express";
-import helmet from "helmet";
-import type { Logger } from "pino";
-import type { LaneIdentity, LaneMiddleware, TenantCache } from "../cache/index.js";
-import { accessLog } from "./access-log.js";
+import type { LaneIdentity, LaneMiddleware, LaneOptions, TenantCache } from "../cache/index.js";
+import { noteArrival } from "./access-log.js";
+import type { Edge } from "./edge.js";
 import type { Auth } from "./identity/auth.js";
 import type { Authenticator } from "./identity/authenticator.js";
 import { sessionTag } from "./identity/session-tag.js";
-import { type RateLimitOptions, rateLimiter } from "./rate-limit.js";
-import { requestId } from "./request-id.js";
 
 export interface LaneDependencies {
   readonly cache: Pick<TenantCache, "lane">;
-  /** The app's. */
-  readonly authenticator: Authenticator;
-  readonly logger: Logger;
-  /** The app's, with its store: requests count once, wherever they are answered. */
-  readonly rateLimit: RateLimitOptions;
+  /** The app's own: what the lane counts and logs goes where the app's does. */
+  readonly edge: Edge;
+  readonly authenticator: Pick<Authenticator, "recallHeader" | "asksForRevocations">;
+  /** Whether every process that may revoke a token uses the same cache. */
+  readonly isCacheShared: boolean;
 }
 
-/** Repeats what the app does before its routes, for hits that never reach it. */
+/**
+ * How long a revoked token may still be answered where its tag's fence could not be replaced: the process that revoked it died
+ * between the list and the fence, or it alone cannot reach the cache.
+ */
+const RELEARN_SECONDS = 10;
+
 export function laneInFront(app: Express, deps: LaneDependencies): RequestListener {
-  const { cache, authenticator, logger, rateLimit } = deps;
-  const limit = rateLimiter(rateLimit);
-  const limited: RequestHandler = (req, res, next) => {
-    const auth = authenticator.recallHeader(req.headers.authorization);
-    if (auth) req.auth = auth;
-    // What express-rate-limit uses of Express.
-    res.append = (name, value) => res.appendHeader(name, value ?? "");
-    limit(req, res, (error) => {
-      // Refused: the app says so, with headers of its own.
-      if (error) for (const name of ["RateLimit", "RateLimit-Policy"]) res.removeHeader(name);
-      next(error);
-    });
-  };
-  // The same object for the same token: the lane recognises it.
-  const identities = new WeakMap<Auth, LaneIdentity>();
-  return cache.lane(app, {
-    identify: (req) => {
-      const auth = authenticator.recallHeader(req.headers.authorization);
-      if (!auth) return undefined;
-      const known = identities.get(auth);
-      if (known) return known;
-      const identity = identityOf(auth);
-      if (identity) identities.set(auth, identity);
-      return identity;
-    },
-    // The log last: what the limit refuses is logged by the app.
-    use: [requestId, limited, helmet(), accessLog(logger)].map(onRawRequests),
+  const { cache, edge, authenticator } = deps;
+  const limit = limitOnce(edge.rateLimiter, authenticator);
+  const lane = cache.lane(app, {
+    identify: identifier(deps),
+    // Counted first, and told in the app's place: a request above the limit reaches the app without a header or a log line.
+    use: [limit.count, ...edge.everyResponse, limit.tell],
+    relearnSeconds: RELEARN_SECONDS,
   });
+  return (req, res) => {
+    noteArrival(req);
+    lane(req, res);
+  };
 }
 
-/** Superadmins choose their tenant in the query, which only the app reads. */
-function identityOf(auth: Auth): LaneIdentity | undefined {
-  const { tenantId, role } = auth;
-  if (tenantId === undefined || role === "superadmin") return undefined;
+function identifier({ authenticator, isCacheShared }: LaneDependencies): LaneOptions["identify"] {
+  const identities = new WeakMap<Auth, LaneIdentity>();
+  // Without a shared cache, a process does not hear of another's logout: tokens that can be revoked go to the app, which asks.
+  const hearsOfRevocations = isCacheShared || !authenticator.asksForRevocations;
+  return (req) => {
+    const auth = authenticator.recallHeader(req.headers.authorization);
+    // Superadmins choose their tenant in the query, which only the app reads.
+    if (!auth || auth.tenantId === undefined || auth.role === "superadmin") return undefined;
+    if (auth.jti !== undefined && !hearsOfRevocations) return undefined;
+    let identity = identities.get(auth);
+    if (!identity) {
+      identity = identityOf(auth, auth.tenantId);
+      identities.set(auth, identity);
+    }
+    return identity;
+  };
+}
+
+function identityOf(auth: Auth, tenant: string): LaneIdentity {
   const tag = sessionTag(auth);
-  // Who may read a route depends on the tenant and the role alone.
-  return { tenant: tenantId, principal: role, ...(tag !== undefined && { tags: [tag] }) };
+  return {
+    tenant,
+    // The guards look at the role. The subject costs nothing beside the session, and a guard that looks at users needs no change here.
+    principal: `${auth.role} ${auth.subject}`,
+    tags: tag === undefined ? [] : [tag],
+  };
 }
 
-/** For middleware that uses nothing of Express's own requests and responses. */
-function onRawRequests(handler: RequestHandler): LaneMiddleware {
-  return (req, res, next) => void handler(req as Request, res as Response, next);
+/**
+ * The app's rate limiter, for raw requests. It reads `req.auth` and writes headers the Express way, so it gets stand-ins: `req.auth` on
+ * the request itself would still be there, unverified, where the request goes on to the app.
+ *
+ * What it refuses goes to the app, which refuses it again, as a problem document.
+ */
+function limitOnce(
+  limiter: RequestHandler,
+  authenticator: LaneDependencies["authenticator"],
+): { readonly count: LaneMiddleware; readonly tell: LaneMiddleware } {
+  const counted = new WeakMap<ServerResponse, readonly (readonly [name: string, value: string])[]>();
+  return {
+    count: (req, res, next) => {
+      const auth = authenticator.recallHeader(req.headers.authorization);
+      if (!auth) return next(new Error("the token has expired since the lookup"));
+      const headers: [string, string][] = [];
+      const add = (name: string, value: string) => headers.push([name, value]);
+      const response = { headersSent: false, append: add, setHeader: add };
+      limiter({ auth } as Request, response as unknown as Response, (error) => {
+        counted.set(res, headers);
+        next(error);
+      });
+    },
+    tell: (_req, res, next) => {
+      for (const [name, value] of counted.get(res) ?? []) res.setHeader(name, value);
+      next();
+    },
+  };
 }

@@ -32,7 +32,7 @@ export class Authenticator {
   readonly #remembered: LRUCache<string, Auth>;
 
   constructor(options: AuthenticatorOptions) {
-    const { verify, revocations, maxRememberedLength = 8 * 1024 * 1024, now = Date.now } = options;
+    const { verify, revocations, maxRememberedLength = 8 * 1024 * 1024, now = () => Date.now() } = options;
     this.#verify = verify;
     this.#revocations = revocations;
     this.#now = now;
@@ -40,6 +40,11 @@ export class Authenticator {
       maxSize: maxRememberedLength,
       sizeCalculation: (_auth, token) => token.length,
     });
+  }
+
+  /** Whether tokens can be revoked at all. */
+  get asksForRevocations(): boolean {
+    return this.#revocations !== undefined;
   }
 
   /**

@@ -1,167 +1,298 @@
-// The lane in front of the CRM: the app's answers, for nobody whom the app would refuse.
+// The lane in front of the CRM: it answers what Express would have answered, and nothing that Express would have refused.
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { MemoryStore } from "express-rate-limit";
-import { pino } from "pino";
-import supertest from "supertest";
-import { drain, listen } from "../../http/http-server.js";
-import { Authenticator } from "../../http/identity/authenticator.js";
-import { createTokenVerifier } from "../../http/identity/token-verifier.js";
-import { laneInFront } from "../../http/lane.js";
-import { AuthState, createAuthService } from "../../services/auth/index.js";
-import { issueToken } from "../../services/tokens.js";
-import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { sharedRedisUrl } from "../services/index.js";
-import {
-  CRM_STORES,
-  type Crm,
-  type CrmClient,
-  cacheStatus,
-  SECRET,
-  startCrm,
-  TENANT_A,
-  TENANT_B,
-} from "../support/crm.js";
+import { SignJWT } from "jose";
+import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
+import { bodyOf, headerOf, type LaneCrm, type LaneProcess, startLaneCrm } from "../support/lane-crm.js";
 
-for (const store of CRM_STORES) {
-  describe(`lane, ${store} store`, () => {
-    let crm: Crm;
-    let state: AuthState;
-    let nowMs: number | undefined;
-    let member: CrmClient;
-    let server: Server;
-    let url: string;
-    let appRequests = 0;
-    const limit = { max: 200, windowSeconds: 60, store: new MemoryStore() };
+const LIST = "/api/accounts";
 
-    before(async () => {
-      const redis = connectStateRedis(await sharedRedisUrl(), {
-        commandTimeoutMs: 5000,
-        connectionName: "lane-test",
-      });
-      assert.ok(await untilConnected(redis));
-      state = new AuthState({ redis, keyPrefix: `lane-test:${process.pid}:${Date.now()}:` });
-      const authenticator = new Authenticator({
-        verify: createTokenVerifier({ secret: SECRET }),
-        revocations: state,
-        now: () => nowMs ?? Date.now(),
-      });
-      crm = await startCrm(store, { authenticator, rateLimit: limit });
-      member = await crm.client("member", TENANT_A);
-      const counted = Object.assign(
-        ((req, res) => {
-          appRequests += 1;
-          crm.app(req, res);
-        }) as typeof crm.app,
-        { enabled: crm.app.enabled.bind(crm.app) },
-      );
-      const logger = pino({ level: "silent" });
-      server = createServer(
-        laneInFront(counted, { cache: crm.cache, authenticator, logger, rateLimit: limit }),
-      );
-      url = `http://127.0.0.1:${(await listen(server, 0, "127.0.0.1")).port}`;
-    });
-    after(async () => {
-      await drain(server, 1000);
-      await crm.close();
-      state.redis.disconnect();
-    });
-
-    const tokenOf = (jti: string, tenantId = TENANT_A) =>
-      issueToken({ secret: SECRET, subject: `user-${jti}`, role: "viewer", tenantId, jti });
-
-    /** Whether the app was asked, and what was answered. */
-    async function get(path: string, token: string) {
-      const before = appRequests;
-      const response = await supertest(url).get(path).set("Authorization", `Bearer ${token}`);
-      await crm.cache.idle();
-      return { response, byLane: appRequests === before };
-    }
-
-    /** Asks until the lane answers: it has to learn the caller and the URL first. */
-    async function warm(path: string, token: string) {
-      for (let n = 0; n < 10; n++) {
-        const { response, byLane } = await get(path, token);
-        assert.equal(response.status, 200);
-        if (byLane) return response;
-      }
-      throw new Error(`the lane never answered ${path}`);
-    }
-
-    test("its hits are the app's, with the app's headers, and fresh after a change", async () => {
-      await member.post("/api/leads", { last_name: "One", company: "X" }).expect(201);
-      const token = await tokenOf("t1");
-      const first = (await get("/api/leads", token)).response;
-      const hit = await warm("/api/leads", token);
-      assert.equal(cacheStatus(hit), "hit");
-      assert.equal(hit.text, first.text);
-      for (const header of [
-        "x-request-id",
-        "content-security-policy",
-        "ratelimit",
-        "etag",
-        "cache-control",
-      ]) {
-        assert.equal(typeof hit.headers[header], typeof first.headers[header], header);
-      }
-      assert.notEqual(hit.headers["x-request-id"], first.headers["x-request-id"]);
-      await member.post("/api/leads", { last_name: "Two", company: "X" }).expect(201);
-      const { response } = await get("/api/leads", token);
-      assert.equal(response.body.pagination.total, 2);
-    });
-
-    test("a token that was revoked elsewhere is refused, although this process remembers it", async () => {
-      const token = await tokenOf("revoked");
-      await warm("/api/accounts", token);
-      // Another process: it shares the database, the cache and the persistent Redis, but not what this one remembers.
-      const elsewhere = new Authenticator({
-        verify: createTokenVerifier({ secret: SECRET }),
-        revocations: state,
-      });
-      const auth = {
-        state,
-        signing: { secret: SECRET },
-        accessTokenSeconds: 900,
-        refreshTokenSeconds: 900,
-        maxFailures: 10,
-      };
-      const service = createAuthService({ pool: crm.pool, cache: crm.cache, authenticator: elsewhere }, auth);
-      await service.logout(await elsewhere.authenticate(token), false);
-      const { response, byLane } = await get("/api/accounts", token);
-      assert.deepEqual([response.status, byLane], [401, false]);
-      await warm("/api/accounts", await tokenOf("another"));
-    });
-
-    test("an expired token, an altered one, another tenant's and none are the app's to answer", async () => {
-      const token = await tokenOf("t2");
-      await member.post("/api/contacts", { last_name: "Ours" }).expect(201);
-      await warm("/api/contacts", token);
-      const altered = token.endsWith("A") ? `${token.slice(0, -2)}BB` : `${token.slice(0, -2)}AA`;
-      const tampered = await get("/api/contacts", altered);
-      assert.deepEqual([tampered.response.status, tampered.byLane], [401, false]);
-      const other = await get("/api/contacts", await tokenOf("t3", TENANT_B));
-      assert.deepEqual([other.response.body.pagination.total, other.byLane], [0, false]);
-      const none = await supertest(url).get("/api/contacts");
-      assert.equal(none.status, 401);
-      nowMs = Date.now() + 2 * 86_400_000;
-      try {
-        assert.equal((await get("/api/contacts", token)).byLane, false);
-      } finally {
-        nowMs = undefined;
-      }
-    });
-
-    test("its hits count against the same limit", async () => {
-      const token = await tokenOf("busy");
-      await warm("/api/bizdevsources", token);
-      let status = 200;
-      let answered = 0;
-      for (; answered < 300 && status === 200; answered++) {
-        status = (await get("/api/bizdevsources", token)).response.status;
-      }
-      assert.equal(status, 429);
-      assert.ok(answered <= 200, `${answered} were answered`);
-    });
-  });
+/** Asks once, and says whether Express has seen it. */
+async function asked(process: LaneProcess, ...request: Parameters<LaneProcess["ask"]>) {
+  const before = process.dispatched();
+  const answer = await process.ask(...request);
+  return { answer, reachedApp: process.dispatched() > before };
 }
+
+async function isRefused(process: LaneProcess, token: string, target = LIST): Promise<void> {
+  const { answer, reachedApp } = await asked(process, token, target);
+  assert.match(answer, /^HTTP\/1.1 401 /);
+  assert.match(answer, /Content-Type: application\/problem\+json/);
+  assert.ok(reachedApp);
+}
+
+async function isAnsweredInLane(process: LaneProcess, token: string, target = LIST): Promise<string> {
+  const { answer, reachedApp } = await asked(process, token, target);
+  assert.match(answer, /^HTTP\/1.1 200 /);
+  assert.ok(!reachedApp, "Express did not run");
+  return answer;
+}
+
+const create = (process: LaneProcess, token: string, name: string) =>
+  process.ask(token, LIST, { method: "POST", body: { name } });
+
+describe("the lane in front of the CRM", () => {
+  let crm: LaneCrm;
+  let here: LaneProcess;
+  let there: LaneProcess;
+  let member: string;
+  before(async () => {
+    crm = await startLaneCrm({ rateLimit: { max: 10_000, windowSeconds: 60 } });
+    ({ here, there } = crm);
+    member = await crm.token("member");
+    assert.match(await create(here, member, "Seen from the lane"), /^HTTP\/1.1 201 /);
+  });
+  after(() => crm.close());
+
+  /** What each request counts is another. */
+  const uncounted = (answer: string) => answer.replace(/^(RateLimit: .*); r=\d+; t=\d+/gim, "$1; r=-; t=-");
+
+  test("hits do not reach Express, and every byte is the one that Express sends", async () => {
+    for (const target of [LIST, `${LIST}?limit=5&sort=name`, `${LIST}/count`, "/api/leads"]) {
+      // While the session is new, Express answers twice: the second time with a hit.
+      const token = await crm.token("member", { subject: target });
+      const { viaApp, viaLane } = await here.warm(token, target);
+      assert.match(viaApp, /Cache-Status: express-tenant-cache; hit/);
+      assert.match(viaApp, /^RateLimit: .*; r=\d+; t=\d+/im);
+      assert.match(viaApp, /^Content-Security-Policy: /m);
+      assert.equal(uncounted(viaLane), uncounted(viaApp), target);
+    }
+    const id = bodyOf(await here.ask(member, LIST)).data[0].id;
+    const token = await crm.token("member", { subject: "details" });
+    const { viaApp, viaLane } = await here.warm(token, `${LIST}/${id}`);
+    assert.match(viaApp, /Cache-Status: express-tenant-cache; hit/);
+    assert.equal(uncounted(viaLane), uncounted(viaApp));
+  });
+
+  test("HEAD and If-None-Match are answered, with the bytes that Express sends", async () => {
+    const etag = headerOf((await here.warm(member, LIST)).viaLane, "ETag");
+    assert.ok(etag);
+    for (const request of [{ method: "HEAD" }, { headers: { "If-None-Match": etag } }]) {
+      // A token of its own has Express answer; the second answer is a hit of Express, the third one of the lane.
+      const token = await crm.token("member", { subject: `somebody else ${JSON.stringify(request)}` });
+      await here.warm(token, `${LIST}?limit=1`);
+      const viaApp = await asked(here, token, LIST, request);
+      const viaLane = await asked(here, token, LIST, request);
+      assert.ok(viaApp.reachedApp && !viaLane.reachedApp);
+      assert.match(viaLane.answer, request.method ? /^HTTP\/1.1 200 / : /^HTTP\/1.1 304 /);
+      assert.ok(viaLane.answer.endsWith("\r\n\r\n"), "no body");
+      assert.equal(uncounted(viaLane.answer), uncounted(viaApp.answer));
+    }
+  });
+
+  test("another tenant and another role get their own answers", async () => {
+    await here.warm(member, LIST);
+    const stranger = await crm.token("member", { tenantId: TENANT_B });
+    const { viaApp, viaLane } = await here.warm(stranger, LIST);
+    for (const answer of [viaApp, viaLane]) assert.equal(bodyOf(answer).pagination.total, 0);
+    const viewer = await crm.token("viewer");
+    assert.ok(
+      (await asked(here, viewer, LIST)).reachedApp,
+      "what the member may read says nothing about the viewer",
+    );
+    const refused = await asked(here, viewer, "/api/system/cache-stats");
+    assert.match(refused.answer, /^HTTP\/1.1 403 /);
+  });
+
+  test("no token, and one that differs in a character: 401 from the app", async () => {
+    await here.warm(member, LIST);
+    assert.match(await here.ask(undefined, LIST), /^HTTP\/1.1 401 /);
+    await isRefused(here, `${member.slice(0, -2)}${member.endsWith("AA") ? "BB" : "AA"}`);
+  });
+
+  test("?tenant_id= of another tenant is refused; a superadmin's choice is the app's", async () => {
+    const own = `${LIST}?tenant_id=${TENANT_A}`;
+    const other = `${LIST}?tenant_id=${TENANT_B}`;
+    const ours = bodyOf((await here.warm(member, own)).viaLane).pagination.total;
+    for (let time = 0; time < 3; time++) {
+      const { answer, reachedApp } = await asked(here, member, other);
+      assert.match(answer, /^HTTP\/1.1 403 /);
+      assert.ok(reachedApp);
+    }
+    for (const tenantId of [TENANT_A, ""]) {
+      const superadmin = await crm.token("superadmin", { tenantId });
+      for (let time = 0; time < 4; time++) {
+        for (const [target, expected] of [
+          [own, ours],
+          [other, 0],
+        ] as const) {
+          const { answer, reachedApp } = await asked(here, superadmin, target);
+          assert.equal(bodyOf(answer).pagination.total, expected);
+          assert.ok(reachedApp);
+        }
+      }
+    }
+  });
+
+  test("after a mutation, in this process or another, the answer is new", async () => {
+    for (const writer of [here, there]) {
+      const { viaLane } = await here.warm(member, LIST);
+      assert.match(await create(writer, member, "One more"), /^HTTP\/1.1 201 /);
+      const { answer } = await asked(here, member, LIST);
+      assert.equal(bodyOf(answer).pagination.total, bodyOf(viaLane).pagination.total + 1);
+      // What is stored anew is served from the lane at once: it knows the URL.
+      assert.equal(
+        bodyOf(await isAnsweredInLane(here, member)).pagination.total,
+        bodyOf(answer).pagination.total,
+      );
+    }
+  });
+
+  test("an expired token is refused", async (t) => {
+    const token = await crm.token("member", { expiresInSeconds: 20 });
+    await here.warm(token, LIST);
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 30_000 });
+    await isRefused(here, token);
+  });
+
+  test("a logout ends the lane's answers in every process, before it is answered", async () => {
+    for (const [name, process] of [
+      ["here", here],
+      ["there", there],
+    ] as const) {
+      const { token, refreshToken } = await crm.login(`logout-${name}@a.example`);
+      await here.warm(token, LIST);
+      await there.warm(token, LIST);
+      assert.match(await process.ask(token, "/api/auth/logout", { method: "POST" }), /^HTTP\/1.1 204 /);
+      await isRefused(here, token);
+      await isRefused(there, token);
+      await isRefused(here, token);
+      const refresh = { method: "POST", body: { refresh_token: refreshToken } };
+      assert.match(await there.ask(undefined, "/api/auth/refresh", refresh), /^HTTP\/1.1 401 /);
+    }
+  });
+
+  test("a logout everywhere, and a refresh token that is used twice, end what the session was given before", async () => {
+    const user = await crm.login("everywhere@a.example");
+    await there.warm(user.token, LIST);
+    const refresh = { method: "POST", body: { refresh_token: user.refreshToken } };
+    const next = bodyOf(await here.ask(undefined, "/api/auth/refresh", refresh)).data.access_token;
+    await there.warm(next, LIST);
+    await isAnsweredInLane(there, user.token);
+    assert.match(await here.ask(undefined, "/api/auth/refresh", refresh), /^HTTP\/1.1 401 /);
+    await isRefused(there, user.token);
+    await isRefused(there, next);
+
+    const other = await crm.login("everywhere-2@a.example");
+    await there.warm(other.token, LIST);
+    await here.ask(other.token, "/api/auth/logout", { method: "POST", body: { everywhere: true } });
+    await isRefused(there, other.token);
+  });
+
+  test("who is deactivated, deleted or given another role is not answered by any lane", async () => {
+    const admin = await crm.token("admin");
+    const steps = {
+      deactivated: { method: "PUT", body: { is_active: false } },
+      moved: { method: "PUT", body: { role: "viewer" } },
+      deleted: { method: "DELETE" },
+    };
+    for (const [name, step] of Object.entries(steps)) {
+      const email = `${name}@a.example`;
+      const { id, token } = await crm.login(email);
+      await here.warm(token, LIST);
+      await there.warm(token, LIST);
+      const body = "body" in step ? { body: { email, name: "Somebody", ...step.body } } : {};
+      const done = await here.ask(admin, `/api/users/${id}`, { method: step.method, ...body });
+      assert.match(done, /^HTTP\/1.1 20[04] /, name);
+      await isRefused(here, token);
+      await isRefused(there, token);
+    }
+  });
+
+  test("hits of the lane are logged, with the request's id and what it took", async () => {
+    const target = `${LIST}?limit=7`;
+    await here.warm(member, target);
+    for (const method of ["GET", "HEAD"]) {
+      await here.ask(member, target, { method });
+      const before = here.log.length;
+      const id = `log-${method}`;
+      const { reachedApp } = await asked(here, member, target, { method, headers: { "X-Request-Id": id } });
+      assert.ok(!reachedApp);
+      const [line, ...more] = here.log.slice(before);
+      assert.ok(line);
+      assert.deepEqual(more, []);
+      const { msg, requestId, url, status, cache, ms, bytes } = line;
+      assert.deepEqual(
+        { msg, requestId, method: line.method, url, status },
+        { msg: "request", requestId: id, method, url: target, status: 200 },
+      );
+      assert.match(cache, /^express-tenant-cache; hit; ttl=\d+$/);
+      assert.ok(ms > 0 && Number(bytes) > 0);
+    }
+  });
+
+  test("a hit of the lane has a request id of its own where the client gives none that is usable", async () => {
+    await here.warm(member, LIST);
+    const ids = [];
+    for (let time = 0; time < 2; time++) {
+      const { answer, reachedApp } = await asked(here, member, LIST, {
+        headers: { "X-Request-Id": "not usable" },
+      });
+      assert.ok(!reachedApp);
+      ids.push(headerOf(answer, "X-Request-Id"));
+    }
+    assert.match(ids[0] ?? "", /^[0-9a-f-]{36}$/);
+    assert.notEqual(ids[0], ids[1]);
+  });
+});
+
+describe("the lane and the rate limit", () => {
+  test("hits count in the app's limit, and above it the app refuses", async (t) => {
+    const crm = await startLaneCrm({ rateLimit: { max: 12, windowSeconds: 600 } });
+    t.after(() => crm.close());
+    const { here } = crm;
+    const token = await crm.token("member");
+    let { viaLane: answer } = await here.warm(token, LIST);
+    const remaining = () => Number(/; r=(\d+);/.exec(headerOf(answer, "RateLimit") ?? "")?.[1]);
+    for (let left = remaining(); left > 0; left--) {
+      assert.equal(remaining(), left);
+      answer = await isAnsweredInLane(here, token);
+    }
+    assert.equal(remaining(), 0);
+    const lines = here.log.length;
+    const refused = await asked(here, token, LIST);
+    assert.ok(refused.reachedApp);
+    assert.match(refused.answer, /^HTTP\/1.1 429 /);
+    assert.match(refused.answer, /Content-Type: application\/problem\+json/);
+    assert.ok(Number(headerOf(refused.answer, "Retry-After")) > 0);
+    // Once, not also by the lane.
+    for (const name of ["RateLimit", "RateLimit-Policy", "X-Request-Id"]) {
+      assert.equal(refused.answer.match(new RegExp(`^${name}: `, "gim"))?.length, 1, name);
+    }
+    assert.deepEqual(
+      here.log.slice(lines).map(({ status }) => status),
+      [429],
+    );
+    // A refusal by Express, and another subject's answer, are as ever.
+    assert.match(await here.ask(token, "/api/leads"), /^HTTP\/1.1 429 /);
+    await here.warm(await crm.token("member", { subject: "somebody else" }), LIST);
+  });
+});
+
+describe("the lane of a process that has its cache for itself", () => {
+  test("leaves tokens that can be revoked to the app: it would not hear of another process's logout", async (t) => {
+    const crm = await startLaneCrm({ isCacheShared: false });
+    t.after(() => crm.close());
+    const { token } = await crm.login("alone@a.example");
+    for (let time = 0; time < 4; time++) {
+      const { answer, reachedApp } = await asked(crm.there, token, LIST);
+      assert.match(answer, /^HTTP\/1.1 200 /);
+      assert.ok(reachedApp);
+    }
+    await crm.here.ask(token, "/api/auth/logout", { method: "POST" });
+    await isRefused(crm.there, token);
+  });
+
+  test("answers tokens without id, which nothing revokes", async (t) => {
+    const crm = await startLaneCrm({ isCacheShared: false });
+    t.after(() => crm.close());
+    const token = await new SignJWT({ role: "viewer", tenant_id: TENANT_A })
+      .setProtectedHeader({ alg: "HS256" })
+      .setSubject("somebody")
+      .setExpirationTime("1h")
+      .sign(new TextEncoder().encode(SECRET));
+    const { viaApp, viaLane } = await crm.here.warm(token, LIST);
+    assert.match(viaApp, /^HTTP\/1.1 200 /);
+    assert.equal(bodyOf(viaLane).pagination.total, 0);
+  });
+});

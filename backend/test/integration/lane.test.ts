@@ -21,7 +21,18 @@ type Step =
   | { readonly session: (typeof TOKENS)[number]; readonly becomes: "active" | "expired" | "revoked" };
 
 const targets = fc.oneof(
-  fc.constantFrom("/items", "/items?page=1", "/items?page=1&page=2", "/items/7", "/mine", "/translated"),
+  fc.constantFrom(
+    "/items",
+    "/items?page=1",
+    "/items?page=1&page=2",
+    "/items/7",
+    "/mine",
+    "/translated",
+    "/mounted",
+    "/mounted/",
+    "/mounted?page=1",
+    "/mounted/?page=1",
+  ),
   fc.constantFrom(
     "/obedient",
     "/secrets",
@@ -178,7 +189,14 @@ for (const store of STORES) {
       after(() => world.close());
 
       test("a URL that the app has answered for the same caller, without the app", async () => {
-        for (const target of ["/items?page=5", "/items/5", "/mine", "/translated"]) {
+        for (const target of [
+          "/items?page=5",
+          "/items/5",
+          "/mine",
+          "/translated",
+          "/mounted",
+          "/mounted?page=5",
+        ]) {
           await ask(world, get(target));
           const viaApp = await ask(world, get(target));
           const before = world.dispatched();

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { pino } from "pino";
 import supertest from "supertest";
-import { type AppDependencies, createApp } from "../../app.js";
+import { type AppDependencies, createAppBehindLane } from "../../app.js";
 import { createTenantCache } from "../../cache/index.js";
 import { drain, listen } from "../../http/http-server.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
@@ -66,16 +66,17 @@ export async function startAuthCrm(stateUrl: string, options: Partial<AuthOption
   };
 }
 
-interface OwnDependencies {
+export interface OwnDependencies {
   readonly authenticator: Authenticator;
   readonly state: AuthState;
   readonly overrides: Pick<AppDependencies, "authenticator" | "auth" | "state">;
 }
 
-async function authDependencies(
+/** What a process has for itself. */
+export async function authDependencies(
   stateUrl: string,
   keyPrefix: string,
-  options: Partial<AuthOptions>,
+  options: Partial<AuthOptions> = {},
 ): Promise<OwnDependencies> {
   const redis = connectStateRedis(stateUrl, { commandTimeoutMs: 1000, connectionName: "auth-test" });
   if (!(await untilConnected(redis))) throw new Error("the persistent Redis is not reachable");
@@ -103,7 +104,7 @@ async function startNeighbour(
 ): Promise<AuthProcess & { close(): Promise<void> }> {
   const own = await authDependencies(stateUrl, keyPrefix, options);
   const cache = createTenantCache({ tenant: (req) => req.auth?.tenantId, logger: quiet });
-  const app = createApp({
+  const { listener } = createAppBehindLane({
     pool,
     cache,
     logger: pino({ level: "silent" }),
@@ -112,7 +113,7 @@ async function startNeighbour(
     rateLimit: { max: 0, windowSeconds: 60 },
     ...own.overrides,
   });
-  const server = createServer(app);
+  const server = createServer(listener);
   const { port } = await listen(server, 0, "127.0.0.1");
   return {
     ...processAt(`http://127.0.0.1:${port}`, own),

@@ -6,7 +6,7 @@ import type { Express } from "express";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import supertest from "supertest";
-import { type AppDependencies, createApp } from "../../app.js";
+import { type AppDependencies, createApp, createAppBehindLane } from "../../app.js";
 import { createTenantCache, type TenantCache } from "../../cache/index.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
@@ -34,8 +34,9 @@ export interface CrmClient {
 }
 
 export interface Crm {
+  /** Without the lane, which is in front of it at {@link url}. */
   readonly app: Express;
-  /** The app once more, with other dependencies. */
+  /** The app alone once more, with other dependencies. */
   twin(changes: Partial<AppDependencies>): Express;
   readonly url: string;
   readonly pool: Pool;
@@ -52,7 +53,7 @@ export interface Crm {
   close(): Promise<void>;
 }
 
-/** Starts the app on a free port, over a migrated database that has the tenants A and B. */
+/** Starts the app, behind the lane as in production, on a free port, over a migrated database that has the tenants A and B. */
 export async function startCrm(
   store: CrmStore = "memory",
   overrides: Partial<AppDependencies> = {},
@@ -80,6 +81,7 @@ export async function startCrm(
   const dependencies: AppDependencies = {
     pool,
     cache,
+    isCacheShared: store === "redis",
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
@@ -87,8 +89,8 @@ export async function startCrm(
     rateLimit: { max: 0, windowSeconds: 60 },
     ...overrides,
   };
-  const app = createApp(dependencies);
-  const server = createServer(app);
+  const { app, listener } = createAppBehindLane(dependencies);
+  const server = createServer(listener);
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
   const token = (role: Role, tenantId?: string) =>

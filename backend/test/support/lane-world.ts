@@ -124,6 +124,11 @@ function buildApp(
         .send(`item ${req.params.id} ${JSON.stringify(answer(req))}`);
     },
   );
+  const mounted = express.Router();
+  mounted.get("/", cache.cacheList("items"), (req, res) => {
+    res.json(answer(req));
+  });
+  app.use("/mounted", mounted);
   const perUser = { scope: (req: Request) => session(req)?.user ?? "" };
   app.get("/mine", cache.cacheList("mine", perUser), (req, res) => {
     res.json({ mine: session(req)?.user, ...answer(req) });
