@@ -12,7 +12,7 @@ describe("docs/operations.md", () => {
   test("explains every bypass reason, and no other", () => {
     const ofRequests = /type BypassReason =(.*?);/s.exec(source("express", "route-request.ts"))?.[1] ?? "";
     const ofStore =
-      /kind: "bypass"; readonly reason: (.*?) \}/.exec(source("engine", "cache-engine.ts"))?.[1] ?? "";
+      /kind: "bypass"; readonly reason: (.*?) \}/.exec(source("engine", "lookups.ts"))?.[1] ?? "";
     const reasons = [...`${ofRequests}${ofStore}`.matchAll(/"([\w-]+)"/g)].map(([, reason]) => reason);
     assert.ok(reasons.includes("no-tenant") && reasons.includes("store-unavailable"));
     const section = page.split("### Bypass reasons")[1]?.split("###")[0] ?? "";
