@@ -3,7 +3,7 @@ import type { RequestListener } from "node:http";
 import express, { type Express, Router } from "express";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import { CacheMonitor, type TenantCache, type TtlPreset } from "./cache/index.js";
+import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "./cache/index.js";
 import { createEdge } from "./http/edge.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity } from "./http/identity/authenticate.js";
@@ -27,7 +27,7 @@ import { operatorHealthRouter } from "./services/operations/operator-health.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 import type { Clock } from "./services/views/calendar.js";
 import type { ViewCache } from "./services/views/view-cache.js";
-import { ViewWarmer } from "./services/warming/view-warmer.js";
+import { openWarmer } from "./services/warming/warmer.js";
 import type { StateStore } from "./state/state-redis.js";
 
 export interface AppDependencies {
@@ -47,6 +47,8 @@ export interface AppDependencies {
   readonly monitor?: CacheMonitor;
   /** The services' views, where somebody else reads them too. Default: opened here, with `ttl` and `clock`. */
   readonly views?: ViewCache;
+  /** Reads them ahead. Default: one that runs when it is asked. */
+  readonly warmer?: CacheWarmer;
   /** TTLs of the services' views, by name, seconds. Default: the preset of the cache. */
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
@@ -93,7 +95,8 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   const views =
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
-  api.use("/cache", cacheRouter({ monitor, views, warmer: new ViewWarmer(pool, views) }));
+  const warmer = deps.warmer ?? openWarmer({ pool, cache, views });
+  api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
   mountServices(api, { pool, views, changes, state: deps.state });

@@ -15,6 +15,7 @@ import { projectFile } from "./project-root.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
+import { openWarmer } from "./services/warming/warmer.js";
 
 // Values that are already in the environment win over those in the file.
 const environmentFile = projectFile(".env");
@@ -64,6 +65,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     logger,
   });
   const views = openViews({ pool, cache });
+  const warmer = openWarmer({ pool, cache, views });
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
   const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
@@ -73,6 +75,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     cache,
     isCacheShared: config.REDIS_CACHE_URL !== undefined,
     views,
+    warmer,
     monitor,
     logger,
     lifecycle,
@@ -93,8 +96,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   logger.info(`listening on ${config.HOST}:${port}`);
   process.send?.({ type: "listening", port });
   const warming = new AbortController();
-  const warmed =
-    config.CACHE_WARM_ON_START && warmOnStart({ pool, cache, views, logger, signal: warming.signal });
+  const warmed = config.CACHE_WARM_ON_START && warmOnStart({ cache, warmer, logger, signal: warming.signal });
 
   onStopSignal(async (reason) => {
     logger.info(`${reason}: draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);

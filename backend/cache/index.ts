@@ -40,6 +40,7 @@ export {
   type CacheWarmerEvents,
   type CacheWarmerOptions,
   type WarmProgress,
+  type WarmRequest,
   type WarmResult,
 } from "./toolkit/cache-warmer.js";
 export type { Collection, CollectionItem, CollectionOptions } from "./toolkit/collection.js";

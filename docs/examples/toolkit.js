@@ -49,11 +49,11 @@ app.post("/imports", async (req, res) => {
 });
 
 export const warmer = new CacheWarmer(cache, { concurrency: 8 }).register("profiles", {
-  entries: () =>
-    [...rows].map(([key, row]) => {
-      const [tenant, id] = key.split("/");
-      return () => profiles.getOrSet(tenant, { id }, () => row);
-    }),
+  tenants: () => ["acme", "other"],
+  *entries(tenant) {
+    for (const [key, row] of rows)
+      if (key.startsWith(`${tenant}/`)) yield () => profiles.getOrSet(tenant, { id: row.id }, () => row);
+  },
 });
 warmer.on("progress", ({ name, done, total }) => console.log(`${name}: ${done} of ${total}`));
 

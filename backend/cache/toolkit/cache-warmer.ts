@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import type { TenantCache } from "../tenant-cache.js";
-import { listTasks, type WarmStrategy } from "./warm-strategies.js";
+import { listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
 
 export interface CacheWarmerOptions {
   /** Tasks at a time. Default 4. */
@@ -34,6 +34,14 @@ export interface CacheWarmerEvents {
   /** After each task. */
   progress: [progress: WarmProgress];
   finished: [result: WarmResult];
+}
+
+/** What a run is asked for. */
+export interface WarmRequest {
+  /** Default: those of the strategy. */
+  readonly tenantIds?: readonly string[] | undefined;
+  /** Begins no task once it has aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const MAX_TASK_ERRORS = 10;
@@ -75,31 +83,44 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
   }
 
   /**
-   * Runs one strategy, or joins its run under way. Failures are in the result.
+   * Runs one strategy, or joins its run under way for the same tenants. Failures are in the result.
    * @throws TenantCacheError `ETC_OPTIONS` where there is none of that name
    */
-  async warm(name: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<WarmResult> {
+  async warm(name: string, { tenantIds, signal }: WarmRequest = {}): Promise<WarmResult> {
     const strategy = this.#strategies.get(name);
     if (!strategy)
       throw new TenantCacheError(
         "ETC_OPTIONS",
         `CacheWarmer: no strategy ${JSON.stringify(name)}; there are ${this.names.join(", ") || "none"}`,
       );
-    const underWay = this.#underWay.get(name);
+    const id = JSON.stringify([name, tenantIds]);
+    const underWay = this.#underWay.get(id);
     if (underWay) return underWay;
-    const run = this.#run(name, strategy, signal).finally(() => this.#underWay.delete(name));
-    this.#underWay.set(name, run);
+    const run = this.#run(name, () => listTasks(strategy, tenantIds), signal).finally(() =>
+      this.#underWay.delete(id),
+    );
+    this.#underWay.set(id, run);
     return run;
   }
 
-  /** Runs all strategies, one after the other; one that fails does not stop the others. Never rejects. */
-  async warmAll(options: { readonly signal?: AbortSignal } = {}): Promise<WarmResult[]> {
+  /**
+   * Runs all strategies, or those of `names`, one after the other; one that fails does not stop the others.
+   * @throws TenantCacheError `ETC_OPTIONS` where there is none of such a name
+   */
+  async warmAll({
+    names = this.names,
+    ...request
+  }: WarmRequest & { readonly names?: readonly string[] | undefined } = {}): Promise<WarmResult[]> {
     const results: WarmResult[] = [];
-    for (const name of this.names) results.push(await this.warm(name, options));
+    for (const name of names) results.push(await this.warm(name, request));
     return results;
   }
 
-  async #run(name: string, strategy: WarmStrategy, signal: AbortSignal | undefined): Promise<WarmResult> {
+  async #run(
+    name: string,
+    list: () => Promise<WarmTask[]>,
+    signal: AbortSignal | undefined,
+  ): Promise<WarmResult> {
     const startedAtMs = performance.now();
     const taskErrors: Error[] = [];
     let [done, failed, total] = [0, 0, 0];
@@ -122,7 +143,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     };
     try {
       if (!(await this.#cache.ready(this.#options.readyWithinMs))) throw new Error("the store is away");
-      const tasks = await listTasks(strategy);
+      const tasks = await list();
       total = tasks.length;
       this.emit("started", progress());
       const shared = tasks.values();

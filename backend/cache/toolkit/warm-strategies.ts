@@ -1,21 +1,24 @@
-// What is warmed: tasks that fill entries, or routes as tenants would ask for them.
+// What is warmed, tenant by tenant: tasks that fill entries, or routes as the tenant would ask for them.
 import type { IncomingHttpHeaders } from "node:http";
 import { loadInject } from "../express/inject.js";
 
 type Listed<T> = Iterable<T> | AsyncIterable<T>;
-type Lister<T> = () => Listed<T> | Promise<Listed<T>>;
 
 /** Fills one entry, for example `() => profiles.getOrSet(tenantId, { id }, () => load(id))`. */
 export type WarmTask = () => unknown;
 
-export interface EntryStrategy {
-  readonly entries: Lister<WarmTask>;
+interface TenantsStrategy {
+  /** Those to warm where a run names none. */
+  readonly tenants: () => Listed<string> | Promise<Listed<string>>;
 }
 
-export interface RouteStrategy {
+export interface EntryStrategy extends TenantsStrategy {
+  readonly entries: (tenantId: string) => Listed<WarmTask> | Promise<Listed<WarmTask>>;
+}
+
+export interface RouteStrategy extends TenantsStrategy {
   /** The app, or anything that handles requests as one. */
   readonly app: (req: never, res: never) => void;
-  readonly tenants: Lister<string>;
   /** Paths with query, asked for as each tenant. */
   readonly urls: readonly string[];
   /** What makes a request the tenant's, for example `{ authorization }`. */
@@ -25,23 +28,30 @@ export interface RouteStrategy {
 export type WarmStrategy = EntryStrategy | RouteStrategy;
 
 /**
- * The tasks of a strategy.
- * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST`, and what its functions throw
+ * The tasks of a strategy, of these tenants or of all. What cannot be listed of one tenant is a task that fails: the others go on.
+ * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST`, and what `tenants` throws
  */
-export async function listTasks(strategy: WarmStrategy): Promise<WarmTask[]> {
+export async function listTasks(
+  strategy: WarmStrategy,
+  tenantIds: readonly string[] | undefined,
+): Promise<WarmTask[]> {
+  const list = "entries" in strategy ? strategy.entries : routeTasks(strategy);
   const tasks: WarmTask[] = [];
-  if ("entries" in strategy) {
-    for await (const task of await strategy.entries()) tasks.push(task);
-    return tasks;
-  }
-  const inject = loadInject("routes are warmed");
-  for await (const tenantId of await strategy.tenants()) {
-    for (const url of strategy.urls)
-      tasks.push(async () => {
-        const headers = await strategy.headers(tenantId);
-        const { statusCode } = await inject(strategy.app, { method: "GET", url, headers });
-        if (statusCode >= 400) throw new Error(`GET ${url} answered ${statusCode}`);
-      });
+  for await (const tenantId of tenantIds ?? (await strategy.tenants())) {
+    try {
+      for await (const task of await list(tenantId)) tasks.push(task);
+    } catch (error) {
+      tasks.push(() => Promise.reject(error));
+    }
   }
   return tasks;
+}
+
+function routeTasks({ app, urls, headers }: RouteStrategy): (tenantId: string) => WarmTask[] {
+  const inject = loadInject("routes are warmed");
+  return (tenantId) =>
+    urls.map((url) => async () => {
+      const { statusCode } = await inject(app, { method: "GET", url, headers: await headers(tenantId) });
+      if (statusCode >= 400) throw new Error(`GET ${url} answered ${statusCode}`);
+    });
 }

@@ -1,20 +1,20 @@
 // /api/cache: figures for operators' dashboards, and warming on demand.
 import { type RequestHandler, Router } from "express";
 import * as z from "zod";
-import type { CacheMonitor } from "../../cache/index.js";
+import type { CacheMonitor, CacheWarmer } from "../../cache/index.js";
 import { identityOf, requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant } from "../../http/identity/tenant-choice.js";
 import { route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
 import { noParameters } from "../../modules/list-query.js";
 import type { ViewCache } from "../views/view-cache.js";
-import type { ViewWarmer } from "../warming/view-warmer.js";
 import { WARM_PLAN_NAMES } from "../warming/warm-plans.js";
+import { warmReport } from "../warming/warm-report.js";
 
 export interface CacheRoutesOptions {
   readonly monitor: CacheMonitor;
   readonly views: ViewCache;
-  readonly warmer: ViewWarmer;
+  readonly warmer: CacheWarmer;
 }
 
 const warmBody = z.strictObject({
@@ -38,12 +38,16 @@ export function cacheRouter({ monitor, views, warmer }: CacheRoutesOptions): Rou
     const { tenantId } = identityOf(req);
     const { plans } = body.of(req);
     const startedAtMs = performance.now();
-    const results = await warmer.warm({
-      ...(plans && { plans }),
-      ...(tenantId !== undefined && { tenantIds: [tenantId] }),
+    const results = await warmer.warmAll({
+      names: plans,
+      tenantIds: tenantId === undefined ? undefined : [tenantId],
     });
     const durationMs = Math.round(performance.now() - startedAtMs);
-    res.json({ results, duration_ms: durationMs, timestamp: new Date().toISOString() });
+    res.json({
+      results: results.map(warmReport),
+      duration_ms: durationMs,
+      timestamp: new Date().toISOString(),
+    });
   };
 
   route(router, "/metrics", { get: [...admission, metrics] });

@@ -127,6 +127,7 @@ describe("the toolkit with Redis away", () => {
     assert.equal((await monitor.metrics()).memory.used_memory, null);
     let loads = 0;
     const warmer = new CacheWarmer(cache, { readyWithinMs: 50 }).register("users", {
+      tenants: () => ["acme"],
       entries: () => [() => loads++],
     });
     assert.match((await warmer.warm("users")).error?.message ?? "", /away/);

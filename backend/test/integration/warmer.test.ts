@@ -29,6 +29,7 @@ for (const store of STORES) {
       let most = 0;
       const keys = Array.from({ length: 20 }, (_, n) => `warm:${n}`);
       const warmer = new CacheWarmer(cache, { concurrency: 3 }).register("keys", {
+        tenants: () => ["acme"],
         async *entries() {
           for (const key of keys)
             yield () =>
@@ -72,8 +73,9 @@ for (const store of STORES) {
     test("one failing strategy, or task, does not stop the others", async () => {
       const warmed: string[] = [];
       const warmer = new CacheWarmer(cache)
-        .register("broken", { entries: () => Promise.reject(new Error("no database")) })
+        .register("broken", { tenants: () => Promise.reject(new Error("no database")), entries: () => [] })
         .register("half", {
+          tenants: () => ["acme"],
           entries: () => [
             () => warmed.push("before"),
             () => Promise.reject(new Error("no such row")),
@@ -81,7 +83,7 @@ for (const store of STORES) {
           ],
         })
         .register("routes", { app, tenants: () => ["tenant-1"], urls: ["/broken"], headers: () => ({}) })
-        .register("last", { entries: () => [() => warmed.push("last")] });
+        .register("last", { tenants: () => ["acme"], entries: () => [() => warmed.push("last")] });
       const results = await warmer.warmAll();
       assert.deepEqual(
         results.map(({ name, done, failed }) => [name, done, failed]),
@@ -98,10 +100,27 @@ for (const store of STORES) {
       assert.deepEqual(warmed, ["before", "after", "last"]);
     });
 
+    test("a run may be of some tenants only; one that cannot be listed fails alone", async () => {
+      const warmed: string[] = [];
+      const warmer = new CacheWarmer(cache).register("rows", {
+        tenants: () => ["acme", "gone", "other"],
+        entries: (tenantId) => {
+          if (tenantId === "gone") throw new Error("no such tenant");
+          return [() => warmed.push(tenantId)];
+        },
+      });
+      const all = await warmer.warm("rows");
+      assert.deepEqual([all.done, all.failed, all.taskErrors[0]?.message], [3, 1, "no such tenant"]);
+      assert.deepEqual(warmed.splice(0), ["acme", "other"]);
+      const [some] = await warmer.warmAll({ tenantIds: ["other"] });
+      assert.deepEqual([some?.total, warmed], [1, ["other"]]);
+    });
+
     test("a run under way is joined; a signal ends it", async () => {
       const release = gate();
       let runsOfTask = 0;
       const warmer = new CacheWarmer(cache).register("slow", {
+        tenants: () => ["acme"],
         entries: () => [
           async () => {
             runsOfTask++;
@@ -118,8 +137,9 @@ for (const store of STORES) {
     });
 
     test("names are used once, and known", async () => {
-      const warmer = new CacheWarmer(cache).register("one", { entries: () => [] });
-      assert.throws(() => warmer.register("one", { entries: () => [] }), /ETC_OPTIONS/);
+      const nothing = { tenants: () => ["acme"], entries: () => [] };
+      const warmer = new CacheWarmer(cache).register("one", nothing);
+      assert.throws(() => warmer.register("one", nothing), /ETC_OPTIONS/);
       await assert.rejects(warmer.warm("two"), /ETC_OPTIONS.*there are one/);
       assert.equal((await warmer.warm("one")).total, 0);
     });

@@ -1,0 +1,15 @@
+// What a run of the warmer did, as `POST /api/cache/warm`, `npm run warm` and the log tell it.
+import type { WarmResult } from "../../cache/index.js";
+
+export interface WarmReport {
+  readonly plan: string;
+  /** Values that are cached now. */
+  readonly warmed: number;
+  readonly failed: number;
+  /** Why not all are: the store is away, or the first failure. */
+  readonly error: string | null;
+}
+
+export function warmReport({ name, done, failed, error, taskErrors: [first] }: WarmResult): WarmReport {
+  return { plan: name, warmed: done - failed, failed, error: (error ?? first)?.message ?? null };
+}

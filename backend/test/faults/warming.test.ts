@@ -1,0 +1,118 @@
+// Warming by a process: `npm run warm`, and the server once it listens.
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { createTenantCache, type TenantCache } from "../../cache/index.js";
+import { migrate } from "../../db/migrate.js";
+import { createPool } from "../../db/pool.js";
+import { projectFile } from "../../project-root.js";
+import {
+  createTestDatabase,
+  type RedisServer,
+  startRedisServer,
+  type TestDatabase,
+} from "../services/index.js";
+import { quiet } from "../support/caches.js";
+import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe("warming by a process", () => {
+  let database: TestDatabase;
+  let redis: RedisServer;
+  const opened: TenantCache[] = [];
+
+  before(async () => {
+    [database, redis] = await Promise.all([createTestDatabase(), startRedisServer()]);
+    await migrate(database.url, () => undefined);
+    const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
+    await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A'), ($2, 'B')", [TENANT_A, TENANT_B]);
+    await pool.end();
+  });
+  after(async () => {
+    for (const cache of opened) await cache.close();
+    await redis.stop();
+    await database.drop();
+  });
+
+  /** A prefix of its own, and a look at what is below it. */
+  async function freshPrefix() {
+    const keyPrefix = `warm-test:${randomUUID()}:`;
+    const cache = createTenantCache({ redis: redis.url, keyPrefix, tenant: () => undefined, logger: quiet });
+    opened.push(cache);
+    await cache.ready();
+    const isWarm = (tenantId: string, key: string) => cache.manager.tenant(tenantId).exists(key);
+    const env = {
+      PATH: process.env.PATH,
+      NODE_ENV: "test",
+      JWT_SECRET: SECRET,
+      DATABASE_URL: database.url,
+      REDIS_CACHE_URL: redis.url,
+      CACHE_KEY_PREFIX: keyPrefix,
+      // Far above what a busy machine takes.
+      CACHE_BUDGET_MS: "5000",
+    };
+    return { env, isWarm };
+  }
+
+  function warm(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Outcome> {
+    return promisify(execFile)(process.execPath, [projectFile("dist/scripts/warm.js"), ...args], {
+      env,
+    }).then(
+      (output) => ({ code: 0, ...output }),
+      (error: Outcome) => error,
+    );
+  }
+
+  test("npm run warm: the plans and tenants that were named", async () => {
+    const { env, isWarm } = await freshPrefix();
+    const some = await warm(env, "users", "--tenant", TENANT_A);
+    assert.deepEqual([some.code, some.stdout, some.stderr], [0, "users: 2 warmed, 0 failed\n", ""]);
+    assert.equal(await isWarm(TENANT_A, "users:all-users"), true);
+    assert.equal(await isWarm(TENANT_A, "reports:dashboard"), false);
+    assert.equal(await isWarm(TENANT_B, "users:all-users"), false);
+    const all = await warm(env);
+    assert.match(all.stdout, /^users: 4 warmed, 0 failed\nschedules: 4 .*\nreports: \d+ warmed, 0 failed\n$/);
+    for (const tenantId of [TENANT_A, TENANT_B]) assert.ok(await isWarm(tenantId, "reports:dashboard"));
+  });
+
+  test("npm run warm: what is wrong is said, with another exit code", async () => {
+    const { env } = await freshPrefix();
+    const unknown = await warm(env, "everything");
+    assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
+    assert.match(unknown.stderr, /users, schedules, reports/);
+    const nowhere = await warm({ ...env, REDIS_CACHE_URL: "redis://127.0.0.1:1" });
+    assert.match(nowhere.stderr, /the Redis of REDIS_CACHE_URL does not answer/);
+    const noDatabase = await warm({ ...env, DATABASE_URL: "postgres://crm:hunter2@127.0.0.1:1/crm" });
+    assert.equal(noDatabase.code, 1);
+    assert.match(noDatabase.stdout, /users: 0 warmed, 0 failed \(.*ECONNREFUSED/);
+  });
+
+  test("the server warms all tenants once it listens", async () => {
+    const { env, isWarm } = await freshPrefix();
+    const child: ChildProcess = fork(projectFile("dist/backend/server.js"), {
+      env: { ...env, PORT: "0", LOG_LEVEL: "debug" },
+      silent: true,
+    });
+    try {
+      let log = "";
+      for await (const chunk of child.stdout ?? []) {
+        log += chunk;
+        if (log.includes("warming reports")) break;
+      }
+      assert.ok(log.indexOf("listening on") < log.indexOf("warming users: 4 warm"), log);
+      for (const tenantId of [TENANT_A, TENANT_B]) assert.ok(await isWarm(tenantId, "reports:dashboard"));
+    } finally {
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    }
+  });
+});
