@@ -25,7 +25,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const server = createServer((client) => {
     track(client);
     if (state === "cut") {
-      client.resetAndDestroy();
+      resetConnection(client);
       return;
     }
     const upstream = connect(targetPort, "127.0.0.1");
@@ -41,7 +41,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     port: (server.address() as AddressInfo).port,
     cut() {
       state = "cut";
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) resetConnection(socket);
     },
     stall() {
       state = "stalled";
@@ -57,4 +57,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       await once(server, "close");
     },
   };
+}
+
+/** A reset while a socket's end is being sent fails in Node without a word, and the process can then never end: it spins at its exit. */
+export function resetConnection(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
