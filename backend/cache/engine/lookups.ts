@@ -9,6 +9,7 @@ import { areSettled, joinFences } from "./fences.js";
 import { type FenceWitness, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
+import { endOfTurn } from "./turn.js";
 
 /** What a fill goes on from. */
 export interface Miss {
@@ -60,7 +61,7 @@ export class Lookups {
   }
 
   /**
-   * Looks an entry up: at once where this process knows the answer. With a witness only while that holds, checked in the same
+   * Looks an entry up; at once where the store cannot be asked. With a witness only while that holds, checked in the same
    * round trip; `unwitnessed` where it does not. Never rejects.
    */
   read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
@@ -73,7 +74,10 @@ export class Lookups {
       ref.maxStaleness > 0 &&
       this.#reads.recalls(ref.fenceKeys, local, ref.maxStaleness) &&
       (!witness || this.#reads.recalls(witness.fenceKeys, witness, ref.maxStaleness));
-    if (isKnown && local.entry.staleAt > Date.now()) return { kind: "hit", entry: local.entry };
+    if (isKnown && local.entry.staleAt > Date.now()) {
+      const { entry } = local;
+      return endOfTurn().then(() => ({ kind: "hit", entry }));
+    }
     return this.#confirm(ref, local, witness, this.#parts.gate.expiry());
   }
 
