@@ -11,6 +11,12 @@ export class DeadlineExceeded extends Error {
   override readonly name = "DeadlineExceeded";
 }
 
+/**
+ * A process whose turns are long has spent the budget itself: its command may still wait to be sent, or its answer to be read. So many
+ * more turns are enough for both, and pass at once in a process that has nothing else to do: there the store is slow.
+ */
+const GRACE_TURNS = 4;
+
 export class DeadlineQueue {
   readonly #budgetMs: number;
   #waiting: Waiting[] = [];
@@ -47,16 +53,17 @@ export class DeadlineQueue {
     if (this.#timer || this.#waiting.length === 0) return;
     const [first] = this.#waiting;
     const delayMs = Math.max(0, (first?.expiresAt ?? 0) - performance.now());
-    this.#timer = setTimeout(() => {
-      // An event loop that was busy runs its timers before it reads its sockets: answers that have already arrived
-      // get one turn to be read, so that a busy process does not take its store for hung.
-      setImmediate(() => {
-        this.#timer = undefined;
-        this.#expire(performance.now());
-        this.#arm();
-      });
-    }, delayMs);
+    this.#timer = setTimeout(() => this.#expireAfter(GRACE_TURNS), delayMs);
     this.#timer.unref();
+  }
+
+  #expireAfter(turns: number): void {
+    setImmediate(() => {
+      if (turns > 1) return this.#expireAfter(turns - 1);
+      this.#timer = undefined;
+      this.#expire(performance.now());
+      this.#arm();
+    });
   }
 
   #expire(now: number): void {
