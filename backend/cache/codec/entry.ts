@@ -1,5 +1,6 @@
 // The entry format: one binary value that holds a response and the identity it was made for.
 import { crc32 } from "node:zlib";
+import { BoundedMap } from "../bounded-map.js";
 
 /** The body once more, in a content coding that clients may prefer. */
 export interface Variant {
@@ -106,9 +107,7 @@ export function decodeEntry(value: Buffer): Entry | undefined {
     const fences = reader.text("latin1");
     const statusMessage = reader.text("latin1");
     const etag = reader.text("latin1");
-    const headers: [string, string][] = [];
-    for (let left = reader.uint32(); left > 0; left--)
-      headers.push([reader.text("latin1"), reader.text("latin1")]);
+    const headers = readHeaders(reader);
     const removedHeaders: string[] = [];
     for (let left = reader.uint32(); left > 0; left--) removedHeaders.push(reader.text("latin1"));
     const bodyBytes = reader.uint32();
@@ -145,6 +144,25 @@ export function decodeEntry(value: Buffer): Entry | undefined {
   }
 }
 
+/** Header fields of handlers repeat: the last of them are kept once, and what is worked out from them once for each. */
+const MAX_SHARED = 2000;
+const MAX_SHARED_BYTES = 1024;
+const sharedHeaders = new BoundedMap<string, Entry["headers"]>(MAX_SHARED);
+
+function readHeaders(reader: Reader): Entry["headers"] {
+  const start = reader.offset;
+  const count = reader.uint32();
+  for (let left = 2 * count; left > 0; left--) reader.skipText();
+  const text = reader.offset - start <= MAX_SHARED_BYTES ? reader.latin1Since(start) : undefined;
+  const known = text === undefined ? undefined : sharedHeaders.get(text);
+  if (known) return known;
+  reader.offset = start + 4;
+  const headers: [string, string][] = [];
+  for (let left = count; left > 0; left--) headers.push([reader.text("latin1"), reader.text("latin1")]);
+  if (text !== undefined) sharedHeaders.set(text, headers);
+  return headers;
+}
+
 /** Reads the header in order; anything past its end is a RangeError. */
 class Reader {
   readonly #value: Buffer;
@@ -173,6 +191,14 @@ class Reader {
     const bytes = this.uint32();
     const start = this.#take(bytes);
     return this.#value.toString(encoding, start, start + bytes);
+  }
+
+  skipText(): void {
+    this.#take(this.uint32());
+  }
+
+  latin1Since(start: number): string {
+    return this.#value.toString("latin1", start, this.offset);
   }
 
   #take(bytes: number): number {

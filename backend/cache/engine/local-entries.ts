@@ -1,5 +1,4 @@
 // The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
-
 import { BoundedMap } from "../bounded-map.js";
 import type { Entry } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
@@ -14,6 +13,8 @@ export interface LocalEntry extends CarriedFences {
 
 /** Texts and headers that many entries have in common are kept once; these are the last of each kind. */
 const MAX_SHARED = 2000;
+/** A header's bytes in front of a body: less than a buffer of its own costs. */
+const MAX_WASTED_BYTES = 512;
 
 export class LocalEntries {
   readonly #entries: TenantLru<LocalEntry>;
@@ -39,8 +40,8 @@ export class LocalEntries {
   }
 
   set(ref: EntryRef, entry: Entry): void {
-    const body = ownCopy(entry.body);
-    const variants = entry.variants.map((variant) => ({ ...variant, body: ownCopy(variant.body) }));
+    const body = ownBytes(entry.body);
+    const variants = entry.variants.map((variant) => ({ ...variant, body: ownBytes(variant.body) }));
     const { tenant, module, maxEntries } = ref;
     const bodyBytes = variants.reduce((sum, variant) => sum + variant.body.length, body.length);
     const texts = [entry.identity, entry.fences, entry.etag, ref.entryKey, ...entry.headers.flat()];
@@ -72,8 +73,12 @@ export class LocalEntries {
   }
 }
 
-/** A view would keep the whole buffer alive that the client read from its socket. */
-function ownCopy(bytes: Buffer): Buffer {
+/**
+ * Bytes that only this entry keeps alive. A view of a larger buffer (what the client read from its socket, Node's pool of
+ * small buffers) would keep all of that.
+ */
+function ownBytes(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength - bytes.length <= MAX_WASTED_BYTES) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;

@@ -38,7 +38,6 @@ interface Remembered extends Caller {
   /** All that the caller is told by. */
   readonly text: string;
   readonly identity: LaneIdentity;
-  readonly credentials: string;
   witness: FenceWitness | undefined;
   isKnown: boolean;
   isForgotten: boolean;
@@ -49,8 +48,8 @@ const MAX_CALLERS = 10_000;
 export class LaneCallers {
   readonly #engine: CacheEngine;
   readonly #byText = new BoundedMap<string, Remembered>(MAX_CALLERS);
-  /** For identities that `identify` returns again and again; their contents are compared all the same. */
-  readonly #byIdentity = new WeakMap<LaneIdentity, Remembered>();
+  /** The last of each principal, or of each pair of credentials, which most identities are told by. */
+  readonly #recent = new BoundedMap<string, Remembered>(MAX_CALLERS);
   #ids = 0;
 
   constructor(engine: CacheEngine) {
@@ -59,14 +58,14 @@ export class LaneCallers {
 
   /** `undefined` where the tenant is none. Throws where a tag is none. */
   of(identity: LaneIdentity, req: IncomingMessage): Caller | undefined {
-    const credentials = identity.principal === undefined ? credentialsOf(req) : "";
-    const known = this.#byIdentity.get(identity);
-    if (known && !known.isForgotten && known.credentials === credentials && isSame(known.identity, identity))
-      return known;
+    const { principal } = identity;
+    const teller = principal ?? credentialsOf(req);
+    const known = this.#recent.get(teller);
+    if (known && !known.isForgotten && isSame(known.identity, identity)) return known;
     const tenant = tenantId(identity.tenant);
     if (tenant === undefined) return undefined;
-    const { scope = "", principal, tags = [] } = identity;
-    const text = JSON.stringify([tenant, scope, principal ?? null, tags, credentials]);
+    const { scope = "", tags = [] } = identity;
+    const text = JSON.stringify([tenant, scope, principal !== undefined, teller, tags]);
     let caller = this.#byText.get(text);
     if (!caller) {
       const id = this.#ids++;
@@ -79,7 +78,6 @@ export class LaneCallers {
         tenant,
         scope,
         identity: { ...identity },
-        credentials,
         witness,
         isKnown,
         isForgotten,
@@ -87,7 +85,7 @@ export class LaneCallers {
       this.#byText.set(text, caller);
       if (!isKnown) this.#learnFences(caller, tags.map(tagName));
     }
-    this.#byIdentity.set(identity, caller);
+    this.#recent.set(teller, caller);
     return caller;
   }
 
