@@ -12,6 +12,9 @@ export const CONTENT_CODINGS = ["br", "zstd", "gzip"] as const;
 /** The preferred one first, where a client does not care: the smallest. */
 export type ContentCoding = (typeof CONTENT_CODINGS)[number];
 
+/** Where an entry in memory keeps what its readers have worked out from it. */
+export const HEAD = Symbol("head");
+
 /** A recorded response as the cache keeps it. Times are milliseconds since the epoch. */
 export interface Entry {
   /** Tenant, module and canonical request, compared on every read: a key collision is a miss, not a leak. */
@@ -31,6 +34,8 @@ export interface Entry {
   readonly body: Buffer;
   /** Made behind the first hit that could have used one. */
   readonly variants: readonly Variant[];
+  /** A field, because a WeakMap costs each entry more, and each hit; never stored. */
+  [HEAD]?: object | undefined;
 }
 
 const MAGIC = 0x45544301; // "ETC" and the format's version, 1

@@ -1,18 +1,19 @@
 // The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
 import { BoundedMap } from "../bounded-map.js";
-import type { Entry } from "../codec/entry.js";
+import { type Entry, HEAD } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
 import type { CarriedFences } from "./grouped-reads.js";
 
-/** An entry and the fences it carries, taken apart once. */
-export interface LocalEntry extends CarriedFences {
-  readonly entry: Entry;
+/** An entry with its fences taken apart once. */
+export interface LocalEntry extends Entry {
+  readonly carried: CarriedFences;
 }
 
 /** Texts and headers that many entries have in common are kept once; these are the last of each kind. */
 const MAX_SHARED = 2000;
+const NO_VARIANTS: Entry["variants"] = [];
 /** A header's bytes in front of a body: less than a buffer of its own costs. */
 const MAX_WASTED_BYTES = 512;
 
@@ -36,20 +37,24 @@ export class LocalEntries {
   /** The entry of this very request, if it has not expired; whether it is still valid is for the fences to say. */
   get(ref: EntryRef): LocalEntry | undefined {
     const local = this.#entries.get(ref.entryKey);
-    return local?.entry.identity === ref.identity ? local : undefined;
+    return local?.identity === ref.identity ? local : undefined;
   }
 
   set(ref: EntryRef, entry: Entry): void {
     const body = ownBytes(entry.body);
-    const variants = entry.variants.map((variant) => ({ ...variant, body: ownBytes(variant.body) }));
+    const variants =
+      entry.variants.length === 0
+        ? NO_VARIANTS
+        : entry.variants.map((variant) => ({ ...variant, body: ownBytes(variant.body) }));
     const { tenant, module, maxEntries } = ref;
     const bodyBytes = variants.reduce((sum, variant) => sum + variant.body.length, body.length);
     const texts = [entry.identity, entry.fences, entry.etag, ref.entryKey, ...entry.headers.flat()];
     const bytes = bodyBytes + 2 * texts.reduce((sum, text) => sum + text.length, 0);
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
-    const { joined, runId, fences } = this.#carriedBy(entry);
-    const shared = { identity: ref.identity, fences: joined, headers: this.#headersOf(entry) };
-    const local = { entry: { ...entry, ...shared, body, variants }, runId, fences };
+    const carried = this.#carriedBy(entry);
+    const headers = this.#headersOf(entry);
+    const shared = { identity: ref.identity, fences: carried.joined, headers, carried, [HEAD]: undefined };
+    const local: LocalEntry = { ...entry, ...shared, body, variants };
     this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
   }
 

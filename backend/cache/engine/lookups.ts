@@ -72,12 +72,9 @@ export class Lookups {
     if (!local) return this.#fetch(ref, witness, this.#parts.gate.expiry());
     const isKnown =
       ref.maxStaleness > 0 &&
-      this.#reads.recalls(ref.fenceKeys, local, ref.maxStaleness) &&
+      this.#reads.recalls(ref.fenceKeys, local.carried, ref.maxStaleness) &&
       (!witness || this.#reads.recalls(witness.fenceKeys, witness, ref.maxStaleness));
-    if (isKnown && local.entry.staleAt > Date.now()) {
-      const { entry } = local;
-      return endOfTurn().then(() => ({ kind: "hit", entry }));
-    }
+    if (isKnown && local.staleAt > Date.now()) return endOfTurn().then(() => ({ kind: "hit", entry: local }));
     return this.#confirm(ref, local, witness, this.#parts.gate.expiry());
   }
 
@@ -106,8 +103,8 @@ export class Lookups {
     try {
       const answer = await this.#reads.read(withWitness(ref, witness));
       if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
-      if (answer.confirms(ref.fenceKeys, local) && local.entry.staleAt > Date.now())
-        return { kind: "hit", entry: local.entry };
+      if (answer.confirms(ref.fenceKeys, local.carried) && local.staleAt > Date.now())
+        return { kind: "hit", entry: local };
       this.#parts.local?.delete(ref);
       const snapshot = await this.#parts.gate.run(
         () => this.#parts.store.read(ref.fenceKeys, [ref.entryKey]),

@@ -1,6 +1,6 @@
 // What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
 import { isCompressible } from "../codec/content-coding.js";
-import type { Entry, Variant } from "../codec/entry.js";
+import { type Entry, HEAD, type Variant } from "../codec/entry.js";
 import { formatHit } from "./cache-status.js";
 import { isSentWithNotModified } from "./conditional.js";
 
@@ -180,14 +180,11 @@ function handlerFieldsOf(headers: Entry["headers"]): HandlerFields {
   return fields;
 }
 
-/** A field of the entry itself: a hit reads it faster than a WeakMap, which costs each entry more than its head. */
-const HEAD = Symbol("head");
-
 /** The head of an entry, remembered as long as the entry is. */
-export function headOf(entry: Entry & { [HEAD]?: EntryHead }): EntryHead {
+export function headOf(entry: Entry): EntryHead {
   const known = entry[HEAD];
   // A copy of an entry has its head, which may be of another body.
-  if (known?.isOf(entry)) return known;
+  if (known instanceof EntryHead && known.isOf(entry)) return known;
   const head = new EntryHead(entry);
   entry[HEAD] = head;
   return head;

@@ -15,16 +15,20 @@ export interface Holding {
   readonly maxModuleEntries: number;
 }
 
+/** One flat object for each value: there are many, and small values are not to cost more than they are. */
 interface Item<V> {
   readonly value: V;
-  readonly holding: Holding;
+  readonly tenant: string;
+  readonly module: string;
+  /** With what its books cost. */
+  readonly bytes: number;
   readonly expiresAtMs: number;
+  /** Greater for what was stored later. */
+  readonly turn: number;
 }
 
 interface TenantBooks {
   bytes: number;
-  /** Oldest first. */
-  readonly keys: Set<string>;
   readonly modules: Map<string, ModuleBooks>;
 }
 
@@ -42,15 +46,16 @@ export class TenantLru<V extends object> {
   readonly #tenants = new Map<string, TenantBooks>();
   readonly #maxTenantBytes: number;
   #evictions = 0;
+  #turns = 0;
 
   constructor(options: TenantLruOptions) {
     this.#maxTenantBytes = options.maxTenantBytes;
     this.#items = new LRUCache<string, Item<V>>({
       maxSize: options.maxBytes,
       maxEntrySize: options.maxTenantBytes,
-      sizeCalculation: (item) => sizeOf(item.holding),
+      sizeCalculation: ({ bytes }) => bytes,
       dispose: (item, key, reason) => {
-        this.#strike(key, item.holding);
+        this.#strike(key, item);
         if (reason === "evict") this.#evictions++;
       },
     });
@@ -77,9 +82,18 @@ export class TenantLru<V extends object> {
 
   /** Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant, or of all. */
   set(key: string, value: V, holding: Holding, ttlMs: number): void {
+    const { tenant, module, bytes, maxModuleEntries } = holding;
     this.#items.delete(key);
-    this.#items.set(key, { value, holding, expiresAtMs: Date.now() + ttlMs });
-    if (this.#items.has(key)) this.#enter(key, holding);
+    const item: Item<V> = {
+      value,
+      tenant,
+      module,
+      bytes: bytes + OVERHEAD_BYTES,
+      expiresAtMs: Date.now() + ttlMs,
+      turn: this.#turns++,
+    };
+    this.#items.set(key, item);
+    if (this.#items.has(key)) this.#enter(key, item, maxModuleEntries);
   }
 
   delete(key: string): boolean {
@@ -88,9 +102,9 @@ export class TenantLru<V extends object> {
 
   /** Keys of a tenant, or of one module of it. */
   keysOf(tenant: string, module?: string): readonly string[] {
-    const books = this.#tenants.get(tenant);
-    const keys = module === undefined ? books?.keys : books?.modules.get(module)?.keys;
-    return keys ? [...keys] : [];
+    const modules = this.#tenants.get(tenant)?.modules;
+    if (module !== undefined) return [...(modules?.get(module)?.keys ?? [])];
+    return [...(modules?.values() ?? [])].flatMap(({ keys }) => [...keys]);
   }
 
   *holdings(): Generator<{ tenant: string; module: string; entries: number; bytes: number }> {
@@ -107,39 +121,45 @@ export class TenantLru<V extends object> {
     this.#items.clear();
   }
 
-  #enter(key: string, holding: Holding): void {
-    const tenant = this.#tenants.get(holding.tenant) ?? { bytes: 0, keys: new Set(), modules: new Map() };
-    this.#tenants.set(holding.tenant, tenant);
-    const module = tenant.modules.get(holding.module) ?? { bytes: 0, keys: new Set() };
-    tenant.modules.set(holding.module, module);
-    for (const books of [tenant, module]) {
-      books.keys.add(key);
-      books.bytes += sizeOf(holding);
-    }
-    this.#evictOldest(module, () => module.keys.size > holding.maxModuleEntries);
-    this.#evictOldest(tenant, () => tenant.bytes > this.#maxTenantBytes);
+  #enter(key: string, item: Item<V>, maxModuleEntries: number): void {
+    const tenant = this.#tenants.get(item.tenant) ?? { bytes: 0, modules: new Map() };
+    this.#tenants.set(item.tenant, tenant);
+    const module = tenant.modules.get(item.module) ?? { bytes: 0, keys: new Set() };
+    tenant.modules.set(item.module, module);
+    module.keys.add(key);
+    for (const books of [tenant, module]) books.bytes += item.bytes;
+    while (module.keys.size > maxModuleEntries) this.#evict(first(module.keys));
+    while (tenant.bytes > this.#maxTenantBytes) this.#evict(this.#oldestOf(tenant));
   }
 
-  #evictOldest(books: { readonly keys: Set<string> }, tooMuch: () => boolean): void {
-    for (const oldest of books.keys) {
-      if (!tooMuch()) return;
-      this.#items.delete(oldest);
-      this.#evictions++;
-    }
+  #evict(key: string): void {
+    this.#items.delete(key);
+    this.#evictions++;
   }
 
-  #strike(key: string, holding: Holding): void {
-    const tenant = this.#tenants.get(holding.tenant);
-    const module = tenant?.modules.get(holding.module);
+  #oldestOf({ modules }: TenantBooks): string {
+    let oldest = { key: "", turn: Number.POSITIVE_INFINITY };
+    for (const { keys } of modules.values()) {
+      const key = first(keys);
+      const turn = this.#items.peek(key)?.turn ?? Number.POSITIVE_INFINITY;
+      if (turn < oldest.turn) oldest = { key, turn };
+    }
+    return oldest.key;
+  }
+
+  #strike(key: string, item: Item<V>): void {
+    const tenant = this.#tenants.get(item.tenant);
+    const module = tenant?.modules.get(item.module);
     if (!tenant || !module?.keys.delete(key)) return;
-    module.bytes -= sizeOf(holding);
-    tenant.bytes -= sizeOf(holding);
-    tenant.keys.delete(key);
-    if (module.keys.size === 0) tenant.modules.delete(holding.module);
-    if (tenant.keys.size === 0) this.#tenants.delete(holding.tenant);
+    module.bytes -= item.bytes;
+    tenant.bytes -= item.bytes;
+    if (module.keys.size === 0) tenant.modules.delete(item.module);
+    if (tenant.modules.size === 0) this.#tenants.delete(item.tenant);
   }
 }
 
-function sizeOf(holding: Holding): number {
-  return holding.bytes + OVERHEAD_BYTES;
+/** Of a set that is not empty. */
+function first(keys: ReadonlySet<string>): string {
+  for (const key of keys) return key;
+  return "";
 }
