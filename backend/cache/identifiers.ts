@@ -1,4 +1,5 @@
 // What may be called a module, a tenant or a tag: everything that becomes part of a key is checked here.
+import type { Request } from "express";
 import { TenantCacheError } from "./errors.js";
 
 const MODULE_NAME = /^[a-z][a-z0-9_-]{0,63}$/;
@@ -52,4 +53,12 @@ export function tagName(tag: unknown): string {
     "ETC_TAG",
     `${JSON.stringify(tag)} is not a tag: use letters, digits, ".", "_", "@", "-" (at most 128), for example "account-42"`,
   );
+}
+
+/** @throws TenantCacheError `ETC_TAG` */
+export function tagsOf(
+  tags: ((req: Request) => readonly string[]) | undefined,
+  req: Request,
+): readonly string[] {
+  return tags ? tags(req).map(tagName) : [];
 }

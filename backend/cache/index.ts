@@ -3,8 +3,9 @@ export type { EncryptionKey } from "./codec/encryption.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
-export type { CreateLane, LaneApp, LaneMiddleware, LaneOptions } from "./express/lane.js";
+export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { LaneIdentity } from "./express/lane-callers.js";
+export type { LaneMiddleware } from "./express/lane-middleware.js";
 export type { Logger } from "./logger.js";
 export type { AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
@@ -19,13 +20,10 @@ export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./o
 export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
 export type { MonitorMetrics } from "./ops/monitor-metrics.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats } from "./ops/stats.js";
-export {
-  type CacheListOptions,
-  type InvalidateOptions,
-  type Scope,
-  type TenantCacheOptions,
-  TTL_SECONDS,
-} from "./options.js";
+export type { TenantCacheOptions } from "./options/cache-options.js";
+export type { InvalidateOptions } from "./options/invalidate-options.js";
+export type { LaneOptions } from "./options/lane-options.js";
+export type { CacheListOptions, Scope } from "./options/route-options.js";
 export type { KeySpace } from "./store/key-space.js";
 export type * from "./store/keyed-store.js";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
@@ -61,3 +59,4 @@ export type {
   ValueSchema,
 } from "./toolkit/value-options.js";
 export type { EntryStrategy, RouteStrategy, WarmStrategy, WarmTask } from "./toolkit/warm-strategies.js";
+export { TTL_SECONDS } from "./ttl-seconds.js";

@@ -10,7 +10,11 @@ import { moduleName, requireTenantId, tagName } from "./identifiers.js";
 import { Counters } from "./ops/counters.js";
 import type { CacheEvents } from "./ops/events.js";
 import { type CacheStats, collectStats, type StatsFilter, type StoreStats, storeStats } from "./ops/stats.js";
-import { type ParsedCacheOptions, parseCacheOptions, type TenantCacheOptions } from "./options.js";
+import {
+  type ParsedCacheOptions,
+  parseCacheOptions,
+  type TenantCacheOptions,
+} from "./options/cache-options.js";
 import { KeySpace } from "./store/key-space.js";
 import { MemoryStore } from "./store/memory-store.js";
 import { connect } from "./store/redis/connect.js";

@@ -1,7 +1,7 @@
 // One backend process of a run: `node backend-process.js <BackendConfig as JSON>`, forked by the checker.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { parseCacheOptions } from "../../backend/cache/options.js";
+import { parseCacheOptions } from "../../backend/cache/options/cache-options.js";
 import { createTenantCacheOn, openStore } from "../../backend/cache/tenant-cache.js";
 import { createBackendApp } from "./backend-app.js";
 import {

@@ -4,7 +4,11 @@ import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { Miss, ReadOutcome } from "../engine/lookups.js";
 import { moduleName } from "../identifiers.js";
-import { type CacheListOptions, type ParsedRouteOptions, parseRouteOptions } from "../options.js";
+import {
+  type CacheListOptions,
+  type ParsedRouteOptions,
+  parseRouteOptions,
+} from "../options/route-options.js";
 import { type Forwarded, hitStatus, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import type { LanePassage } from "./lane-passage.js";

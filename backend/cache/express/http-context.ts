@@ -5,7 +5,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
-import type { ParsedCacheOptions } from "../options.js";
+import type { ParsedCacheOptions } from "../options/cache-options.js";
 import type { LanePassage } from "./lane-passage.js";
 import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";

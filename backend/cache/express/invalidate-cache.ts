@@ -1,12 +1,12 @@
 // `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is released.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { FencedScope } from "../engine/fences.js";
+import { tagsOf } from "../identifiers.js";
 import {
   type InvalidateOptions,
   type ParsedInvalidateOptions,
   parseInvalidateArguments,
-  tagsOf,
-} from "../options.js";
+} from "../options/invalidate-options.js";
 import { randomToken } from "../store/fence-token.js";
 import { holdBack, type Moment } from "./held-response.js";
 import type { HttpContext } from "./http-context.js";

@@ -1,6 +1,12 @@
 // Runs connect-style middleware on a raw request.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { LaneMiddleware } from "./lane.js";
+
+/** Middleware that works on raw requests, as connect's does. It runs for hits of the lane only: what goes on to the app meets the app's own. */
+export type LaneMiddleware = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
 
 /** Calls `done` once: with the error where one threw or passed one on; not at all where one of them has answered itself. */
 export function runMiddleware(

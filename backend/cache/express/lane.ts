@@ -4,37 +4,16 @@ import { BoundedMap } from "../bounded-map.js";
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { WitnessedOutcome } from "../engine/lookups.js";
-import { type ParsedLaneOptions, parseLaneOptions } from "../options.js";
+import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { hitStatus } from "./cache-status.js";
 import type { Field } from "./entry-head.js";
 import type { HttpContext } from "./http-context.js";
-import { type Caller, LaneCallers, type LaneIdentity } from "./lane-callers.js";
+import { type Caller, LaneCallers } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
 import { LanePassage, type LearntRequests, nameOf } from "./lane-passage.js";
 import { replay, replayAlone } from "./replay.js";
 import { hasBody } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
-
-/** Middleware that works on raw requests, as connect's does. It runs for hits of the lane only: what goes on to the app meets the app's own. */
-export type LaneMiddleware = (
-  req: IncomingMessage,
-  res: ServerResponse,
-  next: (error?: unknown) => void,
-) => void;
-
-export interface LaneOptions {
-  /**
-   * Authenticates the raw request with what is at hand (a memo of verified tokens), synchronously; nothing where it cannot: the app
-   * then answers.
-   */
-  readonly identify: (req: IncomingMessage) => LaneIdentity | undefined;
-  /** What the app does to every response before `cacheList` (headers, logs, rate limits), in the app's order. Default none. */
-  readonly use?: readonly LaneMiddleware[];
-  /** URLs and callers that are remembered. Default 20,000. */
-  readonly maxRequests?: number;
-  /** After so long the app is asked again whether it lets a request through, seconds. Default 60. */
-  readonly relearnSeconds?: number;
-}
 
 /** An Express app, or any other listener in which `cacheList` runs. */
 export type LaneApp = RequestListener & { enabled?(setting: string): boolean };

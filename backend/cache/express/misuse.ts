@@ -1,6 +1,6 @@
 // Mistakes that leak or that never hit, told once: when a route is mounted, or when its first requests show them.
 import type { Logger } from "../logger.js";
-import type { ParsedRouteOptions } from "../options.js";
+import type { ParsedRouteOptions } from "../options/route-options.js";
 
 /** Requests in a row without a tenant after which it is no accident. */
 const TENANTLESS_REQUESTS = 20;

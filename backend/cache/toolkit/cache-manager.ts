@@ -1,7 +1,7 @@
 // `cache.manager`: the engine as an API, for what is not a response.
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { requireTenantId } from "../identifiers.js";
-import type { ParsedCacheOptions } from "../options.js";
+import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { CacheSpace } from "./cache-space.js";
 import { Collection, type CollectionOptions } from "./collection.js";
 import { KeyNames } from "./key-names.js";

@@ -1,7 +1,7 @@
 // Counters: state of the store, not cache, so that an answer that cannot be had is an error and not a guess.
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
-import { ttlSecondsOf } from "../options.js";
+import { ttlSecondsOf } from "../ttl-seconds.js";
 
 export interface CounterOptions {
   /** From the first addition on, seconds; later ones leave it alone. Default: that of the namespace, else the preset's `DAY`. */

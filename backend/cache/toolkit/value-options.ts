@@ -1,7 +1,7 @@
 // How values are kept: the options of single calls, of namespaces and of collections, parsed once.
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
-import { ttlSecondsOf } from "../options.js";
+import { ttlSecondsOf } from "../ttl-seconds.js";
 
 /** Seconds, or a function of the value that returns them; 0 from the function: this value is not kept. */
 export type Ttl<T> = number | ((value: T) => number);

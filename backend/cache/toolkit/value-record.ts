@@ -2,7 +2,7 @@
 
 import type { Recording } from "../engine/fill.js";
 import { TenantCacheError } from "../errors.js";
-import { ttlSecondsOf } from "../options.js";
+import { ttlSecondsOf } from "../ttl-seconds.js";
 import { encodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
 

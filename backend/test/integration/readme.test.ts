@@ -12,12 +12,10 @@ import {
   MemoryStore,
   type TenantCacheOptions,
 } from "../../cache/index.js";
-import {
-  parseCacheOptions,
-  parseInvalidateArguments,
-  parseLaneOptions,
-  parseRouteOptions,
-} from "../../cache/options.js";
+import { parseCacheOptions } from "../../cache/options/cache-options.js";
+import { parseInvalidateArguments } from "../../cache/options/invalidate-options.js";
+import { parseLaneOptions } from "../../cache/options/lane-options.js";
+import { parseRouteOptions } from "../../cache/options/route-options.js";
 import { projectFile, projectRoot } from "../../project-root.js";
 
 const EXAMPLE = projectFile("docs", "examples", "quick-start.js");

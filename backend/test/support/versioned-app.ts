@@ -1,6 +1,5 @@
 // An app with one versioned list a tenant: each read tells which version it saw, each write makes a new one.
-import type { TenantCache } from "../../cache/index.js";
-import type { CacheListOptions, InvalidateOptions } from "../../cache/options.js";
+import type { CacheListOptions, InvalidateOptions, TenantCache } from "../../cache/index.js";
 import { type Answer, type HttpApp, serve } from "./http-app.js";
 
 export interface VersionedApp {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { parseHttpDate } from "../../cache/express/http-date.js";
-import { parseRouteOptions } from "../../cache/options.js";
+import { parseRouteOptions } from "../../cache/options/route-options.js";
 
 describe("HTTP dates", () => {
   test("the three formats of RFC 9110 name the same moment", () => {

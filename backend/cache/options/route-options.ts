@@ -1,0 +1,79 @@
+// The options of `cacheList`.
+import type { Request } from "express";
+import * as z from "zod";
+import { MAX_TTL_SECONDS, TTL_SECONDS, ttlSecondsOf } from "../ttl-seconds.js";
+import { fn, moduleNames, parse, positiveInt } from "./parse.js";
+
+/** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
+export type Scope = "tenant" | ((req: Request) => string);
+
+export interface CacheListOptions {
+  /** Default {@link TTL_SECONDS}.list. */
+  readonly ttlSeconds?: number;
+  /** Modules whose data the response also shows: invalidating one of them reaches it. */
+  readonly dependsOn?: readonly string[];
+  /** What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. */
+  readonly tags?: (req: Request) => readonly string[];
+  readonly scope?: Scope;
+  /** Request headers the response depends on; they become part of the key. */
+  readonly vary?: readonly string[];
+  /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
+  readonly params?: readonly string[];
+  /** Statuses that are stored. Default `[200]`. */
+  readonly statuses?: readonly number[];
+  readonly maxBodyBytes?: number;
+  /** For handlers that read a lagging replica: a fill that begins sooner than this after a change is not stored. Default 0. */
+  readonly settleMs?: number;
+  /**
+   * For how long, after the TTL, an old entry is served while it is refreshed behind the response (RFC 5861), seconds. Never one that a
+   * fence has cut off. Needs `light-my-request`. Default 0.
+   */
+  readonly staleWhileRevalidate?: number;
+  /** For how long, after the TTL, an old entry is served where the handler answers 5xx (RFC 5861), seconds. Default 0. */
+  readonly staleIfError?: number;
+  /**
+   * Obeys `Cache-Control` of requests (`no-store`, `no-cache`, `max-age`, `min-fresh`, `only-if-cached`). Default false: nobody may make the
+   * handler run by asking for it.
+   */
+  readonly obeyRequest?: boolean;
+  /**
+   * How long a reading of the fences may be reused, milliseconds: what other processes change may be seen so much later, what this
+   * process changes is seen at once. Default 0: every hit is checked.
+   */
+  readonly maxStaleness?: number;
+}
+
+export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()]);
+
+const routeSchema = z.strictObject({
+  ttlSeconds: z.unknown().default(TTL_SECONDS.list).transform(ttlSecondsOf),
+  dependsOn: moduleNames.default([]),
+  tags: fn<NonNullable<CacheListOptions["tags"]>>().optional(),
+  scope: scope.optional(),
+  vary: z
+    .array(
+      z
+        .string()
+        .regex(/^(?!\*$)[!#$%&'*+.^_`|~\w-]+$/, { error: "must be a header name; nothing matches *" }),
+    )
+    .default([]),
+  params: z.array(z.string()).optional(),
+  statuses: z.array(z.int().min(200).max(599)).default([200]),
+  maxBodyBytes: positiveInt.optional(),
+  settleMs: z.int().min(0).default(0),
+  staleWhileRevalidate: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
+  staleIfError: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
+  obeyRequest: z.boolean().default(false),
+  maxStaleness: z.number().min(0).max(60_000).default(0),
+});
+
+export type ParsedRouteOptions = z.output<typeof routeSchema>;
+
+/**
+ * Parses what follows the module in `cacheList(module, …)`: seconds, options, or nothing.
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
+ */
+export function parseRouteOptions(ttl: unknown): ParsedRouteOptions {
+  const options = typeof ttl === "object" ? ttl : { ttlSeconds: ttl };
+  return parse("cacheList", routeSchema, options);
+}
