@@ -7,6 +7,7 @@ import { CacheEvents } from "../ops/events.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import type { EntryRef } from "./entry-ref.js";
+import { EntryWriter } from "./entry-writer.js";
 import { type FencedScope, partFenceKeys } from "./fences.js";
 import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
@@ -36,6 +37,7 @@ export class CacheEngine {
   readonly keyed: KeyedEntries;
   readonly #lookups: Lookups;
   readonly #local: LocalEntries | undefined;
+  readonly #writer: EntryWriter;
   readonly #fills: Fills;
   readonly #variants: VariantMaker;
   readonly #sweeps: Sweeps;
@@ -63,10 +65,11 @@ export class CacheEngine {
       fenceTtlMs: options.fenceTtlMs,
       alarm: (ref, problem) => this.#alarm(ref, problem),
     });
-    this.#fills = new Fills(store, this.gate, counters, options, (ref, entry) => {
+    this.#writer = new EntryWriter(store, this.gate, counters, options, (ref, entry) => {
       this.#local?.set(ref, entry);
       this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
     });
+    this.#fills = new Fills(store, this.gate, this.#writer, options);
     this.#variants = new VariantMaker(store, this.gate, options, (ref, entry) =>
       this.#local?.set(ref, entry),
     );
@@ -74,12 +77,11 @@ export class CacheEngine {
       store,
       keys,
       gate: this.gate,
-      fills: this.#fills,
+      writer: this.#writer,
       sealer: options.sealer,
       fenceTtlMs: options.fenceTtlMs,
       replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
       countInvalidation: (confirmed, tenant, module) => this.#count(confirmed, tenant, module),
-      countError: ({ tenant, module }) => counters.add("errors", tenant, module),
       alarm: (ref, problem) => this.#alarm(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
@@ -180,13 +182,13 @@ export class CacheEngine {
   /** Resolves when the work behind responses (stores, compression, sweeps) is done. */
   async idle(): Promise<void> {
     await this.#variants.idle();
-    await this.#fills.idle();
+    await this.#writer.idle();
     await this.#sweeps.idle();
   }
 
   async close(): Promise<void> {
     this.#sweeps.stop();
-    await Promise.all([this.#fills.idle(), this.#variants.idle()]);
+    await Promise.all([this.#writer.idle(), this.#variants.idle()]);
     this.gate.stop();
     await this.store.close();
   }

@@ -1,42 +1,32 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
-import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
-import type { Sealer } from "../codec/encryption.js";
-import { type Entry, encodeEntry } from "../codec/entry.js";
-import type { Counters } from "../ops/counters.js";
 import { changedAtMs, isPending, randomToken } from "../store/fence-token.js";
-import type { FillStart, HeldLease, LeaseState, Store } from "../store/store.js";
+import type { FillStart, LeaseState, Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
+import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
 import { joinFences } from "./fences.js";
 import { type Fill, type FillOutcome, run } from "./fill.js";
 import { type Flight, follow, type Landing, newFlight } from "./flight.js";
 import type { Miss } from "./lookups.js";
-import { type StoreGate, StoreUnavailable } from "./store-gate.js";
+import type { StoreGate } from "./store-gate.js";
 
-export interface FillsOptions {
-  readonly fenceTtlMs: number;
+export interface FillsOptions extends EntryWriterOptions {
   /** How long a request waits for another's handler before it runs its own, milliseconds. */
   readonly waitMs: number;
   /** How long other processes wait for ours, milliseconds: a dead holder's lease ends by itself. */
   readonly leaseMs: number;
   /** The most requests that wait for one handler; the next run their own. */
   readonly maxWaiting: number;
-  readonly sealer: Sealer;
   /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
   readonly skipMs: number;
 }
 
-/** The fences that an entry is stored under. */
-export interface WriteStart {
-  readonly tokens: readonly string[];
-  /** The tokens with the run id, as entries carry them. */
-  readonly fences: string;
-}
-
 /** What a fill starts from. */
 interface Start extends WriteStart {
+  /** The tokens with the run id, as entries carry them. */
+  readonly fences: string;
   readonly state: LeaseState;
-  readonly lease: HeldLease | undefined;
 }
 
 /** What came of asking the store for the fences to start from. */
@@ -53,26 +43,17 @@ const MAX_POLL_MS = 50;
 export class Fills {
   readonly #store: Store;
   readonly #gate: StoreGate;
-  readonly #counters: Counters;
+  readonly #writer: EntryWriter;
   readonly #options: FillsOptions;
-  readonly #onStored: (ref: EntryRef, entry: Entry) => void;
   readonly #flights = new Map<string, Flight>();
   readonly #beginnings = new Map<string, { readonly identity: string; readonly taken: Promise<Taken> }>();
   readonly #skipped: LRUCache<string, true>;
-  readonly #background = new Set<Promise<unknown>>();
 
-  constructor(
-    store: Store,
-    gate: StoreGate,
-    counters: Counters,
-    options: FillsOptions,
-    onStored: (ref: EntryRef, entry: Entry) => void,
-  ) {
+  constructor(store: Store, gate: StoreGate, writer: EntryWriter, options: FillsOptions) {
     this.#store = store;
     this.#gate = gate;
-    this.#counters = counters;
+    this.#writer = writer;
     this.#options = options;
-    this.#onStored = onStored;
     this.#skipped = new LRUCache({ max: MAX_SKIPPED, ttl: options.skipMs });
   }
 
@@ -129,7 +110,7 @@ export class Fills {
 
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
-      this.#giveBack(start);
+      this.#writer.giveBack(start.lease);
       return { outcome: follow(joined, this.#options.maxWaiting) };
     }
     const outcome =
@@ -141,11 +122,6 @@ export class Fills {
     const flight = this.#flights.get(ref.entryKey);
     if (flight?.identity !== ref.identity || flight.fences !== fences) return undefined;
     return performance.now() < flight.overdueAtMs ? flight : undefined;
-  }
-
-  /** Resolves when all stores that were begun behind responses are done. */
-  async idle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.allSettled(this.#background);
   }
 
   /** Asks the store for the fences to start from, and for the lease; or says at once what the request does instead. */
@@ -163,7 +139,7 @@ export class Fills {
     const beginFill = async () => {
       const late = await this.#store.beginFill(request);
       // A lease that was taken too late would have others wait for a handler that stores nothing.
-      if (hasGivenUp && late.lease === "leading") this.#giveBack({ lease });
+      if (hasGivenUp && late.lease === "leading") this.#writer.giveBack(lease);
       return late;
     };
     let answer: FillStart;
@@ -171,14 +147,14 @@ export class Fills {
       answer = await this.#gate.run(beginFill, miss?.expiresAtMs);
     } catch (error) {
       hasGivenUp = true;
-      this.#countFailure(ref, error);
+      this.#writer.countFailure(ref, error);
       return run("store-unavailable");
     }
     const fences = joinFences(answer.runId, answer.fences);
     const held = answer.lease === "leading" ? lease : undefined;
     const start = { tokens: answer.fences, fences, state: answer.lease, lease: held };
     const instead = this.#instead(ref, answer, fences, miss?.notBeforeMs ?? 0);
-    if (instead) this.#giveBack(start);
+    if (instead) this.#writer.giveBack(start.lease);
     if (answer.lease === "skipped") this.#skipped.set(entryKey, true);
     return instead ?? start;
   }
@@ -232,22 +208,21 @@ export class Fills {
         this.#skipped.delete(ref.entryKey);
         const entry = { ...recording, identity: ref.identity, fences: start.fences };
         this.#land(ref, flight, { kind: "follow", entry });
-        // The leader's and its followers' responses go first: encoding and sealing a large body takes a while.
-        this.#inBackground(nextTurn().then(() => this.write(ref, start, entry)));
+        this.#writer.writeBehind(ref, start, entry);
       },
       share: (recording) => {
         const entry = { ...recording, identity: ref.identity, fences: start.fences };
         this.#land(ref, flight, { kind: "follow", entry });
-        this.#giveBack(start);
+        this.#writer.giveBack(start.lease);
       },
       fail: (error) => {
         this.#land(ref, flight, { kind: "failed", error });
-        this.#giveBack(start);
+        this.#writer.giveBack(start.lease);
       },
       abandon: (why) => {
         this.#land(ref, flight, undefined);
         if (why === "unstorable") this.#skipped.set(ref.entryKey, true);
-        this.#giveBack(start, why === "unstorable" ? this.#options.skipMs : 0);
+        this.#writer.giveBack(start.lease, why === "unstorable" ? this.#options.skipMs : 0);
       },
     };
     return { kind: "lead", fill };
@@ -256,64 +231,5 @@ export class Fills {
   #land(ref: EntryRef, flight: Flight, landing: Landing): void {
     if (this.#flights.get(ref.entryKey) === flight) this.#flights.delete(ref.entryKey);
     flight.land(landing);
-  }
-
-  /**
-   * Stores an entry under the fences it was made from. Resolves with whether it is stored; never rejects.
-   *
-   * @param expected where present: the only value that may be overwritten
-   */
-  async write(
-    ref: EntryRef,
-    { tokens, lease }: WriteStart & Partial<Pick<Start, "lease">>,
-    entry: Entry,
-    expected?: Buffer | null,
-  ): Promise<boolean> {
-    const { tenant, module, entryKey, maxEntries, fenceKeys } = ref;
-    const ttlMs = entry.expiresAt - Date.now();
-    const fenceTtlMs =
-      ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
-    try {
-      const stored = await this.#gate.run(() =>
-        this.#store.commitFill({
-          tenant,
-          module,
-          entryKey,
-          value: this.#options.sealer.seal(entryKey, encodeEntry(entry)),
-          ttlMs,
-          maxEntries,
-          fenceKeys,
-          fences: tokens,
-          fenceTtlMs,
-          ...(lease && { lease }),
-          ...(expected !== undefined && { expected }),
-        }),
-      );
-      this.#counters.add(stored ? "sets" : "fenced", tenant, module);
-      if (stored) this.#onStored(ref, entry);
-      return stored;
-    } catch (error) {
-      this.#countFailure(ref, error);
-      this.#giveBack({ lease });
-      return false;
-    }
-  }
-
-  /** An open circuit is a state, counted as bypasses, not as errors. */
-  #countFailure(ref: EntryRef, error: unknown): void {
-    if (!(error instanceof StoreUnavailable)) this.#counters.add("errors", ref.tenant, ref.module);
-  }
-
-  /**
-   * Also while the circuit is open, because whoever still reaches the store would wait for the lease to end.
-   * `skipMs` above 0 tells other processes not to wait for this entry.
-   */
-  #giveBack({ lease }: Pick<Start, "lease">, skipMs = 0): void {
-    if (lease) this.#inBackground(this.#gate.bound(this.#store.abandonFill(lease, skipMs)));
-  }
-
-  #inBackground(work: Promise<unknown>): void {
-    const settled = work.catch(() => undefined).finally(() => this.#background.delete(settled));
-    this.#background.add(settled);
   }
 }

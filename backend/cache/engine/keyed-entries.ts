@@ -6,9 +6,9 @@ import type { KeySpace } from "../store/key-space.js";
 import type { TurnedFence } from "../store/keyed-store.js";
 import type { FillStart, Store } from "../store/store.js";
 import { type EntryRef, examine, type Verdict } from "./entry-ref.js";
+import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
 import type { Recording } from "./fill.js";
-import type { Fills } from "./fills.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
 /** An entry of the toolkit. The last of its fences is the key's own. */
@@ -23,14 +23,13 @@ export interface KeyedParts {
   readonly store: Store;
   readonly keys: KeySpace;
   readonly gate: StoreGate;
-  readonly fills: Fills;
+  readonly writer: EntryWriter;
   readonly sealer: Sealer;
   /** Of the fences of tenants and modules. */
   readonly fenceTtlMs: number;
   /** Replaces fences, or leaves that to the recovery queue. */
   replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean>;
   countInvalidation(confirmed: boolean, tenant: string, module: string): void;
-  countError(ref: Pick<EntryRef, "tenant" | "module">): void;
   alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
 }
 
@@ -49,7 +48,8 @@ export class KeyedEntries {
    * rejects.
    */
   async readMany(refs: readonly KeyedRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
-    if (refs.length === 0) return [];
+    const [first] = refs;
+    if (!first) return [];
     const { store, gate, sealer } = this.#parts;
     const fenceKeys = [...new Set(refs.flatMap((ref) => ref.fenceKeys))];
     const positions = new Map(fenceKeys.map((key, position) => [key, position]));
@@ -64,7 +64,7 @@ export class KeyedEntries {
         return this.#fresh(ref, verdict);
       });
     } catch (error) {
-      this.#noteFailure(refs[0], error);
+      this.#parts.writer.countFailure(first, error);
       return undefined;
     }
   }
@@ -92,7 +92,7 @@ export class KeyedEntries {
     const verdict = examine(ref, start.entry, fences, this.#parts.sealer);
     if (this.#fresh(ref, verdict)) return false;
     const entry = { ...recording, identity: ref.identity, fences };
-    return this.#parts.fills.write(ref, { tokens: start.fences, fences }, entry, start.entry);
+    return this.#parts.writer.write(ref, { tokens: start.fences }, entry, start.entry);
   }
 
   /**
@@ -185,7 +185,7 @@ export class KeyedEntries {
     try {
       return await gate.run(() => store.beginFill({ entryKey, fenceKeys: fencesOf(refs), fenceTtlMs }));
     } catch (error) {
-      this.#noteFailure(first, error);
+      this.#parts.writer.countFailure(first, error);
       return undefined;
     }
   }
@@ -197,21 +197,13 @@ export class KeyedEntries {
     recording: Recording,
   ): Promise<boolean> {
     const own = ref.fenceKeys.map((key) => tokens.get(key) ?? "");
-    const fences = joinFences(runId, own);
-    return this.#parts.fills.write(
-      ref,
-      { tokens: own, fences },
-      { ...recording, identity: ref.identity, fences },
-    );
+    const entry = { ...recording, identity: ref.identity, fences: joinFences(runId, own) };
+    return this.#parts.writer.write(ref, { tokens: own }, entry);
   }
 
   #fresh(ref: KeyedRef, verdict: Verdict): Entry | undefined {
     if (verdict.kind === "corrupt" || verdict.kind === "foreign") this.#parts.alarm(ref, verdict.kind);
     return verdict.kind === "valid" && verdict.entry.staleAt > Date.now() ? verdict.entry : undefined;
-  }
-
-  #noteFailure(ref: KeyedRef | undefined, error: unknown): void {
-    if (ref && !(error instanceof StoreUnavailable)) this.#parts.countError(ref);
   }
 }
 
