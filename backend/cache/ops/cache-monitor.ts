@@ -2,7 +2,7 @@
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import { TenantCacheError } from "../errors.js";
+import { parse } from "../options/parse.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
 import { type MonitorFigures, SampleRing } from "./monitor-figures.js";
@@ -75,18 +75,13 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   /** @throws TenantCacheError `ETC_OPTIONS` */
   constructor(cache: TenantCache, options: CacheMonitorOptions = {}) {
     super();
-    const parsed = schema.safeParse(options);
-    if (!parsed.success)
-      throw new TenantCacheError(
-        "ETC_OPTIONS",
-        `CacheMonitor: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`,
-      );
+    const parsed = parse("CacheMonitor", schema, options);
     this.#engine = engineOf(cache);
-    this.#intervalMs = parsed.data.intervalMs;
-    this.#ring = new SampleRing(parsed.data.windowMs);
-    const given = Object.entries(parsed.data.thresholds).filter(([, value]) => value !== undefined);
+    this.#intervalMs = parsed.intervalMs;
+    this.#ring = new SampleRing(parsed.windowMs);
+    const given = Object.entries(parsed.thresholds).filter(([, value]) => value !== undefined);
     const thresholds = { ...DEFAULT_THRESHOLDS, ...Object.fromEntries(given) };
-    this.#rules = [...defaultRules(thresholds), ...parsed.data.rules];
+    this.#rules = [...defaultRules(thresholds), ...parsed.rules];
   }
 
   /** What is wrong now, as of the last sample. */

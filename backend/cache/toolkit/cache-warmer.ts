@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
+import { parse } from "../options/parse.js";
 import type { TenantCache } from "../tenant-cache.js";
 import { listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
 
@@ -59,14 +60,9 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
   /** @throws TenantCacheError `ETC_OPTIONS` */
   constructor(cache: TenantCache, options: CacheWarmerOptions = {}) {
     super();
-    const parsed = schema.safeParse(options);
-    if (!parsed.success)
-      throw new TenantCacheError(
-        "ETC_OPTIONS",
-        `CacheWarmer: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`,
-      );
+    const parsed = parse("CacheWarmer", schema, options);
     this.#cache = cache;
-    this.#options = parsed.data;
+    this.#options = parsed;
   }
 
   /** Names of the strategies, in the order in which `warmAll` runs them. */

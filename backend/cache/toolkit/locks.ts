@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
+import { parse } from "../options/parse.js";
 import { randomToken } from "../store/fence-token.js";
 
 export interface LockOptions {
@@ -42,13 +43,8 @@ export class Locks {
     options: LockOptions,
     work: (signal: AbortSignal) => T,
   ): Promise<Awaited<T>> {
-    const parsed = schema.safeParse(options);
-    if (!parsed.success)
-      throw new TenantCacheError(
-        "ETC_OPTIONS",
-        `withLock: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`,
-      );
-    const { ttlMs, waitMs, signal } = parsed.data;
+    const parsed = parse("withLock", schema, options);
+    const { ttlMs, waitMs, signal } = parsed;
     const holder = randomToken();
     await this.#take(lockKey, name, holder, { ttlMs, waitMs, signal });
     const lost = new AbortController();

@@ -1,6 +1,6 @@
 // How values are kept: the options of single calls, of namespaces and of collections, parsed once.
 import * as z from "zod";
-import { TenantCacheError } from "../errors.js";
+import { parse } from "../options/parse.js";
 import { ttlSecondsOf } from "../ttl-seconds.js";
 
 /** Seconds, or a function of the value that returns them; 0 from the function: this value is not kept. */
@@ -96,10 +96,7 @@ export function parseValueOptions(where: string, options: unknown, defaults: Val
   if (typeof options !== "object" || options === null)
     return { ...defaults, ttlSeconds: ttlSecondsOf(options) };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const result = valueSchema.safeParse({ ...defaults, ...Object.fromEntries(given) });
-  if (result.success) return result.data;
-  const problem = z.prettifyError(result.error).replaceAll("\n", " ");
-  throw new TenantCacheError("ETC_OPTIONS", `${where}: ${problem}`);
+  return parse(where, valueSchema, { ...defaults, ...Object.fromEntries(given) });
 }
 
 /** The rules of a cache whose namespaces and collections say nothing. */
