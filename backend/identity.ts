@@ -4,7 +4,12 @@ import type { Config } from "./config.js";
 import { Authenticator } from "./http/identity/authenticator.js";
 import { createTokenVerifier } from "./http/identity/token-verifier.js";
 import { type AuthOptions, AuthState } from "./services/auth/index.js";
-import { connectStateRedis, type StateStore, untilConnected } from "./state/state-redis.js";
+import {
+  connectStateRedis,
+  requireNoEviction,
+  type StateStore,
+  untilConnected,
+} from "./state/state-redis.js";
 
 export interface Identity {
   readonly authenticator: Authenticator;
@@ -18,7 +23,10 @@ export interface Identity {
 /** The longest that identifying a request waits for Redis; then it is refused. */
 const STATE_TIMEOUT_MS = 1000;
 
-/** Waits for Redis, but not forever: without it requests are refused one by one. */
+/**
+ * Waits for Redis, but not forever: without it requests are refused one by one.
+ * @throws Error where that Redis evicts keys
+ */
 export async function connectIdentity(config: Config, logger: Logger): Promise<Identity> {
   const state = config.REDIS_URL
     ? await connectState(config.REDIS_URL, config.CACHE_KEY_PREFIX, logger)
@@ -40,8 +48,8 @@ export async function connectIdentity(config: Config, logger: Logger): Promise<I
 
 async function connectState(url: string, keyPrefix: string, logger: Logger): Promise<StateStore> {
   const redis = connectStateRedis(url, { commandTimeoutMs: STATE_TIMEOUT_MS, connectionName: "crm-state" });
-  if (!(await untilConnected(redis)))
-    logger.warn("state: redis (REDIS_URL) cannot be reached: tokens that can be revoked are answered 503");
+  if (await untilConnected(redis)) await requireNoEviction(redis);
+  else logger.warn("state: redis (REDIS_URL) cannot be reached: tokens that can be revoked are answered 503");
   return { redis, keyPrefix };
 }
 

@@ -15,6 +15,7 @@ import { projectFile } from "./project-root.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
+import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
 
 // Values that are already in the environment win over those in the file.
@@ -98,12 +99,19 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const warming = new AbortController();
   const warmed = config.CACHE_WARM_ON_START && warmOnStart({ cache, warmer, logger, signal: warming.signal });
 
+  const warmQueue =
+    config.CACHE_WARM_ON_START && config.REDIS_URL !== undefined
+      ? new WarmQueue({ redisUrl: config.REDIS_URL, keyPrefix: config.CACHE_KEY_PREFIX, warmer, logger })
+      : undefined;
+  void warmQueue?.schedule();
+
   onStopSignal(async (reason) => {
     logger.info(`${reason}: draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
     lifecycle.draining = true;
     warming.abort();
     await drain(server, config.SHUTDOWN_GRACE_MS);
     await warmed;
+    await warmQueue?.close();
     monitor.stop();
     await cache.close();
     rateLimitStore?.close();

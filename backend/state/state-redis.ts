@@ -43,6 +43,18 @@ export async function untilConnected(redis: Redis): Promise<boolean> {
   }
 }
 
+/** @throws Error where keys may be evicted: a revoked token would be good again. A server that does not say is believed. */
+export async function requireNoEviction(redis: Redis): Promise<void> {
+  const memory = await redis.info("memory").catch(() => "");
+  const figure = (name: string) => new RegExp(`^${name}:(\\S+)`, "m").exec(memory)?.[1];
+  const policy = figure("maxmemory_policy");
+  if (policy === undefined || policy === "noeviction" || figure("maxmemory") === "0") return;
+  throw new Error(
+    `the Redis of REDIS_URL evicts keys (maxmemory-policy ${policy}), and with them which tokens are revoked: ` +
+      "set REDIS_URL to a server with maxmemory-policy noeviction, apart from that of REDIS_CACHE_URL",
+  );
+}
+
 /**
  * What every key of a tenant's state begins with. Unlike the cache's own keys it begins with "state:", so that no purge of
  * a cache that was put on the same server by mistake can reach it.

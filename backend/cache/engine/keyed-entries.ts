@@ -18,6 +18,13 @@ export interface KeyedRef extends EntryRef {
   readonly fenceTtlMs: number;
 }
 
+/** Keys of a tenant that a pattern matches; of all modules where it names none. */
+export interface Matching {
+  readonly tenant: string;
+  readonly module: string | undefined;
+  readonly pattern: string;
+}
+
 /** What the engine lends. */
 export interface KeyedParts {
   readonly store: Store;
@@ -29,10 +36,14 @@ export interface KeyedParts {
   readonly fenceTtlMs: number;
   /** Replaces fences, or leaves that to the recovery queue. */
   replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean>;
-  countInvalidation(confirmed: boolean, tenant: string, module: string): void;
+  countInvalidation(confirmed: boolean, tenant: string, module: string | undefined): void;
   alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
 }
 
+type KeyedRecording = readonly [ref: KeyedRef, recording: Recording];
+
+/** Keys of one command: others wait for it in the server, and a longer one could outlast the budget. */
+const MAX_BATCH = 500;
 /** A walk through the keyspace takes longer than a request may. */
 const REMOVE_MATCHING_WITHIN_MS = 60_000;
 
@@ -44,10 +55,15 @@ export class KeyedEntries {
   }
 
   /**
-   * The valid entries, in the order of the refs, from one round trip; all of one tenant. `undefined` where the store is away; never
-   * rejects.
+   * The valid entries, in the order of the refs, from one round trip for each batch; all of one tenant. `undefined` where the store is
+   * away; never rejects.
    */
   async readMany(refs: readonly KeyedRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
+    const found = await Promise.all(batchesOf(refs).map((batch) => this.#readBatch(batch)));
+    return found.every((batch) => batch !== undefined) ? found.flat() : undefined;
+  }
+
+  async #readBatch(refs: readonly KeyedRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
     const [first] = refs;
     if (!first) return [];
     const { store, gate, sealer } = this.#parts;
@@ -73,7 +89,12 @@ export class KeyedEntries {
    * Writes entries of one tenant whatever was there, after cutting off what is being loaded. Resolves, in the order of the refs, with
    * whether each is stored: not where the store is away or another write came between; never rejects.
    */
-  async write(entries: readonly (readonly [KeyedRef, Recording])[]): Promise<readonly boolean[]> {
+  async write(entries: readonly KeyedRecording[]): Promise<readonly boolean[]> {
+    const written = await Promise.all(batchesOf(entries).map((batch) => this.#writeBatch(batch)));
+    return written.flat();
+  }
+
+  async #writeBatch(entries: readonly KeyedRecording[]): Promise<readonly boolean[]> {
     const refs = entries.map(([ref]) => ref);
     if (refs.length === 0) return [];
     // Both are sent before either is answered.
@@ -113,6 +134,11 @@ export class KeyedEntries {
 
   /** Removes entries and counters. Resolves with false where that waits in the recovery queue; never rejects. */
   async remove(tenant: string, module: string, keys: readonly string[]): Promise<boolean> {
+    const removals = batchesOf(keys).map((batch) => this.#removeBatch(tenant, module, batch));
+    return (await Promise.all(removals)).every(Boolean);
+  }
+
+  async #removeBatch(tenant: string, module: string, keys: readonly string[]): Promise<boolean> {
     const names = this.#parts.keys;
     const fenceKeys = keys.map((key) => names.keyFence(tenant, key));
     const others = keys.flatMap((key) => [names.keyed(tenant, key), names.counter(tenant, key)]);
@@ -139,8 +165,7 @@ export class KeyedEntries {
    * instead, which reach more than was asked for. Never rejects.
    */
   async removeMatching(
-    tenant: string,
-    pattern: string,
+    { tenant, module, pattern }: Matching,
     fallback: string,
   ): Promise<{ readonly removed: number; readonly confirmed: boolean }> {
     const { store, keys, gate } = this.#parts;
@@ -154,11 +179,14 @@ export class KeyedEntries {
       if (gate.state !== "closed") throw new StoreUnavailable("the circuit is open");
       const removal = store.keyed.removeMatching(match);
       const removed = await gate.bound(removal, performance.now() + REMOVE_MATCHING_WITHIN_MS);
+      this.#parts.countInvalidation(true, tenant, module);
       return { removed, confirmed: true };
     } catch {
       const { fenceTtlMs } = this.#parts;
       const cutOff = () => store.replaceFences([fallback], fenceTtlMs);
-      return { removed: 0, confirmed: await this.#parts.replace(tenant, [fallback], cutOff) };
+      const confirmed = await this.#parts.replace(tenant, [fallback], cutOff);
+      this.#parts.countInvalidation(confirmed, tenant, module);
+      return { removed: 0, confirmed };
     }
   }
 
@@ -205,6 +233,13 @@ export class KeyedEntries {
     if (verdict.kind === "corrupt" || verdict.kind === "foreign") this.#parts.alarm(ref, verdict.kind);
     return verdict.kind === "valid" && verdict.entry.staleAt > Date.now() ? verdict.entry : undefined;
   }
+}
+
+function batchesOf<T>(all: readonly T[]): (readonly T[])[] {
+  const batches: (readonly T[])[] = [];
+  for (let start = 0; start < all.length; start += MAX_BATCH)
+    batches.push(all.slice(start, start + MAX_BATCH));
+  return batches;
 }
 
 function keyFenceOf(ref: KeyedRef): string {

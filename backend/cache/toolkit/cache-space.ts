@@ -104,7 +104,8 @@ export class CacheSpace {
   /**
    * Removes values and counters. What is being loaded for the keys at this moment is not stored.
    *
-   * @returns true once the store has confirmed; false where it is away and the deletion waits to be replayed
+   * @returns true once the store has confirmed; false where it is away: the values are then cut off before this process trusts the
+   *   store again, and counters, which are state, stay
    * @throws TenantCacheError `ETC_KEY`
    */
   async delete(...keys: readonly string[]): Promise<boolean> {

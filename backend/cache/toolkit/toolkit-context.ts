@@ -49,7 +49,9 @@ export async function deleteMatching(
   pattern: string,
 ): Promise<PatternDeletion> {
   requirePattern(pattern);
-  return engine.keyed.removeMatching(tenant, pattern, names.fenceAbove(tenant, pattern));
+  const [domain = ""] = pattern.split(":");
+  const module = domain.includes("*") ? undefined : domain;
+  return engine.keyed.removeMatching({ tenant, module, pattern }, names.fenceAbove(tenant, pattern));
 }
 
 /** @throws TenantCacheError `ETC_OPTIONS` where what is kept would not be encrypted */

@@ -69,8 +69,8 @@ export class AuthService {
     }
     const { password_hash: _hash, ...user } = found;
     const access = this.#newAccessToken();
-    const session = await withTenant(pool, tenantId, (client) =>
-      startSession(client, tenantId, user.id, access, this.#sessionEnd()),
+    const session = await withTenant(pool, tenantId, async (client) =>
+      this.#noted(tenantId, await startSession(client, tenantId, user.id, access, this.#sessionEnd())),
     );
     return await this.#issue(tenantId, user, session, access);
   }
@@ -95,7 +95,8 @@ export class AuthService {
         ...session.access_tokens.filter((token) => token.expiresAtMs > Date.now() - 60_000),
         access,
       ];
-      return { user, session: await advanceSession(client, tenantId, sessionId, live, this.#sessionEnd()) };
+      const advanced = await advanceSession(client, tenantId, sessionId, live, this.#sessionEnd());
+      return { user, session: await this.#noted(tenantId, advanced) };
     });
     if (outcome.user) return await this.#issue(tenantId, outcome.user, outcome.session, access);
     await this.#revokeTokensOf(tenantId, outcome.ended);
@@ -151,13 +152,21 @@ export class AuthService {
       await this.#options.cache.invalidateTags(tenantId, ...tags);
   }
 
-  async #issue(tenantId: string, user: LoginUser, session: Session, access: IssuedToken): Promise<TokenPair> {
-    const { signing, accessTokenSeconds, state } = this.#options;
-    await state.noteSession(tenantId, user.id, {
+  /**
+   * Inside the transaction: where the persistent Redis is away, nothing has happened, and the same refresh token is good for
+   * another try.
+   */
+  async #noted(tenantId: string, session: Session): Promise<Session> {
+    await this.#options.state.noteSession(tenantId, session.user_id, {
       id: session.id,
       started_at: session.started_at.toISOString(),
       refreshed_at: session.refreshed_at.toISOString(),
     });
+    return session;
+  }
+
+  async #issue(tenantId: string, user: LoginUser, session: Session, access: IssuedToken): Promise<TokenPair> {
+    const { signing, accessTokenSeconds } = this.#options;
     const { id: sessionId, generation, expires_at: expiresAt } = session;
     return {
       access_token: await issueToken({

@@ -61,15 +61,16 @@ export class AuthState implements Revocations {
     );
   }
 
-  /** Notes that a session has begun or been refreshed. The list lives for a day after the last of these. */
+  /** Notes that a session has begun or been refreshed. It is listed for a day after the last of these. */
   async noteSession(tenantId: string, userId: string, session: SessionEntry): Promise<void> {
     const key = this.#sessionKey(tenantId, userId);
+    const over = (await this.#sessionsAt(key)).filter((known) => !isRecent(known)).map(({ id }) => id);
     const noted = this.redis
       .multi()
       .hset(key, session.id, JSON.stringify(session))
-      .expire(key, SESSION_SECONDS)
-      .exec();
-    await available(noted);
+      .expire(key, SESSION_SECONDS);
+    if (over.length > 0) noted.hdel(key, ...over);
+    await available(noted.exec());
   }
 
   async dropSession(tenantId: string, userId: string, sessionId: string): Promise<void> {
@@ -78,10 +79,13 @@ export class AuthState implements Revocations {
 
   /** The user's sessions of the last day, the latest first. */
   async sessionsOf(tenantId: string, userId: string): Promise<SessionEntry[]> {
-    const entries = await available(this.redis.hvals(this.#sessionKey(tenantId, userId)));
-    return entries
-      .map((text): SessionEntry => JSON.parse(text))
-      .sort((a, b) => b.refreshed_at.localeCompare(a.refreshed_at));
+    const sessions = await this.#sessionsAt(this.#sessionKey(tenantId, userId));
+    return sessions.filter(isRecent).sort((a, b) => b.refreshed_at.localeCompare(a.refreshed_at));
+  }
+
+  async #sessionsAt(key: string): Promise<SessionEntry[]> {
+    const entries = await available(this.redis.hvals(key));
+    return entries.map((text): SessionEntry => JSON.parse(text));
   }
 
   #blacklistKey(tenantId: string | undefined, jti: string): string {
@@ -91,6 +95,10 @@ export class AuthState implements Revocations {
   #sessionKey(tenantId: string, userId: string): string {
     return `${statePrefix(this.#keyPrefix, tenantId)}auth:session:${userId}`;
   }
+}
+
+function isRecent({ refreshed_at: refreshedAt }: SessionEntry): boolean {
+  return Date.parse(refreshedAt) > Date.now() - SESSION_SECONDS * 1000;
 }
 
 async function available<T>(answer: Promise<T>): Promise<T> {

@@ -14,7 +14,7 @@ import { noParameters } from "../../modules/list-query.js";
 import type { StateStore } from "../../state/state-redis.js";
 import { touch } from "../views/view.js";
 import type { ViewCache } from "../views/view-cache.js";
-import { addCredits, type CreditAccount, deductCredits, findBalance, MAX_BALANCE } from "./credits-store.js";
+import { addCredits, type CreditAccount, deductCredits, holdUser, MAX_BALANCE } from "./credits-store.js";
 import { creditBalance, creditParams } from "./credits-views.js";
 
 export interface CreditsOptions {
@@ -44,7 +44,7 @@ export function creditsRouter({ pool, views, state }: CreditsOptions): Router {
       try {
         const balance = await withTenant(pool, tenantId, async (client) => {
           const { amount } = body.of(req);
-          if (!(await findBalance(client, tenantId, account)))
+          if (!(await holdUser(client, tenantId, account.userId)))
             throw notFound("There is no user with this id.");
           const changed = await change(client, tenantId, account, amount);
           if (changed === undefined) throw conflict(refusal);

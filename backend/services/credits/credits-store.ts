@@ -31,6 +31,15 @@ export async function findBalance(
   return rows[0] && { user_id: userId, type, balance: Number(rows[0].balance) };
 }
 
+/** Whether there is the user, who then stays until the transaction is over. */
+export async function holdUser(client: PoolClient, tenantId: string, userId: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    "SELECT FROM users WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
+    [tenantId, userId],
+  );
+  return rowCount === 1;
+}
+
 /** @returns the new balance; `undefined` where it would be above {@link MAX_BALANCE} */
 export async function addCredits(
   client: PoolClient,

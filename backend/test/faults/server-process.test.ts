@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { listen } from "../../http/http-server.js";
 import { issueToken } from "../../services/tokens.js";
-import { createTestDatabase, type TestDatabase } from "../services/index.js";
+import { createTestDatabase, startRedisServer, type TestDatabase } from "../services/index.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 import { lockTable } from "../support/row-lock.js";
 
@@ -134,6 +134,22 @@ describe("server process", () => {
     const { output, ended } = start({ ...env(), DATABASE_URL: "postgres://crm:hunter2@127.0.0.1:1/crm" });
     assert.equal(await ended, 1);
     assert.equal(output.text, "cannot start: nothing answers at DATABASE_URL\n");
+  });
+
+  test("a persistent Redis that evicts keys is one line and exit code 1", async () => {
+    const redis = await startRedisServer({
+      args: ["--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru"],
+    });
+    try {
+      const { output, ended } = start({ ...env(), REDIS_URL: redis.url });
+      assert.equal(await ended, 1);
+      assert.match(
+        output.text,
+        /^cannot start: the Redis of REDIS_URL evicts keys \(maxmemory-policy volatile-lru\)/m,
+      );
+    } finally {
+      await redis.stop();
+    }
   });
 
   test("production without a secret, and other mistakes, are listed", async () => {

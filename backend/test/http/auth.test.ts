@@ -1,5 +1,6 @@
 // Logging in, refreshing and logging out, against PostgreSQL and a persistent Redis.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { decodeJwt } from "jose";
 import { issueToken } from "../../services/tokens.js";
@@ -201,6 +202,19 @@ describe("auth", () => {
     }
   });
 
+  test("sessions are listed for a day after their last refresh, and then forgotten", async () => {
+    const { redis } = auth.state;
+    const at = key(`session:${userId}`);
+    const longAgo = new Date(Date.now() - (DAY_SECONDS + 60) * 1000).toISOString();
+    await redis.hset(at, "old", JSON.stringify({ id: "old", started_at: longAgo, refreshed_at: longAgo }));
+    const { access_token } = await login();
+    assert.equal(await redis.hexists(at, "old"), 0);
+    await redis.hset(at, "old", JSON.stringify({ id: "old", started_at: longAgo, refreshed_at: longAgo }));
+    const { body } = await auth.as(access_token).get("/api/auth/sessions").expect(200);
+    assert.ok(body.data.length > 0);
+    assert.ok(body.data.every(({ id }: { id: string }) => id !== "old"));
+  });
+
   test("the keys are the tenant's, and live as long as they are needed", async () => {
     const { redis } = auth.state;
     const { access_token } = await login();
@@ -254,6 +268,25 @@ describe("the persistent Redis is away", () => {
       assert.match(refused.headers["content-type"] ?? "", /^application\/problem\+json/);
       await auth.as(access_token).post("/api/auth/logout").expect(503);
       await auth.post("/login", body).expect(503);
+    } finally {
+      await auth.close();
+    }
+  });
+
+  test("a refresh that found it away is good for another try", async () => {
+    await redis.restart();
+    const auth = await startAuthCrm(redis.url);
+    try {
+      await auth.addUser("maria@a.example");
+      const body = { tenant_id: TENANT_A, email: "maria@a.example", password: PASSWORD };
+      const { refresh_token } = (await auth.post("/login", body).expect(200)).body.data;
+      await redis.kill();
+      await auth.post("/refresh", { refresh_token }).expect(503);
+      await redis.restart();
+      const { redis: client } = auth.state;
+      if (client.status !== "ready") await once(client, "ready");
+      const { access_token } = (await auth.post("/refresh", { refresh_token }).expect(200)).body.data;
+      await auth.as(access_token).get("/api/leads").expect(200);
     } finally {
       await auth.close();
     }

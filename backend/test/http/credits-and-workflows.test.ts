@@ -53,6 +53,24 @@ for (const store of CRM_STORES) {
       assert.equal(await balanceOf(user), 0);
     });
 
+    test("credits of a user who is being deleted are not added", async () => {
+      const user = await newUser();
+      const client = await crm.pool.connect();
+      try {
+        await client.query("BEGIN");
+        await client.query("DELETE FROM users WHERE id = $1", [user]);
+        const adding = admin.post(`/api/credits/${user}/sms/add`, { amount: 1 });
+        const added = adding.then(({ status }) => status);
+        const waiting =
+          "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        while ((await crm.pool.query(waiting)).rowCount === 0);
+        await client.query("COMMIT");
+        assert.equal(await added, 404);
+      } finally {
+        client.release();
+      }
+    });
+
     test("a read that was under way during a change is not what the next one gets", async () => {
       const user = await newUser();
       const path = `/api/credits/${user}/sms`;

@@ -62,12 +62,30 @@ for (const store of STORES) {
       assert.equal(await space.count("del:1"), undefined);
     });
 
+    test("batches of any size", async () => {
+      const keys = Array.from({ length: 1200 }, (_, n) => `batch:${n}`);
+      const stored = await space.mSet(keys.map((key) => ({ key, value: key })));
+      assert.deepEqual(
+        stored,
+        keys.map(() => true),
+      );
+      assert.deepEqual(await space.mGet(keys), keys);
+      assert.equal(await space.delete(...keys), true);
+      assert.deepEqual(
+        await space.mGet(keys),
+        keys.map(() => undefined),
+      );
+    });
+
     test("deletePattern: what matches, below its namespace", async () => {
       const users = space.namespace("users");
       for (const key of ["profile:1", "profile:2", "all-users"]) await users.set(key, key);
       await space.set("profile:1", "another domain");
+      const invalidations = async () => (await cache.stats()).modules.users?.invalidations ?? 0;
+      const before = await invalidations();
       const { removed, confirmed } = await users.deletePattern("profile:*");
       assert.deepEqual([removed, confirmed], [2, true]);
+      assert.equal((await invalidations()) - before, 1);
       assert.deepEqual(await users.mGet(["profile:1", "profile:2", "all-users"]), [
         undefined,
         undefined,

@@ -1,6 +1,15 @@
 // How long each view is kept, and the calendar that its TTL counts with.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { creditBalance } from "../../services/credits/credits-views.js";
+import {
+  companyContacts,
+  companyDeals,
+  companyProfile,
+  monthlyAnalytics,
+  pipelineStats,
+  userCard,
+} from "../../services/deals/deals-views.js";
 import { boundsOf, isOver, periodsOf } from "../../services/reports/period.js";
 import { analytics, dashboard, performance } from "../../services/reports/reports-views.js";
 import { schedulesToday, schedulesWeek, technicianDay } from "../../services/schedules/schedules-views.js";
@@ -13,6 +22,7 @@ import {
 } from "../../services/users/users-views.js";
 import { addDays, mondayOf, secondsUntilMidnight } from "../../services/views/calendar.js";
 import type { View } from "../../services/views/view.js";
+import { leadsOfList, workflowDefinition } from "../../services/workflows/workflows-service.js";
 
 const TTL = { SHORT: 300, MEDIUM: 1800, LONG: 3600, DAY: 86_400 };
 const MINUTE = 60;
@@ -40,6 +50,15 @@ const CASES: readonly Case[] = [
   [tasksInStatus, { status: "open" }, [], 5 * MINUTE],
   [tasksInStatus, { status: "completed" }, [], HOUR],
   [recentTasks, {}, [], 5 * MINUTE],
+  [companyDeals, { companyId: "c" }, [], 5 * MINUTE],
+  [pipelineStats, { companyId: "c" }, {}, 30 * MINUTE],
+  [monthlyAnalytics, { month: "2026-05" }, {}, HOUR],
+  [companyProfile, { id: "c" }, {}, HOUR],
+  [userCard, { id: "u" }, {}, HOUR],
+  [companyContacts, { companyId: "c" }, [], 30 * MINUTE],
+  [creditBalance, { userId: "u", type: "sms" }, {}, MINUTE],
+  [workflowDefinition, { id: "w" }, {}, 5 * MINUTE],
+  [leadsOfList, { listId: "l" }, [], 2 * MINUTE],
   [dashboard, {}, {}, 5 * MINUTE],
   [performance, { technicianId: "u", period: TODAY }, {}, HOUR],
   [performance, { technicianId: "u", period: "2026-05" }, {}, HOUR],
@@ -47,6 +66,36 @@ const CASES: readonly Case[] = [
   [analytics, { type: "tasks", period: "2026-04" }, {}, 24 * HOUR],
   [analytics, { type: "tasks", period: "2026-05" }, {}, HOUR],
 ];
+
+const KEYS = [
+  "users:profile:{id}",
+  "users:all-users",
+  "users:all-technicians",
+  "users:technician:{id}:schedule",
+  "schedules:today",
+  "schedules:technician:{id}:date:{date}",
+  "schedules:week:{startDate}",
+  "tasks:order:{id}",
+  "tasks:technician:{id}:active",
+  "tasks:status:{status}",
+  "tasks:recent",
+  "deals:company:{companyId}",
+  "pipeline:stats:{companyId}",
+  "analytics:monthly:{month}",
+  "company:profile:{id}",
+  "user:profile:{id}",
+  "contacts:list:{companyId}",
+  "credits:{userId}:{type}",
+  "workflow:{id}:definition",
+  "leads:{listId}",
+  "reports:dashboard",
+  "reports:performance:{technicianId}:{period}",
+  "reports:analytics:{type}:{period}",
+];
+
+test("the views' keys are those that operators know", () => {
+  assert.deepEqual([...new Set(CASES.map(([view]) => view.key))], KEYS);
+});
 
 describe("how long views are kept", () => {
   for (const [view, params, value, seconds] of CASES) {
