@@ -14,6 +14,7 @@ import { readRefreshToken, signRefreshToken, type TokenSigning } from "./refresh
 import {
   advanceSession,
   type EndedSession,
+  endedSessions,
   endSessions,
   findActiveUser,
   findLogin,
@@ -120,6 +121,17 @@ export class AuthService {
   /** Ends all sessions of a user who was deactivated, or whose role has changed. */
   async endSessionsOf(tenantId: string, userId: string): Promise<void> {
     await this.#end(tenantId, { userId });
+  }
+
+  /** Revokes again what sessions of a user that have ended had issued: the persistent Redis may have been away then. */
+  async revokeEndedOf(tenantId: string, userId: string): Promise<void> {
+    const ended = await withTenant(
+      this.#options.pool,
+      tenantId,
+      (client) => endedSessions(client, tenantId, userId),
+      { readOnly: true },
+    );
+    await this.#revokeTokensOf(tenantId, ended);
   }
 
   async sessionsOf({ tenantId, subject }: Auth): Promise<SessionEntry[]> {

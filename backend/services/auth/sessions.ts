@@ -130,3 +130,18 @@ export async function endSessions(
   );
   return rows;
 }
+
+/** Those of a user that have ended while one of their access tokens may still be good. */
+export async function endedSessions(
+  client: PoolClient,
+  tenantId: string,
+  userId: string,
+): Promise<EndedSession[]> {
+  const { rows } = await client.query<EndedSession>(
+    `SELECT id, user_id, access_tokens FROM sessions s
+     WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NOT NULL AND EXISTS (
+       SELECT FROM jsonb_array_elements(s.access_tokens) AS token WHERE (token->>'expiresAtMs')::numeric > $3)`,
+    [tenantId, userId, Date.now()],
+  );
+  return rows;
+}

@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { finished } from "node:stream/promises";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
 import { listen } from "../../http/http-server.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../services/index.js";
@@ -134,6 +135,20 @@ describe("server process", () => {
     const { output, ended } = start({ ...env(), DATABASE_URL: "postgres://crm:hunter2@127.0.0.1:1/crm" });
     assert.equal(await ended, 1);
     assert.equal(output.text, "cannot start: nothing answers at DATABASE_URL\n");
+  });
+
+  test("with a persistent Redis: schedules its warm-ups there, and stops", async () => {
+    const redis = await startRedisServer({ args: ["--maxmemory-policy", "noeviction"] });
+    const client = new Redis(redis.url);
+    try {
+      const { child, ended } = await listening({ REDIS_URL: redis.url, CACHE_KEY_PREFIX: "own:" });
+      while ((await client.keys("own:state:queue:warming:repeat*")).length === 0);
+      child.kill("SIGTERM");
+      assert.equal(await ended, 0);
+    } finally {
+      client.disconnect();
+      await redis.stop();
+    }
   });
 
   test("a persistent Redis that evicts keys is one line and exit code 1", async () => {

@@ -292,6 +292,28 @@ describe("the persistent Redis is away", () => {
     }
   });
 
+  test("a change of role that could not revoke does so when it is repeated", async () => {
+    await redis.restart();
+    const auth = await startAuthCrm(redis.url);
+    try {
+      const email = "maria@a.example";
+      const id = await auth.addUser(email);
+      const admin = await auth.crm.client("admin", TENANT_A);
+      const body = { tenant_id: TENANT_A, email, password: PASSWORD };
+      const { access_token } = (await auth.post("/login", body).expect(200)).body.data;
+      await redis.kill();
+      const demotion = { email, name: "Maria", role: "viewer" };
+      await admin.put(`/api/users/${id}`, demotion).expect(503);
+      await redis.restart();
+      const { redis: client } = auth.state;
+      if (client.status !== "ready") await once(client, "ready");
+      await admin.put(`/api/users/${id}`, demotion).expect(200);
+      await auth.as(access_token).get("/api/leads").expect(401);
+    } finally {
+      await auth.close();
+    }
+  });
+
   test("not configured: logging in says so, tokens are accepted", async () => {
     const crm = await startCrm();
     try {
