@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { CacheMonitor, type TenantCache } from "../../cache/index.js";
+import { DEFAULT_THRESHOLDS } from "../../cache/ops/alert-rules.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
 import { openCache } from "../support/caches.js";
 
@@ -101,6 +102,32 @@ describe("the monitor on Redis", () => {
       monitor.alerts.some(({ name }) => name === "hit-ratio"),
       "40 % of 100 lookups",
     );
+  });
+
+  test("the other defaults, and errors of the store", async () => {
+    assert.deepEqual(DEFAULT_THRESHOLDS, {
+      minHitRatio: 0.6,
+      minLookups: 100,
+      maxMemoryShare: 0.8,
+      maxLatencyMs: 10,
+      maxErrorRate: 0.05,
+    });
+    const own = await startRedisServer();
+    const failing = await openCache("redis", { redis: own.url, budgetMs: 50 });
+    try {
+      const monitor = new CacheMonitor(failing);
+      const space = failing.manager.tenant("acme");
+      await monitor.sample();
+      await own.pause();
+      for (let n = 0; n < 10 && failing.health().connected; n++) await space.get("users:1");
+      await own.resume();
+      await failing.ready(15_000);
+      await monitor.sample();
+      assert.ok(monitor.alerts.some(({ name }) => name === "error-rate"));
+    } finally {
+      await failing.close();
+      await own.stop();
+    }
   });
 
   test("samples at intervals once started", async () => {
