@@ -1,4 +1,5 @@
 // Warm-ups as jobs on the persistent Redis: each is done once, by whichever process is free, and tried again where it fails.
+import { setTimeout as delay } from "node:timers/promises";
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import type { Logger } from "pino";
@@ -23,6 +24,7 @@ const ATTEMPTS = 3;
 /** Jobs that are over, of each outcome, for whoever wants to know. */
 const KEPT_JOBS = 30;
 const RETRY_AFTER_MS = 30_000;
+const CLOSES_WITHIN_MS = 2000;
 
 export class WarmQueue {
   readonly #redis: Redis;
@@ -30,6 +32,7 @@ export class WarmQueue {
   readonly #worker: Worker<unknown, WarmReport[]>;
   readonly #stopped = new AbortController();
   readonly #logger: Logger;
+  #job: Promise<WarmReport[]> | undefined;
 
   /** Works from now on; while Redis is away it waits. */
   constructor({ redisUrl, keyPrefix, warmer, logger, retryAfterMs = RETRY_AFTER_MS }: WarmQueueOptions) {
@@ -43,7 +46,14 @@ export class WarmQueue {
       ...options,
       defaultJobOptions: { attempts: ATTEMPTS, backoff, ...kept },
     });
-    this.#worker = new Worker(NAME, () => warmAll(warmer, this.#stopped.signal), options);
+    this.#worker = new Worker(
+      NAME,
+      () => {
+        this.#job = warmAll(warmer, this.#stopped.signal);
+        return this.#job;
+      },
+      options,
+    );
     this.#worker.on("failed", (job, { message }) => {
       const isLast = job !== undefined && job.attemptsMade >= ATTEMPTS;
       if (isLast) logger.warn(`warming: given up after ${ATTEMPTS} attempts (${message})`);
@@ -80,15 +90,13 @@ export class WarmQueue {
     return jobs.map(({ returnvalue }) => returnvalue);
   }
 
-  /** Ends the job under way, which another process does again. */
+  /** Ends the job under way, which another process does again. Commands would wait for a Redis that is away, so it is asked nothing. */
   async close(): Promise<void> {
     this.#stopped.abort(new Error("this process stops"));
-    // Without a connection there is nobody to tell.
-    const isForced = this.#redis.status !== "ready";
-    if (isForced) this.#redis.disconnect();
-    await this.#worker.close(isForced);
-    await this.#queue.close();
+    await this.#job?.catch(() => undefined);
     this.#redis.disconnect();
+    const closed = Promise.all([this.#worker.close(true), this.#queue.close()]).catch(() => undefined);
+    await Promise.race([closed, delay(CLOSES_WITHIN_MS, undefined, { ref: false })]);
   }
 }
 
