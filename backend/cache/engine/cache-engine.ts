@@ -56,18 +56,18 @@ export class CacheEngine {
     if (options.localBytes > 0 && store.kind !== "memory") {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
     }
+    this.#writer = new EntryWriter(store, this.gate, counters, options, (ref, entry) => {
+      this.#local?.set(ref, entry);
+      this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+    });
     this.#lookups = new Lookups({
       store,
       gate: this.gate,
       local: this.#local,
       sealer: options.sealer,
-      counters,
+      writer: this.#writer,
       fenceTtlMs: options.fenceTtlMs,
       alarm: (ref, problem) => this.#alarm(ref, problem),
-    });
-    this.#writer = new EntryWriter(store, this.gate, counters, options, (ref, entry) => {
-      this.#local?.set(ref, entry);
-      this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
     });
     this.#fills = new Fills(store, this.gate, this.#writer, options);
     this.#variants = new VariantMaker(store, this.gate, options, (ref, entry) =>

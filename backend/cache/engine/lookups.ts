@@ -1,14 +1,14 @@
 // Lookups: an entry from this process or from the store, believed only with the fences that are current.
 import type { Sealer } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
-import type { Counters } from "../ops/counters.js";
 import { isPending } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
+import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
 import { type FenceWitness, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
-import { type StoreGate, StoreUnavailable } from "./store-gate.js";
+import type { StoreGate } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
 
 /** What a fill goes on from. */
@@ -41,7 +41,7 @@ export interface LookupParts {
   /** Absent: entries are in the store only. */
   readonly local: LocalEntries | undefined;
   readonly sealer: Sealer;
-  readonly counters: Counters;
+  readonly writer: Pick<EntryWriter, "countFailure">;
   readonly fenceTtlMs: number;
   alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
 }
@@ -112,7 +112,8 @@ export class Lookups {
       );
       return this.#judge(ref, snapshot.fences, snapshot.runId, snapshot.entries[0] ?? null, expiresAtMs);
     } catch (error) {
-      return this.#unavailable(ref, error);
+      this.#parts.writer.countFailure(ref, error);
+      return UNAVAILABLE;
     }
   }
 
@@ -127,13 +128,9 @@ export class Lookups {
       const fences = answer.fences(ref.fenceKeys);
       return this.#judge(ref, fences, answer.runId, answer.entry(ref.entryKey), expiresAtMs);
     } catch (error) {
-      return this.#unavailable(ref, error);
+      this.#parts.writer.countFailure(ref, error);
+      return UNAVAILABLE;
     }
-  }
-
-  #unavailable(ref: EntryRef, error: unknown): ReadOutcome {
-    if (!(error instanceof StoreUnavailable)) this.#parts.counters.add("errors", ref.tenant, ref.module);
-    return UNAVAILABLE;
   }
 
   #judge(
