@@ -21,7 +21,7 @@ function storeWhateverHappened(store: Store): Methods {
   return {
     async commitFill(commit: FillCommit): Promise<boolean> {
       const { fences, runId } = await store.read(commit.fenceKeys, []);
-      const entry = decodeEntry(commit.value);
+      const entry = decodeEntry(Buffer.concat(commit.value));
       const current = fences.filter((fence) => fence !== null);
       if (!entry || current.length < fences.length) return false;
       const value = encodeEntry({ ...entry, fences: joinFences(runId, current) });
@@ -42,18 +42,24 @@ function believeEveryEntry(store: Store): Methods {
       const current = new Map(fenceKeys.map((key, index) => [key, snapshot.fences[index] ?? ""]));
       const entries = snapshot.entries.map((bytes, index) => {
         const keys = dependsOn.get(entryKeys[index] ?? "");
-        const entry = bytes && decodeEntry(bytes);
-        if (!keys || !entry) return bytes;
+        if (!keys) return bytes;
         const fences = keys.map((key) => current.get(key) ?? "");
-        return encodeEntry({ ...entry, fences: joinFences(snapshot.runId, fences) });
+        return carrying(bytes, joinFences(snapshot.runId, fences));
       });
       return { ...snapshot, entries };
     },
     beginFill: async (request: FillRequest): Promise<FillStart> => {
       dependsOn.set(request.entryKey, request.fenceKeys);
-      return store.beginFill(request);
+      const start = await store.beginFill(request);
+      if (!request.lease?.unlessStored) return start;
+      return { ...start, entry: carrying(start.entry, joinFences(start.runId, start.fences)) };
     },
   };
+}
+
+function carrying(bytes: Buffer | null, fences: string): Buffer | null {
+  const entry = bytes && decodeEntry(bytes);
+  return entry ? Buffer.concat(encodeEntry({ ...entry, fences })) : bytes;
 }
 
 function oneServerForEver(store: Store): Methods {

@@ -8,14 +8,14 @@ export interface EncryptionKey {
   readonly secret: Uint8Array;
 }
 
-/** Turns an entry's bytes into what the store holds, and back. */
+/** Turns an entry's bytes, in pieces that follow each other, into what the store holds, and back. */
 export interface Sealer {
-  seal(entryKey: string, value: Buffer): Buffer;
+  seal(entryKey: string, pieces: readonly Buffer[]): readonly Buffer[];
   /** `undefined` for what was not sealed under this name by one of the keys. Never throws. */
   open(entryKey: string, sealed: Buffer): Buffer | undefined;
 }
 
-export const PLAIN: Sealer = { seal: (_entryKey, value) => value, open: (_entryKey, sealed) => sealed };
+export const PLAIN: Sealer = { seal: (_entryKey, pieces) => pieces, open: (_entryKey, sealed) => sealed };
 
 const MAGIC = 0x45544358; // "ETCX"
 const ALGORITHM = "aes-256-gcm";
@@ -33,16 +33,16 @@ export function createSealer(keys: readonly [EncryptionKey, ...EncryptionKey[]])
   const secrets = new Map(keys.map(({ id, secret }) => [id, secret]));
   const currentId = Buffer.from(current.id, "latin1");
   return {
-    seal(entryKey, value) {
+    seal(entryKey, pieces) {
       const iv = randomBytes(IV_BYTES);
       const cipher = createCipheriv(ALGORITHM, current.secret, iv);
       cipher.setAAD(Buffer.from(entryKey));
-      const ciphertext = cipher.update(value);
+      const ciphertext = pieces.map((piece) => cipher.update(piece));
       cipher.final();
       const head = Buffer.allocUnsafe(5);
       head.writeUInt32BE(MAGIC, 0);
       head.writeUInt8(currentId.length, 4);
-      return Buffer.concat([head, currentId, iv, cipher.getAuthTag(), ciphertext]);
+      return [Buffer.concat([head, currentId, iv, cipher.getAuthTag()]), ...ciphertext];
     },
     open(entryKey, sealed) {
       if (sealed.length < FIXED_BYTES || sealed.readUInt32BE(0) !== MAGIC) return undefined;

@@ -45,8 +45,10 @@ const FIXED_HEADER_BYTES = 3 * 8 + 2;
 /**
  * Encodes an entry: magic and version, header length, CRC-32 of all that follows, header, body. Numbers are big-endian; strings
  * carry their byte length. Header fields are latin1, as HTTP/1.1 has them on the wire (RFC 9110 section 5.5).
+ *
+ * @returns pieces that follow each other: the bodies are the entry's own, because room for a copy costs more than all else here
  */
-export function encodeEntry(entry: Entry): Buffer {
+export function encodeEntry(entry: Entry): readonly Buffer[] {
   const { headers, removedHeaders, variants } = entry;
   const identity = Buffer.from(entry.identity, "utf8");
   const texts = [entry.fences, entry.statusMessage, entry.etag, ...headers.flat(), ...removedHeaders];
@@ -54,26 +56,23 @@ export function encodeEntry(entry: Entry): Buffer {
   // Each text and each of the four counts has a length in front of it, or is one; so has each variant's body.
   let headerBytes = FIXED_HEADER_BYTES + 4 + identity.length + 4 * (4 + texts.length + variants.length);
   for (const text of texts) headerBytes += text.length;
-  let bodyBytes = entry.body.length;
-  for (const { body } of variants) bodyBytes += body.length;
 
-  // One allocation and one copy of the bodies, because stores of large bodies compete with requests.
-  const value = Buffer.allocUnsafe(PREFIX_BYTES + headerBytes + bodyBytes);
-  value.writeUInt32BE(MAGIC, 0);
-  value.writeUInt32BE(headerBytes, 4);
+  const head = Buffer.allocUnsafe(PREFIX_BYTES + headerBytes);
+  head.writeUInt32BE(MAGIC, 0);
+  head.writeUInt32BE(headerBytes, 4);
   let offset = PREFIX_BYTES;
   const writeCount = (count: number) => {
-    offset = value.writeUInt32BE(count, offset);
+    offset = head.writeUInt32BE(count, offset);
   };
   const writeText = (text: string) => {
     writeCount(text.length);
-    offset += value.write(text, offset, "latin1");
+    offset += head.write(text, offset, "latin1");
   };
   for (const time of [entry.createdAt, entry.staleAt, entry.expiresAt])
-    offset = value.writeDoubleBE(time, offset);
-  offset = value.writeUInt16BE(entry.status, offset);
+    offset = head.writeDoubleBE(time, offset);
+  offset = head.writeUInt16BE(entry.status, offset);
   writeCount(identity.length);
-  offset += identity.copy(value, offset);
+  offset += identity.copy(head, offset);
   for (const text of [entry.fences, entry.statusMessage, entry.etag]) writeText(text);
   writeCount(headers.length);
   for (const [name, field] of headers) {
@@ -88,9 +87,11 @@ export function encodeEntry(entry: Entry): Buffer {
     writeText(encoding);
     writeCount(body.length);
   }
-  for (const { body } of [entry, ...variants]) offset += body.copy(value, offset);
-  value.writeUInt32BE(crc32(value.subarray(PREFIX_BYTES)), 8);
-  return value;
+  let checksum = crc32(head.subarray(PREFIX_BYTES));
+  const bodies = [entry.body, ...variants.map(({ body }) => body)];
+  for (const body of bodies) checksum = crc32(body, checksum);
+  head.writeUInt32BE(checksum, 8);
+  return [head, ...bodies];
 }
 
 /**

@@ -60,16 +60,17 @@ export class CacheEngine {
       this.#local?.set(ref, entry);
       this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
     });
+    this.#fills = new Fills(store, this.gate, this.#writer, options);
     this.#lookups = new Lookups({
       store,
       gate: this.gate,
       local: this.#local,
       sealer: options.sealer,
       writer: this.#writer,
+      fills: this.#fills,
       fenceTtlMs: options.fenceTtlMs,
       alarm: (ref, problem) => this.#alarm(ref, problem),
     });
-    this.#fills = new Fills(store, this.gate, this.#writer, options);
     this.#variants = new VariantMaker(store, this.gate, options, (ref, entry) =>
       this.#local?.set(ref, entry),
     );
@@ -105,6 +106,11 @@ export class CacheEngine {
   read(ref: EntryRef, witness: FenceWitness | undefined): WitnessedOutcome | Promise<WitnessedOutcome>;
   read(ref: EntryRef, witness?: FenceWitness): WitnessedOutcome | Promise<WitnessedOutcome> {
     return this.#lookups.read(ref, witness);
+  }
+
+  /** See {@link Lookups.readToFill}. */
+  readToFill(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
+    return this.#lookups.readToFill(ref);
   }
 
   /** See {@link Lookups.witness}. */

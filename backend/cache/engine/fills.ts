@@ -1,21 +1,19 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
 import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
-import { changedAtMs, isPending, randomToken } from "../store/fence-token.js";
+import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState, Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
-import { joinFences } from "./fences.js";
 import { type Fill, type FillOutcome, run } from "./fill.js";
+import { type Begun, FillStarts, type FillStartsOptions } from "./fill-starts.js";
 import { type Flight, follow, type Landing, newFlight } from "./flight.js";
 import type { Miss } from "./lookups.js";
 import type { StoreGate } from "./store-gate.js";
 
-export interface FillsOptions extends EntryWriterOptions {
+export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
   /** How long a request waits for another's handler before it runs its own, milliseconds. */
   readonly waitMs: number;
-  /** How long other processes wait for ours, milliseconds: a dead holder's lease ends by itself. */
-  readonly leaseMs: number;
   /** The most requests that wait for one handler; the next run their own. */
   readonly maxWaiting: number;
   /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
@@ -41,17 +39,17 @@ const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 50;
 
 export class Fills {
-  readonly #store: Store;
-  readonly #gate: StoreGate;
   readonly #writer: EntryWriter;
   readonly #options: FillsOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #beginnings = new Map<string, { readonly identity: string; readonly taken: Promise<Taken> }>();
+  /** What came of the looks that requests share. */
+  readonly #taken = new WeakMap<Begun, Taken>();
   readonly #skipped: LRUCache<string, true>;
+  readonly #starts: FillStarts;
 
   constructor(store: Store, gate: StoreGate, writer: EntryWriter, options: FillsOptions) {
-    this.#store = store;
-    this.#gate = gate;
+    this.#starts = new FillStarts(store, gate, writer, options);
     this.#writer = writer;
     this.#options = options;
     this.#skipped = new LRUCache({ max: MAX_SKIPPED, ttl: options.skipMs });
@@ -69,6 +67,7 @@ export class Fills {
    * after the follower has come.
    */
   async open(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
+    if (miss.begun) return this.#openBegun(ref, miss, miss.begun);
     const mayFollow = miss.notBeforeMs === undefined;
     const flight = mayFollow ? this.#joinable(ref, miss.seen) : undefined;
     if (flight) return follow(flight, this.#options.maxWaiting);
@@ -77,6 +76,27 @@ export class Fills {
     if (beginning?.identity !== ref.identity) return (await this.#takeFirst(ref, miss)).outcome;
     const taken = await beginning.taken;
     return (await this.#alongWith(taken, miss)) ?? (await this.#take(ref, miss, true)).outcome;
+  }
+
+  /**
+   * Looks an entry up, and begins its fill in the same step where it is not there. Rejects as the gate does.
+   * Whoever gets what has begun either opens the fill with it or drops it.
+   */
+  look(ref: EntryRef, expiresAtMs?: number): Promise<Begun> {
+    return this.#starts.look(ref, { withLease: !this.#skipped.has(ref.entryKey), expiresAtMs });
+  }
+
+  drop(begun: Begun): void {
+    this.#starts.drop(begun);
+  }
+
+  /** The first of those who looked together leads, in this very step, and the others follow: its handler begins after they came. */
+  async #openBegun(ref: EntryRef, miss: Miss, begun: Begun): Promise<FillOutcome> {
+    const taken = this.#taken.get(begun);
+    if (taken) return (await this.#alongWith(taken, miss)) ?? (await this.#take(ref, miss, true)).outcome;
+    const first = this.#takeFrom(ref, this.#startFrom(ref, begun), true);
+    this.#taken.set(begun, first);
+    return first.outcome;
   }
 
   /** Requests that come while the store is asked for the fences to start from do not ask it, too. */
@@ -101,7 +121,10 @@ export class Fills {
   }
 
   async #take(ref: EntryRef, miss: Miss, mayFollow: boolean): Promise<Taken> {
-    const start = await this.#begin(ref, miss);
+    return this.#takeFrom(ref, await this.#begin(ref, miss), mayFollow);
+  }
+
+  #takeFrom(ref: EntryRef, start: Start | FillOutcome, mayFollow: boolean): Taken {
     if ("kind" in start) return { outcome: start };
     const flight = newFlight(ref.identity, start.fences, this.#options.waitMs);
     // Known not to be storable, or asked to be newer than what is under way: nobody waits for anybody, but what can be
@@ -124,39 +147,30 @@ export class Fills {
     return performance.now() < flight.overdueAtMs ? flight : undefined;
   }
 
-  /** Asks the store for the fences to start from, and for the lease; or says at once what the request does instead. */
+  /** Asks the store what to start from; or says at once what the request does instead. */
   async #begin(ref: EntryRef, miss?: Miss): Promise<Start | FillOutcome> {
-    const { leaseMs } = this.#options;
-    const { entryKey, fenceKeys, fenceTtlMs = this.#options.fenceTtlMs } = ref;
-    const lease = this.#skipped.has(entryKey) ? undefined : { key: ref.leaseKey, holder: randomToken() };
-    const request = {
-      entryKey,
-      fenceKeys,
-      fenceTtlMs,
-      ...(lease && { lease: { ...lease, ttlMs: leaseMs } }),
-    };
-    let hasGivenUp = false;
-    const beginFill = async () => {
-      const late = await this.#store.beginFill(request);
-      // A lease that was taken too late would have others wait for a handler that stores nothing.
-      if (hasGivenUp && late.lease === "leading") this.#writer.giveBack(lease);
-      return late;
-    };
-    let answer: FillStart;
+    const withLease = !this.#skipped.has(ref.entryKey);
     try {
-      answer = await this.#gate.run(beginFill, miss?.expiresAtMs);
+      const begun = await this.#starts.ask(ref, { withLease, expiresAtMs: miss?.expiresAtMs });
+      return this.#startFrom(ref, begun, miss?.notBeforeMs);
     } catch (error) {
-      hasGivenUp = true;
       this.#writer.countFailure(ref, error);
       return run("store-unavailable");
     }
-    const fences = joinFences(answer.runId, answer.fences);
-    const held = answer.lease === "leading" ? lease : undefined;
-    const start = { tokens: answer.fences, fences, state: answer.lease, lease: held };
-    const instead = this.#instead(ref, answer, fences, miss?.notBeforeMs ?? 0);
-    if (instead) this.#writer.giveBack(start.lease);
-    if (answer.lease === "skipped") this.#skipped.set(entryKey, true);
-    return instead ?? start;
+  }
+
+  /** Takes the lease that came with the answer. */
+  #startFrom(ref: EntryRef, begun: Begun, notBeforeMs = 0): Start | FillOutcome {
+    const { answer, fences } = begun;
+    if (answer.lease === "skipped") this.#skipped.set(ref.entryKey, true);
+    const instead = this.#instead(ref, answer, fences, notBeforeMs);
+    if (instead) {
+      this.#starts.drop(begun);
+      return instead;
+    }
+    const { lease } = begun;
+    begun.lease = undefined;
+    return { tokens: answer.fences, fences, state: answer.lease, lease };
   }
 
   #instead(ref: EntryRef, answer: FillStart, fences: string, notBeforeMs: number): FillOutcome | undefined {

@@ -6,6 +6,8 @@ import type { Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
+import type { Begun } from "./fill-starts.js";
+import type { Fills } from "./fills.js";
 import { type FenceWitness, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
 import type { StoreGate } from "./store-gate.js";
@@ -19,6 +21,8 @@ export interface Miss {
   readonly expiresAtMs: number;
   /** The request asks for an answer that was made after this, milliseconds since the epoch. */
   readonly notBeforeMs?: number;
+  /** Present where the look has begun the fill: whoever has it must open it. */
+  readonly begun?: Begun;
 }
 
 export type ReadOutcome =
@@ -42,6 +46,7 @@ export interface LookupParts {
   readonly local: LocalEntries | undefined;
   readonly sealer: Sealer;
   readonly writer: Pick<EntryWriter, "countFailure">;
+  readonly fills: Pick<Fills, "look" | "drop">;
   readonly fenceTtlMs: number;
   alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
 }
@@ -49,6 +54,8 @@ export interface LookupParts {
 export class Lookups {
   readonly #parts: LookupParts;
   readonly #reads: GroupedReads;
+  /** Whether the last entry that the store was asked for was not there: so, then, may be the next. */
+  #expectsMiss = true;
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
@@ -70,12 +77,16 @@ export class Lookups {
     if (this.#parts.gate.state !== "closed") return UNAVAILABLE;
     const local = this.#parts.local?.get(ref);
     if (!local) return this.#fetch(ref, witness, this.#parts.gate.expiry());
-    const isKnown =
-      ref.maxStaleness > 0 &&
-      this.#reads.recalls(ref.fenceKeys, local.carried, ref.maxStaleness) &&
-      (!witness || this.#reads.recalls(witness.fenceKeys, witness, ref.maxStaleness));
-    if (isKnown && local.staleAt > Date.now()) return endOfTurn().then(() => ({ kind: "hit", entry: local }));
-    return this.#confirm(ref, local, witness, this.#parts.gate.expiry());
+    return this.#recall(ref, local, witness) ?? this.#confirm(ref, local, witness, false);
+  }
+
+  /** Like {@link read}, for a request that fills what it misses: the caller must open the fill of every miss. */
+  readToFill(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
+    if (this.#parts.gate.state !== "closed") return UNAVAILABLE;
+    const local = this.#parts.local?.get(ref);
+    if (local) return this.#recall(ref, local, undefined) ?? this.#confirm(ref, local, undefined, true);
+    const expiresAtMs = this.#parts.gate.expiry();
+    return this.#expectsMiss ? this.#look(ref, expiresAtMs) : this.#fetch(ref, undefined, expiresAtMs);
   }
 
   /** Reads fences that nothing depends on yet, and makes those that are missing; rejects as the gate does. */
@@ -90,22 +101,41 @@ export class Lookups {
     return areSettled(fences) ? { fenceKeys, fences, runId: answer.runId } : undefined;
   }
 
+  /** A hit at once, where the route's `maxStaleness` allows it. */
+  #recall(ref: EntryRef, local: LocalEntry, witness?: FenceWitness): Promise<ReadOutcome> | undefined {
+    const isKnown =
+      ref.maxStaleness > 0 &&
+      this.#reads.recalls(ref.fenceKeys, local.carried, ref.maxStaleness) &&
+      (!witness || this.#reads.recalls(witness.fenceKeys, witness, ref.maxStaleness));
+    if (!isKnown || local.staleAt <= Date.now()) return undefined;
+    return endOfTurn().then(() => ({ kind: "hit", entry: local }));
+  }
+
   /**
    * The entry is in this process's memory: its fences must still be those in the store. A stale one is looked for in the store,
    * because another process may have refreshed it.
    */
+  #confirm(ref: EntryRef, local: LocalEntry, witness: undefined, toFill: true): Promise<ReadOutcome>;
+  #confirm(
+    ref: EntryRef,
+    local: LocalEntry,
+    witness: FenceWitness | undefined,
+    toFill: false,
+  ): Promise<WitnessedOutcome>;
   async #confirm(
     ref: EntryRef,
     local: LocalEntry,
     witness: FenceWitness | undefined,
-    expiresAtMs: number,
+    toFill: boolean,
   ): Promise<WitnessedOutcome> {
+    const expiresAtMs = this.#parts.gate.expiry();
     try {
       const answer = await this.#reads.read(withWitness(ref, witness));
       if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
       if (answer.confirms(ref.fenceKeys, local.carried) && local.staleAt > Date.now())
         return { kind: "hit", entry: local };
       this.#parts.local?.delete(ref);
+      if (toFill) return await this.#look(ref, expiresAtMs, expiresAtMs);
       const snapshot = await this.#parts.gate.run(
         () => this.#parts.store.read(ref.fenceKeys, [ref.entryKey]),
         expiresAtMs,
@@ -117,6 +147,8 @@ export class Lookups {
     }
   }
 
+  #fetch(ref: EntryRef, witness: undefined, expiresAtMs: number): Promise<ReadOutcome>;
+  #fetch(ref: EntryRef, witness: FenceWitness | undefined, expiresAtMs: number): Promise<WitnessedOutcome>;
   async #fetch(
     ref: EntryRef,
     witness: FenceWitness | undefined,
@@ -126,11 +158,36 @@ export class Lookups {
       const answer = await this.#reads.read(withWitness(ref, witness), ref.entryKey);
       if (witness && !answer.confirms(witness.fenceKeys, witness)) return UNWITNESSED;
       const fences = answer.fences(ref.fenceKeys);
-      return this.#judge(ref, fences, answer.runId, answer.entry(ref.entryKey), expiresAtMs);
+      const bytes = answer.entry(ref.entryKey);
+      const outcome = this.#judge(ref, fences, answer.runId, bytes, expiresAtMs);
+      this.#note(outcome);
+      return outcome;
     } catch (error) {
       this.#parts.writer.countFailure(ref, error);
       return UNAVAILABLE;
     }
+  }
+
+  /** Looks the entry up and begins its fill in one round trip: a miss costs one less, a hit a script instead of a part of an `MGET`. */
+  async #look(ref: EntryRef, expiresAtMs: number, withinMs?: number): Promise<ReadOutcome> {
+    try {
+      const begun = await this.#parts.fills.look(ref, withinMs);
+      const { fences, runId, entry, lease } = begun.answer;
+      const outcome = this.#judge(ref, fences, runId, entry, expiresAtMs);
+      this.#note(outcome);
+      // Without a lease because of an entry that turns out not to be valid: nothing has begun.
+      const hasBegun = outcome.kind === "miss" && (entry === null || lease !== "none");
+      if (hasBegun) return { ...outcome, begun };
+      this.#parts.fills.drop(begun);
+      return outcome;
+    } catch (error) {
+      this.#parts.writer.countFailure(ref, error);
+      return UNAVAILABLE;
+    }
+  }
+
+  #note({ kind }: ReadOutcome): void {
+    if (kind !== "bypass") this.#expectsMiss = kind === "miss";
   }
 
   #judge(

@@ -96,7 +96,9 @@ class CachedRoute {
       this.#bypass("request", ref.tenant, res, next);
       return;
     }
-    const outcome = found?.ref === ref ? found.outcome : engine.read(ref);
+    // What is asked for with conditions of its own, and HEAD, may not fill what it misses.
+    const mayFill = req.method === "GET" && !asked;
+    const outcome = found?.ref === ref ? found.outcome : mayFill ? engine.readToFill(ref) : engine.read(ref);
     if (!(outcome instanceof Promise)) this.#serve(outcome, asked, exchange);
     // The engine never rejects; what could throw here is a response that was ended behind our back.
     else outcome.then((looked) => this.#serve(looked, asked, exchange)).catch(next);
@@ -130,12 +132,13 @@ class CachedRoute {
       this.#forward(fwd, res, next);
       return;
     }
-    const expiresAtMs = "expiresAtMs" in outcome ? outcome.expiresAtMs : engine.gate.expiry();
-    const seen = "seen" in outcome ? outcome.seen : undefined;
+    const miss =
+      outcome.kind === "hit"
+        ? { seen: undefined, expiresAtMs: engine.gate.expiry() }
+        : (outcome satisfies Miss);
     // What was refused is not taken a moment later because another request has just looked at it.
     const notBeforeMs = asked?.notBeforeMs || (isAccepted ? 0 : Date.now());
-    const miss = { seen, expiresAtMs, ...(notBeforeMs > 0 && { notBeforeMs }) };
-    this.#fill(miss, fwd, stale, exchange).catch(next);
+    this.#fill(notBeforeMs > 0 ? { ...miss, notBeforeMs } : miss, fwd, stale, exchange).catch(next);
   }
 
   async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {

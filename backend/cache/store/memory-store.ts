@@ -81,12 +81,13 @@ export class MemoryStore implements Store {
 
   async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
     const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
-    const entry = this.#entries.get(entryKey)?.value ?? null;
+    const held = this.#entries.get(entryKey);
+    const isCurrent = held !== undefined && held.fences.join() === fences.join();
     return {
       fences,
       runId: this.#runId,
-      entry,
-      lease: this.#takeLease(lease, fences.join()),
+      entry: held?.value ?? null,
+      lease: lease?.unlessStored && isCurrent ? "none" : this.#takeLease(lease, fences.join()),
       nowMs: Date.now(),
     };
   }
@@ -94,8 +95,9 @@ export class MemoryStore implements Store {
   async commitFill(commit: FillCommit): Promise<boolean> {
     if (commit.lease) this.#dropLease(commit.lease);
     if (!this.#areCurrent(commit.fenceKeys, commit.fences)) return false;
-    const { tenant, module, entryKey, value, fenceKeys, fences, expected } = commit;
+    const { tenant, module, entryKey, fenceKeys, fences, expected } = commit;
     if (expected !== undefined && !isSame(expected, this.#entries.get(entryKey)?.value ?? null)) return false;
+    const value = Buffer.concat(commit.value);
     const holding = {
       tenant,
       module,

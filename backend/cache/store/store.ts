@@ -30,6 +30,11 @@ export interface HeldLease {
 
 export interface LeaseRequest extends HeldLease {
   readonly ttlMs: number;
+  /**
+   * No lease is taken where an entry with the current fences is there, because the request may turn out to be a hit. A store that
+   * cannot tell (the entry is encrypted) takes it.
+   */
+  readonly unlessStored?: boolean;
 }
 
 /** What a fill may rely on: the fences that were current before its handler began. */
@@ -47,7 +52,8 @@ export interface FillCommit {
   readonly tenant: string;
   readonly module: string;
   readonly entryKey: string;
-  readonly value: Buffer;
+  /** In pieces that follow each other. */
+  readonly value: readonly Buffer[];
   readonly ttlMs: number;
   /** Bounds the entries of this tenant and module: the one that expires soonest makes room. */
   readonly maxEntries: number;
@@ -137,7 +143,7 @@ export interface Store {
   read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot>;
   /** Names the group of keys that one round trip can read together: all of them, or a Cluster slot. */
   groupOf(key: string): string;
-  /** Reads fences and entry, creates the missing fences, and takes the lease where asked, as one step. */
+  /** Reads fences and entry, creates the missing fences, and takes the lease where asked for, as one step. */
   beginFill(request: FillRequest): Promise<FillStart>;
   /** Writes the entry if the fences are still the same, as one step; gives the lease back either way. */
   commitFill(commit: FillCommit): Promise<boolean>;

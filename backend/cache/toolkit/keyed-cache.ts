@@ -2,7 +2,7 @@
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
-import type { Miss } from "../engine/lookups.js";
+import type { Miss, ReadOutcome } from "../engine/lookups.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { Refreshes } from "./refreshes.js";
@@ -32,7 +32,7 @@ export class KeyedCache {
   }
 
   async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
-    const found = await this.#look(ref, rules);
+    const found = await this.#found(ref, rules, await this.#engine.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
     this.#note(found.kind === "bypass" ? "bypass" : "miss", ref);
     return undefined;
@@ -100,7 +100,7 @@ export class KeyedCache {
   }
 
   async getOrSet<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<T> {
-    const found = await this.#look(ref, rules);
+    const found = await this.#found(ref, rules, await this.#engine.readToFill(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value) as T;
     if (found.kind === "bypass") {
       this.#note("bypass", ref);
@@ -138,8 +138,7 @@ export class KeyedCache {
     return this.#refreshes.idle();
   }
 
-  async #look(ref: KeyedRef, rules: ValueRules): Promise<Found> {
-    const outcome = await this.#engine.read(ref);
+  async #found(ref: KeyedRef, rules: ValueRules, outcome: ReadOutcome): Promise<Found> {
     if (outcome.kind === "bypass") return { kind: "bypass" };
     if (outcome.kind === "miss") return { kind: "none", miss: outcome };
     const { entry } = outcome;

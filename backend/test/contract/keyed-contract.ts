@@ -26,7 +26,7 @@ export function testKeyedStore(opened: () => { readonly store: Store; readonly k
           tenant,
           module,
           entryKey,
-          value: Buffer.from(value),
+          value: [Buffer.from(value)],
           ttlMs: MINUTE_MS,
           maxEntries: 100,
           fenceKeys,

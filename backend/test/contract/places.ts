@@ -40,26 +40,26 @@ export class Places {
     };
   }
 
-  begin(at: Place, holder?: string, leaseTtlMs = MINUTE_MS): Promise<FillStart> {
+  begin(at: Place, holder?: string, leaseTtlMs = MINUTE_MS, unlessStored = false): Promise<FillStart> {
     return this.#store.beginFill({
       entryKey: at.entryKey,
       fenceKeys: at.fenceKeys,
       fenceTtlMs: MINUTE_MS,
-      ...(holder && { lease: { key: at.leaseKey, holder, ttlMs: leaseTtlMs } }),
+      ...(holder && { lease: { key: at.leaseKey, holder, ttlMs: leaseTtlMs, unlessStored } }),
     });
   }
 
   commit(
     at: Place,
     start: FillStart,
-    value: Buffer = Buffer.from("value"),
+    value: Buffer | readonly Buffer[] = Buffer.from("value"),
     more: CommitOptions = {},
   ): Promise<boolean> {
     return this.#store.commitFill({
       tenant: at.tenant,
       module: at.module,
       entryKey: more.entryKey ?? at.entryKey,
-      value,
+      value: Buffer.isBuffer(value) ? [value] : value,
       ttlMs: more.ttlMs ?? MINUTE_MS,
       maxEntries: more.maxEntries ?? 100,
       fenceKeys: at.fenceKeys,

@@ -29,7 +29,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     const place = (module?: string, tenant?: string) => new Places(store, keys).place(module, tenant);
     const begin = (of: Place, holder?: string, leaseTtlMs?: number) =>
       new Places(store, keys).begin(of, holder, leaseTtlMs);
-    const commit = (of: Place, start: FillStart, value?: Buffer, more?: CommitOptions) =>
+    const commit = (of: Place, start: FillStart, value?: Buffer | readonly Buffer[], more?: CommitOptions) =>
       new Places(store, keys).commit(of, start, value, more);
 
     const entryAt = (fenceKeys: readonly string[], entryKey: string) =>
@@ -128,6 +128,23 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       assert.equal((await begin(at, "holder-2")).lease, "waiting", "only its holder gives a lease back");
       await store.abandonFill({ key: at.leaseKey, holder: "holder-1" }, 0);
       assert.equal((await begin(at, "holder-2")).lease, "leading");
+    });
+
+    test("a look takes no lease where an entry has the current fences, and takes it where a fence has cut that off", async () => {
+      const at = place();
+      const look = (holder: string) => new Places(store, keys).begin(at, holder, MINUTE_MS, true);
+      const start = await look("holder-1");
+      assert.equal(start.lease, "leading");
+      assert.equal(start.entry, null);
+      await store.abandonFill({ key: at.leaseKey, holder: "holder-1" }, 0);
+      // As entries do, it carries its fences in front of its body.
+      const value = [Buffer.from(`head,${start.fences.join()}`), Buffer.from("body")];
+      assert.equal(await commit(at, start, value), true);
+      const found = await look("holder-2");
+      assert.equal(found.lease, "none");
+      assert.deepEqual(found.entry, Buffer.concat(value));
+      await store.replaceFences(at.fenceKeys.slice(1), MINUTE_MS);
+      assert.equal((await look("holder-3")).lease, "leading");
     });
 
     test("a dead holder's lease ends by itself", async () => {

@@ -1,4 +1,4 @@
-// What a hit costs, in what can be counted: handler runs, commands and bytes between the process and Redis, memory that is allocated.
+// What a hit, a miss and an invalidation cost, in what can be counted: handler runs, commands and bytes between the process and Redis, memory that is allocated.
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -155,6 +155,53 @@ describe("what a hit costs", () => {
       });
     }
   }
+
+  /** How often each command came from a client; a script's own calls are counted with their names, which none of these has. */
+  async function calls(...commands: readonly string[]): Promise<number[]> {
+    const stats = await operator.info("commandstats");
+    return commands.map((name) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0));
+  }
+
+  for (const [name, localBytes] of [
+    ["in process", 1e7],
+    ["Redis only", 0],
+  ] as const) {
+    test(`a miss, ${name}: one command before the handler and one behind the response`, async (t) => {
+      const served = await serve("cacheList", localBytes, { ttlSeconds: 3600 });
+      t.after(() => served.close());
+      const miss = async (path: string) => {
+        assert.match((await ask(served.port, agent, path)).cache, /; fwd=miss; stored/);
+        await served.cache.idle();
+      };
+      // Loads the scripts.
+      await miss("/list?n=first");
+      const [scriptsBefore = 0, readsBefore = 0] = await calls("evalsha", "mget");
+      for (let n = 0; n < HITS; n++) await miss(`/list?n=${n}`);
+      const [scripts = 0, reads = 0] = await calls("evalsha", "mget");
+      assert.equal(scripts - scriptsBefore, 2 * HITS);
+      assert.equal(reads - readsBefore, 0);
+      assert.equal(served.runs(), HITS + 1);
+    });
+  }
+
+  test("a miss after an invalidation reads the fences once, and the entry with what begins the fill", async (t) => {
+    const served = await serve("cacheList", 1e7, { ttlSeconds: 3600 });
+    t.after(() => served.close());
+    for (let time = 0; time < 2; time++) {
+      await ask(served.port, agent);
+      await served.cache.idle();
+      await served.cache.invalidateTenantCache("tenant-1", "items");
+      await served.cache.idle();
+    }
+    await ask(served.port, agent);
+    await served.cache.idle();
+    await served.cache.invalidateTenantCache("tenant-1", "items");
+    // The sweep behind the invalidation is scripts, too, but no reads.
+    const [readsBefore = 0] = await calls("mget");
+    assert.match((await ask(served.port, agent)).cache, /; fwd=miss; stored/);
+    const [reads = 0] = await calls("mget");
+    assert.equal(reads - readsBefore, 1);
+  });
 
   test("an invalidation is one command, however many fences it replaces", async (t) => {
     const served = await serve("cacheList", 1e7, {});

@@ -42,7 +42,7 @@ describe("sweeps in Redis", () => {
     const fenceKeys = [keys.fence(tenant), keys.fence(tenant, module)];
     const entryKey = keys.entry(tenant, module, "dead");
     const { fences } = await store.beginFill({ entryKey, fenceKeys, fenceTtlMs: MINUTE_MS });
-    const value = Buffer.from("dead");
+    const value = [Buffer.from("dead")];
     const commit = { tenant, module, entryKey, value, ttlMs: MINUTE_MS, maxEntries: 10 };
     await store.commitFill({ ...commit, fenceKeys, fences, fenceTtlMs: MINUTE_MS });
     await store.replaceFences(fenceKeys.slice(1), MINUTE_MS);

@@ -25,8 +25,13 @@ class SlowStore extends MemoryStore {
   slow: "" | "beginFill" | "commitFill" = "";
   slowMs = 0;
   begun = 0;
+  reads = 0;
   answeredLate: Promise<unknown> = Promise.resolve();
 
+  override async read(fenceKeys: readonly string[], entryKeys: readonly string[]) {
+    this.reads++;
+    return super.read(fenceKeys, entryKeys);
+  }
   override async beginFill(request: FillRequest) {
     this.begun++;
     const isSlow = this.slow === "beginFill";
@@ -87,6 +92,22 @@ async function ask(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
   const outcome = await engine.read(of);
   assert.equal(outcome.kind, "miss");
   return engine.openFill(of, outcome as never);
+}
+
+async function askToFill(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
+  const outcome = await engine.readToFill(of);
+  assert.equal(outcome.kind, "miss");
+  return engine.openFill(of, outcome as never);
+}
+
+function request(of: EntryRef): FillRequest {
+  const { entryKey, fenceKeys, leaseKey } = of;
+  return {
+    entryKey,
+    fenceKeys,
+    fenceTtlMs: 60_000,
+    lease: { key: leaseKey, holder: "another process", ttlMs: 60_000 },
+  };
 }
 
 function recording(text: string): Recording {
@@ -190,6 +211,79 @@ describe("fills", () => {
     const startedAtMs = performance.now();
     assert.equal((await ask(engine, ref("a"))).kind, "lead");
     assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    await engine.close();
+  });
+
+  test("a look that begins the fill is one question, for all who ask in the same turn", async () => {
+    const { engine, store } = await open();
+    const outcomes = Array.from({ length: 8 }, () => askToFill(engine, ref("a")));
+    const leader = await outcomes[0];
+    assert.equal(leader?.kind, "lead");
+    // Its handler has answered before the others get to know of it.
+    if (leader?.kind === "lead") leader.fill.commit(recording("once"));
+    const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ["lead", ...Array.from({ length: 7 }, () => "follow")]);
+    assert.deepEqual([store.begun, store.reads], [1, 0]);
+    await engine.idle();
+    assert.equal((await engine.readToFill(ref("a"))).kind, "hit");
+    await engine.close();
+  });
+
+  test("requests that look while a fill is under way follow it", async () => {
+    const { engine } = await open();
+    const leader = await askToFill(engine, ref("a"));
+    const follower = askToFill(engine, ref("a"));
+    await delay(5);
+    if (leader.kind === "lead") leader.fill.commit(recording("once"));
+    assert.equal((await follower).kind, "follow");
+    await engine.close();
+  });
+
+  test("two requests whose keys collide do not share a look", async () => {
+    const { engine } = await open();
+    const [member, admin] = await Promise.all([
+      askToFill(engine, ref("member")),
+      askToFill(engine, ref("admin")),
+    ]);
+    if (member.kind === "lead") member.fill.commit(recording("for the member only"));
+    assert.equal(member.kind, "lead");
+    assert.notEqual(admin.kind, "follow");
+    await engine.close();
+  });
+
+  test("a look that finds a fill not to be storable shares nothing", async () => {
+    const { engine, store } = await open();
+    const first = await askToFill(engine, ref("a"));
+    if (first.kind === "lead") first.fill.abandon("unstorable");
+    await engine.idle();
+    const [one, other] = await Promise.all([askToFill(engine, ref("a")), askToFill(engine, ref("a"))]);
+    assert.deepEqual([one.kind, other.kind], ["lead", "lead"]);
+    assert.equal((await store.beginFill(request(ref("a")))).lease, "skipped");
+    await engine.close();
+  });
+
+  test("a look that may not be answered from what it finds leaves no lease behind", async () => {
+    const { engine, store } = await open();
+    await store.beginWrite(ref("a").fenceKeys, "writer", 60_000);
+    assert.deepEqual(await engine.readToFill(ref("a")), { kind: "bypass", reason: "write-pending" });
+    await engine.idle();
+    await store.endWrite(ref("a").fenceKeys, "writer");
+    assert.equal((await store.beginFill(request(ref("a")))).lease, "leading");
+    await engine.close();
+  });
+
+  test("where entries are found they are read together, and a miss among them asks once more", async () => {
+    const { engine, store } = await open();
+    const filled = await askToFill(engine, ref("a"));
+    if (filled.kind === "lead") filled.fill.commit(recording("a"));
+    await engine.idle();
+    assert.equal((await engine.readToFill(ref("a"))).kind, "hit");
+    const before = [store.begun, store.reads];
+    assert.equal((await engine.readToFill(ref("a"))).kind, "hit");
+    assert.deepEqual([store.begun, store.reads], [before[0], (before[1] ?? 0) + 1]);
+    await store.replaceFences(ref("a").fenceKeys);
+    assert.equal((await askToFill(engine, ref("a"))).kind, "lead");
+    assert.deepEqual([store.begun, store.reads], [(before[0] ?? 0) + 1, (before[1] ?? 0) + 2]);
     await engine.close();
   });
 });

@@ -119,7 +119,8 @@ export class RedisStore implements Store {
   async beginFill({ entryKey, fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {
     const runId = this.#runIdOf(entryKey);
     const keys = [entryKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
-    const args = [fenceKeys.length, randomToken(), fenceTtlMs, lease?.holder ?? "", lease?.ttlMs ?? 0];
+    const leaseArgs = lease ? [lease.holder, lease.ttlMs, lease.unlessStored ? 1 : 0] : [];
+    const args = [fenceKeys.length, randomToken(), fenceTtlMs, ...leaseArgs];
     const reply = await this.#client.etcBeginFillBuffer(keys.length, ...keys, ...args);
     this.#confirmRunId(entryKey, runId);
     const [leaseState, nowMs, entry = null, ...fences] = reply;
@@ -142,14 +143,14 @@ export class RedisStore implements Store {
       keys.length,
       ...keys,
       fenceKeys.length,
-      commit.value,
       Math.ceil(commit.ttlMs),
       commit.maxEntries,
       commit.fenceTtlMs,
       lease?.holder ?? "",
       `${module}:${generation}`,
+      commit.expected === undefined ? "" : sha1(commit.expected),
       ...fences,
-      ...(commit.expected === undefined ? [] : [sha1(commit.expected)]),
+      ...commit.value,
     );
     if (surplus.length > 0) await this.#client.unlink(...surplus);
     return Number(stored) === 1;

@@ -28,7 +28,8 @@ end
 `;
 
 /**
- * KEYS: entry, fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL.
+ * KEYS: entry, fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL, and '1' where no lease is to be
+ * taken if the entry carries these fences: they stand in the clear near the front of one that is not encrypted.
  * Returns lease state, now, entry or nil, fences…
  */
 const BEGIN_FILL = `${CLOCK}
@@ -43,9 +44,11 @@ for i = 1, count do
   fences[i] = value
 end
 local lease = 'none'
-if #KEYS > count + 1 then
+local entry = redis.call('GET', KEYS[1])
+local generation = table.concat(fences, ',')
+local stored = ARGV[6] == '1' and entry and string.find(string.sub(entry, 1, 16384), generation, 1, true)
+if #KEYS > count + 1 and not stored then
   local key = KEYS[#KEYS]
-  local generation = table.concat(fences, ',')
   local held = redis.call('GET', key)
   if held == '' then lease = 'skipped'
   elseif held and string.find(held, generation, 1, true) then lease = 'waiting'
@@ -54,7 +57,7 @@ if #KEYS > count + 1 then
     lease = 'leading'
   end
 end
-return { lease, string.format('%d', now), redis.call('GET', KEYS[1]), unpack(fences) }
+return { lease, string.format('%d', now), entry, unpack(fences) }
 `;
 
 const DROP_LEASE = `
@@ -65,25 +68,25 @@ end
 `;
 
 /**
- * KEYS: entry, index, generations, fences…, lease or nothing. ARGV: number of fences, value, TTL, most entries, fence TTL, holder, the
- * generation's name among the tenant's generations, fences…, and where only a certain value may be overwritten its SHA-1, or 'none'.
+ * KEYS: entry, index, generations, fences…, lease or nothing. ARGV: number of fences, TTL, most entries, fence TTL, holder, the
+ * generation's name among the tenant's generations, the SHA-1 of the only value that may be overwritten ('none' for none, '' for any),
+ * fences…, and the value in pieces.
  * Returns 0, or 1 and the keys that must make room. The index lives up to twice as long as its entries, so that it is registered and
  * cleared once in a TTL and not with each entry.
  */
 const COMMIT_FILL = `${CLOCK}${DROP_LEASE}
 local count = tonumber(ARGV[1])
-if #KEYS > count + 3 then dropLease(KEYS[#KEYS], ARGV[6]) end
+if #KEYS > count + 3 then dropLease(KEYS[#KEYS], ARGV[5]) end
 for i = 1, count do
   if redis.call('GET', KEYS[i + 3]) ~= ARGV[i + 7] then return { 0 } end
 end
-local expected = ARGV[count + 8]
-if expected then
+if ARGV[7] ~= '' then
   local held = redis.call('GET', KEYS[1])
-  if (held and redis.sha1hex(held) or 'none') ~= expected then return { 0 } end
+  if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return { 0 } end
 end
-local ttl = tonumber(ARGV[3])
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ttl)
-local fenceTtl = tonumber(ARGV[5])
+local ttl = tonumber(ARGV[2])
+redis.call('SET', KEYS[1], table.concat(ARGV, '', count + 8), 'PX', ttl)
+local fenceTtl = tonumber(ARGV[4])
 for i = 1, count do
   if redis.call('PTTL', KEYS[i + 3]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 3], fenceTtl) end
 end
@@ -93,11 +96,11 @@ if redis.call('PTTL', index) < ttl then
   redis.call('PEXPIRE', index, 2 * ttl)
   redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
   redis.call('ZREMRANGEBYSCORE', generations, '-inf', now)
-  redis.call('ZADD', generations, now + 2 * ttl, ARGV[7])
+  redis.call('ZADD', generations, now + 2 * ttl, ARGV[6])
   if redis.call('PTTL', generations) < 2 * ttl then redis.call('PEXPIRE', generations, 2 * ttl) end
 end
 local reply = { 1 }
-local surplus = redis.call('ZCARD', index) - tonumber(ARGV[4])
+local surplus = redis.call('ZCARD', index) - tonumber(ARGV[3])
 if surplus > 0 then
   local popped = redis.call('ZPOPMIN', index, surplus)
   for i = 1, #popped, 2 do reply[#reply + 1] = popped[i] end

@@ -1,0 +1,98 @@
+// What a fill starts from: the fences that are current, and the lease that has other processes wait for it.
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { randomToken } from "../store/fence-token.js";
+import type { FillStart, HeldLease, Store } from "../store/store.js";
+import type { EntryRef } from "./entry-ref.js";
+import type { EntryWriter } from "./entry-writer.js";
+import { joinFences } from "./fences.js";
+import type { StoreGate } from "./store-gate.js";
+
+export interface FillStartsOptions {
+  readonly fenceTtlMs: number;
+  /** How long other processes wait for ours, milliseconds: a dead holder's lease ends by itself. */
+  readonly leaseMs: number;
+}
+
+/** What the store answered to whoever means to fill an entry. Requests that asked together share it. */
+export interface Begun {
+  readonly answer: FillStart;
+  /** The fences with the run id, as entries carry them. */
+  readonly fences: string;
+  /** Until one of them takes it. */
+  lease: HeldLease | undefined;
+}
+
+interface Question {
+  /** False where the entry is known not to be storable. */
+  readonly withLease: boolean;
+  readonly unlessStored?: boolean;
+  readonly expiresAtMs?: number | undefined;
+}
+
+export class FillStarts {
+  readonly #store: Store;
+  readonly #gate: StoreGate;
+  readonly #writer: EntryWriter;
+  readonly #options: FillStartsOptions;
+  readonly #looks = new Map<string, { readonly identity: string; readonly begun: Promise<Begun> }>();
+
+  constructor(store: Store, gate: StoreGate, writer: EntryWriter, options: FillStartsOptions) {
+    this.#store = store;
+    this.#gate = gate;
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  /** Asks now. Rejects as the gate does. */
+  async ask(ref: EntryRef, { withLease, unlessStored = false, expiresAtMs }: Question): Promise<Begun> {
+    const { entryKey, fenceKeys, fenceTtlMs = this.#options.fenceTtlMs } = ref;
+    const lease = withLease ? { key: ref.leaseKey, holder: randomToken() } : undefined;
+    const ttlMs = this.#options.leaseMs;
+    const request = {
+      entryKey,
+      fenceKeys,
+      fenceTtlMs,
+      ...(lease && { lease: { ...lease, ttlMs, unlessStored } }),
+    };
+    let hasGivenUp = false;
+    const beginFill = async () => {
+      const late = await this.#store.beginFill(request);
+      // A lease that was taken too late would have others wait for a handler that stores nothing.
+      if (hasGivenUp && late.lease === "leading") this.#writer.giveBack(lease);
+      return late;
+    };
+    try {
+      const answer = await this.#gate.run(beginFill, expiresAtMs);
+      const fences = joinFences(answer.runId, answer.fences);
+      return { answer, fences, lease: answer.lease === "leading" ? lease : undefined };
+    } catch (error) {
+      hasGivenUp = true;
+      throw error;
+    }
+  }
+
+  /**
+   * Looks an entry up, and takes the lease where there is none to be had. Asks after this turn of the event loop, once for all who
+   * want the entry by then: whoever comes later may have seen a change that this answer is too old for.
+   */
+  look(ref: EntryRef, question: Question): Promise<Begun> {
+    const { entryKey, identity } = ref;
+    const known = this.#looks.get(entryKey);
+    if (known?.identity === identity) return known.begun;
+    const ask = () => {
+      this.#looks.delete(entryKey);
+      return this.ask(ref, { ...question, unlessStored: true });
+    };
+    const begun = nextTurn().then(ask);
+    // Of two requests whose keys collide the later one's look is the one to join.
+    this.#looks.set(entryKey, { identity, begun });
+    return begun;
+  }
+
+  /** For those who asked and do not fill. */
+  drop(begun: Begun): void {
+    const { lease } = begun;
+    begun.lease = undefined;
+    this.#writer.giveBack(lease);
+  }
+}
