@@ -51,11 +51,12 @@ const FIXED_HEADER_BYTES = 3 * 8 + 2;
 export function encodeEntry(entry: Entry): readonly Buffer[] {
   const { headers, removedHeaders, variants } = entry;
   const identity = Buffer.from(entry.identity, "utf8");
-  const texts = [entry.fences, entry.statusMessage, entry.etag, ...headers.flat(), ...removedHeaders];
-  for (const { encoding } of variants) texts.push(encoding);
-  // Each text and each of the four counts has a length in front of it, or is one; so has each variant's body.
-  let headerBytes = FIXED_HEADER_BYTES + 4 + identity.length + 4 * (4 + texts.length + variants.length);
-  for (const text of texts) headerBytes += text.length;
+  // Each text has a length in front of it; so has each variant's body; and there are four counts.
+  let headerBytes = FIXED_HEADER_BYTES + 4 + identity.length + 4 * 4;
+  for (const text of [entry.fences, entry.statusMessage, entry.etag, ...removedHeaders])
+    headerBytes += 4 + text.length;
+  for (const [name, field] of headers) headerBytes += 8 + name.length + field.length;
+  for (const { encoding } of variants) headerBytes += 8 + encoding.length;
 
   const head = Buffer.allocUnsafe(PREFIX_BYTES + headerBytes);
   head.writeUInt32BE(MAGIC, 0);

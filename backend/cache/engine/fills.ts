@@ -5,7 +5,7 @@ import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState, Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
-import { type Fill, type FillOutcome, run } from "./fill.js";
+import { entryOf, type Fill, type FillOutcome, run } from "./fill.js";
 import { type Begun, FillStarts, type FillStartsOptions } from "./fill-starts.js";
 import { type Flight, follow, type Landing, newFlight } from "./flight.js";
 import type { Miss } from "./lookups.js";
@@ -220,12 +220,12 @@ export class Fills {
     const fill: Fill = {
       commit: (recording) => {
         this.#skipped.delete(ref.entryKey);
-        const entry = { ...recording, identity: ref.identity, fences: start.fences };
+        const entry = entryOf(recording, ref.identity, start.fences);
         this.#land(ref, flight, { kind: "follow", entry });
         this.#writer.writeBehind(ref, start, entry);
       },
       share: (recording) => {
-        const entry = { ...recording, identity: ref.identity, fences: start.fences };
+        const entry = entryOf(recording, ref.identity, start.fences);
         this.#land(ref, flight, { kind: "follow", entry });
         this.#writer.giveBack(start.lease);
       },

@@ -8,7 +8,7 @@ import type { FillStart, Store } from "../store/store.js";
 import { type EntryRef, examine, type Verdict } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
-import type { Recording } from "./fill.js";
+import { entryOf, type Recording } from "./fill.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
 /** An entry of the toolkit. The last of its fences is the key's own. */
@@ -112,7 +112,7 @@ export class KeyedEntries {
     const fences = joinFences(start.runId, start.fences);
     const verdict = examine(ref, start.entry, fences, this.#parts.sealer);
     if (this.#fresh(ref, verdict)) return false;
-    const entry = { ...recording, identity: ref.identity, fences };
+    const entry = entryOf(recording, ref.identity, fences);
     return this.#parts.writer.write(ref, { tokens: start.fences }, entry, start.entry);
   }
 
@@ -225,7 +225,7 @@ export class KeyedEntries {
     recording: Recording,
   ): Promise<boolean> {
     const own = ref.fenceKeys.map((key) => tokens.get(key) ?? "");
-    const entry = { ...recording, identity: ref.identity, fences: joinFences(runId, own) };
+    const entry = entryOf(recording, ref.identity, joinFences(runId, own));
     return this.#parts.writer.write(ref, { tokens: own }, entry);
   }
 

@@ -49,15 +49,27 @@ export class LocalEntries {
         : entry.variants.map((variant) => ({ ...variant, body: ownBytes(variant.body) }));
     const { tenant, module, maxEntries } = ref;
     const bodyBytes = variants.reduce((sum, variant) => sum + variant.body.length, body.length);
-    const texts = [entry.identity, entry.fences, entry.etag, ref.entryKey, ...entry.headers.flat()];
-    const bytes = bodyBytes + 2 * texts.reduce((sum, text) => sum + text.length, 0);
+    let characters = entry.identity.length + entry.fences.length + entry.etag.length + ref.entryKey.length;
+    for (const [name, value] of entry.headers) characters += name.length + value.length;
+    const bytes = bodyBytes + 2 * characters;
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
     const carried = this.#carriedBy(entry);
-    const headers = this.#headersOf(entry);
-    const shared = { identity: ref.identity, fences: carried.joined, headers, carried, [HEAD]: undefined };
-    const etag = flat(entry.etag);
-    const removedHeaders = entry.removedHeaders.length === 0 ? NO_NAMES : entry.removedHeaders;
-    const local: LocalEntry = { ...entry, ...shared, etag, removedHeaders, body, variants };
+    const local: LocalEntry = {
+      identity: ref.identity,
+      fences: carried.joined,
+      createdAt: entry.createdAt,
+      staleAt: entry.staleAt,
+      expiresAt: entry.expiresAt,
+      status: entry.status,
+      statusMessage: entry.statusMessage,
+      etag: flat(entry.etag),
+      headers: this.#headersOf(entry),
+      removedHeaders: entry.removedHeaders.length === 0 ? NO_NAMES : entry.removedHeaders,
+      body,
+      variants,
+      carried,
+      [HEAD]: undefined,
+    };
     this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
   }
 

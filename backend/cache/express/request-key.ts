@@ -1,5 +1,5 @@
 // The canonical form of a request: two requests share a key only if a handler could not tell them apart.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Longer requests are not cached: their canonical form is kept in every entry. */
 export const MAX_PARAMS_LENGTH = 4096;
@@ -32,7 +32,7 @@ export function canonicalParams({ path, rawQuery, scope, vary }: RequestParts): 
 
 /** The last part of an entry's key. */
 export function hashParams(params: string, algorithm: "md5" | "sha256"): string {
-  return createHash(algorithm).update(params).digest("hex");
+  return hash(algorithm, params);
 }
 
 /** A decoded text, or, in an array, one that is no valid percent-encoding and stays as it came: the two are never equal. */
@@ -41,21 +41,20 @@ type Pair = readonly [name: Decoded, value?: Decoded];
 
 function canonicalQuery(rawQuery: string): Pair[] | undefined {
   if (rawQuery === "") return [];
-  const groups = new Map<string, Pair[]>();
   const segments = rawQuery.split("&");
   if (segments.length > MAX_QUERY_PAIRS) return undefined;
+  const parameters: { readonly base: string; readonly pair: Pair }[] = [];
   for (const segment of segments) {
     if (segment === "") continue;
     const equals = segment.indexOf("=");
     const name = decode(equals === -1 ? segment : segment.slice(0, equals));
     // "a" and "a=" are kept apart: some parsers tell null from the empty string.
     const pair: Pair = equals === -1 ? [name] : [name, decode(segment.slice(equals + 1))];
-    const base = baseName(name);
-    const group = groups.get(base);
-    if (group) group.push(pair);
-    else groups.set(base, [pair]);
+    parameters.push({ base: baseName(name), pair });
   }
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, pairs]) => pairs);
+  // The sort is stable: a group stays in its order.
+  parameters.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
+  return parameters.map(({ pair }) => pair);
 }
 
 function baseName(name: Decoded): string {
@@ -66,7 +65,7 @@ function baseName(name: Decoded): string {
 
 /** As query parsers decode: "+" is a space. */
 function decode(text: string): Decoded {
-  const spaced = text.replaceAll("+", " ");
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
   if (!spaced.includes("%")) return spaced;
   try {
     return decodeURIComponent(spaced);

@@ -34,7 +34,8 @@ export interface RedisClient {
   ping(): Promise<unknown>;
   mget(keys: readonly string[]): Promise<(string | null)[]>;
   mgetBuffer(keys: readonly string[]): Promise<(Buffer | null)[]>;
-  evalsha(sha1: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+  evalsha(sha1: string, keyCount: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
+  evalshaBuffer(sha1: string, keyCount: number, ...args: (string | number)[]): Promise<(Buffer | null)[]>;
   set(key: string, value: string, ...args: (string | number)[]): Promise<unknown>;
   unlink(...keys: string[]): Promise<number>;
   zrange(key: string, first: number, last: number): Promise<string[]>;

@@ -29,7 +29,11 @@ import { SCRIPTS } from "./scripts.js";
 /** A connection that took longer is to a server that sentinels named too long ago. */
 const PROMPT_MS = 1000;
 const RECONNECT_MS = 200;
-const REPLACE_FENCES_SHA1 = hash("sha1", SCRIPTS.etcReplaceFences);
+const SHA1 = {
+  beginFill: hash("sha1", SCRIPTS.etcBeginFill),
+  commitFill: hash("sha1", SCRIPTS.etcCommitFill),
+  replaceFences: hash("sha1", SCRIPTS.etcReplaceFences),
+} as const;
 
 export class RedisStore implements Store {
   readonly kind = "redis";
@@ -121,7 +125,11 @@ export class RedisStore implements Store {
     const keys = [entryKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
     const leaseArgs = lease ? [lease.holder, lease.ttlMs, lease.unlessStored ? 1 : 0] : [];
     const args = [fenceKeys.length, randomToken(), fenceTtlMs, ...leaseArgs];
-    const reply = await this.#client.etcBeginFillBuffer(keys.length, ...keys, ...args);
+    const client = this.#client;
+    const reply = await bySha1(
+      () => client.evalshaBuffer(SHA1.beginFill, keys.length, ...keys, ...args),
+      () => client.etcBeginFillBuffer(keys.length, ...keys, ...args),
+    );
     this.#confirmRunId(entryKey, runId);
     const [leaseState, nowMs, entry = null, ...fences] = reply;
     return {
@@ -139,9 +147,7 @@ export class RedisStore implements Store {
     const generation = generationOf(fences);
     const listed = [this.#keys.index(tenant, module, generation), this.#keys.generations(tenant)];
     const keys = [entryKey, ...listed, ...fenceKeys, ...(lease ? [lease.key] : [])];
-    const [stored, ...surplus] = await this.#client.etcCommitFill(
-      keys.length,
-      ...keys,
+    const args = [
       fenceKeys.length,
       Math.ceil(commit.ttlMs),
       commit.maxEntries,
@@ -151,6 +157,14 @@ export class RedisStore implements Store {
       commit.expected === undefined ? "" : sha1(commit.expected),
       ...fences,
       ...commit.value,
+    ];
+    const client = this.#client;
+    const [stored, ...surplus] = await bySha1(
+      () =>
+        client.evalsha(SHA1.commitFill, keys.length, ...keys, ...args) as ReturnType<
+          typeof client.etcCommitFill
+        >,
+      () => client.etcCommitFill(keys.length, ...keys, ...args),
     );
     if (surplus.length > 0) await this.#client.unlink(...surplus);
     return Number(stored) === 1;
@@ -160,15 +174,16 @@ export class RedisStore implements Store {
     await this.#client.etcAbandonFill(1, lease.key, lease.holder, skipMs);
   }
 
-  /** Past ioredis's own handling of scripts, which costs a tenth of the round trip that a mutation's response waits for. */
   async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
     const args = [...fenceKeys, randomToken(), fenceTtlMs];
+    const client = this.#client;
     try {
-      await this.#client.evalsha(REPLACE_FENCES_SHA1, fenceKeys.length, ...args);
+      await bySha1(
+        () => client.evalsha(SHA1.replaceFences, fenceKeys.length, ...args),
+        () => client.etcReplaceFences(fenceKeys.length, ...args),
+      );
     } catch (error) {
-      if (!isNoScript(error)) return this.#forgetIfFull(error, fenceKeys);
-      const replaced = this.#client.etcReplaceFences(fenceKeys.length, ...args);
-      await replaced.catch((again: unknown) => this.#forgetIfFull(again, fenceKeys));
+      await this.#forgetIfFull(error, fenceKeys);
     }
   }
 
@@ -252,6 +267,19 @@ export class RedisStore implements Store {
 
 function sha1(value: Buffer | null): string {
   return value === null ? "none" : hash("sha1", value);
+}
+
+/**
+ * Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for, and back to it where
+ * the server does not know the script.
+ */
+async function bySha1<T>(evalsha: () => Promise<T>, script: () => Promise<T>): Promise<T> {
+  try {
+    return await evalsha();
+  } catch (error) {
+    if (!isNoScript(error)) throw error;
+    return script();
+  }
 }
 
 /** The server does not know the script yet: it was started anew, or is another one. */
