@@ -7,6 +7,10 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? ((sorted[middle - 1] ?? Number.NaN) + upper) / 2 : upper;
 }
 
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** Nearest rank. @param of between 0 and 1 */
 export function quantile(values: readonly number[], of: number): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -9,6 +9,8 @@ const WORTHWHILE = 0.9;
 // Made once and sent often: better than what middleware can afford for each response, and off the event loop.
 const BROTLI_QUALITY = 5;
 const GZIP_LEVEL = 6;
+const MIN_CHUNK_BYTES = 4096;
+const MAX_CHUNK_BYTES = 1024 * 1024;
 const COMPRESSIBLE =
   /^(?:text\/|[\w.+-]+\/(?:[\w.+-]*\+)?(?:json|xml|javascript|yaml|csv|x-ndjson|wasm)\b|image\/svg)/i;
 
@@ -29,13 +31,19 @@ const COMPRESSORS: readonly [readonly [ContentCoding, Compress], ...(readonly [C
       (body) => {
         const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
         return brotli(body, {
+          chunkSize: chunkSizeOf(body),
           params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: body.length },
         });
       },
     ],
     ...(typeof zstd === "function" ? [["zstd", promisify(zstd) as Compress] as const] : []),
-    ["gzip", (body) => gzip(body, { level: GZIP_LEVEL })],
+    ["gzip", (body) => gzip(body, { level: GZIP_LEVEL, chunkSize: chunkSizeOf(body) })],
   ];
+
+/** Room for most results at once: each chunk of a result interrupts the event loop, and Node's are 16 KiB. */
+function chunkSizeOf(body: Buffer): number {
+  return Math.min(Math.max(MIN_CHUNK_BYTES, body.length >> 2), MAX_CHUNK_BYTES);
+}
 
 type Described = Pick<Entry, "headers" | "status">;
 

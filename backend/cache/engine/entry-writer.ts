@@ -7,6 +7,9 @@ import type { HeldLease, Store } from "../store/store.js";
 import type { EntryRef } from "./entry-ref.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
+/** A larger body's checksum and its way to the store are turns of the event loop of their own. */
+const MAX_ENCODED_AND_SENT_BYTES = 128 * 1024;
+
 export interface EntryWriterOptions {
   readonly fenceTtlMs: number;
   readonly sealer: Sealer;
@@ -57,12 +60,14 @@ export class EntryWriter {
     const fenceTtlMs =
       ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
     try {
+      const value = this.#options.sealer.seal(entryKey, encodeEntry(entry));
+      if (entry.body.length > MAX_ENCODED_AND_SENT_BYTES) await nextTurn();
       const stored = await this.#gate.run(() =>
         this.#store.commitFill({
           tenant,
           module,
           entryKey,
-          value: this.#options.sealer.seal(entryKey, encodeEntry(entry)),
+          value,
           ttlMs,
           maxEntries,
           fenceKeys,

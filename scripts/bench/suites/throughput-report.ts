@@ -1,9 +1,8 @@
 // From the rounds of the throughput suite to its table and what has been reached.
 import type { SuiteReport, Verdict } from "../report.js";
 import { formatNumber, formatSpread, median } from "../statistics.js";
-import { BASELINE } from "../subjects.js";
 import type { Variant } from "../variants.js";
-import type { Contender, Visit } from "./throughput.js";
+import type { ComparedVisit, Contender } from "./throughput.js";
 
 const GZIP_SHARE = 0.95;
 const P99_TIMES = 1.25;
@@ -14,28 +13,27 @@ const VARIANT_NAMES: Record<Variant, string> = { "200": "", "304": ", 304", head
 export interface MeasuredThroughput {
   readonly subject: string;
   readonly variant: Variant;
-  /** Requests a second over those of bare Express. */
+  /** Requests a second over those of bare Express, the median of the rounds. */
   readonly ratio: number;
-  readonly rounds: readonly Visit[];
+  readonly rounds: readonly ComparedVisit[];
 }
 
 export function reportThroughput(contenders: readonly Contender[], failures: readonly string[]): SuiteReport {
-  const baseline = contenders.find(({ subject }) => subject.name === BASELINE);
-  const over = (what: keyof Visit, contender: Contender, of = baseline) =>
-    of === undefined ? Number.NaN : medianOf(contender, what) / medianOf(of, what);
-  const verdicts = contenders.flatMap((contender) => verdictsOf(contender, contenders, over));
+  const verdicts = contenders.flatMap((contender) => verdictsOf(contender, contenders));
   const rows = contenders.map((contender) => {
     const { subject, variant, rounds } = contender;
     return [
       subject.title + VARIANT_NAMES[variant],
       formatNumber(medianOf(contender, "perSecond")),
       formatSpread(rounds.map(({ perSecond }) => perSecond)),
-      formatNumber(over("perSecond", contender)),
+      formatNumber(medianOf(contender, "ratio")),
+      formatSpread(rounds.map(({ ratio }) => ratio)),
       variant === "200" && subject.floor !== undefined ? formatNumber(subject.floor) : "",
       formatNumber(medianOf(contender, "p50Ms")),
       formatNumber(medianOf(contender, "p99Ms")),
       formatNumber(medianOf(contender, "cpuMicros")),
       formatNumber(medianOf(contender, "cpuShare")),
+      formatNumber(100 * medianOf(contender, "stolenShare")),
     ];
   });
   return {
@@ -48,11 +46,13 @@ export function reportThroughput(contenders: readonly Contender[], failures: rea
           "requests/s",
           "spread",
           "ratio",
+          "ratio, spread",
           "floor",
           "p50 ms",
           "p99 ms",
           "CPU µs/request",
           "cores used",
+          "stolen, %",
         ],
         rows,
       },
@@ -63,22 +63,20 @@ export function reportThroughput(contenders: readonly Contender[], failures: rea
       (contender): MeasuredThroughput => ({
         subject: contender.subject.name,
         variant: contender.variant,
-        ratio: over("perSecond", contender),
+        ratio: medianOf(contender, "ratio"),
         rounds: contender.rounds,
       }),
     ),
   };
 }
 
-type Over = (what: keyof Visit, contender: Contender, of?: Contender) => number;
-
-function verdictsOf(contender: Contender, all: readonly Contender[], over: Over): Verdict[] {
+function verdictsOf(contender: Contender, all: readonly Contender[]): Verdict[] {
   const { subject, variant } = contender;
   const { title, floor } = subject;
   if (floor === undefined) return [];
   if (variant === "200") {
-    const ratio = over("perSecond", contender);
-    const p99 = over("p99Ms", contender);
+    const ratio = medianOf(contender, "ratio");
+    const p99 = medianOf(contender, "p99Ratio");
     return [
       {
         path: title,
@@ -95,7 +93,7 @@ function verdictsOf(contender: Contender, all: readonly Contender[], over: Over)
     ];
   }
   const plain = all.find((other) => other.subject === subject && other.variant === "200");
-  const share = over("perSecond", contender, plain);
+  const share = plain ? medianOf(contender, "ratio") / medianOf(plain, "ratio") : Number.NaN;
   const isGzip = variant === "gzip";
   return [
     {
@@ -107,6 +105,6 @@ function verdictsOf(contender: Contender, all: readonly Contender[], over: Over)
   ];
 }
 
-function medianOf({ rounds }: Contender, what: keyof Visit): number {
+function medianOf({ rounds }: Contender, what: keyof ComparedVisit): number {
   return median(rounds.map((round) => round[what]));
 }

@@ -4,8 +4,10 @@ import { listBody, openAccounts } from "../database.js";
 import { load } from "../load/load.js";
 import type { LoadRequest, LoadResult } from "../load/request.js";
 import type { SuiteReport } from "../report.js";
+import { mean } from "../statistics.js";
+import { measureStolen } from "../stolen-time.js";
 import type { SubjectProcess } from "../subject-process.js";
-import { QUICK_NAMES, type Subject } from "../subjects.js";
+import { BASELINE, QUICK_NAMES, type Subject } from "../subjects.js";
 import { VARIANTS, type Variant } from "../variants.js";
 import { type ExpectedList, verify } from "../verify.js";
 import { hotLists, ownerOf } from "../workload.js";
@@ -22,6 +24,8 @@ const TOLERATED_APP_RUNS = 0.05;
 
 // Rounds come back to a subject after minutes: what it asks again after a while (the lane its app), it does first.
 const RUN_IN_SECONDS = 2;
+// A shared machine is another one after some minutes: each visit is compared with those of bare Express around it.
+const VISITS_BETWEEN_BASELINES = 4;
 
 /** One variant of one subject, with what each round gave. */
 export interface Contender {
@@ -29,7 +33,7 @@ export interface Contender {
   readonly variant: Variant;
   readonly process: SubjectProcess;
   readonly requests: readonly LoadRequest[];
-  readonly rounds: Visit[];
+  readonly rounds: ComparedVisit[];
 }
 
 export interface Visit extends LoadResult {
@@ -40,6 +44,15 @@ export interface Visit extends LoadResult {
   readonly cpuMicros: number;
   /** How much of a core the subject used: below 1 something else was the limit. */
   readonly cpuShare: number;
+  /** Of the cores' time, by the hypervisor for other machines. NaN where the system does not say. */
+  readonly stolenShare: number;
+}
+
+/** One visit, over bare Express as it was just before and just after. */
+export interface ComparedVisit extends Visit {
+  /** Requests a second over those of bare Express. */
+  readonly ratio: number;
+  readonly p99Ratio: number;
 }
 
 export async function throughput(bench: Bench): Promise<SuiteReport> {
@@ -57,14 +70,14 @@ export async function throughput(bench: Bench): Promise<SuiteReport> {
   const seconds = quick ? SECONDS.quick : SECONDS.full;
   const broken = new Set<Contender>();
   /** One that breaks under the load is out, and named. */
-  const visitUnbroken = async (contender: Contender, seconds: number): Promise<Visit[]> => {
-    if (broken.has(contender)) return [];
+  const visitUnbroken = async (contender: Contender, seconds: number): Promise<Visit | undefined> => {
+    if (broken.has(contender)) return undefined;
     try {
-      return [await visit(contender, seconds)];
+      return await visit(bench, contender, seconds);
     } catch (error) {
       broken.add(contender);
       failures.push(`${contender.subject.title}, ${contender.variant}: ${messageOf(error)}`);
-      return [];
+      return undefined;
     }
   };
   for (const contender of contenders) {
@@ -72,19 +85,39 @@ export async function throughput(bench: Bench): Promise<SuiteReport> {
     if (!quick || contender.variant === "200")
       await visitUnbroken(contender, quick ? WARM_UP_SECONDS.quick : WARM_UP_SECONDS.full);
   }
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < contenders.length; turn++) {
-      // Each round begins with another one: none always follows the same, or has the machine while it is coldest.
-      const contender =
-        contenders[(turn + round * Math.ceil(contenders.length / rounds)) % contenders.length];
-      if (!contender) continue;
-      if (!quick) await visitUnbroken(contender, RUN_IN_SECONDS);
-      contender.rounds.push(...(await visitUnbroken(contender, seconds)));
-    }
+  const visits: { readonly contender: Contender; readonly seen: Visit }[] = [];
+  for (const contender of inOrder(contenders, rounds)) {
+    if (!quick) await visitUnbroken(contender, RUN_IN_SECONDS);
+    const seen = await visitUnbroken(contender, seconds);
+    if (seen) visits.push({ contender, seen });
+  }
+  for (const [index, { contender, seen }] of visits.entries()) {
+    const isBaseline = ({ contender }: (typeof visits)[number]) => contender.subject.name === BASELINE;
+    const around = [visits.slice(0, index + 1).findLast(isBaseline), visits.slice(index).find(isBaseline)];
+    const over = (what: "perSecond" | "p99Ms") =>
+      seen[what] / mean(around.flatMap((visit) => visit?.seen[what] ?? []));
+    contender.rounds.push({ ...seen, ratio: over("perSecond"), p99Ratio: over("p99Ms") });
   }
   for (const process of new Set(contenders.map((contender) => contender.process))) await process.stop();
   const measured = contenders.filter((contender) => !broken.has(contender));
   return reportThroughput(measured, [...failures, ...measured.flatMap(countedOtherwise)]);
+}
+
+/**
+ * Each round begins with another one: none always follows the same, or has the machine while it is coldest. Bare Express comes first,
+ * last, and every few visits in between.
+ */
+function inOrder(contenders: readonly Contender[], rounds: number): Contender[] {
+  const baseline = contenders.find(({ subject }) => subject.name === BASELINE);
+  const others = contenders.filter((contender) => contender !== baseline);
+  const order: Contender[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const first = round * Math.ceil(others.length / rounds);
+    order.push(...others.slice(first), ...others.slice(0, first));
+  }
+  if (!baseline) return order;
+  const isDue = (index: number) => index % VISITS_BETWEEN_BASELINES === 0;
+  return [...order.flatMap((other, index) => (isDue(index) ? [baseline, other] : [other])), baseline];
 }
 
 /** The lists with the bodies that are right for them. Default: as many as the run has. */
@@ -122,12 +155,18 @@ async function enter(
   return contenders;
 }
 
-async function visit({ subject, process, requests }: Contender, seconds: number): Promise<Visit> {
+async function visit(
+  bench: Bench,
+  { subject, process, requests }: Contender,
+  seconds: number,
+): Promise<Visit> {
   const runsBefore = await process.ask<number>("handlerRuns");
   const isLane = subject.row?.front === "lane";
   const appRunsBefore = isLane ? await process.ask<number>("appRuns") : 0;
   const cpuBefore = await process.ask<number>("cpuMs");
+  const stolen = measureStolen(bench.cores);
   const result = await load({ port: process.port, requests, connections: CONNECTIONS, seconds });
+  const stolenShare = stolen();
   const cpuMs = (await process.ask<number>("cpuMs")) - cpuBefore;
   const handlerRuns = (await process.ask<number>("handlerRuns")) - runsBefore;
   return {
@@ -136,6 +175,7 @@ async function visit({ subject, process, requests }: Contender, seconds: number)
     appRuns: isLane ? (await process.ask<number>("appRuns")) - appRunsBefore : 0,
     cpuMicros: (cpuMs * 1000) / result.requests,
     cpuShare: (cpuMs * result.perSecond) / result.requests / 1000,
+    stolenShare,
   };
 }
 
