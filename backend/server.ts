@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
-import { CacheMonitor, createTenantCache } from "./cache/index.js";
+import { CacheMonitor, createTenantCache, expressServerOptions } from "./cache/index.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
@@ -71,7 +71,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
   const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
   const identity = await connectIdentity(config, logger);
-  const { listener } = createAppBehindLane({
+  const { app, listener } = createAppBehindLane({
     pool,
     cache,
     isCacheShared: config.REDIS_CACHE_URL !== undefined,
@@ -92,7 +92,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     trustProxy: config.TRUST_PROXY,
   });
 
-  const server = createServer(listener);
+  const server = createServer(expressServerOptions(app), listener);
   const { port } = await listen(server, config.PORT, config.HOST);
   logger.info(`listening on ${config.HOST}:${port}`);
   process.send?.({ type: "listening", port });

@@ -2,6 +2,11 @@
 export type { EncryptionKey } from "./codec/encryption.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
+export {
+  type AppPrototypes,
+  type ExpressServerOptions,
+  expressServerOptions,
+} from "./express/express-server-options.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { LaneIdentity } from "./express/lane-callers.js";

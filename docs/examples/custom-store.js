@@ -5,9 +5,14 @@ import { createTenantCache, MemoryStore } from "../../dist/backend/cache/index.j
 export const asked = [];
 
 class RecordingStore extends MemoryStore {
-  async read(fenceKeys, entryKey) {
-    asked.push(`read ${entryKey}`);
-    return super.read(fenceKeys, entryKey);
+  async read(fenceKeys, entryKeys) {
+    asked.push(`read ${entryKeys.join(" ")}`);
+    return super.read(fenceKeys, entryKeys);
+  }
+
+  async beginFill(request) {
+    asked.push(`look ${request.entryKey}`);
+    return super.beginFill(request);
   }
 
   async replaceFences(fenceKeys) {

@@ -6,6 +6,8 @@ export interface Row {
   /** `local`: in this process before Redis. */
   readonly tier: "local" | "redis";
   readonly maxStalenessMs: number;
+  /** Behind a server with `expressServerOptions`. */
+  readonly isPrepared?: true;
 }
 
 export interface Subject {
@@ -27,6 +29,12 @@ export const BASELINE = "express";
 
 const OTHERS: readonly Subject[] = [
   { name: BASELINE, title: "bare Express, `end(buffer)`", program: "bare-express", handler: "none" },
+  {
+    name: "express-prepared",
+    title: "bare Express, `expressServerOptions`",
+    program: "bare-express-prepared",
+    handler: "none",
+  },
   { name: "http", title: "plain `node:http`, `end(buffer)`", program: "plain-http", handler: "none" },
   { name: "no-cache", title: "no cache, PostgreSQL each time", program: "no-cache", handler: "runs" },
   {
@@ -78,10 +86,20 @@ const OURS: readonly Subject[] = [
   ours("list-redis", "`cacheList`, Redis only", { front: "express", tier: "redis", maxStalenessMs: 0 }, 0.82),
 ];
 
-export const SUBJECTS: readonly Subject[] = [...OTHERS, ...OURS];
+/** As the README has it served: beside the rows that are asked for. */
+const PREPARED: readonly Subject[] = OURS.filter(({ row }) => row?.front === "express").map(
+  ({ floor: _, row, name, title, ...subject }) => ({
+    ...subject,
+    name: `${name}-prepared`,
+    title: `${title}, \`expressServerOptions\``,
+    ...(row && { row: { ...row, isPrepared: true } }),
+  }),
+);
+
+export const SUBJECTS: readonly Subject[] = [...OTHERS, ...OURS, ...PREPARED];
 
 /** Those of this repository's cache. */
-export const OWN_NAMES = SUBJECTS.filter(({ row }) => row).map(({ name }) => name);
+export const OWN_NAMES = OURS.map(({ name }) => name);
 /** What a quick run looks at closely. */
 export const QUICK_NAMES = ["lane-strict", "list-strict"];
 

@@ -1,10 +1,12 @@
 // The measure of all others: an Express route that ends with a ready Buffer.
 import { createServer } from "node:http";
-import express from "express";
+import express, { type Express } from "express";
 import { bodyOfFirstList } from "./first-list.js";
-import type { StartSubject } from "./subject.js";
+import type { StartSubject, SubjectContext } from "./subject.js";
 
-const start: StartSubject = async (context) => {
+const start: StartSubject = async (context) => ({ server: createServer(await readyBufferApp(context)) });
+
+export async function readyBufferApp(context: SubjectContext): Promise<Express> {
   const body = await bodyOfFirstList(context);
   const app = express().disable("x-powered-by");
   app.get("/accounts", (_req, res) => {
@@ -12,7 +14,7 @@ const start: StartSubject = async (context) => {
     res.setHeader("Content-Length", body.length);
     res.end(body);
   });
-  return { server: createServer(app) };
-};
+  return app;
+}
 
 export default start;

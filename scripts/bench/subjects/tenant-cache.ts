@@ -1,7 +1,7 @@
 // The cache of this repository, in one of its rows.
 import { createServer, type IncomingMessage } from "node:http";
 import express from "express";
-import { createTenantCache } from "../../../backend/cache/index.js";
+import { createTenantCache, expressServerOptions } from "../../../backend/cache/index.js";
 import { listHandler } from "./list-handler.js";
 import type { StartSubject } from "./subject.js";
 import { TTL_SECONDS } from "./ttl.js";
@@ -42,7 +42,7 @@ const start: StartSubject = async (context) => {
     await cache.idle();
   };
   return {
-    server: createServer(listener),
+    server: createServer(row.isPrepared ? expressServerOptions(app) : {}, listener),
     controls: { appRuns: () => appRuns, idle: () => cache.idle(), sweep },
   };
 };

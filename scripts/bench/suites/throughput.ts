@@ -142,7 +142,7 @@ async function enter(
   failures: string[],
 ): Promise<Contender[]> {
   const process = await bench.startSubject(subject);
-  const isClose = bench.options.quick ? QUICK_NAMES.includes(subject.name) : subject.row !== undefined;
+  const isClose = bench.options.quick ? QUICK_NAMES.includes(subject.name) : subject.floor !== undefined;
   const contenders: Contender[] = [];
   for (const variant of isClose ? VARIANTS : (["200"] as const)) {
     try {
