@@ -184,6 +184,26 @@ describe("what a hit costs", () => {
     });
   }
 
+  test("scripts come with their first call: a server that does not know them is not asked in vain", async (t) => {
+    const fresh = await startRedisServer();
+    const observer = new Redis(fresh.url);
+    const cache = createTenantCache({ redis: fresh.url, tenant: () => "tenant-1", logger: quiet });
+    t.after(async () => {
+      await cache.close();
+      observer.disconnect();
+      await fresh.stop();
+    });
+    assert.ok(await cache.ready());
+    const tenant = cache.manager.tenant("tenant-1");
+    for (const value of ["one", "two"]) {
+      assert.equal(await tenant.getOrSet(value, async () => value), value);
+      await cache.invalidateTenantCache("tenant-1", "items");
+      await cache.idle();
+    }
+    assert.match(await observer.info("commandstats"), /cmdstat_evalsha:/);
+    assert.doesNotMatch(await observer.info("errorstats"), /NOSCRIPT/);
+  });
+
   test("a miss after an invalidation reads the fences once, and the entry with what begins the fill", async (t) => {
     const served = await serve("cacheList", 1e7, { ttlSeconds: 3600 });
     t.after(() => served.close());

@@ -44,6 +44,8 @@ export class RedisStore implements Store {
   readonly #keys: KeySpace;
   readonly #runIds: RunIds;
   readonly #sweep: RedisSweep;
+  /** Scripts that this connection has brought to its server. */
+  readonly #loaded = new Set<string>();
   #listener: StoreListener | undefined;
   #isUp = false;
   #isClosed = false;
@@ -72,6 +74,7 @@ export class RedisStore implements Store {
       this.#reconnectAttempts++;
     });
     client.on("ready", () => {
+      this.#loaded.clear();
       this.#reconnectAttempts = 0;
       this.#lastError = "connection closed";
       // A master that hung while we connected may have been replaced before it answered.
@@ -126,7 +129,8 @@ export class RedisStore implements Store {
     const leaseArgs = lease ? [lease.holder, lease.ttlMs, lease.unlessStored ? 1 : 0] : [];
     const args = [fenceKeys.length, randomToken(), fenceTtlMs, ...leaseArgs];
     const client = this.#client;
-    const reply = await bySha1(
+    const reply = await this.#run(
+      "beginFill",
       () => client.evalshaBuffer(SHA1.beginFill, keys.length, ...keys, ...args),
       () => client.etcBeginFillBuffer(keys.length, ...keys, ...args),
     );
@@ -159,7 +163,8 @@ export class RedisStore implements Store {
       ...commit.value,
     ];
     const client = this.#client;
-    const [stored, ...surplus] = await bySha1(
+    const [stored, ...surplus] = await this.#run(
+      "commitFill",
       () =>
         client.evalsha(SHA1.commitFill, keys.length, ...keys, ...args) as ReturnType<
           typeof client.etcCommitFill
@@ -178,7 +183,8 @@ export class RedisStore implements Store {
     const args = [...fenceKeys, randomToken(), fenceTtlMs];
     const client = this.#client;
     try {
-      await bySha1(
+      await this.#run(
+        "replaceFences",
         () => client.evalsha(SHA1.replaceFences, fenceKeys.length, ...args),
         () => client.etcReplaceFences(fenceKeys.length, ...args),
       );
@@ -229,6 +235,24 @@ export class RedisStore implements Store {
     if (this.#owned) this.#client.disconnect();
   }
 
+  /**
+   * Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for; but for the first call on a
+   * connection, which brings the script along: a server that has been started anew does not know it. Nodes of a Cluster
+   * each have a connection of their own.
+   */
+  async #run<T>(name: keyof typeof SHA1, evalsha: () => Promise<T>, script: () => Promise<T>): Promise<T> {
+    if (this.hashTags || !this.#loaded.has(name)) {
+      this.#loaded.add(name);
+      return script();
+    }
+    try {
+      return await evalsha();
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+      return script();
+    }
+  }
+
   /** A full server refuses writes but not removals, and a missing fence invalidates as well as a new one. */
   async #forgetIfFull(error: unknown, fenceKeys: readonly string[]): Promise<void> {
     if (!(error instanceof Error && error.message.includes("OOM"))) throw error;
@@ -267,19 +291,6 @@ export class RedisStore implements Store {
 
 function sha1(value: Buffer | null): string {
   return value === null ? "none" : hash("sha1", value);
-}
-
-/**
- * Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for, and back to it where
- * the server does not know the script.
- */
-async function bySha1<T>(evalsha: () => Promise<T>, script: () => Promise<T>): Promise<T> {
-  try {
-    return await evalsha();
-  } catch (error) {
-    if (!isNoScript(error)) throw error;
-    return script();
-  }
 }
 
 /** The server does not know the script yet: it was started anew, or is another one. */
