@@ -71,9 +71,7 @@ export class CacheEngine {
       fenceTtlMs: options.fenceTtlMs,
       alarm: (ref, problem) => this.#alarm(ref, problem),
     });
-    this.#variants = new VariantMaker(store, this.gate, options, (ref, entry) =>
-      this.#local?.set(ref, entry),
-    );
+    this.#variants = new VariantMaker(this.#writer, (ref, entry) => this.#local?.set(ref, entry));
     this.keyed = new KeyedEntries({
       store,
       keys,

@@ -49,7 +49,21 @@ export class EntryWriter {
    *
    * @param expected where present: the only value that may be overwritten
    */
-  async write(
+  async write(ref: EntryRef, start: WriteStart, entry: Entry, expected?: Buffer | null): Promise<boolean> {
+    try {
+      const stored = await this.commit(ref, start, entry, expected);
+      this.#counters.add(stored ? "sets" : "fenced", ref.tenant, ref.module);
+      if (stored) this.#onStored(ref, entry);
+      return stored;
+    } catch (error) {
+      this.countFailure(ref, error);
+      this.giveBack(start.lease);
+      return false;
+    }
+  }
+
+  /** The step in the store alone, which counts nothing and tells nobody; rejects as the gate does. */
+  async commit(
     ref: EntryRef,
     { tokens, lease }: WriteStart,
     entry: Entry,
@@ -59,32 +73,23 @@ export class EntryWriter {
     const ttlMs = entry.expiresAt - Date.now();
     const fenceTtlMs =
       ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
-    try {
-      const value = this.#options.sealer.seal(entryKey, encodeEntry(entry));
-      if (entry.body.length > MAX_ENCODED_AND_SENT_BYTES) await nextTurn();
-      const stored = await this.#gate.run(() =>
-        this.#store.commitFill({
-          tenant,
-          module,
-          entryKey,
-          value,
-          ttlMs,
-          maxEntries,
-          fenceKeys,
-          fences: tokens,
-          fenceTtlMs,
-          ...(lease && { lease }),
-          ...(expected !== undefined && { expected }),
-        }),
-      );
-      this.#counters.add(stored ? "sets" : "fenced", tenant, module);
-      if (stored) this.#onStored(ref, entry);
-      return stored;
-    } catch (error) {
-      this.countFailure(ref, error);
-      this.giveBack(lease);
-      return false;
-    }
+    const value = this.#options.sealer.seal(entryKey, encodeEntry(entry));
+    if (entry.body.length > MAX_ENCODED_AND_SENT_BYTES) await nextTurn();
+    return this.#gate.run(() =>
+      this.#store.commitFill({
+        tenant,
+        module,
+        entryKey,
+        value,
+        ttlMs,
+        maxEntries,
+        fenceKeys,
+        fences: tokens,
+        fenceTtlMs,
+        ...(lease && { lease }),
+        ...(expected !== undefined && { expected }),
+      }),
+    );
   }
 
   /** The leader's and its followers' responses go first: encoding and sealing a large body takes a while. */

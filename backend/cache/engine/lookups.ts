@@ -142,8 +142,7 @@ export class Lookups {
       );
       return this.#judge(ref, snapshot.fences, snapshot.runId, snapshot.entries[0] ?? null, expiresAtMs);
     } catch (error) {
-      this.#parts.writer.countFailure(ref, error);
-      return UNAVAILABLE;
+      return this.#unavailable(ref, error);
     }
   }
 
@@ -163,8 +162,7 @@ export class Lookups {
       this.#note(outcome);
       return outcome;
     } catch (error) {
-      this.#parts.writer.countFailure(ref, error);
-      return UNAVAILABLE;
+      return this.#unavailable(ref, error);
     }
   }
 
@@ -181,9 +179,13 @@ export class Lookups {
       this.#parts.fills.drop(begun);
       return outcome;
     } catch (error) {
-      this.#parts.writer.countFailure(ref, error);
-      return UNAVAILABLE;
+      return this.#unavailable(ref, error);
     }
+  }
+
+  #unavailable(ref: EntryRef, error: unknown): ReadOutcome {
+    this.#parts.writer.countFailure(ref, error);
+    return UNAVAILABLE;
   }
 
   #note({ kind }: ReadOutcome): void {

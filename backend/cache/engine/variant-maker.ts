@@ -2,35 +2,24 @@
 import { availableParallelism } from "node:os";
 import { LRUCache } from "lru-cache";
 import { makeVariants } from "../codec/content-coding.js";
-import type { Sealer } from "../codec/encryption.js";
-import { type Entry, encodeEntry } from "../codec/entry.js";
-import type { Store } from "../store/store.js";
+import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
+import type { EntryWriter } from "./entry-writer.js";
 import { splitFences } from "./fences.js";
-import type { StoreGate } from "./store-gate.js";
 
 /** Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's own work. */
 const MAX_UNDER_WAY = availableParallelism() < 8 ? 1 : 2;
 const MAX_REMEMBERED = 10_000;
 
 export class VariantMaker {
-  readonly #store: Store;
-  readonly #gate: StoreGate;
-  readonly #options: { readonly sealer: Sealer; readonly fenceTtlMs: number };
+  readonly #writer: Pick<EntryWriter, "commit">;
   readonly #onStored: (ref: EntryRef, entry: Entry) => void;
   /** Entries that were tried, by key and creation: also those that compression does not make smaller. */
   readonly #tried = new LRUCache<string, true>({ max: MAX_REMEMBERED });
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(
-    store: Store,
-    gate: StoreGate,
-    options: { readonly sealer: Sealer; readonly fenceTtlMs: number },
-    onStored: (ref: EntryRef, entry: Entry) => void,
-  ) {
-    this.#store = store;
-    this.#gate = gate;
-    this.#options = options;
+  constructor(writer: Pick<EntryWriter, "commit">, onStored: (ref: EntryRef, entry: Entry) => void) {
+    this.#writer = writer;
     this.#onStored = onStored;
   }
 
@@ -53,14 +42,9 @@ export class VariantMaker {
   /** The same compare-and-set as a fill's: an entry that a fence has cut off meanwhile is not written again. */
   async #make(ref: EntryRef, entry: Entry): Promise<void> {
     const variants = await makeVariants(entry.body);
-    const ttlMs = entry.expiresAt - Date.now();
-    if (variants.length === 0 || ttlMs <= 0) return;
+    if (variants.length === 0 || entry.expiresAt <= Date.now()) return;
     const richer = { ...entry, variants };
-    const { tenant, module, entryKey, fenceKeys, maxEntries } = ref;
-    const value = this.#options.sealer.seal(entryKey, encodeEntry(richer));
-    const { fenceTtlMs } = this.#options;
-    const { fences } = splitFences(entry.fences);
-    const commit = { tenant, module, entryKey, value, ttlMs, maxEntries, fenceKeys, fences, fenceTtlMs };
-    if (await this.#gate.run(() => this.#store.commitFill(commit))) this.#onStored(ref, richer);
+    const { fences: tokens } = splitFences(entry.fences);
+    if (await this.#writer.commit(ref, { tokens }, richer)) this.#onStored(ref, richer);
   }
 }
