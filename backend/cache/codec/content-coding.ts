@@ -1,6 +1,7 @@
 // Content codings (RFC 9110 section 8.4.1): which bodies are worth one, and which one a client prefers.
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
+import { BoundedMap } from "../bounded-map.js";
 import { CONTENT_CODINGS, type ContentCoding, type Entry, type Variant } from "./entry.js";
 
 const MIN_BYTES = 1024;
@@ -78,8 +79,21 @@ export async function decompress(body: Buffer): Promise<Buffer> {
 }
 
 /** The codings that `Accept-Encoding` allows beside identity, the preferred one first (RFC 9110 section 12.5.3). */
-export function acceptedCodings(acceptEncoding: string | undefined): ContentCoding[] {
-  if (!acceptEncoding) return [];
+export function acceptedCodings(acceptEncoding: string | undefined): readonly ContentCoding[] {
+  if (!acceptEncoding) return NO_CODINGS;
+  const known = parsedCodings.get(acceptEncoding);
+  if (known) return known;
+  const codings = parseAcceptEncoding(acceptEncoding);
+  parsedCodings.set(acceptEncoding, codings);
+  return codings;
+}
+
+/** Clients send few different values. */
+const MAX_PARSED = 100;
+const parsedCodings = new BoundedMap<string, readonly ContentCoding[]>(MAX_PARSED);
+const NO_CODINGS: readonly ContentCoding[] = [];
+
+function parseAcceptEncoding(acceptEncoding: string): ContentCoding[] {
   const weights = new Map<string, number>();
   for (const member of acceptEncoding.toLowerCase().split(",")) {
     const [coding = "", ...parameters] = member.split(";").map((part) => part.trim());

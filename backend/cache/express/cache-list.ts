@@ -9,12 +9,12 @@ import {
   type ParsedRouteOptions,
   parseRouteOptions,
 } from "../options/route-options.js";
-import { type Forwarded, hitStatus, setCacheStatus } from "./cache-status.js";
+import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import type { LanePassage } from "./lane-passage.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
-import { defaultCacheControlWithHead, replay } from "./replay.js";
+import { defaultCacheControlWithHead, replay, replayHit } from "./replay.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
 import { type Resolved, RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
@@ -167,9 +167,8 @@ class CachedRoute {
   }
 
   #hit(event: "hit" | "stale", entry: Entry, { ref, req, res }: Exchange): void {
-    const nowMs = Date.now();
     this.#context.note(event, ref);
-    const couldBeSmaller = replay(req, res, entry, hitStatus(entry, nowMs), nowMs);
+    const couldBeSmaller = replayHit(req, res, entry, Date.now());
     if (couldBeSmaller) this.#context.engine.makeVariants(ref, entry);
   }
 

@@ -22,7 +22,8 @@ export function isNotModified(
 const ENTITY_TAG = /(?:W\/)?"[^"]*"/g;
 
 function matches(ifNoneMatch: string, etag: string): boolean {
-  if (ifNoneMatch.trim() === "*") return true;
+  // Most clients have one copy, and name it as it was given to them.
+  if (ifNoneMatch === etag || ifNoneMatch.trim() === "*") return true;
   const opaque = withoutWeakness(etag);
   return (ifNoneMatch.match(ENTITY_TAG) ?? []).some((candidate) => withoutWeakness(candidate) === opaque);
 }

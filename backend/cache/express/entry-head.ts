@@ -10,8 +10,15 @@ export type Field = readonly [name: string, value: string | string[]];
 /** Browsers keep a copy but ask each time: a purge reaches them with their next request, which costs a 304. */
 export const DEFAULT_CACHE_CONTROL = "private, no-cache";
 
+/** Nothing of a response's head is there before the cache writes it. */
+export const NOTHING_EARLIER: readonly Field[] = [];
+
+/** What of an entry is sent: its body as it came, none of it, or a variant. */
+export type Form = "identity" | "not-modified" | Variant;
+
 /** A whole head as `writeHead` takes it, in which a hit only sets what the time decides. */
 interface Lines {
+  readonly form: Form;
   readonly earlier: readonly Field[];
   readonly flat: (string | string[])[];
   readonly ageAt: number;
@@ -51,11 +58,16 @@ class HandlerFields {
   }
 }
 
+/** As it came, not modified, and in one coding. */
+const MAX_LINES = 3;
+const NO_LINES: readonly Lines[] = [];
+
 export class EntryHead {
   readonly isCompressible: boolean;
   readonly #entry: Entry;
   readonly #own: HandlerFields;
-  #identity: Lines | undefined;
+  /** The last of them, the youngest first. */
+  #known: readonly Lines[] = NO_LINES;
 
   constructor(entry: Entry) {
     this.#entry = entry;
@@ -109,49 +121,30 @@ export class EntryHead {
    * @param earlier what is on every response before the cache adds to it
    */
   lines(
-    form: "identity" | "not-modified" | Variant,
+    form: Form,
     earlier: readonly Field[],
     ageSeconds: number,
     ttlSeconds: number,
   ): (string | string[])[] {
-    if (form !== "identity") return this.#compose(form, earlier, ageSeconds, ttlSeconds).flat;
-    const known = this.#identity;
-    if (!known || known.earlier !== earlier) {
-      this.#identity = this.#compose(form, earlier, ageSeconds, ttlSeconds);
-      return this.#identity.flat;
+    for (const known of this.#known) {
+      if (known.form !== form || known.earlier !== earlier) continue;
+      if (known.ageSeconds !== ageSeconds) known.flat[known.ageAt] = String(ageSeconds);
+      if (known.ttlSeconds !== ttlSeconds) known.flat[known.ageAt + 2] = formatHit(ttlSeconds);
+      known.ageSeconds = ageSeconds;
+      known.ttlSeconds = ttlSeconds;
+      return known.flat;
     }
-    if (known.ageSeconds !== ageSeconds) known.flat[known.ageAt] = String(ageSeconds);
-    if (known.ttlSeconds !== ttlSeconds) known.flat[known.ageAt + 2] = formatHit(ttlSeconds);
-    known.ageSeconds = ageSeconds;
-    known.ttlSeconds = ttlSeconds;
-    return known.flat;
+    const lines = this.#compose(form, earlier, ageSeconds, ttlSeconds);
+    this.#known = [lines, ...this.#known.slice(0, MAX_LINES - 1)];
+    return lines.flat;
   }
 
   /** In the order in which `replay` sets them. */
-  #compose(
-    form: "identity" | "not-modified" | Variant,
-    earlier: readonly Field[],
-    ageSeconds: number,
-    ttlSeconds: number,
-  ): Lines {
-    const { etag, status, removedHeaders } = this.#entry;
+  #compose(form: Form, earlier: readonly Field[], ageSeconds: number, ttlSeconds: number): Lines {
+    const { etag, status } = this.#entry;
     const variant = typeof form === "string" ? undefined : form;
-    const own = new Map(
-      (form === "not-modified" ? this.notModifiedFields : this.fields).map((field) => [
-        lowerName(field),
-        field,
-      ]),
-    );
-    const flat: (string | string[])[] = [];
-    const removed = removedHeaders.map((name) => name.toLowerCase());
-    for (const field of earlier) {
-      const lower = lowerName(field);
-      // What the handler replaced stays in its place, as `setHeader` leaves it.
-      const [name, value] = own.get(lower) ?? field;
-      if (!removed.includes(lower)) flat.push(name, value);
-      own.delete(lower);
-    }
-    for (const [name, value] of own.values()) flat.push(name, value);
+    const own = form === "not-modified" ? this.notModifiedFields : this.fields;
+    const flat = earlier.length === 0 ? own.flat() : this.#withEarlier(own, earlier);
     if (this.vary !== "") flat.push("Vary", this.vary);
     if (etag !== "") flat.push("ETag", variant ? this.variantETag : etag);
     flat.push("Age", String(ageSeconds), "Cache-Status", formatHit(ttlSeconds));
@@ -159,7 +152,21 @@ export class EntryHead {
     if (!this.hasCacheControl) flat.push("Cache-Control", DEFAULT_CACHE_CONTROL);
     if (variant) flat.push("Content-Encoding", variant.encoding);
     if (form !== "not-modified" && status !== 204) flat.push("Content-Length", this.lengthOf(variant));
-    return { earlier, flat, ageAt, ageSeconds, ttlSeconds };
+    return { form, earlier, flat, ageAt, ageSeconds, ttlSeconds };
+  }
+
+  /** What the handler replaced stays in its place, as `setHeader` leaves it. */
+  #withEarlier(own: readonly Field[], earlier: readonly Field[]): (string | string[])[] {
+    const left = new Map(own.map((field) => [lowerName(field), field]));
+    const removed = this.#entry.removedHeaders.map((name) => name.toLowerCase());
+    const flat: (string | string[])[] = [];
+    for (const field of earlier) {
+      const lower = lowerName(field);
+      if (!removed.includes(lower)) flat.push(...(left.get(lower) ?? field));
+      left.delete(lower);
+    }
+    for (const field of left.values()) flat.push(...field);
+    return flat;
   }
 }
 

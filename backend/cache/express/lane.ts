@@ -6,7 +6,7 @@ import type { EntryRef } from "../engine/entry-ref.js";
 import type { WitnessedOutcome } from "../engine/lookups.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { hitStatus } from "./cache-status.js";
-import type { Field } from "./entry-head.js";
+import { type Field, NOTHING_EARLIER } from "./entry-head.js";
 import type { HttpContext } from "./http-context.js";
 import { type Caller, LaneCallers } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
@@ -103,7 +103,7 @@ class Lane {
   #hit(entry: Entry, ref: EntryRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
     const nowMs = Date.now();
     const { use } = this.#options;
-    this.#earlier ??= this.#app.enabled?.("x-powered-by") === true ? POWERED_BY : NOTHING;
+    this.#earlier ??= this.#app.enabled?.("x-powered-by") === true ? POWERED_BY : NOTHING_EARLIER;
     if (use.length === 0 && !this.#context.options.serverTiming) {
       this.#answered(replayAlone(req, res, entry, nowMs, this.#earlier), ref, entry);
       return;
@@ -142,7 +142,6 @@ interface Asked {
 
 /** As Express does for every response, before anything else. */
 const POWERED_BY: readonly Field[] = [["X-Powered-By", "Express"]];
-const NOTHING: readonly Field[] = [];
 
 /** A GET or HEAD without anything that asks for more than a stored answer. */
 function isOrdinary(req: IncomingMessage): boolean {

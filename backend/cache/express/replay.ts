@@ -1,10 +1,10 @@
 // Answers a request from an entry.
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
-import { type CacheStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
+import { type CacheStatus, hitStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
 import { isNotModified } from "./conditional.js";
-import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./entry-head.js";
+import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf, NOTHING_EARLIER } from "./entry-head.js";
 import { membersOf } from "./recorded-headers.js";
 
 export function defaultCacheControl(res: ServerResponse): void {
@@ -62,6 +62,17 @@ export function replay(
   return couldBeSmaller;
 }
 
+/** A hit behind whatever middleware has done to the response; in one call where that is nothing. */
+export function replayHit(req: IncomingMessage, res: ServerResponse, entry: Entry, nowMs: number): boolean {
+  if (isUntouched(res)) return replayAlone(req, res, entry, nowMs, NOTHING_EARLIER);
+  return replay(req, res, entry, hitStatus(entry, nowMs), nowMs);
+}
+
+/** No header is set, and nobody waits for the head to be written. */
+function isUntouched(res: ServerResponse): boolean {
+  return res.writeHead === ServerResponse.prototype.writeHead && res.getHeaderNames().length === 0;
+}
+
 /**
  * A hit where nothing has touched the response yet: the head is written in one call, which Node need not collect first. The same
  * bytes as {@link replay} would send after `earlier` had been set.
@@ -89,10 +100,12 @@ const NO_CODINGS: readonly ContentCoding[] = [];
 
 function answerOf(req: IncomingMessage, entry: Entry, nowMs: number): Answer {
   const head = headOf(entry);
-  const codings = head.isCompressible ? acceptedCodings(req.headers["accept-encoding"]) : NO_CODINGS;
+  // Express's requests have a shape each: reading one of them is slow.
+  const { headers } = req;
+  const codings = head.isCompressible ? acceptedCodings(headers["accept-encoding"]) : NO_CODINGS;
   return {
     head,
-    notModified: entry.status === 200 && isNotModified(req.headers, entry.etag, head.lastModified),
+    notModified: entry.status === 200 && isNotModified(headers, entry.etag, head.lastModified),
     variant: codings.length > 0 ? firstVariant(entry, codings) : undefined,
     // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
     ageSeconds: Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)),

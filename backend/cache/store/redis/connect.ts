@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
+import { ReadConnection } from "./read-connection.js";
 import { isRedisClient, type RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
 
@@ -9,6 +10,8 @@ export interface Connection {
   readonly client: RedisClient;
   /** Whether the cache made the client and therefore closes it. */
   readonly owned: boolean;
+  /** Absent where the server to read from is for the client to know: Sentinel, Cluster, a client or connector of the user's. */
+  readonly reads?: ReadConnection;
 }
 
 const MAX_RECONNECT_DELAY_MS = 2000;
@@ -32,6 +35,12 @@ const CONNECTION_DEFAULTS: RedisOptions = {
   reconnectOnError: (error) => error.message.startsWith("READONLY"),
 };
 
+/**
+ * Replies as their reader knows them, and nothing that ioredis might ask later. The store's own connection finds out whether the
+ * server is ready, and says so.
+ */
+const READS_ALONE = { protocol: 2, enableReadyCheck: false, disableClientInfo: true } as const;
+
 /** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING` */
 export function connect(redis: RedisOption): Connection {
   if (isRedisClient(redis)) {
@@ -40,7 +49,7 @@ export function connect(redis: RedisOption): Connection {
   }
   // ioredis would take an empty URL for 127.0.0.1:6379.
   if (typeof redis === "string" && redis !== "") {
-    return { client: own((ioredis) => new ioredis.Redis(redis, withDefaults({}))), owned: true };
+    return standalone((ioredis, options) => new ioredis.Redis(redis, withDefaults(options)));
   }
   if (typeof redis !== "object" || redis === null) {
     throw new TenantCacheError(
@@ -55,7 +64,17 @@ export function connect(redis: RedisOption): Connection {
   }
   const options = redis as RedisOptions;
   refuseKeyPrefix(options);
-  return { client: own((ioredis) => new ioredis.Redis(withDefaults(options))), owned: true };
+  if (options.sentinels || options.Connector)
+    return { client: own((ioredis) => new ioredis.Redis(withDefaults(options))), owned: true };
+  return standalone((ioredis, more) => new ioredis.Redis(withDefaults({ ...options, ...more })));
+}
+
+function standalone(create: (ioredis: IoRedisModule, options: RedisOptions) => Redis): Connection {
+  const client = own((ioredis) => create(ioredis, {}));
+  const reads = new ReadConnection((connector) =>
+    own((ioredis) => create(ioredis, { ...READS_ALONE, Connector: connector as never })),
+  );
+  return { client, owned: true, reads };
 }
 
 function refuseKeyPrefix(options: { readonly keyPrefix?: string | undefined } | undefined): void {

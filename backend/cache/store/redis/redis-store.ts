@@ -21,6 +21,7 @@ import { KEYED_SCRIPTS } from "./keyed-scripts.js";
 import { scanKeys } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
+import { RedisReads } from "./redis-reads.js";
 import { reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
 import { type RunIds, trackRunIds } from "./run-ids.js";
@@ -41,6 +42,7 @@ export class RedisStore implements Store {
   readonly keyed: RedisKeyedStore;
   readonly #client: RedisClient & ScriptedCommands;
   readonly #owned: boolean;
+  readonly #reads: RedisReads;
   readonly #keys: KeySpace;
   readonly #runIds: RunIds;
   readonly #sweep: RedisSweep;
@@ -53,11 +55,12 @@ export class RedisStore implements Store {
   #lastError = "connecting";
   #reconnectAttempts = 0;
 
-  constructor({ client, owned }: Connection, keys: KeySpace) {
+  constructor({ client, owned, reads }: Connection, keys: KeySpace) {
     for (const [name, lua] of Object.entries({ ...SCRIPTS, ...KEYED_SCRIPTS }))
       client.defineCommand(name, { lua });
     this.#client = client as RedisClient & ScriptedCommands;
     this.#owned = owned;
+    this.#reads = new RedisReads(client, reads);
     this.#keys = keys;
     this.#sweep = new RedisSweep(this.#client, keys);
     this.hashTags = isClusterClient(client);
@@ -108,15 +111,9 @@ export class RedisStore implements Store {
   async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
     const [key = ""] = fenceKeys;
     const runId = this.#runIdOf(key);
-    if (entryKeys.length === 0) {
-      const fences = await this.#client.mget(fenceKeys);
-      this.#confirmRunId(key, runId);
-      return { fences, entries: [], runId };
-    }
-    const values = await this.#client.mgetBuffer([...fenceKeys, ...entryKeys]);
+    const values = await this.#reads.read(runId, fenceKeys, entryKeys);
     this.#confirmRunId(key, runId);
-    const entries = values.splice(fenceKeys.length);
-    return { fences: values.map((value) => value?.toString("latin1") ?? null), entries, runId };
+    return { ...values, runId };
   }
 
   groupOf(key: string): string {
@@ -233,6 +230,7 @@ export class RedisStore implements Store {
     this.#isClosed = true;
     this.#sweep.stop();
     if (this.#owned) this.#client.disconnect();
+    this.#reads.close();
   }
 
   /**

@@ -1,0 +1,209 @@
+// A second connection that only reads: replies arrive in one buffer that is used again, so that hits leave nothing to collect.
+import net from "node:net";
+import tls from "node:tls";
+import { type MgetQuestion, MgetReplies, type MgetValue } from "./mget-replies.js";
+import type { RedisClient } from "./redis-client.js";
+import { type RunIds, trackRunIds } from "./run-ids.js";
+
+/** Replies of a busy turn in one or two reads. */
+const BUFFER_BYTES = 256 * 1024;
+/** A server that hangs is everybody's; a connection of ours that does is replaced, and meanwhile the other one is asked. */
+const SILENT_MS = 250;
+
+/** The connection has gone, or is about to: the other one can be asked instead. */
+export class ReadConnectionLost extends Error {
+  override readonly name = "ReadConnectionLost";
+}
+
+/** Behind a proxy that leads to several servers this must not become a storm. */
+const RENEWED_AT_MOST_EVERY_MS = 10_000;
+const RECONNECT_MS = 200;
+
+interface Pending extends MgetQuestion {
+  readonly sentAtMs: number;
+  resolve(values: MgetValue[]): void;
+  reject(error: Error): void;
+}
+
+/** What of ioredis's options a connector looks at. */
+interface ConnectorOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string | null;
+  readonly family?: number;
+  readonly tls?: tls.ConnectionOptions;
+}
+
+/** An ioredis connector: of all majors, by its shape. */
+export type ConnectorClass = new (options: ConnectorOptions) => object;
+
+/**
+ * ioredis connects, logs in, and connects again; once it is done, commands and replies no longer pass through it. It reads into buffers
+ * of 64 KiB that are V8's to collect: 30 KB for each hit of 20 KB, which have V8 collect its old generation ten times a second.
+ */
+export class ReadConnection {
+  readonly #client: RedisClient;
+  readonly #runIds: RunIds;
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  #stream: net.Socket | undefined;
+  #replies: MgetReplies | undefined;
+  #pending: Pending[] = [];
+  #answeredAtMs = 0;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+  #watch: NodeJS.Timeout | undefined;
+
+  /** @param create makes the ioredis client that uses this connector */
+  constructor(create: (connector: ConnectorClass) => RedisClient) {
+    this.#client = create(this.#connectorClass());
+    this.#runIds = trackRunIds(this.#client, () => this.#turn(), ignore);
+    // Without a listener an error would be thrown; the store's own connection reports what is wrong.
+    this.#client.on("error", ignore);
+    // Where a connection is given up while it is being made, ioredis gives up for good.
+    this.#client.on("end", () => {
+      if (!this.#isClosed) setTimeout(() => this.#connectAgain(), RECONNECT_MS).unref();
+    });
+  }
+
+  /** The server that answers; `undefined` while it cannot be asked. */
+  get runId(): string | undefined {
+    return this.#replies && this.#runIds.of("");
+  }
+
+  /**
+   * The first `texts` values are texts, the others bytes of their own.
+   *
+   * @throws ReadConnectionLost where the connection goes before the answer has come
+   */
+  mget(keys: readonly string[], texts: number): Promise<MgetValue[]> {
+    const stream = this.#stream;
+    if (!stream || !this.#replies) return Promise.reject(new ReadConnectionLost("not connected"));
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ keys: keys.length, texts, sentAtMs: performance.now(), resolve, reject });
+      this.#watch ??= setTimeout(() => this.#replaceIfSilent(), SILENT_MS).unref();
+      stream.write(commandOf(keys));
+    });
+  }
+
+  /** Connects anew, where another server has become the right one to ask. */
+  renew(): void {
+    if (performance.now() - this.#renewedAtMs < RENEWED_AT_MOST_EVERY_MS) return;
+    this.#renewedAtMs = performance.now();
+    this.#client.disconnect(true);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#watch);
+    this.#client.disconnect();
+  }
+
+  /** Called when the server becomes known, after ioredis's last command, and when the connection has gone. */
+  #turn(): void {
+    this.#replies = this.#runIds.known ? this.#newReplies() : undefined;
+    if (!this.#replies) this.#lose(new ReadConnectionLost("the connection was closed"));
+  }
+
+  #newReplies(): MgetReplies {
+    return new MgetReplies({
+      next: () => this.#pending[0],
+      values: (values) => this.#pending.shift()?.resolve(values),
+      refused: (message) => this.#pending.shift()?.reject(new Error(message)),
+    });
+  }
+
+  #receive(stream: net.Socket, bytes: number): void {
+    // ioredis's own exchange: it keeps what it gets.
+    if (!this.#replies) stream.emit("data", Buffer.from(this.#buffer.subarray(0, bytes)));
+    else if (this.#pending.length === 0) stream.destroy(new Error("a reply that nobody has asked for"));
+    else {
+      this.#answeredAtMs = performance.now();
+      try {
+        this.#replies.take(this.#buffer, bytes);
+      } catch (error) {
+        stream.destroy(error instanceof Error ? error : undefined);
+      }
+    }
+  }
+
+  #replaceIfSilent(): void {
+    this.#watch = undefined;
+    const [oldest] = this.#pending;
+    if (!oldest) return;
+    const silentMs = performance.now() - Math.max(oldest.sentAtMs, this.#answeredAtMs);
+    if (silentMs < SILENT_MS) {
+      this.#watch = setTimeout(() => this.#replaceIfSilent(), SILENT_MS - silentMs).unref();
+      return;
+    }
+    this.#replies = undefined;
+    this.#stream?.destroy();
+    this.#lose(new ReadConnectionLost("no answer"));
+  }
+
+  #connectAgain(): void {
+    if (!this.#isClosed && this.#client.status === "end") this.#client.connect?.().catch(ignore);
+  }
+
+  #lose(error: Error): void {
+    for (const { reject } of this.#pending.splice(0)) reject(error);
+  }
+
+  #connectorClass(): ConnectorClass {
+    const open = (options: ConnectorOptions) => this.#open(options);
+    return class ReadConnector {
+      readonly #options: ConnectorOptions;
+      #isWanted = false;
+      #stream: net.Socket | undefined;
+      firstError: Error | undefined;
+
+      constructor(options: ConnectorOptions) {
+        this.#options = options;
+      }
+
+      check(): boolean {
+        return true;
+      }
+
+      async connect(): Promise<net.Socket> {
+        this.#isWanted = true;
+        // ioredis does not expect to be connected in the turn in which it asks.
+        await new Promise(setImmediate);
+        if (!this.#isWanted) throw new Error("Connection is closed.");
+        this.#stream = open(this.#options);
+        this.#stream.once("error", (error) => {
+          this.firstError = error;
+        });
+        return this.#stream;
+      }
+
+      disconnect(): void {
+        this.#isWanted = false;
+        this.#stream?.destroy();
+      }
+    };
+  }
+
+  #open({ host, port, path, family, tls: tlsOptions }: ConnectorOptions): net.Socket {
+    const at = path ? { path } : { host: host ?? "localhost", port: port ?? 6379, ...(family && { family }) };
+    const onread = {
+      buffer: this.#buffer,
+      callback: (bytes: number) => {
+        this.#receive(stream, bytes);
+        return true;
+      },
+    };
+    const options = { ...at, onread };
+    const stream: net.Socket = tlsOptions ? tls.connect({ ...options, ...tlsOptions }) : net.connect(options);
+    this.#stream = stream;
+    return stream;
+  }
+}
+
+/** As RESP has commands: an array of bulk strings. */
+function commandOf(keys: readonly string[]): string {
+  let command = `*${keys.length + 1}\r\n$4\r\nMGET\r\n`;
+  for (const key of keys) command += `$${Buffer.byteLength(key)}\r\n${key}\r\n`;
+  return command;
+}
+
+function ignore(): void {}

@@ -1,0 +1,183 @@
+// The connection that only reads: used where it can be, replaced where it fails, and never needed.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { createServer } from "node:tls";
+import { Redis } from "ioredis";
+import { Redis as Redis5 } from "ioredis-5";
+import { KeySpace } from "../../cache/store/key-space.js";
+import { connect as connectStore } from "../../cache/store/redis/connect.js";
+import {
+  type ConnectorClass,
+  ReadConnection,
+  ReadConnectionLost,
+} from "../../cache/store/redis/read-connection.js";
+import type { RedisClient } from "../../cache/store/redis/redis-client.js";
+import { RedisStore } from "../../cache/store/redis/redis-store.js";
+import { projectFile } from "../../project-root.js";
+import { type RedisServer, startRedisServer } from "../services/index.js";
+import { startTcpProxy } from "../services/tcp-proxy.js";
+
+const BODY = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
+const RETRY_MS = 20;
+
+type ClientClass = new (url: string, options: object) => unknown;
+
+/** The connection as the store opens it, by an ioredis of either major. */
+function open(url: string, Client: ClientClass = Redis, options: object = {}) {
+  const common = {
+    protocol: 2,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    retryStrategy: () => RETRY_MS,
+  };
+  const create = (Connector: ConnectorClass) =>
+    new Client(url, { ...common, ...options, Connector }) as RedisClient;
+  return new ReadConnection(create);
+}
+
+async function isUsable(reads: ReadConnection): Promise<void> {
+  while (reads.runId === undefined) await delay(RETRY_MS);
+}
+
+describe("the connection that only reads", () => {
+  let server: RedisServer;
+  let admin: Redis;
+
+  before(async () => {
+    server = await startRedisServer();
+    admin = new Redis(server.url);
+    await admin.set("body", BODY);
+    await admin.set("text", "a fence");
+  });
+  after(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+
+  /** Commands of this kind that the server has been asked so far. */
+  async function asked(command: string): Promise<number> {
+    const stats = await admin.info("commandstats");
+    return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+  }
+
+  test("reads as either major of ioredis connects it, and what it has read stays", async () => {
+    for (const Client of [Redis, Redis5]) {
+      const reads = open(server.url, Client);
+      await isUsable(reads);
+      const many = await Promise.all(
+        Array.from({ length: 20 }, () => reads.mget(["text", "none", "body"], 2)),
+      );
+      await reads.mget(["none"], 1);
+      for (const values of many) assert.deepEqual(values, ["a fence", null, BODY]);
+      reads.close();
+    }
+  });
+
+  test("reads over TLS", async () => {
+    const tls = (name: string) => readFileSync(projectFile(`backend/test/support/tls/${name}.pem`));
+    const front = createServer({ cert: tls("cert"), key: tls("key") }, (client) => {
+      const upstream: Socket = connect(server.port, server.host);
+      client.on("error", () => upstream.destroy()).on("close", () => upstream.destroy());
+      upstream.on("error", () => client.destroy()).on("close", () => client.destroy());
+      client.pipe(upstream).pipe(client);
+    });
+    await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+    const { port } = front.address() as AddressInfo;
+    const reads = open(`rediss://127.0.0.1:${port}`, Redis, { tls: { rejectUnauthorized: false } });
+    await isUsable(reads);
+    assert.deepEqual(await reads.mget(["text", "body"], 1), ["a fence", BODY]);
+    reads.close();
+    front.close();
+  });
+
+  test("an error of the server is the answer to the one who asked", async () => {
+    await admin.call("ACL", "SETUSER", "reader", "on", ">secret", "~text", "&*", "+mget", "+info", "+client");
+    const reads = open(`redis://reader:secret@${server.host}:${server.port}`);
+    await isUsable(reads);
+    const [allowed, refused, later] = await Promise.allSettled([
+      reads.mget(["text"], 1),
+      reads.mget(["body"], 0),
+      reads.mget(["text"], 1),
+    ]);
+    assert.deepEqual(allowed, { status: "fulfilled", value: ["a fence"] });
+    assert.equal(refused.status, "rejected");
+    assert.match(String(refused.reason), /NOPERM/);
+    assert.deepEqual(later, { status: "fulfilled", value: ["a fence"] });
+    reads.close();
+  });
+
+  test("one that falls silent is given up, and made again", async () => {
+    const proxy = await startTcpProxy(server.port);
+    const reads = open(`redis://127.0.0.1:${proxy.port}`);
+    await isUsable(reads);
+    proxy.stall();
+    await assert.rejects(reads.mget(["text"], 1), ReadConnectionLost);
+    assert.equal(reads.runId, undefined, "nobody else waits for it");
+    proxy.heal();
+    await isUsable(reads);
+    assert.deepEqual(await reads.mget(["text"], 1), ["a fence"]);
+    reads.close();
+    await proxy.close();
+  });
+
+  test("the store reads on it, and on its own connection while it is away", async () => {
+    const connection = connectStore(server.url);
+    const { reads } = connection;
+    assert.ok(reads);
+    const store = new RedisStore(connection, new KeySpace("", false));
+    await new Promise<void>((up) => store.listen({ up, down: () => undefined }));
+    await isUsable(reads);
+    const expected = { fences: ["a fence", null], entries: [BODY] };
+    const read = async () => {
+      const { fences, entries } = await store.read(["text", "none"], ["body"]);
+      assert.deepEqual({ fences, entries }, expected);
+    };
+    await read();
+    const clients = String(await admin.call("CLIENT", "LIST")).split("\n");
+    const reader = clients.find((line) => line.includes("cmd=mget"));
+    assert.ok(reader, "it has been asked");
+    assert.match(reader, /name=express-tenant-cache/, "by the name that operators know");
+    const before = await asked("mget");
+    await admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(reader)?.[1] ?? "");
+    // Not one of them fails, whenever the process hears of it.
+    for (let index = 0; index < 20; index++) await read();
+    assert.equal((await asked("mget")) - before, 20);
+    await isUsable(reads);
+    await read();
+    await store.close();
+  });
+
+  test("a server that was started anew is asked as the store's own connection finds it", async () => {
+    const own = await startRedisServer();
+    const connection = connectStore(own.url);
+    const { reads } = connection;
+    assert.ok(reads);
+    const store = new RedisStore(connection, new KeySpace("", false));
+    const ups: string[] = [];
+    store.listen({ up: () => void ups.push("up"), down: () => undefined });
+    while (ups.length < 1) await delay(RETRY_MS);
+    await isUsable(reads);
+    const { runId } = await store.read(["fence"], []);
+    await own.kill();
+    await own.restart();
+    while (ups.length < 2) await delay(RETRY_MS);
+    const after = await store.read(["fence"], []);
+    assert.notEqual(after.runId, runId);
+    while (reads.runId !== after.runId) await delay(RETRY_MS);
+    assert.equal((await store.read(["fence"], [])).runId, after.runId);
+    await store.close();
+    await own.stop();
+  });
+
+  test("clients that know more than one server are asked themselves", async () => {
+    const client = new Redis(server.url);
+    assert.equal(connectStore(client).reads, undefined);
+    client.disconnect();
+    const sentinel = connectStore({ sentinels: [{ host: "127.0.0.1", port: 1 }], name: "main" });
+    assert.equal(sentinel.reads, undefined);
+    sentinel.client.disconnect();
+  });
+});
