@@ -7,6 +7,7 @@ import { formatForConsole, type SuiteReport, verdictTable } from "./bench/report
 import { installCompetitors } from "./bench/subjects/competitors.js";
 import { SUBJECTS, subjectNamed } from "./bench/subjects.js";
 import { SUITE_NAMES, SUITES, type SuiteName } from "./bench/suites.js";
+import { VARIANTS, type Variant } from "./bench/variants.js";
 import { type Run, writeDocs } from "./bench/write-docs.js";
 
 interface Arguments {
@@ -15,6 +16,7 @@ interface Arguments {
   readonly rounds?: number;
   readonly lists?: number;
   readonly subjects?: readonly string[];
+  readonly variants: readonly Variant[];
   readonly json?: string;
   readonly docs?: true;
   readonly profile?: string;
@@ -28,6 +30,7 @@ const given = new Command("bench")
   .option("--quick", "every suite in small, within three minutes: shows the order of magnitude")
   .addOption(new Option("--suite <name...>", "only these").choices(SUITE_NAMES).default(SUITE_NAMES, "all"))
   .option("--subjects <name...>", `only these of ${SUBJECTS.map(({ name }) => name).join(", ")}`)
+  .addOption(new Option("--variants <name...>", "ask only so").choices(VARIANTS).default(VARIANTS, "all"))
   .option("--rounds <n>", "how often each subject is visited (default: 5, quick: 1)", positive)
   .option("--lists <n>", "how many lists are asked for (default: 2000, quick: 100)", positive)
   .option(
@@ -50,6 +53,7 @@ const bench = new Bench({
   lists: given.lists ?? (quick ? LISTS.quick : LISTS.full),
   profileFolder: given.profile,
   subjects,
+  variants: given.variants,
 });
 // Servers and subjects end with this process, however it goes.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

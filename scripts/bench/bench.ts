@@ -9,6 +9,7 @@ import { createAccounts } from "./database.js";
 import { SubjectProcess } from "./subject-process.js";
 import type { SubjectConfig } from "./subjects/subject.js";
 import type { Subject } from "./subjects.js";
+import type { Variant } from "./variants.js";
 import { TENANTS } from "./workload.js";
 
 const REDIS_FLAGS = ["--maxmemory", "4gb", "--databases", "64"];
@@ -19,6 +20,8 @@ export interface BenchOptions {
   /** Visits of each subject. */
   readonly rounds: number;
   readonly subjects: readonly Subject[];
+  /** Ways in which lists are asked for where a suite looks at them closely. */
+  readonly variants: readonly Variant[];
   /** Hot lists that are asked for. */
   readonly lists: number;
   /** Where subjects leave CPU profiles. */

@@ -8,7 +8,7 @@ import { mean } from "../statistics.js";
 import { measureStolen } from "../stolen-time.js";
 import type { SubjectProcess } from "../subject-process.js";
 import { BASELINE, QUICK_NAMES, type Subject } from "../subjects.js";
-import { VARIANTS, type Variant } from "../variants.js";
+import type { Variant } from "../variants.js";
 import { type ExpectedList, verify } from "../verify.js";
 import { hotLists, ownerOf } from "../workload.js";
 import { reportThroughput } from "./throughput-report.js";
@@ -144,7 +144,7 @@ async function enter(
   const process = await bench.startSubject(subject);
   const isClose = bench.options.quick ? QUICK_NAMES.includes(subject.name) : subject.floor !== undefined;
   const contenders: Contender[] = [];
-  for (const variant of isClose ? VARIANTS : (["200"] as const)) {
+  for (const variant of isClose ? bench.options.variants : (["200"] as const)) {
     try {
       const requests = await verify(subject, process, lists, variant);
       contenders.push({ subject, variant, process, requests, rounds: [] });
