@@ -18,26 +18,29 @@ const BURST_MS = 40;
 
 const start: StartSubject = async ({ config }) => {
   const client = new Redis(config.redisUrl);
-  const cache = createTenantCache({ redis: client, tenant: () => undefined });
-  await cache.ready();
+  // Each burst's cache listens to it until the end.
+  client.setMaxListeners(0);
   const tenant = tenantId(0);
+  const set = () => client.set("plain", randomUUID(), "PX", HOUR_MS);
 
-  /** Calls in turn, for as long as no sweep has begun; the sweep has ended when this resolves. */
+  /** Calls in turn, for as long as no sweep has begun. */
   const alternate = async (): Promise<Alternation> => {
     const setMs: number[] = [];
     const invalidationMs: number[] = [];
-    const set = () => client.set("plain", randomUUID(), "PX", HOUR_MS);
+    // Of its own: closed after the burst, so that its sweeps never begin. The client stays connected.
+    const cache = createTenantCache({ redis: client, tenant: () => undefined });
+    if (!(await cache.ready())) throw new Error("the cache is not ready");
     for (let call = 0; call < UNCOUNTED; call++) await set();
     const startedAtMs = performance.now();
     for (let pair = 0; performance.now() - startedAtMs < BURST_MS; pair++) {
       const setTook = await timed(set);
       const invalidationTook = await timed(() => cache.invalidateTenantCache(tenant, "accounts"));
-      // The first ones of a burst pay for waking up.
+      // The first ones of a burst pay for waking up, and the very first one brings its script along.
       if (pair < UNCOUNTED) continue;
       setMs.push(setTook);
       invalidationMs.push(invalidationTook);
     }
-    await cache.idle();
+    await cache.close();
     return { setMs, invalidationMs };
   };
   return { server: createServer(), controls: { alternate } };

@@ -1,7 +1,9 @@
 // The cache of this repository, in one of its rows.
 import { createServer, type IncomingMessage } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import express from "express";
 import { createTenantCache, expressServerOptions } from "../../../backend/cache/index.js";
+import type { FillerModule } from "../filler.js";
 import { listHandler } from "./list-handler.js";
 import type { StartSubject } from "./subject.js";
 import { TTL_SECONDS } from "./ttl.js";
@@ -10,6 +12,15 @@ import { TTL_SECONDS } from "./ttl.js";
 const L1_BYTES = 256 * 1024 * 1024;
 const KEYS_PER_MODULE = 100_000;
 const READY_WITHIN_MS = 10_000;
+const SWEPT_WITHIN_MS = 60_000;
+const LOOK_AFTER_MS = 20;
+
+/** What the control `sweep` is asked for. */
+export interface SweepQuestion {
+  readonly modules: readonly FillerModule[];
+  /** How many entries they have. */
+  readonly entries: number;
+}
 
 const start: StartSubject = async (context) => {
   const { redisUrl, row = { front: "express", tier: "local", maxStalenessMs: 0 } } = context.config;
@@ -35,11 +46,18 @@ const start: StartSubject = async (context) => {
     return tenant === undefined ? undefined : { tenant };
   };
   const listener = row.front === "lane" ? cache.lane(app, { identify }) : app;
-  /** Resolves when nothing is left of what was invalidated. */
+  /** Invalidates modules; resolves when so many entries have been removed behind that. */
   const sweep = async (argument: unknown) => {
-    const { tenant, module } = argument as { tenant: string; module: string };
-    await cache.invalidateTenantCache(tenant, module);
-    await cache.idle();
+    const { modules, entries } = argument as SweepQuestion;
+    const enough = cache.health().sweptKeys + entries;
+    const giveUpAtMs = performance.now() + SWEPT_WITHIN_MS;
+    for (const { tenant, module } of modules) await cache.invalidateTenantCache(tenant, module);
+    // Not idle(): for whoever waits, the walk through all keys begins at once.
+    while (cache.health().sweptKeys < enough) {
+      if (performance.now() > giveUpAtMs)
+        throw new Error(`of ${entries} entries ${enough - cache.health().sweptKeys} were not swept`);
+      await delay(LOOK_AFTER_MS);
+    }
   };
   return {
     server: createServer(row.isPrepared ? expressServerOptions(app) : {}, listener),
