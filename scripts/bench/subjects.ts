@@ -86,9 +86,9 @@ const OURS: readonly Subject[] = [
   ours("list-redis", "`cacheList`, Redis only", { front: "express", tier: "redis", maxStalenessMs: 0 }, 0.82),
 ];
 
-/** As the README has it served: beside the rows that are asked for. */
+/** As the README has it served, beside the same rows behind a server as `app.listen` makes it. */
 const PREPARED: readonly Subject[] = OURS.filter(({ row }) => row?.front === "express").map(
-  ({ floor: _, row, name, title, ...subject }) => ({
+  ({ row, name, title, ...subject }) => ({
     ...subject,
     name: `${name}-prepared`,
     title: `${title}, \`expressServerOptions\``,
