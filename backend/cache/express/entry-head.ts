@@ -1,6 +1,6 @@
 // What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
 import { isCompressible } from "../codec/content-coding.js";
-import { type Entry, HEAD, type Variant } from "../codec/entry.js";
+import { type ContentCoding, type Entry, HEAD, type Variant } from "../codec/entry.js";
 import { formatHit } from "./cache-status.js";
 import { isSentWithNotModified } from "./conditional.js";
 
@@ -16,14 +16,27 @@ export const NOTHING_EARLIER: readonly Field[] = [];
 /** What of an entry is sent: its body as it came, none of it, or a variant. */
 export type Form = "identity" | "not-modified" | Variant;
 
-/** A whole head as `writeHead` takes it, in which a hit only sets what the time decides. */
-interface Lines {
-  readonly form: Form;
+/**
+ * A whole head as `writeHead` takes it, for all entries with the same header fields: each hit writes its own values into it, and
+ * Node reads them at once.
+ */
+interface Template {
+  readonly kind: "identity" | "not-modified" | ContentCoding;
   readonly earlier: readonly Field[];
+  readonly vary: string;
   readonly flat: (string | string[])[];
   readonly ageAt: number;
-  ageSeconds: number;
-  ttlSeconds: number;
+  /** -1 where it has none. */
+  readonly etagAt: number;
+  readonly lengthAt: number;
+}
+
+/** Which header lines there are beside the fields. */
+interface Parts extends Pick<Template, "kind" | "earlier" | "vary"> {
+  readonly hasETag: boolean;
+  readonly hasLength: boolean;
+  /** In lower case. */
+  readonly removed: readonly string[];
 }
 
 /** What follows from the handler's headers alone: the same for the many entries that share them. */
@@ -35,6 +48,8 @@ class HandlerFields {
   readonly varyWithEncoding: string;
   readonly lastModified: string | undefined;
   readonly hasCacheControl: boolean;
+  /** The youngest first. */
+  #templates: readonly Template[] = [];
 
   constructor(headers: Entry["headers"]) {
     const fields = new Map<string, [name: string, value: string | string[]]>();
@@ -56,18 +71,64 @@ class HandlerFields {
     this.lastModified = Array.isArray(lastModified) ? lastModified[0] : lastModified;
     this.hasCacheControl = fields.has("cache-control");
   }
+
+  template(parts: Parts): Template {
+    for (const known of this.#templates) if (isFor(known, parts)) return known;
+    const made = this.#compose(parts);
+    if (parts.removed.length === 0) this.#templates = [made, ...this.#templates.slice(0, MAX_TEMPLATES - 1)];
+    return made;
+  }
+
+  /** In the order in which `replay` sets them. */
+  #compose({ kind, earlier, vary, hasETag, hasLength, removed }: Parts): Template {
+    const own = kind === "not-modified" ? this.withNotModified : this.all;
+    const flat = earlier.length === 0 ? own.flat() : withEarlier(own, earlier, removed);
+    if (vary !== "") flat.push("Vary", vary);
+    const etagAt = hasETag ? flat.push("ETag", "") - 1 : NOWHERE;
+    const ageAt = flat.push("Age", "", "Cache-Status", "") - 3;
+    if (!this.hasCacheControl) flat.push("Cache-Control", DEFAULT_CACHE_CONTROL);
+    if (kind !== "identity" && kind !== "not-modified") flat.push("Content-Encoding", kind);
+    const lengthAt = hasLength ? flat.push("Content-Length", "") - 1 : NOWHERE;
+    return { kind, earlier, vary, flat, ageAt, etagAt, lengthAt };
+  }
 }
 
-/** As it came, not modified, and in one coding. */
-const MAX_LINES = 3;
-const NO_LINES: readonly Lines[] = [];
+const NOWHERE = -1;
+/** As it came, not modified, and in the codings that clients ask for. */
+const MAX_TEMPLATES = 8;
+
+function isFor(template: Template, { kind, earlier, vary, hasETag, hasLength, removed }: Parts): boolean {
+  return (
+    removed.length === 0 &&
+    template.kind === kind &&
+    template.earlier === earlier &&
+    template.vary === vary &&
+    (template.etagAt !== NOWHERE) === hasETag &&
+    (template.lengthAt !== NOWHERE) === hasLength
+  );
+}
+
+/** What the handler replaced stays in its place, as `setHeader` leaves it. */
+function withEarlier(
+  own: readonly Field[],
+  earlier: readonly Field[],
+  removed: readonly string[],
+): (string | string[])[] {
+  const left = new Map(own.map((field) => [lowerName(field), field]));
+  const flat: (string | string[])[] = [];
+  for (const field of earlier) {
+    const lower = lowerName(field);
+    if (!removed.includes(lower)) flat.push(...(left.get(lower) ?? field));
+    left.delete(lower);
+  }
+  for (const field of left.values()) flat.push(...field);
+  return flat;
+}
 
 export class EntryHead {
   readonly isCompressible: boolean;
   readonly #entry: Entry;
   readonly #own: HandlerFields;
-  /** The last of them, the youngest first. */
-  #known: readonly Lines[] = NO_LINES;
 
   constructor(entry: Entry) {
     this.#entry = entry;
@@ -116,7 +177,8 @@ export class EntryHead {
   }
 
   /**
-   * The head of a hit, as names and values in turn. Valid until the next call.
+   * The head of a hit, as names and values in turn. Valid until the next call for any entry: only for Node's own `writeHead`, which
+   * keeps none of it.
    *
    * @param earlier what is on every response before the cache adds to it
    */
@@ -126,49 +188,28 @@ export class EntryHead {
     ageSeconds: number,
     ttlSeconds: number,
   ): (string | string[])[] {
-    for (const known of this.#known) {
-      if (known.form !== form || known.earlier !== earlier) continue;
-      if (known.ageSeconds !== ageSeconds) known.flat[known.ageAt] = String(ageSeconds);
-      if (known.ttlSeconds !== ttlSeconds) known.flat[known.ageAt + 2] = formatHit(ttlSeconds);
-      known.ageSeconds = ageSeconds;
-      known.ttlSeconds = ttlSeconds;
-      return known.flat;
-    }
-    const lines = this.#compose(form, earlier, ageSeconds, ttlSeconds);
-    this.#known = [lines, ...this.#known.slice(0, MAX_LINES - 1)];
-    return lines.flat;
-  }
-
-  /** In the order in which `replay` sets them. */
-  #compose(form: Form, earlier: readonly Field[], ageSeconds: number, ttlSeconds: number): Lines {
-    const { etag, status } = this.#entry;
+    const { etag, status, removedHeaders } = this.#entry;
     const variant = typeof form === "string" ? undefined : form;
-    const own = form === "not-modified" ? this.notModifiedFields : this.fields;
-    const flat = earlier.length === 0 ? own.flat() : this.#withEarlier(own, earlier);
-    if (this.vary !== "") flat.push("Vary", this.vary);
-    if (etag !== "") flat.push("ETag", variant ? this.variantETag : etag);
-    flat.push("Age", String(ageSeconds), "Cache-Status", formatHit(ttlSeconds));
-    const ageAt = flat.length - 3;
-    if (!this.hasCacheControl) flat.push("Cache-Control", DEFAULT_CACHE_CONTROL);
-    if (variant) flat.push("Content-Encoding", variant.encoding);
-    if (form !== "not-modified" && status !== 204) flat.push("Content-Length", this.lengthOf(variant));
-    return { form, earlier, flat, ageAt, ageSeconds, ttlSeconds };
-  }
-
-  /** What the handler replaced stays in its place, as `setHeader` leaves it. */
-  #withEarlier(own: readonly Field[], earlier: readonly Field[]): (string | string[])[] {
-    const left = new Map(own.map((field) => [lowerName(field), field]));
-    const removed = this.#entry.removedHeaders.map((name) => name.toLowerCase());
-    const flat: (string | string[])[] = [];
-    for (const field of earlier) {
-      const lower = lowerName(field);
-      if (!removed.includes(lower)) flat.push(...(left.get(lower) ?? field));
-      left.delete(lower);
-    }
-    for (const field of left.values()) flat.push(...field);
+    const { flat, ageAt, etagAt, lengthAt } = this.#own.template({
+      kind: typeof form === "string" ? form : form.encoding,
+      earlier,
+      vary: this.vary,
+      hasETag: etag !== "",
+      hasLength: form !== "not-modified" && status !== 204,
+      removed:
+        earlier.length === 0 || removedHeaders.length === 0
+          ? NO_NAMES
+          : removedHeaders.map((name) => name.toLowerCase()),
+    });
+    if (etagAt !== NOWHERE) flat[etagAt] = variant ? this.variantETag : etag;
+    flat[ageAt] = String(ageSeconds);
+    flat[ageAt + 2] = formatHit(ttlSeconds);
+    if (lengthAt !== NOWHERE) flat[lengthAt] = this.lengthOf(variant);
     return flat;
   }
 }
+
+const NO_NAMES: readonly string[] = [];
 
 const NAMES_ACCEPT_ENCODING = /(?:^|[\s,])accept-encoding(?:$|[\s,])/i;
 

@@ -70,7 +70,11 @@ export function replayHit(req: IncomingMessage, res: ServerResponse, entry: Entr
 
 /** No header is set, and nobody waits for the head to be written. */
 function isUntouched(res: ServerResponse): boolean {
-  return res.writeHead === ServerResponse.prototype.writeHead && res.getHeaderNames().length === 0;
+  return hasNodesWriteHead(res) && res.getHeaderNames().length === 0;
+}
+
+function hasNodesWriteHead(res: ServerResponse): boolean {
+  return res.writeHead === ServerResponse.prototype.writeHead;
 }
 
 /**
@@ -85,13 +89,13 @@ export function replayAlone(
   earlier: readonly Field[],
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
-  const ttlSeconds = ttlSecondsOf(entry, nowMs);
-  if (notModified) res.writeHead(304, head.lines("not-modified", earlier, ageSeconds, ttlSeconds));
-  else {
-    const lines = head.lines(variant ?? "identity", earlier, ageSeconds, ttlSeconds);
-    if (entry.statusMessage === "") res.writeHead(entry.status, lines);
-    else res.writeHead(entry.status, entry.statusMessage, lines);
-  }
+  const form = notModified ? "not-modified" : (variant ?? "identity");
+  const lines = head.lines(form, earlier, ageSeconds, ttlSecondsOf(entry, nowMs));
+  // Whoever has put a function of their own in its place may keep what it is given.
+  const own = hasNodesWriteHead(res) ? lines : [...lines];
+  const status = notModified ? 304 : entry.status;
+  if (notModified || entry.statusMessage === "") res.writeHead(status, own);
+  else res.writeHead(status, entry.statusMessage, own);
   endWith(req, res, entry, notModified, variant);
   return couldBeSmaller;
 }
