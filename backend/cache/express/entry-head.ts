@@ -73,9 +73,10 @@ class HandlerFields {
   }
 
   template(parts: Parts): Template {
+    if (parts.removed.length > 0) return this.#compose(parts);
     for (const known of this.#templates) if (isFor(known, parts)) return known;
     const made = this.#compose(parts);
-    if (parts.removed.length === 0) this.#templates = [made, ...this.#templates.slice(0, MAX_TEMPLATES - 1)];
+    this.#templates = [made, ...this.#templates.slice(0, MAX_TEMPLATES - 1)];
     return made;
   }
 
@@ -97,9 +98,8 @@ const NOWHERE = -1;
 /** As it came, not modified, and in the codings that clients ask for. */
 const MAX_TEMPLATES = 8;
 
-function isFor(template: Template, { kind, earlier, vary, hasETag, hasLength, removed }: Parts): boolean {
+function isFor(template: Template, { kind, earlier, vary, hasETag, hasLength }: Parts): boolean {
   return (
-    removed.length === 0 &&
     template.kind === kind &&
     template.earlier === earlier &&
     template.vary === vary &&

@@ -100,13 +100,11 @@ export function replayAlone(
   return couldBeSmaller;
 }
 
-const NO_CODINGS: readonly ContentCoding[] = [];
-
 function answerOf(req: IncomingMessage, entry: Entry, nowMs: number): Answer {
   const head = headOf(entry);
   // Express's requests have a shape each: reading one of them is slow.
   const { headers } = req;
-  const codings = head.isCompressible ? acceptedCodings(headers["accept-encoding"]) : NO_CODINGS;
+  const codings = acceptedCodings(head.isCompressible ? headers["accept-encoding"] : undefined);
   return {
     head,
     notModified: entry.status === 200 && isNotModified(headers, entry.etag, head.lastModified),

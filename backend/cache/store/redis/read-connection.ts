@@ -1,6 +1,7 @@
 // A second connection that only reads: replies arrive in one buffer that is used again, so that hits leave nothing to collect.
 import net from "node:net";
 import tls from "node:tls";
+import { connectAgainOnEnd } from "./connect-again.js";
 import { type MgetQuestion, MgetReplies, type MgetValue } from "./mget-replies.js";
 import type { RedisClient } from "./redis-client.js";
 import { type RunIds, trackRunIds } from "./run-ids.js";
@@ -17,7 +18,6 @@ export class ReadConnectionLost extends Error {
 
 /** Behind a proxy that leads to several servers this must not become a storm. */
 const RENEWED_AT_MOST_EVERY_MS = 10_000;
-const RECONNECT_MS = 200;
 
 interface Pending extends MgetQuestion {
   readonly sentAtMs: number;
@@ -59,10 +59,7 @@ export class ReadConnection {
     this.#runIds = trackRunIds(this.#client, () => this.#turn(), ignore);
     // Without a listener an error would be thrown; the store's own connection reports what is wrong.
     this.#client.on("error", ignore);
-    // Where a connection is given up while it is being made, ioredis gives up for good.
-    this.#client.on("end", () => {
-      if (!this.#isClosed) setTimeout(() => this.#connectAgain(), RECONNECT_MS).unref();
-    });
+    connectAgainOnEnd(this.#client, () => this.#isClosed);
   }
 
   /** The server that answers; `undefined` while it cannot be asked. */
@@ -138,10 +135,6 @@ export class ReadConnection {
     this.#replies = undefined;
     this.#stream?.destroy();
     this.#lose(new ReadConnectionLost("no answer"));
-  }
-
-  #connectAgain(): void {
-    if (!this.#isClosed && this.#client.status === "end") this.#client.connect?.().catch(ignore);
   }
 
   #lose(error: Error): void {

@@ -17,6 +17,7 @@ import type {
   SweepTarget,
 } from "../store.js";
 import type { Connection } from "./connect.js";
+import { connectAgainOnEnd } from "./connect-again.js";
 import { KEYED_SCRIPTS } from "./keyed-scripts.js";
 import { scanKeys } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
@@ -29,7 +30,6 @@ import { SCRIPTS } from "./scripts.js";
 
 /** A connection that took longer is to a server that sentinels named too long ago. */
 const PROMPT_MS = 1000;
-const RECONNECT_MS = 200;
 const SHA1 = {
   beginFill: hash("sha1", SCRIPTS.etcBeginFill),
   commitFill: hash("sha1", SCRIPTS.etcCommitFill),
@@ -85,7 +85,7 @@ export class RedisStore implements Store {
       this.#report();
     });
     client.on("error", onDown);
-    if (owned) client.on("end", () => this.#connectAgain());
+    if (owned) connectAgainOnEnd(client, () => this.#isClosed);
   }
 
   get reconnectAttempts(): number {
@@ -255,15 +255,6 @@ export class RedisStore implements Store {
   async #forgetIfFull(error: unknown, fenceKeys: readonly string[]): Promise<void> {
     if (!(error instanceof Error && error.message.includes("OOM"))) throw error;
     await this.#client.unlink(...fenceKeys);
-  }
-
-  /** ioredis gives up for good where a connection is ended while it is being made, as news of a failover may do. */
-  #connectAgain(): void {
-    if (this.#isClosed) return;
-    const again = () => {
-      if (!this.#isClosed && this.#client.status === "end") this.#client.connect?.().catch(() => undefined);
-    };
-    setTimeout(again, RECONNECT_MS).unref();
   }
 
   /** Both come in either order: a Cluster is ready apart from its nodes. */
