@@ -111,6 +111,11 @@ export class CacheEngine {
     return this.#lookups.readToFill(ref);
   }
 
+  /** See {@link Lookups.giveBack}. */
+  giveBack(loan: Buffer): void {
+    this.#lookups.giveBack(loan);
+  }
+
   /** See {@link Lookups.witness}. */
   witness(fenceKeys: readonly string[]): Promise<FenceWitness | undefined> {
     return this.#lookups.witness(fenceKeys);

@@ -33,6 +33,8 @@ export class Batch {
   readonly answered: Promise<Batch>;
   readonly #fences = new Map<string, string | null>();
   readonly #entries = new Map<string, Buffer | null>();
+  /** Entries that more than one request has asked for. */
+  #shared: Set<string> | undefined;
   #runId = "";
   #settle: (answer: Batch | Promise<never>) => void = () => undefined;
 
@@ -71,6 +73,11 @@ export class Batch {
     return this.#entries.get(key) ?? null;
   }
 
+  /** Whether only one request has asked for it, and so is the only one to have its bytes. */
+  isUnshared(entryKey: string): boolean {
+    return !this.#shared?.has(entryKey);
+  }
+
   /** Whether these fences are still what an entry carries. */
   confirms(fenceKeys: readonly string[], { runId, fences }: CarriedFences): boolean {
     if (runId !== this.#runId) return false;
@@ -82,7 +89,12 @@ export class Batch {
 
   ask(fenceKeys: readonly string[], entryKey: string | undefined): void {
     for (const key of fenceKeys) this.#fences.set(key, null);
-    if (entryKey !== undefined) this.#entries.set(entryKey, null);
+    if (entryKey === undefined) return;
+    if (!this.#entries.has(entryKey)) this.#entries.set(entryKey, null);
+    else {
+      this.#shared ??= new Set();
+      this.#shared.add(entryKey);
+    }
   }
 
   answer({ fences, entries, runId }: Snapshot): void {
@@ -119,6 +131,7 @@ export interface FenceWitness extends CarriedFences {
 export class GroupedReads {
   readonly #store: Store;
   readonly #gate: StoreGate;
+  readonly #onLoan: boolean;
   readonly #groups = new Map<string, Group>();
   /** Recent answers, for routes that allow some staleness. */
   readonly #known = new BoundedMap<string, Known>(MAX_KNOWN);
@@ -128,9 +141,11 @@ export class GroupedReads {
   /** Counts this process's own invalidations: answers to reads that were sent before one are not remembered. */
   #invalidations = 0;
 
-  constructor(store: Store, gate: StoreGate) {
+  /** @param onLoan whether entries may be in memory that the store uses again: see {@link Store.giveBack} */
+  constructor(store: Store, gate: StoreGate, onLoan: boolean) {
     this.#store = store;
     this.#gate = gate;
+    this.#onLoan = onLoan;
   }
 
   /** Whether a read that was sent at most `maxStalenessMs` ago found the fences as the entry carries them. */
@@ -226,7 +241,8 @@ export class GroupedReads {
     const sentAtMs = performance.now();
     const invalidations = this.#invalidations;
     const { fenceKeys, entryKeys } = batch;
-    const snapshot = await this.#gate.run(() => this.#store.read(fenceKeys, entryKeys), batch.expiresAtMs);
+    const read = () => this.#store.read(fenceKeys, entryKeys, this.#onLoan);
+    const snapshot = await this.#gate.run(read, batch.expiresAtMs);
     if (this.#remembers && invalidations === this.#invalidations) {
       for (const [index, key] of fenceKeys.entries())
         this.#remember(group, key, snapshot.fences[index] ?? null, snapshot.runId, sentAtMs);

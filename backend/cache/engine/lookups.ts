@@ -1,5 +1,5 @@
 // Lookups: an entry from this process or from the store, believed only with the fences that are current.
-import type { Sealer } from "../codec/encryption.js";
+import { PLAIN, type Sealer } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
@@ -25,8 +25,15 @@ export interface Miss {
   readonly begun?: Begun;
 }
 
+export interface Hit {
+  readonly kind: "hit";
+  readonly entry: Entry;
+  /** What the store has lent for the body, if anything: see {@link Lookups.giveBack}. */
+  readonly loan?: Buffer | undefined;
+}
+
 export type ReadOutcome =
-  | { readonly kind: "hit"; readonly entry: Entry }
+  | Hit
   /** Too old, but not cut off by a fence. */
   | (Miss & { readonly kind: "stale"; readonly entry: Entry })
   | (Miss & { readonly kind: "miss" })
@@ -54,12 +61,15 @@ export interface LookupParts {
 export class Lookups {
   readonly #parts: LookupParts;
   readonly #reads: GroupedReads;
+  /** Entries that this process keeps, or decrypts elsewhere, need memory of their own, or none for long. */
+  readonly #onLoan: boolean;
   /** Whether the last entry that the store was asked for was not there: so, then, may be the next. */
   #expectsMiss = true;
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
-    this.#reads = new GroupedReads(parts.store, parts.gate);
+    this.#onLoan = parts.local === undefined && parts.sealer === PLAIN;
+    this.#reads = new GroupedReads(parts.store, parts.gate, this.#onLoan);
   }
 
   /** Called before and after this process replaces fences: its own changes take effect for its own reads at once. */
@@ -99,6 +109,14 @@ export class Lookups {
     }
     const fences = answer.fences(fenceKeys);
     return areSettled(fences) ? { fenceKeys, fences, runId: answer.runId } : undefined;
+  }
+
+  /**
+   * Called once nobody will look at the body of a {@link Hit} again, above all not the socket that it was written to: its memory is then
+   * used for other entries, of other tenants. A loan that is not given back is safe, and left to the collector.
+   */
+  giveBack(loan: Buffer): void {
+    this.#parts.store.giveBack?.(loan);
   }
 
   /** A hit at once, where the route's `maxStaleness` allows it. */
@@ -160,7 +178,8 @@ export class Lookups {
       const bytes = answer.entry(ref.entryKey);
       const outcome = this.#judge(ref, fences, answer.runId, bytes, expiresAtMs);
       this.#note(outcome);
-      return outcome;
+      const isLent = this.#onLoan && bytes && outcome.kind === "hit" && answer.isUnshared(ref.entryKey);
+      return isLent ? { ...outcome, loan: bytes } : outcome;
     } catch (error) {
       return this.#unavailable(ref, error);
     }

@@ -2,7 +2,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "../engine/entry-ref.js";
-import type { Miss, ReadOutcome } from "../engine/lookups.js";
+import type { Hit, Miss, ReadOutcome } from "../engine/lookups.js";
 import { moduleName } from "../identifiers.js";
 import {
   type CacheListOptions,
@@ -113,7 +113,7 @@ class CachedRoute {
     }
     const isAccepted = !asked || outcome.kind !== "hit" || accepts(asked, outcome.entry, Date.now());
     if (outcome.kind === "hit" && isAccepted) {
-      this.#hit("hit", outcome.entry, exchange);
+      this.#hit("hit", outcome, exchange);
       return;
     }
     if (asked?.onlyIfCached) {
@@ -122,7 +122,7 @@ class CachedRoute {
     }
     const stale = outcome.kind === "stale" ? outcome.entry : undefined;
     if (stale && !asked?.notBeforeMs && this.#isWithin(stale, this.#options.staleWhileRevalidate)) {
-      this.#hit("stale", stale, exchange);
+      this.#hit("stale", { entry: stale }, exchange);
       this.#context.refresher.refresh(ref.entryKey, req);
       return;
     }
@@ -166,10 +166,10 @@ class CachedRoute {
     next();
   }
 
-  #hit(event: "hit" | "stale", entry: Entry, { ref, req, res }: Exchange): void {
+  #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, { ref, req, res }: Exchange): void {
     this.#context.note(event, ref);
-    const couldBeSmaller = replayHit(req, res, entry, Date.now());
-    if (couldBeSmaller) this.#context.engine.makeVariants(ref, entry);
+    const couldBeSmaller = replayHit(req, res, hit.entry, Date.now());
+    this.#context.answered(hit, ref, res, couldBeSmaller);
   }
 
   #insteadOfError(entry: Entry, { ref, req, res }: Exchange): void {

@@ -1,14 +1,17 @@
 // What both middlewares need: the engine, the options, and how a request's tenant is found.
+import type { ServerResponse } from "node:http";
 import type { Request } from "express";
 import { BoundedMap } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
+import type { Hit } from "../engine/lookups.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import type { LanePassage } from "./lane-passage.js";
 import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
+import { isHandedOver } from "./replay.js";
 import type { Resolved } from "./route-request.js";
 
 /** Requests whose keys are remembered, of all routes: about a kilobyte each. */
@@ -46,6 +49,12 @@ export class HttpContext {
     const { counters, events } = this.engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
     if (events.isHeard(event)) events.publish(event, { tenant, module, key: entryKey });
+  }
+
+  /** Behind an answered hit: the next one may be smaller, or its memory is free for another entry. */
+  answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, couldBeSmaller: boolean): void {
+    if (couldBeSmaller) this.engine.makeVariants(ref, hit.entry);
+    else if (hit.loan && isHandedOver(res)) this.engine.giveBack(hit.loan);
   }
 
   /** A name that no other route has. */

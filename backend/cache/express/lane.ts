@@ -1,9 +1,8 @@
 // The lane: answers hits in front of Express, for requests that the app is known to let through to `cacheList`.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
-import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "../engine/entry-ref.js";
-import type { WitnessedOutcome } from "../engine/lookups.js";
+import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
@@ -97,27 +96,28 @@ class Lane {
       this.#callers.forget(asked.caller);
       this.#pass(asked, req, res);
     } else if (outcome.kind !== "hit") this.#pass(asked, req, res, { ref, outcome });
-    else this.#hit(outcome.entry, ref, asked, req, res);
+    else this.#hit(outcome, ref, asked, req, res);
   }
 
-  #hit(entry: Entry, ref: EntryRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
+  #hit(hit: Hit, ref: EntryRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
+    const { entry } = hit;
     const nowMs = Date.now();
     const { use } = this.#options;
     this.#earlier ??= this.#app.enabled?.("x-powered-by") === true ? POWERED_BY : NOTHING_EARLIER;
     if (use.length === 0 && !this.#context.options.serverTiming) {
-      this.#answered(replayAlone(req, res, entry, nowMs, this.#earlier), ref, entry);
+      this.#answered(hit, ref, res, replayAlone(req, res, entry, nowMs, this.#earlier));
       return;
     }
     for (const [name, value] of this.#earlier) res.setHeader(name, value);
     runMiddleware(use, req, res, (error) => {
       if (error !== undefined) this.#pass(asked, req, res);
-      else this.#answered(replay(req, res, entry, hitStatus(entry, nowMs), nowMs), ref, entry);
+      else this.#answered(hit, ref, res, replay(req, res, entry, hitStatus(entry, nowMs), nowMs));
     });
   }
 
-  #answered(couldBeSmaller: boolean, ref: EntryRef, entry: Entry): void {
+  #answered(hit: Hit, ref: EntryRef, res: ServerResponse, couldBeSmaller: boolean): void {
     this.#context.note("hit", ref);
-    if (couldBeSmaller) this.#context.engine.makeVariants(ref, entry);
+    this.#context.answered(hit, ref, res, couldBeSmaller);
   }
 
   /** To the app, which may let the lane learn. */

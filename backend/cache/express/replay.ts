@@ -1,5 +1,6 @@
 // Answers a request from an entry.
 import { type IncomingMessage, ServerResponse } from "node:http";
+import { TLSSocket } from "node:tls";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
 import { type CacheStatus, hitStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
@@ -124,6 +125,22 @@ function endWith(
 ): void {
   if (notModified || req.method === "HEAD") res.end();
   else res.end(variant?.body ?? entry.body);
+}
+
+/**
+ * Whether the kernel has taken every byte of an ended response, so that nothing looks at its body any more: it went through Node's own
+ * `end`, to a socket of its own (a pipelined one waits for its turn), which counts what libuv has not written yet. TLS
+ * has another place for what waits.
+ */
+export function isHandedOver(res: ServerResponse): boolean {
+  const { socket } = res;
+  return (
+    socket !== null &&
+    res.end === ServerResponse.prototype.end &&
+    hasNodesWriteHead(res) &&
+    res.writableLength === 0 &&
+    !(socket instanceof TLSSocket)
+  );
 }
 
 /** Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section 12.5.5). */

@@ -139,8 +139,17 @@ export interface Store {
    * connect anew, which it reports as down and up; false where there is nothing to find out.
    */
   renew?(): boolean;
-  /** Reads fences and entries as they are at one moment. The keys must be of one group: see {@link groupOf}. */
-  read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot>;
+  /**
+   * Reads fences and entries as they are at one moment. The keys must be of one group: see {@link groupOf}.
+   *
+   * @param onLoan whether entries may be in memory that the store uses again once it is {@link giveBack given back}. Default false
+   */
+  read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan?: boolean): Promise<Snapshot>;
+  /**
+   * Gives back what {@link read} has lent: whoever calls this must have been the only reader, and nothing may look at these bytes again.
+   * What was not lent, or was given back before, stays as it is. Absent where nothing is ever lent.
+   */
+  giveBack?(entry: Buffer): void;
   /** Names the group of keys that one round trip can read together: all of them, or a Cluster slot. */
   groupOf(key: string): string;
   /** Reads fences and entry, creates the missing fences, and takes the lease where asked for, as one step. */

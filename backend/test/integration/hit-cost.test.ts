@@ -11,7 +11,7 @@ import { Redis } from "ioredis";
 import { type CacheListOptions, createTenantCache, type TenantCache } from "../../cache/index.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
 import { quiet } from "../support/caches.js";
-import type { HitServerReady } from "../support/hit-server.js";
+import type { Allocated, HitServerReady } from "../support/hit-server.js";
 
 const HITS = 50;
 const BODY_BYTES = 20_000;
@@ -242,32 +242,39 @@ describe("what a hit costs", () => {
     });
     t.after(() => child.kill("SIGKILL"));
     const [ready] = (await once(child, "message")) as [HitServerReady];
-    const perHit: Record<string, number> = {};
-    for (const path of ["plain", "cacheList", "lane"] as const) {
+    const paths = ["plain", "cacheList", "lane", "redisOnly"] as const;
+    const perHit: Allocated[] = [];
+    for (const path of paths) {
       const port = ready.ports[path];
       for (let time = 0; time < 500; time++) await ask(port, agent);
-      perHit[path] = await allocatedBy(child, async () => {
-        for (let time = 0; time < 500; time++) await ask(port, agent);
-      });
+      perHit.push(
+        await allocatedBy(child, async () => {
+          for (let time = 0; time < 500; time++) await ask(port, agent);
+        }),
+      );
     }
-    const { plain = 0, cacheList = 0, lane = 0 } = perHit;
-    t.diagnostic(
-      `bytes allocated per answer: plain ${plain | 0}, cacheList ${cacheList | 0}, lane ${lane | 0}`,
-    );
+    const of = (what: keyof Allocated) => perHit.map((allocated) => Math.round(allocated[what]));
+    const [plain = 0, cacheList = 0, lane = 0, redisOnly = 0] = of("heap");
+    t.diagnostic(`bytes for each answer, ${paths}: heap ${of("heap")}, buffers ${of("buffers")}`);
     assert.ok(plain > 500, "it was measured");
     assert.ok(lane - plain < 4000);
+    assert.ok(redisOnly - plain < 18_000, "one read for each of them");
     assert.ok(cacheList - plain < 40_000, "of which most is Express's");
+    // What Redis sends goes into memory that is used again.
+    for (const buffers of of("buffers")) assert.ok(buffers < 1000);
   });
 });
 
-async function allocatedBy(child: ChildProcess, work: () => Promise<void>): Promise<number> {
+/** For each of 500 answers. */
+async function allocatedBy(child: ChildProcess, work: () => Promise<void>): Promise<Allocated> {
   const used = async (message: "collect" | "report") => {
     child.send(message);
-    return ((await once(child, "message")) as [number])[0];
+    return ((await once(child, "message")) as [Allocated])[0];
   };
   const before = await used("collect");
   await work();
-  return ((await used("report")) - before) / 500;
+  const after = await used("report");
+  return { heap: (after.heap - before.heap) / 500, buffers: (after.buffers - before.buffers) / 500 };
 }
 
 function difference(a: Traffic, b: Traffic): Traffic {

@@ -1,4 +1,4 @@
-// A process that serves one list plain, through `cacheList` and through the lane, and tells how much it allocates. It makes no garbage
+// A process that serves one list plain, through `cacheList` and through the lane with and without the in-process tier, and tells how much it allocates. It makes no garbage
 // collection while it is asked: run it with `--expose-gc --max-semi-space-size=512`.
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -10,7 +10,13 @@ import { quiet } from "./caches.js";
 export interface HitServerReady {
   readonly ports: Readonly<Record<HitPath, number>>;
 }
-export type HitPath = "plain" | "cacheList" | "lane";
+export type HitPath = "plain" | "cacheList" | "lane" | "redisOnly";
+
+/** Bytes in use: in V8's heap, and in buffers outside it. */
+export interface Allocated {
+  readonly heap: number;
+  readonly buffers: number;
+}
 
 const TENANT = "tenant-1";
 const BODY = Buffer.from(JSON.stringify({ rows: "x".repeat(20_000) }));
@@ -22,32 +28,40 @@ async function listen(listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const cache = createTenantCache({
-  redis: process.env.HIT_REDIS_URL,
-  tenant: () => TENANT,
-  budgetMs: 5000,
-  logger: quiet,
-});
-const app = express();
-app.get("/list", cache.cacheList("items", { ttlSeconds: 3600, maxStaleness: 60_000 }), (_req, res) => {
-  res.setHeader("Content-Type", "application/json");
-  res.end(BODY);
-});
-const identity = { tenant: TENANT };
+async function cachedApp(maxBytes: number) {
+  const cache = createTenantCache({
+    redis: process.env.HIT_REDIS_URL,
+    local: { maxBytes },
+    tenant: () => TENANT,
+    budgetMs: 5000,
+    logger: quiet,
+  });
+  if (!(await cache.ready())) throw new Error("Redis is not reachable");
+  const app = express();
+  app.get("/list", cache.cacheList("items", { ttlSeconds: 3600, maxStaleness: 60_000 }), (_req, res) => {
+    res.setHeader("Content-Type", "application/json");
+    res.end(BODY);
+  });
+  return { app, lane: cache.lane(app, { identify: () => ({ tenant: TENANT }) }) };
+}
+
+const inProcess = await cachedApp(1e7);
+const redisOnly = await cachedApp(0);
 const ready: HitServerReady = {
   ports: {
     plain: await listen((_req, res) => {
       res.setHeader("Content-Type", "application/json");
       res.end(BODY);
     }),
-    cacheList: await listen(app),
-    lane: await listen(cache.lane(app, { identify: () => identity })),
+    cacheList: await listen(inProcess.app),
+    lane: await listen(inProcess.lane),
+    redisOnly: await listen(redisOnly.lane),
   },
 };
-if (!(await cache.ready())) throw new Error("Redis is not reachable");
 // Collected before the first figure, not before the second: the difference is what was allocated in between.
 process.on("message", (message) => {
   if (message === "collect") globalThis.gc?.();
-  process.send?.(process.memoryUsage().heapUsed);
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  process.send?.({ heap: heapUsed, buffers: arrayBuffers } satisfies Allocated);
 });
 process.send?.(ready);

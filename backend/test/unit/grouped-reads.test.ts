@@ -38,7 +38,7 @@ async function open() {
   await gate.whenClosed(1000);
   const fence = keys.fence("t", "accounts");
   await store.replaceFences([fence]);
-  const reads = new GroupedReads(store, gate);
+  const reads = new GroupedReads(store, gate, false);
   const carried = async () => {
     const answer = await reads.read([fence]);
     return { runId: answer.runId, fences: [answer.fence(fence) ?? ""] };

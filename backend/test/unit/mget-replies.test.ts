@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type MgetQuestion, MgetReplies, type MgetValue } from "../../cache/store/redis/mget-replies.js";
+import {
+  type MgetQuestion,
+  MgetReplies,
+  type MgetValue,
+  OWN_ROOM,
+} from "../../cache/store/redis/mget-replies.js";
 
 interface Reply extends MgetQuestion {
   readonly values: readonly MgetValue[];
@@ -55,7 +60,7 @@ const reply = fc
   )
   .map(([texts, bodies]): Reply => {
     const values = [...texts, ...bodies];
-    return { values, texts: texts.length, keys: values.length };
+    return { values, texts: texts.length, keys: values.length, room: OWN_ROOM };
   });
 
 describe("replies to MGET", () => {
@@ -79,8 +84,8 @@ describe("replies to MGET", () => {
   test("an error answers one question, and the next reply the next one", () => {
     const bytes = Buffer.concat([Buffer.from("-OOM command not allowed\r\n"), encode(["a"])]);
     const questions = [
-      { keys: 3, texts: 1 },
-      { keys: 1, texts: 1 },
+      { keys: 3, texts: 1, room: OWN_ROOM },
+      { keys: 1, texts: 1, room: OWN_ROOM },
     ];
     for (const pieceBytes of [1, 7, 1000])
       assert.deepEqual(readInPieces(bytes, [pieceBytes], questions), ["OOM command not allowed", ["a"]]);
@@ -89,7 +94,7 @@ describe("replies to MGET", () => {
   test("a reply of another length, or of another kind, is nobody's answer", () => {
     const read = (bytes: Buffer, questions: readonly MgetQuestion[]) => () =>
       readInPieces(bytes, [1000], questions);
-    const one = { keys: 1, texts: 1 };
+    const one = { keys: 1, texts: 1, room: OWN_ROOM };
     assert.throws(read(encode(["a", "b"]), [one]), /another question/);
     assert.throws(read(encode(["a"]), []), /another question/);
     assert.throws(read(Buffer.from("+OK\r\n"), [one]), /neither values nor an error/);

@@ -19,7 +19,12 @@ export interface MgetQuestion {
   readonly keys: number;
   /** So many values at the front are texts. */
   readonly texts: number;
+  /** Where the bytes of the others go: exactly so many, which nobody else has. */
+  room(bytes: number): Buffer;
 }
+
+/** Not from Node's pool: a small entry would keep what others have read. */
+export const OWN_ROOM: MgetQuestion["room"] = (bytes) => Buffer.allocUnsafeSlow(bytes);
 
 export interface MgetListener {
   /** `undefined` where nothing was asked. */
@@ -40,7 +45,7 @@ export class MgetReplies {
   #values: MgetValue[] = [];
   /** Values of the present reply that are still to come. */
   #missing = 0;
-  #texts = 0;
+  #question: MgetQuestion | undefined;
   /** A value whose end has not come yet, and how much of it has. */
   #body: Buffer | undefined;
   #bodyBytes = 0;
@@ -94,7 +99,7 @@ export class MgetReplies {
       const question = this.#listener.next();
       this.#values = [];
       this.#missing = numberIn(line, start + 1, lineEnd);
-      this.#texts = question?.texts ?? 0;
+      this.#question = question;
       // Whatever went wrong: no later reply may be taken for the answer to another question.
       if (!question || this.#missing !== question.keys) throw new Error("a reply to another question");
     } else if (type === ERROR) this.#listener.refused(line.toString("latin1", start + 1, lineEnd));
@@ -104,13 +109,13 @@ export class MgetReplies {
 
   #beginBody(bytes: number, chunk: Buffer, offset: number, end: number): number {
     const bodyEnd = offset + bytes;
-    if (this.#values.length < this.#texts && bodyEnd <= end) {
+    if (this.#isText() && bodyEnd <= end) {
       this.#skipBytes = LINE_END_BYTES;
       this.#push(chunk.toString("latin1", offset, bodyEnd));
       return bodyEnd;
     }
-    // Not from the pool: a small entry would keep what others have read.
-    this.#body = Buffer.allocUnsafeSlow(bytes);
+    const room = this.#isText() ? OWN_ROOM : (this.#question?.room ?? OWN_ROOM);
+    this.#body = room(bytes);
     this.#bodyBytes = 0;
     return this.#continueBody(this.#body, chunk, offset, end);
   }
@@ -122,9 +127,13 @@ export class MgetReplies {
     if (this.#bodyBytes === body.length) {
       this.#body = undefined;
       this.#skipBytes = LINE_END_BYTES;
-      this.#push(this.#values.length < this.#texts ? body.toString("latin1") : body);
+      this.#push(this.#isText() ? body.toString("latin1") : body);
     }
     return offset + bytes;
+  }
+
+  #isText(): boolean {
+    return this.#values.length < (this.#question?.texts ?? 0);
   }
 
   #push(value: MgetValue): void {

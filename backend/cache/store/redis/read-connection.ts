@@ -2,7 +2,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import { connectAgainOnEnd } from "./connect-again.js";
-import { type MgetQuestion, MgetReplies, type MgetValue } from "./mget-replies.js";
+import { type MgetQuestion, MgetReplies, type MgetValue, OWN_ROOM } from "./mget-replies.js";
 import type { RedisClient } from "./redis-client.js";
 import { type RunIds, trackRunIds } from "./run-ids.js";
 
@@ -68,15 +68,15 @@ export class ReadConnection {
   }
 
   /**
-   * The first `texts` values are texts, the others bytes of their own.
+   * The first `texts` values are texts, the others bytes in the room that they are given.
    *
    * @throws ReadConnectionLost where the connection goes before the answer has come
    */
-  mget(keys: readonly string[], texts: number): Promise<MgetValue[]> {
+  mget(keys: readonly string[], texts: number, room = OWN_ROOM): Promise<MgetValue[]> {
     const stream = this.#stream;
     if (!stream || !this.#replies) return Promise.reject(new ReadConnectionLost("not connected"));
     return new Promise((resolve, reject) => {
-      this.#pending.push({ keys: keys.length, texts, sentAtMs: performance.now(), resolve, reject });
+      this.#pending.push({ keys: keys.length, texts, room, sentAtMs: performance.now(), resolve, reject });
       this.#watch ??= setTimeout(() => this.#replaceIfSilent(), SILENT_MS).unref();
       stream.write(commandOf(keys));
     });

@@ -1,6 +1,7 @@
 // Reads of fences and entries in one round trip: on the connection that only reads, or on the store's own.
 import type { Snapshot } from "../store.js";
-import type { MgetValue } from "./mget-replies.js";
+import { LentMemory } from "./lent-memory.js";
+import { type MgetValue, OWN_ROOM } from "./mget-replies.js";
 import { type ReadConnection, ReadConnectionLost } from "./read-connection.js";
 import type { RedisClient } from "./redis-client.js";
 
@@ -9,19 +10,33 @@ type Read = Pick<Snapshot, "fences" | "entries">;
 export class RedisReads {
   readonly #client: RedisClient;
   readonly #apart: ReadConnection | undefined;
+  readonly #memory = new LentMemory();
+  readonly #lentRoom = (bytes: number) => this.#memory.lend(bytes);
 
   constructor(client: RedisClient, apart: ReadConnection | undefined) {
     this.#client = client;
     this.#apart = apart;
   }
 
-  /** @param runId of the server that the store's own connection leads to: the only one to be believed */
-  async read(runId: string, fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Read> {
-    const values = await this.#readApart(runId, fenceKeys, entryKeys);
+  /**
+   * @param runId of the server that the store's own connection leads to: the only one to be believed
+   * @param onLoan whether entries may be in memory that is used again once it is given back
+   */
+  async read(
+    runId: string,
+    fenceKeys: readonly string[],
+    entryKeys: readonly string[],
+    onLoan: boolean,
+  ): Promise<Read> {
+    const values = await this.#readApart(runId, fenceKeys, entryKeys, onLoan ? this.#lentRoom : OWN_ROOM);
     if (!values) return this.#readHere(fenceKeys, entryKeys);
     // Texts first, as they were asked for.
     const entries = values.splice(fenceKeys.length) as (Buffer | null)[];
     return { fences: values as (string | null)[], entries };
+  }
+
+  giveBack(value: Buffer): void {
+    this.#memory.giveBack(value);
   }
 
   close(): void {
@@ -32,6 +47,7 @@ export class RedisReads {
     runId: string,
     fenceKeys: readonly string[],
     entryKeys: readonly string[],
+    room: typeof OWN_ROOM,
   ): Promise<MgetValue[] | undefined> {
     const apart = this.#apart;
     const apartRunId = apart?.runId;
@@ -42,7 +58,7 @@ export class RedisReads {
       return undefined;
     }
     try {
-      return await apart.mget([...fenceKeys, ...entryKeys], fenceKeys.length);
+      return await apart.mget([...fenceKeys, ...entryKeys], fenceKeys.length, room);
     } catch (error) {
       if (error instanceof ReadConnectionLost) return undefined;
       throw error;

@@ -108,12 +108,16 @@ export class RedisStore implements Store {
     await this.#client.ping();
   }
 
-  async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
+  async read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan = false): Promise<Snapshot> {
     const [key = ""] = fenceKeys;
     const runId = this.#runIdOf(key);
-    const values = await this.#reads.read(runId, fenceKeys, entryKeys);
+    const values = await this.#reads.read(runId, fenceKeys, entryKeys, onLoan);
     this.#confirmRunId(key, runId);
     return { ...values, runId };
+  }
+
+  giveBack(value: Buffer): void {
+    this.#reads.giveBack(value);
   }
 
   groupOf(key: string): string {
