@@ -68,7 +68,7 @@ export class Lookups {
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
-    this.#onLoan = parts.local === undefined && parts.sealer === PLAIN;
+    this.#onLoan = parts.store.giveBack !== undefined && parts.local === undefined && parts.sealer === PLAIN;
     this.#reads = new GroupedReads(parts.store, parts.gate, this.#onLoan);
   }
 
@@ -179,7 +179,7 @@ export class Lookups {
       const outcome = this.#judge(ref, fences, answer.runId, bytes, expiresAtMs);
       this.#note(outcome);
       const isLent = this.#onLoan && bytes && outcome.kind === "hit" && answer.isUnshared(ref.entryKey);
-      return isLent ? { ...outcome, loan: bytes } : outcome;
+      return isLent ? { kind: "hit", entry: outcome.entry, loan: bytes } : outcome;
     } catch (error) {
       return this.#unavailable(ref, error);
     }

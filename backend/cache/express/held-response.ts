@@ -1,6 +1,7 @@
 // Holds a response back until something has happened: no byte of it reaches the client before.
 import type { OutgoingHttpHeader } from "node:http";
 import type { Response } from "express";
+import { setMethods } from "./own-methods.js";
 
 /**
  * `begun`: the handler writes the first part of its answer. `ended`: it has ended it. `closed`: the connection is gone and the
@@ -50,7 +51,7 @@ export function holdBack(
     void beforeRelease(moment).finally(release);
   };
 
-  res.write = ((...args: unknown[]) => {
+  const write = (...args: unknown[]) => {
     const call = () => Reflect.apply(original.write, res, args) as boolean;
     if (begun && !held) return call();
     if (ended) return false;
@@ -59,8 +60,8 @@ export function holdBack(
     owesDrain = true;
     hold("begun", call);
     return false;
-  }) as typeof res.write;
-  res.flushHeaders = () => {
+  };
+  const flushHeaders = () => {
     const call = () => Reflect.apply(original.flushHeaders, res, []);
     if (begun && !held) return call();
     if (ended) return;
@@ -68,7 +69,7 @@ export function holdBack(
     begun = true;
     hold("begun", call);
   };
-  res.end = ((...args: unknown[]) => {
+  const end = (...args: unknown[]) => {
     // What ends an answer that has ended already, an error handler say, is not heard.
     if (ended) return held ? res : Reflect.apply(original.end, res, args);
     ended = true;
@@ -81,7 +82,8 @@ export function holdBack(
     if (begun && held) held.push(() => hold("ended", last));
     else hold("ended", last);
     return res;
-  }) as typeof res.end;
+  };
+  setMethods(res, { write: write as typeof res.write, flushHeaders, end: end as typeof res.end });
   res.once("close", () => {
     if (!ended) void beforeRelease("closed");
   });
@@ -100,7 +102,7 @@ function freezeHead(res: Response): () => void {
   if (res.headersSent) return () => undefined;
   const { statusCode, statusMessage, writeHead } = res;
   const headers = headersOf(res);
-  res.writeHead = () => res;
+  setMethods(res, { writeHead: () => res });
   return () => {
     res.writeHead = writeHead;
     res.statusCode = statusCode;

@@ -6,6 +6,7 @@ import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
 import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import { hideConditions, isNotModified, isSentWithNotModified } from "./conditional.js";
+import { setMethods } from "./own-methods.js";
 import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
 import { cookiesChanged, judge, type Storability, type StorabilityRules } from "./storability.js";
@@ -66,44 +67,47 @@ class Recorder {
 
   start(): void {
     const res = this.#res;
-    const writeHead = res.writeHead;
-    const write = res.write;
-    const end = res.end;
+    const { writeHead, write, end, addTrailers } = res;
     const original = { writeHead, write, end };
-    res.writeHead = ((...args: Parameters<typeof writeHead>) => {
-      takeHeaders(res, args);
-      if (this.#answerInstead(original)) return res;
-      this.#readHead(false);
-      return Reflect.apply(writeHead, res, headOf(args));
-    }) as typeof writeHead;
-    res.write = ((...args: Parameters<typeof write>) => {
-      if (this.#answerInstead(original)) return true;
-      // `end` of light-my-request's responses writes through `write` what it was given.
-      if (!this.#isEnding) this.#take(args[0], args[1]);
-      return Reflect.apply(write, res, args);
-    }) as typeof write;
-    res.end = ((...args: Parameters<typeof end>) => {
-      if (this.#answerInstead(original)) return res;
-      const whole = this.#bytes === 0 && !res.headersSent;
-      if (isChunk(args[0])) this.#take(args[0], args[1]);
-      const notModified = whole && this.#beforeHead();
-      this.#isEnding = true;
-      try {
-        Reflect.apply(end, res, notModified ? args.filter((arg) => typeof arg === "function") : args);
-      } catch (error) {
-        // Nothing was sent: what follows is an error page, not the body of this answer.
-        this.#abandon("failed");
-        throw error;
-      }
-      this.#settle();
-      return res;
-    }) as typeof end;
-    const addTrailers = res.addTrailers;
-    res.addTrailers = ((...args: Parameters<typeof addTrailers>) => {
-      this.#abandon("unstorable");
-      return Reflect.apply(addTrailers, res, args);
-    }) as typeof addTrailers;
+    setMethods(res, {
+      writeHead: ((...args: Parameters<typeof writeHead>) => {
+        takeHeaders(res, args);
+        if (this.#answerInstead(original)) return res;
+        this.#readHead(false);
+        return Reflect.apply(writeHead, res, headOf(args));
+      }) as typeof writeHead,
+      write: ((...args: Parameters<typeof write>) => {
+        if (this.#answerInstead(original)) return true;
+        // `end` of light-my-request's responses writes through `write` what it was given.
+        if (!this.#isEnding) this.#take(args[0], args[1]);
+        return Reflect.apply(write, res, args);
+      }) as typeof write,
+      end: ((...args: Parameters<typeof end>) => this.#end(original, args)) as typeof end,
+      addTrailers: (...args: Parameters<typeof addTrailers>) => {
+        this.#abandon("unstorable");
+        return Reflect.apply(addTrailers, res, args);
+      },
+    });
     res.once("close", () => this.#abandon("failed"));
+  }
+
+  #end(original: Pick<Response, "writeHead" | "write" | "end">, args: Parameters<Response["end"]>): Response {
+    const res = this.#res;
+    if (this.#answerInstead(original)) return res;
+    const whole = this.#bytes === 0 && !res.headersSent;
+    if (isChunk(args[0])) this.#take(args[0], args[1]);
+    const notModified = whole && this.#beforeHead();
+    this.#isEnding = true;
+    try {
+      const passed = notModified ? args.filter((arg) => typeof arg === "function") : args;
+      Reflect.apply(original.end, res, passed);
+    } catch (error) {
+      // Nothing was sent: what follows is an error page, not the body of this answer.
+      this.#abandon("failed");
+      throw error;
+    }
+    this.#settle();
+    return res;
   }
 
   /** Puts another answer in the place of a failure that has not been sent yet; what the handler still writes goes nowhere. */
@@ -112,12 +116,12 @@ class Recorder {
     const { insteadOfError } = this.#rules;
     if (!insteadOfError || this.#head || res.headersSent || res.statusCode < 500) return false;
     this.#abandon("failed");
-    Object.assign(res, original);
+    setMethods(res, original);
     for (const name of res.getHeaderNames()) res.removeHeader(name);
     for (const [name, value] of Object.entries(this.#before))
       if (value !== undefined) res.setHeader(name, value);
     insteadOfError();
-    Object.assign(res, { writeHead: () => res, write: () => true, end: () => res });
+    setMethods(res, { writeHead: () => res, write: () => true, end: () => res });
     return true;
   }
 

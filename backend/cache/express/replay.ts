@@ -6,6 +6,7 @@ import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
 import { type CacheStatus, hitStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
 import { isNotModified } from "./conditional.js";
 import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf, NOTHING_EARLIER } from "./entry-head.js";
+import { setMethods } from "./own-methods.js";
 import { membersOf } from "./recorded-headers.js";
 
 export function defaultCacheControl(res: ServerResponse): void {
@@ -15,11 +16,12 @@ export function defaultCacheControl(res: ServerResponse): void {
 /** The same for a handler that is still to answer: what it finds set (`sendFile` does) it would not set itself. */
 export function defaultCacheControlWithHead(res: ServerResponse): void {
   const writeHead = res.writeHead;
-  res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+  const withDefault = (...args: Parameters<typeof writeHead>) => {
     // What these arguments say replaces it.
     if (!res.headersSent) defaultCacheControl(res);
     return Reflect.apply(writeHead, res, args);
-  }) as typeof writeHead;
+  };
+  setMethods(res, { writeHead: withDefault as typeof writeHead });
 }
 
 /** What of an entry a request gets. */

@@ -1,5 +1,6 @@
 // The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it decided.
 import type { ServerResponse } from "node:http";
+import { setMethods } from "./own-methods.js";
 
 /**
  * Adds the header when the head of the response is written: for a hit that is the lookup, for a miss everything until the
@@ -8,10 +9,11 @@ import type { ServerResponse } from "node:http";
 export function addServerTiming(res: ServerResponse): void {
   const startedAtMs = performance.now();
   const writeHead = res.writeHead;
-  res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+  const timed = (...args: Parameters<typeof writeHead>) => {
     const isHit = String(res.getHeader("Cache-Status") ?? "").includes("; hit");
     const durationMs = (performance.now() - startedAtMs).toFixed(1);
     res.appendHeader("Server-Timing", `cache;desc=${isHit ? "hit" : "miss"};dur=${durationMs}`);
     return Reflect.apply(writeHead, res, args);
-  }) as typeof writeHead;
+  };
+  setMethods(res, { writeHead: timed as typeof writeHead });
 }

@@ -111,9 +111,9 @@ export class RedisStore implements Store {
   async read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan = false): Promise<Snapshot> {
     const [key = ""] = fenceKeys;
     const runId = this.#runIdOf(key);
-    const values = await this.#reads.read(runId, fenceKeys, entryKeys, onLoan);
+    const { fences, entries } = await this.#reads.read(runId, fenceKeys, entryKeys, onLoan);
     this.#confirmRunId(key, runId);
-    return { ...values, runId };
+    return { fences, entries, runId };
   }
 
   giveBack(value: Buffer): void {
