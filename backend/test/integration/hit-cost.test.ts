@@ -242,7 +242,7 @@ describe("what a hit costs", () => {
     });
     t.after(() => child.kill("SIGKILL"));
     const [ready] = (await once(child, "message")) as [HitServerReady];
-    const paths = ["plain", "cacheList", "lane", "redisOnly"] as const;
+    const paths = ["plain", "cacheList", "prepared", "lane", "redisOnly"] as const;
     const perHit: Allocated[] = [];
     for (const path of paths) {
       const port = ready.ports[path];
@@ -254,12 +254,13 @@ describe("what a hit costs", () => {
       );
     }
     const of = (what: keyof Allocated) => perHit.map((allocated) => Math.round(allocated[what]));
-    const [plain = 0, cacheList = 0, lane = 0, redisOnly = 0] = of("heap");
+    const [plain = 0, cacheList = 0, prepared = 0, lane = 0, redisOnly = 0] = of("heap");
     t.diagnostic(`bytes for each answer, ${paths}: heap ${of("heap")}, buffers ${of("buffers")}`);
     assert.ok(plain > 500, "it was measured");
     assert.ok(lane - plain < 4000);
     assert.ok(redisOnly - plain < 18_000, "one read for each of them");
     assert.ok(cacheList - plain < 40_000, "of which most is Express's");
+    assert.ok(prepared - plain < 10_000, "without what changed prototypes cost");
     // What Redis sends goes into memory that is used again.
     for (const buffers of of("buffers")) assert.ok(buffers < 1000);
   });

@@ -1,16 +1,16 @@
-// A process that serves one list plain, through `cacheList` and through the lane with and without the in-process tier, and tells how much it allocates. It makes no garbage
+// A process that serves one list plain, through `cacheList` behind two kinds of servers, and through the lane with and without the in-process tier, and tells how much it allocates. It makes no garbage
 // collection while it is asked: run it with `--expose-gc --max-semi-space-size=512`.
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
-import { createTenantCache } from "../../cache/index.js";
+import { createTenantCache, expressServerOptions } from "../../cache/index.js";
 import { quiet } from "./caches.js";
 
 export interface HitServerReady {
   readonly ports: Readonly<Record<HitPath, number>>;
 }
-export type HitPath = "plain" | "cacheList" | "lane" | "redisOnly";
+export type HitPath = "plain" | "cacheList" | "prepared" | "lane" | "redisOnly";
 
 /** Bytes in use: in V8's heap, and in buffers outside it. */
 export interface Allocated {
@@ -21,8 +21,8 @@ export interface Allocated {
 const TENANT = "tenant-1";
 const BODY = Buffer.from(JSON.stringify({ rows: "x".repeat(20_000) }));
 
-async function listen(listener: RequestListener): Promise<number> {
-  const server: Server = createServer(listener);
+async function listen(listener: RequestListener, options: ServerOptions = {}): Promise<number> {
+  const server: Server = createServer(options, listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
@@ -54,6 +54,7 @@ const ready: HitServerReady = {
       res.end(BODY);
     }),
     cacheList: await listen(inProcess.app),
+    prepared: await listen(inProcess.app, expressServerOptions(inProcess.app)),
     lane: await listen(inProcess.lane),
     redisOnly: await listen(redisOnly.lane),
   },
