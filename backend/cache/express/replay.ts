@@ -1,5 +1,6 @@
 // Answers a request from an entry.
 import { type IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
@@ -131,17 +132,17 @@ function endWith(
 
 /**
  * Whether the kernel has taken every byte of an ended response, so that nothing looks at its body any more: it went through Node's own
- * `end`, to a socket of its own (a pipelined one waits for its turn), which counts what libuv has not written yet. TLS
- * has another place for what waits.
+ * `end`, to a socket of its own (a pipelined one waits for its turn), which counts what libuv has not written yet. TLS, and streams that
+ * stand in for sockets, have other places for what waits.
  */
 export function isHandedOver(res: ServerResponse): boolean {
   const { socket } = res;
   return (
-    socket !== null &&
+    socket instanceof Socket &&
+    !(socket instanceof TLSSocket) &&
     res.end === ServerResponse.prototype.end &&
     hasNodesWriteHead(res) &&
-    res.writableLength === 0 &&
-    !(socket instanceof TLSSocket)
+    res.writableLength === 0
   );
 }
 

@@ -1,8 +1,9 @@
 // Bodies in memory that is used again: every client gets its own, however slowly it reads and whatever others ask for meanwhile.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import express from "express";
@@ -96,6 +97,7 @@ for (const front of FRONTS) {
     let cache: TenantCache;
     let port: number;
     let stop: () => void;
+    let server: Server;
     /** Requests that are answered when the test says so. */
     const held = {
       next: () =>
@@ -115,9 +117,10 @@ for (const front of FRONTS) {
         res.send(bodyOf(Number(req.params.index)));
       });
       const identity = { tenant: "tenant-1" };
-      const server = createServer(
-        front === "lane" ? cache.lane(app, { identify: () => identity }) : app,
-      ).listen(0, "127.0.0.1");
+      server = createServer(front === "lane" ? cache.lane(app, { identify: () => identity }) : app).listen(
+        0,
+        "127.0.0.1",
+      );
       await once(server, "listening");
       port = (server.address() as AddressInfo).port;
       stop = () => {
@@ -197,6 +200,26 @@ for (const front of FRONTS) {
         assertIs(SMALL, await client.answer());
       }
       client.end();
+    });
+
+    test("streams that stand in for sockets, and keep what is written to them, get theirs", async () => {
+      for (let time = 0; time < 5; time++) {
+        const written: Buffer[] = [];
+        const stream = new Duplex({
+          read: () => undefined,
+          write(chunk: Buffer, _encoding, done) {
+            written.push(chunk);
+            done();
+          },
+        });
+        server.emit("connection", stream);
+        stream.push(requestText(SMALL));
+        while (written.length < 2) await new Promise(setImmediate);
+        await askForOthers(3);
+        const body = written.find(({ length }) => length === SIZES[SMALL]);
+        assert.ok(body?.equals(bodyOf(SMALL)));
+        stream.destroy();
+      }
     });
 
     test("others that hang up, ask for a head, have the body, or take it compressed, change nothing", async () => {
