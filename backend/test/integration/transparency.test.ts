@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import express, { type ErrorRequestHandler, type RequestHandler } from "express";
 import fc from "fast-check";
 import { openCache } from "../support/caches.js";
-import { type Asked, ask, comparable, headerOf } from "../support/transparency-exchange.js";
+import { type Asked, ask, comparable, headerOf, wereBothCutShort } from "../support/transparency-exchange.js";
 import { handlerOf, type Plan, plans } from "../support/transparency-handlers.js";
 import { type Layers, layer, layers } from "../support/transparency-middleware.js";
 
@@ -124,7 +124,8 @@ describe("transparency", () => {
         const actual = await ask(port, one);
         await cache.idle();
         const label = `${one.requestId}: ${(actual && headerOf(actual, "cache-status")) ?? "no Cache-Status"}`;
-        assert.deepEqual(comparable(actual, expected), comparable(expected, expected), label);
+        if (!wereBothCutShort(actual, expected))
+          assert.deepEqual(comparable(actual, expected), comparable(expected, expected), label);
         const coding = actual && headerOf(actual, "content-encoding");
         assert.ok(coding === undefined || one.acceptEncoding.includes(coding), `${label} in ${coding}`);
         if (/; hit/.test(label)) hits++;

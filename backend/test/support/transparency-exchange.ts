@@ -89,6 +89,14 @@ const OF_ONE_MESSAGE = new Set([
 ]);
 
 /**
+ * Whether both connections were closed before the message had ended, and one of them before its head had arrived: how far an answer
+ * comes until then is for the threads that compress it to decide.
+ */
+export function wereBothCutShort(one: Received | undefined, other: Received | undefined): boolean {
+  return (!one || !other) && one?.body === undefined && other?.body === undefined;
+}
+
+/**
  * An answer as it can be compared: without what the cache may change or add, which depends on what is there without it.
  * @param plain the answer without the cache
  */
