@@ -31,6 +31,7 @@ export class Batch {
   /** Set where the batch is held for one in flight: its requests wait for both no longer than for one. */
   expiresAtMs: number | undefined;
   readonly answered: Promise<Batch>;
+  readonly #onLoan: boolean;
   readonly #fences = new Map<string, string | null>();
   readonly #entries = new Map<string, Buffer | null>();
   /** Entries that more than one request has asked for. */
@@ -38,7 +39,9 @@ export class Batch {
   #runId = "";
   #settle: (answer: Batch | Promise<never>) => void = () => undefined;
 
-  constructor() {
+  /** @param onLoan whether entries come in memory that the store has lent */
+  constructor(onLoan: boolean) {
+    this.#onLoan = onLoan;
     this.answered = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -73,9 +76,10 @@ export class Batch {
     return this.#entries.get(key) ?? null;
   }
 
-  /** Whether only one request has asked for it, and so is the only one to have its bytes. */
-  isUnshared(entryKey: string): boolean {
-    return !this.#shared?.has(entryKey);
+  /** The entry's bytes where they are lent, and only one request has asked for them: it may have them given back. */
+  loan(entryKey: string): Buffer | undefined {
+    if (!this.#onLoan || this.#shared?.has(entryKey)) return undefined;
+    return this.#entries.get(entryKey) ?? undefined;
   }
 
   /** Whether these fences are still what an entry carries. */
@@ -175,7 +179,7 @@ export class GroupedReads {
       group = { waiting: undefined, isScheduled: false, underWay: 0 };
       this.#groups.set(name, group);
     }
-    group.waiting ??= new Batch();
+    group.waiting ??= new Batch(this.#onLoan);
     const batch = group.waiting;
     batch.ask(fenceKeys, entryKey);
     this.#schedule(name, group);

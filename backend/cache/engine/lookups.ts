@@ -61,15 +61,14 @@ export interface LookupParts {
 export class Lookups {
   readonly #parts: LookupParts;
   readonly #reads: GroupedReads;
-  /** Entries that this process keeps, or decrypts elsewhere, need memory of their own, or none for long. */
-  readonly #onLoan: boolean;
   /** Whether the last entry that the store was asked for was not there: so, then, may be the next. */
   #expectsMiss = true;
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
-    this.#onLoan = parts.store.giveBack !== undefined && parts.local === undefined && parts.sealer === PLAIN;
-    this.#reads = new GroupedReads(parts.store, parts.gate, this.#onLoan);
+    // Entries that this process keeps, or decrypts elsewhere, need memory of their own, or none for long.
+    const onLoan = parts.store.giveBack !== undefined && parts.local === undefined && parts.sealer === PLAIN;
+    this.#reads = new GroupedReads(parts.store, parts.gate, onLoan);
   }
 
   /** Called before and after this process replaces fences: its own changes take effect for its own reads at once. */
@@ -178,8 +177,9 @@ export class Lookups {
       const bytes = answer.entry(ref.entryKey);
       const outcome = this.#judge(ref, fences, answer.runId, bytes, expiresAtMs);
       this.#note(outcome);
-      const isLent = this.#onLoan && bytes && outcome.kind === "hit" && answer.isUnshared(ref.entryKey);
-      return isLent ? { kind: "hit", entry: outcome.entry, loan: bytes } : outcome;
+      if (outcome.kind !== "hit") return outcome;
+      // Written out: V8 makes a hidden class for each object that is spread and added to.
+      return { kind: "hit", entry: outcome.entry, loan: answer.loan(ref.entryKey) };
     } catch (error) {
       return this.#unavailable(ref, error);
     }

@@ -14,6 +14,8 @@ import { quiet } from "../support/caches.js";
 import type { Allocated, HitServerReady } from "../support/hit-server.js";
 
 const HITS = 50;
+/** Whose allocations are counted together. */
+const ANSWERS = 500;
 const BODY_BYTES = 20_000;
 const BODY = "x".repeat(BODY_BYTES);
 
@@ -246,10 +248,10 @@ describe("what a hit costs", () => {
     const perHit: Allocated[] = [];
     for (const path of paths) {
       const port = ready.ports[path];
-      for (let time = 0; time < 500; time++) await ask(port, agent);
+      for (let time = 0; time < ANSWERS; time++) await ask(port, agent);
       perHit.push(
         await allocatedBy(child, async () => {
-          for (let time = 0; time < 500; time++) await ask(port, agent);
+          for (let time = 0; time < ANSWERS; time++) await ask(port, agent);
         }),
       );
     }
@@ -266,7 +268,7 @@ describe("what a hit costs", () => {
   });
 });
 
-/** For each of 500 answers. */
+/** For each answer. */
 async function allocatedBy(child: ChildProcess, work: () => Promise<void>): Promise<Allocated> {
   const used = async (message: "collect" | "report") => {
     child.send(message);
@@ -275,7 +277,7 @@ async function allocatedBy(child: ChildProcess, work: () => Promise<void>): Prom
   const before = await used("collect");
   await work();
   const after = await used("report");
-  return { heap: (after.heap - before.heap) / 500, buffers: (after.buffers - before.buffers) / 500 };
+  return { heap: (after.heap - before.heap) / ANSWERS, buffers: (after.buffers - before.buffers) / ANSWERS };
 }
 
 function difference(a: Traffic, b: Traffic): Traffic {

@@ -96,7 +96,6 @@ for (const front of FRONTS) {
   describe(`bodies that Redis has lent, ${front}`, () => {
     let cache: TenantCache;
     let port: number;
-    let stop: () => void;
     let server: Server;
     /** Requests that are answered when the test says so. */
     const held = {
@@ -123,10 +122,6 @@ for (const front of FRONTS) {
       );
       await once(server, "listening");
       port = (server.address() as AddressInfo).port;
-      stop = () => {
-        server.closeAllConnections();
-        server.close();
-      };
       const client = new Client(port);
       for (let time = 0; time < 3; time++) {
         for (let index = 0; index < BODIES; index++) {
@@ -138,7 +133,8 @@ for (const front of FRONTS) {
       client.end();
     });
     after(async () => {
-      stop();
+      server.closeAllConnections();
+      server.close();
       await cache.close();
     });
 

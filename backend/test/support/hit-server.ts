@@ -1,5 +1,6 @@
-// A process that serves one list plain, through `cacheList` behind two kinds of servers, and through the lane with and without the in-process tier, and tells how much it allocates. It makes no garbage
-// collection while it is asked: run it with `--expose-gc --max-semi-space-size=512`.
+// A process that serves one list plain, through `cacheList` behind two kinds of servers, and through the lane with and without the
+// in-process tier, and tells how much it allocates. It makes no garbage collection while it is asked: run it with `--expose-gc
+// --max-semi-space-size=512`.
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import type { AddressInfo } from "node:net";

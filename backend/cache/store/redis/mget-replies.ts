@@ -45,7 +45,8 @@ export class MgetReplies {
   #values: MgetValue[] = [];
   /** Values of the present reply that are still to come. */
   #missing = 0;
-  #question: MgetQuestion | undefined;
+  #texts = 0;
+  #room = OWN_ROOM;
   /** A value whose end has not come yet, and how much of it has. */
   #body: Buffer | undefined;
   #bodyBytes = 0;
@@ -99,9 +100,10 @@ export class MgetReplies {
       const question = this.#listener.next();
       this.#values = [];
       this.#missing = numberIn(line, start + 1, lineEnd);
-      this.#question = question;
       // Whatever went wrong: no later reply may be taken for the answer to another question.
       if (!question || this.#missing !== question.keys) throw new Error("a reply to another question");
+      this.#texts = question.texts;
+      this.#room = question.room;
     } else if (type === ERROR) this.#listener.refused(line.toString("latin1", start + 1, lineEnd));
     else throw new Error("a reply that is neither values nor an error");
     return next;
@@ -114,8 +116,7 @@ export class MgetReplies {
       this.#push(chunk.toString("latin1", offset, bodyEnd));
       return bodyEnd;
     }
-    const room = this.#isText() ? OWN_ROOM : (this.#question?.room ?? OWN_ROOM);
-    this.#body = room(bytes);
+    this.#body = this.#isText() ? OWN_ROOM(bytes) : this.#room(bytes);
     this.#bodyBytes = 0;
     return this.#continueBody(this.#body, chunk, offset, end);
   }
@@ -133,7 +134,7 @@ export class MgetReplies {
   }
 
   #isText(): boolean {
-    return this.#values.length < (this.#question?.texts ?? 0);
+    return this.#values.length < this.#texts;
   }
 
   #push(value: MgetValue): void {
