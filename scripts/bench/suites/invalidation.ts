@@ -60,8 +60,7 @@ export async function invalidation(bench: Bench): Promise<SuiteReport> {
           formatNumber(median(point.bursts.flatMap(({ setMs }) => setMs)) * 1000),
           formatNumber(medianInvalidation(point) * 1000),
           formatNumber(ratioOf(point.bursts)),
-          // A burst that the machine held up for all its time has no calls.
-          formatSpread(point.bursts.filter(({ setMs }) => setMs.length > 0).map((burst) => ratioOf([burst]))),
+          formatSpread(countedBursts(point).map((burst) => ratioOf([burst]))),
           String(point.bursts.reduce((sum, { setMs }) => sum + setMs.length, 0)),
         ]),
       },
@@ -81,8 +80,18 @@ export async function invalidation(bench: Bench): Promise<SuiteReport> {
       },
     ],
     failures: [],
-    rounds: points,
+    rounds: points.map((point) => ({ size: point.size, bursts: countedBursts(point).map(summaryOf) })),
   };
+}
+
+/** One that the machine held up for all its time has no calls. */
+function countedBursts({ bursts }: Point): readonly Alternation[] {
+  return bursts.filter(({ setMs }) => setMs.length > 0);
+}
+
+/** Of thousands of calls, which nobody reads one by one. */
+function summaryOf({ setMs, invalidationMs }: Alternation) {
+  return { calls: setMs.length, setMs: median(setMs), invalidationMs: median(invalidationMs) };
 }
 
 function ratioOf(bursts: readonly Alternation[]): number {
