@@ -89,8 +89,8 @@ const OF_ONE_MESSAGE = new Set([
 ]);
 
 /**
- * Whether both connections were closed before the message had ended, and one of them before its head had arrived: how far an answer
- * comes until then is for the threads that compress it to decide.
+ * Whether both connections were closed before the message had ended, and one of them before its head had arrived: how far a compressed
+ * answer comes until then depends on the turn in which its handler runs, also without a cache: behind any middleware that waits.
  */
 export function wereBothCutShort(one: Received | undefined, other: Received | undefined): boolean {
   return (!one || !other) && one?.body === undefined && other?.body === undefined;
