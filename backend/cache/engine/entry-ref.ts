@@ -1,6 +1,7 @@
 // What names an entry, the rules it is filled by, and whether stored bytes are it.
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
+import type { HandlerDurations } from "./handler-durations.js";
 
 export interface EntryRef {
   readonly tenant: string;
@@ -19,6 +20,8 @@ export interface EntryRef {
   readonly maxEntries: number;
   /** Present: how much longer than the entry its fences are to live, milliseconds; absent: as long as the engine keeps fences. */
   readonly fenceTtlMs?: number;
+  /** Present: how long handlers for such entries have taken; fills add to it, and wait no longer than it says. */
+  readonly durations?: HandlerDurations;
 }
 
 /** An entry's bytes as they came from the store, against what the request asked for and the fences that are current. */

@@ -18,8 +18,12 @@ export type RunReason = "store-unavailable" | "write-pending" | "settling" | "un
 /** A recorded answer: an entry but for its identity and fences, which the fill knows. */
 export type Recording = Omit<Entry, "identity" | "fences">;
 
-/** Exactly one of its methods is called, once. */
+/** Exactly one of its methods is called, once; {@link Fill.unshare} may come before it. */
 export interface Fill {
+  /** Nobody waits for it, because the last answer could not be stored: most likely nor can this one. */
+  readonly isUnlikely: boolean;
+  /** Lets the waiting requests go, here and in other processes: what this one gets may be stored, but is not worth waiting for. */
+  unshare(): void;
   /** Stores the recording behind the response and hands it to the requests that wait for it. */
   commit(recording: Recording): void;
   /** Hands the recording to the requests that wait for it, and stores nothing. */

@@ -7,7 +7,7 @@ import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type FillOutcome, run } from "./fill.js";
 import { type Begun, FillStarts, type FillStartsOptions } from "./fill-starts.js";
-import { type Flight, follow, type Landing, newFlight } from "./flight.js";
+import { Flight, follow, type Landing } from "./flight.js";
 import type { Miss } from "./lookups.js";
 import type { StoreGate } from "./store-gate.js";
 
@@ -70,12 +70,12 @@ export class Fills {
     if (miss.begun) return this.#openBegun(ref, miss, miss.begun);
     const mayFollow = miss.notBeforeMs === undefined;
     const flight = mayFollow ? this.#joinable(ref, miss.seen) : undefined;
-    if (flight) return follow(flight, this.#options.maxWaiting);
+    if (flight) return this.#follow(ref, flight);
     if (!mayFollow) return (await this.#take(ref, miss, false)).outcome;
     const beginning = this.#beginnings.get(ref.entryKey);
     if (beginning?.identity !== ref.identity) return (await this.#takeFirst(ref, miss)).outcome;
     const taken = await beginning.taken;
-    return (await this.#alongWith(taken, miss)) ?? (await this.#take(ref, miss, true)).outcome;
+    return (await this.#alongWith(ref, taken, miss)) ?? (await this.#take(ref, miss, true)).outcome;
   }
 
   /**
@@ -93,7 +93,8 @@ export class Fills {
   /** The first of those who looked together leads, in this very step, and the others follow: its handler begins after they came. */
   async #openBegun(ref: EntryRef, miss: Miss, begun: Begun): Promise<FillOutcome> {
     const taken = this.#taken.get(begun);
-    if (taken) return (await this.#alongWith(taken, miss)) ?? (await this.#take(ref, miss, true)).outcome;
+    if (taken)
+      return (await this.#alongWith(ref, taken, miss)) ?? (await this.#take(ref, miss, true)).outcome;
     const first = this.#takeFrom(ref, this.#startFrom(ref, begun), true);
     this.#taken.set(begun, first);
     return first.outcome;
@@ -111,9 +112,9 @@ export class Fills {
   }
 
   /** What another request has begun while this one was here already; `undefined` where this one must begin for itself. */
-  async #alongWith({ flight, outcome }: Taken, miss: Miss): Promise<FillOutcome | undefined> {
+  async #alongWith(ref: EntryRef, { flight, outcome }: Taken, miss: Miss): Promise<FillOutcome | undefined> {
     // Whoever's handler that is, it began after this request had come.
-    if (flight) return follow(flight, this.#options.maxWaiting);
+    if (flight) return this.#follow(ref, flight);
     const settled = await outcome;
     if (settled.kind === "run") return settled;
     // An entry that was there, or under way, may be from before a change that this request must see.
@@ -126,7 +127,7 @@ export class Fills {
 
   #takeFrom(ref: EntryRef, start: Start | FillOutcome, mayFollow: boolean): Taken {
     if ("kind" in start) return { outcome: start };
-    const flight = newFlight(ref.identity, start.fences, this.#options.waitMs);
+    const flight = new Flight(ref.identity, start.fences, this.#patienceMs(ref));
     // Known not to be storable, or asked to be newer than what is under way: nobody waits for anybody, but what can be
     // stored is.
     if (!mayFollow || this.#skipped.has(ref.entryKey)) return { outcome: this.#fill(ref, start, flight) };
@@ -134,11 +135,21 @@ export class Fills {
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
       this.#writer.giveBack(start.lease);
-      return { outcome: follow(joined, this.#options.maxWaiting) };
+      return { outcome: this.#follow(ref, joined) };
     }
-    const outcome =
-      start.state === "waiting" ? this.#awaitOtherProcess(ref, flight) : this.#lead(ref, start, flight);
-    return { flight, outcome };
+    if (start.state !== "waiting") return { flight, outcome: this.#lead(ref, start, flight) };
+    // Nobody waits for a handler of this process that is overdue, nor where most handlers take too long.
+    const isOverdue = this.#flights.get(ref.entryKey)?.fences === start.fences || this.#patienceMs(ref) === 0;
+    return isOverdue
+      ? { outcome: run("wait-exceeded") }
+      : { flight, outcome: this.#awaitOtherProcess(ref, flight) };
+  }
+
+  async #follow({ durations }: EntryRef, flight: Flight): Promise<FillOutcome> {
+    const outcome = await follow(flight, this.#options.maxWaiting);
+    // Its handler may never end, so that it counts now.
+    if (durations && performance.now() - flight.beganAtMs >= this.#options.waitMs) flight.count(durations);
+    return outcome;
   }
 
   #joinable(ref: EntryRef, fences: string | undefined): Flight | undefined {
@@ -185,7 +196,7 @@ export class Fills {
   /** Another process fills the entry: this one polls for it, once for all its requests. */
   async #awaitOtherProcess(ref: EntryRef, flight: Flight): Promise<FillOutcome> {
     this.#flights.set(ref.entryKey, flight);
-    const giveUpAtMs = performance.now() + this.#options.waitMs;
+    const giveUpAtMs = flight.overdueAtMs;
     for (
       let pollMs = FIRST_POLL_MS;
       performance.now() < giveUpAtMs;
@@ -211,14 +222,26 @@ export class Fills {
     // A flight that waited for another process may start from younger fences than it began with: its followers
     // only get something newer than they asked for.
     flight.fences = start.fences;
-    flight.overdueAtMs = performance.now() + this.#options.waitMs;
+    flight.begin(this.#patienceMs(ref));
     this.#flights.set(ref.entryKey, flight);
     return this.#fill(ref, start, flight);
   }
 
+  /** How long a request waits for another's handler. */
+  #patienceMs({ durations }: EntryRef): number {
+    return durations ? durations.patienceMs() : this.#options.waitMs;
+  }
+
   #fill(ref: EntryRef, start: Start, flight: Flight): FillOutcome {
     const fill: Fill = {
+      isUnlikely: this.#skipped.has(ref.entryKey),
+      unshare: () => {
+        this.#land(ref, flight, undefined);
+        this.#skipped.set(ref.entryKey, true);
+        this.#writer.giveBack(start.lease, this.#options.skipMs);
+      },
       commit: (recording) => {
+        flight.count(ref.durations);
         this.#skipped.delete(ref.entryKey);
         const entry = entryOf(recording, ref.identity, start.fences);
         this.#land(ref, flight, { kind: "follow", entry });

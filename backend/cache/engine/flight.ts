@@ -1,27 +1,56 @@
 // One load under way, and those in this process that wait for it.
 import { setTimeout as delay } from "node:timers/promises";
 import { type FillOutcome, run } from "./fill.js";
+import type { HandlerDurations } from "./handler-durations.js";
 
 /** What those that wait are told: an entry, an error, or `undefined` where each must run its own handler. */
 export type Landing = Extract<FillOutcome, { kind: "follow" | "failed" }> | undefined;
 
-export interface Flight {
+export class Flight {
   /** Keys of different requests may collide: nobody follows another request's flight. */
   readonly identity: string;
   fences: string;
-  /** Nobody waits beyond this, on the clock of `performance.now()`: its handler may never answer. */
-  overdueAtMs: number;
-  waiting: number;
+  waiting = 0;
   readonly answer: Promise<Landing>;
   readonly land: (landing: Landing) => void;
-}
+  #beganAtMs = performance.now();
+  #overdueAtMs: number;
+  #isCounted = false;
 
-export function newFlight(identity: string, fences: string, waitMs: number): Flight {
-  let land: Flight["land"] = () => undefined;
-  const answer = new Promise<Landing>((resolve) => {
-    land = resolve;
-  });
-  return { identity, fences, overdueAtMs: performance.now() + waitMs, waiting: 0, answer, land };
+  /** @param patienceMs how long it is worth waiting for, from now */
+  constructor(identity: string, fences: string, patienceMs: number) {
+    this.identity = identity;
+    this.fences = fences;
+    this.#overdueAtMs = this.#beganAtMs + patienceMs;
+    let land: Flight["land"] = () => undefined;
+    this.answer = new Promise<Landing>((resolve) => {
+      land = resolve;
+    });
+    this.land = land;
+  }
+
+  /** When its handler has begun, on the clock of `performance.now()`. */
+  get beganAtMs(): number {
+    return this.#beganAtMs;
+  }
+
+  /** Nobody waits beyond this, on the same clock: its handler may never answer, or most likely not in time. */
+  get overdueAtMs(): number {
+    return this.#overdueAtMs;
+  }
+
+  /** Its handler begins, which was another process's before. */
+  begin(patienceMs: number): void {
+    this.#beganAtMs = performance.now();
+    this.#overdueAtMs = this.#beganAtMs + patienceMs;
+  }
+
+  /** Counts how long it has taken, once. */
+  count(durations: HandlerDurations | undefined): void {
+    if (this.#isCounted) return;
+    this.#isCounted = true;
+    durations?.add(performance.now() - this.#beganAtMs);
+  }
 }
 
 /** Waits for the flight to land, unless `maxWaiting` do so already. */

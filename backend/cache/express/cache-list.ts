@@ -1,7 +1,7 @@
 // `cacheList(module, ttl)`: serves a GET route from the cache, or fills the cache from it.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Entry } from "../codec/entry.js";
-import type { EntryRef } from "../engine/entry-ref.js";
+import type { Fill } from "../engine/fill.js";
 import type { Hit, Miss, ReadOutcome } from "../engine/lookups.js";
 import { moduleName } from "../identifiers.js";
 import {
@@ -9,14 +9,14 @@ import {
   type ParsedRouteOptions,
   parseRouteOptions,
 } from "../options/route-options.js";
-import { type Forwarded, setCacheStatus } from "./cache-status.js";
+import { type CacheStatus, type Forwarded, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import type { LanePassage } from "./lane-passage.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
 import { defaultCacheControlWithHead, replay, replayHit } from "./replay.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
-import { type Resolved, RouteRequests } from "./route-request.js";
+import { type Resolved, type RouteRef, RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
 /**
@@ -41,7 +41,7 @@ export function createCacheList(context: HttpContext): CacheList {
 
 /** A request on its way through the middleware. */
 interface Exchange {
-  readonly ref: EntryRef;
+  readonly ref: RouteRef;
   readonly req: Request;
   readonly res: Response;
   readonly next: NextFunction;
@@ -129,7 +129,7 @@ class CachedRoute {
     this.#context.note("miss", ref);
     const fwd = isAccepted ? (stale ? "stale" : "miss") : "request";
     if (req.method === "HEAD") {
-      this.#forward(fwd, res, next);
+      this.#record(undefined, fwd, stale, exchange);
       return;
     }
     const miss =
@@ -142,17 +142,22 @@ class CachedRoute {
   }
 
   async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {
-    const { engine, options } = this.#context;
+    const { engine } = this.#context;
     const { ref, req, res, next } = exchange;
     const outcome = await engine.openFill(ref, miss);
     if (outcome.kind === "follow") {
       this.#context.note("collapsed", ref);
-      replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now());
-      return;
-    }
-    if (outcome.kind !== "lead") return this.#forward(fwd, res, next);
+      replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now(), ref.own);
+    } else if (outcome.kind === "lead") this.#record(outcome.fill, fwd, stale, exchange);
+    else this.#pass({ fwd }, res, next);
+  }
+
+  /** The handler answers; without a fill (HEAD) nothing is stored. */
+  #record(fill: Fill | undefined, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): void {
+    const { options } = this.#context;
+    const { req, res, next } = exchange;
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
-    recordInto(outcome.fill, req, res, {
+    recordInto(fill, req, res, {
       statuses: this.#options.statuses,
       vary: this.#vary,
       ttlSeconds: this.#options.ttlSeconds,
@@ -160,6 +165,7 @@ class CachedRoute {
       compress: options.compress,
       maxBodyBytes: this.#options.maxBodyBytes ?? options.maxBodyBytes,
       fwd,
+      own: this.#requests.own,
       onUndeclaredVary: (names) => this.#context.misuse.varied(this.#module, names),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
@@ -168,7 +174,7 @@ class CachedRoute {
 
   #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, { ref, req, res }: Exchange): void {
     this.#context.note(event, ref);
-    const couldBeSmaller = replayHit(req, res, hit.entry, Date.now());
+    const couldBeSmaller = replayHit(req, res, hit.entry, Date.now(), ref.own);
     this.#context.answered(hit, ref, res, couldBeSmaller);
   }
 
@@ -181,7 +187,7 @@ class CachedRoute {
       key: ref.entryKey,
       detail: "if-error",
     });
-    replay(req, res, entry, { fwd: "stale", detail: "stale-if-error" }, Date.now());
+    replay(req, res, entry, { fwd: "stale", detail: "stale-if-error" }, Date.now(), ref.own);
   }
 
   #isWithin(entry: Entry, staleSeconds: number): boolean {
@@ -192,21 +198,20 @@ class CachedRoute {
     const { counters, events } = this.#context.engine;
     counters.add("bypasses", tenant, this.#module);
     events.publish("bypass", { tenant, module: this.#module, detail });
-    setCacheStatus(res, { fwd: "bypass", detail });
-    defaultCacheControlWithHead(res);
-    next();
+    this.#pass({ fwd: "bypass", detail }, res, next);
   }
 
-  /** The handler answers and nothing is stored. */
-  #forward(fwd: Forwarded, res: Response, next: NextFunction): void {
-    setCacheStatus(res, { fwd });
-    defaultCacheControlWithHead(res);
+  /** The handler answers, untouched but for the cache's own headers. */
+  #pass(status: CacheStatus, res: Response, next: NextFunction): void {
+    const { own } = this.#requests;
+    if (own.cacheStatus) setCacheStatus(res, status);
+    if (own.cacheControl) defaultCacheControlWithHead(res);
     next();
   }
 
   /** `only-if-cached` (RFC 9111 section 5.2.1.7). */
   #refuse(res: Response): void {
-    setCacheStatus(res, { fwd: "request", detail: "only-if-cached" });
+    if (this.#requests.own.cacheStatus) setCacheStatus(res, { fwd: "request", detail: "only-if-cached" });
     res.statusCode = 504;
     res.end();
   }

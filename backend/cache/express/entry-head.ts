@@ -3,6 +3,7 @@ import { isCompressible } from "../codec/content-coding.js";
 import { type ContentCoding, type Entry, HEAD, type Variant } from "../codec/entry.js";
 import { formatHit } from "./cache-status.js";
 import { isSentWithNotModified } from "./conditional.js";
+import type { OwnHeaders } from "./own-headers.js";
 
 /** A header field, with all its values where its name was repeated. */
 export type Field = readonly [name: string, value: string | string[]];
@@ -22,17 +23,19 @@ export type Form = "identity" | "not-modified" | Variant;
  */
 interface Template {
   readonly kind: "identity" | "not-modified" | ContentCoding;
+  readonly own: OwnHeaders;
   readonly earlier: readonly Field[];
   readonly vary: string;
   readonly flat: (string | string[])[];
   readonly ageAt: number;
-  /** -1 where it has none. */
+  /** -1 where it has none; so the next two. */
+  readonly statusAt: number;
   readonly etagAt: number;
   readonly lengthAt: number;
 }
 
 /** Which header lines there are beside the fields. */
-interface Parts extends Pick<Template, "kind" | "earlier" | "vary"> {
+interface Parts extends Pick<Template, "kind" | "own" | "earlier" | "vary"> {
   readonly hasETag: boolean;
   readonly hasLength: boolean;
   /** In lower case. */
@@ -81,16 +84,17 @@ class HandlerFields {
   }
 
   /** In the order in which `replay` sets them. */
-  #compose({ kind, earlier, vary, hasETag, hasLength, removed }: Parts): Template {
-    const own = kind === "not-modified" ? this.withNotModified : this.all;
-    const flat = earlier.length === 0 ? own.flat() : withEarlier(own, earlier, removed);
+  #compose({ kind, own, earlier, vary, hasETag, hasLength, removed }: Parts): Template {
+    const fields = kind === "not-modified" ? this.withNotModified : this.all;
+    const flat = earlier.length === 0 ? fields.flat() : withEarlier(fields, earlier, removed);
     if (vary !== "") flat.push("Vary", vary);
     const etagAt = hasETag ? flat.push("ETag", "") - 1 : NOWHERE;
-    const ageAt = flat.push("Age", "", "Cache-Status", "") - 3;
-    if (!this.hasCacheControl) flat.push("Cache-Control", DEFAULT_CACHE_CONTROL);
+    const ageAt = flat.push("Age", "") - 1;
+    const statusAt = own.cacheStatus ? flat.push("Cache-Status", "") - 1 : NOWHERE;
+    if (own.cacheControl && !this.hasCacheControl) flat.push("Cache-Control", DEFAULT_CACHE_CONTROL);
     if (kind !== "identity" && kind !== "not-modified") flat.push("Content-Encoding", kind);
     const lengthAt = hasLength ? flat.push("Content-Length", "") - 1 : NOWHERE;
-    return { kind, earlier, vary, flat, ageAt, etagAt, lengthAt };
+    return { kind, own, earlier, vary, flat, ageAt, statusAt, etagAt, lengthAt };
   }
 }
 
@@ -98,9 +102,10 @@ const NOWHERE = -1;
 /** As it came, not modified, and in the codings that clients ask for. */
 const MAX_TEMPLATES = 8;
 
-function isFor(template: Template, { kind, earlier, vary, hasETag, hasLength }: Parts): boolean {
+function isFor(template: Template, { kind, own, earlier, vary, hasETag, hasLength }: Parts): boolean {
   return (
     template.kind === kind &&
+    template.own === own &&
     template.earlier === earlier &&
     template.vary === vary &&
     (template.etagAt !== NOWHERE) === hasETag &&
@@ -128,11 +133,11 @@ function withEarlier(
 export class EntryHead {
   readonly isCompressible: boolean;
   readonly #entry: Entry;
-  readonly #own: HandlerFields;
+  readonly #handler: HandlerFields;
 
   constructor(entry: Entry) {
     this.#entry = entry;
-    this.#own = handlerFieldsOf(entry.headers);
+    this.#handler = handlerFieldsOf(entry.headers);
     this.isCompressible = isCompressible(entry, entry.body.length);
   }
 
@@ -142,12 +147,12 @@ export class EntryHead {
 
   /** Those of the handler, without Vary. */
   get fields(): readonly Field[] {
-    return this.#own.all;
+    return this.#handler.all;
   }
 
   /** Those of them that a 304 carries. */
   get notModifiedFields(): readonly Field[] {
-    return this.#own.withNotModified;
+    return this.#handler.withNotModified;
   }
 
   /**
@@ -155,15 +160,15 @@ export class EntryHead {
    * 12.5.5); empty where there is neither.
    */
   get vary(): string {
-    return this.isCompressible ? this.#own.varyWithEncoding : this.#own.vary;
+    return this.isCompressible ? this.#handler.varyWithEncoding : this.#handler.vary;
   }
 
   get lastModified(): string | undefined {
-    return this.#own.lastModified;
+    return this.#handler.lastModified;
   }
 
   get hasCacheControl(): boolean {
-    return this.#own.hasCacheControl;
+    return this.#handler.hasCacheControl;
   }
 
   /** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */
@@ -180,18 +185,21 @@ export class EntryHead {
    * The head of a hit, as names and values in turn. Valid until the next call for any entry: only for Node's own `writeHead`, which
    * keeps none of it.
    *
+   * @param own which of its own headers the cache adds
    * @param earlier what is on every response before the cache adds to it
    */
   lines(
     form: Form,
+    own: OwnHeaders,
     earlier: readonly Field[],
     ageSeconds: number,
     ttlSeconds: number,
   ): (string | string[])[] {
     const { etag, status, removedHeaders } = this.#entry;
     const variant = typeof form === "string" ? undefined : form;
-    const { flat, ageAt, etagAt, lengthAt } = this.#own.template({
+    const { flat, ageAt, statusAt, etagAt, lengthAt } = this.#handler.template({
       kind: typeof form === "string" ? form : form.encoding,
+      own,
       earlier,
       vary: this.vary,
       hasETag: etag !== "",
@@ -203,7 +211,7 @@ export class EntryHead {
     });
     if (etagAt !== NOWHERE) flat[etagAt] = variant ? this.variantETag : etag;
     flat[ageAt] = String(ageSeconds);
-    flat[ageAt + 2] = formatHit(ttlSeconds);
+    if (statusAt !== NOWHERE) flat[statusAt] = formatHit(ttlSeconds);
     if (lengthAt !== NOWHERE) flat[lengthAt] = this.lengthOf(variant);
     return flat;
   }

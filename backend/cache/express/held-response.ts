@@ -1,6 +1,7 @@
 // Holds a response back until something has happened: no byte of it reaches the client before.
 import type { OutgoingHttpHeader } from "node:http";
 import type { Response } from "express";
+import { LateHead } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
 
 /**
@@ -24,6 +25,7 @@ export function holdBack(
   fail: (error: unknown) => void,
 ): void {
   const original = { write: res.write, end: res.end, flushHeaders: res.flushHeaders };
+  const late = new LateHead(res);
   let held: (() => void)[] | undefined;
   let begun = false;
   let ended = false;
@@ -72,6 +74,8 @@ export function holdBack(
   const end = (...args: unknown[]) => {
     // What ends an answer that has ended already, an error handler say, is not heard.
     if (ended) return held ? res : Reflect.apply(original.end, res, args);
+    // Also the status by which the moment is judged may be changed at the last moment.
+    late.settle();
     ended = true;
     const thaw = freezeHead(res);
     const last = () => {

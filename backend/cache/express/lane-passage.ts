@@ -2,10 +2,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import type { BoundedMap } from "../bounded-map.js";
-import type { EntryRef } from "../engine/entry-ref.js";
 import type { ReadOutcome } from "../engine/lookups.js";
 import type { Caller } from "./lane-callers.js";
-import type { Resolved, RouteRequests } from "./route-request.js";
+import type { Resolved, RouteRef, RouteRequests } from "./route-request.js";
 
 /** Requests that differ in the headers their route varies by; more than these go to the app. */
 const MAX_VARIATIONS = 8;
@@ -21,7 +20,7 @@ export class LearntRequest {
   readonly #requests: RouteRequests;
   readonly #obeysRequest: boolean;
   readonly #until: number;
-  readonly #variations: { readonly vary: readonly string[]; readonly ref: EntryRef }[] = [];
+  readonly #variations: { readonly vary: readonly string[]; readonly ref: RouteRef }[] = [];
 
   constructor(requests: RouteRequests, obeysRequest: boolean, untilMs: number) {
     this.#requests = requests;
@@ -33,7 +32,7 @@ export class LearntRequest {
     return this.#requests === requests && performance.now() < this.#until;
   }
 
-  learn(req: IncomingMessage, ref: EntryRef): void {
+  learn(req: IncomingMessage, ref: RouteRef): void {
     const vary = this.#requests.varyOf(req);
     const index = this.#variations.findIndex((known) => areSame(known.vary, vary));
     if (index !== -1) this.#variations.splice(index, 1);
@@ -42,7 +41,7 @@ export class LearntRequest {
   }
 
   /** `undefined` where the app must be asked. */
-  refFor(req: IncomingMessage): EntryRef | undefined {
+  refFor(req: IncomingMessage): RouteRef | undefined {
     if (performance.now() >= this.#until) return undefined;
     const { headers } = req;
     if (this.#obeysRequest && (headers["cache-control"] !== undefined || headers.pragma !== undefined))
@@ -74,7 +73,7 @@ export class LanePassage {
   /** The app is believed only about what it is asked after the fences of the caller's tags have been read. */
   readonly #mayLearn: boolean;
   /** What the lane has read on behalf of this request already. */
-  found: { readonly ref: EntryRef; readonly outcome: ReadOutcome } | undefined;
+  found: { readonly ref: RouteRef; readonly outcome: ReadOutcome } | undefined;
   #wasHandled = false;
 
   constructor(caller: Caller, name: string, url: string, learnt: LearntRequests, relearnMs: number) {
@@ -111,7 +110,7 @@ export class LanePassage {
     return (url === "/" || url.startsWith("/?")) && baseUrl + url.slice(1) === this.#url;
   }
 
-  #isTheirs(resolved: Resolved): resolved is Extract<Resolved, { ref: EntryRef }> {
+  #isTheirs(resolved: Resolved): resolved is Extract<Resolved, { ref: RouteRef }> {
     if ("bypass" in resolved) return false;
     const { tenant, scope } = this.#caller;
     return resolved.ref.tenant === tenant && (resolved.scope === "" || resolved.scope === scope);

@@ -1,7 +1,6 @@
 // The lane: answers hits in front of Express, for requests that the app is known to let through to `cacheList`.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
-import type { EntryRef } from "../engine/entry-ref.js";
 import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { hitStatus } from "./cache-status.js";
@@ -11,7 +10,7 @@ import { type Caller, LaneCallers } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
 import { LanePassage, type LearntRequests, nameOf } from "./lane-passage.js";
 import { replay, replayAlone } from "./replay.js";
-import { hasBody } from "./route-request.js";
+import { bypassReason, type RouteRef } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
 /** An Express app, or any other listener in which `cacheList` runs. */
@@ -87,7 +86,7 @@ class Lane {
 
   #serve(
     outcome: WitnessedOutcome,
-    ref: EntryRef,
+    ref: RouteRef,
     asked: Asked,
     req: IncomingMessage,
     res: ServerResponse,
@@ -99,23 +98,23 @@ class Lane {
     else this.#hit(outcome, ref, asked, req, res);
   }
 
-  #hit(hit: Hit, ref: EntryRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
+  #hit(hit: Hit, ref: RouteRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
     const { entry } = hit;
     const nowMs = Date.now();
     const { use } = this.#options;
     this.#earlier ??= this.#app.enabled?.("x-powered-by") === true ? POWERED_BY : NOTHING_EARLIER;
     if (use.length === 0 && !this.#context.options.serverTiming) {
-      this.#answered(hit, ref, res, replayAlone(req, res, entry, nowMs, this.#earlier));
+      this.#answered(hit, ref, res, replayAlone(req, res, entry, nowMs, ref.own, this.#earlier));
       return;
     }
     for (const [name, value] of this.#earlier) res.setHeader(name, value);
     runMiddleware(use, req, res, (error) => {
       if (error !== undefined) this.#pass(asked, req, res);
-      else this.#answered(hit, ref, res, replay(req, res, entry, hitStatus(entry, nowMs), nowMs));
+      else this.#answered(hit, ref, res, replay(req, res, entry, hitStatus(entry, nowMs), nowMs, ref.own));
     });
   }
 
-  #answered(hit: Hit, ref: EntryRef, res: ServerResponse, couldBeSmaller: boolean): void {
+  #answered(hit: Hit, ref: RouteRef, res: ServerResponse, couldBeSmaller: boolean): void {
     this.#context.note("hit", ref);
     this.#context.answered(hit, ref, res, couldBeSmaller);
   }
@@ -147,10 +146,5 @@ const POWERED_BY: readonly Field[] = [["X-Powered-By", "Express"]];
 function isOrdinary(req: IncomingMessage): boolean {
   if (req.method !== "GET" && req.method !== "HEAD") return false;
   const { headers } = req;
-  return (
-    headers.range === undefined &&
-    headers.expect === undefined &&
-    headers.upgrade === undefined &&
-    !hasBody(req)
-  );
+  return headers.expect === undefined && headers.upgrade === undefined && bypassReason(req) === undefined;
 }

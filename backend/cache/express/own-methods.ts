@@ -1,7 +1,10 @@
 // Methods that one response has in the place of Node's.
 import type { ServerResponse } from "node:http";
 
-type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "addTrailers">;
+type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "addTrailers"> & {
+  /** Of the `compression` package. */
+  readonly flush: () => void;
+};
 
 /**
  * Gives a response methods of its own. Not `res.end = () => …`: V8 takes a function that is written as the value of an assignment to a

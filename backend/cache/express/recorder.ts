@@ -1,24 +1,27 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
 import { hash } from "node:crypto";
-import type { OutgoingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
 import { type Forwarded, setCacheStatus } from "./cache-status.js";
-import { hideConditions, isNotModified, isSentWithNotModified } from "./conditional.js";
+import { asksForReload, hideConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
+import { LateHead, statusOf } from "./late-head.js";
+import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
 import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
-import { cookiesChanged, judge, type Storability, type StorabilityRules } from "./storability.js";
+import { declaredLength, judge, type Storability, type StorabilityRules } from "./storability.js";
 
 export interface RecorderRules extends StorabilityRules {
   /** Whether hits may be sent compressed. */
   readonly compress: boolean;
   /** How long an entry is kept after it has become stale. */
   readonly maxStaleSeconds: number;
-  readonly maxBodyBytes: number;
   /** Why the request is not answered from an entry. */
   readonly fwd: Forwarded;
+  /** Which headers the cache may add. */
+  readonly own: OwnHeaders;
   readonly onUndeclaredVary: (names: string) => void;
   /** Answers in the handler's stead where that fails (RFC 5861 section 4); absent where nothing may. */
   readonly insteadOfError?: () => void;
@@ -30,77 +33,123 @@ interface Head {
   readonly headers: HandlerHeaders;
   readonly etag: string;
   /** As the handler declared it: middleware in front of the cache may compress and remove it. */
-  readonly contentLength: ReturnType<Response["getHeader"]>;
+  readonly contentLength: number | undefined;
   readonly storability: Storability;
 }
 
+/**
+ * Where an answer goes. `through`: to the client. `not-modified`: the client has had a 304, and the body goes into the entry
+ * alone, or nowhere. `replaced`: another answer has gone to the client in its place.
+ */
+type Course = "through" | "not-modified" | "replaced";
+
+type Originals = Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
 // The methods of a response as Node declares them have many overloads; what passes through is forwarded as it came.
 type Chunk = string | Buffer | Uint8Array;
 
 /**
- * Wraps `writeHead`, `write` and `end` of this response. The fill is committed when the handler has ended a whole, storable
- * response, and abandoned otherwise: too large, not storable, cut short by an error or by the client.
+ * Wraps `writeHead`, `write` and `end` of this response. What is recorded, judged and shared is the head as middleware behind the cache
+ * leaves it. The fill is committed when the handler has ended a whole, storable response. It is abandoned otherwise, as soon as that
+ * is known: at the head (not storable), on the way (too large), or when it is cut short by an error or by the client.
+ *
+ * @param fill absent for HEAD: nothing is stored, and the head is what GET's would be (RFC 9110 section 9.3.2)
  */
-export function recordInto(fill: Fill, req: Request, res: Response, rules: RecorderRules): void {
+export function recordInto(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules): void {
   new Recorder(fill, req, res, rules).start();
 }
 
 class Recorder {
-  readonly #fill: Fill;
+  readonly #fill: Fill | undefined;
+  readonly #req: Request;
   readonly #res: Response;
   readonly #rules: RecorderRules;
   readonly #before: OutgoingHttpHeaders;
-  readonly #conditions: ReturnType<typeof hideConditions>;
+  readonly #original: Originals;
+  readonly #late: LateHead;
+  readonly #conditions: IncomingHttpHeaders;
+  /** Whether the handler does not see the conditions, so that somebody else must answer them. */
+  readonly #areHidden: boolean;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #head: Head | undefined;
-  #settled = false;
+  #course: Course = "through";
+  #isSettled = false;
   #isEnding = false;
 
-  constructor(fill: Fill, req: Request, res: Response, rules: RecorderRules) {
+  constructor(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules) {
     this.#fill = fill;
+    this.#req = req;
     this.#res = res;
     this.#rules = rules;
     this.#before = headersBefore(res);
-    this.#conditions = hideConditions(req.headers);
+    const { writeHead, write, end, flushHeaders } = res;
+    this.#original = { writeHead, write, end, flushHeaders };
+    // A handler that answers 304 gives nothing to store. What is not going to be stored is the handler's alone to answer.
+    this.#areHidden = fill !== undefined && !fill.isUnlikely;
+    this.#conditions = this.#areHidden ? hideConditions(req.headers) : req.headers;
+    this.#late = new LateHead(res, (passOn) => {
+      this.#decide(false);
+      return this.#course === "replaced" ? res : Reflect.apply(passOn, res, statusOf(res));
+    });
   }
 
   start(): void {
     const res = this.#res;
-    const { writeHead, write, end, addTrailers } = res;
-    const original = { writeHead, write, end };
+    const { addTrailers } = res;
+    const { write, end, flushHeaders } = this.#original;
     setMethods(res, {
-      writeHead: ((...args: Parameters<typeof writeHead>) => {
-        takeHeaders(res, args);
-        if (this.#answerInstead(original)) return res;
-        this.#readHead(false);
-        return Reflect.apply(writeHead, res, headOf(args));
-      }) as typeof writeHead,
-      write: ((...args: Parameters<typeof write>) => {
-        if (this.#answerInstead(original)) return true;
-        // `end` of light-my-request's responses writes through `write` what it was given.
-        if (!this.#isEnding) this.#take(args[0], args[1]);
-        return Reflect.apply(write, res, args);
-      }) as typeof write,
-      end: ((...args: Parameters<typeof end>) => this.#end(original, args)) as typeof end,
+      write: ((...args: Parameters<typeof write>) => this.#write(args)) as typeof write,
+      end: ((...args: Parameters<typeof end>) => this.#end(args)) as typeof end,
       addTrailers: (...args: Parameters<typeof addTrailers>) => {
         this.#abandon("unstorable");
         return Reflect.apply(addTrailers, res, args);
       },
+      flushHeaders: () => {
+        Reflect.apply(flushHeaders, res, []);
+        this.#flushed();
+      },
     });
+    // What compression in front of the cache offers.
+    const { flush } = res as Response & { flush?: () => void };
+    if (typeof flush === "function") {
+      const flushed = (...args: []) => {
+        Reflect.apply(flush, res, args);
+        this.#flushed();
+      };
+      setMethods(res, { flush: flushed });
+    }
     res.once("close", () => this.#abandon("failed"));
   }
 
-  #end(original: Pick<Response, "writeHead" | "write" | "end">, args: Parameters<Response["end"]>): Response {
+  #write(args: Parameters<Response["write"]>): boolean {
     const res = this.#res;
-    if (this.#answerInstead(original)) return res;
-    const whole = this.#bytes === 0 && !res.headersSent;
-    if (isChunk(args[0])) this.#take(args[0], args[1]);
-    const notModified = whole && this.#beforeHead();
+    const [chunk, encoding] = args as unknown[];
+    // `end` of light-my-request's and HTTP/2's responses writes through `write` what it was given. Node refuses what is no chunk.
+    if (this.#isEnding || !isChunk(chunk)) return Reflect.apply(this.#original.write, res, args);
+    this.#take(chunk, encoding);
+    this.#settleHead(false);
+    if (this.#course === "through") return Reflect.apply(this.#original.write, res, args);
+    if (this.#course === "not-modified") this.#sendNotModified();
+    callBack(args);
+    return true;
+  }
+
+  #end(args: Parameters<Response["end"]>): Response {
+    const res = this.#res;
+    const [chunk, encoding] = args as unknown[];
+    // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have been decided.
+    if (!isChunk(chunk) && !isAbsent(chunk)) return Reflect.apply(this.#original.end, res, args);
+    const whole = this.#bytes === 0 && !this.#head && !res.headersSent;
+    if (isChunk(chunk)) this.#take(chunk, encoding);
+    this.#settleHead(whole);
+    if (this.#course === "replaced" || (this.#course === "not-modified" && res.writableEnded)) {
+      callBack(args);
+      return res;
+    }
     this.#isEnding = true;
     try {
-      const passed = notModified ? args.filter((arg) => typeof arg === "function") : args;
-      Reflect.apply(original.end, res, passed);
+      const passed = this.#course === "not-modified" ? args.filter((arg) => typeof arg === "function") : args;
+      Reflect.apply(this.#original.end, res, passed);
     } catch (error) {
       // Nothing was sent: what follows is an error page, not the body of this answer.
       this.#abandon("failed");
@@ -110,13 +159,28 @@ class Recorder {
     return res;
   }
 
+  /** The client has all of its answer with the head. Where nobody records the body, its source need not be read on either. */
+  #sendNotModified(): void {
+    const res = this.#res;
+    if (res.writableEnded) return;
+    if (this.#isSettled) Reflect.apply(this.#original.end, res, []);
+    else if (!res.headersSent) Reflect.apply(this.#original.flushHeaders, res, []);
+  }
+
+  /** Who flushes before the end, without a length, has something to say that cannot wait: so have those who would follow. */
+  #flushed(): void {
+    if (this.#isSettled || this.#isEnding || this.#head?.contentLength !== undefined) return;
+    this.#fill?.unshare();
+  }
+
   /** Puts another answer in the place of a failure that has not been sent yet; what the handler still writes goes nowhere. */
-  #answerInstead(original: Pick<Response, "writeHead" | "write" | "end">): boolean {
+  #answerInstead(): boolean {
     const res = this.#res;
     const { insteadOfError } = this.#rules;
-    if (!insteadOfError || this.#head || res.headersSent || res.statusCode < 500) return false;
+    if (!insteadOfError || res.statusCode < 500) return false;
     this.#abandon("failed");
-    setMethods(res, original);
+    this.#course = "replaced";
+    setMethods(res, this.#original);
     for (const name of res.getHeaderNames()) res.removeHeader(name);
     for (const [name, value] of Object.entries(this.#before))
       if (value !== undefined) res.setHeader(name, value);
@@ -125,54 +189,70 @@ class Recorder {
     return true;
   }
 
-  /** The whole body is known and no byte has been sent: the validator can be added, and a condition answered. */
-  #beforeHead(): boolean {
-    const res = this.#res;
-    if (res.statusCode === 200 && !res.hasHeader("ETag") && this.#bytes <= this.#rules.maxBodyBytes) {
-      res.setHeader("ETag", weakETag(this.#body()));
-    }
-    this.#readHead(true);
-    if (res.statusCode !== 200) return false;
-    // Also for what is not stored: the handler could not answer the conditions, because it did not see them.
-    const lastModified = res.hasHeader("Last-Modified") ? String(res.getHeader("Last-Modified")) : undefined;
-    if (!isNotModified(this.#conditions.hidden, this.#head?.etag, lastModified)) return false;
-    res.statusCode = 304;
-    for (const name of res.getHeaderNames()) if (!isSentWithNotModified(name)) res.removeHeader(name);
-    return true;
+  /** Middleware behind the cache changes the head now, and not later. */
+  #settleHead(whole: boolean): void {
+    if (this.#head || this.#course === "replaced" || this.#res.headersSent) return;
+    this.#late.settle();
+    this.#decide(whole);
   }
 
-  /** Reads the handler's status and headers, once, and adds the cache's own. */
-  #readHead(bodyIsKnown: boolean): void {
+  /**
+   * Status and headers are final. Decides what becomes of the answer, and adds the cache's own headers.
+   *
+   * @param whole whether what has been taken is all of the body
+   */
+  #decide(whole: boolean): void {
+    if (this.#answerInstead()) return;
+    const { own, fwd, compress, onUndeclaredVary } = this.#rules;
     const res = this.#res;
-    if (this.#head) {
-      // Middleware that acts when the head is written (sessions) may have added a cookie since.
-      if (this.#head.storability.storable && cookiesChanged(res, this.#before)) this.#abandon("unstorable");
-      return;
+    const bodyBytes = whole && this.#bytes > 0 ? this.#bytes : declaredLength(res);
+    const storability = judge(res, this.#before, this.#rules, bodyBytes);
+    const { storable } = storability;
+    if (storable && own.etag && whole && this.#bytes + (this.#fill ? 1 : 0) > 0) {
+      if (res.statusCode === 200 && !res.hasHeader("ETag")) res.setHeader("ETag", weakETag(this.#body()));
     }
-    const storability = judge(res, this.#before, this.#rules);
-    this.#head = {
+    // Node gives no length to an answer without a body, which that of HEAD is.
+    if (
+      !this.#fill &&
+      whole &&
+      this.#bytes > 0 &&
+      !res.hasHeader("Content-Length") &&
+      !res.hasHeader("Transfer-Encoding")
+    )
+      res.setHeader("Content-Length", this.#bytes);
+    const head: Head = {
       status: res.statusCode,
       statusMessage: res.statusMessage ?? "",
       headers: handlerHeaders(res, this.#before),
       etag: String(res.getHeader("ETag") ?? ""),
-      contentLength: res.getHeader("Content-Length"),
+      contentLength: declaredLength(res),
       storability,
     };
-    const stored = storability.storable && bodyIsKnown && this.#bytes <= this.#rules.maxBodyBytes;
-    if (!storability.storable && storability.undeclaredVary)
-      this.#rules.onUndeclaredVary(storability.undeclaredVary);
-    if (stored && this.#rules.compress && isCompressible(this.#describe(this.#head), this.#bytes))
-      varyByEncoding(res);
-    setCacheStatus(res, { fwd: this.#rules.fwd, stored });
-    defaultCacheControl(res);
+    this.#head = head;
+    if (!storability.storable) {
+      if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
+      // A 304 of a handler that saw the conditions says nothing about what it answers without them.
+      this.#abandon(res.statusCode === 304 ? "failed" : "unstorable");
+    }
+    const described = { status: head.status, headers: head.headers.set };
+    if (storable && compress && isCompressible(described, bodyBytes ?? 0)) varyByEncoding(res);
+    if (own.cacheStatus) setCacheStatus(res, { fwd, stored: storable && whole && this.#fill !== undefined });
+    if (own.cacheControl) defaultCacheControl(res);
+    if (!this.#answersConditions(storable) || !isAnsweredNotModified(this.#conditions, res)) return;
+    this.#course = "not-modified";
+    res.statusCode = 304;
+    res.statusMessage = "";
+    removeBodyHeaders(res, whole);
   }
 
-  #describe({ status, headers }: Head) {
-    return { status, headers: headers.set };
+  /** What is not stored is answered as the handler would have done, had it seen the conditions. */
+  #answersConditions(storable: boolean): boolean {
+    if (storable || !this.#fill) return true;
+    return this.#areHidden && !asksForReload(this.#req.headers);
   }
 
-  #take(chunk: unknown, encoding: unknown): void {
-    if (!isChunk(chunk) || this.#settled) return;
+  #take(chunk: Chunk, encoding: unknown): void {
+    if (this.#isSettled) return;
     // Copied, because the handler may reuse its buffer.
     const bytes =
       typeof chunk === "string"
@@ -180,7 +260,7 @@ class Recorder {
         : Buffer.from(chunk);
     this.#bytes += bytes.length;
     if (this.#bytes <= this.#rules.maxBodyBytes) this.#chunks.push(bytes);
-    else this.#chunks.length = 0;
+    else this.#abandon("unstorable");
   }
 
   /** What was recorded so far, as one. */
@@ -194,16 +274,14 @@ class Recorder {
 
   #settle(): void {
     const head = this.#head;
-    const declared = head?.contentLength;
-    const cutShort =
-      head?.status === this.#res.statusCode && declared !== undefined && Number(declared) !== this.#bytes;
-    if (!head?.storability.storable || this.#bytes > this.#rules.maxBodyBytes || cutShort) {
+    if (this.#isSettled || !head?.storability.storable) return;
+    const isCutShort = head.contentLength !== undefined && head.contentLength !== this.#bytes;
+    if (isCutShort || !this.#fill) {
       this.#abandon("unstorable");
       return;
     }
-    if (this.#settled) return;
-    this.#settled = true;
-    this.#conditions.restore();
+    this.#isSettled = true;
+    this.#showConditions();
     const { ttlSeconds, ageSeconds, mayBeStale } = head.storability;
     const createdAt = Date.now() - ageSeconds * 1000;
     const staleAt = createdAt + ttlSeconds * 1000;
@@ -222,11 +300,15 @@ class Recorder {
   }
 
   #abandon(why: "unstorable" | "failed"): void {
-    if (this.#settled) return;
-    this.#settled = true;
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     this.#chunks.length = 0;
-    this.#conditions.restore();
-    this.#fill.abandon(why);
+    this.#showConditions();
+    this.#fill?.abandon(why);
+  }
+
+  #showConditions(): void {
+    if (this.#areHidden) Object.assign(this.#req.headers, this.#conditions);
   }
 }
 
@@ -234,26 +316,15 @@ function isChunk(value: unknown): value is Chunk {
   return typeof value === "string" || value instanceof Uint8Array;
 }
 
-/** Moves the headers of `writeHead(status, message?, headers?)` onto the response, where they can be read. */
-function takeHeaders(res: Response, args: readonly unknown[]): void {
-  if (typeof args[0] === "number") res.statusCode = args[0];
-  if (typeof args[1] === "string") res.statusMessage = args[1];
-  const headers = typeof args[1] === "string" ? args[2] : args[1];
-  if (Array.isArray(headers)) {
-    const pairs: [string, string][] = Array.isArray(headers[0])
-      ? headers
-      : headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []));
-    for (const [name] of pairs) res.removeHeader(name);
-    for (const [name, value] of pairs) res.appendHeader(name, value);
-  } else if (typeof headers === "object" && headers !== null) {
-    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
-      if (value !== undefined) res.setHeader(name, value);
-    }
-  }
+/** Whether `end` was called without a chunk. */
+function isAbsent(chunk: unknown): boolean {
+  return chunk === undefined || chunk === null || typeof chunk === "function";
 }
 
-function headOf(args: readonly unknown[]): unknown[] {
-  return args.filter((arg) => typeof arg === "number" || typeof arg === "string");
+/** What waits for a chunk to be sent need not wait where it is not. */
+function callBack(args: readonly unknown[]): void {
+  const written = args.find((arg) => typeof arg === "function");
+  if (written) void Promise.resolve().then(() => Reflect.apply(written, undefined, []));
 }
 
 /** Weak, because middleware in front of the cache may compress what it validates (RFC 9110 section 8.8.1). */

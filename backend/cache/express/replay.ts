@@ -7,6 +7,7 @@ import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
 import { type CacheStatus, hitStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
 import { isNotModified } from "./conditional.js";
 import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf, NOTHING_EARLIER } from "./entry-head.js";
+import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
 import { membersOf } from "./recorded-headers.js";
 
@@ -47,6 +48,7 @@ export function replay(
   entry: Entry,
   status: CacheStatus,
   nowMs: number,
+  own: OwnHeaders,
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
   res.statusCode = notModified ? 304 : entry.status;
@@ -56,8 +58,8 @@ export function replay(
   if (head.vary !== "") mergeVary(res, head.vary);
   if (entry.etag !== "") res.setHeader("ETag", variant ? head.variantETag : entry.etag);
   res.setHeader("Age", ageSeconds);
-  setCacheStatus(res, status);
-  if (!head.hasCacheControl) defaultCacheControl(res);
+  if (own.cacheStatus) setCacheStatus(res, status);
+  if (own.cacheControl && !head.hasCacheControl) defaultCacheControl(res);
   if (!notModified) {
     if (variant) res.setHeader("Content-Encoding", variant.encoding);
     if (entry.status !== 204) res.setHeader("Content-Length", head.lengthOf(variant));
@@ -67,9 +69,15 @@ export function replay(
 }
 
 /** A hit behind whatever middleware has done to the response; in one call where that is nothing. */
-export function replayHit(req: IncomingMessage, res: ServerResponse, entry: Entry, nowMs: number): boolean {
-  if (isUntouched(res)) return replayAlone(req, res, entry, nowMs, NOTHING_EARLIER);
-  return replay(req, res, entry, hitStatus(entry, nowMs), nowMs);
+export function replayHit(
+  req: IncomingMessage,
+  res: ServerResponse,
+  entry: Entry,
+  nowMs: number,
+  own: OwnHeaders,
+): boolean {
+  if (isUntouched(res)) return replayAlone(req, res, entry, nowMs, own, NOTHING_EARLIER);
+  return replay(req, res, entry, hitStatus(entry, nowMs), nowMs, own);
 }
 
 /** No header is set, and nobody waits for the head to be written. */
@@ -90,16 +98,17 @@ export function replayAlone(
   res: ServerResponse,
   entry: Entry,
   nowMs: number,
+  own: OwnHeaders,
   earlier: readonly Field[],
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
   const form = notModified ? "not-modified" : (variant ?? "identity");
-  const lines = head.lines(form, earlier, ageSeconds, ttlSecondsOf(entry, nowMs));
+  const shared = head.lines(form, own, earlier, ageSeconds, ttlSecondsOf(entry, nowMs));
   // Whoever has put a function of their own in its place may keep what it is given.
-  const own = hasNodesWriteHead(res) ? lines : [...lines];
+  const lines = hasNodesWriteHead(res) ? shared : [...shared];
   const status = notModified ? 304 : entry.status;
-  if (notModified || entry.statusMessage === "") res.writeHead(status, own);
-  else res.writeHead(status, entry.statusMessage, own);
+  if (notModified || entry.statusMessage === "") res.writeHead(status, lines);
+  else res.writeHead(status, entry.statusMessage, lines);
   endWith(req, res, entry, notModified, variant);
   return couldBeSmaller;
 }
@@ -111,12 +120,17 @@ function answerOf(req: IncomingMessage, entry: Entry, nowMs: number): Answer {
   const codings = acceptedCodings(head.isCompressible ? headers["accept-encoding"] : undefined);
   return {
     head,
-    notModified: entry.status === 200 && isNotModified(headers, entry.etag, head.lastModified),
+    notModified: isSuccessful(entry.status) && isNotModified(headers, entry.etag, head.lastModified),
     variant: codings.length > 0 ? firstVariant(entry, codings) : undefined,
     // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
     ageSeconds: Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)),
     couldBeSmaller: codings.length > 0 && entry.variants.length === 0,
   };
+}
+
+/** Conditions are about answers that would be 2xx without them (RFC 9110 section 13.2.1). */
+function isSuccessful(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 function endWith(

@@ -4,24 +4,39 @@ import type { Request } from "express";
 import { LRUCache } from "lru-cache";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { fenceKeysOf } from "../engine/fences.js";
+import { HandlerDurations } from "../engine/handler-durations.js";
 import { tagsOf } from "../identifiers.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { HttpContext } from "./http-context.js";
+import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { canonicalParams, hashParams } from "./request-key.js";
 
 /** Why a request is not looked up; the `detail` of its `Cache-Status`. */
-export type BypassReason = "no-tenant" | "range" | "body" | "params" | "too-long" | "scope";
+export type BypassReason =
+  | "no-tenant"
+  | "range"
+  | "precondition"
+  | "event-stream"
+  | "body"
+  | "params"
+  | "too-long"
+  | "scope";
+
+/** What names an entry, and what its route says of answers made from it. */
+export interface RouteRef extends EntryRef {
+  readonly own: OwnHeaders;
+}
 
 export type Resolved =
-  | { readonly ref: EntryRef; readonly scope: string }
+  | { readonly ref: RouteRef; readonly scope: string }
   | { readonly bypass: BypassReason; readonly tenant: string | undefined };
 
 /** Fence keys are the same texts for all requests of a tenant: shared, not written anew for each. */
 const MAX_TENANTS = 1000;
 
 /** What only misses need is worked out for them: refs are remembered with every request. */
-class RequestRef implements EntryRef {
+class RequestRef implements RouteRef {
   readonly tenant: string;
   readonly module: string;
   readonly entryKey: string;
@@ -30,10 +45,12 @@ class RequestRef implements EntryRef {
   readonly settleMs: number;
   readonly maxStaleness: number;
   readonly maxEntries: number;
+  readonly own: OwnHeaders;
+  readonly durations: HandlerDurations;
   readonly #keys: KeySpace;
   readonly #hash: string;
 
-  constructor(keys: KeySpace, hash: string, ref: Omit<EntryRef, "leaseKey" | "fenceTtlMs">) {
+  constructor(keys: KeySpace, hash: string, ref: Omit<RequestRef, "leaseKey">) {
     this.#keys = keys;
     this.#hash = hash;
     this.tenant = ref.tenant;
@@ -44,6 +61,8 @@ class RequestRef implements EntryRef {
     this.settleMs = ref.settleMs;
     this.maxStaleness = ref.maxStaleness;
     this.maxEntries = ref.maxEntries;
+    this.own = ref.own;
+    this.durations = ref.durations;
   }
 
   get leaseKey(): string {
@@ -62,6 +81,8 @@ export class RouteRequests {
   readonly #fenceKeys = new LRUCache<string, readonly string[]>({ max: MAX_TENANTS });
   /** Keeps the requests of different routes apart in the memory that they share. */
   readonly #name: string;
+  readonly #own: OwnHeaders;
+  readonly #durations: HandlerDurations;
 
   constructor(context: HttpContext, module: string, route: ParsedRouteOptions) {
     this.#context = context;
@@ -70,6 +91,8 @@ export class RouteRequests {
     this.#vary = route.vary.map((name) => name.toLowerCase());
     this.#modules = [module, ...route.dependsOn];
     this.#name = context.nameRoute();
+    this.#durations = new HandlerDurations(context.options.fill.waitMs);
+    this.#own = ownHeaders(context.options.headers, route.headers);
   }
 
   /** Throws what the user's own scope or tags function throws. */
@@ -77,9 +100,8 @@ export class RouteRequests {
     const route = this.#route;
     const tenant = this.#context.tenantOf(req);
     if (tenant === undefined) return { bypass: "no-tenant", tenant };
-    // A part of an entry is never served; a body may be part of what the handler answers to.
-    if (req.headers.range !== undefined) return { bypass: "range", tenant };
-    if (hasBody(req)) return { bypass: "body", tenant };
+    const bypass = bypassReason(req);
+    if (bypass !== undefined) return { bypass, tenant };
     const scope = scopeOf(route.scope ?? this.#context.options.scope, req);
     const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
     const vary = this.varyOf(req);
@@ -91,6 +113,11 @@ export class RouteRequests {
     const resolved = this.#describe(req, tenant, scope, tags, vary);
     this.#context.requests.set(name, resolved);
     return resolved;
+  }
+
+  /** Which headers the cache adds to the answers of this route. */
+  get own(): OwnHeaders {
+    return this.#own;
   }
 
   /** The values of the headers that the route varies by. */
@@ -126,6 +153,8 @@ export class RouteRequests {
       settleMs,
       maxStaleness,
       maxEntries: options.maxEntriesPerModule,
+      own: this.#own,
+      durations: this.#durations,
     });
     return { ref, scope };
   }
@@ -142,6 +171,20 @@ export class RouteRequests {
 
 const NO_TAGS: readonly string[] = [];
 const NO_VALUES: readonly string[] = [];
+
+/** What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks for nothing of the kind. */
+export function bypassReason(req: IncomingMessage): BypassReason | undefined {
+  const { headers } = req;
+  // A part of an entry is never served.
+  if (headers.range !== undefined) return "range";
+  // They compare with what the handler would change, and may fail with a 412 of its own (RFC 9110 section 13.1).
+  if (headers["if-match"] !== undefined || headers["if-unmodified-since"] !== undefined)
+    return "precondition";
+  // A stream of events has no end to wait for, and nothing of it is stored: its clients say so (HTML, "server-sent events").
+  if (headers.accept === "text/event-stream") return "event-stream";
+  // It may be part of what the handler answers to.
+  return hasBody(req) ? "body" : undefined;
+}
 
 /** Also true where a length of zero is not spelled as one digit: a doubt, not an answer. */
 export function hasBody(req: IncomingMessage): boolean {

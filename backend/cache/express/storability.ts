@@ -10,6 +10,7 @@ export interface StorabilityRules {
   /** Lower case. */
   readonly vary: readonly string[];
   readonly ttlSeconds: number;
+  readonly maxBodyBytes: number;
 }
 
 export type Storability =
@@ -29,9 +30,20 @@ export type Storability =
 
 const UNSTORABLE: Storability = { storable: false };
 
-/** Judges what the handler has written so far: its status and headers. */
-export function judge(res: Response, before: OutgoingHttpHeaders, rules: StorabilityRules): Storability {
+/**
+ * Judges the head of an answer: its status and headers.
+ *
+ * @param bodyBytes the body's length, where it is known or declared
+ */
+export function judge(
+  res: Response,
+  before: OutgoingHttpHeaders,
+  rules: StorabilityRules,
+  bodyBytes: number | undefined,
+): Storability {
   if (!rules.statuses.includes(res.statusCode)) return UNSTORABLE;
+  if (bodyBytes !== undefined && !(bodyBytes <= rules.maxBodyBytes)) return UNSTORABLE;
+  if (!isCodedPlainly(res) || isEventStream(res)) return UNSTORABLE;
   if (cookiesChanged(res, before)) return UNSTORABLE;
   if (res.hasHeader("Content-Range")) return UNSTORABLE;
   if (res.hasHeader("Trailer")) return UNSTORABLE;
@@ -49,8 +61,25 @@ export function judge(res: Response, before: OutgoingHttpHeaders, rules: Storabi
   return judgeFreshness(res, before, rules.ttlSeconds);
 }
 
+/** Another transfer coding than `chunked` (RFC 9112 section 6.1) belongs to the connection, and changes the bytes that are recorded. */
+function isCodedPlainly(res: Response): boolean {
+  const coding = res.getHeader("Transfer-Encoding");
+  return coding === undefined || String(coding).trim().toLowerCase() === "chunked";
+}
+
+/** Its answer is what happens while it lasts. */
+function isEventStream(res: Response): boolean {
+  return /^\s*text\/event-stream\s*(?:;|$)/i.test(String(res.getHeader("Content-Type") ?? ""));
+}
+
+/** The length that the handler declares; `NaN` for what is none. */
+export function declaredLength(res: Response): number | undefined {
+  const length = res.getHeader("Content-Length");
+  return length === undefined ? undefined : Number(length);
+}
+
 /** Whether anybody has set a cookie since the headers `before`. */
-export function cookiesChanged(res: Response, before: OutgoingHttpHeaders): boolean {
+function cookiesChanged(res: Response, before: OutgoingHttpHeaders): boolean {
   return String(res.getHeader("Set-Cookie") ?? "") !== String(before["set-cookie"] ?? "");
 }
 

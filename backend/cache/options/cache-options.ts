@@ -3,13 +3,14 @@ import type { Request } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
+import type { OwnHeadersOption } from "../express/own-headers.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../toolkit/ttl-presets.js";
 import { fn, parse, positiveInt } from "./parse.js";
-import { type Scope, scope } from "./route-options.js";
+import { ownHeadersDefaults, type Scope, scope } from "./route-options.js";
 
 const MIB = 1024 * 1024;
 
@@ -74,6 +75,8 @@ export interface TenantCacheOptions {
   readonly compress?: boolean;
   /** Adds `Server-Timing: cache;desc=…;dur=…`: what the cache decided and how long that took. Default false. */
   readonly serverTiming?: boolean;
+  /** Which headers the cache adds beside the handler's; a route may say otherwise. Default all. */
+  readonly headers?: OwnHeadersOption;
   /** Default `console`. */
   readonly logger?: Logger;
 }
@@ -130,6 +133,7 @@ const cacheSchema = z.strictObject({
   maxPendingInvalidations: positiveInt.default(10_000),
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
+  headers: ownHeadersDefaults,
   logger: z
     .custom<Logger>((value) => isLogger(value), { error: "must have the methods info, warn and error" })
     .default(console),

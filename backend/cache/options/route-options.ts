@@ -1,6 +1,7 @@
 // The options of `cacheList`.
 import type { Request } from "express";
 import * as z from "zod";
+import type { OwnHeadersOption } from "../express/own-headers.js";
 import { MAX_TTL_SECONDS, TTL_SECONDS, ttlSecondsOf } from "../ttl-seconds.js";
 import { fn, moduleNames, parse, positiveInt } from "./parse.js";
 
@@ -41,9 +42,22 @@ export interface CacheListOptions {
    * process changes is seen at once. Default 0: every hit is checked.
    */
   readonly maxStaleness?: number;
+  /**
+   * Which headers the cache adds to this route's answers beside the handler's: `{ etag: false }` for an app that says `etag: false`,
+   * `{ cacheControl: false }` for one that sends no `Cache-Control` on purpose. Default: as the cache says, else all.
+   */
+  readonly headers?: OwnHeadersOption;
 }
 
 export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()]);
+
+const ownHeaders = z.strictObject({ etag: z.boolean(), cacheControl: z.boolean(), cacheStatus: z.boolean() });
+
+/** The same for all routes of a cache. */
+export const ownHeadersDefaults = ownHeaders
+  .partial()
+  .prefault({})
+  .transform((chosen) => ({ etag: true, cacheControl: true, cacheStatus: true, ...chosen }));
 
 const routeSchema = z.strictObject({
   ttlSeconds: z.unknown().default(TTL_SECONDS.list).transform(ttlSecondsOf),
@@ -64,6 +78,7 @@ const routeSchema = z.strictObject({
   staleWhileRevalidate: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
   staleIfError: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
   obeyRequest: z.boolean().default(false),
+  headers: ownHeaders.partial().prefault({}),
   maxStaleness: z.number().min(0).max(60_000).default(0),
 });
 

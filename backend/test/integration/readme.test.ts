@@ -92,6 +92,9 @@ const CACHE: Required<TenantCacheOptions> = {
   maxPendingInvalidations: 1,
   serverTiming: false,
   compress: true,
+  headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
+    TenantCacheOptions["headers"]
+  >,
   logger: console,
 };
 const ROUTE: Required<CacheListOptions> = {
@@ -108,6 +111,9 @@ const ROUTE: Required<CacheListOptions> = {
   staleIfError: 0,
   obeyRequest: false,
   maxStaleness: 0,
+  headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
+    CacheListOptions["headers"]
+  >,
 };
 const INVALIDATE: Required<InvalidateOptions> = {
   modules: ["accounts"],

@@ -7,6 +7,8 @@ export interface Asked {
   readonly acceptEncoding: string;
   readonly origin: string;
   readonly requestId: string;
+  /** What the client has: what it was given first, another answer, or any. Default none. */
+  readonly condition?: "etag" | "another etag" | "any etag" | "date" | undefined;
 }
 
 export interface Received {
@@ -19,8 +21,11 @@ export interface Received {
   readonly body: Buffer | undefined;
 }
 
-/** @returns `undefined` where the connection ended without an answer */
-export function ask(port: number, asked: Asked): Promise<Received | undefined> {
+/**
+ * @param first what conditions are about
+ * @returns `undefined` where the connection ended without an answer
+ */
+export function ask(port: number, asked: Asked, first?: Received): Promise<Received | undefined> {
   return new Promise((resolve) => {
     const sent = request(
       {
@@ -35,6 +40,7 @@ export function ask(port: number, asked: Asked): Promise<Received | undefined> {
           origin: asked.origin,
           "x-request-id": asked.requestId,
           "x-tenant": "tenant-1",
+          ...conditionOf(asked, first),
         },
       },
       (response) => {
@@ -47,6 +53,15 @@ export function ask(port: number, asked: Asked): Promise<Received | undefined> {
     sent.on("error", () => resolve(undefined));
     sent.end();
   });
+}
+
+function conditionOf({ condition }: Asked, first: Received | undefined): Record<string, string> {
+  if (condition === "another etag") return { "if-none-match": '"another"' };
+  if (condition === "any etag") return { "if-none-match": "*" };
+  const [name, header] =
+    condition === "date" ? ["if-modified-since", "last-modified"] : ["if-none-match", "etag"];
+  const value = condition && first && headerOf(first, header);
+  return value === undefined ? {} : { [name]: value };
 }
 
 function received(response: IncomingMessage, bytes: Buffer): Received {
@@ -106,6 +121,8 @@ export function comparable(answer: Received | undefined, plain: Received | undef
   for (const [name, values] of answer.headers) {
     const lower = name.toLowerCase();
     if (OF_ONE_MESSAGE.has(lower)) continue;
+    // Of the body that a 304 does not have; who changes it late does so before the cache leaves it out.
+    if (answer.status === 304 && lower === "content-type") continue;
     const compared = comparedValues(lower, values, answer, plain);
     if (compared.length > 0) headers.push([lower === "vary" || lower === "etag" ? lower : name, compared]);
   }

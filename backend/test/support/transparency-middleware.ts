@@ -1,11 +1,12 @@
 // The middleware of the transparency property: what users mount around a cached route, in any order.
 import compression from "compression";
 import cors from "cors";
-import type { RequestHandler } from "express";
+import type { Request, RequestHandler, Response } from "express";
 import session from "express-session";
 import fc from "fast-check";
 import helmet from "helmet";
 import morgan from "morgan";
+import onHeaders from "on-headers";
 
 const REQUEST_ID = "X-Request-Id";
 
@@ -36,7 +37,36 @@ const LAYERS = {
     res.cookie("last", req.get(REQUEST_ID));
     next();
   },
+  "a late header": late((res) => res.set("X-Late", "added")),
+  "a late no-store": late((res) => res.set("Cache-Control", "no-store")),
+  "a late cookie": late((res, req) => res.append("Set-Cookie", `late=${req.get(REQUEST_ID)}`)),
+  "a late vary": late((res) => res.vary("X-Role")),
+  "a late removal": late((res) => res.removeHeader("X-One")),
+  "a late type": late((res) => res.set("Content-Type", "text/x-late")),
+  "a late status": late((res) => {
+    if (res.statusCode !== 200) return;
+    res.statusCode = 203;
+    res.statusMessage = "";
+  }),
+  "a wrapped writeHead": (): RequestHandler => (_req, res, next) => {
+    const { writeHead } = res;
+    res.writeHead = (...args: unknown[]) => {
+      // Twice where it is called twice.
+      res.append("X-Wrapped", "once");
+      return Reflect.apply(writeHead, res, args);
+    };
+    next();
+  },
 } as const;
+
+/** Changes the head when it is written, as many packages do. */
+function late(change: (res: Response, req: Request) => unknown): () => RequestHandler {
+  return () => (req, res, next) => {
+    onHeaders(res, () => void change(res, req));
+    next();
+  };
+}
+
 export type LayerName = keyof typeof LAYERS;
 
 export interface Layers {
