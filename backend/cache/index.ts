@@ -11,6 +11,7 @@ export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { LaneIdentity } from "./express/lane-callers.js";
 export type { LaneMiddleware } from "./express/lane-middleware.js";
+export type { OwnHeadersOption } from "./express/own-headers.js";
 export type { Logger } from "./logger.js";
 export type { AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {

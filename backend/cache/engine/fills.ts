@@ -83,7 +83,7 @@ export class Fills {
    * Whoever gets what has begun either opens the fill with it or drops it.
    */
   look(ref: EntryRef, expiresAtMs?: number): Promise<Begun> {
-    return this.#starts.look(ref, { withLease: !this.#skipped.has(ref.entryKey), expiresAtMs });
+    return this.#starts.look(ref, { withLease: this.#isWorthWaitingFor(ref), expiresAtMs });
   }
 
   drop(begun: Begun): void {
@@ -138,8 +138,8 @@ export class Fills {
       return { outcome: this.#follow(ref, joined) };
     }
     if (start.state !== "waiting") return { flight, outcome: this.#lead(ref, start, flight) };
-    // Nobody waits for a handler of this process that is overdue, nor where most handlers take too long.
-    const isOverdue = this.#flights.get(ref.entryKey)?.fences === start.fences || this.#patienceMs(ref) === 0;
+    // The lease is that of a handler of this process, which is overdue: nobody waits for it.
+    const isOverdue = this.#flights.get(ref.entryKey)?.fences === start.fences;
     return isOverdue
       ? { outcome: run("wait-exceeded") }
       : { flight, outcome: this.#awaitOtherProcess(ref, flight) };
@@ -160,7 +160,7 @@ export class Fills {
 
   /** Asks the store what to start from; or says at once what the request does instead. */
   async #begin(ref: EntryRef, miss?: Miss): Promise<Start | FillOutcome> {
-    const withLease = !this.#skipped.has(ref.entryKey);
+    const withLease = this.#isWorthWaitingFor(ref);
     try {
       const begun = await this.#starts.ask(ref, { withLease, expiresAtMs: miss?.expiresAtMs });
       return this.#startFrom(ref, begun, miss?.notBeforeMs);
@@ -225,6 +225,11 @@ export class Fills {
     flight.begin(this.#patienceMs(ref));
     this.#flights.set(ref.entryKey, flight);
     return this.#fill(ref, start, flight);
+  }
+
+  /** Else no lease is taken: other processes need not find out for themselves. */
+  #isWorthWaitingFor(ref: EntryRef): boolean {
+    return !this.#skipped.has(ref.entryKey) && this.#patienceMs(ref) > 0;
   }
 
   /** How long a request waits for another's handler. */

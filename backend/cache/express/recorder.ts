@@ -75,6 +75,7 @@ class Recorder {
   #course: Course = "through";
   #isSettled = false;
   #isEnding = false;
+  #owesDrain = false;
 
   constructor(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules) {
     this.#fill = fill;
@@ -130,8 +131,21 @@ class Recorder {
     this.#settleHead(false);
     if (this.#course === "through") return Reflect.apply(this.#original.write, res, args);
     if (this.#course === "not-modified") this.#sendNotModified();
+    return this.#swallow(args);
+  }
+
+  /** The next part is asked for in a later turn: an endless source must not keep this one from telling it that the response has ended. */
+  #swallow(args: readonly unknown[]): boolean {
     callBack(args);
-    return true;
+    if (!this.#isSettled) return true;
+    if (!this.#owesDrain) {
+      this.#owesDrain = true;
+      setImmediate(() => {
+        this.#owesDrain = false;
+        this.#res.emit("drain");
+      });
+    }
+    return false;
   }
 
   #end(args: Parameters<Response["end"]>): Response {
@@ -142,7 +156,7 @@ class Recorder {
     const whole = this.#bytes === 0 && !this.#head && !res.headersSent;
     if (isChunk(chunk)) this.#take(chunk, encoding);
     this.#settleHead(whole);
-    if (this.#course === "replaced" || (this.#course === "not-modified" && res.writableEnded)) {
+    if (this.#course !== "through" && res.writableEnded) {
       callBack(args);
       return res;
     }
@@ -185,7 +199,14 @@ class Recorder {
     for (const [name, value] of Object.entries(this.#before))
       if (value !== undefined) res.setHeader(name, value);
     insteadOfError();
-    setMethods(res, { writeHead: () => res, write: () => true, end: () => res });
+    setMethods(res, {
+      writeHead: () => res,
+      write: (...args: unknown[]) => this.#swallow(args),
+      end: (...args: unknown[]) => {
+        callBack(args);
+        return res;
+      },
+    });
     return true;
   }
 

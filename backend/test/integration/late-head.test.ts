@@ -85,8 +85,9 @@ for (const [way, late] of Object.entries(WAYS)) {
   describe(`a head that is changed late by ${way}`, () => {
     for (const [kind, answer] of Object.entries(ANSWERS)) {
       for (const [name, change] of Object.entries(UNSTORABLE)) {
-        test(`${kind} with ${name}: neither stored nor shared, and not said to be stored`, async () => {
+        test(`${kind} with ${name}: neither stored nor shared, and not said to be stored`, async (t) => {
           const world = await open(late(change), answer);
+          t.after(() => world.close());
           const origin = { Origin: "https://one.example" };
           const held = gate();
           world.holdUntil(held.passed);
@@ -99,16 +100,16 @@ for (const [way, late] of Object.entries(WAYS)) {
             ["fwd=miss", "fwd=miss", "fwd=miss"],
           );
           assert.equal(world.runs(), 3);
-          await world.close();
         });
       }
 
-      test(`${kind}: hits have the head that was sent`, async () => {
+      test(`${kind}: hits have the head that was sent`, async (t) => {
         const change: Change = (res) => {
           res.removeHeader("X-Flavour");
           res.set({ "X-Late": "added", "Content-Type": "text/x-late", "Access-Control-Allow-Origin": "*" });
         };
         const world = await open(late(change), answer);
+        t.after(() => world.close());
         const miss = await askPlainly(world.url);
         const hit = await askPlainly(world.url);
         assert.equal(hit.cache, "hit");
@@ -117,11 +118,10 @@ for (const [way, late] of Object.entries(WAYS)) {
           assert.equal(hit.headers[name], miss.headers[name], name);
         assert.equal(hit.headers["x-flavour"], undefined);
         assert.match(String(hit.headers["content-type"]), /^text\/x-late/);
-        await world.close();
       });
     }
 
-    test("a late status that may be stored is the status of hits", async () => {
+    test("a late status that may be stored is the status of hits", async (t) => {
       const change: Change = (res) => {
         res.statusCode = 203;
       };
@@ -131,25 +131,27 @@ for (const [way, late] of Object.entries(WAYS)) {
           res.send("changed on the way");
         });
       });
+      t.after(async () => {
+        await app.close();
+        await cache.close();
+      });
       assert.equal((await askPlainly(`${app.url}/list`)).status, 203);
       const hit = await askPlainly(`${app.url}/list`);
       assert.deepEqual([hit.status, hit.cache], [203, "hit"]);
-      await app.close();
-      await cache.close();
     });
 
-    test("it is changed once, and not again by the error page that follows a failure", async () => {
+    test("it is changed once, and not again by the error page that follows a failure", async (t) => {
       const world = await open(
         late((res) => res.append("X-Count", "once")),
         (res) => res.send("whole"),
       );
+      t.after(() => world.close());
       const { headers } = await askPlainly(world.url);
       assert.equal(headers["x-count"], "once");
       assert.equal((await askPlainly(world.url)).headers["x-count"], "once");
-      await world.close();
     });
 
-    test("a mutation invalidates by the status that leaves", async () => {
+    test("a mutation invalidates by the status that leaves", async (t) => {
       const cache = await openCache("memory");
       let change: Change = () => undefined;
       const app = await serve((express) => {
@@ -158,6 +160,10 @@ for (const [way, late] of Object.entries(WAYS)) {
         express.post("/list", cache.invalidateCache("items"), behind, (_req, res) => {
           res.status(400).json({});
         });
+      });
+      t.after(async () => {
+        await app.close();
+        await cache.close();
       });
       const url = `${app.url}/list`;
       await askPlainly(url);
@@ -168,19 +174,19 @@ for (const [way, late] of Object.entries(WAYS)) {
       };
       assert.equal((await askPlainly(url, {}, "POST")).status, 202);
       assert.equal((await askPlainly(url)).cache, "fwd=miss; stored");
-      await app.close();
-      await cache.close();
     });
 
-    test("middleware behind a mutation acts on its head once", async () => {
+    test("middleware behind a mutation acts on its head once", async (t) => {
       const cache = await openCache("memory");
       const app = await serve((express) => {
         const behind = late((res) => res.append("X-Count", "once"));
         express.post("/list", cache.invalidateCache("items"), behind, (_req, res) => res.json({}));
       });
+      t.after(async () => {
+        await app.close();
+        await cache.close();
+      });
       assert.equal((await askPlainly(`${app.url}/list`, {}, "POST")).headers["x-count"], "once");
-      await app.close();
-      await cache.close();
     });
   });
 }
