@@ -253,6 +253,7 @@ export class Fills {
         this.#writer.writeBehind(ref, start, entry);
       },
       share: (recording) => {
+        flight.count(ref.durations);
         const entry = entryOf(recording, ref.identity, start.fences);
         this.#land(ref, flight, { kind: "follow", entry });
         this.#writer.giveBack(start.lease);

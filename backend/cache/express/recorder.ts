@@ -1,5 +1,4 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
-import { hash } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
 import { isCompressible } from "../codec/content-coding.js";
@@ -9,9 +8,11 @@ import { asksForReload, hideConditions, isAnsweredNotModified, removeBodyHeaders
 import { LateHead, statusOf } from "./late-head.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
-import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
+import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
+import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
+import { headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
-import { declaredLength, judge, type Storability, type StorabilityRules } from "./storability.js";
+import { declaredLength, judge, type StorabilityRules } from "./storability.js";
 
 export interface RecorderRules extends StorabilityRules {
   /** Whether hits may be sent compressed. */
@@ -27,16 +28,6 @@ export interface RecorderRules extends StorabilityRules {
   readonly insteadOfError?: () => void;
 }
 
-interface Head {
-  readonly status: number;
-  readonly statusMessage: string;
-  readonly headers: HandlerHeaders;
-  readonly etag: string;
-  /** As the handler declared it: middleware in front of the cache may compress and remove it. */
-  readonly contentLength: number | undefined;
-  readonly storability: Storability;
-}
-
 /**
  * Where an answer goes. `through`: to the client. `not-modified`: the client has had a 304, and the body goes into the entry
  * alone, or nowhere. `replaced`: another answer has gone to the client in its place.
@@ -44,8 +35,6 @@ interface Head {
 type Course = "through" | "not-modified" | "replaced";
 
 type Originals = Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
-// The methods of a response as Node declares them have many overloads; what passes through is forwarded as it came.
-type Chunk = string | Buffer | Uint8Array;
 
 /**
  * Wraps `writeHead`, `write` and `end` of this response. What is recorded, judged and shared is the head as middleware behind the cache
@@ -69,9 +58,8 @@ class Recorder {
   readonly #conditions: IncomingHttpHeaders;
   /** Whether the handler does not see the conditions, so that somebody else must answer them. */
   readonly #areHidden: boolean;
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
-  #head: Head | undefined;
+  readonly #body: RecordedBody;
+  #head: RecordedHead | undefined;
   #course: Course = "through";
   #isSettled = false;
   #isEnding = false;
@@ -82,6 +70,7 @@ class Recorder {
     this.#req = req;
     this.#res = res;
     this.#rules = rules;
+    this.#body = new RecordedBody(rules.maxBodyBytes);
     this.#before = headersBefore(res);
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
@@ -152,11 +141,11 @@ class Recorder {
     const res = this.#res;
     const [chunk, encoding] = args as unknown[];
     // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have been decided.
-    if (!isChunk(chunk) && !isAbsent(chunk)) return Reflect.apply(this.#original.end, res, args);
-    const whole = this.#bytes === 0 && !this.#head && !res.headersSent;
+    if (!isChunk(chunk) && !isNoChunk(chunk)) return Reflect.apply(this.#original.end, res, args);
+    const whole = this.#body.bytes === 0 && !this.#head && !res.headersSent;
     if (isChunk(chunk)) this.#take(chunk, encoding);
     this.#settleHead(whole);
-    if (this.#course !== "through" && res.writableEnded) {
+    if (this.#course === "replaced" || (this.#course === "not-modified" && res.writableEnded)) {
       callBack(args);
       return res;
     }
@@ -226,29 +215,16 @@ class Recorder {
     if (this.#answerInstead()) return;
     const { own, fwd, compress, onUndeclaredVary } = this.#rules;
     const res = this.#res;
-    const bodyBytes = whole && this.#bytes > 0 ? this.#bytes : declaredLength(res);
+    const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = judge(res, this.#before, this.#rules, bodyBytes);
     const { storable } = storability;
-    if (storable && own.etag && whole && this.#bytes + (this.#fill ? 1 : 0) > 0) {
-      if (res.statusCode === 200 && !res.hasHeader("ETag")) res.setHeader("ETag", weakETag(this.#body()));
-    }
-    // Node gives no length to an answer without a body, which that of HEAD is.
-    if (
-      !this.#fill &&
-      whole &&
-      this.#bytes > 0 &&
-      !res.hasHeader("Content-Length") &&
-      !res.hasHeader("Transfer-Encoding")
-    )
-      res.setHeader("Content-Length", this.#bytes);
-    const head: Head = {
-      status: res.statusCode,
-      statusMessage: res.statusMessage ?? "",
-      headers: handlerHeaders(res, this.#before),
-      etag: String(res.getHeader("ETag") ?? ""),
-      contentLength: declaredLength(res),
-      storability,
-    };
+    // Express's handlers do not give a body to HEAD; those that do have it left away by Node, and its length with it.
+    const bodyIsKnown = whole && (this.#fill !== undefined || this.#body.bytes > 0);
+    if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag"))
+      res.setHeader("ETag", this.#body.weakETag());
+    if (!this.#fill && bodyIsKnown && !res.hasHeader("Content-Length") && !res.hasHeader("Transfer-Encoding"))
+      res.setHeader("Content-Length", this.#body.bytes);
+    const head = readHead(res, this.#before, storability);
     this.#head = head;
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
@@ -262,68 +238,36 @@ class Recorder {
     if (!this.#answersConditions(storable) || !isAnsweredNotModified(this.#conditions, res)) return;
     this.#course = "not-modified";
     res.statusCode = 304;
-    res.statusMessage = "";
+    // HTTP/2 has none, and warns of whoever sets it.
+    if (res.statusMessage) res.statusMessage = "";
     removeBodyHeaders(res, whole);
   }
 
   /** What is not stored is answered as the handler would have done, had it seen the conditions. */
   #answersConditions(storable: boolean): boolean {
-    if (storable || !this.#fill) return true;
-    return this.#areHidden && !asksForReload(this.#req.headers);
+    return storable || (this.#areHidden && !asksForReload(this.#req.headers));
   }
 
   #take(chunk: Chunk, encoding: unknown): void {
-    if (this.#isSettled) return;
-    // Copied, because the handler may reuse its buffer.
-    const bytes =
-      typeof chunk === "string"
-        ? Buffer.from(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8")
-        : Buffer.from(chunk);
-    this.#bytes += bytes.length;
-    if (this.#bytes <= this.#rules.maxBodyBytes) this.#chunks.push(bytes);
-    else this.#abandon("unstorable");
-  }
-
-  /** What was recorded so far, as one. */
-  #body(): Buffer {
-    const [first, ...others] = this.#chunks;
-    if (first && others.length === 0) return first;
-    const whole = Buffer.concat(this.#chunks);
-    this.#chunks.splice(0, Infinity, whole);
-    return whole;
+    if (!this.#isSettled && !this.#body.take(chunk, encoding)) this.#abandon("unstorable");
   }
 
   #settle(): void {
-    const head = this.#head;
-    if (this.#isSettled || !head?.storability.storable) return;
-    const isCutShort = head.contentLength !== undefined && head.contentLength !== this.#bytes;
-    if (isCutShort || !this.#fill) {
+    if (this.#isSettled || !this.#head) return;
+    const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.maxStaleSeconds);
+    if (!recording || !this.#fill) {
       this.#abandon("unstorable");
       return;
     }
     this.#isSettled = true;
     this.#showConditions();
-    const { ttlSeconds, ageSeconds, mayBeStale } = head.storability;
-    const createdAt = Date.now() - ageSeconds * 1000;
-    const staleAt = createdAt + ttlSeconds * 1000;
-    this.#fill.commit({
-      createdAt,
-      staleAt,
-      expiresAt: staleAt + (mayBeStale ? this.#rules.maxStaleSeconds * 1000 : 0),
-      status: head.status,
-      statusMessage: head.statusMessage,
-      etag: head.etag,
-      headers: head.headers.set,
-      removedHeaders: head.headers.removed,
-      body: this.#body(),
-      variants: [],
-    });
+    this.#fill.commit(recording);
   }
 
   #abandon(why: "unstorable" | "failed"): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#chunks.length = 0;
+    this.#body.drop();
     this.#showConditions();
     this.#fill?.abandon(why);
   }
@@ -331,24 +275,4 @@ class Recorder {
   #showConditions(): void {
     if (this.#areHidden) Object.assign(this.#req.headers, this.#conditions);
   }
-}
-
-function isChunk(value: unknown): value is Chunk {
-  return typeof value === "string" || value instanceof Uint8Array;
-}
-
-/** Whether `end` was called without a chunk. */
-function isAbsent(chunk: unknown): boolean {
-  return chunk === undefined || chunk === null || typeof chunk === "function";
-}
-
-/** What waits for a chunk to be sent need not wait where it is not. */
-function callBack(args: readonly unknown[]): void {
-  const written = args.find((arg) => typeof arg === "function");
-  if (written) void Promise.resolve().then(() => Reflect.apply(written, undefined, []));
-}
-
-/** Weak, because middleware in front of the cache may compress what it validates (RFC 9110 section 8.8.1). */
-function weakETag(body: Buffer): string {
-  return `W/"${body.length.toString(16)}-${hash("sha1", body, "base64url")}"`;
 }

@@ -28,7 +28,7 @@ export class CacheManager {
     this.ttl = TTL_PRESETS[preset];
     this.#context = {
       engine,
-      names: new KeyNames(engine.keys, this.registry, maxEntriesPerDomain),
+      names: new KeyNames(engine.keys, this.registry, maxEntriesPerDomain, options.fill.waitMs),
       cache: new KeyedCache(engine, options.logger),
       locks: new Locks(engine),
       counters: new StateCounters(engine),

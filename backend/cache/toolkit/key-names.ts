@@ -1,4 +1,6 @@
 // What may be a key of the toolkit, and the entry, fences and lease that it names.
+import { LRUCache } from "lru-cache";
+import { HandlerDurations } from "../engine/handler-durations.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import { TenantCacheError } from "../errors.js";
 import type { KeySpace } from "../store/key-space.js";
@@ -10,6 +12,7 @@ const KEY = /^([a-z][a-z0-9_-]{0,63})(?::[^\s:*\p{C}]+)*$/u;
 const PATTERN = /^[^\s\p{C}]+$/u;
 /** How much longer than its entry a key's fence lives; alone, it must outlive the longest load. */
 const FENCE_TTL_MS = 3_600_000;
+const MAX_DOMAINS = 100;
 
 /**
  * The domain of a key: its first part.
@@ -38,11 +41,16 @@ export class KeyNames {
   readonly #keys: KeySpace;
   readonly #registry: KeyRegistry;
   readonly #maxEntries: number;
+  readonly #waitMs: number;
+  /** How long loads take, by domain. */
+  readonly #durations = new LRUCache<string, HandlerDurations>({ max: MAX_DOMAINS });
 
-  constructor(keys: KeySpace, registry: KeyRegistry, maxEntries: number) {
+  /** @param waitMs how long anybody waits for another's load at most */
+  constructor(keys: KeySpace, registry: KeyRegistry, maxEntries: number, waitMs: number) {
     this.#keys = keys;
     this.#registry = registry;
     this.#maxEntries = maxEntries;
+    this.#waitMs = waitMs;
   }
 
   /** @throws TenantCacheError `ETC_KEY` */
@@ -68,7 +76,17 @@ export class KeyNames {
       maxStaleness: 0,
       maxEntries: this.#maxEntries,
       fenceTtlMs: FENCE_TTL_MS,
+      durations: this.#durationsOf(domain),
     };
+  }
+
+  #durationsOf(domain: string): HandlerDurations {
+    let durations = this.#durations.get(domain);
+    if (!durations) {
+      durations = new HandlerDurations(this.#waitMs);
+      this.#durations.set(domain, durations);
+    }
+    return durations;
   }
 
   counter(tenant: string, key: string): string {
