@@ -132,9 +132,11 @@ export const DIFFERENCES: readonly DifferenceGroup[] = [
   },
   {
     heading: "Messages that are wrong",
-    reason: "What is not whole and consistent is not stored (RFC 9111 section 3.3).",
+    reason:
+      "What is not whole and consistent is not stored (RFC 9111 section 3.3), nor what has another transfer coding than `chunked`.",
     tests: {
       "headers-store-Content-Length": "the origin declares 10 bytes and sends 36",
+      "headers-store-Transfer-Encoding": "the origin names a coding that does not exist, and sends none",
     },
   },
   {
