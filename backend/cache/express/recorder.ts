@@ -9,6 +9,7 @@ import { hideConditions, isNotModified, isSentWithNotModified } from "./conditio
 import { setMethods } from "./own-methods.js";
 import { type HandlerHeaders, handlerHeaders, headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
+import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { cookiesChanged, judge, type Storability, type StorabilityRules } from "./storability.js";
 
 export interface RecorderRules extends StorabilityRules {
@@ -20,8 +21,10 @@ export interface RecorderRules extends StorabilityRules {
   /** Why the request is not answered from an entry. */
   readonly fwd: Forwarded;
   readonly onUndeclaredVary: (names: string) => void;
-  /** Answers in the handler's stead where that fails (RFC 5861 section 4); absent where nothing may. */
-  readonly insteadOfError?: () => void;
+  /**
+   * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent where nothing may.
+   */
+  readonly insteadOfError?: () => boolean;
 }
 
 interface Head {
@@ -117,10 +120,12 @@ class Recorder {
     if (!insteadOfError || this.#head || res.headersSent || res.statusCode < 500) return false;
     this.#abandon("failed");
     setMethods(res, original);
-    for (const name of res.getHeaderNames()) res.removeHeader(name);
-    for (const [name, value] of Object.entries(this.#before))
-      if (value !== undefined) res.setHeader(name, value);
-    insteadOfError();
+    const failed = keepHead(res, res.getHeaders());
+    putHeadBack(res, { ...UNTOUCHED, headers: this.#before });
+    if (!insteadOfError()) {
+      putHeadBack(res, failed);
+      return false;
+    }
     setMethods(res, { writeHead: () => res, write: () => true, end: () => res });
     return true;
   }
