@@ -17,7 +17,6 @@ export const NEVER_STORED: ReadonlySet<string> = new Set([
   "proxy-authorization",
   "proxy-connection",
   "set-cookie",
-  "set-cookie2",
   "te",
   "trailer",
   "transfer-encoding",

@@ -114,7 +114,7 @@ const cacheSchema = z.strictObject({
       keys: z
         .tuple([encryptionKey], encryptionKey)
         .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
-          error: "must have different ids: entries name the key that they were sealed with",
+          error: "write a different id for each key: values name the key that they were sealed with",
         }),
     })
     .optional(),

@@ -130,7 +130,7 @@ describe("encryption", () => {
     const encryption = { keys: [key("a"), key("b"), key("a")] };
     assert.throws(() => createTenantCache({ tenant: () => undefined, encryption }), {
       code: "ETC_OPTIONS",
-      message: /different ids/,
+      message: /different id for each key/,
     });
   });
 });
