@@ -80,6 +80,14 @@ describe("encryption", () => {
     assert.equal(forgotten.open("k", sealed), undefined);
   });
 
+  test("what is left of a tag is no tag", () => {
+    const sealer = createSealer([key("a")]);
+    const sealed = seal(sealer, "k", Buffer.alloc(0));
+    assert.equal(sealed.length, TAG_AT + 16);
+    for (let length = TAG_AT; length < sealed.length; length++)
+      assert.equal(sealer.open("k", sealed.subarray(0, length)), undefined, `${length - TAG_AT} bytes of it`);
+  });
+
   test("what opened once opens again, also when thousands have been opened since", () => {
     const sealer = createSealer([key("a")]);
     const first = seal(sealer, "k", Buffer.from("first"));
