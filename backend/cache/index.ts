@@ -1,5 +1,5 @@
 // The public face of express-tenant-cache: exports only.
-export type { EncryptionKey } from "./codec/encryption.js";
+export type { EncryptionKey, SealCount } from "./codec/encryption.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
 export {

@@ -22,9 +22,6 @@ const gzip = promisify(zlib.gzip);
 /** Node 22.15 and later. */
 const zstd: unknown = Reflect.get(zlib, "zstdCompress");
 
-const unbrotli = promisify(zlib.brotliDecompress);
-const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
-
 const COMPRESSORS: readonly [readonly [ContentCoding, Compress], ...(readonly [ContentCoding, Compress])[]] =
   [
     [
@@ -71,11 +68,6 @@ export async function compress(body: Buffer): Promise<Variant | undefined> {
   const [[encoding, compressBody]] = COMPRESSORS;
   const compressed = await compressBody(body);
   return compressed.length < body.length * WORTHWHILE ? { encoding, body: compressed } : undefined;
-}
-
-/** The inverse of {@link compress}; rejects what no compressor wrote, and what would grow beyond any value that is kept. */
-export async function decompress(body: Buffer): Promise<Buffer> {
-  return unbrotli(body, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
 }
 
 /** The codings that `Accept-Encoding` allows beside identity, the preferred one first (RFC 9110 section 12.5.3). */

@@ -1,6 +1,8 @@
 // The entry format: one binary value that holds a response and the identity it was made for.
 import { crc32 } from "node:zlib";
 import { BoundedMap } from "../bounded-map.js";
+import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
+import { hasNoContent, isETag, isFieldText, isStorableName } from "./sendable.js";
 
 /** The body once more, in a content coding that clients may prefer. */
 export interface Variant {
@@ -96,7 +98,8 @@ export function encodeEntry(entry: Entry): readonly Buffer[] {
 }
 
 /**
- * Decodes an entry; `undefined` for anything that {@link encodeEntry} of this version did not write (foreign, cut short, too long, corrupt).
+ * Decodes an entry; `undefined` for anything that {@link encodeEntry} of this version did not write (foreign, cut short, too long,
+ * corrupt), and for what no recorder would have had it write, whose checksum may be right: it would be sent, or would throw while it is.
  * Never throws, never reads outside `value`. The body is a view into `value`, not a copy.
  */
 export function decodeEntry(value: Buffer): Entry | undefined {
@@ -105,58 +108,90 @@ export function decodeEntry(value: Buffer): Entry | undefined {
   if (headerEnd > value.length || value.readUInt32BE(8) !== crc32(value.subarray(PREFIX_BYTES)))
     return undefined;
   try {
-    const reader = new Reader(value, PREFIX_BYTES, headerEnd);
-    const createdAt = reader.double();
-    const staleAt = reader.double();
-    const expiresAt = reader.double();
-    const status = reader.uint16();
-    const identity = reader.text("utf8");
-    const fences = reader.text("latin1");
-    const statusMessage = reader.text("latin1");
-    const etag = reader.text("latin1");
-    const headers = readHeaders(reader);
-    const removedHeaders: string[] = [];
-    for (let left = reader.uint32(); left > 0; left--) removedHeaders.push(reader.text("latin1"));
-    const bodyBytes = reader.uint32();
-    const body = value.subarray(headerEnd, headerEnd + bodyBytes);
-    const variants: Variant[] = [];
-    let bodyEnd = headerEnd + bodyBytes;
-    for (let left = reader.uint32(); left > 0; left--) {
-      const coding = reader.text("latin1");
-      const encoding = CONTENT_CODINGS.find((known) => known === coding);
-      if (!encoding) return undefined;
-      const start = bodyEnd;
-      bodyEnd += reader.uint32();
-      variants.push({ encoding, body: value.subarray(start, bodyEnd) });
-    }
-    if (reader.offset !== headerEnd || bodyEnd !== value.length) return undefined;
-    if (status < 100 || status > 599 || !(createdAt <= staleAt && staleAt <= expiresAt)) return undefined;
-    return {
-      identity,
-      fences,
-      createdAt,
-      staleAt,
-      expiresAt,
-      status,
-      statusMessage,
-      etag,
-      headers,
-      removedHeaders,
-      body,
-      variants,
-    };
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
+    const entry = readEntry(value, headerEnd);
+    return entry && isServable(entry) ? entry : undefined;
+  } catch {
+    // A length that points outside, or a text that is longer than texts can be.
+    return undefined;
   }
 }
 
-/** Header fields of handlers repeat: the last of them are kept once, and what is worked out from them once for each. */
-const MAX_SHARED = 2000;
-const MAX_SHARED_BYTES = 1024;
+function readEntry(value: Buffer, headerEnd: number): Entry | undefined {
+  const reader = new Reader(value, PREFIX_BYTES, headerEnd);
+  const createdAt = reader.double();
+  const staleAt = reader.double();
+  const expiresAt = reader.double();
+  const status = reader.uint16();
+  const identity = reader.text("utf8");
+  const fences = reader.text("latin1");
+  const statusMessage = reader.text("latin1");
+  const etag = reader.text("latin1");
+  const headers = readHeaders(reader);
+  if (!headers) return undefined;
+  const removedHeaders: string[] = [];
+  for (let left = reader.uint32(); left > 0; left--) removedHeaders.push(reader.text("latin1"));
+  const bodyBytes = reader.uint32();
+  const body = value.subarray(headerEnd, headerEnd + bodyBytes);
+  const variants: Variant[] = [];
+  let bodyEnd = headerEnd + bodyBytes;
+  for (let left = reader.uint32(); left > 0; left--) {
+    const coding = reader.text("latin1");
+    const encoding = CONTENT_CODINGS.find((known) => known === coding);
+    if (!encoding) return undefined;
+    const start = bodyEnd;
+    bodyEnd += reader.uint32();
+    variants.push({ encoding, body: value.subarray(start, bodyEnd) });
+  }
+  if (reader.offset !== headerEnd || bodyEnd !== value.length) return undefined;
+  return {
+    identity,
+    fences,
+    createdAt,
+    staleAt,
+    expiresAt,
+    status,
+    statusMessage,
+    etag,
+    headers,
+    removedHeaders,
+    body,
+    variants,
+  };
+}
+
+/** A TTL, and as long again for what may be served stale. */
+const MAX_LIFETIME_MS = 2 * MAX_TTL_SECONDS * 1000;
+
+/** Whether it may be sent as it is. Its headers were looked at when they were read. */
+function isServable(entry: Entry): boolean {
+  const { createdAt, staleAt, expiresAt, status, statusMessage, etag, removedHeaders, body, variants } =
+    entry;
+  // Written so that NaN fails.
+  if (!(createdAt >= 0 && createdAt <= staleAt && staleAt <= expiresAt)) return false;
+  if (!(expiresAt - createdAt <= MAX_LIFETIME_MS)) return false;
+  // 1xx is no answer (RFC 9110 section 15.2).
+  if (!(status >= 200 && status <= 599)) return false;
+  if (hasNoContent(status) && (body.length > 0 || variants.length > 0)) return false;
+  if (!isETag(etag) || (statusMessage !== "" && !isFieldText(statusMessage))) return false;
+  for (const name of removedHeaders) if (!isStorableName(name)) return false;
+  return variants.length === 0 || areVariantsOf(body, variants);
+}
+
+/** One for each coding, each of them smaller than the body: others are not kept. */
+function areVariantsOf(body: Buffer, variants: readonly Variant[]): boolean {
+  const codings = new Set(variants.map(({ encoding }) => encoding));
+  return (
+    codings.size === variants.length &&
+    variants.every((variant) => variant.body.length > 0 && variant.body.length < body.length)
+  );
+}
+
+/** Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once for each. */
+const MAX_SHARED = 500;
+const MAX_SHARED_BYTES = 4096;
 const sharedHeaders = new BoundedMap<string, Entry["headers"]>(MAX_SHARED);
 
-function readHeaders(reader: Reader): Entry["headers"] {
+function readHeaders(reader: Reader): Entry["headers"] | undefined {
   const start = reader.offset;
   const count = reader.uint32();
   for (let left = 2 * count; left > 0; left--) reader.skipText();
@@ -165,7 +200,12 @@ function readHeaders(reader: Reader): Entry["headers"] {
   if (known) return known;
   reader.offset = start + 4;
   const headers: [string, string][] = [];
-  for (let left = count; left > 0; left--) headers.push([reader.text("latin1"), reader.text("latin1")]);
+  for (let left = count; left > 0; left--) {
+    const name = reader.text("latin1");
+    const field = reader.text("latin1");
+    if (!isStorableName(name) || !isFieldText(field)) return undefined;
+    headers.push([name, field]);
+  }
   if (text !== undefined) sharedHeaders.set(text, headers);
   return headers;
 }

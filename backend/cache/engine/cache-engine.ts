@@ -1,5 +1,6 @@
 // The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
 import { LRUCache } from "lru-cache";
+import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import type { Counters } from "../ops/counters.js";
@@ -32,7 +33,7 @@ export class CacheEngine {
   readonly keys: KeySpace;
   readonly counters: Counters;
   readonly gate: StoreGate;
-  readonly events = new CacheEvents();
+  readonly events: CacheEvents;
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
   readonly #lookups: Lookups;
@@ -51,6 +52,7 @@ export class CacheEngine {
     this.counters = counters;
     this.#options = options;
     this.#logger = logger;
+    this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, options, logger);
     // The in-process store is one already.
     if (options.localBytes > 0 && store.kind !== "memory") {
@@ -89,6 +91,11 @@ export class CacheEngine {
   /** Keys that sweeps have removed since the process began. */
   get sweptKeys(): number {
     return this.#sweeps.sweptKeys;
+  }
+
+  /** What this process has sealed; `null` without encryption. */
+  get sealed(): SealCount | null {
+    return this.#options.sealer.sealed;
   }
 
   get pendingSweeps(): number {

@@ -32,13 +32,18 @@ export type Verdict =
   | { readonly kind: "corrupt" }
   | { readonly kind: "foreign" };
 
+/** Of processes that share a store: what comes from later than that was dated to stay for ever. */
+const MAX_CLOCK_DIFFERENCE_MS = 86_400_000;
+
 /** Whether stored bytes answer this request under these fences (joined, with the run id). */
 export function examine(ref: EntryRef, sealed: Buffer | null, fences: string, sealer: Sealer): Verdict {
   if (sealed === null) return { kind: "absent" };
   const value = sealer.open(ref.entryKey, sealed);
+  if (value === "outdated") return { kind: "absent" };
   const entry = value && decodeEntry(value);
-  if (!entry) return { kind: "corrupt" };
+  const nowMs = Date.now();
+  if (!entry || entry.createdAt > nowMs + MAX_CLOCK_DIFFERENCE_MS) return { kind: "corrupt" };
   if (entry.identity !== ref.identity) return { kind: "foreign" };
-  if (entry.fences !== fences || entry.expiresAt <= Date.now()) return { kind: "absent" };
+  if (entry.fences !== fences || entry.expiresAt <= nowMs) return { kind: "absent" };
   return { kind: "valid", entry };
 }

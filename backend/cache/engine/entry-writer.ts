@@ -105,6 +105,11 @@ export class EntryWriter {
     if (lease) this.#inBackground(this.#gate.bound(this.#store.abandonFill(lease, skipMs)));
   }
 
+  /** Whoever holds it, for longer than a lease lives. */
+  removeLease(key: string): void {
+    this.#inBackground(this.#gate.bound(this.#store.remove(key)));
+  }
+
   /** An open circuit is a state, counted as bypasses, not as errors. */
   countFailure(ref: EntryRef, error: unknown): void {
     if (!(error instanceof StoreUnavailable)) this.#counters.add("errors", ref.tenant, ref.module);

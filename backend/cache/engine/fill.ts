@@ -1,5 +1,6 @@
 // One fill: the right to run the handler for an entry and to store what it answers, unless a mutation overtakes it.
 import type { Entry } from "../codec/entry.js";
+import { hasNoContent } from "../codec/sendable.js";
 
 /** What a request that missed is told to do. */
 export type FillOutcome =
@@ -38,10 +39,14 @@ export function run(reason: RunReason): FillOutcome {
   return { kind: "run", reason };
 }
 
+/** What a handler writes into an answer that has no content goes nowhere. */
+const NO_BODY = Buffer.alloc(0);
+
 /** Written out field by field, as decoded entries are: V8 copies an object slowly, and readers of both see one shape. */
 export function entryOf(recording: Recording, identity: string, fences: string): Entry {
   const { createdAt, staleAt, expiresAt, status, statusMessage } = recording;
-  const { etag, headers, removedHeaders, body, variants } = recording;
+  const { etag, headers, removedHeaders, variants } = recording;
+  const body = hasNoContent(status) ? NO_BODY : recording.body;
   return {
     identity,
     fences,

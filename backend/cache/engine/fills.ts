@@ -186,7 +186,9 @@ export class Fills {
 
   #instead(ref: EntryRef, answer: FillStart, fences: string, notBeforeMs: number): FillOutcome | undefined {
     if (answer.fences.some(isPending)) return run("write-pending");
-    if (ref.settleMs > 0 && answer.nowMs - changedAtMs(answer.fences) < ref.settleMs) return run("settling");
+    // Written so that a fence without a time, which no store writes, counts as one that has just changed.
+    if (ref.settleMs > 0 && !(answer.nowMs - changedAtMs(answer.fences) >= ref.settleMs))
+      return run("settling");
     const verdict = examine(ref, answer.entry, fences, this.#options.sealer);
     if (verdict.kind !== "valid") return undefined;
     const isFresh = verdict.entry.staleAt > Date.now() && verdict.entry.createdAt >= notBeforeMs;
@@ -215,6 +217,8 @@ export class Fills {
       }
     }
     this.#land(ref, flight, undefined);
+    // One that does not end by itself would have every request wait for nobody.
+    this.#writer.removeLease(ref.leaseKey);
     return run("wait-exceeded");
   }
 

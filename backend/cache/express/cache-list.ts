@@ -14,7 +14,7 @@ import type { HttpContext } from "./http-context.js";
 import type { LanePassage } from "./lane-passage.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
-import { defaultCacheControlWithHead, replay, replayHit } from "./replay.js";
+import { defaultCacheControlWithHead } from "./replay.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
 import { type Resolved, type RouteRef, RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
@@ -107,6 +107,11 @@ class CachedRoute {
   #serve(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
     const { engine } = this.#context;
     const { ref, req, res, next } = exchange;
+    if (res.headersSent) {
+      // Somebody has answered while the store was asked (a time limit): the handler finds what it would find without the cache.
+      next();
+      return;
+    }
     if (outcome.kind === "bypass") {
       this.#bypass(outcome.reason, ref.tenant, res, next);
       return;
@@ -145,9 +150,12 @@ class CachedRoute {
     const { engine } = this.#context;
     const { ref, req, res, next } = exchange;
     const outcome = await engine.openFill(ref, miss);
+    if (res.headersSent && outcome.kind !== "lead") return next();
     if (outcome.kind === "follow") {
+      const status = { fwd, collapsed: true };
+      const sending = this.#context.sender.send(req, res, outcome.entry, status, Date.now(), ref.own);
+      if (sending === "unsent") return this.#pass({ fwd }, res, next);
       this.#context.note("collapsed", ref);
-      replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now(), ref.own);
     } else if (outcome.kind === "lead") this.#record(outcome.fill, fwd, stale, exchange);
     else this.#pass({ fwd }, res, next);
   }
@@ -172,14 +180,22 @@ class CachedRoute {
     next();
   }
 
-  #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, { ref, req, res }: Exchange): void {
+  #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, { ref, req, res, next }: Exchange): void {
+    const sending = this.#context.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
+    if (sending === "unsent") {
+      this.#context.note("miss", ref);
+      this.#pass({ fwd: "miss" }, res, next);
+      return;
+    }
     this.#context.note(event, ref);
-    const couldBeSmaller = replayHit(req, res, hit.entry, Date.now(), ref.own);
-    this.#context.answered(hit, ref, res, couldBeSmaller);
+    this.#context.answered(hit, ref, res, sending);
   }
 
-  #insteadOfError(entry: Entry, { ref, req, res }: Exchange): void {
+  /** @returns whether it has answered; the response is as it was where not */
+  #insteadOfError(entry: Entry, { ref, req, res }: Exchange): boolean {
     const { counters, events } = this.#context.engine;
+    const status = { fwd: "stale", detail: "stale-if-error" } as const;
+    if (this.#context.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
     counters.add("stale", ref.tenant, ref.module);
     events.publish("stale", {
       tenant: ref.tenant,
@@ -187,7 +203,7 @@ class CachedRoute {
       key: ref.entryKey,
       detail: "if-error",
     });
-    replay(req, res, entry, { fwd: "stale", detail: "stale-if-error" }, Date.now(), ref.own);
+    return true;
   }
 
   #isWithin(entry: Entry, staleSeconds: number): boolean {

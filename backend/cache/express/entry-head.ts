@@ -177,6 +177,12 @@ export class EntryHead {
     return etag === "" || etag.startsWith("W/") ? etag : `W/${etag}`;
   }
 
+  /** Neither a 204 nor a 304 has one (RFC 9110 section 8.6). */
+  get hasLength(): boolean {
+    const { status } = this.#entry;
+    return status !== 204 && status !== 304;
+  }
+
   lengthOf(variant: Variant | undefined): string {
     return String(variant ? variant.body.length : this.#entry.body.length);
   }
@@ -195,7 +201,7 @@ export class EntryHead {
     ageSeconds: number,
     ttlSeconds: number,
   ): (string | string[])[] {
-    const { etag, status, removedHeaders } = this.#entry;
+    const { etag, removedHeaders } = this.#entry;
     const variant = typeof form === "string" ? undefined : form;
     const { flat, ageAt, statusAt, etagAt, lengthAt } = this.#handler.template({
       kind: typeof form === "string" ? form : form.encoding,
@@ -203,7 +209,7 @@ export class EntryHead {
       earlier,
       vary: this.vary,
       hasETag: etag !== "",
-      hasLength: form !== "not-modified" && status !== 204,
+      hasLength: form !== "not-modified" && this.hasLength,
       removed:
         earlier.length === 0 || removedHeaders.length === 0
           ? NO_NAMES

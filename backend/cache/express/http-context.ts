@@ -8,6 +8,7 @@ import type { Hit } from "../engine/lookups.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { EntrySender, type Sending } from "./entry-sender.js";
 import type { LanePassage } from "./lane-passage.js";
 import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
@@ -29,6 +30,7 @@ export class HttpContext {
   readonly options: ParsedCacheOptions;
   readonly logger: Logger;
   readonly misuse: Misuse;
+  readonly sender: EntrySender;
   /** What requests of all routes resolve to, by all that it depends on. */
   readonly requests = new BoundedMap<string, Resolved>(MAX_REQUESTS);
   /** Requests that came through the lane, with what it is to learn about them. */
@@ -42,6 +44,7 @@ export class HttpContext {
     this.options = options;
     this.logger = options.logger;
     this.misuse = new Misuse(options.logger);
+    this.sender = new EntrySender(options.logger);
   }
 
   /** Counts a decision and publishes it. */
@@ -52,8 +55,8 @@ export class HttpContext {
   }
 
   /** Behind an answered hit: the next one may be smaller, or its memory is free for another entry. */
-  answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, couldBeSmaller: boolean): void {
-    if (couldBeSmaller) this.engine.makeVariants(ref, hit.entry);
+  answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
+    if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.giveBack(hit.loan);
   }
 

@@ -5,11 +5,12 @@ import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
+import type { Sending } from "./entry-sender.js";
 import type { HttpContext } from "./http-context.js";
 import { type Caller, LaneCallers } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
 import { LanePassage, type LearntRequests, nameOf } from "./lane-passage.js";
-import { replay, replayAlone } from "./replay.js";
+import { putHeadBack, UNTOUCHED } from "./response-head.js";
 import { bypassReason, type RouteRef } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
@@ -65,6 +66,7 @@ class Lane {
     if (this.#context.options.serverTiming) addServerTiming(res);
     const outcome = this.#context.engine.read(ref, caller.witness);
     if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name }, req, res);
+    // The engine never rejects; and what is served either answers or goes to the app.
     else void outcome.then((found) => this.#serve(found, ref, { caller, name }, req, res));
   }
 
@@ -84,6 +86,7 @@ class Lane {
     }
   }
 
+  /** Ends in an answer or in the app: never in an error, which a promise would have nobody to tell. */
   #serve(
     outcome: WitnessedOutcome,
     ref: RouteRef,
@@ -100,23 +103,43 @@ class Lane {
 
   #hit(hit: Hit, ref: RouteRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
     const { entry } = hit;
+    const { sender } = this.#context;
     const nowMs = Date.now();
     const { use } = this.#options;
-    this.#earlier ??= this.#app.enabled?.("x-powered-by") === true ? POWERED_BY : NOTHING_EARLIER;
+    this.#earlier ??= isPoweredBy(this.#app) ? POWERED_BY : NOTHING_EARLIER;
     if (use.length === 0 && !this.#context.options.serverTiming) {
-      this.#answered(hit, ref, res, replayAlone(req, res, entry, nowMs, ref.own, this.#earlier));
+      this.#sent(sender.sendAlone(req, res, entry, nowMs, ref.own, this.#earlier), hit, ref, asked, req, res);
       return;
     }
     for (const [name, value] of this.#earlier) res.setHeader(name, value);
     runMiddleware(use, req, res, (error) => {
-      if (error !== undefined) this.#pass(asked, req, res);
-      else this.#answered(hit, ref, res, replay(req, res, entry, hitStatus(entry, nowMs), nowMs, ref.own));
+      if (res.headersSent) {
+        // One of them has answered. As Express does where it cannot answer any more: the client learns that this is not all.
+        if (error !== undefined && !res.writableEnded) res.destroy();
+      } else if (error !== undefined) this.#sent("unsent", hit, ref, asked, req, res);
+      else {
+        const sending = sender.send(req, res, entry, hitStatus(entry, nowMs), nowMs, ref.own);
+        this.#sent(sending, hit, ref, asked, req, res);
+      }
     });
   }
 
-  #answered(hit: Hit, ref: RouteRef, res: ServerResponse, couldBeSmaller: boolean): void {
+  #sent(
+    sending: Sending,
+    hit: Hit,
+    ref: RouteRef,
+    asked: Asked,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): void {
+    if (sending === "unsent") {
+      // The app's own middleware sets anew what the lane's has set.
+      putHeadBack(res, UNTOUCHED);
+      this.#pass(asked, req, res);
+      return;
+    }
     this.#context.note("hit", ref);
-    this.#context.answered(hit, ref, res, couldBeSmaller);
+    this.#context.answered(hit, ref, res, sending);
   }
 
   /** To the app, which may let the lane learn. */
@@ -130,7 +153,14 @@ class Lane {
     const passage = new LanePassage(caller, name, req.url ?? "", this.#learnt, relearnMs);
     passage.found = found;
     this.#context.passages.set(req, passage);
-    this.#app(req, res);
+    try {
+      this.#app(req, res);
+    } catch (error) {
+      // An error of the app's own, as where its server had called it: not that of a promise of the lane's, nor of its middleware.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
   }
 }
 
@@ -141,6 +171,15 @@ interface Asked {
 
 /** As Express does for every response, before anything else. */
 const POWERED_BY: readonly Field[] = [["X-Powered-By", "Express"]];
+
+function isPoweredBy(app: LaneApp): boolean {
+  try {
+    return app.enabled?.("x-powered-by") === true;
+  } catch {
+    // Not Express's.
+    return false;
+  }
+}
 
 /** A GET or HEAD without anything that asks for more than a stored answer. */
 function isOrdinary(req: IncomingMessage): boolean {

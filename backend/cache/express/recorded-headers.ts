@@ -1,24 +1,7 @@
 // Which headers of a response belong to the entry: those that the handler set, and none that concern one connection or one client.
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
-
-/** Hop-by-hop (RFC 9110 section 7.6.1), made anew for each response, or the cache's own. A Date is stored where the handler set one. */
-const NEVER_STORED = new Set([
-  "age",
-  "cache-status",
-  "connection",
-  "content-length",
-  "etag",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "set-cookie",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+import { NEVER_STORED } from "../codec/sendable.js";
 
 export interface HandlerHeaders {
   /** Set or changed by the handler, with its spelling; repeated names for several values. */

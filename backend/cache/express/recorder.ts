@@ -12,6 +12,7 @@ import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./record
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
+import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { declaredLength, judge, type StorabilityRules } from "./storability.js";
 
 export interface RecorderRules extends StorabilityRules {
@@ -24,8 +25,10 @@ export interface RecorderRules extends StorabilityRules {
   /** Which headers the cache may add. */
   readonly own: OwnHeaders;
   readonly onUndeclaredVary: (names: string) => void;
-  /** Answers in the handler's stead where that fails (RFC 5861 section 4); absent where nothing may. */
-  readonly insteadOfError?: () => void;
+  /**
+   * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent where nothing may.
+   */
+  readonly insteadOfError?: () => boolean;
 }
 
 /**
@@ -182,12 +185,14 @@ class Recorder {
     const { insteadOfError } = this.#rules;
     if (!insteadOfError || res.statusCode < 500) return false;
     this.#abandon("failed");
-    this.#course = "replaced";
     setMethods(res, this.#original);
-    for (const name of res.getHeaderNames()) res.removeHeader(name);
-    for (const [name, value] of Object.entries(this.#before))
-      if (value !== undefined) res.setHeader(name, value);
-    insteadOfError();
+    const failed = keepHead(res, res.getHeaders());
+    putHeadBack(res, { ...UNTOUCHED, headers: this.#before });
+    if (!insteadOfError()) {
+      putHeadBack(res, failed);
+      return false;
+    }
+    this.#course = "replaced";
     setMethods(res, {
       writeHead: () => res,
       write: (...args: unknown[]) => this.#swallow(args),

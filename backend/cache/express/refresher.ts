@@ -59,11 +59,12 @@ export class Refresher {
   }
 
   async #run(req: Request): Promise<void> {
-    const headers = { ...req.headers };
-    for (const name of NOT_REPEATED) delete headers[name];
-    const { remoteAddress } = req.socket;
-    const app = outermost(req.app);
     try {
+      const headers = { ...req.headers };
+      for (const name of NOT_REPEATED) delete headers[name];
+      const { remoteAddress } = req.socket;
+      // A router without an app around it has none.
+      const app = outermost(req.app);
       const dispatch = (injected: never, res: never) => {
         refreshes.add(injected);
         app(injected, res);

@@ -4,9 +4,9 @@ import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
-import { type CacheStatus, hitStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
+import { type CacheStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
 import { isNotModified } from "./conditional.js";
-import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf, NOTHING_EARLIER } from "./entry-head.js";
+import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./entry-head.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
 import { membersOf } from "./recorded-headers.js";
@@ -62,26 +62,14 @@ export function replay(
   if (own.cacheControl && !head.hasCacheControl) defaultCacheControl(res);
   if (!notModified) {
     if (variant) res.setHeader("Content-Encoding", variant.encoding);
-    if (entry.status !== 204) res.setHeader("Content-Length", head.lengthOf(variant));
+    if (head.hasLength) res.setHeader("Content-Length", head.lengthOf(variant));
   }
   endWith(req, res, entry, notModified, variant);
   return couldBeSmaller;
 }
 
-/** A hit behind whatever middleware has done to the response; in one call where that is nothing. */
-export function replayHit(
-  req: IncomingMessage,
-  res: ServerResponse,
-  entry: Entry,
-  nowMs: number,
-  own: OwnHeaders,
-): boolean {
-  if (isUntouched(res)) return replayAlone(req, res, entry, nowMs, own, NOTHING_EARLIER);
-  return replay(req, res, entry, hitStatus(entry, nowMs), nowMs, own);
-}
-
 /** No header is set, and nobody waits for the head to be written. */
-function isUntouched(res: ServerResponse): boolean {
+export function isUntouched(res: ServerResponse): boolean {
   return hasNodesWriteHead(res) && res.getHeaderNames().length === 0;
 }
 

@@ -1,6 +1,7 @@
 // Whether a response may be stored (RFC 9111 section 3, as a shared cache that its routes opt into), and for how long.
 import { type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import type { Response } from "express";
+import { isETag } from "../codec/sendable.js";
 import { parseCacheControl, secondsOf } from "./cache-control.js";
 import { parseHttpDate } from "./http-date.js";
 import { addedVary } from "./recorded-headers.js";
@@ -47,6 +48,7 @@ export function judge(
   if (cookiesChanged(res, before)) return UNSTORABLE;
   if (res.hasHeader("Content-Range")) return UNSTORABLE;
   if (res.hasHeader("Trailer")) return UNSTORABLE;
+  if (!isETag(String(res.getHeader("ETag") ?? ""))) return UNSTORABLE;
   const undeclared = addedVary(res, before).filter((name) => !rules.vary.includes(name.toLowerCase()));
   // Chosen for one client behind the cache, also where middleware in front of it had named the header before.
   const isNegotiated =

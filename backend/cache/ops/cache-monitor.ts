@@ -63,7 +63,7 @@ const schema = z.strictObject({
     .default([]),
 });
 
-/** Asks only when started or asked itself; never rejects, also where the store is away. */
+/** Asks only when started or asked itself; never rejects, also where the store is away. A rule that throws is an alert. */
 export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   readonly #engine: CacheEngine;
   readonly #rules: readonly AlertRule[];
@@ -91,7 +91,12 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
 
   /** Samples at intervals from now on; keeps no process alive. */
   start(): this {
-    this.#timer ??= setInterval(() => void this.sample(), this.#intervalMs).unref();
+    // What rejects is a listener that has thrown: nobody waits for these samples.
+    const sample = () =>
+      void this.sample().catch((error: unknown) =>
+        process.emitWarning(error instanceof Error ? error : String(error)),
+      );
+    this.#timer ??= setInterval(sample, this.#intervalMs).unref();
     return this;
   }
 
@@ -104,7 +109,7 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   async sample(): Promise<MonitorFigures> {
     const figures = this.#ring.add(await quickStats(this.#engine));
     this.emit("sample", figures);
-    for (const rule of this.#rules) this.#judge(rule.name, rule.check(figures), figures.at);
+    for (const rule of this.#rules) this.#judge(rule.name, messageOf(rule, figures), figures.at);
     return figures;
   }
 
@@ -131,5 +136,13 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
     const alert = { name, message, since: raised?.since ?? at };
     this.#alerts.set(name, alert);
     if (!raised) this.emit("alert", alert);
+  }
+}
+
+function messageOf(rule: AlertRule, figures: MonitorFigures): string | undefined {
+  try {
+    return rule.check(figures);
+  } catch (error) {
+    return `the rule itself threw (${error instanceof Error ? error.message : String(error)})`;
   }
 }

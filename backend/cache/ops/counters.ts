@@ -21,7 +21,7 @@ const COUNTED = [
  * - `sets`: entries stored; `fenced`: entries not stored because a mutation had overtaken their handler
  * - `invalidations`: fences replaced, a module each; `deferredInvalidations`: those that had to wait for the store to come back
  * - `errors`: store operations that failed or ran out of time
- * - `alarms`: entries whose identity was not that of the request, and entries that did not decode
+ * - `alarms`: entries whose identity was not that of the request, entries that did not decode, and what no response or value has
  */
 export type Counted = (typeof COUNTED)[number];
 

@@ -1,6 +1,7 @@
 // An event for each decision, on an emitter and on diagnostics_channel; free where nobody listens.
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
+import type { Logger } from "../logger.js";
 
 /**
  * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler answers; `collapsed`: another
@@ -23,9 +24,19 @@ export type CacheEventMap = { [Name in CacheEventName]: [event: CacheEvent] };
 
 const NAMES: readonly CacheEventName[] = ["hit", "miss", "stored", "bypass", "stale", "collapsed", "alarm"];
 
-/** Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short, and must not throw. */
+/**
+ * Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short. What one throws fails no
+ * request; it is logged, once.
+ */
 export class CacheEvents extends EventEmitter<CacheEventMap> {
   readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
+  readonly #logger: Logger;
+  #hasFailed = false;
+
+  constructor(logger: Logger) {
+    super();
+    this.#logger = logger;
+  }
 
   /** Whether anybody would get such an event. */
   isHeard(name: CacheEventName): boolean {
@@ -33,8 +44,19 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
   }
 
   publish(name: CacheEventName, event: CacheEvent): void {
-    if (this.listenerCount(name) > 0) this.emit(name, event);
+    if (this.listenerCount(name) > 0) this.#emit(name, event);
     const diagnostics = this.#channels.get(name);
     if (diagnostics?.hasSubscribers) diagnostics.publish(event);
+  }
+
+  #emit(name: CacheEventName, event: CacheEvent): void {
+    try {
+      this.emit(name, event);
+    } catch (error) {
+      if (this.#hasFailed) return;
+      this.#hasFailed = true;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#logger.error(`express-tenant-cache: a listener of cache.events threw (${reason}); said once`);
+    }
   }
 }

@@ -1,4 +1,5 @@
 // The stats report: what happened since the process began, what the store holds, and how it is.
+import type { SealCount } from "../codec/encryption.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { CircuitState } from "../engine/store-gate.js";
 import type { Inventory, ServerReport } from "../store/store.js";
@@ -28,6 +29,8 @@ export interface CacheStats {
   >;
   /** False where the store holds too many keys to count them all: entries and bytes are then lower bounds. */
   readonly inventoryComplete: boolean;
+  /** Of the key that seals, how many values this process has sealed with it; `null` without the option `encryption`. */
+  readonly encryption: SealCount | null;
   readonly store: StoreStats;
   readonly server: ServerReport | null;
 }
@@ -92,6 +95,7 @@ export async function collectStats(engine: CacheEngine, filter: StatsFilter): Pr
     modules: modulesOf(tenant),
     ...(filter.perTenant && { tenants: Object.fromEntries(tenants()) }),
     inventoryComplete: reachable && inventory.complete,
+    encryption: engine.sealed,
     store: storeStats(engine, latencyMs),
     server,
   };

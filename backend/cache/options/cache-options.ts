@@ -41,8 +41,8 @@ export interface TenantCacheOptions {
     readonly maxTenantShare?: number;
   };
   /**
-   * Encrypts entries (AES-256-GCM). The first key seals, all of them open: to rotate, put the new one first and drop the old one when its
-   * entries have expired. Default none.
+   * Encrypts entries (AES-256-GCM, under a key of each entry's own that is derived from the secret). The first key seals, all of them
+   * open: to rotate, put the new one first and drop the old one when its entries have expired. Default none.
    */
   readonly encryption?: { readonly keys: readonly EncryptionKey[] };
   /** Beside Redis, entries that this process keeps decoded; each hit is still checked against the fences in Redis. */
@@ -65,6 +65,11 @@ export interface TenantCacheOptions {
     readonly preset?: TtlPresetName;
     /** Entries of one tenant and domain (the first part of a key); the one that expires soonest makes room. Default 10,000. */
     readonly maxEntriesPerDomain?: number;
+    /**
+     * Values whose encoded form is larger are not compressed, and what was stored compressed and would become larger is refused before
+     * it is inflated, bytes. Default 16 MiB.
+     */
+    readonly maxInflatedBytes?: number;
   };
   /** Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000. */
   readonly maxPendingInvalidations?: number;
@@ -109,7 +114,11 @@ const cacheSchema = z.strictObject({
     .prefault({}),
   encryption: z
     .strictObject({
-      keys: z.tuple([encryptionKey], encryptionKey),
+      keys: z
+        .tuple([encryptionKey], encryptionKey)
+        .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
+          error: "write a different id for each key: values name the key that they were sealed with",
+        }),
     })
     .optional(),
   local: z
@@ -128,6 +137,7 @@ const cacheSchema = z.strictObject({
     .strictObject({
       preset: z.enum(Object.keys(TTL_PRESETS) as [TtlPresetName, ...TtlPresetName[]]).default("default"),
       maxEntriesPerDomain: positiveInt.default(10_000),
+      maxInflatedBytes: positiveInt.default(16 * MIB),
     })
     .prefault({}),
   maxPendingInvalidations: positiveInt.default(10_000),

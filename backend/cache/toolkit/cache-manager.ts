@@ -24,12 +24,12 @@ export class CacheManager {
 
   /** Internal: `createTenantCache` makes it. */
   constructor(engine: CacheEngine, options: ParsedCacheOptions) {
-    const { preset, maxEntriesPerDomain } = options.manager;
+    const { preset, maxEntriesPerDomain, maxInflatedBytes } = options.manager;
     this.ttl = TTL_PRESETS[preset];
     this.#context = {
       engine,
       names: new KeyNames(engine.keys, this.registry, maxEntriesPerDomain, options.fill.waitMs),
-      cache: new KeyedCache(engine, options.logger),
+      cache: new KeyedCache(engine, options.logger, maxInflatedBytes),
       locks: new Locks(engine),
       counters: new StateCounters(engine),
       ttl: this.ttl,

@@ -1,4 +1,5 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
+import type { Entry } from "../codec/entry.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
@@ -23,11 +24,14 @@ export class KeyedCache {
   readonly #engine: CacheEngine;
   readonly #logger: Logger;
   readonly #refreshes: Refreshes;
+  readonly #maxInflatedBytes: number;
   #hasWarned = false;
 
-  constructor(engine: CacheEngine, logger: Logger) {
+  /** @param maxInflatedBytes what a value that was compressed may become, bytes */
+  constructor(engine: CacheEngine, logger: Logger, maxInflatedBytes: number) {
     this.#engine = engine;
     this.#logger = logger;
+    this.#maxInflatedBytes = maxInflatedBytes;
     this.#refreshes = new Refreshes(logger);
   }
 
@@ -45,8 +49,7 @@ export class KeyedCache {
       refs.map(async (ref, index) => {
         if (!entries) return this.#note("bypass", ref);
         const entry = entries[index];
-        const decoded = entry && (await decodeValue(entry, rules.schema));
-        if (entry && !decoded) this.#engine.discard(ref);
+        const decoded = entry && (await this.#decode(ref, entry, rules));
         if (decoded) return this.#hit("hit", ref, decoded.value);
         return this.#note("miss", ref);
       }),
@@ -75,7 +78,7 @@ export class KeyedCache {
             "ETC_VALUE",
             `${ref.key}: undefined is no value; delete the key instead`,
           );
-        return { ref, rules, ...(await recordValue(value, rules, "as-value")) };
+        return { ref, rules, ...(await recordValue(value, rules, "as-value", this.#maxInflatedBytes)) };
       }),
     );
     const unkept = recorded.filter((item) => item.unkept !== undefined);
@@ -83,7 +86,7 @@ export class KeyedCache {
     await Promise.all(unkept.map(({ ref }) => this.remove(ref.tenant, ref.module, [ref.key])));
     for (const { ref, rules, recording, unkept: why } of unkept)
       if (why === "too-large" && rules.onTooLarge === "throw")
-        throw tooLarge(ref, recording.body.length, rules);
+        throw this.#tooLarge(ref, recording.body.length, rules);
     const kept = recorded.filter((item) => item.unkept === undefined);
     const stored = new Set<KeyedRef>();
     const always = kept.filter(({ rules }) => !rules.nx);
@@ -142,12 +145,9 @@ export class KeyedCache {
     if (outcome.kind === "bypass") return { kind: "bypass" };
     if (outcome.kind === "miss") return { kind: "none", miss: outcome };
     const { entry } = outcome;
-    const decoded = await decodeValue(entry, rules.schema);
+    const decoded = await this.#decode(ref, entry, rules);
     const expiresAtMs = this.#engine.gate.expiry();
-    if (!decoded) {
-      this.#engine.discard(ref);
-      return { kind: "none", miss: { seen: entry.fences, expiresAtMs } };
-    }
+    if (!decoded) return { kind: "none", miss: { seen: entry.fences, expiresAtMs } };
     const { value } = decoded;
     if (outcome.kind === "hit") return { kind: "value", value };
     return { kind: "stale", value, staleAt: entry.staleAt, miss: outcome };
@@ -163,13 +163,20 @@ export class KeyedCache {
       case "run":
         return load();
       case "follow": {
-        const decoded = await decodeValue(outcome.entry, rules.schema);
+        const decoded = await this.#decode(ref, outcome.entry, rules);
         // Another version of this program may have loaded it.
         if (!decoded) return load();
         this.#note("collapsed", ref);
         return decoded.value as T;
       }
     }
+  }
+
+  /** `undefined` for what is no value, or not one that the schema knows: removed, and a counted alarm. */
+  async #decode(ref: KeyedRef, entry: Entry, { schema }: ValueRules): ReturnType<typeof decodeValue> {
+    const decoded = await decodeValue(entry, schema, this.#maxInflatedBytes);
+    if (!decoded) this.#engine.discard(ref);
+    return decoded;
   }
 
   async #lead<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, fill: Fill): Promise<T> {
@@ -190,8 +197,9 @@ export class KeyedCache {
   /** What a source returned is not kept back because it cannot be stored: that is said once. */
   async #record(ref: KeyedRef, value: unknown, rules: ValueRules): Promise<RecordedValue | undefined> {
     try {
-      const recorded = await recordValue(value, rules, "negative-ttl");
-      if (recorded.unkept === "too-large") this.#warn(tooLarge(ref, recorded.recording.body.length, rules));
+      const recorded = await recordValue(value, rules, "negative-ttl", this.#maxInflatedBytes);
+      if (recorded.unkept === "too-large")
+        this.#warn(this.#tooLarge(ref, recorded.recording.body.length, rules));
       return recorded;
     } catch (error) {
       this.#warn(error);
@@ -204,6 +212,17 @@ export class KeyedCache {
     this.#hasWarned = true;
     const reason = error instanceof Error ? error.message : String(error);
     this.#logger.warn(`express-tenant-cache: a value was not stored (${reason}); said once`);
+  }
+
+  #tooLarge(ref: KeyedRef, bytes: number, { maxBytes }: ValueRules): TenantCacheError {
+    const isCompressible = bytes <= this.#maxInflatedBytes;
+    const advice = isCompressible
+      ? "compress it (compressAboveBytes), keep less, or raise maxBytes"
+      : `keep less, or raise maxBytes; above manager.maxInflatedBytes (${this.#maxInflatedBytes}) nothing is compressed`;
+    return new TenantCacheError(
+      "ETC_VALUE_TOO_LARGE",
+      `${ref.key}: ${bytes} bytes, and maxBytes is ${maxBytes}: ${advice}`,
+    );
   }
 
   #hit(event: "hit" | "stale", ref: KeyedRef, value: unknown): unknown {
@@ -225,10 +244,3 @@ const COUNTED_AS = {
   collapsed: ["collapsed"],
   bypass: ["bypasses"],
 } as const;
-
-function tooLarge(ref: KeyedRef, bytes: number, rules: ValueRules): TenantCacheError {
-  return new TenantCacheError(
-    "ETC_VALUE_TOO_LARGE",
-    `${ref.key}: ${bytes} bytes, and maxBytes is ${rules.maxBytes}: compress it (compressAboveBytes), keep less, or raise maxBytes`,
-  );
-}

@@ -30,7 +30,7 @@ export interface GetOrSetOptions<T = unknown> extends SetOptions<T> {
 
 /** How the values of a namespace or a collection are kept. */
 export interface ValueOptions<T = unknown> extends GetOrSetOptions<T> {
-  /** Values whose encoded form is larger than this are compressed, bytes. Default: none are. */
+  /** Values whose encoded form is larger than this, and no larger than `manager.maxInflatedBytes`, are compressed, bytes. Default: none are. */
   readonly compressAboveBytes?: number;
   /** The most that a value may take as it is stored, bytes. Default 1 MiB. */
   readonly maxBytes?: number;

@@ -1,9 +1,8 @@
 // From a value and its rules to what is stored: how long, how large, or not at all.
-
 import type { Recording } from "../engine/fill.js";
 import { TenantCacheError } from "../errors.js";
 import { ttlSecondsOf } from "../ttl-seconds.js";
-import { encodeValue } from "./value-codec.js";
+import { type Compression, encodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
 
 export interface RecordedValue {
@@ -20,10 +19,12 @@ export async function recordValue(
   value: unknown,
   rules: ValueRules,
   negative: "negative-ttl" | "as-value",
+  maxInflatedBytes: number,
 ): Promise<RecordedValue> {
   const isNone = negative === "negative-ttl" && (value === null || value === undefined);
   const ttlSeconds = isNone ? rules.negativeTtlSeconds : ttlOf(value, rules.ttlSeconds);
-  const encoded = await encode(value, rules.compressAboveBytes);
+  const { compressAboveBytes: aboveBytes = Number.POSITIVE_INFINITY } = rules;
+  const encoded = await encode(value, { aboveBytes, maxInflatedBytes });
   const now = Date.now();
   const staleAt = now + ttlSeconds * 1000 * (1 - Math.random() * rules.jitter);
   const recording: Recording = {
@@ -47,9 +48,9 @@ function ttlOf(value: unknown, ttl: number | ((value: unknown) => number)): numb
   return seconds === 0 ? 0 : ttlSecondsOf(seconds);
 }
 
-async function encode(value: unknown, compressAboveBytes: number | undefined) {
+async function encode(value: unknown, compression: Compression) {
   try {
-    return await encodeValue(value, compressAboveBytes);
+    return await encodeValue(value, compression);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TenantCacheError("ETC_VALUE", `the value cannot be stored: ${reason}`, { cause });

@@ -88,7 +88,9 @@ const CACHE: Required<TenantCacheOptions> = {
   memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
   fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,
-  manager: { preset: "brief", maxEntriesPerDomain: 1 } satisfies Required<TenantCacheOptions["manager"]>,
+  manager: { preset: "brief", maxEntriesPerDomain: 1, maxInflatedBytes: 1 } satisfies Required<
+    TenantCacheOptions["manager"]
+  >,
   maxPendingInvalidations: 1,
   serverTiming: false,
   compress: true,

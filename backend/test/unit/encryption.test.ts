@@ -1,6 +1,6 @@
 // Encrypted entries: they open under their own key name only, and keys can be rotated.
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createCipheriv, randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { createSealer, type Sealer } from "../../cache/codec/encryption.js";
@@ -27,7 +27,7 @@ describe("encryption", () => {
     assert.notDeepEqual(
       seal(sealer, "k", Buffer.from("v")),
       seal(sealer, "k", Buffer.from("v")),
-      "no IV is used twice",
+      "no salt is used twice",
     );
   });
 
@@ -40,10 +40,84 @@ describe("encryption", () => {
         assert.equal(sealer.open("tenant:1", sealed.subarray(0, at % sealed.length)), undefined);
         const index = at % sealed.length;
         sealed[index] = (sealed[index] ?? 0) ^ flip;
-        assert.equal(sealer.open("tenant:1", sealed), undefined);
+        // One bit makes the mark of this format that of the first.
+        assert.ok(!Buffer.isBuffer(sealer.open("tenant:1", sealed)));
         assert.equal(sealer.open("tenant:1", value), undefined);
       }),
     );
+  });
+
+  const ID_BYTES = 1;
+  const SALT_AT = 4 + 1 + ID_BYTES;
+  const COMMITMENT_AT = SALT_AT + 32;
+  const TAG_AT = COMMITMENT_AT + 32;
+
+  test("each value has a key of its own", () => {
+    const sealer = createSealer([key("a")]);
+    const salts = new Set<string>();
+    for (let n = 0; n < 1000; n++) {
+      const sealed = seal(sealer, "k", Buffer.from("v"));
+      salts.add(sealed.toString("latin1", SALT_AT, COMMITMENT_AT));
+      const other = seal(sealer, "k", Buffer.from("v"));
+      // The ciphertext and tag of one under the salt and commitment of another.
+      const mixed = Buffer.concat([sealed.subarray(0, TAG_AT), other.subarray(TAG_AT)]);
+      assert.equal(sealer.open("k", mixed), undefined);
+    }
+    assert.equal(salts.size, 1000);
+  });
+
+  test("a value commits to its key: where that is not the key that it was sealed with, nothing is opened", () => {
+    const sealer = createSealer([key("a")]);
+    const sealed = seal(sealer, "k", Buffer.from("v"));
+    assert.deepEqual(sealer.open("k", sealed), Buffer.from("v"));
+    for (let at = COMMITMENT_AT; at < TAG_AT; at++) {
+      const forged = Buffer.from(sealed);
+      forged[at] = (forged[at] ?? 0) ^ 1;
+      assert.equal(sealer.open("k", forged), undefined, "AES-GCM alone would open it");
+    }
+    // The same, where the key is remembered from before and where it is not.
+    const forgotten = createSealer([{ id: "a", secret: randomBytes(32) }]);
+    assert.equal(forgotten.open("k", sealed), undefined);
+  });
+
+  test("what is left of a tag is no tag", () => {
+    const sealer = createSealer([key("a")]);
+    const sealed = seal(sealer, "k", Buffer.alloc(0));
+    assert.equal(sealed.length, TAG_AT + 16);
+    for (let length = TAG_AT; length < sealed.length; length++)
+      assert.equal(sealer.open("k", sealed.subarray(0, length)), undefined, `${length - TAG_AT} bytes of it`);
+  });
+
+  test("what opened once opens again, also when thousands have been opened since", () => {
+    const sealer = createSealer([key("a")]);
+    const first = seal(sealer, "k", Buffer.from("first"));
+    for (let n = 0; n < 2500; n++) {
+      const value = Buffer.from(String(n));
+      const sealed = seal(sealer, "k", value);
+      assert.deepEqual(sealer.open("k", sealed), value);
+      assert.deepEqual(sealer.open("k", sealed), value);
+    }
+    assert.deepEqual(sealer.open("k", first), Buffer.from("first"));
+  });
+
+  test("what the first version of the format sealed is outdated, not damaged", () => {
+    const { id, secret } = key("a");
+    const iv = randomBytes(12);
+    const cipher = createCipheriv("aes-256-gcm", secret, iv);
+    cipher.setAAD(Buffer.from("k"));
+    const ciphertext = Buffer.concat([cipher.update("v"), cipher.final()]);
+    const sealed = Buffer.concat([Buffer.from(`ETCX\u0001${id}`), iv, cipher.getAuthTag(), ciphertext]);
+    assert.equal(createSealer([{ id, secret }]).open("k", sealed), "outdated");
+    assert.equal(createSealer([{ id, secret }]).open("k", Buffer.from("plain and long enough")), undefined);
+  });
+
+  test("seals are counted for the key that seals", () => {
+    const sealer = createSealer([key("young"), key("old")]);
+    assert.deepEqual(sealer.sealed, { keyId: "young", seals: 0 });
+    const sealed = seal(sealer, "k", Buffer.from("v"));
+    sealer.open("k", sealed);
+    seal(sealer, "k", Buffer.from("v"));
+    assert.deepEqual(sealer.sealed, { keyId: "young", seals: 2 });
   });
 
   test("after a rotation old entries open with the old key and not without it", () => {
@@ -58,5 +132,13 @@ describe("encryption", () => {
     const make = (secret: Buffer) =>
       createTenantCache({ tenant: () => undefined, encryption: { keys: [{ id: "a", secret }] } });
     assert.throws(() => make(randomBytes(16)), { code: "ETC_OPTIONS", message: /32 bytes/ });
+  });
+
+  test("two keys of one id are refused when the cache is made", () => {
+    const encryption = { keys: [key("a"), key("b"), key("a")] };
+    assert.throws(() => createTenantCache({ tenant: () => undefined, encryption }), {
+      code: "ETC_OPTIONS",
+      message: /different id for each key/,
+    });
   });
 });

@@ -1,0 +1,29 @@
+// The head of a response that is not sent yet: kept, and put back.
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+
+export interface KeptHead {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** In lower case. */
+  readonly headers: OutgoingHttpHeaders;
+}
+
+/** The head of a response that nobody has touched. */
+export const UNTOUCHED: KeptHead = { statusCode: 200, statusMessage: "", headers: {} };
+
+export function keepHead(
+  { statusCode, statusMessage }: ServerResponse,
+  headers: OutgoingHttpHeaders,
+): KeptHead {
+  return { statusCode, statusMessage, headers };
+}
+
+/** What has not changed since is left alone, with its spelling. */
+export function putHeadBack(res: ServerResponse, { statusCode, statusMessage, headers }: KeptHead): void {
+  res.statusCode = statusCode;
+  // Node's own default is no text yet; and HTTP/2, which has none, warns of whoever sets one.
+  if ((res.statusMessage ?? "") !== (statusMessage ?? "")) res.statusMessage = statusMessage;
+  for (const name of res.getHeaderNames()) if (headers[name] === undefined) res.removeHeader(name);
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
+}
