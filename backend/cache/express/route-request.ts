@@ -8,10 +8,10 @@ import { tagsOf } from "../identifiers.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { HttpContext } from "./http-context.js";
-import { canonicalParams, hashParams } from "./request-key.js";
+import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
 
 /** Why a request is not looked up; the `detail` of its `Cache-Status`. */
-export type BypassReason = "no-tenant" | "range" | "body" | "params" | "too-long" | "scope";
+export type BypassReason = "no-tenant" | "range" | "body" | "params" | "too-long" | "scope" | "query";
 
 export type Resolved =
   | { readonly ref: EntryRef; readonly scope: string }
@@ -72,7 +72,7 @@ export class RouteRequests {
     this.#name = context.nameRoute();
   }
 
-  /** Throws what the user's own scope or tags function throws. */
+  /** Throws what the user's own scope, tags or query function throws. */
   resolve(req: Request): Resolved {
     const route = this.#route;
     const tenant = this.#context.tenantOf(req);
@@ -111,7 +111,9 @@ export class RouteRequests {
     if (known && !onlyKnown(rawQuery, known)) return { bypass: "params", tenant };
     if (scope === undefined) return { bypass: "scope", tenant };
     const vary = this.#vary.map((name, index) => [name, varyValues[index] ?? ""] as const);
-    const params = canonicalParams({ path: req.baseUrl + req.path, rawQuery, scope, vary });
+    const query = this.#route.query && canonicalData(this.#route.query(req));
+    if (this.#route.query && query === undefined) return { bypass: "query", tenant };
+    const params = canonicalParams({ path: req.baseUrl + req.path, rawQuery, query, scope, vary });
     if (params === undefined) return { bypass: "too-long", tenant };
 
     const { options, engine } = this.#context;
