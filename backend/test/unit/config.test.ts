@@ -21,7 +21,7 @@ describe("configuration", () => {
   test("has defaults for all but the database; empty values count as not set", () => {
     const config = parseConfig({ DATABASE_URL, PORT: "", REDIS_URL: "", SOMETHING_ELSE: "1" });
     assert.equal(config.PORT, 4001);
-    assert.equal(config.REDIS_URL, undefined);
+    assert.equal(config.redis, undefined);
     assert.equal(config.CACHE_TTL_LIST_SECONDS, 180);
     assert.equal(config.JWT_SECRET, DEVELOPMENT_JWT_SECRET);
     assert.equal(config.MIGRATE_ON_START, true);
