@@ -6,6 +6,7 @@ import { Authenticator } from "./http/identity/authenticator.js";
 import { createTokenVerifier } from "./http/identity/token-verifier.js";
 import { type AuthOptions, AuthState } from "./services/auth/index.js";
 import {
+  connectionProblem,
   connectStateRedis,
   requireNoEviction,
   type StateStore,
@@ -51,7 +52,12 @@ async function connectState(servers: RedisServers, keyPrefix: string, logger: Lo
     connectionName: "crm-state",
   });
   if (await untilConnected(redis)) await requireNoEviction(redis);
-  else logger.warn("state: redis (REDIS_URL) cannot be reached: tokens that can be revoked are answered 503");
+  else {
+    const reason = connectionProblem(redis) ?? "no answer yet";
+    logger.warn(
+      `state: redis (REDIS_URL) cannot be reached (${reason}): tokens that can be revoked are answered 503`,
+    );
+  }
   return { redis, keyPrefix };
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { type RedisReply, RedisStore } from "rate-limit-redis";
 import type { RedisServers } from "../config/redis-servers.js";
 import type { RedisClient } from "../state/open-redis.js";
-import { connectStateRedis } from "../state/state-redis.js";
+import { connectionProblem, connectStateRedis } from "../state/state-redis.js";
 
 export interface RateLimitStore {
   readonly store: Store;
@@ -25,7 +25,7 @@ export function redisRateLimitStore(servers: RedisServers, logger: Logger): Rate
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     connectionName: "crm-rate-limit",
   });
-  const sendCommand = withScripts(withStateLog(withDeadline(sender(redis)), logger));
+  const sendCommand = withScripts(withStateLog(withDeadline(sender(redis)), redis, logger));
   const store = new RedisStore({ prefix: "crm:rate-limit:", sendCommand });
   return { store, close: () => redis.disconnect() };
 }
@@ -54,7 +54,7 @@ function withDeadline(send: Send): Send {
 }
 
 /** One line when Redis goes away, one when it is back. */
-function withStateLog(send: Send, logger: Logger): Send {
+function withStateLog(send: Send, redis: RedisClient, logger: Logger): Send {
   let available = true;
   return async (...command) => {
     try {
@@ -64,7 +64,8 @@ function withStateLog(send: Send, logger: Logger): Send {
       return reply;
     } catch (error) {
       if (isUnknownScript(error)) throw error;
-      if (available) logger.warn(`rate limit: redis is away (${String(error)}), requests pass uncounted`);
+      const reason = connectionProblem(redis) ?? String(error);
+      if (available) logger.warn(`rate limit: redis is away (${reason}), requests pass uncounted`);
       available = false;
       throw error;
     }

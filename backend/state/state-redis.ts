@@ -29,9 +29,27 @@ export function connectStateRedis(servers: RedisServers, options: StateRedisOpti
     connectTimeout: CONNECT_TIMEOUT_MS,
     connectionName: options.connectionName,
   });
-  // What a lost connection means to requests is logged where their commands fail.
-  redis.on("error", () => {});
+  // What a lost connection means to requests is logged where their commands fail, which say only that there is none.
+  noteProblems(redis);
   return redis;
+}
+
+const problems = new WeakMap<RedisClient, string>();
+
+/** Why there is no connection, as far as it is known; `undefined` while there is one. */
+export const connectionProblem = (redis: RedisClient): string | undefined => problems.get(redis);
+
+function noteProblems(redis: RedisClient): void {
+  // What a single sentinel or node has said; the error that follows says only that none of them helped.
+  let ofSentinels: string | undefined;
+  redis.on("sentinelError", ({ message }: Error) => {
+    ofSentinels = message;
+  });
+  redis.on("error", (error: Error & { readonly lastNodeError?: Error | null }) => {
+    problems.set(redis, ofSentinels ?? error.lastNodeError?.message ?? error.message);
+    ofSentinels = undefined;
+  });
+  redis.on("ready", () => problems.delete(redis));
 }
 
 /** Waits for the first connection, so that the first requests need not fail; at most two seconds. */
