@@ -49,7 +49,10 @@ function noteProblems(redis: RedisClient): void {
     problems.set(redis, ofSentinels ?? error.lastNodeError?.message ?? error.message);
     ofSentinels = undefined;
   });
-  redis.on("ready", () => problems.delete(redis));
+  redis.on("ready", () => {
+    problems.delete(redis);
+    ofSentinels = undefined;
+  });
 }
 
 /** Waits for the first connection, so that the first requests need not fail; at most two seconds. */

@@ -60,10 +60,7 @@ describe("a connection of the state that fails", () => {
     const url = `redis+sentinel://:of-the-servers@${host}:${port}`;
     assert.match(await problemOf(serversAt(`${url}/cache`)), /NOAUTH/);
     const password = { SENTINEL_PASSWORD: "of-the-sentinels" };
-    assert.equal(
-      await problemOf(serversAt(`${url}/others`, password)),
-      'the sentinels know no master "others"',
-    );
+    assert.match(await problemOf(serversAt(`${url}/others`, password)), /No such master with that name/);
     const redis = connectStateRedis(serversAt(`${url}/cache`, password), {
       commandTimeoutMs: 5000,
       connectionName: "test",
