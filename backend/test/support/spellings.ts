@@ -4,6 +4,8 @@ import fc from "fast-check";
 /** Changes one thing about a target; returns it as it is where there is nothing to change. */
 type Respelling = (target: string, at: number) => string;
 
+/** Others (RFC 9112 section 3.2) are left as they are: what is done to a scheme or an authority is for Node's parser to refuse. */
+const isOriginForm = (target: string) => target.startsWith("/");
 const toUpper = (letter: string) => letter.toUpperCase();
 const toEscape = (letter: string) => `%${letter.charCodeAt(0).toString(16)}`;
 
@@ -11,6 +13,7 @@ const toEscape = (letter: string) => `%${letter.charCodeAt(0).toString(16)}`;
 const character =
   (part: "path" | "query", change: (letter: string) => string): Respelling =>
   (target, at) => {
+    if (!isOriginForm(target)) return target;
     const pathEnd = target.search(/\?|$/);
     const [from, until] = part === "path" ? [1, pathEnd] : [pathEnd + 1, target.length];
     if (until <= from) return target;
@@ -26,7 +29,7 @@ const inPath =
   (change: (path: string, at: number) => string): Respelling =>
   (target, at) => {
     const [path = "", ...query] = target.split("?");
-    return [change(path, at), ...query].join("?");
+    return isOriginForm(target) ? [change(path, at), ...query].join("?") : target;
   };
 
 /** Changes the query, as its pairs. */
@@ -55,8 +58,8 @@ export const RESPELLINGS: readonly Respelling[] = [
   inPath((path) => path.replace("/api/", "/api\\")),
   inPath((path) => path.replace(/[^/]+$/, (last) => `${last};v=1`)),
   inPath((path) => path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, (id) => id.toUpperCase())),
-  (target) => (target.startsWith("/") ? `http://crm.example${target}` : target),
-  (target) => (target.startsWith("/") ? `HTTP://CRM.EXAMPLE:80${target}` : target),
+  (target) => (isOriginForm(target) ? `http://crm.example${target}` : target),
+  (target) => (isOriginForm(target) ? `HTTP://CRM.EXAMPLE:80${target}` : target),
   (target) => `${target}#top`,
   inPairs((pairs) => pairs.toReversed()),
   inPairs((pairs, at) => [...pairs, ...pairs.slice(at % 4)]),
