@@ -9,6 +9,7 @@ import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity } from "./http/identity/authenticate.js";
 import type { Authenticator } from "./http/identity/authenticator.js";
 import { laneInFront } from "./http/lane.js";
+import { onePathSpelling } from "./http/path-spelling.js";
 import type { RateLimitOptions } from "./http/rate-limit.js";
 import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
@@ -81,7 +82,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   // cacheList makes the ETags of what it caches; nothing else is worth one.
   app.set("etag", false);
 
-  app.use(...edge.everyResponse);
+  app.use(...edge.everyResponse, onePathSpelling);
   app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
   const monitor = deps.monitor ?? new CacheMonitor(cache);
   app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, monitor }));

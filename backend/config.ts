@@ -1,5 +1,8 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
+import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
+import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
+import { type Environment, type ReadFile, readTextFile, withSecretFiles } from "./config/secret-files.js";
 
 /** Signs tokens when JWT_SECRET is not set; public, so production refuses it. */
 export const DEVELOPMENT_JWT_SECRET = "development-only-secret-change-me-0123456789";
@@ -10,12 +13,6 @@ const blankAsUnset = (value: unknown) => (value === "" ? undefined : value);
 const variable = <T extends z.ZodType>(schema: T) => z.preprocess(blankAsUnset, schema);
 const wholeNumber = (min: number, max: number, fallback: number) =>
   variable(z.coerce.number().pipe(z.int().min(min).max(max)).default(fallback));
-const redisUrl = variable(
-  z
-    .string()
-    .regex(/^rediss?:\/\//, "must be a redis:// or rediss:// URL")
-    .optional(),
-);
 
 const schema = z.object({
   NODE_ENV: variable(z.enum(["development", "test", "production"]).default("development")),
@@ -29,8 +26,6 @@ const schema = z.object({
   DATABASE_POOL_MAX: wholeNumber(1, 1000, 10),
   MIGRATE_ON_START: variable(z.stringbool().default(true)),
 
-  REDIS_CACHE_URL: redisUrl,
-  REDIS_URL: redisUrl,
   CACHE_KEY_PREFIX: variable(z.string().default("")),
   CACHE_TTL_LIST_SECONDS: wholeNumber(1, 86_400, 180),
   CACHE_TTL_DETAIL_SECONDS: wholeNumber(1, 86_400, 300),
@@ -53,10 +48,33 @@ const schema = z.object({
   RATE_LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 60),
 });
 
-type Environment = z.output<typeof schema>;
-export type Config = Omit<Environment, "JWT_SECRET"> & {
+/** Each may be a file: the variable's name with _FILE behind it. */
+const SECRETS = [
+  "DATABASE_URL",
+  "JWT_SECRET",
+  "CACHE_ENCRYPTION_KEYS",
+  ...redisSecrets("REDIS"),
+  ...redisSecrets("REDIS_CACHE"),
+];
+
+/** Every variable that is read. */
+export const VARIABLES: readonly string[] = [
+  ...Object.keys(schema.shape),
+  "CACHE_ENCRYPTION_KEYS",
+  ...redisVariables("REDIS"),
+  ...redisVariables("REDIS_CACHE"),
+  ...SECRETS.map((name) => `${name}_FILE`),
+];
+
+export type Config = Omit<z.output<typeof schema>, "JWT_SECRET"> & {
   /** Absent where keys come from JWT_JWKS_URL. */
   readonly JWT_SECRET: string | undefined;
+  /** The persistent Redis, of REDIS_URL. Absent where that is not set. */
+  readonly redis: RedisServers | undefined;
+  /** The cache's, of REDIS_CACHE_URL. Absent where that is not set. */
+  readonly redisCache: RedisServers | undefined;
+  /** Of the cache's entries, by CACHE_ENCRYPTION_KEYS. */
+  readonly encryption: Encryption | undefined;
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -72,23 +90,35 @@ export class ConfigError extends Error {
 
 /**
  * Parses the environment; variables that are not ours are ignored.
+ * @param readFile of the files that variables name
  * @throws ConfigError with one line for each variable that is wrong
  */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function parseConfig(environment: Environment, readFile: ReadFile = readTextFile): Config {
+  const { value: env, problems: fileProblems } = withSecretFiles(environment, SECRETS, readFile);
+  const redis = redisServersFrom("REDIS", env, readFile);
+  const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
+  const encryption = parseEncryptionKeys(env.CACHE_ENCRYPTION_KEYS);
   const parsed = schema.safeParse(env);
-  const problems = parsed.success
+  const invalid = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  problems.push(...secretProblems(env));
+  const problems = [invalid, secretProblems(env), redis.problems, redisCache.problems, encryption.problems]
+    .flat()
+    // What is in a file that cannot be read is not missing as well.
+    .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
+  problems.push(...fileProblems);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const { JWT_SECRET, JWT_JWKS_URL } = parsed.data;
   return {
     ...parsed.data,
     JWT_SECRET: JWT_JWKS_URL === undefined ? (JWT_SECRET ?? DEVELOPMENT_JWT_SECRET) : undefined,
+    redis: redis.value,
+    redisCache: redisCache.value,
+    encryption: encryption.value,
   };
 }
 
-function secretProblems(env: Readonly<Record<string, string | undefined>>): string[] {
+function secretProblems(env: Environment): string[] {
   const secret = env.JWT_SECRET;
   if (secret && env.JWT_JWKS_URL) return ["JWT_SECRET: set either JWT_SECRET or JWT_JWKS_URL, not both"];
   if (secret && Buffer.byteLength(secret) < MIN_SECRET_BYTES) {

@@ -1,10 +1,12 @@
 // Who may ask, from the configuration: the persistent Redis, the authenticator and logging in.
 import type { Logger } from "pino";
+import type { RedisServers } from "./config/redis-servers.js";
 import type { Config } from "./config.js";
 import { Authenticator } from "./http/identity/authenticator.js";
 import { createTokenVerifier } from "./http/identity/token-verifier.js";
 import { type AuthOptions, AuthState } from "./services/auth/index.js";
 import {
+  connectionProblem,
   connectStateRedis,
   requireNoEviction,
   type StateStore,
@@ -28,9 +30,7 @@ const STATE_TIMEOUT_MS = 1000;
  * @throws Error where that Redis evicts keys
  */
 export async function connectIdentity(config: Config, logger: Logger): Promise<Identity> {
-  const state = config.REDIS_URL
-    ? await connectState(config.REDIS_URL, config.CACHE_KEY_PREFIX, logger)
-    : undefined;
+  const state = config.redis && (await connectState(config.redis, config.CACHE_KEY_PREFIX, logger));
   const authState = state && new AuthState(state);
   const verify = createTokenVerifier({
     secret: config.JWT_SECRET,
@@ -46,10 +46,18 @@ export async function connectIdentity(config: Config, logger: Logger): Promise<I
   };
 }
 
-async function connectState(url: string, keyPrefix: string, logger: Logger): Promise<StateStore> {
-  const redis = connectStateRedis(url, { commandTimeoutMs: STATE_TIMEOUT_MS, connectionName: "crm-state" });
+async function connectState(servers: RedisServers, keyPrefix: string, logger: Logger): Promise<StateStore> {
+  const redis = connectStateRedis(servers, {
+    commandTimeoutMs: STATE_TIMEOUT_MS,
+    connectionName: "crm-state",
+  });
   if (await untilConnected(redis)) await requireNoEviction(redis);
-  else logger.warn("state: redis (REDIS_URL) cannot be reached: tokens that can be revoked are answered 503");
+  else {
+    const reason = connectionProblem(redis) ?? "no answer yet";
+    logger.warn(
+      `state: redis (REDIS_URL) cannot be reached (${reason}): tokens that can be revoked are answered 503`,
+    );
+  }
   return { redis, keyPrefix };
 }
 

@@ -4,13 +4,15 @@ import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
-import { CacheMonitor, createTenantCache, expressServerOptions } from "./cache/index.js";
+import { CacheMonitor, expressServerOptions } from "./cache/index.js";
+import { describeServers } from "./config/redis-servers.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
 import { drain, listen } from "./http/http-server.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
+import { openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
@@ -55,26 +57,18 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     max: config.DATABASE_POOL_MAX,
     onError: (message) => logger.warn(message),
   });
-  const cache = createTenantCache({
-    redis: config.REDIS_CACHE_URL,
-    tenant: (req) => req.auth?.tenantId,
-    keyPrefix: config.CACHE_KEY_PREFIX,
-    budgetMs: config.CACHE_BUDGET_MS,
-    maxBodyBytes: config.CACHE_MAX_BODY_BYTES,
-    memory: { maxBytes: config.CACHE_MEMORY_BYTES },
-    manager: { preset: config.CACHE_TTL_PRESET },
-    logger,
-  });
+  tellWhere(config, logger);
+  const cache = openCache(config, { tenant: (req) => req.auth?.tenantId, logger });
   const views = openViews({ pool, cache });
   const warmer = openWarmer({ pool, cache, views });
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
-  const rateLimitStore = config.REDIS_URL ? redisRateLimitStore(config.REDIS_URL, logger) : undefined;
+  const rateLimitStore = config.redis && redisRateLimitStore(config.redis, logger);
   const identity = await connectIdentity(config, logger);
   const { app, listener } = createAppBehindLane({
     pool,
     cache,
-    isCacheShared: config.REDIS_CACHE_URL !== undefined,
+    isCacheShared: config.redisCache !== undefined,
     views,
     warmer,
     monitor,
@@ -100,8 +94,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const warmed = config.CACHE_WARM_ON_START && warmOnStart({ cache, warmer, logger, signal: warming.signal });
 
   const warmQueue =
-    config.CACHE_WARM_ON_START && config.REDIS_URL !== undefined
-      ? new WarmQueue({ redisUrl: config.REDIS_URL, keyPrefix: config.CACHE_KEY_PREFIX, warmer, logger })
+    config.CACHE_WARM_ON_START && config.redis !== undefined
+      ? new WarmQueue({ servers: config.redis, keyPrefix: config.CACHE_KEY_PREFIX, warmer, logger })
       : undefined;
   void warmQueue?.schedule();
 
@@ -119,6 +113,17 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await pool.end();
     logger.info("stopped");
   });
+}
+
+/** Which servers are used, and whether entries are sealed: one line each, without secrets. */
+function tellWhere({ redis, redisCache, encryption }: Config, logger: Logger): void {
+  if (redis) logger.info(`state: ${describeServers(redis)}`);
+  if (redisCache) logger.info(`cache: ${describeServers(redisCache)}`);
+  if (encryption) {
+    const [current, ...others] = encryption.keys.map(({ id }) => `"${id}"`);
+    const also = others.length > 0 ? `; ${others.join(", ")} open what was sealed before` : "";
+    logger.info(`cache: entries are sealed with the key ${current}${also}`);
+  }
 }
 
 /** Runs `stop` once, on the first signal or when the parent that started us over IPC is gone; a second signal ends at once. */

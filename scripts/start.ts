@@ -12,6 +12,8 @@ import { lockFolder } from "./start/data-lock.js";
 import { loadDemoData } from "./start/demo-data.js";
 import { checkListenAddress, localUrl } from "./start/listen-address.js";
 
+/** Stands for the PostgreSQL that is started here. */
+const EMBEDDED = "postgres://embedded";
 const USAGE = "usage: npm start -- [--data <folder of the embedded PostgreSQL, default .data>]";
 let postgres: EmbeddedPostgres | undefined;
 let backend: BackendProcess | undefined;
@@ -35,14 +37,15 @@ async function start(): Promise<void> {
   const config = readConfig(settings);
   await checkListenAddress({ host: config.HOST, port: config.PORT });
 
-  const databaseUrl = process.env.DATABASE_URL || (await startDatabase(dataFolder));
+  const databaseUrl =
+    config.DATABASE_URL === EMBEDDED ? await startDatabase(dataFolder) : config.DATABASE_URL;
   await migrate(databaseUrl, (line) => console.log(line));
   const isDemo = config.NODE_ENV !== "production";
   if (isDemo) await loadDemoData(databaseUrl);
   if (stopping) return;
 
   backend = await startBackendProcess({
-    env: { ...settings, DATABASE_URL: databaseUrl, MIGRATE_ON_START: "false" },
+    env: { ...settings, DATABASE_URL: databaseUrl, DATABASE_URL_FILE: "", MIGRATE_ON_START: "false" },
   });
   void backend.ended.then((how) => stopAfterCrash(`the backend has ended unexpectedly (${how})`));
   const url = localUrl({ host: config.HOST, port: backend.port });
@@ -61,7 +64,8 @@ function readArguments(): string {
 /** All that is wrong with the environment is told before anything is started. */
 function readConfig(settings: NodeJS.ProcessEnv) {
   try {
-    return parseConfig({ ...settings, DATABASE_URL: settings.DATABASE_URL || "postgres://embedded" });
+    const isGiven = Boolean(settings.DATABASE_URL || settings.DATABASE_URL_FILE);
+    return parseConfig(isGiven ? settings : { ...settings, DATABASE_URL: EMBEDDED });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const heading = "the environment is not usable (see .env.example):";

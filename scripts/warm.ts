@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import cliProgress from "cli-progress";
 import { Argument, Command } from "commander";
 import { pino } from "pino";
-import { type CacheWarmer, createTenantCache } from "../backend/cache/index.js";
+import type { CacheWarmer } from "../backend/cache/index.js";
 import { parseConfig } from "../backend/config.js";
 import { createPool } from "../backend/db/pool.js";
+import { openCache } from "../backend/open-cache.js";
 import { projectFile } from "../backend/project-root.js";
 import { openViews } from "../backend/services/index.js";
 import { WARM_PLAN_NAMES } from "../backend/services/warming/warm-plans.js";
@@ -41,16 +42,10 @@ try {
 
 async function warm(plans: readonly string[], { tenant }: Options): Promise<WarmReport[]> {
   const config = parseConfig(process.env);
-  if (config.REDIS_CACHE_URL === undefined)
+  if (config.redisCache === undefined)
     throw new Error("REDIS_CACHE_URL is not set: without it every process has a cache of its own");
   const pool = createPool({ databaseUrl: config.DATABASE_URL, onError: (line) => console.error(line) });
-  const cache = createTenantCache({
-    redis: config.REDIS_CACHE_URL,
-    tenant: () => undefined,
-    keyPrefix: config.CACHE_KEY_PREFIX,
-    manager: { preset: config.CACHE_TTL_PRESET },
-    logger: pino({ level: "silent" }),
-  });
+  const cache = openCache(config, { tenant: () => undefined, logger: pino({ level: "silent" }) });
   try {
     if (!(await cache.ready())) throw new Error("the Redis of REDIS_CACHE_URL does not answer");
     const warmer = openWarmer({ pool, cache, views: openViews({ pool, cache }) });

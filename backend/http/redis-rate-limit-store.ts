@@ -1,10 +1,11 @@
 // Where rate limits count when several processes share them: the persistent Redis.
 import { createHash } from "node:crypto";
 import type { Store } from "express-rate-limit";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type RedisReply, RedisStore } from "rate-limit-redis";
-import { connectStateRedis } from "../state/state-redis.js";
+import type { RedisServers } from "../config/redis-servers.js";
+import type { RedisClient } from "../state/open-redis.js";
+import { connectionProblem, connectStateRedis } from "../state/state-redis.js";
 
 export interface RateLimitStore {
   readonly store: Store;
@@ -14,15 +15,17 @@ export interface RateLimitStore {
 type Send = (...command: string[]) => Promise<RedisReply>;
 
 /** The longest that a request waits for Redis, milliseconds. */
-const COMMAND_TIMEOUT_MS = 100;
+const WAITS_MS = 100;
+/** Of the connection's own commands, too, which are more than one round trip: greeting, TLS, a Cluster's slots. */
+const COMMAND_TIMEOUT_MS = 1000;
 
 /** The store of the general rate limit, with a connection of its own: it gives up sooner than others may. */
-export function redisRateLimitStore(url: string, logger: Logger): RateLimitStore {
-  const redis = connectStateRedis(url, {
+export function redisRateLimitStore(servers: RedisServers, logger: Logger): RateLimitStore {
+  const redis = connectStateRedis(servers, {
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     connectionName: "crm-rate-limit",
   });
-  const sendCommand = withScripts(withStateLog(sender(redis), logger));
+  const sendCommand = withScripts(withStateLog(withDeadline(sender(redis)), redis, logger));
   const store = new RedisStore({ prefix: "crm:rate-limit:", sendCommand });
   return { store, close: () => redis.disconnect() };
 }
@@ -31,16 +34,27 @@ export function redisRateLimitStore(url: string, logger: Logger): RateLimitStore
  * A store for one limiter, over a connection that others share.
  * @param prefix in front of every key
  */
-export function countingStore(redis: Redis, prefix: string): Store {
+export function countingStore(redis: RedisClient, prefix: string): Store {
   return new RedisStore({ prefix, sendCommand: withScripts(sender(redis)) });
 }
 
-function sender(redis: Redis): Send {
+function sender(redis: RedisClient): Send {
   return (command = "", ...args) => redis.call(command, ...args) as Promise<RedisReply>;
 }
 
+/** Whatever the client does about a server that is away: a request waits no longer than {@link WAITS_MS}. */
+function withDeadline(send: Send): Send {
+  return (...command) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("Command timed out")), WAITS_MS);
+      send(...command)
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
+    });
+}
+
 /** One line when Redis goes away, one when it is back. */
-function withStateLog(send: Send, logger: Logger): Send {
+function withStateLog(send: Send, redis: RedisClient, logger: Logger): Send {
   let available = true;
   return async (...command) => {
     try {
@@ -50,7 +64,8 @@ function withStateLog(send: Send, logger: Logger): Send {
       return reply;
     } catch (error) {
       if (isUnknownScript(error)) throw error;
-      if (available) logger.warn(`rate limit: redis is away (${String(error)}), requests pass uncounted`);
+      const reason = connectionProblem(redis) ?? String(error);
+      if (available) logger.warn(`rate limit: redis is away (${reason}), requests pass uncounted`);
       available = false;
       throw error;
     }

@@ -11,10 +11,12 @@ import type { ModuleContext } from "./module-context.js";
 import type { ModuleDefinition } from "./module-definition.js";
 import { noSuchRecord, RecordWriter } from "./record-writer.js";
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Lower case alone: see `http/path-spelling.ts`. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * The order on every route is: role, validation, cache, handler. A request that is refused neither reads nor fills the cache.
+ * The order on every route is: role, validation, cache, handler. A request that is refused neither reads nor fills the cache, and the
+ * cache's key is made of what validation has made of the query: one entry, however a client spells it.
  *
  * @param ownRoutes mounts what the module has beside these, before `/:id` would take its paths
  */
@@ -25,13 +27,16 @@ export function crudRouter(
 ): Router {
   const { cacheList, invalidateCache } = context.cache;
   const { dependsOn, touchedBy } = module;
-  const lists = cacheList(module.name, { ttlSeconds: context.ttlSeconds.list, dependsOn });
-  const details = cacheList(module.name, { ttlSeconds: context.ttlSeconds.detail, dependsOn });
+  const { list: ttlSeconds, detail: detailTtlSeconds } = context.ttlSeconds;
   const handlers = crudHandlers(module, context);
   const router = Router();
   const reader = requireRole("viewer");
   const writer = requireRole("member");
-  const plain = validatedQuery(noParameters).check;
+  const plainQuery = validatedQuery(noParameters);
+  const plain = plainQuery.check;
+  const lists = cacheList(module.name, { ttlSeconds, dependsOn, query: handlers.listQuery.of });
+  const counts = cacheList(module.name, { ttlSeconds, dependsOn, query: handlers.countQuery.of });
+  const details = cacheList(module.name, { ttlSeconds: detailTtlSeconds, dependsOn, query: plainQuery.of });
 
   route(router, "/", {
     get: [reader, handlers.listQuery.check, lists, handlers.list],
@@ -44,7 +49,7 @@ export function crudRouter(
       handlers.create,
     ],
   });
-  route(router, "/count", { get: [reader, handlers.countQuery.check, lists, handlers.count] });
+  route(router, "/count", { get: [reader, handlers.countQuery.check, counts, handlers.count] });
   ownRoutes(router);
   route(router, "/:id", {
     get: [reader, plain, details, handlers.read],

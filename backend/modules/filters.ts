@@ -38,11 +38,15 @@ export const exactId = (): Filter => ({
   condition: (column, value, bind) => `${column} = ${bind(value)}`,
 });
 
+/** What is asked for in any order, and once or more, is the same: one order for all spellings. */
+export const sortedSet = (values: readonly string[]): string[] => [...new Set(values)].sort();
+
 /** `?status=new&status=working`: any of the values; the one filter that may be repeated. */
 export const oneOf = (values: readonly string[]): Filter => ({
   schema: z
     .union([z.string().transform((text) => [text]), z.array(z.string())])
-    .pipe(z.array(z.enum(values, `must be one of ${values.join(", ")}`)).max(values.length)),
+    .pipe(z.array(z.enum(values, `must be one of ${values.join(", ")}`)).max(values.length))
+    .transform(sortedSet),
   condition: (column, value, bind) => `${column} = ANY(${bind(value)}::text[])`,
 });
 

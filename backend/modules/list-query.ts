@@ -1,5 +1,6 @@
 // The query of a list: page, order, search and filters, made from a module's definition.
 import * as z from "zod";
+import { sortedSet } from "./filters.js";
 import type { ModuleDefinition, SortColumn } from "./module-definition.js";
 
 export interface SortTerm extends SortColumn {
@@ -26,11 +27,11 @@ const MAX_SORT_TERMS = 3;
 const MAX_SEARCH_LENGTH = 100;
 const MAX_SEARCH_WORDS = 5;
 
-/** Part of every query: authentication has compared it with the token. */
+/** Part of every query: authentication has compared it with the token. No route reads it, so it is no part of what a schema makes. */
 export const tenantParameter = { tenant_id: z.string().optional() };
 
 /** For routes that take no parameters of their own. */
-export const noParameters = z.strictObject(tenantParameter);
+export const noParameters = z.strictObject(tenantParameter).transform(() => ({}));
 
 const wholeNumber = (min: number, max: number, fallback: number) =>
   z
@@ -43,14 +44,14 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
 /** `?limit=` */
 export const limitParameter = (fallback = DEFAULT_LIMIT) => wholeNumber(1, MAX_LIMIT, fallback);
 
-/** `?q=`, as lower-case words. */
+/** `?q=`, as lower-case words, in an order of their own: all of them must occur, so a search is the same in any order. */
 export const searchParameter = z
   .string("must be given once")
   .trim()
   .min(1)
   .max(MAX_SEARCH_LENGTH)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters")
-  .transform((q) => q.toLowerCase().split(/\s+/))
+  .transform((q) => sortedSet(q.toLowerCase().split(/\s+/)))
   .pipe(z.array(z.string()).max(MAX_SEARCH_WORDS, `must have at most ${MAX_SEARCH_WORDS} words`));
 
 /** Refuses parameters that the module does not know. */

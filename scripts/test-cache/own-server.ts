@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
+import { redisVariables } from "../../backend/config/redis-servers.js";
 import { startEmbeddedPostgres } from "../../backend/db/embedded-postgres.js";
 import { migrate } from "../../backend/db/migrate.js";
 import { DEMO_TENANTS, seedDemoData } from "../../backend/db/seed/index.js";
@@ -75,13 +76,19 @@ function environment(databaseUrl: string, secret: string): NodeJS.ProcessEnv {
     LOG_LEVEL: "warn",
     RATE_LIMIT_MAX: "0",
     CACHE_WARM_ON_START: "false",
-    REDIS_URL: "",
+    DATABASE_URL_FILE: "",
+    ...notSet(redisVariables("REDIS")),
     JWT_SECRET: secret,
+    JWT_SECRET_FILE: "",
     JWT_JWKS_URL: "",
     JWT_ISSUER: "",
     JWT_AUDIENCE: "",
   };
 }
+
+/** A variable and the file that may stand for it. */
+const notSet = (names: readonly string[]) =>
+  Object.fromEntries(names.flatMap((name) => [name, `${name}_FILE`]).map((name) => [name, ""]));
 
 async function tokenFor(tenantId: string | undefined, secret: string): Promise<string> {
   if (tenantId === undefined) throw new Error("the demo data has fewer than two tenants");

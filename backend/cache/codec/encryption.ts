@@ -29,8 +29,8 @@ export interface SealCount {
 export interface Sealer {
   seal(entryKey: string, pieces: readonly Buffer[]): readonly Buffer[];
   /**
-   * `undefined` for what was not sealed under this name by one of the keys; `"outdated"` for what an earlier version of this format
-   * sealed: that is gone, not damaged. Never throws.
+   * `undefined` for what was not sealed under this name by the key it names; `"outdated"` for what an earlier version of this format
+   * sealed, or a key that has been dropped: that is gone, not damaged. Never throws.
    */
   open(entryKey: string, sealed: Buffer): Buffer | "outdated" | undefined;
   /** `null` where nothing is sealed. */
@@ -152,8 +152,9 @@ export function createSealer(keys: readonly [EncryptionKey, ...EncryptionKey[]])
       if (magic !== MAGIC) return undefined;
       const restStart = PREFIX_BYTES + value.readUInt8(PREFIX_BYTES - 1);
       const secret = secrets.get(value.toString("latin1", PREFIX_BYTES, restStart));
+      if (!secret) return "outdated";
       try {
-        return secret?.open(entryKey, value.subarray(restStart));
+        return secret.open(entryKey, value.subarray(restStart));
       } catch {
         return undefined;
       }

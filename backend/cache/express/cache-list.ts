@@ -70,7 +70,7 @@ class CachedRoute {
     try {
       resolved = this.#requests.resolve(req);
     } catch (error) {
-      // The user's own scope or tags function threw: that is the application's error, as if a handler had thrown it.
+      // The user's own scope, tags or query function threw: that is the application's error, as if a handler had thrown it.
       next(error);
       return;
     }

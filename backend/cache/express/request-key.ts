@@ -11,6 +11,8 @@ export interface RequestParts {
   readonly path: string;
   /** What follows the first `?` of the raw URL, without a fragment. */
   readonly rawQuery: string;
+  /** {@link canonicalData} of the query as the route understands it, where it says so: it takes the place of the query's text. */
+  readonly query?: string | undefined;
   readonly scope: string;
   /** Names (lower case) and values of the declared `vary` headers. */
   readonly vary: readonly (readonly [name: string, value: string])[];
@@ -22,12 +24,55 @@ export interface RequestParts {
  *
  * @returns `undefined` for a request that is too long or has too many parameters to be cached
  */
-export function canonicalParams({ path, rawQuery, scope, vary }: RequestParts): string | undefined {
+export function canonicalParams({ path, rawQuery, query, scope, vary }: RequestParts): string | undefined {
   if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
-  const query = canonicalQuery(rawQuery);
-  if (query === undefined) return undefined;
-  const params = JSON.stringify([path, query, scope, vary]);
+  // A text is never equal to the pairs, which are an array.
+  const asked = query ?? canonicalQuery(rawQuery);
+  if (asked === undefined) return undefined;
+  const params = JSON.stringify([path, asked, scope, vary]);
   return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
+}
+
+/**
+ * Writes plain data so that two values have one text only if they are the same: the order of keys does not matter, and neither do
+ * keys without a value. What JSON would write as something else (dates, big integers, NaN) has a text of its own.
+ *
+ * @returns `undefined` for what is more than data: a Map or another class's instance would look like an empty object
+ */
+export function canonicalData(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value);
+    case "number":
+    case "boolean":
+    case "undefined":
+      return String(value);
+    case "bigint":
+      return `${value}n`;
+    case "object":
+      return value === null ? "null" : canonicalObject(value);
+    default:
+      return undefined;
+  }
+}
+
+function canonicalObject(value: object): string | undefined {
+  if (Array.isArray(value)) return enclosed("[", value.map(canonicalData), "]");
+  if (value instanceof Date) return `Date(${value.getTime()})`;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => {
+      const text = canonicalData(member);
+      return text === undefined ? undefined : `${JSON.stringify(name)}:${text}`;
+    });
+  return enclosed("{", members, "}");
+}
+
+function enclosed(open: string, texts: readonly (string | undefined)[], close: string): string | undefined {
+  return texts.includes(undefined) ? undefined : `${open}${texts.join(",")}${close}`;
 }
 
 /** The last part of an entry's key. */

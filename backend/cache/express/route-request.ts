@@ -10,7 +10,7 @@ import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { HttpContext } from "./http-context.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
-import { canonicalParams, hashParams } from "./request-key.js";
+import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
 
 /** Why a request is not looked up; the `detail` of its `Cache-Status`. */
 export type BypassReason =
@@ -20,6 +20,7 @@ export type BypassReason =
   | "event-stream"
   | "body"
   | "params"
+  | "query"
   | "too-long"
   | "scope";
 
@@ -95,7 +96,7 @@ export class RouteRequests {
     this.#own = ownHeaders(context.options.headers, route.headers);
   }
 
-  /** Throws what the user's own scope or tags function throws. */
+  /** Throws what the user's own scope, tags or query function throws. */
   resolve(req: Request): Resolved {
     const route = this.#route;
     const tenant = this.#context.tenantOf(req);
@@ -138,7 +139,9 @@ export class RouteRequests {
     if (known && !onlyKnown(rawQuery, known)) return { bypass: "params", tenant };
     if (scope === undefined) return { bypass: "scope", tenant };
     const vary = this.#vary.map((name, index) => [name, varyValues[index] ?? ""] as const);
-    const params = canonicalParams({ path: req.baseUrl + req.path, rawQuery, scope, vary });
+    const query = this.#route.query && canonicalData(this.#route.query(req));
+    if (this.#route.query && query === undefined) return { bypass: "query", tenant };
+    const params = canonicalParams({ path: req.baseUrl + req.path, rawQuery, query, scope, vary });
     if (params === undefined) return { bypass: "too-long", tenant };
 
     const { options, engine } = this.#context;

@@ -20,6 +20,12 @@ export interface CacheListOptions {
   readonly vary?: readonly string[];
   /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
   readonly params?: readonly string[];
+  /**
+   * The query as the handler understands it, after validation: `(req) => parsed`, plain data. The key is made of it in the place of the
+   * query's text, so that a default that is spelled out, `?limit=050` and `?limit=50` are one entry. It may depend on nothing but the URL, and
+   * must hold all that the handler reads from the query. Default: the text.
+   */
+  readonly query?: (req: Request) => unknown;
   /** Statuses that are stored. Default `[200]`. */
   readonly statuses?: readonly number[];
   readonly maxBodyBytes?: number;
@@ -72,6 +78,7 @@ const routeSchema = z.strictObject({
     )
     .default([]),
   params: z.array(z.string()).optional(),
+  query: fn<NonNullable<CacheListOptions["query"]>>().optional(),
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),
   settleMs: z.int().min(0).default(0),

@@ -15,7 +15,9 @@ import { contactsModule } from "./contacts-module.js";
 const DEFAULT_SEARCH_LIMIT = 20;
 
 const searchQuery = validatedQuery(
-  z.strictObject({ ...tenantParameter, q: searchParameter, limit: limitParameter(DEFAULT_SEARCH_LIMIT) }),
+  z
+    .strictObject({ ...tenantParameter, q: searchParameter, limit: limitParameter(DEFAULT_SEARCH_LIMIT) })
+    .transform(({ q, limit }) => ({ q, limit })),
 );
 
 /** A contact as a search shows it. */
@@ -44,7 +46,7 @@ export function mountContactSearch(router: Router, { pool, cache, ttlSeconds }: 
     get: [
       requireRole("viewer"),
       searchQuery.check,
-      cache.cacheList(name, { ttlSeconds: ttlSeconds.list, dependsOn }),
+      cache.cacheList(name, { ttlSeconds: ttlSeconds.list, dependsOn, query: searchQuery.of }),
       search,
     ],
   });

@@ -29,7 +29,8 @@ const parseBytes = express.raw({ type: () => true, limit: MAX_CONTENT_BYTES });
 /** Mounts upload and download; a download is cached as every other response of the module. */
 export function mountDocumentContent(router: Router, { pool, cache, ttlSeconds }: ModuleContext): void {
   const { name: moduleName, singular } = documentsModule;
-  const plain = validatedQuery(noParameters).check;
+  const plainQuery = validatedQuery(noParameters);
+  const plain = plainQuery.check;
 
   const download: RequestHandler = async (req, res) => {
     const tenantId = tenantOf(req);
@@ -73,7 +74,7 @@ export function mountDocumentContent(router: Router, { pool, cache, ttlSeconds }
     get: [
       requireRole("viewer"),
       plain,
-      cache.cacheList(moduleName, { ttlSeconds: ttlSeconds.detail }),
+      cache.cacheList(moduleName, { ttlSeconds: ttlSeconds.detail, query: plainQuery.of }),
       download,
     ],
     put: [requireRole("member"), plain, parseBytes, cache.invalidateCache(moduleName), upload],

@@ -1,9 +1,9 @@
 // What logging in and out leaves in the persistent Redis: revoked tokens and users' sessions.
-import type { Redis } from "ioredis";
 import type { Auth } from "../../http/identity/auth.js";
 import type { Revocations } from "../../http/identity/authenticator.js";
 import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";
 import { HttpProblem } from "../../http/problem.js";
+import type { RedisClient } from "../../state/open-redis.js";
 import { type StateStore, statePrefix } from "../../state/state-redis.js";
 
 /** An access token that a session has issued. */
@@ -23,7 +23,7 @@ const SESSION_SECONDS = 24 * 3600;
 
 /** Every method rejects with HttpProblem 503 where Redis cannot be asked. */
 export class AuthState implements Revocations {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly #keyPrefix: string;
 
   /** @param store a server that evicts nothing: eviction would bring revoked tokens back to life */

@@ -1,14 +1,15 @@
 // Warm-ups as jobs on the persistent Redis: each is done once, by whichever process is free, and tried again where it fails.
 import { setTimeout as delay } from "node:timers/promises";
 import { Queue, Worker } from "bullmq";
-import { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { CacheWarmer } from "../../cache/index.js";
+import type { RedisServers } from "../../config/redis-servers.js";
+import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { type WarmReport, warmReport } from "./warm-report.js";
 
 export interface WarmQueueOptions {
   /** The persistent Redis: a job that is evicted is a job that is not done. */
-  readonly redisUrl: string;
+  readonly servers: RedisServers;
   /** What stands in front of all keys. */
   readonly keyPrefix: string;
   readonly warmer: CacheWarmer;
@@ -27,7 +28,7 @@ const RETRY_AFTER_MS = 30_000;
 const CLOSES_WITHIN_MS = 2000;
 
 export class WarmQueue {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #queue: Queue<unknown, WarmReport[]>;
   readonly #worker: Worker<unknown, WarmReport[]>;
   readonly #stopped = new AbortController();
@@ -35,11 +36,16 @@ export class WarmQueue {
   #job: Promise<WarmReport[]> | undefined;
 
   /** Works from now on; while Redis is away it waits. */
-  constructor({ redisUrl, keyPrefix, warmer, logger, retryAfterMs = RETRY_AFTER_MS }: WarmQueueOptions) {
+  constructor({ servers, keyPrefix, warmer, logger, retryAfterMs = RETRY_AFTER_MS }: WarmQueueOptions) {
     // What workers demand: a command that waits for a job waits as long as it takes.
-    this.#redis = new Redis(redisUrl, { maxRetriesPerRequest: null, connectionName: "crm-queue" });
+    this.#redis = openRedis(servers, {
+      enableOfflineQueue: true,
+      maxRetriesPerRequest: null,
+      connectionName: "crm-queue",
+    });
     this.#logger = logger;
-    const options = { connection: this.#redis, prefix: `${keyPrefix}state:queue` };
+    const prefix = queuePrefix(servers, keyPrefix);
+    const options = { connection: this.#redis, prefix };
     const backoff = { type: "exponential", delay: retryAfterMs };
     const kept = { removeOnComplete: KEPT_JOBS, removeOnFail: KEPT_JOBS };
     this.#queue = new Queue(NAME, {
@@ -98,6 +104,12 @@ export class WarmQueue {
     const closed = Promise.all([this.#worker.close(true), this.#queue.close()]).catch(() => undefined);
     await Promise.race([closed, delay(CLOSES_WITHIN_MS, undefined, { ref: false })]);
   }
+}
+
+/** A step of the queue takes several keys: on a Cluster they need one slot, which the hash tag gives them. */
+export function queuePrefix({ kind }: RedisServers, keyPrefix: string): string {
+  const prefix = `${keyPrefix}state:queue`;
+  return kind === "cluster" ? `{${prefix}}` : prefix;
 }
 
 /** @throws Error where not all is warm: what is warm already costs the next attempt a look */

@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { sharedRedisUrl } from "../services/index.js";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
+import { serversAt } from "../support/redis-servers.js";
 
 for (const store of CRM_STORES) {
   describe(`credits, ${store} store`, () => {
@@ -171,7 +172,7 @@ for (const store of CRM_STORES) {
 
 describe("the limit of one endpoint for one user", () => {
   test("is counted in the persistent Redis, for each user and endpoint apart", async () => {
-    const redis = connectStateRedis(await sharedRedisUrl(), {
+    const redis = connectStateRedis(serversAt(await sharedRedisUrl()), {
       commandTimeoutMs: 1000,
       connectionName: "limit-test",
     });

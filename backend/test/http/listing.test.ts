@@ -201,10 +201,10 @@ describe("lists", () => {
     assert.equal((await crm.cache.stats()).totals.entries, entriesBefore);
   });
 
-  test("the order of a repeated filter's values is part of the request", async () => {
+  test("the order of a repeated filter's values does not matter", async () => {
     const first = await viewer.get("/api/accounts?type=customer&type=partner").expect(200);
     const second = await viewer.get("/api/accounts?type=partner&type=customer").expect(200);
-    assert.match(second.headers["cache-status"] ?? "", /fwd=miss/);
+    assert.match(second.headers["cache-status"] ?? "", /hit/);
     assert.deepEqual(second.body, first.body);
   });
 });

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { redisRateLimitStore } from "../../http/redis-rate-limit-store.js";
 import { startRedisServer } from "../services/index.js";
 import { type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
+import { serversAt } from "../support/redis-servers.js";
 
 describe("problems", () => {
   let crm: Crm;
@@ -173,7 +174,7 @@ describe("rate limit", () => {
 
   test("in Redis: shared, and requests pass while it hangs or is gone", { timeout: 30_000 }, async () => {
     const redis = await startRedisServer();
-    const limit = redisRateLimitStore(redis.url, pino({ level: "silent" }));
+    const limit = redisRateLimitStore(serversAt(redis.url), pino({ level: "silent" }));
     const crm = await startCrm("memory", { rateLimit: { max: 2, windowSeconds: 60, store: limit.store } });
     try {
       const viewer = await crm.client("viewer", TENANT_A);

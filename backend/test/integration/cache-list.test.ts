@@ -10,6 +10,11 @@ import { type ListApp, openListApp } from "../support/list-app.js";
 const ROUTES = {
   "/varied": { vary: ["Accept-Language"] },
   "/known": { params: ["q"] },
+  "/validated": {
+    // As a validator would: numbers are numbers, what is left out has its default.
+    query: (req: Request) =>
+      req.query.limit === "broken" ? new Map() : { limit: Number(req.query.limit ?? 50), q: req.query.q },
+  },
   "/scoped": { scope: (req: Request) => req.get("x-role") ?? "" },
 };
 
@@ -111,6 +116,24 @@ for (const store of STORES) {
       assert.equal((await list.request("/list/keys?b=1&a=2")).cache, "fwd=miss; stored");
       assert.equal((await list.request("/list/keys?a=2&b=1")).cache, "hit");
       assert.equal(list.runs, different.length + 1);
+    });
+
+    test("a query that the route has validated is one entry, however it is spelled", async () => {
+      list.handle((req, res) => res.json(req.query.q ?? null));
+      assert.equal((await list.request("/validated")).cache, "fwd=miss; stored");
+      for (const spelling of [
+        "?",
+        "?limit=50",
+        "?limit=050",
+        "?limit=5e1",
+        "?&limit=%350&",
+        "?LIMIT=7&limit=50",
+      ])
+        assert.equal((await list.request(`/validated${spelling}`)).cache, "hit", spelling);
+      for (const other of ["?limit=51", "?q=50", "?q=", "?q=1&q=2"])
+        assert.equal((await list.request(`/validated${other}`)).cache, "fwd=miss; stored", other);
+      assert.equal(list.runs, 5);
+      assert.equal((await list.request("/validated?limit=broken")).cache, "fwd=bypass; detail=query");
     });
 
     test("a query of 10,000 characters bypasses; so does a range, a body, and an unlisted parameter", async () => {

@@ -5,6 +5,8 @@ import { after, before, describe, test } from "node:test";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { Redis } from "ioredis";
+import { parse } from "yaml";
+import { VARIABLES } from "../../config.js";
 import { projectFile } from "../../project-root.js";
 import { type ComposeService, readComposeFile, serverFlags } from "../services/compose.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
@@ -102,6 +104,51 @@ describe("docker-compose.yml", () => {
       assert.notEqual(uses.length, 0, name);
       for (const [use, rest] of uses) assert.match(rest ?? "", /^:\?set .*openssl rand/, use);
       assert.match(example, new RegExp(`^#${name}=$`, "m"), `.env.example names ${name}`);
+    }
+  });
+
+  test("the backend gets every variable that it reads, and no other", () => {
+    const passed = service("backend").environment ?? {};
+    const left = VARIABLES.filter((name) => !(name in passed)).sort();
+    // The file sets the variable itself, and one of the two is enough: JWT_JWKS_URL takes the place of the secret.
+    assert.deepEqual(left, [
+      "DATABASE_URL_FILE",
+      "JWT_JWKS_URL",
+      "JWT_SECRET_FILE",
+      "REDIS_CACHE_URL_FILE",
+      "REDIS_URL_FILE",
+    ]);
+    assert.deepEqual(
+      Object.keys(passed).filter((name) => !VARIABLES.includes(name)),
+      [],
+    );
+    for (const [name, value] of Object.entries(passed))
+      assert.ok(value === null || !/^\$\{/.test(value) || value.startsWith(`\${${name}:`), name);
+  });
+
+  test("servers of the operator's own take the place of redis and redis-cache", () => {
+    const { REDIS_URL, REDIS_CACHE_URL } = service("backend").environment ?? {};
+    assert.match(REDIS_URL ?? "", /^\$\{REDIS_URL:-redis:\/\/:\$\{REDIS_PASSWORD:\?.*\}@redis:6379\}$/);
+    assert.match(
+      REDIS_CACHE_URL ?? "",
+      /^\$\{REDIS_CACHE_URL:-redis:\/\/:\$\{REDIS_CACHE_PASSWORD:\?.*\}@redis-cache:6379\}$/,
+    );
+  });
+
+  test("the additions that docs/operations.md shows are valid, too", () => {
+    const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
+    const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
+    assert.ok(blocks.length > 0);
+    for (const block of blocks) {
+      const added = parse(block);
+      validate(added);
+      assert.deepEqual(validate.errors ?? [], [], block);
+      const names = Object.keys(added.services.backend.environment);
+      assert.deepEqual(
+        names.filter((name) => !VARIABLES.includes(name)),
+        [],
+      );
+      for (const secret of added.services.backend.secrets ?? []) assert.ok(added.secrets[secret], secret);
     }
   });
 

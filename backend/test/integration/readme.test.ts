@@ -106,6 +106,7 @@ const ROUTE: Required<CacheListOptions> = {
   scope: "tenant",
   vary: [],
   params: [],
+  query: () => undefined,
   statuses: [],
   maxBodyBytes: 1,
   settleMs: 0,

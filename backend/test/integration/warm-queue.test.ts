@@ -7,6 +7,7 @@ import { CacheWarmer, type TenantCache } from "../../cache/index.js";
 import { WarmQueue } from "../../services/warming/warm-queue.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
 import { openCache } from "../support/caches.js";
+import { serversAt } from "../support/redis-servers.js";
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -32,7 +33,13 @@ describe("the queue of warm-ups", () => {
       entries: () => [entry],
     });
     const logger = pino({ level: "silent" });
-    const queue = new WarmQueue({ redisUrl: redis.url, keyPrefix, warmer, logger, retryAfterMs: 1 });
+    const queue = new WarmQueue({
+      servers: serversAt(redis.url),
+      keyPrefix,
+      warmer,
+      logger,
+      retryAfterMs: 1,
+    });
     opened.push(queue);
     return queue;
   }
@@ -81,7 +88,7 @@ describe("the queue of warm-ups", () => {
     const own = await startRedisServer({ args: ["--maxmemory-policy", "noeviction"] });
     const warmer = new CacheWarmer(cache);
     const logger = pino({ level: "silent" });
-    const queue = new WarmQueue({ redisUrl: own.url, keyPrefix: "away:", warmer, logger });
+    const queue = new WarmQueue({ servers: serversAt(own.url), keyPrefix: "away:", warmer, logger });
     await queue.schedule();
     await own.stop();
     await queue.close();

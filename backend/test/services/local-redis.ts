@@ -10,6 +10,7 @@ import type { Readable } from "node:stream";
 import { findFreePort } from "../../db/free-port.js";
 import { guardChild } from "./guard.js";
 import type { RedisServer } from "./redis-server.js";
+import { tlsFlags } from "./redis-tls.js";
 
 const START_TIMEOUT_MS = 10_000;
 const START_ATTEMPTS = 5;
@@ -19,16 +20,19 @@ export class LocalRedis implements RedisServer {
   port = 0;
   readonly #binary: string;
   readonly #flags: readonly string[];
+  readonly #hasTls: boolean;
   readonly #folder = mkdtempSync(path.join(tmpdir(), "test-redis-"));
   #child: ChildProcess | undefined;
 
-  constructor(binary: string, flags: readonly string[]) {
+  /** @param hasTls whether it speaks TLS, and nothing else */
+  constructor(binary: string, flags: readonly string[], hasTls: boolean) {
     this.#binary = binary;
     this.#flags = flags;
+    this.#hasTls = hasTls;
   }
 
   get url(): string {
-    return `redis://${this.host}:${this.port}`;
+    return `${this.#hasTls ? "rediss" : "redis"}://${this.host}:${this.port}`;
   }
 
   get pid(): number {
@@ -79,8 +83,7 @@ export class LocalRedis implements RedisServer {
   /** @throws Error with what the server printed, when it ended instead of accepting connections */
   async #launch(): Promise<void> {
     const place = [
-      "--port",
-      String(this.port),
+      ...(this.#hasTls ? tlsFlags(this.port) : ["--port", String(this.port)]),
       "--bind",
       this.host,
       "--dir",

@@ -1,7 +1,8 @@
 // A Redis Cluster of three masters, as local processes.
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { type RedisServer, startRedisServer } from "./redis-server.js";
+import { type RedisServer, type RedisServerOptions, startRedisServer } from "./redis-server.js";
+import { clientTls } from "./redis-tls.js";
 
 export interface RedisCluster {
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
@@ -13,10 +14,14 @@ const MASTERS = 3;
 const SLOTS = 16_384;
 const FORMS_WITHIN_MS = 20_000;
 
-export async function startRedisCluster(): Promise<RedisCluster> {
-  const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-  const servers = await Promise.all(Array.from({ length: MASTERS }, () => startRedisServer({ args })));
-  const clients = servers.map(({ url }) => new Redis(url));
+export async function startRedisCluster({
+  args = [],
+  tls = false,
+}: RedisServerOptions = {}): Promise<RedisCluster> {
+  const flags = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", ...args];
+  const start = () => startRedisServer({ args: flags, tls });
+  const servers = await Promise.all(Array.from({ length: MASTERS }, start));
+  const clients = servers.map(({ url }) => new Redis(url, tls ? { tls: clientTls() } : {}));
   const [first] = servers;
   for (const [index, client] of clients.entries()) {
     const slots = [Math.ceil((index * SLOTS) / MASTERS), Math.ceil(((index + 1) * SLOTS) / MASTERS) - 1];

@@ -9,7 +9,8 @@ import { Redis } from "ioredis";
 import { findFreePort } from "../../db/free-port.js";
 import { findRedis } from "./find-redis.js";
 import { guardChild } from "./guard.js";
-import { type RedisServer, startRedisServer } from "./redis-server.js";
+import { type RedisServer, type RedisServerOptions, startRedisServer } from "./redis-server.js";
+import { clientTls, tlsFlags } from "./redis-tls.js";
 
 export interface RedisSentinels {
   /** What ioredis needs to find the master. */
@@ -25,18 +26,29 @@ const NAME = "cache";
 const SENTINELS = 3;
 const SETTLES_WITHIN_MS = 30_000;
 
+export interface RedisSentinelsOptions extends RedisServerOptions {
+  /** Of master, replica and sentinels. Default none. */
+  readonly passwords?: { readonly servers: string; readonly sentinels: string } | undefined;
+}
+
 /** @param replicationPort where the replica finds the master: that of a proxy, for a replica that lags */
 export async function startRedisSentinels(
   replicationPort: (masterPort: number) => Promise<number> = async (port) => port,
+  { args = [], tls = false, passwords }: RedisSentinelsOptions = {},
 ): Promise<RedisSentinels> {
-  const master = await startRedisServer();
+  const secret = passwords ? ["--requirepass", passwords.servers, "--masterauth", passwords.servers] : [];
+  const server = { args: [...args, ...secret], tls };
+  const master = await startRedisServer(server);
   const replicaOf = ["--replicaof", master.host, String(await replicationPort(master.port))];
-  const replica = await startRedisServer({ args: replicaOf });
+  const replica = await startRedisServer({ ...server, args: [...server.args, ...replicaOf] });
+  const ofServers = { ...(tls && { tls: clientTls() }), ...(passwords && { password: passwords.servers }) };
+  const ofSentinels = { ...ofServers, ...(passwords && { password: passwords.sentinels }) };
   // Sentinels ask the master for its replicas at once, and then only ten seconds later.
-  await untilAttached(master);
+  await untilAttached(new Redis(master.url, ofServers));
   const folder = mkdtempSync(path.join(tmpdir(), "test-sentinel-"));
-  const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => startSentinel(folder, master)));
-  const clients = sentinels.map((address) => new Redis(address));
+  const start = () => startSentinel(folder, master, { tls, passwords });
+  const sentinels = await Promise.all(Array.from({ length: SENTINELS }, start));
+  const clients = sentinels.map(({ host, port }) => new Redis({ host, port, ...ofSentinels }));
   for (const client of clients) client.on("error", () => undefined);
   await until("the sentinels see each other and the replica", async () =>
     (await Promise.all(clients.map(seesAll))).every(Boolean),
@@ -66,16 +78,25 @@ export async function startRedisSentinels(
 }
 
 /** Sentinels keep their state in their configuration file, so each has one of its own. */
-async function startSentinel(folder: string, { host, port: masterPort }: RedisServer) {
+async function startSentinel(
+  folder: string,
+  { host, port: masterPort }: RedisServer,
+  { tls, passwords }: Pick<RedisSentinelsOptions, "tls" | "passwords">,
+) {
   const source = await findRedis();
   if (source.kind !== "binary")
     throw new Error("the Sentinel tests need a redis-server or valkey-server binary");
   const port = await findFreePort();
   const file = path.join(folder, `sentinel-${port}.conf`);
   const settings = [
-    `port ${port}`,
+    // A flag of the command line is a line of the file.
+    ...(tls ? tlsFlags(port).join(" ").split(/ ?--/).filter(Boolean) : [`port ${port}`]),
     `bind ${host}`,
+    ...(passwords
+      ? [`requirepass ${passwords.sentinels}`, `sentinel sentinel-pass ${passwords.sentinels}`]
+      : []),
     `sentinel monitor ${NAME} ${host} ${masterPort} 2`,
+    ...(passwords ? [`sentinel auth-pass ${NAME} ${passwords.servers}`] : []),
     `sentinel down-after-milliseconds ${NAME} 500`,
     `sentinel failover-timeout ${NAME} 3000`,
   ];
@@ -93,8 +114,7 @@ async function startSentinel(folder: string, { host, port: masterPort }: RedisSe
   return { host, port, stop };
 }
 
-async function untilAttached(master: RedisServer): Promise<void> {
-  const client = new Redis(master.url);
+async function untilAttached(client: Redis): Promise<void> {
   try {
     await until("the replica's connection", async () => /^slave0:/m.test(await client.info("replication")));
   } finally {

@@ -23,16 +23,22 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** Flags after those of the compose file's `redis-cache`, so that they win. */
   readonly args?: readonly string[];
+  /** Whether it speaks TLS, and nothing else; its clients need `clientTls`. Default false. */
+  readonly tls?: boolean;
 }
 
 /**
  * Starts a server of the test's own, with the flags that `redis-cache` has in docker-compose.yml.
  * @throws Error that says what to install where no server can be had
  */
-export async function startRedisServer({ args = [] }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedisServer({
+  args = [],
+  tls = false,
+}: RedisServerOptions = {}): Promise<RedisServer> {
   const flags = [...serverFlags("redis-cache"), ...args];
   const source = await findRedis();
-  if (source.kind === "binary") return new LocalRedis(source.path, flags).start();
+  if (source.kind === "binary") return new LocalRedis(source.path, flags, tls).start();
+  if (tls) throw new Error("the TLS tests need a redis-server or valkey-server binary");
   // Loaded only where Docker is what there is: testcontainers takes most of a second.
   const { startRedisContainer } = await import("./redis-container.js");
   return startRedisContainer(flags);

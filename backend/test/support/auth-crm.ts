@@ -13,6 +13,7 @@ import { hashPassword } from "../../services/auth/password.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { quiet } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
+import { serversAt } from "./redis-servers.js";
 
 export const PASSWORD = "correct horse battery staple";
 
@@ -78,7 +79,10 @@ export async function authDependencies(
   keyPrefix: string,
   options: Partial<AuthOptions> = {},
 ): Promise<OwnDependencies> {
-  const redis = connectStateRedis(stateUrl, { commandTimeoutMs: 1000, connectionName: "auth-test" });
+  const redis = connectStateRedis(serversAt(stateUrl), {
+    commandTimeoutMs: 1000,
+    connectionName: "auth-test",
+  });
   if (!(await untilConnected(redis))) throw new Error("the persistent Redis is not reachable");
   const state = new AuthState({ redis, keyPrefix });
   const authenticator = new Authenticator({

@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { canonicalParams, hashParams, MAX_PARAMS_LENGTH } from "../../cache/express/request-key.js";
+import {
+  canonicalData,
+  canonicalParams,
+  hashParams,
+  MAX_PARAMS_LENGTH,
+} from "../../cache/express/request-key.js";
 
 const canonical = (
   rawQuery: string,
@@ -132,3 +137,79 @@ describe("canonical request", () => {
     assert.match(hashParams("", "sha256"), /^[0-9a-f]{64}$/);
   });
 });
+
+describe("canonical data", () => {
+  const data = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: "small" },
+      fc.constantFrom(
+        undefined,
+        null,
+        true,
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        1,
+        "1",
+        1n,
+        "",
+        "null",
+        "1n",
+      ),
+      fc.string(),
+      fc.date({ noInvalidDate: false }),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("a", "b", "__proto__")), tie("value"), {
+        maxKeys: 3,
+      }),
+    ),
+  })).value;
+
+  test("values have one text only where they are the same, whatever the order of their keys", () => {
+    fc.assert(
+      fc.property(data, data, (one, other) => {
+        assert.equal(canonicalData(one) === canonicalData(other), isDeepEqual(one, other));
+      }),
+      { numRuns: 3000 },
+    );
+    assert.equal(
+      canonicalData({ a: 1, b: [2, { c: 3, d: 4 }] }),
+      canonicalData({ b: [2, { d: 4, c: 3 }], a: 1 }),
+    );
+    assert.equal(canonicalData({ a: 1, b: undefined }), canonicalData({ a: 1 }));
+    assert.notEqual(canonicalData([undefined]), canonicalData([]));
+  });
+
+  test("what would look like other data has no text", () => {
+    class Page {
+      readonly #number = 1;
+      number = () => this.#number;
+    }
+    for (const value of [new Map([["a", 1]]), new Set([1]), new Page(), () => 1, Symbol("a"), /a/])
+      for (const held of [value, [value], { page: value }]) assert.equal(canonicalData(held), undefined);
+  });
+
+  test("it takes the place of the query's text, and is never taken for one", () => {
+    const parts = { path: "/list", rawQuery: "limit=050", scope: "", vary: [] };
+    const validated = (rawQuery: string) =>
+      canonicalParams({ ...parts, rawQuery, query: canonicalData({ limit: 50 }) });
+    assert.equal(validated("limit=050"), validated(""));
+    assert.notEqual(canonicalParams({ ...parts, query: "[]" }), canonicalParams({ ...parts, rawQuery: "" }));
+  });
+});
+
+/** As node's own, but that a key without a value is none. */
+function isDeepEqual(one: unknown, other: unknown): boolean {
+  try {
+    assert.deepStrictEqual(withoutUndefined(one), withoutUndefined(other));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== "object" || value === null || value instanceof Date) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return new Map(members.map(([name, member]) => [name, withoutUndefined(member)]));
+}

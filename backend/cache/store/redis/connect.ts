@@ -93,6 +93,11 @@ function newCluster(
   return new ClusterClass([...nodes], {
     enableOfflineQueue: false,
     clusterRetryStrategy: reconnectDelayMs,
+    // ioredis's check asks any node, and without an offline queue one that is still connecting refuses: the Cluster is then left and tried
+    // again, for seconds where chance has it. The store asks every master by itself.
+    enableReadyCheck: false,
+    // Names stay names: resolved here, they would be gone before TLS compares them with the certificate.
+    dnsLookup: (address, callback) => callback(null, address),
     redisOptions: withDefaults(redisOptions),
   });
 }

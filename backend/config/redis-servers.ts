@@ -1,0 +1,154 @@
+// A connection to Redis from its variables: REDIS_… for the state, REDIS_CACHE_… for the cache. One parser for both.
+import { isIP } from "node:net";
+import type { RedisOptions } from "ioredis";
+import type { RedisOption } from "../cache/index.js";
+import { parseTls, TLS_PARTS } from "./redis-tls.js";
+import { type Address, parseRedisUrl, type RedisUrl } from "./redis-url.js";
+import type { Checked, Environment, ReadFile } from "./secret-files.js";
+
+/** What the URL and its companions decide of a client's options. */
+export type ServerOptions = Pick<
+  RedisOptions,
+  | "host"
+  | "port"
+  | "db"
+  | "family"
+  | "username"
+  | "password"
+  | "tls"
+  | "sentinels"
+  | "name"
+  | "sentinelUsername"
+  | "sentinelPassword"
+  | "sentinelTLS"
+  | "enableTLSForSentinelMode"
+  | "failoverDetector"
+  | "sentinelCommandTimeout"
+>;
+
+/** What ioredis needs to connect to a single server, to a master by its sentinels, or to a Cluster. */
+export type RedisServers =
+  | { readonly kind: "single" | "sentinel"; readonly options: ServerOptions }
+  | {
+      readonly kind: "cluster";
+      readonly nodes: readonly Address[];
+      /** Of each node's connection. */
+      readonly options: ServerOptions;
+    };
+
+export type RedisVariable = "REDIS" | "REDIS_CACHE";
+
+const PARTS = ["URL", "SENTINEL_USERNAME", "SENTINEL_PASSWORD", ...TLS_PARTS] as const;
+type Part = (typeof PARTS)[number];
+
+/** The names of a connection's variables. */
+export const redisVariables = (prefix: RedisVariable): string[] => PARTS.map((part) => `${prefix}_${part}`);
+/** Those of them that are secrets: each may be a file, with _FILE behind its name. */
+export const redisSecrets = (prefix: RedisVariable): string[] => [
+  `${prefix}_URL`,
+  `${prefix}_SENTINEL_PASSWORD`,
+];
+
+/** A sentinel that hangs is left for the next one. */
+const SENTINEL_ANSWERS_WITHIN_MS = 2000;
+
+/** `undefined` where the URL is not set: there is no such connection. */
+export function redisServersFrom(
+  prefix: RedisVariable,
+  env: Environment,
+  readFile: ReadFile,
+): Checked<RedisServers | undefined> {
+  const variable = (part: Part) => `${prefix}_${part}`;
+  const given = (part: Part) => env[variable(part)] || undefined;
+  const text = given("URL")?.trim();
+  if (text === undefined) {
+    const others = PARTS.filter((part) => given(part) !== undefined);
+    const problems = others.map((part) => `${variable(part)}: says nothing without ${variable("URL")}`);
+    return { value: undefined, problems };
+  }
+  let url: RedisUrl;
+  try {
+    url = parseRedisUrl(text);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { value: undefined, problems: [`${variable("URL")}: ${problem}`] };
+  }
+  const tls = parseTls({ isUsed: url.tls, urlName: variable("URL"), variable, given, readFile });
+  const sentinel = sentinelFrom(url, variable, given);
+  const problems = [...tls.problems, ...sentinel.problems];
+  return problems.length > 0
+    ? { value: undefined, problems }
+    : { value: serversOf(url, tls.value, sentinel.value), problems };
+}
+
+type Variable = (part: Part) => string;
+type Given = (part: Part) => string | undefined;
+type Tls = NonNullable<ServerOptions["tls"]>;
+
+function serversOf(url: RedisUrl, tls: Tls | undefined, sentinel: ServerOptions): RedisServers {
+  const { kind, addresses, username, password, family } = url;
+  const options: ServerOptions = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(family !== undefined && { family }),
+    ...(tls && { tls }),
+  };
+  if (kind === "cluster") return { kind, nodes: addresses, options };
+  if (kind === "single") {
+    const [{ host, port }] = addresses;
+    // Node sends no server name of its own accord (RFC 6066 section 3), and servers behind one address are told apart by it.
+    const named = tls && isIP(host) === 0 ? { tls: { servername: host, ...tls } } : {};
+    return { kind, options: { ...options, ...named, host, port, db: url.db } };
+  }
+  return {
+    kind,
+    options: {
+      ...options,
+      ...sentinel,
+      sentinels: [...addresses],
+      name: url.master ?? "",
+      db: url.db,
+      failoverDetector: true,
+      sentinelCommandTimeout: SENTINEL_ANSWERS_WITHIN_MS,
+      ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+    },
+  };
+}
+
+function sentinelFrom(url: RedisUrl, variable: Variable, given: Given): Checked<ServerOptions> {
+  const [username, password] = [given("SENTINEL_USERNAME"), given("SENTINEL_PASSWORD")];
+  const problems: string[] = [];
+  if (url.kind !== "sentinel") {
+    for (const part of ["SENTINEL_USERNAME", "SENTINEL_PASSWORD"] as const) {
+      if (given(part) !== undefined)
+        problems.push(
+          `${variable(part)}: ${variable("URL")} names no sentinels: write redis+sentinel://… there`,
+        );
+    }
+  } else if (username !== undefined && password === undefined) {
+    problems.push(`${variable("SENTINEL_USERNAME")}: needs ${variable("SENTINEL_PASSWORD")}`);
+  }
+  return {
+    value: {
+      ...(username !== undefined && { sentinelUsername: username }),
+      ...(password !== undefined && { sentinelPassword: password }),
+    },
+    problems,
+  };
+}
+
+/** The library's `redis` option. */
+export function redisOption(servers: RedisServers): RedisOption {
+  return servers.kind === "cluster"
+    ? { cluster: servers.nodes, redisOptions: servers.options }
+    : servers.options;
+}
+
+/** For the log: where it is, without secrets. */
+export function describeServers({ kind, options, ...rest }: RedisServers): string {
+  const tls = options.tls ? ", TLS" : "";
+  if (kind === "single") return `${options.host}:${options.port}${tls}`;
+  if (kind === "sentinel") return `Sentinel, master ${options.name}${tls}`;
+  const nodes = "nodes" in rest ? rest.nodes : [];
+  return `Cluster, ${nodes.map(({ host, port }) => `${host}:${port}`).join(", ")}${tls}`;
+}

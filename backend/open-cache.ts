@@ -1,0 +1,23 @@
+// The cache as the configuration describes it: the server and `npm run warm` must agree on every option, or one cannot read the other's entries.
+import { createTenantCache, type Logger, type TenantCache, type TenantCacheOptions } from "./cache/index.js";
+import { redisOption } from "./config/redis-servers.js";
+import type { Config } from "./config.js";
+
+export interface OpenCacheOptions {
+  readonly tenant: TenantCacheOptions["tenant"];
+  readonly logger: Logger;
+}
+
+export function openCache(config: Config, { tenant, logger }: OpenCacheOptions): TenantCache {
+  return createTenantCache({
+    redis: config.redisCache && redisOption(config.redisCache),
+    ...(config.encryption && { encryption: config.encryption }),
+    tenant,
+    keyPrefix: config.CACHE_KEY_PREFIX,
+    budgetMs: config.CACHE_BUDGET_MS,
+    maxBodyBytes: config.CACHE_MAX_BODY_BYTES,
+    memory: { maxBytes: config.CACHE_MEMORY_BYTES },
+    manager: { preset: config.CACHE_TTL_PRESET },
+    logger,
+  });
+}

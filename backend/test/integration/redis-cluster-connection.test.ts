@@ -1,0 +1,52 @@
+// Connecting to a Redis Cluster by the names of its nodes, with TLS: the name is what the certificate is compared with.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createTenantCache } from "../../cache/index.js";
+import { openRedis } from "../../state/open-redis.js";
+import { type RedisCluster, startRedisCluster } from "../services/redis-cluster.js";
+import { CERT_FILE, clientTls, KEY_FILE } from "../services/redis-tls.js";
+import { quiet } from "../support/caches.js";
+import { serversAt } from "../support/redis-servers.js";
+
+describe("a Cluster by the name of a node, with TLS", () => {
+  let cluster: RedisCluster;
+  before(async () => {
+    cluster = await startRedisCluster({ tls: true });
+  });
+  after(() => cluster.stop());
+
+  /** Accepts every certificate, and notes the name that it was to have. */
+  function noting() {
+    const { servername: _expected, ...tls } = clientTls();
+    const names = new Set<string>();
+    const checkServerIdentity = (name: string) => void names.add(name);
+    return { names, tls: { ...tls, checkServerIdentity } };
+  }
+  const port = () => cluster.nodes[0]?.port ?? 0;
+
+  test("the cache's connection keeps the name", async () => {
+    const { names, tls } = noting();
+    const cache = createTenantCache({
+      redis: { cluster: [{ host: "localhost", port: port() }], redisOptions: { tls } },
+      tenant: () => undefined,
+      logger: quiet,
+    });
+    assert.ok(await cache.ready(60_000));
+    await cache.close();
+    assert.ok(names.has("localhost"), [...names].join());
+  });
+
+  test("the state's connection keeps the name", async () => {
+    const { names, tls } = noting();
+    const files = { TLS_CA_FILE: CERT_FILE, TLS_CERT_FILE: CERT_FILE, TLS_KEY_FILE: KEY_FILE };
+    const servers = serversAt(`rediss+cluster://localhost:${port()}`, files);
+    const client = openRedis(
+      { ...servers, options: { ...servers.options, tls } },
+      { enableOfflineQueue: true, maxRetriesPerRequest: null, connectionName: "test" },
+    );
+    client.on("error", () => undefined);
+    assert.equal(await client.ping(), "PONG");
+    client.disconnect();
+    assert.ok(names.has("localhost"), [...names].join());
+  });
+});
