@@ -151,3 +151,20 @@ describe("the monitor on the in-process store", () => {
     await cache.close();
   });
 });
+
+test("a monitor's rule that throws is an alert", async () => {
+  const cache = await openCache("memory");
+  const rule = {
+    name: "own",
+    check: () => {
+      throw new Error("no figures");
+    },
+  };
+  const monitor = new CacheMonitor(cache, { rules: [rule] });
+  await monitor.sample();
+  assert.deepEqual(
+    monitor.alerts.map(({ name, message }) => [name, message]),
+    [["own", "the rule itself threw (no figures)"]],
+  );
+  await cache.close();
+});

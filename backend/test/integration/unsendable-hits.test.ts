@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import express, { type ErrorRequestHandler, type Request, type Response } from "express";
-import { type CacheListOptions, CacheMonitor, type LaneOptions, type Logger } from "../../cache/index.js";
+import type { CacheListOptions, LaneOptions, Logger } from "../../cache/index.js";
 import { openCache } from "../support/caches.js";
 import { exchange } from "../support/raw-http.js";
 
@@ -291,22 +291,5 @@ describe("hits that cannot be sent", () => {
     assert.match(String((await ask()).headers.get("cache-status")), /hit; ttl=-/);
     await cache.idle();
     assert.equal(lines.filter((line) => /a background refresh failed/.test(line)).length, 1);
-  });
-
-  test("a monitor's rule that throws is an alert", async () => {
-    const cache = await openCache("memory");
-    const rule = {
-      name: "own",
-      check: () => {
-        throw new Error("no figures");
-      },
-    };
-    const monitor = new CacheMonitor(cache, { rules: [rule] });
-    await monitor.sample();
-    assert.deepEqual(
-      monitor.alerts.map(({ name, message }) => [name, message]),
-      [["own", "the rule itself threw (no figures)"]],
-    );
-    await cache.close();
   });
 });
