@@ -151,6 +151,7 @@ export function createSealer(keys: readonly [EncryptionKey, ...EncryptionKey[]])
       if (magic === FIRST_MAGIC) return "outdated";
       if (magic !== MAGIC) return undefined;
       const restStart = PREFIX_BYTES + value.readUInt8(PREFIX_BYTES - 1);
+      if (value.length < restStart + CIPHERTEXT_START) return undefined;
       const secret = secrets.get(value.toString("latin1", PREFIX_BYTES, restStart));
       if (!secret) return "outdated";
       try {
