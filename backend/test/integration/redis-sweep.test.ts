@@ -11,6 +11,7 @@ import { RedisStore } from "../../cache/store/redis/redis-store.js";
 import { SCRIPTS } from "../../cache/store/redis/scripts.js";
 import { SweepLease } from "../../cache/store/redis/sweep-lease.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
+import { gate } from "../support/http-app.js";
 
 const MINUTE_MS = 60_000;
 
@@ -99,6 +100,31 @@ describe("sweeps in Redis", () => {
       assert.equal(await client.exists(keys.sweepLease(kind)), 0, "given back after the sweep");
     });
   }
+
+  test("a sweep knows whether anybody waits for it: then it need not go unnoticed", async () => {
+    const begun = gate();
+    const ended = gate<number>();
+    const answers: boolean[] = [];
+    const sweeper = new Sweeper({
+      sweep: (_targets, isAwaited) => {
+        answers.push(isAwaited());
+        begun.open();
+        return ended.passed.then((removed) => {
+          answers.push(isAwaited());
+          return removed;
+        });
+      },
+      gatherMs: 1,
+      isStoreReachable: () => true,
+      onSwept: () => undefined,
+    });
+    sweeper.enqueue({ tenant: "a" });
+    await begun.passed;
+    const idle = sweeper.idle();
+    ended.open(0);
+    await idle;
+    assert.deepEqual(answers, [false, true]);
+  });
 
   test("a sweep that waits for another process is done when that has finished", async () => {
     const at = await deadPlace();

@@ -11,7 +11,7 @@ import { findFreePort } from "../../db/free-port.js";
 import { guardChild } from "./guard.js";
 import type { RedisServer } from "./redis-server.js";
 
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 120_000;
 const START_ATTEMPTS = 5;
 
 export class LocalRedis implements RedisServer {

@@ -11,10 +11,11 @@ export interface RedisCluster {
 
 const MASTERS = 3;
 const SLOTS = 16_384;
-const FORMS_WITHIN_MS = 20_000;
+const FORMS_WITHIN_MS = 120_000;
 
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+  // No node fails here: one that a busy machine holds up is not to be taken for one that has.
+  const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"];
   const servers = await Promise.all(Array.from({ length: MASTERS }, () => startRedisServer({ args })));
   const clients = servers.map(({ url }) => new Redis(url));
   const [first] = servers;
