@@ -116,8 +116,6 @@ async function prepareForReplication(admin: Redis): Promise<void> {
   const { user, password } = REPLICATION;
   if (admin.status !== "ready") await once(admin, "ready");
   await admin.call("ACL", "SETUSER", user, "on", `>${password}`, "allkeys", "allchannels", "+@all");
-  // By default a master waits five seconds for more replicas to come.
-  await admin.config("SET", "repl-diskless-sync-delay", "0");
   await admin.config("SET", "masteruser", user);
   await admin.config("SET", "masterauth", password);
 }

@@ -16,22 +16,29 @@ export interface RedisSentinels {
   readonly options: { readonly sentinels: { host: string; port: number }[]; readonly name: string };
   readonly master: RedisServer;
   readonly replica: RedisServer;
-  /** Resolves when the sentinels name another master than `port`. */
+  /**
+   * Resolves when the sentinels name another master than `port`, which has been taken away. Only now do they suspect a master that does
+   * not answer: one that a busy machine holds up must not be replaced before.
+   */
   failedOver(port: number): Promise<number>;
   stop(): Promise<void>;
 }
 
+/** By default a master waits five seconds for more replicas to come. */
+export const REPLICATE_AT_ONCE = ["--repl-diskless-sync-delay", "0"];
 const NAME = "cache";
 const SENTINELS = 3;
-const SETTLES_WITHIN_MS = 30_000;
+/** Sentinels of a machine that holds them up for two seconds do nothing for thirty (their tilt mode), and begin anew. */
+const SETTLES_WITHIN_MS = 240_000;
+const DOWN_AFTER_MS = { unsuspecting: 600_000, suspecting: 500 };
 
 /** @param replicationPort where the replica finds the master: that of a proxy, for a replica that lags */
 export async function startRedisSentinels(
   replicationPort: (masterPort: number) => Promise<number> = async (port) => port,
 ): Promise<RedisSentinels> {
-  const master = await startRedisServer();
+  const master = await startRedisServer({ args: REPLICATE_AT_ONCE });
   const replicaOf = ["--replicaof", master.host, String(await replicationPort(master.port))];
-  const replica = await startRedisServer({ args: replicaOf });
+  const replica = await startRedisServer({ args: [...REPLICATE_AT_ONCE, ...replicaOf] });
   // Sentinels ask the master for its replicas at once, and then only ten seconds later.
   await untilAttached(master);
   const folder = mkdtempSync(path.join(tmpdir(), "test-sentinel-"));
@@ -48,6 +55,7 @@ export async function startRedisSentinels(
     replica,
     async failedOver(port) {
       let now = port;
+      await suspectAfter(clients, DOWN_AFTER_MS.suspecting);
       await until("a failover", async () => {
         const address = (await asked?.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)) as
           | string[]
@@ -55,6 +63,7 @@ export async function startRedisSentinels(
         now = Number(address?.[1] ?? port);
         return now !== port;
       });
+      await suspectAfter(clients, DOWN_AFTER_MS.unsuspecting);
       return now;
     },
     async stop() {
@@ -76,7 +85,7 @@ async function startSentinel(folder: string, { host, port: masterPort }: RedisSe
     `port ${port}`,
     `bind ${host}`,
     `sentinel monitor ${NAME} ${host} ${masterPort} 2`,
-    `sentinel down-after-milliseconds ${NAME} 500`,
+    `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS.unsuspecting}`,
     `sentinel failover-timeout ${NAME} 3000`,
   ];
   writeFileSync(file, `${settings.join("\n")}\n`);
@@ -91,6 +100,12 @@ async function startSentinel(folder: string, { host, port: masterPort }: RedisSe
     await exited;
   };
   return { host, port, stop };
+}
+
+async function suspectAfter(clients: readonly Redis[], downAfterMs: number): Promise<void> {
+  const set = (client: Redis) =>
+    client.call("SENTINEL", "SET", NAME, "down-after-milliseconds", String(downAfterMs));
+  await Promise.all(clients.map(set));
 }
 
 async function untilAttached(master: RedisServer): Promise<void> {
