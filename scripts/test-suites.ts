@@ -24,6 +24,9 @@ export function findTestFiles(kinds: readonly string[], parts: readonly string[]
     .sort();
 }
 
+/** Of a single file: the closing lines are those of all files together. */
+const OWN_COUNTS = /^ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+\n/gm;
+
 /** How {@link runTestFiles} runs its files. */
 export interface RunOptions {
   /** Files at the same time. */
@@ -54,7 +57,7 @@ export async function runTestFiles(
       const startedAtMs = performance.now();
       const outcome = await runTestFile(file, { env, signal, patience: PATIENCE });
       const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
-      console.log(`\n${file} (${seconds} s)\n${outcome.output}`);
+      console.log(`\n${file} (${seconds} s)\n${outcome.output.replace(OWN_COUNTS, "")}`);
       counts = addCounts(counts, outcome.counts);
       if (outcome.counts.fail + outcome.counts.cancelled > 0) failed.push(file);
     }

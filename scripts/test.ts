@@ -5,12 +5,11 @@ import { startPostgresServer, startRedisServer } from "../backend/test/services/
 import { addCounts, type Counts, formatCounts, noCounts } from "./test-suites/counts.js";
 import { findTestFiles, runTestFiles } from "./test-suites.js";
 
-// Fault suites stop, hang and kill servers and measure how long that is felt: after the rest, and one at a time.
 const RUNS = [
   { name: "suites", kinds: ["unit", "contract", "integration", "http", "conformance"], concurrency: 2 },
   // Every file of it packs the library, into one folder.
   { name: "package", kinds: ["package"], concurrency: 1 },
-  { name: "faults", kinds: ["faults"], concurrency: 1 },
+  { name: "faults", kinds: ["faults"], concurrency: 2 },
 ];
 const INTERRUPTED_EXIT_CODE = 130;
 

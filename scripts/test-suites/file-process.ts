@@ -3,14 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { projectRoot } from "../../backend/project-root.js";
 import { guardChild } from "../../backend/test/services/guard.js";
 import { type Counts, isCounted, noCounts } from "./counts.js";
 import type { Progress, TestAt } from "./progress.js";
 
-const PROGRESS_REPORTER = fileURLToPath(new URL("./progress.js", import.meta.url));
+const PROGRESS_REPORTER = new URL("./progress.js", import.meta.url).href;
 const FLAGS = [
   "--enable-source-maps",
   "--test-reporter=spec",
@@ -50,7 +49,8 @@ export interface FileOutcome {
 export async function runTestFile(file: string, options: FileOptions): Promise<FileOutcome> {
   const child = spawn(process.execPath, [...FLAGS, file], {
     cwd: projectRoot,
-    env: { ...process.env, ...options.env },
+    // The test of this runner runs in a process of node's own runner where somebody starts it by that.
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...options.env },
     // A group of its own, so that it ends with the processes that it has started.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
