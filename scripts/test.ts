@@ -6,10 +6,13 @@ import { addCounts, type Counts, formatCounts, noCounts } from "./test-suites/co
 import { findTestFiles, runTestFiles } from "./test-suites.js";
 
 const RUNS = [
-  { name: "suites", kinds: ["unit", "contract", "integration", "http", "conformance"], concurrency: 2 },
+  {
+    name: "suites",
+    kinds: ["unit", "contract", "integration", "http", "conformance", "faults"],
+    concurrency: 2,
+  },
   // Every file of it packs the library, into one folder.
   { name: "package", kinds: ["package"], concurrency: 1 },
-  { name: "faults", kinds: ["faults"], concurrency: 2 },
 ];
 const INTERRUPTED_EXIT_CODE = 130;
 
