@@ -1,43 +1,9 @@
-// Finds the test files and has node's own runner run them; the counts of several runs are added up.
-import { type ChildProcess, spawn } from "node:child_process";
+// Finds the test files and runs them, each in a process of its own; the counts of all are added up.
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline";
-import { projectFile, projectRoot } from "../backend/project-root.js";
-
-/** What node's runner counts, in the order in which it prints them. */
-const COUNTED = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"] as const;
-
-/** Totals of one or more runs of node's test runner. */
-export type Counts = Record<(typeof COUNTED)[number], number>;
-
-const FILE_TIMEOUT_MS = 300_000;
-
-/** Counts of a run that ran nothing. */
-export const noCounts = (): Counts => ({
-  tests: 0,
-  suites: 0,
-  pass: 0,
-  fail: 0,
-  cancelled: 0,
-  skipped: 0,
-  todo: 0,
-});
-
-/** Adds the counts of two runs. */
-export function addCounts(left: Counts, right: Counts): Counts {
-  const sum = noCounts();
-  for (const what of COUNTED) sum[what] = left[what] + right[what];
-  return sum;
-}
-
-/** The closing lines of node's spec reporter. */
-export function formatCounts(counts: Counts, durationMs: number): string {
-  return [
-    ...COUNTED.map((what) => `ℹ ${what} ${counts[what]}`),
-    `ℹ duration_ms ${durationMs.toFixed(0)}`,
-  ].join("\n");
-}
+import { projectFile } from "../backend/project-root.js";
+import { addCounts, type Counts, noCounts } from "./test-suites/counts.js";
+import { PATIENCE, runTestFile } from "./test-suites/file-process.js";
 
 /**
  * Compiled suites of the kinds (folders of backend/test) whose path holds one of the parts; all without parts.
@@ -58,48 +24,44 @@ export function findTestFiles(kinds: readonly string[], parts: readonly string[]
     .sort();
 }
 
+/** Of a single file: the closing lines are those of all files together. */
+const OWN_COUNTS = /^ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+\n/gm;
+
 /** How {@link runTestFiles} runs its files. */
 export interface RunOptions {
   /** Files at the same time. */
   readonly concurrency: number;
   /** Added to the environment. */
   readonly env: NodeJS.ProcessEnv;
-  /** Called with the runner's process, so that it can be stopped. */
-  readonly onSpawn: (runner: ChildProcess) => void;
+  /** Ends the files that run, and begins none. */
+  readonly signal: AbortSignal;
 }
 
-/**
- * Runs the files, each in its own process, and prints what node's spec reporter says.
- * @throws Error when the runner itself failed, which its counts would not show
- */
-export async function runTestFiles(files: readonly string[], options: RunOptions): Promise<Counts> {
-  const counts = noCounts();
-  if (files.length === 0) return counts;
-  const flags = [
-    "--enable-source-maps",
-    "--test",
-    "--test-reporter=spec",
-    `--test-concurrency=${options.concurrency}`,
-    `--test-timeout=${FILE_TIMEOUT_MS}`,
-  ];
-  const runner = spawn(process.execPath, [...flags, ...files], {
-    cwd: projectRoot,
-    env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  options.onSpawn(runner);
-  const exited = new Promise<number | null>((resolve, reject) => {
-    runner.once("error", reject);
-    runner.once("close", resolve);
-  });
-  for await (const line of createInterface({ input: runner.stdout })) {
-    console.log(line);
-    const [, what, count] = /^ℹ (\w+) (\d+)$/.exec(line) ?? [];
-    const counted = COUNTED.find((name) => name === what);
-    if (counted !== undefined) counts[counted] += Number(count);
-  }
-  const code = await exited;
-  if (code !== 0 && counts.fail + counts.cancelled === 0)
-    throw new Error(`node's test runner ended with ${code}`);
-  return counts;
+/** What came of a run. */
+export interface RunOutcome {
+  readonly counts: Counts;
+  /** The files in which something failed, was cancelled or hung. */
+  readonly failed: readonly string[];
+}
+
+/** Prints what each file has printed when it has ended. */
+export async function runTestFiles(
+  files: readonly string[],
+  { concurrency, env, signal }: RunOptions,
+): Promise<RunOutcome> {
+  let counts = noCounts();
+  const failed: string[] = [];
+  const left = [...files];
+  const lane = async () => {
+    for (let file = left.shift(); file !== undefined && !signal.aborted; file = left.shift()) {
+      const startedAtMs = performance.now();
+      const outcome = await runTestFile(file, { env, signal, patience: PATIENCE });
+      const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+      console.log(`\n${file} (${seconds} s)\n${outcome.output.replace(OWN_COUNTS, "")}`);
+      counts = addCounts(counts, outcome.counts);
+      if (outcome.counts.fail + outcome.counts.cancelled > 0) failed.push(file);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  return { counts, failed };
 }

@@ -2,27 +2,25 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { projectFile, projectRoot } from "../backend/project-root.js";
 import { startPostgresServer, startRedisServer } from "../backend/test/services/index.js";
-import {
-  addCounts,
-  type Counts,
-  findTestFiles,
-  formatCounts,
-  noCounts,
-  runTestFiles,
-} from "./test-suites.js";
+import { addCounts, type Counts, formatCounts, noCounts } from "./test-suites/counts.js";
+import { findTestFiles, runTestFiles } from "./test-suites.js";
 
-// Fault suites stop, hang and kill servers and measure how long that is felt: after the rest, and one at a time.
 const RUNS = [
-  { name: "suites", kinds: ["unit", "contract", "integration", "http", "conformance"], concurrency: 2 },
+  {
+    name: "suites",
+    kinds: ["unit", "contract", "integration", "http", "conformance", "faults"],
+    concurrency: 2,
+  },
   // Every file of it packs the library, into one folder.
   { name: "package", kinds: ["package"], concurrency: 1 },
-  { name: "faults", kinds: ["faults"], concurrency: 1 },
 ];
 const INTERRUPTED_EXIT_CODE = 130;
 
 const stops: (() => Promise<void>)[] = [];
 const failed: string[] = [];
-let current: ChildProcess | undefined;
+const failedFiles: string[] = [];
+const stop = new AbortController();
+let tool: ChildProcess | undefined;
 let interrupted = false;
 
 async function step(name: string, work: () => Promise<void>): Promise<void> {
@@ -40,13 +38,13 @@ async function step(name: string, work: () => Promise<void>): Promise<void> {
 
 function runTool(script: string, ...args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const tool = spawn(process.execPath, [projectFile("node_modules", script), ...args], {
+    const child = spawn(process.execPath, [projectFile("node_modules", script), ...args], {
       cwd: projectRoot,
       stdio: ["ignore", "inherit", "inherit"],
     });
-    current = tool;
-    tool.once("error", reject);
-    tool.once("close", (code) =>
+    tool = child;
+    child.once("error", reject);
+    child.once("close", (code) =>
       code === 0 ? resolve() : reject(new Error(`${script} ended with ${code}`)),
     );
   });
@@ -88,12 +86,10 @@ async function runSuites(): Promise<Counts> {
     const files = findTestFiles(kinds, process.argv.slice(2));
     if (files.length === 0) continue;
     await step(name, async () => {
-      const onSpawn = (runner: ChildProcess) => {
-        current = runner;
-      };
-      const run = await runTestFiles(files, { concurrency, env, onSpawn });
-      counts = addCounts(counts, run);
-      if (run.fail + run.cancelled > 0) failed.push(name);
+      const run = await runTestFiles(files, { concurrency, env, signal: stop.signal });
+      counts = addCounts(counts, run.counts);
+      failedFiles.push(...run.failed);
+      if (run.failed.length > 0) failed.push(name);
     });
   }
   if (counts.tests === 0 && !interrupted) {
@@ -108,7 +104,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     // npm passes Ctrl-C on although the terminal has sent it here as well.
     if (interrupted) return;
     interrupted = true;
-    current?.kill("SIGTERM");
+    tool?.kill("SIGTERM");
+    stop.abort();
   });
 }
 
@@ -122,6 +119,7 @@ try {
 } finally {
   await stopServices();
 }
+for (const file of failedFiles) console.log(`✖ ${file}`);
 console.log(
   interrupted ? "\nInterrupted" : failed.length > 0 ? `\nFailed: ${failed.join(", ")}` : "\nAll steps passed",
 );

@@ -26,6 +26,7 @@ const options = parseCacheOptions({
   // Without the fence check, the in-process tier would still make it.
   local: { maxBytes: config.without === "fence-check" ? 0 : LOCAL_BYTES },
   logger: quiet,
+  ...(config.budgetMs !== undefined && { budgetMs: config.budgetMs }),
 });
 const { store, keys } = openStore(options);
 const cache = createTenantCacheOn({ store: weaken(store, config.without), keys }, options);

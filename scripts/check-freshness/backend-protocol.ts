@@ -8,6 +8,7 @@ export interface BackendConfig {
   readonly truthPort: number;
   readonly redis: RedisOptions;
   readonly without?: Protection;
+  readonly budgetMs?: number;
   /** Writes are guarded, and refused where the store cannot be told about them. */
   readonly guarded: boolean;
 }

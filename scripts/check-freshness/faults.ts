@@ -18,7 +18,13 @@ export type FaultName = keyof typeof FAULTS;
 
 export const FAULT_NAMES = Object.keys(FAULTS) as readonly FaultName[];
 
+/** What the clients do meanwhile. */
+export interface FaultWork {
+  /** Resolves when so many more writes have been answered: what a fault is for takes work, not time, which a busy machine has less of. */
+  written(writes: number): Promise<void>;
+}
+
 /** Does its harm, waits, and undoes it. */
-export type Fault = (random: Random) => Promise<void>;
+export type Fault = (random: Random, work: FaultWork) => Promise<void>;
 
 export type Faults = Readonly<Partial<Record<FaultName, Fault>>>;

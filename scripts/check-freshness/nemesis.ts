@@ -1,7 +1,7 @@
 // Does faults to a run, one after the other.
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackendPool } from "./backend-pool.js";
-import type { FaultName, Faults } from "./faults.js";
+import type { FaultName, Faults, FaultWork } from "./faults.js";
 import { pick, type Random, seededRandom } from "./random.js";
 
 /** When a fault was done; it ends when it has been undone. */
@@ -18,21 +18,30 @@ export class Nemesis {
   failure: unknown;
   readonly #faults: Faults;
   readonly #pool: BackendPool;
+  readonly #work: FaultWork;
   readonly #random: Random;
   readonly #pauseMs: number;
   #running: Promise<void> = Promise.resolve();
+  #done = 0;
   readonly #stop = new AbortController();
 
   /** @param pauseMs mean pause between faults */
   constructor(
     faults: Faults,
     pool: BackendPool,
+    work: FaultWork,
     options: { readonly seed: number; readonly pauseMs: number },
   ) {
     this.#faults = faults;
     this.#pool = pool;
+    this.#work = work;
     this.#random = seededRandom(options.seed);
     this.#pauseMs = options.pauseMs;
+  }
+
+  /** Faults that were done and undone, and recovered from. */
+  get done(): number {
+    return this.#done;
   }
 
   start(): void {
@@ -59,9 +68,10 @@ export class Nemesis {
       await delay(2 * this.#pauseMs * random(), undefined, { signal: this.#stop.signal });
       const record: FaultRecord = { name, beganAtMs: performance.now(), endedAtMs: undefined };
       this.log.push(record);
-      await this.#faults[name]?.(random);
+      await this.#faults[name]?.(random, this.#work);
       record.endedAtMs = performance.now();
       await this.#pool.settled();
+      this.#done++;
     }
   }
 }

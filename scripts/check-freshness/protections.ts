@@ -41,9 +41,13 @@ export type Protection = keyof typeof PROTECTIONS;
 
 export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[];
 
-/** How a stage is run to catch a protection that is off: many writes, and the one fault that it takes. */
+/**
+ * How a stage is run to catch a protection that is off: many writes, and the one fault that it takes. It goes on for so much work that
+ * luck cannot hide a violation, however long a busy machine takes for that, and ends with the first one that is seen.
+ */
 export function catching(without: Protection) {
   const { fault }: ProtectionDescription = PROTECTIONS[without];
-  const faults = fault === undefined ? [] : [fault];
-  return { without, faults, writeShare: 0.05, faultPauseMs: 500, stopAtViolation: true };
+  const work =
+    fault === undefined ? { faults: [], reads: 200_000 } : { faults: [fault], reads: 0, faultsDone: 40 };
+  return { without, ...work, writeShare: 0.05, faultPauseMs: 500, budgetMs: 1000, stopAtViolation: true };
 }

@@ -22,13 +22,17 @@ export interface StageOptions {
   readonly faults?: readonly FaultName[];
   /** Mean pause between faults, milliseconds. */
   readonly faultPauseMs: number;
-  /** Ends when so many reads have been judged, */
+  /** Ends when so many reads have been judged */
   readonly reads: number;
+  /** and so many faults have been recovered from (default 0), */
+  readonly faultsDone?: number;
   /** or after so long, seconds, */
   readonly seconds: number;
   /** or with the first violation. */
   readonly stopAtViolation: boolean;
   readonly without?: Protection;
+  /** Of the backends' caches, milliseconds. Default: the library's. */
+  readonly budgetMs?: number;
   /** Called about once a second with the reads judged so far. */
   readonly onProgress?: (reads: number) => void;
 }
@@ -66,7 +70,7 @@ async function run(
   options: StageOptions,
   onEnd: (cleanUp: () => unknown) => void,
 ): Promise<StageReport> {
-  const { seed, processes, without } = options;
+  const { seed, processes, without, budgetMs } = options;
   const truthServer = await startTruth();
   onEnd(() => truthServer.child.kill("SIGKILL"));
   const truth = await connectTruth(truthServer.port);
@@ -80,6 +84,7 @@ async function run(
     redis: topology.redisFor(index),
     guarded: stage.guarded,
     ...(without && { without }),
+    ...(budgetMs !== undefined && { budgetMs }),
   }));
   const pool = new BackendPool(configs, judge);
   onEnd(() => pool.stop());
@@ -88,14 +93,12 @@ async function run(
   const workload = new Workload(pool, truth, judge, options);
   const startedAtMs = performance.now();
   workload.start();
-  const nemesis = new Nemesis(faultsOf(stage, topology.faults, pool, workload, options.faults), pool, {
-    seed,
-    pauseMs: options.faultPauseMs,
-  });
+  const faults = faultsOf(stage, topology.faults, pool, workload, options.faults);
+  const nemesis = new Nemesis(faults, pool, workload, { seed, pauseMs: options.faultPauseMs });
   onEnd(() => nemesis.stop());
   nemesis.start();
   let tellAtMs = startedAtMs;
-  while (!isOver(judge, options, startedAtMs) && !nemesis.failure) {
+  while (!isOver(judge, nemesis.done, options, startedAtMs) && !nemesis.failure) {
     await delay(LOOK_EVERY_MS);
     if (performance.now() < tellAtMs) continue;
     tellAtMs += PROGRESS_EVERY_MS;
@@ -122,11 +125,13 @@ async function run(
 
 function isOver(
   judge: Judge,
-  { reads, seconds, stopAtViolation }: StageOptions,
+  done: number,
+  { reads, faultsDone = 0, seconds, stopAtViolation }: StageOptions,
   startedAtMs: number,
 ): boolean {
-  if (judge.judged >= reads || performance.now() - startedAtMs >= seconds * 1000) return true;
-  return stopAtViolation && judge.violations > 0;
+  if (stopAtViolation && judge.violations > 0) return true;
+  if (performance.now() - startedAtMs >= seconds * 1000) return true;
+  return judge.judged >= reads && done >= faultsDone;
 }
 
 function faultsOf(

@@ -5,6 +5,7 @@ import type { Redis } from "ioredis";
 import { type RedisSentinels, startRedisSentinels } from "../../backend/test/services/redis-sentinel.js";
 import type { RedisServer } from "../../backend/test/services/redis-server.js";
 import { startTcpProxy, type TcpProxy } from "../../backend/test/services/tcp-proxy.js";
+import type { FaultWork } from "./faults.js";
 import type { Protection } from "./protections.js";
 import { between, type Random } from "./random.js";
 import { adminOf, type Topology } from "./topology.js";
@@ -12,7 +13,9 @@ import { adminOf, type Topology } from "./topology.js";
 /** The replica logs in as this user, so that it can be shut out without touching anybody else. */
 const REPLICATION = { user: "replication", password: "replication" };
 
-const REPLICATES_WITHIN_MS = 30_000;
+const REPLICATES_WITHIN_MS = 240_000;
+/** Some of them change what is read again soon. */
+const WRITES_WITHIN = 10;
 
 interface Node {
   readonly server: RedisServer;
@@ -39,15 +42,15 @@ export async function startSentinelTopology(without: Protection | undefined): Pr
       ...(index === 0 && { natMap: throughProxies(nodes) }),
     }),
     faults: {
-      failover: async (random) => {
-        await failOver(sentinels, master, replica, random);
+      failover: async (random, work) => {
+        await failOver(sentinels, master, replica, random, work);
         [master, replica] = [replica, master];
       },
       flush: async () => {
         await master.admin.flushall();
       },
-      "two-masters": async (random) => {
-        await hangOver(sentinels, master, replica, random);
+      "two-masters": async (random, work) => {
+        await hangOver(sentinels, master, replica, random, work);
         [master, replica] = [replica, master];
       },
     },
@@ -79,11 +82,12 @@ async function failOver(
   master: Node,
   replica: Node,
   random: Random,
+  work: FaultWork,
 ): Promise<void> {
   await master.admin.call("ACL", "SETUSER", REPLICATION.user, "off");
   await master.admin.call("CLIENT", "KILL", "USER", REPLICATION.user);
-  // Writes are acknowledged meanwhile, of which the replica will know nothing.
-  await delay(between(random, 200, 800));
+  // Of these the replica will know nothing.
+  await Promise.all([delay(between(random, 200, 800)), work.written(WRITES_WITHIN)]);
   await master.server.kill();
   await sentinels.failedOver(master.server.port);
   await master.server.restart();
@@ -98,6 +102,7 @@ async function hangOver(
   master: Node,
   replica: Node,
   random: Random,
+  work: FaultWork,
 ): Promise<void> {
   await master.server.pause();
   await sentinels.failedOver(master.server.port);
@@ -106,7 +111,7 @@ async function hangOver(
   master.proxy.heal();
   await master.server.resume();
   // What Sentinel does as well, about ten seconds later.
-  await delay(between(random, 500, 3000));
+  await Promise.all([delay(between(random, 500, 3000)), work.written(WRITES_WITHIN)]);
   await master.admin.call("REPLICAOF", replica.server.host, replica.server.port);
   await master.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
   await untilReplicating(replica.admin);
@@ -116,8 +121,6 @@ async function prepareForReplication(admin: Redis): Promise<void> {
   const { user, password } = REPLICATION;
   if (admin.status !== "ready") await once(admin, "ready");
   await admin.call("ACL", "SETUSER", user, "on", `>${password}`, "allkeys", "allchannels", "+@all");
-  // By default a master waits five seconds for more replicas to come.
-  await admin.config("SET", "repl-diskless-sync-delay", "0");
   await admin.config("SET", "masteruser", user);
   await admin.config("SET", "masterauth", password);
 }

@@ -1,7 +1,8 @@
 // The clients: random reads and writes over all backends, and reads right behind each answered write.
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import type { Backend, BackendPool } from "./backend-pool.js";
 import { CRASH_HEADER, DEFERRED_HEADER, type ListBody, TENANT_HEADER } from "./backend-protocol.js";
+import type { FaultWork } from "./faults.js";
 import { type HttpAnswer, NoAnswer } from "./http-exchange.js";
 import type { Judge } from "./judge.js";
 import { between, pick, type Random, seededRandom } from "./random.js";
@@ -16,6 +17,7 @@ const READS_BEHIND_A_WRITE = 4;
 /** Part of the reads that send If-None-Match, where the client has a copy. */
 const REVALIDATING_SHARE = 0.3;
 const COMPRESSED_SHARE = 0.5;
+const LOOK_EVERY_MS = 20;
 
 export interface WorkloadOptions {
   readonly seed: number;
@@ -43,7 +45,7 @@ export interface Counts {
   failed: number;
 }
 
-export class Workload {
+export class Workload implements FaultWork {
   readonly counts: Counts = {
     reads: 0,
     hits: 0,
@@ -88,6 +90,11 @@ export class Workload {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#running;
+  }
+
+  async written(writes: number): Promise<void> {
+    const enough = this.counts.writes + writes;
+    while (this.counts.writes < enough && !this.#stopping) await delay(LOOK_EVERY_MS);
   }
 
   /** Has the next write's backend die between commit and invalidation; resolves when it has. */

@@ -4,7 +4,7 @@ import type { SweepTarget } from "../store/store.js";
 
 export interface SweeperOptions {
   /** Resolves with the number of keys removed; with `undefined` where another process is sweeping. */
-  readonly sweep: (targets: readonly SweepTarget[]) => Promise<number | undefined>;
+  readonly sweep: (targets: readonly SweepTarget[], isAwaited: () => boolean) => Promise<number | undefined>;
   /** Pause before a sweep, milliseconds, in which invalidations gather. */
   readonly gatherMs: number;
   /** Sweeps only while the store is reachable. */
@@ -23,6 +23,7 @@ export class Sweeper {
   readonly #pending = new Map<string, SweepTarget>();
   #timer: NodeJS.Timeout | undefined;
   #underWay: Promise<void> | undefined;
+  #waiting = 0;
   #stopped = false;
 
   constructor(options: SweeperOptions) {
@@ -44,11 +45,16 @@ export class Sweeper {
 
   /** Resolves when nothing is pending and no sweep is under way. */
   async idle(): Promise<void> {
-    while (this.#underWay || this.#pending.size > 0) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-      await (this.#underWay ?? this.#start());
-      if (this.#pending.size > 0) await delay(AWAITED_RETRY_MS);
+    this.#waiting++;
+    try {
+      while (this.#underWay || this.#pending.size > 0) {
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
+        await (this.#underWay ?? this.#start());
+        if (this.#pending.size > 0) await delay(AWAITED_RETRY_MS);
+      }
+    } finally {
+      this.#waiting--;
     }
   }
 
@@ -82,7 +88,7 @@ export class Sweeper {
   async #sweep(targets: readonly SweepTarget[]): Promise<boolean> {
     if (targets.length === 0 || !this.#options.isStoreReachable()) return true;
     try {
-      const removed = await this.#options.sweep(targets);
+      const removed = await this.#options.sweep(targets, () => this.#waiting > 0);
       if (removed === undefined) return false;
       this.#options.onSwept(removed, targets);
     } catch {

@@ -26,7 +26,7 @@ export class Sweeps {
       });
     }
     this.#indexes = new Sweeper({
-      sweep: (targets) => store.sweep(targets),
+      sweep: (targets, isAwaited) => store.sweep(targets, isAwaited),
       gatherMs: sweepGatherMs,
       isStoreReachable,
       onSwept: (keys, targets) => {

@@ -168,12 +168,14 @@ export interface Store {
   /**
    * Reclaims what the store knows to be cut off; resolves with the number of keys removed, or with `undefined` where another process
    * is sweeping: ask again later. Slow, paced, never awaited by a request.
+   *
+   * @param isAwaited whether anybody waits for its end by now: it may then take more of the server's time
    */
-  sweep(targets: readonly SweepTarget[]): Promise<number | undefined>;
+  sweep(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
   /**
    * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Absent where {@link sweep} finds everything.
    */
-  sweepKeyspace?(targets: readonly SweepTarget[]): Promise<number | undefined>;
+  sweepKeyspace?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
   /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
   forgetAllFences(): Promise<void>;
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;

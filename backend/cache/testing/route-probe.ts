@@ -123,7 +123,7 @@ export class RouteProbe {
     while (!isHit(answer)) {
       await this.options.cache.idle();
       answer = await this.read(tenant);
-      if (isHit(answer) || Date.now() >= untilMs) break;
+      if (isHit(answer) || !mayBecomeHit(answer) || Date.now() >= untilMs) break;
       // `settleMs` of the route, or an outage that is just over: nothing tells when storing begins again.
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
@@ -167,6 +167,13 @@ export function cacheStatus(answer: Answer): string {
 
 export function isHit(answer: Answer): boolean {
   return /; hit\b/.test(cacheStatus(answer));
+}
+
+/** Whether time can help: not where no cacheList has seen the request, nor where it is none that could be cached. */
+function mayBecomeHit(answer: Answer): boolean {
+  const status = cacheStatus(answer);
+  if (status === "none") return false;
+  return !status.includes("fwd=bypass") || /detail=(store-unavailable|write-pending)/.test(status);
 }
 
 function excerpt(body: Buffer): string {

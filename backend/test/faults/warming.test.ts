@@ -15,7 +15,7 @@ import {
   startRedisServer,
   type TestDatabase,
 } from "../services/index.js";
-import { quiet } from "../support/caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
 
 interface Outcome {
@@ -45,9 +45,10 @@ describe("warming by a process", () => {
   /** A prefix of its own, and a look at what is below it. */
   async function freshPrefix() {
     const keyPrefix = `warm-test:${randomUUID()}:`;
-    const cache = createTenantCache({ redis: redis.url, keyPrefix, tenant: () => undefined, logger: quiet });
+    const options = { redis: redis.url, keyPrefix, tenant: () => undefined, logger: quiet };
+    const cache = createTenantCache({ ...options, ...PATIENT });
     opened.push(cache);
-    await cache.ready();
+    assert.ok(await cache.ready(READY_WITHIN_MS));
     const isWarm = (tenantId: string, key: string) => cache.manager.tenant(tenantId).exists(key);
     const env = {
       PATH: process.env.PATH,

@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import pg from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../db/embedded-postgres.js";
+import { guardChild } from "../services/guard.js";
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
@@ -47,6 +48,7 @@ describe("embedded PostgreSQL", () => {
   const log: string[] = [];
   const start = async () => {
     server = await startEmbeddedPostgres({ folder, durable: false, log: (line) => log.push(line) });
+    void server.ended.then(guardChild(server.pid, "SIGQUIT", [folder, server.folder]));
     return server;
   };
 
@@ -100,12 +102,14 @@ describe("embedded PostgreSQL", () => {
 
   test("a server whose supervisor was killed is ended by the next start", async () => {
     const { supervisor, postgresPid } = await startInChild(folder);
+    const release = guardChild(postgresPid, "SIGQUIT", []);
     const ended = once(supervisor, "exit");
     supervisor.kill("SIGKILL");
     await ended;
     assert.equal(exists(postgresPid), true, "PostgreSQL outlives a supervisor that could not say goodbye");
     const next = await start();
     assert.equal(exists(postgresPid), false);
+    release();
     assert.ok(log.some((line) => line.includes(String(postgresPid))));
     assert.deepEqual(await query(next.url, "SELECT value FROM kept"), [{ value: "still here" }]);
     await next.stop();

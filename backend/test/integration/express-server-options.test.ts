@@ -8,13 +8,13 @@ import express from "express";
 // @ts-expect-error The package has no types under this name; those of Express 5 describe what these tests use of it.
 import express4 from "express-4";
 import { createTenantCache, expressServerOptions } from "../../cache/index.js";
-import { quiet } from "../support/caches.js";
+import { PATIENT, quiet } from "../support/caches.js";
 import { exchange, withoutClock } from "../support/raw-http.js";
 
 const TENANT = "tenant-1";
 
 function build(make: typeof express) {
-  const cache = createTenantCache({ tenant: () => TENANT, logger: quiet });
+  const cache = createTenantCache({ tenant: () => TENANT, logger: quiet, ...PATIENT });
   const mounted = make();
   mounted.get("/who", (req, res) => {
     res.json({ base: req.baseUrl, own: req.app === mounted, host: req.hostname });

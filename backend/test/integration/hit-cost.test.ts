@@ -10,7 +10,7 @@ import express from "express";
 import { Redis } from "ioredis";
 import { type CacheListOptions, createTenantCache, type TenantCache } from "../../cache/index.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
-import { quiet } from "../support/caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import type { Allocated, HitServerReady } from "../support/hit-server.js";
 
 const HITS = 50;
@@ -91,10 +91,10 @@ describe("what a hit costs", () => {
       keyPrefix: `${front}-${localBytes}-${options.maxStaleness}:`,
       tenant: () => "tenant-1",
       local: { maxBytes: localBytes },
-      budgetMs: 5000,
+      ...PATIENT,
       logger: quiet,
     });
-    assert.ok(await cache.ready());
+    assert.ok(await cache.ready(READY_WITHIN_MS));
     let runs = 0;
     const app = express();
     app.get("/list", cache.cacheList("items", options), (_req, res) => {
@@ -189,13 +189,14 @@ describe("what a hit costs", () => {
   test("scripts come with their first call: a server that does not know them is not asked in vain", async (t) => {
     const fresh = await startRedisServer();
     const observer = new Redis(fresh.url);
-    const cache = createTenantCache({ redis: fresh.url, tenant: () => "tenant-1", logger: quiet });
+    const options = { redis: fresh.url, tenant: () => "tenant-1", logger: quiet };
+    const cache = createTenantCache({ ...options, ...PATIENT });
     t.after(async () => {
       await cache.close();
       observer.disconnect();
       await fresh.stop();
     });
-    assert.ok(await cache.ready());
+    assert.ok(await cache.ready(READY_WITHIN_MS));
     const tenant = cache.manager.tenant("tenant-1");
     for (const value of ["one", "two"]) {
       assert.equal(await tenant.getOrSet(value, async () => value), value);

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { CacheMonitor, type TenantCache } from "../../cache/index.js";
 import { DEFAULT_THRESHOLDS } from "../../cache/ops/alert-rules.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
-import { openCache } from "../support/caches.js";
+import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 
 const NEVER = { minHitRatio: 0, maxMemoryShare: 1, maxLatencyMs: 100_000, maxErrorRate: 1 };
 
@@ -113,7 +113,7 @@ describe("the monitor on Redis", () => {
       maxErrorRate: 0.05,
     });
     const own = await startRedisServer();
-    const failing = await openCache("redis", { redis: own.url, budgetMs: 50 });
+    const failing = await openCache("redis", { redis: own.url, budgetMs: 250 });
     try {
       const monitor = new CacheMonitor(failing);
       const space = failing.manager.tenant("acme");
@@ -121,7 +121,7 @@ describe("the monitor on Redis", () => {
       await own.pause();
       for (let n = 0; n < 10 && failing.health().connected; n++) await space.get("users:1");
       await own.resume();
-      await failing.ready(15_000);
+      assert.equal(await failing.ready(READY_WITHIN_MS), true);
       await monitor.sample();
       assert.ok(monitor.alerts.some(({ name }) => name === "error-rate"));
     } finally {

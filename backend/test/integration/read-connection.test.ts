@@ -1,10 +1,7 @@
 // The connection that only reads: used where it can be, replaced where it fails, and never needed.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { createServer } from "node:tls";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { KeySpace } from "../../cache/store/key-space.js";
@@ -16,9 +13,7 @@ import {
 } from "../../cache/store/redis/read-connection.js";
 import type { RedisClient } from "../../cache/store/redis/redis-client.js";
 import { RedisStore } from "../../cache/store/redis/redis-store.js";
-import { projectFile } from "../../project-root.js";
-import { type RedisServer, startRedisServer } from "../services/index.js";
-import { startTcpProxy } from "../services/tcp-proxy.js";
+import { type RedisServer, startRedisServer, startTcpProxy } from "../services/index.js";
 
 const BODY = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
 const RETRY_MS = 20;
@@ -40,6 +35,18 @@ function open(url: string, Client: ClientClass = Redis, options: object = {}) {
 
 async function isUsable(reads: ReadConnection): Promise<void> {
   while (reads.runId === undefined) await delay(RETRY_MS);
+}
+
+/** Asks until there is an answer, as the store asks its own connection: a server that is held up is taken for silent. */
+async function answer(reads: ReadConnection, keys: readonly string[], texts: number): Promise<unknown> {
+  for (;;) {
+    await isUsable(reads);
+    try {
+      return await reads.mget(keys, texts);
+    } catch (error) {
+      if (!(error instanceof ReadConnectionLost)) throw error;
+    }
+  }
 }
 
 describe("the connection that only reads", () => {
@@ -66,41 +73,30 @@ describe("the connection that only reads", () => {
   test("reads as either major of ioredis connects it, and what it has read stays", async () => {
     for (const Client of [Redis, Redis5]) {
       const reads = open(server.url, Client);
-      await isUsable(reads);
       const many = await Promise.all(
-        Array.from({ length: 20 }, () => reads.mget(["text", "none", "body"], 2)),
+        Array.from({ length: 20 }, () => answer(reads, ["text", "none", "body"], 2)),
       );
-      await reads.mget(["none"], 1);
+      await answer(reads, ["none"], 1);
       for (const values of many) assert.deepEqual(values, ["a fence", null, BODY]);
       reads.close();
     }
   });
 
   test("reads over TLS", async () => {
-    const tls = (name: string) => readFileSync(projectFile(`backend/test/support/tls/${name}.pem`));
-    const front = createServer({ cert: tls("cert"), key: tls("key") }, (client) => {
-      const upstream: Socket = connect(server.port, server.host);
-      client.on("error", () => upstream.destroy()).on("close", () => upstream.destroy());
-      upstream.on("error", () => client.destroy()).on("close", () => client.destroy());
-      client.pipe(upstream).pipe(client);
-    });
-    await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
-    const { port } = front.address() as AddressInfo;
-    const reads = open(`rediss://127.0.0.1:${port}`, Redis, { tls: { rejectUnauthorized: false } });
-    await isUsable(reads);
-    assert.deepEqual(await reads.mget(["text", "body"], 1), ["a fence", BODY]);
+    const front = await startTcpProxy(server.port, { speaksTls: true });
+    const reads = open(`rediss://127.0.0.1:${front.port}`, Redis, { tls: { rejectUnauthorized: false } });
+    assert.deepEqual(await answer(reads, ["text", "body"], 1), ["a fence", BODY]);
     reads.close();
-    front.close();
+    await front.close();
   });
 
   test("an error of the server is the answer to the one who asked", async () => {
     await admin.call("ACL", "SETUSER", "reader", "on", ">secret", "~text", "&*", "+mget", "+info", "+client");
     const reads = open(`redis://reader:secret@${server.host}:${server.port}`);
-    await isUsable(reads);
     const [allowed, refused, later] = await Promise.allSettled([
-      reads.mget(["text"], 1),
-      reads.mget(["body"], 0),
-      reads.mget(["text"], 1),
+      answer(reads, ["text"], 1),
+      answer(reads, ["body"], 0),
+      answer(reads, ["text"], 1),
     ]);
     assert.deepEqual(allowed, { status: "fulfilled", value: ["a fence"] });
     assert.equal(refused.status, "rejected");
@@ -117,10 +113,21 @@ describe("the connection that only reads", () => {
     await assert.rejects(reads.mget(["text"], 1), ReadConnectionLost);
     assert.equal(reads.runId, undefined, "nobody else waits for it");
     proxy.heal();
-    await isUsable(reads);
-    assert.deepEqual(await reads.mget(["text"], 1), ["a fence"]);
+    assert.deepEqual(await answer(reads, ["text"], 1), ["a fence"]);
     reads.close();
     await proxy.close();
+  });
+
+  test("what has arrived while this process was busy is no silence", async () => {
+    const reads = open(server.url);
+    await isUsable(reads);
+    // From here timers come next, before anything is read.
+    await new Promise(setImmediate);
+    const asked = reads.mget(["text"], 1);
+    const busyUntilMs = performance.now() + 1000;
+    while (performance.now() < busyUntilMs);
+    assert.deepEqual(await asked, ["a fence"]);
+    reads.close();
   });
 
   test("the store reads on it, and on its own connection while it is away", async () => {
@@ -144,7 +151,8 @@ describe("the connection that only reads", () => {
     await admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(reader)?.[1] ?? "");
     // Not one of them fails, whenever the process hears of it.
     for (let index = 0; index < 20; index++) await read();
-    assert.equal((await asked("mget")) - before, 20);
+    const times = (await asked("mget")) - before;
+    assert.ok(times >= 20 && times < 40, `${times} times: not each of them on both`);
     await isUsable(reads);
     await read();
     await store.close();

@@ -1,21 +1,17 @@
 // Ways to reach Redis, and what the cache leaves in it: names, commands, nothing else.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { type AddressInfo, connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { createServer } from "node:tls";
+import { setTimeout as delay } from "node:timers/promises";
 import { Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
-import type { Logger, TenantCacheOptions } from "../../cache/index.js";
+import type { Logger, TenantCache, TenantCacheOptions } from "../../cache/index.js";
 import { createTenantCache } from "../../cache/index.js";
 import { KeySpace } from "../../cache/store/key-space.js";
 import { connect as connectStore } from "../../cache/store/redis/connect.js";
 import { RedisStore } from "../../cache/store/redis/redis-store.js";
-import { projectFile } from "../../project-root.js";
-import { type RedisServer, startRedisServer } from "../services/index.js";
-import { quiet } from "../support/caches.js";
+import { CERTIFICATE, type RedisServer, startRedisServer, startTcpProxy } from "../services/index.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { serveVersioned } from "../support/versioned-app.js";
 
 describe("the connection to Redis", () => {
@@ -31,28 +27,52 @@ describe("the connection to Redis", () => {
     await server.stop();
   });
 
-  /** Whether a list is a hit the second time through a cache that is connected so. */
-  async function serves(redis: TenantCacheOptions["redis"], logger: Logger = quiet): Promise<boolean> {
+  function connectBy(redis: TenantCacheOptions["redis"], logger: Logger = quiet): TenantCache {
     const tenant = randomUUID();
-    const cache = createTenantCache({ redis, tenant: () => tenant, logger, local: { maxBytes: 0 } });
-    const isReady = await cache.ready(3000);
+    return createTenantCache({ redis, tenant: () => tenant, logger, local: { maxBytes: 0 }, ...PATIENT });
+  }
+
+  /** How a list is answered the second time. */
+  async function secondRead(cache: TenantCache): Promise<string> {
     const { app, read } = await serveVersioned(cache);
-    await read();
-    await cache.idle();
-    const { cache: status } = await read();
-    await app.close();
-    await cache.close();
-    return isReady && status === "hit";
+    try {
+      await read();
+      await cache.idle();
+      return (await read()).cache;
+    } finally {
+      await app.close();
+    }
+  }
+
+  async function serves(redis: TenantCacheOptions["redis"]): Promise<void> {
+    const cache = connectBy(redis);
+    try {
+      assert.equal(await cache.ready(READY_WITHIN_MS), true);
+      assert.equal(await secondRead(cache), "hit");
+    } finally {
+      await cache.close();
+    }
+  }
+
+  /** Resolves with all that the log says once it was tried so often; requests are answered without the store. */
+  async function isRefused(redis: TenantCacheOptions["redis"], tries: number): Promise<string[]> {
+    const lines: string[] = [];
+    const cache = connectBy(redis, { ...quiet, warn: (line) => void lines.push(line) });
+    try {
+      while (lines.length === 0 || cache.health().reconnectAttempts < tries) await delay(10);
+      assert.equal(await secondRead(cache), "fwd=bypass; detail=store-unavailable");
+      return lines;
+    } finally {
+      await cache.close();
+    }
   }
 
   test("a URL with a database, and with an ACL user and password", async () => {
-    assert.equal(await serves(`${server.url}/3`), true);
+    await serves(`${server.url}/3`);
     await admin.call("ACL", "SETUSER", "cache", "on", ">secret", "~*", "&*", "+@all", "-@dangerous", "+info");
     const withUser = (password: string) => `redis://cache:${password}@${server.host}:${server.port}`;
-    assert.equal(await serves(withUser("secret")), true);
-    const lines: string[] = [];
-    const logger = { ...quiet, warn: (line: string) => void lines.push(line) };
-    assert.equal(await serves(withUser("wrong"), logger), false);
+    await serves(withUser("secret"));
+    const lines = await isRefused(withUser("wrong"), 3);
     assert.equal(lines.length, 1, "one line, however often it was tried");
     assert.match(lines[0] ?? "", /WRONGPASS/);
     assert.doesNotMatch(lines[0] ?? "", /wrong@/);
@@ -60,38 +80,27 @@ describe("the connection to Redis", () => {
 
   test("a user who may not ask the server who it is: one line says why nothing is cached", async () => {
     await admin.call("ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-info");
-    const lines: string[] = [];
-    const logger = { ...quiet, warn: (line: string) => void lines.push(line) };
-    assert.equal(await serves(`redis://mute:secret@${server.host}:${server.port}`, logger), false);
+    const lines = await isRefused(`redis://mute:secret@${server.host}:${server.port}`, 0);
     assert.equal(lines.length, 1);
     assert.match(lines[0] ?? "", /NOPERM.*info/);
   });
 
   test("TLS by options", async () => {
-    const file = (name: string) => readFileSync(projectFile("backend/test/support/tls", name));
-    const cert = file("cert.pem");
-    const terminator = createServer({ cert, key: file("key.pem") }, (client) => {
-      const upstream = connect(server.port, server.host);
-      client.pipe(upstream).pipe(client);
-      for (const socket of [client, upstream]) socket.on("error", () => undefined);
-    });
-    terminator.listen(0, "127.0.0.1");
-    await once(terminator, "listening");
-    const { port } = terminator.address() as AddressInfo;
-    assert.equal(await serves({ host: "localhost", port, tls: { ca: cert } }), true);
-    assert.equal(
-      await serves({ host: "localhost", port, tls: {} }),
-      false,
-      "an unknown certificate is not trusted",
-    );
-    terminator.close();
+    const { port, close } = await startTcpProxy(server.port, { speaksTls: true });
+    try {
+      await serves({ host: "localhost", port, tls: { ca: CERTIFICATE } });
+      const [line] = await isRefused({ host: "localhost", port, tls: {} }, 3);
+      assert.match(line ?? "", /certificate/, "an unknown one is not trusted");
+    } finally {
+      await close();
+    }
   });
 
   test("a client of the user's own, of this or the previous major, is used as it is and left open", async () => {
     // Not widened: what users pass must fit the option's type.
     const clients = [new Redis(server.url), new Redis5(server.url)];
     for (const client of clients) {
-      assert.equal(await serves(client), true);
+      await serves(client);
       assert.equal(client.status, "ready");
       client.disconnect();
     }
@@ -106,11 +115,12 @@ describe("the connection to Redis", () => {
     store.listen({ up: () => ups++, down: () => undefined });
     while (ups < 1) await new Promise(setImmediate);
     connection.client.disconnect();
-    while (ups < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (ups < 2) await delay(20);
     await store.ping();
     await store.close();
     while (connection.client.status !== "end") await new Promise(setImmediate);
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    // Long enough for a connection that were made again.
+    await delay(400);
     assert.equal(connection.client.status, "end");
   });
 
@@ -125,8 +135,9 @@ describe("the connection to Redis", () => {
   test("entries have exactly the documented names; nothing is left without an expiry", async () => {
     await admin.flushall();
     const tenant = "0190b5a4-6b1e-7c3a-9d2f-4e5a6b7c8d9e";
-    const cache = createTenantCache({ redis: server.url, tenant: () => tenant.toUpperCase(), logger: quiet });
-    await cache.ready();
+    const options = { redis: server.url, tenant: () => tenant.toUpperCase(), logger: quiet };
+    const cache = createTenantCache({ ...options, ...PATIENT });
+    assert.ok(await cache.ready(READY_WITHIN_MS));
     const { app, read, write } = await serveVersioned(cache);
     await read();
     await cache.idle();
@@ -147,8 +158,8 @@ describe("the connection to Redis", () => {
 
   test("a purge is SCAN and UNLINK, never KEYS", async () => {
     await admin.config("RESETSTAT");
-    const cache = createTenantCache({ redis: server.url, tenant: () => "t", logger: quiet });
-    await cache.ready();
+    const cache = createTenantCache({ redis: server.url, tenant: () => "t", logger: quiet, ...PATIENT });
+    assert.ok(await cache.ready(READY_WITHIN_MS));
     const { app, read, write } = await serveVersioned(cache);
     for (let page = 0; page < 5; page++) await read(`/list?page=${page}`);
     await cache.idle();

@@ -11,6 +11,7 @@ import { RedisStore } from "../../cache/store/redis/redis-store.js";
 import { SCRIPTS } from "../../cache/store/redis/scripts.js";
 import { SweepLease } from "../../cache/store/redis/sweep-lease.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
+import { gate } from "../support/http-app.js";
 
 const MINUTE_MS = 60_000;
 
@@ -100,6 +101,31 @@ describe("sweeps in Redis", () => {
     });
   }
 
+  test("a sweep knows whether anybody waits for it: then it need not go unnoticed", async () => {
+    const begun = gate();
+    const ended = gate<number>();
+    const answers: boolean[] = [];
+    const sweeper = new Sweeper({
+      sweep: (_targets, isAwaited) => {
+        answers.push(isAwaited());
+        begun.open();
+        return ended.passed.then((removed) => {
+          answers.push(isAwaited());
+          return removed;
+        });
+      },
+      gatherMs: 1,
+      isStoreReachable: () => true,
+      onSwept: () => undefined,
+    });
+    sweeper.enqueue({ tenant: "a" });
+    await begun.passed;
+    const idle = sweeper.idle();
+    ended.open(0);
+    await idle;
+    assert.deepEqual(answers, [false, true]);
+  });
+
   test("a sweep that waits for another process is done when that has finished", async () => {
     const at = await deadPlace();
     const lease = keys.sweepLease("indexes");
@@ -133,14 +159,25 @@ describe("sweeps in Redis", () => {
 
   test("a store that is closed gives the lease back", async () => {
     const places = await Promise.all(Array.from({ length: 20 }, () => deadPlace()));
-    const closing = new RedisStore(connect(redis.url), keys);
+    const connection = connect(redis.url);
+    const closing = new RedisStore(connection, keys);
     await new Promise<void>((resolve) => closing.listen({ up: resolve, down: () => undefined }));
+    const stepped = gate();
+    const mayGoOn = gate();
+    const scripted = connection.client as RedisClient & ScriptedCommands;
+    const step = scripted.etcSweepIndex.bind(scripted);
+    scripted.etcSweepIndex = async (...args) => {
+      const answer = await step(...args);
+      stepped.open();
+      await mayGoOn.passed;
+      return answer;
+    };
     const sweep = closing.sweep(places);
-    const left = () => client.exists(...places.map(({ entryKey }) => entryKey));
-    while ((await left()) === places.length) await new Promise(setImmediate);
+    await stepped.passed;
     await closing.close();
+    mayGoOn.open();
     await assert.rejects(sweep);
-    assert.notEqual(await left(), 0);
+    assert.equal(await client.exists(...places.map(({ entryKey }) => entryKey)), places.length - 1);
     while ((await client.pttl(keys.sweepLease("indexes"))) > 5000) await new Promise(setImmediate);
     assert.equal(await client.exists(keys.sweepLease("indexes")), 0, "not left to its TTL");
   });

@@ -2,8 +2,12 @@
 import assert from "node:assert/strict";
 import { AsyncResource } from "node:async_hooks";
 import { describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
+
+/** Of an answer whose age is one second below its lifetime. */
+const STALE_AFTER_MS = 1100;
 
 describe("middleware in front of cacheList", () => {
   test("a query that was rewritten for a user is that user's entry", async () => {
@@ -34,7 +38,7 @@ describe("middleware in front of cacheList", () => {
       });
     });
     await app.request("/list");
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await delay(STALE_AFTER_MS);
     assert.equal((await app.request("/list")).body, "v1");
     await cache.idle();
     assert.equal((await app.request("/list")).body, "v2");
@@ -52,10 +56,9 @@ describe("middleware in front of cacheList", () => {
       });
     });
     await app.request("/list");
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await delay(STALE_AFTER_MS);
     assert.equal((await app.request("/list")).body, "v1");
-    const hung = new Promise((resolve) => setTimeout(resolve, 5000, "still waits"));
-    assert.equal(await Promise.race([cache.close(), hung]), undefined);
+    await cache.close();
     assert.equal(runs, 2);
     await app.close();
   });

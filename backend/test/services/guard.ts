@@ -20,7 +20,8 @@ function send(order: GuardOrder): void {
 }
 
 /**
- * Ends the child, and removes its folders, should this process end first. Until the child has ended by itself.
+ * Ends the child, and removes its folders, should this process end first. Until what it returns is called: the child has ended by itself.
+ * @param pid negative: the process group of the child
  * @param signal what ends it at once: SIGKILL, but SIGQUIT for PostgreSQL, which then frees its shared memory
  */
 export function guardChild(pid: number, signal: NodeJS.Signals, folders: readonly string[]): () => void {

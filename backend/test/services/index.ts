@@ -7,4 +7,4 @@ export {
   sharedRedisUrl,
   startRedisServer,
 } from "./redis-server.js";
-export { startTcpProxy, type TcpProxy } from "./tcp-proxy.js";
+export { CERTIFICATE, startTcpProxy, type TcpProxy } from "./tcp-proxy.js";

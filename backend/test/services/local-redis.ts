@@ -12,7 +12,7 @@ import { guardChild } from "./guard.js";
 import type { RedisServer } from "./redis-server.js";
 import { tlsFlags } from "./redis-tls.js";
 
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 120_000;
 const START_ATTEMPTS = 5;
 
 export class LocalRedis implements RedisServer {

@@ -17,14 +17,21 @@ export interface RedisSentinels {
   readonly options: { readonly sentinels: { host: string; port: number }[]; readonly name: string };
   readonly master: RedisServer;
   readonly replica: RedisServer;
-  /** Resolves when the sentinels name another master than `port`. */
+  /**
+   * Resolves when the sentinels name another master than `port`, which has been taken away. Only now do they suspect a master that does
+   * not answer: one that a busy machine holds up must not be replaced before.
+   */
   failedOver(port: number): Promise<number>;
   stop(): Promise<void>;
 }
 
+/** By default a master waits five seconds for more replicas to come. */
+export const REPLICATE_AT_ONCE = ["--repl-diskless-sync-delay", "0"];
 const NAME = "cache";
 const SENTINELS = 3;
-const SETTLES_WITHIN_MS = 30_000;
+/** Sentinels of a machine that holds them up for two seconds do nothing for thirty (their tilt mode), and begin anew. */
+const SETTLES_WITHIN_MS = 240_000;
+const DOWN_AFTER_MS = { unsuspecting: 600_000, suspecting: 500 };
 
 export interface RedisSentinelsOptions extends RedisServerOptions {
   /** Of master, replica and sentinels. Default none. */
@@ -37,7 +44,7 @@ export async function startRedisSentinels(
   { args = [], tls = false, passwords }: RedisSentinelsOptions = {},
 ): Promise<RedisSentinels> {
   const secret = passwords ? ["--requirepass", passwords.servers, "--masterauth", passwords.servers] : [];
-  const server = { args: [...args, ...secret], tls };
+  const server = { args: [...REPLICATE_AT_ONCE, ...args, ...secret], tls };
   const master = await startRedisServer(server);
   const replicaOf = ["--replicaof", master.host, String(await replicationPort(master.port))];
   const replica = await startRedisServer({ ...server, args: [...server.args, ...replicaOf] });
@@ -60,6 +67,7 @@ export async function startRedisSentinels(
     replica,
     async failedOver(port) {
       let now = port;
+      await suspectAfter(clients, DOWN_AFTER_MS.suspecting);
       await until("a failover", async () => {
         const address = (await asked?.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)) as
           | string[]
@@ -67,6 +75,7 @@ export async function startRedisSentinels(
         now = Number(address?.[1] ?? port);
         return now !== port;
       });
+      await suspectAfter(clients, DOWN_AFTER_MS.unsuspecting);
       return now;
     },
     async stop() {
@@ -97,7 +106,7 @@ async function startSentinel(
       : []),
     `sentinel monitor ${NAME} ${host} ${masterPort} 2`,
     ...(passwords ? [`sentinel auth-pass ${NAME} ${passwords.servers}`] : []),
-    `sentinel down-after-milliseconds ${NAME} 500`,
+    `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS.unsuspecting}`,
     `sentinel failover-timeout ${NAME} 3000`,
   ];
   writeFileSync(file, `${settings.join("\n")}\n`);
@@ -112,6 +121,12 @@ async function startSentinel(
     await exited;
   };
   return { host, port, stop };
+}
+
+async function suspectAfter(clients: readonly Redis[], downAfterMs: number): Promise<void> {
+  const set = (client: Redis) =>
+    client.call("SENTINEL", "SET", NAME, "down-after-milliseconds", String(downAfterMs));
+  await Promise.all(clients.map(set));
 }
 
 async function untilAttached(client: Redis): Promise<void> {

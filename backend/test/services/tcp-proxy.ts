@@ -1,6 +1,9 @@
 // A small TCP proxy that cuts or stalls a connection: a network partition between one client and one server.
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { projectFile } from "../../project-root.js";
 
 export interface TcpProxy {
   readonly port: number;
@@ -13,8 +16,15 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Listens on a free loopback port in front of `targetPort`. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+const tlsFile = (name: string) => readFileSync(projectFile("backend/test/support/tls", name));
+/** What a proxy that speaks TLS says that it is: `localhost`. */
+export const CERTIFICATE = tlsFile("cert.pem");
+
+/**
+ * Listens on a free loopback port in front of `targetPort`.
+ * @param speaksTls with its clients, by {@link CERTIFICATE}
+ */
+export async function startTcpProxy(targetPort: number, { speaksTls = false } = {}): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let state: "open" | "stalled" | "cut" = "open";
   const track = (socket: Socket) => {
@@ -22,7 +32,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
   };
-  const server = createServer((client) => {
+  const serve = (client: Socket) => {
     track(client);
     if (state === "cut") {
       resetConnection(client);
@@ -34,7 +44,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
     if (state === "stalled") for (const socket of [client, upstream]) socket.pause();
-  });
+  };
+  const server = speaksTls
+    ? createTlsServer({ cert: CERTIFICATE, key: tlsFile("key.pem") }, serve)
+    : createServer(serve);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

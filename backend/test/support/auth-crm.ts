@@ -11,7 +11,7 @@ import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { type AuthOptions, AuthState } from "../../services/auth/index.js";
 import { hashPassword } from "../../services/auth/password.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { quiet } from "./caches.js";
+import { PATIENT, quiet } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { serversAt } from "./redis-servers.js";
 
@@ -79,11 +79,12 @@ export async function authDependencies(
   keyPrefix: string,
   options: Partial<AuthOptions> = {},
 ): Promise<OwnDependencies> {
+  // Far above what a busy machine takes: where Redis is away in these suites, it is killed.
   const redis = connectStateRedis(serversAt(stateUrl), {
-    commandTimeoutMs: 1000,
+    commandTimeoutMs: 30_000,
     connectionName: "auth-test",
   });
-  if (!(await untilConnected(redis))) throw new Error("the persistent Redis is not reachable");
+  while (!(await untilConnected(redis)));
   const state = new AuthState({ redis, keyPrefix });
   const authenticator = new Authenticator({
     verify: createTokenVerifier({ secret: SECRET }),
@@ -107,7 +108,7 @@ async function startNeighbour(
   options: Partial<AuthOptions>,
 ): Promise<AuthProcess & { close(): Promise<void> }> {
   const own = await authDependencies(stateUrl, keyPrefix, options);
-  const cache = createTenantCache({ tenant: (req) => req.auth?.tenantId, logger: quiet });
+  const cache = createTenantCache({ tenant: (req) => req.auth?.tenantId, logger: quiet, ...PATIENT });
   const { listener } = createAppBehindLane({
     pool,
     cache,

@@ -14,6 +14,11 @@ export type StoreName = (typeof STORES)[number];
 
 export const quiet: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
+/** Far above what a busy machine takes: what most suites are about is what happens, not how fast. */
+export const PATIENT = { budgetMs: 10_000, fill: { waitMs: 60_000 } } as const;
+/** How long a store may take to be in use, milliseconds. */
+export const READY_WITHIN_MS = 60_000;
+
 /** A cache in use, whose tenant is the request header `x-tenant`. */
 export async function openCache(
   store: StoreName,
@@ -25,10 +30,9 @@ export async function openCache(
     keyPrefix: `test:${randomUUID()}:`,
     tenant: (req) => req.get("x-tenant"),
     logger: quiet,
-    // Far above what a busy machine takes: what is tested is what happens, not how fast.
-    budgetMs: 5000,
+    ...PATIENT,
     ...options,
   });
-  if (!(await cache.ready())) throw new Error(`the ${store} store is not reachable`);
+  if (!(await cache.ready(READY_WITHIN_MS))) throw new Error(`the ${store} store is not reachable`);
   return cache;
 }

@@ -1,6 +1,6 @@
 // A process with one cached list, whose handler answers only when the parent says so: `node cold-list-process.js <redis url> <key prefix>`.
 import { createTenantCache } from "../../cache/index.js";
-import { quiet } from "./caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { serve } from "./http-app.js";
 
 /** What it tells its parent. */
@@ -16,10 +16,9 @@ const cache = createTenantCache({
   keyPrefix,
   tenant: (req) => req.get("x-tenant"),
   logger: quiet,
-  budgetMs: 10_000,
-  fill: { waitMs: 60_000 },
+  ...PATIENT,
 });
-await cache.ready(20_000);
+await cache.ready(READY_WITHIN_MS);
 const mayAnswer = new Promise<void>((resolve) => process.once("message", () => resolve()));
 const app = await serve((express) => {
   express.get(

@@ -16,7 +16,7 @@ import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, sharedRedisUrl } from "../services/index.js";
-import { quiet } from "./caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
 export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -69,11 +69,10 @@ export async function startCrm(
     redis: store === "redis" ? await sharedRedisUrl() : undefined,
     keyPrefix: `crm-test:${randomUUID()}:`,
     tenant: (req) => req.auth?.tenantId,
-    // These suites are about what is cached, not about how long a busy machine takes: no operation is given up early.
-    budgetMs: 5000,
+    ...PATIENT,
     logger: quiet,
   });
-  if (!(await cache.ready())) throw new Error(`the ${store} store is not reachable`);
+  if (!(await cache.ready(READY_WITHIN_MS))) throw new Error(`the ${store} store is not reachable`);
   let uses = 0;
   pool.on("acquire", () => {
     uses += 1;

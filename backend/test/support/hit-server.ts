@@ -6,7 +6,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { createTenantCache, expressServerOptions } from "../../cache/index.js";
-import { quiet } from "./caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 
 export interface HitServerReady {
   readonly ports: Readonly<Record<HitPath, number>>;
@@ -34,10 +34,10 @@ async function cachedApp(maxBytes: number) {
     redis: process.env.HIT_REDIS_URL,
     local: { maxBytes },
     tenant: () => TENANT,
-    budgetMs: 5000,
+    ...PATIENT,
     logger: quiet,
   });
-  if (!(await cache.ready())) throw new Error("Redis is not reachable");
+  if (!(await cache.ready(READY_WITHIN_MS))) throw new Error("Redis is not reachable");
   const app = express();
   app.get("/list", cache.cacheList("items", { ttlSeconds: 3600, maxStaleness: 60_000 }), (_req, res) => {
     res.setHeader("Content-Type", "application/json");

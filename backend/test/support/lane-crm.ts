@@ -10,7 +10,7 @@ import { hashPassword } from "../../services/auth/password.js";
 import { issueToken } from "../../services/tokens.js";
 import { sharedRedisUrl } from "../services/index.js";
 import { authDependencies, PASSWORD } from "./auth-crm.js";
-import { quiet } from "./caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { exchange, withoutClock } from "./raw-http.js";
 
@@ -103,10 +103,10 @@ async function startProcess(
     redis: isCacheShared ? redis : undefined,
     keyPrefix,
     tenant: (req) => req.auth?.tenantId,
-    budgetMs: 5000,
+    ...PATIENT,
     logger: quiet,
   });
-  if (!(await cache.ready())) throw new Error("the cache's store is not reachable");
+  if (!(await cache.ready(READY_WITHIN_MS))) throw new Error("the cache's store is not reachable");
   let dispatched = 0;
   const counted = (app: LaneApp): LaneApp =>
     Object.assign(

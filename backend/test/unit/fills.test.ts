@@ -10,23 +10,25 @@ import { Counters } from "../../cache/ops/counters.js";
 import { KeySpace } from "../../cache/store/key-space.js";
 import { MemoryStore } from "../../cache/store/memory-store.js";
 import type { FillCommit, FillRequest } from "../../cache/store/store.js";
-import { quiet } from "../support/caches.js";
+import { quiet, READY_WITHIN_MS } from "../support/caches.js";
+import { gate } from "../support/http-app.js";
 
 const MIB = 1024 * 1024;
 const WAIT_MS = 300;
 const keys = new KeySpace("", false);
+const turn = () => new Promise(setImmediate);
 
 // The engine's timers keep no process alive, which here is all there is; elsewhere sockets do.
 const alive = setInterval(() => undefined, 1000);
 after(() => clearInterval(alive));
 
-/** An in-process store that takes what it is asked, but does not answer in time when the test says so. */
+/** An in-process store that takes what it is asked, but answers when the test says so, or not at all. */
 class SlowStore extends MemoryStore {
-  slow: "" | "beginFill" | "commitFill" = "";
-  slowMs = 0;
+  /** Holds back what a fill is to start from. */
+  held: Promise<void> | undefined;
+  failsToStore = false;
   begun = 0;
   reads = 0;
-  answeredLate: Promise<unknown> = Promise.resolve();
 
   override async read(fenceKeys: readonly string[], entryKeys: readonly string[]) {
     this.reads++;
@@ -34,23 +36,22 @@ class SlowStore extends MemoryStore {
   }
   override async beginFill(request: FillRequest) {
     this.begun++;
-    const isSlow = this.slow === "beginFill";
+    const { held } = this;
     const answer = await super.beginFill(request);
-    if (!isSlow) return answer;
-    this.answeredLate = delay(this.slowMs);
-    await this.answeredLate;
+    await held;
     return answer;
   }
   override async commitFill(commit: FillCommit) {
-    if (this.slow === "commitFill") throw new Error("LOADING");
+    if (this.failsToStore) throw new Error("LOADING");
     return super.commitFill(commit);
   }
 }
 
-async function open() {
+/** @param budgetMs short where it is to be exceeded */
+async function open(budgetMs = 10_000) {
   const store = new SlowStore({ maxBytes: MIB, maxTenantBytes: MIB });
   const options = {
-    budgetMs: 30,
+    budgetMs,
     failureThreshold: 3,
     probeIntervalMs: 5,
     maxProbeIntervalMs: 10,
@@ -68,7 +69,7 @@ async function open() {
     compress: false,
   };
   const engine = new CacheEngine(store, keys, new Counters(), options, quiet);
-  assert.equal(await engine.gate.whenClosed(1000), true);
+  assert.equal(await engine.gate.whenClosed(READY_WITHIN_MS), true);
   // Both fences exist, as they do on all but a tenant's first request.
   await store.replaceFences(ref("any").fenceKeys);
   return { store, engine };
@@ -92,6 +93,13 @@ async function ask(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
   const outcome = await engine.read(of);
   assert.equal(outcome.kind, "miss");
   return engine.openFill(of, outcome as never);
+}
+
+/** Whoever waits for another's lease asks for it again and again. */
+async function leadsAtOnce(engine: CacheEngine, store: SlowStore): Promise<void> {
+  const { begun } = store;
+  assert.equal((await ask(engine, ref("a"))).kind, "lead");
+  assert.equal(store.begun - begun, 1);
 }
 
 async function askToFill(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
@@ -123,7 +131,8 @@ describe("fills", () => {
     const leader = await ask(engine, ref("the member's view"));
     assert.equal(leader.kind, "lead");
     const other = ask(engine, ref("the admin's view"));
-    await delay(20);
+    await turn();
+    await turn();
     if (leader.kind === "lead") leader.fill.commit(recording("for the member only"));
     assert.notEqual((await other).kind, "follow");
     await engine.close();
@@ -131,9 +140,13 @@ describe("fills", () => {
 
   test("requests that come while the store is asked for a fill's start do not ask it, too", async () => {
     const { engine, store } = await open();
-    store.slow = "beginFill";
-    store.slowMs = 10;
+    const answered = gate();
+    store.held = answered.passed;
     const outcomes = Array.from({ length: 8 }, () => ask(engine, ref("a")));
+    while (store.begun === 0) await turn();
+    // All of them have come by now.
+    await turn();
+    answered.open();
     const leader = await outcomes[0];
     assert.equal(leader?.kind, "lead");
     if (leader?.kind === "lead") leader.fill.commit(recording("once"));
@@ -150,12 +163,14 @@ describe("fills", () => {
     await engine.idle();
     const seen = await engine.read(ref("a"));
     assert.equal(seen.kind, "hit");
-    store.slow = "beginFill";
-    store.slowMs = 15;
+    const answered = gate();
+    store.held = answered.passed;
     const before = { seen: "of an earlier look", expiresAtMs: engine.gate.expiry() };
     const early = engine.openFill(ref("a"), before);
     await store.replaceFences(ref("a").fenceKeys);
     const late = ask(engine, ref("a"));
+    await turn();
+    answered.open();
     const found = await early;
     assert.equal(found.kind === "follow" && String(found.entry.body), "old", "it came before the change");
     assert.equal((await late).kind, "lead");
@@ -163,54 +178,46 @@ describe("fills", () => {
   });
 
   test("a leader that never answers holds nobody up for longer than the wait budget, and then another leads", async () => {
-    const { engine } = await open();
+    const { engine, store } = await open();
     assert.equal((await ask(engine, ref("a"))).kind, "lead");
     await delay(WAIT_MS + 20);
-    const startedAtMs = performance.now();
-    const next = await ask(engine, ref("a"));
-    assert.equal(next.kind, "lead");
-    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    await leadsAtOnce(engine, store);
     await engine.close();
   });
 
   test("a fill whose start was answered too late leaves no lease behind", async () => {
-    const { engine, store } = await open();
-    store.slow = "beginFill";
-    store.slowMs = 60;
+    const { engine, store } = await open(30);
+    const answered = gate();
+    store.held = answered.passed;
     const late = await ask(engine, ref("a"));
     assert.deepEqual(late, { kind: "run", reason: "store-unavailable" });
-    store.slow = "";
-    await store.answeredLate;
+    store.held = undefined;
+    answered.open();
+    await turn();
     await engine.idle();
-    const startedAtMs = performance.now();
-    assert.equal((await ask(engine, ref("a"))).kind, "lead");
-    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    await leadsAtOnce(engine, store);
     await engine.close();
   });
 
   test("a fill that cannot be stored gives its lease back", async () => {
     const { engine, store } = await open();
-    store.slow = "commitFill";
+    store.failsToStore = true;
     const first = await ask(engine, ref("a"));
     if (first.kind === "lead") first.fill.commit(recording("a"));
     await engine.idle();
-    store.slow = "";
-    const startedAtMs = performance.now();
-    assert.equal((await ask(engine, ref("a"))).kind, "lead");
-    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    store.failsToStore = false;
+    await leadsAtOnce(engine, store);
     await engine.close();
   });
 
   test("a fill that ends while the circuit is open gives its lease back", async () => {
-    const { engine } = await open();
+    const { engine, store } = await open();
     const first = await ask(engine, ref("a"));
     engine.gate.distrust(new Error("LOADING"));
     if (first.kind === "lead") first.fill.abandon("failed");
     await engine.idle();
-    assert.equal(await engine.gate.whenClosed(1000), true);
-    const startedAtMs = performance.now();
-    assert.equal((await ask(engine, ref("a"))).kind, "lead");
-    assert.ok(performance.now() - startedAtMs < WAIT_MS / 2);
+    assert.equal(await engine.gate.whenClosed(READY_WITHIN_MS), true);
+    await leadsAtOnce(engine, store);
     await engine.close();
   });
 
@@ -233,7 +240,8 @@ describe("fills", () => {
     const { engine } = await open();
     const leader = await askToFill(engine, ref("a"));
     const follower = askToFill(engine, ref("a"));
-    await delay(5);
+    await turn();
+    await turn();
     if (leader.kind === "lead") leader.fill.commit(recording("once"));
     assert.equal((await follower).kind, "follow");
     await engine.close();

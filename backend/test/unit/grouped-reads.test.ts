@@ -5,7 +5,7 @@ import { GroupedReads } from "../../cache/engine/grouped-reads.js";
 import { StoreGate } from "../../cache/engine/store-gate.js";
 import { KeySpace } from "../../cache/store/key-space.js";
 import { MemoryStore } from "../../cache/store/memory-store.js";
-import { quiet } from "../support/caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 
 const MIB = 1024 * 1024;
 
@@ -27,7 +27,7 @@ async function open() {
   const store = new HeldStore({ maxBytes: MIB, maxTenantBytes: MIB });
   const keys = new KeySpace("", false);
   const options = {
-    budgetMs: 5000,
+    budgetMs: PATIENT.budgetMs,
     failureThreshold: 3,
     probeIntervalMs: 100,
     maxProbeIntervalMs: 100,
@@ -35,7 +35,7 @@ async function open() {
     fenceTtlMs: 60_000,
   };
   const gate = new StoreGate(store, keys, options, quiet);
-  await gate.whenClosed(1000);
+  await gate.whenClosed(READY_WITHIN_MS);
   const fence = keys.fence("t", "accounts");
   await store.replaceFences([fence]);
   const reads = new GroupedReads(store, gate, false);

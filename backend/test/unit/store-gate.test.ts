@@ -6,6 +6,7 @@ import { StoreGate } from "../../cache/engine/store-gate.js";
 import { KeySpace } from "../../cache/store/key-space.js";
 import { MemoryStore } from "../../cache/store/memory-store.js";
 import type { StoreListener } from "../../cache/store/store.js";
+import { READY_WITHIN_MS } from "../support/caches.js";
 
 const MIB = 1024 * 1024;
 
@@ -57,7 +58,7 @@ async function open(budgetMs = 20) {
     fenceTtlMs: 60_000,
   };
   const gate = new StoreGate(store, keys, options, { info: log, warn: log, error: log });
-  assert.equal(await gate.whenClosed(1000), true);
+  assert.equal(await gate.whenClosed(READY_WITHIN_MS), true);
   const read = () => gate.run(() => store.read(["fence:t"], []));
   const invalidate = (tenant: string) =>
     gate.invalidate(tenant, [keys.fence(tenant, "accounts")], () =>
@@ -104,7 +105,7 @@ describe("store gate", () => {
     assert.equal(await invalidate("a"), false);
     assert.equal(gate.recovery.size, 2);
     store.mode = "well";
-    assert.equal(await gate.whenClosed(5000), true);
+    assert.equal(await gate.whenClosed(READY_WITHIN_MS), true);
     assert.deepEqual(store.replaced, [["fence:a:accounts"], ["fence:b:accounts"]]);
     await read();
     assert.equal(lines.length, 2, lines.join("\n"));
@@ -122,7 +123,7 @@ describe("store gate", () => {
       came ??= invalidate("late");
     };
     store.mode = "well";
-    assert.equal(await gate.whenClosed(5000), true);
+    assert.equal(await gate.whenClosed(READY_WITHIN_MS), true);
     assert.equal(await came, false);
     assert.deepEqual(store.replaced.at(-1), ["fence:late:accounts"]);
     assert.equal(gate.recovery.isEmpty, true);
@@ -133,7 +134,7 @@ describe("store gate", () => {
     store.listener?.down("connection closed");
     await assert.rejects(read(), { name: "StoreUnavailable" });
     store.listener?.up();
-    assert.equal(await gate.whenClosed(1000), true);
+    assert.equal(await gate.whenClosed(READY_WITHIN_MS), true);
     await read();
   });
 });

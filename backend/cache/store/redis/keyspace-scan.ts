@@ -30,7 +30,7 @@ async function* scanGlob(
   client: RedisClient,
   pattern: string,
   // One page of 1,000 keeps the server busy for well under a millisecond; ten times the default COUNT's speed.
-  { pageKeys, steps }: ScanOptions = { pageKeys: 1000, steps: new PacedSteps(BRISK) },
+  { pageKeys, steps }: ScanOptions = { pageKeys: 1000, steps: new PacedSteps(() => BRISK) },
 ): AsyncGenerator<string[]> {
   const nodes = isClusterClient(client) ? client.nodes("master") : [client];
   for (const node of nodes) {

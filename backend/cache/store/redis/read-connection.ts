@@ -77,7 +77,7 @@ export class ReadConnection {
     if (!stream || !this.#replies) return Promise.reject(new ReadConnectionLost("not connected"));
     return new Promise((resolve, reject) => {
       this.#pending.push({ keys: keys.length, texts, room, sentAtMs: performance.now(), resolve, reject });
-      this.#watch ??= setTimeout(() => this.#replaceIfSilent(), SILENT_MS).unref();
+      this.#watch ??= this.#watchFor(SILENT_MS);
       stream.write(commandOf(keys));
     });
   }
@@ -123,13 +123,19 @@ export class ReadConnection {
     }
   }
 
+  /** Looks two turns later: timers come first in a turn, and what has arrived while this process was busy is read after them. */
+  #watchFor(delayMs: number): NodeJS.Timeout {
+    const look = () => this.#replaceIfSilent();
+    return setTimeout(() => setImmediate(() => setImmediate(look)), delayMs).unref();
+  }
+
   #replaceIfSilent(): void {
     this.#watch = undefined;
     const [oldest] = this.#pending;
     if (!oldest) return;
     const silentMs = performance.now() - Math.max(oldest.sentAtMs, this.#answeredAtMs);
     if (silentMs < SILENT_MS) {
-      this.#watch = setTimeout(() => this.#replaceIfSilent(), SILENT_MS - silentMs).unref();
+      this.#watch = this.#watchFor(SILENT_MS - silentMs);
       return;
     }
     this.#replies = undefined;

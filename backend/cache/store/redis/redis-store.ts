@@ -207,12 +207,12 @@ export class RedisStore implements Store {
     await this.#client.unlink(key);
   }
 
-  sweep(targets: readonly SweepTarget[]): Promise<number | undefined> {
-    return this.#sweep.indexes(targets);
+  sweep(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined> {
+    return this.#sweep.indexes(targets, isAwaited);
   }
 
-  sweepKeyspace(targets: readonly SweepTarget[]): Promise<number | undefined> {
-    return this.#sweep.keyspace(targets);
+  sweepKeyspace(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined> {
+    return this.#sweep.keyspace(targets, isAwaited);
   }
 
   async forgetAllFences(): Promise<void> {

@@ -3,7 +3,7 @@ import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
 import type { RedisClient, ScriptedCommands } from "./redis-client.js";
-import { PacedSteps, UNNOTICED } from "./server-pace.js";
+import { BRISK, PacedSteps, UNNOTICED } from "./server-pace.js";
 import { SweepLease } from "./sweep-lease.js";
 
 /** Entries removed in one step. A string's memory is freed by the thread that serves, also after UNLINK. */
@@ -33,8 +33,8 @@ export class RedisSweep {
   }
 
   /** Removes what the indexes of dead generations list, but for what the live one lists too: that was filled since. */
-  indexes(targets: readonly SweepTarget[]): Promise<number | undefined> {
-    return this.#underLease("indexes", async (sweep) => {
+  indexes(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
+    return this.#underLease("indexes", isAwaited, async (sweep) => {
       let removed = 0;
       for (const target of targets) {
         const names = await sweep.steps.run(() =>
@@ -51,11 +51,11 @@ export class RedisSweep {
   }
 
   /** One walk serves all targets: removes what no index of a live generation lists. */
-  keyspace(targets: readonly SweepTarget[]): Promise<number | undefined> {
+  keyspace(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
     const wanted = new Set(
       targets.map(({ tenant, module }) => (module === undefined ? tenant : `${tenant}:${module}`)),
     );
-    return this.#underLease("keyspace", async (sweep) => {
+    return this.#underLease("keyspace", isAwaited, async (sweep) => {
       let removed = 0;
       const found = new Map<string, string[]>();
       const options = { pageKeys: PAGE_KEYS, steps: sweep.steps };
@@ -114,6 +114,7 @@ export class RedisSweep {
 
   async #underLease(
     kind: "indexes" | "keyspace",
+    isAwaited: () => boolean,
     work: (sweep: Sweep) => Promise<number>,
   ): Promise<number | undefined> {
     const lease = new SweepLease(this.#client, this.#keys.sweepLease(kind));
@@ -127,12 +128,17 @@ export class RedisSweep {
     // At once where the store is closed: its connection is about to go.
     signal.addEventListener("abort", release, { once: true });
     try {
-      return await work({ lease, steps: new PacedSteps(UNNOTICED, signal) });
+      const pace = () => (isAwaited() ? BRISK : UNNOTICED);
+      return await work({ lease, steps: new PacedSteps(pace, signal) });
     } finally {
       signal.removeEventListener("abort", release);
       release();
     }
   }
+}
+
+function nobodyWaits(): boolean {
+  return false;
 }
 
 function commonPrefix(keys: KeySpace, targets: readonly SweepTarget[]): string {

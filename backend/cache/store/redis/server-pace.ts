@@ -15,12 +15,15 @@ export const UNNOTICED: Pace = { restFactor: 100, maxRestMs: 50 };
 
 /** Runs steps one after the other, each after the rest that the one before has earned the server. */
 export class PacedSteps {
-  readonly #pace: Pace;
+  readonly #pace: () => Pace;
   readonly #signal: AbortSignal | undefined;
   #restMs = 0;
 
-  /** @param signal ends the work: the next step rejects */
-  constructor(pace: Pace, signal?: AbortSignal) {
+  /**
+   * @param pace asked after each step: somebody may have begun to wait
+   * @param signal ends the work: the next step rejects
+   */
+  constructor(pace: () => Pace, signal?: AbortSignal) {
     this.#pace = pace;
     this.#signal = signal;
   }
@@ -33,7 +36,7 @@ export class PacedSteps {
     try {
       return await step();
     } finally {
-      const { restFactor, maxRestMs } = this.#pace;
+      const { restFactor, maxRestMs } = this.#pace();
       this.#restMs = Math.min(maxRestMs, restFactor * (performance.now() - startedAtMs));
     }
   }
