@@ -152,9 +152,12 @@ export function decodeEntry(value: Buffer): Entry | undefined {
 }
 
 /** Header fields of handlers repeat: the last of them are kept once, and what is worked out from them once for each. */
-const MAX_SHARED = 2000;
+const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const MAX_SHARED_BYTES = 1024;
-const sharedHeaders = new BoundedMap<string, Entry["headers"]>(MAX_SHARED);
+const sharedHeaders = new BoundedMap<Entry["headers"]>({
+  maxCharacters: MAX_SHARED_CHARACTERS,
+  charactersOf: headerCharacters,
+});
 
 function readHeaders(reader: Reader): Entry["headers"] {
   const start = reader.offset;
@@ -168,6 +171,11 @@ function readHeaders(reader: Reader): Entry["headers"] {
   for (let left = count; left > 0; left--) headers.push([reader.text("latin1"), reader.text("latin1")]);
   if (text !== undefined) sharedHeaders.set(text, headers);
   return headers;
+}
+
+/** Of names and values. */
+export function headerCharacters(headers: Entry["headers"]): number {
+  return headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 }
 
 /** Reads the header in order; anything past its end is a RangeError. */

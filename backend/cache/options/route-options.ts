@@ -1,7 +1,9 @@
 // The options of `cacheList`.
 import type { Request } from "express";
 import * as z from "zod";
+import type { AuthorityRule } from "../express/authority.js";
 import { MAX_TTL_SECONDS, TTL_SECONDS, ttlSecondsOf } from "../ttl-seconds.js";
+import { authority } from "./authority-option.js";
 import { fn, moduleNames, parse, positiveInt } from "./parse.js";
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
@@ -15,6 +17,8 @@ export interface CacheListOptions {
   /** What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. */
   readonly tags?: (req: Request) => readonly string[];
   readonly scope?: Scope;
+  /** See {@link AuthorityRule}. Default: the cache's. */
+  readonly authority?: AuthorityRule;
   /** Request headers the response depends on; they become part of the key. */
   readonly vary?: readonly string[];
   /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
@@ -50,6 +54,7 @@ const routeSchema = z.strictObject({
   dependsOn: moduleNames.default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>().optional(),
   scope: scope.optional(),
+  authority: authority.optional(),
   vary: z
     .array(
       z

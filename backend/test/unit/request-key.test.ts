@@ -7,7 +7,15 @@ import { canonicalParams, hashParams, MAX_PARAMS_LENGTH } from "../../cache/expr
 const canonical = (
   rawQuery: string,
   more: { path?: string; scope?: string; vary?: [string, string][] } = {},
-) => canonicalParams({ path: "/api/accounts", scope: "", vary: [], ...more, rawQuery });
+) =>
+  canonicalParams({
+    authority: "http://api.example.com",
+    path: "/api/accounts",
+    scope: "",
+    vary: [],
+    ...more,
+    rawQuery,
+  });
 
 /** What a handler can see of a query: names with their values in order, as any parser decodes them. */
 function visible(rawQuery: string): string {
