@@ -7,7 +7,7 @@ import { route } from "../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../http/validation.js";
 import { CrudRepository, type ModuleDocument } from "./crud-repository.js";
 import { countQuerySchema, listQuerySchema, noParameters } from "./list-query.js";
-import type { ModuleContext } from "./module-context.js";
+import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "./module-context.js";
 import type { ModuleDefinition } from "./module-definition.js";
 import { noSuchRecord, RecordWriter } from "./record-writer.js";
 
@@ -25,8 +25,9 @@ export function crudRouter(
 ): Router {
   const { cacheList, invalidateCache } = context.cache;
   const { dependsOn, touchedBy } = module;
-  const lists = cacheList(module.name, { ttlSeconds: context.ttlSeconds.list, dependsOn });
-  const details = cacheList(module.name, { ttlSeconds: context.ttlSeconds.detail, dependsOn });
+  const shared = { dependsOn, authority: ANSWERS_HAVE_NO_LINKS } as const;
+  const lists = cacheList(module.name, { ttlSeconds: context.ttlSeconds.list, ...shared });
+  const details = cacheList(module.name, { ttlSeconds: context.ttlSeconds.detail, ...shared });
   const handlers = crudHandlers(module, context);
   const router = Router();
   const reader = requireRole("viewer");
