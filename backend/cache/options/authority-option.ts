@@ -2,16 +2,16 @@
 import * as z from "zod";
 import { type AuthorityRule, originOf } from "../express/authority.js";
 
-export const authority = z.union(
-  [
-    z.literal(["key", "ignore"]),
-    z
-      .array(z.string().refine((host) => originOf("http", host) !== undefined))
-      .min(1)
-      .readonly(),
-  ],
-  {
-    error:
-      'must be "key" (answers may depend on the host; the default), "ignore" (they do not), or the hosts that the app answers to as requests name them, without scheme and path: ["api.example.com", "localhost"]',
-  },
-) satisfies z.ZodType<AuthorityRule>;
+export const authority = z.custom<AuthorityRule>((value) => isAuthorityRule(value), {
+  error:
+    'must be "key" (answers may depend on the host; the default), "ignore" (they do not), or the hosts that the app answers to as requests name them, without scheme and path: ["api.example.com", "localhost"]',
+});
+
+function isAuthorityRule(value: unknown): boolean {
+  if (!Array.isArray(value)) return value === "key" || value === "ignore";
+  return value.length > 0 && value.every(isHost);
+}
+
+function isHost(value: unknown): boolean {
+  return typeof value === "string" && originOf("http", value) !== undefined;
+}
