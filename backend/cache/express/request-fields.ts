@@ -13,8 +13,8 @@ export function fieldOf(headers: IncomingHttpHeaders, name: string): string | un
 export function hasBody(req: IncomingMessage): boolean {
   const { headers } = req;
   if (headers["transfer-encoding"] !== undefined) return true;
-  const length = headers["content-length"];
-  if (length !== undefined) return length !== "0" && fieldOf(headers, "content-length") !== "0";
+  const length = fieldOf(headers, "content-length");
+  if (length !== undefined) return length !== "0";
   // HTTP/2 says neither (RFC 9113 section 8.1): a body begins where the headers have not ended the stream.
   return req.httpVersionMajor === 2 && (req as OfHttp2).stream?.endAfterHeaders === false;
 }
