@@ -1,6 +1,7 @@
 // The public face of express-tenant-cache: exports only.
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
+export type { AuthorityRule } from "./express/authority.js";
 export type { CacheList } from "./express/cache-list.js";
 export {
   type AppPrototypes,

@@ -7,7 +7,7 @@ import { route } from "../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../http/validation.js";
 import { CrudRepository, type ModuleDocument } from "./crud-repository.js";
 import { countQuerySchema, listQuerySchema, noParameters } from "./list-query.js";
-import type { ModuleContext } from "./module-context.js";
+import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "./module-context.js";
 import type { ModuleDefinition } from "./module-definition.js";
 import { noSuchRecord, RecordWriter } from "./record-writer.js";
 
@@ -27,16 +27,18 @@ export function crudRouter(
 ): Router {
   const { cacheList, invalidateCache } = context.cache;
   const { dependsOn, touchedBy } = module;
-  const { list: ttlSeconds, detail: detailTtlSeconds } = context.ttlSeconds;
+  const shared = { dependsOn, authority: ANSWERS_HAVE_NO_LINKS } as const;
+  const ofLists = { ttlSeconds: context.ttlSeconds.list, ...shared };
+  const ofDetails = { ttlSeconds: context.ttlSeconds.detail, ...shared };
   const handlers = crudHandlers(module, context);
   const router = Router();
   const reader = requireRole("viewer");
   const writer = requireRole("member");
   const plainQuery = validatedQuery(noParameters);
   const plain = plainQuery.check;
-  const lists = cacheList(module.name, { ttlSeconds, dependsOn, query: handlers.listQuery.of });
-  const counts = cacheList(module.name, { ttlSeconds, dependsOn, query: handlers.countQuery.of });
-  const details = cacheList(module.name, { ttlSeconds: detailTtlSeconds, dependsOn, query: plainQuery.of });
+  const lists = cacheList(module.name, { ...ofLists, query: handlers.listQuery.of });
+  const counts = cacheList(module.name, { ...ofLists, query: handlers.countQuery.of });
+  const details = cacheList(module.name, { ...ofDetails, query: plainQuery.of });
 
   route(router, "/", {
     get: [reader, handlers.listQuery.check, lists, handlers.list],

@@ -3,6 +3,9 @@ import type { Pool } from "pg";
 import type { TenantCache } from "../cache/index.js";
 import type { ChangeListener } from "./record-changes.js";
 
+/** For `cacheList`: whichever host was asked, what a module answers to a read is the same. A link with a host in it would make that untrue. */
+export const ANSWERS_HAVE_NO_LINKS = "ignore";
+
 export interface ModuleContext {
   readonly pool: Pool;
   /** Hears of every change of a record before it is answered. */

@@ -81,8 +81,7 @@ export function acceptedCodings(acceptEncoding: string | undefined): readonly Co
 }
 
 /** Clients send few different values. */
-const MAX_PARSED = 100;
-const parsedCodings = new BoundedMap<string, readonly ContentCoding[]>(MAX_PARSED);
+const parsedCodings = new BoundedMap<readonly ContentCoding[]>({ maxCharacters: 32 * 1024 });
 const NO_CODINGS: readonly ContentCoding[] = [];
 
 function parseAcceptEncoding(acceptEncoding: string): ContentCoding[] {

@@ -58,7 +58,7 @@ const CIPHERTEXT_START = TAG_START + TAG_BYTES;
 /** A derived key seals one value, so this IV is used once under it. */
 const IV = Buffer.alloc(12);
 /** Keys of the values that were opened last: deriving one takes longer than opening a small value. */
-const MAX_DERIVED = 1000;
+const DERIVED = { maxCharacters: 1024 * 1024, maxEntries: 1000 };
 
 interface Derived {
   readonly key: KeyObject;
@@ -73,7 +73,7 @@ class Secret {
   readonly #secret: KeyObject;
   readonly #info: Buffer;
   /** By salt, in latin1; only of what has been opened, because anything else may be put under a key in the store. */
-  readonly #opened = new BoundedMap<string, Derived>(MAX_DERIVED);
+  readonly #opened = new BoundedMap<Derived>(DERIVED);
 
   constructor({ id, secret }: EncryptionKey) {
     this.id = id;

@@ -187,9 +187,13 @@ function areVariantsOf(body: Buffer, variants: readonly Variant[]): boolean {
 }
 
 /** Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once for each. */
-const MAX_SHARED = 500;
+const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const MAX_SHARED_BYTES = 4096;
-const sharedHeaders = new BoundedMap<string, Entry["headers"]>(MAX_SHARED);
+const sharedHeaders = new BoundedMap<Entry["headers"]>({
+  maxCharacters: MAX_SHARED_CHARACTERS,
+  maxEntryCharacters: 2 * MAX_SHARED_BYTES,
+  charactersOf: headerCharacters,
+});
 
 function readHeaders(reader: Reader): Entry["headers"] | undefined {
   const start = reader.offset;
@@ -208,6 +212,11 @@ function readHeaders(reader: Reader): Entry["headers"] | undefined {
   }
   if (text !== undefined) sharedHeaders.set(text, headers);
   return headers;
+}
+
+/** Of names and values. */
+export function headerCharacters(headers: Entry["headers"]): number {
+  return headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 }
 
 /** Reads the header in order; anything past its end is a RangeError. */

@@ -1,5 +1,5 @@
 // The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
@@ -44,7 +44,7 @@ export class CacheEngine {
   readonly #sweeps: Sweeps;
   readonly #options: EngineOptions;
   readonly #logger: Logger;
-  readonly #alarmed = new LRUCache<string, true>({ max: 1000 });
+  readonly #alarmed = new BoundedMap<true>({ maxCharacters: 512 * 1024 });
 
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
     this.store = store;

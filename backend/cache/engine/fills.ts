@@ -1,6 +1,6 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
 import { setTimeout as delay } from "node:timers/promises";
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
 import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState, Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
@@ -34,7 +34,7 @@ interface Taken {
   readonly outcome: FillOutcome | Promise<FillOutcome>;
 }
 
-const MAX_SKIPPED = 10_000;
+const MAX_SKIPPED_CHARACTERS = 2 * 1024 * 1024;
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 50;
 
@@ -45,14 +45,14 @@ export class Fills {
   readonly #beginnings = new Map<string, { readonly identity: string; readonly taken: Promise<Taken> }>();
   /** What came of the looks that requests share. */
   readonly #taken = new WeakMap<Begun, Taken>();
-  readonly #skipped: LRUCache<string, true>;
+  /** Until when nobody waits for an entry, on the clock of `performance.now()`. */
+  readonly #skipped = new BoundedMap<number>({ maxCharacters: MAX_SKIPPED_CHARACTERS });
   readonly #starts: FillStarts;
 
   constructor(store: Store, gate: StoreGate, writer: EntryWriter, options: FillsOptions) {
     this.#starts = new FillStarts(store, gate, writer, options);
     this.#writer = writer;
     this.#options = options;
-    this.#skipped = new LRUCache({ max: MAX_SKIPPED, ttl: options.skipMs });
   }
 
   get inFlight(): number {
@@ -130,7 +130,7 @@ export class Fills {
     const flight = new Flight(ref.identity, start.fences, this.#patienceMs(ref));
     // Known not to be storable, or asked to be newer than what is under way: nobody waits for anybody, but what can be
     // stored is.
-    if (!mayFollow || this.#skipped.has(ref.entryKey)) return { outcome: this.#fill(ref, start, flight) };
+    if (!mayFollow || this.#isSkipped(ref)) return { outcome: this.#fill(ref, start, flight) };
 
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
@@ -173,7 +173,7 @@ export class Fills {
   /** Takes the lease that came with the answer. */
   #startFrom(ref: EntryRef, begun: Begun, notBeforeMs = 0): Start | FillOutcome {
     const { answer, fences } = begun;
-    if (answer.lease === "skipped") this.#skipped.set(ref.entryKey, true);
+    if (answer.lease === "skipped") this.#skip(ref);
     const instead = this.#instead(ref, answer, fences, notBeforeMs);
     if (instead) {
       this.#starts.drop(begun);
@@ -233,7 +233,7 @@ export class Fills {
 
   /** Else no lease is taken: other processes need not find out for themselves. */
   #isWorthWaitingFor(ref: EntryRef): boolean {
-    return !this.#skipped.has(ref.entryKey) && this.#patienceMs(ref) > 0;
+    return !this.#isSkipped(ref) && this.#patienceMs(ref) > 0;
   }
 
   /** How long a request waits for another's handler. */
@@ -243,10 +243,10 @@ export class Fills {
 
   #fill(ref: EntryRef, start: Start, flight: Flight): FillOutcome {
     const fill: Fill = {
-      isUnlikely: this.#skipped.has(ref.entryKey),
+      isUnlikely: this.#isSkipped(ref),
       unshare: () => {
         this.#land(ref, flight, undefined);
-        this.#skipped.set(ref.entryKey, true);
+        this.#skip(ref);
         this.#writer.giveBack(start.lease, this.#options.skipMs);
       },
       commit: (recording) => {
@@ -268,11 +268,20 @@ export class Fills {
       },
       abandon: (why) => {
         this.#land(ref, flight, undefined);
-        if (why === "unstorable") this.#skipped.set(ref.entryKey, true);
+        if (why === "unstorable") this.#skip(ref);
         this.#writer.giveBack(start.lease, why === "unstorable" ? this.#options.skipMs : 0);
       },
     };
     return { kind: "lead", fill };
+  }
+
+  #skip(ref: EntryRef): void {
+    this.#skipped.set(ref.entryKey, performance.now() + this.#options.skipMs);
+  }
+
+  #isSkipped(ref: EntryRef): boolean {
+    const untilMs = this.#skipped.get(ref.entryKey);
+    return untilMs !== undefined && performance.now() < untilMs;
   }
 
   #land(ref: EntryRef, flight: Flight, landing: Landing): void {

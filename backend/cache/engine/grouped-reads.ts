@@ -22,7 +22,8 @@ interface Group {
   underWay: number;
 }
 
-const MAX_KNOWN = 20_000;
+/** Of fence keys: those of some ten thousand tenants. */
+const MAX_KNOWN_CHARACTERS = 4 * 1024 * 1024;
 /** Fences that one read renews beside those that it is made for. */
 const MAX_RENEWED = 500;
 
@@ -138,7 +139,7 @@ export class GroupedReads {
   readonly #onLoan: boolean;
   readonly #groups = new Map<string, Group>();
   /** Recent answers, for routes that allow some staleness. */
-  readonly #known = new BoundedMap<string, Known>(MAX_KNOWN);
+  readonly #known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
   #remembers = false;
   /** What hits have relied on since it was read. */
   #wanted: Known[] = [];

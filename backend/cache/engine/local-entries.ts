@@ -1,6 +1,6 @@
 // The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
-import { BoundedMap } from "../bounded-map.js";
-import { type Entry, HEAD } from "../codec/entry.js";
+import { BoundedMap, ownText } from "../bounded-map.js";
+import { type Entry, HEAD, headerCharacters } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
@@ -12,7 +12,7 @@ export interface LocalEntry extends Entry {
 }
 
 /** Texts and headers that many entries have in common are kept once; these are the last of each kind. */
-const MAX_SHARED = 2000;
+const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const NO_VARIANTS: Entry["variants"] = [];
 const NO_NAMES: Entry["removedHeaders"] = [];
 /** A header's bytes in front of a body: less than a buffer of its own costs. */
@@ -20,8 +20,14 @@ const MAX_WASTED_BYTES = 512;
 
 export class LocalEntries {
   readonly #entries: TenantLru<LocalEntry>;
-  readonly #carried = new BoundedMap<string, CarriedFences & { readonly joined: string }>(MAX_SHARED);
-  readonly #headers = new BoundedMap<string, Entry["headers"]>(MAX_SHARED);
+  readonly #carried = new BoundedMap<CarriedFences & { readonly joined: string }>({
+    maxCharacters: MAX_SHARED_CHARACTERS,
+    charactersOf: ({ joined }) => joined.length,
+  });
+  readonly #headers = new BoundedMap<Entry["headers"]>({
+    maxCharacters: MAX_SHARED_CHARACTERS,
+    charactersOf: headerCharacters,
+  });
 
   constructor(maxBytes: number, maxTenantBytes: number) {
     this.#entries = new TenantLru({ maxBytes, maxTenantBytes });
@@ -49,9 +55,8 @@ export class LocalEntries {
         : entry.variants.map((variant) => ({ ...variant, body: ownBytes(variant.body) }));
     const { tenant, module, maxEntries } = ref;
     const bodyBytes = variants.reduce((sum, variant) => sum + variant.body.length, body.length);
-    let characters = entry.identity.length + entry.fences.length + entry.etag.length + ref.entryKey.length;
-    for (const [name, value] of entry.headers) characters += name.length + value.length;
-    const bytes = bodyBytes + 2 * characters;
+    const texts = entry.identity.length + entry.fences.length + entry.etag.length + ref.entryKey.length;
+    const bytes = bodyBytes + 2 * (texts + headerCharacters(entry.headers));
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
     const carried = this.#carriedBy(entry);
     const local: LocalEntry = {
@@ -62,7 +67,7 @@ export class LocalEntries {
       expiresAt: entry.expiresAt,
       status: entry.status,
       statusMessage: entry.statusMessage,
-      etag: flat(entry.etag),
+      etag: ownText(entry.etag),
       headers: this.#headersOf(entry),
       removedHeaders: entry.removedHeaders.length === 0 ? NO_NAMES : entry.removedHeaders,
       body,
@@ -84,18 +89,16 @@ export class LocalEntries {
   #headersOf({ headers }: Entry): Entry["headers"] {
     const text = JSON.stringify(headers);
     const known = this.#headers.get(text);
-    if (!known) this.#headers.set(text, headers);
-    return known ?? headers;
+    if (known) return known;
+    // A handler's texts may be parts of its request's.
+    const own = JSON.parse(text) as Entry["headers"];
+    this.#headers.set(text, own);
+    return own;
   }
 
   delete(ref: EntryRef): void {
     this.#entries.delete(ref.entryKey);
   }
-}
-
-/** V8 keeps a text that was put together with its parts, twice as large. Header fields are latin1. */
-function flat(text: string): string {
-  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 /**

@@ -1,6 +1,6 @@
 // Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them with the entry.
 import { availableParallelism } from "node:os";
-import { LRUCache } from "lru-cache";
+import { BoundedMap } from "../bounded-map.js";
 import { makeVariants } from "../codec/content-coding.js";
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
@@ -9,13 +9,13 @@ import { splitFences } from "./fences.js";
 
 /** Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's own work. */
 const MAX_UNDER_WAY = availableParallelism() < 8 ? 1 : 2;
-const MAX_REMEMBERED = 10_000;
+const MAX_TRIED_CHARACTERS = 3 * 1024 * 1024;
 
 export class VariantMaker {
   readonly #writer: Pick<EntryWriter, "commit">;
   readonly #onStored: (ref: EntryRef, entry: Entry) => void;
   /** Entries that were tried, by key and creation: also those that compression does not make smaller. */
-  readonly #tried = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+  readonly #tried = new BoundedMap<true>({ maxCharacters: MAX_TRIED_CHARACTERS });
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(writer: Pick<EntryWriter, "commit">, onStored: (ref: EntryRef, entry: Entry) => void) {

@@ -1,6 +1,7 @@
 // Conditional requests (RFC 9110 section 13): whether the client's copy is the one that would be sent.
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { parseHttpDate } from "./http-date.js";
+import { fieldOf } from "./request-fields.js";
 
 /**
  * Whether to answer 304: `If-None-Match` where there is one (weak comparison, section 8.8.3.2), else `If-Modified-Since`
@@ -11,9 +12,9 @@ export function isNotModified(
   etag: string | undefined,
   lastModified: string | undefined,
 ): boolean {
-  const ifNoneMatch = headers["if-none-match"];
+  const ifNoneMatch = fieldOf(headers, "if-none-match");
   if (ifNoneMatch !== undefined) return ifNoneMatch.trim() === "*" || (!!etag && matches(ifNoneMatch, etag));
-  const ifModifiedSince = headers["if-modified-since"];
+  const ifModifiedSince = fieldOf(headers, "if-modified-since");
   if (ifModifiedSince === undefined || lastModified === undefined) return false;
   const [modifiedMs, sinceMs] = [parseHttpDate(lastModified), parseHttpDate(ifModifiedSince)];
   return modifiedMs !== undefined && sinceMs !== undefined && modifiedMs <= sinceMs;

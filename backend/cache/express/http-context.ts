@@ -1,7 +1,7 @@
 // What both middlewares need: the engine, the options, and how a request's tenant is found.
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
-import { BoundedMap } from "../bounded-map.js";
+import { BoundedMap, ownText } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { Hit } from "../engine/lookups.js";
@@ -13,10 +13,12 @@ import type { LanePassage } from "./lane-passage.js";
 import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
-import type { Resolved } from "./route-request.js";
+import type { Found } from "./route-request.js";
 
-/** Requests whose keys are remembered, of all routes: about a kilobyte each. */
-const MAX_REQUESTS = 10_000;
+/** Of the requests whose keys are remembered, of all routes: some ten thousand of usual length. */
+const MAX_REQUEST_CHARACTERS = 8 * 1024 * 1024;
+const MAX_TENANT_CHARACTERS = 1024 * 1024;
+const MAX_FENCE_KEY_CHARACTERS = 1024 * 1024;
 
 const COUNTED_AS = {
   hit: ["hits"],
@@ -32,9 +34,19 @@ export class HttpContext {
   readonly misuse: Misuse;
   readonly sender: EntrySender;
   /** What requests of all routes resolve to, by all that it depends on. */
-  readonly requests = new BoundedMap<string, Resolved>(MAX_REQUESTS);
+  readonly requests = new BoundedMap<Found>({
+    maxCharacters: MAX_REQUEST_CHARACTERS,
+    charactersOf: ({ characters }) => characters,
+  });
+  /** Fence keys are the same texts for all requests of a route and tenant: shared, not written anew for each. */
+  readonly fenceKeys = new BoundedMap<readonly string[]>({
+    maxCharacters: MAX_FENCE_KEY_CHARACTERS,
+    charactersOf: (keys) => keys.reduce((sum, key) => sum + key.length, 0),
+  });
   /** Requests that came through the lane, with what it is to learn about them. */
   readonly passages = new WeakMap<object, LanePassage>();
+  /** Tenants in the form that keys use, by what the resolver returned: to check an id costs a hit more than to look it up. */
+  readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
   #routes = 0;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
@@ -81,10 +93,17 @@ export class HttpContext {
     await this.#refresher?.idle();
   }
 
+  #checked(id: string): string | undefined {
+    const tenant = tenantId(id);
+    if (tenant !== undefined) this.#tenants.set(id, ownText(tenant));
+    return tenant;
+  }
+
   /** The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the resolver throws. */
   tenantOf(req: Request): string | undefined {
     try {
-      return tenantId(this.options.tenant(req));
+      const id = this.options.tenant(req);
+      return id === undefined ? undefined : (this.#tenants.get(id) ?? this.#checked(id));
     } catch (error) {
       if (!this.#resolverHasThrown) {
         this.#resolverHasThrown = true;

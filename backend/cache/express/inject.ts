@@ -1,16 +1,31 @@
 // Requests that do not come from a socket: light-my-request, an optional peer, loaded where something needs it.
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { createRequire } from "node:module";
 import { TenantCacheError } from "../errors.js";
 
+type Dispatch = (req: never, res: never) => void;
+
+/** A GET, in all that its key may depend on. */
+export interface InjectedRequest {
+  /** The target, as it would be on the wire. */
+  readonly url: string;
+  /** All of them, Host among them. */
+  readonly headers: IncomingHttpHeaders;
+  /** Whether it is to seem to have come by TLS. */
+  readonly isEncrypted: boolean;
+  readonly remoteAddress?: string | undefined;
+}
+
+/** Hands the request to the app, and before that to `made`. */
 export type Inject = (
-  dispatch: (req: never, res: never) => void,
-  options: {
-    readonly method: "GET";
-    readonly url: string;
-    readonly headers: IncomingHttpHeaders;
-    readonly remoteAddress?: string;
-  },
+  app: Dispatch,
+  request: InjectedRequest,
+  made?: (req: object) => void,
+) => Promise<{ readonly statusCode: number }>;
+
+type LightMyRequest = (
+  dispatch: (req: IncomingMessage, res: never) => void,
+  options: { readonly method: "GET"; readonly url: string; readonly remoteAddress?: string },
 ) => Promise<{ readonly statusCode: number }>;
 
 /**
@@ -18,8 +33,31 @@ export type Inject = (
  * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed
  */
 export function loadInject(why: string): Inject {
+  const lightMyRequest = load(why);
+  return (app, { url, headers, isEncrypted, remoteAddress }, made) => {
+    const dispatch = (req: IncomingMessage, res: never) => {
+      // As they are: light-my-request would spell the URL anew, and add a Host and a User-Agent of its own.
+      const fields = Object.entries(headers).filter(([, value]) => value !== undefined);
+      Object.assign(req, {
+        url,
+        headers: Object.fromEntries(fields),
+        rawHeaders: fields.flatMap(([name, value]) => [name, String(value)]),
+      });
+      Object.assign(req.socket, { encrypted: isEncrypted });
+      made?.(req);
+      app(req as never, res);
+    };
+    return lightMyRequest(dispatch, {
+      method: "GET",
+      url: "/",
+      ...(remoteAddress !== undefined && { remoteAddress }),
+    });
+  };
+}
+
+function load(why: string): LightMyRequest {
   try {
-    return createRequire(import.meta.url)("light-my-request") as Inject;
+    return createRequire(import.meta.url)("light-my-request") as LightMyRequest;
   } catch (cause) {
     const advice = `${why} through light-my-request: npm install light-my-request`;
     throw new TenantCacheError("ETC_LIGHT_MY_REQUEST", advice, { cause });

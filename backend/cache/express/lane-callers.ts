@@ -1,9 +1,11 @@
 // Who asks the lane: what `identify` says of a request, and whether that still holds.
+import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { BoundedMap } from "../bounded-map.js";
+import { type Bound, BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { FenceWitness } from "../engine/grouped-reads.js";
 import { tagName, tenantId } from "../identifiers.js";
+import { fieldOf } from "./request-fields.js";
 
 /** What the lane must know of whoever asks, so that it answers nobody whom the app would have refused. */
 export interface LaneIdentity {
@@ -37,35 +39,47 @@ export interface Caller {
 interface Remembered extends Caller {
   /** All that the caller is told by. */
   readonly text: string;
-  readonly identity: LaneIdentity;
+  readonly identity: Pick<LaneIdentity, "tenant" | "scope" | "tags">;
+  readonly kind: TellerKind;
   witness: FenceWitness | undefined;
   isKnown: boolean;
   isForgotten: boolean;
 }
 
-const MAX_CALLERS = 10_000;
+/** What tells a caller: the identity's principal, or the credentials of its requests; long ones by their hash. */
+type TellerKind = "principal" | "credentials" | "long principal" | "long credentials";
+
+/** Some thousands of callers with usual tokens. */
+const MAX_CHARACTERS = 6 * 1024 * 1024;
+/** Of a principal, or of credentials: cookies are as long as a client likes. */
+const MAX_TELLER_CHARACTERS = 512;
+const BOUND: Bound<Remembered> = { maxCharacters: MAX_CHARACTERS, charactersOf: ({ text }) => text.length };
 
 export class LaneCallers {
   readonly #engine: CacheEngine;
-  readonly #byText = new BoundedMap<string, Remembered>(MAX_CALLERS);
+  readonly #byText = new BoundedMap(BOUND);
   /** The last of each principal, or of each pair of credentials, which most identities are told by. */
-  readonly #recent = new BoundedMap<string, Remembered>(MAX_CALLERS);
+  readonly #recent = new BoundedMap(BOUND);
   #ids = 0;
 
   constructor(engine: CacheEngine) {
     this.#engine = engine;
   }
 
-  /** `undefined` where the tenant is none. Throws where a tag is none. */
+  /** `undefined` where the tenant is none, or its identity too long to be remembered. Throws where a tag is none. */
   of(identity: LaneIdentity, req: IncomingMessage): Caller | undefined {
     const { principal } = identity;
-    const teller = principal ?? credentialsOf(req);
+    const said = principal ?? credentialsOf(req);
+    const isLong = said.length > MAX_TELLER_CHARACTERS;
+    const teller = isLong ? hash("sha256", said) : said;
+    const kind = kindOf(principal !== undefined, isLong);
     const known = this.#recent.get(teller);
-    if (known && !known.isForgotten && isSame(known.identity, identity)) return known;
+    if (known && !known.isForgotten && known.kind === kind && isSame(known.identity, identity)) return known;
     const tenant = tenantId(identity.tenant);
     if (tenant === undefined) return undefined;
     const { scope = "", tags = [] } = identity;
-    const text = JSON.stringify([tenant, scope, principal !== undefined, teller, tags]);
+    const text = JSON.stringify([tenant, scope, kind, teller, tags]);
+    if (text.length > MAX_ENTRY_CHARACTERS / 2) return undefined;
     let caller = this.#byText.get(text);
     if (!caller) {
       const id = this.#ids++;
@@ -77,7 +91,8 @@ export class LaneCallers {
         text,
         tenant,
         scope,
-        identity: { ...identity },
+        identity: { tenant: identity.tenant, scope: identity.scope, tags: identity.tags },
+        kind,
         witness,
         isKnown,
         isForgotten,
@@ -108,12 +123,18 @@ export class LaneCallers {
   }
 }
 
+function kindOf(isPrincipal: boolean, isLong: boolean): TellerKind {
+  if (isPrincipal) return isLong ? "long principal" : "principal";
+  return isLong ? "long credentials" : "credentials";
+}
+
 function credentialsOf({ headers }: IncomingMessage): string {
-  const { authorization = "", cookie } = headers;
+  const authorization = fieldOf(headers, "authorization") ?? "";
+  const cookie = fieldOf(headers, "cookie");
   return cookie === undefined ? authorization : `${authorization}\n${cookie}`;
 }
 
-function isSame(a: LaneIdentity, b: LaneIdentity): boolean {
-  if (a.tenant !== b.tenant || a.scope !== b.scope || a.principal !== b.principal) return false;
+function isSame(a: Remembered["identity"], b: Remembered["identity"]): boolean {
+  if (a.tenant !== b.tenant || a.scope !== b.scope) return false;
   return a.tags === b.tags || a.tags?.join("\n") === b.tags?.join("\n");
 }

@@ -1,13 +1,16 @@
 // A request on its way through the lane to the app: what `cacheList` tells the lane about it, if it gets there.
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
-import type { BoundedMap } from "../bounded-map.js";
+import { type BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";
 import type { ReadOutcome } from "../engine/lookups.js";
+import { hostOf, isEncrypted, isNamedByHostAlone } from "./authority.js";
 import type { Caller } from "./lane-callers.js";
-import type { Resolved, RouteRef, RouteRequests } from "./route-request.js";
+import type { Found, Resolved, RouteRef, RouteRequests } from "./route-request.js";
 
 /** Requests that differ in the headers their route varies by; more than these go to the app. */
 const MAX_VARIATIONS = 8;
+/** Leaves room for the name of the request, within what is remembered at all. */
+const MAX_VARIATIONS_CHARACTERS = MAX_ENTRY_CHARACTERS / 2;
 
 /**
  * Targets that servers, proxies and routers read in more than one way (RFC 3986 section 6.2.2): the lane leaves them to the app.
@@ -15,29 +18,52 @@ const MAX_VARIATIONS = 8;
  */
 const USUAL_TARGET = /^\/(?!\/)(?:(?!\/\/|\/\.|\\|#|%2e|%2f|%5c|%00).)*$/i;
 
-/** What the app does with a method, host and URL for one caller: the entry that `cacheList` answers it from. */
+/** One of the requests that share a name, by the values of the headers that the route varies by. */
+interface Variation {
+  readonly vary: readonly string[];
+  readonly found: Found;
+}
+
+/** What the app does with a method, authority and URL for one caller: the entry that `cacheList` answers it from. */
 export class LearntRequest {
+  /** What remembering it keeps alive. */
+  readonly characters: number;
   readonly #requests: RouteRequests;
   readonly #obeysRequest: boolean;
   readonly #until: number;
-  readonly #variations: { readonly vary: readonly string[]; readonly ref: RouteRef }[] = [];
+  readonly #variations: readonly Variation[];
 
-  constructor(requests: RouteRequests, obeysRequest: boolean, untilMs: number) {
+  constructor(
+    requests: RouteRequests,
+    obeysRequest: boolean,
+    untilMs: number,
+    variations: readonly Variation[] = [],
+    characters = 0,
+  ) {
     this.#requests = requests;
     this.#obeysRequest = obeysRequest;
     this.#until = untilMs;
+    this.#variations = variations;
+    this.characters = characters;
   }
 
   isOf(requests: RouteRequests): boolean {
     return this.#requests === requests && performance.now() < this.#until;
   }
 
-  learn(req: IncomingMessage, ref: RouteRef): void {
+  /** With one more variation, and without the oldest ones where there are too many, or they are too long. */
+  with(req: IncomingMessage, found: Found): LearntRequest {
     const vary = this.#requests.varyOf(req);
-    const index = this.#variations.findIndex((known) => areSame(known.vary, vary));
-    if (index !== -1) this.#variations.splice(index, 1);
-    this.#variations.unshift({ vary, ref });
-    if (this.#variations.length > MAX_VARIATIONS) this.#variations.pop();
+    const others = this.#variations.filter((known) => !areSame(known.vary, vary));
+    const variations: Variation[] = [];
+    let characters = 0;
+    for (const variation of [{ vary, found }, ...others.slice(0, MAX_VARIATIONS - 1)]) {
+      const more = variation.vary.reduce((sum, value) => sum + value.length, variation.found.characters);
+      if (variations.length > 0 && characters + more > MAX_VARIATIONS_CHARACTERS) break;
+      variations.push(variation);
+      characters += more;
+    }
+    return new LearntRequest(this.#requests, this.#obeysRequest, this.#until, variations, characters);
   }
 
   /** `undefined` where the app must be asked. */
@@ -47,22 +73,39 @@ export class LearntRequest {
     if (this.#obeysRequest && (headers["cache-control"] !== undefined || headers.pragma !== undefined))
       return undefined;
     const vary = this.#requests.varyOf(req);
-    for (const known of this.#variations) if (areSame(known.vary, vary)) return known.ref;
+    for (const known of this.#variations) if (areSame(known.vary, vary)) return known.found.ref;
     return undefined;
   }
 }
 
 /** By the name of the passage. */
-export type LearntRequests = BoundedMap<string, LearntRequest>;
+export type LearntRequests = BoundedMap<LearntRequest>;
 
-/** Method, host, URL and caller: all that the app may decide by, beside what `use` repeats. */
-export function nameOf(caller: Caller, { headers, method, url }: IncomingMessage): string {
-  const forwardedHost = headers["x-forwarded-host"];
-  const forwardedProto = headers["x-forwarded-proto"];
-  const name = `${caller.id} ${method} ${headers.host} ${url}`;
-  if (forwardedHost === undefined && forwardedProto === undefined) return name;
-  return `${name} ${forwardedHost} ${forwardedProto}`;
+/**
+ * Caller, authority, method (GET or HEAD) and URL: all that the app may decide by, beside what `use` repeats.
+ *
+ * @returns `undefined` where the request must be left to the app: it names no authority, or more than one
+ */
+export function nameOf(caller: Caller, req: IncomingMessage): string | undefined {
+  const host = hostOf(req);
+  if (host === undefined) return undefined;
+  const asks = isEncrypted(req) ? TLS_METHODS : METHODS;
+  const how = req.method === "HEAD" ? asks.head : asks.get;
+  if (isNamedByHostAlone(req)) return `${caller.id}${how}${req.url}\n${host}`;
+  const { "x-forwarded-host": forwardedHost = "", "x-forwarded-proto": proto = "" } = req.headers;
+  if (typeof forwardedHost !== "string" || typeof proto !== "string") return undefined;
+  // Whether the app believes them depends on who has sent them.
+  const peer = req.socket.remoteAddress;
+  const name = `+${caller.id}${how}${req.url}\n${host}\n${forwardedHost}\n${proto}\n${peer}`;
+  return req.httpVersionMajor === 2 ? `+${name}\n${req.headers[":scheme"]}` : name;
 }
+
+/** Texts are put together for each request: the fewer parts, the sooner. */
+const METHODS = { get: " http GET ", head: " http HEAD " };
+const TLS_METHODS = { get: " https GET ", head: " https HEAD " };
+
+/** No part has a line break on the wire. What has one off the socket is not learnt: another request's name that equals a learnt one has the same parts. */
+const UNMISTAKABLE_NAME = /^(?:\d[^\n]*\n[^\n]+|\+\d[^\n]*(?:\n[^\n]*){4}|\+\+\d[^\n]*(?:\n[^\n]*){5})$/;
 
 export class LanePassage {
   readonly #caller: Caller;
@@ -94,23 +137,22 @@ export class LanePassage {
       return;
     }
     let learnt = this.#learnt.get(this.#name);
-    if (!learnt?.isOf(requests)) {
+    if (!learnt?.isOf(requests))
       learnt = new LearntRequest(requests, obeysRequest, performance.now() + this.#relearnMs);
-      this.#learnt.set(this.#name, learnt);
-    }
-    learnt.learn(req, resolved.ref);
+    this.#learnt.set(this.#name, learnt.with(req, resolved));
   }
 
   /** What middleware has rewritten, it may rewrite by anything. */
   #isAsItCame(req: Request): boolean {
     const { originalUrl, baseUrl, url } = req;
     if (originalUrl !== this.#url || !USUAL_TARGET.test(this.#url)) return false;
+    if (!UNMISTAKABLE_NAME.test(this.#name)) return false;
     if (baseUrl + url === this.#url) return true;
     // Express adds the slash where a router's path is all of the path: "/leads?page=2" is "/?page=2" below "/leads".
     return (url === "/" || url.startsWith("/?")) && baseUrl + url.slice(1) === this.#url;
   }
 
-  #isTheirs(resolved: Resolved): resolved is Extract<Resolved, { ref: RouteRef }> {
+  #isTheirs(resolved: Resolved): resolved is Found {
     if ("bypass" in resolved) return false;
     const { tenant, scope } = this.#caller;
     return resolved.ref.tenant === tenant && (resolved.scope === "" || resolved.scope === scope);

@@ -33,6 +33,9 @@ export function createLane(context: HttpContext): CreateLane {
   };
 }
 
+/** Of what has been learnt: as many requests as `maxRequests` allows by default, where they have the usual length. */
+const MAX_LEARNT_CHARACTERS = 12 * 1024 * 1024;
+
 class Lane {
   readonly #context: HttpContext;
   readonly #app: LaneApp;
@@ -48,7 +51,11 @@ class Lane {
     this.#app = app;
     this.#options = options;
     this.#callers = new LaneCallers(context.engine);
-    this.#learnt = new BoundedMap(options.maxRequests);
+    this.#learnt = new BoundedMap({
+      maxCharacters: MAX_LEARNT_CHARACTERS,
+      maxEntries: options.maxRequests,
+      charactersOf: ({ characters }) => characters,
+    });
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
@@ -58,6 +65,10 @@ class Lane {
       return;
     }
     const name = nameOf(caller, req);
+    if (name === undefined) {
+      this.#app(req, res);
+      return;
+    }
     const ref = this.#learnt.get(name)?.refFor(req);
     if (!ref || !caller.isKnown) {
       this.#pass({ caller, name }, req, res);

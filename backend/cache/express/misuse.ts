@@ -4,6 +4,9 @@ import type { ParsedRouteOptions } from "../options/route-options.js";
 
 /** Requests in a row without a tenant after which it is no accident. */
 const TENANTLESS_REQUESTS = 20;
+/** What is told is remembered: handlers may write what they were sent into `Vary`. */
+const MAX_TOLD = 1000;
+const MAX_ADVICE_LENGTH = 1000;
 
 export class Misuse {
   readonly #logger: Logger;
@@ -50,7 +53,7 @@ export class Misuse {
   }
 
   #tell(advice: string): void {
-    if (this.#told.has(advice)) return;
+    if (this.#told.has(advice) || this.#told.size >= MAX_TOLD || advice.length > MAX_ADVICE_LENGTH) return;
     this.#told.add(advice);
     this.#logger.warn(`express-tenant-cache: ${advice}`);
   }

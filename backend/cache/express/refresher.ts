@@ -1,7 +1,9 @@
 // Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
+import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Application, Request } from "express";
 import type { Logger } from "../logger.js";
+import { hostOf, isEncrypted } from "./authority.js";
 import { type Inject, loadInject } from "./inject.js";
 
 /**
@@ -60,21 +62,15 @@ export class Refresher {
 
   async #run(req: Request): Promise<void> {
     try {
-      const headers = { ...req.headers };
-      for (const name of NOT_REPEATED) delete headers[name];
-      const { remoteAddress } = req.socket;
       // A router without an app around it has none.
       const app = outermost(req.app);
-      const dispatch = (injected: never, res: never) => {
-        refreshes.add(injected);
-        app(injected, res);
-      };
-      await this.#inject(dispatch, {
-        method: "GET",
+      const repeated = {
         url: req.originalUrl,
-        headers,
-        ...(remoteAddress !== undefined && { remoteAddress }),
-      });
+        headers: repeatedHeaders(req),
+        isEncrypted: isEncrypted(req),
+        remoteAddress: req.socket.remoteAddress,
+      };
+      await this.#inject(app, repeated, (injected) => refreshes.add(injected));
     } catch (error) {
       if (this.#hasFailed) return;
       this.#hasFailed = true;
@@ -84,6 +80,15 @@ export class Refresher {
       );
     }
   }
+}
+
+/** The same entry is named by the same Host: what HTTP/2 says in fields of its own (RFC 9113 section 8.3.1) is said there. */
+function repeatedHeaders(req: Request): IncomingHttpHeaders {
+  const repeated = Object.entries(req.headers).filter(
+    ([name]) => !name.startsWith(":") && !NOT_REPEATED.includes(name),
+  );
+  const host = hostOf(req);
+  return { ...Object.fromEntries(repeated), ...(host !== undefined && { host }) };
 }
 
 /** A router's app may be mounted in another one, whose middleware belongs to the request too. */

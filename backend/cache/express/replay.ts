@@ -10,6 +10,7 @@ import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./ent
 import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
 import { membersOf } from "./recorded-headers.js";
+import { fieldOf } from "./request-fields.js";
 
 export function defaultCacheControl(res: ServerResponse): void {
   if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
@@ -105,7 +106,7 @@ function answerOf(req: IncomingMessage, entry: Entry, nowMs: number): Answer {
   const head = headOf(entry);
   // Express's requests have a shape each: reading one of them is slow.
   const { headers } = req;
-  const codings = acceptedCodings(head.isCompressible ? headers["accept-encoding"] : undefined);
+  const codings = acceptedCodings(head.isCompressible ? fieldOf(headers, "accept-encoding") : undefined);
   return {
     head,
     notModified: isSuccessful(entry.status) && isNotModified(headers, entry.etag, head.lastModified),

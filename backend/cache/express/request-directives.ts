@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Entry } from "../codec/entry.js";
 import { parseCacheControl, secondsOf } from "./cache-control.js";
+import { fieldOf } from "./request-fields.js";
 
 export interface RequestDirectives {
   readonly noStore: boolean;
@@ -13,9 +14,10 @@ export interface RequestDirectives {
 }
 
 export function requestDirectives(headers: IncomingHttpHeaders, nowMs: number): RequestDirectives {
-  const directives = parseCacheControl(headers["cache-control"] ?? "");
+  const directives = parseCacheControl(fieldOf(headers, "cache-control") ?? "");
   // Pragma counts only where there is no Cache-Control (section 5.4).
-  const noCache = directives.has("no-cache") || (directives.size === 0 && headers.pragma === "no-cache");
+  const noCache =
+    directives.has("no-cache") || (directives.size === 0 && fieldOf(headers, "pragma") === "no-cache");
   const maxAge = noCache ? 0 : secondsOf(directives, "max-age");
   return {
     noStore: directives.has("no-store"),

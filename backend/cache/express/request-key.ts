@@ -7,6 +7,8 @@ export const MAX_PARAMS_LENGTH = 4096;
 const MAX_QUERY_PAIRS = 256;
 
 export interface RequestParts {
+  /** Scheme, host and port in one spelling; empty where answers do not depend on them. */
+  readonly authority: string;
   /** `req.baseUrl + req.path`, as it came: percent-encoding is not touched. */
   readonly path: string;
   /** What follows the first `?` of the raw URL, without a fragment. */
@@ -24,12 +26,19 @@ export interface RequestParts {
  *
  * @returns `undefined` for a request that is too long or has too many parameters to be cached
  */
-export function canonicalParams({ path, rawQuery, query, scope, vary }: RequestParts): string | undefined {
+export function canonicalParams({
+  authority,
+  path,
+  rawQuery,
+  query,
+  scope,
+  vary,
+}: RequestParts): string | undefined {
   if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
   // A text is never equal to the pairs, which are an array.
   const asked = query ?? canonicalQuery(rawQuery);
   if (asked === undefined) return undefined;
-  const params = JSON.stringify([path, asked, scope, vary]);
+  const params = JSON.stringify([authority, path, asked, scope, vary]);
   return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
 }
 

@@ -1,15 +1,17 @@
 // From a request on a cached route to the entry it names, or to the reason why it bypasses the cache.
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
-import { LRUCache } from "lru-cache";
+import { ownText } from "../bounded-map.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { fenceKeysOf } from "../engine/fences.js";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import { tagsOf } from "../identifiers.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { KeySpace } from "../store/key-space.js";
+import { Authorities } from "./authority.js";
 import type { HttpContext } from "./http-context.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
+import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
 
 /** Why a request is not looked up; the `detail` of its `Cache-Status`. */
@@ -19,6 +21,7 @@ export type BypassReason =
   | "precondition"
   | "event-stream"
   | "body"
+  | "authority"
   | "params"
   | "query"
   | "too-long"
@@ -29,12 +32,15 @@ export interface RouteRef extends EntryRef {
   readonly own: OwnHeaders;
 }
 
-export type Resolved =
-  | { readonly ref: RouteRef; readonly scope: string }
-  | { readonly bypass: BypassReason; readonly tenant: string | undefined };
+export type Resolved = Found | { readonly bypass: BypassReason; readonly tenant: string | undefined };
 
-/** Fence keys are the same texts for all requests of a tenant: shared, not written anew for each. */
-const MAX_TENANTS = 1000;
+/** The entry that answers a request, and whose view that is: empty for the tenant's. */
+export interface Found {
+  readonly ref: RouteRef;
+  readonly scope: string;
+  /** What remembering it keeps alive, without what other requests share. */
+  readonly characters: number;
+}
 
 /** What only misses need is worked out for them: refs are remembered with every request. */
 class RequestRef implements RouteRef {
@@ -79,7 +85,7 @@ export class RouteRequests {
   /** Lower case. */
   readonly #vary: readonly string[];
   readonly #modules: readonly string[];
-  readonly #fenceKeys = new LRUCache<string, readonly string[]>({ max: MAX_TENANTS });
+  readonly #authorities: Authorities;
   /** Keeps the requests of different routes apart in the memory that they share. */
   readonly #name: string;
   readonly #own: OwnHeaders;
@@ -91,7 +97,8 @@ export class RouteRequests {
     this.#route = route;
     this.#vary = route.vary.map((name) => name.toLowerCase());
     this.#modules = [module, ...route.dependsOn];
-    this.#name = context.nameRoute();
+    this.#authorities = new Authorities(route.authority ?? context.options.authority);
+    this.#name = `${context.nameRoute()}\n`;
     this.#durations = new HandlerDurations(context.options.fill.waitMs);
     this.#own = ownHeaders(context.options.headers, route.headers);
   }
@@ -103,16 +110,22 @@ export class RouteRequests {
     if (tenant === undefined) return { bypass: "no-tenant", tenant };
     const bypass = bypassReason(req);
     if (bypass !== undefined) return { bypass, tenant };
+    const authority = this.#authorities.of(req);
+    if (authority === undefined) return { bypass: "authority", tenant };
     const scope = scopeOf(route.scope ?? this.#context.options.scope, req);
     const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
     const vary = this.varyOf(req);
-    const view = scope === "" && vary.length === 0 ? "" : JSON.stringify([scope, vary]);
-    // No part can look like another: the scope, which is any text, is written as JSON, and no other part has a line break.
-    const name = `${this.#name}\n${tenant}\n${tags.join()}\n${view}\n${req.baseUrl}${req.url}`;
+    const isTenants = scope === "" && vary.length === 0 && tags.length === 0;
+    // No part can look like another: those that are any text are written as JSON, and no other part but the last has a line break.
+    const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags])}\n`;
+    const query = route.query && queryText(route.query(req));
+    if (route.query && query === undefined) return { bypass: "query", tenant };
+    const asked = query === undefined ? "" : `\n${query}`;
+    const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}`;
     const known = this.#context.requests.get(name);
     if (known) return known;
-    const resolved = this.#describe(req, tenant, scope, tags, vary);
-    this.#context.requests.set(name, resolved);
+    const resolved = this.#describe(req, { tenant, scope, tags, vary, authority, query });
+    if ("ref" in resolved) this.#context.requests.set(name, resolved);
     return resolved;
   }
 
@@ -123,53 +136,68 @@ export class RouteRequests {
 
   /** The values of the headers that the route varies by. */
   varyOf(req: IncomingMessage): readonly string[] {
-    return this.#vary.length === 0 ? NO_VALUES : this.#vary.map((name) => headerOf(req, name));
+    return this.#vary.length === 0 ? NO_VALUES : this.#vary.map((name) => fieldOf(req.headers, name) ?? "");
   }
 
-  #describe(
-    req: Request,
-    tenant: string,
-    scope: string | undefined,
-    tags: readonly string[],
-    varyValues: readonly string[],
-  ): Resolved {
+  #describe(req: Request, described: Described): Resolved {
+    const { tags, vary: values, authority, query } = described;
+    const tenant = ownText(described.tenant);
+    const scope = described.scope && ownText(described.scope);
     // As the path: what earlier middleware made of the URL is what the handler answers to.
     const rawQuery = queryOf(req.url);
     const { params: known, settleMs, maxStaleness } = this.#route;
     if (known && !onlyKnown(rawQuery, known)) return { bypass: "params", tenant };
     if (scope === undefined) return { bypass: "scope", tenant };
-    const vary = this.#vary.map((name, index) => [name, varyValues[index] ?? ""] as const);
-    const query = this.#route.query && canonicalData(this.#route.query(req));
-    if (this.#route.query && query === undefined) return { bypass: "query", tenant };
-    const params = canonicalParams({ path: req.baseUrl + req.path, rawQuery, query, scope, vary });
+    const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
+    // A router without an app around it gives its requests no path.
+    const path = req.baseUrl + (req.path ?? pathOf(req.url));
+    const params = canonicalParams({ authority, path, rawQuery, query, scope, vary });
     if (params === undefined) return { bypass: "too-long", tenant };
 
     const { options, engine } = this.#context;
     const module = this.#module;
     const hash = hashParams(params, options.hash);
+    const entryKey = engine.keys.entry(tenant, module, hash);
+    const identity = `${tenant} ${module} ${params}`;
+    const tagKeys = tags.length === 0 ? NO_TAGS : tags.map((tag) => engine.keys.tagFence(tenant, tag));
+    const fenceKeys = this.#fenceKeysOf(tenant);
     const ref = new RequestRef(engine.keys, hash, {
       tenant,
       module,
-      entryKey: engine.keys.entry(tenant, module, hash),
-      identity: `${tenant} ${module} ${params}`,
-      fenceKeys: this.#fenceKeysOf(tenant, tags),
+      entryKey,
+      identity,
+      fenceKeys: tagKeys.length === 0 ? fenceKeys : [...fenceKeys, ...tagKeys],
       settleMs,
       maxStaleness,
       maxEntries: options.maxEntriesPerModule,
       own: this.#own,
       durations: this.#durations,
     });
-    return { ref, scope };
+    const texts = [entryKey, identity, scope, ...tagKeys];
+    return { ref, scope, characters: texts.reduce((sum, text) => sum + text.length, 0) };
   }
 
-  #fenceKeysOf(tenant: string, tags: readonly string[]): readonly string[] {
-    const known = this.#fenceKeys.get(tenant);
-    const ofModules =
-      known ?? fenceKeysOf(this.#context.engine.keys, { tenant, modules: this.#modules, tags: [] });
-    if (!known) this.#fenceKeys.set(tenant, ofModules);
-    if (tags.length === 0) return ofModules;
-    return [...ofModules, ...tags.map((tag) => this.#context.engine.keys.tagFence(tenant, tag))];
+  #fenceKeysOf(tenant: string): readonly string[] {
+    const { engine, fenceKeys } = this.#context;
+    const name = `${this.#name} ${tenant}`;
+    const known = fenceKeys.get(name);
+    if (known) return known;
+    const keys = fenceKeysOf(engine.keys, { tenant, modules: this.#modules, tags: [] });
+    fenceKeys.set(name, keys);
+    return keys;
   }
+}
+
+/** What the key of a request is made of, beside its URL. */
+interface Described {
+  readonly tenant: string;
+  readonly scope: string | undefined;
+  readonly tags: readonly string[];
+  /** Values. */
+  readonly vary: readonly string[];
+  readonly authority: string;
+  /** In canonical form; absent where the raw query counts. */
+  readonly query: string | undefined;
 }
 
 const NO_TAGS: readonly string[] = [];
@@ -189,10 +217,14 @@ export function bypassReason(req: IncomingMessage): BypassReason | undefined {
   return hasBody(req) ? "body" : undefined;
 }
 
-/** Also true where a length of zero is not spelled as one digit: a doubt, not an answer. */
-export function hasBody(req: IncomingMessage): boolean {
-  const length = req.headers["content-length"];
-  return req.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
+/** Nothing is no query: what validation has not left would be the same for all. */
+function queryText(query: unknown): string | undefined {
+  return query === undefined || query === null ? undefined : canonicalData(query);
+}
+
+function pathOf(url: string): string {
+  const end = url.search(/[?#]/);
+  return end === -1 ? url : url.slice(0, end);
 }
 
 function queryOf(url: string): string {
@@ -211,9 +243,4 @@ function scopeOf(scope: ParsedRouteOptions["scope"], req: Request): string | und
   if (scope === undefined || scope === "tenant") return "";
   const value: unknown = scope(req);
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function headerOf(req: IncomingMessage, name: string): string {
-  const value = req.headers[name];
-  return Array.isArray(value) ? value.join(", ") : (value ?? "");
 }

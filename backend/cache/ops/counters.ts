@@ -1,5 +1,5 @@
 // Counters of what happened, for the process as a whole, each module and each tenant.
-import { BoundedMap } from "../bounded-map.js";
+import { BoundedMap, ownText } from "../bounded-map.js";
 
 const COUNTED = [
   "hits",
@@ -32,7 +32,12 @@ export type CounterReport = Readonly<Record<Counted, number>> & {
 
 type Counts = Record<Counted, number>;
 
-const MAX_TENANTS = 10_000;
+/** Of tenants' names and figures: of some ten thousand tenants that use a few modules. */
+const MAX_TENANT_CHARACTERS = 12 * 1024 * 1024;
+/** What the figures of one module take. */
+const COUNTS_CHARACTERS = 200;
+/** Routes, and domains of the toolkit, which are parts of keys. */
+const MAX_MODULES = 1000;
 
 function zeros(): Counts {
   return Object.fromEntries(COUNTED.map((name) => [name, 0])) as Counts;
@@ -42,33 +47,43 @@ class ModuleCounts {
   readonly totals = zeros();
   readonly modules = new Map<string, Counts>();
 
-  add(what: Counted, module: string | undefined): void {
-    this.totals[what]++;
-    if (module === undefined) return;
-    let counts = this.modules.get(module);
-    if (!counts) {
-      counts = zeros();
-      this.modules.set(module, counts);
+  /** Counts nothing, and returns false, where there is no place for the module yet. */
+  add(what: Counted, module: string | undefined): boolean {
+    if (module !== undefined) {
+      const counts = this.modules.get(module);
+      if (counts) counts[what]++;
+      else if (this.modules.size < MAX_MODULES) return false;
     }
-    counts[what]++;
+    this.totals[what]++;
+    return true;
+  }
+
+  open(module: string | undefined): this {
+    if (module !== undefined && !this.modules.has(module)) this.modules.set(ownText(module), zeros());
+    return this;
   }
 }
 
-/** Modules are bounded by the routes that exist, tenants by their number, 10,000: the rest is in the totals only. */
+/** Tenants are bounded by what they take, modules by their number: the rest is in the totals only. */
 export class Counters {
   readonly since = new Date();
   readonly #all = new ModuleCounts();
-  readonly #tenants = new BoundedMap<string, ModuleCounts>(MAX_TENANTS);
+  readonly #tenants = new BoundedMap<ModuleCounts>({
+    maxCharacters: MAX_TENANT_CHARACTERS,
+    maxEntryCharacters: MAX_TENANT_CHARACTERS / 10,
+    charactersOf: ({ modules }) => (1 + modules.size) * COUNTS_CHARACTERS,
+  });
 
   add(what: Counted, tenant?: string, module?: string): void {
-    this.#all.add(what, module);
+    if (!this.#all.add(what, module)) this.#all.open(module).add(what, module);
     if (tenant === undefined) return;
-    let counts = this.#tenants.get(tenant);
-    if (!counts) {
-      counts = new ModuleCounts();
-      this.#tenants.set(tenant, counts);
-    }
-    counts.add(what, module);
+    const counts = this.#tenants.get(tenant);
+    if (counts?.add(what, module)) return;
+    // Out before it grows, and in again: a map that is bounded must know what its entries take.
+    this.#tenants.delete(tenant);
+    const opened = (counts ?? new ModuleCounts()).open(module);
+    opened.add(what, module);
+    this.#tenants.set(tenant, opened);
   }
 
   /** Totals and modules of one tenant, or of all. */

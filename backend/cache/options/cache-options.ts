@@ -3,12 +3,14 @@ import type { Request } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
+import type { AuthorityRule } from "../express/authority.js";
 import type { OwnHeadersOption } from "../express/own-headers.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../toolkit/ttl-presets.js";
+import { authority } from "./authority-option.js";
 import { fn, parse, positiveInt } from "./parse.js";
 import { ownHeadersDefaults, type Scope, scope } from "./route-options.js";
 
@@ -23,6 +25,11 @@ export interface TenantCacheOptions {
   readonly tenant: (req: Request) => string | undefined;
   /** Default of all routes: `"tenant"`. */
   readonly scope?: Scope;
+  /**
+   * What scheme, host and port of a request, as Express sees them, are to its answer. Default of all routes: `"key"`. Where links are
+   * relative, `"ignore"`; else the hosts that the app answers to keep forged ones out: `["api.example.com"]`.
+   */
+  readonly authority?: AuthorityRule;
   /** In front of every key. Default none. */
   readonly keyPrefix?: string;
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
@@ -98,6 +105,7 @@ const cacheSchema = z.strictObject({
   store: fn<NonNullable<TenantCacheOptions["store"]>>().optional(),
   tenant: fn<TenantCacheOptions["tenant"]>(),
   scope: scope.default("tenant"),
+  authority: authority.default("key"),
   keyPrefix: z
     .string()
     .regex(/^[\w.:-]*$/, { error: 'may contain letters, digits, "_", ".", ":", "-"' })

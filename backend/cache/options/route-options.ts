@@ -1,8 +1,10 @@
 // The options of `cacheList`.
 import type { Request } from "express";
 import * as z from "zod";
+import type { AuthorityRule } from "../express/authority.js";
 import type { OwnHeadersOption } from "../express/own-headers.js";
 import { MAX_TTL_SECONDS, TTL_SECONDS, ttlSecondsOf } from "../ttl-seconds.js";
+import { authority } from "./authority-option.js";
 import { fn, moduleNames, parse, positiveInt } from "./parse.js";
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
@@ -16,14 +18,17 @@ export interface CacheListOptions {
   /** What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. */
   readonly tags?: (req: Request) => readonly string[];
   readonly scope?: Scope;
+  /** See {@link AuthorityRule}. Default: the cache's. */
+  readonly authority?: AuthorityRule;
   /** Request headers the response depends on; they become part of the key. */
   readonly vary?: readonly string[];
   /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
   readonly params?: readonly string[];
   /**
    * The query as the handler understands it, after validation: `(req) => parsed`, plain data. The key is made of it in the place of the
-   * query's text, so that a default that is spelled out, `?limit=050` and `?limit=50` are one entry. It may depend on nothing but the URL, and
-   * must hold all that the handler reads from the query. Default: the text.
+   * query's text, so that a default that is spelled out, `?limit=050` and `?limit=50` are one entry. It must hold all
+   * that the handler reads from the query, and is called for each request. Nothing, or what is no plain data: the request bypasses
+   * the cache. Default: the text.
    */
   readonly query?: (req: Request) => unknown;
   /** Statuses that are stored. Default `[200]`. */
@@ -70,6 +75,7 @@ const routeSchema = z.strictObject({
   dependsOn: moduleNames.default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>().optional(),
   scope: scope.optional(),
+  authority: authority.optional(),
   vary: z
     .array(
       z

@@ -1,18 +1,20 @@
 // Single keys, counters and locks of one process.
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { characterLru } from "./character-lru.js";
 import { newFence } from "./fence-token.js";
 import type { KeyedStore, KeyMatch, TurnedFence } from "./keyed-store.js";
 import type { Held } from "./memory-store.js";
 import type { TenantLru } from "./tenant-lru.js";
 
-const MAX_COUNTERS = 100_000;
-const MAX_LOCKS = 100_000;
+// Some hundred thousand of each.
+const MAX_COUNTER_CHARACTERS = 20 * 1024 * 1024;
+const MAX_LOCK_CHARACTERS = 20 * 1024 * 1024;
 
 export class MemoryKeyedStore implements KeyedStore {
   readonly #entries: TenantLru<Held>;
   readonly #fences: LRUCache<string, string>;
-  readonly #counters = new LRUCache<string, { count: number }>({ max: MAX_COUNTERS });
-  readonly #locks = new LRUCache<string, string>({ max: MAX_LOCKS });
+  readonly #counters = characterLru<{ count: number }>(MAX_COUNTER_CHARACTERS);
+  readonly #locks = characterLru<string>(MAX_LOCK_CHARACTERS, (holder) => holder.length);
 
   /** @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is */
   constructor(entries: TenantLru<Held>, fences: LRUCache<string, string>) {

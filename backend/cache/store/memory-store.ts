@@ -1,6 +1,6 @@
 // The in-process store: entries and fences of one process, for a single instance, development and tests.
 import { randomBytes } from "node:crypto";
-import { LRUCache } from "lru-cache";
+import { characterLru } from "./character-lru.js";
 import { newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
@@ -27,9 +27,9 @@ export interface MemoryStoreOptions {
   readonly maxTenantBytes: number;
 }
 
-// A fence that is dropped counts as changed, so this bound costs hits, never freshness.
-const MAX_FENCES = 100_000;
-const MAX_LEASES = 10_000;
+// Some hundred thousand fences. One that is dropped counts as changed, so this bound costs hits, never freshness.
+const MAX_FENCE_CHARACTERS = 20 * 1024 * 1024;
+const MAX_LEASE_CHARACTERS = 4 * 1024 * 1024;
 
 /** Held for entries of one generation, or, without a holder, the word that the entry is not storable. */
 interface Lease {
@@ -47,9 +47,9 @@ export class MemoryStore implements Store {
   readonly kind = "memory";
   readonly hashTags = false;
   readonly #entries: TenantLru<Held>;
-  readonly #fences = new LRUCache<string, string>({ max: MAX_FENCES });
+  readonly #fences = characterLru<string>(MAX_FENCE_CHARACTERS, (fence) => fence.length);
   readonly #writers = new PendingWriters();
-  readonly #leases = new LRUCache<string, Lease>({ max: MAX_LEASES });
+  readonly #leases = characterLru<Lease>(MAX_LEASE_CHARACTERS, ({ generation }) => generation.length);
   readonly keyed: MemoryKeyedStore;
   readonly #maxBytes: number;
   readonly #runId = randomBytes(12).toString("base64url");

@@ -1,5 +1,7 @@
 // The checks by name, in the order in which they run on each route.
 import { checkAborts } from "./check-aborts.js";
+import { checkAuthority } from "./check-authority.js";
+import { checkClaimedTenant } from "./check-claims.js";
 import { checkConcurrency } from "./check-concurrency.js";
 import { checkIsolation, checkNoTenant } from "./check-isolation.js";
 import { checkMutation, checkRace } from "./check-mutation.js";
@@ -17,6 +19,8 @@ export type Check = (probe: RouteProbe) => Promise<string>;
  * - `isolation`: each tenant gets its own answers, never the other's
  * - `no-tenant`: a request without a tenant is not answered from the cache
  * - `variation`: request headers and other users of the tenant that change the handler's answer are part of the key
+ * - `authority`: what was made for one host and scheme is not served for another
+ * - `claimed-tenant`: a request that names another tenant, in a header, the query, the body or the host, stays its own tenant's
  * - `mutation`: the read after a mutation is fresh, and the other tenant's entry is still a hit
  * - `race`: reads that were under way during a mutation leave nothing old
  * - `abort`: clients that hang up leave nothing partial
@@ -29,6 +33,8 @@ export type CheckName =
   | "isolation"
   | "no-tenant"
   | "variation"
+  | "authority"
+  | "claimed-tenant"
   | "mutation"
   | "race"
   | "abort"
@@ -48,6 +54,8 @@ export const CHECKS: readonly NamedCheck[] = [
   { name: "isolation", run: checkIsolation },
   { name: "no-tenant", run: checkNoTenant },
   { name: "variation", run: checkVariation },
+  { name: "authority", run: checkAuthority },
+  { name: "claimed-tenant", run: checkClaimedTenant },
   { name: "mutation", run: checkMutation, needs: "mutate" },
   { name: "race", run: checkRace, needs: "mutate" },
   { name: "abort", run: checkAborts },

@@ -8,6 +8,8 @@ export interface VerifiedTenant {
   readonly headers: Readonly<Record<string, string>>;
   /** Headers of the tenant's other users and roles: each must be answered with what its own view is. */
   readonly views?: readonly Readonly<Record<string, string>>[];
+  /** What clients may call the tenant, beside the id that the cache has found: a slug, a sub-domain. */
+  readonly names?: readonly string[];
 }
 
 /** A request that changes what its route answers. */
@@ -50,6 +52,8 @@ export interface VerifyOptions {
   /** Two of them, which see different data. */
   readonly tenants: readonly [VerifiedTenant, VerifiedTenant];
   readonly routes: readonly VerifiedRoute[];
+  /** Headers, query parameters and fields of bodies in which a client may name a tenant, beside the usual ones. */
+  readonly claims?: readonly string[];
   /** Absent: what an outage does is not verified. */
   readonly outage?: Outage;
   /** How long any request may take, milliseconds. Default 5,000. */

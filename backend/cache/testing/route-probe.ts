@@ -1,8 +1,15 @@
 // One route of the app under verification: reads of it, with and without the cache, as either tenant.
 import type { CacheEvent } from "../ops/events.js";
+import { claimingBody } from "./claims.js";
 import { CheckFailure, type Comparison, compareBodies } from "./comparison.js";
 import type { AbortMoment, Answer, ServedApp } from "./http-exchange.js";
-import { fillPath, type TenantIndex, type VerifiedRoute, type VerifyOptions } from "./options.js";
+import {
+  fillPath,
+  type Mutation,
+  type TenantIndex,
+  type VerifiedRoute,
+  type VerifyOptions,
+} from "./options.js";
 
 /** `nobody`: a request without what authenticates a tenant. */
 export type Who = TenantIndex | "nobody";
@@ -11,6 +18,13 @@ export interface ReadOptions {
   /** Default: the tenant's own. */
   readonly url?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** An answer, and for whom the cache has taken its request. */
+export interface Observed {
+  readonly answer: Answer;
+  readonly tenants: readonly string[];
 }
 
 /** Where the cache has placed a tenant's request. */
@@ -25,6 +39,7 @@ const PAST_THE_CACHE = { range: "uncached=0-" };
 /** Bytes are compared: in one coding. */
 const PLAIN = { "accept-encoding": "identity" };
 const DECIDED = ["hit", "miss", "stale", "collapsed"] as const;
+const SEEN = [...DECIDED, "bypass"] as const;
 const POLL_MS = 20;
 
 export class RouteProbe {
@@ -71,40 +86,73 @@ export class RouteProbe {
    * @throws CheckFailure where that is refused; 503 is allowed where the route may refuse changes in an outage (`onUnreachable`)
    */
   async mutate({ mayBeUnavailable = false } = {}): Promise<void> {
-    const { mutate, params } = this.route;
+    const mutation = this.#nextMutation();
+    const { body } = mutation;
+    const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+    const answer = await this.#send(mutation, text);
+    if (answer.status < 400 || (mayBeUnavailable && answer.status === 503)) return;
+    throw new CheckFailure(`the mutation was answered with ${answer.status}: ${excerpt(answer.body)}`);
+  }
+
+  /** The same, with another tenant's name in its body. Resolves with false where that cannot be said, or is refused. */
+  async mutateFor(name: string): Promise<boolean> {
+    const mutation = this.#nextMutation();
+    const { body = {} } = mutation;
+    if (typeof body !== "object" || body === null || Array.isArray(body)) return false;
+    const answer = await this.#send(mutation, claimingBody(this, name, body));
+    return answer.status < 400;
+  }
+
+  #nextMutation(): Mutation {
+    const { mutate } = this.route;
     if (mutate === undefined) throw new TypeError("the route has no mutation");
-    const { method, path, body, headers } = typeof mutate === "function" ? mutate(this.#round++) : mutate;
-    const answer = await this.#app.send({
+    return typeof mutate === "function" ? mutate(this.#round++) : mutate;
+  }
+
+  #send({ method, path, headers, body: given }: Mutation, body: string | undefined): Promise<Answer> {
+    const isJson = body !== undefined && typeof given !== "string";
+    return this.#app.send({
       method,
-      path: fillPath(path, params, 0),
+      path: fillPath(path, this.route.params, 0),
       headers: {
-        ...(body !== undefined && typeof body !== "string" && { "content-type": "application/json" }),
+        ...(isJson && { "content-type": "application/json" }),
         ...this.options.tenants[0].headers,
         ...headers,
       },
-      body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
+      body,
     });
-    if (answer.status < 400 || (mayBeUnavailable && answer.status === 503)) return;
-    throw new CheckFailure(`the mutation was answered with ${answer.status}: ${excerpt(answer.body)}`);
   }
 
   /** Learns which tenant and modules the cache takes a tenant's requests for, from the events of one read. */
   async places(tenant: TenantIndex): Promise<readonly Place[]> {
     const known = this.#places.get(tenant);
     if (known) return known;
+    const { places } = await this.#heard(DECIDED, () => this.read(tenant));
+    this.#places.set(tenant, places);
+    return places;
+  }
+
+  /** Reads what the handler answers now, and listens to whom the cache takes the request for. */
+  async observe(who: Who, options: ReadOptions): Promise<Observed> {
+    const { result: answer, places } = await this.#heard(SEEN, () => this.uncached(who, options));
+    return { answer, tenants: places.map(({ tenant }) => tenant) };
+  }
+
+  async #heard<T>(
+    names: readonly (typeof SEEN)[number][],
+    read: () => Promise<T>,
+  ): Promise<{ result: T; places: Place[] }> {
     const { events } = this.options.cache;
     const places: Place[] = [];
     const note = ({ tenant: id, module }: CacheEvent) => {
       if (id !== undefined) places.push({ tenant: id, module });
     };
-    for (const name of DECIDED) events.on(name, note);
+    for (const name of names) events.on(name, note);
     try {
-      await this.read(tenant);
+      return { result: await read(), places };
     } finally {
-      for (const name of DECIDED) events.off(name, note);
+      for (const name of names) events.off(name, note);
     }
-    this.#places.set(tenant, places);
-    return places;
   }
 
   /** Cuts off what is cached of the route, for both tenants. */
@@ -150,9 +198,9 @@ export class RouteProbe {
     throw new CheckFailure(`${what}: ${comparison.difference}${advice === undefined ? "" : `; ${advice}`}`);
   }
 
-  #get(who: Who, { url = this.url(who === 1 ? 1 : 0), headers }: ReadOptions) {
+  #get(who: Who, { url = this.url(who === 1 ? 1 : 0), headers, body }: ReadOptions) {
     const identity = who === "nobody" ? {} : this.options.tenants[who].headers;
-    return { method: "GET", path: url, headers: { ...PLAIN, ...identity, ...headers } };
+    return { method: "GET", path: url, headers: { ...PLAIN, ...identity, ...headers }, body };
   }
 }
 

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { parse } from "../options/parse.js";
 import type { TenantCache } from "../tenant-cache.js";
-import { listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
+import { checkStrategy, listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
 
 export interface CacheWarmerOptions {
   /** Tasks at a time. Default 4. */
@@ -70,10 +70,11 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     return [...this.#strategies.keys()];
   }
 
-  /** @throws TenantCacheError `ETC_OPTIONS` where the name is taken */
+  /** @throws TenantCacheError `ETC_OPTIONS` where the name is taken, or the origin of routes is none */
   register(name: string, strategy: WarmStrategy): this {
     if (this.#strategies.has(name))
       throw new TenantCacheError("ETC_OPTIONS", `CacheWarmer: ${name} is registered already`);
+    checkStrategy(strategy);
     this.#strategies.set(name, strategy);
     return this;
   }

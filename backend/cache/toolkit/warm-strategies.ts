@@ -1,5 +1,6 @@
 // What is warmed, tenant by tenant: tasks that fill entries, or routes as the tenant would ask for them.
 import type { IncomingHttpHeaders } from "node:http";
+import { TenantCacheError } from "../errors.js";
 import { loadInject } from "../express/inject.js";
 
 type Listed<T> = Iterable<T> | AsyncIterable<T>;
@@ -21,7 +22,12 @@ export interface RouteStrategy extends TenantsStrategy {
   readonly app: (req: never, res: never) => void;
   /** Paths with query, asked for as each tenant. */
   readonly urls: readonly string[];
-  /** What makes a request the tenant's, for example `{ authorization }`. */
+  /**
+   * Scheme, host and port that clients ask, or those of a tenant: what is warmed for one is no hit for another, unless the routes say
+   * `authority: "ignore"`. Default `"http://localhost"`.
+   */
+  readonly origin?: string | ((tenantId: string) => string);
+  /** What makes a request the tenant's, for example `{ authorization }`; and what a proxy in front of the app adds, where it is trusted. */
   readonly headers: (tenantId: string) => IncomingHttpHeaders | Promise<IncomingHttpHeaders>;
 }
 
@@ -47,11 +53,37 @@ export async function listTasks(
   return tasks;
 }
 
-function routeTasks({ app, urls, headers }: RouteStrategy): (tenantId: string) => WarmTask[] {
+/** @throws TenantCacheError `ETC_OPTIONS` */
+export function checkStrategy(strategy: WarmStrategy): void {
+  if ("urls" in strategy && typeof strategy.origin === "string") parseOrigin(strategy.origin);
+}
+
+function routeTasks({ app, urls, origin = LOCAL, headers }: RouteStrategy): (tenantId: string) => WarmTask[] {
   const inject = loadInject("routes are warmed");
-  return (tenantId) =>
-    urls.map((url) => async () => {
-      const { statusCode } = await inject(app, { method: "GET", url, headers: await headers(tenantId) });
+  return (tenantId) => {
+    const base = parseOrigin(typeof origin === "string" ? origin : origin(tenantId));
+    return urls.map((url) => async () => {
+      const { host, protocol, pathname, search } = new URL(url, base);
+      const { statusCode } = await inject(app, {
+        // Targets are not spelled anew: clients may write them otherwise, and each spelling has an entry.
+        url: /^\/(?!\/)/.test(url) ? url : pathname + search,
+        headers: { "user-agent": USER_AGENT, host, ...(await headers(tenantId)) },
+        isEncrypted: protocol === "https:",
+      });
       if (statusCode >= 400) throw new Error(`GET ${url} answered ${statusCode}`);
     });
+  };
+}
+
+const LOCAL = "http://localhost";
+const USER_AGENT = "express-tenant-cache";
+
+/** @throws TenantCacheError `ETC_OPTIONS` */
+function parseOrigin(origin: string): URL {
+  const url = URL.canParse(origin) ? new URL(origin) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `CacheWarmer: ${JSON.stringify(origin)} is no origin: write scheme and host as clients do, as in "https://api.example.com"`,
+  );
 }

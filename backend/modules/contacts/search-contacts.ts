@@ -9,7 +9,7 @@ import { route } from "../../http/route-methods.js";
 import { validatedQuery } from "../../http/validation.js";
 import { limitParameter, searchParameter, tenantParameter } from "../list-query.js";
 import { Parameters } from "../list-sql.js";
-import type { ModuleContext } from "../module-context.js";
+import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "../module-context.js";
 import { contactsModule } from "./contacts-module.js";
 
 const DEFAULT_SEARCH_LIMIT = 20;
@@ -46,7 +46,12 @@ export function mountContactSearch(router: Router, { pool, cache, ttlSeconds }: 
     get: [
       requireRole("viewer"),
       searchQuery.check,
-      cache.cacheList(name, { ttlSeconds: ttlSeconds.list, dependsOn, query: searchQuery.of }),
+      cache.cacheList(name, {
+        ttlSeconds: ttlSeconds.list,
+        dependsOn,
+        query: searchQuery.of,
+        authority: ANSWERS_HAVE_NO_LINKS,
+      }),
       search,
     ],
   });

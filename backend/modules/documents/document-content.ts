@@ -8,7 +8,7 @@ import { route } from "../../http/route-methods.js";
 import { validatedQuery } from "../../http/validation.js";
 import { recordIdOf } from "../crud-routes.js";
 import { noParameters } from "../list-query.js";
-import type { ModuleContext } from "../module-context.js";
+import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "../module-context.js";
 import { noSuchRecord } from "../record-writer.js";
 import { documentsModule } from "./documents-module.js";
 
@@ -74,7 +74,11 @@ export function mountDocumentContent(router: Router, { pool, cache, ttlSeconds }
     get: [
       requireRole("viewer"),
       plain,
-      cache.cacheList(moduleName, { ttlSeconds: ttlSeconds.detail, query: plainQuery.of }),
+      cache.cacheList(moduleName, {
+        ttlSeconds: ttlSeconds.detail,
+        query: plainQuery.of,
+        authority: ANSWERS_HAVE_NO_LINKS,
+      }),
       download,
     ],
     put: [requireRole("member"), plain, parseBytes, cache.invalidateCache(moduleName), upload],

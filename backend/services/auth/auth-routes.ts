@@ -1,7 +1,8 @@
 // /api/auth: login, refresh, logout, and the sessions of whoever asks.
 import { type RequestHandler, Router } from "express";
-import { ipKeyGenerator, rateLimit } from "express-rate-limit";
+import { rateLimit } from "express-rate-limit";
 import * as z from "zod";
+import { clientAddress } from "../../http/client-address.js";
 import { identityOf, requireIdentity } from "../../http/identity/authenticate.js";
 import { HttpProblem } from "../../http/problem.js";
 import { countingStore } from "../../http/redis-rate-limit-store.js";
@@ -107,7 +108,7 @@ function failureLimit(
     standardHeaders: "draft-8",
     legacyHeaders: false,
     store: countingStore(state.redis, state.keyPrefix),
-    keyGenerator: (req) => state.rateLimitKey(body.of(req).tenant_id, ipKeyGenerator(req.ip ?? "")),
+    keyGenerator: (req) => state.rateLimitKey(body.of(req).tenant_id, clientAddress(req)),
     // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is taken back.
     skipSuccessfulRequests: true,
     requestWasSuccessful: (_req, res) => res.statusCode !== 401,

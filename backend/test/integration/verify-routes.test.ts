@@ -16,6 +16,8 @@ const ALL: readonly CheckName[] = [
   "isolation",
   "no-tenant",
   "variation",
+  "authority",
+  "claimed-tenant",
   "mutation",
   "race",
   "abort",
@@ -67,6 +69,38 @@ describe("sound apps pass", () => {
       verify: {
         ...PATIENT_CLIENTS,
         tenants: [{ ...TENANTS[0], views: [{ ...TENANTS[0].headers, "x-role": "admin" }] }, TENANTS[1]],
+      },
+    });
+    assert.deepEqual(failuresOf(report), []);
+  });
+
+  test("with absolute links, behind a proxy that is trusted and without one", async () => {
+    for (const trust of [true, false]) {
+      const report = await verifyNotes({
+        prepare: (app) => app.set("trust proxy", trust),
+        read: (req, res, notes) =>
+          res
+            .links({ self: `${req.protocol}://${req.host}/notes` })
+            .json([`${req.protocol}://${req.get("host")}/notes`, ...notesOf(req, notes)]),
+      });
+      assert.deepEqual(failuresOf(report), []);
+      const authority = report.checks.find(({ name }) => name === "authority");
+      assert.match(authority?.details ?? "", trust ? /^6 of 6 other/ : /^3 of 6 other/);
+    }
+  });
+
+  test("that have credentials of their own, and refuse another tenant's name", async () => {
+    const report = await verifyNotes({
+      prepare: (app) =>
+        app.use((req, res, next) => {
+          if (req.get("authorization") === `Bearer ${req.get("x-tenant")}`) next();
+          else res.sendStatus(403);
+        }),
+      verify: {
+        tenants: [
+          { headers: { authorization: "Bearer tenant-1", "x-tenant": "tenant-1" } },
+          { headers: { authorization: "Bearer tenant-2", "x-tenant": "tenant-2" }, names: ["second"] },
+        ],
       },
     });
     assert.deepEqual(failuresOf(report), []);

@@ -1,6 +1,6 @@
 // Apps with one mistake each, of the kind that people make around a cache.
-import type { CheckName } from "../../cache/testing/index.js";
-import { add, type Flaw, list, notesOf, ownerOf, TENANTS } from "./notes-app.js";
+import { BELIEVING_APPS } from "./believing-apps.js";
+import { add, type BrokenApp, list, notesOf, ownerOf, TENANTS } from "./notes-app.js";
 
 /** For a route that is waited for in vain. */
 const IMPATIENT = { timeoutMs: 2000 };
@@ -20,8 +20,8 @@ let readsUntilCommit = 0;
 let commit = (): unknown => undefined;
 const half = new Map<string, string>();
 
-/** What is broken, the check that finds it, and what that says. */
-export const BROKEN_APPS: readonly [what: string, check: CheckName, details: RegExp, flaw: Flaw][] = [
+export const BROKEN_APPS: readonly BrokenApp[] = [
+  ...BELIEVING_APPS,
   [
     "cacheList before authentication",
     "hit",

@@ -2,6 +2,7 @@
 import express, { type Express, type Request, type Response } from "express";
 import type { CacheListOptions, TenantCache, TenantCacheOptions } from "../../cache/index.js";
 import {
+  type CheckName,
   type VerifiedRoute,
   type VerifyOptions,
   type VerifyReport,
@@ -29,6 +30,9 @@ export interface Flaw {
   readonly verify?: Partial<VerifyOptions>;
   readonly route?: Partial<VerifiedRoute>;
 }
+
+/** What is broken, the check that finds it, what that says, and how it is broken. */
+export type BrokenApp = readonly [what: string, check: CheckName, details: RegExp, flaw: Flaw];
 
 export const ownerOf = (req: Request) => req.get("x-tenant") ?? "";
 export const notesOf = (req: Request, notes: Notes) => notes.get(ownerOf(req)) ?? [];

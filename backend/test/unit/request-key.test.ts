@@ -12,7 +12,15 @@ import {
 const canonical = (
   rawQuery: string,
   more: { path?: string; scope?: string; vary?: [string, string][] } = {},
-) => canonicalParams({ path: "/api/accounts", scope: "", vary: [], ...more, rawQuery });
+) =>
+  canonicalParams({
+    authority: "http://api.example.com",
+    path: "/api/accounts",
+    scope: "",
+    vary: [],
+    ...more,
+    rawQuery,
+  });
 
 /** What a handler can see of a query: names with their values in order, as any parser decodes them. */
 function visible(rawQuery: string): string {
@@ -189,7 +197,7 @@ describe("canonical data", () => {
   });
 
   test("it takes the place of the query's text, and is never taken for one", () => {
-    const parts = { path: "/list", rawQuery: "limit=050", scope: "", vary: [] };
+    const parts = { authority: "", path: "/list", rawQuery: "limit=050", scope: "", vary: [] };
     const validated = (rawQuery: string) =>
       canonicalParams({ ...parts, rawQuery, query: canonicalData({ limit: 50 }) });
     assert.equal(validated("limit=050"), validated(""));
