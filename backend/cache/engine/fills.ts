@@ -16,8 +16,6 @@ export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
   readonly waitMs: number;
   /** The most requests that wait for one handler; the next run their own. */
   readonly maxWaiting: number;
-  /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
-  readonly skipMs: number;
 }
 
 /** What a fill starts from. */
@@ -219,10 +217,12 @@ export class Fills {
   #fill(ref: EntryRef, start: Start, flight: Flight): FillOutcome {
     const fill: Fill = {
       commit: (recording) => {
-        this.#skipped.delete(ref.entryKey);
         const entry = entryOf(recording, ref.identity, start.fences);
         this.#land(ref, flight, { kind: "follow", entry });
-        this.#writer.writeBehind(ref, start, entry);
+        this.#writer.writeBehind(ref, start, entry, (outcome) => {
+          if (outcome === "too-large") this.#skipped.set(ref.entryKey, true);
+          else this.#skipped.delete(ref.entryKey);
+        });
       },
       share: (recording) => {
         const entry = entryOf(recording, ref.identity, start.fences);

@@ -158,7 +158,8 @@ class CachedRoute {
       ttlSeconds: this.#options.ttlSeconds,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
-      maxBodyBytes: this.#options.maxBodyBytes ?? options.maxBodyBytes,
+      // Known not to fit before the store is asked: nobody waits for such a response.
+      maxBodyBytes: Math.min(this.#options.maxBodyBytes ?? options.maxBodyBytes, engine.maxTenantBytes),
       fwd,
       onUndeclaredVary: (names) => this.#context.misuse.varied(this.#module, names),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),

@@ -9,6 +9,8 @@ const COUNTED = [
   "bypasses",
   "sets",
   "fenced",
+  "quotaEvictions",
+  "quotaRefusals",
   "invalidations",
   "deferredInvalidations",
   "errors",
@@ -19,6 +21,8 @@ const COUNTED = [
  * - `hits`: answered from an entry, of which `stale` from one older than its TTL (also where the handler failed); `misses`: handed to the handler, of which `collapsed` were answered by another request's handler run
  * - `bypasses`: not looked up (no tenant, store away, guarded write under way, …)
  * - `sets`: entries stored; `fenced`: entries not stored because a mutation had overtaken their handler
+ * - `quotaEvictions`: valid entries that made room for another of their tenant, because of `maxBytesPerTenant`; `quotaRefusals`: entries
+ *   not stored, because they were larger than that or too little could make room
  * - `invalidations`: fences replaced, a module each; `deferredInvalidations`: those that had to wait for the store to come back
  * - `errors`: store operations that failed or ran out of time
  * - `alarms`: entries whose identity was not that of the request, and entries that did not decode
@@ -42,15 +46,15 @@ class ModuleCounts {
   readonly totals = zeros();
   readonly modules = new Map<string, Counts>();
 
-  add(what: Counted, module: string | undefined): void {
-    this.totals[what]++;
+  add(what: Counted, module: string | undefined, by: number): void {
+    this.totals[what] += by;
     if (module === undefined) return;
     let counts = this.modules.get(module);
     if (!counts) {
       counts = zeros();
       this.modules.set(module, counts);
     }
-    counts[what]++;
+    counts[what] += by;
   }
 }
 
@@ -60,15 +64,15 @@ export class Counters {
   readonly #all = new ModuleCounts();
   readonly #tenants = new BoundedMap<string, ModuleCounts>(MAX_TENANTS);
 
-  add(what: Counted, tenant?: string, module?: string): void {
-    this.#all.add(what, module);
+  add(what: Counted, tenant?: string, module?: string, by = 1): void {
+    this.#all.add(what, module, by);
     if (tenant === undefined) return;
     let counts = this.#tenants.get(tenant);
     if (!counts) {
       counts = new ModuleCounts();
       this.#tenants.set(tenant, counts);
     }
-    counts.add(what, module);
+    counts.add(what, module, by);
   }
 
   /** Totals and modules of one tenant, or of all. */

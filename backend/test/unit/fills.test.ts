@@ -66,6 +66,7 @@ async function open() {
     sweepGatherMs: 1,
     walkGatherMs: 1,
     compress: false,
+    maxTenantBytes: Number.POSITIVE_INFINITY,
   };
   const engine = new CacheEngine(store, keys, new Counters(), options, quiet);
   assert.equal(await engine.gate.whenClosed(1000), true);

@@ -1,0 +1,50 @@
+// The Lua scripts that keep a tenant's ledger right beside stores and sweeps: removals by name, and what the stats ask for.
+import { CLOCK, LEDGER, PRUNE } from "./lua-parts.js";
+
+/**
+ * KEYS: the tenant's fence, its ledger, names of one tenant…. ARGV: what the names of its indexes begin with, and for each name the
+ * module that it is an entry of, or ''. Returns how many entries it removed. Removals come first: a full server refuses all other writes
+ * until something was removed.
+ */
+const REMOVE_KEYS = `
+local ledger, indexes = KEYS[2], ARGV[1]
+${LEDGER}
+local removed, names, freed = 0, {}, {}
+for i = 3, #KEYS do
+  local gone = redis.call('UNLINK', KEYS[i])
+  local module = ARGV[i - 1]
+  if module ~= '' then
+    removed = removed + gone
+    local name = names[module]
+    if not name then
+      local tenant, own = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[1] .. ':' .. module)
+      name = module .. ':' .. (tenant or '') .. '_' .. (own or '')
+      names[module] = name
+    end
+    local listed = redis.call('ZSCORE', indexes .. name, KEYS[i])
+    if listed then
+      redis.call('ZREM', indexes .. name, KEYS[i])
+      freed[name] = (freed[name] or 0) + bytesOf(listed)
+    end
+  end
+end
+for name, bytes in pairs(freed) do add(name, -bytes) end
+return removed
+`;
+
+/** KEYS: a tenant's ledger. ARGV: what the names of its indexes begin with. Returns what its entries count, without the expired. */
+const TENANT_BYTES = `${CLOCK}
+local ledger, indexes = KEYS[1], ARGV[1]
+${LEDGER}${PRUNE}
+for _, name in ipairs(redis.call('ZRANGE', ledger, 0, -1)) do
+  if name ~= '' then prune(name) end
+end
+return redis.call('ZSCORE', ledger, '') or '0'
+`;
+
+export const LEDGER_SCRIPTS = { etcRemoveKeys: REMOVE_KEYS, etcTenantBytes: TENANT_BYTES } as const;
+
+export interface LedgerCommands {
+  etcRemoveKeys(keyCount: number, ...args: string[]): Promise<number | string>;
+  etcTenantBytes(keyCount: number, ...args: string[]): Promise<string>;
+}
