@@ -1,5 +1,5 @@
 // The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
-import { CLOCK, DROP_LEASE, LEDGER, LIST } from "./lua-parts.js";
+import { BOOKS_TTL_MS, DROP_LEASE, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 /**
  * The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was lost, perhaps with
@@ -16,13 +16,14 @@ const ADD_UP = `
     total = total + bytes
   end
   redis.call('ZADD', ledger, total, '')
-  redis.call('PEXPIRE', ledger, 2678400000)
+  redis.call('PEXPIRE', ledger, ${BOOKS_TTL_MS})
   if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
 `;
 
 /**
  * Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list the entry that expires
- * soonest. A thousand entries at most: others wait for the server meanwhile. Names behind "~" have no index to take from.
+ * soonest; and while at it, as many more as take a 64th of the quota, so that not each of the next entries has to look for room. A
+ * thousand entries at most: others wait for the server meanwhile. Names behind "~" have no index to take from.
  */
 const MAKE_ROOM = `
   local steps, counted = 1000, total
@@ -79,7 +80,8 @@ const MAKE_ROOM = `
       heads[#heads + 1] = each
     end
   end
-  while total > quota and steps > 0 do
+  local spare = quota - quota / 64
+  while steps > 0 do
     local soonest
     for _, head in ipairs(heads) do
       if head.score == nil then
@@ -88,12 +90,17 @@ const MAKE_ROOM = `
       end
       if head.score and not (soonest and soonest.score <= head.score) then soonest = head end
     end
-    if not soonest then break end
+    local bytes = soonest and bytesOf(soonest.score)
+    if not soonest or (total <= quota and total - bytes < spare) then break end
     redis.call('ZREM', indexes .. soonest.name, soonest.entry)
-    uncount(soonest.name, bytesOf(soonest.score))
-    if redis.call('UNLINK', soonest.entry) == 1 and soonest.score >= now + 1 then evicted = evicted + 1 end
+    if redis.call('UNLINK', soonest.entry) == 1 and soonest.score >= now then evicted = evicted + 1 end
+    soonest.freed = (soonest.freed or 0) + bytes
+    total = total - bytes
     soonest.score = nil
     steps = steps - 1
+  end
+  for _, head in ipairs(heads) do
+    if head.freed then redis.call('ZINCRBY', ledger, -head.freed, head.name) end
   end
   redis.call('ZINCRBY', ledger, total - counted, '')
 `;
@@ -105,16 +112,13 @@ const MAKE_ROOM = `
  * Returns 0 where a mutation or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease
  * is still held), 3 where there is no room; then how many live entries have made room, and 1 where a walk should count anew.
  */
-export const COMMIT_FILL = `${CLOCK}${DROP_LEASE}
+export const COMMIT_FILL = `${NOW}${DROP_LEASE}${LISTINGS}
 local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local name, indexes = ARGV[6], ARGV[9]
-${LEDGER}${LIST}
-local count = tonumber(ARGV[1])
-local ttl = tonumber(ARGV[2])
-local quota = tonumber(ARGV[8]) or math.huge
-local valueBytes = 0
+local count, ttl, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[8]) or math.huge
+local valueBytes, evicted, recount = 0, 0, 0
 for i = count + 10, #ARGV do valueBytes = valueBytes + #ARGV[i] end
-local score = listing(now + ttl, costOf(entry, valueBytes))
+local score = listing(now + ttl, entry, valueBytes)
 local cost = bytesOf(score)
 if cost > quota then return { 2, 0, 0 } end
 if #KEYS > count + 4 then dropLease(KEYS[#KEYS], ARGV[5]) end
@@ -129,13 +133,16 @@ local before = redis.call('ZSCORE', index, entry)
 local more = cost - (before and bytesOf(before) or 0)
 local listed = redis.call('ZCARD', index)
 local surplus = listed + (before and 0 or 1) - tonumber(ARGV[3])
-local total = tonumber(redis.call('ZINCRBY', ledger, more, ''))
-if total == more and redis.call('PTTL', ledger) == -1 then
+local total = 0
+if more ~= 0 then
+  total = tonumber(redis.call('ZINCRBY', ledger, more, ''))
+  if total == more and redis.call('PTTL', ledger) == -1 then
 ${ADD_UP}
-elseif listed == 0 then
-  total = total - settle(name, ttl)
+  elseif listed == 0 then
+${LEDGER}${REGISTER}
+    total = total - settle(name, ttl)
+  end
 end
-local evicted = 0
 if surplus > 0 or total > quota then
   if before then redis.call('ZREM', index, entry) end
 ${MAKE_ROOM}
@@ -146,12 +153,16 @@ ${MAKE_ROOM}
     return { 3, evicted, recount }
   end
 end
-redis.call('SET', entry, table.concat(ARGV, '', count + 10), 'PX', ttl)
+redis.call('SET', entry, table.concat(ARGV, '', count + 10), 'PXAT', string.format('%d', now + ttl))
 local fenceTtl = tonumber(ARGV[4])
 for i = 1, count do
   if redis.call('PTTL', KEYS[i + 4]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 4], fenceTtl) end
 end
-redis.call('ZINCRBY', ledger, more, name)
-list(name, entry, score, ttl)
+if more ~= 0 then redis.call('ZINCRBY', ledger, more, name) end
+redis.call('ZADD', index, score, entry)
+if redis.call('PTTL', index) < ttl then
+${LEDGER}${REGISTER}
+  register(name, ttl)
+end
 return { 1, evicted, recount }
 `;

@@ -1,5 +1,5 @@
 // The Lua scripts that keep a tenant's ledger right beside stores and sweeps: removals by name, and what the stats ask for.
-import { CLOCK, LEDGER, PRUNE } from "./lua-parts.js";
+import { LEDGER, LISTINGS, NOW, TIDY } from "./lua-parts.js";
 
 /**
  * KEYS: the tenant's fence, its ledger, names of one tenant…. ARGV: what the names of its indexes begin with, and for each name the
@@ -8,7 +8,7 @@ import { CLOCK, LEDGER, PRUNE } from "./lua-parts.js";
  */
 const REMOVE_KEYS = `
 local ledger, indexes = KEYS[2], ARGV[1]
-${LEDGER}
+${LISTINGS}${LEDGER}
 local removed, names, freed = 0, {}, {}
 for i = 3, #KEYS do
   local gone = redis.call('UNLINK', KEYS[i])
@@ -32,13 +32,18 @@ for name, bytes in pairs(freed) do add(name, -bytes) end
 return removed
 `;
 
-/** KEYS: a tenant's ledger. ARGV: what the names of its indexes begin with. Returns what its entries count, without the expired. */
-const TENANT_BYTES = `${CLOCK}
-local ledger, indexes = KEYS[1], ARGV[1]
-${LEDGER}${PRUNE}
+/**
+ * KEYS: a tenant's generations, its ledger. ARGV: what the names of its indexes begin with. Returns what its entries count, without the
+ * expired.
+ */
+const TENANT_BYTES = `${NOW}
+local generations, ledger, indexes = KEYS[1], KEYS[2], ARGV[1]
+local recount = 0
+${LISTINGS}${LEDGER}${TIDY}
 for _, name in ipairs(redis.call('ZRANGE', ledger, 0, -1)) do
   if name ~= '' then prune(name) end
 end
+tidy(86400000)
 return redis.call('ZSCORE', ledger, '') or '0'
 `;
 

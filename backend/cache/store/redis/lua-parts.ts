@@ -2,9 +2,12 @@
 
 // A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
 // TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
-export const CLOCK = `
+export const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+export const CLOCK = `${NOW}
 local function fence(token, i) return token .. i .. '.' .. string.format('%d', now) end
 `;
 
@@ -19,10 +22,9 @@ end
  * How an index lists an entry: the score is its expiry in whole ms, and behind the point stands what it counts, as a floating point
  * number of 11 bits with 64 steps to each doubling, rounded up. Nothing behind the point: not counted.
  */
-const LISTINGS = `
-local function costOf(entry, valueBytes) return valueBytes + 2 * #entry + 256 end
-local function listing(expiresAt, bytes)
-  local fraction, exponent = math.frexp(bytes)
+export const LISTINGS = `
+local function listing(expiresAt, entry, valueBytes)
+  local fraction, exponent = math.frexp(valueBytes + 2 * #entry + 256)
   return math.floor(expiresAt) + (64 * exponent + math.ceil(128 * fraction) - 64) / 2048
 end
 local function bytesOf(score)
@@ -32,8 +34,8 @@ local function bytesOf(score)
 end
 `;
 
-/** Keeps what indexes list, and the ledger, in step. Needs `ledger` and `indexes`: what the names of the tenant's indexes begin with. */
-export const LEDGER = `${LISTINGS}
+/** The sums in the ledger. Needs `ledger`. Where that is lost nothing is added: the next store adds it up. */
+export const LEDGER = `
 local function add(name, bytes)
   if bytes ~= 0 and redis.call('ZSCORE', ledger, '') then
     redis.call('ZINCRBY', ledger, bytes, name)
@@ -48,12 +50,15 @@ local function strike(name)
 end
 `;
 
-/** Takes what has expired off an index and the ledger. Needs what {@link LEDGER} needs, and `now`. At most 1,000: others wait for it. */
+/**
+ * Takes what has expired off an index and the ledger, at most 1,000 entries: others wait for it. A key is there until the ms of its
+ * expiry is over. Needs {@link LISTINGS}, {@link LEDGER},
+ * `now` and `indexes`: what the names of the tenant's indexes begin with.
+ */
 export const PRUNE = `
 local function prune(name)
   local index, bytes = indexes .. name, 0
-  local before = '(' .. string.format('%d', now + 1)
-  local expired = redis.call('ZRANGEBYSCORE', index, '-inf', before, 'WITHSCORES', 'LIMIT', 0, 1000)
+  local expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. string.format('%d', now), 'WITHSCORES', 'LIMIT', 0, 1000)
   if #expired == 0 then return end
   for i = 2, #expired, 2 do bytes = bytes + bytesOf(expired[i]) end
   redis.call('ZREMRANGEBYRANK', index, 0, #expired / 2 - 1)
@@ -61,13 +66,15 @@ local function prune(name)
 end
 `;
 
+/** Longer than any entry lives, so that books that are not there were lost. */
+export const BOOKS_TTL_MS = 31 * 86_400_000;
+
 /**
- * Lists an entry that is stored. Needs what {@link PRUNE} needs, and `generations`. An index lives up to twice as long as its entries, so
- * that it is registered and cleared once in a TTL and not with each entry. An index that is gone sooner than that was evicted: what it
- * counted stays counted, behind "~", until its entries must have expired, and `recount` says that a walk should list them anew.
+ * The lives of indexes. Needs what {@link PRUNE} needs, `generations` and `recount`. An index that is gone sooner than its entries must
+ * have expired was evicted: what it counted stays counted until then, behind "~", and `recount` says that a walk should list them anew. The end of an index is known for a
+ * second longer than it lasts, so that it is never taken for lost.
  */
-export const LIST = `${PRUNE}
-local recount = 0
+export const TIDY = `${PRUNE}
 local function settle(name, ttl)
   local bytes = tonumber(redis.call('ZSCORE', ledger, name) or 0)
   if bytes == 0 then return 0 end
@@ -79,25 +86,30 @@ local function settle(name, ttl)
   recount = 1
   return 0
 end
-local function tidy(own, ttl)
-  prune(own)
+local function tidy(ttl)
   for _, name in ipairs(redis.call('ZRANGE', ledger, 0, -1)) do
     if string.byte(name) == 126 then
       if tonumber(redis.call('ZSCORE', generations, name) or 0) <= now then strike(name) end
-    elseif name ~= '' and name ~= own and redis.call('EXISTS', indexes .. name) == 0 then
+    elseif name ~= '' and redis.call('EXISTS', indexes .. name) == 0 then
       settle(name, ttl)
     end
   end
-  redis.call('ZREMRANGEBYSCORE', generations, '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', generations, '-inf', now - 1000)
 end
-local function list(name, entry, score, ttl)
-  local index = indexes .. name
-  redis.call('ZADD', index, score, entry)
-  if redis.call('PTTL', index) >= ttl then return end
-  redis.call('PEXPIRE', index, 2 * ttl)
-  redis.call('ZADD', generations, now + 2 * ttl, name)
-  if redis.call('PTTL', generations) < 2 * ttl then redis.call('PEXPIRE', generations, 2 * ttl) end
-  redis.call('PEXPIRE', ledger, 2678400000)
-  tidy(name, ttl)
+`;
+
+/**
+ * Registers an index and clears it: once in a TTL and not with each entry, as it lives up to twice as long as its entries. Its end and
+ * the one in the tenant's generations are of one clock: which of them comes first tells whether an index was lost.
+ */
+export const REGISTER = `${TIDY}
+local function register(name, ttl)
+  local ends = now + 2 * ttl
+  redis.call('PEXPIREAT', indexes .. name, ends)
+  redis.call('ZADD', generations, ends, name)
+  redis.call('PEXPIRE', generations, ${BOOKS_TTL_MS})
+  redis.call('PEXPIRE', ledger, ${BOOKS_TTL_MS})
+  prune(name)
+  tidy(ttl)
 end
 `;

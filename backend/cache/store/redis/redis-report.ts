@@ -114,7 +114,7 @@ export async function readTenantBytes(
   for (let start = 0; start < tenants.length; start += MAX_ASKED) {
     const asked = tenants.slice(start, start + MAX_ASKED);
     const answers = asked.map((tenant) =>
-      client.etcTenantBytes(1, keys.ledger(tenant), keys.indexes(tenant)),
+      client.etcTenantBytes(2, keys.generations(tenant), keys.ledger(tenant), keys.indexes(tenant)),
     );
     bytes.push(...(await Promise.all(answers)).map(Number));
   }

@@ -1,5 +1,5 @@
 // The Lua scripts of the sweep. An entry is judged and removed in one step: one that is filled meanwhile must not be taken for an old one.
-import { CLOCK, LEDGER, LIST } from "./lua-parts.js";
+import { LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 // The generation is read where the entry is judged. Indexes are not among the KEYS where their names hold fences that only
 // the script knows; they share the slot of those.
@@ -14,7 +14,7 @@ local name = ARGV[2] .. ':' .. live
  * with, the module, a generation, its name among the tenant's generations, most entries. Returns how many entries it removed, and 1 while
  * the generation's index holds more.
  */
-const SWEEP_INDEX = `${LIVE}${LEDGER}
+const SWEEP_INDEX = `${LIVE}${LISTINGS}${LEDGER}
 if live == ARGV[3] then return { 0, 0 } end
 local most = tonumber(ARGV[5])
 local popped = redis.call('ZPOPMIN', indexes .. ARGV[4], most)
@@ -35,7 +35,9 @@ return { removed, 0 }
  * indexes begin with, the module, and '1' where an entry that no index lists, or lists without its size, is listed anew and not removed.
  * Returns how many it removed.
  */
-const SWEEP_ENTRIES = `${CLOCK}${LIVE}${LEDGER}${LIST}
+const SWEEP_ENTRIES = `${NOW}${LIVE}
+local recount = 0
+${LISTINGS}${LEDGER}${REGISTER}
 local adopts = ARGV[3] == '1' and redis.call('EXISTS', KEYS[1], KEYS[2]) == 2
 local removed = 0
 for i = 5, #KEYS do
@@ -44,9 +46,11 @@ for i = 5, #KEYS do
   if adopts and (not listed or bytesOf(listed) == 0) then
     local ttl = redis.call('PTTL', entry)
     if ttl > 0 then
-      local score = listing(now + ttl, costOf(entry, redis.call('STRLEN', entry)))
+      if redis.call('EXISTS', indexes .. name) == 0 then settle(name, ttl) end
+      local score = listing(now + ttl, entry, redis.call('STRLEN', entry))
       add(name, bytesOf(score))
-      list(name, entry, score, ttl)
+      redis.call('ZADD', indexes .. name, score, entry)
+      if redis.call('PTTL', indexes .. name) < ttl then register(name, ttl) end
     end
   elseif not listed then
     removed = removed + redis.call('UNLINK', entry)
@@ -60,7 +64,7 @@ return removed
  * with, the module, the rank to begin with, most entries. Strikes what the live index lists and the server does not hold. Returns the rank
  * to go on with, or -1 at the end: what a lost index listed has been walked through by then, and need not be counted any longer.
  */
-const AUDIT_INDEX = `${LIVE}${LEDGER}
+const AUDIT_INDEX = `${LIVE}${LISTINGS}${LEDGER}
 local from, most = tonumber(ARGV[3]), tonumber(ARGV[4])
 local listed = redis.call('ZRANGE', indexes .. name, from, from + most - 1, 'WITHSCORES')
 local held, bytes = 0, 0
@@ -75,6 +79,7 @@ add(name, -bytes)
 if #listed == 2 * most then return from + held end
 strike('~' .. name)
 redis.call('ZREM', generations, '~' .. name)
+if from + held == 0 then strike(name) end
 return -1
 `;
 
