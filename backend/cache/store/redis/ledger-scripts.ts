@@ -3,18 +3,21 @@ import { LEDGER, LISTINGS, NOW, TIDY } from "./lua-parts.js";
 
 /**
  * KEYS: the tenant's fence, its ledger, names of one tenant…. ARGV: what the names of its indexes begin with, and for each name the
- * module that it is an entry of, or ''. Returns how many entries it removed. Removals come first: a full server refuses all other writes
- * until something was removed.
+ * module that it is an entry of, or '': at least one is an entry. Returns how many entries it removed. The removal is the first write: a
+ * full server refuses others until something was removed.
  */
 const REMOVE_KEYS = `
 local ledger, indexes = KEYS[2], ARGV[1]
 ${LISTINGS}${LEDGER}
-local removed, names, freed = 0, {}, {}
+local entries, names, freed = {}, {}, {}
 for i = 3, #KEYS do
-  local gone = redis.call('UNLINK', KEYS[i])
+  if ARGV[i - 1] ~= '' then entries[#entries + 1] = KEYS[i] end
+end
+local removed = redis.call('EXISTS', unpack(entries))
+redis.call('UNLINK', unpack(KEYS, 3))
+for i = 3, #KEYS do
   local module = ARGV[i - 1]
   if module ~= '' then
-    removed = removed + gone
     local name = names[module]
     if not name then
       local tenant, own = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[1] .. ':' .. module)
