@@ -62,14 +62,17 @@ return removed
 /**
  * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger. ARGV: what the names of the tenant's indexes begin
  * with, the module, the rank to begin with, most entries. Strikes what the live index lists and the server does not hold. Returns the rank
- * to go on with, or -1 at the end: what a lost index listed has been walked through by then, and need not be counted any longer.
+ * to go on with, or -1 at the end: what a lost index listed has been walked through by then, and need not be counted any longer. What an
+ * index counts that one step has seen whole is then known anew.
  */
 const AUDIT_INDEX = `${LIVE}${LISTINGS}${LEDGER}
 local from, most = tonumber(ARGV[3]), tonumber(ARGV[4])
 local listed = redis.call('ZRANGE', indexes .. name, from, from + most - 1, 'WITHSCORES')
-local held, bytes = 0, 0
+local held, heldBytes, bytes = 0, 0, 0
 for i = 1, #listed, 2 do
-  if redis.call('EXISTS', listed[i]) == 1 then held = held + 1
+  if redis.call('EXISTS', listed[i]) == 1 then
+    held = held + 1
+    heldBytes = heldBytes + bytesOf(listed[i + 1])
   else
     redis.call('ZREM', indexes .. name, listed[i])
     bytes = bytes + bytesOf(listed[i + 1])
@@ -79,7 +82,10 @@ add(name, -bytes)
 if #listed == 2 * most then return from + held end
 strike('~' .. name)
 redis.call('ZREM', generations, '~' .. name)
-if from + held == 0 then strike(name) end
+if from == 0 then
+  strike(name)
+  add(name, heldBytes)
+end
 return -1
 `;
 
