@@ -33,6 +33,7 @@ const schema = z.object({
   CACHE_WARM_ON_START: variable(z.stringbool().default(true)),
   CACHE_BUDGET_MS: wholeNumber(1, 10_000, 50),
   CACHE_MAX_BODY_BYTES: wholeNumber(1, 1_073_741_824, 1_048_576),
+  CACHE_MAX_BYTES_PER_TENANT: wholeNumber(0, 1_099_511_627_776, 67_108_864),
   CACHE_MEMORY_BYTES: wholeNumber(1024, 1_099_511_627_776, 67_108_864),
 
   JWT_SECRET: variable(z.string().optional()),

@@ -16,6 +16,7 @@ export function openCache(config: Config, { tenant, logger }: OpenCacheOptions):
     keyPrefix: config.CACHE_KEY_PREFIX,
     budgetMs: config.CACHE_BUDGET_MS,
     maxBodyBytes: config.CACHE_MAX_BODY_BYTES,
+    maxBytesPerTenant: config.CACHE_MAX_BYTES_PER_TENANT || Number.POSITIVE_INFINITY,
     memory: { maxBytes: config.CACHE_MEMORY_BYTES },
     manager: { preset: config.CACHE_TTL_PRESET },
     logger,

@@ -26,7 +26,7 @@ export type { CounterReport } from "./ops/counters.js";
 export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./ops/events.js";
 export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
 export type { MonitorMetrics } from "./ops/monitor-metrics.js";
-export type { CacheStats, ModuleStats, StatsFilter, StoreStats } from "./ops/stats.js";
+export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./ops/stats.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneOptions } from "./options/lane-options.js";

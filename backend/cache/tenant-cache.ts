@@ -120,6 +120,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       sweepGatherMs: SWEEP_GATHER_MS,
       walkGatherMs: WALK_GATHER_MS,
       compress: parsed.compress,
+      maxTenantBytes: maxTenantBytesOf(parsed),
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
     },
@@ -163,14 +164,24 @@ export function openStore(options: ParsedCacheOptions): OpenStore {
     return { store: options.store(keys), keys };
   }
   if (options.redis === undefined) {
-    const { maxBytes, maxTenantShare } = options.memory;
-    const maxTenantBytes = Math.floor(maxBytes * maxTenantShare);
+    const { maxBytes } = options.memory;
     return {
-      store: new MemoryStore({ maxBytes, maxTenantBytes }),
+      store: new MemoryStore({ maxBytes, maxTenantBytes: memoryShareOf(options) }),
       keys: new KeySpace(options.keyPrefix, false),
     };
   }
   const connection = connect(options.redis);
   const keys = new KeySpace(options.keyPrefix, isClusterClient(connection.client));
   return { store: new RedisStore(connection, keys), keys };
+}
+
+function memoryShareOf({ memory }: ParsedCacheOptions): number {
+  return Math.floor(memory.maxBytes * memory.maxTenantShare);
+}
+
+/** In process, where a tenant has a share of the store, the smaller of the two. */
+function maxTenantBytesOf(options: ParsedCacheOptions): number {
+  const { maxBytesPerTenant, redis, store } = options;
+  const isInProcess = redis === undefined && store === undefined;
+  return isInProcess ? Math.min(maxBytesPerTenant, memoryShareOf(options)) : maxBytesPerTenant;
 }

@@ -1,7 +1,14 @@
 // Stores with one protection taken away: decorators, so that no switch exists in the library itself.
 import { decodeEntry, encodeEntry } from "../../backend/cache/codec/entry.js";
 import { joinFences } from "../../backend/cache/engine/fences.js";
-import type { FillCommit, FillRequest, FillStart, Snapshot, Store } from "../../backend/cache/store/store.js";
+import type {
+  CommitResult,
+  FillCommit,
+  FillRequest,
+  FillStart,
+  Snapshot,
+  Store,
+} from "../../backend/cache/store/store.js";
 import type { Protection } from "./protections.js";
 
 type Methods = Partial<Pick<Store, "read" | "beginFill" | "commitFill" | "renew">>;
@@ -19,11 +26,11 @@ export function weaken(store: Store, without: Protection | undefined): Store {
 /** Stores with the fences of the moment of storing, as a cache does that reads its generation when it writes. */
 function storeWhateverHappened(store: Store): Methods {
   return {
-    async commitFill(commit: FillCommit): Promise<boolean> {
+    async commitFill(commit: FillCommit): Promise<CommitResult> {
       const { fences, runId } = await store.read(commit.fenceKeys, []);
       const entry = decodeEntry(Buffer.concat(commit.value));
       const current = fences.filter((fence) => fence !== null);
-      if (!entry || current.length < fences.length) return false;
+      if (!entry || current.length < fences.length) return { outcome: "fenced", evicted: 0 };
       const value = encodeEntry({ ...entry, fences: joinFences(runId, current) });
       return store.commitFill({ ...commit, value, fences: current });
     },

@@ -6,7 +6,7 @@ import type { Logger } from "../logger.js";
 import type { Counters } from "../ops/counters.js";
 import { CacheEvents } from "../ops/events.js";
 import type { KeySpace } from "../store/key-space.js";
-import type { Store } from "../store/store.js";
+import type { CommitResult, Store } from "../store/store.js";
 import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { type FencedScope, partFenceKeys } from "./fences.js";
@@ -44,6 +44,7 @@ export class CacheEngine {
   readonly #sweeps: Sweeps;
   readonly #options: EngineOptions;
   readonly #logger: Logger;
+  #hasWarnedOfQuota = false;
   readonly #alarmed = new BoundedMap<true>({ maxCharacters: 512 * 1024 });
 
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
@@ -58,9 +59,12 @@ export class CacheEngine {
     if (options.localBytes > 0 && store.kind !== "memory") {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
     }
-    this.#writer = new EntryWriter(store, this.gate, counters, options, (ref, entry) => {
-      this.#local?.set(ref, entry);
-      this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+    this.#writer = new EntryWriter(store, this.gate, counters, options, {
+      onStored: (ref, entry) => {
+        this.#local?.set(ref, entry);
+        this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+      },
+      onBounded: (ref, result) => this.#bounded(ref, result),
     });
     this.#fills = new Fills(store, this.gate, this.#writer, options);
     this.#lookups = new Lookups({
@@ -96,6 +100,11 @@ export class CacheEngine {
   /** What this process has sealed; `null` without encryption. */
   get sealed(): SealCount | null {
     return this.#options.sealer.sealed;
+  }
+
+  /** What the entries of one tenant may take in the store, bytes; `Infinity` where that is not bounded. */
+  get maxTenantBytes(): number {
+    return this.#options.maxTenantBytes;
   }
 
   get pendingSweeps(): number {
@@ -229,6 +238,15 @@ export class CacheEngine {
   #count(confirmed: boolean, tenant: string, module?: string): void {
     this.counters.add("invalidations", tenant, module);
     if (!confirmed) this.counters.add("deferredInvalidations", tenant, module);
+  }
+
+  #bounded({ tenant }: EntryRef, { outcome, evicted, recount }: CommitResult): void {
+    if (recount) this.#sweeps.enqueueRecount(tenant);
+    if (this.#hasWarnedOfQuota || (outcome === "stored" && evicted === 0)) return;
+    this.#hasWarnedOfQuota = true;
+    this.#logger.warn(
+      `express-tenant-cache: a tenant has reached maxBytesPerTenant (${this.maxTenantBytes} bytes): its own entries make room, counted in quotaEvictions; said once`,
+    );
   }
 
   /** A value that must not be served is a miss and a counted alarm; each key is reported once. */

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { Counters } from "../ops/counters.js";
-import type { HeldLease, Store } from "../store/store.js";
+import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";
 import type { EntryRef } from "./entry-ref.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
@@ -13,6 +13,17 @@ const MAX_ENCODED_AND_SENT_BYTES = 128 * 1024;
 export interface EntryWriterOptions {
   readonly fenceTtlMs: number;
   readonly sealer: Sealer;
+  /** What the entries of one tenant may take in the store, bytes; `Infinity` for no bound. */
+  readonly maxTenantBytes: number;
+  /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
+  readonly skipMs: number;
+}
+
+/** Who is told of what the store has done. */
+export interface EntryWriterListener {
+  onStored(ref: EntryRef, entry: Entry): void;
+  /** After each step that was not simply stored or fenced. */
+  onBounded(ref: EntryRef, result: CommitResult): void;
 }
 
 /** What an entry is stored under. */
@@ -27,7 +38,7 @@ export class EntryWriter {
   readonly #gate: StoreGate;
   readonly #counters: Counters;
   readonly #options: EntryWriterOptions;
-  readonly #onStored: (ref: EntryRef, entry: Entry) => void;
+  readonly #listener: EntryWriterListener;
   readonly #background = new Set<Promise<unknown>>();
 
   constructor(
@@ -35,47 +46,56 @@ export class EntryWriter {
     gate: StoreGate,
     counters: Counters,
     options: EntryWriterOptions,
-    onStored: (ref: EntryRef, entry: Entry) => void,
+    listener: EntryWriterListener,
   ) {
     this.#store = store;
     this.#gate = gate;
     this.#counters = counters;
     this.#options = options;
-    this.#onStored = onStored;
+    this.#listener = listener;
   }
 
   /**
-   * Stores an entry under the fences it was made from. Resolves with whether it is stored; never rejects.
+   * Stores an entry under the fences it was made from. Resolves with what came of it, `failed` where the store could not be asked; never
+   * rejects.
    *
    * @param expected where present: the only value that may be overwritten
    */
-  async write(ref: EntryRef, start: WriteStart, entry: Entry, expected?: Buffer | null): Promise<boolean> {
+  async write(
+    ref: EntryRef,
+    start: WriteStart,
+    entry: Entry,
+    expected?: Buffer | null,
+  ): Promise<CommitOutcome | "failed"> {
     try {
-      const stored = await this.commit(ref, start, entry, expected);
-      this.#counters.add(stored ? "sets" : "fenced", ref.tenant, ref.module);
-      if (stored) this.#onStored(ref, entry);
-      return stored;
+      const outcome = await this.commit(ref, start, entry, expected);
+      if (outcome === "stored" || outcome === "fenced")
+        this.#counters.add(outcome === "stored" ? "sets" : "fenced", ref.tenant, ref.module);
+      if (outcome === "stored") this.#listener.onStored(ref, entry);
+      if (outcome === "too-large") this.giveBack(start.lease, this.#options.skipMs);
+      return outcome;
     } catch (error) {
       this.countFailure(ref, error);
       this.giveBack(start.lease);
-      return false;
+      return "failed";
     }
   }
 
-  /** The step in the store alone, which counts nothing and tells nobody; rejects as the gate does. */
+  /** The step in the store alone, which counts nothing but what the tenant's quota has cost; rejects as the gate does. */
   async commit(
     ref: EntryRef,
     { tokens, lease }: WriteStart,
     entry: Entry,
     expected?: Buffer | null,
-  ): Promise<boolean> {
+  ): Promise<CommitOutcome> {
     const { tenant, module, entryKey, maxEntries, fenceKeys } = ref;
     const ttlMs = entry.expiresAt - Date.now();
     const fenceTtlMs =
       ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
     const value = this.#options.sealer.seal(entryKey, encodeEntry(entry));
     if (entry.body.length > MAX_ENCODED_AND_SENT_BYTES) await nextTurn();
-    return this.#gate.run(() =>
+    const { maxTenantBytes } = this.#options;
+    const result = await this.#gate.run(() =>
       this.#store.commitFill({
         tenant,
         module,
@@ -88,13 +108,25 @@ export class EntryWriter {
         fenceTtlMs,
         ...(lease && { lease }),
         ...(expected !== undefined && { expected }),
+        ...(Number.isFinite(maxTenantBytes) && { maxTenantBytes }),
       }),
     );
+    const { outcome, evicted, recount } = result;
+    const isRefused = outcome === "too-large" || outcome === "no-room";
+    if (evicted > 0) this.#counters.add("quotaEvictions", tenant, module, evicted);
+    if (isRefused) this.#counters.add("quotaRefusals", tenant, module);
+    if (evicted > 0 || isRefused || recount) this.#listener.onBounded(ref, result);
+    return outcome;
   }
 
   /** The leader's and its followers' responses go first: encoding and sealing a large body takes a while. */
-  writeBehind(ref: EntryRef, start: WriteStart, entry: Entry): void {
-    this.#inBackground(nextTurn().then(() => this.write(ref, start, entry)));
+  writeBehind(
+    ref: EntryRef,
+    start: WriteStart,
+    entry: Entry,
+    whenWritten: (outcome: CommitOutcome | "failed") => void,
+  ): void {
+    this.#inBackground(nextTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
   }
 
   /**

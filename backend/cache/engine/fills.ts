@@ -16,8 +16,6 @@ export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
   readonly waitMs: number;
   /** The most requests that wait for one handler; the next run their own. */
   readonly maxWaiting: number;
-  /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
-  readonly skipMs: number;
 }
 
 /** What a fill starts from. */
@@ -251,10 +249,12 @@ export class Fills {
       },
       commit: (recording) => {
         flight.count(ref.durations);
-        this.#skipped.delete(ref.entryKey);
         const entry = entryOf(recording, ref.identity, start.fences);
         this.#land(ref, flight, { kind: "follow", entry });
-        this.#writer.writeBehind(ref, start, entry);
+        this.#writer.writeBehind(ref, start, entry, (outcome) => {
+          if (outcome === "too-large") this.#skip(ref);
+          else this.#skipped.delete(ref.entryKey);
+        });
       },
       share: (recording) => {
         flight.count(ref.durations);

@@ -87,7 +87,7 @@ export class KeyedEntries {
 
   /**
    * Writes entries of one tenant whatever was there, after cutting off what is being loaded. Resolves, in the order of the refs, with
-   * whether each is stored: not where the store is away or another write came between; never rejects.
+   * whether each is stored: not where the store is away, another write came between or the tenant's quota forbids it; never rejects.
    */
   async write(entries: readonly KeyedRecording[]): Promise<readonly boolean[]> {
     const written = await Promise.all(batchesOf(entries).map((batch) => this.#writeBatch(batch)));
@@ -113,7 +113,7 @@ export class KeyedEntries {
     const verdict = examine(ref, start.entry, fences, this.#parts.sealer);
     if (this.#fresh(ref, verdict)) return false;
     const entry = entryOf(recording, ref.identity, fences);
-    return this.#parts.writer.write(ref, { tokens: start.fences }, entry, start.entry);
+    return (await this.#parts.writer.write(ref, { tokens: start.fences }, entry, start.entry)) === "stored";
   }
 
   /**
@@ -218,7 +218,7 @@ export class KeyedEntries {
     }
   }
 
-  #store(
+  async #store(
     ref: KeyedRef,
     runId: string,
     tokens: ReadonlyMap<string, string>,
@@ -226,7 +226,7 @@ export class KeyedEntries {
   ): Promise<boolean> {
     const own = ref.fenceKeys.map((key) => tokens.get(key) ?? "");
     const entry = entryOf(recording, ref.identity, joinFences(runId, own));
-    return this.#parts.writer.write(ref, { tokens: own }, entry);
+    return (await this.#parts.writer.write(ref, { tokens: own }, entry)) === "stored";
   }
 
   #fresh(ref: KeyedRef, verdict: Verdict): Entry | undefined {

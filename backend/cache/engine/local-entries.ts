@@ -75,7 +75,9 @@ export class LocalEntries {
       carried,
       [HEAD]: undefined,
     };
-    this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
+    const made = this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
+    // Too large for the share of its tenant: what was there is older.
+    if (made === undefined) this.#entries.delete(ref.entryKey);
   }
 
   #carriedBy({ fences: joined }: Entry): CarriedFences & { readonly joined: string } {

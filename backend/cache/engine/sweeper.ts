@@ -37,7 +37,7 @@ export class Sweeper {
   /** @param pauseMs applies where none is waiting yet */
   enqueue(target: SweepTarget, pauseMs = this.#options.gatherMs): void {
     if (this.#stopped) return;
-    const name = `${target.tenant}:${target.module ?? ""}`;
+    const name = `${target.tenant}:${target.module ?? ""}:${target.adopt ?? false}`;
     if (this.#pending.size >= MAX_PENDING && !this.#pending.has(name)) return;
     this.#pending.set(name, target);
     this.#schedule(pauseMs);

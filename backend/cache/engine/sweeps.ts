@@ -50,6 +50,11 @@ export class Sweeps {
     this.#indexes.enqueue(target);
   }
 
+  /** Has the entries of a tenant counted anew, by the next walk. */
+  enqueueRecount(tenant: string): void {
+    this.#keyspace?.enqueue({ tenant, adopt: true });
+  }
+
   async idle(): Promise<void> {
     await this.#indexes.idle();
     await this.#keyspace?.idle();

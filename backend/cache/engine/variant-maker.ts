@@ -45,6 +45,6 @@ export class VariantMaker {
     if (variants.length === 0 || entry.expiresAt <= Date.now()) return;
     const richer = { ...entry, variants };
     const { fences: tokens } = splitFences(entry.fences);
-    if (await this.#writer.commit(ref, { tokens }, richer)) this.#onStored(ref, richer);
+    if ((await this.#writer.commit(ref, { tokens }, richer)) === "stored") this.#onStored(ref, richer);
   }
 }

@@ -171,7 +171,11 @@ class CachedRoute {
       ttlSeconds: this.#options.ttlSeconds,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
-      maxBodyBytes: this.#options.maxBodyBytes ?? options.maxBodyBytes,
+      // Known not to fit before the store is asked: nobody waits for such a response.
+      maxBodyBytes: Math.min(
+        this.#options.maxBodyBytes ?? options.maxBodyBytes,
+        this.#context.engine.maxTenantBytes,
+      ),
       fwd,
       own: this.#requests.own,
       onUndeclaredVary: (names) => this.#context.misuse.varied(this.#module, names),

@@ -9,6 +9,8 @@ const COUNTED = [
   "bypasses",
   "sets",
   "fenced",
+  "quotaEvictions",
+  "quotaRefusals",
   "invalidations",
   "deferredInvalidations",
   "errors",
@@ -19,6 +21,8 @@ const COUNTED = [
  * - `hits`: answered from an entry, of which `stale` from one older than its TTL (also where the handler failed); `misses`: handed to the handler, of which `collapsed` were answered by another request's handler run
  * - `bypasses`: not looked up (no tenant, store away, guarded write under way, …)
  * - `sets`: entries stored; `fenced`: entries not stored because a mutation had overtaken their handler
+ * - `quotaEvictions`: valid entries that made room for another of their tenant, because of `maxBytesPerTenant`; `quotaRefusals`: entries
+ *   not stored, because they were larger than that or too little could make room
  * - `invalidations`: fences replaced, a module each; `deferredInvalidations`: those that had to wait for the store to come back
  * - `errors`: store operations that failed or ran out of time
  * - `alarms`: entries whose identity was not that of the request, entries that did not decode, and what no response or value has
@@ -47,14 +51,13 @@ class ModuleCounts {
   readonly totals = zeros();
   readonly modules = new Map<string, Counts>();
 
-  /** Counts nothing, and returns false, where there is no place for the module yet. */
-  add(what: Counted, module: string | undefined): boolean {
+  add(what: Counted, module: string | undefined, by: number): boolean {
     if (module !== undefined) {
       const counts = this.modules.get(module);
-      if (counts) counts[what]++;
+      if (counts) counts[what] += by;
       else if (this.modules.size < MAX_MODULES) return false;
     }
-    this.totals[what]++;
+    this.totals[what] += by;
     return true;
   }
 
@@ -74,15 +77,15 @@ export class Counters {
     charactersOf: ({ modules }) => (1 + modules.size) * COUNTS_CHARACTERS,
   });
 
-  add(what: Counted, tenant?: string, module?: string): void {
-    if (!this.#all.add(what, module)) this.#all.open(module).add(what, module);
+  add(what: Counted, tenant?: string, module?: string, by = 1): void {
+    if (!this.#all.add(what, module, by)) this.#all.open(module).add(what, module, by);
     if (tenant === undefined) return;
     const counts = this.#tenants.get(tenant);
-    if (counts?.add(what, module)) return;
+    if (counts?.add(what, module, by)) return;
     // Out before it grows, and in again: a map that is bounded must know what its entries take.
     this.#tenants.delete(tenant);
     const opened = (counts ?? new ModuleCounts()).open(module);
-    opened.add(what, module);
+    opened.add(what, module, by);
     this.#tenants.set(tenant, opened);
   }
 

@@ -33,6 +33,8 @@ export interface MonitorMetrics {
     readonly misses: number;
     readonly sets: number;
     readonly deletes: number;
+    /** Entries that made room for others of their tenant, because of `maxBytesPerTenant`. */
+    readonly quotaEvictions: number;
     readonly errors: number;
     /** Between 0 and 1; `null` before the first lookup. */
     readonly hitRate: number | null;
@@ -71,6 +73,7 @@ export function metricsOf(figures: MonitorFigures, alerts: readonly Alert[]): Mo
       misses: totals.misses,
       sets: totals.sets,
       deletes: totals.invalidations,
+      quotaEvictions: totals.quotaEvictions,
       errors: totals.errors,
       hitRate: totals.hitRatio,
     },

@@ -18,15 +18,23 @@ export type ModuleStats = CounterReport & {
   readonly bytes: number | null;
 };
 
+export type TenantStats = ModuleStats & {
+  /** What its entries count against `maxBytesPerTenant`; `null` where the store cannot be asked. */
+  readonly quotaBytes: number | null;
+  readonly modules: Readonly<Record<string, ModuleStats>>;
+};
+
 export interface CacheStats {
   /** When counting began: this process's start. Counters are this process's, entries and server figures the store's. */
   readonly since: string;
   readonly uptimeSeconds: number;
   readonly totals: ModuleStats;
   readonly modules: Readonly<Record<string, ModuleStats>>;
-  readonly tenants?: Readonly<
-    Record<string, ModuleStats & { readonly modules: Readonly<Record<string, ModuleStats>> }>
-  >;
+  readonly tenants?: Readonly<Record<string, TenantStats>>;
+  /** What the entries of one tenant may count in the store; `null` where that is not bounded. */
+  readonly maxBytesPerTenant: number | null;
+  /** Where one tenant was asked for: what its entries count; `null` where the store cannot be asked. */
+  readonly quotaBytes?: number | null;
   /** False where the store holds too many keys to count them all: entries and bytes are then lower bounds. */
   readonly inventoryComplete: boolean;
   /** Of the key that seals, how many values this process has sealed with it; `null` without the option `encryption`. */
@@ -79,21 +87,23 @@ export async function collectStats(engine: CacheEngine, filter: StatsFilter): Pr
         .map((module) => [module, { ...(counted[module] ?? none), ...held({ tenant: of, module }) }]),
     );
   };
-  const tenants = () => {
-    const ids = new Set([...counters.tenants(), ...inventory.rows.map((row) => row.tenant)]);
-    return [...ids]
-      .filter((id) => tenant === undefined || id === tenant)
-      .map(
-        (id) =>
-          [id, { ...counters.report(id).totals, ...held({ tenant: id }), modules: modulesOf(id) }] as const,
-      );
-  };
+  const ids = new Set(tenant === undefined ? [] : [tenant]);
+  if (filter.perTenant && tenant === undefined)
+    for (const id of [...counters.tenants(), ...inventory.rows.map((row) => row.tenant)]) ids.add(id);
+  const known = reachable ? await ask(store.tenantBytes([...ids]), []) : [];
+  const tenants = [...ids].map((id, index) => {
+    const quotaBytes = known[index] ?? null;
+    const totals = { ...counters.report(id).totals, ...held({ tenant: id }) };
+    return [id, { ...totals, quotaBytes, modules: modulesOf(id) }] as const;
+  });
   return {
     since: counters.since.toISOString(),
     uptimeSeconds: Math.round((Date.now() - counters.since.getTime()) / 1000),
     totals: { ...counters.report(tenant).totals, ...held({ tenant }) },
     modules: modulesOf(tenant),
-    ...(filter.perTenant && { tenants: Object.fromEntries(tenants()) }),
+    ...(filter.perTenant && { tenants: Object.fromEntries(tenants) }),
+    maxBytesPerTenant: Number.isFinite(engine.maxTenantBytes) ? engine.maxTenantBytes : null,
+    ...(tenant !== undefined && { quotaBytes: known[0] ?? null }),
     inventoryComplete: reachable && inventory.complete,
     encryption: engine.sealed,
     store: storeStats(engine, latencyMs),

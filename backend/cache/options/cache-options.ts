@@ -40,6 +40,11 @@ export interface TenantCacheOptions {
   readonly maxBodyBytes?: number;
   /** Entries of one tenant and module; the one that expires soonest makes room. Default 1,000. */
   readonly maxEntriesPerModule?: number;
+  /**
+   * What the entries of one tenant may take in the store, bytes; its own entries that expire soonest make room, never another's. All
+   * processes should have the same. Default 64 MiB; `Infinity` for no bound.
+   */
+  readonly maxBytesPerTenant?: number;
   /** The in-process store's bounds. */
   readonly memory?: {
     /** Default 64 MiB. */
@@ -114,6 +119,11 @@ const cacheSchema = z.strictObject({
   budgetMs: z.number().positive().max(10_000).default(50),
   maxBodyBytes: positiveInt.default(MIB),
   maxEntriesPerModule: positiveInt.default(1000),
+  maxBytesPerTenant: z
+    .custom<number>((value) => value === Number.POSITIVE_INFINITY || positiveInt.safeParse(value).success, {
+      error: "must be a whole number of bytes above 0, or Infinity for no bound",
+    })
+    .default(64 * MIB),
   memory: z
     .strictObject({
       maxBytes: positiveInt.default(64 * MIB),

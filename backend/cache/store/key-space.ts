@@ -76,12 +76,22 @@ export class KeySpace {
 
   /** Lists the entries made under one generation of the tenant's and the module's fence. */
   index(tenant: string, module: string, generation: string): string {
-    return `${this.prefix}index:${this.#tag(tenant)}:${module}:${generation}`;
+    return `${this.indexes(tenant)}${module}:${generation}`;
+  }
+
+  /** What the names of a tenant's indexes begin with. */
+  indexes(tenant: string): string {
+    return `${this.prefix}index:${this.#tag(tenant)}:`;
   }
 
   /** Lists the generations of a tenant that have an index, each as `<module>:<generation>`. */
   generations(tenant: string): string {
     return `${this.prefix}generations:${this.#tag(tenant)}`;
+  }
+
+  /** The bytes of each of the tenant's indexes, and of all of them. */
+  ledger(tenant: string): string {
+    return `${this.prefix}ledger:${this.#tag(tenant)}`;
   }
 
   /** Held by the one process that sweeps. */

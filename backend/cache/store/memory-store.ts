@@ -5,6 +5,7 @@ import { newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
 import type {
+  CommitResult,
   FillCommit,
   FillRequest,
   FillStart,
@@ -92,20 +93,27 @@ export class MemoryStore implements Store {
     };
   }
 
-  async commitFill(commit: FillCommit): Promise<boolean> {
-    if (commit.lease) this.#dropLease(commit.lease);
-    if (!this.#areCurrent(commit.fenceKeys, commit.fences)) return false;
-    const { tenant, module, entryKey, fenceKeys, fences, expected } = commit;
-    if (expected !== undefined && !isSame(expected, this.#entries.get(entryKey)?.value ?? null)) return false;
+  async commitFill(commit: FillCommit): Promise<CommitResult> {
+    const outcome = this.#commit(commit);
+    if (commit.lease && outcome !== "too-large") this.#dropLease(commit.lease);
+    return typeof outcome === "number" ? { outcome: "stored", evicted: outcome } : { outcome, evicted: 0 };
+  }
+
+  /** How many entries have made room because of the tenant's bound. */
+  #commit(commit: FillCommit): number | "fenced" | "too-large" {
+    if (!this.#areCurrent(commit.fenceKeys, commit.fences)) return "fenced";
+    const { tenant, module, entryKey, fenceKeys, fences, expected, maxTenantBytes } = commit;
+    const held = this.#entries.get(entryKey)?.value ?? null;
+    if (expected !== undefined && !isSame(expected, held)) return "fenced";
     const value = Buffer.concat(commit.value);
     const holding = {
       tenant,
       module,
       bytes: value.length + entryKey.length,
       maxModuleEntries: commit.maxEntries,
+      maxTenantBytes,
     };
-    this.#entries.set(entryKey, { value, fenceKeys, fences }, holding, commit.ttlMs);
-    return true;
+    return this.#entries.set(entryKey, { value, fenceKeys, fences }, holding, commit.ttlMs) ?? "too-large";
   }
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
@@ -151,6 +159,10 @@ export class MemoryStore implements Store {
   async inventory({ tenant }: { readonly tenant?: string }): Promise<Inventory> {
     const rows = [...this.#entries.holdings()].filter((row) => tenant === undefined || row.tenant === tenant);
     return { rows, complete: true };
+  }
+
+  async tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {
+    return tenants.map((tenant) => this.#entries.bytesOf(tenant));
   }
 
   async serverReport(): Promise<ServerReport> {

@@ -57,6 +57,11 @@ export interface FillCommit {
   readonly ttlMs: number;
   /** Bounds the entries of this tenant and module: the one that expires soonest makes room. */
   readonly maxEntries: number;
+  /**
+   * Bounds the bytes of all entries of this tenant, as the store counts them: no less than their values. The tenant's own entries make
+   * room, never another's. Absent: unbounded.
+   */
+  readonly maxTenantBytes?: number;
   /** Compared with the current fences; the entry is written only if all are equal. The first two are the tenant's and the module's. */
   readonly fenceKeys: readonly string[];
   readonly fences: readonly string[];
@@ -67,10 +72,29 @@ export interface FillCommit {
   readonly expected?: Buffer | null;
 }
 
+/**
+ * - `stored`
+ * - `fenced`: a mutation had overtaken the fill, or another value than the expected one was there
+ * - `too-large`: larger than `maxTenantBytes`. The lease is still held, so that its holder can turn it into the word that nobody should
+ *   wait for this entry
+ * - `no-room`: not enough could be removed in one step
+ */
+export type CommitOutcome = "stored" | "fenced" | "too-large" | "no-room";
+
+export interface CommitResult {
+  readonly outcome: CommitOutcome;
+  /** Entries of the tenant that were valid still, and have made room because of `maxTenantBytes`. */
+  readonly evicted: number;
+  /** The store has lost count of the tenant's bytes: a walk with {@link SweepTarget.adopt} puts that right. Default false. */
+  readonly recount?: boolean;
+}
+
 /** What a sweep reclaims: the entries that the fences of this module, or of the whole tenant, have cut off. */
 export interface SweepTarget {
   readonly tenant: string;
   readonly module?: string;
+  /** Nothing has been cut off: what the store does not know to be there is counted again, and not removed. */
+  readonly adopt?: boolean;
 }
 
 export interface InventoryRow {
@@ -154,8 +178,8 @@ export interface Store {
   groupOf(key: string): string;
   /** Reads fences and entry, creates the missing fences, and takes the lease where asked for, as one step. */
   beginFill(request: FillRequest): Promise<FillStart>;
-  /** Writes the entry if the fences are still the same, as one step; gives the lease back either way. */
-  commitFill(commit: FillCommit): Promise<boolean>;
+  /** Writes the entry if the fences are still the same and the bounds allow it, as one step; gives the lease back, but for `too-large`. */
+  commitFill(commit: FillCommit): Promise<CommitResult>;
   /** Gives the lease back; `skipMs` above 0 tells other processes for so long that the entry is not storable. */
   abandonFill(lease: HeldLease, skipMs: number): Promise<void>;
   /** Gives every fence a new token, in one round trip. Pending writers of a fence stay pending. */
@@ -179,6 +203,8 @@ export interface Store {
   /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
   forgetAllFences(): Promise<void>;
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;
+  /** What the entries of each of these tenants count against `maxTenantBytes`, in the same order. */
+  tenantBytes(tenants: readonly string[]): Promise<readonly number[]>;
   serverReport(): Promise<ServerReport | null>;
   close(): Promise<void>;
 }

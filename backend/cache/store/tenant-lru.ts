@@ -13,6 +13,8 @@ export interface Holding {
   readonly module: string;
   readonly bytes: number;
   readonly maxModuleEntries: number;
+  /** What the tenant may hold with it, where that is less than {@link TenantLruOptions.maxTenantBytes}. */
+  readonly maxTenantBytes?: number | undefined;
 }
 
 /** One flat object for each value: there are many, and small values are not to cost more than they are. */
@@ -81,9 +83,14 @@ export class TenantLru<V extends object> {
     return undefined;
   }
 
-  /** Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant, or of all. */
-  set(key: string, value: V, holding: Holding, ttlMs: number): void {
+  /**
+   * Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant, or of all. Returns how many
+   * have made room because of the tenant's bound; `undefined` where the value is larger than that, and nothing has changed.
+   */
+  set(key: string, value: V, holding: Holding, ttlMs: number): number | undefined {
     const { tenant, module, bytes, maxModuleEntries } = holding;
+    const maxTenantBytes = Math.min(this.#maxTenantBytes, holding.maxTenantBytes ?? this.#maxTenantBytes);
+    if (bytes + OVERHEAD_BYTES > maxTenantBytes) return undefined;
     this.#items.delete(key);
     const item: Item<V> = {
       value,
@@ -94,11 +101,16 @@ export class TenantLru<V extends object> {
       turn: this.#turns++,
     };
     this.#items.set(key, item);
-    if (this.#items.has(key)) this.#enter(key, item, maxModuleEntries);
+    return this.#items.has(key) ? this.#enter(key, item, maxModuleEntries, maxTenantBytes) : undefined;
   }
 
   delete(key: string): boolean {
     return this.#items.delete(key);
+  }
+
+  /** What a tenant holds. */
+  bytesOf(tenant: string): number {
+    return this.#tenants.get(tenant)?.bytes ?? 0;
   }
 
   /** Keys of a tenant, or of one module of it. */
@@ -122,7 +134,7 @@ export class TenantLru<V extends object> {
     this.#items.clear();
   }
 
-  #enter(key: string, item: Item<V>, maxModuleEntries: number): void {
+  #enter(key: string, item: Item<V>, maxModuleEntries: number, maxTenantBytes: number): number {
     const tenant = this.#tenants.get(item.tenant) ?? { bytes: 0, modules: new Map() };
     this.#tenants.set(item.tenant, tenant);
     const module = tenant.modules.get(item.module) ?? { bytes: 0, keys: new Set() };
@@ -130,7 +142,9 @@ export class TenantLru<V extends object> {
     module.keys.add(key);
     for (const books of [tenant, module]) books.bytes += item.bytes;
     while (module.keys.size > maxModuleEntries) this.#evict(first(module.keys));
-    while (tenant.bytes > this.#maxTenantBytes) this.#evict(this.#oldestOf(tenant));
+    let evicted = 0;
+    for (; tenant.bytes > maxTenantBytes; evicted++) this.#evict(this.#oldestOf(tenant));
+    return evicted;
   }
 
   #evict(key: string): void {

@@ -60,7 +60,8 @@ export class CacheSpace {
    * Stores a value; what is being loaded for the key at this moment is not stored after it.
    *
    * @param ttl seconds, or options
-   * @returns whether it is stored: not where the store is away, another write came between, or, with `nx`, a value was there
+   * @returns whether it is stored: not where the store is away, another write came between, it is larger than `maxBytesPerTenant`, or,
+   *   with `nx`, a value was there
    * @throws TenantCacheError `ETC_KEY`, `ETC_TTL`, `ETC_OPTIONS`, `ETC_VALUE`, `ETC_VALUE_TOO_LARGE`
    */
   async set<T>(key: string, value: T, ttl?: number | SetOnceOptions<T>): Promise<boolean> {

@@ -30,6 +30,7 @@ export function operatorHealthRouter({ monitor, ...sources }: OperatorHealthOpti
         misses: totals.misses,
         sets: totals.sets,
         deletes: totals.invalidations,
+        quota_evictions: totals.quotaEvictions,
         errors: totals.errors,
         hit_ratio: totals.hitRatio,
         alerts: monitor.alerts.map(({ name, message }) => ({ name, message })),

@@ -21,8 +21,8 @@ export function testKeyedStore(opened: () => { readonly store: Store; readonly k
       keyFence: keys.keyFence(tenant, key),
       counter: keys.counter(tenant, key),
       begin: () => store.beginFill({ entryKey, fenceKeys, fenceTtlMs: MINUTE_MS }),
-      commit: (start: FillStart, value: string, expected?: Buffer | null) =>
-        store.commitFill({
+      commit: async (start: FillStart, value: string, expected?: Buffer | null) => {
+        const { outcome } = await store.commitFill({
           tenant,
           module,
           entryKey,
@@ -33,7 +33,9 @@ export function testKeyedStore(opened: () => { readonly store: Store; readonly k
           fences: start.fences,
           fenceTtlMs: MINUTE_MS,
           ...(expected !== undefined && { expected }),
-        }),
+        });
+        return outcome === "stored";
+      },
       read: async () => (await store.read(fenceKeys, [entryKey])).entries[0]?.toString(),
     };
   }

@@ -1,7 +1,7 @@
 // Where the store contract puts its entries, and how it fills them.
 import { randomUUID } from "node:crypto";
 import type { KeySpace } from "../../cache/store/key-space.js";
-import type { FillStart, Store } from "../../cache/store/store.js";
+import type { CommitResult, FillStart, Store } from "../../cache/store/store.js";
 
 export const MINUTE_MS = 60_000;
 
@@ -19,6 +19,9 @@ export interface CommitOptions {
   readonly entryKey?: string;
   readonly maxEntries?: number;
   readonly ttlMs?: number;
+  readonly maxTenantBytes?: number;
+  /** Of the lease, which is given back. */
+  readonly holder?: string;
 }
 
 export class Places {
@@ -49,12 +52,22 @@ export class Places {
     });
   }
 
-  commit(
+  /** Whether it is stored. */
+  async commit(
+    at: Place,
+    start: FillStart,
+    value?: Buffer | readonly Buffer[],
+    more?: CommitOptions,
+  ): Promise<boolean> {
+    return (await this.commitWith(at, start, value, more)).outcome === "stored";
+  }
+
+  commitWith(
     at: Place,
     start: FillStart,
     value: Buffer | readonly Buffer[] = Buffer.from("value"),
     more: CommitOptions = {},
-  ): Promise<boolean> {
+  ): Promise<CommitResult> {
     return this.#store.commitFill({
       tenant: at.tenant,
       module: at.module,
@@ -65,6 +78,8 @@ export class Places {
       fenceKeys: at.fenceKeys,
       fences: start.fences,
       fenceTtlMs: MINUTE_MS,
+      ...(more.maxTenantBytes !== undefined && { maxTenantBytes: more.maxTenantBytes }),
+      ...(more.holder !== undefined && { lease: { key: at.leaseKey, holder: more.holder } }),
     });
   }
 

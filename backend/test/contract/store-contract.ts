@@ -6,6 +6,7 @@ import type { KeySpace } from "../../cache/store/key-space.js";
 import type { FillStart, Store } from "../../cache/store/store.js";
 import { testKeyedStore } from "./keyed-contract.js";
 import { type CommitOptions, MINUTE_MS, type Place, Places } from "./places.js";
+import { describeQuotas } from "./quota-contract.js";
 import { describeSweeps } from "./sweep-contract.js";
 
 export interface StoreUnderTest {
@@ -237,6 +238,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
     testKeyedStore(() => ({ store, keys }));
     describeSweeps(() => ({ store, keys }));
+    describeQuotas(() => ({ store, keys }));
 
     test("removing an entry leaves its neighbours", async () => {
       const at = place();

@@ -85,6 +85,7 @@ const CACHE: Required<TenantCacheOptions> = {
   budgetMs: 1,
   maxBodyBytes: 1,
   maxEntriesPerModule: 1,
+  maxBytesPerTenant: 1,
   encryption: { keys: [{ id: "a", secret: Buffer.alloc(32) }] },
   memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,

@@ -142,11 +142,12 @@ describe("the connection to Redis", () => {
     await read();
     await cache.idle();
     const names = (await admin.keys("*")).sort();
-    const [fence, moduleFence, generations, index, entry] = names;
-    assert.equal(names.length, 5, names.join("\n"));
+    const [fence, moduleFence, generations, index, ledger, entry] = names;
+    assert.equal(names.length, 6, names.join("\n"));
     assert.deepEqual([fence, moduleFence], [`fence:${tenant}`, `fence:${tenant}:accounts`]);
     assert.equal(generations, `generations:${tenant}`);
     assert.match(index ?? "", new RegExp(`^index:${tenant}:accounts:`));
+    assert.equal(ledger, `ledger:${tenant}`);
     assert.match(entry ?? "", new RegExp(`^tenant:${tenant}:accounts:list:[0-9a-f]{32}$`));
     for (const name of names) assert.ok((await admin.pttl(name)) > 0, name);
     await write();

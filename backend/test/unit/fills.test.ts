@@ -67,6 +67,7 @@ async function open(budgetMs = 10_000) {
     sweepGatherMs: 1,
     walkGatherMs: 1,
     compress: false,
+    maxTenantBytes: Number.POSITIVE_INFINITY,
   };
   const engine = new CacheEngine(store, keys, new Counters(), options, quiet);
   assert.equal(await engine.gate.whenClosed(READY_WITHIN_MS), true);

@@ -1,18 +1,17 @@
 // What the store needs of a Redis client: the part of ioredis (any major, Redis or Cluster) that it calls.
 import type { KeyedCommands } from "./keyed-scripts.js";
+import type { LedgerCommands } from "./ledger-scripts.js";
 
-export interface ScriptedCommands extends KeyedCommands {
+export interface ScriptedCommands extends KeyedCommands, LedgerCommands {
   etcBeginFillBuffer(keyCount: number, ...args: (string | number)[]): Promise<(Buffer | null)[]>;
-  etcCommitFill(
-    keyCount: number,
-    ...args: (string | number | Buffer)[]
-  ): Promise<[number | string, ...string[]]>;
+  etcCommitFill(keyCount: number, ...args: (string | number | Buffer)[]): Promise<(number | string)[]>;
   etcAbandonFill(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcReplaceFences(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcBeginWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcEndWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   etcSweepIndex(keyCount: number, ...args: (string | number)[]): Promise<(number | string)[]>;
   etcSweepEntries(keyCount: number, ...args: string[]): Promise<number | string>;
+  etcAuditIndex(keyCount: number, ...args: (string | number)[]): Promise<number | string>;
   etcKeepLease(keyCount: number, ...args: (string | number)[]): Promise<number | string>;
 }
 

@@ -1,14 +1,17 @@
 // Single keys, counters and locks in Redis.
 import { randomToken } from "../fence-token.js";
+import type { KeySpace } from "../key-space.js";
 import type { KeyedStore, KeyMatch, TurnedFence } from "../keyed-store.js";
 import { scanMatching } from "./keyspace-scan.js";
 import type { RedisClient, ScriptedCommands } from "./redis-client.js";
 
 export class RedisKeyedStore implements KeyedStore {
   readonly #client: RedisClient & ScriptedCommands;
+  readonly #keys: KeySpace;
 
-  constructor(client: RedisClient & ScriptedCommands) {
+  constructor(client: RedisClient & ScriptedCommands, keys: KeySpace) {
     this.#client = client;
+    this.#keys = keys;
   }
 
   async turnFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<readonly TurnedFence[]> {
@@ -20,7 +23,7 @@ export class RedisKeyedStore implements KeyedStore {
   }
 
   async removeKeys(keys: readonly string[]): Promise<void> {
-    await this.#client.unlink(...keys);
+    await this.#remove(keys);
   }
 
   /** Found by their fences, not by their entries: a load that is under way has a fence before it has an entry. */
@@ -28,12 +31,8 @@ export class RedisKeyedStore implements KeyedStore {
     let removed = 0;
     for await (const fenceKeys of scanMatching(this.#client, fencePrefix, pattern)) {
       const entryKeys = fenceKeys.map((key) => entryPrefix + key.slice(fencePrefix.length));
-      // In this order on one connection: an entry removed while its fence still held could be stored again by its load.
-      const unlinked = await Promise.all([
-        this.#client.unlink(...fenceKeys),
-        this.#client.unlink(...entryKeys),
-      ]);
-      removed += Number(unlinked[1]);
+      // As one step: an entry removed while its fence still held could be stored again by its load.
+      removed += await this.#remove([...fenceKeys, ...entryKeys]);
     }
     for await (const counterKeys of scanMatching(this.#client, counterPrefix, pattern))
       removed += Number(await this.#client.unlink(...counterKeys));
@@ -59,5 +58,19 @@ export class RedisKeyedStore implements KeyedStore {
 
   async releaseLock(key: string, holder: string): Promise<void> {
     await this.#client.etcReleaseLock(1, key, holder);
+  }
+
+  /** Entries are taken off their tenant's ledger in the same step. Resolves with how many of them it removed. */
+  async #remove(keys: readonly string[]): Promise<number> {
+    const places = keys.map((key) => this.#keys.parseEntry(key));
+    const tenant = places.find((place) => place !== undefined)?.tenant;
+    if (tenant === undefined) {
+      await this.#client.unlink(...keys);
+      return 0;
+    }
+    const names = [this.#keys.fence(tenant), this.#keys.ledger(tenant), ...keys];
+    const modules = places.map((place) => place?.module ?? "");
+    const indexes = this.#keys.indexes(tenant);
+    return Number(await this.#client.etcRemoveKeys(names.length, ...names, indexes, ...modules));
   }
 }

@@ -2,7 +2,7 @@
 import type { KeySpace } from "../key-space.js";
 import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
-import { isClusterClient, type RedisClient } from "./redis-client.js";
+import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
 
 /** Figures of the server, or their sums over the masters of a Cluster. */
 export async function reportServer(client: RedisClient): Promise<ServerReport> {
@@ -100,4 +100,23 @@ export async function takeInventory(
     });
   }
   return { rows: [...rows.values()], complete: true };
+}
+
+/** Tenants asked about at a time: others wait for the answers in the server. */
+const MAX_ASKED = 100;
+
+export async function readTenantBytes(
+  client: RedisClient & ScriptedCommands,
+  keys: KeySpace,
+  tenants: readonly string[],
+): Promise<readonly number[]> {
+  const bytes: number[] = [];
+  for (let start = 0; start < tenants.length; start += MAX_ASKED) {
+    const asked = tenants.slice(start, start + MAX_ASKED);
+    const answers = asked.map((tenant) =>
+      client.etcTenantBytes(2, keys.generations(tenant), keys.ledger(tenant), keys.indexes(tenant)),
+    );
+    bytes.push(...(await Promise.all(answers)).map(Number));
+  }
+  return bytes;
 }

@@ -1,9 +1,10 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
 import { hash } from "node:crypto";
 import calculateSlot from "cluster-key-slot";
-import { generationOf, randomToken } from "../fence-token.js";
+import { randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type {
+  CommitResult,
   FillCommit,
   FillRequest,
   FillStart,
@@ -16,6 +17,7 @@ import type {
   StoreListener,
   SweepTarget,
 } from "../store.js";
+import { commitCall, commitResult } from "./commit-call.js";
 import type { Connection } from "./connect.js";
 import { connectAgainOnEnd } from "./connect-again.js";
 import { KEYED_SCRIPTS } from "./keyed-scripts.js";
@@ -23,7 +25,7 @@ import { scanKeys } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
 import { RedisReads } from "./redis-reads.js";
-import { reportServer, takeInventory } from "./redis-report.js";
+import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
 import { type RunIds, trackRunIds } from "./run-ids.js";
 import { SCRIPTS } from "./scripts.js";
@@ -64,7 +66,7 @@ export class RedisStore implements Store {
     this.#keys = keys;
     this.#sweep = new RedisSweep(this.#client, keys);
     this.hashTags = isClusterClient(client);
-    this.keyed = new RedisKeyedStore(this.#client);
+    this.keyed = new RedisKeyedStore(this.#client, keys);
     const onDown = (error: unknown) => {
       this.#lastError = error instanceof Error ? error.message || error.name : String(error);
       if (!this.#isUp) this.#listener?.down(this.#lastError);
@@ -146,25 +148,10 @@ export class RedisStore implements Store {
     };
   }
 
-  async commitFill(commit: FillCommit): Promise<boolean> {
-    const { entryKey, fenceKeys, fences, lease } = commit;
-    const { tenant, module } = commit;
-    const generation = generationOf(fences);
-    const listed = [this.#keys.index(tenant, module, generation), this.#keys.generations(tenant)];
-    const keys = [entryKey, ...listed, ...fenceKeys, ...(lease ? [lease.key] : [])];
-    const args = [
-      fenceKeys.length,
-      Math.ceil(commit.ttlMs),
-      commit.maxEntries,
-      commit.fenceTtlMs,
-      lease?.holder ?? "",
-      `${module}:${generation}`,
-      commit.expected === undefined ? "" : sha1(commit.expected),
-      ...fences,
-      ...commit.value,
-    ];
+  async commitFill(commit: FillCommit): Promise<CommitResult> {
+    const { keys, args } = commitCall(this.#keys, commit);
     const client = this.#client;
-    const [stored, ...surplus] = await this.#run(
+    const reply = await this.#run(
       "commitFill",
       () =>
         client.evalsha(SHA1.commitFill, keys.length, ...keys, ...args) as ReturnType<
@@ -172,8 +159,7 @@ export class RedisStore implements Store {
         >,
       () => client.etcCommitFill(keys.length, ...keys, ...args),
     );
-    if (surplus.length > 0) await this.#client.unlink(...surplus);
-    return Number(stored) === 1;
+    return commitResult(reply);
   }
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
@@ -204,7 +190,7 @@ export class RedisStore implements Store {
   }
 
   async remove(key: string): Promise<void> {
-    await this.#client.unlink(key);
+    await this.keyed.removeKeys([key]);
   }
 
   sweep(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined> {
@@ -224,6 +210,10 @@ export class RedisStore implements Store {
 
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory> {
     return takeInventory(this.#client, this.#keys, filter);
+  }
+
+  tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {
+    return readTenantBytes(this.#client, this.#keys, tenants);
   }
 
   serverReport(): Promise<ServerReport> {
@@ -280,10 +270,6 @@ export class RedisStore implements Store {
   #confirmRunId(key: string, runId: string): void {
     if (this.#runIds.of(key) !== runId) throw new Error("the server changed while it was asked");
   }
-}
-
-function sha1(value: Buffer | null): string {
-  return value === null ? "none" : hash("sha1", value);
 }
 
 /** The server does not know the script yet: it was started anew, or is another one. */

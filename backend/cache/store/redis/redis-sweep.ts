@@ -11,6 +11,9 @@ const STEP_ENTRIES = 50;
 /** Keys looked at in one step of a walk: about as much work. */
 const PAGE_KEYS = 250;
 
+/** What becomes of entries that no index lists. */
+type Mode = "remove" | "adopt";
+
 /** What one sweep goes on with. */
 interface Sweep {
   readonly lease: SweepLease;
@@ -36,28 +39,34 @@ export class RedisSweep {
   indexes(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
     return this.#underLease("indexes", isAwaited, async (sweep) => {
       let removed = 0;
-      for (const target of targets) {
-        const names = await sweep.steps.run(() =>
-          this.#client.zrange(this.#keys.generations(target.tenant), 0, -1),
-        );
-        for (const name of names) {
-          const module = name.slice(0, name.indexOf(":"));
-          if (target.module !== undefined && target.module !== module) continue;
-          removed += await this.#emptyIndex(target.tenant, module, name.slice(module.length + 1), sweep);
-        }
+      for (const { tenant, module } of targets) {
+        for (const name of await this.#generationsOf(tenant, sweep))
+          if (module === undefined || module === moduleOf(name))
+            removed += await this.#emptyIndex(tenant, name, sweep);
       }
       return removed;
     });
   }
 
-  /** One walk serves all targets: removes what no index of a live generation lists. */
+  /**
+   * One walk serves all targets: removes, or lists anew, what no index of a live generation lists. Then what live ones list is looked
+   * for in the server: it may have been evicted.
+   */
   keyspace(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
-    const wanted = new Set(
-      targets.map(({ tenant, module }) => (module === undefined ? tenant : `${tenant}:${module}`)),
-    );
+    // Where a target of either kind names a place, what was cut off there is removed.
+    const wanted = new Map<string, Mode>();
+    for (const { tenant, module, adopt = false } of targets) {
+      const place = module === undefined ? tenant : `${tenant}:${module}`;
+      if (!adopt || !wanted.has(place)) wanted.set(place, adopt ? "adopt" : "remove");
+    }
     return this.#underLease("keyspace", isAwaited, async (sweep) => {
       let removed = 0;
       const found = new Map<string, string[]>();
+      const take = (place: string, entryKeys: readonly string[]) => {
+        const [tenant = "", module = ""] = place.split(":");
+        const modes = [wanted.get(tenant), wanted.get(place)];
+        return this.#reclaim(tenant, module, entryKeys, modes.includes("remove") ? "remove" : "adopt", sweep);
+      };
       const options = { pageKeys: PAGE_KEYS, steps: sweep.steps };
       for await (const page of scanKeys(this.#client, commonPrefix(this.#keys, targets), options)) {
         await sweep.lease.keep();
@@ -68,31 +77,30 @@ export class RedisSweep {
           const entryKeys = found.get(place);
           if (!entryKeys) found.set(place, [entryKey]);
           else if (entryKeys.push(entryKey) === STEP_ENTRIES)
-            removed += await this.#removeDead(place, entryKeys.splice(0), sweep);
+            removed += await take(place, entryKeys.splice(0));
         }
       }
-      for (const [place, entryKeys] of found) removed += await this.#removeDead(place, entryKeys, sweep);
+      for (const [place, entryKeys] of found) removed += await take(place, entryKeys);
+      for (const target of targets) await this.#audit(target, sweep);
       return removed;
     });
   }
 
-  async #emptyIndex(
-    tenant: string,
-    module: string,
-    generation: string,
-    { lease, steps }: Sweep,
-  ): Promise<number> {
-    const keys = [
-      ...this.#fencesOf(tenant, module),
-      this.#keys.generations(tenant),
-      this.#keys.index(tenant, module, generation),
-    ];
-    const indexPrefix = this.#keys.index(tenant, module, "");
+  async #generationsOf(tenant: string, { steps }: Sweep): Promise<readonly string[]> {
+    return steps.run(() => this.#client.zrange(this.#keys.generations(tenant), 0, -1));
+  }
+
+  /** @param name of a generation, as the tenant's generations list it */
+  async #emptyIndex(tenant: string, name: string, { lease, steps }: Sweep): Promise<number> {
+    const module = moduleOf(name);
+    const generation = name.slice(name.indexOf(":") + 1);
+    const keys = this.#booksOf(tenant, module);
+    const prefix = this.#keys.indexes(tenant);
     let removed = 0;
     for (let hasMore = true; hasMore; ) {
       await lease.keep();
       const [some, more] = await steps.run(() =>
-        this.#client.etcSweepIndex(keys.length, ...keys, indexPrefix, module, generation, STEP_ENTRIES),
+        this.#client.etcSweepIndex(keys.length, ...keys, prefix, module, generation, name, STEP_ENTRIES),
       );
       removed += Number(some);
       hasMore = Number(more) === 1;
@@ -100,16 +108,39 @@ export class RedisSweep {
     return removed;
   }
 
-  async #removeDead(place: string, entryKeys: readonly string[], { steps }: Sweep): Promise<number> {
+  async #reclaim(
+    tenant: string,
+    module: string,
+    entryKeys: readonly string[],
+    mode: Mode,
+    { steps }: Sweep,
+  ): Promise<number> {
     if (entryKeys.length === 0) return 0;
-    const [tenant = "", module = ""] = place.split(":");
-    const step = [...this.#fencesOf(tenant, module), ...entryKeys];
-    const indexPrefix = this.#keys.index(tenant, module, "");
-    return Number(await steps.run(() => this.#client.etcSweepEntries(step.length, ...step, indexPrefix)));
+    const keys = [...this.#booksOf(tenant, module), ...entryKeys];
+    const args = [this.#keys.indexes(tenant), module, mode === "adopt" ? "1" : ""];
+    return Number(await steps.run(() => this.#client.etcSweepEntries(keys.length, ...keys, ...args)));
   }
 
-  #fencesOf(tenant: string, module: string): [string, string] {
-    return [this.#keys.fence(tenant), this.#keys.fence(tenant, module)];
+  async #audit({ tenant, module }: SweepTarget, sweep: Sweep): Promise<void> {
+    const modules =
+      module === undefined ? (await this.#generationsOf(tenant, sweep)).map(moduleOf) : [module];
+    const prefix = this.#keys.indexes(tenant);
+    for (const each of new Set(modules)) {
+      const keys = this.#booksOf(tenant, each);
+      for (let rank = 0; rank >= 0; ) {
+        await sweep.lease.keep();
+        const next = await sweep.steps.run(() =>
+          this.#client.etcAuditIndex(keys.length, ...keys, prefix, each, rank, PAGE_KEYS),
+        );
+        rank = Number(next);
+      }
+    }
+  }
+
+  /** What the scripts of the sweep begin with: the fences of a place, and the tenant's books. */
+  #booksOf(tenant: string, module: string): string[] {
+    const keys = this.#keys;
+    return [keys.fence(tenant), keys.fence(tenant, module), keys.generations(tenant), keys.ledger(tenant)];
   }
 
   async #underLease(
@@ -139,6 +170,11 @@ export class RedisSweep {
 
 function nobodyWaits(): boolean {
   return false;
+}
+
+/** Of a generation's name, which begins with "~" where its index was lost. */
+function moduleOf(name: string): string {
+  return name.slice(name.startsWith("~") ? 1 : 0, name.indexOf(":"));
 }
 
 function commonPrefix(keys: KeySpace, targets: readonly SweepTarget[]): string {

@@ -1,13 +1,8 @@
 // The Lua scripts: every step that must be atomic on the server. All keys of a call share one tenant, so one Cluster slot.
+import { COMMIT_FILL } from "./commit-script.js";
+import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
+import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
-
-// A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
-// TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
-export const CLOCK = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function fence(token, i) return token .. i .. '.' .. string.format('%d', now) end
-`;
 
 const WRITERS = `
 local function writersOf(value, except)
@@ -58,54 +53,6 @@ if #KEYS > count + 1 and not stored then
   end
 end
 return { lease, string.format('%d', now), entry, unpack(fences) }
-`;
-
-const DROP_LEASE = `
-local function dropLease(key, holder)
-  local held = redis.call('GET', key)
-  if held and string.sub(held, 1, #holder + 1) == holder .. ',' then redis.call('UNLINK', key) end
-end
-`;
-
-/**
- * KEYS: entry, index, generations, fences…, lease or nothing. ARGV: number of fences, TTL, most entries, fence TTL, holder, the
- * generation's name among the tenant's generations, the SHA-1 of the only value that may be overwritten ('none' for none, '' for any),
- * fences…, and the value in pieces.
- * Returns 0, or 1 and the keys that must make room. The index lives up to twice as long as its entries, so that it is registered and
- * cleared once in a TTL and not with each entry.
- */
-const COMMIT_FILL = `${CLOCK}${DROP_LEASE}
-local count = tonumber(ARGV[1])
-if #KEYS > count + 3 then dropLease(KEYS[#KEYS], ARGV[5]) end
-for i = 1, count do
-  if redis.call('GET', KEYS[i + 3]) ~= ARGV[i + 7] then return { 0 } end
-end
-if ARGV[7] ~= '' then
-  local held = redis.call('GET', KEYS[1])
-  if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return { 0 } end
-end
-local ttl = tonumber(ARGV[2])
-redis.call('SET', KEYS[1], table.concat(ARGV, '', count + 8), 'PX', ttl)
-local fenceTtl = tonumber(ARGV[4])
-for i = 1, count do
-  if redis.call('PTTL', KEYS[i + 3]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 3], fenceTtl) end
-end
-local index, generations = KEYS[2], KEYS[3]
-redis.call('ZADD', index, now + ttl, KEYS[1])
-if redis.call('PTTL', index) < ttl then
-  redis.call('PEXPIRE', index, 2 * ttl)
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
-  redis.call('ZREMRANGEBYSCORE', generations, '-inf', now)
-  redis.call('ZADD', generations, now + 2 * ttl, ARGV[6])
-  if redis.call('PTTL', generations) < 2 * ttl then redis.call('PEXPIRE', generations, 2 * ttl) end
-end
-local reply = { 1 }
-local surplus = redis.call('ZCARD', index) - tonumber(ARGV[3])
-if surplus > 0 then
-  local popped = redis.call('ZPOPMIN', index, surplus)
-  for i = 1, #popped, 2 do reply[#reply + 1] = popped[i] end
-end
-return reply
 `;
 
 /** KEYS: lease. ARGV: holder, skip ms. */
@@ -162,5 +109,6 @@ export const SCRIPTS = {
   etcReplaceFences: REPLACE_FENCES,
   etcBeginWrite: BEGIN_WRITE,
   etcEndWrite: END_WRITE,
+  ...LEDGER_SCRIPTS,
   ...SWEEP_SCRIPTS,
 } as const;
