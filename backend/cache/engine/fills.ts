@@ -1,8 +1,8 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
-import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState, Store } from "../store/store.js";
+import { delay, monotonicNow, TTL_CLOCK } from "../timers.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type FillOutcome, run } from "./fill.js";
@@ -52,7 +52,7 @@ export class Fills {
     this.#starts = new FillStarts(store, gate, writer, options);
     this.#writer = writer;
     this.#options = options;
-    this.#skipped = new LRUCache({ max: MAX_SKIPPED, ttl: options.skipMs });
+    this.#skipped = new LRUCache({ max: MAX_SKIPPED, ttl: options.skipMs, ...TTL_CLOCK });
   }
 
   get inFlight(): number {
@@ -144,7 +144,7 @@ export class Fills {
   #joinable(ref: EntryRef, fences: string | undefined): Flight | undefined {
     const flight = this.#flights.get(ref.entryKey);
     if (flight?.identity !== ref.identity || flight.fences !== fences) return undefined;
-    return performance.now() < flight.overdueAtMs ? flight : undefined;
+    return monotonicNow() < flight.overdueAtMs ? flight : undefined;
   }
 
   /** Asks the store what to start from; or says at once what the request does instead. */
@@ -185,10 +185,10 @@ export class Fills {
   /** Another process fills the entry: this one polls for it, once for all its requests. */
   async #awaitOtherProcess(ref: EntryRef, flight: Flight): Promise<FillOutcome> {
     this.#flights.set(ref.entryKey, flight);
-    const giveUpAtMs = performance.now() + this.#options.waitMs;
+    const giveUpAtMs = monotonicNow() + this.#options.waitMs;
     for (
       let pollMs = FIRST_POLL_MS;
-      performance.now() < giveUpAtMs;
+      monotonicNow() < giveUpAtMs;
       pollMs = Math.min(2 * pollMs, MAX_POLL_MS)
     ) {
       await delay(pollMs, undefined, { ref: false });
@@ -211,7 +211,7 @@ export class Fills {
     // A flight that waited for another process may start from younger fences than it began with: its followers
     // only get something newer than they asked for.
     flight.fences = start.fences;
-    flight.overdueAtMs = performance.now() + this.#options.waitMs;
+    flight.overdueAtMs = monotonicNow() + this.#options.waitMs;
     this.#flights.set(ref.entryKey, flight);
     return this.#fill(ref, start, flight);
   }

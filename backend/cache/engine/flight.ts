@@ -1,5 +1,6 @@
 // One load under way, and those in this process that wait for it.
-import { setTimeout as delay } from "node:timers/promises";
+
+import { delay, monotonicNow } from "../timers.js";
 import { type FillOutcome, run } from "./fill.js";
 
 /** What those that wait are told: an entry, an error, or `undefined` where each must run its own handler. */
@@ -9,7 +10,7 @@ export interface Flight {
   /** Keys of different requests may collide: nobody follows another request's flight. */
   readonly identity: string;
   fences: string;
-  /** Nobody waits beyond this, on the clock of `performance.now()`: its handler may never answer. */
+  /** Nobody waits beyond this, on the clock of {@link monotonicNow}: its handler may never answer. */
   overdueAtMs: number;
   waiting: number;
   readonly answer: Promise<Landing>;
@@ -21,7 +22,7 @@ export function newFlight(identity: string, fences: string, waitMs: number): Fli
   const answer = new Promise<Landing>((resolve) => {
     land = resolve;
   });
-  return { identity, fences, overdueAtMs: performance.now() + waitMs, waiting: 0, answer, land };
+  return { identity, fences, overdueAtMs: monotonicNow() + waitMs, waiting: 0, answer, land };
 }
 
 /** Waits for the flight to land, unless `maxWaiting` do so already. */
@@ -29,7 +30,7 @@ export async function follow(flight: Flight, maxWaiting: number): Promise<FillOu
   if (flight.waiting >= maxWaiting) return run("wait-exceeded");
   flight.waiting++;
   const timeout = new AbortController();
-  const waited = delay(flight.overdueAtMs - performance.now(), "wait-exceeded" as const, {
+  const waited = delay(flight.overdueAtMs - monotonicNow(), "wait-exceeded" as const, {
     signal: timeout.signal,
     ref: false,
   });

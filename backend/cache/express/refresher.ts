@@ -1,8 +1,10 @@
 // Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
-import { setTimeout as delay } from "node:timers/promises";
-import type { Application, Request } from "express";
+import type { ServerResponse } from "node:http";
+import type { Application, Request, Response } from "express";
 import type { Logger } from "../logger.js";
+import { delay } from "../timers.js";
 import { type Inject, loadInject } from "./inject.js";
+import { setMethods } from "./own-methods.js";
 
 /**
  * The requests that are refreshes: not something that a request from outside could claim, and not lost where middleware calls
@@ -64,15 +66,26 @@ export class Refresher {
     const { remoteAddress } = req.socket;
     const app = outermost(req.app);
     try {
-      const dispatch = (injected: never, res: never) => {
-        refreshes.add(injected);
-        app(injected, res);
-      };
-      await this.#inject(dispatch, {
-        method: "GET",
-        url: req.originalUrl,
-        headers,
-        ...(remoteAddress !== undefined && { remoteAddress }),
+      await new Promise<void>((resolve, reject) => {
+        const dispatch = (injected: object, res: ServerResponse) => {
+          refreshes.add(injected);
+          // What is told when the response has finished is told by a global timer, which tests may have replaced.
+          setMethods(res, {
+            end: (...args: unknown[]) => {
+              Reflect.apply(Object.getPrototypeOf(res).end, res, args);
+              resolve();
+              return res;
+            },
+          });
+          app(injected as Request, res as Response);
+        };
+        const request = {
+          method: "GET",
+          url: req.originalUrl,
+          headers,
+          ...(remoteAddress !== undefined && { remoteAddress }),
+        } as const;
+        this.#inject(dispatch, request).then(() => resolve(), reject);
       });
     } catch (error) {
       if (this.#hasFailed) return;

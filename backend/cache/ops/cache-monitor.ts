@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { parse } from "../options/parse.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
+import { delay } from "../timers.js";
 import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
 import { type MonitorFigures, SampleRing } from "./monitor-figures.js";
 import { type MonitorMetrics, metricsOf } from "./monitor-metrics.js";
@@ -70,7 +71,7 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   readonly #ring: SampleRing;
   readonly #intervalMs: number;
   readonly #alerts = new Map<string, Alert>();
-  #timer: NodeJS.Timeout | undefined;
+  #stop: AbortController | undefined;
 
   /** @throws TenantCacheError `ETC_OPTIONS` */
   constructor(cache: TenantCache, options: CacheMonitorOptions = {}) {
@@ -91,13 +92,16 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
 
   /** Samples at intervals from now on; keeps no process alive. */
   start(): this {
-    this.#timer ??= setInterval(() => void this.sample(), this.#intervalMs).unref();
+    if (!this.#stop) {
+      this.#stop = new AbortController();
+      this.#sampleUntil(this.#stop.signal).catch(() => undefined);
+    }
     return this;
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stop?.abort();
+    this.#stop = undefined;
   }
 
   /** Asks the server now, and checks the rules. */
@@ -120,6 +124,13 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   async metrics(): Promise<MonitorMetrics> {
     const figures = await this.sample();
     return metricsOf(figures, this.alerts);
+  }
+
+  async #sampleUntil(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await delay(this.#intervalMs, undefined, { signal, ref: false });
+      void this.sample();
+    }
   }
 
   #judge(name: string, message: string | undefined, at: Date): void {

@@ -2,6 +2,7 @@
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { CircuitState } from "../engine/store-gate.js";
 import type { Inventory, ServerReport } from "../store/store.js";
+import { monotonicNow } from "../timers.js";
 import type { CounterReport } from "./counters.js";
 
 export interface StatsFilter {
@@ -129,10 +130,10 @@ export async function quickStats(engine: CacheEngine): Promise<QuickStats> {
 }
 
 async function measureLatency(engine: CacheEngine): Promise<number | null> {
-  const startedAtMs = performance.now();
+  const startedAtMs = monotonicNow();
   try {
     await engine.gate.run(() => engine.store.ping());
-    return performance.now() - startedAtMs;
+    return monotonicNow() - startedAtMs;
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 // Single keys, counters and locks of one process.
 import { LRUCache } from "lru-cache";
+import { TTL_CLOCK } from "../timers.js";
 import { newFence } from "./fence-token.js";
 import type { KeyedStore, KeyMatch, TurnedFence } from "./keyed-store.js";
 import type { Held } from "./memory-store.js";
@@ -8,11 +9,17 @@ import type { TenantLru } from "./tenant-lru.js";
 const MAX_COUNTERS = 100_000;
 const MAX_LOCKS = 100_000;
 
+/** Expires by the wall clock, as Redis's do and as entries do. */
+interface Counter {
+  count: number;
+  readonly expiresAtMs: number;
+}
+
 export class MemoryKeyedStore implements KeyedStore {
   readonly #entries: TenantLru<Held>;
   readonly #fences: LRUCache<string, string>;
-  readonly #counters = new LRUCache<string, { count: number }>({ max: MAX_COUNTERS });
-  readonly #locks = new LRUCache<string, string>({ max: MAX_LOCKS });
+  readonly #counters = new LRUCache<string, Counter>({ max: MAX_COUNTERS });
+  readonly #locks = new LRUCache<string, string>({ max: MAX_LOCKS, ...TTL_CLOCK });
 
   /** @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is */
   constructor(entries: TenantLru<Held>, fences: LRUCache<string, string>) {
@@ -43,20 +50,22 @@ export class MemoryKeyedStore implements KeyedStore {
       if (this.#entries.delete(entryPrefix + fenceKey.slice(fencePrefix.length))) removed++;
     }
     for (const counterKey of below(this.#counters.keys(), counterPrefix))
-      if (this.#counters.delete(counterKey)) removed++;
+      if (this.#counter(counterKey) && this.#counters.delete(counterKey)) removed++;
     return removed;
   }
 
   async addToCounter(key: string, by: number, ttlMs: number): Promise<number> {
-    const counter = this.#counters.get(key) ?? { count: 0 };
+    let counter = this.#counter(key);
+    if (!counter) {
+      counter = { count: 0, expiresAtMs: Date.now() + ttlMs };
+      this.#counters.set(key, counter);
+    }
     counter.count += by;
-    // Not set anew where it is there: its TTL goes on.
-    if (!this.#counters.has(key)) this.#counters.set(key, counter, { ttl: ttlMs });
     return counter.count;
   }
 
   async readCounter(key: string): Promise<number | null> {
-    return this.#counters.get(key)?.count ?? null;
+    return this.#counter(key)?.count ?? null;
   }
 
   async takeLock(key: string, holder: string, ttlMs: number): Promise<boolean> {
@@ -73,6 +82,13 @@ export class MemoryKeyedStore implements KeyedStore {
 
   async releaseLock(key: string, holder: string): Promise<void> {
     if (this.#locks.get(key) === holder) this.#locks.delete(key);
+  }
+
+  #counter(key: string): Counter | undefined {
+    const counter = this.#counters.get(key);
+    if (counter === undefined || counter.expiresAtMs > Date.now()) return counter;
+    this.#counters.delete(key);
+    return undefined;
   }
 
   #remove(key: string): void {

@@ -1,6 +1,7 @@
 // The in-process store: entries and fences of one process, for a single instance, development and tests.
 import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { monotonicNow, TTL_CLOCK } from "../timers.js";
 import { newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
@@ -49,11 +50,11 @@ export class MemoryStore implements Store {
   readonly #entries: TenantLru<Held>;
   readonly #fences = new LRUCache<string, string>({ max: MAX_FENCES });
   readonly #writers = new PendingWriters();
-  readonly #leases = new LRUCache<string, Lease>({ max: MAX_LEASES });
+  readonly #leases = new LRUCache<string, Lease>({ max: MAX_LEASES, ...TTL_CLOCK });
   readonly keyed: MemoryKeyedStore;
   readonly #maxBytes: number;
   readonly #runId = randomBytes(12).toString("base64url");
-  readonly #startedAtMs = performance.now();
+  readonly #startedAtMs = monotonicNow();
 
   constructor(options: MemoryStoreOptions) {
     this.#maxBytes = options.maxBytes;
@@ -161,7 +162,7 @@ export class MemoryStore implements Store {
       evictedKeys: this.#entries.evictions,
       expiredKeys: null,
       keys: this.#entries.entries,
-      uptimeSeconds: Math.round((performance.now() - this.#startedAtMs) / 1000),
+      uptimeSeconds: Math.round((monotonicNow() - this.#startedAtMs) / 1000),
       connectedClients: null,
       fragmentationRatio: null,
       commandsProcessed: null,

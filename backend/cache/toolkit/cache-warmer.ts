@@ -4,6 +4,7 @@ import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { parse } from "../options/parse.js";
 import type { TenantCache } from "../tenant-cache.js";
+import { monotonicNow } from "../timers.js";
 import { listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
 
 export interface CacheWarmerOptions {
@@ -117,7 +118,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     list: () => Promise<WarmTask[]>,
     signal: AbortSignal | undefined,
   ): Promise<WarmResult> {
-    const startedAtMs = performance.now();
+    const startedAtMs = monotonicNow();
     const taskErrors: Error[] = [];
     let [done, failed, total] = [0, 0, 0];
     let error: Error | undefined;
@@ -149,7 +150,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     } catch (cause) {
       error = asError(cause);
     }
-    const durationMs = Math.round(performance.now() - startedAtMs);
+    const durationMs = Math.round(monotonicNow() - startedAtMs);
     const result = { ...progress(), durationMs, taskErrors, ...(error && { error }) };
     this.emit("finished", result);
     return result;
