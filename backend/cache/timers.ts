@@ -77,6 +77,9 @@ export const setImmediate: (work: () => void) => void = isFake(timers.setImmedia
 /** Milliseconds on a clock that nobody sets: `performance.now()`. */
 export const monotonicNow: () => number = Object.getPrototypeOf(performance).now.bind(performance);
 
+/** The same by the global clock: for how old things are, which tests may turn forward, and never for how long anybody waits. */
+export const agingNow = (): number => globalThis.performance.now();
+
 /** For TTLs of `lru-cache`, which otherwise keeps the time until a global timer has it look again. */
 export const TTL_CLOCK = { perf: { now: monotonicNow }, ttlResolution: 0 } as const;
 

@@ -4,7 +4,7 @@ import type { Request } from "express";
 import type { BoundedMap } from "../bounded-map.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { ReadOutcome } from "../engine/lookups.js";
-import { monotonicNow } from "../timers.js";
+import { agingNow } from "../timers.js";
 import type { Caller } from "./lane-callers.js";
 import type { Resolved, RouteRequests } from "./route-request.js";
 
@@ -31,7 +31,7 @@ export class LearntRequest {
   }
 
   isOf(requests: RouteRequests): boolean {
-    return this.#requests === requests && monotonicNow() < this.#until;
+    return this.#requests === requests && agingNow() < this.#until;
   }
 
   learn(req: IncomingMessage, ref: EntryRef): void {
@@ -44,7 +44,7 @@ export class LearntRequest {
 
   /** `undefined` where the app must be asked. */
   refFor(req: IncomingMessage): EntryRef | undefined {
-    if (monotonicNow() >= this.#until) return undefined;
+    if (agingNow() >= this.#until) return undefined;
     const { headers } = req;
     if (this.#obeysRequest && (headers["cache-control"] !== undefined || headers.pragma !== undefined))
       return undefined;
@@ -97,7 +97,7 @@ export class LanePassage {
     }
     let learnt = this.#learnt.get(this.#name);
     if (!learnt?.isOf(requests)) {
-      learnt = new LearntRequest(requests, obeysRequest, monotonicNow() + this.#relearnMs);
+      learnt = new LearntRequest(requests, obeysRequest, agingNow() + this.#relearnMs);
       this.#learnt.set(this.#name, learnt);
     }
     learnt.learn(req, resolved.ref);
