@@ -7,9 +7,9 @@ import type { EntryRef } from "../engine/entry-ref.js";
 import type { Hit } from "../engine/lookups.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
+import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import type { LanePassage } from "./lane-passage.js";
-import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
 import type { Resolved } from "./route-request.js";
@@ -37,11 +37,11 @@ export class HttpContext {
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
 
-  constructor(engine: CacheEngine, options: ParsedCacheOptions) {
+  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
     this.engine = engine;
     this.options = options;
     this.logger = options.logger;
-    this.misuse = new Misuse(options.logger);
+    this.misuse = misuse;
   }
 
   /** Counts a decision and publishes it. */
@@ -81,7 +81,10 @@ export class HttpContext {
   /** The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the resolver throws. */
   tenantOf(req: Request): string | undefined {
     try {
-      return tenantId(this.options.tenant(req));
+      const id = this.options.tenant(req);
+      const tenant = tenantId(id);
+      if (tenant === undefined) this.misuse.returned.wrongTenant(id);
+      return tenant;
     } catch (error) {
       if (!this.#resolverHasThrown) {
         this.#resolverHasThrown = true;

@@ -4,6 +4,7 @@ import { BoundedMap } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { FenceWitness } from "../engine/grouped-reads.js";
 import { tagName, tenantId } from "../identifiers.js";
+import type { ReturnedValues } from "../misuse/returned-values.js";
 
 /** What the lane must know of whoever asks, so that it answers nobody whom the app would have refused. */
 export interface LaneIdentity {
@@ -47,24 +48,34 @@ const MAX_CALLERS = 10_000;
 
 export class LaneCallers {
   readonly #engine: CacheEngine;
+  readonly #returned: ReturnedValues;
   readonly #byText = new BoundedMap<string, Remembered>(MAX_CALLERS);
   /** The last of each principal, or of each pair of credentials, which most identities are told by. */
   readonly #recent = new BoundedMap<string, Remembered>(MAX_CALLERS);
   #ids = 0;
 
-  constructor(engine: CacheEngine) {
+  constructor(engine: CacheEngine, returned: ReturnedValues) {
     this.#engine = engine;
+    this.#returned = returned;
   }
 
-  /** `undefined` where the tenant is none. Throws where a tag is none. */
+  /** `undefined` where the identity names nobody, or in a form that the app's cannot be compared with. Throws where a tag is none. */
   of(identity: LaneIdentity, req: IncomingMessage): Caller | undefined {
     const { principal } = identity;
     const teller = principal ?? credentialsOf(req);
     const known = this.#recent.get(teller);
     if (known && !known.isForgotten && isSame(known.identity, identity)) return known;
     const tenant = tenantId(identity.tenant);
-    if (tenant === undefined) return undefined;
     const { scope = "", tags = [] } = identity;
+    if (
+      tenant === undefined ||
+      typeof scope !== "string" ||
+      typeof teller !== "string" ||
+      !Array.isArray(tags)
+    ) {
+      this.#returned.wrongIdentity(identity);
+      return undefined;
+    }
     const text = JSON.stringify([tenant, scope, principal !== undefined, teller, tags]);
     let caller = this.#byText.get(text);
     if (!caller) {

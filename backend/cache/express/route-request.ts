@@ -80,7 +80,7 @@ export class RouteRequests {
     // A part of an entry is never served; a body may be part of what the handler answers to.
     if (req.headers.range !== undefined) return { bypass: "range", tenant };
     if (hasBody(req)) return { bypass: "body", tenant };
-    const scope = scopeOf(route.scope ?? this.#context.options.scope, req);
+    const scope = this.#scopeOf(req);
     const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
     const vary = this.varyOf(req);
     const view = scope === "" && vary.length === 0 ? "" : JSON.stringify([scope, vary]);
@@ -96,6 +96,16 @@ export class RouteRequests {
   /** The values of the headers that the route varies by. */
   varyOf(req: IncomingMessage): readonly string[] {
     return this.#vary.length === 0 ? NO_VALUES : this.#vary.map((name) => headerOf(req, name));
+  }
+
+  /** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
+  #scopeOf(req: Request): string | undefined {
+    const scope = this.#route.scope ?? this.#context.options.scope;
+    if (scope === "tenant") return "";
+    const value: unknown = scope(req);
+    if (typeof value === "string" && value !== "") return value;
+    this.#context.misuse.returned.wrongScope(this.#module, value);
+    return undefined;
   }
 
   #describe(
@@ -158,13 +168,6 @@ function queryOf(url: string): string {
 
 function onlyKnown(rawQuery: string, known: readonly string[]): boolean {
   return [...new URLSearchParams(rawQuery).keys()].every((name) => known.includes(name));
-}
-
-/** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
-function scopeOf(scope: ParsedRouteOptions["scope"], req: Request): string | undefined {
-  if (scope === undefined || scope === "tenant") return "";
-  const value: unknown = scope(req);
-  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function headerOf(req: IncomingMessage, name: string): string {

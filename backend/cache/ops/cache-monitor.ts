@@ -2,7 +2,8 @@
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import { parse } from "../options/parse.js";
+import { refuseSurplus } from "../options/arguments.js";
+import { parse, registerCall } from "../options/parse.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { delay } from "../timers.js";
 import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
@@ -46,7 +47,7 @@ export interface CacheMonitorEvents {
 }
 
 const share = z.number().min(0).max(1);
-const schema = z.strictObject({
+const monitorOptions = z.strictObject({
   intervalMs: z.int().min(100).default(15_000),
   windowMs: z.int().min(1000).default(300_000),
   thresholds: z
@@ -60,9 +61,15 @@ const schema = z.strictObject({
     .partial()
     .default({}),
   rules: z
-    .array(z.custom<AlertRule>((rule) => typeof Reflect.get(Object(rule), "check") === "function"))
+    .array(
+      z.custom<AlertRule>((rule) => typeof Reflect.get(Object(rule), "check") === "function", {
+        error: "write an object with a name and a method check",
+      }),
+    )
     .default([]),
 });
+
+registerCall("CacheMonitor", "new CacheMonitor(cache, { intervalMs: 15000 })", monitorOptions);
 
 /** Asks only when started or asked itself; never rejects, also where the store is away. */
 export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
@@ -73,10 +80,11 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   readonly #alerts = new Map<string, Alert>();
   #stop: AbortController | undefined;
 
-  /** @throws TenantCacheError `ETC_OPTIONS` */
-  constructor(cache: TenantCache, options: CacheMonitorOptions = {}) {
+  /** @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` */
+  constructor(cache: TenantCache, options: CacheMonitorOptions = {}, ...surplus: never[]) {
     super();
-    const parsed = parse("CacheMonitor", schema, options);
+    refuseSurplus("CacheMonitor", surplus, "one object: new CacheMonitor(cache, { intervalMs, thresholds })");
+    const parsed = parse("CacheMonitor", monitorOptions, options);
     this.#engine = engineOf(cache);
     this.#intervalMs = parsed.intervalMs;
     this.#ring = new SampleRing(parsed.windowMs);

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
-import { parse } from "../options/parse.js";
+import { parse, registerCall } from "../options/parse.js";
 import { randomToken } from "../store/fence-token.js";
 import { delay, monotonicNow } from "../timers.js";
 
@@ -15,11 +15,13 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
-const schema = z.strictObject({
+const lockOptions = z.strictObject({
   ttlMs: z.int().min(100).max(86_400_000).default(10_000),
   waitMs: z.int().min(0).max(86_400_000).default(0),
-  signal: z.instanceof(AbortSignal).optional(),
+  signal: z.instanceof(AbortSignal, { error: "write an AbortSignal" }).optional(),
 });
+
+registerCall("withLock", "withLock(key, { waitMs: 1000 }, work)", lockOptions);
 
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 100;
@@ -43,7 +45,7 @@ export class Locks {
     options: LockOptions,
     work: (signal: AbortSignal) => T,
   ): Promise<Awaited<T>> {
-    const parsed = parse("withLock", schema, options);
+    const parsed = parse("withLock", lockOptions, options);
     const { ttlMs, waitMs, signal } = parsed;
     const holder = randomToken();
     await this.#take(lockKey, name, holder, { ttlMs, waitMs, signal });

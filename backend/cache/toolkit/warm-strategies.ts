@@ -1,6 +1,10 @@
 // What is warmed, tenant by tenant: tasks that fill entries, or routes as the tenant would ask for them.
 import type { IncomingHttpHeaders } from "node:http";
+import * as z from "zod";
+import { TenantCacheError } from "../errors.js";
 import { loadInject } from "../express/inject.js";
+import { fn, parse, registerCall } from "../options/parse.js";
+import { shown } from "../shown.js";
 
 type Listed<T> = Iterable<T> | AsyncIterable<T>;
 
@@ -26,6 +30,27 @@ export interface RouteStrategy extends TenantsStrategy {
 }
 
 export type WarmStrategy = EntryStrategy | RouteStrategy;
+
+const tenants = fn("() => tenantIds");
+const entryStrategy = z.object({ tenants, entries: fn("(tenantId) => [() => load(tenantId)]") });
+const routeStrategy = z.object({
+  tenants,
+  app: fn("the Express app"),
+  urls: z.array(z.string()),
+  headers: fn("(tenantId) => ({ authorization })"),
+});
+
+registerCall("register", "register(name, { tenants, entries })", entryStrategy);
+registerCall("register of routes", "register(name, { tenants, app, urls, headers })", routeStrategy);
+
+/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` */
+export function checkStrategy(name: unknown, strategy: unknown): void {
+  if (typeof name !== "string" || name === "")
+    throw new TenantCacheError("ETC_ARGUMENTS", `register: the name is ${shown(name)}: write a string`);
+  const isOfRoutes = "urls" in Object(strategy) || "app" in Object(strategy);
+  if (isOfRoutes) parse("register of routes", routeStrategy, strategy);
+  else parse("register", entryStrategy, strategy);
+}
 
 /**
  * The tasks of a strategy, of these tenants or of all. What cannot be listed of one tenant is a task that fails: the others go on.

@@ -6,6 +6,7 @@ import { areTimersFaked } from "../../timers.js";
 import { ReadConnection } from "./read-connection.js";
 import { isRedisClient, type RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
+import { refuseWrongRedis } from "./redis-refusals.js";
 import { giveUpSilentPeers } from "./silent-peer.js";
 
 export interface Connection {
@@ -46,15 +47,9 @@ export function connect(redis: RedisOption): Connection {
     refuseKeyPrefix(redis.options);
     return { client: redis, owned: false };
   }
-  // ioredis would take an empty URL for 127.0.0.1:6379.
-  if (typeof redis === "string" && redis !== "") {
+  refuseWrongRedis(redis);
+  if (typeof redis === "string") {
     return standalone((ioredis, options) => new ioredis.Redis(redis, withDefaults(options)));
-  }
-  if (typeof redis !== "object" || redis === null) {
-    throw new TenantCacheError(
-      "ETC_REDIS_CLIENT",
-      "redis must be a URL, ioredis options, { cluster: [...] } or an ioredis client; leave it out for the in-process store",
-    );
   }
   if ("cluster" in redis) {
     const { cluster, redisOptions } = redis;
