@@ -74,7 +74,7 @@ export class KnownModules {
   }
 
   #exception(does: string): string {
-    return this.#isShared ? `; where another process ${does} it, all is well` : "";
+    return `; where ${this.#isShared ? "another process" : "what comes later"} ${does} it, all is well`;
   }
 
   #isLongUsed(name: string): boolean {

@@ -4,6 +4,7 @@ import { TenantCacheError, type TenantCacheErrorCode } from "../errors.js";
 import { isModuleName, moduleNameAdvice } from "../identifiers.js";
 import { isThenable } from "../shown.js";
 import { type DescribedCall, refusalOf } from "./refusal.js";
+import { describe, knownOptions } from "./wanted.js";
 
 export const fn = <T>(example = "") => {
   const wanted = `a function${example && `, for example ${example}`}`;
@@ -36,9 +37,9 @@ export function registerCall(call: string, example: string, schema: z.core.$ZodT
  */
 export function parse<T>(call: string, schema: z.ZodType<T>, options: unknown): T {
   const result = schema.safeParse(isForeign(options) ? null : options, { error: () => "" });
-  const forgotten = result.success ? forgottenAwaits(options) : [];
+  const forgotten = forgottenAwaits(schema, options);
   if (result.success && forgotten.length === 0) return result.data;
-  const issues = result.success ? forgotten : result.error.issues;
+  const issues = result.success || forgotten.length > 0 ? forgotten : result.error.issues;
   const [first] = issues;
   const code = (first?.code === "custom" ? first.params?.code : undefined) ?? "ETC_OPTIONS";
   throw new TenantCacheError(code as TenantCacheErrorCode, refusalOf(call, options, issues, calls));
@@ -51,8 +52,11 @@ function isForeign(options: unknown): boolean {
 }
 
 /** A promise of a group of options would be a group without any. */
-function forgottenAwaits(options: unknown): z.core.$ZodIssue[] {
-  return Object.entries(options ?? {})
-    .filter(([, value]) => isThenable(value))
+function forgottenAwaits(schema: z.core.$ZodType, options: unknown): z.core.$ZodIssue[] {
+  const promised = Object.entries(options ?? {}).filter(([, value]) => isThenable(value));
+  if (promised.length === 0) return [];
+  const known = knownOptions(describe(schema));
+  return promised
+    .filter(([name]) => known.get(name)?.type === "object")
     .map(([name]) => ({ code: "custom", path: [name], message: "", input: undefined }));
 }

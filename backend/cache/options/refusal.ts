@@ -27,7 +27,7 @@ export function refusalOf(call: string, options: unknown, issues: readonly Issue
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => unknown(call, [...issue.path, key], options, wanted, calls));
     if (issue.path.length === 0 && issue.code === "invalid_type")
-      return `the options are ${shown(options)}: write ${example}`;
+      return `the options are ${kindOf(options)}: write ${example}`;
     return wrong(issue, options, wanted);
   });
   return `${call}: ${sentences.join("; ")}`;
