@@ -84,7 +84,7 @@ function tenantAdvice(value: unknown): string {
 
 /** Texts are what somebody has sent: their form is told, not what they say. */
 function describedText(text: string): string {
-  if (text === "") return '"", an empty text';
+  if (text === "") return '"", an empty string';
   const odd = /[^A-Za-z0-9._@-]/u.exec(text)?.[0];
   return odd === undefined
     ? `a string of ${text.length} characters`
