@@ -3,6 +3,7 @@
 /** Codes are stable across versions; each has an anchor of the same name in `docs/error-codes.md`. */
 export type TenantCacheErrorCode =
   | "ETC_OPTIONS"
+  | "ETC_ARGUMENTS"
   | "ETC_MODULE_NAME"
   | "ETC_TTL"
   | "ETC_TENANT_ID"

@@ -1,4 +1,5 @@
 // `createTenantCache`: from options to the cache that routes, jobs and operators use.
+import * as z from "zod";
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
 import { TenantCacheError } from "./errors.js";
@@ -7,14 +8,25 @@ import { HttpContext } from "./express/http-context.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
 import { moduleName, requireTenantId, tagName } from "./identifiers.js";
+import { Misuse } from "./misuse/misuse.js";
 import { Counters } from "./ops/counters.js";
 import type { CacheEvents } from "./ops/events.js";
-import { type CacheStats, collectStats, type StatsFilter, type StoreStats, storeStats } from "./ops/stats.js";
+import {
+  type CacheStats,
+  collectStats,
+  parseStatsFilter,
+  type StatsFilter,
+  type StoreStats,
+  storeStats,
+} from "./ops/stats.js";
+import { refuseSurplus } from "./options/arguments.js";
 import {
   type ParsedCacheOptions,
   parseCacheOptions,
   type TenantCacheOptions,
 } from "./options/cache-options.js";
+import { parse, registerCall } from "./options/parse.js";
+import { shown } from "./shown.js";
 import { KeySpace } from "./store/key-space.js";
 import { MemoryStore } from "./store/memory-store.js";
 import { connect } from "./store/redis/connect.js";
@@ -33,12 +45,12 @@ export interface TenantCache {
   /** `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels `express-tenant-cache:<event>`. */
   readonly events: CacheEvents;
   /**
-   * For jobs and scripts: invalidates a module of a tenant as `invalidateCache` does for a request.
+   * For jobs and scripts: invalidates modules of a tenant as `invalidateCache` does for a request.
    *
    * @returns true once the store has confirmed; false where it is away and the invalidation waits to be replayed
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_MODULE_NAME`
    */
-  invalidateTenantCache(tenantId: string, module: string): Promise<boolean>;
+  invalidateTenantCache(tenantId: string, ...modules: string[]): Promise<boolean>;
   /**
    * Invalidates everything that carries one of the tags.
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_TAG`
@@ -46,14 +58,20 @@ export interface TenantCache {
   invalidateTags(tenantId: string, ...tags: string[]): Promise<boolean>;
   /**
    * Invalidates all that is cached for a tenant.
-   * @throws TenantCacheError `ETC_TENANT_ID`
+   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`
    */
   invalidateAllTenant(tenantId: string): Promise<boolean>;
-  /** What happened and what is stored; asks the store. Never rejects. */
+  /**
+   * What happened and what is stored; asks the store, and does not reject where that is away.
+   * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`, `ETC_ARGUMENTS`
+   */
   stats(filter?: StatsFilter): Promise<CacheStats>;
   /** How the store is, without asking it. */
   health(): StoreStats;
-  /** Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default 5,000). */
+  /**
+   * Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default 5,000).
+   * @throws TenantCacheError `ETC_OPTIONS`
+   */
   ready(timeoutMs?: number): Promise<boolean>;
   /** Resolves when the work behind responses (stores, refreshes, compression, sweeps) is done. */
   idle(): Promise<void>;
@@ -73,9 +91,14 @@ const WALK_GATHER_MS = 60_000;
 /**
  * Makes a cache. Connects in the background: until the store answers, requests go to their handlers.
  *
- * @throws TenantCacheError `ETC_OPTIONS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING`
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING`
  */
-export function createTenantCache(options: TenantCacheOptions): TenantCache {
+export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
+  refuseSurplus(
+    "createTenantCache",
+    surplus,
+    "all options in one object: createTenantCache({ tenant, redis })",
+  );
   const parsed = parseCacheOptions(options);
   return createTenantCacheOn(openStore(parsed), parsed);
 }
@@ -86,6 +109,15 @@ export interface OpenStore {
   readonly keys: KeySpace;
 }
 
+const readyTimeout = z.strictObject({
+  timeoutMs: z
+    .number()
+    .min(0)
+    .max(2 ** 31 - 1),
+});
+
+registerCall("ready", "ready(5000)", readyTimeout);
+
 const engines = new WeakMap<TenantCache, CacheEngine>();
 
 /**
@@ -93,9 +125,12 @@ const engines = new WeakMap<TenantCache, CacheEngine>();
  * @throws TenantCacheError `ETC_OPTIONS` where it is no cache of this library
  */
 export function engineOf(cache: TenantCache): CacheEngine {
-  const engine = engines.get(cache);
+  const engine = engines.get(Object(cache));
   if (engine) return engine;
-  throw new TenantCacheError("ETC_OPTIONS", "pass what createTenantCache returned, not a copy of it");
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `the cache is ${shown(cache)}: pass what createTenantCache returned, not a copy of it`,
+  );
 }
 
 /** Makes a cache on a store that is open already. Internal: the freshness checker weakens the store in between. */
@@ -126,22 +161,43 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     },
     parsed.logger,
   );
-  const context = new HttpContext(engine, parsed);
-  const manager = new CacheManager(engine, parsed);
+  const misuse = new Misuse(parsed.logger, store.kind !== "memory");
+  const context = new HttpContext(engine, parsed, misuse);
+  const manager = new CacheManager(engine, parsed, misuse);
   const cache: TenantCache = {
     cacheList: createCacheList(context),
     invalidateCache: createInvalidateCache(context),
     lane: createLane(context),
     manager,
     events: engine.events,
-    invalidateTenantCache: async (tenantId, module) =>
-      engine.invalidate({ tenant: requireTenantId(tenantId), modules: [moduleName(module)], tags: [] }),
-    invalidateTags: async (tenantId, ...tags) =>
-      engine.invalidate({ tenant: requireTenantId(tenantId), modules: [], tags: tags.map(tagName) }),
-    invalidateAllTenant: async (tenantId) => engine.invalidateTenant(requireTenantId(tenantId)),
-    stats: async (filter = {}) => collectStats(engine, filter),
+    invalidateTenantCache: async (tenantId, ...modules) => {
+      const call = "invalidateTenantCache";
+      const tenant = requireTenantId(tenantId, call);
+      // One at least: called without any it would seem to have invalidated something.
+      const names = [modules[0], ...modules.slice(1)].map((module) => moduleName(module, call));
+      misuse.modules.mutated(call, names);
+      return engine.invalidate({ tenant, modules: names, tags: [] });
+    },
+    invalidateTags: async (tenantId, ...tags) => {
+      const tenant = requireTenantId(tenantId, "invalidateTags");
+      return engine.invalidate({ tenant, modules: [], tags: tags.map(tagName) });
+    },
+    invalidateAllTenant: async (tenantId, ...surplus: unknown[]) => {
+      const call = "invalidateAllTenant";
+      refuseSurplus(
+        call,
+        surplus,
+        "invalidateTenantCache(tenantId, module) for a module, and a call for each tenant",
+      );
+      return engine.invalidateTenant(requireTenantId(tenantId, call));
+    },
+    stats: async (filter = {}, ...surplus: unknown[]) => {
+      refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
+      return collectStats(engine, parseStatsFilter(filter));
+    },
     health: () => storeStats(engine),
-    ready: (timeoutMs = 5000) => engine.gate.whenClosed(timeoutMs),
+    ready: async (timeoutMs = 5000) =>
+      engine.gate.whenClosed(parse("ready", readyTimeout, { timeoutMs }).timeoutMs),
     idle: async () => {
       await context.idle();
       await manager.idle();

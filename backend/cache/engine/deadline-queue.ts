@@ -1,4 +1,5 @@
 // Deadlines for many operations with the same budget: one timer for all of them, since they expire in the order they began.
+import { monotonicNow, setImmediate, setTimeout, type Timer } from "../timers.js";
 
 interface Waiting {
   readonly expiresAt: number;
@@ -20,7 +21,7 @@ const GRACE_TURNS = 4;
 export class DeadlineQueue {
   readonly #budgetMs: number;
   #waiting: Waiting[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(budgetMs: number) {
     this.#budgetMs = budgetMs;
@@ -30,7 +31,7 @@ export class DeadlineQueue {
   race<T>(operation: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = {
-        expiresAt: performance.now() + this.#budgetMs,
+        expiresAt: monotonicNow() + this.#budgetMs,
         expire: () => reject(new DeadlineExceeded(`no answer within ${this.#budgetMs} ms`)),
         done: false,
       };
@@ -52,7 +53,7 @@ export class DeadlineQueue {
   #arm(): void {
     if (this.#timer || this.#waiting.length === 0) return;
     const [first] = this.#waiting;
-    const delayMs = Math.max(0, (first?.expiresAt ?? 0) - performance.now());
+    const delayMs = Math.max(0, (first?.expiresAt ?? 0) - monotonicNow());
     this.#timer = setTimeout(() => this.#expireAfter(GRACE_TURNS), delayMs);
     this.#timer.unref();
   }
@@ -61,7 +62,7 @@ export class DeadlineQueue {
     setImmediate(() => {
       if (turns > 1) return this.#expireAfter(turns - 1);
       this.#timer = undefined;
-      this.#expire(performance.now());
+      this.#expire(monotonicNow());
       this.#arm();
     });
   }

@@ -1,9 +1,9 @@
 // Writes entries to the store by compare-and-set on their fences, and gives back the leases they were made under.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { Counters } from "../ops/counters.js";
 import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";
+import { nextTurn } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 

@@ -1,7 +1,7 @@
 // What a fill starts from: the fences that are current, and the lease that has other processes wait for it.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { randomToken } from "../store/fence-token.js";
 import type { FillStart, HeldLease, Store } from "../store/store.js";
+import { nextTurn } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { joinFences } from "./fences.js";

@@ -1,8 +1,8 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
-import { setTimeout as delay } from "node:timers/promises";
 import { BoundedMap } from "../bounded-map.js";
 import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState, Store } from "../store/store.js";
+import { delay, monotonicNow } from "../timers.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type FillOutcome, run } from "./fill.js";
@@ -43,7 +43,7 @@ export class Fills {
   readonly #beginnings = new Map<string, { readonly identity: string; readonly taken: Promise<Taken> }>();
   /** What came of the looks that requests share. */
   readonly #taken = new WeakMap<Begun, Taken>();
-  /** Until when nobody waits for an entry, on the clock of `performance.now()`. */
+  /** Until when nobody waits for an entry, on the clock of {@link monotonicNow}. */
   readonly #skipped = new BoundedMap<number>({ maxCharacters: MAX_SKIPPED_CHARACTERS });
   readonly #starts: FillStarts;
 
@@ -146,14 +146,14 @@ export class Fills {
   async #follow({ durations }: EntryRef, flight: Flight): Promise<FillOutcome> {
     const outcome = await follow(flight, this.#options.maxWaiting);
     // Its handler may never end, so that it counts now.
-    if (durations && performance.now() - flight.beganAtMs >= this.#options.waitMs) flight.count(durations);
+    if (durations && monotonicNow() - flight.beganAtMs >= this.#options.waitMs) flight.count(durations);
     return outcome;
   }
 
   #joinable(ref: EntryRef, fences: string | undefined): Flight | undefined {
     const flight = this.#flights.get(ref.entryKey);
     if (flight?.identity !== ref.identity || flight.fences !== fences) return undefined;
-    return performance.now() < flight.overdueAtMs ? flight : undefined;
+    return monotonicNow() < flight.overdueAtMs ? flight : undefined;
   }
 
   /** Asks the store what to start from; or says at once what the request does instead. */
@@ -199,7 +199,7 @@ export class Fills {
     const giveUpAtMs = flight.overdueAtMs;
     for (
       let pollMs = FIRST_POLL_MS;
-      performance.now() < giveUpAtMs;
+      monotonicNow() < giveUpAtMs;
       pollMs = Math.min(2 * pollMs, MAX_POLL_MS)
     ) {
       await delay(pollMs, undefined, { ref: false });
@@ -276,12 +276,12 @@ export class Fills {
   }
 
   #skip(ref: EntryRef): void {
-    this.#skipped.set(ref.entryKey, performance.now() + this.#options.skipMs);
+    this.#skipped.set(ref.entryKey, monotonicNow() + this.#options.skipMs);
   }
 
   #isSkipped(ref: EntryRef): boolean {
     const untilMs = this.#skipped.get(ref.entryKey);
-    return untilMs !== undefined && performance.now() < untilMs;
+    return untilMs !== undefined && monotonicNow() < untilMs;
   }
 
   #land(ref: EntryRef, flight: Flight, landing: Landing): void {

@@ -1,5 +1,6 @@
 // One load under way, and those in this process that wait for it.
-import { setTimeout as delay } from "node:timers/promises";
+
+import { delay, monotonicNow } from "../timers.js";
 import { type FillOutcome, run } from "./fill.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
@@ -13,7 +14,7 @@ export class Flight {
   waiting = 0;
   readonly answer: Promise<Landing>;
   readonly land: (landing: Landing) => void;
-  #beganAtMs = performance.now();
+  #beganAtMs = monotonicNow();
   #overdueAtMs: number;
   #isCounted = false;
 
@@ -29,7 +30,7 @@ export class Flight {
     this.land = land;
   }
 
-  /** When its handler has begun, on the clock of `performance.now()`. */
+  /** When its handler has begun, on the clock of {@link monotonicNow}. */
   get beganAtMs(): number {
     return this.#beganAtMs;
   }
@@ -41,7 +42,7 @@ export class Flight {
 
   /** Its handler begins, which was another process's before. */
   begin(patienceMs: number): void {
-    this.#beganAtMs = performance.now();
+    this.#beganAtMs = monotonicNow();
     this.#overdueAtMs = this.#beganAtMs + patienceMs;
   }
 
@@ -49,7 +50,7 @@ export class Flight {
   count(durations: HandlerDurations | undefined): void {
     if (this.#isCounted) return;
     this.#isCounted = true;
-    durations?.add(performance.now() - this.#beganAtMs);
+    durations?.add(monotonicNow() - this.#beganAtMs);
   }
 }
 
@@ -58,7 +59,7 @@ export async function follow(flight: Flight, maxWaiting: number): Promise<FillOu
   if (flight.waiting >= maxWaiting) return run("wait-exceeded");
   flight.waiting++;
   const timeout = new AbortController();
-  const waited = delay(flight.overdueAtMs - performance.now(), "wait-exceeded" as const, {
+  const waited = delay(flight.overdueAtMs - monotonicNow(), "wait-exceeded" as const, {
     signal: timeout.signal,
     ref: false,
   });

@@ -1,6 +1,7 @@
 // Reads of fences and entries for many requests, grouped the way databases group commits.
 import { BoundedMap } from "../bounded-map.js";
 import type { Snapshot, Store } from "../store/store.js";
+import { monotonicNow, setImmediate } from "../timers.js";
 import type { StoreGate } from "./store-gate.js";
 
 /** A fence as the last read returned it. */
@@ -156,7 +157,7 @@ export class GroupedReads {
   /** Whether a read that was sent at most `maxStalenessMs` ago found the fences as the entry carries them. */
   recalls(fenceKeys: readonly string[], carried: CarriedFences, maxStalenessMs: number): boolean {
     this.#remembers = true;
-    const oldestMs = performance.now() - maxStalenessMs;
+    const oldestMs = monotonicNow() - maxStalenessMs;
     for (let index = 0; index < fenceKeys.length; index++) {
       const known = this.#known.get(fenceKeys[index] ?? "");
       if (!known || known.sentAtMs < oldestMs) return false;
@@ -233,7 +234,7 @@ export class GroupedReads {
     if (this.#wanted.length === 0) return;
     const wanted = this.#wanted;
     this.#wanted = [];
-    const nowMs = performance.now();
+    const nowMs = monotonicNow();
     let renewed = 0;
     for (const known of wanted) {
       known.isWanted = false;
@@ -243,7 +244,7 @@ export class GroupedReads {
   }
 
   async #ask(group: string, batch: Batch): Promise<void> {
-    const sentAtMs = performance.now();
+    const sentAtMs = monotonicNow();
     const invalidations = this.#invalidations;
     const { fenceKeys, entryKeys } = batch;
     const read = () => this.#store.read(fenceKeys, entryKeys, this.#onLoan);

@@ -5,6 +5,7 @@ import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { TurnedFence } from "../store/keyed-store.js";
 import type { FillStart, Store } from "../store/store.js";
+import { monotonicNow } from "../timers.js";
 import { type EntryRef, examine, type Verdict } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
@@ -178,7 +179,7 @@ export class KeyedEntries {
     try {
       if (gate.state !== "closed") throw new StoreUnavailable("the circuit is open");
       const removal = store.keyed.removeMatching(match);
-      const removed = await gate.bound(removal, performance.now() + REMOVE_MATCHING_WITHIN_MS);
+      const removed = await gate.bound(removal, monotonicNow() + REMOVE_MATCHING_WITHIN_MS);
       this.#parts.countInvalidation(true, tenant, module);
       return { removed, confirmed: true };
     } catch {

@@ -17,7 +17,7 @@ import { endOfTurn } from "./turn.js";
 export interface Miss {
   /** The fences that were read, where all were there. */
   readonly seen: string | undefined;
-  /** Until when the request may wait for the store, on the clock of `performance.now()`. */
+  /** Until when the request may wait for the store, on the clock of `monotonicNow`. */
   readonly expiresAtMs: number;
   /** The request asks for an answer that was made after this, milliseconds since the epoch. */
   readonly notBeforeMs?: number;

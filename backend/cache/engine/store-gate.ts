@@ -2,6 +2,7 @@
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
+import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../timers.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
 import { RecoveryQueue } from "./recovery-queue.js";
 
@@ -46,8 +47,8 @@ export class StoreGate {
   #answeredAtMs = 0;
   #wasSilent = false;
   #probeDelayMs: number;
-  #probeTimer: NodeJS.Timeout | undefined;
-  #openedAtMs = performance.now();
+  #probeTimer: Timer | undefined;
+  #openedAtMs = monotonicNow();
   #announced: "nothing" | "up" | "down" = "nothing";
   #latencyMs: number | null = null;
   #stopped = false;
@@ -93,9 +94,9 @@ export class StoreGate {
     });
   }
 
-  /** When an operation that begins now must have answered, on the clock of `performance.now()`. */
+  /** When an operation that begins now must have answered, on the clock of {@link monotonicNow}. */
   expiry(): number {
-    return performance.now() + this.#options.budgetMs;
+    return monotonicNow() + this.#options.budgetMs;
   }
 
   /**
@@ -106,11 +107,11 @@ export class StoreGate {
    */
   async run<T>(operation: () => Promise<T>, expiresAtMs?: number): Promise<T> {
     if (this.#state !== "closed") throw new StoreUnavailable(`the circuit is ${this.#state}`);
-    const startedAtMs = performance.now();
+    const startedAtMs = monotonicNow();
     try {
       const result = await this.bound(operation(), expiresAtMs);
       this.#failuresInARow = 0;
-      this.#answeredAtMs = performance.now();
+      this.#answeredAtMs = monotonicNow();
       return result;
     } catch (error) {
       this.#failuresInARow++;
@@ -127,7 +128,7 @@ export class StoreGate {
   bound<T>(work: Promise<T>, expiresAtMs?: number): Promise<T> {
     if (expiresAtMs === undefined) return this.#deadlines.race(work);
     // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets half a budget at least.
-    const remainingMs = Math.max(expiresAtMs - performance.now(), this.#options.budgetMs / 2);
+    const remainingMs = Math.max(expiresAtMs - monotonicNow(), this.#options.budgetMs / 2);
     return new DeadlineQueue(remainingMs).race(work);
   }
 
@@ -164,7 +165,7 @@ export class StoreGate {
 
   #open(reason: string): void {
     if (this.#stopped) return;
-    if (this.#state === "closed") this.#openedAtMs = performance.now();
+    if (this.#state === "closed") this.#openedAtMs = monotonicNow();
     const wasProbing = this.#state === "half-open";
     if (!wasProbing) this.#state = "open";
     if (this.#announced !== "down") {
@@ -188,9 +189,9 @@ export class StoreGate {
   async #probe(): Promise<void> {
     this.#state = "half-open";
     try {
-      const startedAtMs = performance.now();
+      const startedAtMs = monotonicNow();
       await this.bound(this.#store.ping());
-      this.#latencyMs = performance.now() - startedAtMs;
+      this.#latencyMs = monotonicNow() - startedAtMs;
       // A master that hung may have been replaced meanwhile, and answers as if nothing had happened.
       const wasSilent = this.#wasSilent;
       this.#wasSilent = false;
@@ -214,7 +215,7 @@ export class StoreGate {
     for (let batch = this.recovery.take(); batch; batch = this.recovery.take()) {
       try {
         if (batch === "everything") {
-          await this.bound(this.#store.forgetAllFences(), performance.now() + FORGET_ALL_WITHIN_MS);
+          await this.bound(this.#store.forgetAllFences(), monotonicNow() + FORGET_ALL_WITHIN_MS);
         } else {
           const { fenceKeys } = batch;
           await this.bound(this.#store.replaceFences(fenceKeys, this.#options.fenceTtlMs));
@@ -233,7 +234,7 @@ export class StoreGate {
     this.#failuresInARow = 0;
     this.#probeDelayMs = this.#options.probeIntervalMs;
     if (this.#announced === "down") {
-      const awaySeconds = ((performance.now() - this.#openedAtMs) / 1000).toFixed(1);
+      const awaySeconds = ((monotonicNow() - this.#openedAtMs) / 1000).toFixed(1);
       this.#logger.info(
         `express-tenant-cache: store back after ${awaySeconds} s; ${replayed} pending invalidations replayed`,
       );

@@ -1,6 +1,6 @@
 // Reclaims memory behind invalidations: all pending targets in one sweep, one sweep at a time.
-import { setTimeout as delay } from "node:timers/promises";
 import type { SweepTarget } from "../store/store.js";
+import { clearTimeout, delay, setTimeout, type Timer } from "../timers.js";
 
 export interface SweeperOptions {
   /** Resolves with the number of keys removed; with `undefined` where another process is sweeping. */
@@ -21,7 +21,7 @@ const AWAITED_RETRY_MS = 25;
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #pending = new Map<string, SweepTarget>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #underWay: Promise<void> | undefined;
   #waiting = 0;
   #stopped = false;

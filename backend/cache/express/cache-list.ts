@@ -4,6 +4,8 @@ import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
 import type { Hit, Miss, ReadOutcome } from "../engine/lookups.js";
 import { moduleName } from "../identifiers.js";
+import { RouteWatch } from "../misuse/route-watch.js";
+import { isRequest, refuseSurplus } from "../options/arguments.js";
 import {
   type CacheListOptions,
   type ParsedRouteOptions,
@@ -25,13 +27,20 @@ import { addServerTiming } from "./server-timing.js";
  *
  * @param module names the data; `invalidateCache` of the same name reaches it
  * @param ttl seconds, or options. Default 180 seconds
- * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_TTL`, `ETC_OPTIONS`
+ * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_TTL`, `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */
 export type CacheList = (module: string, ttl?: number | CacheListOptions) => RequestHandler;
 
 export function createCacheList(context: HttpContext): CacheList {
-  return (module, ttl) => {
-    const route = new CachedRoute(context, moduleName(module), parseRouteOptions(ttl));
+  const example = 'app.get("/accounts", cache.cacheList("accounts", 180), handler)';
+  return (module: unknown, ttl?: unknown, ...surplus: unknown[]) => {
+    if (isRequest(module)) throw context.misuse.uncalled("cacheList", example);
+    refuseSurplus(
+      "cacheList",
+      surplus,
+      'one object: cacheList("accounts", { ttlSeconds: 180, dependsOn: ["contacts"] })',
+    );
+    const route = new CachedRoute(context, moduleName(module, "cacheList"), parseRouteOptions(ttl));
     return function cacheListMiddleware(req, res, next) {
       if (req.method !== "GET" && req.method !== "HEAD") return next();
       route.handle(req, res, next);
@@ -53,6 +62,7 @@ class CachedRoute {
   readonly #options: ParsedRouteOptions;
   readonly #requests: RouteRequests;
   readonly #vary: readonly string[];
+  #watch: RouteWatch | undefined;
 
   constructor(context: HttpContext, module: string, options: ParsedRouteOptions) {
     this.#context = context;
@@ -61,6 +71,7 @@ class CachedRoute {
     this.#requests = new RouteRequests(context, module, options);
     this.#vary = options.vary.map((name) => name.toLowerCase());
     context.misuse.mounted(module, options);
+    this.#watch = new RouteWatch(context.misuse, module, options);
     // Made now, so that what it lacks is told when the route is mounted.
     if (options.staleWhileRevalidate > 0) void context.refresher;
   }
@@ -76,7 +87,8 @@ class CachedRoute {
     }
     const passage = this.#context.passages.get(req);
     passage?.handledBy(this.#requests, this.#options.obeyRequest, resolved, req);
-    this.#context.misuse.lookedUp(this.#module, !("bypass" in resolved) || resolved.tenant !== undefined);
+    if (this.#watch && !this.#watch.lookedUp(!("bypass" in resolved) || resolved.tenant !== undefined))
+      this.#watch = undefined;
     if (this.#context.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
     else this.#look({ ref: resolved.ref, req, res, next }, passage?.found);

@@ -1,6 +1,8 @@
 // Requests and responses that are made with an app's prototypes, so that Express need not change those of each request.
 import { IncomingMessage, ServerResponse } from "node:http";
 import { TenantCacheError } from "../errors.js";
+import { refuseSurplus } from "../options/arguments.js";
+import { shown } from "../shown.js";
 
 /** An Express app: the prototypes that it gives to every request and response that it handles. */
 export interface AppPrototypes {
@@ -29,13 +31,14 @@ const FIRST_UNTROUBLED_NODE = 24;
  * Nothing else changes; from Node 24 on, nothing at all. Also in front of a lane, and beside options for TLS. What runs before the app
  * sees the app's methods on `req` and `res`. Apps mounted in this one change prototypes for their own requests, as ever.
  *
- * @throws TenantCacheError `ETC_OPTIONS` for what is no Express app
+ * @throws TenantCacheError `ETC_OPTIONS` for what is no Express app, `ETC_ARGUMENTS`
  */
-export function expressServerOptions(app: AppPrototypes): ExpressServerOptions {
+export function expressServerOptions(app: AppPrototypes, ...surplus: never[]): ExpressServerOptions {
+  refuseSurplus("expressServerOptions", surplus, "{ ...expressServerOptions(app), key, cert }");
   if (!(app?.request instanceof IncomingMessage && app.response instanceof ServerResponse)) {
     throw new TenantCacheError(
       "ETC_OPTIONS",
-      "expressServerOptions needs the Express app that the server is for: expressServerOptions(app)",
+      `expressServerOptions: the app is ${shown(app)}: write expressServerOptions(app), with the Express app that the server is for`,
     );
   }
   if (Number.parseInt(process.versions.node, 10) >= FIRST_UNTROUBLED_NODE) return {};

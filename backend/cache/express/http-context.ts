@@ -7,10 +7,10 @@ import type { EntryRef } from "../engine/entry-ref.js";
 import type { Hit } from "../engine/lookups.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
+import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
 import type { LanePassage } from "./lane-passage.js";
-import { Misuse } from "./misuse.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
 import type { Found } from "./route-request.js";
@@ -51,11 +51,11 @@ export class HttpContext {
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
 
-  constructor(engine: CacheEngine, options: ParsedCacheOptions) {
+  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
     this.engine = engine;
     this.options = options;
     this.logger = options.logger;
-    this.misuse = new Misuse(options.logger);
+    this.misuse = misuse;
     this.sender = new EntrySender(options.logger);
   }
 
@@ -103,7 +103,10 @@ export class HttpContext {
   tenantOf(req: Request): string | undefined {
     try {
       const id = this.options.tenant(req);
-      return id === undefined ? undefined : (this.#tenants.get(id) ?? this.#checked(id));
+      if (id === undefined) return undefined;
+      const tenant = this.#tenants.get(id) ?? this.#checked(id);
+      if (tenant === undefined) this.misuse.returned.wrongTenant(id);
+      return tenant;
     } catch (error) {
       if (!this.#resolverHasThrown) {
         this.#resolverHasThrown = true;

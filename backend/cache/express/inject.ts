@@ -1,5 +1,5 @@
 // Requests that do not come from a socket: light-my-request, an optional peer, loaded where something needs it.
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { TenantCacheError } from "../errors.js";
 
@@ -16,15 +16,15 @@ export interface InjectedRequest {
   readonly remoteAddress?: string | undefined;
 }
 
-/** Hands the request to the app, and before that to `made`. */
+/** Hands request and response to the app, and before that to `made`. */
 export type Inject = (
   app: Dispatch,
   request: InjectedRequest,
-  made?: (req: object) => void,
+  made?: (req: object, res: ServerResponse) => void,
 ) => Promise<{ readonly statusCode: number }>;
 
 type LightMyRequest = (
-  dispatch: (req: IncomingMessage, res: never) => void,
+  dispatch: (req: IncomingMessage, res: ServerResponse) => void,
   options: { readonly method: "GET"; readonly url: string; readonly remoteAddress?: string },
 ) => Promise<{ readonly statusCode: number }>;
 
@@ -35,7 +35,7 @@ type LightMyRequest = (
 export function loadInject(why: string): Inject {
   const lightMyRequest = load(why);
   return (app, { url, headers, isEncrypted, remoteAddress }, made) => {
-    const dispatch = (req: IncomingMessage, res: never) => {
+    const dispatch = (req: IncomingMessage, res: ServerResponse) => {
       // As they are: light-my-request would spell the URL anew, and add a Host and a User-Agent of its own.
       const fields = Object.entries(headers).filter(([, value]) => value !== undefined);
       Object.assign(req, {
@@ -44,8 +44,8 @@ export function loadInject(why: string): Inject {
         rawHeaders: fields.flatMap(([name, value]) => [name, String(value)]),
       });
       Object.assign(req.socket, { encrypted: isEncrypted });
-      made?.(req);
-      app(req as never, res);
+      made?.(req, res);
+      app(req as never, res as never);
     };
     return lightMyRequest(dispatch, {
       method: "GET",

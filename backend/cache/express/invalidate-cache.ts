@@ -2,6 +2,8 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { FencedScope } from "../engine/fences.js";
 import { tagsOf } from "../identifiers.js";
+import { MutationWatch } from "../misuse/mutation-watch.js";
+import { isRequest } from "../options/arguments.js";
 import {
   type InvalidateOptions,
   type ParsedInvalidateOptions,
@@ -15,7 +17,7 @@ import type { HttpContext } from "./http-context.js";
  * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received the response reads no older
  * state from the cache. Safe methods pass through (RFC 9110 section 9.2.1).
  *
- * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_OPTIONS`
+ * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */
 export interface InvalidateCache {
   (...modules: string[]): RequestHandler;
@@ -23,15 +25,23 @@ export interface InvalidateCache {
 }
 
 export function createInvalidateCache(context: HttpContext): InvalidateCache {
+  const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
   return (...args: readonly unknown[]) => {
+    if (isRequest(args[0])) throw context.misuse.uncalled("invalidateCache", example);
     const options = parseInvalidateArguments(args);
+    const watch = new MutationWatch(context.misuse, options.modules, (req) => context.tenantOf(req));
     return function invalidateCacheMiddleware(req, res, next) {
-      if (isSafe(req.method)) return next();
+      if (isSafe(req.method)) {
+        watch.passed(req);
+        return next();
+      }
       const tenant = context.tenantOf(req);
       if (tenant === undefined) {
         context.engine.counters.add("bypasses");
+        watch.tenantless(req, res);
         return next();
       }
+      watch.mutated();
       const scope = { tenant, modules: options.modules, tags: tagsOf(options.tags, req) };
       if (options.guard) guarded(context, options, scope, res, next).catch(next);
       else if (options.onUnreachable === "reject" && context.engine.gate.state !== "closed") refuse(res);

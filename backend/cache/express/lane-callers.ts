@@ -5,6 +5,7 @@ import { type Bound, BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js"
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { FenceWitness } from "../engine/grouped-reads.js";
 import { tagName, tenantId } from "../identifiers.js";
+import type { ReturnedValues } from "../misuse/returned-values.js";
 import { fieldOf } from "./request-fields.js";
 
 /** What the lane must know of whoever asks, so that it answers nobody whom the app would have refused. */
@@ -57,16 +58,21 @@ const BOUND: Bound<Remembered> = { maxCharacters: MAX_CHARACTERS, charactersOf: 
 
 export class LaneCallers {
   readonly #engine: CacheEngine;
+  readonly #returned: ReturnedValues;
   readonly #byText = new BoundedMap(BOUND);
   /** The last of each principal, or of each pair of credentials, which most identities are told by. */
   readonly #recent = new BoundedMap(BOUND);
   #ids = 0;
 
-  constructor(engine: CacheEngine) {
+  constructor(engine: CacheEngine, returned: ReturnedValues) {
     this.#engine = engine;
+    this.#returned = returned;
   }
 
-  /** `undefined` where the tenant is none, or its identity too long to be remembered. Throws where a tag is none. */
+  /**
+   * `undefined` where the identity names nobody, is in a form that the app's cannot be compared with, or is too long to be remembered.
+   * Throws where a tag is none.
+   */
   of(identity: LaneIdentity, req: IncomingMessage): Caller | undefined {
     const { principal } = identity;
     const said = principal ?? credentialsOf(req);
@@ -76,8 +82,16 @@ export class LaneCallers {
     const known = this.#recent.get(teller);
     if (known && !known.isForgotten && known.kind === kind && isSame(known.identity, identity)) return known;
     const tenant = tenantId(identity.tenant);
-    if (tenant === undefined) return undefined;
     const { scope = "", tags = [] } = identity;
+    if (
+      tenant === undefined ||
+      typeof scope !== "string" ||
+      typeof teller !== "string" ||
+      !Array.isArray(tags)
+    ) {
+      this.#returned.wrongIdentity(identity);
+      return undefined;
+    }
     const text = JSON.stringify([tenant, scope, kind, teller, tags]);
     if (text.length > MAX_ENTRY_CHARACTERS / 2) return undefined;
     let caller = this.#byText.get(text);

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { type BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";
 import type { ReadOutcome } from "../engine/lookups.js";
+import { agingNow } from "../timers.js";
 import { hostOf, isEncrypted, isNamedByHostAlone } from "./authority.js";
 import type { Caller } from "./lane-callers.js";
 import type { Found, Resolved, RouteRef, RouteRequests } from "./route-request.js";
@@ -48,7 +49,7 @@ export class LearntRequest {
   }
 
   isOf(requests: RouteRequests): boolean {
-    return this.#requests === requests && performance.now() < this.#until;
+    return this.#requests === requests && agingNow() < this.#until;
   }
 
   /** With one more variation, and without the oldest ones where there are too many, or they are too long. */
@@ -68,7 +69,7 @@ export class LearntRequest {
 
   /** `undefined` where the app must be asked. */
   refFor(req: IncomingMessage): RouteRef | undefined {
-    if (performance.now() >= this.#until) return undefined;
+    if (agingNow() >= this.#until) return undefined;
     const { headers } = req;
     if (this.#obeysRequest && (headers["cache-control"] !== undefined || headers.pragma !== undefined))
       return undefined;
@@ -138,7 +139,7 @@ export class LanePassage {
     }
     let learnt = this.#learnt.get(this.#name);
     if (!learnt?.isOf(requests))
-      learnt = new LearntRequest(requests, obeysRequest, performance.now() + this.#relearnMs);
+      learnt = new LearntRequest(requests, obeysRequest, agingNow() + this.#relearnMs);
     this.#learnt.set(this.#name, learnt.with(req, resolved));
   }
 

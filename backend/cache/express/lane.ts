@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
 import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
+import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
@@ -22,12 +23,16 @@ export type LaneApp = RequestListener & { enabled?(setting: string): boolean };
  * `cacheList` has handled the same method, host and URL for the same identity before, and only with what it would have answered.
  * Everything else, every doubt and every error goes to the app, untouched.
  *
- * @throws TenantCacheError `ETC_OPTIONS`
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */
 export type CreateLane = (app: LaneApp, options: LaneOptions) => RequestListener;
 
 export function createLane(context: HttpContext): CreateLane {
-  return (app, options) => {
+  const example = "createServer(cache.lane(app, { identify }))";
+  return (app, options, ...surplus: unknown[]) => {
+    if (isRequest(app)) throw context.misuse.uncalled("lane", example);
+    requireFunction("lane", app, "the app", example);
+    refuseSurplus("lane", surplus, "one object: lane(app, { identify, use: [helmet()] })");
     const lane = new Lane(context, app, parseLaneOptions(options));
     return (req, res) => lane.handle(req, res);
   };
@@ -50,7 +55,7 @@ class Lane {
     this.#context = context;
     this.#app = app;
     this.#options = options;
-    this.#callers = new LaneCallers(context.engine);
+    this.#callers = new LaneCallers(context.engine, context.misuse.returned);
     this.#learnt = new BoundedMap({
       maxCharacters: MAX_LEARNT_CHARACTERS,
       maxEntries: options.maxRequests,

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
+import { setImmediate } from "../timers.js";
 import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import { asksForReload, hideConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusOf } from "./late-head.js";

@@ -1,10 +1,11 @@
 // Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
-import type { IncomingHttpHeaders } from "node:http";
-import { setTimeout as delay } from "node:timers/promises";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Application, Request } from "express";
 import type { Logger } from "../logger.js";
+import { delay } from "../timers.js";
 import { hostOf, isEncrypted } from "./authority.js";
 import { type Inject, loadInject } from "./inject.js";
+import { setMethods } from "./own-methods.js";
 
 /**
  * The requests that are refreshes: not something that a request from outside could claim, and not lost where middleware calls
@@ -70,7 +71,20 @@ export class Refresher {
         isEncrypted: isEncrypted(req),
         remoteAddress: req.socket.remoteAddress,
       };
-      await this.#inject(app, repeated, (injected) => refreshes.add(injected));
+      await new Promise<void>((resolve, reject) => {
+        const made = (injected: object, res: ServerResponse) => {
+          refreshes.add(injected);
+          // What is told when the response has finished is told by a global timer, which tests may have replaced.
+          setMethods(res, {
+            end: (...args: unknown[]) => {
+              Reflect.apply(Object.getPrototypeOf(res).end, res, args);
+              resolve();
+              return res;
+            },
+          });
+        };
+        this.#inject(app, repeated, made).then(() => resolve(), reject);
+      });
     } catch (error) {
       if (this.#hasFailed) return;
       this.#hasFailed = true;

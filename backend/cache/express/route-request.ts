@@ -112,7 +112,7 @@ export class RouteRequests {
     if (bypass !== undefined) return { bypass, tenant };
     const authority = this.#authorities.of(req);
     if (authority === undefined) return { bypass: "authority", tenant };
-    const scope = scopeOf(route.scope ?? this.#context.options.scope, req);
+    const scope = this.#scopeOf(req);
     const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
     const vary = this.varyOf(req);
     const isTenants = scope === "" && vary.length === 0 && tags.length === 0;
@@ -137,6 +137,16 @@ export class RouteRequests {
   /** The values of the headers that the route varies by. */
   varyOf(req: IncomingMessage): readonly string[] {
     return this.#vary.length === 0 ? NO_VALUES : this.#vary.map((name) => fieldOf(req.headers, name) ?? "");
+  }
+
+  /** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
+  #scopeOf(req: Request): string | undefined {
+    const scope = this.#route.scope ?? this.#context.options.scope;
+    if (scope === "tenant") return "";
+    const value: unknown = scope(req);
+    if (typeof value === "string" && value !== "") return value;
+    this.#context.misuse.returned.wrongScope(this.#module, value);
+    return undefined;
   }
 
   #describe(req: Request, described: Described): Resolved {
@@ -236,11 +246,4 @@ function queryOf(url: string): string {
 
 function onlyKnown(rawQuery: string, known: readonly string[]): boolean {
   return [...new URLSearchParams(rawQuery).keys()].every((name) => known.includes(name));
-}
-
-/** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
-function scopeOf(scope: ParsedRouteOptions["scope"], req: Request): string | undefined {
-  if (scope === undefined || scope === "tenant") return "";
-  const value: unknown = scope(req);
-  return typeof value === "string" && value !== "" ? value : undefined;
 }

@@ -1,5 +1,6 @@
 // The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it decided.
 import type { ServerResponse } from "node:http";
+import { monotonicNow } from "../timers.js";
 import { setMethods } from "./own-methods.js";
 
 /**
@@ -7,11 +8,11 @@ import { setMethods } from "./own-methods.js";
  * handler began to answer.
  */
 export function addServerTiming(res: ServerResponse): void {
-  const startedAtMs = performance.now();
+  const startedAtMs = monotonicNow();
   const writeHead = res.writeHead;
   const timed = (...args: Parameters<typeof writeHead>) => {
     const isHit = String(res.getHeader("Cache-Status") ?? "").includes("; hit");
-    const durationMs = (performance.now() - startedAtMs).toFixed(1);
+    const durationMs = (monotonicNow() - startedAtMs).toFixed(1);
     res.appendHeader("Server-Timing", `cache;desc=${isHit ? "hit" : "miss"};dur=${durationMs}`);
     return Reflect.apply(writeHead, res, args);
   };

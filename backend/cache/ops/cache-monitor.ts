@@ -2,8 +2,10 @@
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import { parse } from "../options/parse.js";
+import { refuseSurplus } from "../options/arguments.js";
+import { parse, registerCall } from "../options/parse.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
+import { delay } from "../timers.js";
 import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
 import { type MonitorFigures, SampleRing } from "./monitor-figures.js";
 import { type MonitorMetrics, metricsOf } from "./monitor-metrics.js";
@@ -45,7 +47,7 @@ export interface CacheMonitorEvents {
 }
 
 const share = z.number().min(0).max(1);
-const schema = z.strictObject({
+const monitorOptions = z.strictObject({
   intervalMs: z.int().min(100).default(15_000),
   windowMs: z.int().min(1000).default(300_000),
   thresholds: z
@@ -59,9 +61,15 @@ const schema = z.strictObject({
     .partial()
     .default({}),
   rules: z
-    .array(z.custom<AlertRule>((rule) => typeof Reflect.get(Object(rule), "check") === "function"))
+    .array(
+      z.custom<AlertRule>((rule) => typeof Reflect.get(Object(rule), "check") === "function", {
+        error: "write an object with a name and a method check",
+      }),
+    )
     .default([]),
 });
+
+registerCall("CacheMonitor", "new CacheMonitor(cache, { intervalMs: 15000 })", monitorOptions);
 
 /** Asks only when started or asked itself; never rejects, also where the store is away. A rule that throws is an alert. */
 export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
@@ -70,12 +78,13 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   readonly #ring: SampleRing;
   readonly #intervalMs: number;
   readonly #alerts = new Map<string, Alert>();
-  #timer: NodeJS.Timeout | undefined;
+  #stop: AbortController | undefined;
 
-  /** @throws TenantCacheError `ETC_OPTIONS` */
-  constructor(cache: TenantCache, options: CacheMonitorOptions = {}) {
+  /** @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` */
+  constructor(cache: TenantCache, options: CacheMonitorOptions = {}, ...surplus: never[]) {
     super();
-    const parsed = parse("CacheMonitor", schema, options);
+    refuseSurplus("CacheMonitor", surplus, "one object: new CacheMonitor(cache, { intervalMs, thresholds })");
+    const parsed = parse("CacheMonitor", monitorOptions, options);
     this.#engine = engineOf(cache);
     this.#intervalMs = parsed.intervalMs;
     this.#ring = new SampleRing(parsed.windowMs);
@@ -91,18 +100,16 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
 
   /** Samples at intervals from now on; keeps no process alive. */
   start(): this {
-    // What rejects is a listener that has thrown: nobody waits for these samples.
-    const sample = () =>
-      void this.sample().catch((error: unknown) =>
-        process.emitWarning(error instanceof Error ? error : String(error)),
-      );
-    this.#timer ??= setInterval(sample, this.#intervalMs).unref();
+    if (!this.#stop) {
+      this.#stop = new AbortController();
+      this.#sampleUntil(this.#stop.signal).catch(() => undefined);
+    }
     return this;
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stop?.abort();
+    this.#stop = undefined;
   }
 
   /** Asks the server now, and checks the rules. */
@@ -125,6 +132,13 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   async metrics(): Promise<MonitorMetrics> {
     const figures = await this.sample();
     return metricsOf(figures, this.alerts);
+  }
+
+  async #sampleUntil(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await delay(this.#intervalMs, undefined, { signal, ref: false });
+      void this.sample();
+    }
   }
 
   #judge(name: string, message: string | undefined, at: Date): void {

@@ -1,4 +1,6 @@
 // What the monitor knows: the latest figures, and the rates of the last minutes from a ring of samples.
+
+import { monotonicNow } from "../timers.js";
 import type { QuickStats } from "./stats.js";
 
 /** Rates of the window; `null` where nothing of the kind happened in it. */
@@ -35,7 +37,7 @@ export class SampleRing {
   }
 
   add(stats: QuickStats, now = new Date()): MonitorFigures {
-    const atMs = performance.now();
+    const atMs = monotonicNow();
     this.#samples = [
       ...this.#samples.filter((sample) => atMs - sample.atMs <= this.#windowMs),
       { atMs, stats },

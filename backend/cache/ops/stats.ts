@@ -1,8 +1,12 @@
 // The stats report: what happened since the process began, what the store holds, and how it is.
+import * as z from "zod";
 import type { SealCount } from "../codec/encryption.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { CircuitState } from "../engine/store-gate.js";
+import { requireTenantId } from "../identifiers.js";
+import { parse, registerCall } from "../options/parse.js";
 import type { Inventory, ServerReport } from "../store/store.js";
+import { monotonicNow } from "../timers.js";
 import type { CounterReport } from "./counters.js";
 
 export interface StatsFilter {
@@ -10,6 +14,19 @@ export interface StatsFilter {
   readonly tenantId?: string;
   /** Also a breakdown by tenant; figures of all tenants, so only for whoever may see them. */
   readonly perTenant?: boolean;
+}
+
+const statsFilter = z.strictObject({
+  tenantId: z.string().optional(),
+  perTenant: z.boolean().default(false),
+});
+
+registerCall("stats", "stats({ tenantId })", statsFilter);
+
+/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID` */
+export function parseStatsFilter(filter: unknown): StatsFilter {
+  const { tenantId, perTenant } = parse("stats", statsFilter, filter);
+  return tenantId === undefined ? { perTenant } : { perTenant, tenantId: requireTenantId(tenantId, "stats") };
 }
 
 export type ModuleStats = CounterReport & {
@@ -143,10 +160,10 @@ export async function quickStats(engine: CacheEngine): Promise<QuickStats> {
 }
 
 async function measureLatency(engine: CacheEngine): Promise<number | null> {
-  const startedAtMs = performance.now();
+  const startedAtMs = monotonicNow();
   try {
     await engine.gate.run(() => engine.store.ping());
-    return performance.now() - startedAtMs;
+    return monotonicNow() - startedAtMs;
   } catch {
     return null;
   }

@@ -11,7 +11,7 @@ import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../toolkit/ttl-presets.js";
 import { authority } from "./authority-option.js";
-import { fn, parse, positiveInt } from "./parse.js";
+import { fn, parse, positiveInt, registerCall } from "./parse.js";
 import { ownHeadersDefaults, type Scope, scope } from "./route-options.js";
 
 const MIB = 1024 * 1024;
@@ -99,24 +99,27 @@ export interface TenantCacheOptions {
 }
 
 const encryptionKey = z.strictObject({
-  id: z.string().regex(/^[\w-]{1,32}$/, { error: 'must be at most 32 letters, digits, "_" or "-"' }),
+  id: z.string().regex(/^[\w-]{1,32}$/, { error: 'write at most 32 letters, digits, "_" or "-"' }),
   secret: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32, {
-    error: "must be a Buffer of 32 bytes, for example Buffer.from(process.env.CACHE_KEY, 'base64')",
+    error: "write a Buffer of 32 bytes, for example Buffer.from(process.env.CACHE_KEY, 'base64')",
   }),
 });
 
 const cacheSchema = z.strictObject({
-  redis: z.custom<RedisOption>().optional(),
-  store: fn<NonNullable<TenantCacheOptions["store"]>>().optional(),
-  tenant: fn<TenantCacheOptions["tenant"]>(),
+  redis: z
+    .custom<RedisOption>()
+    .describe("a URL, ioredis options, { cluster: [{ host, port }] } or an ioredis client")
+    .optional(),
+  store: fn<NonNullable<TenantCacheOptions["store"]>>("(keys) => new MyStore(keys)").optional(),
+  tenant: fn<TenantCacheOptions["tenant"]>("(req) => req.auth?.tenantId"),
   scope: scope.default("tenant"),
   authority: authority.default("key"),
   keyPrefix: z
     .string()
-    .regex(/^[\w.:-]*$/, { error: 'may contain letters, digits, "_", ".", ":", "-"' })
+    .regex(/^[\w.:-]*$/, { error: 'write letters, digits, "_", ".", ":", "-", for example "crm:"' })
     .default(""),
   hash: z.enum(["md5", "sha256"]).default("md5"),
-  budgetMs: z.number().positive().max(10_000).default(50),
+  budgetMs: z.number().min(1).max(10_000).default(50),
   maxBodyBytes: positiveInt.default(MIB),
   maxEntriesPerModule: positiveInt.default(1000),
   maxBytesPerTenant: z
@@ -163,9 +166,13 @@ const cacheSchema = z.strictObject({
   compress: z.boolean().default(true),
   headers: ownHeadersDefaults,
   logger: z
-    .custom<Logger>((value) => isLogger(value), { error: "must have the methods info, warn and error" })
+    .custom<Logger>((value) => isLogger(value), {
+      error: "write an object with the methods info, warn and error, for example console",
+    })
     .default(console),
 });
+
+registerCall("createTenantCache", "createTenantCache({ tenant: (req) => req.auth?.tenantId })", cacheSchema);
 
 export type ParsedCacheOptions = z.output<typeof cacheSchema>;
 
@@ -175,7 +182,7 @@ export function parseCacheOptions(options: unknown): ParsedCacheOptions {
   if (parsed.store === undefined || parsed.redis === undefined) return parsed;
   throw new TenantCacheError(
     "ETC_OPTIONS",
-    "createTenantCache: give either redis or a store of your own, not both",
+    "createTenantCache: redis and store are given: write one of them, redis or a store of your own",
   );
 }
 

@@ -2,7 +2,8 @@
 import type { Request } from "express";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
-import { fn, moduleNames, parse, positiveInt } from "./parse.js";
+import { shown } from "../shown.js";
+import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 
 export interface InvalidateOptions {
   readonly modules?: readonly string[];
@@ -20,11 +21,13 @@ export interface InvalidateOptions {
 
 const invalidateSchema = z.strictObject({
   modules: moduleNames.default([]),
-  tags: fn<NonNullable<InvalidateOptions["tags"]>>().optional(),
+  tags: fn<NonNullable<InvalidateOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),
   onUnreachable: z.enum(["defer", "reject"]).default("defer"),
   guard: z.boolean().default(false),
   guardMs: positiveInt.default(30_000),
 });
+
+registerCall("invalidateCache", 'invalidateCache({ modules: ["accounts"] })', invalidateSchema);
 
 export type ParsedInvalidateOptions = z.output<typeof invalidateSchema>;
 
@@ -34,11 +37,27 @@ export type ParsedInvalidateOptions = z.output<typeof invalidateSchema>;
  */
 export function parseInvalidateArguments(args: readonly unknown[]): ParsedInvalidateOptions {
   const [first] = args;
-  const options = args.length === 1 && typeof first === "object" ? first : { modules: args };
+  const isOptions = args.length === 1 && typeof first === "object" && !Array.isArray(first);
+  if (!isOptions) refuseMixed(args);
+  const options = isOptions ? first : { modules: args };
   const parsed = parse("invalidateCache", invalidateSchema, options);
   if (parsed.modules.length > 0 || parsed.tags) return parsed;
   throw new TenantCacheError(
     "ETC_OPTIONS",
     'invalidateCache: name at least one module, as in invalidateCache("accounts")',
+  );
+}
+
+/** Names and options together, or the names as one array. */
+function refuseMixed(args: readonly unknown[]): void {
+  const odd = args.find((argument) => typeof argument === "object" && argument !== null);
+  if (odd === undefined) return;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `invalidateCache takes module names, or one object, and not ${shown(odd)}: write ${
+      Array.isArray(odd)
+        ? 'invalidateCache("accounts", "contacts")'
+        : 'invalidateCache({ modules: ["accounts", "contacts"], guard: true })'
+    }`,
   );
 }

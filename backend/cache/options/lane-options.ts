@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import type { LaneIdentity } from "../express/lane-callers.js";
 import type { LaneMiddleware } from "../express/lane-middleware.js";
-import { fn, parse, positiveInt } from "./parse.js";
+import { fn, parse, positiveInt, registerCall } from "./parse.js";
 
 export interface LaneOptions {
   /**
@@ -20,11 +20,13 @@ export interface LaneOptions {
 }
 
 const laneSchema = z.strictObject({
-  identify: fn<LaneOptions["identify"]>(),
-  use: z.array(fn<LaneMiddleware>()).default([]),
+  identify: fn<LaneOptions["identify"]>("(req) => sessions.get(req.headers.authorization)"),
+  use: z.array(fn<LaneMiddleware>("helmet()")).default([]),
   maxRequests: positiveInt.default(20_000),
   relearnSeconds: positiveInt.default(60),
 });
+
+registerCall("lane", "lane(app, { identify: (req) => sessions.get(req.headers.authorization) })", laneSchema);
 
 export type ParsedLaneOptions = z.output<typeof laneSchema>;
 

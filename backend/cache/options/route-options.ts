@@ -3,9 +3,9 @@ import type { Request } from "express";
 import * as z from "zod";
 import type { AuthorityRule } from "../express/authority.js";
 import type { OwnHeadersOption } from "../express/own-headers.js";
-import { MAX_TTL_SECONDS, TTL_SECONDS, ttlSecondsOf } from "../ttl-seconds.js";
+import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";
 import { authority } from "./authority-option.js";
-import { fn, moduleNames, parse, positiveInt } from "./parse.js";
+import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
 export type Scope = "tenant" | ((req: Request) => string);
@@ -60,7 +60,15 @@ export interface CacheListOptions {
   readonly headers?: OwnHeadersOption;
 }
 
-export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()]);
+export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()], {
+  error: 'write "tenant", or a function that returns a role or a user, for example (req) => req.auth.role',
+});
+
+const staleSeconds = z
+  .int()
+  .min(0)
+  .max(MAX_TTL_SECONDS)
+  .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
 
 const ownHeaders = z.strictObject({ etag: z.boolean(), cacheControl: z.boolean(), cacheStatus: z.boolean() });
 
@@ -71,16 +79,19 @@ export const ownHeadersDefaults = ownHeaders
   .transform((chosen) => ({ etag: true, cacheControl: true, cacheStatus: true, ...chosen }));
 
 const routeSchema = z.strictObject({
-  ttlSeconds: z.unknown().default(TTL_SECONDS.list).transform(ttlSecondsOf),
+  ttlSeconds: z
+    .custom<number>(isTtl, { error: ({ input }) => ttlAdvice(input), params: { code: "ETC_TTL" } })
+    .describe(TTL_FORM)
+    .default(TTL_SECONDS.list),
   dependsOn: moduleNames.default([]),
-  tags: fn<NonNullable<CacheListOptions["tags"]>>().optional(),
+  tags: fn<NonNullable<CacheListOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),
   scope: scope.optional(),
   authority: authority.optional(),
   vary: z
     .array(
-      z
-        .string()
-        .regex(/^(?!\*$)[!#$%&'*+.^_`|~\w-]+$/, { error: "must be a header name; nothing matches *" }),
+      z.string().regex(/^(?!\*$)[!#$%&'*+.^_`|~\w-]+$/, {
+        error: 'write the name of a request header, for example "Accept-Language"; nothing matches "*"',
+      }),
     )
     .default([]),
   params: z.array(z.string()).optional(),
@@ -88,12 +99,14 @@ const routeSchema = z.strictObject({
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),
   settleMs: z.int().min(0).default(0),
-  staleWhileRevalidate: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
-  staleIfError: z.int().min(0).max(MAX_TTL_SECONDS).default(0),
+  staleWhileRevalidate: staleSeconds.default(0),
+  staleIfError: staleSeconds.default(0),
   obeyRequest: z.boolean().default(false),
   headers: ownHeaders.partial().prefault({}),
-  maxStaleness: z.number().min(0).max(60_000).default(0),
+  maxStaleness: z.number().min(0).max(60_000).describe("a number of milliseconds from 0 to 60000").default(0),
 });
+
+registerCall("cacheList", 'cacheList("accounts", { ttlSeconds: 180 })', routeSchema);
 
 export type ParsedRouteOptions = z.output<typeof routeSchema>;
 
@@ -102,6 +115,7 @@ export type ParsedRouteOptions = z.output<typeof routeSchema>;
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
  */
 export function parseRouteOptions(ttl: unknown): ParsedRouteOptions {
-  const options = typeof ttl === "object" ? ttl : { ttlSeconds: ttl };
+  const isOptions = ttl === undefined || (typeof ttl === "object" && ttl !== null);
+  const options = isOptions ? (ttl ?? {}) : { ttlSeconds: configuredTtl(ttl, "cacheList: ttlSeconds") };
   return parse("cacheList", routeSchema, options);
 }

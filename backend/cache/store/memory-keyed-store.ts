@@ -10,10 +10,16 @@ import type { TenantLru } from "./tenant-lru.js";
 const MAX_COUNTER_CHARACTERS = 20 * 1024 * 1024;
 const MAX_LOCK_CHARACTERS = 20 * 1024 * 1024;
 
+/** Expires by the wall clock, as Redis's do and as entries do. */
+interface Counter {
+  count: number;
+  readonly expiresAtMs: number;
+}
+
 export class MemoryKeyedStore implements KeyedStore {
   readonly #entries: TenantLru<Held>;
   readonly #fences: LRUCache<string, string>;
-  readonly #counters = characterLru<{ count: number }>(MAX_COUNTER_CHARACTERS);
+  readonly #counters = characterLru<Counter>(MAX_COUNTER_CHARACTERS);
   readonly #locks = characterLru<string>(MAX_LOCK_CHARACTERS, (holder) => holder.length);
 
   /** @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is */
@@ -45,20 +51,22 @@ export class MemoryKeyedStore implements KeyedStore {
       if (this.#entries.delete(entryPrefix + fenceKey.slice(fencePrefix.length))) removed++;
     }
     for (const counterKey of below(this.#counters.keys(), counterPrefix))
-      if (this.#counters.delete(counterKey)) removed++;
+      if (this.#counter(counterKey) && this.#counters.delete(counterKey)) removed++;
     return removed;
   }
 
   async addToCounter(key: string, by: number, ttlMs: number): Promise<number> {
-    const counter = this.#counters.get(key) ?? { count: 0 };
+    let counter = this.#counter(key);
+    if (!counter) {
+      counter = { count: 0, expiresAtMs: Date.now() + ttlMs };
+      this.#counters.set(key, counter);
+    }
     counter.count += by;
-    // Not set anew where it is there: its TTL goes on.
-    if (!this.#counters.has(key)) this.#counters.set(key, counter, { ttl: ttlMs });
     return counter.count;
   }
 
   async readCounter(key: string): Promise<number | null> {
-    return this.#counters.get(key)?.count ?? null;
+    return this.#counter(key)?.count ?? null;
   }
 
   async takeLock(key: string, holder: string, ttlMs: number): Promise<boolean> {
@@ -75,6 +83,13 @@ export class MemoryKeyedStore implements KeyedStore {
 
   async releaseLock(key: string, holder: string): Promise<void> {
     if (this.#locks.get(key) === holder) this.#locks.delete(key);
+  }
+
+  #counter(key: string): Counter | undefined {
+    const counter = this.#counters.get(key);
+    if (counter === undefined || counter.expiresAtMs > Date.now()) return counter;
+    this.#counters.delete(key);
+    return undefined;
   }
 
   #remove(key: string): void {

@@ -1,5 +1,6 @@
 // The in-process store: entries and fences of one process, for a single instance, development and tests.
 import { randomBytes } from "node:crypto";
+import { monotonicNow } from "../timers.js";
 import { characterLru } from "./character-lru.js";
 import { newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
@@ -54,7 +55,7 @@ export class MemoryStore implements Store {
   readonly keyed: MemoryKeyedStore;
   readonly #maxBytes: number;
   readonly #runId = randomBytes(12).toString("base64url");
-  readonly #startedAtMs = performance.now();
+  readonly #startedAtMs = monotonicNow();
 
   constructor(options: MemoryStoreOptions) {
     this.#maxBytes = options.maxBytes;
@@ -173,7 +174,7 @@ export class MemoryStore implements Store {
       evictedKeys: this.#entries.evictions,
       expiredKeys: null,
       keys: this.#entries.entries,
-      uptimeSeconds: Math.round((performance.now() - this.#startedAtMs) / 1000),
+      uptimeSeconds: Math.round((monotonicNow() - this.#startedAtMs) / 1000),
       connectedClients: null,
       fragmentationRatio: null,
       commandsProcessed: null,

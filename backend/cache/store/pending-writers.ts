@@ -1,4 +1,5 @@
 // Guarded writes under way in the in-process store: who holds which fence, and until when.
+import { monotonicNow } from "../timers.js";
 
 /** `expired`: a writer died; whoever sees it first must replace the fence. */
 export type WriterState = "none" | "pending" | "expired";
@@ -8,7 +9,7 @@ export class PendingWriters {
 
   add(fenceKey: string, writer: string, deadlineMs: number): void {
     const writers = this.#deadlines.get(fenceKey) ?? new Map<string, number>();
-    this.#deadlines.set(fenceKey, writers.set(writer, performance.now() + deadlineMs));
+    this.#deadlines.set(fenceKey, writers.set(writer, monotonicNow() + deadlineMs));
   }
 
   remove(fenceKey: string, writer: string): void {
@@ -21,7 +22,7 @@ export class PendingWriters {
   state(fenceKey: string): WriterState {
     const writers = this.#deadlines.get(fenceKey);
     if (!writers) return "none";
-    const now = performance.now();
+    const now = monotonicNow();
     for (const [writer, deadline] of writers) if (deadline <= now) writers.delete(writer);
     if (writers.size > 0) return "pending";
     this.#deadlines.delete(fenceKey);

@@ -1,5 +1,6 @@
 // A byte-bounded LRU in which no tenant and no module can take more than its share.
 import { LRUCache } from "lru-cache";
+import { monotonicNow } from "../timers.js";
 
 export interface TenantLruOptions {
   readonly maxBytes: number;
@@ -78,7 +79,7 @@ export class TenantLru<V extends object> {
 
   get(key: string): V | undefined {
     const item = this.#items.get(key);
-    if (!item || item.expiresAtMs > performance.now()) return item?.value;
+    if (!item || item.expiresAtMs > monotonicNow()) return item?.value;
     this.#items.delete(key);
     return undefined;
   }
@@ -97,7 +98,7 @@ export class TenantLru<V extends object> {
       tenant,
       module,
       bytes: bytes + OVERHEAD_BYTES,
-      expiresAtMs: Math.ceil(performance.now() + ttlMs),
+      expiresAtMs: Math.ceil(monotonicNow() + ttlMs),
       turn: this.#turns++,
     };
     this.#items.set(key, item);
@@ -121,7 +122,7 @@ export class TenantLru<V extends object> {
   }
 
   *holdings(): Generator<{ tenant: string; module: string; entries: number; bytes: number }> {
-    const nowMs = performance.now();
+    const nowMs = monotonicNow();
     for (const [key, item] of [...this.#items.entries()])
       if (item.expiresAtMs <= nowMs) this.#items.delete(key);
     for (const [tenant, books] of this.#tenants) {

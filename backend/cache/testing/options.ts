@@ -1,5 +1,6 @@
 // What a user tells the kit about the app that it verifies, and the defaults.
 import type { RequestListener } from "node:http";
+import { TenantCacheError } from "../errors.js";
 import type { TenantCache } from "../tenant-cache.js";
 
 /** How to be a tenant. */
@@ -65,14 +66,17 @@ export const DEFAULT_TIMEOUT_MS = 5000;
 /** Which of the two tenants. */
 export type TenantIndex = 0 | 1;
 
-/** @throws TypeError where a path names a parameter that is not given */
+/** @throws TenantCacheError `ETC_OPTIONS` where a path names a parameter that is not given */
 export function fillPath(path: string, params: VerifiedRoute["params"], tenant: TenantIndex): string {
   const [pathname = "", ...query] = path.split("?");
   const values = isPair(params) ? params[tenant] : params;
   const filled = pathname.replace(/:([A-Za-z_]\w*)/g, (_whole, name: string) => {
     const value = values?.[name];
     if (value === undefined) {
-      throw new TypeError(`verifyRoutes: ${path}: give the route params: { ${name}: "…" }`);
+      throw new TenantCacheError(
+        "ETC_OPTIONS",
+        `verifyRoutes: ${path}: give the route params: { ${name}: "…" }`,
+      );
     }
     return encodeURIComponent(value);
   });

@@ -1,5 +1,6 @@
 // One route of the app under verification: reads of it, with and without the cache, as either tenant.
 import type { CacheEvent } from "../ops/events.js";
+import { delay, monotonicNow } from "../timers.js";
 import { claimingBody } from "./claims.js";
 import { CheckFailure, type Comparison, compareBodies } from "./comparison.js";
 import type { AbortMoment, Answer, ServedApp } from "./http-exchange.js";
@@ -166,14 +167,14 @@ export class RouteProbe {
 
   /** Reads until there is a hit, which it returns; or the last answer, where none comes. */
   async warm(tenant: TenantIndex): Promise<Answer> {
-    const untilMs = Date.now() + this.#patience;
+    const untilMs = monotonicNow() + this.#patience;
     let answer = await this.read(tenant);
     while (!isHit(answer)) {
       await this.options.cache.idle();
       answer = await this.read(tenant);
-      if (isHit(answer) || !mayBecomeHit(answer) || Date.now() >= untilMs) break;
+      if (isHit(answer) || !mayBecomeHit(answer) || monotonicNow() >= untilMs) break;
       // `settleMs` of the route, or an outage that is just over: nothing tells when storing begins again.
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await delay(POLL_MS);
     }
     if (!isHit(answer)) this.#patience = 0;
     return answer;

@@ -1,19 +1,25 @@
 // `verifyRoutes` and `assertRoutes`: runs every check on every route of a user's own app.
+import { refuseSurplus } from "../options/arguments.js";
 import { CHECKS, type NamedCheck } from "./checks.js";
 import { messageOf, serveApp } from "./http-exchange.js";
 import { DEFAULT_TIMEOUT_MS, fillPath, type VerifyOptions } from "./options.js";
 import { type CheckResult, formatFailures, type VerifyReport } from "./report.js";
 import { RouteProbe } from "./route-probe.js";
+import { checkOptions } from "./verify-schema.js";
 
 /**
  * Verifies that an app's cached routes keep the cache's guarantees: serves the app on a loopback port, and reads, changes and
  * races each route as two tenants. Makes some hundred requests a route, and invalidates what it reads.
  *
  * @returns what each check found; a check that fails does not reject
- * @throws TypeError where the options cannot be used (no route, a path parameter without a value)
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` where the options cannot be used (no route, a path parameter without a value)
  */
-export async function verifyRoutes(options: VerifyOptions): Promise<VerifyReport> {
-  validate(options);
+export async function verifyRoutes(options: VerifyOptions, ...surplus: never[]): Promise<VerifyReport> {
+  refuseSurplus("verifyRoutes", surplus, "one object: verifyRoutes({ app, cache, tenants, routes })");
+  checkOptions(options);
+  // Named before the first request is made.
+  for (const { path, params } of options.routes)
+    for (const tenant of [0, 1] as const) fillPath(path, params, tenant);
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const app = await serveApp(options.app, timeoutMs);
   const checks: CheckResult[] = [];
@@ -37,10 +43,10 @@ export async function verifyRoutes(options: VerifyOptions): Promise<VerifyReport
  * As {@link verifyRoutes}, for a test of any framework.
  *
  * @throws Error that lists the checks that failed
- * @throws TypeError as verifyRoutes
+ * @throws TenantCacheError as verifyRoutes
  */
-export async function assertRoutes(options: VerifyOptions): Promise<void> {
-  const report = await verifyRoutes(options);
+export async function assertRoutes(options: VerifyOptions, ...surplus: never[]): Promise<void> {
+  const report = await verifyRoutes(options, ...surplus);
   if (report.ok) return;
   throw new Error(`routes do not keep the cache's guarantees:\n${formatFailures(report)}`);
 }
@@ -56,15 +62,5 @@ async function runCheck(check: NamedCheck, probe: RouteProbe): Promise<CheckResu
     return { name, route, outcome: "ok", details: await check.run(probe) };
   } catch (error) {
     return { name, route, outcome: "failed", details: messageOf(error) };
-  }
-}
-
-function validate({ routes, tenants }: VerifyOptions): void {
-  if (routes.length === 0) throw new TypeError("verifyRoutes: name at least one route");
-  if (tenants.length !== 2) throw new TypeError("verifyRoutes: give two tenants, each with its headers");
-  for (const { path, params } of routes) {
-    if (!path.startsWith("/"))
-      throw new TypeError(`verifyRoutes: path ${JSON.stringify(path)} must begin with "/"`);
-    for (const tenant of [0, 1] as const) fillPath(path, params, tenant);
   }
 }

@@ -1,6 +1,8 @@
 // `cache.manager`: the engine as an API, for what is not a response.
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { requireTenantId } from "../identifiers.js";
+import type { Misuse } from "../misuse/misuse.js";
+import { limitArguments } from "../options/arguments.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { CacheSpace } from "./cache-space.js";
 import { Collection, type CollectionOptions } from "./collection.js";
@@ -15,6 +17,13 @@ import { TTL_PRESETS, type TtlPreset } from "./ttl-presets.js";
 import { defaultRules, parseValueOptions, type ValueRules } from "./value-options.js";
 
 export class CacheManager {
+  static {
+    limitArguments(CacheManager, {
+      tenant: [1, "a call for each tenant: manager.tenant(id)"],
+      collection: [2, 'manager.collection("users:{id}", { ttlSeconds: 60 })'],
+    });
+  }
+
   /** All key patterns; two that could build the same key are refused. */
   readonly registry = new KeyRegistry();
   /** The TTLs of the chosen preset, seconds. */
@@ -23,16 +32,21 @@ export class CacheManager {
   readonly #rules: ValueRules;
 
   /** Internal: `createTenantCache` makes it. */
-  constructor(engine: CacheEngine, options: ParsedCacheOptions) {
+  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
     const { preset, maxEntriesPerDomain, maxInflatedBytes } = options.manager;
     this.ttl = TTL_PRESETS[preset];
     this.#context = {
       engine,
-      names: new KeyNames(engine.keys, this.registry, maxEntriesPerDomain, options.fill.waitMs),
+      names: new KeyNames(engine.keys, this.registry, {
+        maxEntries: maxEntriesPerDomain,
+        waitMs: options.fill.waitMs,
+        modules: misuse.modules,
+      }),
       cache: new KeyedCache(engine, options.logger, maxInflatedBytes),
       locks: new Locks(engine),
       counters: new StateCounters(engine),
       ttl: this.ttl,
+      misuse,
       isEncrypted: options.encryption !== undefined,
     };
     this.#rules = defaultRules(this.ttl.SHORT);
@@ -40,7 +54,8 @@ export class CacheManager {
 
   /** The keys of one tenant. @throws TenantCacheError `ETC_TENANT_ID` */
   tenant(tenantId: string): CacheSpace {
-    return new CacheSpace(this.#context, requireTenantId(tenantId), "", this.#rules);
+    this.#context.misuse.modules.usedByToolkit();
+    return new CacheSpace(this.#context, requireTenantId(tenantId, "manager.tenant"), "", this.#rules);
   }
 
   /**
@@ -53,11 +68,12 @@ export class CacheManager {
     pattern: string,
     options: CollectionOptions<T, P> = {},
   ): Collection<T, P> {
-    const where = `collection ${pattern}`;
-    const rules = parseValueOptions(where, options, this.#rules);
-    demandEncryption(this.#context, where, rules.encrypt);
+    const rules = parseValueOptions("collection", options, this.#rules);
+    demandEncryption(this.#context, `collection ${pattern}`, rules.encrypt);
     const ttlOf = typeof options.ttlSeconds === "function" ? options.ttlSeconds : undefined;
-    return new Collection<T, P>(this.#context, this.registry.pattern<P>(pattern), rules, ttlOf);
+    const keyPattern = this.registry.pattern<P>(pattern);
+    this.#context.misuse.modules.usedByToolkit(keyPattern.domain);
+    return new Collection<T, P>(this.#context, keyPattern, rules, ttlOf);
   }
 
   /** Resolves when no load behind an answer is under way. */

@@ -1,9 +1,12 @@
 // A tenant's keys, or those below a prefix of them: the toolkit's operations by key.
+import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
-import { domainOf } from "./key-names.js";
+import { limitArguments, requireArray, requireFunction, requireItems } from "../options/arguments.js";
+import { parse, registerCall } from "../options/parse.js";
+import { domainOf, requireKey } from "./key-names.js";
 import type { Load } from "./keyed-cache.js";
 import type { LockOptions } from "./locks.js";
-import type { CounterOptions } from "./state-counters.js";
+import { type CounterOptions, parseCounterOptions } from "./state-counters.js";
 import {
   deleteKeys,
   deleteMatching,
@@ -16,6 +19,7 @@ import {
   parseValueOptions,
   type SetOnceOptions,
   type SetOptions,
+  type ValueCall,
   type ValueOptions,
   type ValueRules,
 } from "./value-options.js";
@@ -26,12 +30,37 @@ export interface SetItem<T = unknown> extends SetOnceOptions<T> {
   readonly value: T;
 }
 
+const flushOptions = z.strictObject({ force: z.boolean().default(false) });
+
+registerCall("flush", "flush({ force: true })", flushOptions);
+
 /**
  * Values of one tenant. Where the store is away `get` finds nothing, `getOrSet` loads, and `set` and `delete` resolve with false and are
  * made good before this process trusts the store again; counters and locks reject. What is read is what JSON makes of a value; texts and
  * Buffers stay what they are.
  */
 export class CacheSpace {
+  static {
+    const many = 'mGet(["users:1", "users:2"]) for several keys';
+    limitArguments(CacheSpace, {
+      get: [1, many],
+      mGet: [1, 'the keys as an array: mGet(["users:1", "users:2"])'],
+      set: [3, "set(key, value, { ttlSeconds: 60, nx: true })"],
+      mSet: [2, "the items as an array: mSet([{ key, value }], { ttlSeconds: 60 })"],
+      getOrSet: [3, "getOrSet(key, load, { ttlSeconds: 60 })"],
+      update: [3, "update(key, write, { ttlSeconds: 60 })"],
+      deletePattern: [1, "a call for each pattern"],
+      exists: [1, `a call for each key, or ${many}`],
+      ttl: [1, "a call for each key"],
+      increment: [3, "increment(key, 1, { ttlSeconds: 60 })"],
+      decrement: [3, "decrement(key, 1, { ttlSeconds: 60 })"],
+      count: [1, "a call for each counter"],
+      flush: [1, "flush({ force: true })"],
+      withLock: [3, "withLock(key, { waitMs: 1000 }, work)"],
+      namespace: [2, 'namespace("users:profile", { ttlSeconds: 60 })'],
+    });
+  }
+
   readonly #context: ToolkitContext;
   readonly #tenant: string;
   readonly #prefix: string;
@@ -52,6 +81,7 @@ export class CacheSpace {
 
   /** Values in the order of the keys, from one round trip. @throws TenantCacheError `ETC_KEY` */
   async mGet<T = unknown>(keys: readonly string[]): Promise<(T | undefined)[]> {
+    requireArray("mGet", keys, "what is asked for", 'mGet(["users:1", "users:2"])');
     const refs = keys.map((key) => this.#ref(key));
     return (await this.#context.cache.getMany(refs, this.#rules)) as (T | undefined)[];
   }
@@ -76,8 +106,12 @@ export class CacheSpace {
    */
   async mSet<T>(items: readonly SetItem<T>[], ttl?: number | SetOptions<T>): Promise<boolean[]> {
     const rules = this.#over("mSet", ttl);
+    requireItems("mSet", items, "mSet([{ key, value }])");
     return this.#context.cache.setMany(
-      items.map(({ key, value, ...own }) => [this.#ref(key), value, parseValueOptions("mSet", own, rules)]),
+      items.map((item) => {
+        const { key, value, ...own } = item;
+        return [this.#ref(key), value, parseValueOptions("an item of mSet", own, rules)];
+      }),
     );
   }
 
@@ -89,6 +123,7 @@ export class CacheSpace {
    * @throws what `load` throws; TenantCacheError `ETC_KEY`, `ETC_TTL`, `ETC_OPTIONS`
    */
   async getOrSet<T>(key: string, load: Load<T>, ttl?: number | GetOrSetOptions<T>): Promise<T> {
+    requireFunction("getOrSet", load, "the load", "getOrSet(key, () => load(), { ttlSeconds: 60 })");
     return this.#context.cache.getOrSet(this.#ref(key), load, this.#over("getOrSet", ttl));
   }
 
@@ -99,6 +134,7 @@ export class CacheSpace {
    * @throws what `write` throws, once the key has been cut off; TenantCacheError `ETC_KEY`, `ETC_TTL`, `ETC_OPTIONS`
    */
   async update<T>(key: string, write: Load<T>, ttl?: number | GetOrSetOptions<T>): Promise<T> {
+    requireFunction("update", write, "the write", "update(key, () => write(), { ttlSeconds: 60 })");
     return this.#context.cache.update(this.#ref(key), write, this.#over("update", ttl));
   }
 
@@ -113,7 +149,7 @@ export class CacheSpace {
     return deleteKeys(
       this.#context,
       this.#tenant,
-      keys.map((key) => this.#prefix + key),
+      keys.map((key) => this.#full(key)),
     );
   }
 
@@ -125,7 +161,7 @@ export class CacheSpace {
    * @throws TenantCacheError `ETC_KEY`
    */
   async deletePattern(pattern: string): Promise<PatternDeletion> {
-    return deleteMatching(this.#context, this.#tenant, this.#prefix + pattern);
+    return deleteMatching(this.#context, this.#tenant, this.#full(pattern));
   }
 
   /** Whether `get` would find a value; false where the store is away. @throws TenantCacheError `ETC_KEY` */
@@ -143,28 +179,30 @@ export class CacheSpace {
    *
    * @throws TenantCacheError `ETC_STORE_AWAY`, `ETC_KEY`, `ETC_VALUE`, `ETC_TTL`
    */
-  async increment(key: string, by = 1, { ttlSeconds }: CounterOptions = {}): Promise<number> {
+  async increment(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
+    const { ttlSeconds } = parseCounterOptions(options);
     const own = this.#rules.ttlSeconds;
     const ttl = ttlSeconds ?? (typeof own === "number" ? own : this.#context.ttl.DAY);
-    return this.#context.counters.add(this.#counterKey(key), this.#prefix + key, by, ttl);
+    return this.#context.counters.add(this.#counterKey(key), this.#full(key), by, ttl);
   }
 
   /** @throws as {@link increment} does */
-  decrement(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
+  async decrement(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
     return this.increment(key, -by, options);
   }
 
   /** A counter's value; `undefined` before its first addition. @throws TenantCacheError `ETC_STORE_AWAY`, `ETC_KEY` */
   async count(key: string): Promise<number | undefined> {
-    return this.#context.counters.read(this.#counterKey(key), this.#prefix + key);
+    return this.#context.counters.read(this.#counterKey(key), this.#full(key));
   }
 
   /**
    * Removes all values and counters of the space, and nothing else.
    *
-   * @throws TenantCacheError `ETC_FLUSH_REFUSED` where NODE_ENV is "production", unless `force` is true
+   * @throws TenantCacheError `ETC_FLUSH_REFUSED` where NODE_ENV is "production", unless `force` is true; `ETC_OPTIONS`
    */
-  async flush({ force = false }: { readonly force?: boolean } = {}): Promise<PatternDeletion> {
+  async flush(options: { readonly force?: boolean } = {}): Promise<PatternDeletion> {
+    const { force } = parse("flush", flushOptions, options);
     if (process.env.NODE_ENV === "production" && !force) {
       throw new TenantCacheError(
         "ETC_FLUSH_REFUSED",
@@ -185,7 +223,8 @@ export class CacheSpace {
     options: LockOptions,
     work: (signal: AbortSignal) => T,
   ): Promise<Awaited<T>> {
-    const name = this.#prefix + key;
+    requireFunction("withLock", work, "the work", "withLock(key, {}, (signal) => work(signal))");
+    const name = this.#full(key);
     return this.#context.locks.hold(this.#context.names.lock(this.#tenant, name), name, options, work);
   }
 
@@ -196,22 +235,28 @@ export class CacheSpace {
    * @throws TenantCacheError `ETC_KEY`, `ETC_TTL`, `ETC_OPTIONS`
    */
   namespace(name: string, options?: number | ValueOptions): CacheSpace {
-    const prefix = this.#prefix + name;
+    const prefix = this.#full(name);
     domainOf(prefix);
     const rules = this.#over("namespace", options);
     demandEncryption(this.#context, `namespace ${prefix}`, rules.encrypt);
     return new CacheSpace(this.#context, this.#tenant, `${prefix}:`, rules);
   }
 
+  /** Below a prefix what is missing would be the key "undefined", which all that miss would share. */
+  #full(key: string): string {
+    return this.#prefix + requireKey(key);
+  }
+
   #ref(key: string) {
-    return this.#context.names.ref(this.#tenant, this.#prefix + key);
+    return this.#context.names.ref(this.#tenant, this.#full(key));
   }
 
   #counterKey(key: string): string {
-    return this.#context.names.counter(this.#tenant, this.#prefix + key);
+    return this.#context.names.counter(this.#tenant, this.#full(key));
   }
 
-  #over(where: string, options: unknown): ValueRules {
-    return parseValueOptions(where, options, this.#rules);
+  #over(call: ValueCall, options: unknown): ValueRules {
+    if (typeof options === "number" && call !== "namespace") this.#context.misuse.given(call, options);
+    return parseValueOptions(call, options, this.#rules);
   }
 }

@@ -2,8 +2,10 @@
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
-import { parse } from "../options/parse.js";
+import { limitArguments, refuseSurplus, requireFunction } from "../options/arguments.js";
+import { parse, registerCall } from "../options/parse.js";
 import type { TenantCache } from "../tenant-cache.js";
+import { monotonicNow } from "../timers.js";
 import { checkStrategy, listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
 
 export interface CacheWarmerOptions {
@@ -46,21 +48,45 @@ export interface WarmRequest {
 }
 
 const MAX_TASK_ERRORS = 10;
-const schema = z.strictObject({
+const warmerOptions = z.strictObject({
   concurrency: z.int().positive().max(1000).default(4),
   readyWithinMs: z.int().min(0).max(600_000).default(5000),
 });
 
+const request = z.strictObject({
+  tenantIds: z.array(z.string()).optional(),
+  signal: z.instanceof(AbortSignal, { error: "write an AbortSignal" }).optional(),
+});
+const requestOfAll = request.extend({ names: z.array(z.string()).optional() });
+
+registerCall("CacheWarmer", "new CacheWarmer(cache, { concurrency: 4 })", warmerOptions);
+registerCall("warm", "warm(name, { tenantIds })", request);
+registerCall("warmAll", "warmAll({ names, tenantIds })", requestOfAll);
+
 export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
+  static {
+    limitArguments(CacheWarmer, {
+      register: [2, "register(name, strategy)"],
+      warm: [2, "warm(name, { tenantIds }), or warmAll({ names }) for several strategies"],
+      warmAll: [1, "warmAll({ names, tenantIds })"],
+    });
+  }
+
   readonly #cache: TenantCache;
-  readonly #options: z.output<typeof schema>;
+  readonly #options: z.output<typeof warmerOptions>;
   readonly #strategies = new Map<string, WarmStrategy>();
   readonly #underWay = new Map<string, Promise<WarmResult>>();
 
-  /** @throws TenantCacheError `ETC_OPTIONS` */
-  constructor(cache: TenantCache, options: CacheWarmerOptions = {}) {
+  /** @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` */
+  constructor(cache: TenantCache, options: CacheWarmerOptions = {}, ...surplus: never[]) {
     super();
-    const parsed = parse("CacheWarmer", schema, options);
+    refuseSurplus(
+      "CacheWarmer",
+      surplus,
+      "one object: new CacheWarmer(cache, { concurrency, readyWithinMs })",
+    );
+    requireFunction("CacheWarmer", cache?.ready, "cache.ready", "new CacheWarmer(cache, { concurrency: 4 })");
+    const parsed = parse("CacheWarmer", warmerOptions, options);
     this.#cache = cache;
     this.#options = parsed;
   }
@@ -70,11 +96,11 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     return [...this.#strategies.keys()];
   }
 
-  /** @throws TenantCacheError `ETC_OPTIONS` where the name is taken, or the origin of routes is none */
+  /** @throws TenantCacheError `ETC_OPTIONS` where the name is taken, the strategy is none, or the origin of routes is none */
   register(name: string, strategy: WarmStrategy): this {
+    checkStrategy(name, strategy);
     if (this.#strategies.has(name))
       throw new TenantCacheError("ETC_OPTIONS", `CacheWarmer: ${name} is registered already`);
-    checkStrategy(strategy);
     this.#strategies.set(name, strategy);
     return this;
   }
@@ -83,7 +109,8 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
    * Runs one strategy, or joins its run under way for the same tenants. Failures are in the result.
    * @throws TenantCacheError `ETC_OPTIONS` where there is none of that name
    */
-  async warm(name: string, { tenantIds, signal }: WarmRequest = {}): Promise<WarmResult> {
+  async warm(name: string, options: WarmRequest = {}): Promise<WarmResult> {
+    const { tenantIds, signal } = parse("warm", request, options);
     const strategy = this.#strategies.get(name);
     if (!strategy)
       throw new TenantCacheError(
@@ -104,10 +131,10 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
    * Runs all strategies, or those of `names`, one after the other; one that fails does not stop the others.
    * @throws TenantCacheError `ETC_OPTIONS` where there is none of such a name
    */
-  async warmAll({
-    names = this.names,
-    ...request
-  }: WarmRequest & { readonly names?: readonly string[] | undefined } = {}): Promise<WarmResult[]> {
+  async warmAll(
+    options: WarmRequest & { readonly names?: readonly string[] | undefined } = {},
+  ): Promise<WarmResult[]> {
+    const { names = this.names, ...request } = parse("warmAll", requestOfAll, options);
     const results: WarmResult[] = [];
     for (const name of names) results.push(await this.warm(name, request));
     return results;
@@ -118,7 +145,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     list: () => Promise<WarmTask[]>,
     signal: AbortSignal | undefined,
   ): Promise<WarmResult> {
-    const startedAtMs = performance.now();
+    const startedAtMs = monotonicNow();
     const taskErrors: Error[] = [];
     let [done, failed, total] = [0, 0, 0];
     let error: Error | undefined;
@@ -150,7 +177,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     } catch (cause) {
       error = asError(cause);
     }
-    const durationMs = Math.round(performance.now() - startedAtMs);
+    const durationMs = Math.round(monotonicNow() - startedAtMs);
     const result = { ...progress(), durationMs, taskErrors, ...(error && { error }) };
     this.emit("finished", result);
     return result;

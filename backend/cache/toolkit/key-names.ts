@@ -3,6 +3,8 @@ import { LRUCache } from "lru-cache";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import { TenantCacheError } from "../errors.js";
+import type { KnownModules } from "../misuse/known-modules.js";
+import { shown } from "../shown.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { KeyRegistry } from "./key-registry.js";
 
@@ -21,9 +23,19 @@ const MAX_DOMAINS = 100;
 export function domainOf(key: unknown): string {
   const domain = typeof key === "string" && key.length <= MAX_KEY_LENGTH ? KEY.exec(key)?.[1] : undefined;
   if (domain !== undefined) return domain;
-  throw new TenantCacheError(
+  throw notAKey(key);
+}
+
+/** @throws TenantCacheError `ETC_KEY` for what is no string */
+export function requireKey(key: unknown): string {
+  if (typeof key === "string") return key;
+  throw notAKey(key);
+}
+
+function notAKey(key: unknown): TenantCacheError {
+  return new TenantCacheError(
     "ETC_KEY",
-    `${JSON.stringify(key)} is not a key: write parts joined by ":", the first a lower-case word, none empty or with white space or "*", as in "users:profile:42" (at most ${MAX_KEY_LENGTH} characters)`,
+    `the key is ${shown(key)}: write ${Array.isArray(key) ? "one key after the other, each of " : ""}parts joined by ":", the first a lower-case word, none empty or with white space or "*", as in "users:profile:42" (at most ${MAX_KEY_LENGTH} characters)`,
   );
 }
 
@@ -33,8 +45,16 @@ export function requirePattern(pattern: unknown): string {
     return pattern;
   throw new TenantCacheError(
     "ETC_KEY",
-    `${JSON.stringify(pattern)} is not a pattern: write a key in which "*" stands for anything, as in "users:profile:*"`,
+    `the pattern is ${shown(pattern)}: write a key in which "*" stands for anything, as in "users:profile:*"`,
   );
+}
+
+export interface KeyNamesOptions {
+  /** Of one tenant and domain. */
+  readonly maxEntries: number;
+  /** How long anybody waits for another's load at most. */
+  readonly waitMs: number;
+  readonly modules: KnownModules;
 }
 
 export class KeyNames {
@@ -42,20 +62,22 @@ export class KeyNames {
   readonly #registry: KeyRegistry;
   readonly #maxEntries: number;
   readonly #waitMs: number;
+  readonly #modules: KnownModules;
   /** How long loads take, by domain. */
   readonly #durations = new LRUCache<string, HandlerDurations>({ max: MAX_DOMAINS });
 
-  /** @param waitMs how long anybody waits for another's load at most */
-  constructor(keys: KeySpace, registry: KeyRegistry, maxEntries: number, waitMs: number) {
+  constructor(keys: KeySpace, registry: KeyRegistry, { maxEntries, waitMs, modules }: KeyNamesOptions) {
     this.#keys = keys;
     this.#registry = registry;
     this.#maxEntries = maxEntries;
     this.#waitMs = waitMs;
+    this.#modules = modules;
   }
 
   /** @throws TenantCacheError `ETC_KEY` */
   ref(tenant: string, key: string): KeyedRef {
     const domain = domainOf(key);
+    this.#modules.usedByToolkit(domain);
     const keys = this.#keys;
     // Also where the key is named without its collection: one key is one entry, behind the same fences.
     const pattern = this.#registry.find(key);

@@ -1,5 +1,7 @@
 // Parts that many keys end with: pages, orders and times, always written the same way.
 import { TenantCacheError } from "../errors.js";
+import { refuseSurplus } from "../options/arguments.js";
+import { shown } from "../shown.js";
 
 export interface Page {
   /** From 1. */
@@ -14,16 +16,25 @@ export interface Order {
 }
 
 /** `users:list` and page 2 of 50: `users:list:page:2:size:50`. @throws TenantCacheError `ETC_KEY` */
-export function paginatedKey(base: string, { page, pageSize }: Page): string {
+export function paginatedKey(base: string, options: Page, ...surplus: never[]): string {
+  const write = 'paginatedKey("users:list", { page: 1, pageSize: 50 })';
+  refuseSurplus("paginatedKey", surplus, write);
+  const { page, pageSize } = Object(options) as Page;
   for (const count of [page, pageSize])
     if (!Number.isSafeInteger(count) || count < 1)
-      throw invalid(base, `${count} is no page or page size: count from 1`);
+      throw invalid(base, `page or pageSize is ${shown(count)}: count from 1, and write ${write}`);
   return `${base}:page:${page}:size:${pageSize}`;
 }
 
 /** `users:list` by name: `users:list:sort:name:asc`. @throws TenantCacheError `ETC_KEY` */
-export function sortedKey(base: string, { by, direction = "asc" }: Order): string {
-  if (by === "") throw invalid(base, "sorted by nothing: name a field");
+export function sortedKey(base: string, options: Order, ...surplus: never[]): string {
+  const write = 'sortedKey("users:list", { by: "name", direction: "desc" })';
+  refuseSurplus("sortedKey", surplus, write);
+  const { by, direction = "asc" } = Object(options) as Order;
+  if (typeof by !== "string" || by === "")
+    throw invalid(base, `by is ${shown(by)}: name a field, and write ${write}`);
+  if (direction !== "asc" && direction !== "desc")
+    throw invalid(base, `direction is ${shown(direction)}: write "asc" or "desc"`);
   return `${base}:sort:${encodeURIComponent(by)}:${direction}`;
 }
 
@@ -33,8 +44,17 @@ const DIGITS = { day: 10, hour: 13, minute: 16 } as const;
  * A key of its own for each day, hour or minute, in UTC: `reports:sales:2026-11-22`, `…:2026-11-22T09`, `…:2026-11-22T09.30`.
  * @throws TenantCacheError `ETC_KEY`
  */
-export function timestampedKey(base: string, time: Date, every: keyof typeof DIGITS = "day"): string {
+export function timestampedKey(
+  base: string,
+  time: Date,
+  every: keyof typeof DIGITS = "day",
+  ...surplus: never[]
+): string {
+  refuseSurplus("timestampedKey", surplus, 'timestampedKey("reports:sales", new Date(), "day")');
+  if (!(time instanceof Date)) throw invalid(base, `the time is ${shown(time)}: write a Date`);
   if (Number.isNaN(time.getTime())) throw invalid(base, "the time is an invalid Date");
+  if (!Object.hasOwn(DIGITS, every))
+    throw invalid(base, `every is ${shown(every)}: write "day", "hour" or "minute"`);
   return `${base}:${time.toISOString().slice(0, DIGITS[every]).replaceAll(":", ".")}`;
 }
 

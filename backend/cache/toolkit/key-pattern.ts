@@ -1,5 +1,7 @@
 // A key with gaps, such as `users:profile:{id}`: builds keys, and knows its own again.
 import { TenantCacheError } from "../errors.js";
+import { limitArguments } from "../options/arguments.js";
+import { shown } from "../shown.js";
 import { domainOf } from "./key-names.js";
 
 /** What fills the gaps of a pattern. */
@@ -9,6 +11,13 @@ const GAP = /^\{([A-Za-z]\w*)\}$/;
 const LITERAL = /^[A-Za-z0-9._@%+-]+$/;
 
 export class KeyPattern<P extends KeyParams = KeyParams> {
+  static {
+    limitArguments(KeyPattern, {
+      key: [1, "a call for each key: key(params)"],
+      match: [1, "all gaps in one object: match({ id: 42 })"],
+    });
+  }
+
   readonly text: string;
   readonly domain: string;
   /** Names of the gaps, in order. */
@@ -17,6 +26,7 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
 
   /** @throws TenantCacheError `ETC_KEY_PATTERN` */
   constructor(text: string) {
+    if (typeof text !== "string") throw malformed(text);
     this.text = text;
     this.#parts = text.split(":").map((part) => {
       const gap = GAP.exec(part)?.[1];
@@ -50,8 +60,12 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
       .join(":");
   }
 
-  /** For `deletePattern`: gaps that are not given match anything. */
+  /**
+   * For `deletePattern`: gaps that are not given match anything.
+   * @throws TenantCacheError `ETC_KEY` where a value is missing or empty, or has no gap: leaving it out would match more
+   */
   match(params: Partial<P> = {}): string {
+    this.#refuseOthers(params);
     const isGiven = (gap: string) => Object.hasOwn(params, gap);
     return this.#parts
       .map((part) => {
@@ -82,13 +96,23 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
   }
 
   #fill(gap: string, params: Partial<P>): string {
-    const value: unknown = params[gap];
+    const value: unknown = Object(params)[gap];
     if (typeof value === "number" && Number.isFinite(value)) return String(value);
     // An asterisk would be a wildcard in `match`.
     if (typeof value === "string" && value !== "") return encodeURIComponent(value).replaceAll("*", "%2A");
     throw new TenantCacheError(
       "ETC_KEY",
-      `${this.text}: ${gap} is ${JSON.stringify(value)}; pass a number or a text that is not empty`,
+      `${this.text}: ${gap} is ${shown(value)}: write a number or a string that is not empty`,
+    );
+  }
+
+  #refuseOthers(params: Partial<P>): void {
+    const isObject = typeof params === "object" && params !== null;
+    const other = isObject ? Object.keys(params).find((name) => !this.params.includes(name)) : String(params);
+    if (other === undefined) return;
+    throw new TenantCacheError(
+      "ETC_KEY",
+      `${this.text} has no gap ${JSON.stringify(other)}: write an object of ${this.params.join(", ") || "nothing"}`,
     );
   }
 }
@@ -96,6 +120,6 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
 function malformed(text: unknown): TenantCacheError {
   return new TenantCacheError(
     "ETC_KEY_PATTERN",
-    `${JSON.stringify(text)} is not a key pattern: write parts joined by ":", the first a lower-case word, each a word or a gap of its own name, as in "users:profile:{id}"`,
+    `the key pattern is ${shown(text)}: write parts joined by ":", the first a lower-case word, each a word or a gap of its own name, as in "users:profile:{id}"`,
   );
 }

@@ -1,5 +1,7 @@
 // All key patterns of a cache in one place: two that could build the same key are refused when the second is defined.
 import { TenantCacheError } from "../errors.js";
+import { limitArguments } from "../options/arguments.js";
+import { shown } from "../shown.js";
 import { type KeyParams, KeyPattern } from "./key-pattern.js";
 
 /** Builders of one domain's keys, by name. */
@@ -16,6 +18,18 @@ export type ParamsOf<Text extends string> = Text extends `${string}{${infer Gap}
       {};
 
 export class KeyRegistry {
+  static {
+    limitArguments(KeyRegistry, {
+      pattern: [1, "a call for each pattern: pattern(text)"],
+      define: [
+        2,
+        'all patterns of a domain in one object: define("users", { profile: "profile:{id}", all: "all" })',
+      ],
+      find: [1, "a call for each key: find(key)"],
+      list: [1, "a call for each domain: list(domain)"],
+    });
+  }
+
   readonly #domains = new Map<string, KeyPattern[]>();
 
   /**
@@ -44,6 +58,7 @@ export class KeyRegistry {
     domain: string,
     patterns: Patterns,
   ): KeyBuilders<Patterns> {
+    if (typeof patterns !== "object" || patterns === null) throw noPatterns(patterns);
     const defined = Object.entries(patterns).map(([name, rest]) => [name, this.pattern(`${domain}:${rest}`)]);
     return Object.fromEntries(defined) as KeyBuilders<Patterns>;
   }
@@ -64,4 +79,11 @@ export class KeyRegistry {
     if (domain !== undefined) return this.#domains.get(domain) ?? [];
     return [...this.#domains.values()].flat();
   }
+}
+
+function noPatterns(given: unknown): TenantCacheError {
+  return new TenantCacheError(
+    "ETC_KEY_PATTERN",
+    `define: the patterns are ${shown(given)}: write define("users", { profile: "profile:{id}", all: "all" })`,
+  );
 }

@@ -1,10 +1,10 @@
 // Locks across processes: a token that only its holder has, renewed while the work goes on.
-import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
-import { parse } from "../options/parse.js";
+import { parse, registerCall } from "../options/parse.js";
 import { randomToken } from "../store/fence-token.js";
+import { delay, monotonicNow } from "../timers.js";
 
 export interface LockOptions {
   /** After how long a dead holder's lock ends, milliseconds; renewed three times as often. Default 10,000. */
@@ -15,11 +15,13 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
-const schema = z.strictObject({
+const lockOptions = z.strictObject({
   ttlMs: z.int().min(100).max(86_400_000).default(10_000),
   waitMs: z.int().min(0).max(86_400_000).default(0),
-  signal: z.instanceof(AbortSignal).optional(),
+  signal: z.instanceof(AbortSignal, { error: "write an AbortSignal" }).optional(),
 });
+
+registerCall("withLock", "withLock(key, { waitMs: 1000 }, work)", lockOptions);
 
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 100;
@@ -43,7 +45,7 @@ export class Locks {
     options: LockOptions,
     work: (signal: AbortSignal) => T,
   ): Promise<Awaited<T>> {
-    const parsed = parse("withLock", schema, options);
+    const parsed = parse("withLock", lockOptions, options);
     const { ttlMs, waitMs, signal } = parsed;
     const holder = randomToken();
     await this.#take(lockKey, name, holder, { ttlMs, waitMs, signal });
@@ -68,7 +70,7 @@ export class Locks {
     { ttlMs, waitMs, signal }: { ttlMs: number; waitMs: number; signal: AbortSignal | undefined },
   ): Promise<void> {
     const { gate, store } = this.#engine;
-    const giveUpAtMs = performance.now() + waitMs;
+    const giveUpAtMs = monotonicNow() + waitMs;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(2 * pollMs, MAX_POLL_MS)) {
       signal?.throwIfAborted();
       let hasGivenUp = false;
@@ -88,7 +90,7 @@ export class Locks {
           { cause },
         );
       }
-      const leftMs = giveUpAtMs - performance.now();
+      const leftMs = giveUpAtMs - monotonicNow();
       if (leftMs <= 0)
         throw new TenantCacheError(
           "ETC_LOCK_TIMEOUT",
@@ -110,17 +112,17 @@ export class Locks {
     stopped: AbortSignal,
   ): Promise<void> {
     const { gate, store } = this.#engine;
-    let endsAtMs = performance.now() + ttlMs;
+    let endsAtMs = monotonicNow() + ttlMs;
     while (!stopped.aborted) {
-      const pauseMs = Math.min(ttlMs / 3, Math.max(0, endsAtMs - performance.now()));
+      const pauseMs = Math.min(ttlMs / 3, Math.max(0, endsAtMs - monotonicNow()));
       await delay(pauseMs, undefined, { signal: stopped, ref: false }).catch(() => undefined);
       if (stopped.aborted) return;
-      const askedAtMs = performance.now();
+      const askedAtMs = monotonicNow();
       const renewed = await gate
         .run(() => store.keyed.renewLock(lockKey, holder, ttlMs))
         .catch(() => undefined);
       if (renewed) endsAtMs = askedAtMs + ttlMs;
-      if (renewed === false || performance.now() >= endsAtMs) {
+      if (renewed === false || monotonicNow() >= endsAtMs) {
         lost.abort(new TenantCacheError("ETC_LOCK_LOST", `lock ${name}: it ended before the work did`));
         return;
       }

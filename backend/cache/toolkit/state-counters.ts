@@ -1,11 +1,29 @@
 // Counters: state of the store, not cache, so that an answer that cannot be had is an error and not a guess.
+import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
-import { ttlSecondsOf } from "../ttl-seconds.js";
+import { parse, registerCall } from "../options/parse.js";
+import { shown } from "../shown.js";
+import { isTtl, TTL_FORM, ttlAdvice, ttlSecondsOf } from "../ttl-seconds.js";
 
 export interface CounterOptions {
   /** From the first addition on, seconds; later ones leave it alone. Default: that of the namespace, else the preset's `DAY`. */
   readonly ttlSeconds?: number;
+}
+
+const counterOptions = z.strictObject({
+  ttlSeconds: z
+    .custom<number>(isTtl, { error: ({ input }) => ttlAdvice(input), params: { code: "ETC_TTL" } })
+    .describe(TTL_FORM)
+    .optional(),
+});
+
+registerCall("increment", "increment(key, 1, { ttlSeconds: 60 })", counterOptions);
+
+/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL` */
+export function parseCounterOptions(options: unknown): CounterOptions {
+  const { ttlSeconds } = parse("increment", counterOptions, options);
+  return ttlSeconds === undefined ? {} : { ttlSeconds };
 }
 
 export class StateCounters {
@@ -18,8 +36,11 @@ export class StateCounters {
   /** @throws TenantCacheError `ETC_STORE_AWAY`, `ETC_VALUE`, `ETC_TTL` */
   async add(counterKey: string, name: string, by: number, ttlSeconds: number): Promise<number> {
     if (!Number.isSafeInteger(by))
-      throw new TenantCacheError("ETC_VALUE", `${name}: counters add whole numbers, not ${by}`);
-    const ttlMs = ttlSecondsOf(ttlSeconds) * 1000;
+      throw new TenantCacheError(
+        "ETC_VALUE",
+        `counter ${name}: what is added is ${shown(by)}: write a whole number, as in increment(key, 1, { ttlSeconds: 60 })`,
+      );
+    const ttlMs = ttlSecondsOf(ttlSeconds, `counter ${name}: ttlSeconds`) * 1000;
     return this.#ask(name, () => this.#engine.store.keyed.addToCounter(counterKey, by, ttlMs));
   }
 

@@ -1,6 +1,7 @@
 // What every space and collection of a cache shares.
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
+import type { Misuse } from "../misuse/misuse.js";
 import type { KeyNames } from "./key-names.js";
 import { domainOf, requirePattern } from "./key-names.js";
 import type { KeyedCache } from "./keyed-cache.js";
@@ -15,6 +16,7 @@ export interface ToolkitContext {
   readonly locks: Locks;
   readonly counters: StateCounters;
   readonly ttl: TtlPreset;
+  readonly misuse: Misuse;
   /** Whether the cache has the option `encryption`. */
   readonly isEncrypted: boolean;
 }

@@ -1,7 +1,7 @@
 // How values are kept: the options of single calls, of namespaces and of collections, parsed once.
 import * as z from "zod";
-import { parse } from "../options/parse.js";
-import { ttlSecondsOf } from "../ttl-seconds.js";
+import { parse, registerCall } from "../options/parse.js";
+import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, ttlAdvice, ttlSecondsOf } from "../ttl-seconds.js";
 
 /** Seconds, or a function of the value that returns them; 0 from the function: this value is not kept. */
 export type Ttl<T> = number | ((value: T) => number);
@@ -57,33 +57,77 @@ type StandardResult<T> =
   | { readonly issues: readonly unknown[] };
 
 const MIB = 1024 * 1024;
-const MAX_SECONDS = 30 * 86_400;
 
-const seconds = z.int().min(0).max(MAX_SECONDS);
-const ttl = z.unknown().transform((value) => {
-  // What the function returns is checked when it has been called.
-  return typeof value === "function" ? (value as (value: unknown) => number) : ttlSecondsOf(value);
-});
+const isTtlOrFunction = (value: unknown): boolean => typeof value === "function" || isTtl(value);
+const seconds = z
+  .int()
+  .min(0)
+  .max(MAX_TTL_SECONDS)
+  .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
 
-const valueSchema = z.strictObject({
-  ttlSeconds: ttl,
-  jitter: z.number().min(0).max(1).default(0),
-  nx: z.boolean().default(false),
-  staleWhileRevalidate: seconds.default(0),
-  negativeTtlSeconds: seconds.default(0),
-  compressAboveBytes: z.int().min(0).optional(),
-  maxBytes: z.int().positive().default(MIB),
-  onTooLarge: z.enum(["throw", "skip"]).default("throw"),
-  encrypt: z.boolean().default(false),
-  schema: z
-    .custom<ValueSchema<unknown>>(isSchema, {
-      error: "must be a Standard Schema, or have a method safeParse or parse",
+const full = z.strictObject({
+  ttlSeconds: z
+    .custom<number | ((value: unknown) => number)>(isTtlOrFunction, {
+      error: ({ input }) => `${ttlAdvice(input)}, or a function of the value`,
+      params: { code: "ETC_TTL" },
     })
-    .optional(),
+    .describe(`${TTL_FORM}, or a function of the value`),
+  jitter: z.number().min(0).max(1),
+  staleWhileRevalidate: seconds,
+  negativeTtlSeconds: seconds,
+  compressAboveBytes: z.int().min(0),
+  maxBytes: z.int().positive(),
+  onTooLarge: z.enum(["throw", "skip"]),
+  encrypt: z.boolean(),
+  schema: z.custom<ValueSchema<unknown>>(isSchema, {
+    error: "write a Standard Schema, or an object with a method safeParse or parse",
+  }),
+  nx: z.boolean(),
 });
+const all = full.partial();
+
+/** What each call takes of them. */
+const SCHEMAS = {
+  set: all.pick({ ttlSeconds: true, jitter: true, nx: true }),
+  mSet: all.pick({ ttlSeconds: true, jitter: true }),
+  "an item of mSet": all.pick({ ttlSeconds: true, jitter: true, nx: true }),
+  getOrSet: all.pick({
+    ttlSeconds: true,
+    jitter: true,
+    staleWhileRevalidate: true,
+    negativeTtlSeconds: true,
+  }),
+  update: all.pick({ ttlSeconds: true, jitter: true, staleWhileRevalidate: true, negativeTtlSeconds: true }),
+  namespace: all.omit({ nx: true }),
+  collection: all.omit({ nx: true }),
+  "set of a collection": all.pick({ nx: true }),
+} as const;
+
+/** The calls whose options these are, as messages name them. */
+export type ValueCall = keyof typeof SCHEMAS;
+
+registerCall("set", "set(key, value, { ttlSeconds: 60 })", SCHEMAS.set);
+registerCall("mSet", "mSet([{ key, value }], { ttlSeconds: 60 })", SCHEMAS.mSet);
+registerCall("an item of mSet", "mSet([{ key, value, ttlSeconds: 60 }])", SCHEMAS["an item of mSet"]);
+registerCall("getOrSet", "getOrSet(key, load, { ttlSeconds: 60 })", SCHEMAS.getOrSet);
+registerCall("update", "update(key, write, { ttlSeconds: 60 })", SCHEMAS.update);
+registerCall("namespace", 'namespace("users", { ttlSeconds: 60 })', SCHEMAS.namespace);
+registerCall("collection", 'collection("users:{id}", { ttlSeconds: 60 })', SCHEMAS.collection);
+registerCall(
+  "set of a collection",
+  "set(tenantId, params, value, { nx: true })",
+  SCHEMAS["set of a collection"],
+);
+
+/** Calls that are written once and run when the program starts. Others may be given a number that was computed. */
+const CONFIGURED: readonly ValueCall[] = ["namespace", "collection"];
+
+type Full = z.output<typeof full>;
+/** Without a default. */
+type Unset = "compressAboveBytes" | "schema";
 
 /** Parsed {@link ValueOptions}, with all defaults. */
-export type ValueRules = z.output<typeof valueSchema>;
+export type ValueRules = Omit<Full, Unset> & { readonly [Name in Unset]?: Full[Name] | undefined };
 
 /**
  * Options of one call, over those of the namespace or collection.
@@ -91,17 +135,29 @@ export type ValueRules = z.output<typeof valueSchema>;
  * @param options seconds, options, or nothing
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`
  */
-export function parseValueOptions(where: string, options: unknown, defaults: ValueRules): ValueRules {
+export function parseValueOptions(call: ValueCall, options: unknown, defaults: ValueRules): ValueRules {
   if (options === undefined) return defaults;
-  if (typeof options !== "object" || options === null)
-    return { ...defaults, ttlSeconds: ttlSecondsOf(options) };
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return parse(where, valueSchema, { ...defaults, ...Object.fromEntries(given) });
+  if (typeof options !== "object" || options === null) {
+    const secondsOf = CONFIGURED.includes(call) ? configuredTtl : ttlSecondsOf;
+    return { ...defaults, ttlSeconds: secondsOf(options, `${call}: ttlSeconds`) };
+  }
+  const parsed = parse<z.output<typeof all>>(call, SCHEMAS[call], options);
+  const given = Object.entries(parsed).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
 }
 
 /** The rules of a cache whose namespaces and collections say nothing. */
 export function defaultRules(ttlSeconds: number): ValueRules {
-  return valueSchema.parse({ ttlSeconds });
+  return {
+    ttlSeconds,
+    jitter: 0,
+    staleWhileRevalidate: 0,
+    negativeTtlSeconds: 0,
+    maxBytes: MIB,
+    onTooLarge: "throw",
+    encrypt: false,
+    nx: false,
+  };
 }
 
 function isSchema(value: unknown): boolean {

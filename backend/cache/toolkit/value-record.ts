@@ -45,7 +45,7 @@ export async function recordValue(
 function ttlOf(value: unknown, ttl: number | ((value: unknown) => number)): number {
   if (typeof ttl === "number") return ttl;
   const seconds = ttl(value);
-  return seconds === 0 ? 0 : ttlSecondsOf(seconds);
+  return seconds === 0 ? 0 : ttlSecondsOf(seconds, "what the ttlSeconds function returned");
 }
 
 async function encode(value: unknown, compression: Compression) {

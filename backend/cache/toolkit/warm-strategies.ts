@@ -1,7 +1,10 @@
 // What is warmed, tenant by tenant: tasks that fill entries, or routes as the tenant would ask for them.
 import type { IncomingHttpHeaders } from "node:http";
+import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { loadInject } from "../express/inject.js";
+import { fn, parse, registerCall } from "../options/parse.js";
+import { shown } from "../shown.js";
 
 type Listed<T> = Iterable<T> | AsyncIterable<T>;
 
@@ -33,6 +36,31 @@ export interface RouteStrategy extends TenantsStrategy {
 
 export type WarmStrategy = EntryStrategy | RouteStrategy;
 
+const ORIGIN_FORM = 'write scheme and host as clients do, as in "https://api.example.com"';
+const tenants = fn("() => tenantIds");
+const entryStrategy = z.object({ tenants, entries: fn("(tenantId) => [() => load(tenantId)]") });
+const routeStrategy = z.object({
+  tenants,
+  app: fn("the Express app"),
+  urls: z.array(z.string()),
+  headers: fn("(tenantId) => ({ authorization })"),
+  origin: z.union([z.string(), fn("(tenantId) => origin")], { error: ORIGIN_FORM }).optional(),
+});
+
+registerCall("register", "register(name, { tenants, entries })", entryStrategy);
+registerCall("register of routes", "register(name, { tenants, app, urls, headers })", routeStrategy);
+
+/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` */
+export function checkStrategy(name: unknown, strategy: unknown): void {
+  if (typeof name !== "string" || name === "")
+    throw new TenantCacheError("ETC_ARGUMENTS", `register: the name is ${shown(name)}: write a string`);
+  const isOfRoutes = "urls" in Object(strategy) || "app" in Object(strategy);
+  if (isOfRoutes) {
+    const { origin } = parse("register of routes", routeStrategy, strategy);
+    if (typeof origin === "string") parseOrigin(origin);
+  } else parse("register", entryStrategy, strategy);
+}
+
 /**
  * The tasks of a strategy, of these tenants or of all. What cannot be listed of one tenant is a task that fails: the others go on.
  * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST`, and what `tenants` throws
@@ -51,11 +79,6 @@ export async function listTasks(
     }
   }
   return tasks;
-}
-
-/** @throws TenantCacheError `ETC_OPTIONS` */
-export function checkStrategy(strategy: WarmStrategy): void {
-  if ("urls" in strategy && typeof strategy.origin === "string") parseOrigin(strategy.origin);
 }
 
 function routeTasks({ app, urls, origin = LOCAL, headers }: RouteStrategy): (tenantId: string) => WarmTask[] {
@@ -84,6 +107,6 @@ function parseOrigin(origin: string): URL {
   if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url;
   throw new TenantCacheError(
     "ETC_OPTIONS",
-    `CacheWarmer: ${JSON.stringify(origin)} is no origin: write scheme and host as clients do, as in "https://api.example.com"`,
+    `CacheWarmer: ${JSON.stringify(origin)} is no origin: ${ORIGIN_FORM}`,
   );
 }

@@ -3,17 +3,27 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import { createTenantCache, TenantCacheError, type TenantCacheOptions } from "../../cache/index.js";
+import {
+  createTenantCache,
+  paginatedKey,
+  TenantCacheError,
+  type TenantCacheOptions,
+} from "../../cache/index.js";
 import { projectFile } from "../../project-root.js";
+import { quiet } from "../support/caches.js";
+import { called } from "../support/refusals.js";
 
 const page = readFileSync(projectFile("docs", "error-codes.md"), "utf8");
 const source = readFileSync(projectFile("backend", "cache", "errors.ts"), "utf8");
 const codes = [...source.matchAll(/^ {2}\| "(ETC_\w+)"/gm)].map(([, code]) => code);
 
-const cache = createTenantCache({ tenant: () => undefined });
+const cache = createTenantCache({ tenant: () => undefined, logger: quiet });
 /** Options as a caller without types might write them. */
 const create = (options: object) => createTenantCache(options as TenantCacheOptions);
 const mistaken = (value: unknown) => value as never;
+const space = cache.manager.tenant("acme");
+/** As far as a call can know that Express has made it. */
+const request = { method: "GET", url: "/", headers: {} };
 const pattern = (text: string) => cache.manager.registry.pattern(text);
 const client = new Redis({ lazyConnect: true, keyPrefix: "crm:" });
 const tenant = () => undefined;
@@ -26,6 +36,28 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
     () => cache.cacheList("accounts", mistaken({ ttl: 60 })),
     () => cache.invalidateCache(),
     () => cache.invalidateCache(mistaken(["accounts", "contacts"])),
+    () => cache.invalidateCache("accounts", mistaken({ guard: true })),
+    () => create({ tenant, client: {}, prefix: "crm:" }),
+    () => create({ tenant, maxBytes: 1e8 }),
+    () => cache.cacheList("accounts", mistaken({ expire: 60 })),
+    () => cache.cacheList("accounts", mistaken({ maxAge: 60 })),
+    () => cache.cacheList("accounts", mistaken({ key: () => "a" })),
+    () => cache.cacheList("accounts", mistaken({ tag: "a", swr: 60 })),
+    () => cache.lane(() => undefined, mistaken({ authenticate: () => undefined })),
+    () => cache.stats(mistaken("acme")),
+  ],
+  ETC_ARGUMENTS: [
+    called(cache, "cacheList", "accounts", 180, { dependsOn: ["contacts"] }),
+    called(cache, "cacheList", request, {}, () => undefined),
+    called(cache, "invalidateCache", request, {}, () => undefined),
+    called(cache, "lane", request, {}),
+    called(cache, "invalidateAllTenant", "acme", "accounts"),
+    () => Promise.all(["acme"].map(cache.invalidateAllTenant)),
+    called(space, "get", "users:1", "users:2"),
+    called(space, "set", "users:1", 1, "EX", 60),
+    called(space, "getOrSet", "users:1", 60, () => 1),
+    called(space, "withLock", "users:1", () => 1),
+    called({ paginatedKey }, "paginatedKey", "users:list", 2, 50),
   ],
   ETC_MODULE_NAME: [
     () => cache.cacheList("Accounts"),
@@ -36,6 +68,15 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
     () => cache.cacheList("accounts", 180_000_000),
     () => cache.cacheList("accounts", mistaken("180")),
     () => cache.cacheList("accounts", 0),
+    () => cache.cacheList("accounts", 5000),
+    () => cache.cacheList("accounts", 180_000),
+    () => cache.cacheList("accounts", 3_600_000),
+    () => cache.cacheList("accounts", mistaken("3m")),
+    () => cache.cacheList("accounts", mistaken(180n)),
+    () => cache.cacheList("accounts", 1.5),
+    () => cache.cacheList("accounts", Number.POSITIVE_INFINITY),
+    () => cache.cacheList("accounts", -1),
+    () => space.namespace("users", 300_000),
   ],
   ETC_TENANT_ID: [
     () => cache.invalidateAllTenant("*"),
@@ -48,6 +89,8 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
     () => cache.manager.tenant("acme").delete("users:profile:*"),
     () => cache.manager.tenant("acme").get("Users:1"),
     () => pattern("gaps:{id}").key({}),
+    () => space.namespace("users").get(mistaken(undefined)),
+    () => cache.manager.collection("people:{id}").deleteMatching("acme", mistaken({ typo: 7 })),
   ],
   ETC_KEY_PATTERN: [
     () => pattern("users:profile-{id}"),
@@ -68,6 +111,13 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
     () => create({ tenant, redis: 6380 }),
     () => create({ tenant, redis: "" }),
     () => create({ tenant, redis: null }),
+    () => create({ tenant, redis: { url: redisUrl } }),
+    () => create({ tenant, redis: new URL(redisUrl) }),
+    () => create({ tenant, redis: { socket: { host: "127.0.0.1", port: 6379 } } }),
+    () => create({ tenant, redis: [{ host: "127.0.0.1", port: 6379 }] }),
+    () => create({ tenant, redis: { nodes: [{ host: "127.0.0.1", port: 6379 }] } }),
+    () => create({ tenant, redis: { cluster: [{ host: "127.0.0.1", port: 6379 }], password: "secret" } }),
+    () => create({ tenant, redis: Promise.resolve(redisUrl) }),
   ],
   ETC_REDIS_KEY_PREFIX: [
     () => create({ tenant, redis: client }),

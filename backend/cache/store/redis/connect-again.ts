@@ -1,4 +1,6 @@
 // Connects again where ioredis has given up for good: it does so where a connection is ended while it is being made, as news of a failover may do.
+
+import { setTimeout } from "../../timers.js";
 import type { RedisClient } from "./redis-client.js";
 
 const RECONNECT_MS = 200;

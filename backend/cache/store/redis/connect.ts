@@ -2,9 +2,12 @@
 import { createRequire } from "node:module";
 import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
+import { areTimersFaked } from "../../timers.js";
 import { ReadConnection } from "./read-connection.js";
 import { isRedisClient, type RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
+import { refuseWrongRedis } from "./redis-refusals.js";
+import { giveUpSilentPeers } from "./silent-peer.js";
 
 export interface Connection {
   readonly client: RedisClient;
@@ -16,8 +19,6 @@ export interface Connection {
 
 const MAX_RECONNECT_DELAY_MS = 2000;
 const CONNECT_TIMEOUT_MS = 2000;
-// A peer that vanished without closing its connection (host lost, firewall) is given up after this long.
-const SILENT_PEER_MS = 5000;
 
 /** The defaults that keep a request from ever waiting for Redis: no queue while offline, no retry, no resending. */
 const CONNECTION_DEFAULTS: RedisOptions = {
@@ -25,7 +26,6 @@ const CONNECTION_DEFAULTS: RedisOptions = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   connectTimeout: CONNECT_TIMEOUT_MS,
-  socketTimeout: SILENT_PEER_MS,
   connectionName: "express-tenant-cache",
   retryStrategy: reconnectDelayMs,
   // A master that hung through its own failover goes on answering until it is demoted, about ten seconds: leave it
@@ -47,15 +47,9 @@ export function connect(redis: RedisOption): Connection {
     refuseKeyPrefix(redis.options);
     return { client: redis, owned: false };
   }
-  // ioredis would take an empty URL for 127.0.0.1:6379.
-  if (typeof redis === "string" && redis !== "") {
+  refuseWrongRedis(redis);
+  if (typeof redis === "string") {
     return standalone((ioredis, options) => new ioredis.Redis(redis, withDefaults(options)));
-  }
-  if (typeof redis !== "object" || redis === null) {
-    throw new TenantCacheError(
-      "ETC_REDIS_CLIENT",
-      "redis must be a URL, ioredis options, { cluster: [...] } or an ioredis client; leave it out for the in-process store",
-    );
   }
   if ("cluster" in redis) {
     const { cluster, redisOptions } = redis;
@@ -107,7 +101,9 @@ function withDefaults(options: RedisOptions): RedisOptions & { replyMapping: "le
   return { ...CONNECTION_DEFAULTS, ...options, replyMapping: "legacy" };
 }
 
-function reconnectDelayMs(attempt: number): number {
+/** ioredis waits by a global timer: where tests of an app have replaced that, `connectAgainOnEnd` connects in its place. */
+function reconnectDelayMs(attempt: number): number | null {
+  if (areTimersFaked()) return null;
   const delayMs = Math.min(50 * 2 ** Math.min(attempt - 1, 10), MAX_RECONNECT_DELAY_MS);
   return delayMs / 2 + (Math.random() * delayMs) / 2;
 }
@@ -128,5 +124,7 @@ function own(create: (ioredis: IoRedisModule) => Redis | Cluster): RedisClient {
     });
   }
   // ioredis types every command with many overloads; the store uses the few that RedisClient names.
-  return create(ioredis) as unknown as RedisClient;
+  const client = create(ioredis) as unknown as RedisClient;
+  giveUpSilentPeers(client);
+  return client;
 }

@@ -1,6 +1,7 @@
 // A second connection that only reads: replies arrive in one buffer that is used again, so that hits leave nothing to collect.
 import net from "node:net";
 import tls from "node:tls";
+import { clearTimeout, monotonicNow, nextTurn, setImmediate, setTimeout, type Timer } from "../../timers.js";
 import { connectAgainOnEnd } from "./connect-again.js";
 import { type MgetQuestion, MgetReplies, type MgetValue, OWN_ROOM } from "./mget-replies.js";
 import type { RedisClient } from "./redis-client.js";
@@ -51,7 +52,7 @@ export class ReadConnection {
   #answeredAtMs = 0;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
-  #watch: NodeJS.Timeout | undefined;
+  #watch: Timer | undefined;
 
   /** @param create makes the ioredis client that uses this connector */
   constructor(create: (connector: ConnectorClass) => RedisClient) {
@@ -76,7 +77,7 @@ export class ReadConnection {
     const stream = this.#stream;
     if (!stream || !this.#replies) return Promise.reject(new ReadConnectionLost("not connected"));
     return new Promise((resolve, reject) => {
-      this.#pending.push({ keys: keys.length, texts, room, sentAtMs: performance.now(), resolve, reject });
+      this.#pending.push({ keys: keys.length, texts, room, sentAtMs: monotonicNow(), resolve, reject });
       this.#watch ??= this.#watchFor(SILENT_MS);
       stream.write(commandOf(keys));
     });
@@ -84,8 +85,8 @@ export class ReadConnection {
 
   /** Connects anew, where another server has become the right one to ask. */
   renew(): void {
-    if (performance.now() - this.#renewedAtMs < RENEWED_AT_MOST_EVERY_MS) return;
-    this.#renewedAtMs = performance.now();
+    if (monotonicNow() - this.#renewedAtMs < RENEWED_AT_MOST_EVERY_MS) return;
+    this.#renewedAtMs = monotonicNow();
     this.#client.disconnect(true);
   }
 
@@ -114,7 +115,7 @@ export class ReadConnection {
     if (!this.#replies) stream.emit("data", Buffer.from(this.#buffer.subarray(0, bytes)));
     else if (this.#pending.length === 0) stream.destroy(new Error("a reply that nobody has asked for"));
     else {
-      this.#answeredAtMs = performance.now();
+      this.#answeredAtMs = monotonicNow();
       try {
         this.#replies.take(this.#buffer, bytes);
       } catch (error) {
@@ -124,7 +125,7 @@ export class ReadConnection {
   }
 
   /** Looks two turns later: timers come first in a turn, and what has arrived while this process was busy is read after them. */
-  #watchFor(delayMs: number): NodeJS.Timeout {
+  #watchFor(delayMs: number): Timer {
     const look = () => this.#replaceIfSilent();
     return setTimeout(() => setImmediate(() => setImmediate(look)), delayMs).unref();
   }
@@ -133,7 +134,7 @@ export class ReadConnection {
     this.#watch = undefined;
     const [oldest] = this.#pending;
     if (!oldest) return;
-    const silentMs = performance.now() - Math.max(oldest.sentAtMs, this.#answeredAtMs);
+    const silentMs = monotonicNow() - Math.max(oldest.sentAtMs, this.#answeredAtMs);
     if (silentMs < SILENT_MS) {
       this.#watch = this.#watchFor(SILENT_MS - silentMs);
       return;
@@ -166,7 +167,7 @@ export class ReadConnection {
       async connect(): Promise<net.Socket> {
         this.#isWanted = true;
         // ioredis does not expect to be connected in the turn in which it asks.
-        await new Promise(setImmediate);
+        await nextTurn();
         if (!this.#isWanted) throw new Error("Connection is closed.");
         this.#stream = open(this.#options);
         this.#stream.once("error", (error) => {

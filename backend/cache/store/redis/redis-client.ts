@@ -1,4 +1,5 @@
 // What the store needs of a Redis client: the part of ioredis (any major, Redis or Cluster) that it calls.
+import type { Socket } from "node:net";
 import type { KeyedCommands } from "./keyed-scripts.js";
 import type { LedgerCommands } from "./ledger-scripts.js";
 
@@ -26,7 +27,15 @@ export type UserRedisClient = { readonly status: string } & Readonly<
 /** The commands that the store calls. */
 export interface RedisClient {
   readonly status: string;
-  readonly options?: { readonly keyPrefix?: string | undefined; readonly sentinels?: unknown } | undefined;
+  readonly options?:
+    | {
+        readonly keyPrefix?: string | undefined;
+        readonly sentinels?: unknown;
+        readonly socketTimeout?: number | undefined;
+      }
+    | undefined;
+  /** Of the connection that there is; a Cluster has those of its nodes. */
+  readonly stream?: Socket;
   readonly isCluster?: boolean | undefined;
   on(event: string, listener: (...args: never[]) => void): unknown;
   defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void;

@@ -1,6 +1,7 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
 import { hash } from "node:crypto";
 import calculateSlot from "cluster-key-slot";
+import { monotonicNow } from "../../timers.js";
 import { randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type {
@@ -53,7 +54,7 @@ export class RedisStore implements Store {
   #listener: StoreListener | undefined;
   #isUp = false;
   #isClosed = false;
-  #connectingSinceMs = performance.now();
+  #connectingSinceMs = monotonicNow();
   #lastError = "connecting";
   #reconnectAttempts = 0;
 
@@ -73,7 +74,7 @@ export class RedisStore implements Store {
     };
     this.#runIds = trackRunIds(client, () => this.#report(), onDown);
     client.on("connecting", () => {
-      this.#connectingSinceMs = performance.now();
+      this.#connectingSinceMs = monotonicNow();
     });
     client.on("reconnecting", () => {
       this.#reconnectAttempts++;
@@ -83,7 +84,7 @@ export class RedisStore implements Store {
       this.#reconnectAttempts = 0;
       this.#lastError = "connection closed";
       // A master that hung while we connected may have been replaced before it answered.
-      if (performance.now() - this.#connectingSinceMs > PROMPT_MS && this.renew()) return;
+      if (monotonicNow() - this.#connectingSinceMs > PROMPT_MS && this.renew()) return;
       this.#report();
     });
     client.on("error", onDown);

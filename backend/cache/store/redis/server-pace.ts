@@ -1,5 +1,5 @@
 // How fast background work goes: the slower the server answers, the longer it rests.
-import { setTimeout as delay } from "node:timers/promises";
+import { delay, monotonicNow } from "../../timers.js";
 
 export interface Pace {
   /** The server rests this many times as long as it took to answer. */
@@ -32,12 +32,12 @@ export class PacedSteps {
     const signal = this.#signal;
     if (this.#restMs > 0) await delay(this.#restMs, undefined, { ref: false, ...(signal && { signal }) });
     signal?.throwIfAborted();
-    const startedAtMs = performance.now();
+    const startedAtMs = monotonicNow();
     try {
       return await step();
     } finally {
       const { restFactor, maxRestMs } = this.#pace();
-      this.#restMs = Math.min(maxRestMs, restFactor * (performance.now() - startedAtMs));
+      this.#restMs = Math.min(maxRestMs, restFactor * (monotonicNow() - startedAtMs));
     }
   }
 }

@@ -1,4 +1,6 @@
 // The lease of a sweep: one process at a time has it, and a dead one's ends by itself.
+
+import { monotonicNow } from "../../timers.js";
 import { randomToken } from "../fence-token.js";
 import type { RedisClient, ScriptedCommands } from "./redis-client.js";
 
@@ -9,7 +11,7 @@ export class SweepLease {
   readonly #key: string;
   readonly #holder = randomToken();
   readonly #ttlMs: number;
-  #renewedAtMs = performance.now();
+  #renewedAtMs = monotonicNow();
 
   constructor(client: RedisClient & ScriptedCommands, key: string, ttlMs = TTL_MS) {
     this.#client = client;
@@ -19,7 +21,7 @@ export class SweepLease {
 
   /** False where another process has it. */
   async take(): Promise<boolean> {
-    this.#renewedAtMs = performance.now();
+    this.#renewedAtMs = monotonicNow();
     return (await this.#client.set(this.#key, this.#value, "PX", this.#ttlMs, "NX")) !== null;
   }
 
@@ -29,8 +31,8 @@ export class SweepLease {
    * @throws Error where another process has the lease by now: this one was held up for longer than the lease lives
    */
   async keep(): Promise<void> {
-    if (performance.now() - this.#renewedAtMs < this.#ttlMs / 3) return;
-    this.#renewedAtMs = performance.now();
+    if (monotonicNow() - this.#renewedAtMs < this.#ttlMs / 3) return;
+    this.#renewedAtMs = monotonicNow();
     if (Number(await this.#client.etcKeepLease(1, this.#key, this.#value, this.#ttlMs)) === 0)
       throw new Error("another process sweeps by now");
   }

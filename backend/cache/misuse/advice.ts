@@ -1,0 +1,17 @@
+// Advice on mistakes that no call can refuse, because only what happens shows them: each is told once.
+import type { Logger } from "../logger.js";
+
+export class Advice {
+  readonly #logger: Logger;
+  readonly #told = new Set<string>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  tell(advice: string, about = advice): void {
+    if (this.#told.has(about)) return;
+    this.#told.add(about);
+    this.#logger.warn(`express-tenant-cache: ${advice}`);
+  }
+}
