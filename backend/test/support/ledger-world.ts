@@ -3,13 +3,21 @@ import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import { generationOf } from "../../cache/store/fence-token.js";
 import type { KeySpace } from "../../cache/store/key-space.js";
-import type { RedisStore } from "../../cache/store/redis/redis-store.js";
+import { connect } from "../../cache/store/redis/connect.js";
+import { RedisStore } from "../../cache/store/redis/redis-store.js";
 import type { CommitResult } from "../../cache/store/store.js";
 
 const MINUTE_MS = 60_000;
 /** What an entry counts beside its value and twice its key, and by how much the sum is rounded up at most. */
 const OVERHEAD_BYTES = 256;
 const ROUNDING = 65 / 64;
+
+/** A store that is in use. */
+export async function openStore(url: string, keys: KeySpace): Promise<RedisStore> {
+  const store = new RedisStore(connect(url), keys);
+  await new Promise<void>((resolve) => store.listen({ up: resolve, down: () => undefined }));
+  return store;
+}
 
 export interface Put {
   readonly module: string;

@@ -23,6 +23,7 @@ describe("configuration", () => {
     assert.equal(config.PORT, 4001);
     assert.equal(config.redis, undefined);
     assert.equal(config.CACHE_TTL_LIST_SECONDS, 180);
+    assert.equal(config.CACHE_MAX_BYTES_PER_TENANT, 64 * 1024 * 1024);
     assert.equal(config.JWT_SECRET, DEVELOPMENT_JWT_SECRET);
     assert.equal(config.MIGRATE_ON_START, true);
   });

@@ -1,11 +1,9 @@
 // The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
-import { BOOKS_TTL_MS, DROP_LEASE, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
+import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
-/**
- * The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was lost, perhaps with
- * indexes.
- */
-const ADD_UP = `
+// The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was lost,
+// perhaps with indexes.
+const ADD_UP = `${KEEP_BOOKS}
   local names = redis.call('ZRANGE', generations, 0, -1)
   if not redis.call('ZSCORE', generations, name) then names[#names + 1] = name end
   for _, each in ipairs(names) do
@@ -16,15 +14,14 @@ const ADD_UP = `
     total = total + bytes
   end
   redis.call('ZADD', ledger, total, '')
-  redis.call('PEXPIRE', ledger, ${BOOKS_TTL_MS})
+  keep(ledger, ttl)
   if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
 `;
 
-/**
- * Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list the entry that expires
- * soonest; and while at it, as many more as take a 64th of the quota, so that not each of the next entries has to look for room. A
- * thousand entries at most: others wait for the server meanwhile. Names behind "~" have no index to take from.
- */
+// Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list the
+// entry that expires soonest; and while at it, as many more as take a 64th of the quota, so that not each of the next
+// entries has to look for room. A thousand entries at most: others wait for the server meanwhile. Names behind "~"
+// have no index to take from.
 const MAKE_ROOM = `
   local steps, counted = 1000, total
   local function uncount(of, bytes)
@@ -105,14 +102,13 @@ const MAKE_ROOM = `
   redis.call('ZINCRBY', ledger, total - counted, '')
 `;
 
-/**
- * KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most entries, fence TTL, holder, the
- * generation's name among the tenant's generations, the SHA-1 of the only value that may be overwritten ('none' for none, '' for any),
- * most bytes of the tenant ('' for any), what the names of the tenant's indexes begin with, fences…, and the value in pieces.
- * Returns 0 where a mutation or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease
- * is still held), 3 where there is no room; then how many live entries have made room, and 1 where a walk should count anew.
- */
-export const COMMIT_FILL = `${NOW}${DROP_LEASE}${LISTINGS}
+// KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most entries,
+// fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only value that may be
+// overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what the names of the tenant's
+// indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation or another value has overtaken it,
+// 1 where it is stored, 2 where it is larger than the quota (the lease is still held), 3 where there is no room; then
+// how many live entries have made room, and 1 where a walk should count anew.
+export const COMMIT_FILL: string = `${NOW}${DROP_LEASE}${LISTINGS}
 local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local name, indexes = ARGV[6], ARGV[9]
 local count, ttl, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[8]) or math.huge

@@ -44,7 +44,7 @@ export const KEYED_SCRIPTS = {
   etcTakeLock: TAKE_LOCK,
   etcRenewLock: RENEW_LOCK,
   etcReleaseLock: RELEASE_LOCK,
-} as const;
+};
 
 export interface KeyedCommands {
   etcTurnFences(keyCount: number, ...args: (string | number)[]): Promise<(string | null)[]>;

@@ -50,7 +50,7 @@ tidy(86400000)
 return redis.call('ZSCORE', ledger, '') or '0'
 `;
 
-export const LEDGER_SCRIPTS = { etcRemoveKeys: REMOVE_KEYS, etcTenantBytes: TENANT_BYTES } as const;
+export const LEDGER_SCRIPTS = { etcRemoveKeys: REMOVE_KEYS, etcTenantBytes: TENANT_BYTES };
 
 export interface LedgerCommands {
   etcRemoveKeys(keyCount: number, ...args: string[]): Promise<number | string>;

@@ -2,27 +2,25 @@
 
 // A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
 // TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
-export const NOW = `
+export const NOW: string = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `;
 
-export const CLOCK = `${NOW}
+export const CLOCK: string = `${NOW}
 local function fence(token, i) return token .. i .. '.' .. string.format('%d', now) end
 `;
 
-export const DROP_LEASE = `
+export const DROP_LEASE: string = `
 local function dropLease(key, holder)
   local held = redis.call('GET', key)
   if held and string.sub(held, 1, #holder + 1) == holder .. ',' then redis.call('UNLINK', key) end
 end
 `;
 
-/**
- * How an index lists an entry: the score is its expiry in whole ms, and behind the point stands what it counts, as a floating point
- * number of 11 bits with 64 steps to each doubling, rounded up. Nothing behind the point: not counted.
- */
-export const LISTINGS = `
+// How an index lists an entry: the score is its expiry in whole ms, and behind the point stands what it counts, as a
+// floating point number of 11 bits with 64 steps to each doubling, rounded up. Nothing behind the point: not counted.
+export const LISTINGS: string = `
 local function listing(expiresAt, entry, valueBytes)
   local fraction, exponent = math.frexp(valueBytes + 2 * #entry + 256)
   return math.floor(expiresAt) + (64 * exponent + math.ceil(128 * fraction) - 64) / 2048
@@ -34,8 +32,8 @@ local function bytesOf(score)
 end
 `;
 
-/** The sums in the ledger. Needs `ledger`. Where that is lost nothing is added: the next store adds it up. */
-export const LEDGER = `
+// The sums in the ledger. Needs `ledger`. Where that is lost nothing is added: the next store adds it up.
+export const LEDGER: string = `
 local function add(name, bytes)
   if bytes ~= 0 and redis.call('ZSCORE', ledger, '') then
     redis.call('ZINCRBY', ledger, bytes, name)
@@ -50,12 +48,10 @@ local function strike(name)
 end
 `;
 
-/**
- * Takes what has expired off an index and the ledger, at most 1,000 entries: others wait for it. A key is there until the ms of its
- * expiry is over. Needs {@link LISTINGS}, {@link LEDGER},
- * `now` and `indexes`: what the names of the tenant's indexes begin with.
- */
-export const PRUNE = `
+// Takes what has expired off an index and the ledger, at most 1,000 entries: others wait for it. A key is there until
+// the ms of its expiry is over. Needs LISTINGS, LEDGER, `now` and `indexes`: what the names of the tenant's indexes
+// begin with.
+export const PRUNE: string = `
 local function prune(name)
   local index, bytes = indexes .. name, 0
   local expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. string.format('%d', now), 'WITHSCORES', 'LIMIT', 0, 1000)
@@ -66,15 +62,19 @@ local function prune(name)
 end
 `;
 
-/** Longer than any entry lives, so that books that are not there were lost. */
-export const BOOKS_TTL_MS = 31 * 86_400_000;
+// The books of a tenant live longer than what they list, and 31 days at least: where they are missing they were lost.
+export const KEEP_BOOKS: string = `
+local function keep(key, ttl)
+  local life = math.max(${31 * 86_400_000}, 2 * ttl)
+  if redis.call('PTTL', key) < life then redis.call('PEXPIRE', key, life) end
+end
+`;
 
-/**
- * The lives of indexes. Needs what {@link PRUNE} needs, `generations` and `recount`. An index that is gone sooner than its entries must
- * have expired was evicted: what it counted stays counted until then, behind "~", and `recount` says that a walk should list them anew. The end of an index is known for a
- * second longer than it lasts, so that it is never taken for lost.
- */
-export const TIDY = `${PRUNE}
+// The lives of indexes. Needs what PRUNE needs, `generations` and `recount`. An index that is gone sooner than its
+// entries must have expired was evicted: what it counted stays counted until then, behind "~", and `recount` says
+// that a walk should list them anew. The end of an index is known for a second longer than it lasts, so that it is
+// never taken for lost.
+export const TIDY: string = `${PRUNE}
 local function settle(name, ttl)
   local bytes = tonumber(redis.call('ZSCORE', ledger, name) or 0)
   if bytes == 0 then return 0 end
@@ -98,17 +98,16 @@ local function tidy(ttl)
 end
 `;
 
-/**
- * Registers an index and clears it: once in a TTL and not with each entry, as it lives up to twice as long as its entries. Its end and
- * the one in the tenant's generations are of one clock: which of them comes first tells whether an index was lost.
- */
-export const REGISTER = `${TIDY}
+// Registers an index and clears it: once in a TTL and not with each entry, as it lives up to twice as long as its
+// entries. Its end and the one in the tenant's generations are of one clock: which of them comes first tells whether
+// an index was lost.
+export const REGISTER: string = `${TIDY}${KEEP_BOOKS}
 local function register(name, ttl)
   local ends = now + 2 * ttl
   redis.call('PEXPIREAT', indexes .. name, ends)
   redis.call('ZADD', generations, ends, name)
-  redis.call('PEXPIRE', generations, ${BOOKS_TTL_MS})
-  redis.call('PEXPIRE', ledger, ${BOOKS_TTL_MS})
+  keep(generations, ttl)
+  keep(ledger, ttl)
   prune(name)
   tidy(ttl)
 end

@@ -111,4 +111,4 @@ export const SCRIPTS = {
   etcEndWrite: END_WRITE,
   ...LEDGER_SCRIPTS,
   ...SWEEP_SCRIPTS,
-} as const;
+};

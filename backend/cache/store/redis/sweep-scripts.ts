@@ -100,4 +100,4 @@ export const SWEEP_SCRIPTS = {
   etcSweepEntries: SWEEP_ENTRIES,
   etcAuditIndex: AUDIT_INDEX,
   etcKeepLease: KEEP_LEASE,
-} as const;
+};
