@@ -4,6 +4,7 @@ import { BoundedMap } from "../bounded-map.js";
 import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
+import { setImmediate } from "../timers.js";
 import { hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
 import type { Sending } from "./entry-sender.js";
@@ -173,7 +174,7 @@ class Lane {
       this.#app(req, res);
     } catch (error) {
       // An error of the app's own, as where its server had called it: not that of a promise of the lane's, nor of its middleware.
-      process.nextTick(() => {
+      setImmediate(() => {
         throw error;
       });
     }

@@ -4,7 +4,7 @@ import { type AuthorityRule, originOf } from "../express/authority.js";
 
 export const authority = z.custom<AuthorityRule>((value) => isAuthorityRule(value), {
   error:
-    'must be "key" (answers may depend on the host; the default), "ignore" (they do not), or the hosts that the app answers to as requests name them, without scheme and path: ["api.example.com", "localhost"]',
+    'write "key" (answers may depend on the host; the default), "ignore" (they do not), or the hosts that the app answers to as requests name them, without scheme and path: ["api.example.com", "localhost"]',
 });
 
 function isAuthorityRule(value: unknown): boolean {

@@ -95,7 +95,7 @@ const routeSchema = z.strictObject({
     )
     .default([]),
   params: z.array(z.string()).optional(),
-  query: fn<NonNullable<CacheListOptions["query"]>>().optional(),
+  query: fn<NonNullable<CacheListOptions["query"]>>("(req) => req.validatedQuery").optional(),
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),
   settleMs: z.int().min(0).default(0),

@@ -153,6 +153,20 @@ describe("health", () => {
 });
 
 describe("rate limit", () => {
+  test("whatever stands in X-Forwarded-For and is no address is one client", async () => {
+    const crm = await startCrm("memory", {
+      rateLimit: { max: 3, windowSeconds: 600 },
+      trustProxy: "loopback",
+    });
+    const statuses: number[] = [];
+    for (const address of ["one", "two", "x".repeat(5000), "three", "192.0.2.1"]) {
+      const request = crm.withAuthorization().get("/api/accounts").set("X-Forwarded-For", address);
+      statuses.push((await request).status);
+    }
+    await crm.close();
+    assert.deepEqual(statuses, [401, 401, 401, 429, 401]);
+  });
+
   test("counts each subject for itself, and those without a token by address", async () => {
     const crm = await startCrm("memory", { rateLimit: { max: 3, windowSeconds: 60 } });
     try {

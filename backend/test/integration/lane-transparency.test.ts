@@ -60,6 +60,8 @@ const headers = fc.uniqueArray(
     "Accept-Language: fr",
     "X-Forwarded-Host: other.example",
     "X-Forwarded-Proto: https",
+    "X-Forwarded-Proto: https, http",
+    "Host: other.example",
     "Cookie: theme=dark",
   ),
   { maxLength: 3, selector: (header) => header.split(":")[0] },
@@ -74,6 +76,16 @@ const asked: fc.Arbitrary<RawRequest> = fc.record({
   host: fc.oneof(
     { weight: 6, arbitrary: fc.constant("api.example") },
     { weight: 1, arbitrary: fc.constant("other.example") },
+    // One spelling, none, and one that looks like two parts of a request.
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        "API.example:80",
+        "api.example:81",
+        "user@api.example",
+        "api.example /items",
+      ),
+    },
   ),
   token: fc.option(fc.constantFrom<string>(...TOKENS), { nil: undefined, freq: 8 }),
   headers: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 2, arbitrary: headers }),

@@ -37,8 +37,12 @@ describe("a background refresh", () => {
         false,
       ],
       // light-my-request would spell these targets in another way, and their entries with them.
-      "a target with unusual characters": [["Host: api.example.com"], "/list?a='x'&b=[1]&c=%7E|", false],
-      "a target with dots": [["Host: api.example.com"], "/a/../list", false],
+      "a target with dots": [["Host: api.example.com"], "/deep/a/../list", false],
+      "a target with characters that are seldom encoded": [
+        ["Host: api.example.com"],
+        "/deep/\"a^b\"?q='c'",
+        false,
+      ],
       "a target in capitals": [["Host: api.example.com"], "/LIST", false],
     };
   for (const [name, [lines, target, tls]] of Object.entries(clients)) {
@@ -52,20 +56,17 @@ describe("a background refresh", () => {
           const json = res.send.bind(res);
           res.send = (body) =>
             json.call(res.set({ "Cache-Control": "public, max-age=10", Age: isFirst ? "9" : "0" }), body);
-          if (req.path.includes("..")) req.url = req.url.replace("/a/..", "");
           next();
         });
       };
       await running({ list, prepare, tls }, async ({ ask, runs }) => {
         assert.equal((await ask([...lines, "X-First: yes"], target)).cache, "fwd=miss; stored");
-        let answer = await ask(lines, target);
-        while (answer.cache === "hit" && runs() === 1) {
+        while (runs() === 1) {
           await new Promise((resolve) => setTimeout(resolve, 50));
-          answer = await ask(lines, target);
+          await ask(lines, target);
         }
-        assert.equal(runs(), 2, "refreshed once");
         assert.equal((await ask(lines, target)).cache, "hit", "fresh again");
-        assert.equal(runs(), 2);
+        assert.equal(runs(), 2, "refreshed once");
       });
     });
   }

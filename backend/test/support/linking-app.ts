@@ -24,7 +24,7 @@ export interface LinkingOptions {
 
 export interface LinkingAnswer {
   readonly status: number;
-  /** What the cache says, without the time. */
+  /** What the cache says, without the time that the entry has left: where it is stale, that time is negative and stays. */
   readonly cache: string;
   /** The link in the body. */
   readonly link: string;
@@ -55,7 +55,7 @@ export async function openLinkingApp(options: LinkingOptions): Promise<LinkingAp
   prepare?.(app);
   let runs = 0;
   let dispatched = 0;
-  app.get("/list", cache.cacheList("accounts", list), (req, res) => {
+  app.get(["/list", /^\/deep\//], cache.cacheList("accounts", list), (req, res) => {
     runs++;
     res.set("X-Link", linkOf(req)).send(linkOf(req));
   });
@@ -92,7 +92,7 @@ export async function openLinkingApp(options: LinkingOptions): Promise<LinkingAp
       await cache.idle();
       const [, status = "0"] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
       const [, said = "none"] =
-        /^Cache-Status: express-tenant-cache; (.*?)(?:; ttl=-?\d+)?\r$/im.exec(answer) ?? [];
+        /^Cache-Status: express-tenant-cache; (.*?)(?:; ttl=\d+)?\r$/im.exec(answer) ?? [];
       const [, body = ""] = answer.split("\r\n\r\n");
       return { status: Number(status), cache: said, link: body };
     },

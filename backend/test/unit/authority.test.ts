@@ -91,7 +91,7 @@ describe("the option authority", () => {
       [""],
       [5],
     ]) {
-      const advice = /without scheme and path: \["api\.example\.com", "localhost"\].*at authority/;
+      const advice = /authority.* is .*without scheme and path: \["api\.example\.com", "localhost"\]/;
       assert.throws(() => parseRouteOptions({ authority }), { code: "ETC_OPTIONS", message: advice });
       assert.throws(() => parseCacheOptions({ tenant: () => "t", authority }), {
         code: "ETC_OPTIONS",

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { BoundedMap, MAX_ENTRY_CHARACTERS, ownText } from "../../cache/bounded-map.js";
 
 /** What an entry counts beside its texts: more entries than this allows are too many. */
-const OVERHEAD = 256;
+const OVERHEAD = 384;
 
 describe("a bounded map", () => {
   test("holds no more characters than its bound, and forgets what was put in first", () => {

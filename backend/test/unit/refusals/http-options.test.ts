@@ -46,7 +46,7 @@ describe("what calls refuse", () => {
     [named("tag", "a"), "no option tag (a string): write tags, a function"],
     [named("swr"), "no option swr (60, a number): write staleWhileRevalidate, a whole number of seconds"],
     [named("role", fn), "no option role (a function): write scope"],
-    [named("query", ["a"]), "no option query (an array): write params, an array of strings"],
+    [named("query", ["a"]), "query is an array: write a function, for example (req) => req.validatedQuery"],
     [named("status", 200), "no option status (200, a number): write statuses"],
     [named("client", {}), "no option client (an object): it belongs to createTenantCache ~ { redis: … }"],
     [named("prefix", "a"), "no option prefix (a string): it belongs to createTenantCache ~ { keyPrefix: … }"],
