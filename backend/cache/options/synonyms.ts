@@ -11,7 +11,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
     "user userid username role roles session sessionid principal owner by per perUser varyByUser private",
   vary: "varyheaders varyby headers header appendkey",
   params:
-    "query queries queryparams queryparameters parameters allowedparams allowedquery whitelist allowlist querystring",
+    "queries queryparams queryparameters parameters allowedparams allowedquery whitelist allowlist querystring",
   statuses: "status statuscode statuscodes cacheablestatus cacheablestatuses okstatuses",
   tags: "tag labels label surrogatekey surrogatekeys cachetags",
   dependsOn: "depends dependson dependencies dependency deps also relatedmodules",
