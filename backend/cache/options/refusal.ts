@@ -23,7 +23,7 @@ const SECRET = /secret|password/i;
 export function refusalOf(call: string, options: unknown, issues: readonly Issue[], calls: Calls): string {
   const { schema, example } = calls.get(call) ?? { schema: undefined, example: undefined };
   const wanted = schema ? describe(schema) : {};
-  const sentences = issues.flatMap((issue) => {
+  const sentences = issues.flatMap(withinUnions).flatMap((issue) => {
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => unknown(call, [...issue.path, key], options, wanted, calls));
     if (issue.path.length === 0 && issue.code === "invalid_type")
@@ -31,6 +31,13 @@ export function refusalOf(call: string, options: unknown, issues: readonly Issue
     return wrong(issue, options, wanted);
   });
   return `${call}: ${sentences.join("; ")}`;
+}
+
+/** Of a union in which one form was meant (an object, an array): what is wrong within it. */
+function withinUnions(issue: Issue): readonly Issue[] {
+  if (issue.code !== "invalid_union" || issue.message !== "") return [issue];
+  const meant = issue.errors.find((form) => form.every(({ path }) => path.length > 0) && form.length > 0);
+  return meant ? meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) : [issue];
 }
 
 function wrong(issue: Issue, options: unknown, wanted: Wanted): string {

@@ -16,12 +16,16 @@ export function knownOptions({ properties = {} }: Wanted): ReadonlyMap<string, W
 
 /** What is wanted at a path: `["local", "maxBytes"]`, `["statuses", 0]`. */
 export function wantedAt(wanted: Wanted, path: readonly PropertyKey[]): Wanted {
-  let at: Wanted = wanted;
-  for (const key of path) {
-    const next = typeof key === "number" ? (at.items ?? at.prefixItems?.[0]) : at.properties?.[String(key)];
-    at = typeof next === "object" && !Array.isArray(next) ? next : {};
+  return path.reduce<Wanted>((at, key) => step(at, key) ?? {}, wanted);
+}
+
+function step(at: Wanted, key: PropertyKey): Wanted | undefined {
+  for (const form of at.anyOf ?? []) {
+    const within = step(form as Wanted, key);
+    if (within) return within;
   }
-  return at;
+  const next = typeof key === "number" ? (at.items ?? at.prefixItems?.[0]) : at.properties?.[String(key)];
+  return typeof next === "object" && !Array.isArray(next) ? next : undefined;
 }
 
 /**

@@ -18,7 +18,7 @@ const withMethods = (...names: readonly string[]) =>
 const mutation = z.strictObject({
   method: z.enum(["POST", "PUT", "PATCH", "DELETE"]),
   path,
-  body: z.unknown(),
+  body: z.unknown().optional(),
   headers: headers.optional(),
 });
 

@@ -33,6 +33,7 @@ describe("refusals of a new call", () => {
     ],
     [newCall({ share: 2 }), "share is 2, a number: write a number of at most 1"],
     [newCall({ authority: 5 }), 'authority is 5, a number: write "ignore" or an array of strings'],
+    [newCall({ authority: ["a", 5] }), "authority[1] is 5, a number: write a string"],
     [
       newCall({ headers: { etag: "no" } }),
       'headers.etag is "no", a string: write true or false, for example true',

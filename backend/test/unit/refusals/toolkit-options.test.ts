@@ -197,6 +197,10 @@ describe("what the toolkit refuses", () => {
       verify({ routes: [{ path: "/", normalize: 5 }] }),
       "routes[0].normalize is 5, a number: write a function",
     ],
+    [
+      verify({ routes: [{ path: "/", mutate: { method: "GET", path: "/" } }] }),
+      'routes[0].mutate.method is "GET", a string: write "POST", "PUT", "PATCH" or "DELETE"',
+    ],
     [verify({ outage: {} }), "outage is an object: write an object with the methods begin, end"],
     [verify({ timeout: 5 }), "no option timeout (5, a number): write timeoutMs"],
     [
