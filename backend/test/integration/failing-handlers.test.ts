@@ -88,4 +88,23 @@ describe("a handler that fails while it answers", () => {
     assert.equal(answer.status, 200);
     assert.equal(answer.body, '{"fine":true}');
   });
+
+  test("an answer that is ended after it was destroyed is not stored", async () => {
+    handler = (_req, res) => {
+      res.destroy();
+      res.end("nobody gets this");
+    };
+    await assert.rejects(app.request("/list?destroyed"));
+    await cache.idle();
+    handler = (_req, res) => res.json({ fine: true });
+    assert.equal((await app.request("/list?destroyed")).body, '{"fine":true}');
+  });
+
+  test("a text in an encoding that there is not fails as it does without the cache", async () => {
+    handler = (_req, res) => res.end("x", "of-my-own" as never);
+    await assert.rejects(app.request("/list?encoding"));
+    await cache.idle();
+    handler = (_req, res) => res.json({ fine: true });
+    assert.equal((await app.request("/list?encoding")).body, '{"fine":true}');
+  });
 });
