@@ -52,7 +52,8 @@ export function replay(
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
   res.statusCode = notModified ? 304 : entry.status;
-  if (entry.statusMessage !== "" && !notModified) res.statusMessage = entry.statusMessage;
+  if (entry.statusMessage !== "" && !notModified && req.httpVersionMajor < 2)
+    res.statusMessage = entry.statusMessage;
   for (const name of entry.removedHeaders) res.removeHeader(name);
   for (const [name, value] of notModified ? head.notModifiedFields : head.fields) res.setHeader(name, value);
   if (head.vary !== "") mergeVary(res, head.vary);
