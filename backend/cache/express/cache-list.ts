@@ -144,6 +144,12 @@ class CachedRoute {
   async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {
     const { engine } = this.#context;
     const { ref, req, res, next } = exchange;
+    // Mounted twice for one request: it would wait for itself.
+    if (this.#context.isFilling(req, ref)) {
+      engine.dropMiss(miss);
+      next();
+      return;
+    }
     const outcome = await engine.openFill(ref, miss);
     if (outcome.kind === "follow") {
       this.#context.note("collapsed", ref);
@@ -155,7 +161,8 @@ class CachedRoute {
   /** The handler answers; without a fill (HEAD) nothing is stored. */
   #record(fill: Fill | undefined, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): void {
     const { options } = this.#context;
-    const { req, res, next } = exchange;
+    const { ref, req, res, next } = exchange;
+    if (fill) this.#context.fills(req, ref);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(fill, req, res, {
       statuses: this.#options.statuses,

@@ -33,6 +33,8 @@ export class HttpContext {
   readonly requests = new BoundedMap<string, Resolved>(MAX_REQUESTS);
   /** Requests that came through the lane, with what it is to learn about them. */
   readonly passages = new WeakMap<object, LanePassage>();
+  /** The keys of what requests fill. */
+  readonly #filling = new WeakMap<object, readonly string[]>();
   #routes = 0;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
@@ -55,6 +57,15 @@ export class HttpContext {
   answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, couldBeSmaller: boolean): void {
     if (couldBeSmaller) this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.giveBack(hit.loan);
+  }
+
+  /** The request's handler fills this entry. */
+  fills(req: object, { entryKey }: EntryRef): void {
+    this.#filling.set(req, [...(this.#filling.get(req) ?? []), entryKey]);
+  }
+
+  isFilling(req: object, { entryKey }: EntryRef): boolean {
+    return this.#filling.get(req)?.includes(entryKey) ?? false;
   }
 
   /** A name that no other route has. */

@@ -7,7 +7,7 @@ import compression from "compression";
 import type { RequestHandler, Response } from "express";
 import { createTenantCache, type TenantCache } from "../../cache/index.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
-import { quiet } from "../support/caches.js";
+import { openCache, quiet, STORES } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
 import { askPlainly, begin } from "../support/plain-request.js";
 
@@ -228,3 +228,26 @@ describe("a route whose handlers take longer than anybody waits", () => {
     assert.equal(world.runs(), 2);
   });
 });
+
+for (const store of STORES) {
+  test(`a request that meets the same cacheList twice does not wait for itself, with the ${store} store`, async (t) => {
+    const cache = await openCache(store, { fill: { waitMs: LONG_MS } });
+    let runs = 0;
+    const app = await serve((express) => {
+      express.use(cache.cacheList("items"));
+      express.get("/list", cache.cacheList("items"), (_req, res) => {
+        runs++;
+        res.json([]);
+      });
+    });
+    t.after(async () => {
+      await app.close();
+      await cache.close();
+    });
+    for (const expected of ["fwd=miss; stored", "hit"]) {
+      assert.equal((await askPlainly(`${app.url}/list`)).cache, expected);
+      await cache.idle();
+    }
+    assert.equal(runs, 1);
+  });
+}
