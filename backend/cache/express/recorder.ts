@@ -111,7 +111,9 @@ class Recorder {
       };
       setMethods(res, { flush: flushed });
     }
-    res.once("close", () => this.#abandon("failed"));
+    // The client may have gone while the store was asked: then there is no such event any more.
+    if (isGone(res)) this.#abandon("failed");
+    else res.once("close", () => this.#abandon("failed"));
   }
 
   #write(args: Parameters<Response["write"]>): boolean {
@@ -137,6 +139,9 @@ class Recorder {
     // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have been decided.
     if (!isChunk(chunk) && !isNoChunk(chunk)) return Reflect.apply(this.#original.end, res, args);
     const whole = this.#body.bytes === 0 && !this.#head && !res.headersSent;
+    // Where middleware in front holds the head back, an error page may have taken the place of the answer that was begun.
+    if (this.#head && this.#course === "through" && !res.headersSent && res.statusCode !== this.#head.status)
+      this.#abandon("failed");
     if (isChunk(chunk)) this.#take(chunk, encoding);
     this.#settleHead(whole);
     if (this.#course === "replaced" || (this.#course === "not-modified" && res.writableEnded)) {
@@ -174,6 +179,7 @@ class Recorder {
     this.#abandon("failed");
     this.#course = "replaced";
     setMethods(res, this.#original);
+    if (statusMessageOf(res) !== "") res.statusMessage = "";
     for (const name of res.getHeaderNames()) res.removeHeader(name);
     for (const [name, value] of Object.entries(this.#before))
       if (value !== undefined) res.setHeader(name, value);
@@ -233,9 +239,12 @@ class Recorder {
     removeBodyHeaders(res, whole);
   }
 
-  /** What is not stored is answered as the handler would have done, had it seen the conditions. */
+  /** Whether it is the cache that compares, and not the handler, which has seen the conditions or would not have looked. */
   #answersConditions(storable: boolean): boolean {
-    return storable || (this.#hidden?.wereMissed === true && !asksForReload(this.#req.headers));
+    const hidden = this.#hidden;
+    if (!hidden) return storable && this.#fill === undefined;
+    if (hidden.wereSeen) return false;
+    return storable || (hidden.wereMissed && !asksForReload(this.#req.headers));
   }
 
   #take(chunk: Chunk, encoding: unknown): void {
@@ -245,7 +254,7 @@ class Recorder {
   #settle(): void {
     if (this.#isSettled || !this.#head) return;
     // Ended, but nobody has got it.
-    if (this.#res.destroyed) {
+    if (isGone(this.#res)) {
       this.#abandon("failed");
       return;
     }
@@ -266,4 +275,9 @@ class Recorder {
     this.#hidden?.show();
     this.#fill?.abandon(why);
   }
+}
+
+/** Whether the connection, or HTTP/2's stream, is gone. */
+function isGone(res: Response & { readonly stream?: { readonly destroyed: boolean } }): boolean {
+  return res.destroyed || res.stream?.destroyed === true;
 }

@@ -1,7 +1,10 @@
 // Whoever waits for another request's handler goes its own way at the moment when nothing is going to be shared, in every process.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import compression from "compression";
 import type { RequestHandler, Response } from "express";
@@ -251,3 +254,44 @@ for (const store of STORES) {
     assert.equal(runs, 1);
   });
 }
+
+test("nobody waits for a client that has gone before its handler began", async (t) => {
+  const cache = await openCache("memory", { fill: { waitMs: LONG_MS } });
+  const arrived = gate();
+  const gone = gate();
+  const began = gate();
+  let runs = 0;
+  const app = await serve((express) => {
+    express.get(
+      "/list",
+      async (_req, res, next) => {
+        if (runs > 0) return next();
+        arrived.open();
+        await once(res, "close");
+        next();
+        gone.open();
+      },
+      cache.cacheList("items"),
+      (_req, res) => {
+        runs++;
+        began.open();
+        // The first is never read on: its client takes nothing.
+        if (runs === 1) new Readable({ read: () => undefined }).pipe(res);
+        else res.send("mine");
+      },
+    );
+  });
+  t.after(async () => {
+    await app.close();
+    await cache.close();
+  });
+  const { port } = new URL(app.url);
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.write("GET /list HTTP/1.1\r\nHost: x\r\nx-tenant: tenant-1\r\n\r\n");
+  await arrived.passed;
+  socket.destroy();
+  await gone.passed;
+  await began.passed;
+  const second = await askPlainly(`${app.url}/list`);
+  assert.deepEqual([second.body, second.cache, runs], ["mine", "fwd=miss; stored", 2]);
+});
