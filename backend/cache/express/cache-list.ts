@@ -100,7 +100,7 @@ class CachedRoute {
     const mayFill = req.method === "GET" && !asked;
     const outcome = found?.ref === ref ? found.outcome : mayFill ? engine.readToFill(ref) : engine.read(ref);
     if (!(outcome instanceof Promise)) this.#serve(outcome, asked, exchange);
-    // The engine never rejects; what could throw here is a response that was ended behind our back.
+    // The engine never rejects; what could throw here is an entry that Node refuses.
     else outcome.then((looked) => this.#serve(looked, asked, exchange)).catch(next);
   }
 
@@ -153,7 +153,11 @@ class CachedRoute {
     const outcome = await engine.openFill(ref, miss);
     if (outcome.kind === "follow") {
       this.#context.note("collapsed", ref);
-      replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now(), ref.own);
+      try {
+        replay(req, res, outcome.entry, { fwd, collapsed: true }, Date.now(), ref.own);
+      } catch (error) {
+        this.#unlessBegun(error, exchange);
+      }
     } else if (outcome.kind === "lead") this.#record(outcome.fill, fwd, stale, exchange);
     else this.#pass({ fwd }, res, next);
   }
@@ -179,10 +183,21 @@ class CachedRoute {
     next();
   }
 
-  #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, { ref, req, res }: Exchange): void {
+  #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, exchange: Exchange): void {
+    const { ref, req, res } = exchange;
     this.#context.note(event, ref);
-    const couldBeSmaller = replayHit(req, res, hit.entry, Date.now(), ref.own);
-    this.#context.answered(hit, ref, res, couldBeSmaller);
+    try {
+      const couldBeSmaller = replayHit(req, res, hit.entry, Date.now(), ref.own);
+      this.#context.answered(hit, ref, res, couldBeSmaller);
+    } catch (error) {
+      this.#unlessBegun(error, exchange);
+    }
+  }
+
+  /** Middleware in front may have answered (a timeout, say) or sent the head before the entry was there. */
+  #unlessBegun(error: unknown, { res, next }: Exchange): void {
+    if (!res.headersSent) throw error;
+    if (!res.writableEnded) next();
   }
 
   #insteadOfError(entry: Entry, { ref, req, res }: Exchange): void {

@@ -111,8 +111,8 @@ class Recorder {
       };
       setMethods(res, { flush: flushed });
     }
-    // The client may have gone while the store was asked: then there is no such event any more.
-    if (isGone(res)) this.#abandon("failed");
+    // While the store was asked the client may have gone (then there is no such event any more), or middleware in front have begun.
+    if (isGone(res) || res.headersSent) this.#abandon("failed");
     else res.once("close", () => this.#abandon("failed"));
   }
 

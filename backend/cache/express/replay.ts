@@ -141,8 +141,10 @@ function endWith(
   notModified: boolean,
   variant: Variant | undefined,
 ): void {
-  if (notModified || req.method === "HEAD") res.end();
-  else res.end(variant?.body ?? entry.body);
+  const body = variant?.body ?? entry.body;
+  // No body is not an empty one: a server may be told to refuse that for a 204 (`rejectNonStandardBodyWrites`).
+  if (notModified || body.length === 0 || req.method === "HEAD") res.end();
+  else res.end(body);
 }
 
 /**

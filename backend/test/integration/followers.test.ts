@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import { Agent, get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import compression from "compression";
-import type { RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import { createTenantCache, type TenantCache } from "../../cache/index.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
 import { openCache, quiet, STORES } from "../support/caches.js";
@@ -295,3 +296,58 @@ test("nobody waits for a client that has gone before its handler began", async (
   const second = await askPlainly(`${app.url}/list`);
   assert.deepEqual([second.body, second.cache, runs], ["mine", "fwd=miss; stored", 2]);
 });
+
+for (const [name, front] of Object.entries({
+  "has answered": (res: Response) => res.status(503).end("took too long"),
+  "has sent the head": (res: Response) => res.flushHeaders(),
+})) {
+  test(`where middleware in front ${name}, the entry that was waited for is not put behind it`, async (t) => {
+    const cache = await openCache("memory", { fill: { waitMs: LONG_MS } });
+    const isHeld = gate();
+    const late = gate<Response>();
+    const errors: unknown[] = [];
+    let runs = 0;
+    const app = await serve((express) => {
+      express.use((req, res, next) => {
+        if (req.get("x-late")) late.open(res);
+        next();
+      });
+      express.get("/list", cache.cacheList("items"), async (_req, res) => {
+        if (++runs === 1) await isHeld.passed;
+        res.end(`run ${runs}`);
+      });
+      express.use(((error, _req, _res, next) => {
+        errors.push(error);
+        next(error);
+      }) satisfies ErrorRequestHandler);
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(async () => {
+      agent.destroy();
+      await app.close();
+      await cache.close();
+    });
+    const leader = askPlainly(`${app.url}/list`);
+    const ask = (headers: Record<string, string>) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const sent = get(
+          `${app.url}/list`,
+          { agent, headers: { "x-tenant": "tenant-1", ...headers } },
+          resolve,
+        );
+        sent.on("error", reject);
+      });
+    const follower = ask({ "x-late": "yes" });
+    const res = await late.passed;
+    while ((await cache.stats()).totals.misses < 2) await new Promise(setImmediate);
+    front(res);
+    isHeld.open();
+    assert.equal((await leader).cache, "fwd=miss; stored");
+    const answer = await follower;
+    assert.equal(await text(answer), name === "has answered" ? "took too long" : "run 2");
+    // On the same connection: nothing has ended it.
+    const next = await ask({});
+    assert.deepEqual([next.statusCode, await text(next)], [200, "run 1"]);
+    assert.deepEqual(errors, []);
+  });
+}
