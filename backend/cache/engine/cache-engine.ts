@@ -142,6 +142,11 @@ export class CacheEngine {
     return this.#fills.open(ref, miss);
   }
 
+  /** For a miss that is not filled. */
+  dropMiss({ begun }: Miss): void {
+    if (begun) this.#fills.drop(begun);
+  }
+
   /**
    * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with false when the invalidation
    * waits in the recovery queue; never rejects and never takes longer than the budget.

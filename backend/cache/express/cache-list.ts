@@ -112,7 +112,7 @@ class CachedRoute {
     const mayFill = req.method === "GET" && !asked;
     const outcome = found?.ref === ref ? found.outcome : mayFill ? engine.readToFill(ref) : engine.read(ref);
     if (!(outcome instanceof Promise)) this.#serve(outcome, asked, exchange);
-    // The engine never rejects; what could throw here is a response that was ended behind our back.
+    // The engine never rejects; what could throw here is an entry that Node refuses.
     else outcome.then((looked) => this.#serve(looked, asked, exchange)).catch(next);
   }
 
@@ -161,6 +161,12 @@ class CachedRoute {
   async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {
     const { engine } = this.#context;
     const { ref, req, res, next } = exchange;
+    // Mounted twice for one request: it would wait for itself.
+    if (this.#context.isFilling(req, ref)) {
+      engine.dropMiss(miss);
+      next();
+      return;
+    }
     const outcome = await engine.openFill(ref, miss);
     if (res.headersSent && outcome.kind !== "lead") return next();
     if (outcome.kind === "follow") {
@@ -175,7 +181,8 @@ class CachedRoute {
   /** The handler answers; without a fill (HEAD) nothing is stored. */
   #record(fill: Fill | undefined, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): void {
     const { options } = this.#context;
-    const { req, res, next } = exchange;
+    const { ref, req, res, next } = exchange;
+    if (fill) this.#context.fills(req, ref);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(fill, req, res, {
       statuses: this.#options.statuses,

@@ -36,19 +36,57 @@ function withoutWeakness(etag: string): string {
 const CONDITIONAL_HEADERS = ["if-none-match", "if-modified-since"] as const;
 
 /**
- * Hides the client's conditions from the handler while it fills an entry, because a handler that answers 304 gives nothing to
- * store; the cache answers the condition itself.
- * @returns the hidden headers
+ * The client's conditions while a handler fills an entry. It does not see them, because its 304 would give nothing to store; the cache
+ * answers them itself. Where the handler looks at one, and it is known already that nothing will be stored, it sees them after all.
  */
-export function hideConditions(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const hidden: IncomingHttpHeaders = {};
-  for (const name of CONDITIONAL_HEADERS) {
-    const value = headers[name];
-    if (value === undefined) continue;
-    hidden[name] = value;
-    delete headers[name];
+export class HiddenConditions {
+  /** As the client has sent them. */
+  readonly values: IncomingHttpHeaders = {};
+  readonly #headers: IncomingHttpHeaders;
+  readonly #isSeen: () => boolean;
+  #wereMissed = false;
+  #wereSeen = false;
+
+  /** @param isSeen asked when the handler looks: whether it is to see them from now on */
+  constructor(headers: IncomingHttpHeaders, isSeen: () => boolean) {
+    this.#headers = headers;
+    this.#isSeen = isSeen;
+    for (const name of CONDITIONAL_HEADERS) {
+      const value = headers[name];
+      if (value === undefined) continue;
+      this.values[name] = value;
+      const get = () => this.#look(name);
+      const set = (other: unknown) => show(headers, name, other);
+      Object.defineProperty(headers, name, { get, set, configurable: true, enumerable: false });
+    }
   }
-  return hidden;
+
+  /** The handler has looked, and saw none: it would have answered them. */
+  get wereMissed(): boolean {
+    return this.#wereMissed && !this.#wereSeen;
+  }
+
+  /** The handler has seen them, because nothing was going to be stored. */
+  get wereSeen(): boolean {
+    return this.#wereSeen;
+  }
+
+  /** Puts them back, once the handler's answer does not depend on them any more. */
+  show(): void {
+    for (const [name, value] of Object.entries(this.values)) show(this.#headers, name, value);
+  }
+
+  #look(name: "if-none-match" | "if-modified-since"): string | undefined {
+    this.#wereSeen = this.#isSeen();
+    this.#wereMissed = !this.#wereSeen;
+    if (!this.#wereSeen) return undefined;
+    this.show();
+    return this.values[name];
+  }
+}
+
+function show(headers: IncomingHttpHeaders, name: string, value: unknown): void {
+  Object.defineProperty(headers, name, { value, writable: true, configurable: true, enumerable: true });
 }
 
 /** Whether a handler's answer, which may be any 2xx, is to be a 304 (RFC 9110 section 13.2.1). */

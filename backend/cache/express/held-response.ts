@@ -1,7 +1,7 @@
 // Holds a response back until something has happened: no byte of it reaches the client before.
 import type { OutgoingHttpHeader } from "node:http";
 import type { Response } from "express";
-import { LateHead } from "./late-head.js";
+import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
 
 /**
@@ -104,13 +104,14 @@ function settleHead(res: Response): void {
 /** Keeps status and headers as they are now, whatever is done to them until the returned function is called. */
 function freezeHead(res: Response): () => void {
   if (res.headersSent) return () => undefined;
-  const { statusCode, statusMessage, writeHead } = res;
+  const { statusCode, writeHead } = res;
+  const statusMessage = statusMessageOf(res);
   const headers = headersOf(res);
   setMethods(res, { writeHead: () => res });
   return () => {
     res.writeHead = writeHead;
     res.statusCode = statusCode;
-    res.statusMessage = statusMessage;
+    if (statusMessage !== statusMessageOf(res)) res.statusMessage = statusMessage;
     const kept = new Map(headers.map(([name, value]) => [name.toLowerCase(), value]));
     for (const name of res.getHeaderNames()) if (!kept.has(name)) res.removeHeader(name);
     for (const [name, value] of headers) if (res.getHeader(name) !== value) res.setHeader(name, value);

@@ -47,6 +47,8 @@ export class HttpContext {
   readonly passages = new WeakMap<object, LanePassage>();
   /** Tenants in the form that keys use, by what the resolver returned: to check an id costs a hit more than to look it up. */
   readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
+  /** The keys of what requests fill. */
+  readonly #filling = new WeakMap<object, readonly string[]>();
   #routes = 0;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
@@ -70,6 +72,15 @@ export class HttpContext {
   answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.giveBack(hit.loan);
+  }
+
+  /** The request's handler fills this entry. */
+  fills(req: object, { entryKey }: EntryRef): void {
+    this.#filling.set(req, [...(this.#filling.get(req) ?? []), entryKey]);
+  }
+
+  isFilling(req: object, { entryKey }: EntryRef): boolean {
+    return this.#filling.get(req)?.includes(entryKey) ?? false;
   }
 
   /** A name that no other route has. */

@@ -23,6 +23,7 @@ export class RecordedBody {
   readonly #maxBytes: number;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
+  #isDropped = false;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -33,20 +34,21 @@ export class RecordedBody {
     return this.#bytes;
   }
 
-  /** @returns whether it is still short enough to be stored */
+  /** @returns whether it is still short enough to be stored, and text in an encoding that there is: Node refuses another one */
   take(chunk: Chunk, encoding: unknown): boolean {
-    // Copied, because the handler may reuse its buffer.
-    const bytes =
-      typeof chunk === "string"
-        ? Buffer.from(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8")
-        : Buffer.from(chunk);
-    this.#bytes += bytes.length;
+    const named = typeof encoding === "string" ? encoding : "utf8";
+    if (!Buffer.isEncoding(named)) return false;
+    this.#bytes += typeof chunk === "string" ? Buffer.byteLength(chunk, named) : chunk.length;
+    if (this.#isDropped) return true;
     if (this.#bytes > this.#maxBytes) return false;
-    this.#chunks.push(bytes);
+    // Copied, because the handler may reuse its buffer.
+    this.#chunks.push(typeof chunk === "string" ? Buffer.from(chunk, named) : Buffer.from(chunk));
     return true;
   }
 
+  /** What comes from now on is counted, and not kept. */
   drop(): void {
+    this.#isDropped = true;
     this.#chunks.length = 0;
   }
 

@@ -2,6 +2,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
 import type { Recording } from "../engine/fill.js";
+import { statusMessageOf } from "./late-head.js";
 import { type HandlerHeaders, handlerHeaders } from "./recorded-headers.js";
 import { declaredLength, type Storability } from "./storability.js";
 
@@ -19,7 +20,7 @@ export interface RecordedHead {
 export function readHead(res: Response, before: OutgoingHttpHeaders, storability: Storability): RecordedHead {
   return {
     status: res.statusCode,
-    statusMessage: res.statusMessage ?? "",
+    statusMessage: statusMessageOf(res),
     headers: handlerHeaders(res, before),
     etag: String(res.getHeader("ETag") ?? ""),
     contentLength: declaredLength(res),

@@ -1,12 +1,11 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
-import { setImmediate } from "../timers.js";
 import { type Forwarded, setCacheStatus } from "./cache-status.js";
-import { asksForReload, hideConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
-import { LateHead, statusOf } from "./late-head.js";
+import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
+import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
 import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
@@ -15,6 +14,7 @@ import { headersBefore } from "./recorded-headers.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { declaredLength, judge, type StorabilityRules } from "./storability.js";
+import { UnusedBody } from "./unused-body.js";
 
 export interface RecorderRules extends StorabilityRules {
   /** Whether hits may be sent compressed. */
@@ -59,15 +59,14 @@ class Recorder {
   readonly #before: OutgoingHttpHeaders;
   readonly #original: Originals;
   readonly #late: LateHead;
-  readonly #conditions: IncomingHttpHeaders;
-  /** Whether the handler does not see the conditions, so that somebody else must answer them. */
-  readonly #areHidden: boolean;
+  /** The conditions that the handler does not see, so that somebody else must answer them. */
+  readonly #hidden: HiddenConditions | undefined;
   readonly #body: RecordedBody;
   #head: RecordedHead | undefined;
   #course: Course = "through";
   #isSettled = false;
   #isEnding = false;
-  #owesDrain = false;
+  #unused: UnusedBody | undefined;
 
   constructor(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules) {
     this.#fill = fill;
@@ -79,11 +78,14 @@ class Recorder {
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
     // A handler that answers 304 gives nothing to store. What is not going to be stored is the handler's alone to answer.
-    this.#areHidden = fill !== undefined && !fill.isUnlikely;
-    this.#conditions = this.#areHidden ? hideConditions(req.headers) : req.headers;
+    if (fill && !fill.isUnlikely) {
+      const isSeen = () => !judge(res, this.#before, rules, declaredLength(res)).storable;
+      this.#hidden = new HiddenConditions(req.headers, isSeen);
+    }
     this.#late = new LateHead(res, (passOn) => {
       this.#decide(false);
-      return this.#course === "replaced" ? res : Reflect.apply(passOn, res, statusOf(res));
+      if (this.#course === "replaced") return res;
+      return this.#unlessRefused(() => Reflect.apply(passOn, res, statusOf(res)));
     });
   }
 
@@ -112,7 +114,9 @@ class Recorder {
       };
       setMethods(res, { flush: flushed });
     }
-    res.once("close", () => this.#abandon("failed"));
+    // While the store was asked the client may have gone (then there is no such event any more), or middleware in front have begun.
+    if (isGone(res) || res.headersSent) this.#abandon("failed");
+    else res.once("close", () => this.#abandon("failed"));
   }
 
   #write(args: Parameters<Response["write"]>): boolean {
@@ -122,23 +126,14 @@ class Recorder {
     if (this.#isEnding || !isChunk(chunk)) return Reflect.apply(this.#original.write, res, args);
     this.#take(chunk, encoding);
     this.#settleHead(false);
-    if (this.#course === "through") return Reflect.apply(this.#original.write, res, args);
-    if (this.#course === "not-modified") this.#sendNotModified();
-    return this.#swallow(args);
-  }
-
-  /** The next part is asked for in a later turn: an endless source must not keep this one from telling it that the response has ended. */
-  #swallow(args: readonly unknown[]): boolean {
+    if (this.#course === "through")
+      return this.#unlessRefused(() => Reflect.apply(this.#original.write, res, args));
+    this.#unused ??= new UnusedBody(res, this.#original);
+    if (this.#course === "not-modified") this.#unused.sendHead();
+    // What is recorded is soon at its end, or too large.
+    if (this.#isSettled) return this.#unused.swallow(args, this.#body.bytes);
     callBack(args);
-    if (!this.#isSettled) return true;
-    if (!this.#owesDrain) {
-      this.#owesDrain = true;
-      setImmediate(() => {
-        this.#owesDrain = false;
-        this.#res.emit("drain");
-      });
-    }
-    return false;
+    return true;
   }
 
   #end(args: Parameters<Response["end"]>): Response {
@@ -147,6 +142,9 @@ class Recorder {
     // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have been decided.
     if (!isChunk(chunk) && !isNoChunk(chunk)) return Reflect.apply(this.#original.end, res, args);
     const whole = this.#body.bytes === 0 && !this.#head && !res.headersSent;
+    // Where middleware in front holds the head back, an error page may have taken the place of the answer that was begun.
+    if (this.#head && this.#course === "through" && !res.headersSent && res.statusCode !== this.#head.status)
+      this.#abandon("failed");
     if (isChunk(chunk)) this.#take(chunk, encoding);
     this.#settleHead(whole);
     if (this.#course === "replaced" || (this.#course === "not-modified" && res.writableEnded)) {
@@ -154,24 +152,20 @@ class Recorder {
       return res;
     }
     this.#isEnding = true;
-    try {
-      const passed = this.#course === "not-modified" ? args.filter((arg) => typeof arg === "function") : args;
-      Reflect.apply(this.#original.end, res, passed);
-    } catch (error) {
-      // Nothing was sent: what follows is an error page, not the body of this answer.
-      this.#abandon("failed");
-      throw error;
-    }
+    const passed = this.#course === "not-modified" ? args.filter((arg) => typeof arg === "function") : args;
+    this.#unlessRefused(() => Reflect.apply(this.#original.end, res, passed));
     this.#settle();
     return res;
   }
 
-  /** The client has all of its answer with the head. Where nobody records the body, its source need not be read on either. */
-  #sendNotModified(): void {
-    const res = this.#res;
-    if (res.writableEnded) return;
-    if (this.#isSettled) Reflect.apply(this.#original.end, res, []);
-    else if (!res.headersSent) Reflect.apply(this.#original.flushHeaders, res, []);
+  /** What Node refuses is not sent, and what follows (an error page, say) is not the answer that was judged. */
+  #unlessRefused<Sent>(send: () => Sent): Sent {
+    try {
+      return send();
+    } catch (error) {
+      this.#abandon("failed");
+      throw error;
+    }
   }
 
   /** Who flushes before the end, without a length, has something to say that cannot wait: so have those who would follow. */
@@ -196,7 +190,7 @@ class Recorder {
     this.#course = "replaced";
     setMethods(res, {
       writeHead: () => res,
-      write: (...args: unknown[]) => this.#swallow(args),
+      write: ((...args: Parameters<Response["write"]>) => this.#write(args)) as Response["write"],
       end: (...args: unknown[]) => {
         callBack(args);
         return res;
@@ -234,39 +228,47 @@ class Recorder {
     this.#head = head;
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
-      // A 304 of a handler that saw the conditions says nothing about what it answers without them.
-      this.#abandon(res.statusCode === 304 ? "failed" : "unstorable");
+      // A 304 of a handler that saw the conditions says nothing about what it answers without them, unless that is why it saw them.
+      this.#abandon(res.statusCode === 304 && !this.#hidden?.wereSeen ? "failed" : "unstorable");
     }
     const described = { status: head.status, headers: head.headers.set };
     if (storable && compress && isCompressible(described, bodyBytes ?? 0)) varyByEncoding(res);
     if (own.cacheStatus) setCacheStatus(res, { fwd, stored: storable && whole && this.#fill !== undefined });
     if (own.cacheControl) defaultCacheControl(res);
-    if (!this.#answersConditions(storable) || !isAnsweredNotModified(this.#conditions, res)) return;
+    const conditions = this.#hidden?.values ?? this.#req.headers;
+    if (!this.#answersConditions(storable) || !isAnsweredNotModified(conditions, res)) return;
     this.#course = "not-modified";
     res.statusCode = 304;
-    // HTTP/2 has none, and warns of whoever sets it.
-    if (res.statusMessage) res.statusMessage = "";
+    if (statusMessageOf(res) !== "") res.statusMessage = "";
     removeBodyHeaders(res, whole);
   }
 
-  /** What is not stored is answered as the handler would have done, had it seen the conditions. */
+  /** Whether it is the cache that compares, and not the handler, which has seen the conditions or would not have looked. */
   #answersConditions(storable: boolean): boolean {
-    return storable || (this.#areHidden && !asksForReload(this.#req.headers));
+    const hidden = this.#hidden;
+    if (!hidden) return storable && this.#fill === undefined;
+    if (hidden.wereSeen) return false;
+    return storable || (hidden.wereMissed && !asksForReload(this.#req.headers));
   }
 
   #take(chunk: Chunk, encoding: unknown): void {
-    if (!this.#isSettled && !this.#body.take(chunk, encoding)) this.#abandon("unstorable");
+    if (!this.#body.take(chunk, encoding)) this.#abandon("unstorable");
   }
 
   #settle(): void {
     if (this.#isSettled || !this.#head) return;
+    // Ended, but nobody has got it.
+    if (isGone(this.#res)) {
+      this.#abandon("failed");
+      return;
+    }
     const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.maxStaleSeconds);
     if (!recording || !this.#fill) {
       this.#abandon("unstorable");
       return;
     }
     this.#isSettled = true;
-    this.#showConditions();
+    this.#hidden?.show();
     this.#fill.commit(recording);
   }
 
@@ -274,11 +276,12 @@ class Recorder {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#body.drop();
-    this.#showConditions();
+    this.#hidden?.show();
     this.#fill?.abandon(why);
   }
+}
 
-  #showConditions(): void {
-    if (this.#areHidden) Object.assign(this.#req.headers, this.#conditions);
-  }
+/** Whether the connection, or HTTP/2's stream, is gone. */
+function isGone(res: Response & { readonly stream?: { readonly destroyed: boolean } }): boolean {
+  return res.destroyed || res.stream?.destroyed === true;
 }

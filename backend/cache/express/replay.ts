@@ -53,7 +53,8 @@ export function replay(
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
   res.statusCode = notModified ? 304 : entry.status;
-  if (entry.statusMessage !== "" && !notModified) res.statusMessage = entry.statusMessage;
+  if (entry.statusMessage !== "" && !notModified && req.httpVersionMajor < 2)
+    res.statusMessage = entry.statusMessage;
   for (const name of entry.removedHeaders) res.removeHeader(name);
   for (const [name, value] of notModified ? head.notModifiedFields : head.fields) res.setHeader(name, value);
   if (head.vary !== "") mergeVary(res, head.vary);
@@ -129,8 +130,10 @@ function endWith(
   notModified: boolean,
   variant: Variant | undefined,
 ): void {
-  if (notModified || req.method === "HEAD") res.end();
-  else res.end(variant?.body ?? entry.body);
+  const body = variant?.body ?? entry.body;
+  // No body is not an empty one: a server may be told to refuse that for a 204 (`rejectNonStandardBodyWrites`).
+  if (notModified || body.length === 0 || req.method === "HEAD") res.end();
+  else res.end(body);
 }
 
 /**

@@ -1,6 +1,7 @@
 // Conditional requests that miss: the client gets what the handler would have said, at the moment when it would have said it.
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { after, before, describe, test } from "node:test";
 import express, { type Request, type RequestHandler, type Response } from "express";
 import { projectFile } from "../../project-root.js";
@@ -11,6 +12,9 @@ import { askPlainly, begin, type PlainAnswer } from "../support/plain-request.js
 const FILE = projectFile("LICENSE");
 const LIMIT_BYTES = 10_000;
 const MODIFIED = "Tue, 03 Mar 2026 10:00:00 GMT";
+
+/** More than is read of what nobody gets. */
+const VERY_LARGE_BYTES = 24 * 1024 * 1024;
 
 /** A stream whose handler looks at conditions, as Express recommends. */
 function pipe(res: Response, req: Request, headers: Record<string, string>, bytes = 100): void {
@@ -31,6 +35,12 @@ const HANDLERS: Record<string, (req: Request, res: Response) => unknown> = {
   "pipe of a declared length": (req, res) => pipe(res, req, { "Content-Length": "100" }),
   "json, private": (_req, res) =>
     res.set({ "Cache-Control": "private", "Content-Language": "en" }).json({ a: 1 }),
+  "not looked at, private": (_req, res) =>
+    res.set({ ETag: '"unseen"', "Cache-Control": "private" }).end("always the whole"),
+  "not looked at, with a cookie": (_req, res) =>
+    Readable.from(["always ", "the whole"]).pipe(res.cookie("a", "1").set("ETag", '"unseen"')),
+  "not looked at, too large": (_req, res) =>
+    res.set({ ETag: '"unseen"', "Content-Type": "text/plain" }).end("x".repeat(LIMIT_BYTES + 1)),
   "a date alone": (_req, res) =>
     res.set({ "Cache-Control": "no-store", "Last-Modified": MODIFIED }).send("dated"),
   "another 2xx": (_req, res) => res.status(203).send("changed on the way"),
@@ -43,6 +53,7 @@ for (const store of STORES) {
     let cached: HttpApp;
     let cache: Awaited<ReturnType<typeof openCache>>;
     let bytesRead = 0;
+    let outcome: string | undefined;
 
     before(async () => {
       cache = await openCache(store, { maxBodyBytes: LIMIT_BYTES });
@@ -51,12 +62,27 @@ for (const store of STORES) {
         for (const [name, handler] of Object.entries(HANDLERS))
           app.get(pathOf(name), ...layers, (req, res) => void handler(req, res));
         app.use("/static", ...layers, express.static(projectFile("docs")));
-        app.get("/endless", ...layers, (_req, res) => {
-          res.set({ ETag: '"endless"', "Cache-Control": "private" });
+        app.get("/pipeline", ...layers, async (req, res) => {
+          res.set("ETag", '"of-a-pipeline"');
+          if (req.fresh) return void res.status(304).end();
+          const source = req.query.of === "parts" ? parts() : Readable.from(parts());
+          outcome = await pipeline(source, res).then(
+            () => "ended",
+            ({ code }) => String(code),
+          );
+        });
+        app.get("/callback", ...layers, (_req, res) => {
+          res.sendFile(projectFile("package-lock.json"), (error) => {
+            outcome = error ? String(error) : "ended";
+          });
+        });
+        app.get("/large", ...layers, (req, res) => {
+          res.set({ ETag: '"large"', "Content-Type": "text/plain", ...req.query });
+          if (req.fresh) return void res.status(304).end();
           const source = new Readable({
             read() {
-              bytesRead += 1000;
-              this.push("x".repeat(1000));
+              bytesRead += LIMIT_BYTES;
+              this.push(bytesRead > VERY_LARGE_BYTES ? null : "x".repeat(LIMIT_BYTES));
             },
           });
           source.pipe(res);
@@ -124,14 +150,37 @@ for (const store of STORES) {
       await app.close();
     });
 
-    test("the source of a body that nobody gets is not read on", async () => {
+    test("where the head says that nothing is stored, the handler sees the conditions and reads no source", async () => {
       bytesRead = 0;
-      const answer = await askPlainly(`${cached.url}/endless`, { "if-none-match": '"endless"' });
-      assert.deepEqual([answer.status, answer.body], [304, ""]);
-      const read = bytesRead;
-      await askPlainly(`${cached.url}${pathOf("sendFile")}`);
-      assert.equal(bytesRead, read);
+      const url = `${cached.url}/large?Cache-Control=private`;
+      const answer = await askPlainly(url, { "if-none-match": '"large"' });
+      assert.deepEqual([answer.status, answer.body, bytesRead], [304, "", 0]);
     });
+
+    test("the source of a body that nobody gets is not read on for ever", async () => {
+      bytesRead = 0;
+      const answer = await askPlainly(`${cached.url}/large`, { "if-none-match": '"large"' });
+      assert.deepEqual([answer.status, answer.body], [304, ""]);
+      for (let read = -1; read < bytesRead; ) {
+        read = bytesRead;
+        await askPlainly(cached.url + pathOf("sendFile"));
+      }
+      assert.ok(bytesRead < VERY_LARGE_BYTES, String(bytesRead));
+    });
+
+    for (const [path, tag] of [
+      ["/pipeline?of=parts", '"of-a-pipeline"'],
+      ["/pipeline?of=stream", '"of-a-pipeline"'],
+      ["/callback", undefined],
+    ] as const) {
+      test(`${path}: whoever waits for the end of a body that is too large is told of no failure`, async () => {
+        const etag = tag ?? (await askPlainly(plain.url + path)).headers.etag ?? "";
+        outcome = undefined;
+        assert.equal((await askPlainly(cached.url + path, { "if-none-match": etag })).status, 304);
+        while (outcome === undefined) await new Promise(setImmediate);
+        assert.equal(outcome, "ended");
+      });
+    }
 
     for (const [name, value] of [
       ["if-match", '"other"'],
@@ -148,6 +197,10 @@ for (const store of STORES) {
       });
     }
   });
+}
+
+async function* parts(): AsyncGenerator<string> {
+  for (let bytes = 0; bytes <= 2 * LIMIT_BYTES; bytes += 1000) yield "x".repeat(1000);
 }
 
 function pathOf(name: string): string {

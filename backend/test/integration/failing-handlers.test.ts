@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import type { ErrorRequestHandler, Request, Response } from "express";
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import type { TenantCache } from "../../cache/index.js";
 import { openCache } from "../support/caches.js";
 import { type HttpApp, serve } from "../support/http-app.js";
@@ -18,11 +18,24 @@ describe("a handler that fails while it answers", () => {
     else res.status(500).json({ failed: true });
   };
 
+  /** Middleware that sends nothing, the head neither, before the end. */
+  const holdBack: RequestHandler = (_req, res, next) => {
+    const { end } = res;
+    let held = "";
+    res.write = (chunk: unknown) => {
+      held += String(chunk);
+      return true;
+    };
+    res.end = ((chunk: unknown) => Reflect.apply(end, res, [held + String(chunk)])) as typeof end;
+    next();
+  };
+
   before(async () => {
     cache = await openCache("memory");
     app = await serve((express) => {
       // Express prints what nobody has handled only outside of tests.
       express.set("env", "test");
+      express.get("/held", holdBack, cache.cacheList("accounts"), (req, res) => handler(req, res));
       express.get("/list", cache.cacheList("accounts"), (req, res) => handler(req, res));
       express.post("/change", cache.invalidateCache("accounts"), (req, res) => handler(req, res));
       express.use(onError);
@@ -87,5 +100,35 @@ describe("a handler that fails while it answers", () => {
     const answer = await app.request("/list");
     assert.equal(answer.status, 200);
     assert.equal(answer.body, '{"fine":true}');
+  });
+
+  test("an answer that is ended after it was destroyed is not stored", async () => {
+    handler = (_req, res) => {
+      res.destroy();
+      res.end("nobody gets this");
+    };
+    await assert.rejects(app.request("/list?destroyed"));
+    await cache.idle();
+    handler = (_req, res) => res.json({ fine: true });
+    assert.equal((await app.request("/list?destroyed")).body, '{"fine":true}');
+  });
+
+  test("a text in an encoding that there is not fails as it does without the cache", async () => {
+    handler = (_req, res) => res.end("x", "of-my-own" as never);
+    await assert.rejects(app.request("/list?encoding"));
+    await cache.idle();
+    handler = (_req, res) => res.json({ fine: true });
+    assert.equal((await app.request("/list?encoding")).body, '{"fine":true}');
+  });
+
+  test("an error page that follows the first part of an answer whose head is held back is not stored as that answer", async () => {
+    handler = (_req, res) => {
+      res.write("the first part");
+      throw new Error("in the middle");
+    };
+    assert.equal((await app.request("/held")).status, 500);
+    await cache.idle();
+    handler = (_req, res) => res.json({ fine: true });
+    assert.equal((await app.request("/held")).body, '{"fine":true}');
   });
 });

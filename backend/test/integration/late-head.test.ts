@@ -1,5 +1,8 @@
 // What middleware behind `cacheList` changes at the last moment, when the head is written, is what is recorded, judged and shared.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import type { Request, RequestHandler, Response } from "express";
@@ -190,3 +193,104 @@ for (const [way, late] of Object.entries(WAYS)) {
     });
   });
 }
+
+/** What `writeHead` is given, by handlers and by what wraps it. */
+const HEADS: Record<string, readonly unknown[]> = {
+  "a status that is a text": ["404"],
+  "a message": [200, "Fine", { "X-A": "1" }],
+  "no message": [200, undefined, { "X-A": "1" }],
+  "null for the message": [200, null, { "X-A": "1" }],
+  "several values": [200, { "X-A": ["1", "2"] }],
+  "a list": [200, ["X-A", "1", "X-B", ["2", "3"]]],
+  "a list with a name that is repeated": [200, ["X-A", "1", "X-A", "2"]],
+  pairs: [
+    200,
+    [
+      ["X-A", "1"],
+      ["X-A", "2"],
+    ],
+  ],
+  "a status that is none": [99],
+  "a name that is none": [200, { "X A": "1" }],
+  "a value that is none": [200, { "X-A": undefined }],
+  "a list with half a pair": [200, ["X-A", "1", "X-B"]],
+  "a message that is none": [200, "a\nb"],
+};
+
+describe("writeHead", () => {
+  for (const [name, args] of Object.entries(HEADS)) {
+    for (const [kind, earlier] of [
+      ["before any other header", {}],
+      ["in the place of another header", { "X-A": "0" }],
+    ] as const) {
+      test(`${name}, ${kind}: as without the cache`, async (t) => {
+        const cache = await openCache("memory");
+        const app = await serve((express) => {
+          express.disable("x-powered-by");
+          const handler: RequestHandler = (_req, res) => {
+            for (const [header, value] of Object.entries(earlier)) res.setHeader(header, value);
+            let code = "none";
+            try {
+              Reflect.apply(res.writeHead, res, args);
+            } catch (error) {
+              code = String((error as NodeJS.ErrnoException).code);
+              res.statusMessage = "Recovered";
+            }
+            res.end(`refused with: ${code}`);
+          };
+          express.get("/plain", handler);
+          express.get("/list", cache.cacheList("items", { statuses: [200, 404] }), handler);
+        });
+        t.after(async () => {
+          await app.close();
+          await cache.close();
+        });
+        const told = async (path: string) => {
+          const { status, statusMessage, headers, body } = await askPlainly(app.url + path);
+          return [status, statusMessage, headers["x-a"], headers["x-b"], body];
+        };
+        const plain = await told("/plain");
+        assert.deepEqual(await told("/list"), plain);
+        assert.deepEqual(await told("/list"), plain, "again");
+        // What Node had begun to take is not stored, whatever the handler makes of it then.
+        const { hits } = (await cache.stats()).totals;
+        assert.equal(hits, name === "a message that is none" ? 0 : 1);
+      });
+    }
+  }
+});
+
+describe("HTTP/2", () => {
+  test("a late head is recorded, and nobody warns of a status message", async (t) => {
+    const cache = await openCache("memory", { tenant: () => "tenant-1" });
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const cacheList = cache.cacheList("items");
+    const server = createServer((req, res) => {
+      Object.assign(req, { baseUrl: "", path: req.url, originalUrl: req.url });
+      const handle = () => {
+        onHeaders(res as never, () => res.setHeader("x-late", "added"));
+        res.end("whole");
+      };
+      cacheList(req as never, res as never, handle);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    t.after(async () => {
+      process.off("warning", onWarning);
+      session.destroy();
+      server.close();
+      await cache.close();
+    });
+    for (const expected of ["fwd=miss; stored", "hit"]) {
+      const stream = session.request({ ":path": "/list" });
+      const [headers] = (await once(stream, "response")) as [Record<string, string>];
+      stream.resume();
+      await once(stream, "close");
+      assert.ok(headers["cache-status"]?.includes(expected), headers["cache-status"]);
+      assert.deepEqual([headers[":status"], headers["x-late"]], [200, "added"]);
+    }
+    assert.deepEqual(warnings, []);
+  });
+});

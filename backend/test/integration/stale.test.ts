@@ -5,6 +5,7 @@ import type { Request, Response } from "express";
 import type { TenantCache } from "../../cache/index.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
+import { askPlainly } from "../support/plain-request.js";
 
 const OLD = "public, max-age=10";
 
@@ -95,6 +96,7 @@ for (const store of STORES) {
       const failures: (typeof handler)[] = [
         (_req, res) => res.status(503).set("X-Failed", "1").json({ error: "away" }),
         (_req, res) => res.writeHead(500, { "X-Failed": "1" }).end("away"),
+        (_req, res) => res.writeHead(500, "Not Now").end("away"),
         () => {
           throw new Error("thrown by the handler");
         },
@@ -105,6 +107,7 @@ for (const store of STORES) {
         assert.deepEqual([answer.status, answer.body], [200, "v1"]);
         assert.equal(answer.cache, "fwd=stale; detail=stale-if-error");
         assert.equal(answer.headers.get("x-failed"), null);
+        assert.equal((await askPlainly(`${app.url}/if-error/1`)).statusMessage, "OK");
         assert.equal(answer.headers.get("content-type"), miss.headers.get("content-type"));
       }
       handler = (_req, res) => res.send("back");

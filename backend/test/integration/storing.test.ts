@@ -1,10 +1,15 @@
 // What `cacheList` stores of what handlers answer, for how long, and what it leaves alone.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
+import express from "express";
 import { projectFile } from "../../project-root.js";
-import { STORES } from "../support/caches.js";
+import { openCache, STORES } from "../support/caches.js";
 import { type Answer, type ListApp, openListApp } from "../support/list-app.js";
+import { askPlainly } from "../support/plain-request.js";
 import { timeLeft } from "../support/time-left.js";
 
 /** What Cache-Status says of a hit. */
@@ -144,3 +149,20 @@ for (const store of STORES) {
     });
   });
 }
+
+test("a server that refuses bodies where there are none sends a stored 204", async (t) => {
+  const cache = await openCache("memory");
+  const app = express();
+  app.get("/none", cache.cacheList("accounts", { statuses: [204] }), (_req, res) => res.status(204).end());
+  const server = createServer({ rejectNonStandardBodyWrites: true }, app as RequestListener);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  t.after(async () => {
+    server.close();
+    await cache.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/none`;
+  for (const expected of ["fwd=miss; stored", "hit", "hit"]) {
+    const { status, cache: said } = await askPlainly(url);
+    assert.deepEqual([status, said], [204, expected]);
+  }
+});

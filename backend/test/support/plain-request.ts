@@ -3,6 +3,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:ht
 
 export interface PlainAnswer {
   readonly status: number;
+  readonly statusMessage: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   /** What Cache-Status says after the cache's name, without `ttl`; empty where there is none. */
@@ -21,6 +22,7 @@ export async function askPlainly(
   const status = String(response.headers["cache-status"] ?? "");
   return {
     status: response.statusCode ?? 0,
+    statusMessage: response.statusMessage ?? "",
     headers: response.headers,
     body: Buffer.concat(chunks).toString(),
     cache: status.replace(/^express-tenant-cache; /, "").replace(/; ttl=-?\d+$/, ""),
