@@ -163,9 +163,9 @@ export function isEncrypted({ socket }: IncomingMessage): boolean {
   return Boolean((socket as { encrypted?: unknown } | undefined)?.encrypted);
 }
 
-/** As the app's setting `trust proxy` says. */
-function trustsPeer({ app, socket }: Request): boolean {
-  return app.get("trust proxy fn")(socket.remoteAddress, 0);
+/** As the app's setting `trust proxy` says; a router without an app around it trusts nobody. */
+function trustsPeer({ app, socket }: Partial<Request>): boolean {
+  return app?.get("trust proxy fn")(socket?.remoteAddress, 0) ?? false;
 }
 
 /** As Express takes it. */

@@ -120,8 +120,7 @@ class CachedRoute {
     const { engine } = this.#context;
     const { ref, req, res, next } = exchange;
     if (res.headersSent) {
-      // Somebody has answered while the store was asked (a time limit): the handler finds what it would find without the cache.
-      next();
+      this.#leave(res, next);
       return;
     }
     if (outcome.kind === "bypass") {
@@ -168,7 +167,7 @@ class CachedRoute {
       return;
     }
     const outcome = await engine.openFill(ref, miss);
-    if (res.headersSent && outcome.kind !== "lead") return next();
+    if (res.headersSent && outcome.kind !== "lead") return this.#leave(res, next);
     if (outcome.kind === "follow") {
       const status = { fwd, collapsed: true };
       const sending = this.#context.sender.send(req, res, outcome.entry, status, Date.now(), ref.own);
@@ -246,6 +245,11 @@ class CachedRoute {
     if (own.cacheStatus) setCacheStatus(res, status);
     if (own.cacheControl) defaultCacheControlWithHead(res);
     next();
+  }
+
+  /** Somebody (a time limit) has begun to answer while the store was asked, or has answered, which nobody is to do again. */
+  #leave(res: Response, next: NextFunction): void {
+    if (!res.writableEnded) next();
   }
 
   /** `only-if-cached` (RFC 9111 section 5.2.1.7). */

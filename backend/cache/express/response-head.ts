@@ -1,5 +1,6 @@
 // The head of a response that is not sent yet: kept, and put back.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { statusMessageOf } from "./late-head.js";
 
 export interface KeptHead {
   readonly statusCode: number;
@@ -11,18 +12,14 @@ export interface KeptHead {
 /** The head of a response that nobody has touched. */
 export const UNTOUCHED: KeptHead = { statusCode: 200, statusMessage: "", headers: {} };
 
-export function keepHead(
-  { statusCode, statusMessage }: ServerResponse,
-  headers: OutgoingHttpHeaders,
-): KeptHead {
-  return { statusCode, statusMessage, headers };
+export function keepHead(res: ServerResponse, headers: OutgoingHttpHeaders): KeptHead {
+  return { statusCode: res.statusCode, statusMessage: statusMessageOf(res), headers };
 }
 
 /** What has not changed since is left alone, with its spelling. */
 export function putHeadBack(res: ServerResponse, { statusCode, statusMessage, headers }: KeptHead): void {
   res.statusCode = statusCode;
-  // Node's own default is no text yet; and HTTP/2, which has none, warns of whoever sets one.
-  if ((res.statusMessage ?? "") !== (statusMessage ?? "")) res.statusMessage = statusMessage;
+  if (statusMessageOf(res) !== statusMessage) res.statusMessage = statusMessage;
   for (const name of res.getHeaderNames()) if (headers[name] === undefined) res.removeHeader(name);
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
