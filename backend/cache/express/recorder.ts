@@ -153,9 +153,9 @@ class Recorder {
     }
     this.#isEnding = true;
     const passed = this.#course === "not-modified" ? args.filter((arg) => typeof arg === "function") : args;
-    this.#unlessRefused(() => Reflect.apply(this.#original.end, res, passed));
+    const ended = this.#unlessRefused(() => Reflect.apply(this.#original.end, res, passed));
     this.#settle();
-    return res;
+    return ended;
   }
 
   /** What Node refuses is not sent, and what follows (an error page, say) is not the answer that was judged. */
