@@ -5,12 +5,8 @@ import { isThenable, shown } from "../shown.js";
 import { adviceOn, synonymsOf } from "./synonyms.js";
 import { describe, inWords, knownOptions, type Wanted, wantedAt } from "./wanted.js";
 
-/** A call that takes options. */
-export interface DescribedCall {
-  readonly schema: z.core.$ZodType;
-  /** The call as it should be written. */
-  readonly example: string;
-}
+/** A call that takes options, and how it should be written. */
+export type DescribedCall = Readonly<{ schema: z.core.$ZodType; example: string }>;
 
 /** All calls, by name: an option may have been given to the wrong one. */
 export type Calls = ReadonlyMap<string, DescribedCall>;
