@@ -1,6 +1,10 @@
 // Advice on mistakes that no call can refuse, because only what happens shows them: each is told once.
 import type { Logger } from "../logger.js";
 
+/** What is told is remembered: handlers may write what they were sent into `Vary`. */
+const MAX_TOLD = 1000;
+const MAX_ADVICE_LENGTH = 1000;
+
 export class Advice {
   readonly #logger: Logger;
   readonly #told = new Set<string>();
@@ -10,7 +14,7 @@ export class Advice {
   }
 
   tell(advice: string, about = advice): void {
-    if (this.#told.has(about)) return;
+    if (this.#told.has(about) || this.#told.size >= MAX_TOLD || advice.length > MAX_ADVICE_LENGTH) return;
     this.#told.add(about);
     this.#logger.warn(`express-tenant-cache: ${advice}`);
   }
