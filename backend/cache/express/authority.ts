@@ -95,7 +95,7 @@ export class Authorities {
 
 function authorityOf(req: Request, answersTo: ReadonlySet<string> | undefined): string | undefined {
   // Handlers make links of the target, too: of its absolute form (RFC 9112 section 3.2.2) with an authority of its own.
-  if (req.originalUrl.charCodeAt(0) !== SLASH) return undefined;
+  if ((req.originalUrl ?? req.url).charCodeAt(0) !== SLASH) return undefined;
   const host = hostOf(req);
   if (host === undefined) return undefined;
   let scheme: Scheme | undefined = isEncrypted(req) ? "https" : "http";

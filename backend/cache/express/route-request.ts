@@ -159,8 +159,8 @@ export class RouteRequests {
     if (known && !onlyKnown(rawQuery, known)) return { bypass: "params", tenant };
     if (scope === undefined) return { bypass: "scope", tenant };
     const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
-    // A router without an app around it gives its requests no path.
-    const path = req.baseUrl + (req.path ?? pathOf(req.url));
+    // Without an Express app around it a request has neither.
+    const path = (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
     const params = canonicalParams({ authority, path, rawQuery, query, scope, vary });
     if (params === undefined) return { bypass: "too-long", tenant };
 

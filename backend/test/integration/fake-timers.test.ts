@@ -206,7 +206,7 @@ describe("the connection to Redis under fake timers", () => {
   });
 
   test("is given up where it falls silent, by a clock that is not turned", async () => {
-    const { client } = connect(url);
+    const { client, reads } = connect(url);
     await once(client as unknown as EventEmitter, "ready");
     clock = install(AS_VITEST);
     try {
@@ -226,6 +226,7 @@ describe("the connection to Redis under fake timers", () => {
       clock.uninstall();
       proxy.heal();
       client.disconnect();
+      reads?.close();
     }
   });
 });

@@ -1,15 +1,38 @@
 // Middleware in front of `cacheList` that changes the request, or that answers from an async context of its own.
 import assert from "node:assert/strict";
 import { AsyncResource } from "node:async_hooks";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
+import { askPlainly } from "../support/plain-request.js";
 
 /** Of an answer whose age is one second below its lifetime. */
 const STALE_AFTER_MS = 1100;
 
 describe("middleware in front of cacheList", () => {
+  test("without an Express app around it, each path is an entry of its own", async () => {
+    const cache = await openCache("memory", { tenant: () => "tenant-1" });
+    const cacheList = cache.cacheList("accounts");
+    const server = createServer((req, res) => {
+      cacheList(req as never, res as never, () => res.end(`of ${req.url}`));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (const expected of ["fwd=miss; stored", "hit"]) {
+      for (const path of ["/a", "/b?c=1"]) {
+        const { body, cache: said } = await askPlainly(url + path, { "x-forwarded-host": "other.example" });
+        assert.deepEqual([body, said], [`of ${path}`, expected]);
+      }
+    }
+    server.closeAllConnections();
+    server.close();
+    await cache.close();
+  });
+
   test("a query that was rewritten for a user is that user's entry", async () => {
     const cache = await openCache("memory");
     const app = await serve((express) => {
