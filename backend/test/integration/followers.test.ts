@@ -1,17 +1,13 @@
 // Whoever waits for another request's handler goes its own way at the moment when nothing is going to be shared, in every process.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { Agent, get, type IncomingMessage } from "node:http";
-import { connect } from "node:net";
-import { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
+import type { IncomingMessage } from "node:http";
 import { after, before, describe, test } from "node:test";
 import compression from "compression";
-import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { RequestHandler, Response } from "express";
 import { createTenantCache, type TenantCache } from "../../cache/index.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
-import { openCache, quiet, STORES } from "../support/caches.js";
+import { quiet } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
 import { askPlainly, begin } from "../support/plain-request.js";
 
@@ -232,122 +228,3 @@ describe("a route whose handlers take longer than anybody waits", () => {
     assert.equal(world.runs(), 2);
   });
 });
-
-for (const store of STORES) {
-  test(`a request that meets the same cacheList twice does not wait for itself, with the ${store} store`, async (t) => {
-    const cache = await openCache(store, { fill: { waitMs: LONG_MS } });
-    let runs = 0;
-    const app = await serve((express) => {
-      express.use(cache.cacheList("items"));
-      express.get("/list", cache.cacheList("items"), (_req, res) => {
-        runs++;
-        res.json([]);
-      });
-    });
-    t.after(async () => {
-      await app.close();
-      await cache.close();
-    });
-    for (const expected of ["fwd=miss; stored", "hit"]) {
-      assert.equal((await askPlainly(`${app.url}/list`)).cache, expected);
-      await cache.idle();
-    }
-    assert.equal(runs, 1);
-  });
-}
-
-test("nobody waits for a client that has gone before its handler began", async (t) => {
-  const cache = await openCache("memory", { fill: { waitMs: LONG_MS } });
-  const arrived = gate();
-  const gone = gate();
-  const began = gate();
-  let runs = 0;
-  const app = await serve((express) => {
-    express.get(
-      "/list",
-      async (_req, res, next) => {
-        if (runs > 0) return next();
-        arrived.open();
-        await once(res, "close");
-        next();
-        gone.open();
-      },
-      cache.cacheList("items"),
-      (_req, res) => {
-        runs++;
-        began.open();
-        // The first is never read on: its client takes nothing.
-        if (runs === 1) new Readable({ read: () => undefined }).pipe(res);
-        else res.send("mine");
-      },
-    );
-  });
-  t.after(async () => {
-    await app.close();
-    await cache.close();
-  });
-  const { port } = new URL(app.url);
-  const socket = connect(Number(port), "127.0.0.1");
-  socket.write("GET /list HTTP/1.1\r\nHost: x\r\nx-tenant: tenant-1\r\n\r\n");
-  await arrived.passed;
-  socket.destroy();
-  await gone.passed;
-  await began.passed;
-  const second = await askPlainly(`${app.url}/list`);
-  assert.deepEqual([second.body, second.cache, runs], ["mine", "fwd=miss; stored", 2]);
-});
-
-for (const [name, front] of Object.entries({
-  "has answered": (res: Response) => res.status(503).end("took too long"),
-  "has sent the head": (res: Response) => res.flushHeaders(),
-})) {
-  test(`where middleware in front ${name}, the entry that was waited for is not put behind it`, async (t) => {
-    const cache = await openCache("memory", { fill: { waitMs: LONG_MS } });
-    const isHeld = gate();
-    const late = gate<Response>();
-    const errors: unknown[] = [];
-    let runs = 0;
-    const app = await serve((express) => {
-      express.use((req, res, next) => {
-        if (req.get("x-late")) late.open(res);
-        next();
-      });
-      express.get("/list", cache.cacheList("items"), async (_req, res) => {
-        if (++runs === 1) await isHeld.passed;
-        res.end(`run ${runs}`);
-      });
-      express.use(((error, _req, _res, next) => {
-        errors.push(error);
-        next(error);
-      }) satisfies ErrorRequestHandler);
-    });
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    t.after(async () => {
-      agent.destroy();
-      await app.close();
-      await cache.close();
-    });
-    const leader = askPlainly(`${app.url}/list`);
-    const ask = (headers: Record<string, string>) =>
-      new Promise<IncomingMessage>((resolve, reject) => {
-        const sent = get(
-          `${app.url}/list`,
-          { agent, headers: { "x-tenant": "tenant-1", ...headers } },
-          resolve,
-        );
-        sent.on("error", reject);
-      });
-    const follower = ask({ "x-late": "yes" });
-    const res = await late.passed;
-    while ((await cache.stats()).totals.misses < 2) await new Promise(setImmediate);
-    front(res);
-    isHeld.open();
-    assert.equal((await leader).cache, "fwd=miss; stored");
-    const answer = await follower;
-    assert.equal(await text(answer), name === "has answered" ? "took too long" : "run 2");
-    // On the same connection: nothing has ended it.
-    const next = await ask({});
-    assert.deepEqual([next.statusCode, await text(next)], [200, "run 1"]);
-    assert.deepEqual(errors, []);
-  });
-}
