@@ -6,7 +6,7 @@ import { addCounts, type Counts, noCounts } from "./test-suites/counts.js";
 import { PATIENCE, runTestFile } from "./test-suites/file-process.js";
 
 /**
- * Compiled suites of the kinds (folders of backend/test) whose path holds one of the parts; all without parts.
+ * Compiled suites of the kinds (folders of backend/test), in their order, whose path holds one of the parts; all without parts.
  * Listed from the sources: dist/ may still hold a suite whose source is gone.
  */
 export function findTestFiles(kinds: readonly string[], parts: readonly string[]): string[] {
@@ -14,14 +14,13 @@ export function findTestFiles(kinds: readonly string[], parts: readonly string[]
     .map((kind) => path.join("backend/test", kind))
     .filter((folder) => existsSync(projectFile(folder)))
     .flatMap((folder) =>
-      readdirSync(projectFile(folder), { encoding: "utf8", recursive: true }).map((file) =>
-        path.join(folder, file),
-      ),
+      readdirSync(projectFile(folder), { encoding: "utf8", recursive: true })
+        .sort()
+        .map((file) => path.join(folder, file)),
     )
     .filter((file) => file.endsWith(".test.ts"))
     .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
-    .map((file) => path.join("dist", file.replace(/\.ts$/, ".js")))
-    .sort();
+    .map((file) => path.join("dist", file.replace(/\.ts$/, ".js")));
 }
 
 /** Of a single file: the closing lines are those of all files together. */

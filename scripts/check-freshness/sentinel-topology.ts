@@ -1,5 +1,4 @@
 // A master, a replica and sentinels; the faults are failovers: one loses what was acknowledged last, one leaves two masters.
-import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { type RedisSentinels, startRedisSentinels } from "../../backend/test/services/redis-sentinel.js";
@@ -119,7 +118,8 @@ async function hangOver(
 
 async function prepareForReplication(admin: Redis): Promise<void> {
   const { user, password } = REPLICATION;
-  if (admin.status !== "ready") await once(admin, "ready");
+  // Not `once` of node:events: it would reject with the error of an attempt that came too early.
+  if (admin.status !== "ready") await new Promise<void>((resolve) => admin.once("ready", resolve));
   await admin.call("ACL", "SETUSER", user, "on", `>${password}`, "allkeys", "allchannels", "+@all");
   await admin.config("SET", "masteruser", user);
   await admin.config("SET", "masterauth", password);

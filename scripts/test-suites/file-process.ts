@@ -1,5 +1,6 @@
 // Runs one test file in a process of its own, and ends it, saying where it hangs, when nothing moves in it any more.
 import { type ChildProcess, spawn } from "node:child_process";
+import { availableParallelism, loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -19,7 +20,10 @@ const FLAGS = [
 ];
 const STARTS_WITHIN_MS = 300_000;
 
-/** How long nothing may begin or end. Not how long a file may take: a busy machine takes many times as long as another. */
+/**
+ * How long nothing may begin or end on a quiet machine; on a busy one as many times as long as each core has to do. How long a whole file
+ * takes is not looked at.
+ */
 export interface Patience {
   /** While a test, or a hook of a suite, is under way. */
   readonly testMs: number;
@@ -139,7 +143,8 @@ class Watch {
   #wait(): void {
     clearTimeout(this.#timer);
     const { testMs, endMs } = this.#patience;
-    const patienceMs = !this.#hasBegun ? STARTS_WITHIN_MS : this.#underWay.length > 0 ? testMs : endMs;
+    const quietMs = !this.#hasBegun ? STARTS_WITHIN_MS : this.#underWay.length > 0 ? testMs : endMs;
+    const patienceMs = quietMs * slowdown();
     this.#timer = setTimeout(() => void this.#giveUp(patienceMs), patienceMs);
   }
 
@@ -149,7 +154,7 @@ class Watch {
     });
     this.#child.kill("SIGUSR2");
     const open = await Promise.race([answer, delay(this.#patience.answerMs, undefined, { ref: false })]);
-    const seconds = patienceMs / 1000;
+    const seconds = (patienceMs / 1000).toFixed(1);
     const what = !this.#hasBegun
       ? `hangs: it has begun no test within ${seconds} s.`
       : this.#underWay.length > 0
@@ -163,6 +168,11 @@ class Watch {
       : ["  It is busy in one turn of its event loop, and answers no signal."];
     this.#onHang([what, ...tests, ...opened].join("\n"));
   }
+}
+
+function slowdown(): number {
+  const [runnable = 0] = loadavg();
+  return Math.max(1, runnable / availableParallelism());
 }
 
 function openLines({ handles, resources }: Extract<Progress, { kind: "open" }>): string[] {

@@ -1,7 +1,7 @@
 // Logging in and out while the persistent Redis is away, or not there at all.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
+import { untilConnected } from "../../state/state-redis.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { startCrm, TENANT_A } from "../support/crm.js";
@@ -34,7 +34,7 @@ describe("the persistent Redis is away", () => {
   /** As `kill` left it, but for its data. */
   async function back({ state }: AuthCrm): Promise<void> {
     await redis.restart();
-    if (state.redis.status !== "ready") await once(state.redis, "ready");
+    while (!(await untilConnected(state.redis)));
   }
 
   test("a refresh that found it away is good for another try", async () => {

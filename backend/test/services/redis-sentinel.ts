@@ -115,6 +115,7 @@ async function startSentinel(
   child.once("exit", release);
   child.unref();
   const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
     child.ref();
     child.kill("SIGKILL");
