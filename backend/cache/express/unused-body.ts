@@ -1,7 +1,6 @@
 // The body of an answer that the client does not get: who writes it is told of no failure, and not kept at it for ever.
-// Taken when the module is loaded: tests with fake timers replace the global ones.
-import { setImmediate, setTimeout } from "node:timers";
 import type { Response } from "express";
+import { setImmediate, setTimeout } from "../timers.js";
 import { callBack } from "./recorded-body.js";
 
 /** What is not even recorded is read up to this length, so that whoever waits for the end of its source sees it. */
