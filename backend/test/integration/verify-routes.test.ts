@@ -84,6 +84,20 @@ describe("sound apps pass", () => {
     }
   });
 
+  test("that answer to one host, which the tenants' headers name", async () => {
+    const report = await verifyNotes({
+      cache: { authority: ["api.example.com"] },
+      read: (req, res, notes) => res.json([`http://${req.get("host")}/notes`, ...notesOf(req, notes)]),
+      verify: {
+        tenants: [
+          { headers: { ...TENANTS[0].headers, Host: "api.example.com" } },
+          { headers: { ...TENANTS[1].headers, Host: "api.example.com" } },
+        ],
+      },
+    });
+    assert.deepEqual(failuresOf(report), []);
+  });
+
   test("that have credentials of their own, and refuse another tenant's name", async () => {
     const report = await verifyNotes({
       prepare: (app) =>
