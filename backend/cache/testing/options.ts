@@ -1,6 +1,7 @@
 // What a user tells the kit about the app that it verifies, and the defaults.
 import type { RequestListener } from "node:http";
 import type { TenantCache } from "../tenant-cache.js";
+import type { CheckName } from "./checks.js";
 
 /** How to be a tenant. */
 export interface VerifiedTenant {
@@ -56,6 +57,8 @@ export interface VerifyOptions {
   readonly claims?: readonly string[];
   /** Absent: what an outage does is not verified. */
   readonly outage?: Outage;
+  /** Which checks are run. Default: all. */
+  readonly checks?: readonly CheckName[];
   /** How long any request may take, milliseconds. Default 5,000. */
   readonly timeoutMs?: number;
 }

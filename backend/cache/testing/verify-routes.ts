@@ -25,7 +25,9 @@ export async function verifyRoutes(options: VerifyOptions): Promise<VerifyReport
     }
     for (const route of options.routes) {
       const probe = new RouteProbe(app, route, options, timeoutMs);
-      for (const check of CHECKS) checks.push(await runCheck(check, probe));
+      for (const check of CHECKS) {
+        if (options.checks?.includes(check.name) ?? true) checks.push(await runCheck(check, probe));
+      }
     }
   } finally {
     await app.close();
@@ -59,7 +61,13 @@ async function runCheck(check: NamedCheck, probe: RouteProbe): Promise<CheckResu
   }
 }
 
-function validate({ routes, tenants }: VerifyOptions): void {
+function validate({ routes, tenants, checks = [] }: VerifyOptions): void {
+  const known = CHECKS.map(({ name }) => name);
+  const unknown = checks.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new TypeError(
+      `verifyRoutes: there is no check ${JSON.stringify(unknown)}; there are ${known.join(", ")}`,
+    );
   if (routes.length === 0) throw new TypeError("verifyRoutes: name at least one route");
   if (tenants.length !== 2) throw new TypeError("verifyRoutes: give two tenants, each with its headers");
   for (const { path, params } of routes) {

@@ -152,7 +152,7 @@ describe("sound apps pass", () => {
 describe("broken apps are found", () => {
   for (const [what, check, details, flaw] of BROKEN_APPS) {
     test(`${check}: ${what}`, async () => {
-      const report = await verifyNotes(flaw);
+      const report = await verifyNotes({ ...flaw, verify: { checks: [check], ...flaw.verify } });
       const found = report.checks.find(({ name }) => name === check);
       assert.equal(found?.outcome, "failed", outcomesOf(report).join("\n"));
       assert.match(found?.details ?? "", details);
@@ -182,6 +182,10 @@ test("options that cannot be used are refused", async () => {
   const options = { app: notesApp(cache, {}), cache, tenants: TENANTS };
   await assert.rejects(verifyRoutes({ ...options, routes: [] }), /name at least one route/);
   await assert.rejects(verifyRoutes({ ...options, routes: [{ path: "notes" }] }), /must begin with "\/"/);
+  await assert.rejects(
+    verifyRoutes({ ...options, routes: [NOTES], checks: ["leaks" as CheckName] }),
+    /no check "leaks"; there are hit, transparency/,
+  );
   await assert.rejects(
     verifyRoutes({ ...options, routes: [{ path: "/notes/:id" }] }),
     /params: \{ id: "…" \}/,
