@@ -20,8 +20,8 @@ const MAX_HOST_LENGTH = 300;
 const HOST = /^(\[[\d.:a-f]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})+)(?::(\d*))?$/;
 /** Their ports are the system's choice: test suites open another one for each request. */
 const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/;
-/** Of each scheme: a service answers to few hosts. */
-const MAX_REMEMBERED = { maxCharacters: 64 * 1024 };
+/** Of each scheme: some thousands, where each tenant has a host of its own. */
+const MAX_REMEMBERED = { maxCharacters: 1024 * 1024 };
 
 /** Origins (`https://api.example.com`) by the fields that name hosts. */
 class Origins {
@@ -112,7 +112,9 @@ function authorityOf(req: Request, answersTo: ReadonlySet<string> | undefined): 
   const said = req.httpVersionMajor === 2 ? req.headers[":scheme"] : undefined;
   if (seen === own && (said === undefined || said === scheme)) return seen;
   // What Express does not look at, handlers may: the Host that a proxy has put in the place of the client's, and HTTP/2's own scheme.
-  return said === undefined || said === "http" || said === "https" ? `${seen} ${own} ${said}` : undefined;
+  return said === undefined || said === "http" || said === "https"
+    ? `${seen} ${own} ${said ?? scheme}`
+    : undefined;
 }
 
 const SLASH = 47;

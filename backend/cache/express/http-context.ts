@@ -17,8 +17,9 @@ import type { Found } from "./route-request.js";
 
 /** Of the requests whose keys are remembered, of all routes: some ten thousand of usual length. */
 const MAX_REQUEST_CHARACTERS = 8 * 1024 * 1024;
-const MAX_TENANT_CHARACTERS = 1024 * 1024;
-const MAX_FENCE_KEY_CHARACTERS = 1024 * 1024;
+/** Of some ten thousand tenants. */
+const MAX_TENANT_CHARACTERS = 4 * 1024 * 1024;
+const MAX_FENCE_KEY_CHARACTERS = 4 * 1024 * 1024;
 
 const COUNTED_AS = {
   hit: ["hits"],

@@ -1,7 +1,7 @@
 // Who asks the lane: what `identify` says of a request, and whether that still holds.
 import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { type Bound, BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";
+import { type Bound, BoundedMap, MAX_ENTRY_CHARACTERS, ownText } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { FenceWitness } from "../engine/grouped-reads.js";
 import { tagName, tenantId } from "../identifiers.js";
@@ -40,6 +40,7 @@ export interface Caller {
 interface Remembered extends Caller {
   /** All that the caller is told by. */
   readonly text: string;
+  /** As it was given, the teller aside. */
   readonly identity: Pick<LaneIdentity, "tenant" | "scope" | "tags">;
   readonly kind: TellerKind;
   witness: FenceWitness | undefined;
@@ -82,7 +83,8 @@ export class LaneCallers {
     const known = this.#recent.get(teller);
     if (known && !known.isForgotten && known.kind === kind && isSame(known.identity, identity)) return known;
     const tenant = tenantId(identity.tenant);
-    const { scope = "", tags = [] } = identity;
+    const scope = identity.scope ?? "";
+    const tags = identity.tags ?? NO_TAGS;
     if (
       tenant === undefined ||
       typeof scope !== "string" ||
@@ -103,9 +105,13 @@ export class LaneCallers {
       caller = {
         id,
         text,
-        tenant,
-        scope,
-        identity: { tenant: identity.tenant, scope: identity.scope, tags: identity.tags },
+        tenant: ownText(tenant),
+        scope: ownText(scope),
+        identity: {
+          tenant: ownText(identity.tenant),
+          scope: identity.scope && ownText(identity.scope),
+          tags: tags.map(ownText),
+        },
         kind,
         witness,
         isKnown,
@@ -150,5 +156,8 @@ function credentialsOf({ headers }: IncomingMessage): string {
 
 function isSame(a: Remembered["identity"], b: Remembered["identity"]): boolean {
   if (a.tenant !== b.tenant || a.scope !== b.scope) return false;
-  return a.tags === b.tags || a.tags?.join("\n") === b.tags?.join("\n");
+  const [known = NO_TAGS, given = NO_TAGS] = [a.tags, b.tags];
+  return known.length === given.length && known.every((tag, index) => tag === given[index]);
 }
+
+const NO_TAGS: readonly string[] = [];

@@ -9,37 +9,27 @@ export async function checkClaimedTenant(probe: RouteProbe): Promise<string> {
   const names = new Set(
     [...others, ...(probe.options.tenants[1].names ?? [])].filter((name) => !own.has(name)),
   );
-  let tried = 0;
-  for (const name of names) {
-    for (const claim of claims(probe, name)) {
-      for (const url of new Set([probe.url(0), probe.url(1)])) await isNotBelieved(probe, claim, url, own);
-      tried++;
+  const claimed = [...names].flatMap((name) => claims(probe, name));
+  for (const url of new Set([probe.url(0), probe.url(1)])) {
+    const mine = await probe.uncached(0, { url });
+    const theirs = await probe.uncached(1, { url });
+    for (const claim of claimed) {
+      const { answer, tenants } = await probe.observe(0, claim.at(url));
+      const strange = tenants.find((tenant) => !own.has(tenant));
+      if (strange !== undefined) throw new CheckFailure(takenFor(claim, strange));
+      if (probe.compare(answer, theirs).same && !probe.compare(answer, mine).same) {
+        throw new CheckFailure(
+          `tenant 1 named tenant 2 in ${claim.where}, and received its answer at ${url}: the handler must ask authentication for the tenant`,
+        );
+      }
     }
-    if (probe.route.mutate !== undefined) await isNotWrittenFor(probe, name);
   }
-  return `tenant 1 named tenant 2 in ${tried} places, and stayed tenant 1`;
+  for (const name of names) if (probe.route.mutate !== undefined) await isNotWrittenFor(probe, name);
+  return `tenant 1 named tenant 2 in ${claimed.length} places, and stayed tenant 1`;
 }
 
-async function isNotBelieved(
-  probe: RouteProbe,
-  claim: Claim,
-  url: string,
-  own: ReadonlySet<string>,
-): Promise<void> {
-  const mine = await probe.uncached(0, { url });
-  const theirs = await probe.uncached(1, { url });
-  const { answer, tenants } = await probe.observe(0, claim.at(url));
-  const strange = tenants.find((tenant) => !own.has(tenant));
-  if (strange !== undefined) {
-    throw new CheckFailure(
-      `tenant 1 named another tenant in ${claim.where}, and the cache took the request for "${strange}": its option tenant must return what authentication has found`,
-    );
-  }
-  if (probe.compare(answer, theirs).same && !probe.compare(answer, mine).same) {
-    throw new CheckFailure(
-      `tenant 1 named tenant 2 in ${claim.where}, and received its answer at ${url}: the handler must ask authentication for the tenant`,
-    );
-  }
+function takenFor({ where }: Claim, tenant: string): string {
+  return `tenant 1 named another tenant in ${where}, and the cache took the request for "${tenant}": its option tenant must return what authentication has found`;
 }
 
 /** A mutation that is refused for what is in its body is none. */

@@ -14,7 +14,9 @@ export async function checkHit(probe: RouteProbe): Promise<string> {
   }
   const advice = status.includes("no-tenant")
     ? "the cache's option tenant resolves none: mount cacheList after authentication"
-    : "is the answer storable (200, no Set-Cookie, no Cache-Control: private or no-store, no undeclared Vary)?";
+    : status.includes("detail=authority")
+      ? "the option authority does not name 127.0.0.1: name it, or give the tenants' headers a host that it names"
+      : "is the answer storable (200, no Set-Cookie, no Cache-Control: private or no-store, no undeclared Vary)?";
   throw new CheckFailure(`the second request is no hit (status ${answer.status}, ${status}); ${advice}`);
 }
 

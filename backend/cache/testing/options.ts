@@ -2,6 +2,7 @@
 import type { RequestListener } from "node:http";
 import { TenantCacheError } from "../errors.js";
 import type { TenantCache } from "../tenant-cache.js";
+import type { CheckName } from "./checks.js";
 
 /** How to be a tenant. */
 export interface VerifiedTenant {
@@ -57,6 +58,8 @@ export interface VerifyOptions {
   readonly claims?: readonly string[];
   /** Absent: what an outage does is not verified. */
   readonly outage?: Outage;
+  /** Which checks are run. Default: all. */
+  readonly checks?: readonly CheckName[];
   /** How long any request may take, milliseconds. Default 5,000. */
   readonly timeoutMs?: number;
 }

@@ -31,7 +31,9 @@ export async function verifyRoutes(options: VerifyOptions, ...surplus: never[]):
     }
     for (const route of options.routes) {
       const probe = new RouteProbe(app, route, options, timeoutMs);
-      for (const check of CHECKS) checks.push(await runCheck(check, probe));
+      for (const check of CHECKS) {
+        if (options.checks?.includes(check.name) ?? true) checks.push(await runCheck(check, probe));
+      }
     }
   } finally {
     await app.close();

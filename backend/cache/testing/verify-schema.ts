@@ -1,6 +1,7 @@
 // What `verifyRoutes` takes, checked before anything is asked of the app.
 import * as z from "zod";
 import { fn, parse, positiveInt, registerCall } from "../options/parse.js";
+import { CHECKS } from "./checks.js";
 import type { VerifyOptions } from "./options.js";
 
 const headers = z
@@ -26,7 +27,9 @@ const verifySchema = z.strictObject({
   app: fn("the Express app"),
   cache: withMethods("idle", "ready", "invalidateTenantCache"),
   tenants: z
-    .array(z.strictObject({ headers, views: z.array(headers).optional() }))
+    .array(
+      z.strictObject({ headers, views: z.array(headers).optional(), names: z.array(z.string()).optional() }),
+    )
     .length(2, { error: "give two tenants, each with its headers" }),
   routes: z
     .array(
@@ -38,7 +41,9 @@ const verifySchema = z.strictObject({
       }),
     )
     .min(1, { error: "name at least one route" }),
+  claims: z.array(z.string()).optional(),
   outage: withMethods("begin", "end").optional(),
+  checks: z.array(z.enum(CHECKS.map(({ name }) => name))).optional(),
   timeoutMs: positiveInt.optional(),
 });
 

@@ -89,6 +89,20 @@ describe("sound apps pass", () => {
     }
   });
 
+  test("that answer to one host, which the tenants' headers name", async () => {
+    const report = await verifyNotes({
+      cache: { authority: ["api.example.com"] },
+      read: (req, res, notes) => res.json([`http://${req.get("host")}/notes`, ...notesOf(req, notes)]),
+      verify: {
+        tenants: [
+          { headers: { ...TENANTS[0].headers, Host: "api.example.com" } },
+          { headers: { ...TENANTS[1].headers, Host: "api.example.com" } },
+        ],
+      },
+    });
+    assert.deepEqual(failuresOf(report), []);
+  });
+
   test("that have credentials of their own, and refuse another tenant's name", async () => {
     const report = await verifyNotes({
       prepare: (app) =>
@@ -144,7 +158,7 @@ describe("sound apps pass", () => {
 describe("broken apps are found", () => {
   for (const [what, check, details, flaw] of BROKEN_APPS) {
     test(`${check}: ${what}`, async () => {
-      const report = await verifyNotes(flaw);
+      const report = await verifyNotes({ ...flaw, verify: { checks: [check], ...flaw.verify } });
       const found = report.checks.find(({ name }) => name === check);
       assert.equal(found?.outcome, "failed", outcomesOf(report).join("\n"));
       assert.match(found?.details ?? "", details);
@@ -174,6 +188,10 @@ test("options that cannot be used are refused", async () => {
   const options = { app: notesApp(cache, {}), cache, tenants: TENANTS };
   await assert.rejects(verifyRoutes({ ...options, routes: [] }), /name at least one route/);
   await assert.rejects(verifyRoutes({ ...options, routes: [{ path: "notes" }] }), /must begin with "\/"/);
+  await assert.rejects(
+    verifyRoutes({ ...options, routes: [NOTES], checks: ["leaks" as CheckName] }),
+    /checks\[0\] is "leaks".*"hit", "transparency"/,
+  );
   await assert.rejects(
     verifyRoutes({ ...options, routes: [{ path: "/notes/:id" }] }),
     /params: \{ id: "…" \}/,

@@ -12,6 +12,12 @@ const AUTHORIZED = [
 
 export const BELIEVING_APPS: readonly BrokenApp[] = [
   [
+    "hosts that the requests do not name",
+    "hit",
+    /detail=authority.*give the tenants' headers a host/,
+    { cache: { authority: ["api.example.com"] } },
+  ],
+  [
     "absolute links where the cache ignores the host",
     "authority",
     /a request after one with host: other\.example .*made for another host.*leave authority at "key"/,
