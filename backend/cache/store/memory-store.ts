@@ -46,6 +46,7 @@ export interface Held {
 export class MemoryStore implements Store {
   readonly kind = "memory";
   readonly hashTags = false;
+  readonly isInProcess = true;
   readonly #entries: TenantLru<Held>;
   readonly #fences = new LRUCache<string, string>({ max: MAX_FENCES });
   readonly #writers = new PendingWriters();

@@ -68,6 +68,17 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
     () => create({ tenant, redis: 6380 }),
     () => create({ tenant, redis: "" }),
     () => create({ tenant, redis: null }),
+    () => create({ tenant, redis: { host: undefined } }),
+    () => create({ tenant, redis: { url: redisUrl } }),
+    () => create({ tenant, redis: { socket: { host: "127.0.0.1", port: 6379 } } }),
+    () => create({ tenant, redis: { host: "127.0.0.1", database: 1 } }),
+    () => create({ tenant, redis: [{ host: "127.0.0.1", port: 6379 }] }),
+    () => create({ tenant, redis: { cluster: [redisUrl], natMap: {} } }),
+    () => create({ tenant, redis: "valkeys://127.0.0.1" }),
+  ],
+  ETC_REDIS_REPLICA: [
+    () => create({ tenant, redis: { sentinels: [{ host: "127.0.0.1" }], name: "main", role: "slave" } }),
+    () => create({ tenant, redis: { host: "127.0.0.1", readOnly: true } }),
   ],
   ETC_REDIS_KEY_PREFIX: [
     () => create({ tenant, redis: client }),

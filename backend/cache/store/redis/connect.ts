@@ -1,20 +1,25 @@
-// From the `redis` option to a client: a URL, ioredis options, Cluster nodes, or a client that the user already has.
+// From the `redis` option to a client that never keeps a request waiting.
 import { createRequire } from "node:module";
 import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
+import { BackOff } from "../../back-off.js";
 import { TenantCacheError } from "../../errors.js";
+import { checkRedisOption } from "./check-option.js";
 import { ReadConnection } from "./read-connection.js";
-import { isRedisClient, type RedisClient } from "./redis-client.js";
+import type { RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
 
 export interface Connection {
   readonly client: RedisClient;
   /** Whether the cache made the client and therefore closes it. */
   readonly owned: boolean;
+  /** How long the client waits before it connects again. Absent where that is the user's. Reset once a server has proved usable. */
+  readonly backOff?: BackOff;
   /** Absent where the server to read from is for the client to know: Sentinel, Cluster, a client or connector of the user's. */
   readonly reads?: ReadConnection;
 }
 
-const MAX_RECONNECT_DELAY_MS = 2000;
+const FIRST_RECONNECT_MS = 50;
+const MAX_RECONNECT_MS = 2000;
 const CONNECT_TIMEOUT_MS = 2000;
 // A peer that vanished without closing its connection (host lost, firewall) is given up after this long.
 const SILENT_PEER_MS = 5000;
@@ -27,7 +32,8 @@ const CONNECTION_DEFAULTS: RedisOptions = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   socketTimeout: SILENT_PEER_MS,
   connectionName: "express-tenant-cache",
-  retryStrategy: reconnectDelayMs,
+  // The store finds out by itself whether the server can be used. ioredis's check needs INFO, which may be refused.
+  enableReadyCheck: false,
   // A master that hung through its own failover goes on answering until it is demoted, about ten seconds: leave it
   // with the news, so that no two processes use different masters. Only Sentinel has such news.
   failoverDetector: true,
@@ -36,75 +42,67 @@ const CONNECTION_DEFAULTS: RedisOptions = {
 };
 
 /**
- * Replies as their reader knows them, and nothing that ioredis might ask later. The store's own connection finds out whether the
- * server is ready, and says so.
+ * Replies as their reader knows them, and nothing that ioredis might ask later. It connects once the store's own connection has: where
+ * one fails, two would fail twice as often.
  */
-const READS_ALONE = { protocol: 2, enableReadyCheck: false, disableClientInfo: true } as const;
+const READS_ALONE: RedisOptions = { protocol: 2, disableClientInfo: true, lazyConnect: true };
 
-/** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING` */
+/** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING` */
 export function connect(redis: RedisOption): Connection {
-  if (isRedisClient(redis)) {
-    refuseKeyPrefix(redis.options);
-    return { client: redis, owned: false };
+  const target = checkRedisOption(redis);
+  const backOff = newBackOff();
+  switch (target.kind) {
+    case "client":
+      return { client: target.client, owned: false };
+    case "cluster":
+      return { client: newCluster(target.nodes, target.redisOptions, backOff), owned: true, backOff };
+    case "found":
+      // Sentinels may name a server that is no master any more: ioredis's own check then asks the next one.
+      return {
+        client: newClient({ enableReadyCheck: true, ...target.options }, backOff),
+        owned: true,
+        backOff,
+      };
+    case "server": {
+      const { url, options } = target;
+      const readsBackOff = newBackOff();
+      const reads = new ReadConnection(
+        (connector) =>
+          newClient({ ...options, ...READS_ALONE, Connector: connector as never }, readsBackOff, url),
+        readsBackOff,
+      );
+      return { client: newClient(options, backOff, url), owned: true, backOff, reads };
+    }
   }
-  // ioredis would take an empty URL for 127.0.0.1:6379.
-  if (typeof redis === "string" && redis !== "") {
-    return standalone((ioredis, options) => new ioredis.Redis(redis, withDefaults(options)));
-  }
-  if (typeof redis !== "object" || redis === null) {
-    throw new TenantCacheError(
-      "ETC_REDIS_CLIENT",
-      "redis must be a URL, ioredis options, { cluster: [...] } or an ioredis client; leave it out for the in-process store",
-    );
-  }
-  if ("cluster" in redis) {
-    const { cluster, redisOptions } = redis;
-    refuseKeyPrefix(redisOptions);
-    return { client: own((ioredis) => newCluster(ioredis.Cluster, cluster, redisOptions)), owned: true };
-  }
-  const options = redis as RedisOptions;
-  refuseKeyPrefix(options);
-  if (options.sentinels || options.Connector)
-    return { client: own((ioredis) => new ioredis.Redis(withDefaults(options))), owned: true };
-  return standalone((ioredis, more) => new ioredis.Redis(withDefaults({ ...options, ...more })));
 }
 
-function standalone(create: (ioredis: IoRedisModule, options: RedisOptions) => Redis): Connection {
-  const client = own((ioredis) => create(ioredis, {}));
-  const reads = new ReadConnection((connector) =>
-    own((ioredis) => create(ioredis, { ...READS_ALONE, Connector: connector as never })),
-  );
-  return { client, owned: true, reads };
+function newBackOff(): BackOff {
+  return new BackOff(FIRST_RECONNECT_MS, MAX_RECONNECT_MS);
 }
 
-function refuseKeyPrefix(options: { readonly keyPrefix?: string | undefined } | undefined): void {
-  if (!options?.keyPrefix) return;
-  throw new TenantCacheError(
-    "ETC_REDIS_KEY_PREFIX",
-    "the ioredis options have a keyPrefix, which ioredis does not apply to SCAN: leave it out, and pass keyPrefix to createTenantCache instead",
-  );
+function newClient(options: RedisOptions, backOff: BackOff, url?: string): RedisClient {
+  const all = withDefaults(options, backOff);
+  return own(({ Redis }) => (url === undefined ? new Redis(all) : new Redis(url, all)));
 }
 
 function newCluster(
-  ClusterClass: typeof Cluster,
   nodes: readonly ClusterNode[],
-  redisOptions: RedisOptions = {},
-): Cluster {
-  return new ClusterClass([...nodes], {
+  redisOptions: RedisOptions,
+  backOff: BackOff,
+): RedisClient {
+  const options = {
     enableOfflineQueue: false,
-    clusterRetryStrategy: reconnectDelayMs,
-    redisOptions: withDefaults(redisOptions),
-  });
+    clusterRetryStrategy: () => backOff.nextSpread(),
+    redisOptions: withDefaults(redisOptions, backOff),
+  };
+  return own(({ Cluster }) => new Cluster([...nodes], options));
 }
 
 /** The store reads replies in their RESP2 shapes, whatever protocol is spoken. */
-function withDefaults(options: RedisOptions): RedisOptions & { replyMapping: "legacy" } {
-  return { ...CONNECTION_DEFAULTS, ...options, replyMapping: "legacy" };
-}
-
-function reconnectDelayMs(attempt: number): number {
-  const delayMs = Math.min(50 * 2 ** Math.min(attempt - 1, 10), MAX_RECONNECT_DELAY_MS);
-  return delayMs / 2 + (Math.random() * delayMs) / 2;
+function withDefaults(options: RedisOptions, backOff: BackOff): RedisOptions & { replyMapping: "legacy" } {
+  // ioredis counts attempts anew with each connection that is made, also with one that the server ends at once.
+  const retryStrategy = () => backOff.nextSpread();
+  return { ...CONNECTION_DEFAULTS, retryStrategy, ...options, replyMapping: "legacy" };
 }
 
 interface IoRedisModule {

@@ -2,8 +2,9 @@
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
-import type { RedisClient, ScriptedCommands } from "./redis-client.js";
+import type { RedisClient } from "./redis-client.js";
 import { PacedSteps, UNNOTICED } from "./server-pace.js";
+import type { Servers } from "./servers.js";
 import { SweepLease } from "./sweep-lease.js";
 
 /** Entries removed in one step. A string's memory is freed by the thread that serves, also after UNLINK. */
@@ -18,12 +19,14 @@ interface Sweep {
 }
 
 export class RedisSweep {
-  readonly #client: RedisClient & ScriptedCommands;
+  readonly #client: RedisClient;
+  readonly #servers: Servers;
   readonly #keys: KeySpace;
   readonly #stopped = new AbortController();
 
-  constructor(client: RedisClient & ScriptedCommands, keys: KeySpace) {
+  constructor(client: RedisClient, servers: Servers, keys: KeySpace) {
     this.#client = client;
+    this.#servers = servers;
     this.#keys = keys;
   }
 
@@ -82,18 +85,15 @@ export class RedisSweep {
     generation: string,
     { lease, steps }: Sweep,
   ): Promise<number> {
-    const keys = [
-      ...this.#fencesOf(tenant, module),
-      this.#keys.generations(tenant),
-      this.#keys.index(tenant, module, generation),
-    ];
-    const indexPrefix = this.#keys.index(tenant, module, "");
+    const [tenantFence, moduleFence] = this.#fencesOf(tenant, module);
+    const index = this.#keys.index(tenant, module, generation);
+    const keys = [tenantFence, moduleFence, this.#keys.generations(tenant), index] as const;
+    const args = [this.#keys.index(tenant, module, ""), module, generation, STEP_ENTRIES];
+    const step = () => this.#servers.run(keys[0], (link) => link.script("sweepIndex", keys, args));
     let removed = 0;
     for (let hasMore = true; hasMore; ) {
       await lease.keep();
-      const [some, more] = await steps.run(() =>
-        this.#client.etcSweepIndex(keys.length, ...keys, indexPrefix, module, generation, STEP_ENTRIES),
-      );
+      const [some, more] = (await steps.run(step)) as (number | string)[];
       removed += Number(some);
       hasMore = Number(more) === 1;
     }
@@ -103,9 +103,11 @@ export class RedisSweep {
   async #removeDead(place: string, entryKeys: readonly string[], { steps }: Sweep): Promise<number> {
     if (entryKeys.length === 0) return 0;
     const [tenant = "", module = ""] = place.split(":");
-    const step = [...this.#fencesOf(tenant, module), ...entryKeys];
-    const indexPrefix = this.#keys.index(tenant, module, "");
-    return Number(await steps.run(() => this.#client.etcSweepEntries(step.length, ...step, indexPrefix)));
+    const fenceKeys = this.#fencesOf(tenant, module);
+    const keys = [...fenceKeys, ...entryKeys];
+    const args = [this.#keys.index(tenant, module, "")];
+    const step = () => this.#servers.run(fenceKeys[0], (link) => link.script("sweepEntries", keys, args));
+    return Number(await steps.run(step));
   }
 
   #fencesOf(tenant: string, module: string): [string, string] {
@@ -116,7 +118,7 @@ export class RedisSweep {
     kind: "indexes" | "keyspace",
     work: (sweep: Sweep) => Promise<number>,
   ): Promise<number | undefined> {
-    const lease = new SweepLease(this.#client, this.#keys.sweepLease(kind));
+    const lease = new SweepLease(this.#servers, this.#keys.sweepLease(kind));
     if (!(await lease.take())) return undefined;
     let isHeld = true;
     const release = () => {

@@ -1,4 +1,5 @@
 // The Lua scripts: every step that must be atomic on the server. All keys of a call share one tenant, so one Cluster slot.
+import { PROBE } from "./probe-script.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
 // A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
@@ -154,13 +155,13 @@ end
 return 1
 `;
 
-/** Names as `defineCommand` registers them: prefixed, because a user's client is shared with the user's own commands. */
 export const SCRIPTS = {
-  etcBeginFill: BEGIN_FILL,
-  etcCommitFill: COMMIT_FILL,
-  etcAbandonFill: ABANDON_FILL,
-  etcReplaceFences: REPLACE_FENCES,
-  etcBeginWrite: BEGIN_WRITE,
-  etcEndWrite: END_WRITE,
+  beginFill: BEGIN_FILL,
+  commitFill: COMMIT_FILL,
+  abandonFill: ABANDON_FILL,
+  replaceFences: REPLACE_FENCES,
+  beginWrite: BEGIN_WRITE,
+  endWrite: END_WRITE,
+  probe: PROBE,
   ...SWEEP_SCRIPTS,
 } as const;

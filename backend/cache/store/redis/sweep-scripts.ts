@@ -42,7 +42,7 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `;
 
 export const SWEEP_SCRIPTS = {
-  etcSweepIndex: SWEEP_INDEX,
-  etcSweepEntries: SWEEP_ENTRIES,
-  etcKeepLease: KEEP_LEASE,
+  sweepIndex: SWEEP_INDEX,
+  sweepEntries: SWEEP_ENTRIES,
+  keepLease: KEEP_LEASE,
 } as const;
