@@ -60,6 +60,7 @@ export class MissedInvalidations {
         await this.#write(batch);
       } catch (error) {
         if (error instanceof GroupUnavailable && batch !== "everything") {
+          this.queue.handOver(batch);
           this.groups.add(error, batch.tenantFenceKey, batch.fenceKeys);
           continue;
         }

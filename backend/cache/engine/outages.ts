@@ -100,7 +100,7 @@ export class Outages {
     this.#endedAtMs = performance.now();
     this.#replayed += replayed;
     // Known by now: it was away, and is back. One that comes and goes is not called back before it stays.
-    if (this.#relapses === 0 && this.#isCertain && this.#told !== "away") this.#tell();
+    if (this.#relapses === 0 && (this.#isCertain || replayed > 0) && this.#told !== "away") this.#tell();
     if (this.#told === "away" && this.#relapses === 0) this.#tellBack();
     this.#steadying = later(STEADY_AFTER_MS, () => {
       this.#steadying = undefined;

@@ -186,7 +186,7 @@ export class StoreGate {
       return true;
     } catch (error) {
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;
-      if (this.#missed.add(tenant, fenceKeys, error)) this.#open(reasonOf(error));
+      if (this.#missed.add(tenant, fenceKeys, error)) this.#open(reasonOf(error), isCertain(error));
       return false;
     }
   }
@@ -217,12 +217,8 @@ export class StoreGate {
       this.#answered();
       this.#missed.groups.sighted(error);
     } else if (hangs || ++this.#failuresInARow >= this.#options.failureThreshold) {
-      // What the server has refused may be these requests' fault: the probe will tell.
-      const isCertain = error instanceof DeadlineExceeded || error instanceof NotConnected;
-      this.#open(reasonOf(error), isCertain);
-    } else if (!(error instanceof DeadlineExceeded || error instanceof NotConnected)) {
-      this.#refusals.add();
-    }
+      this.#open(reasonOf(error), isCertain(error));
+    } else if (!isCertain(error)) this.#refusals.add();
   }
 
   async #verify(): Promise<void> {
@@ -303,6 +299,11 @@ export class StoreGate {
     this.#start?.end();
     this.#start = undefined;
   }
+}
+
+/** What the server has refused may be the request's fault: the probe will tell, and says more. */
+function isCertain(error: unknown): boolean {
+  return [DeadlineExceeded, NotConnected, StoreUnavailable].some((kind) => error instanceof kind);
 }
 
 /** What an error says of the store; `undefined` where that is no more than that it is away. */

@@ -113,7 +113,10 @@ describe("the redis option", () => {
     ],
     ["one of the previous major", () => new Cluster5(NODES, { scaleReads: "all", lazyConnect: true })],
     ["a client in read-only mode", () => new Redis({ readOnly: true, lazyConnect: true })],
-    ["a client of the previous major in read-only mode", () => new Redis5({ readOnly: true, lazyConnect: true })],
+    [
+      "a client of the previous major in read-only mode",
+      () => new Redis5({ readOnly: true, lazyConnect: true }),
+    ],
     [
       "a client that asks sentinels for a replica",
       () => new Redis({ ...SENTINELS, role: "slave", lazyConnect: true }),

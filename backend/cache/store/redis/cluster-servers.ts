@@ -7,6 +7,8 @@ import type { RedisClient, RedisClusterClient } from "./redis-client.js";
 import { ServerLink } from "./server-link.js";
 import { PROBE_TENANT, type ProbePlace, type Servers, type ServersListener } from "./servers.js";
 
+/** ioredis tries for longer than anybody waits; what concerns one slot must not look like a store that hangs. */
+const ALONE_WITHIN_MS = 25;
 /** Tags that are tried for each master until one of its slots is met. */
 const TAGS_FOR_EACH_MASTER = 200;
 
@@ -76,15 +78,17 @@ export class ClusterServers implements Servers {
     alone: (client: RedisClient, key: string) => Promise<unknown>,
   ): Promise<unknown> {
     const [first = ""] = keys;
+    const startedAtMs = performance.now();
     try {
       return await this.run(first, together);
     } catch (error) {
-      if (!(error instanceof GroupUnavailable)) throw error;
       // TRYAGAIN, ASK: some keys of the slot are here and some are there. Each of them alone is in one place.
-      const answers = await Promise.allSettled(keys.map((key) => alone(this.#client, key)));
-      const failed = answers.find((answer) => answer.status === "rejected");
-      if (failed) throw new GroupUnavailable(error.group, messageOf(failed.reason));
-      return undefined;
+      if (!(error instanceof GroupUnavailable && /^(TRYAGAIN|ASK)\b/.test(error.message))) throw error;
+      const withinMs = Math.max(ALONE_WITHIN_MS, 3 * (performance.now() - startedAtMs));
+      const all = Promise.all(keys.map((key) => alone(this.#client, key)));
+      return await within(withinMs, all).catch((reason: unknown) => {
+        throw new GroupUnavailable(error.group, messageOf(reason));
+      });
     }
   }
 
@@ -119,7 +123,7 @@ export class ClusterServers implements Servers {
       const { changed, troubled, noticed } = this.#listener;
       // The slots name a replica as their master: a failover that this client has not heard of.
       const misled = () => void this.#refreshSlots();
-      this.#links.set(node, new ServerLink(node, { changed, troubled, noticed, misled }));
+      this.#links.set(node, new ServerLink(node, { changed, troubled, noticed, misled }, true));
       // Cluster clients connect to a node with the first command for it, which is only sent once the node is known.
       if (node.status === "wait") node.connect?.().catch(() => undefined);
     }
@@ -140,4 +144,14 @@ export class ClusterServers implements Servers {
 /** What a node says of one slot, and not of itself. */
 function isOfSlot(message: string): boolean {
   return /^(MOVED|ASK|TRYAGAIN|CROSSSLOT|CLUSTERDOWN Hash slot not served)\b/.test(message);
+}
+
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const giveUp = () => reject(new Error("a slot that is being moved does not answer"));
+    // After a turn in which what has arrived is read: a busy process is not a slow server.
+    timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

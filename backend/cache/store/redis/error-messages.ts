@@ -13,12 +13,28 @@ export function messageOf(error: unknown): string {
   if (lastNodeError !== undefined && lastNodeError !== null) return messageOf(lastNodeError);
   if (error.message === "" && errors?.[0] !== undefined) return messageOf(errors[0]);
   if (error.message === "") return typeof code === "string" ? code : error.name;
-  return withoutKeys(error.message);
+  const message = withoutDetails(error.message);
+  const rule = ruleFor(message);
+  return rule === undefined || message.endsWith(rule) ? message : message + rule;
 }
 
-/** `ERR unknown command 'X', with args beginning with: 'key' …`: a key names its tenant. */
-function withoutKeys(message: string): string {
-  return message.replace(/,? with args beginning with:.*$/s, "");
+/** What to allow a user who may not do what is needed. */
+function ruleFor(message: string): string | undefined {
+  if (!/NOPERM|ACL failure|can't run this command/.test(message)) return undefined;
+  const command = /'(\S+)' command/.exec(message)?.[1] ?? /\(the (\w+) of a script\)$/.exec(message)?.[1];
+  if (command !== undefined) return `; ACL: allow +${command.toLowerCase()}`;
+  return /\bkeys?\b/.test(message) ? "; ACL: allow ~*, or ~ and the keyPrefix" : undefined;
+}
+
+/**
+ * `ERR unknown command 'X', with args beginning with: 'key' …`: a key names its tenant. Which script it was, and where in it, makes one
+ * reason look like many.
+ */
+function withoutDetails(message: string): string {
+  return message
+    .replace(/,? with args beginning with:.*$/s, "")
+    .replace(/ script: [0-9a-f]{40}, on @user_script:\d+\.?$/, "")
+    .replace(/Error running script \(call to f_[0-9a-f]{40}\): (@user_script: ?\d+: )*/, "");
 }
 
 /** The server has no room for a new value, or has one of another type there. What is there can still be removed. */

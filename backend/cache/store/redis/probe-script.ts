@@ -1,22 +1,27 @@
 // The Lua script that tries a server: all that requests and sweeps ask of it, on keys of nobody's, of which it leaves none.
 
-/** KEYS: entry, index, generations, fence, lease. */
+/** KEYS: entry, index, generations, fence, lease. What is refused is named: the server does not say which command of a script it was. */
 export const PROBE = `
-redis.call('TIME')
-redis.call('SET', KEYS[1], '', 'PX', 1000)
-redis.call('SET', KEYS[4], '', 'PX', 1000, 'GET')
-redis.call('SET', KEYS[5], '', 'PX', 1000, 'NX')
-redis.call('GET', KEYS[4])
-redis.call('ZADD', KEYS[2], 1, KEYS[1])
-redis.call('ZADD', KEYS[3], 1, KEYS[1])
-redis.call('PEXPIRE', KEYS[2], 1000)
-redis.call('PEXPIRE', KEYS[3], 1000)
-redis.call('PTTL', KEYS[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', 0)
-redis.call('ZSCORE', KEYS[2], KEYS[1])
-redis.call('ZCARD', KEYS[2])
-redis.call('ZREM', KEYS[3], KEYS[1])
-redis.call('ZPOPMIN', KEYS[2], 1)
-redis.call('UNLINK', unpack(KEYS))
-return 1
+local function try(name, ...)
+  local reply = redis.pcall(name, ...)
+  if type(reply) == 'table' and reply.err then return reply.err .. ' (the ' .. name .. ' of a script)' end
+end
+local entry, index, generations, fence, lease = unpack(KEYS)
+local refused = try('time')
+  or try('set', entry, '', 'PX', 1000)
+  or try('set', fence, '', 'PX', 1000, 'GET')
+  or try('set', lease, '', 'PX', 1000, 'NX')
+  or try('get', fence)
+  or try('zadd', index, 1, entry)
+  or try('zadd', generations, 1, entry)
+  or try('pexpire', index, 1000)
+  or try('pexpire', generations, 1000)
+  or try('pttl', index)
+  or try('zremrangebyscore', index, '-inf', 0)
+  or try('zscore', index, entry)
+  or try('zcard', index)
+  or try('zrem', generations, entry)
+  or try('zpopmin', index, 1)
+  or try('unlink', unpack(KEYS))
+return refused and redis.error_reply(refused) or 1
 `;

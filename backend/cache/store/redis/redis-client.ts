@@ -32,7 +32,14 @@ export interface RedisClient extends Emitter {
   readonly condition?: { readonly select?: number | string | undefined } | null | undefined;
   readonly isCluster?: boolean | undefined;
   /** What commands are written to. */
-  readonly stream?: { cork?(): void; uncork?(): void } | null | undefined;
+  readonly stream?:
+    | {
+        cork?(): void;
+        uncork?(): void;
+        once?(event: "data", listener: (bytes: Buffer | string) => void): unknown;
+      }
+    | null
+    | undefined;
   select(database: number | string): Promise<unknown>;
   mget(keys: readonly string[]): Promise<(string | null)[]>;
   mgetBuffer(keys: readonly string[]): Promise<(Buffer | null)[]>;

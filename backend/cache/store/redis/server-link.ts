@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { BackOff } from "../../back-off.js";
 import { NotConnected, StoreFull } from "../store-errors.js";
-import { messageOf, refusesForGood } from "./error-messages.js";
+import { messageOf, reasonIn, refusesForGood } from "./error-messages.js";
 import { KEYED_SCRIPTS } from "./keyed-scripts.js";
 import { Listeners } from "./listeners.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
@@ -25,6 +25,8 @@ export interface LinkListener {
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
+const NODE_OF_CLUSTER = "the server is a node of a Redis Cluster: pass redis: { cluster: [{ host, port }] }";
+
 const LUA = { ...SCRIPTS, ...KEYED_SCRIPTS };
 export type ScriptName = keyof typeof LUA;
 const names = Object.keys(LUA) as ScriptName[];
@@ -36,6 +38,7 @@ const SHA1 = Object.fromEntries(names.map((name) => [name, hash("sha1", LUA[name
 export class ServerLink {
   readonly client: RedisClient;
   readonly #listener: LinkListener;
+  readonly #isOfCluster: boolean;
   readonly #listeners = new Listeners();
   readonly #retries = new BackOff(FIRST_RETRY_MS, MAX_RETRY_MS);
   #identity: ServerIdentity | undefined;
@@ -44,15 +47,15 @@ export class ServerLink {
   /** Counts questions who the server is: only the last one's answer counts. */
   #question = 0;
   #retry: NodeJS.Timeout | undefined;
-  /** Scripts that this connection has brought to its server. */
-  readonly #brought = new Set<ScriptName>();
 
-  constructor(client: RedisClient, listener: LinkListener) {
+  /** @param isOfCluster whether other servers have keys, too */
+  constructor(client: RedisClient, listener: LinkListener, isOfCluster = false) {
     this.client = client;
     this.#listener = listener;
+    this.#isOfCluster = isOfCluster;
+    this.#listeners.add(client, "connect", () => this.#heedGreeting());
     this.#listeners.add(client, "ready", () => {
       this.#connection++;
-      this.#brought.clear();
       this.#learn();
     });
     this.#listeners.add(client, "close", () => this.#forget());
@@ -82,23 +85,25 @@ export class ServerLink {
     this.#question++;
   }
 
-  /** Runs a script; its reply as texts, or as bytes. */
   async script(name: ScriptName, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
     try {
-      return await this.#send(name, keys, args, false);
+      return await knownOrBrought((brings) => send(this.client, { name, keys, args, brings }));
     } catch (error) {
       throw this.explain(error);
     }
   }
 
-  /** Like {@link script}, {@link proven}. */
+  /** Like {@link script}, {@link proven}; the reply as texts, or as bytes. */
   provenScript(
     name: ScriptName,
     keys: readonly string[],
     args: readonly ScriptArgument[],
     asBytes = false,
   ): Promise<unknown> {
-    return this.proven(keys[0] ?? "", () => this.#send(name, keys, args, asBytes));
+    const [key = ""] = keys;
+    return knownOrBrought((brings) =>
+      this.proven(key, (client) => send(client, { name, keys, args, asBytes, brings })),
+    );
   }
 
   /** Reads on this connection, {@link proven}. */
@@ -156,34 +161,22 @@ export class ServerLink {
     // The server is no master any more, also where the client goes on as if nothing had happened.
     if (message.startsWith("READONLY") || message.startsWith("MASTERDOWN")) this.#doubt();
     if (message.includes("OOM command not allowed")) return new StoreFull(message);
-    if (this.client.status !== "ready") return new NotConnected(message);
-    return error;
-  }
-
-  /** Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for. */
-  async #send(
-    name: ScriptName,
-    keys: readonly string[],
-    args: readonly ScriptArgument[],
-    asBytes: boolean,
-  ): Promise<unknown> {
-    const { client } = this;
-    // The first call on a connection brings the script along: a server that has been started anew does not know it.
-    if (this.#brought.has(name)) {
-      try {
-        const { length } = keys;
-        if (asBytes) return await client.evalshaBuffer(SHA1[name], length, ...keys, ...args);
-        return await client.evalsha(SHA1[name], length, ...keys, ...args);
-      } catch (error) {
-        if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
-      }
-    }
-    this.#brought.add(name);
-    return evalOn(client, name, keys, args, asBytes);
+    if (this.client.status !== "ready" || reasonIn(error) === undefined) return new NotConnected(message);
+    if (!this.#isOfCluster && /^(MOVED|CROSSSLOT)\b/.test(message)) return new Error(NODE_OF_CLUSTER);
+    // It may have had keys in it, which go into no log.
+    return error instanceof Error && error.message === message ? error : new Error(message, { cause: error });
   }
 
   #prove(key: string): Promise<unknown> {
     return this.#identity?.proof === "write" ? this.client.getex(key) : this.client.info("replication");
+  }
+
+  /** A server without room for one more client says so, and closes: ioredis tells only of the latter. */
+  #heedGreeting(): void {
+    this.client.stream?.once?.("data", (bytes: Buffer | string) => {
+      const greeting = /^-((?:ERR max number of clients|DENIED)[^\r\n]*)/.exec(bytes.toString("latin1"))?.[1];
+      if (greeting !== undefined) this.#listener.troubled(greeting);
+    });
   }
 
   #learn(): void {
@@ -200,7 +193,8 @@ export class ServerLink {
       (error: unknown) => {
         // Where the connection was lost again the next `ready` asks anew.
         if (question !== this.#question || this.client.status !== "ready") return;
-        this.#listener.troubled(messageOf(error));
+        const reason = reasonIn(error);
+        if (reason !== undefined) this.#listener.troubled(reason);
         if (error instanceof UnusableServer && error.isReplica) this.#listener.misled();
         this.#retry = setTimeout(() => {
           if (question === this.#question) this.#learn();
@@ -234,17 +228,44 @@ export class ServerLink {
   }
 }
 
-/** Runs a script whatever the server knows of it, also through a client that finds the server for itself. */
-export function evalOn(
+interface ScriptCall {
+  readonly name: ScriptName;
+  readonly keys: readonly string[];
+  readonly args: readonly ScriptArgument[];
+  readonly asBytes?: boolean;
+  /** Whether the script is sent along: the server may not know it. */
+  readonly brings: boolean;
+}
+
+/** Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for. */
+function send(client: RedisClient, { name, keys, args, asBytes, brings }: ScriptCall): Promise<unknown> {
+  const { length } = keys;
+  if (asBytes) {
+    if (brings) return client.evalBuffer(LUA[name], length, ...keys, ...args);
+    return client.evalshaBuffer(SHA1[name], length, ...keys, ...args);
+  }
+  if (brings) return client.eval(LUA[name], length, ...keys, ...args);
+  return client.evalsha(SHA1[name], length, ...keys, ...args);
+}
+
+/** A server that has been started anew does not know the script yet. */
+async function knownOrBrought(call: (brings: boolean) => Promise<unknown>): Promise<unknown> {
+  try {
+    return await call(false);
+  } catch (error) {
+    if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
+    return call(true);
+  }
+}
+
+/** Runs a script through a client that finds the server for itself. */
+export function scriptThrough(
   client: RedisClient,
   name: ScriptName,
   keys: readonly string[],
   args: readonly ScriptArgument[],
-  asBytes = false,
 ): Promise<unknown> {
-  const { length } = keys;
-  if (asBytes) return client.evalBuffer(LUA[name], length, ...keys, ...args);
-  return client.eval(LUA[name], length, ...keys, ...args);
+  return send(client, { name, keys, args, brings: true });
 }
 
 /** What is sent in two pieces may wait on its way until the first has been acknowledged. */
