@@ -13,8 +13,16 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
+export interface TcpProxyOptions {
+  /** Changes what the server says on its way; must not change how long it is. */
+  readonly rewrite?: (bytes: Buffer) => Buffer;
+}
+
 /** Listens on a free loopback port in front of `targetPort`. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(
+  targetPort: number,
+  { rewrite }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let state: "open" | "stalled" | "cut" = "open";
   const track = (socket: Socket) => {
@@ -30,7 +38,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     }
     const upstream = connect(targetPort, "127.0.0.1");
     track(upstream);
-    client.pipe(upstream).pipe(client);
+    client.pipe(upstream);
+    if (rewrite) upstream.on("data", (bytes) => client.write(rewrite(bytes)));
+    else upstream.pipe(client);
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
     if (state === "stalled") for (const socket of [client, upstream]) socket.pause();
