@@ -37,6 +37,7 @@ export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
 export type { UserRedisClient } from "./store/redis/redis-client.js";
 export type { RedisClusterOptions, RedisOption } from "./store/redis/redis-option.js";
 export type * from "./store/store.js";
+export { GroupUnavailable, NotConnected, StoreFull } from "./store/store-errors.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";
 export type { CacheManager } from "./toolkit/cache-manager.js";
 export type { CacheSpace, SetItem } from "./toolkit/cache-space.js";

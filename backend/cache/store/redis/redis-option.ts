@@ -24,5 +24,8 @@ export interface RedisClusterOptions {
   readonly redisOptions?: RedisOptions;
 }
 
-/** A URL (`redis://`, `rediss://`), ioredis options (also with `sentinels`), Cluster nodes, or an ioredis client of any major. */
-export type RedisOption = string | RedisOptions | RedisClusterOptions | UserRedisClient;
+/**
+ * A URL (`redis://`, `rediss://`, or the path of a Unix socket), ioredis options that name a server (also with `sentinels`), Cluster
+ * nodes, or an ioredis client of any major.
+ */
+export type RedisOption = string | URL | RedisOptions | RedisClusterOptions | UserRedisClient;

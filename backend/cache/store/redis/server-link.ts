@@ -1,0 +1,305 @@
+// One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
+import { hash } from "node:crypto";
+import { BackOff } from "../../back-off.js";
+import { clearTimeout, setTimeout, type Timer } from "../../timers.js";
+import { NotConnected, StoreFull } from "../store-errors.js";
+import { messageOf, reasonIn, refusesForGood } from "./error-messages.js";
+import { KEYED_SCRIPTS } from "./keyed-scripts.js";
+import { Listeners } from "./listeners.js";
+import type { RedisClient, ScriptArgument } from "./redis-client.js";
+import { SCRIPTS } from "./scripts.js";
+import { identityAfter, identityOf, type ServerIdentity, UnusableServer } from "./server-identity.js";
+
+export interface LinkListener {
+  /** The server has become known, or is not known any more. */
+  changed(): void;
+  /** Why a server that is connected cannot be used. */
+  troubled(reason: string): void;
+  /** It can be used, and the operator should know this. */
+  noticed(notice: string): void;
+  /** It is a replica: another server is the one to ask. */
+  misled(): void;
+  /** It may be another one by now. Absent: it is asked anew who it is. */
+  doubted?(): void;
+}
+
+const FIRST_RETRY_MS = 50;
+const MAX_RETRY_MS = 2000;
+
+const NODE_OF_CLUSTER = "the server is a node of a Redis Cluster: pass redis: { cluster: [{ host, port }] }";
+
+const LUA = { ...SCRIPTS, ...KEYED_SCRIPTS };
+export type ScriptName = keyof typeof LUA;
+const names = Object.keys(LUA) as ScriptName[];
+const SHA1 = Object.fromEntries(names.map((name) => [name, hash("sha1", LUA[name])])) as Record<
+  ScriptName,
+  string
+>;
+
+export class ServerLink {
+  readonly client: RedisClient;
+  readonly #listener: LinkListener;
+  readonly #isOfCluster: boolean;
+  readonly #listeners = new Listeners();
+  readonly #retries = new BackOff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  #identity: ServerIdentity | undefined;
+  /** Counts connections: what was asked on an older one says nothing about the present one. */
+  #connection = 0;
+  /** Counts questions who the server is: only the last one's answer counts. */
+  #question = 0;
+  #retry: Timer | undefined;
+
+  /** @param isOfCluster whether other servers have keys, too */
+  constructor(client: RedisClient, listener: LinkListener, isOfCluster = false) {
+    this.client = client;
+    this.#listener = listener;
+    this.#isOfCluster = isOfCluster;
+    this.#listeners.add(client, "connect", () => this.#heedGreeting());
+    this.#listeners.add(client, "ready", () => {
+      this.#connection++;
+      this.#learn();
+    });
+    this.#listeners.add(client, "close", () => this.#forget());
+    this.#listeners.add(client, "end", () => {
+      this.#forget();
+      listener.changed();
+    });
+    if (client.status === "ready") this.#learn();
+  }
+
+  /** The server behind the connection; `undefined` while it is not known. */
+  get identity(): ServerIdentity | undefined {
+    return this.#identity;
+  }
+
+  /** @throws NotConnected */
+  get id(): string {
+    if (this.#identity === undefined || this.client.status !== "ready")
+      throw new NotConnected("not connected");
+    return this.#identity.id;
+  }
+
+  /** Leaves the client as it was found. */
+  stop(): void {
+    this.#listeners.removeAll();
+    clearTimeout(this.#retry);
+    this.#question++;
+  }
+
+  async script(name: ScriptName, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    try {
+      return await knownOrBrought((brings) => send(this.client, { name, keys, args, brings }));
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** Like {@link script}, {@link proven}; the reply as texts, or as bytes. */
+  provenScript(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+    asBytes = false,
+  ): Promise<unknown> {
+    const [key = ""] = keys;
+    return knownOrBrought((brings) =>
+      this.proven(key, (client) => send(client, { name, keys, args, asBytes, brings })),
+    );
+  }
+
+  /** Reads on this connection, {@link proven}. */
+  async read(fenceKeys: readonly string[], entryKeys: readonly string[]) {
+    const key = fenceKeys[0] ?? "";
+    if (entryKeys.length === 0)
+      return { fences: await this.proven(key, (client) => client.mget(fenceKeys)), entries: [] };
+    const values = await this.proven(key, (client) => client.mgetBuffer([...fenceKeys, ...entryKeys]));
+    const entries = values.splice(fenceKeys.length);
+    return { fences: values.map((value) => value?.toString("latin1") ?? null), entries };
+  }
+
+  /**
+   * What a server answers that has proved, after it and in the same round trip, that it is a master; {@link id} says which one, then.
+   *
+   * @param key any of those that the command is for
+   * @throws NotConnected, UnusableServer, and what the command is refused with
+   */
+  async proven<T>(key: string, send: (client: RedisClient) => Promise<T>): Promise<T> {
+    const { client } = this;
+    const connection = this.#connection;
+    try {
+      if (!this.#identity) throw new NotConnected("not connected");
+      // One after the other on one connection: what is true when the second is answered was true when the first was.
+      const [answer, proof] = await inOnePiece(client, () => Promise.all([send(client), this.#prove(key)]));
+      // A client may have connected anew and sent one of them again, to another server.
+      if (connection !== this.#connection)
+        throw new NotConnected("the connection was lost while it was asked");
+      this.confirm(proof);
+      return answer;
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /**
+   * Heeds what a server said of itself behind an answer.
+   *
+   * @param proof what `INFO replication` says; anything where a write is the proof, which a replica would have refused
+   * @throws UnusableServer where the answer cannot be believed
+   */
+  confirm(proof: unknown): void {
+    if (this.#identity?.proof !== "info") return;
+    try {
+      this.#identity = identityAfter(this.#identity, String(proof));
+    } catch (error) {
+      this.#doubt();
+      throw error;
+    }
+  }
+
+  /** Any error of this connection: what it says of the server is heeded. */
+  explain(error: unknown): unknown {
+    const message = messageOf(error);
+    // The server is no master any more, also where the client goes on as if nothing had happened.
+    if (message.startsWith("READONLY") || message.startsWith("MASTERDOWN")) this.#doubt();
+    if (message.includes("OOM command not allowed")) return new StoreFull(message);
+    if (this.client.status !== "ready" || reasonIn(error) === undefined) return new NotConnected(message);
+    if (!this.#isOfCluster && /^(MOVED|CROSSSLOT)\b/.test(message)) return new Error(NODE_OF_CLUSTER);
+    // It may have had keys in it, which go into no log.
+    return error instanceof Error && error.message === message ? error : new Error(message, { cause: error });
+  }
+
+  #prove(key: string): Promise<unknown> {
+    return this.#identity?.proof === "write" ? this.client.getex(key) : this.client.info("replication");
+  }
+
+  /** A server without room for one more client says so, and closes: ioredis tells only of the latter. */
+  #heedGreeting(): void {
+    this.client.stream?.once?.("data", (bytes: Buffer | string) => {
+      const greeting = /^-((?:ERR max number of clients|DENIED)[^\r\n]*)/.exec(bytes.toString("latin1"))?.[1];
+      if (greeting !== undefined) this.#listener.troubled(greeting);
+    });
+  }
+
+  #learn(): void {
+    clearTimeout(this.#retry);
+    const question = ++this.#question;
+    this.#ask().then(
+      (identity) => {
+        if (question !== this.#question) return;
+        this.#retries.reset();
+        this.#identity = identity;
+        if (identity.notice !== undefined) this.#listener.noticed(identity.notice);
+        this.#listener.changed();
+      },
+      (error: unknown) => {
+        // Where the connection was lost again the next `ready` asks anew.
+        if (question !== this.#question || this.client.status !== "ready") return;
+        const reason = reasonIn(error);
+        if (reason !== undefined) this.#listener.troubled(reason);
+        if (error instanceof UnusableServer && error.isReplica) this.#listener.misled();
+        this.#retry = setTimeout(() => {
+          if (question === this.#question) this.#learn();
+        }, this.#retries.next()).unref();
+      },
+    );
+  }
+
+  async #ask(): Promise<ServerIdentity> {
+    const { client } = this;
+    const [, server, replication] = await Promise.all([
+      selectDatabase(client),
+      info(client, "server"),
+      info(client, "replication"),
+    ]);
+    return identityOf(server, replication);
+  }
+
+  #doubt(): void {
+    this.#forget();
+    if (this.#listener.doubted) this.#listener.doubted();
+    else if (this.client.status === "ready") this.#learn();
+  }
+
+  #forget(): void {
+    this.#question++;
+    clearTimeout(this.#retry);
+    if (this.#identity === undefined) return;
+    this.#identity = undefined;
+    this.#listener.changed();
+  }
+}
+
+interface ScriptCall {
+  readonly name: ScriptName;
+  readonly keys: readonly string[];
+  readonly args: readonly ScriptArgument[];
+  readonly asBytes?: boolean;
+  /** Whether the script is sent along: the server may not know it. */
+  readonly brings: boolean;
+}
+
+/** Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for. */
+function send(client: RedisClient, { name, keys, args, asBytes, brings }: ScriptCall): Promise<unknown> {
+  const { length } = keys;
+  if (asBytes) {
+    if (brings) return client.evalBuffer(LUA[name], length, ...keys, ...args);
+    return client.evalshaBuffer(SHA1[name], length, ...keys, ...args);
+  }
+  if (brings) return client.eval(LUA[name], length, ...keys, ...args);
+  return client.evalsha(SHA1[name], length, ...keys, ...args);
+}
+
+/** A server that has been started anew does not know the script yet. */
+async function knownOrBrought(call: (brings: boolean) => Promise<unknown>): Promise<unknown> {
+  try {
+    return await call(false);
+  } catch (error) {
+    if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
+    return call(true);
+  }
+}
+
+/** Runs a script through a client that finds the server for itself. */
+export function scriptThrough(
+  client: RedisClient,
+  name: ScriptName,
+  keys: readonly string[],
+  args: readonly ScriptArgument[],
+): Promise<unknown> {
+  return send(client, { name, keys, args, brings: true });
+}
+
+/** What is sent in two pieces may wait on its way until the first has been acknowledged. */
+function inOnePiece<T>({ stream }: RedisClient, send: () => T): T {
+  stream?.cork?.();
+  try {
+    return send();
+  } finally {
+    stream?.uncork?.();
+  }
+}
+
+/** ioredis goes on in database 0 where it is refused another one: entries of two apps would then mix. */
+async function selectDatabase(client: RedisClient): Promise<void> {
+  const database = client.condition?.select ?? client.options?.db;
+  if (database === undefined || database === null || Number(database) === 0) return;
+  try {
+    await client.select(database);
+  } catch (error) {
+    if (client.status !== "ready") throw error;
+    throw new UnusableServer(
+      `SELECT ${database} was refused (${messageOf(error)}), and database 0 is not used instead: ` +
+        "leave the database out, and give each app a keyPrefix of its own",
+    );
+  }
+}
+
+/** `undefined` where it may not be asked. */
+async function info(client: RedisClient, section: string): Promise<string | undefined> {
+  try {
+    return await client.info(section);
+  } catch (error) {
+    if (refusesForGood(error)) return undefined;
+    throw error;
+  }
+}
