@@ -45,10 +45,10 @@ function optionsOf(options: RedisOptions): RedisTarget {
       );
     return { kind: "found", options };
   }
-  if (!options.path) refuseNowhere(options);
   const { db } = options;
   if (db !== undefined && !isIn(db, 0, Number.MAX_SAFE_INTEGER))
     throw refusal(`has db, which is ${shown(db)}: write a whole number from 0`);
+  if (!options.path) refuseNowhere(options);
   return { kind: "server", options };
 }
 
