@@ -95,7 +95,7 @@ describe("the redis option", () => {
     ],
     ["an unknown scheme", "valkeys://10.0.0.1:6379", /a URL of valkeys: write one of redis:\/\/ or rediss/],
     ["the URL of a REST API", new URL("https://eu1.upstash.io"), /a URL of https: /],
-    ["a URL without a host", "redis://:secret@/1", /the URL/],
+    ["a URL without a host", "redis://:secret@/1", /is a URL/],
     ["a URL that cannot be read", "redis://user:p%zz@host:port", /percent-encode/],
     ["a database that is no number", "redis://10.0.0.1/crm", /the number of a database/],
     ["an option that ioredis does not know in a URL", "redis://10.0.0.1?ssl=true", /has ssl, .*: write tls/],
