@@ -4,8 +4,11 @@ import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "./redis-server.js";
 
 export interface RedisCluster {
+  /** The masters. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly servers: readonly RedisServer[];
+  /** One that follows the first master, where it was asked for. */
+  readonly replica: RedisServer | undefined;
   stop(): Promise<void>;
 }
 
@@ -13,8 +16,11 @@ const MASTERS = 3;
 const SLOTS = 16_384;
 const FORMS_WITHIN_MS = 20_000;
 
-export async function startRedisCluster(): Promise<RedisCluster> {
-  const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+export async function startRedisCluster({ withReplica = false } = {}): Promise<RedisCluster> {
+  const args = [
+    ...["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"],
+    ...["--repl-diskless-sync-delay", "0"],
+  ];
   const servers = await Promise.all(Array.from({ length: MASTERS }, () => startRedisServer({ args })));
   const clients = servers.map(({ url }) => new Redis(url));
   const [first] = servers;
@@ -28,12 +34,42 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     if (performance.now() > giveUpAtMs) throw new Error("the cluster did not form");
     await delay(50);
   }
+  const replica = withReplica && first ? await startReplica(args, first, clients) : undefined;
   for (const client of clients) client.disconnect();
   return {
     nodes: servers.map(({ host, port }) => ({ host, port })),
     servers,
-    stop: async () => void (await Promise.all(servers.map((server) => server.stop()))),
+    replica,
+    stop: async () =>
+      void (await Promise.all([...servers, ...(replica ? [replica] : [])].map((server) => server.stop()))),
   };
+}
+
+/** Resolves once all masters know of it, and it has what its master has. */
+async function startReplica(
+  args: readonly string[],
+  master: RedisServer,
+  masters: readonly Redis[],
+): Promise<RedisServer> {
+  const server = await startRedisServer({ args });
+  const client = new Redis(server.url);
+  const id = String(await masters[0]?.call("CLUSTER", "MYID"));
+  await client.call("CLUSTER", "MEET", master.host, String(master.port));
+  const giveUpAtMs = performance.now() + FORMS_WITHIN_MS;
+  const until = async (isSo: () => Promise<boolean>) => {
+    while (!(await isSo().catch(() => false))) {
+      if (performance.now() > giveUpAtMs) throw new Error("the replica did not join the cluster");
+      await delay(50);
+    }
+  };
+  await until(async () => (await client.call("CLUSTER", "REPLICATE", id)) === "OK");
+  await until(async () => /master_link_status:up/.test(await client.info("replication")));
+  const own = String(await client.call("CLUSTER", "MYID"));
+  const isKnownTo = async (each: Redis) =>
+    String(await each.call("CLUSTER", "NODES")).includes(`${own} ${server.host}:${server.port}`);
+  await until(async () => (await Promise.all(masters.map(isKnownTo))).every(Boolean));
+  client.disconnect();
+  return server;
 }
 
 async function knowsAll(client: Redis): Promise<boolean> {
