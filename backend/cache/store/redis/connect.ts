@@ -32,6 +32,8 @@ const CONNECTION_DEFAULTS: RedisOptions = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   socketTimeout: SILENT_PEER_MS,
   connectionName: "express-tenant-cache",
+  // Two commands more that a user would have to be allowed.
+  disableClientInfo: true,
   // The store finds out by itself whether the server can be used. ioredis's check needs INFO, which may be refused.
   enableReadyCheck: false,
   // A master that hung through its own failover goes on answering until it is demoted, about ten seconds: leave it
@@ -45,7 +47,7 @@ const CONNECTION_DEFAULTS: RedisOptions = {
  * Replies as their reader knows them, and nothing that ioredis might ask later. It connects once the store's own connection has: where
  * one fails, two would fail twice as often.
  */
-const READS_ALONE: RedisOptions = { protocol: 2, disableClientInfo: true, lazyConnect: true };
+const READS_ALONE: RedisOptions = { protocol: 2, lazyConnect: true };
 
 /** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING` */
 export function connect(redis: RedisOption): Connection {
