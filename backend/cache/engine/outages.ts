@@ -1,7 +1,7 @@
 // What became of the store over time: how long to wait before it is tried again, and one log line for each change that lasts.
 import type { BackOff } from "../back-off.js";
+import { later } from "../later.js";
 import type { Logger } from "../logger.js";
-import { later } from "./later.js";
 
 /** A connection that has gone is mostly back by then, or has told why it is not. */
 const EXPLAINED_WITHIN_MS = 1000;

@@ -1,6 +1,6 @@
 // What a store that is in use cannot do for a while: told once when it begins and once when it is over, and tried again in between.
 import { BackOff } from "../back-off.js";
-import { later } from "./later.js";
+import { later } from "../later.js";
 
 export interface RestrictionParts {
   /** Resolves with whether it is over; never rejects. */

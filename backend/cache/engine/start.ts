@@ -1,5 +1,5 @@
 // The first moments of a store that has to be connected to: reads wait for it, within their budget, instead of doing without.
-import { later } from "./later.js";
+import { later } from "../later.js";
 
 /** A store that has not said anything by then is away, whether or not anybody has asked. */
 const SAYS_SOMETHING_WITHIN_MS = 5000;

@@ -1,12 +1,12 @@
 // The gate before the store: budget, circuit, and the rule that nothing is trusted until missed invalidations are replayed.
 import { BackOff } from "../back-off.js";
+import { later } from "../later.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import { GroupUnavailable, NotConnected, StoreFull } from "../store/store-errors.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
 import { fullness } from "./fullness.js";
-import { later } from "./later.js";
 import { MissedInvalidations } from "./missed-invalidations.js";
 import { Outages } from "./outages.js";
 import type { RecoveryQueue } from "./recovery-queue.js";

@@ -2,6 +2,7 @@
 import type { ClusterNode, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
 import { insteadOf, unknownOption } from "./ioredis-options.js";
+import type { PasswordFunction } from "./password.js";
 import { isRedisClient, type RedisClient } from "./redis-client.js";
 
 /** What is to be connected to, and how. */
@@ -9,9 +10,14 @@ export type RedisTarget =
   /** A client that the user has. */
   | { readonly kind: "client"; readonly client: RedisClient }
   /** One server. */
-  | { readonly kind: "server"; readonly url?: string; readonly options: RedisOptions }
+  | {
+      readonly kind: "server";
+      readonly url?: string;
+      readonly options: RedisOptions;
+      readonly password?: PasswordFunction;
+    }
   /** Whichever server Sentinel, or a connector of the user's, leads to. */
-  | { readonly kind: "found"; readonly options: RedisOptions }
+  | { readonly kind: "found"; readonly options: RedisOptions; readonly password?: PasswordFunction }
   | { readonly kind: "cluster"; readonly nodes: readonly ClusterNode[]; readonly redisOptions: RedisOptions };
 
 const WHAT_TO_PASS =
@@ -31,20 +37,30 @@ export function checkRedisOption(redis: unknown): RedisTarget {
   return "cluster" in redis ? clusterOf(redis) : optionsOf(redis);
 }
 
-function optionsOf(options: RedisOptions): RedisTarget {
-  refuseMisleading(options);
-  refuseUnknown(options, "redis");
-  if (options.Connector) return { kind: "found", options };
+function optionsOf(given: RedisOptions & { readonly password?: unknown }): RedisTarget {
+  refuseMisleading(given);
+  refuseUnknown(given, "redis");
+  if (typeof given.password !== "function") return whereTo(given);
+  const { password, ...options } = given;
+  return { ...whereTo(options), password: password as PasswordFunction };
+}
+
+function whereTo(options: RedisOptions) {
+  return { kind: kindOf(options), options };
+}
+
+function kindOf(options: RedisOptions): "server" | "found" {
+  if (options.Connector) return "found";
   if (options.sentinels) {
     if (!Array.isArray(options.sentinels) || options.sentinels.length === 0)
       throw refusal("redis.sentinels is empty");
     for (const sentinel of options.sentinels) refuseNowhere(sentinel, "each of redis.sentinels");
     if (!options.name)
       throw refusal('redis.name is missing: what the sentinels call the master, as "mymaster"');
-    return { kind: "found", options };
+    return "found";
   }
   if (!options.path) refuseNowhere(options, "redis");
-  return { kind: "server", options };
+  return "server";
 }
 
 function clusterOf(option: object): RedisTarget {
@@ -55,6 +71,8 @@ function clusterOf(option: object): RedisTarget {
   if (!isPlainObject(redisOptions)) throw refusal("redis.redisOptions must be ioredis options");
   refuseMisleading(redisOptions);
   refuseUnknown(redisOptions, "redis.redisOptions");
+  if ("password" in redisOptions && typeof redisOptions.password === "function")
+    throw refusal("of a Cluster the password is a text: make the Cluster client yourself to change it");
   if (!Array.isArray(cluster) || cluster.length === 0)
     throw refusal("redis.cluster must name at least one node");
   return { kind: "cluster", nodes: cluster.map(nodeOf), redisOptions };

@@ -4,6 +4,7 @@ import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
 import { BackOff } from "../../back-off.js";
 import { TenantCacheError } from "../../errors.js";
 import { checkRedisOption } from "./check-option.js";
+import { askForPassword, type PasswordFunction } from "./password.js";
 import { ReadConnection } from "./read-connection.js";
 import type { RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
@@ -58,22 +59,18 @@ export function connect(redis: RedisOption): Connection {
       return { client: target.client, owned: false };
     case "cluster":
       return { client: newCluster(target.nodes, target.redisOptions, backOff), owned: true, backOff };
-    case "found":
+    case "found": {
       // Sentinels may name a server that is no master any more: ioredis's own check then asks the next one.
-      return {
-        client: newClient({ enableReadyCheck: true, ...target.options }, backOff),
-        owned: true,
-        backOff,
-      };
+      const options = { enableReadyCheck: true, ...target.options };
+      return { client: newClient({ ...target, options }, backOff), owned: true, backOff };
+    }
     case "server": {
-      const { url, options } = target;
       const readsBackOff = newBackOff();
-      const reads = new ReadConnection(
-        (connector) =>
-          newClient({ ...options, ...READS_ALONE, Connector: connector as never }, readsBackOff, url),
-        readsBackOff,
-      );
-      return { client: newClient(options, backOff, url), owned: true, backOff, reads };
+      const reads = new ReadConnection((connector) => {
+        const options = { ...target.options, ...READS_ALONE, Connector: connector as never };
+        return newClient({ ...target, options }, readsBackOff);
+      }, readsBackOff);
+      return { client: newClient(target, backOff), owned: true, backOff, reads };
     }
   }
 }
@@ -82,9 +79,17 @@ function newBackOff(): BackOff {
   return new BackOff(FIRST_RECONNECT_MS, MAX_RECONNECT_MS);
 }
 
-function newClient(options: RedisOptions, backOff: BackOff, url?: string): RedisClient {
-  const all = withDefaults(options, backOff);
-  return own(({ Redis }) => (url === undefined ? new Redis(all) : new Redis(url, all)));
+interface ClientTarget {
+  readonly url?: string;
+  readonly options: RedisOptions;
+  readonly password?: PasswordFunction;
+}
+
+function newClient({ url, options, password }: ClientTarget, backOff: BackOff): RedisClient {
+  const all = withDefaults(password ? { ...options, lazyConnect: true } : options, backOff);
+  const client = own(({ Redis }) => (url === undefined ? new Redis(all) : new Redis(url, all)));
+  if (password) askForPassword(client, password, backOff);
+  return client;
 }
 
 function newCluster(
