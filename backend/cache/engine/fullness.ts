@@ -2,10 +2,14 @@
 import type { Logger } from "../logger.js";
 import { Restriction } from "./restriction.js";
 
-/** @param isOver resolves with whether there is room again; never rejects */
-export function fullness(isOver: () => Promise<boolean>, logger: Logger): Restriction {
+/** @param write rejects while there is no room */
+export function fullness(write: () => Promise<void>, logger: Logger): Restriction {
   return new Restriction({
-    isOver,
+    isOver: () =>
+      write().then(
+        () => true,
+        () => false,
+      ),
     began: (reason) =>
       logger.warn(
         `express-tenant-cache: store full (${reason}); what is stored is served, nothing new is stored`,

@@ -4,8 +4,9 @@ import { later } from "../later.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
-import { GroupUnavailable, NotConnected, StoreFull } from "../store/store-errors.js";
+import { GroupUnavailable, StoreFull } from "../store/store-errors.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
+import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
 import { fullness } from "./fullness.js";
 import { MissedInvalidations } from "./missed-invalidations.js";
 import { Outages } from "./outages.js";
@@ -14,10 +15,7 @@ import { Refusals } from "./refusals.js";
 import type { Restriction } from "./restriction.js";
 import { Start } from "./start.js";
 
-/** Thrown at once while the circuit is open. */
-export class StoreUnavailable extends Error {
-  override readonly name = "StoreUnavailable";
-}
+export { StoreUnavailable } from "./failures.js";
 
 export type CircuitState = "closed" | "half-open" | "open";
 
@@ -67,8 +65,8 @@ export class StoreGate {
     const bound: typeof this.bound = (work, expiresAtMs) => this.bound(work, expiresAtMs);
     this.#missed = new MissedInvalidations(store, keys, options, bound, logger);
     this.#outages = new Outages(logger, new BackOff(probeIntervalMs, maxProbeIntervalMs));
-    this.#refusals = new Refusals(options.failureThreshold, () => void this.#verify());
-    this.#fullness = fullness(() => this.#hasRoom(), logger);
+    this.#refusals = new Refusals(options.failureThreshold, () => this.#verify());
+    this.#fullness = fullness(() => bound(store.ping()), logger);
     if (store.isInProcess) this.#state = "closed";
     else this.#start = new Start(() => this.#open("not connected yet", false));
     store.listen({
@@ -169,7 +167,7 @@ export class StoreGate {
 
   /** Opens the circuit, unless others are none the worse: what the caller asked for may or may not have taken effect. */
   distrust(error: unknown): void {
-    if (!(error instanceof StoreFull || error instanceof GroupUnavailable)) this.#open(reasonOf(error));
+    if (!(error instanceof StoreFull || error instanceof GroupUnavailable)) this.#open(this.#reasonOf(error));
   }
 
   /**
@@ -186,7 +184,7 @@ export class StoreGate {
       return true;
     } catch (error) {
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;
-      if (this.#missed.add(tenant, fenceKeys, error)) this.#open(reasonOf(error), isCertain(error));
+      if (this.#missed.add(tenant, fenceKeys, error)) this.#open(this.#reasonOf(error), isCertain(error));
       return false;
     }
   }
@@ -217,16 +215,12 @@ export class StoreGate {
       this.#answered();
       this.#missed.groups.sighted(error);
     } else if (hangs || ++this.#failuresInARow >= this.#options.failureThreshold) {
-      this.#open(reasonOf(error), isCertain(error));
+      this.#open(this.#reasonOf(error), isCertain(error));
     } else if (!isCertain(error)) this.#refusals.add();
   }
 
-  async #verify(): Promise<void> {
-    try {
-      await this.#try();
-    } catch (error) {
-      this.#open(reasonOf(error));
-    }
+  #verify(): void {
+    this.#try().catch((error: unknown) => this.#open(this.#reasonOf(error)));
   }
 
   #open(reason: string | undefined, isCertain = true): void {
@@ -252,9 +246,7 @@ export class StoreGate {
   async #probe(): Promise<void> {
     this.#state = "half-open";
     try {
-      const startedAtMs = performance.now();
       await this.#try();
-      this.#latencyMs = performance.now() - startedAtMs;
       // A master that hung may have been replaced meanwhile, and answers as if nothing had happened.
       const wasSilent = this.#wasSilent;
       this.#wasSilent = false;
@@ -268,23 +260,22 @@ export class StoreGate {
     } catch (error) {
       this.#state = "open";
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;
-      this.#open(reasonOf(error));
+      this.#open(this.#reasonOf(error));
     }
   }
 
   /** What requests need, but for room: without that, what is stored can still be served. */
   async #try(): Promise<void> {
-    await this.bound(this.#store.ping()).catch((error: unknown) => {
+    const startedAtMs = performance.now();
+    const answer = this.#store.ping().catch((error: unknown) => {
       if (!(error instanceof StoreFull)) throw error;
       this.#fullness.begin(error.message);
     });
-  }
-
-  async #hasRoom(): Promise<boolean> {
-    return this.bound(this.#store.ping()).then(
-      () => true,
-      () => false,
-    );
+    const measured = answer.then(() => {
+      // Also where that is too late: it tells how far away the store is.
+      this.#latencyMs = performance.now() - startedAtMs;
+    });
+    await this.bound(measured);
   }
 
   #close(replayed: number): void {
@@ -295,19 +286,12 @@ export class StoreGate {
     for (const resolve of this.#whenClosed.splice(0)) resolve();
   }
 
+  #reasonOf(error: unknown): string | undefined {
+    return reasonOf(error, this.#latencyMs, this.#options.budgetMs);
+  }
+
   #endStart(): void {
     this.#start?.end();
     this.#start = undefined;
   }
-}
-
-/** What the server has refused may be the request's fault: the probe will tell, and says more. */
-function isCertain(error: unknown): boolean {
-  return [DeadlineExceeded, NotConnected, StoreUnavailable].some((kind) => error instanceof kind);
-}
-
-/** What an error says of the store; `undefined` where that is no more than that it is away. */
-function reasonOf(error: unknown): string | undefined {
-  if (error instanceof StoreUnavailable || error instanceof NotConnected) return undefined;
-  return error instanceof Error ? error.message : String(error);
 }

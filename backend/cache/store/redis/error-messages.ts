@@ -22,6 +22,8 @@ export function messageOf(error: unknown): string {
 function ruleFor(message: string): string | undefined {
   if (!/NOPERM|ACL failure|can't run this command/.test(message)) return undefined;
   const command = /'(\S+)' command/.exec(message)?.[1] ?? /\(the (\w+) of a script\)$/.exec(message)?.[1];
+  // Which of the two is asked depends on whether the connection has brought the script.
+  if (command?.toLowerCase().startsWith("eval")) return "; ACL: allow +eval +evalsha";
   if (command !== undefined) return `; ACL: allow +${command.toLowerCase()}`;
   return /\bkeys?\b/.test(message) ? "; ACL: allow ~*, or ~ and the keyPrefix" : undefined;
 }
@@ -32,6 +34,7 @@ function ruleFor(message: string): string | undefined {
  */
 function withoutDetails(message: string): string {
   return message
+    .replace(/'evalsha'/i, "'eval'")
     .replace(/,? with args beginning with:.*$/s, "")
     .replace(/ script: [0-9a-f]{40}, on @user_script:\d+\.?$/, "")
     .replace(/Error running script \(call to f_[0-9a-f]{40}\): (@user_script: ?\d+: )*/, "");

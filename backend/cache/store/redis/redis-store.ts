@@ -25,7 +25,8 @@ import { RedisKeyedStore } from "./redis-keyed-store.js";
 import { RedisReads } from "./redis-reads.js";
 import { reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
-import { type ScriptName, type ServerLink, scriptThrough } from "./server-link.js";
+import { bring, type ScriptName } from "./script-calls.js";
+import type { ServerLink } from "./server-link.js";
 import { type ProbePlace, removeKeys, type Servers } from "./servers.js";
 
 export class RedisStore implements Store {
@@ -207,7 +208,7 @@ export class RedisStore implements Store {
     await this.#servers.runOnAll(
       fenceKeys,
       (link) => link.provenScript(name, fenceKeys, args),
-      (client, key) => scriptThrough(client, name, [key], args),
+      (client, key) => bring(client, { name, keys: [key], args }),
     );
   }
 

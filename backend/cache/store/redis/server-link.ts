@@ -1,12 +1,10 @@
 // One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
-import { hash } from "node:crypto";
 import { BackOff } from "../../back-off.js";
 import { NotConnected, StoreFull } from "../store-errors.js";
 import { messageOf, reasonIn, refusesForGood } from "./error-messages.js";
-import { KEYED_SCRIPTS } from "./keyed-scripts.js";
 import { Listeners } from "./listeners.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
-import { SCRIPTS } from "./scripts.js";
+import { ScriptCalls, type ScriptName } from "./script-calls.js";
 import { identityAfter, identityOf, type ServerIdentity, UnusableServer } from "./server-identity.js";
 
 export interface LinkListener {
@@ -27,19 +25,12 @@ const MAX_RETRY_MS = 2000;
 
 const NODE_OF_CLUSTER = "the server is a node of a Redis Cluster: pass redis: { cluster: [{ host, port }] }";
 
-const LUA = { ...SCRIPTS, ...KEYED_SCRIPTS };
-export type ScriptName = keyof typeof LUA;
-const names = Object.keys(LUA) as ScriptName[];
-const SHA1 = Object.fromEntries(names.map((name) => [name, hash("sha1", LUA[name])])) as Record<
-  ScriptName,
-  string
->;
-
 export class ServerLink {
   readonly client: RedisClient;
   readonly #listener: LinkListener;
   readonly #isOfCluster: boolean;
   readonly #listeners = new Listeners();
+  readonly #scripts = new ScriptCalls();
   readonly #retries = new BackOff(FIRST_RETRY_MS, MAX_RETRY_MS);
   #identity: ServerIdentity | undefined;
   /** Counts connections: what was asked on an older one says nothing about the present one. */
@@ -56,6 +47,7 @@ export class ServerLink {
     this.#listeners.add(client, "connect", () => this.#heedGreeting());
     this.#listeners.add(client, "ready", () => {
       this.#connection++;
+      this.#scripts.forget();
       this.#learn();
     });
     this.#listeners.add(client, "close", () => this.#forget());
@@ -87,7 +79,7 @@ export class ServerLink {
 
   async script(name: ScriptName, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
     try {
-      return await knownOrBrought((brings) => send(this.client, { name, keys, args, brings }));
+      return await this.#scripts.run({ name, keys, args }, (ask) => ask(this.client));
     } catch (error) {
       throw this.explain(error);
     }
@@ -101,9 +93,7 @@ export class ServerLink {
     asBytes = false,
   ): Promise<unknown> {
     const [key = ""] = keys;
-    return knownOrBrought((brings) =>
-      this.proven(key, (client) => send(client, { name, keys, args, asBytes, brings })),
-    );
+    return this.#scripts.run({ name, keys, args, asBytes }, (ask) => this.proven(key, ask));
   }
 
   /** Reads on this connection, {@link proven}. */
@@ -226,46 +216,6 @@ export class ServerLink {
     this.#identity = undefined;
     this.#listener.changed();
   }
-}
-
-interface ScriptCall {
-  readonly name: ScriptName;
-  readonly keys: readonly string[];
-  readonly args: readonly ScriptArgument[];
-  readonly asBytes?: boolean;
-  /** Whether the script is sent along: the server may not know it. */
-  readonly brings: boolean;
-}
-
-/** Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for. */
-function send(client: RedisClient, { name, keys, args, asBytes, brings }: ScriptCall): Promise<unknown> {
-  const { length } = keys;
-  if (asBytes) {
-    if (brings) return client.evalBuffer(LUA[name], length, ...keys, ...args);
-    return client.evalshaBuffer(SHA1[name], length, ...keys, ...args);
-  }
-  if (brings) return client.eval(LUA[name], length, ...keys, ...args);
-  return client.evalsha(SHA1[name], length, ...keys, ...args);
-}
-
-/** A server that has been started anew does not know the script yet. */
-async function knownOrBrought(call: (brings: boolean) => Promise<unknown>): Promise<unknown> {
-  try {
-    return await call(false);
-  } catch (error) {
-    if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
-    return call(true);
-  }
-}
-
-/** Runs a script through a client that finds the server for itself. */
-export function scriptThrough(
-  client: RedisClient,
-  name: ScriptName,
-  keys: readonly string[],
-  args: readonly ScriptArgument[],
-): Promise<unknown> {
-  return send(client, { name, keys, args, brings: true });
 }
 
 /** What is sent in two pieces may wait on its way until the first has been acknowledged. */
