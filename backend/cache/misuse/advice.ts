@@ -13,8 +13,13 @@ export class Advice {
     this.#logger = logger;
   }
 
+  hasTold(about: string): boolean {
+    return this.#told.has(about);
+  }
+
+  /** @param about what it is told of once, where the advice itself may differ */
   tell(advice: string, about = advice): void {
-    if (this.#told.has(about) || this.#told.size >= MAX_TOLD || advice.length > MAX_ADVICE_LENGTH) return;
+    if (this.hasTold(about) || this.#told.size >= MAX_TOLD || advice.length > MAX_ADVICE_LENGTH) return;
     this.#told.add(about);
     this.#logger.warn(`express-tenant-cache: ${advice}`);
   }

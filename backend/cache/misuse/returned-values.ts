@@ -1,4 +1,4 @@
-// What the user's own functions return: ids that are numbers, promises that nobody awaits, texts that are empty.
+// What the user's own functions return: ids that are numbers, promises that nobody awaits, strings that are empty.
 import { ID_FORM, idAdvice, tenantId } from "../identifiers.js";
 import { isThenable, shown } from "../shown.js";
 import type { Advice } from "./advice.js";
@@ -31,7 +31,7 @@ export class ReturnedValues {
     );
   }
 
-  /** What a `scope` function returned and is no text. */
+  /** What a `scope` function returned and is no string. */
   wrongScope(module: string, value: unknown): void {
     const advice =
       typeof value === "number"
@@ -82,7 +82,7 @@ function tenantAdvice(value: unknown): string {
     : idAdvice(value).replace(/^write/, "return");
 }
 
-/** Texts are what somebody has sent: their form is told, not what they say. */
+/** A string may be what somebody has sent: its form is told, not what it says. */
 function describedText(text: string): string {
   if (text === "") return '"", an empty string';
   const odd = /[^A-Za-z0-9._@-]/u.exec(text)?.[0];
