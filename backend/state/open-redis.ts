@@ -1,6 +1,7 @@
 // A client for the servers of a connection, whatever they are: one server, Sentinel or a Cluster.
 import { Cluster, Redis } from "ioredis";
 import type { RedisServers } from "../config/redis-servers.js";
+import { LastingSentinelConnector } from "./sentinel-connector.js";
 
 /** What both clients offer; a command's keys must be in one slot. */
 export type RedisClient = Redis | Cluster;
@@ -25,7 +26,8 @@ export function openRedis(servers: RedisServers, options: OpenRedisOptions): Red
   if (servers.kind !== "cluster") {
     // After a failover the old master answers READONLY: reconnect, so that Sentinel or DNS is asked again.
     const reconnectOnError = ({ message }: Error) => message.startsWith("READONLY");
-    return new Redis({ ...servers.options, reconnectOnError, ...options });
+    const connector = servers.kind === "sentinel" && { Connector: LastingSentinelConnector };
+    return new Redis({ ...servers.options, ...connector, reconnectOnError, ...options });
   }
   const { enableOfflineQueue, enableAutoPipelining: _ofOneServer, ...ofNodes } = options;
   return new Cluster([...servers.nodes], {
