@@ -75,7 +75,7 @@ export interface TenantCache {
   ready(timeoutMs?: number): Promise<boolean>;
   /** Resolves when the work behind responses (stores, refreshes, compression, sweeps) is done. */
   idle(): Promise<void>;
-  /** Finishes what is under way and closes the connection, unless the client is the caller's own. */
+  /** Finishes what is under way and closes the connection. A client of the caller's own is left as it was found. */
   close(): Promise<void>;
 }
 
@@ -89,9 +89,10 @@ const SWEEP_GATHER_MS = 50;
 const WALK_GATHER_MS = 60_000;
 
 /**
- * Makes a cache. Connects in the background: until the store answers, requests go to their handlers.
+ * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come before it has answered
+ * for the first time wait for it, at most `budgetMs`, and go to their handlers where it does not.
  *
- * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING`
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`
  */
 export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
   refuseSurplus(

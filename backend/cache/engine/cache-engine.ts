@@ -182,7 +182,7 @@ export class CacheEngine {
     try {
       await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
     } catch (error) {
-      // The end of the write would only wait once more to find the same.
+      // The end of the write would only wait once more to find the same; but where only room is missing it can forget its fences.
       this.gate.distrust(error);
       throw error;
     }
@@ -254,7 +254,10 @@ export class CacheEngine {
     );
   }
 
-  /** A value that must not be served is a miss and a counted alarm; each key is reported once. */
+  /**
+   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module; whose entry it was is told
+   * by the event, because a key names its tenant.
+   */
   #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
     this.counters.add("alarms", ref.tenant, ref.module);
     this.events.publish("alarm", {
@@ -263,10 +266,12 @@ export class CacheEngine {
       key: ref.entryKey,
       detail: problem,
     });
-    const alarm = `${problem} ${ref.entryKey}`;
+    const alarm = `${problem} ${ref.module}`;
     if (!this.#alarmed.has(alarm)) {
       this.#alarmed.set(alarm, true);
-      this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${ALARMS[problem]}`);
+      this.#logger.error(
+        `express-tenant-cache: ALARM: an entry of module "${ref.module}" ${ALARMS[problem]}; said once`,
+      );
     }
     if (problem !== "foreign")
       void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);

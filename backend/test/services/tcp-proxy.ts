@@ -20,11 +20,18 @@ const tlsFile = (name: string) => readFileSync(projectFile("backend/test/support
 /** What a proxy that speaks TLS says that it is: `localhost`. */
 export const CERTIFICATE = tlsFile("cert.pem");
 
-/**
- * Listens on a free loopback port in front of `targetPort`.
- * @param speaksTls with its clients, by {@link CERTIFICATE}
- */
-export async function startTcpProxy(targetPort: number, { speaksTls = false } = {}): Promise<TcpProxy> {
+export interface TcpProxyOptions {
+  /** With its clients, by {@link CERTIFICATE}. */
+  readonly speaksTls?: boolean;
+  /** Changes what the server says on its way; must not change how long it is. */
+  readonly rewrite?: (bytes: Buffer) => Buffer;
+}
+
+/** Listens on a free loopback port in front of `targetPort`. */
+export async function startTcpProxy(
+  targetPort: number,
+  { speaksTls = false, rewrite }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let state: "open" | "stalled" | "cut" = "open";
   const track = (socket: Socket) => {
@@ -40,7 +47,9 @@ export async function startTcpProxy(targetPort: number, { speaksTls = false } = 
     }
     const upstream = connect(targetPort, "127.0.0.1");
     track(upstream);
-    client.pipe(upstream).pipe(client);
+    client.pipe(upstream);
+    if (rewrite) upstream.on("data", (bytes) => client.write(rewrite(bytes)));
+    else upstream.pipe(client);
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
     if (state === "stalled") for (const socket of [client, upstream]) socket.pause();
