@@ -1,5 +1,5 @@
 // A timer that keeps no process alive.
-import { setTimeout, type Timer } from "../timers.js";
+import { setTimeout, type Timer } from "./timers.js";
 
 export function later(delayMs: number, run: () => void): Timer {
   return setTimeout(run, delayMs).unref();
