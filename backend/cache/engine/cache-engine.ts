@@ -14,8 +14,10 @@ import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
 import type { FenceWitness } from "./grouped-reads.js";
 import { KeyedEntries } from "./keyed-entries.js";
+import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
 import { Lookups, type Miss, type ReadOutcome, type WitnessedOutcome } from "./lookups.js";
+import { RefusedValues } from "./refused-values.js";
 import { type GateOptions, StoreGate } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
@@ -59,14 +61,16 @@ export class CacheEngine {
     if (options.localBytes > 0 && store.kind !== "memory") {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
     }
-    this.#writer = new EntryWriter(store, this.gate, counters, options, {
+    const leases = new Leases(store, this.gate, options);
+    const refused = new RefusedValues(logger);
+    this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
       onStored: (ref, entry) => {
         this.#local?.set(ref, entry);
         this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
       },
       onBounded: (ref, result) => this.#bounded(ref, result),
     });
-    this.#fills = new Fills(store, this.gate, this.#writer, options);
+    this.#fills = new Fills({ store, gate: this.gate, writer: this.#writer, leases }, options);
     this.#lookups = new Lookups({
       store,
       gate: this.gate,

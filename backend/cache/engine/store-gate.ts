@@ -4,12 +4,13 @@ import { later } from "../later.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
-import { GroupUnavailable, StoreFull } from "../store/store-errors.js";
-import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../timers.js";
+import { GroupUnavailable, StoreFull, ValueTooLarge } from "../store/store-errors.js";
+import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
 import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
 import { fullness } from "./fullness.js";
 import { MissedInvalidations } from "./missed-invalidations.js";
+import { Occasions } from "./occasions.js";
 import { Outages } from "./outages.js";
 import type { RecoveryQueue } from "./recovery-queue.js";
 import { Refusals } from "./refusals.js";
@@ -47,7 +48,7 @@ export class StoreGate {
   readonly #store: Store;
   readonly #options: GateOptions;
   readonly #deadlines: DeadlineQueue;
-  readonly #whenClosed: Array<() => void> = [];
+  readonly #closings = new Occasions();
   #state: CircuitState = "open";
   #start: Start | undefined;
   #storeIsUp = false;
@@ -68,8 +69,10 @@ export class StoreGate {
     this.#outages = new Outages(logger, new BackOff(probeIntervalMs, maxProbeIntervalMs));
     this.#refusals = new Refusals(options.failureThreshold, () => this.#verify());
     this.#fullness = fullness(() => bound(store.ping()), logger);
-    if (store.isInProcess) this.#state = "closed";
-    else this.#start = new Start(() => this.#open("not connected yet", false));
+    if (store.isInProcess) {
+      this.#state = "closed";
+      this.#latencyMs = 0;
+    } else this.#start = new Start(() => this.#open("not connected yet", false));
     store.listen({
       up: () => {
         this.#storeIsUp = true;
@@ -117,16 +120,14 @@ export class StoreGate {
     return this.#start?.within((ended) => this.bound(ended));
   }
 
+  /** Calls `listener` whenever the circuit closes. */
+  onClosed(listener: () => void): void {
+    this.#closings.on(listener);
+  }
+
   /** Resolves once the circuit is closed; with false where that does not happen within `timeoutMs`. */
   async whenClosed(timeoutMs: number): Promise<boolean> {
-    if (this.#isClosed()) return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), timeoutMs);
-      this.#whenClosed.push(() => {
-        clearTimeout(timer);
-        resolve(true);
-      });
-    });
+    return this.#isClosed() || this.#closings.within(timeoutMs);
   }
 
   /** When an operation that begins now must have answered, on the clock of {@link monotonicNow}. */
@@ -209,7 +210,8 @@ export class StoreGate {
 
   /** Tells a store that has failed from one that has only refused this. */
   #failed(error: unknown, hangs: boolean): void {
-    if (error instanceof StoreFull) {
+    if (error instanceof ValueTooLarge) this.#answered();
+    else if (error instanceof StoreFull) {
       this.#answered();
       this.#fullness.begin(error.message);
     } else if (error instanceof GroupUnavailable) {
@@ -284,7 +286,7 @@ export class StoreGate {
     this.#failuresInARow = 0;
     this.#endStart();
     this.#outages.ended(replayed);
-    for (const resolve of this.#whenClosed.splice(0)) resolve();
+    this.#closings.happened();
   }
 
   #reasonOf(error: unknown): string | undefined {

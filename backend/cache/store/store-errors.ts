@@ -23,3 +23,8 @@ export class GroupUnavailable extends Error {
     this.group = group;
   }
 }
+
+/** The store takes no value of this size, of anybody, ever: the same value would be refused again. Others are taken. */
+export class ValueTooLarge extends Error {
+  override readonly name = "ValueTooLarge";
+}

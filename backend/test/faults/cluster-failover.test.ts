@@ -12,6 +12,7 @@ import { serve } from "../support/http-app.js";
 
 const MASTERS = 3;
 const SLOTS = 16_384;
+const FAILS_OVER_WITHIN_MS = 6000;
 
 describe("a Cluster whose master is replaced", () => {
   let cluster: RedisCluster;
@@ -51,6 +52,16 @@ describe("a Cluster whose master is replaced", () => {
     };
   }
 
+  /** The masters vote for it, but not always the first time: it gives up after five seconds, and has to be told again. */
+  async function takeOver(replica: Redis): Promise<void> {
+    const isMaster = async () => /^role:master/m.test(await replica.info("replication"));
+    while (!(await isMaster())) {
+      await replica.call("CLUSTER", "FAILOVER");
+      const giveUpAtMs = performance.now() + FAILS_OVER_WITHIN_MS;
+      while (performance.now() < giveUpAtMs && !(await isMaster())) await delay(10);
+    }
+  }
+
   test("CLUSTER FAILOVER, also where the user has told the old master that reads of a replica will do", async () => {
     const [first] = cluster.servers;
     const { replica } = cluster;
@@ -67,8 +78,7 @@ describe("a Cluster whose master is replaced", () => {
     for (const node of client.nodes("master")) await node.readonly();
     const orders = [new Redis(first.url), new Redis(replica.url)] as const;
     opened.push({ close: async () => orders.forEach((order) => void order.disconnect()) });
-    await orders[1].call("CLUSTER", "FAILOVER");
-    while (!/^role:master/m.test(await orders[1].info("replication"))) await delay(10);
+    await takeOver(orders[1]);
     // What follows does not reach the old one.
     await orders[1].call("CLIENT", "KILL", "TYPE", "replica");
     for (let round = 0; round < 5; round++) {

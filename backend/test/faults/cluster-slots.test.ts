@@ -79,6 +79,7 @@ describe("a Cluster with a slot in trouble", () => {
           cache.cacheList("accounts"),
           (req, res) => void res.json(of(req.get("x-tenant"))),
         );
+        express.get("/contacts", cache.cacheList("contacts"), (_req, res) => void res.json([]));
         express.post("/list", cache.invalidateCache("accounts", "contacts"), (req, res) => {
           const tenant = req.get("x-tenant") ?? "";
           versions.set(tenant, of(tenant) + 1);

@@ -35,8 +35,8 @@ interface Situation {
   readonly says: RegExp;
   /** Whether entries that are there are still served. */
   readonly servesHits?: boolean;
-  /** How often it is tried meanwhile. Default {@link ATTEMPTS}. */
-  readonly attempts?: number;
+  /** How often everything is asked for meanwhile. Default: until the server has been tried {@link ATTEMPTS} times. */
+  readonly rounds?: number;
 }
 
 const asUser = ({ host, port }: RedisServer) => `redis://cache:secret@${host}:${port}`;
@@ -134,8 +134,8 @@ const situations: readonly Situation[] = [
   },
   {
     name: "LOADING",
-    // Six seconds, in which it answers now and then.
-    args: ["--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024"],
+    // A minute, unless it is told to hurry; it answers every few keys.
+    args: ["--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"],
     async before(_server, admin) {
       for (let key = 0; key < 600; key++) await admin.set(`other:${key}`, randomBytes(250));
       await admin.save();
@@ -146,8 +146,14 @@ const situations: readonly Situation[] = [
       restarts.set(server, loaded);
       await untilItListens(server);
     },
-    end: (server) => restarts.get(server) ?? Promise.resolve(),
-    attempts: 3,
+    async end(server) {
+      const hurried = new Redis(server.url, { enableReadyCheck: false });
+      cleanups.push(() => hurried.disconnect());
+      await hurried.config("SET", "key-load-delay", "0");
+      await restarts.get(server);
+    },
+    // It is connected, and asked again and again which server it is: neither a probe nor a new connection.
+    rounds: 50,
     says: /store away \((LOADING |connect ECONNREFUSED)/,
   },
   {
@@ -221,7 +227,9 @@ describe("a server that answers and refuses", () => {
       const attempts = () => watched.probes() + cache.health().reconnectAttempts;
       const before = attempts();
       // Reads that could be hits, reads that fill, and changes, of several tenants, until it has been tried so often.
-      for (let round = 0; attempts() < before + (situation.attempts ?? ATTEMPTS); round++) {
+      const isOver = (round: number) =>
+        situation.rounds === undefined ? attempts() >= before + ATTEMPTS : round >= situation.rounds;
+      for (let round = 0; !isOver(round); round++) {
         for (const tenant of TENANTS) {
           await Promise.all([read("/list/hit", tenant), read(`/list/${round}`, tenant)]);
           if (round % 3 === 0)
@@ -229,6 +237,8 @@ describe("a server that answers and refuses", () => {
         }
       }
       assert.equal(watched.passes(), passes, "it was never taken for usable");
+      // A connection that closes has a second to tell why.
+      while (lines.length === 0) await delay(5);
       assert.equal(lines.length, 1, lines.join("\n"));
       assert.match(lines[0] ?? "", situation.says);
       const { reason, connected } = cache.health();

@@ -79,8 +79,9 @@ async function startReplica(
   await until(async () => (await client.call("CLUSTER", "REPLICATE", id)) === "OK");
   await until(async () => /master_link_status:up/.test(await client.info("replication")));
   const own = String(await client.call("CLUSTER", "MYID"));
-  const isKnownTo = async (each: Redis) =>
-    String(await each.call("CLUSTER", "NODES")).includes(`${own} ${server.host}:${server.port}`);
+  // As a replica: for another one they would not vote.
+  const line = new RegExp(`^${own} \\S+ slave ${id} .* connected`, "m");
+  const isKnownTo = async (each: Redis) => line.test(String(await each.call("CLUSTER", "NODES")));
   await until(async () => (await Promise.all(masters.map(isKnownTo))).every(Boolean));
   client.disconnect();
   return server;

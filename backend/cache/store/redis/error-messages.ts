@@ -45,6 +45,13 @@ export function refusesValues(error: unknown): boolean {
   return error instanceof StoreFull || messageOf(error).includes("WRONGTYPE");
 }
 
+/** Of the server (`proto-max-bulk-len`), which ends the connection over it, and of services and proxies that bound a request. */
+export function refusesSize(message: string): boolean {
+  return /invalid bulk length|max(imum)? request size|request (is )?too large|value (is )?too large/i.test(
+    message,
+  );
+}
+
 /** The command is not allowed, or not there: asking again would change nothing. */
 export function refusesForGood(error: unknown): boolean {
   const message = messageOf(error);

@@ -1,8 +1,8 @@
 // One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
 import { BackOff } from "../../back-off.js";
 import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../../timers.js";
-import { NotConnected, StoreFull } from "../store-errors.js";
-import { isOfReplica, messageOf, reasonIn, refusesForGood } from "./error-messages.js";
+import { NotConnected, StoreFull, ValueTooLarge } from "../store-errors.js";
+import { isOfReplica, messageOf, reasonIn, refusesForGood, refusesSize } from "./error-messages.js";
 import { Listeners } from "./listeners.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
 import { ScriptCalls, type ScriptName } from "./script-calls.js";
@@ -178,6 +178,7 @@ export class ServerLink {
     // The server is no master any more, also where the client goes on as if nothing had happened.
     if (isOfReplica(error)) this.#doubt();
     if (message.includes("OOM command not allowed")) return new StoreFull(message);
+    if (refusesSize(message)) return new ValueTooLarge(message);
     if (this.client.status !== "ready" || reasonIn(error) === undefined) return new NotConnected(message);
     if (!this.#isOfCluster && /^(MOVED|CROSSSLOT)\b/.test(message)) return new Error(NODE_OF_CLUSTER);
     // It may have had keys in it, which go into no log.
