@@ -74,8 +74,7 @@ export class RefusedValues {
     if (this.#hasTold) return;
     this.#hasTold = true;
     this.#logger.warn(
-      `express-tenant-cache: the store refuses values of ${bytes} bytes (${message}), so such responses are not stored: ` +
-        "lower maxBodyBytes, or raise the server's bound (proto-max-bulk-len); said once",
+      `express-tenant-cache: the store refuses values of ${bytes} bytes (${message}), so such responses are not stored: lower maxBodyBytes, or raise the server's bound (proto-max-bulk-len); said once`,
     );
   }
 }
