@@ -56,9 +56,14 @@ async function follow(follower: Redis, { port }: { readonly port: number }): Pro
   while (!/^master_link_status:up/m.test(await follower.info("replication"))) await delay(5);
 }
 
+/** A server that has just changed its replication id may be asked for that a moment after an entry was stored: a miss more. */
+const MISSES = 3;
+
 async function becomesHit({ read, cache }: VersionedApp & { cache: { idle(): Promise<void> } }) {
-  await read();
-  await cache.idle();
+  for (let round = 0; round < MISSES; round++) {
+    await read();
+    await cache.idle();
+  }
   assert.equal((await read()).cache, "hit");
 }
 
@@ -115,8 +120,7 @@ for (const [way, connectTo] of Object.entries(ways)) {
       await first.replicaof("NO", "ONE");
       assert.equal(await left.cache.ready(15_000), true);
       assert.equal((await left.read()).version, 1);
-      await left.cache.idle();
-      assert.equal((await left.read()).cache, "hit");
+      await becomesHit(left);
     });
 
     test("there and back while nobody asks: it has become what a replica that lagged made of it", async () => {
