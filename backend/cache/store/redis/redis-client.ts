@@ -27,6 +27,7 @@ export interface RedisClient extends Emitter {
         readonly db?: number | string | undefined;
         readonly keyPrefix?: string | undefined;
         readonly sentinels?: unknown;
+        readonly tls?: unknown;
         readonly socketTimeout?: number | undefined;
       }
     | undefined;

@@ -3,6 +3,7 @@ import { BackOff } from "../../back-off.js";
 import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../../timers.js";
 import { NotConnected, StoreFull, ValueTooLarge } from "../store-errors.js";
 import { isOfReplica, messageOf, reasonIn, refusesForGood, refusesSize } from "./error-messages.js";
+import { heedGreetings } from "./greetings.js";
 import { Listeners } from "./listeners.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
 import { ScriptCalls, type ScriptName } from "./script-calls.js";
@@ -59,7 +60,7 @@ export class ServerLink {
     this.client = client;
     this.#listener = listener;
     this.#isOfCluster = isOfCluster;
-    this.#listeners.add(client, "connect", () => this.#heedGreeting());
+    heedGreetings(client, this.#listeners, (greeting) => listener.troubled(greeting));
     this.#listeners.add(client, "ready", () => {
       this.#connection++;
       this.#scripts.forget();
@@ -183,14 +184,6 @@ export class ServerLink {
     if (!this.#isOfCluster && /^(MOVED|CROSSSLOT)\b/.test(message)) return new Error(NODE_OF_CLUSTER);
     // It may have had keys in it, which go into no log.
     return error instanceof Error && error.message === message ? error : new Error(message, { cause: error });
-  }
-
-  /** A server without room for one more client says so, and closes: ioredis tells only of the latter. */
-  #heedGreeting(): void {
-    this.client.stream?.once?.("data", (bytes: Buffer | string) => {
-      const greeting = /^-((?:ERR max number of clients|DENIED)[^\r\n]*)/.exec(bytes.toString("latin1"))?.[1];
-      if (greeting !== undefined) this.#listener.troubled(greeting);
-    });
   }
 
   #learn(): void {
