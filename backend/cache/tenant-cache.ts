@@ -104,7 +104,10 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   return createTenantCacheOn(openStore(parsed), parsed);
 }
 
-/** A store, and the names of the keys in it. */
+/**
+ * A store, and the names of the keys in it.
+ * @internal
+ */
 export interface OpenStore {
   readonly store: Store;
   readonly keys: KeySpace;
@@ -122,7 +125,8 @@ registerCall("ready", "ready(5000)", readyTimeout);
 const engines = new WeakMap<TenantCache, CacheEngine>();
 
 /**
- * Internal: the engine of a cache, for what watches it.
+ * The engine of a cache, for what watches it.
+ * @internal
  * @throws TenantCacheError `ETC_OPTIONS` where it is no cache of this library
  */
 export function engineOf(cache: TenantCache): CacheEngine {
@@ -134,7 +138,10 @@ export function engineOf(cache: TenantCache): CacheEngine {
   );
 }
 
-/** Makes a cache on a store that is open already. Internal: the freshness checker weakens the store in between. */
+/**
+ * Makes a cache on a store that is open already: the freshness checker weakens the store in between.
+ * @internal
+ */
 export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCacheOptions): TenantCache {
   const counters = new Counters();
   const engine = new CacheEngine(
@@ -214,7 +221,10 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   return cache;
 }
 
-/** Internal: the store that the options name. */
+/**
+ * The store that the options name.
+ * @internal
+ */
 export function openStore(options: ParsedCacheOptions): OpenStore {
   if (options.store) {
     const keys = new KeySpace(options.keyPrefix, false);

@@ -24,6 +24,7 @@ export interface InvalidateCache {
   (options: InvalidateOptions): RequestHandler;
 }
 
+/** @internal */
 export function createInvalidateCache(context: HttpContext): InvalidateCache {
   const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
   return (...args: readonly unknown[]) => {

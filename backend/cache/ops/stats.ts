@@ -81,7 +81,10 @@ export interface StoreStats {
 const MAX_INVENTORY_KEYS = 100_000;
 const EMPTY: Inventory = { rows: [], complete: false };
 
-/** Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never rejects. */
+/**
+ * Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never rejects.
+ * @internal
+ */
 export async function collectStats(engine: CacheEngine, filter: StatsFilter): Promise<CacheStats> {
   const { store, counters } = engine;
   const tenant = filter.tenantId;
@@ -130,7 +133,10 @@ export async function collectStats(engine: CacheEngine, filter: StatsFilter): Pr
   };
 }
 
-/** The part that needs no round trip, with the latency of the last probe. */
+/**
+ * The part that needs no round trip, with the latency of the last probe.
+ * @internal
+ */
 export function storeStats(engine: CacheEngine, latencyMs = engine.gate.latencyMs): StoreStats {
   const { gate } = engine;
   return {
