@@ -1,12 +1,12 @@
 // Fills that end where the store cannot be told, or that the store never takes: nobody waits for a handler that has ended.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { TenantCache } from "../../cache/index.js";
 import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../services/index.js";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
+import { until } from "../support/until.js";
 
 /** Leases live as long as anybody would wait: whoever waited for one would not answer while a test runs. */
 const PATIENCE_MS = 600_000;
@@ -146,11 +146,3 @@ describe("a fill that has ended", () => {
     return Number(/total_connections_received:(\d+)/.exec(await admin.info("stats"))?.[1]);
   }
 });
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const giveUpAtMs = performance.now() + SETTLES_WITHIN_MS;
-  while (!(await isSo())) {
-    if (performance.now() > giveUpAtMs) throw new Error(`${what}: not within ${SETTLES_WITHIN_MS} ms`);
-    await delay(20);
-  }
-}
