@@ -188,7 +188,8 @@ export class Fills {
       return run("settling");
     const verdict = examine(ref, answer.entry, fences, this.#options.sealer);
     if (verdict.kind !== "valid") return undefined;
-    const isFresh = verdict.entry.staleAt > Date.now() && verdict.entry.createdAt >= notBeforeMs;
+    // One of the very millisecond in which somebody asked for a newer one may be from before that.
+    const isFresh = verdict.entry.staleAt > Date.now() && verdict.entry.createdAt > notBeforeMs;
     return isFresh ? { kind: "follow", entry: verdict.entry } : undefined;
   }
 
