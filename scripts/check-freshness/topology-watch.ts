@@ -25,7 +25,8 @@ export async function watchTopology(
       listener.on("pmessage", (_pattern, event: string, message: string) => {
         timeline.note(`sentinel :${port} says ${event} ${message}`);
       });
-      await listener.psubscribe("[+-]*");
+      // Not "[+-]": that is a range.
+      await listener.psubscribe("[-+]*");
     }),
   );
   const timers = nodes.map(({ server }) => {
