@@ -12,6 +12,10 @@ export interface Entry {
 /** A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one step. */
 export interface Server {
   runId: number;
+  /** Takes writes; not so a replica, nor a master that has been demoted. */
+  isMaster: boolean;
+  /** With two masters: the newest version that reads through this one must return, or a younger one. */
+  promised: number;
   fence: Token | null;
   /** Guarded writers whose mark is on the fence: bit n is writer n. */
   marks: number;
@@ -27,6 +31,8 @@ export interface Process {
   trusts: boolean;
   /** The newest version whose invalidation waits in the recovery queue; 0 for an empty queue. */
   owed: number;
+  /** With two masters: the newest version whose fence a server has confirmed to this process. */
+  confirmed: number;
   /** L1. */
   local: Entry | null;
   /** Reads through this process that begin now must return this version or a younger one. */
@@ -121,12 +127,12 @@ export function encode(state: State): string {
     if (value) codes.push(value.version + 1, name(value.fence), value.runId);
     else codes.push(0);
   };
-  for (const { runId, fence, marks, entry: stored } of state.servers) {
-    codes.push(runId, name(fence ?? 0), marks);
+  for (const { runId, isMaster, promised, fence, marks, entry: stored } of state.servers) {
+    codes.push(runId, Number(isMaster), promised, name(fence ?? 0), marks);
     entry(stored);
   }
-  for (const { alive, cut, server, trusts, owed, local, required } of state.processes) {
-    codes.push(Number(alive) + 2 * Number(cut) + 4 * Number(trusts), server ?? 9, owed, required);
+  for (const { alive, cut, server, trusts, owed, confirmed, local, required } of state.processes) {
+    codes.push(Number(alive) + 2 * Number(cut) + 4 * Number(trusts), server ?? 9, owed, confirmed, required);
     entry(local);
   }
   for (const { phase, marked, version } of state.writers)
