@@ -69,13 +69,19 @@ export const PROMISES: readonly Configuration[] = [
     ...TWO_MASTERS,
     faults: { failover: 1 },
   }),
-  holds("two masters for a time, guarded; a deferred invalidation counts in its own process", {
+  long(
+    holds("two masters for a time, guarded; a deferred invalidation counts in its own process", {
+      ...TWO_MASTERS,
+      ...GUARD,
+      markedDeferredCounts: false,
+      faults: { failover: 1 },
+    }),
+  ),
+  holds("two masters for a time, and back to the old one; one writer", {
     ...TWO_MASTERS,
-    ...GUARD,
-    markedDeferredCounts: false,
-    faults: { failover: 1 },
+    writers: [0],
+    faults: { failover: 2 },
   }),
-  long(holds("two masters for a time, there and back", { ...TWO_MASTERS, faults: { failover: 2 } })),
   holds("guarded, `reject`, outage and crash; every write counts", {
     ...GUARD,
     ...STRICT,
@@ -148,6 +154,16 @@ export const ABLATIONS: readonly Configuration[] = [
     ...TWO_MASTERS,
     without: ["repeatsOnNextServer"],
     faults: { failover: 1 },
+  }),
+  violated("the same, and back to the old one, which was never demoted", {
+    ...TWO_MASTERS,
+    without: ["repeatsOnNextServer"],
+    faults: { failover: 2 },
+  }),
+  violated("the same; repeated, but entries do not carry how often sentinels have replaced a master", {
+    ...TWO_MASTERS,
+    without: ["epochInIds"],
+    faults: { failover: 2 },
   }),
   violated("two masters for a time; a sentinel that has not heard yet leads back to the old one", {
     ...TWO_MASTERS,

@@ -40,8 +40,9 @@ function connections(
   step: Step,
 ): void {
   const connect = (label: string, server: number) =>
-    step(label, (_next, self) => {
+    step(label, (next, self) => {
       self.server = server;
+      self.epoch = next.epoch;
       self.trusts = false;
       if (protections.repeatsOnNextServer) self.owed = Math.max(self.owed, self.confirmed);
     });
@@ -86,6 +87,7 @@ function crash(next: State, self: Process, index: number, { crashCounts }: Setti
     trusts: false,
     owed: 0,
     confirmed: 0,
+    epoch: 0,
     local: null,
     required: 0,
   });
@@ -111,6 +113,13 @@ function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, of
       copyData(next, state.master, replica);
     });
   }
+  if (isSplit && state.faults.failover > 0) {
+    offer("FAILOVER: back to the old master, which has been one all the time", (next) => {
+      next.faults.failover--;
+      next.epoch++;
+      next.master = replica;
+    });
+  }
   if (isSplit || (state.faults.failover === 0 && !splitBrain)) return;
   offer("the replica catches up", (next) => copyData(next, state.master, replica));
   if (state.faults.failover === 0) return;
@@ -123,7 +132,10 @@ function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, of
     promoted.isMaster = true;
     promoted.promised = Math.max(promoted.promised, replaced.promised);
     if (idPerPromotion) promoted.runId = 2 + Math.max(...next.servers.map(({ runId }) => runId));
-    if (splitBrain) return;
+    if (splitBrain) {
+      next.epoch++;
+      return;
+    }
     replaced.isMaster = false;
     for (const process of next.processes) if (process.server === state.master) process.server = null;
     copyData(next, replica, state.master);

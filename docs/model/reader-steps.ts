@@ -1,11 +1,12 @@
 // A reader: L1, then the store; on a miss follow another's fill or begin one, read the truth, store by compare-and-set.
 import type { Offer } from "./search.js";
 import type { Settings } from "./settings.js";
-import { type Entry, idleReader, type Reader, type State } from "./state.js";
+import { type Entry, idleReader, type Reader, type Server, type State } from "./state.js";
 import {
   commitFill,
   ensureFence,
   gatedServerOf,
+  idOf,
   isPending,
   isValid,
   writableServerOf,
@@ -47,10 +48,11 @@ function lookUp(state: State, settings: Settings, { process }: Reader, step: Ste
   }
   const server = gatedServerOf(state, process, settings);
   if (!server || isPending(server, settings)) return;
-  const { entry, fence, runId } = server;
-  if (isValid(local, server, settings)) {
+  const { entry, fence } = server;
+  const runId = idOf(state, process, server, settings);
+  if (isValid(local, server, runId, settings)) {
     step(`hits version ${local.version} in L1`, receive(local.version, required));
-  } else if (isValid(entry, server, settings)) {
+  } else if (isValid(entry, server, runId, settings)) {
     step(`hits version ${entry.version} in the store`, (next, self) => {
       keepLocal(next, process, entry);
       receive(entry.version, required)(next, self);
@@ -78,18 +80,23 @@ function open(state: State, settings: Settings, index: number, step: Step): void
   const server = writableServerOf(state, reader.process, settings);
   if (hasFlight(state, settings, index, reader)) step("follows the fill in flight", follow);
   else if (!server || isPending(server, settings)) step("goes to its handler", receive(state.truth));
-  else if (isValid(server.entry, server, settings))
+  else if (isValid(server.entry, server, idOf(state, reader.process, server, settings), settings))
     step(`finds version ${server.entry.version} as it begins to fill`, receive(server.entry.version));
-  else if (hasFlight(state, settings, index, server)) step("follows the fill in flight", follow);
+  else if (hasFlight(state, settings, index, seenNow(state, settings, reader.process, server)))
+    step("follows the fill in flight", follow);
   else {
     step("begins to fill", (next, self) => {
       const asked = writableServerOf(next, reader.process, settings);
       if (!asked) return;
       self.fence = ensureFence(next, asked, settings);
-      self.runId = asked.runId;
+      self.runId = idOf(next, reader.process, asked, settings);
       self.phase = "filling";
     });
   }
+}
+
+function seenNow(state: State, settings: Settings, process: number, server: Server) {
+  return { fence: server.fence, runId: idOf(state, process, server, settings) };
 }
 
 /** Single flight: whether another reader of this process fills, from these fences. */

@@ -17,6 +17,8 @@ export interface Protections {
   runId: boolean;
   /** Nothing is asked of a server that has been demoted: whatever answers proves that it is a master. */
   provesMaster: boolean;
+  /** Entries carry how many failovers the sentinels had counted, too. */
+  epochInIds: boolean;
   /** Whoever has been led to the new master is not led back to the old one, by a sentinel that has not heard yet. */
   neverGoesBack: boolean;
   /** What another server had confirmed is repeated on the one that has taken its place, before that is trusted. */
@@ -43,6 +45,7 @@ export const ALL_ON: Protections = {
   holdBack: true,
   runId: true,
   provesMaster: true,
+  epochInIds: true,
   neverGoesBack: true,
   repeatsOnNextServer: true,
   replayBeforeTrust: true,
@@ -107,6 +110,7 @@ export function initialState({ writers, readers, readsEach, faults }: Settings):
   return {
     truth: 0,
     master: 0,
+    epoch: 0,
     servers: [0, 1].map((runId) => ({
       runId,
       isMaster: runId === 0,
@@ -122,6 +126,7 @@ export function initialState({ writers, readers, readsEach, faults }: Settings):
       trusts: true,
       owed: 0,
       confirmed: 0,
+      epoch: 0,
       local: entry,
       required: 0,
     })),

@@ -33,6 +33,8 @@ export interface Process {
   owed: number;
   /** With two masters: the newest version whose fence a server has confirmed to this process. */
   confirmed: number;
+  /** With two masters: how many failovers there had been when it connected. */
+  epoch: number;
   /** L1. */
   local: Entry | null;
   /** Reads through this process that begin now must return this version or a younger one. */
@@ -69,6 +71,8 @@ export interface State {
   /** The version that a read of the database returns. */
   truth: number;
   master: number;
+  /** With two masters: failovers so far. */
+  epoch: number;
   servers: Server[];
   processes: Process[];
   writers: Writer[];
@@ -122,7 +126,7 @@ export function encode(state: State): string {
     const at = held.indexOf(token);
     return at < 0 ? held.push(token) : at + 1;
   };
-  const codes = [state.truth, state.master];
+  const codes = [state.truth, state.master, state.epoch];
   const entry = (value: Entry | null) => {
     if (value) codes.push(value.version + 1, name(value.fence), value.runId);
     else codes.push(0);
@@ -131,8 +135,15 @@ export function encode(state: State): string {
     codes.push(runId, Number(isMaster), promised, name(fence ?? 0), marks);
     entry(stored);
   }
-  for (const { alive, cut, server, trusts, owed, confirmed, local, required } of state.processes) {
-    codes.push(Number(alive) + 2 * Number(cut) + 4 * Number(trusts), server ?? 9, owed, confirmed, required);
+  for (const { alive, cut, server, trusts, owed, confirmed, epoch, local, required } of state.processes) {
+    codes.push(
+      Number(alive) + 2 * Number(cut) + 4 * Number(trusts),
+      server ?? 9,
+      owed,
+      confirmed,
+      epoch,
+      required,
+    );
     entry(local);
   }
   for (const { phase, marked, version } of state.writers)

@@ -24,10 +24,23 @@ export function isPending({ marks }: Server, { protections }: Settings): boolean
   return protections.pendingBypass && marks !== 0;
 }
 
-/** Whether a read of this server may serve the entry. */
-export function isValid(entry: Entry | null, server: Server, { protections }: Settings): entry is Entry {
+/** Above every id of a server. */
+const EPOCH = 16;
+
+/** What entries carry that are made through this process now. */
+export function idOf(state: State, process: number, { runId }: Server, { protections }: Settings): number {
+  return protections.epochInIds ? runId + EPOCH * (state.processes[process]?.epoch ?? 0) : runId;
+}
+
+/** Whether a read of this server may serve the entry: to a process that knows it by this id. */
+export function isValid(
+  entry: Entry | null,
+  server: Server,
+  id: number,
+  { protections }: Settings,
+): entry is Entry {
   if (!entry) return false;
-  if (protections.runId && entry.runId !== server.runId) return false;
+  if (protections.runId && entry.runId !== id) return false;
   return !protections.fenceCheck || entry.fence === server.fence;
 }
 

@@ -158,9 +158,10 @@ function nameOf(key = ""): string {
   return key.replace(/^.*?(?=(fence|tenant):)/, "");
 }
 
-/** The run id's beginning and the replication id's: 16 characters of each are kept. */
+/** The beginnings of run id and replication id, of which 16 characters are kept, and the sentinels' epoch. */
 function idOf(runId: string): string {
-  return `${runId.slice(0, 8)}/${runId.slice(16, 24)}`;
+  const [, run = "", epoch = "", replication = ""] = /^(.{0,16})(@\d+)?:?(.*)$/.exec(runId) ?? [];
+  return `${run.slice(0, 8)}${epoch}/${replication.slice(0, 8)}`;
 }
 
 function fencesOf(keys: readonly string[], fences: readonly (string | null)[], tenant: string): string {

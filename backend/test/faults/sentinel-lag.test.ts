@@ -1,11 +1,20 @@
-// Sentinels that have not heard of a failover yet, and an old master that answers again: the cache uses the new one.
+// An old master that answers again: not used while another one is, and not believed when sentinels return to it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { startTcpProxy, type TcpProxy } from "../services/index.js";
 import { type RedisSentinels, startRedisSentinels } from "../services/redis-sentinel.js";
-import { openCache } from "../support/caches.js";
+import { openCache, READY_WITHIN_MS } from "../support/caches.js";
+import { serveVersioned } from "../support/versioned-app.js";
+
+/** Sentinels demote a master that answers again some ten seconds later, which would end what is tested here. */
+async function refuseDemotion(server: Redis | undefined): Promise<void> {
+  await server?.call("ACL", "SETUSER", "default", "-replicaof", "-slaveof");
+}
+
+const isOn = async (server: Redis | undefined, name: string) =>
+  String(await server?.call("CLIENT", "LIST")).includes(`name=${name} `);
 
 describe("a sentinel that still names the old master, which answers again", () => {
   let sentinels: RedisSentinels;
@@ -37,8 +46,9 @@ describe("a sentinel that still names the old master, which answers again", () =
       while (Number(((await named()) as string[])[1]) !== replica.port) await delay(20);
       sentinel.disconnect();
     }
-    await master.resume();
     for (const { url } of [master, replica]) servers.push(new Redis(url));
+    await master.resume();
+    await refuseDemotion(servers[0]);
   });
   after(async () => {
     for (const server of servers) server.disconnect();
@@ -51,9 +61,6 @@ describe("a sentinel that still names the old master, which answers again", () =
     const { name } = sentinels.options;
     return openCache("redis", { redis: { sentinels: at, name, updateSentinels: false, connectionName } });
   };
-  const isOn = async (server: Redis | undefined, name: string) =>
-    String(await server?.call("CLIENT", "LIST")).includes(`name=${name} `);
-
   test("the newest configuration counts, whoever is asked first", async () => {
     const cache = await open("asks-all");
     try {
@@ -74,6 +81,53 @@ describe("a sentinel that still names the old master, which answers again", () =
       assert.ok(!(await isOn(servers[0], "asks-again")));
     } finally {
       await cache.close();
+    }
+  });
+});
+
+describe("a master that is replaced and returned to before it has been demoted", () => {
+  test("what it held is not believed, though it has the ids that it had, and whoever wrote meanwhile has died", async () => {
+    const sentinels = await startRedisSentinels();
+    const [first, second] = [new Redis(sentinels.master.url), new Redis(sentinels.replica.url)];
+    const truth = { version: 0 };
+    const open = async (connectionName: string) => {
+      const redis = { ...sentinels.options, connectionName };
+      const cache = await openCache("redis", { redis, keyPrefix: "returned:" });
+      return { cache, ...(await serveVersioned(cache, { truth })) };
+    };
+    const opened: Awaited<ReturnType<typeof open>>[] = [];
+    try {
+      await refuseDemotion(first);
+      const reader = await open("reader");
+      opened.push(reader);
+      await reader.read();
+      await reader.cache.idle();
+      assert.equal((await reader.read()).cache, "hit");
+      const replicationId = async () => /master_replid:(\w+)/.exec(await first.info("replication"))?.[1];
+      const before = await replicationId();
+
+      await sentinels.master.pause();
+      await sentinels.failedOver(sentinels.master.port);
+      await sentinels.master.resume();
+      while (!(await isOn(second, "reader"))) await delay(20);
+      const writer = await open("writer");
+      assert.equal((await writer.write()).status, 201);
+      await writer.app.close();
+      await writer.cache.close();
+
+      assert.equal(await sentinels.failedOver(sentinels.replica.port), sentinels.master.port);
+      while (!(await isOn(first, "reader"))) await delay(20);
+      assert.equal(await reader.cache.ready(READY_WITHIN_MS), true);
+      assert.equal(await replicationId(), before, "it has been a master all the time");
+      const { version, cache } = await reader.read();
+      assert.deepEqual([version, cache === "hit"], [1, false]);
+    } finally {
+      for (const { app, cache } of opened) {
+        await app.close();
+        await cache.close();
+      }
+      for (const admin of [first, second]) admin.disconnect();
+      await sentinels.stop();
     }
   });
 });

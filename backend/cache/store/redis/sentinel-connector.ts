@@ -41,7 +41,7 @@ export function askingAllSentinels(Base: Connector): Connector {
     #epoch = -1;
     #epochAtMs = 0;
     #attempt = 0;
-    #chosen: Address | undefined;
+    #chosen: Named | undefined;
 
     constructor(options: SentinelConnectionOptions) {
       super(options);
@@ -53,6 +53,11 @@ export function askingAllSentinels(Base: Connector): Connector {
     override connect(...args: Parameters<SentinelConnector["connect"]>) {
       this.#attempt++;
       return super.connect(...args);
+    }
+
+    /** Of the configuration that named the present server; `undefined` where sentinels do not say. */
+    get configEpoch(): number | undefined {
+      return this.#chosen === undefined || this.#chosen.epoch === -1 ? undefined : this.#chosen.epoch;
     }
 
     get #inside(): Internals {
@@ -70,8 +75,8 @@ export function askingAllSentinels(Base: Connector): Connector {
       if (own) answers.unshift(own);
       const late = new Promise<void>((resolve) => setTimeout(() => resolve(), OTHERS_WITHIN_MS));
       await Promise.race([Promise.all(heard), late]);
-      this.#chosen = this.#newest(answers)?.address;
-      return this.#chosen ?? null;
+      this.#chosen = this.#newest(answers);
+      return this.#chosen?.address ?? null;
     }
 
     async #listen(): Promise<void> {
@@ -82,8 +87,10 @@ export function askingAllSentinels(Base: Connector): Connector {
       );
       const answers = await Promise.all(asked);
       const newest = this.#newest(answers.filter((named) => named !== undefined));
-      const isLate = attempt !== this.#attempt || this.#chosen === undefined;
-      if (newest && !isLate && !isSame(newest.address, this.#chosen ?? {})) this.disconnect();
+      const chosen = this.#chosen;
+      if (!newest || !chosen || attempt !== this.#attempt) return;
+      // Also where it names the same server again: that was replaced in between.
+      if (newest.epoch !== chosen.epoch || !isSame(newest.address, chosen.address)) this.disconnect();
     }
 
     /** `undefined` where all are older than what has been seen lately. */
