@@ -27,6 +27,7 @@ import {
 } from "./options/cache-options.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
+import { FENCE_TTL_MS } from "./store/fence-token.js";
 import { KeySpace } from "./store/key-space.js";
 import { MemoryStore } from "./store/memory-store.js";
 import { connect } from "./store/redis/connect.js";
@@ -79,8 +80,6 @@ export interface TenantCache {
   close(): Promise<void>;
 }
 
-// Longer than any entry lives, so that a fence does not cut its own entries off by expiring.
-const FENCE_TTL_MS = 31 * 86_400_000;
 const FAILURES_THAT_OPEN = 3;
 const FIRST_PROBE_MS = 50;
 const SLOWEST_PROBE_MS = 2000;

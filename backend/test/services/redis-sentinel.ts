@@ -22,6 +22,8 @@ export interface RedisSentinels {
    * that a busy machine holds up must not be replaced before its time, and how long they take to suspect one is not what is tested.
    */
   failedOver(port: number): Promise<number>;
+  /** The port of the master that the sentinel which is asked first names now. */
+  named(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -64,6 +66,11 @@ export async function startRedisSentinels(
     SETTLES_WITHIN_MS,
   );
   const [asked] = clients;
+  const ask = (...args: string[]) => asked?.call("SENTINEL", ...args) ?? Promise.resolve();
+  const named = async () => {
+    const address = (await ask("GET-MASTER-ADDR-BY-NAME", NAME)) as string[] | undefined;
+    return Number(address?.[1]);
+  };
   return {
     options: { sentinels: sentinels.map(({ host, port }) => ({ host, port })), name: NAME },
     master,
@@ -73,9 +80,7 @@ export async function startRedisSentinels(
       await until(
         "a failover",
         async () => {
-          const ask = (...args: string[]) => asked?.call("SENTINEL", ...args) ?? Promise.resolve();
-          const address = (await ask("GET-MASTER-ADDR-BY-NAME", NAME)) as string[] | undefined;
-          now = Number(address?.[1] ?? port);
+          now = (await named()) || port;
           // Refused while one is under way, and until the replica is known to be well.
           if (now === port) await ask("FAILOVER", NAME).catch(() => undefined);
           return now !== port;
@@ -84,6 +89,7 @@ export async function startRedisSentinels(
       );
       return now;
     },
+    named,
     async stop() {
       for (const client of clients) client.disconnect();
       await Promise.all([...sentinels, replica, master].map((server) => server.stop()));

@@ -13,6 +13,8 @@ export interface TcpProxy {
   stall(): void;
   /** Passes everything on again, also what was stalled. */
   heal(): void;
+  /** Resets all connections, and leads the next ones to another server. */
+  leadTo(port: number): void;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export async function startTcpProxy(
   { speaksTls = false, rewrite }: TcpProxyOptions = {},
 ): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let target = targetPort;
   let state: "open" | "stalled" | "cut" = "open";
   const track = (socket: Socket) => {
     sockets.add(socket);
@@ -45,7 +48,7 @@ export async function startTcpProxy(
       resetConnection(client);
       return;
     }
-    const upstream = connect(targetPort, "127.0.0.1");
+    const upstream = connect(target, "127.0.0.1");
     track(upstream);
     client.pipe(upstream);
     if (rewrite) upstream.on("data", (bytes) => client.write(rewrite(bytes)));
@@ -72,6 +75,10 @@ export async function startTcpProxy(
     heal() {
       state = "open";
       for (const socket of sockets) socket.resume();
+    },
+    leadTo(port) {
+      target = port;
+      for (const socket of sockets) resetConnection(socket);
     },
     async close() {
       for (const socket of sockets) socket.destroy();

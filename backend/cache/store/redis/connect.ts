@@ -1,6 +1,6 @@
 // From the `redis` option to a client that never keeps a request waiting.
 import { createRequire } from "node:module";
-import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
+import type { Cluster, ClusterNode, Redis, RedisOptions, SentinelConnector } from "ioredis";
 import { BackOff } from "../../back-off.js";
 import { TenantCacheError } from "../../errors.js";
 import { areTimersFaked } from "../../timers.js";
@@ -9,6 +9,7 @@ import { askForPassword, type PasswordFunction } from "./password.js";
 import { ReadConnection } from "./read-connection.js";
 import type { RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
+import { askingAllSentinels } from "./sentinel-connector.js";
 import { giveUpSilentPeers } from "./silent-peer.js";
 
 export interface Connection {
@@ -86,7 +87,11 @@ interface ClientTarget {
 
 function newClient({ url, options, password }: ClientTarget, backOff: BackOff): RedisClient {
   const all = withDefaults(password ? { ...options, lazyConnect: true } : options, backOff);
-  const client = own(({ Redis }) => (url === undefined ? new Redis(all) : new Redis(url, all)));
+  const client = own(({ Redis, SentinelConnector }) => {
+    if (url !== undefined) return new Redis(url, all);
+    if (!all.sentinels || all.Connector) return new Redis(all);
+    return new Redis({ ...all, Connector: askingAllSentinels(SentinelConnector) as never });
+  });
   if (password) askForPassword(client, password, backOff);
   return client;
 }
@@ -122,6 +127,7 @@ function reconnectDelayMs(backOff: BackOff): number | null {
 }
 
 interface IoRedisModule {
+  readonly SentinelConnector: typeof SentinelConnector;
   readonly Redis: typeof Redis;
   readonly Cluster: typeof Cluster;
 }

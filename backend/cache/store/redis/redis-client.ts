@@ -34,6 +34,8 @@ export interface RedisClient extends Emitter {
   /** What the connection has been told: above all the database, which a user may have changed since. */
   readonly condition?: { readonly select?: number | string | undefined } | null | undefined;
   readonly isCluster?: boolean | undefined;
+  /** How it finds its server: `sentinel-connector.ts`, or ioredis's own. */
+  readonly connector?: { readonly configEpoch?: number | undefined } | undefined;
   /** Of the connection that there is; a Cluster has those of its nodes. */
   readonly stream?: Socket | null | undefined;
   select(database: number | string): Promise<unknown>;

@@ -11,11 +11,19 @@ export class RedisKeyedStore implements KeyedStore {
   readonly #client: RedisClient;
   readonly #servers: Servers;
   readonly #keys: KeySpace;
+  readonly #onChanged: (keys: readonly string[]) => void;
 
-  constructor(client: RedisClient, servers: Servers, keys: KeySpace) {
+  /** @param onChanged called with keys that a server has replaced or removed, fences among them */
+  constructor(
+    client: RedisClient,
+    servers: Servers,
+    keys: KeySpace,
+    onChanged: (keys: readonly string[]) => void,
+  ) {
     this.#client = client;
     this.#servers = servers;
     this.#keys = keys;
+    this.#onChanged = onChanged;
   }
 
   async turnFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<readonly TurnedFence[]> {
@@ -29,8 +37,10 @@ export class RedisKeyedStore implements KeyedStore {
       if (!refusesValues(error)) throw error;
       // Missing fences cut off what is being loaded as well as new ones do. Nothing can be stored under them.
       await removeKeys(this.#servers, fenceKeys);
+      this.#onChanged(fenceKeys);
       return fenceKeys.map(() => ({ before: null, after: "" }));
     }
+    this.#onChanged(fenceKeys);
     return fenceKeys.map((_key, index) => ({
       before: reply[2 * index] ?? null,
       after: reply[2 * index + 1] ?? "",
@@ -91,6 +101,7 @@ export class RedisKeyedStore implements KeyedStore {
     const tenant = places.find((place) => place !== undefined)?.tenant;
     if (tenant === undefined) {
       await removeKeys(this.#servers, keys);
+      this.#onChanged(keys);
       return 0;
     }
     const names = [this.#keys.fence(tenant), this.#keys.ledger(tenant), ...keys];
@@ -105,6 +116,7 @@ export class RedisKeyedStore implements KeyedStore {
         return this.#keys.parseEntry(key) === undefined ? 0 : count;
       },
     );
+    this.#onChanged(keys);
     return Array.isArray(removed) ? removed.reduce((sum, count) => sum + Number(count), 0) : Number(removed);
   }
 }

@@ -1,5 +1,5 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
-import { randomToken } from "../fence-token.js";
+import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type {
   CommitResult,
@@ -17,6 +17,7 @@ import type {
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
 import { commitCall, commitResult } from "./commit-call.js";
+import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
 import { refusesValues } from "./error-messages.js";
 import { scanKeys } from "./keyspace-scan.js";
@@ -30,6 +31,9 @@ import { bring, type ScriptName } from "./script-calls.js";
 import type { ServerLink } from "./server-link.js";
 import { type ProbePlace, removeKeys, type Servers } from "./servers.js";
 
+/** In one call, so that the server is not busy with it for long. */
+const REPEATED_TOGETHER = 500;
+
 export class RedisStore implements Store {
   readonly kind = "redis";
   readonly hashTags: boolean;
@@ -40,6 +44,8 @@ export class RedisStore implements Store {
   readonly #reads: RedisReads;
   readonly #keys: KeySpace;
   readonly #sweep: RedisSweep;
+  /** Absent on a Cluster, whose masters stop by themselves where the others have replaced them. */
+  readonly #confirmed: ConfirmedFences | undefined;
   /** Groups whose fences are out of date. */
   readonly #suspended = new Set<string>();
 
@@ -51,7 +57,8 @@ export class RedisStore implements Store {
     this.#keys = keys;
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     this.hashTags = isClusterClient(this.#client);
-    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys);
+    if (!this.hashTags) this.#confirmed = new ConfirmedFences(keys.allFences());
+    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
   }
 
   get reconnectAttempts(): number {
@@ -66,9 +73,13 @@ export class RedisStore implements Store {
     return this.#connection.renew();
   }
 
-  /** Tries every server with what requests need: fences and an entry are read, and all that scripts do is done. */
+  /**
+   * Tries every server with what requests need: fences and an entry are read, and all that scripts do is done. One that has taken another's
+   * place is told what that had confirmed to this process.
+   */
   async ping(): Promise<void> {
     await Promise.all(this.#servers.probes().map((place) => this.#probe(place)));
+    if (this.#confirmed) await this.#repeat(this.#confirmed);
   }
 
   async read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan = false): Promise<Snapshot> {
@@ -118,7 +129,7 @@ export class RedisStore implements Store {
   }
 
   async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
-    await this.#changeFences("replaceFences", fenceKeys, [randomToken(), fenceTtlMs]);
+    await this.#changeFences("replaceFences", fenceKeys, fenceTtlMs);
   }
 
   async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
@@ -126,7 +137,7 @@ export class RedisStore implements Store {
   }
 
   async endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void> {
-    await this.#changeFences("endWrite", fenceKeys, [randomToken(), writer, fenceTtlMs]);
+    await this.#changeFences("endWrite", fenceKeys, fenceTtlMs, writer);
   }
 
   async remove(key: string): Promise<void> {
@@ -145,6 +156,7 @@ export class RedisStore implements Store {
     for await (const page of scanKeys(this.#client, this.#keys.allFences())) {
       // One at a time: on a Cluster the fences of different tenants are in different slots.
       await Promise.all(page.map((key) => removeKeys(this.#servers, [key])));
+      this.#note(page);
     }
   }
 
@@ -178,14 +190,29 @@ export class RedisStore implements Store {
   async #changeFences(
     name: "replaceFences" | "endWrite",
     fenceKeys: readonly string[],
-    args: readonly ScriptArgument[],
+    fenceTtlMs: number,
+    ...writer: readonly string[]
   ): Promise<void> {
     try {
-      await this.#onFences(name, fenceKeys, args);
+      await this.#onFences(name, fenceKeys, [randomToken(), ...writer, fenceTtlMs]);
     } catch (error) {
       if (!refusesValues(error)) throw error;
       await removeKeys(this.#servers, fenceKeys);
     }
+    this.#note(fenceKeys);
+  }
+
+  /** A server has confirmed that these were replaced or removed. */
+  #note(keys: readonly string[]): void {
+    this.#confirmed?.add(keys, this.#servers.of("").id);
+  }
+
+  async #repeat(confirmed: ConfirmedFences): Promise<void> {
+    const fenceKeys = confirmed.unknownTo(this.#servers.of("").id);
+    const calls: Promise<void>[] = [];
+    for (let from = 0; from < fenceKeys.length; from += REPEATED_TOGETHER)
+      calls.push(this.replaceFences(fenceKeys.slice(from, from + REPEATED_TOGETHER), FENCE_TTL_MS));
+    await Promise.all(calls);
   }
 
   async #onFences(

@@ -14,7 +14,8 @@ export type Proof =
  * A promoted replica may hold old fences and old entries: what the old master acknowledged last may not have reached it. Entries carry
  * the id of the server that they were made under, and are misses where another one answers. A server takes a new replication id
  * whenever it is promoted, also one that is demoted and promoted again without a restart and with its connections kept. The run
- * id stands beside it for servers that only look like Redis.
+ * id stands beside it for servers that only look like Redis, and the sentinels' count of failovers for a master that they replace and
+ * return to before it has been demoted: that keeps its ids.
  */
 export interface ServerIdentity {
   /** The cheapest that the server allows. */
@@ -56,12 +57,14 @@ const NOWHERE = Number.MAX_SAFE_INTEGER;
  * @param server what `INFO server` says; `undefined` where it may not be asked
  * @param replication what `INFO replication` says
  * @param mayWait whether the server answers to `WAIT`
+ * @param configEpoch of the sentinels that named it, if any
  * @throws UnusableServer where it is a replica, or no server that holds data
  */
 export function identityOf(
   server: string | undefined,
   replication: string | undefined,
   mayWait: boolean,
+  configEpoch?: number,
 ): ServerIdentity {
   if (server && /^redis_mode:sentinel/m.test(server)) {
     const pass = "redis: { sentinels: [{ host, port }], name }";
@@ -73,7 +76,8 @@ export function identityOf(
   const replicationId = replication && replicationIdOf(replication);
   // Without a replication id nobody can tell a server from what it was before it was demoted.
   const isOwn = replicationId === undefined || role === undefined;
-  const fixedPart = (runId ?? "") + (isOwn ? `~${randomToken()}` : "");
+  const epoch = configEpoch === undefined ? "" : `@${configEpoch}:`;
+  const fixedPart = (runId ?? "") + epoch + (isOwn ? `~${randomToken()}` : "");
   return {
     proof: mayWait ? "wait" : role === undefined ? "getex" : "info",
     id: isOwn ? fixedPart : fixedPart + replicationId,

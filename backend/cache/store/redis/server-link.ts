@@ -223,7 +223,7 @@ export class ServerLink {
       ),
     ]);
     this.#namedAtMs = namedAtMs;
-    const identity = identityOf(server, replication, waited !== undefined);
+    const identity = identityOf(server, replication, waited !== undefined, client.connector?.configEpoch);
     if (isOfReplica(waited)) throw new UnusableServer(messageOf(waited), true);
     return identity;
   }
