@@ -3,10 +3,10 @@ import { randomToken } from "../fence-token.js";
 
 /** What is asked behind a command, so that its answer can be believed. */
 export type Proof =
-  /** `WAIT 0 0`: a replica refuses it, and a master answers at once. */
-  | "wait"
   /** `INFO replication`: whether it is a master, and which one. */
   | "info"
+  /** `WAIT 0 0`: a replica refuses it, and a master answers at once. Which one it is, only `INFO` says. */
+  | "wait"
   /** `GETEX`, which counts as a write and changes nothing: a replica refuses it, and so does a master that takes no writes. */
   | "getex";
 
@@ -17,7 +17,7 @@ export type Proof =
  * id stands beside it for servers that only look like Redis.
  */
 export interface ServerIdentity {
-  /** The cheapest that the server allows. */
+  /** What proves most of all that the server allows. */
   readonly proof: Proof;
   /** What entries carry. */
   readonly id: string;
@@ -55,14 +55,9 @@ const NOWHERE = Number.MAX_SAFE_INTEGER;
 /**
  * @param server what `INFO server` says; `undefined` where it may not be asked
  * @param replication what `INFO replication` says
- * @param mayWait whether the server answers to `WAIT`
  * @throws UnusableServer where it is a replica, or no server that holds data
  */
-export function identityOf(
-  server: string | undefined,
-  replication: string | undefined,
-  mayWait: boolean,
-): ServerIdentity {
+export function identityOf(server: string | undefined, replication: string | undefined): ServerIdentity {
   if (server && /^redis_mode:sentinel/m.test(server)) {
     const pass = "redis: { sentinels: [{ host, port }], name }";
     throw new UnusableServer(`the server is a sentinel: pass ${pass}`);
@@ -75,7 +70,7 @@ export function identityOf(
   const isOwn = replicationId === undefined || role === undefined;
   const fixedPart = (runId ?? "") + (isOwn ? `~${randomToken()}` : "");
   return {
-    proof: mayWait ? "wait" : role === undefined ? "getex" : "info",
+    proof: role === undefined ? "getex" : "info",
     id: isOwn ? fixedPart : fixedPart + replicationId,
     fixedPart,
     replicationId,
