@@ -143,6 +143,33 @@ for (const [way, connectTo] of Object.entries(ways)) {
       assert.deepEqual([version, cache === "hit"], [1, false]);
     });
 
+    test("there and back while a question is on its way, a moment after the server was known for certain", async () => {
+      const { master, replica, orders, toMaster } = await startPair();
+      const [first, second] = orders;
+      const truth = { version: 0 };
+      const toLeft = await startTcpProxy(master.port);
+      opened.push(toLeft);
+      const left = await open(connectTo({ ...master, url: `redis://127.0.0.1:${toLeft.port}` }), truth);
+      const other = await open(master.url, truth);
+      await follow(second, toMaster);
+      await becomesHit(left);
+      const [entry = ""] = await first.keys(`${KEY_PREFIX}tenant:*`);
+      while ((await second.exists(entry)) === 0) await delay(5);
+      toMaster.stall();
+      assert.equal((await other.write()).status, 201);
+      await second.replicaof("NO", "ONE");
+      // On both connections of the cache's own.
+      await becomesHit({ ...left, read: () => left.read("/list/another") });
+      for (let time = 0; time < 3; time++) await left.read("/list/another");
+      toLeft.stall();
+      const asked = left.read();
+      await follow(first, replica);
+      await first.replicaof("NO", "ONE");
+      toLeft.heal();
+      const { version, cache } = await asked;
+      assert.deepEqual([version, cache === "hit"], [1, false]);
+    });
+
     test("a replica that takes writes: an invalidation that goes there is none", async () => {
       const { master, replica, orders } = await startPair();
       const [first, second] = orders;

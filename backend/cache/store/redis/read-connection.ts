@@ -103,7 +103,7 @@ export class ReadConnection {
   mget(keys: readonly string[], texts: number, room = OWN_ROOM): Promise<MgetValue[]> {
     const stream = this.#stream;
     const sentAtMs = monotonicNow();
-    const proof = this.#replies && this.#link.nextProof(sentAtMs);
+    const proof = this.#replies && this.#link.identity?.proof;
     if (!stream || !proof) return Promise.reject(new ReadConnectionLost("not connected"));
     return new Promise((resolve, reject) => {
       this.#pending.push({

@@ -3,10 +3,10 @@ import { randomToken } from "../fence-token.js";
 
 /** What is asked behind a command, so that its answer can be believed. */
 export type Proof =
-  /** `WAIT 0 0`: a replica refuses it, and a master answers at once. */
-  | "wait"
   /** `INFO replication`: whether it is a master, and which one. */
   | "info"
+  /** `WAIT 0 0`: a replica refuses it, and a master answers at once. Which one it is, only `INFO` says. */
+  | "wait"
   /** `GETEX`, which counts as a write and changes nothing: a replica refuses it, and so does a master that takes no writes. */
   | "getex";
 
@@ -18,7 +18,7 @@ export type Proof =
  * return to before it has been demoted: that keeps its ids.
  */
 export interface ServerIdentity {
-  /** The cheapest that the server allows. */
+  /** What proves most of all that the server allows. */
   readonly proof: Proof;
   /** What entries carry. */
   readonly id: string;
@@ -56,14 +56,12 @@ const NOWHERE = Number.MAX_SAFE_INTEGER;
 /**
  * @param server what `INFO server` says; `undefined` where it may not be asked
  * @param replication what `INFO replication` says
- * @param mayWait whether the server answers to `WAIT`
  * @param configEpoch of the sentinels that named it, if any
  * @throws UnusableServer where it is a replica, or no server that holds data
  */
 export function identityOf(
   server: string | undefined,
   replication: string | undefined,
-  mayWait: boolean,
   configEpoch?: number,
 ): ServerIdentity {
   if (server && /^redis_mode:sentinel/m.test(server)) {
@@ -79,7 +77,7 @@ export function identityOf(
   const epoch = configEpoch === undefined ? "" : `@${configEpoch}:`;
   const fixedPart = (runId ?? "") + epoch + (isOwn ? `~${randomToken()}` : "");
   return {
-    proof: mayWait ? "wait" : role === undefined ? "getex" : "info",
+    proof: role === undefined ? "getex" : "info",
     id: isOwn ? fixedPart : fixedPart + replicationId,
     fixedPart,
     replicationId,

@@ -1,6 +1,6 @@
 // One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
 import { BackOff } from "../../back-off.js";
-import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../../timers.js";
+import { clearTimeout, setTimeout, type Timer } from "../../timers.js";
 import { NotConnected, StoreFull, ValueTooLarge } from "../store-errors.js";
 import { isOfReplica, messageOf, reasonIn, refusesForGood, refusesSize } from "./error-messages.js";
 import { heedGreetings } from "./greetings.js";
@@ -31,12 +31,6 @@ export interface LinkListener {
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
-/**
- * A server that is demoted, takes over another one's data and is promoted again takes longer: in between it only has to prove that it is
- * a master, which costs a fraction.
- */
-const NAMED_EVERY_MS = 20;
-
 const NODE_OF_CLUSTER = "the server is a node of a Redis Cluster: pass redis: { cluster: [{ host, port }] }";
 
 export class ServerLink {
@@ -49,8 +43,6 @@ export class ServerLink {
   #identity: ServerIdentity | undefined;
   /** Counts connections: what was asked on an older one says nothing about the present one. */
   #connection = 0;
-  /** When the server was last asked which one it is, on the clock of `monotonicNow()`. */
-  #namedAtMs = 0;
   /** Counts questions who the server is: only the last one's answer counts. */
   #question = 0;
   #retry: Timer | undefined;
@@ -132,7 +124,7 @@ export class ServerLink {
     const { client } = this;
     const connection = this.#connection;
     try {
-      const proof = this.nextProof();
+      const proof = this.#identity?.proof;
       if (!proof) throw new NotConnected("not connected");
       // One after the other on one connection: what is true when the second is answered was true when the first was.
       const [answer, proved] = await inOnePiece(client, () =>
@@ -146,15 +138,6 @@ export class ServerLink {
     } catch (error) {
       throw this.explain(error);
     }
-  }
-
-  /** What the next answer is to be proved with; `undefined` while the server is not known. */
-  nextProof(nowMs = monotonicNow()): Proof | undefined {
-    const identity = this.#identity;
-    if (identity?.proof !== "wait" || identity.replicationId === undefined) return identity?.proof;
-    if (nowMs - this.#namedAtMs < NAMED_EVERY_MS) return "wait";
-    this.#namedAtMs = nowMs;
-    return "info";
   }
 
   /**
@@ -212,20 +195,13 @@ export class ServerLink {
 
   async #ask(): Promise<ServerIdentity> {
     const { client } = this;
-    const namedAtMs = monotonicNow();
-    const [, server, replication, waited] = await Promise.all([
+    const [, server, replication] = await Promise.all([
       selectDatabase(client),
       unlessRefused(client.info("server")),
       unlessRefused(client.info("replication")),
-      // A replica refuses it in words of its own.
-      unlessRefused(
-        client.wait(0, 0).catch((error: unknown) => (isOfReplica(error) ? error : Promise.reject(error))),
-      ),
     ]);
-    this.#namedAtMs = namedAtMs;
-    const identity = identityOf(server, replication, waited !== undefined, client.connector?.configEpoch);
-    if (isOfReplica(waited)) throw new UnusableServer(messageOf(waited), true);
-    return identity;
+    const identity = identityOf(server, replication, client.connector?.configEpoch);
+    return identity.isOwn && (await mayWait(client)) ? { ...identity, proof: "wait" } : identity;
   }
 
   #doubt(): void {
@@ -265,6 +241,16 @@ async function selectDatabase(client: RedisClient): Promise<void> {
       `SELECT ${database} was refused (${messageOf(error)}), and database 0 is not used instead: ` +
         "leave the database out, and give each app a keyPrefix of its own",
     );
+  }
+}
+
+/** @throws UnusableServer where it is a replica, which says so in words of its own */
+async function mayWait(client: RedisClient): Promise<boolean> {
+  try {
+    return (await unlessRefused(client.wait(0, 0))) !== undefined;
+  } catch (error) {
+    if (isOfReplica(error)) throw new UnusableServer(messageOf(error), true);
+    throw error;
   }
 }
 
