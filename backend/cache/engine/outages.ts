@@ -38,6 +38,8 @@ export class Outages {
   #relapses = 0;
   #telling: Timer | undefined;
   #restating: Timer | undefined;
+  /** What kind of reason has been the newest since {@link #restating} was set. */
+  #restatingKind: string | undefined;
   /** Set while the store is in use again, but not for long yet. */
   #steadying: Timer | undefined;
 
@@ -90,15 +92,20 @@ export class Outages {
   explained(reason: string): void {
     this.#isCertain = true;
     this.#reason = reason;
-    this.#timers.clearTimeout(this.#restating);
+    const kind = kindOf(reason);
+    // It stays: each attempt that fails says it again.
+    if (this.#told === "away" && kind === this.#restatingKind) return;
+    this.#dropRestating();
     if (this.#told !== "away") {
       this.#tell();
       return;
     }
-    if (kindOf(reason) === kindOf(this.#toldReason)) return;
+    if (kind === kindOf(this.#toldReason)) return;
+    this.#restatingKind = kind;
     this.#restating = this.#timers.later(RESTATED_AFTER_MS, () => {
-      this.#toldReason = reason;
-      this.#logger.warn(`express-tenant-cache: store still away (${reason})`);
+      this.#restatingKind = undefined;
+      this.#toldReason = this.#reason ?? reason;
+      this.#logger.warn(`express-tenant-cache: store still away (${this.#toldReason})`);
     });
   }
 
@@ -107,7 +114,7 @@ export class Outages {
     if (!this.#isAway) return;
     this.#isAway = false;
     this.#timers.clearTimeout(this.#telling);
-    this.#timers.clearTimeout(this.#restating);
+    this.#dropRestating();
     this.#endedAtMs = monotonicNow();
     this.#replayed += replayed;
     // Known by now: it was away, and is back. One that comes and goes is not called back before it stays.
@@ -128,6 +135,11 @@ export class Outages {
     this.#probes.reset();
     this.#relapses = 0;
     if (this.#told === "away") this.#tellBack();
+  }
+
+  #dropRestating(): void {
+    this.#timers.clearTimeout(this.#restating);
+    this.#restatingKind = undefined;
   }
 
   #tell(): void {

@@ -7,7 +7,7 @@ import { Cluster, Redis } from "ioredis";
 import type { TenantCacheOptions } from "../../cache/index.js";
 import { startTcpProxy } from "../services/index.js";
 import { type RedisCluster, startRedisCluster } from "../services/redis-cluster.js";
-import { openCache } from "../support/caches.js";
+import { openCache, quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 
 const MASTERS = 3;
@@ -32,8 +32,8 @@ describe("a Cluster whose master is replaced", () => {
   );
   assert.ok(tenant);
 
-  async function open(redis: TenantCacheOptions["redis"], truth: { version: number }) {
-    const cache = await openCache("redis", { redis, keyPrefix: "" });
+  async function open(redis: TenantCacheOptions["redis"], truth: { version: number }, logger = quiet) {
+    const cache = await openCache("redis", { redis, keyPrefix: "", logger });
     const app = await serve((express) => {
       express.get("/list", cache.cacheList("accounts"), (_req, res) => void res.json(truth.version));
       express.post("/list", cache.invalidateCache("accounts"), (_req, res) => {
@@ -109,5 +109,43 @@ describe("a Cluster whose master is replaced", () => {
     assert.deepEqual(await mapped.read(), { version: 1, how: "hit" });
     assert.equal((await mapped.write()).status, 201);
     assert.equal((await mapped.read()).version, 2);
+  });
+
+  test("a master that dies: one line, and its replica is used once it has taken over", async (t) => {
+    const { replica } = cluster;
+    assert.ok(replica);
+    const order = new Redis(replica.url);
+    order.on("error", () => undefined);
+    opened.push({ close: async () => order.disconnect() });
+    const isMaster = async () => /^role:master/m.test(await order.info("replication"));
+    // The replica has become the master in the test before.
+    const [dying, heir] = (await isMaster()) ? [replica, cluster.servers[0]] : [cluster.servers[0], replica];
+    assert.ok(dying && heir);
+    const heirs = new Redis(heir.url);
+    opened.push({ close: async () => heirs.disconnect() });
+    while (!/master_link_status:up/.test(await heirs.info("replication"))) await delay(10);
+    const lines: string[] = [];
+    const log = (line: string) => void lines.push(line);
+    const truth = { version: 0 };
+    const { cache, read, write } = await open({ cluster: cluster.nodes }, truth, {
+      info: log,
+      warn: log,
+      error: log,
+    });
+    await read();
+    await cache.idle();
+    assert.equal((await read()).how, "hit");
+    await dying.kill();
+    while (cache.health().connected) assert.equal((await read()).version, 0);
+    assert.equal((await write()).status, 201);
+    assert.deepEqual(await read(), { version: 1, how: "fwd=bypass; detail=store-unavailable" });
+    while (!/^role:master/m.test(await heirs.info("replication"))) assert.equal((await read()).version, 1);
+    const promotedAtMs = performance.now();
+    assert.equal(await cache.ready(15_000), true);
+    t.diagnostic(`in use ${((performance.now() - promotedAtMs) / 1000).toFixed(1)} s after the failover`);
+    assert.equal((await read()).version, 1);
+    assert.equal(lines.length, 2, lines.join("\n"));
+    assert.match(lines[0] ?? "", /store away \((connect ECONNREFUSED .+|connection closed)\)/);
+    assert.match(lines[1] ?? "", /store back after [\d.]+ s; [1-9]\d* pending invalidations replayed/);
   });
 });

@@ -157,6 +157,7 @@ describe("a Cluster with a slot in trouble", () => {
     assert.equal(await cache.invalidateAllTenant("acme"), true, "another tenant's is confirmed");
     assert.equal(await cache.manager.tenant(lost.tenant).get("users:1"), undefined);
     assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(lines[0] ?? "", /part of the store away \(CLUSTERDOWN Hash slot not served\)/);
     for (const node of nodes) await node.call("CLUSTER", "ADDSLOTS", lost.slot).catch(() => undefined);
     while (cache.health().pendingInvalidations > 0) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal(cache.health().replayedInvalidations, 1);

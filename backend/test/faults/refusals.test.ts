@@ -33,8 +33,8 @@ interface Situation {
   begin(server: RedisServer, admin: Redis): Promise<unknown>;
   end(server: RedisServer, admin: Redis): Promise<unknown>;
   readonly says: RegExp;
-  /** Whether entries that are there are still served. */
-  readonly servesHits?: boolean;
+  /** Whether entries that are there are still served; "at first": until a change has been refused. */
+  readonly servesHits?: boolean | "at first";
   /** How often everything is asked for meanwhile. Default: until the server has been tried {@link ATTEMPTS} times. */
   readonly rounds?: number;
 }
@@ -57,6 +57,7 @@ const situations: readonly Situation[] = [
     begin: (_server, admin) => admin.config("SET", "min-replicas-to-write", "1"),
     end: (_server, admin) => admin.config("SET", "min-replicas-to-write", "0"),
     says: /store away \(NOREPLICAS /,
+    servesHits: "at first",
   },
   {
     name: "MISCONF",
@@ -76,6 +77,7 @@ const situations: readonly Situation[] = [
       while (!/rdb_last_bgsave_status:ok/.test(await admin.info("persistence"))) await delay(10);
     },
     says: /store away \(MISCONF /,
+    servesHits: "at first",
   },
   {
     name: "NOPERM: a command is taken from the user",
@@ -237,6 +239,8 @@ describe("a server that answers and refuses", () => {
         }
       }
       assert.equal(watched.passes(), passes, "it was never taken for usable");
+      if (situation.servesHits !== true)
+        assert.equal(await read("/list/hit", "tenant-1"), "fwd=bypass; detail=store-unavailable");
       // A connection that closes has a second to tell why.
       while (lines.length === 0) await delay(5);
       assert.equal(lines.length, 1, lines.join("\n"));

@@ -73,6 +73,17 @@ describe("outages", () => {
     assert.deepEqual(lines, [away("NOPERM")], "unless the probe finds it so");
   });
 
+  test("a reason that every attempt says again stays: what to do about a distance is told", () => {
+    outages.began("no answer within 50 ms");
+    for (let attempt = 0; attempt < 6; attempt++) {
+      outages.explained(`no answer within 50 ms; the last probe took ${60 + attempt} ms: raise budgetMs`);
+      pass(SECOND_MS);
+    }
+    assert.deepEqual(lines.slice(1), [
+      "store still away (no answer within 50 ms; the last probe took 64 ms: raise budgetMs)",
+    ]);
+  });
+
   test("another reason is told if it stays, and numbers make no other reason", () => {
     outages.began("connect ECONNREFUSED 127.0.0.1:6379");
     outages.explained("connect ECONNREFUSED 127.0.0.1:6380");

@@ -1,5 +1,6 @@
 // The masters of a Redis Cluster: commands go to the one that has the slot, so that a slot in trouble says so at once and for itself.
 import calculateSlot from "cluster-key-slot";
+import { BackOff } from "../../back-off.js";
 import { clearTimeout, monotonicNow, setImmediate, setTimeout, type Timer } from "../../timers.js";
 import { GroupUnavailable, NotConnected } from "../store-errors.js";
 import { messageOf, reasonIn } from "./error-messages.js";
@@ -10,6 +11,9 @@ import { PROBE_TENANT, type ProbePlace, type Servers, type ServersListener } fro
 
 /** ioredis tries for longer than anybody waits; what concerns one slot must not look like a store that hangs. */
 const ALONE_WITHIN_MS = 25;
+/** ioredis looks for the owners of slots when it sends a command itself; what goes to the nodes directly has them looked for here. */
+const FIRST_SEARCH_MS = 100;
+const MAX_SEARCH_MS = 2000;
 /** Tags that are tried for each master until one of its slots is met. */
 const TAGS_FOR_EACH_MASTER = 200;
 
@@ -18,7 +22,10 @@ export class ClusterServers implements Servers {
   readonly #listener: ServersListener;
   readonly #listeners = new Listeners();
   readonly #links = new Map<RedisClient, ServerLink>();
+  readonly #searches = new BackOff(FIRST_SEARCH_MS, MAX_SEARCH_MS);
   #refresh: Promise<void> | undefined;
+  #search: Timer | undefined;
+  #isClosed = false;
 
   constructor(client: RedisClusterClient, listener: ServersListener) {
     this.#client = client;
@@ -30,6 +37,7 @@ export class ClusterServers implements Servers {
     this.#listeners.add(client, "-node", (node: RedisClient) => {
       this.#links.get(node)?.stop();
       this.#links.delete(node);
+      this.#searchOwners();
       listener.changed();
     });
     this.#listeners.add(client, "node error", (error: unknown) => {
@@ -40,8 +48,8 @@ export class ClusterServers implements Servers {
   }
 
   get known(): boolean {
-    const masters = this.#client.nodes("master");
-    return masters.length > 0 && masters.every((node) => this.#links.get(node)?.identity !== undefined);
+    const owners = this.#owners();
+    return owners.size > 0 && [...owners].every((address) => this.#linkAt(address)?.identity !== undefined);
   }
 
   groupOf(key: string): string {
@@ -54,7 +62,10 @@ export class ClusterServers implements Servers {
     if (address === undefined)
       throw new GroupUnavailable(String(slot), "CLUSTERDOWN a slot is served by no node");
     const link = this.#linkAt(address);
-    if (!link) throw new NotConnected("the node of a slot is not connected");
+    if (!link) {
+      this.#searchOwners();
+      throw new NotConnected("the node of a slot is not connected");
+    }
     return link;
   }
 
@@ -107,20 +118,47 @@ export class ClusterServers implements Servers {
   }
 
   close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#search);
     this.#listeners.removeAll();
     for (const link of this.#links.values()) link.stop();
     this.#links.clear();
   }
 
   #linkAt(address: string): ServerLink | undefined {
-    for (const [{ options }, link] of this.#links)
-      if (`${options?.host}:${options?.port}` === address) return link;
+    for (const [node, link] of this.#links) if (addressOf(node) === address) return link;
     return undefined;
   }
 
+  /** The addresses of the nodes that slots are served by; one that has died keeps its slots until others are told. */
+  #owners(): Set<string> {
+    const owners = new Set<string>();
+    let last: string | undefined;
+    for (const nodes of this.#client.slots) {
+      const address = nodes?.[0];
+      if (address !== undefined && address !== last) owners.add(address);
+      last = address;
+    }
+    return owners;
+  }
+
+  /** Asks who has the slots until all of their owners are there. */
+  #searchOwners(): void {
+    if (this.#search || this.#isClosed) return;
+    this.#search = setTimeout(async () => {
+      await this.#refreshSlots();
+      this.#search = undefined;
+      if ([...this.#owners()].every((address) => this.#linkAt(address))) this.#searches.reset();
+      else this.#searchOwners();
+      if (!this.#isClosed) this.#listener.changed();
+    }, this.#searches.next()).unref();
+  }
+
   #watchMasters(): void {
+    const owners = this.#owners();
     for (const node of this.#client.nodes("master")) {
-      if (this.#links.has(node)) continue;
+      // Those that are passed to begin with are all taken for masters until one of them has said who is.
+      if (this.#links.has(node) || !owners.has(addressOf(node))) continue;
       const { changed, troubled, noticed } = this.#listener;
       // The slots name a replica as their master: a failover that this client has not heard of.
       const misled = () => void this.#refreshSlots();
@@ -134,12 +172,16 @@ export class ClusterServers implements Servers {
     this.#refresh ??= new Promise<void>((resolve) => {
       this.#client.refreshSlotsCache(() => {
         this.#refresh = undefined;
-        this.#watchMasters();
+        if (!this.#isClosed) this.#watchMasters();
         resolve();
       });
     });
     return this.#refresh;
   }
+}
+
+function addressOf({ options }: RedisClient): string {
+  return `${options?.host}:${options?.port}`;
 }
 
 /** What a node says of one slot, and not of itself. */
