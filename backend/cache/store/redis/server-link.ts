@@ -3,6 +3,7 @@ import { BackOff } from "../../back-off.js";
 import { clearTimeout, setTimeout, type Timer } from "../../timers.js";
 import { NotConnected, StoreFull } from "../store-errors.js";
 import { isOfReplica, messageOf, reasonIn, refusesForGood } from "./error-messages.js";
+import { type Peer, peerOf, refusalOf } from "./greeting.js";
 import { Listeners } from "./listeners.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
 import { ScriptCalls, type ScriptName } from "./script-calls.js";
@@ -45,19 +46,31 @@ export class ServerLink {
   /** Counts questions who the server is: only the last one's answer counts. */
   #question = 0;
   #retry: Timer | undefined;
+  /** Who has been connected to, until it has answered. */
+  #peer: Peer | undefined;
+  /** Why it has not is known, or being asked. */
+  #isRefused = false;
+  #isStopped = false;
 
   /** @param isOfCluster whether other servers have keys, too */
   constructor(client: RedisClient, listener: LinkListener, isOfCluster = false) {
     this.client = client;
     this.#listener = listener;
     this.#isOfCluster = isOfCluster;
-    this.#listeners.add(client, "connect", () => this.#heedGreeting());
+    this.#listeners.add(client, "connect", () => {
+      this.#peer = peerOf(client);
+    });
     this.#listeners.add(client, "ready", () => {
       this.#connection++;
+      this.#peer = undefined;
+      this.#isRefused = false;
       this.#scripts.forget();
       this.#learn();
     });
-    this.#listeners.add(client, "close", () => this.#forget());
+    this.#listeners.add(client, "close", () => {
+      this.#askWhy();
+      this.#forget();
+    });
     this.#listeners.add(client, "end", () => {
       this.#forget();
       listener.changed();
@@ -79,6 +92,7 @@ export class ServerLink {
 
   /** Leaves the client as it was found. */
   stop(): void {
+    this.#isStopped = true;
     this.#listeners.removeAll();
     clearTimeout(this.#retry);
     this.#question++;
@@ -168,10 +182,14 @@ export class ServerLink {
   }
 
   /** A server without room for one more client says so, and closes: ioredis tells only of the latter. */
-  #heedGreeting(): void {
-    this.client.stream?.once?.("data", (bytes: Buffer | string) => {
-      const greeting = /^-((?:ERR max number of clients|DENIED)[^\r\n]*)/.exec(bytes.toString("latin1"))?.[1];
-      if (greeting !== undefined) this.#listener.troubled(greeting);
+  #askWhy(): void {
+    const peer = this.#peer;
+    this.#peer = undefined;
+    if (!peer || this.#isRefused || this.#isStopped) return;
+    this.#isRefused = true;
+    void refusalOf(peer).then((refusal) => {
+      if (refusal === undefined) this.#isRefused = false;
+      else if (!this.#isStopped && this.client.status !== "ready") this.#listener.troubled(refusal);
     });
   }
 
