@@ -17,7 +17,9 @@ export function heedGreetings(
   listeners: Listeners,
   said: (greeting: string) => void,
 ): void {
-  let peer = peerIn(client.options);
+  // Where the client finds its server in another way, it is known once it has been connected to.
+  const { options } = client;
+  let peer = options?.sentinels || options?.path ? undefined : peerIn(options);
   let isUnheard = false;
   listeners.add(client, "connect", () => {
     const { stream } = client;

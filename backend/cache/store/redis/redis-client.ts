@@ -24,6 +24,7 @@ export interface RedisClient extends Emitter {
     | {
         readonly host?: string | undefined;
         readonly port?: number | undefined;
+        readonly path?: string | null | undefined;
         readonly db?: number | string | undefined;
         readonly keyPrefix?: string | undefined;
         readonly sentinels?: unknown;
