@@ -14,6 +14,7 @@ interface Arguments {
   readonly seconds?: number;
   readonly processes: number;
   readonly clients: number;
+  readonly writeShare: number;
   readonly faultPause?: number;
   readonly seed: number;
   readonly stage?: StageName;
@@ -41,6 +42,7 @@ const given = new Command("check:freshness")
   .option("--seconds <n>", "the longest that a stage may take", positive)
   .option("--processes <n>", "backend processes", positive, 4)
   .option("--clients <n>", "concurrent clients", positive, 24)
+  .option("--write-share <part>", "part of the operations that are writes", partOf, WRITE_SHARE)
   .option("--fault-pause <ms>", "mean pause between faults", positive)
   .option("--seed <n>", "for the routes and the order of faults", positive, randomInt(1, 1_000_000))
   .addOption(new Option("--stage <name>", "only this stage").choices(Object.keys(STAGES)))
@@ -83,12 +85,12 @@ function allOn(stage: StageName, isOnly: boolean): StageOptions {
 }
 
 function common(faultPauseMs: number): Omit<StageOptions, "reads" | "seconds"> {
-  const { seed, processes, clients, faults, faultPause = faultPauseMs } = given;
+  const { seed, processes, clients, faults, writeShare, faultPause = faultPauseMs } = given;
   return {
     seed,
     processes,
     clients,
-    writeShare: WRITE_SHARE,
+    writeShare,
     faultPauseMs: faultPause,
     stopAtViolation: false,
     ...(faults && { faults }),
@@ -122,4 +124,10 @@ function positive(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new InvalidArgumentError("It is a whole number above 0.");
+}
+
+function partOf(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new InvalidArgumentError("It is a number between 0 and 1.");
 }

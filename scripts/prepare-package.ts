@@ -18,7 +18,7 @@ const compiler = projectFile("node_modules", "typescript", "bin", "tsc");
 // Documentation is beside the types, where editors look for it; the code, a quarter larger with its comments, goes without.
 const PASSES = [
   ["--declaration", "false", "--removeComments"],
-  ["--declaration", "--emitDeclarationOnly"],
+  ["--declaration", "--emitDeclarationOnly", "--stripInternal"],
 ];
 for (const options of PASSES) {
   const { status, error } = spawnSync(

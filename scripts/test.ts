@@ -1,5 +1,6 @@
 // `npm test`: format and lint, types, services, then every suite. Arguments select test files by a part of their path.
 import { type ChildProcess, spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { projectFile, projectRoot } from "../backend/project-root.js";
 import { startPostgresServer, startRedisServer } from "../backend/test/services/index.js";
 import { addCounts, type Counts, formatCounts, noCounts } from "./test-suites/counts.js";
@@ -9,7 +10,8 @@ const RUNS = [
   {
     name: "suites",
     kinds: ["unit", "contract", "integration", "http", "conformance", "faults"],
-    concurrency: 2,
+    // Most of them wait most of the time, for servers, timers and each other.
+    concurrency: 2 * availableParallelism(),
   },
   // Every file of it packs the library, into one folder.
   { name: "package", kinds: ["package"], concurrency: 1 },

@@ -10,6 +10,7 @@ export type TenantCacheErrorCode =
   | "ETC_TAG"
   | "ETC_REDIS_CLIENT"
   | "ETC_REDIS_KEY_PREFIX"
+  | "ETC_REDIS_REPLICA"
   | "ETC_REDIS_MISSING"
   | "ETC_LIGHT_MY_REQUEST"
   | "ETC_KEY"

@@ -27,6 +27,7 @@ import {
 } from "./options/cache-options.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
+import { FENCE_TTL_MS } from "./store/fence-token.js";
 import { KeySpace } from "./store/key-space.js";
 import { MemoryStore } from "./store/memory-store.js";
 import { connect } from "./store/redis/connect.js";
@@ -75,12 +76,10 @@ export interface TenantCache {
   ready(timeoutMs?: number): Promise<boolean>;
   /** Resolves when the work behind responses (stores, refreshes, compression, sweeps) is done. */
   idle(): Promise<void>;
-  /** Finishes what is under way and closes the connection, unless the client is the caller's own. */
+  /** Finishes what is under way and closes the connection. A client of the caller's own is left as it was found. */
   close(): Promise<void>;
 }
 
-// Longer than any entry lives, so that a fence does not cut its own entries off by expiring.
-const FENCE_TTL_MS = 31 * 86_400_000;
 const FAILURES_THAT_OPEN = 3;
 const FIRST_PROBE_MS = 50;
 const SLOWEST_PROBE_MS = 2000;
@@ -89,9 +88,10 @@ const SWEEP_GATHER_MS = 50;
 const WALK_GATHER_MS = 60_000;
 
 /**
- * Makes a cache. Connects in the background: until the store answers, requests go to their handlers.
+ * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come before it has answered
+ * for the first time wait for it, at most `budgetMs`, and go to their handlers where it does not.
  *
- * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING`
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`
  */
 export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
   refuseSurplus(
@@ -103,7 +103,10 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   return createTenantCacheOn(openStore(parsed), parsed);
 }
 
-/** A store, and the names of the keys in it. */
+/**
+ * A store, and the names of the keys in it.
+ * @internal
+ */
 export interface OpenStore {
   readonly store: Store;
   readonly keys: KeySpace;
@@ -121,7 +124,8 @@ registerCall("ready", "ready(5000)", readyTimeout);
 const engines = new WeakMap<TenantCache, CacheEngine>();
 
 /**
- * Internal: the engine of a cache, for what watches it.
+ * The engine of a cache, for what watches it.
+ * @internal
  * @throws TenantCacheError `ETC_OPTIONS` where it is no cache of this library
  */
 export function engineOf(cache: TenantCache): CacheEngine {
@@ -133,7 +137,10 @@ export function engineOf(cache: TenantCache): CacheEngine {
   );
 }
 
-/** Makes a cache on a store that is open already. Internal: the freshness checker weakens the store in between. */
+/**
+ * Makes a cache on a store that is open already: the freshness checker weakens the store in between.
+ * @internal
+ */
 export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCacheOptions): TenantCache {
   const counters = new Counters();
   const engine = new CacheEngine(
@@ -213,7 +220,10 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   return cache;
 }
 
-/** Internal: the store that the options name. */
+/**
+ * The store that the options name.
+ * @internal
+ */
 export function openStore(options: ParsedCacheOptions): OpenStore {
   if (options.store) {
     const keys = new KeySpace(options.keyPrefix, false);

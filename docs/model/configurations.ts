@@ -37,6 +37,8 @@ const long = (configuration: Configuration): Configuration => ({ ...configuratio
 const GUARD = { guard: true };
 const STRICT = { crashCounts: true, deferredCounts: true };
 
+const TWO_MASTERS = { splitBrain: true, idPerPromotion: true, readsEach: 1 };
+
 /** What is promised, with every protection on. */
 export const PROMISES: readonly Configuration[] = [
   holds("no fault", {}),
@@ -62,6 +64,23 @@ export const PROMISES: readonly Configuration[] = [
     readsEach: 1,
     markedDeferredCounts: false,
     faults: { failover: 1 },
+  }),
+  holds("two masters for a time; what one has confirmed counts for the other once the writer has moved", {
+    ...TWO_MASTERS,
+    faults: { failover: 1 },
+  }),
+  long(
+    holds("two masters for a time, guarded; a deferred invalidation counts in its own process", {
+      ...TWO_MASTERS,
+      ...GUARD,
+      markedDeferredCounts: false,
+      faults: { failover: 1 },
+    }),
+  ),
+  holds("two masters for a time, and back to the old one; one writer", {
+    ...TWO_MASTERS,
+    writers: [0],
+    faults: { failover: 2 },
   }),
   holds("guarded, `reject`, outage and crash; every write counts", {
     ...GUARD,
@@ -111,7 +130,11 @@ export const LIMITS: readonly Configuration[] = [
     ...GUARD,
     faults: { failover: 1 },
   }),
-  violated("failover while the old master goes on serving", { splitBrain: true, faults: { failover: 1 } }),
+  violated("failover while the old master goes on serving; what either confirms counts for readers of both", {
+    splitBrain: true,
+    splitCounts: true,
+    faults: { failover: 1 },
+  }),
   violated("failover there and back to the same process", { faults: { failover: 2 } }),
 ];
 
@@ -126,6 +149,32 @@ export const ABLATIONS: readonly Configuration[] = [
     ...GUARD,
     without: ["pendingBypass"],
     faults: { crash: 1 },
+  }),
+  violated("two masters for a time; what the old one had confirmed is not repeated on the new one", {
+    ...TWO_MASTERS,
+    without: ["repeatsOnNextServer"],
+    faults: { failover: 1 },
+  }),
+  violated("the same, and back to the old one, which was never demoted", {
+    ...TWO_MASTERS,
+    without: ["repeatsOnNextServer"],
+    faults: { failover: 2 },
+  }),
+  violated("the same; repeated, but entries do not carry how often sentinels have replaced a master", {
+    ...TWO_MASTERS,
+    without: ["epochInIds"],
+    faults: { failover: 2 },
+  }),
+  violated("two masters for a time; a sentinel that has not heard yet leads back to the old one", {
+    ...TWO_MASTERS,
+    // Else entries of before the failover would not match, which only makes the way longer.
+    without: ["neverGoesBack", "epochInIds"],
+    faults: { failover: 1 },
+  }),
+  violated("two masters for a time; a demoted one is believed", {
+    ...TWO_MASTERS,
+    without: ["provesMaster"],
+    faults: { failover: 1 },
   }),
   violated("the same token for every missing fence, FLUSHALL twice", {
     without: ["randomTokens"],

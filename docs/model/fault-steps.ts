@@ -3,7 +3,7 @@ import type { Offer } from "./search.js";
 import type { Settings } from "./settings.js";
 import type { Process, State } from "./state.js";
 import { expireMark, replaceFence, serverOf } from "./store-steps.js";
-import { promise } from "./writer-steps.js";
+import { promise, promiseOn } from "./writer-steps.js";
 
 export function faultSteps(state: State, settings: Settings, offer: Offer): void {
   serverFaults(state, settings, offer);
@@ -26,31 +26,51 @@ export function faultSteps(state: State, settings: Settings, offer: Offer): void
       step("reaches the store again", (_next, self) => {
         self.cut = false;
       });
-    } else if (process.server !== state.master) {
-      step("connects to the new master", (_next, self) => {
-        self.server = state.master;
-        self.trusts = false;
-      });
-    }
-    if (!process.trusts && serverOf(state, index)) recovery(process, settings, index, step);
+    } else connections(state, settings, process, step);
+    if (!process.trusts && serverOf(state, index, settings)) recovery(process, settings, index, step);
   }
 }
 
 type Step = (label: string, change: (next: State, self: Process) => void) => void;
 
+function connections(
+  state: State,
+  { splitBrain, protections }: Settings,
+  process: Process,
+  step: Step,
+): void {
+  const connect = (label: string, server: number) =>
+    step(label, (next, self) => {
+      self.server = server;
+      self.epoch = next.epoch;
+      self.trusts = false;
+      if (protections.repeatsOnNextServer) self.owed = Math.max(self.owed, self.confirmed);
+    });
+  const other = 1 - state.master;
+  if (process.server !== state.master) connect("connects to the new master", state.master);
+  else if (splitBrain && !protections.neverGoesBack && state.servers[other]?.isMaster)
+    connect("is led back to the old master by a sentinel that has not heard yet", other);
+}
+
 /** The probe has answered: replay, then close the circuit. */
-function recovery({ owed }: Process, { protections }: Settings, index: number, step: Step): void {
+function recovery({ owed }: Process, settings: Settings, index: number, step: Step): void {
+  const { protections, splitBrain, splitCounts } = settings;
   if (owed > 0) {
     step("replays its recovery queue", (next, self) => {
-      const server = serverOf(next, index);
-      if (server) replaceFence(next, server);
-      promise(next, owed);
+      const server = serverOf(next, index, settings);
+      if (!server?.isMaster) return;
+      replaceFence(next, server);
+      if (splitBrain && !splitCounts) promiseOn(next, self.server ?? next.master, owed);
+      else promise(next, owed);
+      if (splitBrain) self.confirmed = Math.max(self.confirmed, owed);
       self.owed = 0;
     });
   }
   if (owed === 0 || !protections.replayBeforeTrust) {
-    step("closes its circuit", (_next, self) => {
+    step("closes its circuit", (next, self) => {
       self.trusts = true;
+      // It has moved: what it had been told elsewhere counts here, too.
+      if (splitBrain) promiseOn(next, self.server ?? next.master, self.confirmed);
     });
   }
 }
@@ -66,6 +86,8 @@ function crash(next: State, self: Process, index: number, { crashCounts }: Setti
     server: null,
     trusts: false,
     owed: 0,
+    confirmed: 0,
+    epoch: 0,
     local: null,
     required: 0,
   });
@@ -76,6 +98,7 @@ function crash(next: State, self: Process, index: number, { crashCounts }: Setti
 
 function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, offer: Offer): void {
   const replica = 1 - state.master;
+  const isSplit = state.servers[replica]?.isMaster === true;
   if (state.faults.flush > 0) {
     offer("FLUSHALL", (next) => {
       next.faults.flush--;
@@ -83,14 +106,37 @@ function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, of
       if (server) Object.assign(server, { fence: null, marks: 0, entry: null });
     });
   }
-  if (state.faults.failover === 0) return;
+  if (isSplit) {
+    offer("the old master is DEMOTED, and takes over what the new one has", (next) => {
+      const demoted = next.servers[replica];
+      if (demoted) demoted.isMaster = false;
+      copyData(next, state.master, replica);
+    });
+  }
+  if (isSplit && state.faults.failover > 0) {
+    offer("FAILOVER: back to the old master, which has been one all the time", (next) => {
+      next.faults.failover--;
+      next.epoch++;
+      next.master = replica;
+    });
+  }
+  if (isSplit || (state.faults.failover === 0 && !splitBrain)) return;
   offer("the replica catches up", (next) => copyData(next, state.master, replica));
+  if (state.faults.failover === 0) return;
   offer("FAILOVER: the replica is promoted as it is", (next) => {
     next.faults.failover--;
     next.master = replica;
     const promoted = next.servers[replica];
-    if (promoted && idPerPromotion) promoted.runId = 2 + Math.max(...next.servers.map(({ runId }) => runId));
-    if (splitBrain) return;
+    const replaced = next.servers[state.master];
+    if (!promoted || !replaced) return;
+    promoted.isMaster = true;
+    promoted.promised = Math.max(promoted.promised, replaced.promised);
+    if (idPerPromotion) promoted.runId = 2 + Math.max(...next.servers.map(({ runId }) => runId));
+    if (splitBrain) {
+      next.epoch++;
+      return;
+    }
+    replaced.isMaster = false;
     for (const process of next.processes) if (process.server === state.master) process.server = null;
     copyData(next, replica, state.master);
   });

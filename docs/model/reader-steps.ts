@@ -1,8 +1,16 @@
 // A reader: L1, then the store; on a miss follow another's fill or begin one, read the truth, store by compare-and-set.
 import type { Offer } from "./search.js";
 import type { Settings } from "./settings.js";
-import { type Entry, idleReader, type Reader, type State } from "./state.js";
-import { commitFill, ensureFence, gatedServerOf, isPending, isValid } from "./store-steps.js";
+import { type Entry, idleReader, type Reader, type Server, type State } from "./state.js";
+import {
+  commitFill,
+  ensureFence,
+  gatedServerOf,
+  idOf,
+  isPending,
+  isValid,
+  writableServerOf,
+} from "./store-steps.js";
 
 type Step = (label: string, change: (next: State, self: Reader) => void) => void;
 
@@ -32,17 +40,19 @@ export function readerSteps(state: State, settings: Settings, offer: Offer): voi
 function lookUp(state: State, settings: Settings, { process }: Reader, step: Step): void {
   const own = state.processes[process];
   if (!own?.trusts) return;
-  const { local, required } = own;
+  const { local } = own;
+  const required = requiredOf(state, process);
   if (local && !settings.protections.localFenceCheck) {
     step(`is given version ${local.version} from L1, unchecked`, receive(local.version, required));
     return;
   }
-  const server = gatedServerOf(state, process);
+  const server = gatedServerOf(state, process, settings);
   if (!server || isPending(server, settings)) return;
-  const { entry, fence, runId } = server;
-  if (isValid(local, server, settings)) {
+  const { entry, fence } = server;
+  const runId = idOf(state, process, server, settings);
+  if (isValid(local, server, runId, settings)) {
     step(`hits version ${local.version} in L1`, receive(local.version, required));
-  } else if (isValid(entry, server, settings)) {
+  } else if (isValid(entry, server, runId, settings)) {
     step(`hits version ${entry.version} in the store`, (next, self) => {
       keepLocal(next, process, entry);
       receive(entry.version, required)(next, self);
@@ -55,24 +65,38 @@ function lookUp(state: State, settings: Settings, { process }: Reader, step: Ste
   }
 }
 
+/** What a read through this process must return that begins now. */
+function requiredOf({ processes, servers, master }: State, process: number): number {
+  const { required = 0, server = null } = processes[process] ?? {};
+  const asked = servers[server ?? master];
+  // A server that has been demoted is no second master: it is excused nothing.
+  const judged = asked?.isMaster ? asked : servers[master];
+  return Math.max(required, judged?.promised ?? 0);
+}
+
 function open(state: State, settings: Settings, index: number, step: Step): void {
   const reader = state.readers[index];
   if (!reader) return;
-  const server = gatedServerOf(state, reader.process);
+  const server = writableServerOf(state, reader.process, settings);
   if (hasFlight(state, settings, index, reader)) step("follows the fill in flight", follow);
   else if (!server || isPending(server, settings)) step("goes to its handler", receive(state.truth));
-  else if (isValid(server.entry, server, settings))
+  else if (isValid(server.entry, server, idOf(state, reader.process, server, settings), settings))
     step(`finds version ${server.entry.version} as it begins to fill`, receive(server.entry.version));
-  else if (hasFlight(state, settings, index, server)) step("follows the fill in flight", follow);
+  else if (hasFlight(state, settings, index, seenNow(state, settings, reader.process, server)))
+    step("follows the fill in flight", follow);
   else {
     step("begins to fill", (next, self) => {
-      const asked = gatedServerOf(next, reader.process);
+      const asked = writableServerOf(next, reader.process, settings);
       if (!asked) return;
       self.fence = ensureFence(next, asked, settings);
-      self.runId = asked.runId;
+      self.runId = idOf(next, reader.process, asked, settings);
       self.phase = "filling";
     });
   }
+}
+
+function seenNow(state: State, settings: Settings, process: number, server: Server) {
+  return { fence: server.fence, runId: idOf(state, process, server, settings) };
 }
 
 /** Single flight: whether another reader of this process fills, from these fences. */

@@ -15,6 +15,14 @@ export interface Protections {
   holdBack: boolean;
   /** A read compares the run id in an entry with the server's. */
   runId: boolean;
+  /** Nothing is asked of a server that has been demoted: whatever answers proves that it is a master. */
+  provesMaster: boolean;
+  /** Entries carry how many failovers the sentinels had counted, too. */
+  epochInIds: boolean;
+  /** Whoever has been led to the new master is not led back to the old one, by a sentinel that has not heard yet. */
+  neverGoesBack: boolean;
+  /** What another server had confirmed is repeated on the one that has taken its place, before that is trusted. */
+  repeatsOnNextServer: boolean;
   /** The circuit closes only when the recovery queue has been replayed. */
   replayBeforeTrust: boolean;
   /** Nothing is served or stored while a guarded write is marked. */
@@ -36,6 +44,10 @@ export const ALL_ON: Protections = {
   localFenceCheck: true,
   holdBack: true,
   runId: true,
+  provesMaster: true,
+  epochInIds: true,
+  neverGoesBack: true,
+  repeatsOnNextServer: true,
   replayBeforeTrust: true,
   pendingBypass: true,
   newFenceWithMark: true,
@@ -56,8 +68,12 @@ export interface Settings {
   readonly reject: boolean;
   /** A guarded writer may still be at work when its mark expires. */
   readonly outlivesDeadline: boolean;
-  /** The old master goes on serving whoever is still connected to it. */
+  /**
+   * The old master goes on serving whoever is still connected to it, until it is demoted. What one master has confirmed counts for its readers, and for the other's once the writer's process has moved there.
+   */
   readonly splitBrain: boolean;
+  /** Asks more than is promised: with two masters, what one has confirmed counts for readers of both. */
+  readonly splitCounts: boolean;
   /** A promoted server takes an id it never had, as Redis does with `master_replid`; off: its run id, as it was. */
   readonly idPerPromotion: boolean;
   /** Asks more than is promised: an unguarded write that crashes counts as if it had been answered. */
@@ -81,6 +97,7 @@ export const BASE: Settings = {
   reject: false,
   outlivesDeadline: false,
   splitBrain: false,
+  splitCounts: false,
   idPerPromotion: false,
   crashCounts: false,
   markedDeferredCounts: true,
@@ -93,13 +110,23 @@ export function initialState({ writers, readers, readsEach, faults }: Settings):
   return {
     truth: 0,
     master: 0,
-    servers: [0, 1].map((runId) => ({ runId, fence: 1, marks: 0, entry })),
+    epoch: 0,
+    servers: [0, 1].map((runId) => ({
+      runId,
+      isMaster: runId === 0,
+      promised: 0,
+      fence: 1,
+      marks: 0,
+      entry,
+    })),
     processes: [0, 1].map(() => ({
       alive: true,
       cut: false,
       server: 0,
       trusts: true,
       owed: 0,
+      confirmed: 0,
+      epoch: 0,
       local: entry,
       required: 0,
     })),

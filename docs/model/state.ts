@@ -12,6 +12,10 @@ export interface Entry {
 /** A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one step. */
 export interface Server {
   runId: number;
+  /** Takes writes; not so a replica, nor a master that has been demoted. */
+  isMaster: boolean;
+  /** With two masters: the newest version that reads through this one must return, or a younger one. */
+  promised: number;
   fence: Token | null;
   /** Guarded writers whose mark is on the fence: bit n is writer n. */
   marks: number;
@@ -27,6 +31,10 @@ export interface Process {
   trusts: boolean;
   /** The newest version whose invalidation waits in the recovery queue; 0 for an empty queue. */
   owed: number;
+  /** With two masters: the newest version whose fence a server has confirmed to this process. */
+  confirmed: number;
+  /** With two masters: how many failovers there had been when it connected. */
+  epoch: number;
   /** L1. */
   local: Entry | null;
   /** Reads through this process that begin now must return this version or a younger one. */
@@ -63,6 +71,8 @@ export interface State {
   /** The version that a read of the database returns. */
   truth: number;
   master: number;
+  /** With two masters: failovers so far. */
+  epoch: number;
   servers: Server[];
   processes: Process[];
   writers: Writer[];
@@ -116,17 +126,24 @@ export function encode(state: State): string {
     const at = held.indexOf(token);
     return at < 0 ? held.push(token) : at + 1;
   };
-  const codes = [state.truth, state.master];
+  const codes = [state.truth, state.master, state.epoch];
   const entry = (value: Entry | null) => {
     if (value) codes.push(value.version + 1, name(value.fence), value.runId);
     else codes.push(0);
   };
-  for (const { runId, fence, marks, entry: stored } of state.servers) {
-    codes.push(runId, name(fence ?? 0), marks);
+  for (const { runId, isMaster, promised, fence, marks, entry: stored } of state.servers) {
+    codes.push(runId, Number(isMaster), promised, name(fence ?? 0), marks);
     entry(stored);
   }
-  for (const { alive, cut, server, trusts, owed, local, required } of state.processes) {
-    codes.push(Number(alive) + 2 * Number(cut) + 4 * Number(trusts), server ?? 9, owed, required);
+  for (const { alive, cut, server, trusts, owed, confirmed, epoch, local, required } of state.processes) {
+    codes.push(
+      Number(alive) + 2 * Number(cut) + 4 * Number(trusts),
+      server ?? 9,
+      owed,
+      confirmed,
+      epoch,
+      required,
+    );
     entry(local);
   }
   for (const { phase, marked, version } of state.writers)

@@ -3,24 +3,44 @@ import type { Settings } from "./settings.js";
 import { type Entry, FIXED_TOKEN, newToken, type Server, type State } from "./state.js";
 
 /** The server that answers this process now. */
-export function serverOf(state: State, process: number): Server | undefined {
+export function serverOf(state: State, process: number, settings: Settings): Server | undefined {
   const { cut = true, server = null } = state.processes[process] ?? {};
-  return cut || server === null ? undefined : state.servers[server];
+  const answering = cut || server === null ? undefined : state.servers[server];
+  return answering?.isMaster || !settings.protections.provesMaster ? answering : undefined;
 }
 
 /** The same, for an operation that goes through the gate: none while the circuit is open. */
-export function gatedServerOf(state: State, process: number): Server | undefined {
-  return state.processes[process]?.trusts ? serverOf(state, process) : undefined;
+export function gatedServerOf(state: State, process: number, settings: Settings): Server | undefined {
+  return state.processes[process]?.trusts ? serverOf(state, process, settings) : undefined;
+}
+
+/** The same, for an operation that writes: a replica refuses it. */
+export function writableServerOf(state: State, process: number, settings: Settings): Server | undefined {
+  const server = gatedServerOf(state, process, settings);
+  return server?.isMaster ? server : undefined;
 }
 
 export function isPending({ marks }: Server, { protections }: Settings): boolean {
   return protections.pendingBypass && marks !== 0;
 }
 
-/** Whether a read of this server may serve the entry. */
-export function isValid(entry: Entry | null, server: Server, { protections }: Settings): entry is Entry {
+/** Above every id of a server. */
+const EPOCH = 16;
+
+/** What entries carry that are made through this process now. */
+export function idOf(state: State, process: number, { runId }: Server, { protections }: Settings): number {
+  return protections.epochInIds ? runId + EPOCH * (state.processes[process]?.epoch ?? 0) : runId;
+}
+
+/** Whether a read of this server may serve the entry: to a process that knows it by this id. */
+export function isValid(
+  entry: Entry | null,
+  server: Server,
+  id: number,
+  { protections }: Settings,
+): entry is Entry {
   if (!entry) return false;
-  if (protections.runId && entry.runId !== server.runId) return false;
+  if (protections.runId && entry.runId !== id) return false;
   return !protections.fenceCheck || entry.fence === server.fence;
 }
 
@@ -36,6 +56,7 @@ export function ensureFence(state: State, server: Server, { protections }: Setti
 
 /** `commitFill`. Returns the entry where it was stored. */
 export function commitFill(server: Server, entry: Entry, { protections }: Settings): Entry | undefined {
+  if (!server.isMaster) return undefined;
   // A mark is part of the fence's text: it differs from every fence that a fill can have begun with.
   const isSame = server.fence === entry.fence && !(protections.pendingBypass && server.marks !== 0);
   if (protections.compareAndSet && !isSame) return undefined;

@@ -2,7 +2,7 @@
 import type { Offer } from "./search.js";
 import type { Settings } from "./settings.js";
 import type { State, Writer } from "./state.js";
-import { gatedServerOf, replaceFence } from "./store-steps.js";
+import { replaceFence, writableServerOf } from "./store-steps.js";
 
 export function writerSteps(state: State, settings: Settings, offer: Offer): void {
   for (const [index, writer] of state.writers.entries()) {
@@ -17,7 +17,7 @@ export function writerSteps(state: State, settings: Settings, offer: Offer): voi
     else if (writer.phase === "committed") end(state, settings, index, step);
     else if (writer.phase === "answered")
       step("replaces the fence after its answer", (next, self) => {
-        replaceOrQueue(next, self, index);
+        replaceOrQueue(next, self, index, settings);
         self.phase = "done";
       });
   }
@@ -25,16 +25,17 @@ export function writerSteps(state: State, settings: Settings, offer: Offer): voi
 
 type Step = (label: string, change: (next: State, self: Writer) => void) => void;
 
-function begin(state: State, { guard, reject, protections }: Settings, index: number, step: Step): void {
+function begin(state: State, settings: Settings, index: number, step: Step): void {
+  const { guard, reject, protections } = settings;
   const { process } = state.writers[index] ?? { process: 0 };
-  const isReachable = gatedServerOf(state, process) !== undefined;
+  const isReachable = writableServerOf(state, process, settings) !== undefined;
   if (!isReachable && reject) {
     step("is refused with 503", (_next, self) => {
       self.phase = "done";
     });
   } else if (guard && isReachable) {
     step("marks the fence as pending", (next, self) => {
-      const server = gatedServerOf(next, process);
+      const server = writableServerOf(next, process, settings);
       if (!server) return;
       if (protections.newFenceWithMark) replaceFence(next, server);
       server.marks |= 1 << index;
@@ -52,7 +53,7 @@ function commit(next: State, self: Writer): void {
 
 function end(state: State, settings: Settings, index: number, step: Step): void {
   const { process } = state.writers[index] ?? { process: 0 };
-  const how = gatedServerOf(state, process) ? "replaces the fence" : "queues its invalidation";
+  const how = writableServerOf(state, process, settings) ? "replaces the fence" : "queues its invalidation";
   if (!settings.protections.holdBack) {
     step("answers", (next, self) => {
       promise(next, self.version);
@@ -62,20 +63,22 @@ function end(state: State, settings: Settings, index: number, step: Step): void 
   }
   // Answering later only asks less of readers: one step is the strictest case.
   step(`${how} and answers`, (next, self) => {
-    const confirmed = replaceOrQueue(next, self, index);
-    if (confirmed || settings.deferredCounts || (self.marked && settings.markedDeferredCounts))
+    const confirmed = replaceOrQueue(next, self, index, settings);
+    if (confirmed && settings.splitBrain && !settings.splitCounts) promiseWhereConfirmed(next, self);
+    else if (confirmed || settings.deferredCounts || (self.marked && settings.markedDeferredCounts))
       promise(next, self.version);
     else promise(next, self.version, process);
     self.phase = "done";
   });
 }
 
-function replaceOrQueue(next: State, self: Writer, index: number): boolean {
-  const server = gatedServerOf(next, self.process);
+function replaceOrQueue(next: State, self: Writer, index: number, settings: Settings): boolean {
+  const server = writableServerOf(next, self.process, settings);
   const process = next.processes[self.process];
   if (server) {
     server.marks &= ~(1 << index);
     replaceFence(next, server);
+    if (process && settings.splitBrain) process.confirmed = self.version;
     return true;
   }
   if (process) {
@@ -83,6 +86,18 @@ function replaceOrQueue(next: State, self: Writer, index: number): boolean {
     process.trusts = false;
   }
   return false;
+}
+
+/** Readers of the other master, if there is one, do not have to see it yet. */
+function promiseWhereConfirmed(next: State, { process, version }: Writer): void {
+  promise(next, version, process);
+  promiseOn(next, next.processes[process]?.server ?? next.master, version);
+}
+
+/** From now on reads through this server must see this version. */
+export function promiseOn(state: State, index: number, version: number): void {
+  const server = state.servers[index];
+  if (server) server.promised = Math.max(server.promised, version);
 }
 
 /** From now on reads must see this version: those through one process, or all. */

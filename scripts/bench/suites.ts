@@ -1,6 +1,7 @@
 // The suites by name, in the order in which they run.
 import type { Bench } from "./bench.js";
 import type { SuiteReport } from "./report.js";
+import { distance } from "./suites/distance.js";
 import { eventLoop } from "./suites/event-loop.js";
 import { growth } from "./suites/growth.js";
 import { invalidation } from "./suites/invalidation.js";
@@ -25,6 +26,7 @@ export const SUITES = {
   "event-loop": eventLoop,
   processes,
   outage,
+  distance,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 
 export type SuiteName = keyof typeof SUITES;

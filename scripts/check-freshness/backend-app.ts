@@ -5,11 +5,14 @@ import type { TenantCache } from "../../backend/cache/index.js";
 import {
   type BackendConfig,
   CRASH_HEADER,
-  DEFERRED_HEADER,
+  FILLED_HEADER,
   GUARD_MS,
   type ListBody,
+  RECORD_HEADER,
   TENANT_HEADER,
+  type WriteRecord,
 } from "./backend-protocol.js";
+import { machineNowMs } from "./clock.js";
 import { randomRoutes, shownBy } from "./routes.js";
 import type { Truth } from "./truth.js";
 
@@ -17,12 +20,12 @@ const SLOWEST_READ_MS = 20;
 const SLOWEST_COMMIT_MS = 4;
 const SLOWEST_ANSWER_MS = 4;
 
-/** @param deferralEpoch how often this process has recovered, while invalidations wait to be replayed; else `undefined` */
+/** @param recordOf what became of a tenant's write that began at this time */
 export function createBackendApp(
   config: BackendConfig,
   cache: TenantCache,
   truth: Truth,
-  deferralEpoch: () => number | undefined,
+  recordOf: (tenant: string, sinceMs: number) => WriteRecord,
 ): Express {
   const { lists, writes } = randomRoutes(config.seed);
   const app = express().disable("x-powered-by").disable("etag");
@@ -33,13 +36,15 @@ export function createBackendApp(
     const cached = cache.cacheList(list.module, { dependsOn, ttlSeconds, staleWhileRevalidate });
     app.get(list.path, cached, async (req, res) => {
       const tenant = req.get(TENANT_HEADER) ?? "";
+      const askedAtMs = machineNowMs();
       const versions = await truth.read(tenant, modules);
+      res.setHeader(FILLED_HEADER, `${config.name} ${askedAtMs} ${machineNowMs()}`);
       await upTo(SLOWEST_READ_MS);
       res.json({ ...body(tenant, req.originalUrl, modules, versions), padding });
     });
   }
   for (const { path, modules } of writes) {
-    app.post(path, tellDeferral(deferralEpoch), invalidation(config, cache, modules), async (req, res) => {
+    app.post(path, tellOfWrite(recordOf), invalidation(config, cache, modules), async (req, res) => {
       const tenant = req.get(TENANT_HEADER) ?? "";
       await upTo(SLOWEST_COMMIT_MS);
       const versions = await truth.write(tenant, modules);
@@ -71,12 +76,12 @@ function invalidateBehind(cache: TenantCache, modules: readonly string[]): Reque
 }
 
 /** Mounted before the invalidation, so that this `end` is the one that releases the response. */
-function tellDeferral(deferralEpoch: () => number | undefined): RequestHandler {
-  return (_req, res, next) => {
+function tellOfWrite(recordOf: (tenant: string, sinceMs: number) => WriteRecord): RequestHandler {
+  return (req, res, next) => {
+    const beganAtMs = machineNowMs();
     const end = res.end;
     res.end = ((...args: unknown[]) => {
-      const epoch = deferralEpoch();
-      if (epoch !== undefined) res.setHeader(DEFERRED_HEADER, epoch);
+      res.setHeader(RECORD_HEADER, JSON.stringify(recordOf(req.get(TENANT_HEADER) ?? "", beganAtMs)));
       return Reflect.apply(end, res, args);
     }) as typeof res.end;
     next();

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent } from "node:http";
 import { fileURLToPath } from "node:url";
-import type { BackendConfig, BackendMessage } from "./backend-protocol.js";
+import { type BackendConfig, type BackendMessage, RECORDS_PATH, type Records } from "./backend-protocol.js";
 import { exchange, type HttpAnswer } from "./http-exchange.js";
 import { pick, type Random } from "./random.js";
 
@@ -24,10 +24,12 @@ interface Life extends Backend {
 
 export interface PoolListener {
   recovered(process: string, epoch: number): void;
+  /** A process was born or died, or its cache has said something. */
+  noted(process: string, what: string, atMs?: number): void;
 }
 
 export class BackendPool {
-  readonly #configs: readonly BackendConfig[];
+  readonly #configs: readonly Omit<BackendConfig, "name">[];
   readonly #listener: PoolListener;
   readonly #lives: Life[] = [];
   readonly #starting = new Set<Promise<void>>();
@@ -35,7 +37,7 @@ export class BackendPool {
   #stopped = false;
   deaths = 0;
 
-  constructor(configs: readonly BackendConfig[], listener: PoolListener) {
+  constructor(configs: readonly Omit<BackendConfig, "name">[], listener: PoolListener) {
     this.#configs = configs;
     this.#listener = listener;
   }
@@ -47,6 +49,19 @@ export class BackendPool {
   /** Those that listen now. */
   get alive(): readonly Backend[] {
     return this.#lives;
+  }
+
+  /** What every process that lives remembers of a tenant since then, by its name. */
+  async recordsOf(tenant: string, sinceMs: number): Promise<ReadonlyMap<string, Records>> {
+    const path = `${RECORDS_PATH}?tenant=${tenant}&since=${sinceMs}`;
+    const told = new Map<string, Records>();
+    await Promise.all(
+      this.#lives.map(async ({ name, send }) => {
+        const answer = await send("GET", path, {}).catch(() => undefined);
+        if (answer) told.set(name, JSON.parse(answer.body) as Records);
+      }),
+    );
+    return told;
   }
 
   /** Resolves when all processes live and each has its store in use and nothing left to replay. */
@@ -78,14 +93,18 @@ export class BackendPool {
   }
 
   async #bear(index: number): Promise<void> {
-    const config = this.#configs[index];
     const name = `b${index}.${++this.#births}`;
+    const config = { ...this.#configs[index], name };
     const child = fork(PROGRAM, [JSON.stringify(config)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     const agent = new Agent({ keepAlive: true });
     const port = await new Promise<number>((resolve, reject) => {
       child.on("message", (message: BackendMessage) => {
         if (message.type === "listening") resolve(message.port);
-        else this.#listener.recovered(name, message.epoch);
+        else if (message.type === "log") this.#listener.noted(name, message.line, message.atMs);
+        else {
+          this.#listener.recovered(name, message.epoch);
+          this.#listener.noted(name, "the store is in use again, and nothing waits");
+        }
       });
       child.once("error", reject);
       child.once("exit", (code, signal) =>
@@ -96,6 +115,7 @@ export class BackendPool {
     this.#lives.push(life);
     child.once("exit", () => {
       this.deaths++;
+      this.#listener.noted(name, "has died");
       agent.destroy();
       const at = this.#lives.indexOf(life);
       if (at !== -1) this.#lives.splice(at, 1);

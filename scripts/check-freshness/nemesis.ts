@@ -1,8 +1,10 @@
 // Does faults to a run, one after the other.
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackendPool } from "./backend-pool.js";
-import type { FaultName, Faults, FaultWork } from "./faults.js";
+import { machineNowMs } from "./clock.js";
+import { FAULTS, type FaultName, type Faults, type FaultWork } from "./faults.js";
 import { pick, type Random, seededRandom } from "./random.js";
+import type { Timeline } from "./timeline.js";
 
 /** When a fault was done; it ends when it has been undone. */
 export interface FaultRecord {
@@ -19,6 +21,7 @@ export class Nemesis {
   readonly #faults: Faults;
   readonly #pool: BackendPool;
   readonly #work: FaultWork;
+  readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #pauseMs: number;
   #running: Promise<void> = Promise.resolve();
@@ -30,11 +33,13 @@ export class Nemesis {
     faults: Faults,
     pool: BackendPool,
     work: FaultWork,
+    timeline: Timeline,
     options: { readonly seed: number; readonly pauseMs: number },
   ) {
     this.#faults = faults;
     this.#pool = pool;
     this.#work = work;
+    this.#timeline = timeline;
     this.#random = seededRandom(options.seed);
     this.#pauseMs = options.pauseMs;
   }
@@ -66,11 +71,14 @@ export class Nemesis {
       const name = pick(random, left);
       left = left.filter((other) => other !== name);
       await delay(2 * this.#pauseMs * random(), undefined, { signal: this.#stop.signal });
-      const record: FaultRecord = { name, beganAtMs: performance.now(), endedAtMs: undefined };
+      const record: FaultRecord = { name, beganAtMs: machineNowMs(), endedAtMs: undefined };
       this.log.push(record);
+      this.#timeline.note(`FAULT begins: ${FAULTS[name]}`);
       await this.#faults[name]?.(random, this.#work);
-      record.endedAtMs = performance.now();
+      record.endedAtMs = machineNowMs();
+      this.#timeline.note("FAULT undone");
       await this.#pool.settled();
+      this.#timeline.note("FAULT over: all processes have recovered");
       this.#done++;
     }
   }

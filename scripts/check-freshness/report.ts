@@ -1,7 +1,7 @@
 // What a run says of itself, and whether it passed.
+
+import { formatExplained } from "./explain.js";
 import { FAULT_NAMES, FAULTS, type FaultName } from "./faults.js";
-import type { Violation } from "./judge.js";
-import type { FaultRecord } from "./nemesis.js";
 import { PROTECTIONS } from "./protections.js";
 import type { StageReport } from "./run-stage.js";
 
@@ -26,7 +26,7 @@ export function formatReport(report: StageReport): string {
     `  faults      ${faults.join(", ") || "none"}`,
     `  excused     ${n(excused)}${excused > 0 ? `, the last ${n(Math.round(report.longestExcusedMs))} ms after the answer to its write` : ""}`,
     `  violations  ${n(violations)}${verdict(report, judged - excused)}`,
-    ...report.firstViolations.map((violation) => `    ${formatViolation(violation, report.faults)}`),
+    ...report.explained.flatMap((explained) => formatExplained(explained, report)),
   ];
   if (without) lines.splice(1, 0, `  without     ${without}: ${PROTECTIONS[without].says}`);
   return lines.join("\n");
@@ -40,20 +40,6 @@ export function formatBound(reads: number): string {
 function verdict({ without, violations }: StageReport, reads: number): string {
   if (without) return violations > 0 ? `: caught in ${n(reads)} reads` : ": NOT CAUGHT";
   return violations === 0 && reads > 0 ? `; ${formatBound(reads)}` : "";
-}
-
-function formatViolation(violation: Violation, faults: readonly FaultRecord[]): string {
-  const { kind, tenant, url, module, process, acknowledgedAtMs, startedAtMs, seen, expected } = violation;
-  const when = kind === "stale" ? `acknowledged at ${acknowledgedAtMs.toFixed(1)} ms, ` : "";
-  return `${kind}: ${tenant} ${url} through ${process}, ${when}began at ${startedAtMs.toFixed(1)} ms: ${module} seen ${seen}, expected ${expected} (${violation.cacheStatus})${faultBefore(startedAtMs, faults)}`;
-}
-
-function faultBefore(atMs: number, faults: readonly FaultRecord[]): string {
-  const fault = faults.findLast(({ beganAtMs }) => beganAtMs <= atMs);
-  if (!fault) return "";
-  const { name, beganAtMs, endedAtMs } = fault;
-  const ended = endedAtMs === undefined || endedAtMs > atMs ? "" : `, undone at ${endedAtMs.toFixed(1)} ms`;
-  return `; ${name} since ${beganAtMs.toFixed(1)} ms${ended}`;
 }
 
 function n(count: number): string {

@@ -4,11 +4,14 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { BackendPool } from "./backend-pool.js";
+import { machineNowMs } from "./clock.js";
+import { type Explained, Explainer } from "./explainer.js";
 import type { FaultName, Faults } from "./faults.js";
-import { Judge, type Violation } from "./judge.js";
+import { Judge } from "./judge.js";
 import { type FaultRecord, Nemesis } from "./nemesis.js";
 import type { Protection } from "./protections.js";
 import type { Stage } from "./stages.js";
+import { Timeline } from "./timeline.js";
 import { connectTruth } from "./truth.js";
 import { type Counts, Workload } from "./workload.js";
 
@@ -49,7 +52,10 @@ export interface StageReport {
   readonly excused: number;
   readonly longestExcusedMs: number;
   readonly violations: number;
-  readonly firstViolations: readonly Violation[];
+  /** The first of them, each with what happened around it. */
+  readonly explained: readonly Explained[];
+  /** When the clients began, on the clock of `machineNowMs`. */
+  readonly startedAtMs: number;
 }
 
 const TRUTH_PROGRAM = fileURLToPath(new URL("./truth-process.js", import.meta.url));
@@ -75,43 +81,55 @@ async function run(
   onEnd(() => truthServer.child.kill("SIGKILL"));
   const truth = await connectTruth(truthServer.port);
   onEnd(() => truth.close());
-  const topology = await stage.startTopology(without);
+  const timeline = new Timeline();
+  const topology = await stage.startTopology(without, timeline);
   onEnd(() => topology.stop());
-  const judge = new Judge(stage.strict);
+  const explainer = new Explainer(timeline, topology.servers, (tenant, sinceMs) =>
+    pool.recordsOf(tenant, sinceMs),
+  );
+  const judge = new Judge(stage.strict, topology.servers, (violation) => explainer.isExcused(violation));
   const configs = Array.from({ length: processes }, (_, index) => ({
     seed,
     truthPort: truthServer.port,
     redis: topology.redisFor(index),
+    proxies: topology.proxies,
     guarded: stage.guarded,
     ...(without && { without }),
     ...(budgetMs !== undefined && { budgetMs }),
   }));
-  const pool = new BackendPool(configs, judge);
+  const pool = new BackendPool(configs, {
+    recovered: (process, epoch) => judge.recovered(process, epoch),
+    noted: (process, what, atMs) => timeline.note(`${process}: ${what}`, atMs),
+  });
   onEnd(() => pool.stop());
   await pool.start();
 
   const workload = new Workload(pool, truth, judge, options);
-  const startedAtMs = performance.now();
+  const startedAtMs = machineNowMs();
   workload.start();
   const faults = faultsOf(stage, topology.faults, pool, workload, options.faults);
-  const nemesis = new Nemesis(faults, pool, workload, { seed, pauseMs: options.faultPauseMs });
+  const nemesis = new Nemesis(faults, pool, workload, timeline, {
+    seed,
+    pauseMs: options.faultPauseMs,
+  });
   onEnd(() => nemesis.stop());
   nemesis.start();
   let tellAtMs = startedAtMs;
   while (!isOver(judge, nemesis.done, options, startedAtMs) && !nemesis.failure) {
     await delay(LOOK_EVERY_MS);
-    if (performance.now() < tellAtMs) continue;
+    if (machineNowMs() < tellAtMs) continue;
     tellAtMs += PROGRESS_EVERY_MS;
     options.onProgress?.(judge.judged);
   }
   await nemesis.stop();
   await workload.stop();
+  await judge.settled();
   if (nemesis.failure) throw nemesis.failure;
-  const { judged, contested, excused, longestExcusedMs, violations, firstViolations } = judge;
+  const { judged, contested, excused, longestExcusedMs, violations } = judge;
   return {
     stage,
     without,
-    seconds: (performance.now() - startedAtMs) / 1000,
+    seconds: (machineNowMs() - startedAtMs) / 1000,
     counts: workload.counts,
     faults: nemesis.log,
     judged,
@@ -119,7 +137,8 @@ async function run(
     excused,
     longestExcusedMs,
     violations,
-    firstViolations,
+    explained: explainer.explained,
+    startedAtMs,
   };
 }
 
@@ -130,7 +149,7 @@ function isOver(
   startedAtMs: number,
 ): boolean {
   if (stopAtViolation && judge.violations > 0) return true;
-  if (performance.now() - startedAtMs >= seconds * 1000) return true;
+  if (machineNowMs() - startedAtMs >= seconds * 1000) return true;
   return judge.judged >= reads && done >= faultsDone;
 }
 

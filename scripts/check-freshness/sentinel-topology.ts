@@ -4,15 +4,19 @@ import type { Redis } from "ioredis";
 import { type RedisSentinels, startRedisSentinels } from "../../backend/test/services/redis-sentinel.js";
 import type { RedisServer } from "../../backend/test/services/redis-server.js";
 import { startTcpProxy, type TcpProxy } from "../../backend/test/services/tcp-proxy.js";
-import type { FaultWork } from "./faults.js";
+import { machineNowMs } from "./clock.js";
+import type { Servers } from "./excuses.js";
+import type { Fault, FaultWork } from "./faults.js";
 import type { Protection } from "./protections.js";
 import { between, type Random } from "./random.js";
+import { type Roles, RolesChanged, untilReplicating } from "./roles.js";
+import type { Timeline } from "./timeline.js";
 import { adminOf, type Topology } from "./topology.js";
+import { watchTopology } from "./topology-watch.js";
 
 /** The replica logs in as this user, so that it can be shut out without touching anybody else. */
 const REPLICATION = { user: "replication", password: "replication" };
 
-const REPLICATES_WITHIN_MS = 240_000;
 /** Some of them change what is read again soon. */
 const WRITES_WITHIN = 10;
 
@@ -23,37 +27,43 @@ interface Node {
   readonly proxy: TcpProxy;
 }
 
-export async function startSentinelTopology(without: Protection | undefined): Promise<Topology> {
+export interface SentinelTopology extends Topology {
+  readonly sentinels: RedisSentinels;
+}
+
+export async function startSentinelTopology(
+  without: Protection | undefined,
+  timeline: Timeline,
+): Promise<SentinelTopology> {
   const sentinels = await startRedisSentinels();
-  const first = await openNode(sentinels.master);
-  const second = await openNode(sentinels.replica);
-  const nodes = [first, second];
+  const nodes = [await openNode(sentinels.master), await openNode(sentinels.replica)];
   for (const { admin } of nodes) await prepareForReplication(admin);
   // The replica has logged in as nobody yet.
-  await first.admin.call("CLIENT", "KILL", "TYPE", "replica");
-  await untilReplicating(first.admin);
-  let master = first;
-  let replica = second;
+  for (const { admin } of nodes) await admin.call("CLIENT", "KILL", "TYPE", "replica");
+  await untilReplicating(nodes, sentinels);
+  const watch = await watchTopology(sentinels.options, nodes, timeline);
+  const state = new TopologyState();
+  const failovers = new Failovers(sentinels, nodes, state, timeline);
   return {
+    sentinels,
     redisFor: (index) => ({
       ...sentinels.options,
       ...(without === "failover-news" && { failoverDetector: false }),
       ...(index === 0 && { natMap: throughProxies(nodes) }),
     }),
+    proxies: Object.fromEntries(nodes.map(({ server, proxy }) => [proxy.port, server.port])),
+    servers: state,
     faults: {
-      failover: async (random, work) => {
-        await failOver(sentinels, master, replica, random, work);
-        [master, replica] = [replica, master];
-      },
-      flush: async () => {
+      failover: failovers.fault((roles, random, work) => failovers.killMaster(roles, random, work)),
+      flush: failovers.fault(async ({ master }) => {
+        state.lostMarksAtMs = Number.POSITIVE_INFINITY;
         await master.admin.flushall();
-      },
-      "two-masters": async (random, work) => {
-        await hangOver(sentinels, master, replica, random, work);
-        [master, replica] = [replica, master];
-      },
+        state.lostMarksAtMs = machineNowMs();
+      }),
+      "two-masters": failovers.fault((roles, random, work) => failovers.hangMaster(roles, random, work)),
     },
     async stop() {
+      watch.stop();
       for (const { admin, proxy } of nodes) {
         admin.disconnect();
         await proxy.close();
@@ -61,6 +71,123 @@ export async function startSentinelTopology(without: Protection | undefined): Pr
       await sentinels.stop();
     },
   };
+}
+
+class TopologyState implements Servers {
+  lostMarksAtMs = Number.NEGATIVE_INFINITY;
+  readonly #second: { readonly port: number; readonly fromMs: number; toMs: number }[] = [];
+
+  wasSecondMaster(port: number, fromMs: number, toMs: number): boolean {
+    return this.#second.some((time) => time.port === port && time.fromMs <= toMs && time.toMs >= fromMs);
+  }
+
+  /** The server has been replaced, and is about to answer again, as the master that it was. */
+  answersAgain({ server: { port } }: Node): void {
+    this.#second.push({ port, fromMs: machineNowMs(), toMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** It follows the other one now, or is the only master. */
+  isNoSecond({ server: { port } }: Node): void {
+    for (const time of this.#second) if (time.port === port) time.toMs = Math.min(time.toMs, machineNowMs());
+  }
+}
+
+class Failovers {
+  readonly #sentinels: RedisSentinels;
+  readonly #nodes: readonly Node[];
+  readonly #state: TopologyState;
+  readonly #timeline: Timeline;
+
+  constructor(sentinels: RedisSentinels, nodes: readonly Node[], state: TopologyState, timeline: Timeline) {
+    this.#sentinels = sentinels;
+    this.#nodes = nodes;
+    this.#state = state;
+    this.#timeline = timeline;
+  }
+
+  /**
+   * A fault that is done to whoever is master when it begins: others may have had it replaced since. Where that happens in its midst it is
+   * undone and tried anew.
+   */
+  fault(harm: (roles: Roles<Node>, random: Random, work: FaultWork) => Promise<void>): Fault {
+    return async (random, work) => {
+      for (;;) {
+        const roles = await untilReplicating(this.#nodes, this.#sentinels);
+        try {
+          await harm(roles, random, work);
+          await untilReplicating(this.#nodes, this.#sentinels);
+          return;
+        } catch (error) {
+          if (!(error instanceof RolesChanged) && !/^(READONLY|MASTERDOWN|NOREPLICAS)/.test(messageOf(error)))
+            throw error;
+          this.#timeline.note(`the fault is undone: ${messageOf(error)}`);
+          this.#state.lostMarksAtMs = machineNowMs();
+          for (const { admin } of this.#nodes) await prepareForReplication(admin);
+          // Sentinels see to it that one follows the other.
+          await untilReplicating(this.#nodes, this.#sentinels);
+          for (const node of this.#nodes) this.#state.isNoSecond(node);
+        }
+      }
+    };
+  }
+
+  async killMaster({ master, replica }: Roles<Node>, random: Random, work: FaultWork): Promise<void> {
+    const { port } = master.server;
+    await master.admin.call("ACL", "SETUSER", REPLICATION.user, "off");
+    await master.admin.call("CLIENT", "KILL", "USER", REPLICATION.user);
+    this.#timeline.note(`:${replica.server.port} is cut off from :${port}, and does not learn what follows`);
+    // Of these the replica will know nothing.
+    await Promise.all([delay(between(random, 200, 800)), work.written(WRITES_WITHIN)]);
+    try {
+      await this.#replace(master, replica, "is killed (SIGKILL)", () => master.server.kill());
+    } finally {
+      this.#state.answersAgain(master);
+      this.#timeline.note(`:${port} is started again, empty, and a master until it is told otherwise`);
+      await master.server.restart();
+      await prepareForReplication(master.admin);
+    }
+    await this.#demote(master, replica, random);
+  }
+
+  /** Meanwhile the first backend has to connect anew, and finds the new master; the old one answers the others again. */
+  async hangMaster({ master, replica }: Roles<Node>, random: Random, work: FaultWork): Promise<void> {
+    try {
+      await this.#replace(master, replica, "hangs (SIGSTOP)", () => master.server.pause());
+      master.proxy.cut();
+      await delay(between(random, 50, 500));
+    } finally {
+      master.proxy.heal();
+      this.#state.answersAgain(master);
+      this.#timeline.note(`:${master.server.port} goes on (SIGCONT), as the master that it was`);
+      await master.server.resume();
+    }
+    // What Sentinel does as well, about ten seconds later.
+    await Promise.all([delay(between(random, 500, 3000)), work.written(WRITES_WITHIN)]);
+    await this.#demote(master, replica, random);
+  }
+
+  async #replace(master: Node, replica: Node, how: string, take: () => Promise<void>): Promise<void> {
+    const { port } = master.server;
+    this.#timeline.note(`:${port} ${how}`);
+    // From here on until the other one is promoted: a mark that was set shortly before may not have reached it.
+    this.#state.lostMarksAtMs = Number.POSITIVE_INFINITY;
+    await take();
+    const now = await this.#sentinels.failedOver(port);
+    this.#state.lostMarksAtMs = machineNowMs();
+    this.#timeline.note(`a sentinel names :${now} in its place`);
+    if (now !== replica.server.port) throw new RolesChanged(`:${now} has become master`);
+  }
+
+  /** As Sentinel does, which ends connections, or as an operator does, who keeps them. */
+  async #demote(old: Node, master: Node, random: Random): Promise<void> {
+    const endsConnections = random() < 0.5;
+    this.#timeline.note(
+      `:${old.server.port} is told to follow :${master.server.port}${endsConnections ? ", and ends its connections" : ""}`,
+    );
+    await old.admin.call("REPLICAOF", master.server.host, master.server.port);
+    this.#state.isNoSecond(old);
+    if (endsConnections) await old.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  }
 }
 
 async function openNode(server: RedisServer): Promise<Node> {
@@ -76,46 +203,6 @@ function throughProxies(nodes: readonly Node[]): Record<string, { host: string; 
   );
 }
 
-async function failOver(
-  sentinels: RedisSentinels,
-  master: Node,
-  replica: Node,
-  random: Random,
-  work: FaultWork,
-): Promise<void> {
-  await master.admin.call("ACL", "SETUSER", REPLICATION.user, "off");
-  await master.admin.call("CLIENT", "KILL", "USER", REPLICATION.user);
-  // Of these the replica will know nothing.
-  await Promise.all([delay(between(random, 200, 800)), work.written(WRITES_WITHIN)]);
-  await master.server.kill();
-  await sentinels.failedOver(master.server.port);
-  await master.server.restart();
-  await prepareForReplication(master.admin);
-  await master.admin.call("REPLICAOF", replica.server.host, replica.server.port);
-  await untilReplicating(replica.admin);
-}
-
-/** Meanwhile the first backend has to connect anew, and finds the new master; the old one answers the others again. */
-async function hangOver(
-  sentinels: RedisSentinels,
-  master: Node,
-  replica: Node,
-  random: Random,
-  work: FaultWork,
-): Promise<void> {
-  await master.server.pause();
-  await sentinels.failedOver(master.server.port);
-  master.proxy.cut();
-  await delay(between(random, 50, 500));
-  master.proxy.heal();
-  await master.server.resume();
-  // What Sentinel does as well, about ten seconds later.
-  await Promise.all([delay(between(random, 500, 3000)), work.written(WRITES_WITHIN)]);
-  await master.admin.call("REPLICAOF", replica.server.host, replica.server.port);
-  await master.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-  await untilReplicating(replica.admin);
-}
-
 async function prepareForReplication(admin: Redis): Promise<void> {
   const { user, password } = REPLICATION;
   // Not `once` of node:events: it would reject with the error of an attempt that came too early.
@@ -125,12 +212,6 @@ async function prepareForReplication(admin: Redis): Promise<void> {
   await admin.config("SET", "masterauth", password);
 }
 
-/** @throws Error after a while */
-async function untilReplicating(master: Redis): Promise<void> {
-  const giveUpAtMs = performance.now() + REPLICATES_WITHIN_MS;
-  while (!/slave0:.*state=online/.test(await master.info("replication"))) {
-    if (performance.now() > giveUpAtMs)
-      throw new Error(`no replica follows: ${await master.info("replication")}`);
-    await delay(50);
-  }
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 // The stages of a run: each has its Redis servers, its faults, and what its reads must show.
 import type { Protection } from "./protections.js";
 import { startSentinelTopology } from "./sentinel-topology.js";
+import type { Timeline } from "./timeline.js";
 import { startStandalone, type Topology } from "./topology.js";
 
 export interface Stage {
@@ -12,7 +13,7 @@ export interface Stage {
    * promises that as long as its mark is not lost.
    */
   readonly strict: boolean;
-  readonly startTopology: (without: Protection | undefined) => Promise<Topology>;
+  readonly startTopology: (without: Protection | undefined, timeline: Timeline) => Promise<Topology>;
 }
 
 export type StageName = "deferred" | "guarded" | "failover" | "guarded-failover";

@@ -2,12 +2,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../backend/test/services/index.js";
+import { ONE_SERVER, type Servers } from "./excuses.js";
 import type { Fault, FaultName, Faults } from "./faults.js";
 import { between, type Random } from "./random.js";
 
 export interface Topology {
   /** What the backend with this index connects with. */
   redisFor(index: number): RedisOptions;
+  /** Ports of proxies, each with that of the server behind it. */
+  readonly proxies: Readonly<Record<number, number>>;
+  readonly servers: Servers;
   readonly faults: Faults;
   stop(): Promise<void>;
 }
@@ -43,6 +47,8 @@ export async function startStandalone(losingData: boolean): Promise<Topology> {
   }
   return {
     redisFor: (index) => ({ host: server.host, port: index === 0 ? proxy.port : server.port }),
+    proxies: { [proxy.port]: server.port },
+    servers: ONE_SERVER,
     faults,
     async stop() {
       admin.disconnect();

@@ -11,7 +11,7 @@ import type {
 } from "../../backend/cache/store/store.js";
 import type { Protection } from "./protections.js";
 
-type Methods = Partial<Pick<Store, "read" | "beginFill" | "commitFill" | "renew">>;
+type Methods = Partial<Store>;
 
 /** The store without the protection; the same store where the protection is none of a store's. */
 export function weaken(store: Store, without: Protection | undefined): Store {
@@ -69,9 +69,11 @@ function carrying(bytes: Buffer | null, fences: string): Buffer | null {
   return entry ? Buffer.concat(encodeEntry({ ...entry, fences })) : bytes;
 }
 
+/** Nor is anything repeated on the next server, which a probe does: where all processes live that would cover for the ids. */
 function oneServerForEver(store: Store): Methods {
   const runId = "the-only-one";
   return {
+    ping: async () => void (await store.read(["fence:!probe"], [])),
     read: async (fenceKeys: readonly string[], entryKeys: readonly string[]) => ({
       ...(await store.read(fenceKeys, entryKeys)),
       runId,
@@ -83,7 +85,8 @@ function oneServerForEver(store: Store): Methods {
   };
 }
 
-function replacing(store: Store, methods: Methods): Store {
+/** The same store with other methods in the place of some. */
+export function replacing(store: Store, methods: Methods): Store {
   return new Proxy(store, {
     get(target, name) {
       if (Object.hasOwn(methods, name)) return Reflect.get(methods, name);

@@ -1,10 +1,18 @@
 // The clients: random reads and writes over all backends, and reads right behind each answered write.
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import type { Backend, BackendPool } from "./backend-pool.js";
-import { CRASH_HEADER, DEFERRED_HEADER, type ListBody, TENANT_HEADER } from "./backend-protocol.js";
+import {
+  CRASH_HEADER,
+  FILLED_HEADER,
+  type ListBody,
+  RECORD_HEADER,
+  TENANT_HEADER,
+  type WriteRecord,
+} from "./backend-protocol.js";
+import { machineNowMs } from "./clock.js";
 import type { FaultWork } from "./faults.js";
 import { type HttpAnswer, NoAnswer } from "./http-exchange.js";
-import type { Judge } from "./judge.js";
+import type { Filled, Judge } from "./judge.js";
 import { between, pick, type Random, seededRandom } from "./random.js";
 import { type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";
 import type { Truth } from "./truth.js";
@@ -45,6 +53,12 @@ export interface Counts {
   failed: number;
 }
 
+interface Copy {
+  readonly etag: string;
+  readonly body: string;
+  readonly filled: Filled;
+}
+
 export class Workload implements FaultWork {
   readonly counts: Counts = {
     reads: 0,
@@ -68,7 +82,7 @@ export class Workload implements FaultWork {
   #stopping = false;
   readonly #crashes: (() => void)[] = [];
   /** What clients keep of their latest answers, as browsers do. */
-  readonly #copies = new Map<string, { readonly etag: string; readonly body: string }>();
+  readonly #copies = new Map<string, Copy>();
 
   constructor(pool: BackendPool, truth: Truth, judge: Judge, options: WorkloadOptions) {
     this.#pool = pool;
@@ -128,7 +142,7 @@ export class Workload implements FaultWork {
     const backend = this.#backend(random);
     if (!backend) return;
     const url = `${list.path}?page=${between(random, 1, PAGES)}`;
-    const expected = this.#judge.expect(tenant, url, shownBy(list), backend.name, performance.now());
+    const expected = this.#judge.expect(tenant, url, shownBy(list), backend.name, machineNowMs());
     const copy = random() < REVALIDATING_SHARE ? this.#copies.get(`${tenant} ${url}`) : undefined;
     const answer = await this.#send(backend, "GET", url, {
       [TENANT_HEADER]: tenant,
@@ -136,16 +150,23 @@ export class Workload implements FaultWork {
       ...(random() < COMPRESSED_SHARE && { "accept-encoding": "br, gzip" }),
     });
     if (!answer) return;
+    const filled = answer.status === 304 ? copy?.filled : filledOf(answer);
     const shown = answer.status === 304 ? copy?.body : answer.body;
-    if (shown === undefined || (answer.status !== 200 && answer.status !== 304)) {
+    if (shown === undefined || !filled || (answer.status !== 200 && answer.status !== 304)) {
       this.counts.failed++;
       return;
     }
     const cacheStatus = String(answer.headers["cache-status"] ?? "");
     this.#count(answer.status, cacheStatus);
-    this.#judge.judge(expected, JSON.parse(shown) as ListBody, cacheStatus, performance.now());
+    this.#judge.judge(expected, {
+      body: JSON.parse(shown) as ListBody,
+      cacheStatus,
+      filled,
+      atMs: machineNowMs(),
+    });
     const { etag } = answer.headers;
-    if (etag !== undefined) this.#copies.set(`${tenant} ${url}`, { etag, body: shown });
+    if (etag !== undefined && answer.status === 200)
+      this.#copies.set(`${tenant} ${url}`, { etag, body: shown, filled });
   }
 
   #count(status: number, cacheStatus: string): void {
@@ -162,22 +183,18 @@ export class Workload implements FaultWork {
     if (!backend) return;
     const crashed = this.#crashes.shift();
     const headers = { [TENANT_HEADER]: tenant, ...(crashed && { [CRASH_HEADER]: "1" }) };
+    const sentAtMs = machineNowMs();
     const answer = await this.#send(backend, "POST", path, headers);
+    const write = { process: backend.name, sentAtMs, answeredAtMs: machineNowMs() };
     if (!answer) {
       // The writer may have committed before it died: what the truth says now has been committed.
       const versions = await this.#truth.read(tenant, modules);
-      this.#judge.writerDied(tenant, modules, versions, performance.now());
+      this.#judge.writerDied(tenant, modules, versions, { ...write, answeredAtMs: machineNowMs() });
     } else if (answer.status === 201) {
-      const epoch = answer.headers[DEFERRED_HEADER];
+      const record = JSON.parse(String(answer.headers[RECORD_HEADER])) as WriteRecord;
       this.counts.writes++;
-      if (epoch !== undefined) this.counts.deferred++;
-      const deferredInEpoch = epoch === undefined ? undefined : Number(epoch);
-      this.#judge.acknowledge(
-        JSON.parse(answer.body) as ListBody,
-        backend.name,
-        performance.now(),
-        deferredInEpoch,
-      );
+      if (record.isDeferred) this.counts.deferred++;
+      this.#judge.acknowledge(JSON.parse(answer.body) as ListBody, { ...write, record });
     } else if (answer.status === 503) this.counts.refused++;
     else this.counts.failed++;
     // A refused or lost one has not crashed anything by our order.
@@ -204,4 +221,9 @@ export class Workload implements FaultWork {
     const { alive } = this.#pool;
     return alive.length === 0 ? undefined : pick(random, alive);
   }
+}
+
+function filledOf({ headers }: HttpAnswer): Filled {
+  const [process = "?", fromMs, toMs] = String(headers[FILLED_HEADER] ?? "?").split(" ");
+  return { process, fromMs: Number(fromMs), toMs: Number(toMs) };
 }

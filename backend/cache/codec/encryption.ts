@@ -135,6 +135,7 @@ class Secret {
  * with a chance below 2^-128. The commitment is compared before anything is opened: AES-GCM alone lets someone who knows two keys make a
  * value that opens under both (Albertini et al., "How to Abuse and Fix Authenticated Encryption Without Key Commitment", USENIX Security
  * 2022).
+ * @internal
  */
 export function createSealer(keys: readonly [EncryptionKey, ...EncryptionKey[]]): Sealer {
   const current = new Secret(keys[0]);

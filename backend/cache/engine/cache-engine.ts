@@ -14,8 +14,10 @@ import type { FillOutcome } from "./fill.js";
 import { Fills, type FillsOptions } from "./fills.js";
 import type { FenceWitness } from "./grouped-reads.js";
 import { KeyedEntries } from "./keyed-entries.js";
+import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
 import { Lookups, type Miss, type ReadOutcome, type WitnessedOutcome } from "./lookups.js";
+import { RefusedValues } from "./refused-values.js";
 import { type GateOptions, StoreGate } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
@@ -59,14 +61,16 @@ export class CacheEngine {
     if (options.localBytes > 0 && store.kind !== "memory") {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
     }
-    this.#writer = new EntryWriter(store, this.gate, counters, options, {
+    const leases = new Leases(store, this.gate, options);
+    const refused = new RefusedValues(logger);
+    this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
       onStored: (ref, entry) => {
         this.#local?.set(ref, entry);
         this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
       },
       onBounded: (ref, result) => this.#bounded(ref, result),
     });
-    this.#fills = new Fills(store, this.gate, this.#writer, options);
+    this.#fills = new Fills({ store, gate: this.gate, writer: this.#writer, leases }, options);
     this.#lookups = new Lookups({
       store,
       gate: this.gate,
@@ -182,7 +186,7 @@ export class CacheEngine {
     try {
       await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
     } catch (error) {
-      // The end of the write would only wait once more to find the same.
+      // The end of the write would only wait once more to find the same; but where only room is missing it can forget its fences.
       this.gate.distrust(error);
       throw error;
     }
@@ -254,7 +258,10 @@ export class CacheEngine {
     );
   }
 
-  /** A value that must not be served is a miss and a counted alarm; each key is reported once. */
+  /**
+   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module; whose entry it was is told
+   * by the event, because a key names its tenant.
+   */
   #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
     this.counters.add("alarms", ref.tenant, ref.module);
     this.events.publish("alarm", {
@@ -263,10 +270,12 @@ export class CacheEngine {
       key: ref.entryKey,
       detail: problem,
     });
-    const alarm = `${problem} ${ref.entryKey}`;
+    const alarm = `${problem} ${ref.module}`;
     if (!this.#alarmed.has(alarm)) {
       this.#alarmed.set(alarm, true);
-      this.#logger.error(`express-tenant-cache: ALARM: ${ref.entryKey} ${ALARMS[problem]}`);
+      this.#logger.error(
+        `express-tenant-cache: ALARM: an entry of module "${ref.module}" ${ALARMS[problem]}; said once`,
+      );
     }
     if (problem !== "foreign")
       void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);

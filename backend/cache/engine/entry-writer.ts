@@ -3,8 +3,11 @@ import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { Counters } from "../ops/counters.js";
 import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";
+import { ValueTooLarge } from "../store/store-errors.js";
 import { nextTurn } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";
+import type { Leases } from "./leases.js";
+import type { RefusedValues } from "./refused-values.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
 /** A larger body's checksum and its way to the store are turns of the event loop of their own. */
@@ -26,6 +29,17 @@ export interface EntryWriterListener {
   onBounded(ref: EntryRef, result: CommitResult): void;
 }
 
+/** `failed`: the store could not be asked. `refused`: it takes no such value, and is not asked for a while. */
+export type WriteOutcome = CommitOutcome | "failed" | "refused";
+
+export interface EntryWriterParts {
+  readonly store: Store;
+  readonly gate: StoreGate;
+  readonly leases: Leases;
+  readonly refused: RefusedValues;
+  readonly counters: Counters;
+}
+
 /** What an entry is stored under. */
 export interface WriteStart {
   /** Of its fences, in the order of the ref's. */
@@ -34,30 +48,19 @@ export interface WriteStart {
 }
 
 export class EntryWriter {
-  readonly #store: Store;
-  readonly #gate: StoreGate;
-  readonly #counters: Counters;
+  readonly #parts: EntryWriterParts;
   readonly #options: EntryWriterOptions;
   readonly #listener: EntryWriterListener;
   readonly #background = new Set<Promise<unknown>>();
 
-  constructor(
-    store: Store,
-    gate: StoreGate,
-    counters: Counters,
-    options: EntryWriterOptions,
-    listener: EntryWriterListener,
-  ) {
-    this.#store = store;
-    this.#gate = gate;
-    this.#counters = counters;
+  constructor(parts: EntryWriterParts, options: EntryWriterOptions, listener: EntryWriterListener) {
+    this.#parts = parts;
     this.#options = options;
     this.#listener = listener;
   }
 
   /**
-   * Stores an entry under the fences it was made from. Resolves with what came of it, `failed` where the store could not be asked; never
-   * rejects.
+   * Stores an entry under the fences it was made from. Resolves with what came of it; never rejects.
    *
    * @param expected where present: the only value that may be overwritten
    */
@@ -66,18 +69,21 @@ export class EntryWriter {
     start: WriteStart,
     entry: Entry,
     expected?: Buffer | null,
-  ): Promise<CommitOutcome | "failed"> {
+  ): Promise<WriteOutcome> {
+    const { counters } = this.#parts;
     try {
       const outcome = await this.commit(ref, start, entry, expected);
       if (outcome === "stored" || outcome === "fenced")
-        this.#counters.add(outcome === "stored" ? "sets" : "fenced", ref.tenant, ref.module);
+        counters.add(outcome === "stored" ? "sets" : "fenced", ref.tenant, ref.module);
       if (outcome === "stored") this.#listener.onStored(ref, entry);
-      if (outcome === "too-large") this.giveBack(start.lease, this.#options.skipMs);
+      const isUnstorable = outcome === "too-large" || outcome === "refused";
+      if (isUnstorable) this.giveBack(start.lease, this.#options.skipMs);
       return outcome;
     } catch (error) {
       this.countFailure(ref, error);
-      this.giveBack(start.lease);
-      return "failed";
+      const isUnstorable = error instanceof ValueTooLarge;
+      this.giveBack(start.lease, isUnstorable ? this.#options.skipMs : 0);
+      return isUnstorable ? "refused" : "failed";
     }
   }
 
@@ -87,16 +93,19 @@ export class EntryWriter {
     { tokens, lease }: WriteStart,
     entry: Entry,
     expected?: Buffer | null,
-  ): Promise<CommitOutcome> {
+  ): Promise<CommitOutcome | "refused"> {
+    const { store, gate, refused, counters } = this.#parts;
     const { tenant, module, entryKey, maxEntries, fenceKeys } = ref;
     const ttlMs = entry.expiresAt - Date.now();
     const fenceTtlMs =
       ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
     const value = this.#options.sealer.seal(entryKey, encodeEntry(entry));
+    const bytes = value.reduce((sum, piece) => sum + piece.length, 0);
+    if (refused.has(entryKey, bytes)) return "refused";
     if (entry.body.length > MAX_ENCODED_AND_SENT_BYTES) await nextTurn();
     const { maxTenantBytes } = this.#options;
-    const result = await this.#gate.run(() =>
-      this.#store.commitFill({
+    const write = () =>
+      store.commitFill({
         tenant,
         module,
         entryKey,
@@ -109,12 +118,16 @@ export class EntryWriter {
         ...(lease && { lease }),
         ...(expected !== undefined && { expected }),
         ...(Number.isFinite(maxTenantBytes) && { maxTenantBytes }),
-      }),
-    );
+      });
+    const result = await gate.run(write).catch((error: unknown) => {
+      refused.failed(entryKey, bytes, error);
+      throw error;
+    });
+    refused.stored(entryKey, bytes);
     const { outcome, evicted, recount } = result;
     const isRefused = outcome === "too-large" || outcome === "no-room";
-    if (evicted > 0) this.#counters.add("quotaEvictions", tenant, module, evicted);
-    if (isRefused) this.#counters.add("quotaRefusals", tenant, module);
+    if (evicted > 0) counters.add("quotaEvictions", tenant, module, evicted);
+    if (isRefused) counters.add("quotaRefusals", tenant, module);
     if (evicted > 0 || isRefused || recount) this.#listener.onBounded(ref, result);
     return outcome;
   }
@@ -124,27 +137,25 @@ export class EntryWriter {
     ref: EntryRef,
     start: WriteStart,
     entry: Entry,
-    whenWritten: (outcome: CommitOutcome | "failed") => void,
+    whenWritten: (outcome: WriteOutcome) => void,
   ): void {
     this.#inBackground(nextTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
   }
 
-  /**
-   * Also while the circuit is open, because whoever still reaches the store would wait for the lease to end.
-   * `skipMs` above 0 tells other processes not to wait for this entry.
-   */
+  /** @param skipMs above 0: tells other processes for so long not to wait for this entry */
   giveBack(lease: HeldLease | undefined, skipMs = 0): void {
-    if (lease) this.#inBackground(this.#gate.bound(this.#store.abandonFill(lease, skipMs)));
+    if (lease) this.#inBackground(this.#parts.leases.giveBack(lease, skipMs));
   }
 
   /** Whoever holds it, for longer than a lease lives. */
   removeLease(key: string): void {
-    this.#inBackground(this.#gate.bound(this.#store.remove(key)));
+    const { gate, store } = this.#parts;
+    this.#inBackground(gate.bound(store.remove(key)));
   }
 
   /** An open circuit is a state, counted as bypasses, not as errors. */
   countFailure(ref: EntryRef, error: unknown): void {
-    if (!(error instanceof StoreUnavailable)) this.#counters.add("errors", ref.tenant, ref.module);
+    if (!(error instanceof StoreUnavailable)) this.#parts.counters.add("errors", ref.tenant, ref.module);
   }
 
   /** Resolves when all that was begun behind responses is done. */

@@ -1,10 +1,12 @@
 // What a fill starts from: the fences that are current, and the lease that has other processes wait for it.
 import { randomToken } from "../store/fence-token.js";
-import type { FillStart, HeldLease, Store } from "../store/store.js";
+import type { FillRequest, FillStart, HeldLease, Store } from "../store/store.js";
+import { NotConnected } from "../store/store-errors.js";
 import { nextTurn } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { joinFences } from "./fences.js";
+import type { Leases } from "./leases.js";
 import type { StoreGate } from "./store-gate.js";
 
 export interface FillStartsOptions {
@@ -29,17 +31,26 @@ interface Question {
   readonly expiresAtMs?: number | undefined;
 }
 
+export interface FillStartsParts {
+  readonly store: Store;
+  readonly gate: StoreGate;
+  readonly writer: EntryWriter;
+  readonly leases: Leases;
+}
+
 export class FillStarts {
   readonly #store: Store;
   readonly #gate: StoreGate;
   readonly #writer: EntryWriter;
+  readonly #leases: Leases;
   readonly #options: FillStartsOptions;
   readonly #looks = new Map<string, { readonly identity: string; readonly begun: Promise<Begun> }>();
 
-  constructor(store: Store, gate: StoreGate, writer: EntryWriter, options: FillStartsOptions) {
+  constructor({ store, gate, writer, leases }: FillStartsParts, options: FillStartsOptions) {
     this.#store = store;
     this.#gate = gate;
     this.#writer = writer;
+    this.#leases = leases;
     this.#options = options;
   }
 
@@ -56,7 +67,7 @@ export class FillStarts {
     };
     let hasGivenUp = false;
     const beginFill = async () => {
-      const late = await this.#store.beginFill(request);
+      const late = await this.#begin(request, lease);
       // A lease that was taken too late would have others wait for a handler that stores nothing.
       if (hasGivenUp && late.lease === "leading") this.#writer.giveBack(lease);
       return late;
@@ -64,11 +75,28 @@ export class FillStarts {
     try {
       const answer = await this.#gate.run(beginFill, expiresAtMs);
       const fences = joinFences(answer.runId, answer.fences);
-      return { answer, fences, lease: answer.lease === "leading" ? lease : undefined };
+      return { fences, ...this.#held(answer, lease) };
     } catch (error) {
       hasGivenUp = true;
       throw error;
     }
+  }
+
+  async #begin(request: FillRequest, lease: HeldLease | undefined): Promise<FillStart> {
+    try {
+      return await this.#store.beginFill(request);
+    } catch (error) {
+      // The answer was lost, and with it whether the lease was taken.
+      if (lease && error instanceof NotConnected) this.#leases.mayHaveTaken(lease);
+      throw error;
+    }
+  }
+
+  /** Nobody waits for a handler of this process that has ended without giving its lease back: its lease is this fill's. */
+  #held(answer: FillStart, lease: HeldLease | undefined): Pick<Begun, "answer" | "lease"> {
+    if (answer.lease === "leading") return { answer, lease };
+    const own = answer.lease === "waiting" && lease && this.#leases.reuse(lease.key);
+    return own ? { answer: { ...answer, lease: "leading" }, lease: own } : { answer, lease: undefined };
   }
 
   /**

@@ -1,15 +1,14 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
 import { BoundedMap } from "../bounded-map.js";
 import { changedAtMs, isPending } from "../store/fence-token.js";
-import type { FillStart, LeaseState, Store } from "../store/store.js";
+import type { FillStart, LeaseState } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type FillOutcome, run } from "./fill.js";
-import { type Begun, FillStarts, type FillStartsOptions } from "./fill-starts.js";
+import { type Begun, FillStarts, type FillStartsOptions, type FillStartsParts } from "./fill-starts.js";
 import { Flight, follow, type Landing } from "./flight.js";
 import type { Miss } from "./lookups.js";
-import type { StoreGate } from "./store-gate.js";
 
 export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
   /** How long a request waits for another's handler before it runs its own, milliseconds. */
@@ -47,9 +46,9 @@ export class Fills {
   readonly #skipped = new BoundedMap<number>({ maxCharacters: MAX_SKIPPED_CHARACTERS });
   readonly #starts: FillStarts;
 
-  constructor(store: Store, gate: StoreGate, writer: EntryWriter, options: FillsOptions) {
-    this.#starts = new FillStarts(store, gate, writer, options);
-    this.#writer = writer;
+  constructor(parts: FillStartsParts, options: FillsOptions) {
+    this.#starts = new FillStarts(parts, options);
+    this.#writer = parts.writer;
     this.#options = options;
   }
 
@@ -189,7 +188,8 @@ export class Fills {
       return run("settling");
     const verdict = examine(ref, answer.entry, fences, this.#options.sealer);
     if (verdict.kind !== "valid") return undefined;
-    const isFresh = verdict.entry.staleAt > Date.now() && verdict.entry.createdAt >= notBeforeMs;
+    // One of the very millisecond in which somebody asked for a newer one may be from before that.
+    const isFresh = verdict.entry.staleAt > Date.now() && verdict.entry.createdAt > notBeforeMs;
     return isFresh ? { kind: "follow", entry: verdict.entry } : undefined;
   }
 
@@ -252,7 +252,7 @@ export class Fills {
         const entry = entryOf(recording, ref.identity, start.fences);
         this.#land(ref, flight, { kind: "follow", entry });
         this.#writer.writeBehind(ref, start, entry, (outcome) => {
-          if (outcome === "too-large") this.#skip(ref);
+          if (outcome === "too-large" || outcome === "refused") this.#skip(ref);
           else this.#skipped.delete(ref.entryKey);
         });
       },

@@ -177,6 +177,7 @@ export class KeyedEntries {
       pattern,
     };
     try {
+      await gate.starting;
       if (gate.state !== "closed") throw new StoreUnavailable("the circuit is open");
       const removal = store.keyed.removeMatching(match);
       const removed = await gate.bound(removal, monotonicNow() + REMOVE_MATCHING_WITHIN_MS);

@@ -83,7 +83,7 @@ export class Lookups {
   read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
   read(ref: EntryRef, witness: FenceWitness | undefined): WitnessedOutcome | Promise<WitnessedOutcome>;
   read(ref: EntryRef, witness?: FenceWitness): WitnessedOutcome | Promise<WitnessedOutcome> {
-    if (this.#parts.gate.state !== "closed") return UNAVAILABLE;
+    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, witness);
     const local = this.#parts.local?.get(ref);
     if (!local) return this.#fetch(ref, witness, this.#parts.gate.expiry());
     return this.#recall(ref, local, witness) ?? this.#confirm(ref, local, witness, false);
@@ -91,7 +91,7 @@ export class Lookups {
 
   /** Like {@link read}, for a request that fills what it misses: the caller must open the fill of every miss. */
   readToFill(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
-    if (this.#parts.gate.state !== "closed") return UNAVAILABLE;
+    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, undefined);
     const local = this.#parts.local?.get(ref);
     if (local) return this.#recall(ref, local, undefined) ?? this.#confirm(ref, local, undefined, true);
     const expiresAtMs = this.#parts.gate.expiry();
@@ -116,6 +116,24 @@ export class Lookups {
    */
   giveBack(loan: Buffer): void {
     this.#parts.store.giveBack?.(loan);
+  }
+
+  /** Before the store has answered for the first time a read waits, as long as it would for an answer; later it does not. */
+  #whenStarted(ref: EntryRef, witness: undefined): ReadOutcome | Promise<ReadOutcome>;
+  #whenStarted(
+    ref: EntryRef,
+    witness: FenceWitness | undefined,
+  ): WitnessedOutcome | Promise<WitnessedOutcome>;
+  #whenStarted(
+    ref: EntryRef,
+    witness: FenceWitness | undefined,
+  ): WitnessedOutcome | Promise<WitnessedOutcome> {
+    const { gate } = this.#parts;
+    const { starting } = gate;
+    if (!starting) return UNAVAILABLE;
+    const expiresAtMs = gate.expiry();
+    const read = () => (gate.state === "closed" ? this.#fetch(ref, witness, expiresAtMs) : UNAVAILABLE);
+    return gate.bound(starting.then(read), expiresAtMs).catch(() => UNAVAILABLE);
   }
 
   /** A hit at once, where the route's `maxStaleness` allows it. */

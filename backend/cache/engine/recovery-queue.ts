@@ -14,14 +14,17 @@ export class RecoveryQueue {
   /** Fence keys, each with the tenant's fence that covers it; insertion order is replay order. */
   readonly #pending = new Map<string, string>();
   #everything = false;
+  /** Taken out, and neither confirmed nor put back yet. */
+  #underWay = 0;
   #replayed = 0;
 
   constructor(maxFences: number) {
     this.#maxFences = maxFences;
   }
 
+  /** Fences that wait, those that are being replayed among them. */
   get size(): number {
-    return this.#everything ? this.#maxFences : this.#pending.size;
+    return this.#everything ? this.#maxFences : this.#pending.size + this.#underWay;
   }
 
   get isEmpty(): boolean {
@@ -50,6 +53,7 @@ export class RecoveryQueue {
   take(maxFences = 100): RecoveryBatch | undefined {
     if (this.#everything) {
       this.#everything = false;
+      this.#underWay += 1;
       return "everything";
     }
     const [tenantFenceKey] = this.#pending.values();
@@ -60,17 +64,29 @@ export class RecoveryQueue {
       if (fenceKeys.length === maxFences) break;
     }
     for (const key of fenceKeys) this.#pending.delete(key);
+    this.#underWay += fenceKeys.length;
     return { tenantFenceKey, fenceKeys };
   }
 
   /** Counts a batch that the store has confirmed. */
   confirm(batch: RecoveryBatch): void {
-    this.#replayed += batch === "everything" ? 1 : batch.fenceKeys.length;
+    this.#replayed += fencesOf(batch);
+    this.#underWay -= fencesOf(batch);
+  }
+
+  /** Forgets a batch that waits elsewhere from now on. */
+  handOver(batch: RecoveryBatch): void {
+    this.#underWay -= fencesOf(batch);
   }
 
   /** Puts a batch back that could not be replayed. */
   restore(batch: RecoveryBatch): void {
+    this.#underWay -= fencesOf(batch);
     if (batch === "everything") this.#everything = true;
     else this.add(batch.tenantFenceKey, batch.fenceKeys);
   }
+}
+
+function fencesOf(batch: RecoveryBatch): number {
+  return batch === "everything" ? 1 : batch.fenceKeys.length;
 }

@@ -1,18 +1,23 @@
 // The gate before the store: budget, circuit, and the rule that nothing is trusted until missed invalidations are replayed.
+import { BackOff } from "../back-off.js";
+import { later } from "../later.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
-import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../timers.js";
+import { GroupUnavailable, StoreFull, ValueTooLarge } from "../store/store-errors.js";
+import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
-import { RecoveryQueue } from "./recovery-queue.js";
+import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
+import { fullness } from "./fullness.js";
+import { MissedInvalidations } from "./missed-invalidations.js";
+import { Occasions } from "./occasions.js";
+import { Outages } from "./outages.js";
+import type { RecoveryQueue } from "./recovery-queue.js";
+import { Refusals } from "./refusals.js";
+import type { Restriction } from "./restriction.js";
+import { Start } from "./start.js";
 
-/** A walk through all keys takes longer than any other operation; a walk that hangs is begun anew. */
-const FORGET_ALL_WITHIN_MS = 60_000;
-
-/** Thrown at once while the circuit is open. */
-export class StoreUnavailable extends Error {
-  override readonly name = "StoreUnavailable";
-}
+export { StoreUnavailable } from "./failures.js";
 
 export type CircuitState = "closed" | "half-open" | "open";
 
@@ -29,47 +34,55 @@ export interface GateOptions {
 }
 
 /**
- * Every store operation of a request goes through {@link run}. The circuit starts open, closes when a probe answers and all
- * pending invalidations have been replayed, and opens on a lost connection, on failures in a row, and on any
- * invalidation that fails: from then on this process cannot know which entries are old.
+ * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which tries all that requests need,
+ * and all pending invalidations have been replayed. It opens on a lost connection, on failures in a row, and on any invalidation that
+ * fails: from then on this process cannot know which entries are old. What concerns one group of keys, or room for new ones, opens
+ * nothing.
  */
 export class StoreGate {
-  readonly recovery: RecoveryQueue;
+  readonly #missed: MissedInvalidations;
+  readonly #fullness: Restriction;
+  /** Hits may go on while all else is refused. */
+  readonly #refusals: Refusals;
+  readonly #outages: Outages;
   readonly #store: Store;
-  readonly #keys: KeySpace;
   readonly #options: GateOptions;
-  readonly #logger: Logger;
   readonly #deadlines: DeadlineQueue;
-  readonly #whenClosed: Array<() => void> = [];
+  readonly #closings = new Occasions();
   #state: CircuitState = "open";
+  #start: Start | undefined;
   #storeIsUp = false;
   #failuresInARow = 0;
   #answeredAtMs = 0;
   #wasSilent = false;
-  #probeDelayMs: number;
   #probeTimer: Timer | undefined;
-  #openedAtMs = monotonicNow();
-  #announced: "nothing" | "up" | "down" = "nothing";
   #latencyMs: number | null = null;
   #stopped = false;
 
   constructor(store: Store, keys: KeySpace, options: GateOptions, logger: Logger) {
+    const { budgetMs, probeIntervalMs, maxProbeIntervalMs } = options;
     this.#store = store;
-    this.#keys = keys;
     this.#options = options;
-    this.#logger = logger;
-    this.#deadlines = new DeadlineQueue(options.budgetMs);
-    this.#probeDelayMs = options.probeIntervalMs;
-    this.recovery = new RecoveryQueue(options.maxPendingInvalidations);
+    this.#deadlines = new DeadlineQueue(budgetMs);
+    const bound: typeof this.bound = (work, expiresAtMs) => this.bound(work, expiresAtMs);
+    this.#missed = new MissedInvalidations(store, keys, options, bound, logger);
+    this.#outages = new Outages(logger, new BackOff(probeIntervalMs, maxProbeIntervalMs));
+    this.#refusals = new Refusals(options.failureThreshold, () => this.#verify());
+    this.#fullness = fullness(() => bound(store.ping()), logger);
+    if (store.isInProcess) {
+      this.#state = "closed";
+      this.#latencyMs = 0;
+    } else this.#start = new Start(() => this.#open("not connected yet", false));
     store.listen({
       up: () => {
         this.#storeIsUp = true;
-        this.#scheduleProbe(0);
+        this.#scheduleProbe(this.#outages.nextProbeMs(true));
       },
       down: (reason) => {
         this.#storeIsUp = false;
         this.#open(reason);
       },
+      notice: (notice) => logger.warn(`express-tenant-cache: ${notice}`),
     });
   }
 
@@ -77,21 +90,44 @@ export class StoreGate {
     return this.#state;
   }
 
+  /** Why the store is not in use, or not for everything; `null` where it is. */
+  get reason(): string | null {
+    if (this.#stopped) return "the cache is closed";
+    if (this.#state === "closed") return this.#missed.groups.reason ?? this.#fullness.reason ?? null;
+    return this.#outages.reason ?? "not connected yet";
+  }
+
+  /** Invalidations that wait for the whole store. */
+  get recovery(): RecoveryQueue {
+    return this.#missed.queue;
+  }
+
+  /** All invalidations that wait, and those that waited and have been written since the process began. */
+  get missed(): Pick<MissedInvalidations, "pending" | "replayed"> {
+    return this.#missed;
+  }
+
   /** How long the last probe took, milliseconds; `null` before the first. */
   get latencyMs(): number | null {
     return this.#latencyMs;
   }
 
+  /**
+   * Present until the store has answered for the first time, or is known not to. Resolves then, and a budget after the first request
+   * has asked at the latest.
+   */
+  get starting(): Promise<void> | undefined {
+    return this.#start?.within((ended) => this.bound(ended));
+  }
+
+  /** Calls `listener` whenever the circuit closes. */
+  onClosed(listener: () => void): void {
+    this.#closings.on(listener);
+  }
+
   /** Resolves once the circuit is closed; with false where that does not happen within `timeoutMs`. */
   async whenClosed(timeoutMs: number): Promise<boolean> {
-    if (this.#state === "closed") return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), timeoutMs);
-      this.#whenClosed.push(() => {
-        clearTimeout(timer);
-        resolve(true);
-      });
-    });
+    return this.#isClosed() || this.#closings.within(timeoutMs);
   }
 
   /** When an operation that begins now must have answered, on the clock of {@link monotonicNow}. */
@@ -102,24 +138,23 @@ export class StoreGate {
   /**
    * Runs an operation within the budget, or, where a request has used up a part of that already, until `expiresAtMs`.
    *
-   * @throws StoreUnavailable at once while the circuit is not closed
+   * @throws StoreUnavailable while the circuit is not closed: at once, but for the first moments
    * @throws DeadlineExceeded after the budget; the operation may still take effect in the store
    */
   async run<T>(operation: () => Promise<T>, expiresAtMs?: number): Promise<T> {
-    if (this.#state !== "closed") throw new StoreUnavailable(`the circuit is ${this.#state}`);
+    if (!this.#isClosed()) await this.starting;
+    if (!this.#isClosed()) throw new StoreUnavailable(`the circuit is ${this.#state}`);
     const startedAtMs = monotonicNow();
     try {
       const result = await this.bound(operation(), expiresAtMs);
-      this.#failuresInARow = 0;
-      this.#answeredAtMs = monotonicNow();
+      this.#answered();
       return result;
     } catch (error) {
-      this.#failuresInARow++;
       // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait to find out.
       const hangs =
         error instanceof DeadlineExceeded && this.#answeredAtMs < startedAtMs && expiresAtMs === undefined;
       if (hangs) this.#wasSilent = true;
-      if (hangs || this.#failuresInARow >= this.#options.failureThreshold) this.#open(reasonOf(error));
+      this.#failed(error, hangs);
       throw error;
     }
   }
@@ -132,9 +167,9 @@ export class StoreGate {
     return new DeadlineQueue(remainingMs).race(work);
   }
 
-  /** Opens the circuit: what the caller asked for may or may not have taken effect. */
+  /** Opens the circuit, unless others are none the worse: what the caller asked for may or may not have taken effect. */
   distrust(error: unknown): void {
-    this.#open(reasonOf(error));
+    if (!(error instanceof StoreFull || error instanceof GroupUnavailable)) this.#open(this.#reasonOf(error));
   }
 
   /**
@@ -150,9 +185,8 @@ export class StoreGate {
       await this.run(replace);
       return true;
     } catch (error) {
-      this.recovery.add(this.#keys.fence(tenant), fenceKeys);
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;
-      this.distrust(error);
+      if (this.#missed.add(tenant, fenceKeys, error)) this.#open(this.#reasonOf(error), isCertain(error));
       return false;
     }
   }
@@ -160,38 +194,62 @@ export class StoreGate {
   stop(): void {
     this.#stopped = true;
     this.#state = "open";
+    this.#endStart();
     clearTimeout(this.#probeTimer);
+    for (const part of [this.#outages, this.#missed.groups, this.#fullness]) part.stop();
   }
 
-  #open(reason: string): void {
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  #answered(): void {
+    this.#failuresInARow = 0;
+    this.#answeredAtMs = monotonicNow();
+  }
+
+  /** Tells a store that has failed from one that has only refused this. */
+  #failed(error: unknown, hangs: boolean): void {
+    if (error instanceof ValueTooLarge) this.#answered();
+    else if (error instanceof StoreFull) {
+      this.#answered();
+      this.#fullness.begin(error.message);
+    } else if (error instanceof GroupUnavailable) {
+      this.#answered();
+      this.#missed.groups.sighted(error);
+    } else if (hangs || ++this.#failuresInARow >= this.#options.failureThreshold) {
+      this.#open(this.#reasonOf(error), isCertain(error));
+    } else if (!isCertain(error)) this.#refusals.add();
+  }
+
+  #verify(): void {
+    this.#try().catch((error: unknown) => this.#open(this.#reasonOf(error)));
+  }
+
+  #open(reason: string | undefined, isCertain = true): void {
     if (this.#stopped) return;
-    if (this.#state === "closed") this.#openedAtMs = monotonicNow();
+    this.#endStart();
     const wasProbing = this.#state === "half-open";
     if (!wasProbing) this.#state = "open";
-    if (this.#announced !== "down") {
-      this.#announced = "down";
-      this.#logger.warn(`express-tenant-cache: store away (${reason}); requests go to their handlers`);
-    }
-    if (this.#storeIsUp && !wasProbing) this.#scheduleProbe(this.#probeDelayMs);
+    if (this.#outages.reason === undefined) this.#outages.began(reason, isCertain);
+    else if (reason !== undefined) this.#outages.explained(reason);
+    if (this.#storeIsUp && !wasProbing) this.#scheduleProbe(this.#outages.nextProbeMs(!isCertain));
   }
 
   #scheduleProbe(delayMs: number): void {
-    if (this.#stopped || this.#state === "closed") return;
+    if (this.#stopped || this.#isClosed()) return;
     if (delayMs === 0) clearTimeout(this.#probeTimer);
     else if (this.#probeTimer) return;
-    this.#probeTimer = setTimeout(() => {
+    this.#probeTimer = later(delayMs, () => {
       this.#probeTimer = undefined;
       if (this.#state === "open" && this.#storeIsUp) void this.#probe();
-    }, delayMs);
-    this.#probeTimer.unref();
+    });
   }
 
   async #probe(): Promise<void> {
     this.#state = "half-open";
     try {
-      const startedAtMs = monotonicNow();
-      await this.bound(this.#store.ping());
-      this.#latencyMs = monotonicNow() - startedAtMs;
+      await this.#try();
       // A master that hung may have been replaced meanwhile, and answers as if nothing had happened.
       const wasSilent = this.#wasSilent;
       this.#wasSilent = false;
@@ -199,51 +257,44 @@ export class StoreGate {
       let replayed = 0;
       // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last look at
       // the queue and the closing are one synchronous step.
-      while (!this.recovery.isEmpty) replayed += await this.#replay();
+      while (!this.recovery.isEmpty) replayed += await this.#missed.replay();
       if (!this.#storeIsUp || this.#stopped) throw new StoreUnavailable("the connection was lost again");
       this.#close(replayed);
     } catch (error) {
       this.#state = "open";
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;
-      this.#probeDelayMs = Math.min(this.#probeDelayMs * 2, this.#options.maxProbeIntervalMs);
-      if (this.#storeIsUp) this.#scheduleProbe(this.#probeDelayMs);
+      this.#open(this.#reasonOf(error));
     }
   }
 
-  async #replay(): Promise<number> {
-    const before = this.recovery.replayed;
-    for (let batch = this.recovery.take(); batch; batch = this.recovery.take()) {
-      try {
-        if (batch === "everything") {
-          await this.bound(this.#store.forgetAllFences(), monotonicNow() + FORGET_ALL_WITHIN_MS);
-        } else {
-          const { fenceKeys } = batch;
-          await this.bound(this.#store.replaceFences(fenceKeys, this.#options.fenceTtlMs));
-        }
-      } catch (error) {
-        this.recovery.restore(batch);
-        throw error;
-      }
-      this.recovery.confirm(batch);
-    }
-    return this.recovery.replayed - before;
+  /** What requests need, but for room: without that, what is stored can still be served. */
+  async #try(): Promise<void> {
+    const startedAtMs = monotonicNow();
+    const answer = this.#store.ping().catch((error: unknown) => {
+      if (!(error instanceof StoreFull)) throw error;
+      this.#fullness.begin(error.message);
+    });
+    const measured = answer.then(() => {
+      // Also where that is too late: it tells how far away the store is.
+      this.#latencyMs = monotonicNow() - startedAtMs;
+    });
+    await this.bound(measured);
   }
 
   #close(replayed: number): void {
     this.#state = "closed";
     this.#failuresInARow = 0;
-    this.#probeDelayMs = this.#options.probeIntervalMs;
-    if (this.#announced === "down") {
-      const awaySeconds = ((monotonicNow() - this.#openedAtMs) / 1000).toFixed(1);
-      this.#logger.info(
-        `express-tenant-cache: store back after ${awaySeconds} s; ${replayed} pending invalidations replayed`,
-      );
-    }
-    this.#announced = "up";
-    for (const resolve of this.#whenClosed.splice(0)) resolve();
+    this.#endStart();
+    this.#outages.ended(replayed);
+    this.#closings.happened();
   }
-}
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  #reasonOf(error: unknown): string | undefined {
+    return reasonOf(error, this.#latencyMs, this.#options.budgetMs);
+  }
+
+  #endStart(): void {
+    this.#start?.end();
+    this.#start = undefined;
+  }
 }

@@ -31,6 +31,7 @@ import { addServerTiming } from "./server-timing.js";
  */
 export type CacheList = (module: string, ttl?: number | CacheListOptions) => RequestHandler;
 
+/** @internal */
 export function createCacheList(context: HttpContext): CacheList {
   const example = 'app.get("/accounts", cache.cacheList("accounts", 180), handler)';
   return (module: unknown, ttl?: unknown, ...surplus: unknown[]) => {

@@ -24,6 +24,7 @@ export interface InvalidateCache {
   (options: InvalidateOptions): RequestHandler;
 }
 
+/** @internal */
 export function createInvalidateCache(context: HttpContext): InvalidateCache {
   const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
   return (...args: readonly unknown[]) => {
@@ -43,15 +44,20 @@ export function createInvalidateCache(context: HttpContext): InvalidateCache {
       }
       watch.mutated();
       const scope = { tenant, modules: options.modules, tags: tagsOf(options.tags, req) };
-      if (options.guard) guarded(context, options, scope, res, next).catch(next);
-      else if (options.onUnreachable === "reject" && context.engine.gate.state !== "closed") refuse(res);
-      else {
+      const { gate } = context.engine;
+      if (options.guard) return void guarded(context, options, scope, res, next).catch(next);
+      const handle = () => {
+        if (options.onUnreachable === "reject" && gate.state !== "closed") return refuse(res);
         const beforeRelease = async () => {
           if (mayHaveChanged(res)) await context.engine.invalidate(scope);
         };
         holdBack(res, beforeRelease, next);
         next();
-      }
+      };
+      // A store that has not answered yet is not away.
+      const starting = options.onUnreachable === "reject" ? gate.starting : undefined;
+      if (starting) starting.then(handle).catch(next);
+      else handle();
     };
   };
 }

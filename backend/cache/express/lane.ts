@@ -28,6 +28,7 @@ export type LaneApp = RequestListener & { enabled?(setting: string): boolean };
  */
 export type CreateLane = (app: LaneApp, options: LaneOptions) => RequestListener;
 
+/** @internal */
 export function createLane(context: HttpContext): CreateLane {
   const example = "createServer(cache.lane(app, { identify }))";
   return (app, options, ...surplus: unknown[]) => {

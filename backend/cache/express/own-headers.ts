@@ -22,7 +22,10 @@ export interface OwnHeadersOption {
 
 const known = new Map<string, OwnHeaders>();
 
-/** The same object for the same choice, so that ready-made heads can be told apart by it. */
+/**
+ * The same object for the same choice, so that ready-made heads can be told apart by it.
+ * @internal
+ */
 export function ownHeaders(ofCache: OwnHeadersOption, ofRoute: OwnHeadersOption): OwnHeaders {
   const { etag = true, cacheControl = true, cacheStatus = true } = { ...ofCache, ...ofRoute };
   const name = [etag, cacheControl, cacheStatus].join();

@@ -30,6 +30,6 @@ export function requestDirectives(headers: IncomingHttpHeaders, nowMs: number): 
 /** Whether the client accepts this entry now. */
 export function accepts(directives: RequestDirectives, entry: Entry, nowMs: number): boolean {
   return (
-    entry.createdAt >= directives.notBeforeMs && entry.staleAt - nowMs >= directives.minFreshSeconds * 1000
+    entry.createdAt > directives.notBeforeMs && entry.staleAt - nowMs >= directives.minFreshSeconds * 1000
   );
 }

@@ -65,6 +65,8 @@ export interface StoreStats {
   /** `closed`: in use. `open`: away, requests go to their handlers. `half-open`: being tried again. */
   readonly circuit: CircuitState;
   readonly connected: boolean;
+  /** Why the store is away, or, while it is in use, what it cannot do; `null` where nothing is wrong. Names no key. */
+  readonly reason: string | null;
   /** Of one round trip now, milliseconds; `null` where the store cannot be reached. */
   readonly latencyMs: number | null;
   /** Connections that were tried since the last one was lost; 0 while connected. */
@@ -79,7 +81,10 @@ export interface StoreStats {
 const MAX_INVENTORY_KEYS = 100_000;
 const EMPTY: Inventory = { rows: [], complete: false };
 
-/** Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never rejects. */
+/**
+ * Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never rejects.
+ * @internal
+ */
 export async function collectStats(engine: CacheEngine, filter: StatsFilter): Promise<CacheStats> {
   const { store, counters } = engine;
   const tenant = filter.tenantId;
@@ -128,17 +133,21 @@ export async function collectStats(engine: CacheEngine, filter: StatsFilter): Pr
   };
 }
 
-/** The part that needs no round trip, with the latency of the last probe. */
+/**
+ * The part that needs no round trip, with the latency of the last probe.
+ * @internal
+ */
 export function storeStats(engine: CacheEngine, latencyMs = engine.gate.latencyMs): StoreStats {
   const { gate } = engine;
   return {
     kind: engine.store.kind,
     circuit: gate.state,
     connected: gate.state === "closed",
+    reason: gate.reason,
     latencyMs: latencyMs === null ? null : Math.round(latencyMs * 1000) / 1000,
     reconnectAttempts: engine.store.reconnectAttempts ?? 0,
-    pendingInvalidations: gate.recovery.size,
-    replayedInvalidations: gate.recovery.replayed,
+    pendingInvalidations: gate.missed.pending,
+    replayedInvalidations: gate.missed.replayed,
     pendingSweeps: engine.pendingSweeps,
     sweptKeys: engine.sweptKeys,
     fillsInFlight: engine.fillsInFlight,

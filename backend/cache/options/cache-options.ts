@@ -17,7 +17,10 @@ import { ownHeadersDefaults, type Scope, scope } from "./route-options.js";
 const MIB = 1024 * 1024;
 
 export interface TenantCacheOptions {
-  /** URL, ioredis options (also Sentinel), `{ cluster: [...] }`, or an ioredis client. Absent: entries stay in this process. */
+  /**
+   * URL (text or `URL`), ioredis options that name a server (also Sentinel; `password` may be a function), `{ cluster: [...] }`, or an
+   * ioredis client of any major, which must not read from replicas. Absent: entries stay in this process.
+   */
   readonly redis?: RedisOption | undefined;
   /** A store of your own instead: made with the names of the keys. It must pass the store contract (`backend/test/contract`). */
   readonly store?: (keys: KeySpace) => Store;
@@ -30,11 +33,14 @@ export interface TenantCacheOptions {
    * relative, `"ignore"`; else the hosts that the app answers to keep forged ones out: `["api.example.com"]`.
    */
   readonly authority?: AuthorityRule;
-  /** In front of every key. Default none. */
+  /** In front of every key: one for each app that shares a Redis. Default none. */
   readonly keyPrefix?: string;
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
   readonly hash?: "md5" | "sha256";
-  /** The longest that a request waits for one store operation, milliseconds. Default 50. */
+  /**
+   * The longest that a request waits for the store, milliseconds: three round trips at least, where Redis is far away. Default 50, at most
+   * 10,000.
+   */
   readonly budgetMs?: number;
   /** Responses with larger bodies are not stored. Default 1 MiB. */
   readonly maxBodyBytes?: number;

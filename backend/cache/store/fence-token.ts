@@ -4,6 +4,9 @@ import { randomFillSync } from "node:crypto";
 /** A fence that starts with this is pending: a guarded write is under way. */
 export const PENDING_MARK = "!";
 
+/** Longer than any entry lives, so that a fence does not cut its own entries off by expiring. */
+export const FENCE_TTL_MS = 31 * 86_400_000;
+
 const TOKEN_BYTES = 12;
 // Drawn for many tokens at once: a call for each costs more than all else that a token takes.
 const pool = Buffer.alloc(TOKEN_BYTES * 256);

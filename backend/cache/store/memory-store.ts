@@ -48,6 +48,7 @@ export interface Held {
 export class MemoryStore implements Store {
   readonly kind = "memory";
   readonly hashTags = false;
+  readonly isInProcess = true;
   readonly #entries: TenantLru<Held>;
   readonly #fences = characterLru<string>(MAX_FENCE_CHARACTERS, (fence) => fence.length);
   readonly #writers = new PendingWriters();

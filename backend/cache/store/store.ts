@@ -139,14 +139,20 @@ export interface KeyspaceFigures {
 export interface StoreListener {
   /** The connection works and the server is known: operations may be sent. */
   up(): void;
-  /** Operations would fail: `reason` goes into the log. */
-  down(reason: string): void;
+  /**
+   * Operations would fail. Called again whenever more is known of the reason, which goes into the log and must name no key.
+   *
+   * @param reason absent where only the connection is known to have gone: what the next attempt meets says why
+   */
+  down(reason?: string): void;
+  /** The store can be used, and the operator should know this: it is logged once. */
+  notice?(notice: string): void;
 }
 
 /**
  * A place for entries and fences. Every method rejects when the place cannot be reached; none retries, none waits for a
- * connection: deadlines and the circuit are the engine's (`engine/store-gate.ts`). Every implementation passes
- * `backend/test/contract/store-contract.ts`.
+ * connection: deadlines and the circuit are the engine's (`engine/store-gate.ts`). Errors of `store-errors.ts` say whom a failure
+ * concerns; any other is the whole store's. Every implementation passes `backend/test/contract/store-contract.ts`.
  */
 export interface Store {
   readonly kind: string;
@@ -155,8 +161,14 @@ export interface Store {
   readonly keyed: KeyedStore;
   /** Connections that were tried since the last one was lost; 0 while connected. Absent where there is nothing to connect to. */
   readonly reconnectAttempts?: number;
+  /** True where there is nothing to connect to: the store is in use from the first moment on. Default false. */
+  readonly isInProcess?: boolean;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
+  /**
+   * Tries all that requests need: what they would be refused, this is refused. Leaves nothing behind.
+   * @throws StoreFull where only room is missing
+   */
   ping(): Promise<void>;
   /**
    * Called when the store answers again after it had been silent: whether it is still the right one to ask. True where it has begun to
@@ -176,6 +188,11 @@ export interface Store {
   giveBack?(entry: Buffer): void;
   /** Names the group of keys that one round trip can read together: all of them, or a Cluster slot. */
   groupOf(key: string): string;
+  /**
+   * Called with true where a group's fences could not be replaced: its keys are then neither read nor filled, until it is called with
+   * false. Absent where no operation rejects with {@link GroupUnavailable}.
+   */
+  suspend?(group: string, isSuspended: boolean): void;
   /** Reads fences and entry, creates the missing fences, and takes the lease where asked for, as one step. */
   beginFill(request: FillRequest): Promise<FillStart>;
   /** Writes the entry if the fences are still the same and the bounds allow it, as one step; gives the lease back, but for `too-large`. */

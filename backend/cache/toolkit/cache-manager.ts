@@ -31,7 +31,10 @@ export class CacheManager {
   readonly #context: ToolkitContext;
   readonly #rules: ValueRules;
 
-  /** Internal: `createTenantCache` makes it. */
+  /**
+   * Internal: `createTenantCache` makes it.
+   * @internal
+   */
   constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
     const { preset, maxEntriesPerDomain, maxInflatedBytes } = options.manager;
     this.ttl = TTL_PRESETS[preset];

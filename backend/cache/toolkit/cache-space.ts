@@ -66,7 +66,10 @@ export class CacheSpace {
   readonly #prefix: string;
   readonly #rules: ValueRules;
 
-  /** Internal: spaces come from `cache.manager.tenant(id)`. */
+  /**
+   * Internal: spaces come from `cache.manager.tenant(id)`.
+   * @internal
+   */
   constructor(context: ToolkitContext, tenant: string, prefix: string, rules: ValueRules) {
     this.#context = context;
     this.#tenant = tenant;

@@ -51,7 +51,10 @@ export class Collection<T, P extends KeyParams = KeyParams> {
   readonly #rules: ValueRules;
   readonly #ttlOf: ((value: T, params: P) => number) | undefined;
 
-  /** Internal: collections come from `cache.manager.collection(pattern, options)`. */
+  /**
+   * Internal: collections come from `cache.manager.collection(pattern, options)`.
+   * @internal
+   */
   constructor(
     context: ToolkitContext,
     pattern: KeyPattern<P>,

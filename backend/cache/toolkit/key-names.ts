@@ -66,6 +66,7 @@ export class KeyNames {
   /** How long loads take, by domain. */
   readonly #durations = new LRUCache<string, HandlerDurations>({ max: MAX_DOMAINS });
 
+  /** @internal */
   constructor(keys: KeySpace, registry: KeyRegistry, { maxEntries, waitMs, modules }: KeyNamesOptions) {
     this.#keys = keys;
     this.#registry = registry;

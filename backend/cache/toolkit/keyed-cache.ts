@@ -27,7 +27,10 @@ export class KeyedCache {
   readonly #maxInflatedBytes: number;
   #hasWarned = false;
 
-  /** @param maxInflatedBytes what a value that was compressed may become, bytes */
+  /**
+   * @param maxInflatedBytes what a value that was compressed may become, bytes
+   * @internal
+   */
   constructor(engine: CacheEngine, logger: Logger, maxInflatedBytes: number) {
     this.#engine = engine;
     this.#logger = logger;

@@ -29,6 +29,7 @@ const MAX_POLL_MS = 100;
 export class Locks {
   readonly #engine: CacheEngine;
 
+  /** @internal */
   constructor(engine: CacheEngine) {
     this.#engine = engine;
   }

@@ -29,6 +29,7 @@ export function parseCounterOptions(options: unknown): CounterOptions {
 export class StateCounters {
   readonly #engine: CacheEngine;
 
+  /** @internal */
   constructor(engine: CacheEngine) {
     this.#engine = engine;
   }

@@ -236,6 +236,30 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       assert.notEqual(await entryAt(at.fenceKeys, last), null, "the newest is among them");
     });
 
+    test("a probe tries what requests need, and leaves nothing behind", async () => {
+      const held = async () => (await store.serverReport())?.keys ?? 0;
+      const before = await held();
+      await store.ping();
+      // What expires meanwhile is another matter.
+      assert.ok((await held()) <= before);
+    });
+
+    test("a group that is suspended is neither read nor filled until it is not, but its fences can be replaced", async () => {
+      if (!store.suspend) return;
+      const at = place();
+      const group = store.groupOf(at.entryKey);
+      const start = await begin(at);
+      store.suspend(group, true);
+      const unavailable = { name: "GroupUnavailable", group };
+      await assert.rejects(store.read(at.fenceKeys, [at.entryKey]), unavailable);
+      await assert.rejects(begin(at), unavailable);
+      await assert.rejects(commit(at, start), unavailable);
+      await store.replaceFences(at.fenceKeys, MINUTE_MS);
+      store.suspend(group, false);
+      assert.equal(await commit(at, start), false, "overtaken meanwhile");
+      assert.equal(await commit(at, await begin(at)), true);
+    });
+
     testKeyedStore(() => ({ store, keys }));
     describeSweeps(() => ({ store, keys }));
     describeQuotas(() => ({ store, keys }));

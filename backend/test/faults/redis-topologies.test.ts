@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { Queue } from "bullmq";
 import { type Cluster, Redis } from "ioredis";
 import { type BackendProcess, startBackendProcess } from "../../../scripts/backend-process.js";
@@ -19,14 +18,13 @@ import { CERT_FILE, clientTls, KEY_FILE } from "../services/redis-tls.js";
 import { PASSWORD } from "../support/auth-crm.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 import { serversAt } from "../support/redis-servers.js";
+import { until } from "../support/until.js";
 
 /** Of the state: the flags of `redis-cache`, which tests start, evict. */
 const NO_EVICTION = ["--maxmemory-policy", "noeviction"];
 /** Beside the name "localhost", which the certificate has, an address needs to be told which name is expected. */
 const EXPECTED_NAME = { TLS_SERVERNAME: "localhost" };
 const TLS_FILES = { TLS_CA_FILE: CERT_FILE, TLS_CERT_FILE: CERT_FILE, TLS_KEY_FILE: KEY_FILE };
-/** Nothing here is about speed. */
-const SETTLES_WITHIN_MS = 120_000;
 
 interface Topology {
   readonly url: string;
@@ -285,12 +283,4 @@ async function mastersOf(client: RedisClient): Promise<Redis[]> {
 
 async function keysOf(client: RedisClient, pattern: string): Promise<string[]> {
   return (await Promise.all((await mastersOf(client)).map((node) => node.keys(pattern)))).flat();
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const giveUpAtMs = performance.now() + SETTLES_WITHIN_MS;
-  while (!(await isSo())) {
-    if (performance.now() > giveUpAtMs) throw new Error(`${what}: not within ${SETTLES_WITHIN_MS} ms`);
-    await delay(20);
-  }
 }

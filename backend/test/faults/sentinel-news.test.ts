@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { createTenantCache } from "../../cache/index.js";
 import type { RedisServers } from "../../config/redis-servers.js";
 import { openRedis } from "../../state/open-redis.js";
 import { startTcpProxy, type TcpProxy } from "../services/index.js";
 import { type RedisSentinels, startRedisSentinels } from "../services/redis-sentinel.js";
+import { until } from "../support/until.js";
 
 /** Of each sentinel: the client, its copy, the cache's store, and this test. */
 const LISTENERS = 4;
@@ -98,12 +98,4 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 
 async function untilStatus(client: Redis, status: string): Promise<void> {
   await until(`the status ${status}`, async () => client.status === status);
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const giveUpAtMs = performance.now() + SETTLES_WITHIN_MS;
-  while (!(await isSo())) {
-    if (performance.now() > giveUpAtMs) throw new Error(`${what}: not within ${SETTLES_WITHIN_MS} ms`);
-    await delay(20);
-  }
 }

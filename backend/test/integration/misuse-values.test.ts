@@ -284,7 +284,11 @@ describe("several processes on the in-process store", () => {
     process.env.NODE_APP_INSTANCE = "1";
     try {
       const logger = { ...quiet, warn: (line: string) => void lines.push(line) };
-      const cache = createTenantCache({ tenant: () => "a", logger, redis: { lazyConnect: true } });
+      const cache = createTenantCache({
+        tenant: () => "a",
+        logger,
+        redis: { port: 6379, lazyConnect: true },
+      });
       assert.deepEqual(lines, []);
       void cache.close();
     } finally {

@@ -1,14 +1,15 @@
 // Sweeps in Redis: what they walk through, and that one process at a time does.
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { Sweeper } from "../../cache/engine/sweeper.js";
 import { KeySpace } from "../../cache/store/key-space.js";
 import { connect } from "../../cache/store/redis/connect.js";
-import type { RedisClient, ScriptedCommands } from "../../cache/store/redis/redis-client.js";
+import type { RedisClient } from "../../cache/store/redis/redis-client.js";
 import { RedisStore } from "../../cache/store/redis/redis-store.js";
 import { SCRIPTS } from "../../cache/store/redis/scripts.js";
+import { SingleServer } from "../../cache/store/redis/servers.js";
 import { SweepLease } from "../../cache/store/redis/sweep-lease.js";
 import { type RedisServer, startRedisServer } from "../services/index.js";
 import { gate } from "../support/http-app.js";
@@ -18,6 +19,7 @@ const MINUTE_MS = 60_000;
 describe("sweeps in Redis", () => {
   let redis: RedisServer;
   let client: Redis;
+  let servers: SingleServer;
   let keys: KeySpace;
   let store: RedisStore;
 
@@ -25,7 +27,9 @@ describe("sweeps in Redis", () => {
     // A server of its own: its commands are counted.
     redis = await startRedisServer();
     client = new Redis(redis.url);
-    for (const [name, lua] of Object.entries(SCRIPTS)) client.defineCommand(name, { lua });
+    const ignore = () => undefined;
+    const listener = { changed: ignore, troubled: ignore, noticed: ignore, misled: ignore };
+    servers = new SingleServer(client as unknown as RedisClient, listener);
     keys = new KeySpace("", false);
     store = new RedisStore(connect(redis.url), keys);
     await new Promise<void>((resolve) => store.listen({ up: resolve, down: () => undefined }));
@@ -88,10 +92,7 @@ describe("sweeps in Redis", () => {
     test(`while another process sweeps (${kind}), this one does not, and is told so`, async () => {
       const at = await deadPlace();
       const sweep = () => (kind === "indexes" ? store.sweep([at]) : store.sweepKeyspace([at]));
-      const other = new SweepLease(
-        client as unknown as RedisClient & ScriptedCommands,
-        keys.sweepLease(kind),
-      );
+      const other = new SweepLease(servers, keys.sweepLease(kind));
       assert.equal(await other.take(), true);
       assert.equal(await sweep(), undefined);
       assert.equal(await client.exists(at.entryKey), 1);
@@ -144,11 +145,10 @@ describe("sweeps in Redis", () => {
   });
 
   test("who was held up for longer than its lease lives stops, and does not end another's", async () => {
-    const scripted = client as unknown as RedisClient & ScriptedCommands;
     const key = keys.sweepLease("keyspace");
-    const slow = new SweepLease(scripted, key, 1);
+    const slow = new SweepLease(servers, key, 1);
     assert.equal(await slow.take(), true);
-    const next = new SweepLease(scripted, key);
+    const next = new SweepLease(servers, key);
     while (!(await next.take())) await new Promise(setImmediate);
     await assert.rejects(slow.keep(), /another process sweeps/);
     slow.release();
@@ -164,14 +164,20 @@ describe("sweeps in Redis", () => {
     await new Promise<void>((resolve) => closing.listen({ up: resolve, down: () => undefined }));
     const stepped = gate();
     const mayGoOn = gate();
-    const scripted = connection.client as RedisClient & ScriptedCommands;
-    const step = scripted.etcSweepIndex.bind(scripted);
-    scripted.etcSweepIndex = async (...args) => {
-      const answer = await step(...args);
-      stepped.open();
-      await mayGoOn.passed;
-      return answer;
-    };
+    const { sweepIndex } = SCRIPTS;
+    const steps = [sweepIndex, hash("sha1", sweepIndex)];
+    const scripted = connection.client;
+    for (const command of ["eval", "evalsha"] as const) {
+      const send = scripted[command].bind(scripted);
+      scripted[command] = async (script, ...args) => {
+        const answer = await send(script, ...args);
+        if (steps.includes(script)) {
+          stepped.open();
+          await mayGoOn.passed;
+        }
+        return answer;
+      };
+    }
     const sweep = closing.sweep(places);
     await stepped.passed;
     await closing.close();

@@ -10,7 +10,7 @@ import { createNpmProject, packLibrary, type Tarball } from "./npm.js";
 
 /** Of other packages: relative ones begin with a dot. */
 const IMPORTS = /^import .*?from "([^".][^"]*)"/gm;
-const MAX_TARBALL_BYTES = 195_000;
+const MAX_TARBALL_BYTES = 215_000;
 const manifest = JSON.parse(readFileSync(projectFile("backend", "cache", "package.json"), "utf8"));
 
 describe("the packed library", () => {

@@ -17,8 +17,20 @@ export function findRedis(): Promise<RedisSource> {
   return found;
 }
 
+const PROGRAMS = ["redis-server", "valkey-server"];
+
+/** All servers that this machine has: the one that suites use comes first. `TEST_REDIS_SERVER` names another program, or its path. */
+export function redisBinaries(): string[] {
+  const wanted = process.env.TEST_REDIS_SERVER;
+  const named = wanted?.includes(path.sep) ? wanted : wanted && onPath(wanted);
+  if (wanted && !(named && existsSync(named)))
+    throw new Error(`TEST_REDIS_SERVER: there is no program ${wanted}`);
+  const found = [named, ...PROGRAMS.map(onPath)].filter((program) => program !== undefined && program !== "");
+  return [...new Set(found)] as string[];
+}
+
 async function find(): Promise<RedisSource> {
-  const binary = onPath("redis-server") ?? onPath("valkey-server");
+  const [binary] = redisBinaries();
   if (binary) return { kind: "binary", path: binary };
   if (await dockerAnswers()) return { kind: "docker" };
   const installed = installOnDebian();

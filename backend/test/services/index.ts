@@ -1,5 +1,5 @@
 // The servers that tests run against.
-export { findRedis, type RedisSource } from "./find-redis.js";
+export { findRedis, type RedisSource, redisBinaries } from "./find-redis.js";
 export { createTestDatabase, startPostgresServer, type TestDatabase } from "./postgres.js";
 export {
   type RedisServer,

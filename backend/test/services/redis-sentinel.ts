@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { findFreePort } from "../../db/free-port.js";
+import { until } from "../support/until.js";
 import { findRedis } from "./find-redis.js";
 import { guardChild } from "./guard.js";
 import { type RedisServer, type RedisServerOptions, startRedisServer } from "./redis-server.js";
@@ -22,6 +22,8 @@ export interface RedisSentinels {
    * that a busy machine holds up must not be replaced before its time, and how long they take to suspect one is not what is tested.
    */
   failedOver(port: number): Promise<number>;
+  /** The port of the master that the sentinel which is asked first names now. */
+  named(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -58,26 +60,36 @@ export async function startRedisSentinels(
   const sentinels = await Promise.all(Array.from({ length: SENTINELS }, start));
   const clients = sentinels.map(({ host, port }) => new Redis({ host, port, ...ofSentinels }));
   for (const client of clients) client.on("error", () => undefined);
-  await until("the sentinels see each other and the replica", async () =>
-    (await Promise.all(clients.map(seesAll))).every(Boolean),
+  await until(
+    "the sentinels see each other and the replica",
+    async () => (await Promise.all(clients.map(seesAll))).every(Boolean),
+    SETTLES_WITHIN_MS,
   );
   const [asked] = clients;
+  const ask = (...args: string[]) => asked?.call("SENTINEL", ...args) ?? Promise.resolve();
+  const named = async () => {
+    const address = (await ask("GET-MASTER-ADDR-BY-NAME", NAME)) as string[] | undefined;
+    return Number(address?.[1]);
+  };
   return {
     options: { sentinels: sentinels.map(({ host, port }) => ({ host, port })), name: NAME },
     master,
     replica,
     async failedOver(port) {
       let now = port;
-      await until("a failover", async () => {
-        const ask = (...args: string[]) => asked?.call("SENTINEL", ...args) ?? Promise.resolve();
-        const address = (await ask("GET-MASTER-ADDR-BY-NAME", NAME)) as string[] | undefined;
-        now = Number(address?.[1] ?? port);
-        // Refused while one is under way, and until the replica is known to be well.
-        if (now === port) await ask("FAILOVER", NAME).catch(() => undefined);
-        return now !== port;
-      });
+      await until(
+        "a failover",
+        async () => {
+          now = (await named()) || port;
+          // Refused while one is under way, and until the replica is known to be well.
+          if (now === port) await ask("FAILOVER", NAME).catch(() => undefined);
+          return now !== port;
+        },
+        SETTLES_WITHIN_MS,
+      );
       return now;
     },
+    named,
     async stop() {
       for (const client of clients) client.disconnect();
       await Promise.all([...sentinels, replica, master].map((server) => server.stop()));
@@ -126,7 +138,11 @@ async function startSentinel(
 
 async function untilAttached(client: Redis): Promise<void> {
   try {
-    await until("the replica's connection", async () => /^slave0:/m.test(await client.info("replication")));
+    await until(
+      "the replica's connection",
+      async () => /^slave0:/m.test(await client.info("replication")),
+      SETTLES_WITHIN_MS,
+    );
   } finally {
     client.disconnect();
   }
@@ -136,12 +152,4 @@ async function seesAll(client: Redis): Promise<boolean> {
   const reply = (await client.call("SENTINEL", "MASTER", NAME)) as string[];
   const field = (name: string) => Number(reply[reply.indexOf(name) + 1]);
   return field("num-slaves") === 1 && field("num-other-sentinels") === SENTINELS - 1;
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const giveUpAtMs = performance.now() + SETTLES_WITHIN_MS;
-  while (!(await isSo())) {
-    if (performance.now() > giveUpAtMs) throw new Error(`${what}: not within ${SETTLES_WITHIN_MS} ms`);
-    await delay(50);
-  }
 }

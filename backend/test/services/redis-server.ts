@@ -25,6 +25,8 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
   /** Whether it speaks TLS, and nothing else; its clients need `clientTls`. Default false. */
   readonly tls?: boolean;
+  /** Path of the program. Default: what {@link findRedis} finds. */
+  readonly program?: string;
 }
 
 /**
@@ -34,8 +36,10 @@ export interface RedisServerOptions {
 export async function startRedisServer({
   args = [],
   tls = false,
+  program,
 }: RedisServerOptions = {}): Promise<RedisServer> {
   const flags = [...serverFlags("redis-cache"), ...args];
+  if (program !== undefined) return new LocalRedis(program, flags, tls).start();
   const source = await findRedis();
   if (source.kind === "binary") return new LocalRedis(source.path, flags, tls).start();
   if (tls) throw new Error("the TLS tests need a redis-server or valkey-server binary");

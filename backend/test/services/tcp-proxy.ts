@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import { projectFile } from "../../project-root.js";
 
@@ -13,6 +14,8 @@ export interface TcpProxy {
   stall(): void;
   /** Passes everything on again, also what was stalled. */
   heal(): void;
+  /** Resets all connections, and leads the next ones to another server. */
+  leadTo(port: number): void;
   close(): Promise<void>;
 }
 
@@ -20,15 +23,27 @@ const tlsFile = (name: string) => readFileSync(projectFile("backend/test/support
 /** What a proxy that speaks TLS says that it is: `localhost`. */
 export const CERTIFICATE = tlsFile("cert.pem");
 
-/**
- * Listens on a free loopback port in front of `targetPort`.
- * @param speaksTls with its clients, by {@link CERTIFICATE}
- */
-export async function startTcpProxy(targetPort: number, { speaksTls = false } = {}): Promise<TcpProxy> {
+export interface TcpProxyOptions {
+  /** With its clients, by {@link CERTIFICATE}. */
+  readonly speaksTls?: boolean;
+  /** Changes what the server says on its way; must not change how long it is. */
+  readonly rewrite?: (bytes: Buffer) => Buffer;
+  /** How long what comes now is on its way, one way, milliseconds; its order stays. Timers add up to one. */
+  readonly delayMs?: () => number;
+}
+
+/** Listens on a free loopback port in front of `targetPort`. */
+export async function startTcpProxy(
+  targetPort: number,
+  { speaksTls = false, rewrite, delayMs }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let target = targetPort;
   let state: "open" | "stalled" | "cut" = "open";
   const track = (socket: Socket) => {
     sockets.add(socket);
+    // As Redis and its clients have it: what is sent in two pieces must not wait for an acknowledgment.
+    socket.setNoDelay(true);
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
   };
@@ -38,9 +53,13 @@ export async function startTcpProxy(targetPort: number, { speaksTls = false } = 
       resetConnection(client);
       return;
     }
-    const upstream = connect(targetPort, "127.0.0.1");
+    const upstream = connect(target, "127.0.0.1");
     track(upstream);
-    client.pipe(upstream).pipe(client);
+    if (delayMs) passLater(client, upstream, delayMs);
+    else client.pipe(upstream);
+    if (delayMs) passLater(upstream, client, delayMs);
+    else if (rewrite) upstream.on("data", (bytes) => client.write(rewrite(bytes)));
+    else upstream.pipe(client);
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
     if (state === "stalled") for (const socket of [client, upstream]) socket.pause();
@@ -64,12 +83,26 @@ export async function startTcpProxy(targetPort: number, { speaksTls = false } = 
       state = "open";
       for (const socket of sockets) socket.resume();
     },
+    leadTo(port) {
+      target = port;
+      for (const socket of sockets) resetConnection(socket);
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, "close");
     },
   };
+}
+
+function passLater(from: Socket, to: Socket, delayMs: () => number): void {
+  let passed = Promise.resolve();
+  from.on("data", (bytes: Buffer) => {
+    const dueAtMs = performance.now() + delayMs();
+    passed = passed
+      .then(() => delay(Math.max(0, dueAtMs - performance.now())))
+      .then(() => void to.write(bytes));
+  });
 }
 
 /** A reset while a socket's end is being sent fails in Node without a word, and the process can then never end: it spins at its exit. */

@@ -33,6 +33,10 @@ export async function openCache(
     ...PATIENT,
     ...options,
   });
-  if (!(await cache.ready(READY_WITHIN_MS))) throw new Error(`the ${store} store is not reachable`);
+  if (!(await cache.ready(READY_WITHIN_MS))) {
+    const { reason } = cache.health();
+    await cache.close();
+    throw new Error(`the ${store} store is not reachable (${reason})`);
+  }
   return cache;
 }

@@ -2,133 +2,28 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { PLAIN } from "../../cache/codec/encryption.js";
-import { CacheEngine } from "../../cache/engine/cache-engine.js";
-import type { EntryRef } from "../../cache/engine/entry-ref.js";
-import type { FillOutcome, Recording } from "../../cache/engine/fill.js";
-import { Counters } from "../../cache/ops/counters.js";
-import { KeySpace } from "../../cache/store/key-space.js";
-import { MemoryStore } from "../../cache/store/memory-store.js";
-import type { FillCommit, FillRequest } from "../../cache/store/store.js";
-import { quiet, READY_WITHIN_MS } from "../support/caches.js";
+import { READY_WITHIN_MS } from "../support/caches.js";
 import { gate } from "../support/http-app.js";
+import {
+  ask,
+  askToFill,
+  leadsAtOnce,
+  openEngine,
+  recording,
+  ref,
+  request,
+  WAIT_MS,
+} from "../support/slow-engine.js";
 
-const MIB = 1024 * 1024;
-const WAIT_MS = 300;
-const keys = new KeySpace("", false);
 const turn = () => new Promise(setImmediate);
 
 // The engine's timers keep no process alive, which here is all there is; elsewhere sockets do.
 const alive = setInterval(() => undefined, 1000);
 after(() => clearInterval(alive));
 
-/** An in-process store that takes what it is asked, but answers when the test says so, or not at all. */
-class SlowStore extends MemoryStore {
-  /** Holds back what a fill is to start from. */
-  held: Promise<void> | undefined;
-  failsToStore = false;
-  begun = 0;
-  reads = 0;
-
-  override async read(fenceKeys: readonly string[], entryKeys: readonly string[]) {
-    this.reads++;
-    return super.read(fenceKeys, entryKeys);
-  }
-  override async beginFill(request: FillRequest) {
-    this.begun++;
-    const { held } = this;
-    const answer = await super.beginFill(request);
-    await held;
-    return answer;
-  }
-  override async commitFill(commit: FillCommit) {
-    if (this.failsToStore) throw new Error("LOADING");
-    return super.commitFill(commit);
-  }
-}
-
-/** @param budgetMs short where it is to be exceeded */
-async function open(budgetMs = 10_000) {
-  const store = new SlowStore({ maxBytes: MIB, maxTenantBytes: MIB });
-  const options = {
-    budgetMs,
-    failureThreshold: 3,
-    probeIntervalMs: 5,
-    maxProbeIntervalMs: 10,
-    maxPendingInvalidations: 100,
-    fenceTtlMs: 60_000,
-    waitMs: WAIT_MS,
-    leaseMs: WAIT_MS,
-    maxWaiting: 10,
-    sealer: PLAIN,
-    skipMs: 5000,
-    localBytes: 0,
-    localTenantBytes: 0,
-    sweepGatherMs: 1,
-    walkGatherMs: 1,
-    compress: false,
-    maxTenantBytes: Number.POSITIVE_INFINITY,
-  };
-  const engine = new CacheEngine(store, keys, new Counters(), options, quiet);
-  assert.equal(await engine.gate.whenClosed(READY_WITHIN_MS), true);
-  // Both fences exist, as they do on all but a tenant's first request.
-  await store.replaceFences(ref("any").fenceKeys);
-  return { store, engine };
-}
-
-function ref(identity: string): EntryRef {
-  return {
-    tenant: "t",
-    module: "accounts",
-    entryKey: keys.entry("t", "accounts", "same-hash"),
-    leaseKey: keys.lease("t", "accounts", "same-hash"),
-    identity,
-    fenceKeys: [keys.fence("t"), keys.fence("t", "accounts")],
-    settleMs: 0,
-    maxStaleness: 0,
-    maxEntries: 10,
-  };
-}
-
-async function ask(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
-  const outcome = await engine.read(of);
-  assert.equal(outcome.kind, "miss");
-  return engine.openFill(of, outcome as never);
-}
-
-/** Whoever waits for another's lease asks for it again and again. */
-async function leadsAtOnce(engine: CacheEngine, store: SlowStore): Promise<void> {
-  const { begun } = store;
-  assert.equal((await ask(engine, ref("a"))).kind, "lead");
-  assert.equal(store.begun - begun, 1);
-}
-
-async function askToFill(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
-  const outcome = await engine.readToFill(of);
-  assert.equal(outcome.kind, "miss");
-  return engine.openFill(of, outcome as never);
-}
-
-function request(of: EntryRef): FillRequest {
-  const { entryKey, fenceKeys, leaseKey } = of;
-  return {
-    entryKey,
-    fenceKeys,
-    fenceTtlMs: 60_000,
-    lease: { key: leaseKey, holder: "another process", ttlMs: 60_000 },
-  };
-}
-
-function recording(text: string): Recording {
-  const now = Date.now();
-  const times = { createdAt: now, staleAt: now + 60_000, expiresAt: now + 60_000 };
-  const head = { status: 200, statusMessage: "", etag: "", headers: [], removedHeaders: [], variants: [] };
-  return { ...times, ...head, body: Buffer.from(text) };
-}
-
 describe("fills", () => {
   test("two requests whose keys collide do not share an answer", async () => {
-    const { engine } = await open();
+    const { engine } = await openEngine();
     const leader = await ask(engine, ref("the member's view"));
     assert.equal(leader.kind, "lead");
     const other = ask(engine, ref("the admin's view"));
@@ -140,7 +35,7 @@ describe("fills", () => {
   });
 
   test("requests that come while the store is asked for a fill's start do not ask it, too", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     const answered = gate();
     store.held = answered.passed;
     const outcomes = Array.from({ length: 8 }, () => ask(engine, ref("a")));
@@ -158,7 +53,7 @@ describe("fills", () => {
   });
 
   test("an entry that was there when another request asked is not given to one that has seen a change since", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     const filled = await ask(engine, ref("a"));
     if (filled.kind === "lead") filled.fill.commit(recording("old"));
     await engine.idle();
@@ -179,7 +74,7 @@ describe("fills", () => {
   });
 
   test("a leader that never answers holds nobody up for longer than the wait budget, and then another leads", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     assert.equal((await ask(engine, ref("a"))).kind, "lead");
     await delay(WAIT_MS + 20);
     await leadsAtOnce(engine, store);
@@ -187,7 +82,7 @@ describe("fills", () => {
   });
 
   test("a fill whose start was answered too late leaves no lease behind", async () => {
-    const { engine, store } = await open(30);
+    const { engine, store } = await openEngine({ budgetMs: 30 });
     const answered = gate();
     store.held = answered.passed;
     const late = await ask(engine, ref("a"));
@@ -201,18 +96,18 @@ describe("fills", () => {
   });
 
   test("a fill that cannot be stored gives its lease back", async () => {
-    const { engine, store } = await open();
-    store.failsToStore = true;
+    const { engine, store } = await openEngine();
+    store.failure = new Error("LOADING");
     const first = await ask(engine, ref("a"));
     if (first.kind === "lead") first.fill.commit(recording("a"));
     await engine.idle();
-    store.failsToStore = false;
+    store.failure = undefined;
     await leadsAtOnce(engine, store);
     await engine.close();
   });
 
   test("a fill that ends while the circuit is open gives its lease back", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     const first = await ask(engine, ref("a"));
     engine.gate.distrust(new Error("LOADING"));
     if (first.kind === "lead") first.fill.abandon("failed");
@@ -223,7 +118,7 @@ describe("fills", () => {
   });
 
   test("a look that begins the fill is one question, for all who ask in the same turn", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     const outcomes = Array.from({ length: 8 }, () => askToFill(engine, ref("a")));
     const leader = await outcomes[0];
     assert.equal(leader?.kind, "lead");
@@ -238,7 +133,7 @@ describe("fills", () => {
   });
 
   test("requests that look while a fill is under way follow it", async () => {
-    const { engine } = await open();
+    const { engine } = await openEngine();
     const leader = await askToFill(engine, ref("a"));
     const follower = askToFill(engine, ref("a"));
     await turn();
@@ -249,7 +144,7 @@ describe("fills", () => {
   });
 
   test("two requests whose keys collide do not share a look", async () => {
-    const { engine } = await open();
+    const { engine } = await openEngine();
     const [member, admin] = await Promise.all([
       askToFill(engine, ref("member")),
       askToFill(engine, ref("admin")),
@@ -261,7 +156,7 @@ describe("fills", () => {
   });
 
   test("a look that finds a fill not to be storable shares nothing", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     const first = await askToFill(engine, ref("a"));
     if (first.kind === "lead") first.fill.abandon("unstorable");
     await engine.idle();
@@ -272,7 +167,7 @@ describe("fills", () => {
   });
 
   test("a look that may not be answered from what it finds leaves no lease behind", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     await store.beginWrite(ref("a").fenceKeys, "writer", 60_000);
     assert.deepEqual(await engine.readToFill(ref("a")), { kind: "bypass", reason: "write-pending" });
     await engine.idle();
@@ -282,7 +177,7 @@ describe("fills", () => {
   });
 
   test("where entries are found they are read together, and a miss among them asks once more", async () => {
-    const { engine, store } = await open();
+    const { engine, store } = await openEngine();
     const filled = await askToFill(engine, ref("a"));
     if (filled.kind === "lead") filled.fill.commit(recording("a"));
     await engine.idle();

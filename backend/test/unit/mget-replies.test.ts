@@ -11,6 +11,8 @@ import {
 
 interface Reply extends MgetQuestion {
   readonly values: readonly MgetValue[];
+  /** What comes behind the values, as Redis writes it; `undefined` where nothing was asked. */
+  readonly proof: string | undefined;
 }
 
 /** As Redis writes it. */
@@ -23,16 +25,18 @@ function encode(values: readonly MgetValue[]): Buffer {
   return Buffer.concat([Buffer.from(`*${values.length}\r\n`), ...pieces]);
 }
 
+type Read = MgetValue[] | string | { readonly values: MgetValue[]; readonly proof: string };
+
 /** What is read from bytes that arrive in pieces, all of them in one buffer. */
 function readInPieces(
   bytes: Buffer,
   pieceBytes: readonly number[],
   questions: readonly MgetQuestion[],
-): (MgetValue[] | string)[] {
-  const read: (MgetValue[] | string)[] = [];
+): Read[] {
+  const read: Read[] = [];
   const replies = new MgetReplies({
     next: () => questions[read.length],
-    values: (values) => void read.push(values),
+    values: (values, proof) => void read.push(proof === null ? values : { values, proof }),
     refused: (message) => void read.push(message),
   });
   const buffer = Buffer.alloc(bytes.length + 64);
@@ -52,16 +56,30 @@ const text = fc
   .stringMatching(/^[!-~\r\n$*]{0,40}$/)
   .map((value): MgetValue => value)
   .filter((value) => value !== null);
+/** A text, a number, nothing at all, or that there is none. */
+const proof = fc.oneof(
+  text.map((value) => `$${String(value).length}\r\n${value}\r\n`),
+  fc.nat().map((number) => `:${number}\r\n`),
+  fc.constantFrom("$-1\r\n", undefined),
+);
 const body = fc.uint8Array({ maxLength: 300 }).map((bytes): MgetValue => Buffer.from(bytes));
 const reply = fc
   .tuple(
     fc.array(fc.option(text), { minLength: 1, maxLength: 5 }),
     fc.array(fc.option(body), { maxLength: 5 }),
+    proof,
   )
-  .map(([texts, bodies]): Reply => {
+  .map(([texts, bodies, proof]): Reply => {
     const values = [...texts, ...bodies];
-    return { values, texts: texts.length, keys: values.length, room: OWN_ROOM };
+    const hasProof = proof !== undefined;
+    return { values, texts: texts.length, keys: values.length, room: OWN_ROOM, hasProof, proof };
   });
+
+/** What is to be read of it. */
+function expected({ values, proof }: Reply): Read {
+  const text = proof && /^\$\d+\r\n(.*)\r\n$/s.exec(proof)?.[1];
+  return text === undefined ? [...values] : { values: [...values], proof: text };
+}
 
 describe("replies to MGET", () => {
   test("are read as they were written, in whatever pieces", () => {
@@ -70,11 +88,8 @@ describe("replies to MGET", () => {
         fc.array(reply, { minLength: 1, maxLength: 4 }),
         fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 10 }),
         (written, pieceBytes) => {
-          const bytes = Buffer.concat(written.map(({ values }) => encode(values)));
-          assert.deepEqual(
-            readInPieces(bytes, pieceBytes, written),
-            written.map(({ values }) => values),
-          );
+          const pieces = written.flatMap(({ values, proof = "" }) => [encode(values), Buffer.from(proof)]);
+          assert.deepEqual(readInPieces(Buffer.concat(pieces), pieceBytes, written), written.map(expected));
         },
       ),
       { numRuns: 500 },
@@ -89,6 +104,20 @@ describe("replies to MGET", () => {
     ];
     for (const pieceBytes of [1, 7, 1000])
       assert.deepEqual(readInPieces(bytes, [pieceBytes], questions), ["OOM command not allowed", ["a"]]);
+  });
+
+  test("where a proof was asked for, an error in the place of either answers both", () => {
+    const asked = { keys: 1, texts: 1, room: OWN_ROOM, hasProof: true };
+    const bytes = [
+      ...[encode(["a"]), Buffer.from("-READONLY\r\n")],
+      ...[Buffer.from("-OOM\r\n"), Buffer.from(":0\r\n")],
+      ...[Buffer.from("-LOADING\r\n"), Buffer.from("-BUSY\r\n")],
+      ...[encode(["b"]), Buffer.from("$1\r\nx\r\n")],
+    ];
+    for (const pieceBytes of [1, 7, 1000]) {
+      const read = readInPieces(Buffer.concat(bytes), [pieceBytes], [asked, asked, asked, asked]);
+      assert.deepEqual(read, ["READONLY", "OOM", "LOADING", { values: ["b"], proof: "x" }]);
+    }
   });
 
   test("a reply of another length, or of another kind, is nobody's answer", () => {

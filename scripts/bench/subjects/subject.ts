@@ -1,5 +1,6 @@
 // What a subject is to the bench, and what it gets to work with.
 import type { Server } from "node:http";
+import type { Distance } from "../distance.js";
 import type { Row } from "../subjects.js";
 
 /** The argument of a subject's process, as JSON. */
@@ -13,6 +14,8 @@ export interface SubjectConfig {
   readonly row?: Row;
   /** Handlers answer a body of so many bytes that is ready, instead of a list from PostgreSQL. */
   readonly readyBodyBytes?: number;
+  /** Instead of `redisUrl`, for an app with several caches. */
+  readonly distances?: readonly Distance[];
 }
 
 export interface SubjectContext {

@@ -1,23 +1,29 @@
-// From the `redis` option to a client: a URL, ioredis options, Cluster nodes, or a client that the user already has.
+// From the `redis` option to a client that never keeps a request waiting.
 import { createRequire } from "node:module";
-import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
+import type { Cluster, ClusterNode, Redis, RedisOptions, SentinelConnector } from "ioredis";
+import { BackOff } from "../../back-off.js";
 import { TenantCacheError } from "../../errors.js";
 import { areTimersFaked } from "../../timers.js";
+import { checkRedisOption } from "./check-option.js";
+import { askForPassword, type PasswordFunction } from "./password.js";
 import { ReadConnection } from "./read-connection.js";
-import { isRedisClient, type RedisClient } from "./redis-client.js";
+import type { RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
-import { refuseWrongRedis } from "./redis-refusals.js";
+import { askingAllSentinels } from "./sentinel-connector.js";
 import { giveUpSilentPeers } from "./silent-peer.js";
 
 export interface Connection {
   readonly client: RedisClient;
   /** Whether the cache made the client and therefore closes it. */
   readonly owned: boolean;
+  /** How long the client waits before it connects again. Absent where that is the user's. Reset once a server has proved usable. */
+  readonly backOff?: BackOff;
   /** Absent where the server to read from is for the client to know: Sentinel, Cluster, a client or connector of the user's. */
   readonly reads?: ReadConnection;
 }
 
-const MAX_RECONNECT_DELAY_MS = 2000;
+const FIRST_RECONNECT_MS = 50;
+const MAX_RECONNECT_MS = 2000;
 const CONNECT_TIMEOUT_MS = 2000;
 
 /** The defaults that keep a request from ever waiting for Redis: no queue while offline, no retry, no resending. */
@@ -27,7 +33,10 @@ const CONNECTION_DEFAULTS: RedisOptions = {
   maxRetriesPerRequest: 0,
   connectTimeout: CONNECT_TIMEOUT_MS,
   connectionName: "express-tenant-cache",
-  retryStrategy: reconnectDelayMs,
+  // Two commands more that a user would have to be allowed.
+  disableClientInfo: true,
+  // The store finds out by itself whether the server can be used. ioredis's check needs INFO, which may be refused.
+  enableReadyCheck: false,
   // A master that hung through its own failover goes on answering until it is demoted, about ten seconds: leave it
   // with the news, so that no two processes use different masters. Only Sentinel has such news.
   failoverDetector: true,
@@ -36,79 +45,89 @@ const CONNECTION_DEFAULTS: RedisOptions = {
 };
 
 /**
- * Replies as their reader knows them, and nothing that ioredis might ask later. The store's own connection finds out whether the
- * server is ready, and says so.
+ * Replies as their reader knows them, and nothing that ioredis might ask later. It connects once the store's own connection has: where
+ * one fails, two would fail twice as often.
  */
-const READS_ALONE = { protocol: 2, enableReadyCheck: false, disableClientInfo: true } as const;
+const READS_ALONE: RedisOptions = { protocol: 2, lazyConnect: true };
 
-/** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_MISSING` */
+/** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING` */
 export function connect(redis: RedisOption): Connection {
-  if (isRedisClient(redis)) {
-    refuseKeyPrefix(redis.options);
-    return { client: redis, owned: false };
+  const target = checkRedisOption(redis);
+  const backOff = newBackOff();
+  switch (target.kind) {
+    case "client":
+      return { client: target.client, owned: false };
+    case "cluster":
+      return { client: newCluster(target.nodes, target.redisOptions, backOff), owned: true, backOff };
+    case "found": {
+      // Sentinels may name a server that is no master any more: ioredis's own check then asks the next one.
+      const options = { enableReadyCheck: true, ...target.options };
+      return { client: newClient({ ...target, options }, backOff), owned: true, backOff };
+    }
+    case "server": {
+      const readsBackOff = newBackOff();
+      const reads = new ReadConnection((connector) => {
+        const options = { ...target.options, ...READS_ALONE, Connector: connector as never };
+        return newClient({ ...target, options }, readsBackOff);
+      }, readsBackOff);
+      return { client: newClient(target, backOff), owned: true, backOff, reads };
+    }
   }
-  refuseWrongRedis(redis);
-  if (typeof redis === "string") {
-    return standalone((ioredis, options) => new ioredis.Redis(redis, withDefaults(options)));
-  }
-  if ("cluster" in redis) {
-    const { cluster, redisOptions } = redis;
-    refuseKeyPrefix(redisOptions);
-    return { client: own((ioredis) => newCluster(ioredis.Cluster, cluster, redisOptions)), owned: true };
-  }
-  const options = redis as RedisOptions;
-  refuseKeyPrefix(options);
-  if (options.sentinels || options.Connector)
-    return { client: own((ioredis) => new ioredis.Redis(withDefaults(options))), owned: true };
-  return standalone((ioredis, more) => new ioredis.Redis(withDefaults({ ...options, ...more })));
 }
 
-function standalone(create: (ioredis: IoRedisModule, options: RedisOptions) => Redis): Connection {
-  const client = own((ioredis) => create(ioredis, {}));
-  const reads = new ReadConnection((connector) =>
-    own((ioredis) => create(ioredis, { ...READS_ALONE, Connector: connector as never })),
-  );
-  return { client, owned: true, reads };
+function newBackOff(): BackOff {
+  return new BackOff(FIRST_RECONNECT_MS, MAX_RECONNECT_MS);
 }
 
-function refuseKeyPrefix(options: { readonly keyPrefix?: string | undefined } | undefined): void {
-  if (!options?.keyPrefix) return;
-  throw new TenantCacheError(
-    "ETC_REDIS_KEY_PREFIX",
-    "the ioredis options have a keyPrefix, which ioredis does not apply to SCAN: leave it out, and pass keyPrefix to createTenantCache instead",
-  );
+interface ClientTarget {
+  readonly url?: string;
+  readonly options: RedisOptions;
+  readonly password?: PasswordFunction;
+}
+
+function newClient({ url, options, password }: ClientTarget, backOff: BackOff): RedisClient {
+  const all = withDefaults(password ? { ...options, lazyConnect: true } : options, backOff);
+  const client = own(({ Redis, SentinelConnector }) => {
+    if (url !== undefined) return new Redis(url, all);
+    if (!all.sentinels || all.Connector) return new Redis(all);
+    return new Redis({ ...all, Connector: askingAllSentinels(SentinelConnector) as never });
+  });
+  if (password) askForPassword(client, password, backOff);
+  return client;
 }
 
 function newCluster(
-  ClusterClass: typeof Cluster,
   nodes: readonly ClusterNode[],
-  redisOptions: RedisOptions = {},
-): Cluster {
-  return new ClusterClass([...nodes], {
+  redisOptions: RedisOptions,
+  backOff: BackOff,
+): RedisClient {
+  const options = {
     enableOfflineQueue: false,
-    clusterRetryStrategy: reconnectDelayMs,
     // ioredis's check asks any node, and without an offline queue one that is still connecting refuses: the Cluster is then left and tried
     // again, for seconds where chance has it. The store asks every master by itself.
     enableReadyCheck: false,
     // Names stay names: resolved here, they would be gone before TLS compares them with the certificate.
-    dnsLookup: (address, callback) => callback(null, address),
-    redisOptions: withDefaults(redisOptions),
-  });
+    dnsLookup: (address: string, callback: (error: null, address: string) => void) => callback(null, address),
+    clusterRetryStrategy: () => reconnectDelayMs(backOff),
+    redisOptions: withDefaults(redisOptions, backOff),
+  };
+  return own(({ Cluster }) => new Cluster([...nodes], options));
 }
 
 /** The store reads replies in their RESP2 shapes, whatever protocol is spoken. */
-function withDefaults(options: RedisOptions): RedisOptions & { replyMapping: "legacy" } {
-  return { ...CONNECTION_DEFAULTS, ...options, replyMapping: "legacy" };
+function withDefaults(options: RedisOptions, backOff: BackOff): RedisOptions & { replyMapping: "legacy" } {
+  // ioredis counts attempts anew with each connection that is made, also with one that the server ends at once.
+  const retryStrategy = () => reconnectDelayMs(backOff);
+  return { ...CONNECTION_DEFAULTS, retryStrategy, ...options, replyMapping: "legacy" };
 }
 
 /** ioredis waits by a global timer: where tests of an app have replaced that, `connectAgainOnEnd` connects in its place. */
-function reconnectDelayMs(attempt: number): number | null {
-  if (areTimersFaked()) return null;
-  const delayMs = Math.min(50 * 2 ** Math.min(attempt - 1, 10), MAX_RECONNECT_DELAY_MS);
-  return delayMs / 2 + (Math.random() * delayMs) / 2;
+function reconnectDelayMs(backOff: BackOff): number | null {
+  return areTimersFaked() ? null : backOff.nextSpread();
 }
 
 interface IoRedisModule {
+  readonly SentinelConnector: typeof SentinelConnector;
   readonly Redis: typeof Redis;
   readonly Cluster: typeof Cluster;
 }

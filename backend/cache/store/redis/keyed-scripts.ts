@@ -39,17 +39,9 @@ return 0
 `;
 
 export const KEYED_SCRIPTS = {
-  etcTurnFences: TURN_FENCES,
-  etcAddToCounter: ADD_TO_COUNTER,
-  etcTakeLock: TAKE_LOCK,
-  etcRenewLock: RENEW_LOCK,
-  etcReleaseLock: RELEASE_LOCK,
-};
-
-export interface KeyedCommands {
-  etcTurnFences(keyCount: number, ...args: (string | number)[]): Promise<(string | null)[]>;
-  etcAddToCounter(keyCount: number, ...args: (string | number)[]): Promise<string>;
-  etcTakeLock(keyCount: number, ...args: (string | number)[]): Promise<number | string>;
-  etcRenewLock(keyCount: number, ...args: (string | number)[]): Promise<number | string>;
-  etcReleaseLock(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
-}
+  turnFences: TURN_FENCES,
+  addToCounter: ADD_TO_COUNTER,
+  takeLock: TAKE_LOCK,
+  renewLock: RENEW_LOCK,
+  releaseLock: RELEASE_LOCK,
+} as const;

@@ -50,9 +50,4 @@ tidy(86400000)
 return redis.call('ZSCORE', ledger, '') or '0'
 `;
 
-export const LEDGER_SCRIPTS = { etcRemoveKeys: REMOVE_KEYS, etcTenantBytes: TENANT_BYTES };
-
-export interface LedgerCommands {
-  etcRemoveKeys(keyCount: number, ...args: string[]): Promise<number | string>;
-  etcTenantBytes(keyCount: number, ...args: string[]): Promise<string>;
-}
+export const LEDGER_SCRIPTS = { removeKeys: REMOVE_KEYS, tenantBytes: TENANT_BYTES };

@@ -3,6 +3,7 @@
 const ARRAY = 0x2a; // *
 const BULK = 0x24; // $
 const ERROR = 0x2d; // -
+const INTEGER = 0x3a; // :
 const MINUS = 0x2d;
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
@@ -19,6 +20,8 @@ export interface MgetQuestion {
   readonly keys: number;
   /** So many values at the front are texts. */
   readonly texts: number;
+  /** Whether a text, a number or an error follows, in reply to the command that was sent behind it. Default false. */
+  readonly hasProof?: boolean;
   /** Where the bytes of the others go: exactly so many, which nobody else has. */
   room(bytes: number): Buffer;
 }
@@ -29,14 +32,15 @@ export const OWN_ROOM: MgetQuestion["room"] = (bytes) => Buffer.allocUnsafeSlow(
 export interface MgetListener {
   /** `undefined` where nothing was asked. */
   next(): MgetQuestion | undefined;
-  values(values: MgetValue[]): void;
-  /** The server has answered with an error instead. */
+  /** `proof`: the text that has followed; `null` where that is none, or a number. */
+  values(values: MgetValue[], proof: string | null): void;
+  /** The server has answered one of both with an error instead. */
   refused(message: string): void;
 }
 
 /**
- * A parser of RESP2 (https://redis.io/docs/latest/develop/reference/protocol-spec/) for arrays of bulk strings and errors; anything else
- * throws, because what follows it cannot be told apart.
+ * A parser of RESP2 (https://redis.io/docs/latest/develop/reference/protocol-spec/) for arrays of bulk strings, each with a bulk string
+ * or a number behind it where that was asked for, and for errors; anything else throws, because what follows it cannot be told apart.
  */
 export class MgetReplies {
   readonly #listener: MgetListener;
@@ -46,6 +50,10 @@ export class MgetReplies {
   /** Values of the present reply that are still to come. */
   #missing = 0;
   #texts = 0;
+  #hasProof = false;
+  /** The values are there, or an error in their place; their proof is not. */
+  #awaitsProof = false;
+  #refusal: string | undefined;
   #room = OWN_ROOM;
   /** A value whose end has not come yet, and how much of it has. */
   #body: Buffer | undefined;
@@ -87,7 +95,7 @@ export class MgetReplies {
   #interpret(line: Buffer, start: number, feed: number, chunk: Buffer, next: number, end: number): number {
     const lineEnd = line[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed;
     const type = line[start];
-    if (type === BULK && this.#missing > 0) {
+    if (type === BULK && (this.#missing > 0 || this.#awaitsProof)) {
       const bytes = numberIn(line, start + 1, lineEnd);
       if (bytes < 0) {
         this.#push(null);
@@ -96,7 +104,9 @@ export class MgetReplies {
       return this.#beginBody(bytes, chunk, next, end);
     }
     if (this.#missing > 0) throw new Error("a reply that ends early");
-    if (type === ARRAY) {
+    if (type === INTEGER && this.#awaitsProof) this.#end(null);
+    else if (type === ERROR) this.#refuse(line.toString("latin1", start + 1, lineEnd));
+    else if (type === ARRAY && !this.#awaitsProof) {
       const question = this.#listener.next();
       this.#values = [];
       this.#missing = numberIn(line, start + 1, lineEnd);
@@ -104,8 +114,8 @@ export class MgetReplies {
       if (!question || this.#missing !== question.keys) throw new Error("a reply to another question");
       this.#texts = question.texts;
       this.#room = question.room;
-    } else if (type === ERROR) this.#listener.refused(line.toString("latin1", start + 1, lineEnd));
-    else throw new Error("a reply that is neither values nor an error");
+      this.#hasProof = question.hasProof === true;
+    } else throw new Error("a reply that is neither values nor an error");
     return next;
   }
 
@@ -134,12 +144,33 @@ export class MgetReplies {
   }
 
   #isText(): boolean {
-    return this.#values.length < this.#texts;
+    return this.#awaitsProof || this.#values.length < this.#texts;
   }
 
   #push(value: MgetValue): void {
+    // The proof is a text, as all that comes while it is awaited.
+    if (this.#awaitsProof) {
+      this.#end(value as string | null);
+      return;
+    }
     this.#values.push(value);
-    if (--this.#missing === 0) this.#listener.values(this.#values);
+    if (--this.#missing > 0) return;
+    if (this.#hasProof) this.#awaitsProof = true;
+    else this.#end(null);
+  }
+
+  #refuse(message: string): void {
+    this.#refusal ??= message;
+    if (this.#awaitsProof || this.#listener.next()?.hasProof !== true) this.#end(null);
+    else this.#awaitsProof = true;
+  }
+
+  #end(proof: string | null): void {
+    const refusal = this.#refusal;
+    this.#awaitsProof = false;
+    this.#refusal = undefined;
+    if (refusal === undefined) this.#listener.values(this.#values, proof);
+    else this.#listener.refused(refusal);
   }
 }
 

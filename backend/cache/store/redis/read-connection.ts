@@ -1,16 +1,19 @@
 // A second connection that only reads: replies arrive in one buffer that is used again, so that hits leave nothing to collect.
 import net from "node:net";
 import tls from "node:tls";
+import { BackOff } from "../../back-off.js";
 import { clearTimeout, monotonicNow, nextTurn, setImmediate, setTimeout, type Timer } from "../../timers.js";
 import { connectAgainOnEnd } from "./connect-again.js";
 import { type MgetQuestion, MgetReplies, type MgetValue, OWN_ROOM } from "./mget-replies.js";
 import type { RedisClient } from "./redis-client.js";
-import { type RunIds, trackRunIds } from "./run-ids.js";
+import type { Proof } from "./server-identity.js";
+import { ServerLink } from "./server-link.js";
 
 /** Replies of a busy turn in one or two reads. */
 const BUFFER_BYTES = 256 * 1024;
 /** A server that hangs is everybody's; a connection of ours that does is replaced, and meanwhile the other one is asked. */
 const SILENT_MS = 250;
+const RECONNECT_MS = 200;
 
 /** The connection has gone, or is about to: the other one can be asked instead. */
 export class ReadConnectionLost extends Error {
@@ -22,8 +25,9 @@ const RENEWED_AT_MOST_EVERY_MS = 10_000;
 
 interface Pending extends MgetQuestion {
   readonly sentAtMs: number;
+  readonly proof: Proof;
   resolve(values: MgetValue[]): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
 }
 
 /** What of ioredis's options a connector looks at. */
@@ -44,7 +48,7 @@ export type ConnectorClass = new (options: ConnectorOptions) => object;
  */
 export class ReadConnection {
   readonly #client: RedisClient;
-  readonly #runIds: RunIds;
+  readonly #link: ServerLink;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #stream: net.Socket | undefined;
   #replies: MgetReplies | undefined;
@@ -54,32 +58,66 @@ export class ReadConnection {
   #isClosed = false;
   #watch: Timer | undefined;
 
-  /** @param create makes the ioredis client that uses this connector */
-  constructor(create: (connector: ConnectorClass) => RedisClient) {
+  /**
+   * @param create makes the ioredis client that uses this connector
+   * @param backOff how long the client waits before it connects again
+   */
+  constructor(
+    create: (connector: ConnectorClass) => RedisClient,
+    backOff = new BackOff(RECONNECT_MS, RECONNECT_MS),
+  ) {
     this.#client = create(this.#connectorClass());
-    this.#runIds = trackRunIds(this.#client, () => this.#turn(), ignore);
-    // Without a listener an error would be thrown; the store's own connection reports what is wrong.
+    this.#link = new ServerLink(this.#client, {
+      changed: () => {
+        if (this.#link.identity !== undefined) backOff.reset();
+        this.#turn();
+      },
+      // The store's own connection reports what is wrong.
+      troubled: ignore,
+      noticed: ignore,
+      misled: () => this.#client.disconnect(true),
+      // Replies to what was asked before may still come: on this connection no more can be asked.
+      doubted: () => this.#stream?.destroy(),
+    });
+    // Without a listener an error would be thrown.
     this.#client.on("error", ignore);
-    connectAgainOnEnd(this.#client, () => this.#isClosed);
+    connectAgainOnEnd(this.#client, backOff, () => this.#isClosed);
   }
 
   /** The server that answers; `undefined` while it cannot be asked. */
   get runId(): string | undefined {
-    return this.#replies && this.#runIds.of("");
+    return this.#replies && this.#link.identity?.id;
+  }
+
+  /** Connects, unless it has been begun. */
+  begin(): void {
+    if (this.#client.status === "wait") this.#client.connect?.().catch(ignore);
   }
 
   /**
-   * The first `texts` values are texts, the others bytes in the room that they are given.
+   * The first `texts` values are texts, the others bytes in the room that they are given. With them the server proves that it still is
+   * the master that it was.
    *
-   * @throws ReadConnectionLost where the connection goes before the answer has come
+   * @throws ReadConnectionLost where the connection goes before the answer has come, or the server is no master by then
    */
   mget(keys: readonly string[], texts: number, room = OWN_ROOM): Promise<MgetValue[]> {
     const stream = this.#stream;
-    if (!stream || !this.#replies) return Promise.reject(new ReadConnectionLost("not connected"));
+    const sentAtMs = monotonicNow();
+    const proof = this.#replies && this.#link.identity?.proof;
+    if (!stream || !proof) return Promise.reject(new ReadConnectionLost("not connected"));
     return new Promise((resolve, reject) => {
-      this.#pending.push({ keys: keys.length, texts, room, sentAtMs: monotonicNow(), resolve, reject });
+      this.#pending.push({
+        keys: keys.length,
+        texts,
+        hasProof: true,
+        room,
+        sentAtMs,
+        proof,
+        resolve,
+        reject,
+      });
       this.#watch ??= this.#watchFor(SILENT_MS);
-      stream.write(commandOf(keys));
+      stream.write(mgetOf(keys) + proofOf(proof, keys[0] ?? ""));
     });
   }
 
@@ -93,20 +131,31 @@ export class ReadConnection {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#watch);
+    this.#link.stop();
     this.#client.disconnect();
   }
 
   /** Called when the server becomes known, after ioredis's last command, and when the connection has gone. */
   #turn(): void {
-    this.#replies = this.#runIds.known ? this.#newReplies() : undefined;
+    this.#replies = this.#link.identity ? this.#newReplies() : undefined;
     if (!this.#replies) this.#lose(new ReadConnectionLost("the connection was closed"));
   }
 
   #newReplies(): MgetReplies {
     return new MgetReplies({
       next: () => this.#pending[0],
-      values: (values) => this.#pending.shift()?.resolve(values),
-      refused: (message) => this.#pending.shift()?.reject(new Error(message)),
+      values: (values, proof) => {
+        const asked = this.#pending.shift();
+        if (!asked) return;
+        try {
+          this.#link.confirm(asked.proof, proof);
+        } catch (error) {
+          asked.reject(new ReadConnectionLost("the server is no master any more", { cause: error }));
+          return;
+        }
+        asked.resolve(values);
+      },
+      refused: (message) => this.#pending.shift()?.reject(this.#link.explain(new Error(message))),
     });
   }
 
@@ -200,10 +249,18 @@ export class ReadConnection {
 }
 
 /** As RESP has commands: an array of bulk strings. */
-function commandOf(keys: readonly string[]): string {
+function mgetOf(keys: readonly string[]): string {
   let command = `*${keys.length + 1}\r\n$4\r\nMGET\r\n`;
   for (const key of keys) command += `$${Buffer.byteLength(key)}\r\n${key}\r\n`;
   return command;
+}
+
+const WAIT = "*3\r\n$4\r\nWAIT\r\n$1\r\n0\r\n$1\r\n0\r\n";
+const INFO = "*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n";
+
+function proofOf(proof: Proof, key: string): string {
+  if (proof === "wait") return WAIT;
+  return proof === "info" ? INFO : `*2\r\n$5\r\nGETEX\r\n$${Buffer.byteLength(key)}\r\n${key}\r\n`;
 }
 
 function ignore(): void {}

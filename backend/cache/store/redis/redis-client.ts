@@ -1,20 +1,5 @@
 // What the store needs of a Redis client: the part of ioredis (any major, Redis or Cluster) that it calls.
 import type { Socket } from "node:net";
-import type { KeyedCommands } from "./keyed-scripts.js";
-import type { LedgerCommands } from "./ledger-scripts.js";
-
-export interface ScriptedCommands extends KeyedCommands, LedgerCommands {
-  etcBeginFillBuffer(keyCount: number, ...args: (string | number)[]): Promise<(Buffer | null)[]>;
-  etcCommitFill(keyCount: number, ...args: (string | number | Buffer)[]): Promise<(number | string)[]>;
-  etcAbandonFill(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
-  etcReplaceFences(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
-  etcBeginWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
-  etcEndWrite(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
-  etcSweepIndex(keyCount: number, ...args: (string | number)[]): Promise<(number | string)[]>;
-  etcSweepEntries(keyCount: number, ...args: string[]): Promise<number | string>;
-  etcAuditIndex(keyCount: number, ...args: (string | number)[]): Promise<number | string>;
-  etcKeepLease(keyCount: number, ...args: (string | number)[]): Promise<number | string>;
-}
 
 /**
  * An ioredis `Redis` or `Cluster` of any major, as users pass it. Known by its shape: `instanceof` fails across majors and duplicate
@@ -24,26 +9,45 @@ export type UserRedisClient = { readonly status: string } & Readonly<
   Record<(typeof NEEDED)[number], unknown>
 >;
 
+export type ScriptArgument = string | number | Buffer;
+
+/** What tells of changes. */
+export interface Emitter {
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  off(event: string, listener: (...args: never[]) => void): unknown;
+}
+
 /** The commands that the store calls. */
-export interface RedisClient {
+export interface RedisClient extends Emitter {
   readonly status: string;
   readonly options?:
     | {
+        readonly host?: string | undefined;
+        readonly port?: number | undefined;
+        readonly path?: string | null | undefined;
+        readonly db?: number | string | undefined;
         readonly keyPrefix?: string | undefined;
         readonly sentinels?: unknown;
+        readonly tls?: unknown;
         readonly socketTimeout?: number | undefined;
       }
     | undefined;
-  /** Of the connection that there is; a Cluster has those of its nodes. */
-  readonly stream?: Socket;
+  /** What the connection has been told: above all the database, which a user may have changed since. */
+  readonly condition?: { readonly select?: number | string | undefined } | null | undefined;
   readonly isCluster?: boolean | undefined;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void;
-  ping(): Promise<unknown>;
+  /** How it finds its server: `sentinel-connector.ts`, or ioredis's own. */
+  readonly connector?: { readonly configEpoch?: number | undefined } | undefined;
+  /** Of the connection that there is; a Cluster has those of its nodes. */
+  readonly stream?: Socket | null | undefined;
+  select(database: number | string): Promise<unknown>;
   mget(keys: readonly string[]): Promise<(string | null)[]>;
   mgetBuffer(keys: readonly string[]): Promise<(Buffer | null)[]>;
-  evalsha(sha1: string, keyCount: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
-  evalshaBuffer(sha1: string, keyCount: number, ...args: (string | number)[]): Promise<(Buffer | null)[]>;
+  getex(key: string): Promise<unknown>;
+  wait(replicas: number, timeoutMs: number): Promise<unknown>;
+  eval(lua: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
+  evalBuffer(lua: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
+  evalsha(sha1: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
+  evalshaBuffer(sha1: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
   set(key: string, value: string, ...args: (string | number)[]): Promise<unknown>;
   unlink(...keys: string[]): Promise<number>;
   zrange(key: string, first: number, last: number): Promise<string[]>;
@@ -59,24 +63,16 @@ export interface RedisClient {
 export interface RedisClusterClient extends RedisClient {
   /** For each slot the keys (`host:port`) of its nodes, the master first. */
   readonly slots: readonly (readonly string[] | undefined)[];
-  nodes(role: "master"): RedisNodeClient[];
-}
-
-export interface RedisNodeClient extends RedisClient {
-  connect(): Promise<void>;
-  readonly options: {
-    readonly host?: string;
-    readonly port?: number;
-    readonly readOnly?: boolean;
-    readonly keyPrefix?: string | undefined;
-  };
+  nodes(role: "master"): RedisClient[];
+  /** Asks the nodes anew which slots they have. */
+  refreshSlotsCache(done: (error?: Error) => void): void;
 }
 
 export function isClusterClient(client: RedisClient): client is RedisClusterClient {
   return client.isCluster === true;
 }
 
-const NEEDED = ["on", "defineCommand", "mgetBuffer", "unlink", "scan", "info"] as const;
+const NEEDED = ["on", "off", "mgetBuffer", "unlink", "scan", "info"] as const;
 
 /** Whether a value can serve as the store's client. */
 export function isRedisClient(value: unknown): value is RedisClient {

@@ -14,7 +14,7 @@ type OrWithoutIoRedis<Installed, StandIn> = [0] extends [1 & Installed] ? StandI
 
 type RedisOptions = OrWithoutIoRedis<
   InstalledRedisOptions,
-  { readonly host?: string; readonly port?: number }
+  { readonly host?: string; readonly port?: number; readonly password?: string }
 >;
 type ClusterNode = OrWithoutIoRedis<InstalledClusterNode, { readonly host?: string; readonly port?: number }>;
 
@@ -24,5 +24,13 @@ export interface RedisClusterOptions {
   readonly redisOptions?: RedisOptions;
 }
 
-/** A URL (`redis://`, `rediss://`), ioredis options (also with `sentinels`), Cluster nodes, or an ioredis client of any major. */
-export type RedisOption = string | RedisOptions | RedisClusterOptions | UserRedisClient;
+/** ioredis's options, whose password may change: a function is asked for it whenever a connection is made. */
+export type RedisServerOptions = Omit<RedisOptions, "password"> & {
+  readonly password?: string | (() => string | Promise<string>) | undefined;
+};
+
+/**
+ * A URL (`redis://`, `rediss://`, or the path of a Unix socket), ioredis options that name a server (also with `sentinels`), Cluster
+ * nodes, or an ioredis client of any major.
+ */
+export type RedisOption = string | URL | RedisServerOptions | RedisClusterOptions | UserRedisClient;

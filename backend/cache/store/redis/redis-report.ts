@@ -2,7 +2,8 @@
 import type { KeySpace } from "../key-space.js";
 import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
-import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
+import { isClusterClient, type RedisClient } from "./redis-client.js";
+import type { Servers } from "./servers.js";
 
 /** Figures of the server, or their sums over the masters of a Cluster. */
 export async function reportServer(client: RedisClient): Promise<ServerReport> {
@@ -106,16 +107,17 @@ export async function takeInventory(
 const MAX_ASKED = 100;
 
 export async function readTenantBytes(
-  client: RedisClient & ScriptedCommands,
+  servers: Servers,
   keys: KeySpace,
   tenants: readonly string[],
 ): Promise<readonly number[]> {
   const bytes: number[] = [];
   for (let start = 0; start < tenants.length; start += MAX_ASKED) {
     const asked = tenants.slice(start, start + MAX_ASKED);
-    const answers = asked.map((tenant) =>
-      client.etcTenantBytes(2, keys.generations(tenant), keys.ledger(tenant), keys.indexes(tenant)),
-    );
+    const answers = asked.map((tenant) => {
+      const books = [keys.generations(tenant), keys.ledger(tenant)] as const;
+      return servers.run(books[0], (link) => link.script("tenantBytes", books, [keys.indexes(tenant)]));
+    });
     bytes.push(...(await Promise.all(answers)).map(Number));
   }
   return bytes;

@@ -1,8 +1,5 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
-import { hash } from "node:crypto";
-import calculateSlot from "cluster-key-slot";
-import { monotonicNow } from "../../timers.js";
-import { randomToken } from "../fence-token.js";
+import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type {
   CommitResult,
@@ -18,105 +15,76 @@ import type {
   StoreListener,
   SweepTarget,
 } from "../store.js";
+import { GroupUnavailable } from "../store-errors.js";
 import { commitCall, commitResult } from "./commit-call.js";
+import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
-import { connectAgainOnEnd } from "./connect-again.js";
-import { KEYED_SCRIPTS } from "./keyed-scripts.js";
+import { refusesValues } from "./error-messages.js";
 import { scanKeys } from "./keyspace-scan.js";
-import { isClusterClient, type RedisClient, type ScriptedCommands } from "./redis-client.js";
+import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
+import { RedisConnection } from "./redis-connection.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
 import { RedisReads } from "./redis-reads.js";
 import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
-import { type RunIds, trackRunIds } from "./run-ids.js";
-import { SCRIPTS } from "./scripts.js";
+import { bring, type ScriptName } from "./script-calls.js";
+import type { ServerLink } from "./server-link.js";
+import { type ProbePlace, removeKeys, type Servers } from "./servers.js";
 
-/** A connection that took longer is to a server that sentinels named too long ago. */
-const PROMPT_MS = 1000;
-const SHA1 = {
-  beginFill: hash("sha1", SCRIPTS.etcBeginFill),
-  commitFill: hash("sha1", SCRIPTS.etcCommitFill),
-  replaceFences: hash("sha1", SCRIPTS.etcReplaceFences),
-} as const;
+/** In one call, so that the server is not busy with it for long. */
+const REPEATED_TOGETHER = 500;
 
 export class RedisStore implements Store {
   readonly kind = "redis";
   readonly hashTags: boolean;
   readonly keyed: RedisKeyedStore;
-  readonly #client: RedisClient & ScriptedCommands;
-  readonly #owned: boolean;
+  readonly #connection: RedisConnection;
+  readonly #client: RedisClient;
+  readonly #servers: Servers;
   readonly #reads: RedisReads;
   readonly #keys: KeySpace;
-  readonly #runIds: RunIds;
   readonly #sweep: RedisSweep;
-  /** Scripts that this connection has brought to its server. */
-  readonly #loaded = new Set<string>();
-  #listener: StoreListener | undefined;
-  #isUp = false;
-  #isClosed = false;
-  #connectingSinceMs = monotonicNow();
-  #lastError = "connecting";
-  #reconnectAttempts = 0;
+  /** Absent on a Cluster, whose masters stop by themselves where the others have replaced them. */
+  readonly #confirmed: ConfirmedFences | undefined;
+  /** Groups whose fences are out of date. */
+  readonly #suspended = new Set<string>();
 
-  constructor({ client, owned, reads }: Connection, keys: KeySpace) {
-    for (const [name, lua] of Object.entries({ ...SCRIPTS, ...KEYED_SCRIPTS }))
-      client.defineCommand(name, { lua });
-    this.#client = client as RedisClient & ScriptedCommands;
-    this.#owned = owned;
-    this.#reads = new RedisReads(client, reads);
+  constructor(connection: Connection, keys: KeySpace) {
+    this.#reads = new RedisReads(connection.reads);
+    this.#connection = new RedisConnection(connection, () => this.#reads.begin());
+    this.#client = connection.client;
+    this.#servers = this.#connection.servers;
     this.#keys = keys;
-    this.#sweep = new RedisSweep(this.#client, keys);
-    this.hashTags = isClusterClient(client);
-    this.keyed = new RedisKeyedStore(this.#client, keys);
-    const onDown = (error: unknown) => {
-      this.#lastError = error instanceof Error ? error.message || error.name : String(error);
-      if (!this.#isUp) this.#listener?.down(this.#lastError);
-    };
-    this.#runIds = trackRunIds(client, () => this.#report(), onDown);
-    client.on("connecting", () => {
-      this.#connectingSinceMs = monotonicNow();
-    });
-    client.on("reconnecting", () => {
-      this.#reconnectAttempts++;
-    });
-    client.on("ready", () => {
-      this.#loaded.clear();
-      this.#reconnectAttempts = 0;
-      this.#lastError = "connection closed";
-      // A master that hung while we connected may have been replaced before it answered.
-      if (monotonicNow() - this.#connectingSinceMs > PROMPT_MS && this.renew()) return;
-      this.#report();
-    });
-    client.on("error", onDown);
-    if (owned) connectAgainOnEnd(client, () => this.#isClosed);
+    this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
+    this.hashTags = isClusterClient(this.#client);
+    if (!this.hashTags) this.#confirmed = new ConfirmedFences(keys.allFences());
+    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
   }
 
   get reconnectAttempts(): number {
-    return this.#reconnectAttempts;
+    return this.#connection.reconnectAttempts;
   }
 
   listen(listener: StoreListener): void {
-    this.#listener = listener;
-    this.#report();
+    this.#connection.listen(listener);
   }
 
-  /** Sentinels are asked anew which server is the master; others have nobody to ask. */
   renew(): boolean {
-    if (!this.#client.options?.sentinels) return false;
-    this.#client.disconnect(true);
-    return true;
+    return this.#connection.renew();
   }
 
+  /**
+   * Tries every server with what requests need: fences and an entry are read, and all that scripts do is done. One that has taken another's
+   * place is told what that had confirmed to this process.
+   */
   async ping(): Promise<void> {
-    await this.#client.ping();
+    await Promise.all(this.#servers.probes().map((place) => this.#probe(place)));
+    if (this.#confirmed) await this.#repeat(this.#confirmed);
   }
 
   async read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan = false): Promise<Snapshot> {
     const [key = ""] = fenceKeys;
-    const runId = this.#runIdOf(key);
-    const { fences, entries } = await this.#reads.read(runId, fenceKeys, entryKeys, onLoan);
-    this.#confirmRunId(key, runId);
-    return { fences, entries, runId };
+    return this.#run(key, (link) => this.#reads.read(link, fenceKeys, entryKeys, onLoan));
   }
 
   giveBack(value: Buffer): void {
@@ -124,70 +92,52 @@ export class RedisStore implements Store {
   }
 
   groupOf(key: string): string {
-    return this.hashTags ? String(calculateSlot(key)) : "";
+    return this.#servers.groupOf(key);
+  }
+
+  suspend(group: string, isSuspended: boolean): void {
+    if (isSuspended) this.#suspended.add(group);
+    else this.#suspended.delete(group);
   }
 
   async beginFill({ entryKey, fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {
-    const runId = this.#runIdOf(entryKey);
     const keys = [entryKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
     const leaseArgs = lease ? [lease.holder, lease.ttlMs, lease.unlessStored ? 1 : 0] : [];
     const args = [fenceKeys.length, randomToken(), fenceTtlMs, ...leaseArgs];
-    const client = this.#client;
-    const reply = await this.#run(
-      "beginFill",
-      () => client.evalshaBuffer(SHA1.beginFill, keys.length, ...keys, ...args),
-      () => client.etcBeginFillBuffer(keys.length, ...keys, ...args),
-    );
-    this.#confirmRunId(entryKey, runId);
-    const [leaseState, nowMs, entry = null, ...fences] = reply;
-    return {
-      fences: fences.map(String),
-      runId,
-      entry,
-      lease: String(leaseState) as LeaseState,
-      nowMs: Number(nowMs),
-    };
+    return this.#run(entryKey, async (link) => {
+      const reply = (await link.provenScript("beginFill", keys, args, true)) as (Buffer | null)[];
+      const [leaseState, nowMs, entry = null, ...fences] = reply;
+      return {
+        fences: fences.map(String),
+        runId: link.id,
+        entry,
+        lease: String(leaseState) as LeaseState,
+        nowMs: Number(nowMs),
+      };
+    });
   }
 
   async commitFill(commit: FillCommit): Promise<CommitResult> {
     const { keys, args } = commitCall(this.#keys, commit);
-    const client = this.#client;
-    const reply = await this.#run(
-      "commitFill",
-      () =>
-        client.evalsha(SHA1.commitFill, keys.length, ...keys, ...args) as ReturnType<
-          typeof client.etcCommitFill
-        >,
-      () => client.etcCommitFill(keys.length, ...keys, ...args),
-    );
-    return commitResult(reply);
+    const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args));
+    return commitResult(reply as (number | string)[]);
   }
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
-    await this.#client.etcAbandonFill(1, lease.key, lease.holder, skipMs);
+    const args = [lease.holder, skipMs];
+    await this.#servers.run(lease.key, (link) => link.script("abandonFill", [lease.key], args));
   }
 
   async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
-    const args = [...fenceKeys, randomToken(), fenceTtlMs];
-    const client = this.#client;
-    try {
-      await this.#run(
-        "replaceFences",
-        () => client.evalsha(SHA1.replaceFences, fenceKeys.length, ...args),
-        () => client.etcReplaceFences(fenceKeys.length, ...args),
-      );
-    } catch (error) {
-      await this.#forgetIfFull(error, fenceKeys);
-    }
+    await this.#changeFences("replaceFences", fenceKeys, fenceTtlMs);
   }
 
   async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
-    await this.#client.etcBeginWrite(fenceKeys.length, ...fenceKeys, randomToken(), writer, deadlineMs);
+    await this.#onFences("beginWrite", fenceKeys, [randomToken(), writer, deadlineMs]);
   }
 
   async endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void> {
-    const ended = this.#client.etcEndWrite(fenceKeys.length, ...fenceKeys, randomToken(), writer, fenceTtlMs);
-    await ended.catch((error: unknown) => this.#forgetIfFull(error, fenceKeys));
+    await this.#changeFences("endWrite", fenceKeys, fenceTtlMs, writer);
   }
 
   async remove(key: string): Promise<void> {
@@ -205,7 +155,8 @@ export class RedisStore implements Store {
   async forgetAllFences(): Promise<void> {
     for await (const page of scanKeys(this.#client, this.#keys.allFences())) {
       // One at a time: on a Cluster the fences of different tenants are in different slots.
-      await Promise.all(page.map((key) => this.#client.unlink(key)));
+      await Promise.all(page.map((key) => removeKeys(this.#servers, [key])));
+      this.#note(page);
     }
   }
 
@@ -214,7 +165,7 @@ export class RedisStore implements Store {
   }
 
   tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {
-    return readTenantBytes(this.#client, this.#keys, tenants);
+    return readTenantBytes(this.#servers, this.#keys, tenants);
   }
 
   serverReport(): Promise<ServerReport> {
@@ -222,58 +173,76 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
     this.#sweep.stop();
-    if (this.#owned) this.#client.disconnect();
+    this.#connection.close();
     this.#reads.close();
   }
 
-  /**
-   * Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for; but for the first call on a
-   * connection, which brings the script along: a server that has been started anew does not know it. Nodes of a Cluster
-   * each have a connection of their own.
-   */
-  async #run<T>(name: keyof typeof SHA1, evalsha: () => Promise<T>, script: () => Promise<T>): Promise<T> {
-    if (this.hashTags || !this.#loaded.has(name)) {
-      this.#loaded.add(name);
-      return script();
+  #run<T>(key: string, step: (link: ServerLink) => Promise<T>): Promise<T> {
+    if (this.#suspended.size > 0) {
+      const group = this.groupOf(key);
+      if (this.#suspended.has(group)) throw new GroupUnavailable(group, "invalidations wait to be replayed");
     }
+    return this.#servers.run(key, step);
+  }
+
+  /** Gives fences new tokens; where there is no room for them, takes the old ones away, which invalidates as well. */
+  async #changeFences(
+    name: "replaceFences" | "endWrite",
+    fenceKeys: readonly string[],
+    fenceTtlMs: number,
+    ...writer: readonly string[]
+  ): Promise<void> {
     try {
-      return await evalsha();
+      await this.#onFences(name, fenceKeys, [randomToken(), ...writer, fenceTtlMs]);
     } catch (error) {
-      if (!isNoScript(error)) throw error;
-      return script();
+      if (!refusesValues(error)) throw error;
+      await removeKeys(this.#servers, fenceKeys);
+    }
+    this.#note(fenceKeys);
+  }
+
+  /** A server has confirmed that these were replaced or removed. */
+  #note(keys: readonly string[]): void {
+    this.#confirmed?.add(keys, this.#servers.of("").id);
+  }
+
+  async #repeat(confirmed: ConfirmedFences): Promise<void> {
+    const fenceKeys = confirmed.unknownTo(this.#servers.of("").id);
+    const calls: Promise<void>[] = [];
+    for (let from = 0; from < fenceKeys.length; from += REPEATED_TOGETHER)
+      calls.push(this.replaceFences(fenceKeys.slice(from, from + REPEATED_TOGETHER), FENCE_TTL_MS));
+    await Promise.all(calls);
+  }
+
+  async #onFences(
+    name: ScriptName,
+    fenceKeys: readonly string[],
+    args: readonly ScriptArgument[],
+  ): Promise<void> {
+    await this.#servers.runOnAll(
+      fenceKeys,
+      (link) => link.provenScript(name, fenceKeys, args),
+      (client, key) => bring(client, { name, keys: [key], args }),
+    );
+  }
+
+  async #probe({ link, tenants: [tenant, other] }: ProbePlace): Promise<void> {
+    const [entry, fence] = [this.#keys.entry(tenant, "probe", "0"), this.#keys.fence(tenant)];
+    const books = [
+      this.#keys.index(tenant, "probe", ""),
+      this.#keys.generations(tenant),
+      this.#keys.ledger(tenant),
+    ];
+    const keys = [entry, ...books, fence, this.#keys.lease(tenant, "probe", "0")];
+    try {
+      await Promise.all([
+        this.#reads.read(link, [fence, this.#keys.fence(other)], [entry], false),
+        link.provenScript("probe", keys, []),
+      ]);
+    } catch (error) {
+      // Its slot is being moved: the server has answered, and says so.
+      if (!(error instanceof GroupUnavailable)) throw error;
     }
   }
-
-  /** A full server refuses writes but not removals, and a missing fence invalidates as well as a new one. */
-  async #forgetIfFull(error: unknown, fenceKeys: readonly string[]): Promise<void> {
-    if (!(error instanceof Error && error.message.includes("OOM"))) throw error;
-    await this.#client.unlink(...fenceKeys);
-  }
-
-  /** Both come in either order: a Cluster is ready apart from its nodes. */
-  #report(): void {
-    const isUp = this.#client.status === "ready" && this.#runIds.known;
-    if (isUp === this.#isUp) return;
-    this.#isUp = isUp;
-    if (isUp) this.#listener?.up();
-    else this.#listener?.down(this.#lastError);
-  }
-
-  #runIdOf(key: string): string {
-    const runId = this.#client.status === "ready" ? this.#runIds.of(key) : undefined;
-    if (runId === undefined) throw new Error(`not connected (${this.#lastError})`);
-    return runId;
-  }
-
-  /** The client may have reconnected, to another server, and sent the command again: that answer is not believed. */
-  #confirmRunId(key: string, runId: string): void {
-    if (this.#runIds.of(key) !== runId) throw new Error("the server changed while it was asked");
-  }
-}
-
-/** The server does not know the script yet: it was started anew, or is another one. */
-function isNoScript(error: unknown): boolean {
-  return error instanceof Error && error.message.includes("NOSCRIPT");
 }

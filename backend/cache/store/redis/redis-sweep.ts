@@ -2,8 +2,9 @@
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
-import type { RedisClient, ScriptedCommands } from "./redis-client.js";
+import type { RedisClient, ScriptArgument } from "./redis-client.js";
 import { BRISK, PacedSteps, UNNOTICED } from "./server-pace.js";
+import type { Servers } from "./servers.js";
 import { SweepLease } from "./sweep-lease.js";
 
 /** Entries removed in one step. A string's memory is freed by the thread that serves, also after UNLINK. */
@@ -21,12 +22,14 @@ interface Sweep {
 }
 
 export class RedisSweep {
-  readonly #client: RedisClient & ScriptedCommands;
+  readonly #client: RedisClient;
+  readonly #servers: Servers;
   readonly #keys: KeySpace;
   readonly #stopped = new AbortController();
 
-  constructor(client: RedisClient & ScriptedCommands, keys: KeySpace) {
+  constructor(client: RedisClient, servers: Servers, keys: KeySpace) {
     this.#client = client;
+    this.#servers = servers;
     this.#keys = keys;
   }
 
@@ -94,14 +97,12 @@ export class RedisSweep {
   async #emptyIndex(tenant: string, name: string, { lease, steps }: Sweep): Promise<number> {
     const module = moduleOf(name);
     const generation = name.slice(name.indexOf(":") + 1);
-    const keys = this.#booksOf(tenant, module);
-    const prefix = this.#keys.indexes(tenant);
+    const args = [this.#keys.indexes(tenant), module, generation, name, STEP_ENTRIES];
+    const step = () => this.#script("sweepIndex", this.#booksOf(tenant, module), args);
     let removed = 0;
     for (let hasMore = true; hasMore; ) {
       await lease.keep();
-      const [some, more] = await steps.run(() =>
-        this.#client.etcSweepIndex(keys.length, ...keys, prefix, module, generation, name, STEP_ENTRIES),
-      );
+      const [some, more] = (await steps.run(step)) as (number | string)[];
       removed += Number(some);
       hasMore = Number(more) === 1;
     }
@@ -116,9 +117,9 @@ export class RedisSweep {
     { steps }: Sweep,
   ): Promise<number> {
     if (entryKeys.length === 0) return 0;
-    const keys = [...this.#booksOf(tenant, module), ...entryKeys];
+    const keys = [...this.#booksOf(tenant, module), ...entryKeys] as const;
     const args = [this.#keys.indexes(tenant), module, mode === "adopt" ? "1" : ""];
-    return Number(await steps.run(() => this.#client.etcSweepEntries(keys.length, ...keys, ...args)));
+    return Number(await steps.run(() => this.#script("sweepEntries", keys, args)));
   }
 
   async #audit({ tenant, module }: SweepTarget, sweep: Sweep): Promise<void> {
@@ -129,16 +130,22 @@ export class RedisSweep {
       const keys = this.#booksOf(tenant, each);
       for (let rank = 0; rank >= 0; ) {
         await sweep.lease.keep();
-        const next = await sweep.steps.run(() =>
-          this.#client.etcAuditIndex(keys.length, ...keys, prefix, each, rank, PAGE_KEYS),
-        );
-        rank = Number(next);
+        const args = [prefix, each, rank, PAGE_KEYS];
+        rank = Number(await sweep.steps.run(() => this.#script("auditIndex", keys, args)));
       }
     }
   }
 
+  #script(
+    name: "sweepIndex" | "sweepEntries" | "auditIndex",
+    keys: readonly [string, ...string[]],
+    args: readonly ScriptArgument[],
+  ): Promise<unknown> {
+    return this.#servers.run(keys[0], (link) => link.script(name, keys, args));
+  }
+
   /** What the scripts of the sweep begin with: the fences of a place, and the tenant's books. */
-  #booksOf(tenant: string, module: string): string[] {
+  #booksOf(tenant: string, module: string): [string, string, string, string] {
     const keys = this.#keys;
     return [keys.fence(tenant), keys.fence(tenant, module), keys.generations(tenant), keys.ledger(tenant)];
   }
@@ -148,7 +155,7 @@ export class RedisSweep {
     isAwaited: () => boolean,
     work: (sweep: Sweep) => Promise<number>,
   ): Promise<number | undefined> {
-    const lease = new SweepLease(this.#client, this.#keys.sweepLease(kind));
+    const lease = new SweepLease(this.#servers, this.#keys.sweepLease(kind));
     if (!(await lease.take())) return undefined;
     let isHeld = true;
     const release = () => {

@@ -2,6 +2,7 @@
 import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
+import { PROBE } from "./probe-script.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
 const WRITERS = `
@@ -101,14 +102,14 @@ end
 return 1
 `;
 
-/** Names as `defineCommand` registers them: prefixed, because a user's client is shared with the user's own commands. */
 export const SCRIPTS = {
-  etcBeginFill: BEGIN_FILL,
-  etcCommitFill: COMMIT_FILL,
-  etcAbandonFill: ABANDON_FILL,
-  etcReplaceFences: REPLACE_FENCES,
-  etcBeginWrite: BEGIN_WRITE,
-  etcEndWrite: END_WRITE,
+  beginFill: BEGIN_FILL,
+  commitFill: COMMIT_FILL,
+  abandonFill: ABANDON_FILL,
+  replaceFences: REPLACE_FENCES,
+  beginWrite: BEGIN_WRITE,
+  endWrite: END_WRITE,
+  probe: PROBE,
   ...LEDGER_SCRIPTS,
   ...SWEEP_SCRIPTS,
 };

@@ -2,19 +2,19 @@
 
 import { monotonicNow } from "../../timers.js";
 import { randomToken } from "../fence-token.js";
-import type { RedisClient, ScriptedCommands } from "./redis-client.js";
+import type { Servers } from "./servers.js";
 
 const TTL_MS = 10_000;
 
 export class SweepLease {
-  readonly #client: RedisClient & ScriptedCommands;
+  readonly #servers: Servers;
   readonly #key: string;
   readonly #holder = randomToken();
   readonly #ttlMs: number;
   #renewedAtMs = monotonicNow();
 
-  constructor(client: RedisClient & ScriptedCommands, key: string, ttlMs = TTL_MS) {
-    this.#client = client;
+  constructor(servers: Servers, key: string, ttlMs = TTL_MS) {
+    this.#servers = servers;
     this.#key = key;
     this.#ttlMs = ttlMs;
   }
@@ -22,7 +22,10 @@ export class SweepLease {
   /** False where another process has it. */
   async take(): Promise<boolean> {
     this.#renewedAtMs = monotonicNow();
-    return (await this.#client.set(this.#key, this.#value, "PX", this.#ttlMs, "NX")) !== null;
+    const set = await this.#servers.run(this.#key, ({ client }) =>
+      client.set(this.#key, this.#value, "PX", this.#ttlMs, "NX"),
+    );
+    return set !== null;
   }
 
   /**
@@ -33,13 +36,17 @@ export class SweepLease {
   async keep(): Promise<void> {
     if (monotonicNow() - this.#renewedAtMs < this.#ttlMs / 3) return;
     this.#renewedAtMs = monotonicNow();
-    if (Number(await this.#client.etcKeepLease(1, this.#key, this.#value, this.#ttlMs)) === 0)
+    if (Number(await this.#script("keepLease", this.#value, this.#ttlMs)) === 0)
       throw new Error("another process sweeps by now");
   }
 
   /** Only its holder gives it back. Where that fails, it ends by itself. */
   release(): void {
-    this.#client.etcAbandonFill(1, this.#key, this.#holder, 0).catch(() => undefined);
+    this.#script("abandonFill", this.#holder, 0).catch(() => undefined);
+  }
+
+  #script(name: "keepLease" | "abandonFill", ...args: (string | number)[]): Promise<unknown> {
+    return this.#servers.run(this.#key, (link) => link.script(name, [this.#key], args));
   }
 
   /** As the leases of fills are written, so that it is given back in the same way. */

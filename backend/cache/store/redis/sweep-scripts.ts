@@ -96,8 +96,8 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `;
 
 export const SWEEP_SCRIPTS = {
-  etcSweepIndex: SWEEP_INDEX,
-  etcSweepEntries: SWEEP_ENTRIES,
-  etcAuditIndex: AUDIT_INDEX,
-  etcKeepLease: KEEP_LEASE,
+  sweepIndex: SWEEP_INDEX,
+  sweepEntries: SWEEP_ENTRIES,
+  auditIndex: AUDIT_INDEX,
+  keepLease: KEEP_LEASE,
 };

@@ -106,7 +106,7 @@ describe("what createTenantCache refuses", () => {
     [redis(null), "redis is null: write a URL, ioredis options"],
     [redis(true), "redis is true: write a URL, ioredis options"],
     [redis("https://example.com"), "redis is a URL of https: write one of redis:// or rediss://"],
-    [redis(new URL("redis://example.com")), "redis is an object (URL): write url.href"],
+    [redis(new URL("https://example.com")), "redis is a URL of https: write one of redis:// or rediss://"],
     [redis(new NodeRedis()), "redis is an object (NodeRedis): a client of node-redis cannot be used"],
     [redis(Promise.resolve({})), "redis is a promise: await it first"],
     [redis([{ host: "a" }]), "redis is an array: write { cluster: [{ host, port }] }"],
