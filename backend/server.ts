@@ -63,7 +63,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const warmer = openWarmer({ pool, cache, views });
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
-  const rateLimitStore = config.redis && redisRateLimitStore(config.redis, logger);
+  const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const identity = await connectIdentity(config, logger);
   const { app, listener } = createAppBehindLane({
     pool,

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { type RedisReply, RedisStore } from "rate-limit-redis";
 import type { RedisServers } from "../config/redis-servers.js";
 import type { RedisClient } from "../state/open-redis.js";
-import { connectionProblem, connectStateRedis } from "../state/state-redis.js";
+import { connectionProblem, connectStateRedis, statePrefix } from "../state/state-redis.js";
 
 export interface RateLimitStore {
   readonly store: Store;
@@ -19,14 +19,21 @@ const WAITS_MS = 100;
 /** Of the connection's own commands, too, which are more than one round trip: greeting, TLS, a Cluster's slots. */
 const COMMAND_TIMEOUT_MS = 1000;
 
-/** The store of the general rate limit, with a connection of its own: it gives up sooner than others may. */
-export function redisRateLimitStore(servers: RedisServers, logger: Logger): RateLimitStore {
+/**
+ * The store of the general rate limit, with a connection of its own: it gives up sooner than others may.
+ * @param keyPrefix in front of every key
+ */
+export function redisRateLimitStore(
+  servers: RedisServers,
+  keyPrefix: string,
+  logger: Logger,
+): RateLimitStore {
   const redis = connectStateRedis(servers, {
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     connectionName: "crm-rate-limit",
   });
   const sendCommand = withScripts(withStateLog(withDeadline(sender(redis)), redis, logger));
-  const store = new RedisStore({ prefix: "crm:rate-limit:", sendCommand });
+  const store = new RedisStore({ prefix: `${statePrefix(keyPrefix, undefined)}rate-limit:`, sendCommand });
   return { store, close: () => redis.disconnect() };
 }
 

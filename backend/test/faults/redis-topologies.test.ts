@@ -194,7 +194,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
       const remaining = async () =>
         Number(/r=(\d+)/.exec((await get("/api/leads", token)).headers.get("ratelimit") ?? "")?.[1]);
       await until("counting", async () => (await remaining()) - 1 === (await remaining()));
-      assert.equal((await keysOf(admin, "crm:rate-limit:sub:*")).length, 1);
+      assert.equal((await keysOf(admin, `${keyPrefix}state:rate-limit:sub:*`)).length, 1);
       const wrong = { tenant_id: TENANT_A, email: "admin@a.example", password: "wrong" };
       assert.equal((await post("/api/auth/login", wrong)).status, 401);
       assert.equal((await keysOf(admin, `${keyPrefix}state:*auth:rate-limit:*`)).length, 1);

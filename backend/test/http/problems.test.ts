@@ -188,7 +188,7 @@ describe("rate limit", () => {
 
   test("in Redis: shared, and requests pass while it hangs or is gone", async () => {
     const redis = await startRedisServer();
-    const limit = redisRateLimitStore(serversAt(redis.url), pino({ level: "silent" }));
+    const limit = redisRateLimitStore(serversAt(redis.url), "test:", pino({ level: "silent" }));
     const crm = await startCrm("memory", { rateLimit: { max: 2, windowSeconds: 60, store: limit.store } });
     try {
       const viewer = await crm.client("viewer", TENANT_A);
