@@ -1,6 +1,7 @@
 // News of a failover that reaches a client while it looks for its next master: the client goes on.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { createTenantCache } from "../../cache/index.js";
@@ -91,6 +92,42 @@ describe("news of a failover, while a sentinel is asked for the master", () => {
       copy.disconnect();
       await cache.close();
     }
+  });
+});
+
+describe("a sentinel that ends every connection", () => {
+  test("is nothing that anybody writes on the console", async (t) => {
+    const sentinels = await startRedisSentinels();
+    const written = t.mock.method(console, "error", () => undefined);
+    let tried = 0;
+    const away = net.createServer((socket) => {
+      tried++;
+      socket.on("error", () => undefined);
+      socket.resetAndDestroy();
+    });
+    away.listen(0, "127.0.0.1");
+    await once(away, "listening");
+    const { port } = away.address() as net.AddressInfo;
+    const options = {
+      ...sentinels.options,
+      sentinels: [...sentinels.options.sentinels, { host: "127.0.0.1", port }],
+      failoverDetector: true,
+    };
+    const wanted = { enableOfflineQueue: true, maxRetriesPerRequest: null, connectionName: "test" };
+    const client = openRedis({ kind: "sentinel", options }, wanted);
+    client.on("error", () => undefined);
+    await client.ping();
+    await until("the CRM's client has tried it", () => tried > 0);
+    client.disconnect();
+    tried = 0;
+    const cache = createTenantCache({ tenant: () => "t", redis: options, logger: silent, budgetMs: 5000 });
+    assert.ok(await cache.ready(SETTLES_WITHIN_MS));
+    await until("the cache has tried it", () => tried > 0);
+    // What the sockets have to say of it comes before this.
+    await cache.close();
+    away.close();
+    await sentinels.stop();
+    assert.deepEqual(written.mock.calls, []);
   });
 });
 

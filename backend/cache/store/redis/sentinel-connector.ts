@@ -13,7 +13,7 @@ interface Address {
 interface Internals {
   readonly options: { readonly name: string };
   readonly sentinelIterator: { readonly sentinels: readonly Address[] };
-  connectToSentinel(endpoint: Address): Redis;
+  connectToSentinel(endpoint: Address, options?: unknown): Redis;
   resolveMaster(client: Redis): Promise<Address | null>;
   initFailoverDetector(): Promise<void>;
 }
@@ -48,6 +48,12 @@ export function askingAllSentinels(Base: Connector): Connector {
       // Private in its types, which therefore cannot be overridden in any other way.
       Reflect.set(this, "resolve", (endpoint: Address) => this.#resolve(endpoint));
       Reflect.set(this, "initFailoverDetector", () => this.#listen());
+      Reflect.set(this, "connectToSentinel", (...to: Parameters<Internals["connectToSentinel"]>) => {
+        const client = prototype.connectToSentinel?.apply(this.#inside, to);
+        // ioredis writes what nobody listens to on the console. The client tells of sentinels that are away (`sentinelError`).
+        client?.on("error", ignore);
+        return client;
+      });
     }
 
     override connect(...args: Parameters<SentinelConnector["connect"]>) {
@@ -107,7 +113,6 @@ export function askingAllSentinels(Base: Connector): Connector {
 
     async #ask(endpoint: Address): Promise<Named | undefined> {
       const client = this.#inside.connectToSentinel(endpoint);
-      client.on("error", ignore);
       try {
         // In this order: a failover in between makes an old epoch of a new address, and not the reverse.
         const described = client.call("SENTINEL", "MASTER", this.#inside.options.name).catch(ignore);
