@@ -25,6 +25,9 @@ CREATE TABLE admin_log (
   -- "begun" until the command has ended: what stays so was interrupted.
   result text NOT NULL DEFAULT 'begun'
 );
+ALTER TABLE admin_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE admin_log FORCE ROW LEVEL SECURITY;
+CREATE POLICY admin_log_administration ON admin_log TO CURRENT_USER USING (true) WITH CHECK (true);
 CREATE INDEX admin_log_by_tenant ON admin_log (tenant_id, id);
 
 -- Down Migration

@@ -45,13 +45,13 @@ export class AuthState implements Revocations {
   /** @throws HttpProblem 401 where the whole tenant is suspended */
   async isRevoked({ tenantId, jti }: Auth): Promise<boolean> {
     // Both at once: one round trip.
+    const asked = tenantId === undefined ? 0 : this.redis.exists(this.#suspendedKey(tenantId));
+    // A token without id is accepted while Redis is away: the database, and the tenant's fence in the cache, know of a suspension, too.
+    if (jti === undefined) return (await Promise.resolve(asked).catch(() => 0)) === 1 && refuseSuspended();
     const [revoked, suspended] = await available(
-      Promise.all([
-        jti === undefined ? 0 : this.redis.exists(this.#blacklistKey(tenantId, jti)),
-        tenantId === undefined ? 0 : this.redis.exists(this.#suspendedKey(tenantId)),
-      ]),
+      Promise.all([this.redis.exists(this.#blacklistKey(tenantId, jti)), asked]),
     );
-    if (suspended) throw unauthorized("The tenant is suspended.", "invalid_token");
+    if (suspended === 1) refuseSuspended();
     return revoked === 1;
   }
 
@@ -128,6 +128,10 @@ async function available<T>(answer: Promise<T>): Promise<T> {
   } catch (cause) {
     throw stateUnavailable(cause);
   }
+}
+
+function refuseSuspended(): never {
+  throw unauthorized("The tenant is suspended.", "invalid_token");
 }
 
 /** @param cause for the log */
