@@ -17,7 +17,7 @@ import {
   suspendTenant,
   tenantIdOf,
 } from "./admin/tenants.js";
-import { issueAccessToken, secondsOf } from "./admin/tokens.js";
+import { checkTokenRequest, issueAccessToken, secondsOf } from "./admin/tokens.js";
 import { createUser, inviteUser, setActive, setPassword } from "./admin/users.js";
 import { migrate } from "./db/migrate.js";
 import type { Role } from "./http/identity/auth.js";
@@ -137,6 +137,7 @@ command(group("token", "issue access tokens"), "issue", "print an access token, 
   .option("--expires-in <time>", "15m, 12h, 7d", "1h")
   .action(
     run("token issue", async (admin, { tenant: name, email, role, expiresIn = "1h" }, _args, record) => {
+      checkTokenRequest({ tenant: name, email, role });
       const found = name === undefined ? undefined : await requireTenant(admin.pool, name);
       const expiresInSeconds = secondsOf(expiresIn);
       const request = { tenant: found, email, role: role as Role | undefined, expiresInSeconds };
@@ -152,7 +153,7 @@ command(
   "replace the fences of a tenant, or of modules of it",
 )
   .requiredOption("--tenant <id or name>")
-  .option("--module <name...>", `default: all. ${CACHED_MODULES.join(", ")}`)
+  .addOption(new Option("--module <name...>", "default: all").choices(CACHED_MODULES))
   .action(
     run("cache clear", async (admin, { tenant: name = "", module = [] }, _args, record) => {
       const tenantId = (await tenantIdOf(admin.pool, name)) ?? (await requireTenant(admin.pool, name)).id;

@@ -18,13 +18,27 @@ export interface TokenRequest {
   readonly expiresInSeconds: number;
 }
 
-export async function issueAccessToken(admin: Admin, request: TokenRequest): Promise<Outcome> {
-  const { tenant, email, role, expiresInSeconds } = request;
-  const { signing } = requireLogins(admin);
-  if ((email === undefined) === (role === undefined)) throw wrongArguments("write either --email or --role");
+/** @throws AdminError that says what to write */
+export function checkTokenRequest({
+  tenant,
+  email,
+  role,
+}: {
+  readonly tenant: string | undefined;
+  readonly email: string | undefined;
+  readonly role: string | undefined;
+}): void {
+  if ((email === undefined) === (role === undefined)) {
+    throw wrongArguments("write --tenant <id or name>, and either --email <email> or --role <role>");
+  }
   if (tenant === undefined && role !== "superadmin") {
     throw wrongArguments("write --tenant <id or name>; only --role superadmin goes without");
   }
+}
+
+export async function issueAccessToken(admin: Admin, request: TokenRequest): Promise<Outcome> {
+  const { tenant, email, role, expiresInSeconds } = request;
+  const { signing } = requireLogins(admin);
   if (tenant?.suspended_at) {
     throw new AdminError(`${tenant.name} is suspended: npm run admin -- tenant resume ${tenant.id}`);
   }

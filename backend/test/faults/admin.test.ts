@@ -243,7 +243,7 @@ describe("npm run admin", () => {
 
     const wrong = await crm.admin(["cache", "clear", "--tenant", id, "--module", "acounts"]);
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /write one of accounts, /);
+    assert.match(wrong.stderr, /Allowed choices are accounts, /);
     const without = await crm.admin(["cache", "clear", "--tenant", id], { env: { REDIS_CACHE_URL: "" } });
     assert.equal(without.code, 1);
     assert.match(without.stderr, /REDIS_CACHE_URL is not set/);
