@@ -18,6 +18,8 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json ./
 COPY backend/db/migrations ./backend/db/migrations
+# For operators: docker compose exec backend npm run admin -- --help
+COPY scripts/bootstrap.mjs ./scripts/bootstrap.mjs
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist/backend ./dist/backend
 # Owned by root and only read: the process cannot change its own program.

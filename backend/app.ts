@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "./cache/index.js";
 import { createEdge } from "./http/edge.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
-import { identify, requireIdentity } from "./http/identity/authenticate.js";
+import { identify, requireIdentity, requireOwnPassword } from "./http/identity/authenticate.js";
 import type { Authenticator } from "./http/identity/authenticator.js";
 import { laneInFront } from "./http/lane.js";
 import { onePathSpelling } from "./http/path-spelling.js";
@@ -18,7 +18,7 @@ import {
   type AuthOptions,
   authRouter,
   authUnavailable,
-  createAuthService,
+  createAuthServices,
   endingSessions,
 } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
@@ -89,18 +89,18 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
 
   const api = Router();
   api.use(identify(deps.authenticator), edge.rateLimiter);
-  const auth = deps.auth && createAuthService(deps, deps.auth);
+  const auth = deps.auth && createAuthServices(deps, deps.auth);
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
-  api.use(requireIdentity);
+  api.use(requireIdentity, requireOwnPassword);
   api.use("/system/cache-stats", cacheStatsRouter(cache));
   const views =
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
   const warmer = deps.warmer ?? openWarmer({ pool, cache, views });
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
-  const changes = auth ? toAll(views, endingSessions(auth)) : views;
+  const changes = auth ? toAll(views, endingSessions(auth.service)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
-  mountServices(api, { pool, views, changes, state: deps.state });
+  mountServices(api, { pool, views, changes, state: deps.state, signing: deps.auth?.signing });
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger));

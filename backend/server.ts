@@ -9,6 +9,7 @@ import { describeServers } from "./config/redis-servers.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
+import { firstSteps } from "./first-steps.js";
 import { drain, listen } from "./http/http-server.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
@@ -89,6 +90,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const server = createServer(expressServerOptions(app), listener);
   const { port } = await listen(server, config.PORT, config.HOST);
   logger.info(`listening on ${config.HOST}:${port}`);
+  const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";
+  const steps = firstSteps(pool, `http://${isAnywhere ? "127.0.0.1" : config.HOST}:${port}`);
+  // A database that is away just now has its own line, and is no reason not to listen.
+  for (const line of await steps.catch(() => [])) logger.info(line);
   process.send?.({ type: "listening", port });
   const warming = new AbortController();
   const warmed = config.CACHE_WARM_ON_START && warmOnStart({ cache, warmer, logger, signal: warming.signal });

@@ -2,7 +2,9 @@
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
 import { isDatabaseUnavailable } from "../db/database-errors.js";
-import { HttpProblem, notFound } from "./problem.js";
+import { TenantUnavailable } from "../db/tenant-transaction.js";
+import type { Role } from "./identity/auth.js";
+import { forbidden, HttpProblem, notFound, unauthorized } from "./problem.js";
 
 /** For requests that no route took. */
 export const unknownRoute: RequestHandler = (req) => {
@@ -12,7 +14,7 @@ export const unknownRoute: RequestHandler = (req) => {
 /** Writes problems, and logs those that are the server's fault: once, with the request's id. */
 export function errorHandler(logger: Logger): ErrorRequestHandler {
   return (error, req, res, next) => {
-    const problem = toProblem(error);
+    const problem = toProblem(error, req.auth?.role);
     if (problem.status >= 500) {
       logger.error({
         requestId: req.id,
@@ -33,8 +35,12 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
   };
 }
 
-function toProblem(error: unknown): HttpProblem {
+function toProblem(error: unknown, role: Role | undefined): HttpProblem {
   if (error instanceof HttpProblem) return error;
+  if (error instanceof TenantUnavailable) {
+    // A superadmin has chosen the tenant, and the token is good for others; anybody else's is good for nothing now.
+    return role === "superadmin" ? forbidden(error.message) : unauthorized(error.message, "invalid_token");
+  }
   if (isDatabaseUnavailable(error)) {
     return new HttpProblem(503, {
       detail: "The database cannot answer now. Try again.",

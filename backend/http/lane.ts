@@ -40,13 +40,15 @@ export function laneInFront(app: Express, deps: LaneDependencies): RequestListen
 
 function identifier({ authenticator, isCacheShared }: LaneDependencies): LaneOptions["identify"] {
   const identities = new WeakMap<Auth, LaneIdentity>();
-  // Without a shared cache, a process does not hear of another's logout: tokens that can be revoked go to the app, which asks.
+  // Without a shared cache, a process hears neither of another's logout nor of a tenant's suspension: tokens go to the app, which asks.
   const hearsOfRevocations = isCacheShared || !authenticator.asksForRevocations;
   return (req) => {
     const auth = authenticator.recallHeader(req.headers.authorization);
     // Superadmins choose their tenant in the query, which only the app reads.
     if (!auth || auth.tenantId === undefined || auth.role === "superadmin") return undefined;
-    if (auth.jti !== undefined && !hearsOfRevocations) return undefined;
+    // What the app refuses to this token it may have let through for another of the same user.
+    if (auth.mustChangePassword) return undefined;
+    if (!hearsOfRevocations) return undefined;
     let identity = identities.get(auth);
     if (!identity) {
       identity = identityOf(auth, auth.tenantId);

@@ -32,6 +32,7 @@ const claimsSchema = z
     jti: z.string().min(1).max(200).optional(),
     role: z.enum(ROLES),
     tenant_id: z.guid("must be a UUID").toLowerCase().optional(),
+    must_change_password: z.boolean().optional(),
   })
   .refine((claims) => claims.tenant_id !== undefined || claims.role === "superadmin", {
     path: ["tenant_id"],
@@ -64,13 +65,21 @@ export function createTokenVerifier({
         "invalid_token",
       );
     }
-    const { sub, role, exp, jti, tenant_id: tenantId } = claims.data;
+    const {
+      sub,
+      role,
+      exp,
+      jti,
+      tenant_id: tenantId,
+      must_change_password: mustChangePassword,
+    } = claims.data;
     return {
       subject: sub,
       role,
       ...(tenantId !== undefined && { tenantId }),
       ...(jti !== undefined && { jti }),
       expiresAtMs: exp * 1000,
+      ...(mustChangePassword && { mustChangePassword }),
     };
   };
 }

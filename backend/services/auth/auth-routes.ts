@@ -1,5 +1,5 @@
 // /api/auth: login, refresh, logout, and the sessions of whoever asks.
-import { type RequestHandler, Router } from "express";
+import { type Request, type RequestHandler, Router } from "express";
 import { rateLimit } from "express-rate-limit";
 import * as z from "zod";
 import { clientAddress } from "../../http/client-address.js";
@@ -7,9 +7,10 @@ import { identityOf, requireIdentity } from "../../http/identity/authenticate.js
 import { HttpProblem } from "../../http/problem.js";
 import { countingStore } from "../../http/redis-rate-limit-store.js";
 import { route } from "../../http/route-methods.js";
-import { jsonBody, type Validated, validatedBody, validatedQuery } from "../../http/validation.js";
-import type { AuthService, Credentials } from "./auth-service.js";
+import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
+import type { AuthService } from "./auth-service.js";
 import { type AuthState, stateUnavailable } from "./auth-state.js";
+import { MAX_PASSWORD_LENGTH, newPassword, type PasswordService } from "./passwords.js";
 
 export interface AuthRoutesOptions {
   readonly state: AuthState;
@@ -18,7 +19,6 @@ export interface AuthRoutesOptions {
 }
 
 const FAILURES_WINDOW_MS = 15 * 60 * 1000;
-const MAX_PASSWORD_LENGTH = 256;
 
 const credentials = validatedBody(
   z.strictObject({
@@ -29,6 +29,15 @@ const credentials = validatedBody(
 );
 const refreshBody = validatedBody(z.strictObject({ refresh_token: z.string().min(1).max(4096) }));
 const logoutBody = validatedBody(z.strictObject({ everywhere: z.boolean().default(false) }));
+const changeBody = validatedBody(
+  z.strictObject({
+    current_password: z.string().min(1).max(MAX_PASSWORD_LENGTH),
+    new_password: newPassword(),
+  }),
+);
+const acceptBody = validatedBody(
+  z.strictObject({ invitation: z.string().min(1).max(4096), password: newPassword() }),
+);
 const plain = validatedQuery(z.strictObject({})).check;
 
 // Tokens are no one else's business (RFC 6749 section 5.1).
@@ -37,7 +46,12 @@ const noStore: RequestHandler = (_req, res, next) => {
   next();
 };
 
-export function authRouter(service: AuthService, options: AuthRoutesOptions): Router {
+export interface AuthServices {
+  readonly service: AuthService;
+  readonly passwords: PasswordService;
+}
+
+export function authRouter({ service, passwords }: AuthServices, options: AuthRoutesOptions): Router {
   const router = Router();
   router.use(noStore);
   route(router, "/login", {
@@ -45,7 +59,7 @@ export function authRouter(service: AuthService, options: AuthRoutesOptions): Ro
       plain,
       jsonBody,
       credentials.check,
-      failureLimit(options, credentials),
+      failureLimit(options, (req) => credentials.of(req).tenant_id),
       async (req, res) => {
         res.json({ data: await service.login(credentials.of(req)) });
       },
@@ -70,6 +84,32 @@ export function authRouter(service: AuthService, options: AuthRoutesOptions): Ro
       async (req, res) => {
         await service.logout(identityOf(req), logoutBody.of(req).everywhere);
         res.status(204).end();
+      },
+    ],
+  });
+  route(router, "/password", {
+    post: [
+      requireIdentity,
+      plain,
+      jsonBody,
+      changeBody.check,
+      failureLimit(options, (req) => identityOf(req).tenantId),
+      async (req, res) => {
+        const { current_password: current, new_password: replacement } = changeBody.of(req);
+        res.json({ data: await passwords.change(identityOf(req), current, replacement) });
+      },
+    ],
+  });
+  route(router, "/invitation", {
+    post: [
+      plain,
+      jsonBody,
+      acceptBody.check,
+      // Of no tenant: which one it is only a good invitation says.
+      failureLimit(options, () => undefined),
+      async (req, res) => {
+        const { invitation, password } = acceptBody.of(req);
+        res.json({ data: await passwords.accept(invitation, password) });
       },
     ],
   });
@@ -100,7 +140,7 @@ export function authUnavailable(): Router {
 /** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
 function failureLimit(
   { state, maxFailures }: AuthRoutesOptions,
-  body: Validated<Credentials>,
+  tenantIdOf: (req: Request) => string | undefined,
 ): RequestHandler {
   const limit = rateLimit({
     limit: maxFailures,
@@ -108,7 +148,7 @@ function failureLimit(
     standardHeaders: "draft-8",
     legacyHeaders: false,
     store: countingStore(state.redis, state.keyPrefix),
-    keyGenerator: (req) => state.rateLimitKey(body.of(req).tenant_id, clientAddress(req)),
+    keyGenerator: (req) => state.rateLimitKey(tenantIdOf(req), clientAddress(req)),
     // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is taken back.
     skipSuccessfulRequests: true,
     requestWasSuccessful: (_req, res) => res.statusCode !== 401,

@@ -22,6 +22,7 @@ import {
   lockSession,
   type Session,
   type SessionChoice,
+  type SessionUser,
   startSession,
 } from "./sessions.js";
 
@@ -48,6 +49,8 @@ export interface TokenPair {
   readonly expires_in: number;
   readonly refresh_token: string;
   readonly user: LoginUser;
+  /** Somebody else has set the password: until the user has changed it, the access token is good for nothing else. */
+  readonly password_change_required: boolean;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -59,18 +62,27 @@ export class AuthService {
     this.#options = options;
   }
 
-  /** @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away */
+  /**
+   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away
+   * @throws TenantUnavailable where the tenant is suspended, to those who know the password
+   */
   async login({ tenant_id: tenantId, email, password }: Credentials): Promise<TokenPair> {
     const { pool } = this.#options;
     const found = await withTenant(pool, tenantId, (client) => findLogin(client, tenantId, email), {
       readOnly: true,
+      anyTenant: true,
     });
     if (!(await verifyPassword(found?.password_hash ?? null, password)) || !found) {
       throw unauthorized("E-mail address or password is wrong.");
     }
     const { password_hash: _hash, ...user } = found;
+    return await this.openSession(tenantId, user);
+  }
+
+  /** For a user who has proved who it is. */
+  async openSession(tenantId: string, user: SessionUser): Promise<TokenPair> {
     const access = this.#newAccessToken();
-    const session = await withTenant(pool, tenantId, async (client) =>
+    const session = await withTenant(this.#options.pool, tenantId, async (client) =>
       this.#noted(tenantId, await startSession(client, tenantId, user.id, access, this.#sessionEnd())),
     );
     return await this.#issue(tenantId, user, session, access);
@@ -177,7 +189,12 @@ export class AuthService {
     return session;
   }
 
-  async #issue(tenantId: string, user: LoginUser, session: Session, access: IssuedToken): Promise<TokenPair> {
+  async #issue(
+    tenantId: string,
+    { must_change_password: mustChangePassword, ...user }: SessionUser,
+    session: Session,
+    access: IssuedToken,
+  ): Promise<TokenPair> {
     const { signing, accessTokenSeconds } = this.#options;
     const { id: sessionId, generation, expires_at: expiresAt } = session;
     return {
@@ -188,11 +205,13 @@ export class AuthService {
         role: user.role,
         jti: access.jti,
         expiresInSeconds: accessTokenSeconds,
+        mustChangePassword,
       }),
       token_type: "Bearer",
       expires_in: accessTokenSeconds,
       refresh_token: await signRefreshToken(signing, { tenantId, sessionId, generation }, expiresAt),
       user,
+      password_change_required: mustChangePassword,
     };
   }
 

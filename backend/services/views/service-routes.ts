@@ -12,11 +12,11 @@ import { recordIdOf } from "../../modules/crud-routes.js";
 import { noParameters } from "../../modules/list-query.js";
 import type { ChangeListener } from "../../modules/record-changes.js";
 import { RecordWriter } from "../../modules/record-writer.js";
-import type { Service, ServiceRecords } from "./service.js";
+import type { CreationContext, Service, ServiceRecords } from "./service.js";
 import type { View, ViewParams } from "./view.js";
 import type { ViewCache } from "./view-cache.js";
 
-export interface ServiceContext {
+export interface ServiceContext extends CreationContext {
   readonly pool: Pool;
   readonly views: ViewCache;
   /** Hears of every change of a record before it is answered; the views are among those it tells. */
@@ -24,7 +24,8 @@ export interface ServiceContext {
 }
 
 /** The order on every route is: tenant, role, validation, cache or write. What is refused reads nothing and drops nothing. */
-export function serviceRouter(service: Service, { pool, views, changes }: ServiceContext): Router {
+export function serviceRouter(service: Service, context: ServiceContext): Router {
+  const { pool, views, changes } = context;
   const router = Router();
   // A path may be a view's and the records' at once: GET of the one, PUT and DELETE of the other.
   const paths = new Map<string, MethodHandlers>();
@@ -34,7 +35,7 @@ export function serviceRouter(service: Service, { pool, views, changes }: Servic
   if (service.records) {
     const { name } = service.records.module;
     const writer = new RecordWriter(service.records.module, pool, changes);
-    add(`/${name}`, { post: createHandlers(service.records, writer) });
+    add(`/${name}`, { post: createHandlers(service.records, writer, context) });
     add(`/${name}/:id`, recordHandlers(service.records, writer));
   }
   for (const [path, handlers] of paths) route(router, path, handlers);
@@ -66,7 +67,12 @@ function paramsOf(view: View, req: Request): ViewParams {
   throw notFound(`There is nothing here: ${issue?.path.join(".")} ${issue?.message}.`);
 }
 
-function createHandlers({ module, writer: role }: ServiceRecords, writer: RecordWriter): RequestHandler[] {
+function createHandlers(
+  { module, writer: role, create: ownCreate }: ServiceRecords,
+  writer: RecordWriter,
+  context: CreationContext,
+): RequestHandler[] {
+  if (ownCreate) return [...admission(role), jsonBody, ...ownCreate(writer, context)];
   const document = validatedBody<ModuleDocument>(module.document);
   const create: RequestHandler = async (req, res) => {
     const record = await writer.create(tenantOf(req), document.of(req));

@@ -1,7 +1,10 @@
 // A service: views, the records it writes, and whose changes make the views stale.
+import type { RequestHandler } from "express";
 import type { Role } from "../../http/identity/auth.js";
 import type { ModuleDefinition } from "../../modules/module-definition.js";
 import type { Change } from "../../modules/record-changes.js";
+import type { RecordWriter } from "../../modules/record-writer.js";
+import type { TokenSigning } from "../auth/refresh-token.js";
 import type { Touch, View } from "./view.js";
 
 /** What changes of a module's records make stale. */
@@ -12,11 +15,18 @@ export interface Watch {
   readonly domains: readonly string[];
 }
 
+export interface CreationContext {
+  /** Absent where nobody can log in. */
+  readonly signing?: TokenSigning | undefined;
+}
+
 export interface ServiceRecords extends Watch {
   /** Table, schema and constraints. Its path below /api is its name. */
   readonly module: ModuleDefinition;
   /** Who may write. */
   readonly writer: Role;
+  /** What POST runs, behind the role, where it takes more than the record. */
+  readonly create?: (writer: RecordWriter, context: CreationContext) => readonly RequestHandler[];
 }
 
 export interface Service {

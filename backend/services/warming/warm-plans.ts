@@ -42,9 +42,11 @@ export const WARM_PLANS: Readonly<Record<WarmPlanName, WarmPlan>> = {
   },
 };
 
-/** Ids of all tenants: asked as the owner of the table, who sees them all. */
+/** Ids of all tenants that are not suspended: asked as the owner of the table, who sees them all. */
 export async function tenantIds(pool: Pool): Promise<string[]> {
-  const { rows } = await pool.query<{ id: string }>("SELECT id FROM tenants ORDER BY id");
+  const { rows } = await pool.query<{ id: string }>(
+    "SELECT id FROM tenants WHERE suspended_at IS NULL ORDER BY id",
+  );
   return rows.map(({ id }) => id);
 }
 
