@@ -1,7 +1,7 @@
 // The end of the chain: whatever was thrown becomes a problem document, and internals stay in the log.
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
-import { isDatabaseUnavailable } from "../db/database-errors.js";
+import { isDatabaseUnavailable, isUnusableValue } from "../db/database-errors.js";
 import { HttpProblem, notFound } from "./problem.js";
 
 /** For requests that no route took. */
@@ -13,8 +13,9 @@ export const unknownRoute: RequestHandler = (req) => {
 export function errorHandler(logger: Logger): ErrorRequestHandler {
   return (error, req, res, next) => {
     const problem = toProblem(error);
-    if (problem.status >= 500) {
-      logger.error({
+    const isUnforeseen = problem.status >= 500 || isUnusableValue(problem.cause);
+    if (isUnforeseen) {
+      logger[problem.status >= 500 ? "error" : "warn"]({
         requestId: req.id,
         method: req.method,
         url: req.originalUrl,
@@ -41,6 +42,9 @@ function toProblem(error: unknown): HttpProblem {
       headers: { "Retry-After": "1" },
       cause: error,
     });
+  }
+  if (isUnusableValue(error)) {
+    return new HttpProblem(400, { detail: "The database takes no such value.", cause: error });
   }
   return bodyParserProblem(error) ?? new HttpProblem(500, { cause: error });
 }
