@@ -1,7 +1,7 @@
 // The end of the chain: whatever was thrown becomes a problem document, and internals stay in the log.
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
-import { isDatabaseUnavailable } from "../db/database-errors.js";
+import { isDatabaseUnavailable, isUnusableValue } from "../db/database-errors.js";
 import { TenantUnavailable } from "../db/tenant-transaction.js";
 import type { Role } from "./identity/auth.js";
 import { forbidden, HttpProblem, notFound, unauthorized } from "./problem.js";
@@ -15,8 +15,9 @@ export const unknownRoute: RequestHandler = (req) => {
 export function errorHandler(logger: Logger): ErrorRequestHandler {
   return (error, req, res, next) => {
     const problem = toProblem(error, req.auth?.role);
-    if (problem.status >= 500) {
-      logger.error({
+    const isUnforeseen = problem.status >= 500 || isUnusableValue(problem.cause);
+    if (isUnforeseen) {
+      logger[problem.status >= 500 ? "error" : "warn"]({
         requestId: req.id,
         method: req.method,
         url: req.originalUrl,
@@ -47,6 +48,9 @@ function toProblem(error: unknown, role: Role | undefined): HttpProblem {
       headers: { "Retry-After": "1" },
       cause: error,
     });
+  }
+  if (isUnusableValue(error)) {
+    return new HttpProblem(400, { detail: "The database takes no such value.", cause: error });
   }
   return bodyParserProblem(error) ?? new HttpProblem(500, { cause: error });
 }
