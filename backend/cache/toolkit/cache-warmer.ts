@@ -4,7 +4,7 @@ import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { limitArguments, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
-import { engineOf, type TenantCache } from "../tenant-cache.js";
+import type { TenantCache } from "../tenant-cache.js";
 import { WarmRun } from "./warm-run.js";
 import { checkStrategy, type WarmStrategy } from "./warm-strategies.js";
 
@@ -86,7 +86,6 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
       "one object: new CacheWarmer(cache, { concurrency, readyWithinMs })",
     );
     requireFunction("CacheWarmer", cache?.ready, "cache.ready", "new CacheWarmer(cache, { concurrency: 4 })");
-    engineOf(cache);
     this.#cache = cache;
     this.#options = parse("CacheWarmer", warmerOptions, options);
   }
