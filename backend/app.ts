@@ -4,6 +4,7 @@ import express, { type Express, Router } from "express";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "./cache/index.js";
+import { noteActivity } from "./db/tenant-activity.js";
 import { createEdge } from "./http/edge.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity, requireOwnPassword } from "./http/identity/authenticate.js";
@@ -54,6 +55,8 @@ export interface AppDependencies {
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
   readonly clock?: Clock;
+  /** Whether it is noted which tenants are active, whose lists are then warmed. Default: no. */
+  readonly notesActivity?: boolean;
   readonly rateLimit: RateLimitOptions;
   /** Express's `trust proxy`. Default: none is trusted. */
   readonly trustProxy?: string | number | boolean;
@@ -92,11 +95,12 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   const auth = deps.auth && createAuthServices(deps, deps.auth);
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
   api.use(requireIdentity, requireOwnPassword);
+  if (deps.notesActivity) api.use(noteActivity(pool));
   api.use("/system/cache-stats", cacheStatsRouter(cache));
   const views =
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
-  const warmer = deps.warmer ?? openWarmer({ pool, cache, views });
+  const warmer = deps.warmer ?? openWarmer({ pool, cache, views, ttlSeconds });
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });

@@ -13,7 +13,7 @@ import { firstSteps } from "./first-steps.js";
 import { drain, listen } from "./http/http-server.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
-import { openCache } from "./open-cache.js";
+import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
@@ -61,7 +61,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   tellWhere(config, logger);
   const cache = openCache(config, { tenant: (req) => req.auth?.tenantId, logger });
   const views = openViews({ pool, cache });
-  const warmer = openWarmer({ pool, cache, views });
+  const ttlSeconds = moduleTtls(config);
+  const warmer = openWarmer({ pool, cache, views, ttlSeconds });
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
@@ -78,7 +79,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     authenticator: identity.authenticator,
     auth: identity.auth,
     state: identity.state,
-    ttlSeconds: { list: config.CACHE_TTL_LIST_SECONDS, detail: config.CACHE_TTL_DETAIL_SECONDS },
+    ttlSeconds,
+    notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
       windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,

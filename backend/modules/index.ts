@@ -40,9 +40,14 @@ const OWN_ROUTES: Readonly<Record<string, (router: Router, context: ModuleContex
   documents: mountDocumentContent,
 };
 
-/** Mounts every module under its name. */
-export function mountModules(api: Router, context: ModuleContext): void {
+/** Mounts modules under their names. */
+export function mountModules(
+  api: Router,
+  context: ModuleContext,
+  names: readonly string[] = MODULES.map(({ name }) => name),
+): void {
   for (const module of MODULES) {
+    if (!names.includes(module.name)) continue;
     const router = crudRouter(module, context, (own) => OWN_ROUTES[module.name]?.(own, context));
     api.use(`/${module.name}`, chooseTenant, requireTenant, router);
   }

@@ -76,6 +76,7 @@ export class KeyedCache {
   async setMany(items: readonly (readonly [KeyedRef, unknown, ValueRules])[]): Promise<boolean[]> {
     const recorded = await Promise.all(
       items.map(async ([ref, value, rules]) => {
+        this.#engine.events.asked(ref);
         if (value === undefined)
           throw new TenantCacheError(
             "ETC_VALUE",
@@ -106,6 +107,7 @@ export class KeyedCache {
   }
 
   async getOrSet<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<T> {
+    this.#engine.events.asked(ref);
     const found = await this.#found(ref, rules, await this.#engine.readToFill(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value) as T;
     if (found.kind === "bypass") {
@@ -123,6 +125,7 @@ export class KeyedCache {
 
   /** @throws what `write` throws */
   async update<T>(ref: KeyedRef, write: Load<T>, rules: ValueRules): Promise<T> {
+    this.#engine.events.asked(ref);
     const finish = await this.#engine.keyed.beginUpdate(ref);
     let recorded: RecordedValue | undefined;
     try {
@@ -233,10 +236,10 @@ export class KeyedCache {
     return value;
   }
 
-  #note(event: keyof typeof COUNTED_AS, { tenant, module, entryKey }: KeyedRef): void {
+  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): void {
     const { counters, events } = this.#engine;
-    for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
-    events.publish(event, { tenant, module, key: entryKey });
+    for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
 }
 
