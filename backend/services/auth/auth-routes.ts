@@ -1,5 +1,5 @@
 // /api/auth: login, refresh, logout, and the sessions of whoever asks.
-import { type RequestHandler, Router } from "express";
+import { type Request, type RequestHandler, Router } from "express";
 import { rateLimit } from "express-rate-limit";
 import * as z from "zod";
 import { clientAddress } from "../../http/client-address.js";
@@ -15,6 +15,8 @@ export interface AuthRoutesOptions {
   readonly state: AuthState;
   /** Failed logins of one address at one tenant, in a quarter of an hour. */
   readonly maxFailures: number;
+  /** The same of one address at all tenants together. */
+  readonly maxFailuresPerAddress: number;
 }
 
 const FAILURES_WINDOW_MS = 15 * 60 * 1000;
@@ -45,9 +47,10 @@ export function authRouter(service: AuthService, options: AuthRoutesOptions): Ro
       plain,
       jsonBody,
       credentials.check,
+      addressLimit(options),
       failureLimit(options, credentials),
       async (req, res) => {
-        res.json({ data: await service.login(credentials.of(req)) });
+        res.json({ data: await service.login(credentials.of(req), clientAddress(req)) });
       },
     ],
   });
@@ -97,18 +100,28 @@ export function authUnavailable(): Router {
   return router;
 }
 
-/** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
+/** Failed logins of an address at a tenant. */
 function failureLimit(
   { state, maxFailures }: AuthRoutesOptions,
   body: Validated<Credentials>,
 ): RequestHandler {
+  return limitOf(state, maxFailures, (req) => state.rateLimitKey(body.of(req).tenant_id, clientAddress(req)));
+}
+
+/** Failed logins of an address at all tenants, whether they exist or not. */
+function addressLimit({ state, maxFailuresPerAddress }: AuthRoutesOptions): RequestHandler {
+  return limitOf(state, maxFailuresPerAddress, (req) => state.addressLimitKey(clientAddress(req)));
+}
+
+/** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
+function limitOf(state: AuthState, max: number, keyOf: (req: Request) => string): RequestHandler {
   const limit = rateLimit({
-    limit: maxFailures,
+    limit: max,
     windowMs: FAILURES_WINDOW_MS,
     standardHeaders: "draft-8",
     legacyHeaders: false,
     store: countingStore(state.redis, state.keyPrefix),
-    keyGenerator: (req) => state.rateLimitKey(body.of(req).tenant_id, clientAddress(req)),
+    keyGenerator: keyOf,
     // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is taken back.
     skipSuccessfulRequests: true,
     requestWasSuccessful: (_req, res) => res.statusCode !== 401,
@@ -116,6 +129,8 @@ function failureLimit(
       next(new HttpProblem(429, { detail: "Too many failed logins from this address. Try again later." }));
     },
     validate: false,
+    // Whether Redis is away is told where it is asked for tokens.
+    logger: { warn: () => {}, error: () => {} },
   });
   return (req, res, next) =>
     limit(req, res, (error) =>

@@ -18,6 +18,7 @@ import {
   endSessions,
   findActiveUser,
   findLogin,
+  holdLogin,
   type LoginUser,
   lockSession,
   type Session,
@@ -59,20 +60,24 @@ export class AuthService {
     this.#options = options;
   }
 
-  /** @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away */
-  async login({ tenant_id: tenantId, email, password }: Credentials): Promise<TokenPair> {
+  /**
+   * @param address the client's: logins of one wait behind those of others
+   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too many log in
+   */
+  async login({ tenant_id: tenantId, email, password }: Credentials, address: string): Promise<TokenPair> {
     const { pool } = this.#options;
     const found = await withTenant(pool, tenantId, (client) => findLogin(client, tenantId, email), {
       readOnly: true,
     });
-    if (!(await verifyPassword(found?.password_hash ?? null, password)) || !found) {
-      throw unauthorized("E-mail address or password is wrong.");
-    }
-    const { password_hash: _hash, ...user } = found;
+    if (!(await verifyPassword(found?.password_hash ?? null, password, address)) || !found)
+      throw wrongLogin();
     const access = this.#newAccessToken();
-    const session = await withTenant(pool, tenantId, async (client) =>
-      this.#noted(tenantId, await startSession(client, tenantId, user.id, access, this.#sessionEnd())),
-    );
+    const { user, session } = await withTenant(pool, tenantId, async (client) => {
+      const user = await holdLogin(client, tenantId, found.id, found.password_hash);
+      if (!user) throw wrongLogin();
+      const session = await startSession(client, tenantId, user.id, access, this.#sessionEnd());
+      return { user, session: await this.#noted(tenantId, session) };
+    });
     return await this.#issue(tenantId, user, session, access);
   }
 
@@ -207,3 +212,4 @@ export class AuthService {
 }
 
 const unusable = () => unauthorized("The refresh token is not usable: log in again.", "invalid_token");
+const wrongLogin = () => unauthorized("E-mail address or password is wrong.");
