@@ -12,6 +12,7 @@ import type { Authenticator } from "./http/identity/authenticator.js";
 import { laneInFront } from "./http/lane.js";
 import { onePathSpelling } from "./http/path-spelling.js";
 import type { RateLimitOptions } from "./http/rate-limit.js";
+import { boundSubjects } from "./http/subject-work.js";
 import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
 import { toAll } from "./modules/record-changes.js";
@@ -91,7 +92,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, monitor }));
 
   const api = Router();
-  api.use(identify(deps.authenticator), edge.rateLimiter);
+  api.use(identify(deps.authenticator), edge.rateLimiter, boundSubjects(pool.options.max));
   const auth = deps.auth && createAuthServices(deps, deps.auth);
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
   api.use(requireIdentity, requireOwnPassword);

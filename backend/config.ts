@@ -44,6 +44,7 @@ const schema = z.object({
   ACCESS_TOKEN_SECONDS: wholeNumber(10, 86_400, 900),
   REFRESH_TOKEN_SECONDS: wholeNumber(60, 31_536_000, 2_592_000),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000, 10),
+  LOGIN_MAX_FAILURES_PER_ADDRESS: wholeNumber(1, 1_000_000, 100),
 
   RATE_LIMIT_MAX: wholeNumber(0, 10_000_000, 6000),
   RATE_LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 60),

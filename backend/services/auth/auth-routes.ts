@@ -16,6 +16,8 @@ export interface AuthRoutesOptions {
   readonly state: AuthState;
   /** Failed logins of one address at one tenant, in a quarter of an hour. */
   readonly maxFailures: number;
+  /** The same of one address at all tenants together. */
+  readonly maxFailuresPerAddress: number;
 }
 
 const FAILURES_WINDOW_MS = 15 * 60 * 1000;
@@ -59,9 +61,10 @@ export function authRouter({ service, passwords }: AuthServices, options: AuthRo
       plain,
       jsonBody,
       credentials.check,
+      addressLimit(options),
       failureLimit(options, (req) => credentials.of(req).tenant_id),
       async (req, res) => {
-        res.json({ data: await service.login(credentials.of(req)) });
+        res.json({ data: await service.login(credentials.of(req), clientAddress(req)) });
       },
     ],
   });
@@ -96,7 +99,7 @@ export function authRouter({ service, passwords }: AuthServices, options: AuthRo
       failureLimit(options, (req) => identityOf(req).tenantId),
       async (req, res) => {
         const { current_password: current, new_password: replacement } = changeBody.of(req);
-        res.json({ data: await passwords.change(identityOf(req), current, replacement) });
+        res.json({ data: await passwords.change(identityOf(req), current, replacement, clientAddress(req)) });
       },
     ],
   });
@@ -105,11 +108,12 @@ export function authRouter({ service, passwords }: AuthServices, options: AuthRo
       plain,
       jsonBody,
       acceptBody.check,
+      addressLimit(options),
       // Of no tenant: which one it is only a good invitation says.
       failureLimit(options, () => undefined),
       async (req, res) => {
         const { invitation, password } = acceptBody.of(req);
-        res.json({ data: await passwords.accept(invitation, password) });
+        res.json({ data: await passwords.accept(invitation, password, clientAddress(req)) });
       },
     ],
   });
@@ -137,18 +141,28 @@ export function authUnavailable(): Router {
   return router;
 }
 
-/** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
+/** Failed logins of an address at a tenant. */
 function failureLimit(
   { state, maxFailures }: AuthRoutesOptions,
   tenantIdOf: (req: Request) => string | undefined,
 ): RequestHandler {
+  return limitOf(state, maxFailures, (req) => state.rateLimitKey(tenantIdOf(req), clientAddress(req)));
+}
+
+/** Failed logins of an address at all tenants, whether they exist or not. */
+function addressLimit({ state, maxFailuresPerAddress }: AuthRoutesOptions): RequestHandler {
+  return limitOf(state, maxFailuresPerAddress, (req) => state.addressLimitKey(clientAddress(req)));
+}
+
+/** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
+function limitOf(state: AuthState, max: number, keyOf: (req: Request) => string): RequestHandler {
   const limit = rateLimit({
-    limit: maxFailures,
+    limit: max,
     windowMs: FAILURES_WINDOW_MS,
     standardHeaders: "draft-8",
     legacyHeaders: false,
     store: countingStore(state.redis, state.keyPrefix),
-    keyGenerator: (req) => state.rateLimitKey(tenantIdOf(req), clientAddress(req)),
+    keyGenerator: keyOf,
     // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is taken back.
     skipSuccessfulRequests: true,
     requestWasSuccessful: (_req, res) => res.statusCode !== 401,
@@ -156,6 +170,8 @@ function failureLimit(
       next(new HttpProblem(429, { detail: "Too many failed logins from this address. Try again later." }));
     },
     validate: false,
+    // Whether Redis is away is told where it is asked for tokens.
+    logger: { warn: () => {}, error: () => {} },
   });
   return (req, res, next) =>
     limit(req, res, (error) =>

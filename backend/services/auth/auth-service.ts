@@ -1,6 +1,6 @@
 // Logging in, refreshing and logging out.
 import { randomUUID } from "node:crypto";
-import type { Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 import type { TenantCache } from "../../cache/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Auth } from "../../http/identity/auth.js";
@@ -18,6 +18,7 @@ import {
   endSessions,
   findActiveUser,
   findLogin,
+  holdLogin,
   type LoginUser,
   lockSession,
   type Session,
@@ -63,28 +64,39 @@ export class AuthService {
   }
 
   /**
-   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away
+   * @param address the client's: logins of one wait behind those of others
+   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too many log in
    * @throws TenantUnavailable where the tenant is suspended, to those who know the password
    */
-  async login({ tenant_id: tenantId, email, password }: Credentials): Promise<TokenPair> {
+  async login({ tenant_id: tenantId, email, password }: Credentials, address: string): Promise<TokenPair> {
     const { pool } = this.#options;
     const found = await withTenant(pool, tenantId, (client) => findLogin(client, tenantId, email), {
       readOnly: true,
       anyTenant: true,
     });
-    if (!(await verifyPassword(found?.password_hash ?? null, password)) || !found) {
-      throw unauthorized("E-mail address or password is wrong.");
-    }
-    const { password_hash: _hash, ...user } = found;
-    return await this.openSession(tenantId, user);
+    if (!(await verifyPassword(found?.password_hash ?? null, password, address)) || !found)
+      throw wrongLogin();
+    return await this.openSession(tenantId, (client) =>
+      holdLogin(client, tenantId, found.id, found.password_hash),
+    );
   }
 
-  /** For a user who has proved who it is. */
-  async openSession(tenantId: string, user: SessionUser): Promise<TokenPair> {
+  /**
+   * For a user who has proved who it is.
+   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no longer log in
+   * @throws HttpProblem 401 where it may not
+   */
+  async openSession(
+    tenantId: string,
+    hold: (client: PoolClient) => Promise<SessionUser | undefined>,
+  ): Promise<TokenPair> {
     const access = this.#newAccessToken();
-    const session = await withTenant(this.#options.pool, tenantId, async (client) =>
-      this.#noted(tenantId, await startSession(client, tenantId, user.id, access, this.#sessionEnd())),
-    );
+    const { user, session } = await withTenant(this.#options.pool, tenantId, async (client) => {
+      const user = await hold(client);
+      if (!user) throw wrongLogin();
+      const session = await startSession(client, tenantId, user.id, access, this.#sessionEnd());
+      return { user, session: await this.#noted(tenantId, session) };
+    });
     return await this.#issue(tenantId, user, session, access);
   }
 
@@ -226,3 +238,4 @@ export class AuthService {
 }
 
 const unusable = () => unauthorized("The refresh token is not usable: log in again.", "invalid_token");
+const wrongLogin = () => unauthorized("E-mail address or password is wrong.");

@@ -37,6 +37,11 @@ export class AuthState implements Revocations {
     return `${statePrefix("", tenantId)}auth:rate-limit:${address}`;
   }
 
+  /** Key of the failed logins from an address at all tenants together. */
+  addressLimitKey(address: string): string {
+    return `${statePrefix("", undefined)}auth:rate-limit:address:${address}`;
+  }
+
   /** What the keys of {@link rateLimitKey} are put behind. */
   get keyPrefix(): string {
     return this.#keyPrefix;

@@ -20,6 +20,8 @@ export interface AuthOptions {
   readonly refreshTokenSeconds: number;
   /** Failed logins of one address at one tenant, in a quarter of an hour. */
   readonly maxFailures: number;
+  /** The same of one address at all tenants together. */
+  readonly maxFailuresPerAddress: number;
 }
 
 export interface AuthDependencies {

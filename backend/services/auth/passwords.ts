@@ -9,7 +9,7 @@ import type { AuthService, TokenPair } from "./auth-service.js";
 import { INVITATION_SECONDS, readInvitation, signInvitation } from "./invitation.js";
 import { hashPassword, verifyPassword } from "./password.js";
 import type { TokenSigning } from "./refresh-token.js";
-import { findActiveUser } from "./sessions.js";
+import { holdLogin } from "./sessions.js";
 
 export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 256;
@@ -75,51 +75,53 @@ export class PasswordService {
 
   /**
    * Changes the password of whoever asks, ends all sessions of theirs, and opens a new one.
+   * @param address the client's: whoever sends many waits behind those who send one
    * @throws HttpProblem 401 where the current password is wrong; 400 where the new one is the same
    */
-  async change({ tenantId, subject }: Auth, current: string, replacement: string): Promise<TokenPair> {
+  async change(
+    { tenantId, subject }: Auth,
+    current: string,
+    replacement: string,
+    address: string,
+  ): Promise<TokenPair> {
     if (tenantId === undefined || !UUID.test(subject)) throw noPassword();
     const { pool } = this.#options;
     const before = await withTenant(pool, tenantId, (client) => findHash(client, tenantId, subject), {
       readOnly: true,
     });
-    if (!(await verifyPassword(before ?? null, current)) || before === undefined) {
+    if (!(await verifyPassword(before ?? null, current, address)) || before === undefined) {
       throw unauthorized("The current password is wrong.");
     }
     if (current === replacement) {
       const errors = [{ pointer: "#/new_password", message: "must differ from the current one" }];
       throw new HttpProblem(400, { detail: "The body is not valid: see errors.", errors });
     }
-    const hash = await hashPassword(replacement);
+    const hash = await hashPassword(replacement, address);
     // Compared once more: of two changes at once the second would overwrite what the first has been told is set.
     const changed = await withTenant(pool, tenantId, (client) =>
       setOwn(client, "id = $2 AND password_hash = $4", [tenantId, subject, hash, before]),
     );
     if (!changed) throw unauthorized("The current password is wrong.");
-    return await this.#reopened(tenantId, subject);
+    return await this.#reopened(tenantId, subject, hash);
   }
 
   /** Accepts an invitation with a password of the user's own. @throws HttpProblem 401 where it is not good (any more) */
-  async accept(token: string, password: string): Promise<TokenPair> {
+  async accept(token: string, password: string, address: string): Promise<TokenPair> {
     const claims = await readInvitation(this.#options.signing, token);
     if (!claims) throw unusableInvitation();
     const { tenantId, userId, invitationId } = claims;
-    const hash = await hashPassword(password);
+    const hash = await hashPassword(password, address);
     const accepted = await withTenant(this.#options.pool, tenantId, (client) =>
       setOwn(client, "id = $2 AND invitation_id = $4", [tenantId, userId, hash, invitationId]),
     );
     if (!accepted) throw unusableInvitation();
-    return await this.#reopened(tenantId, userId);
+    return await this.#reopened(tenantId, userId, hash);
   }
 
-  async #reopened(tenantId: string, userId: string): Promise<TokenPair> {
-    const { pool, sessions } = this.#options;
+  async #reopened(tenantId: string, userId: string, hash: string): Promise<TokenPair> {
+    const { sessions } = this.#options;
     await sessions.endSessionsOf(tenantId, userId);
-    const user = await withTenant(pool, tenantId, (client) => findActiveUser(client, tenantId, userId), {
-      readOnly: true,
-    });
-    if (!user) throw unauthorized("The user has been deactivated.");
-    return await sessions.openSession(tenantId, user);
+    return await sessions.openSession(tenantId, (client) => holdLogin(client, tenantId, userId, hash));
   }
 }
 

@@ -47,6 +47,24 @@ export async function findLogin(
   return rows[0];
 }
 
+/**
+ * The user of a login whose password has just been checked, unless that one, or whether the user may log in, has changed meanwhile. Held
+ * as it is until the transaction ends: who takes away what the user may do then finds the session that has begun.
+ */
+export async function holdLogin(
+  client: PoolClient,
+  tenantId: string,
+  userId: string,
+  passwordHash: string,
+): Promise<SessionUser | undefined> {
+  const { rows } = await client.query<SessionUser>(
+    `SELECT id, email, name, role, must_change_password FROM users
+     WHERE tenant_id = $1 AND id = $2 AND is_active AND password_hash = $3 FOR SHARE`,
+    [tenantId, userId, passwordHash],
+  );
+  return rows[0];
+}
+
 export async function findActiveUser(
   client: PoolClient,
   tenantId: string,

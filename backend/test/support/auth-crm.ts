@@ -96,6 +96,7 @@ export async function authDependencies(
     accessTokenSeconds: 900,
     refreshTokenSeconds: 86_400,
     maxFailures: 1000,
+    maxFailuresPerAddress: 1000,
     ...options,
   };
   return { authenticator, state, overrides: { authenticator, auth, state: { redis, keyPrefix } } };
