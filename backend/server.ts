@@ -5,7 +5,6 @@ import { loadEnvFile } from "node:process";
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
 import { CacheMonitor, expressServerOptions } from "./cache/index.js";
-import { describeServers } from "./config/redis-servers.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
@@ -20,6 +19,7 @@ import { openViews } from "./services/index.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
+import { tellStart } from "./start-lines.js";
 
 // Values that are already in the environment win over those in the file.
 const environmentFile = projectFile(".env");
@@ -28,6 +28,9 @@ if (existsSync(environmentFile)) loadEnvFile(environmentFile);
 // An orphan must not start serving after its supervisor has died.
 const exitAsOrphan = () => process.exit(1);
 process.once("disconnect", exitAsOrphan);
+
+/** What the start waits for the cache's first connection, so that the first requests are no bypasses; without one it goes on. */
+const CACHE_READY_WITHIN_MS = 1000;
 
 await main();
 
@@ -58,7 +61,6 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     max: config.DATABASE_POOL_MAX,
     onError: (message) => logger.warn(message),
   });
-  tellWhere(config, logger);
   const cache = openCache(config, { tenant: (req) => req.auth?.tenantId, logger });
   const views = openViews({ pool, cache });
   const ttlSeconds = moduleTtls(config);
@@ -66,7 +68,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
-  const identity = await connectIdentity(config, logger);
+  const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
     pool,
     cache,
@@ -91,6 +93,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   const server = createServer(expressServerOptions(app), listener);
   const { port } = await listen(server, config.PORT, config.HOST);
+  tellStart(config, cache, logger);
   logger.info(`listening on ${config.HOST}:${port}`);
   const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";
   const steps = firstSteps(pool, `http://${isAnywhere ? "127.0.0.1" : config.HOST}:${port}`);
@@ -120,17 +123,6 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await pool.end();
     logger.info("stopped");
   });
-}
-
-/** Which servers are used, and whether entries are sealed: one line each, without secrets. */
-function tellWhere({ redis, redisCache, encryption }: Config, logger: Logger): void {
-  if (redis) logger.info(`state: ${describeServers(redis)}`);
-  if (redisCache) logger.info(`cache: ${describeServers(redisCache)}`);
-  if (encryption) {
-    const [current, ...others] = encryption.keys.map(({ id }) => `"${id}"`);
-    const also = others.length > 0 ? `; ${others.join(", ")} open what was sealed before` : "";
-    logger.info(`cache: entries are sealed with the key ${current}${also}`);
-  }
 }
 
 /** Runs `stop` once, on the first signal or when the parent that started us over IPC is gone; a second signal ends at once. */
