@@ -29,6 +29,7 @@ export function crudRouter(
   const { dependsOn, touchedBy } = module;
   const shared = { dependsOn, authority: ANSWERS_HAVE_NO_LINKS } as const;
   const ofLists = { ttlSeconds: context.ttlSeconds.list, ...shared };
+  const ofCounts = { ttlSeconds: context.ttlSeconds.count, ...shared };
   const ofDetails = { ttlSeconds: context.ttlSeconds.detail, ...shared };
   const handlers = crudHandlers(module, context);
   const router = Router();
@@ -37,7 +38,7 @@ export function crudRouter(
   const plainQuery = validatedQuery(noParameters);
   const plain = plainQuery.check;
   const lists = cacheList(module.name, { ...ofLists, query: handlers.listQuery.of });
-  const counts = cacheList(module.name, { ...ofLists, query: handlers.countQuery.of });
+  const counts = cacheList(module.name, { ...ofCounts, query: handlers.countQuery.of });
   const details = cacheList(module.name, { ...ofDetails, query: plainQuery.of });
 
   route(router, "/", {

@@ -1,6 +1,8 @@
 // Routes of a service: one for each view, and create, read, replace and delete for its records.
-import { type Request, type RequestHandler, Router } from "express";
+import { createHash } from "node:crypto";
+import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Pool } from "pg";
+import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant, requireTenant, tenantOf } from "../../http/identity/tenant-choice.js";
@@ -22,6 +24,8 @@ export interface ServiceContext {
   /** Hears of every change of a record before it is answered; the views are among those it tells. */
   readonly changes: ChangeListener;
 }
+
+const ETAG_CHARACTERS = 27;
 
 /** The order on every route is: tenant, role, validation, cache or write. What is refused reads nothing and drops nothing. */
 export function serviceRouter(service: Service, { pool, views, changes }: ServiceContext): Router {
@@ -51,13 +55,27 @@ const admission = (role: Role): RequestHandler[] => [
 
 function viewHandlers(view: View, views: ViewCache): RequestHandler[] {
   const read: RequestHandler = async (req, res) => {
-    const value = await views.read(view, tenantOf(req), paramsOf(view, req));
+    const { value, cacheStatus, ageSeconds } = await views.look(view, tenantOf(req), paramsOf(view, req));
+    res.setHeader("Cache-Status", cacheStatus);
     if (value === undefined) throw notFound("There is nothing with these parameters.");
+    if (ageSeconds !== undefined) res.setHeader("Age", ageSeconds);
     res.setHeader("Cache-Control", "private, no-cache");
-    res.json({ data: value });
+    sendTagged(res, { data: value });
   };
-  return [...admission("viewer"), read];
+  return [toldAs(domainOf(view)), ...admission("viewer"), read];
 }
+
+/** With an ETag of the body: Express answers 304 to a client that has it already. */
+function sendTagged(res: Response, body: object): void {
+  const text = JSON.stringify(body);
+  res.setHeader(
+    "ETag",
+    `"${createHash("sha256").update(text).digest("base64url").slice(0, ETAG_CHARACTERS)}"`,
+  );
+  res.type("json").send(text);
+}
+
+const domainOf = ({ key }: View): string => key.split(":", 1)[0] ?? key;
 
 function paramsOf(view: View, req: Request): ViewParams {
   const params = view.params.safeParse(req.params);
@@ -75,7 +93,7 @@ function createHandlers({ module, writer: role }: ServiceRecords, writer: Record
       .location(`${req.baseUrl}${req.path}/${String(record.id)}`)
       .json({ data: record });
   };
-  return [...admission(role), jsonBody, document.check, create];
+  return [toldAs(module.name), ...admission(role), jsonBody, document.check, create];
 }
 
 /** A view of the same path takes the place of `get`, which is not cached. */
@@ -93,9 +111,10 @@ function recordHandlers({ module, writer: role }: ServiceRecords, writer: Record
     await writer.delete(tenantOf(req), idOf(req));
     res.status(204).end();
   };
+  const told = toldAs(module.name);
   return {
-    get: [...admission("viewer"), read],
-    put: [...admission(role), jsonBody, document.check, replace],
-    delete: [...admission(role), remove],
+    get: [told, ...admission("viewer"), read],
+    put: [told, ...admission(role), jsonBody, document.check, replace],
+    delete: [told, ...admission(role), remove],
   };
 }

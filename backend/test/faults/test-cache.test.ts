@@ -205,7 +205,7 @@ async function probe(options: ProbeOptions): Promise<Outcome> {
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
   });
   const server = createServer(app).listen(0, "127.0.0.1");
