@@ -104,7 +104,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
-  mountServices(api, { pool, views, changes, state: deps.state });
+  mountServices(api, { pool, cache, ttlSeconds, views, changes, state: deps.state });
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger));

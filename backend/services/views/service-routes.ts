@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Pool } from "pg";
+import type { TenantCache } from "../../cache/index.js";
 import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";
@@ -11,15 +12,19 @@ import { type MethodHandlers, route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
 import type { ModuleDocument } from "../../modules/crud-repository.js";
 import { recordIdOf } from "../../modules/crud-routes.js";
+import { listHandlers } from "../../modules/list-handlers.js";
 import { noParameters } from "../../modules/list-query.js";
+import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "../../modules/module-context.js";
 import type { ChangeListener } from "../../modules/record-changes.js";
 import { RecordWriter } from "../../modules/record-writer.js";
-import type { Service, ServiceRecords } from "./service.js";
+import { listTag, type Service, type ServiceRecords } from "./service.js";
 import type { View, ViewParams } from "./view.js";
 import type { ViewCache } from "./view-cache.js";
 
 export interface ServiceContext {
   readonly pool: Pool;
+  readonly cache: Pick<TenantCache, "cacheList">;
+  readonly ttlSeconds: Pick<ModuleContext["ttlSeconds"], "list" | "count">;
   readonly views: ViewCache;
   /** Hears of every change of a record before it is answered; the views are among those it tells. */
   readonly changes: ChangeListener;
@@ -28,7 +33,8 @@ export interface ServiceContext {
 const ETAG_CHARACTERS = 27;
 
 /** The order on every route is: tenant, role, validation, cache or write. What is refused reads nothing and drops nothing. */
-export function serviceRouter(service: Service, { pool, views, changes }: ServiceContext): Router {
+export function serviceRouter(service: Service, context: ServiceContext): Router {
+  const { pool, views, changes } = context;
   const router = Router();
   // A path may be a view's and the records' at once: GET of the one, PUT and DELETE of the other.
   const paths = new Map<string, MethodHandlers>();
@@ -39,19 +45,34 @@ export function serviceRouter(service: Service, { pool, views, changes }: Servic
     const { name } = service.records.module;
     const writer = new RecordWriter(service.records.module, pool, changes);
     add(`/${name}`, { post: createHandlers(service.records, writer) });
+    if (service.records.isListed)
+      for (const [path, handlers] of listRoutes(service.records, context)) add(path, handlers);
     add(`/${name}/:id`, recordHandlers(service.records, writer));
   }
   for (const [path, handlers] of paths) route(router, path, handlers);
   return router;
 }
 
-/** What every route begins with. */
-const admission = (role: Role): RequestHandler[] => [
-  chooseTenant,
-  requireTenant,
-  requireRole(role),
-  validatedQuery(noParameters).check,
-];
+/** What every route begins with; behind it the query is checked. */
+const entrance = (role: Role): RequestHandler[] => [chooseTenant, requireTenant, requireRole(role)];
+const admission = (role: Role): RequestHandler[] => [...entrance(role), validatedQuery(noParameters).check];
+
+/** As those of modules, cached as they are; in front of `/:id`, which would take their paths. */
+function listRoutes(
+  { module }: ServiceRecords,
+  { pool, cache, ttlSeconds }: ServiceContext,
+): [path: string, handlers: MethodHandlers][] {
+  const { name, dependsOn } = module;
+  const { listQuery, countQuery, list, count } = listHandlers(module, pool);
+  const shared = { dependsOn, tags: () => [listTag(name)], authority: ANSWERS_HAVE_NO_LINKS } as const;
+  const lists = cache.cacheList(name, { ttlSeconds: ttlSeconds.list, query: listQuery.of, ...shared });
+  const counts = cache.cacheList(name, { ttlSeconds: ttlSeconds.count, query: countQuery.of, ...shared });
+  const begin = [toldAs(name), ...entrance("viewer")];
+  return [
+    [`/${name}`, { get: [...begin, listQuery.check, lists, list] }],
+    [`/${name}/count`, { get: [...begin, countQuery.check, counts, count] }],
+  ];
+}
 
 function viewHandlers(view: View, views: ViewCache): RequestHandler[] {
   const read: RequestHandler = async (req, res) => {

@@ -9,7 +9,7 @@ import { type Touch, touchDomains, type View, type ViewParams } from "./view.js"
 
 export interface ViewCacheOptions {
   readonly pool: Pool;
-  readonly cache: Pick<TenantCache, "manager" | "invalidateTenantCache">;
+  readonly cache: Pick<TenantCache, "manager" | "invalidateTenantCache" | "invalidateTags">;
   /** TTLs by name, seconds. Default: the preset of the cache. */
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
@@ -108,12 +108,15 @@ export class ViewCache implements ChangeListener {
   async drop(tenantId: string, touches: readonly Touch[]): Promise<void> {
     const keys = new Set<string>();
     const domains = new Set<string>();
+    const tags = new Set<string>();
     for (const touch of touches) {
-      if ("domain" in touch) domains.add(touch.domain);
+      if ("tag" in touch) tags.add(touch.tag);
+      else if ("domain" in touch) domains.add(touch.domain);
       else keys.add(this.#open(touch.view).collection.key(touch.params));
     }
     await Promise.all([
       this.#cache.manager.tenant(tenantId).delete(...keys),
+      tags.size > 0 && this.#cache.invalidateTags(tenantId, ...tags),
       ...[...domains].map((domain) => this.#cache.invalidateTenantCache(tenantId, domain)),
     ]);
   }
