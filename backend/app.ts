@@ -105,7 +105,15 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
-  mountServices(api, { pool, views, changes, state: deps.state, signing: deps.auth?.signing });
+  mountServices(api, {
+    pool,
+    cache,
+    ttlSeconds,
+    views,
+    changes,
+    state: deps.state,
+    signing: deps.auth?.signing,
+  });
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger));

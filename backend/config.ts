@@ -28,6 +28,7 @@ const schema = z.object({
 
   CACHE_KEY_PREFIX: variable(z.string().default("")),
   CACHE_TTL_LIST_SECONDS: wholeNumber(1, 86_400, 180),
+  CACHE_TTL_COUNT_SECONDS: wholeNumber(1, 86_400, 60),
   CACHE_TTL_DETAIL_SECONDS: wholeNumber(1, 86_400, 300),
   CACHE_TTL_PRESET: variable(z.enum(["default", "brief"]).default("default")),
   CACHE_WARM_ON_START: variable(z.stringbool().default(true)),

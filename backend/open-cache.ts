@@ -26,5 +26,9 @@ export function openCache(config: Config, { tenant, logger }: OpenCacheOptions):
 
 /** TTLs of the modules' routes, in the server and in what warms them. */
 export function moduleTtls(config: Config): ModuleContext["ttlSeconds"] {
-  return { list: config.CACHE_TTL_LIST_SECONDS, detail: config.CACHE_TTL_DETAIL_SECONDS };
+  return {
+    list: config.CACHE_TTL_LIST_SECONDS,
+    count: config.CACHE_TTL_COUNT_SECONDS,
+    detail: config.CACHE_TTL_DETAIL_SECONDS,
+  };
 }

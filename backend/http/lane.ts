@@ -2,7 +2,7 @@
 import type { RequestListener, ServerResponse } from "node:http";
 import type { Express, Request, RequestHandler, Response } from "express";
 import type { LaneIdentity, LaneMiddleware, LaneOptions, TenantCache } from "../cache/index.js";
-import { noteArrival } from "./access-log.js";
+import { noteArrival, noteSubject } from "./access-log.js";
 import type { Edge } from "./edge.js";
 import type { Auth } from "./identity/auth.js";
 import type { Authenticator } from "./identity/authenticator.js";
@@ -68,6 +68,12 @@ function identityOf(auth: Auth, tenant: string): LaneIdentity {
   };
 }
 
+/** What the lane answers are hits of modules' routes, whose paths begin with their names. */
+function subjectOf({ tenantId }: Auth, url = "") {
+  const module = /^(?:https?:\/\/[^/]*)?\/api\/([a-z]+)/i.exec(url)?.[1];
+  return { ...(tenantId !== undefined && { tenant: tenantId }), ...(module !== undefined && { module }) };
+}
+
 /**
  * The app's rate limiter, for raw requests. It reads `req.auth` and writes headers the Express way, so it gets stand-ins: `req.auth` on
  * the request itself would still be there, unverified, where the request goes on to the app.
@@ -83,6 +89,7 @@ function limitOnce(
     count: (req, res, next) => {
       const auth = authenticator.recallHeader(req.headers.authorization);
       if (!auth) return next(new Error("the token has expired since the lookup"));
+      noteSubject(req, subjectOf(auth, req.url));
       const headers: [string, string][] = [];
       const add = (name: string, value: string) => headers.push([name, value]);
       const response = { headersSent: false, append: add, setHeader: add };

@@ -27,6 +27,8 @@ export interface ServiceRecords extends Watch {
   readonly writer: Role;
   /** What POST runs, behind the role, where it takes more than the record. */
   readonly create?: (writer: RecordWriter, context: CreationContext) => readonly RequestHandler[];
+  /** Whether all of them are a list with the module's filters, and a count. Default: no. */
+  readonly isListed?: boolean;
 }
 
 export interface Service {
@@ -36,3 +38,9 @@ export interface Service {
   /** What changes of other modules' and services' records make stale, by module. */
   readonly watches?: Readonly<Record<string, Watch>>;
 }
+
+/**
+ * Carried by the cached lists of a service's records. A change of one of them reaches these lists, and leaves the views of the same domain
+ * that do not show it.
+ */
+export const listTag = (records: string): string => `${records}-list`;

@@ -27,7 +27,7 @@ export function openWarmer({ pool, cache, views, ttlSeconds }: WarmerOptions): C
         return keys.map(
           ({ view, params }) =>
             () =>
-              views.read(view, tenantId, params),
+              views.look(view, tenantId, params),
         );
       },
     });
