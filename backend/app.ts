@@ -4,6 +4,7 @@ import express, { type Express, Router } from "express";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "./cache/index.js";
+import type { HealthDetails } from "./config/health-details.js";
 import { noteActivity } from "./db/tenant-activity.js";
 import { createEdge } from "./http/edge.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
@@ -45,6 +46,8 @@ export interface AppDependencies {
   readonly auth?: AuthOptions | undefined;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
+  /** What anonymous callers see of health. Default: figures. */
+  readonly healthDetails?: HealthDetails | undefined;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
   /** Default: one that samples when it is asked. */
   readonly monitor?: CacheMonitor;
@@ -87,9 +90,15 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   app.set("etag", false);
 
   app.use(...edge.everyResponse, onePathSpelling);
-  app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
+  const health = { pool, cache, lifecycle, details: deps.healthDetails };
+  // Nobody needs a token here, but who has one may see more.
+  app.use("/api/system/health", identify(deps.authenticator), healthRouter(health));
   const monitor = deps.monitor ?? new CacheMonitor(cache);
-  app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, monitor }));
+  app.use(
+    ["/health", "/api/health"],
+    identify(deps.authenticator),
+    operatorHealthRouter({ ...health, monitor }),
+  );
 
   const api = Router();
   api.use(identify(deps.authenticator), edge.rateLimiter, boundSubjects(pool.options.max));

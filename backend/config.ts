@@ -1,6 +1,7 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
+import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
 import { type Environment, type ReadFile, readTextFile, withSecretFiles } from "./config/secret-files.js";
 
@@ -21,6 +22,7 @@ const schema = z.object({
   TRUST_PROXY: variable(z.string().default("loopback")),
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
   LOG_LEVEL: variable(z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info")),
+  HEALTH_DETAILS: variable(z.enum(HEALTH_DETAILS).default("figures")),
 
   DATABASE_URL: variable(z.string("is required").regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")),
   DATABASE_POOL_MAX: wholeNumber(1, 1000, 10),

@@ -78,6 +78,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     monitor,
     logger,
     lifecycle,
+    healthDetails: config.HEALTH_DETAILS,
     authenticator: identity.authenticator,
     auth: identity.auth,
     state: identity.state,

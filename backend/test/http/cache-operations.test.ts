@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import supertest from "supertest";
 import { createTenantCache } from "../../cache/index.js";
 import { activeTenantIds } from "../../db/tenant-activity.js";
-import { quiet } from "../support/caches.js";
+import { PATIENT, quiet } from "../support/caches.js";
 import {
   CRM_STORES,
   type Crm,
@@ -147,20 +147,56 @@ for (const store of CRM_STORES) {
       await crm.withAuthorization().get("/api/cache/metrics").expect(401);
     });
 
-    test("health has the cache's figures, without identity", async () => {
+    test("health has the cache's figures without identity, and the server's for admins", async () => {
+      const superadmin = await crm.client("superadmin");
       for (const path of ["/health", "/api/health"]) {
-        const { body } = await crm.withAuthorization().get(path).expect(200);
-        assert.equal(body.status, "ok");
-        assert.equal(body.database.status, "ok");
-        const { status, server, ...cache } = body.cache;
-        assert.equal(status, "connected");
-        for (const name of ["latency", "hits", "misses", "sets", "deletes", "errors", "hit_ratio"])
-          assert.equal(typeof cache[name], "number", name);
-        if (store === "memory") continue;
-        assert.match(server.version, /^\d+\.\d+/);
-        for (const name of ["uptime_in_seconds", "connected_clients", "used_memory"])
-          assert.equal(typeof server[name], "number", name);
+        for (const anonymous of [crm.withAuthorization(), crm.withAuthorization("Bearer none")]) {
+          const { body } = await anonymous.get(path).expect(200);
+          assert.equal(body.status, "ok");
+          assert.equal(body.database.status, "ok");
+          assert.equal(body.cache.status, "connected");
+          for (const name of ["latency", "hits", "misses", "sets", "deletes", "errors", "hit_ratio"])
+            assert.equal(typeof body.cache[name], "number", name);
+          assert.equal("server" in body.cache, false);
+        }
+        const { body } = await (await crm.client("viewer", TENANT_A)).get(path).expect(200);
+        assert.equal("server" in body.cache, false);
+        for (const administrator of [admin, superadmin]) {
+          const { server } = (await administrator.get(path).expect(200)).body.cache;
+          if (store === "memory") continue;
+          assert.match(server.version, /^\d+\.\d+/);
+          for (const name of ["uptime_in_seconds", "connected_clients", "used_memory"])
+            assert.equal(typeof server[name], "number", name);
+        }
       }
+    });
+
+    test("what anonymous callers see of health is chosen", async () => {
+      const seenWith = async (healthDetails: "status" | "server", path: string, token?: string) => {
+        const cache = createTenantCache({ tenant: () => undefined, logger: quiet, ...PATIENT });
+        const request = supertest(crm.twin({ healthDetails, cache })).get(path);
+        const { body } = await (token ? request.set("Authorization", `Bearer ${token}`) : request).expect(
+          200,
+        );
+        await cache.close();
+        return body;
+      };
+      const { timestamp, ...least } = await seenWith("status", "/health");
+      assert.ok(Date.parse(timestamp) > 0);
+      assert.deepEqual(least, {
+        status: "ok",
+        database: { status: "ok" },
+        cache: { status: "connected", connected: true },
+      });
+      for (const path of ["/api/system/health", "/api/system/health/ready"])
+        assert.deepEqual(await seenWith("status", path), {
+          status: "ok",
+          checks: { process: { status: "ok" }, database: { status: "ok" }, cache: { status: "ok" } },
+        });
+      const token = await crm.token("admin", TENANT_A);
+      assert.ok("server" in (await seenWith("status", "/health", token)).cache);
+      assert.ok("circuit" in (await seenWith("status", "/api/system/health", token)).checks.cache);
+      assert.ok("server" in (await seenWith("server", "/health")).cache);
     });
 
     test("metrics have the shape that operators read", async () => {
