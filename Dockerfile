@@ -14,7 +14,9 @@ FROM base AS dependencies
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-alpine
+# The rest is not writable where Compose runs it (read_only): what npm run writes goes to /tmp.
 ENV NODE_ENV=production
+ENV NPM_CONFIG_CACHE=/tmp/.npm NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 COPY package.json ./
 COPY backend/db/migrations ./backend/db/migrations
