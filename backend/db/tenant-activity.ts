@@ -28,7 +28,7 @@ export function noteActivity(pool: Pool): RequestHandler {
 /** Those that somebody asked for something of in the last seven days. */
 export async function activeTenantIds(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
-    "SELECT id FROM tenants WHERE last_active_at > now() - make_interval(days => $1) ORDER BY id",
+    "SELECT id FROM tenants WHERE suspended_at IS NULL AND last_active_at > now() - make_interval(days => $1) ORDER BY id",
     [ACTIVE_DAYS],
   );
   return rows.map(({ id }) => id);
