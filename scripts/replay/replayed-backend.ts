@@ -61,6 +61,8 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
     rateLimit: { max: 0, windowSeconds: 60 },
   });
   const server = createServer(app);
+  // A connection that is ended for having been idle may be ended just when it is used again.
+  server.keepAliveTimeout = 0;
   const { port } = await listen(server, 0, "127.0.0.1");
   const token = (tenantId: string) => issueToken({ secret, subject: "replay", role: "admin", tenantId });
   const agent = new Agent();

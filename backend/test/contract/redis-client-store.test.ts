@@ -7,7 +7,7 @@ import { KeySpace } from "../../cache/store/key-space.js";
 import { connect } from "../../cache/store/redis/connect.js";
 import { isRedisClient } from "../../cache/store/redis/redis-client.js";
 import { RedisStore } from "../../cache/store/redis/redis-store.js";
-import { sharedRedisUrl } from "../services/index.js";
+import { startRedisServer } from "../services/index.js";
 import { describeStore } from "./store-contract.js";
 
 const clients: [name: string, open: (url: string) => unknown][] = [
@@ -17,7 +17,9 @@ const clients: [name: string, open: (url: string) => unknown][] = [
 
 for (const [name, openClient] of clients) {
   describeStore(`the user's own ${name} client`, async () => {
-    const client = openClient(await sharedRedisUrl());
+    // Of its own: the contract counts what is in it.
+    const server = await startRedisServer();
+    const client = openClient(server.url);
     if (!isRedisClient(client)) throw new Error(`${name} is not recognised`);
     const keys = new KeySpace(`test:${randomUUID()}:`, false);
     const store = new RedisStore(connect(client), keys);
@@ -28,6 +30,7 @@ for (const [name, openClient] of clients) {
       const ended = once(client as unknown as Redis, "end");
       client.disconnect();
       await ended;
+      await server.stop();
     };
     return { store, keys, close };
   });
