@@ -2,7 +2,7 @@
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { HeldLease, Store } from "../store/store.js";
-import { monotonicNow } from "../timers.js";
+import { monotonicNow, type Timer } from "../timers.js";
 import type { StoreGate } from "./store-gate.js";
 
 export interface LeasesOptions {
@@ -32,6 +32,7 @@ export class Leases {
   /** By key: leases that nobody here uses any more, and that the store may still have. */
   readonly #owed = new Map<string, Owed>();
   #isRetrying = false;
+  #timer: Timer | undefined;
 
   constructor(store: Store, gate: StoreGate, { leaseMs }: LeasesOptions) {
     this.#store = store;
@@ -94,8 +95,12 @@ export class Leases {
     return isOver;
   }
 
+  /** One timer for all that is owed: each would lengthen the pause for the others. */
   #retryLater(): void {
-    later(this.#retries.next(), () => void this.#retry());
+    this.#timer ??= later(this.#retries.next(), () => {
+      this.#timer = undefined;
+      void this.#retry();
+    });
   }
 
   async #isGivenBack({ lease, skipMs }: Owed): Promise<boolean> {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import type { TenantCache } from "../../cache/index.js";
-import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../services/index.js";
+import { type RedisServer, startRedisServer, startTcpProxy } from "../services/index.js";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 import { until } from "../support/until.js";
@@ -64,12 +64,8 @@ describe("a fill that has ended", () => {
 
   const leases = async () => (await admin.keys("ended:lease:*")).length;
 
-  async function reconnected(cache: TenantCache, proxy: TcpProxy): Promise<void> {
-    proxy.heal();
-    assert.ok(await cache.ready(SETTLES_WITHIN_MS));
-  }
-
-  test("while the connection is away: its lease is given back when it is there again", async () => {
+  /** A fill whose handler has ended while the connection was away, which is there again. */
+  async function endedWhileAway() {
     const proxy = await startTcpProxy(server.port);
     opened.push(proxy);
     const cache = await open(`redis://127.0.0.1:${proxy.port}`);
@@ -83,23 +79,18 @@ describe("a fill that has ended", () => {
     assert.equal((await first).status, 200);
     await cache.idle();
     assert.equal(await leases(), 1);
-    await reconnected(cache, proxy);
+    proxy.heal();
+    assert.ok(await cache.ready(SETTLES_WITHIN_MS));
+    return { cache, app, untilRuns };
+  }
+
+  test("while the connection is away: its lease is given back when it is there again", async () => {
+    await endedWhileAway();
     await until("the lease's return", async () => (await leases()) === 0);
   });
 
   test("while the connection is away: this process's next reader runs its handler at once, and stores what it says", async () => {
-    const proxy = await startTcpProxy(server.port);
-    opened.push(proxy);
-    const cache = await open(`redis://127.0.0.1:${proxy.port}`);
-    const { app, untilRuns } = await serveHeld(cache);
-    const first = app.request("/list");
-    const run = await untilRuns(1);
-    proxy.cut();
-    await until("the outage", async () => cache.health().circuit !== "closed");
-    run?.end();
-    await first;
-    await cache.idle();
-    await reconnected(cache, proxy);
+    const { cache, app, untilRuns } = await endedWhileAway();
     const second = app.request("/list");
     (await untilRuns(2))?.end();
     assert.match((await second).cache, /stored/);

@@ -27,14 +27,21 @@ async function untilFree(store: SlowStore): Promise<void> {
   while (!(await isFree(store))) await turn();
 }
 
+/** An engine whose first fill has ended while the store was away: the store still has its lease. */
+async function openOwing() {
+  const opened = await openEngine({ waitMs: PATIENCE_MS });
+  const { engine, store } = opened;
+  const first = await ask(engine, ref("a"));
+  store.away = { error: AWAY, isAnswerLost: false };
+  if (first.kind === "lead") first.fill.abandon("failed");
+  await engine.idle();
+  store.away = undefined;
+  return opened;
+}
+
 describe("a lease of this process", () => {
   test("that could not be given back is the next fill's, which waits for nobody", async () => {
-    const { engine, store } = await openEngine({ waitMs: PATIENCE_MS });
-    const first = await ask(engine, ref("a"));
-    store.away = { error: AWAY, isAnswerLost: false };
-    if (first.kind === "lead") first.fill.abandon("failed");
-    await engine.idle();
-    store.away = undefined;
+    const { engine, store } = await openOwing();
     const { begun } = store;
     const second = await ask(engine, ref("a"));
     assert.equal(second.kind, "lead");
@@ -48,12 +55,7 @@ describe("a lease of this process", () => {
   });
 
   test("that could not be given back is given back later, without anybody asking", async () => {
-    const { engine, store } = await openEngine({ waitMs: PATIENCE_MS });
-    const first = await ask(engine, ref("a"));
-    store.away = { error: AWAY, isAnswerLost: false };
-    if (first.kind === "lead") first.fill.abandon("failed");
-    await engine.idle();
-    store.away = undefined;
+    const { engine, store } = await openOwing();
     assert.equal(await isFree(store), false);
     await untilFree(store);
     await engine.close();
