@@ -14,10 +14,14 @@ FROM base AS dependencies
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-alpine
+# The rest is not writable where Compose runs it (read_only): what npm run writes goes to /tmp.
 ENV NODE_ENV=production
+ENV NPM_CONFIG_CACHE=/tmp/.npm NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 COPY package.json ./
 COPY backend/db/migrations ./backend/db/migrations
+# For operators: docker compose exec backend npm run admin -- --help
+COPY scripts/bootstrap.mjs ./scripts/bootstrap.mjs
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist/backend ./dist/backend
 # Owned by root and only read: the process cannot change its own program.

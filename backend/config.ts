@@ -1,6 +1,7 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
+import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
 import { type Environment, type ReadFile, readTextFile, withSecretFiles } from "./config/secret-files.js";
 
@@ -21,6 +22,7 @@ const schema = z.object({
   TRUST_PROXY: variable(z.string().default("loopback")),
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
   LOG_LEVEL: variable(z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info")),
+  HEALTH_DETAILS: variable(z.enum(HEALTH_DETAILS).default("figures")),
 
   DATABASE_URL: variable(z.string("is required").regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")),
   DATABASE_POOL_MAX: wholeNumber(1, 1000, 10),
@@ -28,6 +30,7 @@ const schema = z.object({
 
   CACHE_KEY_PREFIX: variable(z.string().default("")),
   CACHE_TTL_LIST_SECONDS: wholeNumber(1, 86_400, 180),
+  CACHE_TTL_COUNT_SECONDS: wholeNumber(1, 86_400, 60),
   CACHE_TTL_DETAIL_SECONDS: wholeNumber(1, 86_400, 300),
   CACHE_TTL_PRESET: variable(z.enum(["default", "brief"]).default("default")),
   CACHE_WARM_ON_START: variable(z.stringbool().default(true)),
@@ -44,6 +47,7 @@ const schema = z.object({
   ACCESS_TOKEN_SECONDS: wholeNumber(10, 86_400, 900),
   REFRESH_TOKEN_SECONDS: wholeNumber(60, 31_536_000, 2_592_000),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000, 10),
+  LOGIN_MAX_FAILURES_PER_ADDRESS: wholeNumber(1, 1_000_000, 100),
 
   RATE_LIMIT_MAX: wholeNumber(0, 10_000_000, 6000),
   RATE_LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 60),

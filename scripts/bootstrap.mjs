@@ -1,4 +1,5 @@
-// Runs a script of this folder on a fresh clone: installs and compiles what is missing, with Node and npm alone.
+// Runs a script of this folder, or the backend's admin, on a fresh clone: installs and compiles what is missing, with Node and npm alone.
+// In the image, which has no sources, what was compiled is run as it is.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,10 +17,12 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
 }
 if (!script) fail("usage: node scripts/bootstrap.mjs <start|test|test-cache|...> [arguments]");
 
-installWhatIsMissing();
-// Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
-const compiler = path.join(root, "node_modules/typescript/bin/tsc");
-run("the compiler", process.execPath, [compiler, "--project", path.join(root, "tsconfig.json")]);
+if (existsSync(path.join(root, "tsconfig.json"))) {
+  installWhatIsMissing();
+  // Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
+  const compiler = path.join(root, "node_modules/typescript/bin/tsc");
+  run("the compiler", process.execPath, [compiler, "--project", path.join(root, "tsconfig.json")]);
+}
 stopWithNpm();
 await runScript();
 
@@ -68,8 +71,9 @@ function stopWithNpm() {
 
 /** In this process: signals reach the script directly, and its exit code is this one's. */
 async function runScript() {
-  const file = path.join(root, "dist/scripts", `${script}.js`);
-  if (!existsSync(file)) fail(`there is no scripts/${script}.ts`);
+  const folders = ["dist/scripts", "dist/backend"].map((folder) => path.join(root, folder));
+  const file = folders.map((folder) => path.join(folder, `${script}.js`)).find((each) => existsSync(each));
+  if (file === undefined) fail(`there is no scripts/${script}.ts`);
   process.setSourceMapsEnabled(true);
   process.argv.splice(1, 2, file);
   await import(pathToFileURL(file).href);

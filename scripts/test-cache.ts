@@ -32,7 +32,7 @@ const program = new Command("test-cache")
   .addHelpText(
     "after",
     `
-Writes one marked record a module and deletes it again. Counters are one process's: behind a load balancer, test
+Writes one marked record a module, and an order for the task, and deletes them again. Counters are one process's: behind a load balancer, test
 each process by its own URL.
 
 Exit codes: 0 nothing failed, 1 a check failed, 2 the test could not be run.`,

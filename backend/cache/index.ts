@@ -53,7 +53,7 @@ export type { Collection, CollectionItem, CollectionOptions } from "./toolkit/co
 export { type Order, type Page, paginatedKey, sortedKey, timestampedKey } from "./toolkit/key-parts.js";
 export type { KeyParams, KeyPattern } from "./toolkit/key-pattern.js";
 export type { KeyBuilders, KeyRegistry } from "./toolkit/key-registry.js";
-export type { Load } from "./toolkit/keyed-cache.js";
+export type { Load, Looked } from "./toolkit/keyed-cache.js";
 export type { LockOptions } from "./toolkit/locks.js";
 export type { CounterOptions } from "./toolkit/state-counters.js";
 export type { PatternDeletion } from "./toolkit/toolkit-context.js";

@@ -31,3 +31,11 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const code = Reflect.get(error, "code");
   return (typeof code === "string" && SOCKET_CODES.has(code)) || SOCKET_MESSAGES.test(error.message);
 }
+
+/**
+ * Whether a value that a statement was given is none of its type, or out of its range (class 22). Values come from requests, which schemas
+ * check before; this is for what they let through.
+ */
+export function isUnusableValue(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code?.startsWith("22") ?? false);
+}

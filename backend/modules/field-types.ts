@@ -49,6 +49,9 @@ export const day = () =>
     .regex(/^[1-9]/, DAY_MESSAGE)
     .pipe(z.iso.date(DAY_MESSAGE));
 
+/** In ISO 8601, as PostgreSQL reads it: the day after 9999-12-31 is 10000-01-01, and not +010000-01-01. */
+export const instantOf = (moment: Date): string => moment.toISOString().replace(/^\+0*/, "");
+
 export const recordId = () => z.guid("must be a UUID").toLowerCase();
 
 /** A field that may be left out or null; PUT replaces the record, so leaving it out clears it. */

@@ -12,8 +12,9 @@ export interface ModuleContext {
   readonly changes: ChangeListener;
   readonly cache: Pick<TenantCache, "cacheList" | "invalidateCache">;
   readonly ttlSeconds: {
-    /** Lists, searches and counts. */
+    /** Lists and searches. */
     readonly list: number;
+    readonly count: number;
     readonly detail: number;
   };
 }

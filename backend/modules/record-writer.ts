@@ -34,11 +34,20 @@ export class RecordWriter {
     return record;
   }
 
-  /** @throws HttpProblem 409 or 400 where a constraint refuses */
-  async create(tenantId: string, document: ModuleDocument): Promise<ModuleRecord> {
-    const { after } = await this.#write(tenantId, async (client) => ({
-      after: await this.#repository.insert(client, tenantId, document),
-    }));
+  /**
+   * @param also what else has to happen in the same transaction
+   * @throws HttpProblem 409 or 400 where a constraint refuses
+   */
+  async create(
+    tenantId: string,
+    document: ModuleDocument,
+    also: (client: PoolClient, record: ModuleRecord) => Promise<void> = async () => {},
+  ): Promise<ModuleRecord> {
+    const { after } = await this.#write(tenantId, async (client) => {
+      const created = await this.#repository.insert(client, tenantId, document);
+      await also(client, created);
+      return { after: created };
+    });
     return after;
   }
 

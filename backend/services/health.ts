@@ -1,10 +1,18 @@
 // Whether the process is alive, and whether it should get requests.
+import type { Request } from "express";
 import type { Pool } from "pg";
 import type { TenantCache } from "../cache/index.js";
+import type { HealthDetails } from "../config/health-details.js";
+import { includesRole } from "../http/identity/auth.js";
 
 /** Shared with the server: set once it has begun to stop. */
 export interface Lifecycle {
   draining: boolean;
+}
+
+/** What this caller is told; it goes after `identify`. */
+export function detailsFor({ auth }: Request, ofAnybody: HealthDetails): HealthDetails {
+  return auth && includesRole(auth.role, "admin") ? "server" : ofAnybody;
 }
 
 export interface HealthReport {
@@ -20,6 +28,8 @@ export interface HealthSources {
   readonly pool: Pool;
   readonly cache: Pick<TenantCache, "health">;
   readonly lifecycle: Lifecycle;
+  /** Of anonymous callers. Default: figures. */
+  readonly details?: HealthDetails | undefined;
 }
 
 const DATABASE_TIMEOUT_MS = 1000;

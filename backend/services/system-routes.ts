@@ -6,7 +6,7 @@ import { chooseTenant } from "../http/identity/tenant-choice.js";
 import { route } from "../http/route-methods.js";
 import { validatedQuery } from "../http/validation.js";
 import { noParameters } from "../modules/list-query.js";
-import { checkHealth, type HealthSources } from "./health.js";
+import { checkHealth, detailsFor, type HealthSources } from "./health.js";
 
 const noStore: RequestHandler = (_req, res, next) => {
   res.setHeader("Cache-Control", "no-store");
@@ -16,9 +16,14 @@ const noStore: RequestHandler = (_req, res, next) => {
 /** Without identity: load balancers and orchestrators have none. */
 export function healthRouter(sources: HealthSources): Router {
   const router = Router();
-  const report: RequestHandler = async (_req, res) => {
-    const health = await checkHealth(sources);
-    res.status(health.status === "unavailable" ? 503 : 200).json(health);
+  const { details = "figures" } = sources;
+  const report: RequestHandler = async (req, res) => {
+    const { status, checks } = await checkHealth(sources);
+    const told =
+      detailsFor(req, details) === "status"
+        ? Object.fromEntries(Object.entries(checks).map(([name, check]) => [name, { status: check.status }]))
+        : checks;
+    res.status(status === "unavailable" ? 503 : 200).json({ status, checks: told });
   };
   router.use(noStore);
   route(router, "/", { get: [report] });

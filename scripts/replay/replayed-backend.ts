@@ -57,7 +57,7 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
   });
   const server = createServer(app);

@@ -2,32 +2,33 @@
 import type { ApiClient, ListAnswer } from "./api-client.js";
 import { type Check, check, notChecked } from "./check.js";
 import { readUntilHit } from "./measure.js";
-import type { ModuleProbe } from "./module-probe.js";
 
 export interface FreshnessOptions {
   readonly client: ApiClient;
   /** A client of another tenant, or why there is none. */
   readonly other: ApiClient | string;
-  readonly probe: ModuleProbe;
+  readonly module: string;
+  /** A valid body for POST. */
+  readonly document: Readonly<Record<string, unknown>>;
   /** A list that shows new records first. */
   readonly path: string;
 }
 
 /** Leaves no record behind, also where a request fails half-way. */
 export async function checkFreshness(options: FreshnessOptions): Promise<Check[]> {
-  const { client, probe, path } = options;
+  const { client, module, document, path } = options;
   const other = new OtherTenant(options.other, path);
   const warmed = await readUntilHit(client, path);
   await other.warm();
 
-  const id = await client.create(probe.name, probe.document());
+  const id = await client.create(module, document);
   let deleted = false;
   try {
     const afterCreate = await client.list(path);
     await other.readAfter("POST");
     // The entry that DELETE has to invalidate is one that shows the record.
     const warmedAgain = await readUntilHit(client, path);
-    await client.delete(probe.name, id);
+    await client.delete(module, id);
     deleted = true;
     const afterDelete = await client.list(path);
     await other.readAfter("DELETE");
@@ -49,7 +50,7 @@ export async function checkFreshness(options: FreshnessOptions): Promise<Check[]
       other.check(),
     ];
   } finally {
-    if (!deleted) await client.delete(probe.name, id);
+    if (!deleted) await client.delete(module, id);
   }
 }
 

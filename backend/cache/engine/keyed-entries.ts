@@ -59,12 +59,12 @@ export class KeyedEntries {
    * The valid entries, in the order of the refs, from one round trip for each batch; all of one tenant. `undefined` where the store is
    * away; never rejects.
    */
-  async readMany(refs: readonly KeyedRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
+  async readMany(refs: readonly EntryRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
     const found = await Promise.all(batchesOf(refs).map((batch) => this.#readBatch(batch)));
     return found.every((batch) => batch !== undefined) ? found.flat() : undefined;
   }
 
-  async #readBatch(refs: readonly KeyedRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
+  async #readBatch(refs: readonly EntryRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
     const [first] = refs;
     if (!first) return [];
     const { store, gate, sealer } = this.#parts;
@@ -231,7 +231,7 @@ export class KeyedEntries {
     return (await this.#parts.writer.write(ref, { tokens: own }, entry)) === "stored";
   }
 
-  #fresh(ref: KeyedRef, verdict: Verdict): Entry | undefined {
+  #fresh(ref: EntryRef, verdict: Verdict): Entry | undefined {
     if (verdict.kind === "corrupt" || verdict.kind === "foreign") this.#parts.alarm(ref, verdict.kind);
     return verdict.kind === "valid" && verdict.entry.staleAt > Date.now() ? verdict.entry : undefined;
   }

@@ -63,10 +63,12 @@ export class HttpContext {
   }
 
   /** Counts a decision and publishes it. */
-  note(event: "hit" | "stale" | "miss" | "collapsed", { tenant, module, entryKey }: EntryRef): void {
+  note(event: "hit" | "stale" | "miss" | "collapsed", ref: EntryRef): void {
     const { counters, events } = this.engine;
-    for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
-    if (events.isHeard(event)) events.publish(event, { tenant, module, key: entryKey });
+    for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    events.asked(ref);
+    if (events.isHeard(event))
+      events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
 
   /** Behind an answered hit: the next one may be smaller, or its memory is free for another entry. */

@@ -1,6 +1,7 @@
 // An event for each decision, on an emitter and on diagnostics_channel; free where nobody listens.
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
+import type { EntryRef } from "../engine/entry-ref.js";
 import type { Logger } from "../logger.js";
 
 /**
@@ -30,6 +31,8 @@ const NAMES: readonly CacheEventName[] = ["hit", "miss", "stored", "bypass", "st
  */
 export class CacheEvents extends EventEmitter<CacheEventMap> {
   readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
+  /** Of runs of the warmer: mostly none. */
+  readonly #watchers = new Set<(ref: EntryRef) => void>();
   readonly #logger: Logger;
   #hasFailed = false;
 
@@ -41,6 +44,23 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
   /** Whether anybody would get such an event. */
   isHeard(name: CacheEventName): boolean {
     return this.listenerCount(name) > 0 || this.#channels.get(name)?.hasSubscribers === true;
+  }
+
+  /**
+   * Has `watcher` hear of every entry that is asked for by whoever fills what is missing, until what is returned is called.
+   * @internal
+   */
+  watch(watcher: (ref: EntryRef) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /**
+   * For {@link watch}: the entry is there, or is being filled.
+   * @internal
+   */
+  asked(ref: EntryRef): void {
+    for (const watcher of this.#watchers) watcher(ref);
   }
 
   publish(name: CacheEventName, event: CacheEvent): void {

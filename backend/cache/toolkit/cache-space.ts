@@ -65,16 +65,24 @@ export class CacheSpace {
   readonly #tenant: string;
   readonly #prefix: string;
   readonly #rules: ValueRules;
+  readonly #counterTtlSeconds: number;
 
   /**
    * Internal: spaces come from `cache.manager.tenant(id)`.
    * @internal
    */
-  constructor(context: ToolkitContext, tenant: string, prefix: string, rules: ValueRules) {
+  constructor(
+    context: ToolkitContext,
+    tenant: string,
+    prefix: string,
+    rules: ValueRules,
+    counterTtlSeconds = context.ttl.DAY,
+  ) {
     this.#context = context;
     this.#tenant = tenant;
     this.#prefix = prefix;
     this.#rules = rules;
+    this.#counterTtlSeconds = counterTtlSeconds;
   }
 
   /** The value, or `undefined` where there is none that is valid. @throws TenantCacheError `ETC_KEY` */
@@ -184,8 +192,7 @@ export class CacheSpace {
    */
   async increment(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
     const { ttlSeconds } = parseCounterOptions(options);
-    const own = this.#rules.ttlSeconds;
-    const ttl = ttlSeconds ?? (typeof own === "number" ? own : this.#context.ttl.DAY);
+    const ttl = ttlSeconds ?? this.#counterTtlSeconds;
     return this.#context.counters.add(this.#counterKey(key), this.#full(key), by, ttl);
   }
 
@@ -242,7 +249,11 @@ export class CacheSpace {
     domainOf(prefix);
     const rules = this.#over("namespace", options);
     demandEncryption(this.#context, `namespace ${prefix}`, rules.encrypt);
-    return new CacheSpace(this.#context, this.#tenant, `${prefix}:`, rules);
+    // What no namespace has said is the default of values, which would end a daily quota after minutes.
+    const isGiven = typeof options === "number" || options?.ttlSeconds !== undefined;
+    const counterTtlSeconds =
+      isGiven && typeof rules.ttlSeconds === "number" ? rules.ttlSeconds : this.#counterTtlSeconds;
+    return new CacheSpace(this.#context, this.#tenant, `${prefix}:`, rules, counterTtlSeconds);
   }
 
   /** Below a prefix what is missing would be the key "undefined", which all that miss would share. */

@@ -5,20 +5,21 @@ import { TenantCacheError } from "../errors.js";
 import { limitArguments, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
 import type { TenantCache } from "../tenant-cache.js";
-import { monotonicNow } from "../timers.js";
-import { checkStrategy, listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
+import { WarmRun } from "./warm-run.js";
+import { checkStrategy, type WarmStrategy } from "./warm-strategies.js";
 
 export interface CacheWarmerOptions {
   /** Tasks at a time. Default 4. */
   readonly concurrency?: number;
-  /** How long a run waits for the store to be in use, for example at start, milliseconds. Default 5,000. */
+  /** How long a run waits for a store that is away, at its start and whenever it goes meanwhile, milliseconds. Default 5,000. */
   readonly readyWithinMs?: number;
 }
 
 export interface WarmProgress {
   readonly name: string;
-  /** Tasks that have ended, the failed ones among them. */
+  /** Tasks that have ended, the failed ones among them. Falls where tasks have to be run again, because the store was away. */
   readonly done: number;
+  /** Those that threw, and, once all have ended, those whose entries the store does not hold: `done - failed` are warm. */
   readonly failed: number;
   readonly total: number;
 }
@@ -47,7 +48,6 @@ export interface WarmRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-const MAX_TASK_ERRORS = 10;
 const warmerOptions = z.strictObject({
   concurrency: z.int().positive().max(1000).default(4),
   readyWithinMs: z.int().min(0).max(600_000).default(5000),
@@ -86,9 +86,8 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
       "one object: new CacheWarmer(cache, { concurrency, readyWithinMs })",
     );
     requireFunction("CacheWarmer", cache?.ready, "cache.ready", "new CacheWarmer(cache, { concurrency: 4 })");
-    const parsed = parse("CacheWarmer", warmerOptions, options);
     this.#cache = cache;
-    this.#options = parsed;
+    this.#options = parse("CacheWarmer", warmerOptions, options);
   }
 
   /** Names of the strategies, in the order in which `warmAll` runs them. */
@@ -106,25 +105,12 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
   }
 
   /**
-   * Runs one strategy, or joins its run under way for the same tenants. Failures are in the result.
+   * Runs one strategy, or joins its run under way for the same tenants. Failures are in the result. It goes on where it was once a
+   * store that was away for a moment is back, and tells what the store holds in the end, which it reads once more.
    * @throws TenantCacheError `ETC_OPTIONS` where there is none of that name
    */
   async warm(name: string, options: WarmRequest = {}): Promise<WarmResult> {
-    const { tenantIds, signal } = parse("warm", request, options);
-    const strategy = this.#strategies.get(name);
-    if (!strategy)
-      throw new TenantCacheError(
-        "ETC_OPTIONS",
-        `CacheWarmer: no strategy ${JSON.stringify(name)}; there are ${this.names.join(", ") || "none"}`,
-      );
-    const id = JSON.stringify([name, tenantIds]);
-    const underWay = this.#underWay.get(id);
-    if (underWay) return underWay;
-    const run = this.#run(name, () => listTasks(strategy, tenantIds), signal).finally(() =>
-      this.#underWay.delete(id),
-    );
-    this.#underWay.set(id, run);
-    return run;
+    return this.#warm(name, parse("warm", request, options), this.#options.readyWithinMs);
   }
 
   /**
@@ -136,54 +122,39 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
   ): Promise<WarmResult[]> {
     const { names = this.names, ...request } = parse("warmAll", requestOfAll, options);
     const results: WarmResult[] = [];
-    for (const name of names) results.push(await this.warm(name, request));
+    for (const name of names) {
+      // A store that has stayed away is not waited for once more.
+      const isAway = results.at(-1)?.error !== undefined && !this.#cache.health().connected;
+      results.push(await this.#warm(name, request, isAway ? 0 : this.#options.readyWithinMs));
+    }
     return results;
   }
 
-  async #run(
-    name: string,
-    list: () => Promise<WarmTask[]>,
-    signal: AbortSignal | undefined,
-  ): Promise<WarmResult> {
-    const startedAtMs = monotonicNow();
-    const taskErrors: Error[] = [];
-    let [done, failed, total] = [0, 0, 0];
-    let error: Error | undefined;
-    const progress = (): WarmProgress => ({ name, done, failed, total });
-    const work = async (tasks: Iterator<() => unknown>) => {
-      for (let next = tasks.next(); !next.done; next = tasks.next()) {
-        signal?.throwIfAborted();
-        // Loading what nothing can store would only be work for the source.
-        if (!this.#cache.health().connected) throw new Error("the store is away");
-        try {
-          await next.value();
-        } catch (cause) {
-          failed++;
-          if (taskErrors.length < MAX_TASK_ERRORS) taskErrors.push(asError(cause));
-        }
-        done++;
-        this.emit("progress", progress());
-      }
-    };
-    try {
-      if (!(await this.#cache.ready(this.#options.readyWithinMs))) throw new Error("the store is away");
-      const tasks = await list();
-      total = tasks.length;
-      this.emit("started", progress());
-      const shared = tasks.values();
-      const workers = Array.from({ length: Math.min(this.#options.concurrency, total) }, () => work(shared));
-      const ended = await Promise.allSettled(workers);
-      for (const worker of ended) if (worker.status === "rejected") throw worker.reason;
-    } catch (cause) {
-      error = asError(cause);
-    }
-    const durationMs = Math.round(monotonicNow() - startedAtMs);
-    const result = { ...progress(), durationMs, taskErrors, ...(error && { error }) };
-    this.emit("finished", result);
-    return result;
+  async #warm(name: string, { tenantIds, signal }: WarmRequest, readyWithinMs: number): Promise<WarmResult> {
+    const strategy = this.#strategies.get(name);
+    if (!strategy)
+      throw new TenantCacheError(
+        "ETC_OPTIONS",
+        `CacheWarmer: no strategy ${JSON.stringify(name)}; there are ${this.names.join(", ") || "none"}`,
+      );
+    const id = JSON.stringify([name, tenantIds]);
+    const underWay = this.#underWay.get(id);
+    if (underWay) return underWay;
+    const run = new WarmRun(this.#cache, {
+      name,
+      strategy,
+      tenantIds,
+      signal,
+      concurrency: this.#options.concurrency,
+      readyWithinMs,
+      onProgress: (event, progress) => this.emit(event, progress),
+    });
+    const running = run.run().then((result) => {
+      this.#underWay.delete(id);
+      this.emit("finished", result);
+      return result;
+    });
+    this.#underWay.set(id, running);
+    return running;
   }
-}
-
-function asError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(String(cause));
 }

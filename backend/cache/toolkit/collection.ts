@@ -2,7 +2,7 @@
 import { requireTenantId } from "../identifiers.js";
 import { limitArguments, requireArray, requireFunction, requireItems } from "../options/arguments.js";
 import type { KeyParams, KeyPattern } from "./key-pattern.js";
-import type { Load } from "./keyed-cache.js";
+import type { Load, Looked } from "./keyed-cache.js";
 import { deleteKeys, deleteMatching, type PatternDeletion, type ToolkitContext } from "./toolkit-context.js";
 import {
   parseValueOptions,
@@ -38,6 +38,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
       set: [4, "set(tenantId, params, value, { nx: true })"],
       mSet: [2, "the items as an array: mSet(tenantId, [{ params, value }])"],
       getOrSet: [3, `getOrSet(tenantId, params, load); ${ttl}`],
+      lookUp: [3, `lookUp(tenantId, params, load); ${ttl}`],
       update: [3, `update(tenantId, params, write); ${ttl}`],
       deleteAll: [1, "a call for each tenant"],
       deleteMatching: [2, "all params in one object"],
@@ -106,6 +107,15 @@ export class Collection<T, P extends KeyParams = KeyParams> {
   async getOrSet(tenantId: string, params: P, load: Load<T>): Promise<T> {
     requireFunction("getOrSet", load, "the load", "getOrSet(tenantId, params, () => load())");
     return this.#context.cache.getOrSet(this.#ref(tenantId, params), load, this.#rulesOf(params));
+  }
+
+  /**
+   * As {@link getOrSet}, with what the cache did: for answers that say so, in `Cache-Status` and `Age`.
+   * @throws what `load` throws
+   */
+  async lookUp(tenantId: string, params: P, load: Load<T>): Promise<Looked<T>> {
+    requireFunction("lookUp", load, "the load", "lookUp(tenantId, params, () => load())");
+    return this.#context.cache.lookUp(this.#ref(tenantId, params), load, this.#rulesOf(params));
   }
 
   /** Changes the source, and then the cache; see `CacheSpace.update`. @throws what `write` throws */

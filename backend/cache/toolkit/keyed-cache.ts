@@ -5,6 +5,7 @@ import type { Fill, FillOutcome } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { Miss, ReadOutcome } from "../engine/lookups.js";
 import { TenantCacheError } from "../errors.js";
+import { formatCacheStatus, hitStatus } from "../express/cache-status.js";
 import type { Logger } from "../logger.js";
 import { Refreshes } from "./refreshes.js";
 import { decodeValue } from "./value-codec.js";
@@ -13,12 +14,21 @@ import { type RecordedValue, recordValue } from "./value-record.js";
 
 export type Load<T> = () => T | PromiseLike<T>;
 
+/** A value, and what the cache did to have it. */
+export interface Looked<T> {
+  readonly value: T;
+  /** As a `Cache-Status` header says it (RFC 9211). */
+  readonly cacheStatus: string;
+  /** How long ago it was loaded, whole seconds; absent where it was loaded for this call. */
+  readonly ageSeconds?: number;
+}
+
 /** What a look at a key's entry found. */
 type Found =
-  | { readonly kind: "value"; readonly value: unknown }
-  | { readonly kind: "stale"; readonly value: unknown; readonly staleAt: number; readonly miss: Miss }
+  | { readonly kind: "value"; readonly value: unknown; readonly entry: Entry }
+  | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Miss }
   | { readonly kind: "none"; readonly miss: Miss }
-  | { readonly kind: "bypass" };
+  | { readonly kind: "bypass"; readonly reason: string };
 
 export class KeyedCache {
   readonly #engine: CacheEngine;
@@ -76,6 +86,7 @@ export class KeyedCache {
   async setMany(items: readonly (readonly [KeyedRef, unknown, ValueRules])[]): Promise<boolean[]> {
     const recorded = await Promise.all(
       items.map(async ([ref, value, rules]) => {
+        this.#engine.events.asked(ref);
         if (value === undefined)
           throw new TenantCacheError(
             "ETC_VALUE",
@@ -106,16 +117,26 @@ export class KeyedCache {
   }
 
   async getOrSet<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<T> {
+    return (await this.lookUp(ref, load, rules)).value;
+  }
+
+  /** As {@link getOrSet}, with what happened. */
+  async lookUp<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<Looked<T>> {
+    this.#engine.events.asked(ref);
     const found = await this.#found(ref, rules, await this.#engine.readToFill(ref));
-    if (found.kind === "value") return this.#hit("hit", ref, found.value) as T;
+    if (found.kind === "value") {
+      this.#note("hit", ref);
+      return lookedAt(found.value as T, found.entry);
+    }
     if (found.kind === "bypass") {
       this.#note("bypass", ref);
-      return load();
+      return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
     }
     const { staleWhileRevalidate } = rules;
-    if (found.kind === "stale" && Date.now() < found.staleAt + staleWhileRevalidate * 1000) {
+    if (found.kind === "stale" && Date.now() < found.entry.staleAt + staleWhileRevalidate * 1000) {
       this.#refreshes.start(ref.entryKey, () => this.#fill(ref, load, rules, found.miss));
-      return this.#hit("stale", ref, found.value) as T;
+      this.#note("stale", ref);
+      return lookedAt(found.value as T, found.entry);
     }
     this.#note("miss", ref);
     return this.#fill(ref, load, rules, found.miss);
@@ -123,6 +144,7 @@ export class KeyedCache {
 
   /** @throws what `write` throws */
   async update<T>(ref: KeyedRef, write: Load<T>, rules: ValueRules): Promise<T> {
+    this.#engine.events.asked(ref);
     const finish = await this.#engine.keyed.beginUpdate(ref);
     let recorded: RecordedValue | undefined;
     try {
@@ -145,18 +167,18 @@ export class KeyedCache {
   }
 
   async #found(ref: KeyedRef, rules: ValueRules, outcome: ReadOutcome): Promise<Found> {
-    if (outcome.kind === "bypass") return { kind: "bypass" };
+    if (outcome.kind === "bypass") return { kind: "bypass", reason: outcome.reason };
     if (outcome.kind === "miss") return { kind: "none", miss: outcome };
     const { entry } = outcome;
     const decoded = await this.#decode(ref, entry, rules);
     const expiresAtMs = this.#engine.gate.expiry();
     if (!decoded) return { kind: "none", miss: { seen: entry.fences, expiresAtMs } };
     const { value } = decoded;
-    if (outcome.kind === "hit") return { kind: "value", value };
-    return { kind: "stale", value, staleAt: entry.staleAt, miss: outcome };
+    if (outcome.kind === "hit") return { kind: "value", value, entry };
+    return { kind: "stale", value, entry, miss: outcome };
   }
 
-  async #fill<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, miss: Miss): Promise<T> {
+  async #fill<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, miss: Miss): Promise<Looked<T>> {
     const outcome: FillOutcome = await this.#engine.openFill(ref, miss);
     switch (outcome.kind) {
       case "lead":
@@ -164,13 +186,16 @@ export class KeyedCache {
       case "failed":
         throw outcome.error;
       case "run":
-        return load();
+        return missed(await load());
       case "follow": {
         const decoded = await this.#decode(ref, outcome.entry, rules);
         // Another version of this program may have loaded it.
-        if (!decoded) return load();
+        if (!decoded) return missed(await load());
         this.#note("collapsed", ref);
-        return decoded.value as T;
+        return {
+          value: decoded.value as T,
+          cacheStatus: formatCacheStatus({ fwd: "miss", collapsed: true }),
+        };
       }
     }
   }
@@ -182,7 +207,7 @@ export class KeyedCache {
     return decoded;
   }
 
-  async #lead<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, fill: Fill): Promise<T> {
+  async #lead<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, fill: Fill): Promise<Looked<T>> {
     let value: T;
     try {
       value = await load();
@@ -191,10 +216,11 @@ export class KeyedCache {
       throw error;
     }
     const recorded = await this.#record(ref, value, rules);
+    const isKept = recorded !== undefined && recorded.unkept === undefined;
     if (!recorded) fill.abandon("unstorable");
-    else if (recorded.unkept === undefined) fill.commit(recorded.recording);
+    else if (isKept) fill.commit(recorded.recording);
     else fill.share(recorded.recording);
-    return value;
+    return missed(value, isKept);
   }
 
   /** What a source returned is not kept back because it cannot be stored: that is said once. */
@@ -233,11 +259,21 @@ export class KeyedCache {
     return value;
   }
 
-  #note(event: keyof typeof COUNTED_AS, { tenant, module, entryKey }: KeyedRef): void {
+  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): void {
     const { counters, events } = this.#engine;
-    for (const counter of COUNTED_AS[event]) counters.add(counter, tenant, module);
-    events.publish(event, { tenant, module, key: entryKey });
+    for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
+}
+
+function lookedAt<T>(value: T, entry: Entry): Looked<T> {
+  const nowMs = Date.now();
+  const ageSeconds = Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000));
+  return { value, cacheStatus: formatCacheStatus(hitStatus(entry, nowMs)), ageSeconds };
+}
+
+function missed<T>(value: T, stored = false): Looked<T> {
+  return { value, cacheStatus: formatCacheStatus({ fwd: "miss", stored }) };
 }
 
 const COUNTED_AS = {

@@ -38,11 +38,13 @@ export type WarmStrategy = EntryStrategy | RouteStrategy;
 
 const ORIGIN_FORM = 'write scheme and host as clients do, as in "https://api.example.com"';
 const tenants = fn("() => tenantIds");
-const entryStrategy = z.object({ tenants, entries: fn("(tenantId) => [() => load(tenantId)]") });
-const routeStrategy = z.object({
+const entryStrategy = z.strictObject({ tenants, entries: fn("(tenantId) => [() => load(tenantId)]") });
+const routeStrategy = z.strictObject({
   tenants,
   app: fn("the Express app"),
-  urls: z.array(z.string()),
+  urls: z
+    .array(z.string().regex(/^(\/|https?:)/, 'write paths with query, as in "/accounts?limit=50"'))
+    .min(1, "write at least one path"),
   headers: fn("(tenantId) => ({ authorization })"),
   origin: z.union([z.string(), fn("(tenantId) => origin")], { error: ORIGIN_FORM }).optional(),
 });
@@ -73,12 +75,21 @@ export async function listTasks(
   const tasks: WarmTask[] = [];
   for await (const tenantId of tenantIds ?? (await strategy.tenants())) {
     try {
-      for await (const task of await list(tenantId)) tasks.push(task);
+      for await (const task of await list(tenantId)) tasks.push(checkTask(task));
     } catch (error) {
       tasks.push(() => Promise.reject(error));
     }
   }
   return tasks;
+}
+
+/** @throws TenantCacheError `ETC_ARGUMENTS` for what was begun already */
+function checkTask(task: WarmTask): WarmTask {
+  if (typeof task === "function") return task;
+  throw new TenantCacheError(
+    "ETC_ARGUMENTS",
+    `entries: a task is ${shown(task)}: write a function for each entry, as in () => users.getOrSet(tenantId, { id }, load)`,
+  );
 }
 
 function routeTasks({ app, urls, origin = LOCAL, headers }: RouteStrategy): (tenantId: string) => WarmTask[] {

@@ -13,6 +13,8 @@ export interface Auth {
   readonly jti?: string;
   /** When the token expires, milliseconds since the epoch; verifiers tolerate some seconds more. */
   readonly expiresAtMs: number;
+  /** The token is good for changing the password alone. */
+  readonly mustChangePassword?: true;
 }
 
 /** Whether `role` may do what `required` may. */

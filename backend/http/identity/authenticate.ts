@@ -28,6 +28,14 @@ export const requireIdentity: RequestHandler = (req, _res, next) => {
   next();
 };
 
+/** Answers 403 to tokens of users who have to change their password first. */
+export const requireOwnPassword: RequestHandler = (req, _res, next) => {
+  if (identityOf(req).mustChangePassword) {
+    throw forbidden("Change your password first: POST /api/auth/password (current_password, new_password).");
+  }
+  next();
+};
+
 /** Answers 403 to roles below `role`. */
 export function requireRole(role: Role): RequestHandler {
   return (req, _res, next) => {

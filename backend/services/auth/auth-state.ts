@@ -2,7 +2,7 @@
 import type { Auth } from "../../http/identity/auth.js";
 import type { Revocations } from "../../http/identity/authenticator.js";
 import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";
-import { HttpProblem } from "../../http/problem.js";
+import { HttpProblem, unauthorized } from "../../http/problem.js";
 import type { RedisClient } from "../../state/open-redis.js";
 import { type StateStore, statePrefix } from "../../state/state-redis.js";
 
@@ -33,8 +33,13 @@ export class AuthState implements Revocations {
   }
 
   /** Key of the failed logins from an address, without what stands in front of all keys. */
-  rateLimitKey(tenantId: string, address: string): string {
+  rateLimitKey(tenantId: string | undefined, address: string): string {
     return `${statePrefix("", tenantId)}auth:rate-limit:${address}`;
+  }
+
+  /** Key of the failed logins from an address at all tenants together. */
+  addressLimitKey(address: string): string {
+    return `${statePrefix("", undefined)}auth:rate-limit:address:${address}`;
   }
 
   /** What the keys of {@link rateLimitKey} are put behind. */
@@ -42,9 +47,26 @@ export class AuthState implements Revocations {
     return this.#keyPrefix;
   }
 
+  /** @throws HttpProblem 401 where the whole tenant is suspended */
   async isRevoked({ tenantId, jti }: Auth): Promise<boolean> {
-    if (jti === undefined) return false;
-    return (await available(this.redis.exists(this.#blacklistKey(tenantId, jti)))) === 1;
+    // Both at once: one round trip.
+    const asked = tenantId === undefined ? 0 : this.redis.exists(this.#suspendedKey(tenantId));
+    // A token without id is accepted while Redis is away: the database, and the tenant's fence in the cache, know of a suspension, too.
+    if (jti === undefined) return (await Promise.resolve(asked).catch(() => 0)) === 1 && refuseSuspended();
+    const [revoked, suspended] = await available(
+      Promise.all([this.redis.exists(this.#blacklistKey(tenantId, jti)), asked]),
+    );
+    if (suspended === 1) refuseSuspended();
+    return revoked === 1;
+  }
+
+  /** From then on no process accepts a token of the tenant, on routes that ask no database either. */
+  async suspendTenant(tenantId: string): Promise<void> {
+    await available(this.redis.set(this.#suspendedKey(tenantId), "suspended"));
+  }
+
+  async resumeTenant(tenantId: string): Promise<void> {
+    await available(this.redis.del(this.#suspendedKey(tenantId)));
   }
 
   /** Remembers revoked tokens for as long as a verifier would accept them. */
@@ -92,6 +114,10 @@ export class AuthState implements Revocations {
     return `${statePrefix(this.#keyPrefix, tenantId)}auth:blacklist:${jti}`;
   }
 
+  #suspendedKey(tenantId: string): string {
+    return `${statePrefix(this.#keyPrefix, tenantId)}suspended`;
+  }
+
   #sessionKey(tenantId: string, userId: string): string {
     return `${statePrefix(this.#keyPrefix, tenantId)}auth:session:${userId}`;
   }
@@ -107,6 +133,10 @@ async function available<T>(answer: Promise<T>): Promise<T> {
   } catch (cause) {
     throw stateUnavailable(cause);
   }
+}
+
+function refuseSuspended(): never {
+  throw unauthorized("The tenant is suspended.", "invalid_token");
 }
 
 /** @param cause for the log */

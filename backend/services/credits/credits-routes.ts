@@ -3,6 +3,7 @@ import { type RequestHandler, Router } from "express";
 import type { Pool } from "pg";
 import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
+import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant, requireTenant, tenantOf } from "../../http/identity/tenant-choice.js";
@@ -59,6 +60,7 @@ export function creditsRouter({ pool, views, state }: CreditsOptions): Router {
 
   const handlers = (endpoint: string, role: Role, handler: RequestHandler) => ({
     post: [
+      toldAs("credits"),
       chooseTenant,
       requireTenant,
       requireRole(role),

@@ -24,8 +24,7 @@ export function boundsOf(period: string): PeriodBounds {
 }
 
 /** Whether nothing more can happen in it. */
-export const isOver = (period: string, today: string): boolean =>
-  boundsOf(period).until <= `${today}T00:00:00Z`;
+export const isOver = (period: string, today: string): boolean => period < today.slice(0, period.length);
 
 /** The periods that a day is in. */
 export const periodsOf = (day: string): readonly string[] => [day, monthOf(day)];

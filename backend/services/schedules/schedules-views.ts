@@ -35,7 +35,7 @@ export const schedulesWeek = defineView({
   key: "schedules:week:{startDate}",
   path: "/schedules/week/:startDate",
   params: z.strictObject({
-    startDate: day().refine((date) => mondayOf(date) === date, "must be a Monday"),
+    startDate: day().pipe(z.string().refine((date) => mondayOf(date) === date, "must be a Monday")),
   }),
   load: async (reading, { startDate }) => ({
     start_date: startDate,

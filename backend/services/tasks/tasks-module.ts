@@ -1,6 +1,7 @@
 // Tasks: the steps of an order, and who does them.
 import * as z from "zod";
 import { day, longText, optional, recordId, text } from "../../modules/field-types.js";
+import { oneOf, timeRange } from "../../modules/filters.js";
 import { defineModule } from "../../modules/module-definition.js";
 
 export const TASK_STATUSES = ["open", "in_progress", "completed", "cancelled"] as const;
@@ -23,6 +24,9 @@ export const tasksModule = defineModule({
     order_id: { module: "orders", shows: { order_number: '"order".number' } },
     technician_id: { module: "users", shows: { technician_name: "technician.name" } },
   },
-  filters: {},
-  sortable: {},
+  filters: { status: oneOf(TASK_STATUSES), priority: oneOf(PRIORITIES), ...timeRange("due_on") },
+  sortable: {
+    due_on: { column: "due_on", nullable: true },
+    completed_at: { column: "completed_at", nullable: true },
+  },
 });

@@ -12,6 +12,7 @@ export const tasksService: Service = {
   records: {
     module: tasksModule,
     writer: "member",
+    isListed: true,
     domains: ["tasks", "reports"],
     touches: (change) => [
       touch(recentTasks, {}),

@@ -3,6 +3,7 @@ import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { type Change, statesOf } from "../../modules/record-changes.js";
 import type { Service } from "../views/service.js";
 import { type Touch, touch, touchDomains } from "../views/view.js";
+import { createUser } from "./create-user.js";
 import { usersModule } from "./users-module.js";
 import { allTechnicians, allUsers, technicianSchedule, userProfile } from "./users-views.js";
 
@@ -11,6 +12,7 @@ export const usersService: Service = {
   records: {
     module: usersModule,
     writer: "admin",
+    create: createUser,
     domains: ["users", "schedules", "tasks", "reports"],
     touches: (change) => {
       const touched = [

@@ -47,8 +47,8 @@ export interface ViewKey {
   readonly params: ViewParams;
 }
 
-/** What a mutation makes stale: one key, or all keys of a domain. */
-export type Touch = ViewKey | { readonly domain: string };
+/** What a mutation makes stale: one key, all that is kept of a domain, or the responses that carry a tag. */
+export type Touch = ViewKey | { readonly domain: string } | { readonly tag: string };
 
 export function touch<Params extends ViewParams>(view: View<Params>, params: Params): ViewKey {
   return { view, params };

@@ -84,6 +84,47 @@ describe("server process", () => {
     assert.match(output.text, /"msg":"stopped"/);
   });
 
+  /** The lines of its log, from the migrations to the one that it listens. */
+  async function startLog(overrides: Record<string, string>): Promise<string[]> {
+    const { child, output, ended } = await listening(overrides);
+    while (!output.text.includes("listening on")) await once(child.stdout ?? child, "data");
+    child.kill("SIGTERM");
+    assert.equal(await ended, 0);
+    const lines = output.text.trim().split("\n");
+    return lines.map((line) => String(JSON.parse(line).msg)).filter((line) => /^[a-z-]+: /.test(line));
+  }
+
+  test("says what it runs on: without Redis, that its cache is for one process", async () => {
+    const lines = await startLog({ CACHE_WARM_ON_START: "false", CACHE_MEMORY_BYTES: "1572864" });
+    const { host, pathname } = new URL(database.url);
+    assert.deepEqual(lines.slice(-4), [
+      `database: ${host}${pathname}, at most 10 connections`,
+      "cache: this process's memory, at most 1.5 MiB, for one process alone: where there are several, set REDIS_CACHE_URL",
+      "state: none (REDIS_URL is not set): nobody can log in, no token can be revoked, and each process counts requests for itself",
+      "warm-up: none (CACHE_WARM_ON_START=false)",
+    ]);
+  });
+
+  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async () => {
+    const PASSWORD = "hunter2-of-redis";
+    const server = await startRedisServer({
+      args: ["--requirepass", PASSWORD, "--maxmemory-policy", "noeviction"],
+    });
+    const { hostname, port } = new URL(server.url);
+    const REDIS_HOST = { REDIS_HOST: hostname, REDIS_PORT: port, REDIS_PASSWORD: PASSWORD };
+    const own = `redis://:${PASSWORD}@${hostname}:${port}`;
+    const lines = await startLog({ ...REDIS_HOST, REDIS_CACHE_URL: own });
+    assert.deepEqual(lines.slice(-3), [
+      `cache: Redis, ${hostname}:${port}; circuit closed`,
+      `state: Redis, ${hostname}:${port}`,
+      "warm-up: behind the start, and by one process after each midnight",
+    ]);
+    const away = await startLog({ ...REDIS_HOST, REDIS_CACHE_URL: `redis://:${PASSWORD}@127.0.0.1:1` });
+    assert.match(away.at(-3) ?? "", /^cache: Redis, 127\.0\.0\.1:1; circuit (half-)?open \(.+\)$/);
+    for (const line of [...lines, ...away]) assert.ok(!line.includes(PASSWORD), line);
+    await server.stop();
+  });
+
   test("draining: a request in flight is finished, an idle connection does not hold it up, new ones are refused", async () => {
     // So long that nothing is cut off.
     const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "60000" });

@@ -112,6 +112,57 @@ describe("the toolkit with Redis away", () => {
     assert.equal(await cache.ready(READY_WITHIN_MS), true);
   });
 
+  test("warming waits for a store that is away for a moment, and goes on until the store holds all", async () => {
+    const { cache, space } = await open();
+    const keys = Array.from({ length: 200 }, (_, n) => `warm:${n}`);
+    let loads = 0;
+    let interrupted = false;
+    const load = async (key: string) => {
+      loads++;
+      if (loads === 50) {
+        interrupted = true;
+        await redis.pause();
+        // Others of these tasks find that out; when they have, it goes on.
+        void (async () => {
+          while (cache.health().connected) await new Promise(setImmediate);
+          await redis.resume();
+        })();
+      }
+      return key;
+    };
+    const warmer = new CacheWarmer(cache, { readyWithinMs: READY_WITHIN_MS }).register("keys", {
+      tenants: () => ["acme"],
+      entries: () => keys.map((key) => () => space.getOrSet(key, () => load(key))),
+    });
+    const result = await warmer.warm("keys");
+    assert.ok(interrupted);
+    assert.deepEqual([result.error, result.done, result.failed], [undefined, keys.length, 0]);
+    assert.deepEqual(await space.mGet(keys), keys);
+    assert.ok(loads < 1.5 * keys.length, `${loads} loads: only what was lost is loaded again`);
+  });
+
+  test("what the store no longer holds is not counted as warm, and a store that has gone ends all plans soon", async () => {
+    const { cache, space } = await open();
+    const keys = Array.from({ length: 20 }, (_, n) => `gone:${n}`);
+    const entries = () => keys.map((key) => () => space.getOrSet(key, () => key));
+    const strategy = { tenants: () => ["acme"], entries };
+    const warmer = new CacheWarmer(cache, { readyWithinMs: 500 });
+    for (const name of ["one", "two", "three"]) warmer.register(name, strategy);
+    warmer.once("progress", () => void redis.kill());
+    const [first, ...others] = await warmer.warmAll();
+    assert.match(first?.error?.message ?? "", /away/);
+    assert.equal((first?.done ?? 0) - (first?.failed ?? 0), 0, "nobody knows of any that it is there");
+    assert.deepEqual(
+      others.map(({ done, error }) => [done, error?.message]),
+      [
+        [0, "the store is away"],
+        [0, "the store is away"],
+      ],
+    );
+    await redis.restart();
+    assert.equal(await cache.ready(READY_WITHIN_MS), true);
+  });
+
   test("the monitor says so, and when it is over; the warmer does not load for nothing", async () => {
     const { cache } = await open();
     const monitor = new CacheMonitor(cache, { thresholds: { maxLatencyMs: 100_000 } });

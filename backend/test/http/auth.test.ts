@@ -30,7 +30,7 @@ describe("auth", () => {
       .expect(200);
     assert.equal(response.headers["cache-control"], "no-store");
     const { access_token, refresh_token, user, ...rest } = response.body.data;
-    assert.deepEqual(rest, { token_type: "Bearer", expires_in: 900 });
+    assert.deepEqual(rest, { token_type: "Bearer", expires_in: 900, password_change_required: false });
     assert.deepEqual(user, { id: userId, email: "maria@a.example", name: "Somebody", role: "member" });
     await auth.as(access_token).get("/api/accounts").expect(200);
     await auth.as(access_token).post("/api/accounts", { name: "By Maria" }).expect(201);

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import * as z from "zod";
 import type { CacheSpace, TenantCache } from "../../cache/index.js";
+import { engineOf } from "../../cache/tenant-cache.js";
 import { openCache, STORES } from "../support/caches.js";
 import { timeLeft } from "../support/time-left.js";
 
@@ -167,6 +168,25 @@ for (const store of STORES) {
       await space.increment("visits:2", 1, { ttlSeconds: 1 });
       while ((await space.count("visits:2")) !== undefined)
         await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+
+    test("counters live a day, or as long as their call or namespace says", async (t) => {
+      const add = t.mock.method(engineOf(cache).store.keyed, "addToCounter");
+      const daily = space.namespace("quota");
+      const spaces: readonly (readonly [CacheSpace, number])[] = [
+        [space, 86_400],
+        [daily, 86_400],
+        [space.namespace("kept", { maxBytes: 1000 }), 86_400],
+        [space.namespace("computed", { ttlSeconds: () => 10 }), 86_400],
+        [space.namespace("hourly", 3600), 3600],
+        [space.namespace("hourly", { ttlSeconds: 3600 }).namespace("deep", { jitter: 0.1 }), 3600],
+      ];
+      for (const [of, seconds] of spaces) {
+        await of.increment("calls:1");
+        assert.equal(add.mock.calls.at(-1)?.arguments[2], seconds * 1000);
+      }
+      await daily.decrement("calls:2", 1, { ttlSeconds: 7 });
+      assert.equal(add.mock.calls.at(-1)?.arguments[2], 7000);
     });
 
     test("a sweep of the domain spares live values and counters", async () => {

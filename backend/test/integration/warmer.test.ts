@@ -107,6 +107,62 @@ for (const store of STORES) {
       assert.deepEqual(warmed, ["before", "after", "last"]);
     });
 
+    test("the figure is what the store holds: not what made room, was too large, or may not be kept", async () => {
+      const small = await openCache(store, { maxBytesPerTenant: 20_000 });
+      const space = small.manager.tenant("acme");
+      const keys = Array.from({ length: 40 }, (_, n) => `full:${n}`);
+      const warmer = new CacheWarmer(small, { concurrency: 1 })
+        .register("full", {
+          tenants: () => ["acme"],
+          entries: () => keys.map((key) => () => space.getOrSet(key, () => "x".repeat(1000))),
+        })
+        .register("odd", {
+          tenants: () => ["other"],
+          entries: (tenantId) => [
+            () => small.manager.tenant(tenantId).getOrSet("odd:large", () => "x".repeat(30_000)),
+            () => small.manager.tenant(tenantId).getOrSet("odd:none", () => undefined),
+            () => small.manager.tenant(tenantId).set("odd:set", 1),
+          ],
+        });
+      const full = await warmer.warm("full");
+      const held = (await space.mGet(keys)).filter((value) => value !== undefined).length;
+      assert.ok(held > 0 && held < keys.length, String(held));
+      assert.deepEqual([full.done, full.done - full.failed], [keys.length, held]);
+      assert.match(full.taskErrors[0]?.message ?? "", /had no room/);
+      const odd = await warmer.warm("odd");
+      assert.deepEqual([odd.done, odd.failed], [3, 2]);
+      await small.close();
+    });
+
+    test("routes that are not cached, or bypass the cache, are not warm", async () => {
+      const open = express().get("/open", (_req, res) => void res.json([]));
+      const tenants = () => ["tenant-1"];
+      const warmer = new CacheWarmer(cache)
+        .register("open", { app: open, tenants, urls: ["/open"], headers: () => ({}) })
+        .register("nobody's", { app, tenants, urls: ["/accounts"], headers: () => ({}) });
+      const [uncached, bypassed] = await warmer.warmAll();
+      assert.match(uncached?.taskErrors[0]?.message ?? "", /no cacheList/);
+      assert.deepEqual([bypassed?.done, bypassed?.failed], [1, 1]);
+      assert.match(bypassed?.taskErrors[0]?.message ?? "", /no-tenant/);
+    });
+
+    test("strategies are checked when they are registered, tasks when they are listed", async () => {
+      const warmer = new CacheWarmer(cache);
+      const tenants = () => ["acme"];
+      const refused: readonly (readonly [object, RegExp])[] = [
+        [{ tenants, entries: () => [], concurency: 2 }, /concurency/],
+        [{ tenants, entries: () => [], urls: ["/accounts"] }, /entries|app/],
+        [{ tenants, app, headers: () => ({}), urls: [] }, /at least one path/],
+        [{ tenants, app, headers: () => ({}), urls: ["accounts"] }, /paths with query/],
+      ];
+      for (const [strategy, message] of refused)
+        assert.throws(() => warmer.register("x", strategy as never), message);
+      warmer.register("begun", { tenants, entries: () => [Promise.resolve(1) as never] });
+      const { failed, taskErrors } = await warmer.warm("begun");
+      assert.equal(failed, 1);
+      assert.match(taskErrors[0]?.message ?? "", /write a function for each entry/);
+    });
+
     test("a run may be of some tenants only; one that cannot be listed fails alone", async () => {
       const warmed: string[] = [];
       const warmer = new CacheWarmer(cache).register("rows", {

@@ -96,6 +96,7 @@ export async function authDependencies(
     accessTokenSeconds: 900,
     refreshTokenSeconds: 86_400,
     maxFailures: 1000,
+    maxFailuresPerAddress: 1000,
     ...options,
   };
   return { authenticator, state, overrides: { authenticator, auth, state: { redis, keyPrefix } } };
@@ -114,7 +115,7 @@ async function startNeighbour(
     cache,
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
     ...own.overrides,
   });

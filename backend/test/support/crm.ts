@@ -84,7 +84,7 @@ export async function startCrm(
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
     ...overrides,
   };

@@ -125,7 +125,7 @@ async function startProcess(
     isCacheShared,
     logger: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line)) }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit,
     ...own.overrides,
   });

@@ -77,8 +77,10 @@ describe("secrets from files", () => {
       "CACHE_ENCRYPTION_KEYS",
       "DATABASE_URL",
       "JWT_SECRET",
+      "REDIS_CACHE_PASSWORD",
       "REDIS_CACHE_SENTINEL_PASSWORD",
       "REDIS_CACHE_URL",
+      "REDIS_PASSWORD",
       "REDIS_SENTINEL_PASSWORD",
       "REDIS_URL",
     ]);

@@ -77,7 +77,10 @@ async function reportNode(node: RedisClient): Promise<ServerReport> {
   };
 }
 
-/** Counts entries and bytes a module, until `maxKeys` have been seen. */
+/**
+ * Counts entries and bytes a module, until `maxKeys` have been seen. Of one tenant it counts what the indexes list, so that other tenants'
+ * keys cost nothing; what an index that was lost had listed is counted again when a walk has listed it.
+ */
 export async function takeInventory(
   client: RedisClient,
   keys: KeySpace,
@@ -85,22 +88,48 @@ export async function takeInventory(
 ): Promise<Inventory> {
   const rows = new Map<string, { -readonly [Field in keyof InventoryRow]: InventoryRow[Field] }>();
   let seen = 0;
-  const keyPrefix = filter.tenant === undefined ? keys.allEntries() : keys.tenant(filter.tenant);
-  for await (const page of scanKeys(client, keyPrefix)) {
+  const pages =
+    filter.tenant === undefined
+      ? scanKeys(client, keys.allEntries())
+      : listedEntries(client, keys, filter.tenant);
+  for await (const page of pages) {
     if (seen >= filter.maxKeys) return { rows: [...rows.values()], complete: false };
     seen += page.length;
     const sizes = await Promise.all(page.map((key) => client.strlen(key)));
     page.forEach((key, position) => {
       const place = keys.parseEntry(key);
-      if (!place) return;
+      const bytes = Number(sizes[position]);
+      // No entry is empty: it has ended, or was evicted.
+      if (!place || bytes === 0) return;
       const name = `${place.tenant}:${place.module}`;
       const row = rows.get(name) ?? { ...place, entries: 0, bytes: 0 };
       row.entries += 1;
-      row.bytes += Number(sizes[position]);
+      row.bytes += bytes;
       rows.set(name, row);
     });
   }
   return { rows: [...rows.values()], complete: true };
+}
+
+/** As long as a page of a walk. */
+const PAGE_ENTRIES = 1000;
+
+/** Pages of what the indexes of a tenant list, those of dead generations among them: until a sweep it is in the server, too. */
+async function* listedEntries(client: RedisClient, keys: KeySpace, tenant: string): AsyncGenerator<string[]> {
+  // Filled again after an invalidation, an entry is listed by two generations.
+  const listed = new Set<string>();
+  for (const name of await client.zrange(keys.generations(tenant), 0, -1)) {
+    const index = `${keys.indexes(tenant)}${name}`;
+    let page: string[];
+    let start = 0;
+    do {
+      page = await client.zrange(index, start, start + PAGE_ENTRIES - 1);
+      start += page.length;
+      const news = page.filter((key) => !listed.has(key));
+      for (const key of news) listed.add(key);
+      if (news.length > 0) yield news;
+    } while (page.length === PAGE_ENTRIES);
+  }
 }
 
 /** Tenants asked about at a time: others wait for the answers in the server. */

@@ -71,6 +71,7 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
       set: ["acme", params, 1, {}],
       mSet: ["acme", [{ params, value: 1 }]],
       getOrSet: ["acme", params, fn],
+      lookUp: ["acme", params, fn],
       update: ["acme", params, fn],
       delete: SEVERAL,
       deleteAll: ["acme"],
