@@ -94,22 +94,14 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   const server = createServer(expressServerOptions(app), listener);
   const { port } = await listen(server, config.PORT, config.HOST);
-  tellStart(config, cache, logger);
-  logger.info(`listening on ${config.HOST}:${port}`);
-  const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";
-  const steps = firstSteps(pool, `http://${isAnywhere ? "127.0.0.1" : config.HOST}:${port}`);
-  // A database that is away just now has its own line, and is no reason not to listen.
-  for (const line of await steps.catch(() => [])) logger.info(line);
-  process.send?.({ type: "listening", port });
-  const warming = new AbortController();
-  const warmed = config.CACHE_WARM_ON_START && warmOnStart({ cache, warmer, logger, signal: warming.signal });
-
   const warmQueue =
     config.CACHE_WARM_ON_START && config.redis !== undefined
       ? new WarmQueue({ servers: config.redis, keyPrefix: config.CACHE_KEY_PREFIX, warmer, logger })
       : undefined;
-  void warmQueue?.schedule();
+  const warming = new AbortController();
+  let warmed: Promise<unknown> | undefined;
 
+  // Before anybody hears that it listens: who hears it may stop it in the same moment.
   onStopSignal(async (reason) => {
     logger.info(`${reason}: draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
     lifecycle.draining = true;
@@ -124,6 +116,17 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await pool.end();
     logger.info("stopped");
   });
+
+  tellStart(config, cache, logger);
+  logger.info(`listening on ${config.HOST}:${port}`);
+  const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";
+  const steps = firstSteps(pool, `http://${isAnywhere ? "127.0.0.1" : config.HOST}:${port}`);
+  // A database that is away just now has its own line, and is no reason not to listen.
+  for (const line of await steps.catch(() => [])) logger.info(line);
+  if (lifecycle.draining) return;
+  process.send?.({ type: "listening", port });
+  if (config.CACHE_WARM_ON_START) warmed = warmOnStart({ cache, warmer, logger, signal: warming.signal });
+  void warmQueue?.schedule();
 }
 
 /** Runs `stop` once, on the first signal or when the parent that started us over IPC is gone; a second signal ends at once. */

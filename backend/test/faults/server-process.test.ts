@@ -8,6 +8,7 @@ import { finished } from "node:stream/promises";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
+import { Client } from "pg";
 import { listen } from "../../http/http-server.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../services/index.js";
@@ -105,11 +106,12 @@ describe("server process", () => {
     ]);
   });
 
-  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async () => {
+  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async (t) => {
     const PASSWORD = "hunter2-of-redis";
     const server = await startRedisServer({
       args: ["--requirepass", PASSWORD, "--maxmemory-policy", "noeviction"],
     });
+    t.after(() => server.stop());
     const { hostname, port } = new URL(server.url);
     const REDIS_HOST = { REDIS_HOST: hostname, REDIS_PORT: port, REDIS_PASSWORD: PASSWORD };
     const own = `redis://:${PASSWORD}@${hostname}:${port}`;
@@ -122,12 +124,20 @@ describe("server process", () => {
     const away = await startLog({ ...REDIS_HOST, REDIS_CACHE_URL: `redis://:${PASSWORD}@127.0.0.1:1` });
     assert.match(away.at(-3) ?? "", /^cache: Redis, 127\.0\.0\.1:1; circuit (half-)?open \(.+\)$/);
     for (const line of [...lines, ...away]) assert.ok(!line.includes(PASSWORD), line);
-    await server.stop();
   });
+
+  /** Whose lists are asked for: who has no tenant is refused before a table is read. */
+  async function addTenant(): Promise<void> {
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    await client.query("INSERT INTO tenants (id, name) VALUES ($1, 'A') ON CONFLICT DO NOTHING", [TENANT_A]);
+    await client.end();
+  }
 
   test("draining: a request in flight is finished, an idle connection does not hold it up, new ones are refused", async () => {
     // So long that nothing is cut off.
     const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "60000" });
+    await addTenant();
     const agent = new Agent({ keepAlive: true });
     assert.equal(await status(`${url}/ready`, { agent }), 200);
     const lock = await lockTable(database.url, "accounts");
@@ -148,6 +158,7 @@ describe("server process", () => {
 
   test("a request that outlasts the grace period does not keep the process alive", async () => {
     const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "200" });
+    await addTenant();
     const lock = await lockTable(database.url, "accounts");
     const cutOff = assert.rejects(listAccounts(url), { code: "ECONNRESET" });
     await lock.awaitedBy(1);
