@@ -197,6 +197,14 @@ for (const store of CRM_STORES) {
       assert.ok("server" in (await seenWith("status", "/health", token)).cache);
       assert.ok("circuit" in (await seenWith("status", "/api/system/health", token)).checks.cache);
       assert.ok("server" in (await seenWith("server", "/health")).cache);
+      // Why the cache is away names its server.
+      const anonymous = crm.withAuthorization();
+      assert.equal("reason" in (await anonymous.get("/api/system/health").expect(200)).body.checks.cache, false);
+      for (const seen of [
+        await seenWith("status", "/api/system/health", token),
+        await seenWith("server", "/api/system/health"),
+      ])
+        assert.ok("reason" in seen.checks.cache);
     });
 
     test("metrics have the shape that operators read", async () => {
