@@ -3,7 +3,7 @@ import type { RequestListener } from "node:http";
 import express, { type Express, Router } from "express";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "./cache/index.js";
+import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "express-tenant-cache";
 import type { HealthDetails } from "./config/health-details.js";
 import { noteActivity } from "./db/tenant-activity.js";
 import { createEdge } from "./http/edge.js";

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
-import { CacheMonitor, expressServerOptions } from "./cache/index.js";
+import { CacheMonitor, expressServerOptions } from "express-tenant-cache";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { ConfigError, parseConfig } from "../backend/config.js";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../backend/db/embedded-postgres.js";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../backend/servers/embedded-postgres.js";
 import { migrate } from "../backend/db/migrate.js";
 import { projectFile } from "../backend/project-root.js";
 import { type BackendProcess, startBackendProcess } from "./backend-process.js";

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { projectFile, projectRoot } from "../backend/project-root.js";
-import { startPostgresServer, startRedisServer } from "../backend/test/services/index.js";
+import { startPostgresServer, startRedisServer } from "../backend/servers/index.js";
 import { addCounts, type Counts, formatCounts, noCounts } from "./test-suites/counts.js";
 import { findTestFiles, runTestFiles } from "./test-suites.js";
 

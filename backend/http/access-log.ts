@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler } from "express";
 import morgan from "morgan";
 import type { Logger } from "pino";
-import type { LaneMiddleware } from "../cache/index.js";
+import type { LaneMiddleware } from "express-tenant-cache";
 
 const PROBES = /^(\/api)?(\/system)?\/health\b/;
 const arrivals = new WeakMap<IncomingMessage, number>();

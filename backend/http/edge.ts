@@ -2,7 +2,7 @@
 import type { RequestHandler } from "express";
 import helmet from "helmet";
 import type { Logger } from "pino";
-import type { LaneMiddleware } from "../cache/index.js";
+import type { LaneMiddleware } from "express-tenant-cache";
 import { accessLog } from "./access-log.js";
 import { type RateLimitOptions, rateLimiter } from "./rate-limit.js";
 import { requestId } from "./request-id.js";

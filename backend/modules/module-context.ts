@@ -1,6 +1,6 @@
 // What every module's routes are made from.
 import type { Pool } from "pg";
-import type { TenantCache } from "../cache/index.js";
+import type { TenantCache } from "express-tenant-cache";
 import type { ChangeListener } from "./record-changes.js";
 
 /** For `cacheList`: whichever host was asked, what a module answers to a read is the same. A link with a host in it would make that untrue. */

@@ -1,6 +1,6 @@
 // /api/system: health for machines, cache statistics for administrators.
 import { type RequestHandler, Router } from "express";
-import type { TenantCache } from "../cache/index.js";
+import type { TenantCache } from "express-tenant-cache";
 import type { HealthDetails } from "../config/health-details.js";
 import { identityOf, requireIdentity, requireRole } from "../http/identity/authenticate.js";
 import { chooseTenant } from "../http/identity/tenant-choice.js";

@@ -1,9 +1,9 @@
 // Replays a day twice, on two databases with the same rows: without keeping anything, and with the cache.
-import type { TtlPreset } from "../../backend/cache/index.js";
+import type { TtlPreset } from "express-tenant-cache";
 import { migrate } from "../../backend/db/migrate.js";
 import { DEMO_TENANTS, seedDemoData } from "../../backend/db/seed/index.js";
 import { dayOf } from "../../backend/services/views/calendar.js";
-import { createTestDatabase, startRedisServer } from "../../backend/test/services/index.js";
+import { createTestDatabase, startRedisServer } from "../../backend/servers/index.js";
 import { play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";

@@ -4,7 +4,7 @@ import { Agent, createServer } from "node:http";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import { createApp } from "../../backend/app.js";
-import { createTenantCache, type TtlPreset } from "../../backend/cache/index.js";
+import { createTenantCache, type TtlPreset } from "express-tenant-cache";
 import { createPool } from "../../backend/db/pool.js";
 import { DEMO_TENANTS } from "../../backend/db/seed/index.js";
 import { drain, listen } from "../../backend/http/http-server.js";
@@ -12,7 +12,7 @@ import { Authenticator } from "../../backend/http/identity/authenticator.js";
 import { createTokenVerifier } from "../../backend/http/identity/token-verifier.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
-import { exchange } from "../check-freshness/http-exchange.js";
+import { exchange } from "../../backend/cache/freshness/http-exchange.js";
 import { countQueries } from "./query-counter.js";
 
 export interface ReplayedBackend {

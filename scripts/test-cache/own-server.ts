@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import { redisVariables } from "../../backend/config/redis-servers.js";
-import { startEmbeddedPostgres } from "../../backend/db/embedded-postgres.js";
+import { startEmbeddedPostgres } from "../../backend/servers/embedded-postgres.js";
 import { migrate } from "../../backend/db/migrate.js";
 import { DEMO_TENANTS, seedDemoData } from "../../backend/db/seed/index.js";
 import { issueToken } from "../../backend/services/tokens.js";

@@ -1,7 +1,7 @@
 // All that is done to a server, module by module.
 import { ApiClient } from "./api-client.js";
 import type { Check } from "./check.js";
-import { checkFreshness } from "./check-freshness.js";
+import { checkFreshness } from "./check-lists.js";
 import { checkStats, readCounters } from "./check-stats.js";
 import { type Measurement, measureList } from "./measure.js";
 import { distinctPaths, MODULE_PROBES, type ModuleProbe } from "./module-probe.js";

@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { projectRoot } from "../../backend/project-root.js";
-import { guardChild } from "../../backend/test/services/guard.js";
+import { guardChild } from "../../backend/servers/guard.js";
 import { type Counts, isCounted, noCounts } from "./counts.js";
 import type { Progress, TestAt } from "./progress.js";
 

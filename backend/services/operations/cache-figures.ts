@@ -1,5 +1,5 @@
 // Figures of the cache and its server, asked for at most once a second however many ask.
-import type { CacheMonitor, MonitorFigures } from "../../cache/index.js";
+import type { CacheMonitor, MonitorFigures } from "express-tenant-cache";
 
 const MAX_AGE_MS = 1000;
 

@@ -1,6 +1,6 @@
 // /health and /api/health: whether all is well, with the cache's figures, under the names that operators' dashboards read.
 import { type RequestHandler, Router } from "express";
-import type { CacheMonitor } from "../../cache/index.js";
+import type { CacheMonitor } from "express-tenant-cache";
 import { route } from "../../http/route-methods.js";
 import { checkHealth, detailsFor, type HealthSources } from "../health.js";
 import { humanBytes, recentFigures } from "./cache-figures.js";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Pool } from "pg";
-import type { TenantCache } from "../../cache/index.js";
+import type { TenantCache } from "express-tenant-cache";
 import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";

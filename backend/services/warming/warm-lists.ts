@@ -1,6 +1,6 @@
 // Lists of modules, warmed as the routes they are: the first page and the count, as every client asks for them first.
 import express, { type Express, Router } from "express";
-import type { RouteStrategy } from "../../cache/index.js";
+import type { RouteStrategy } from "express-tenant-cache";
 import { activeTenantIds } from "../../db/tenant-activity.js";
 import { mountModules } from "../../modules/index.js";
 import type { ModuleContext } from "../../modules/module-context.js";

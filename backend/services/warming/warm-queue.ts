@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Queue, Worker } from "bullmq";
 import type { Logger } from "pino";
-import type { CacheWarmer } from "../../cache/index.js";
+import type { CacheWarmer } from "express-tenant-cache";
 import type { RedisServers } from "../../config/redis-servers.js";
 import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { type WarmReport, warmReport } from "./warm-report.js";

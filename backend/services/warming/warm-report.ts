@@ -1,5 +1,5 @@
 // What a run of the warmer did, as `POST /api/cache/warm`, `npm run warm` and the log tell it.
-import type { WarmResult } from "../../cache/index.js";
+import type { WarmResult } from "express-tenant-cache";
 
 export interface WarmReport {
   readonly plan: string;

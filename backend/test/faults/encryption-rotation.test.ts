@@ -15,7 +15,7 @@ import {
   type RedisServer,
   startRedisServer,
   type TestDatabase,
-} from "../services/index.js";
+} from "../../servers/index.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 
 const NAME = "Brightwater Logistics";

@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { projectFile } from "../../project-root.js";
-import { createTestDatabase, type TestDatabase } from "../services/index.js";
+import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 import { SECRET } from "../support/crm.js";
 
 const image = mkdtempSync(path.join(tmpdir(), "image-files-"));

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { createTenantCache, type TenantCache } from "../../cache/index.js";
-import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
+import { createTenantCache, type TenantCache } from "express-tenant-cache";
+import { startEmbeddedPostgres } from "../../servers/embedded-postgres.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
@@ -18,8 +18,8 @@ import {
   type RedisServer,
   startRedisServer,
   type TestDatabase,
-} from "../services/index.js";
-import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
+} from "../../servers/index.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../../cache/test/support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
 
 interface Outcome {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { untilConnected } from "../../state/state-redis.js";
-import { type RedisServer, startRedisServer } from "../services/index.js";
+import { type RedisServer, startRedisServer } from "../../servers/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { startCrm, TENANT_A } from "../support/crm.js";
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import supertest from "supertest";
-import { createTenantCache } from "../../cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 import { activeTenantIds } from "../../db/tenant-activity.js";
-import { PATIENT, quiet } from "../support/caches.js";
+import { PATIENT, quiet } from "../../cache/test/support/caches.js";
 import {
   CRM_STORES,
   type Crm,
@@ -15,7 +15,7 @@ import {
   TENANT_B,
 } from "../support/crm.js";
 import { createFieldService, type FieldService, NOON, TODAY, TOMORROW } from "../support/field-service.js";
-import { until } from "../support/until.js";
+import { until } from "../../servers/until.js";
 
 for (const store of CRM_STORES) {
   describe(`cache operations, ${store} store`, () => {

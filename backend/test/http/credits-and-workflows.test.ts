@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { sharedRedisUrl } from "../services/index.js";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 import { serversAt } from "../support/redis-servers.js";
 

@@ -7,7 +7,7 @@ import { Pool } from "undici";
 import { MODULES } from "../../modules/index.js";
 import { SERVICES } from "../../services/index.js";
 import { issueToken } from "../../services/tokens.js";
-import { sharedRedisUrl } from "../services/index.js";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { authDependencies } from "../support/auth-crm.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "../support/crm.js";
 import {

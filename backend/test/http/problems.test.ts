@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { Pool } from "pg";
 import { pino } from "pino";
 import { redisRateLimitStore } from "../../http/redis-rate-limit-store.js";
-import { startRedisServer } from "../services/index.js";
+import { startRedisServer } from "../../servers/index.js";
 import { type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
 import { serversAt } from "../support/redis-servers.js";
 

@@ -1,7 +1,7 @@
 // Users that an admin makes: how they get in, the change of their password, and their invitations.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { sharedRedisUrl } from "../services/index.js";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 

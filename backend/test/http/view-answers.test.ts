@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { pino } from "pino";
 import { CRM_STORES, type Crm, type CrmClient, cacheStatus, startCrm, TENANT_A } from "../support/crm.js";
-import { until } from "../support/until.js";
+import { until } from "../../servers/until.js";
 
 type Line = Readonly<Record<string, unknown>>;
 

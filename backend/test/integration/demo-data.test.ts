@@ -13,7 +13,7 @@ import { leadsModule } from "../../modules/leads/leads-module.js";
 import { listQuerySchema } from "../../modules/list-query.js";
 import { orderClause, Parameters, selectList, whereClause } from "../../modules/list-sql.js";
 import type { ModuleDefinition } from "../../modules/module-definition.js";
-import { createTestDatabase, type TestDatabase } from "../services/index.js";
+import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 
 const LARGEST = DEMO_TENANTS[0]?.id ?? "";
 const SCALE = 0.2;

@@ -1,11 +1,11 @@
 // Connecting to a Redis Cluster by the names of its nodes, with TLS: the name is what the certificate is compared with.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { createTenantCache } from "../../cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 import { openRedis } from "../../state/open-redis.js";
-import { type RedisCluster, startRedisCluster } from "../services/redis-cluster.js";
-import { CERT_FILE, clientTls, KEY_FILE } from "../services/redis-tls.js";
-import { quiet } from "../support/caches.js";
+import { type RedisCluster, startRedisCluster } from "../../servers/redis-cluster.js";
+import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
+import { quiet } from "../../cache/test/support/caches.js";
 import { serversAt } from "../support/redis-servers.js";
 
 describe("a Cluster by the name of a node, with TLS", () => {

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { resetConnection } from "../services/tcp-proxy.js";
+import { resetConnection } from "../../servers/tcp-proxy.js";
 
 /** At the latest: a process that spins at its exit never does. */
 const ENDS_WITHIN_MS = 120_000;

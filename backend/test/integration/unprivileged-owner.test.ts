@@ -7,7 +7,7 @@ import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { DEMO_TENANTS, seedDemoData } from "../../db/seed/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
-import { createTestDatabase, type TestDatabase } from "../services/index.js";
+import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 
 const [LARGEST] = DEMO_TENANTS;
 

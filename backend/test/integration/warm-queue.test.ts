@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { pino } from "pino";
-import { CacheWarmer, type TenantCache } from "../../cache/index.js";
+import { CacheWarmer, type TenantCache } from "express-tenant-cache";
 import { WarmQueue } from "../../services/warming/warm-queue.js";
-import { type RedisServer, startRedisServer } from "../services/index.js";
-import { openCache } from "../support/caches.js";
+import { type RedisServer, startRedisServer } from "../../servers/index.js";
+import { openCache } from "../../cache/test/support/caches.js";
 import { serversAt } from "../support/redis-servers.js";
 
 const DAY_MS = 86_400_000;

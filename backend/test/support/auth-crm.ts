@@ -4,14 +4,14 @@ import { createServer } from "node:http";
 import { pino } from "pino";
 import supertest from "supertest";
 import { type AppDependencies, createAppBehindLane } from "../../app.js";
-import { createTenantCache } from "../../cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 import { drain, listen } from "../../http/http-server.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { type AuthOptions, AuthState } from "../../services/auth/index.js";
 import { hashPassword } from "../../services/auth/password.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { PATIENT, quiet } from "./caches.js";
+import { PATIENT, quiet } from "../../cache/test/support/caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { serversAt } from "./redis-servers.js";
 

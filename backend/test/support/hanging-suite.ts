@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import { startPostgresServer, startRedisServer } from "../services/index.js";
+import { startPostgresServer, startRedisServer } from "../../servers/index.js";
 
 const redis = await startRedisServer();
 const pids = [process.pid, redis.pid];

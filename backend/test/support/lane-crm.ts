@@ -3,16 +3,16 @@ import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { pino } from "pino";
 import { type AppDependencies, createAppBehindLane } from "../../app.js";
-import { CacheMonitor, createTenantCache, type LaneApp } from "../../cache/index.js";
+import { CacheMonitor, createTenantCache, type LaneApp } from "express-tenant-cache";
 import { drain, listen } from "../../http/http-server.js";
 import type { Role } from "../../http/identity/auth.js";
 import { hashPassword } from "../../services/auth/password.js";
 import { issueToken } from "../../services/tokens.js";
-import { sharedRedisUrl } from "../services/index.js";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { authDependencies, PASSWORD } from "./auth-crm.js";
-import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../../cache/test/support/caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
-import { exchange, withoutClock } from "./raw-http.js";
+import { exchange, withoutClock } from "../../servers/raw-http.js";
 
 export interface Asked {
   readonly method?: string;

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, fork } from "node:child_process";
 import { once } from "node:events";
 import { projectFile } from "../../project-root.js";
-import { createTestDatabase, type RedisServer, startRedisServer } from "../services/index.js";
+import { createTestDatabase, type RedisServer, startRedisServer } from "../../servers/index.js";
 
 export interface AdminRun {
   readonly code: number;

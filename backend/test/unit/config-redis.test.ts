@@ -11,7 +11,7 @@ import {
 import { readTextFile } from "../../config/secret-files.js";
 import { ConfigError, parseConfig } from "../../config.js";
 import { projectFile } from "../../project-root.js";
-import { CERT_FILE, KEY_FILE } from "../services/redis-tls.js";
+import { CERT_FILE, KEY_FILE } from "../../servers/redis-tls.js";
 
 const PREFIXES = ["REDIS", "REDIS_CACHE"] as const;
 

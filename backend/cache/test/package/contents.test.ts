@@ -1,0 +1,83 @@
+// What `npm pack` packs, and how publint and Are The Types Wrong judge it.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { projectFile } from "../../../project-root.js";
+import { createNpmProject, packLibrary, type Tarball } from "./npm.js";
+
+/** Of other packages: relative ones begin with a dot. */
+const IMPORTS = /^import .*?from "([^".][^"]*)"/gm;
+const MAX_TARBALL_BYTES = 215_000;
+const manifest = JSON.parse(readFileSync(projectFile("backend", "cache", "package.json"), "utf8"));
+
+describe("the packed library", () => {
+  const project = createNpmProject();
+  let tarball: Tarball;
+  let data: Uint8Array<ArrayBuffer>;
+
+  before(async () => {
+    tarball = await packLibrary(project.folder);
+    data = new Uint8Array(readFileSync(tarball.file));
+  });
+  after(() => project.remove());
+
+  test("holds compiled code, types and documents, and nothing else", () => {
+    const documents = ["CHANGELOG.md", "LICENSE", "README.md", "docs/error-codes.md", "package.json"];
+    const others = tarball.contents.filter((file) => !/^dist\/[\w/-]+\.(js|d\.ts)$/.test(file));
+    assert.deepEqual(others.sort(), documents.sort());
+  });
+
+  test("has a declaration beside every module", () => {
+    const modules = tarball.contents.filter((file) => file.endsWith(".js"));
+    assert.ok(modules.includes("dist/index.js"));
+    const lacking = modules.filter((file) => !tarball.contents.includes(file.replace(/\.js$/, ".d.ts")));
+    assert.deepEqual(lacking, []);
+  });
+
+  test(`is smaller than ${MAX_TARBALL_BYTES} bytes`, () => {
+    assert.ok(tarball.size < MAX_TARBALL_BYTES, `${tarball.size} bytes`);
+  });
+
+  test("publint finds nothing", async () => {
+    const { messages } = await publint({
+      pack: { tarball: data.buffer },
+      level: "warning",
+      strict: true,
+    });
+    assert.deepEqual(
+      messages.map((message) => formatMessage(message, manifest)),
+      [],
+    );
+  });
+
+  test("its types resolve as its code does", async () => {
+    const result = await checkPackage(createPackageFromTarballData(data));
+    assert.ok(result.types, "no types were found");
+    // CommonJS resolves to ESM, which every supported Node loads with `require`.
+    const wrong = result.problems
+      .filter(({ kind }) => kind !== "CJSResolvesToESM")
+      // The oldest way to resolve, gone from TypeScript 7, reads no `exports` and so finds no subpath.
+      .filter((problem) => problem.kind !== "NoResolution" || problem.resolutionKind !== "node10");
+    assert.deepEqual(wrong, []);
+  });
+
+  test("depends on the versions that the repository tests", () => {
+    const tested = JSON.parse(readFileSync(projectFile("package.json"), "utf8"));
+    for (const [name, range] of Object.entries(manifest.dependencies)) {
+      assert.equal(range, tested.dependencies[name], name);
+    }
+    assert.equal(manifest.engines.node, tested.engines.node);
+  });
+
+  test("imports its dependencies and Node, and depends on nothing that it does not import", () => {
+    const imported = tarball.contents
+      .filter((file) => file.endsWith(".js"))
+      .flatMap((file) => [...readFileSync(projectFile("backend", "cache", file), "utf8").matchAll(IMPORTS)])
+      .map(([, name = ""]) => name);
+    const packages = new Set(imported.filter((name) => !name.startsWith("node:")));
+    assert.deepEqual([...packages].sort(), Object.keys(manifest.dependencies).sort());
+  });
+});
