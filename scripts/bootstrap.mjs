@@ -21,7 +21,9 @@ if (existsSync(path.join(root, "tsconfig.json"))) {
   installWhatIsMissing();
   // Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
   const compiler = path.join(root, "node_modules/typescript/bin/tsc");
-  run("the compiler", process.execPath, [compiler, "--project", path.join(root, "tsconfig.json")]);
+  // The package first: the backend imports it by its name.
+  for (const project of ["backend/cache", "tsconfig.json"])
+    run("the compiler", process.execPath, [compiler, "--project", path.join(root, project)]);
 }
 stopWithNpm();
 await runScript();
@@ -71,7 +73,7 @@ function stopWithNpm() {
 
 /** In this process: signals reach the script directly, and its exit code is this one's. */
 async function runScript() {
-  const folders = ["dist/scripts", "dist/backend"].map((folder) => path.join(root, folder));
+  const folders = ["dist/scripts", "dist/backend", "dist"].map((folder) => path.join(root, folder));
   const file = folders.map((folder) => path.join(folder, `${script}.js`)).find((each) => existsSync(each));
   if (file === undefined) fail(`there is no scripts/${script}.ts`);
   process.setSourceMapsEnabled(true);

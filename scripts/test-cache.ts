@@ -26,7 +26,7 @@ const program = new Command("test-cache")
   )
   .option("--url <url>", "server to test; without it, one is started for the test and stopped afterwards")
   .option("--token <jwt>", "bearer token of an admin of a tenant without other traffic")
-  .option("--other-token <jwt>", "bearer token of another tenant; without it, JWT_SECRET signs one")
+  .option("--other-token <jwt>", "bearer token of another tenant; without it, JWT_SECRET signs one for a tenant of DATABASE_URL")
   .option("--requests <n>", "requests of each kind, for each module", parseRequests, 30)
   .option("--json", "print JSON; progress goes to standard error in any case")
   .addHelpText(
@@ -41,7 +41,7 @@ Exit codes: 0 nothing failed, 1 a check failed, 2 the test could not be run.`,
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_RUN_EXIT_CODE))
   .parse();
 
-// JWT_SECRET, and what a server of our own is to use, as `npm start` reads them. The environment wins.
+// JWT_SECRET, DATABASE_URL, and what a server of our own is to use, as `npm start` reads them. The environment wins.
 if (existsSync(projectFile(".env"))) process.loadEnvFile(projectFile(".env"));
 
 const interruption = new AbortController();

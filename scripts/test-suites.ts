@@ -6,12 +6,12 @@ import { addCounts, type Counts, noCounts } from "./test-suites/counts.js";
 import { PATIENCE, runTestFile } from "./test-suites/file-process.js";
 
 /**
- * Compiled suites of the kinds (folders of backend/test), in their order, whose path holds one of the parts; all without parts.
+ * Compiled suites of the kinds (folders of the library's and the CRM's tests), in their order, whose path holds one of the parts; all without parts.
  * Listed from the sources: dist/ may still hold a suite whose source is gone.
  */
 export function findTestFiles(kinds: readonly string[], parts: readonly string[]): string[] {
   return kinds
-    .map((kind) => path.join("backend/test", kind))
+    .flatMap((kind) => ["backend/cache/test", "backend/test"].map((folder) => path.join(folder, kind)))
     .filter((folder) => existsSync(projectFile(folder)))
     .flatMap((folder) =>
       readdirSync(projectFile(folder), { encoding: "utf8", recursive: true })

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { projectFile } from "../project-root.js";
 
-export const CERT_FILE = projectFile("backend/test/support/tls/name-cert.pem");
-export const KEY_FILE = projectFile("backend/test/support/tls/key.pem");
+export const CERT_FILE = projectFile("backend/servers/tls/name-cert.pem");
+export const KEY_FILE = projectFile("backend/servers/tls/key.pem");
 
 /** What a client needs: servers refuse those that show no certificate. */
 export const clientTls = () => ({

@@ -19,7 +19,7 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-const tlsFile = (name: string) => readFileSync(projectFile("backend/test/support/tls", name));
+const tlsFile = (name: string) => readFileSync(projectFile("backend/servers/tls", name));
 /** What a proxy that speaks TLS says that it is: `localhost`. */
 export const CERTIFICATE = tlsFile("cert.pem");
 

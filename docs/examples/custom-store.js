@@ -1,6 +1,6 @@
 // A store of your own: here the in-process one, with a record of what it was asked. It must pass the store contract.
 import express from "express";
-import { createTenantCache, MemoryStore } from "../../dist/backend/cache/index.js";
+import { createTenantCache, MemoryStore } from "express-tenant-cache";
 
 export const asked = [];
 

@@ -12,7 +12,7 @@ import { Authenticator } from "../../backend/http/identity/authenticator.js";
 import { createTokenVerifier } from "../../backend/http/identity/token-verifier.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
-import { exchange } from "../../backend/cache/freshness/http-exchange.js";
+import { exchange } from "../../backend/servers/exchange.js";
 import { countQueries } from "./query-counter.js";
 
 export interface ReplayedBackend {

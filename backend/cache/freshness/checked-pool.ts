@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { Agent } from "node:http";
 import { fileURLToPath } from "node:url";
 import { type BackendConfig, type BackendMessage, RECORDS_PATH, type Records } from "./checked-protocol.js";
-import { exchange, type HttpAnswer } from "./http-exchange.js";
+import { exchange, type HttpAnswer } from "../../servers/exchange.js";
 import { pick, type Random } from "./random.js";
 
 const PROGRAM = fileURLToPath(new URL("./checked-process.js", import.meta.url));

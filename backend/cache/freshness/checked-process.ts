@@ -1,4 +1,4 @@
-// One backend process of a run: `node backend-process.js <BackendConfig as JSON>`, forked by the checker.
+// One backend process of a run: `node checked-process.js <BackendConfig as JSON>`, forked by the checker.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { parseCacheOptions } from "../src/options/cache-options.js";

@@ -19,11 +19,14 @@ export class RolesChanged extends Error {
 }
 
 const REPLICATES_WITHIN_MS = 240_000;
+/** Longer than a failover takes. */
+const WITHOUT_A_MASTER_MS = 30_000;
 const LOOK_EVERY_MS = 50;
 const ASK_WITHIN_MS = 2000;
 
 /**
- * Resolves when one of two servers is the master that sentinels name, and the other follows it.
+ * Resolves when one of two servers is the master that sentinels name, and the other follows it. Where sentinels that are late have told each of them
+ * to follow the other one, none of the three ends that, and the one that they name is made master, as an operator would.
  * @throws Error after a while
  */
 export async function untilReplicating<N extends Asked>(
@@ -31,6 +34,7 @@ export async function untilReplicating<N extends Asked>(
   sentinels: Pick<RedisSentinels, "named">,
 ): Promise<Roles<N>> {
   const giveUpAtMs = performance.now() + REPLICATES_WITHIN_MS;
+  let anyMasterAtMs = performance.now();
   for (;;) {
     // Asked while it changes, each of them may say something else, or nothing.
     const [said, named] = await Promise.all([
@@ -43,6 +47,11 @@ export async function untilReplicating<N extends Asked>(
     const [master, replica] = [nodes[at], nodes.find((_node, index) => index !== at)];
     const follows = /^role:slave/m.test(said[1 - at] ?? "");
     if (master && replica && follows && named === master.server.port) return { master, replica };
+    if (said.some((info) => !/^role:slave/m.test(info ?? ""))) anyMasterAtMs = performance.now();
+    else if (performance.now() - anyMasterAtMs > WITHOUT_A_MASTER_MS) {
+      anyMasterAtMs = performance.now();
+      await within(nodes.find(({ server }) => server.port === named)?.admin.replicaof("NO", "ONE") ?? Promise.resolve());
+    }
     if (performance.now() > giveUpAtMs)
       throw new Error(`no replica follows: sentinels name :${named}; ${said.join("\n---\n")}`);
     await delay(LOOK_EVERY_MS);

@@ -11,7 +11,7 @@ import {
 } from "./checked-protocol.js";
 import { machineNowMs } from "./clock.js";
 import type { FaultWork } from "./faults.js";
-import { type HttpAnswer, NoAnswer } from "./http-exchange.js";
+import { type HttpAnswer, NoAnswer } from "../../servers/exchange.js";
 import type { Filled, Judge } from "./judge.js";
 import { between, pick, type Random, seededRandom } from "./random.js";
 import { type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";

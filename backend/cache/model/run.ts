@@ -1,4 +1,4 @@
-// Searches the configurations and prints the table of docs/model/README.md; an argument selects by part of the name.
+// Searches the configurations and prints the table of backend/cache/model/README.md; an argument selects by part of the name.
 import { program } from "commander";
 import { ABLATIONS, type Configuration, LIMITS, PROMISES, REMEDIES } from "./configurations.js";
 import { search } from "./search.js";

@@ -25,7 +25,7 @@ import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { projectFile } from "../../project-root.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
-import { quiet } from "../../cache/test/support/caches.js";
+import { quiet } from "../support/caches.js";
 
 const SECRET = randomBytes(32).toString("hex");
 const MODULES = MODULE_PROBES.map(({ name }) => name);
@@ -69,8 +69,8 @@ describe("a cache that does what it says", () => {
     await assert.rejects(fetch(`${report.url}/api/system/health/live`));
   });
 
-  test("passes on a running server, whose other tenant is signed for with JWT_SECRET", async () => {
-    const { code, stdout } = await probe({ env: { JWT_SECRET: SECRET } });
+  test("passes on a running server, whose other tenant is found with DATABASE_URL and signed for with JWT_SECRET", async () => {
+    const { code, stdout } = await probe({ env: { JWT_SECRET: SECRET, DATABASE_URL: database.url } });
     assert.equal(code, 0, stdout);
     assert.match(stdout, /accounts .*median ms .*p95 ms .*speed-up/);
     assert.match(stdout, /\n99 ok, 0 failed\n$/);
@@ -249,7 +249,7 @@ async function runScript(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
     process.execPath,
     ["--enable-source-maps", projectFile("dist/scripts/test-cache.js"), ...args],
     {
-      env: { ...process.env, JWT_SECRET: "", REDIS_CACHE_URL: "", ...env },
+      env: { ...process.env, JWT_SECRET: "", DATABASE_URL: "", REDIS_CACHE_URL: "", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );

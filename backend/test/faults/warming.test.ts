@@ -19,7 +19,7 @@ import {
   startRedisServer,
   type TestDatabase,
 } from "../../servers/index.js";
-import { PATIENT, quiet, READY_WITHIN_MS } from "../../cache/test/support/caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
 
 interface Outcome {

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import supertest from "supertest";
 import { createTenantCache } from "express-tenant-cache";
 import { activeTenantIds } from "../../db/tenant-activity.js";
-import { PATIENT, quiet } from "../../cache/test/support/caches.js";
+import { PATIENT, quiet } from "../support/caches.js";
 import {
   CRM_STORES,
   type Crm,

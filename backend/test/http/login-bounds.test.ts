@@ -10,7 +10,7 @@ import { passwordWork } from "../../services/auth/password.js";
 import { issueToken } from "../../services/tokens.js";
 import { sharedRedisUrl } from "../../servers/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
-import { PATIENT, quiet } from "../../cache/test/support/caches.js";
+import { PATIENT, quiet } from "../support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
 import { holdQueries } from "../support/held-queries.js";
 import { lockTable } from "../support/row-lock.js";

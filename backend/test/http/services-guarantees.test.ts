@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import supertest from "supertest";
 import type { TenantCacheOptions } from "express-tenant-cache";
 import { startRedisServer } from "../../servers/index.js";
-import { openCache, READY_WITHIN_MS } from "../../cache/test/support/caches.js";
+import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { CRM_STORES, type Crm, startCrm, TENANT_A } from "../support/crm.js";
 import {
   create,

@@ -5,7 +5,7 @@ import { createTenantCache } from "express-tenant-cache";
 import { openRedis } from "../../state/open-redis.js";
 import { type RedisCluster, startRedisCluster } from "../../servers/redis-cluster.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
-import { quiet } from "../../cache/test/support/caches.js";
+import { quiet } from "../support/caches.js";
 import { serversAt } from "../support/redis-servers.js";
 
 describe("a Cluster by the name of a node, with TLS", () => {

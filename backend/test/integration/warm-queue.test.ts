@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { CacheWarmer, type TenantCache } from "express-tenant-cache";
 import { WarmQueue } from "../../services/warming/warm-queue.js";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
-import { openCache } from "../../cache/test/support/caches.js";
+import { openCache } from "../support/caches.js";
 import { serversAt } from "../support/redis-servers.js";
 
 const DAY_MS = 86_400_000;

@@ -11,7 +11,7 @@ import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { type AuthOptions, AuthState } from "../../services/auth/index.js";
 import { hashPassword } from "../../services/auth/password.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { PATIENT, quiet } from "../../cache/test/support/caches.js";
+import { PATIENT, quiet } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { serversAt } from "./redis-servers.js";
 

@@ -16,7 +16,7 @@ import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
-import { PATIENT, quiet, READY_WITHIN_MS } from "../../cache/test/support/caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
 export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";

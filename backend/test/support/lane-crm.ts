@@ -10,7 +10,7 @@ import { hashPassword } from "../../services/auth/password.js";
 import { issueToken } from "../../services/tokens.js";
 import { sharedRedisUrl } from "../../servers/index.js";
 import { authDependencies, PASSWORD } from "./auth-crm.js";
-import { PATIENT, quiet, READY_WITHIN_MS } from "../../cache/test/support/caches.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { exchange, withoutClock } from "../../servers/raw-http.js";
 

@@ -1,6 +1,6 @@
 // What the routes say without a cache: the same app over the same database, with a cache that is emptied before every read.
 import supertest from "supertest";
-import { openCache } from "../../cache/test/support/caches.js";
+import { openCache } from "./caches.js";
 import type { Crm } from "./crm.js";
 
 /** Resolves with a function that reads a path as an admin of the tenant. Its cache is in this process and needs no closing. */

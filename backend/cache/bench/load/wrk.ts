@@ -8,7 +8,7 @@ import { projectFile } from "../../../project-root.js";
 import { type Load, type LoadResult, requestText } from "./request.js";
 
 const run = promisify(execFile);
-const SCRIPT = projectFile("scripts/bench/load/wrk.lua");
+const SCRIPT = projectFile("backend/cache/bench/load/wrk.lua");
 const ANSWERS_WITHIN_MS = 10_000;
 
 interface Printed {

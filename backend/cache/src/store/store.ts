@@ -152,7 +152,7 @@ export interface StoreListener {
 /**
  * A place for entries and fences. Every method rejects when the place cannot be reached; none retries, none waits for a
  * connection: deadlines and the circuit are the engine's (`engine/store-gate.ts`). Errors of `store-errors.ts` say whom a failure
- * concerns; any other is the whole store's. Every implementation passes `backend/test/contract/store-contract.ts`.
+ * concerns; any other is the whole store's. Every implementation passes `backend/cache/test/contract/store-contract.ts`.
  */
 export interface Store {
   readonly kind: string;

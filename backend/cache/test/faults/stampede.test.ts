@@ -9,7 +9,7 @@ import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { ColdListMessage } from "../support/cold-list-process.js";
 import { gate } from "../support/http-app.js";
 
-const PROGRAM = projectFile("dist/backend/test/support/cold-list-process.js");
+const PROGRAM = projectFile("dist/backend/cache/test/support/cold-list-process.js");
 const REQUESTS = 200;
 
 describe("a stampede", () => {

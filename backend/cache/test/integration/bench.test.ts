@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { projectFile } from "../../../project-root.js";
 
 const run = promisify(execFile);
-const PROGRAM = projectFile("dist/scripts/bench.js");
+const PROGRAM = projectFile("dist/backend/cache/bench/main.js");
 
 interface Report {
   readonly suite: string;

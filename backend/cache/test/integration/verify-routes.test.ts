@@ -7,7 +7,6 @@ import { sharedRedisUrl } from "../../../servers/index.js";
 import { startTcpProxy, type TcpProxy } from "../../../servers/tcp-proxy.js";
 import { BROKEN_APPS } from "../support/broken-apps.js";
 import { openCache, STORES } from "../support/caches.js";
-import { type Crm, startCrm, TENANT_A, TENANT_B } from "../../../test/support/crm.js";
 import { NOTES, notesApp, notesOf, TENANTS, verifyNotes } from "../support/notes-app.js";
 
 const ALL: readonly CheckName[] = [
@@ -197,59 +196,4 @@ test("options that cannot be used are refused", async () => {
     /params: \{ id: "…" \}/,
   );
   await cache.close();
-});
-
-describe("the CRM", () => {
-  let crm: Crm;
-  before(async () => {
-    crm = await startCrm("redis");
-  });
-  after(() => crm.close());
-
-  test("keeps the guarantees", async () => {
-    const ids: string[] = [];
-    for (const tenant of [TENANT_A, TENANT_B]) {
-      const client = await crm.client("member", tenant);
-      const account = await client.post("/api/accounts", { name: `Of ${tenant}` });
-      ids.push(account.body.data.id);
-      await client.post("/api/leads", { last_name: "Doe", company: `Of ${tenant}` });
-    }
-    const [idA = "", idB = ""] = ids;
-    const authorization = async (role: "member" | "viewer", tenant: string) => ({
-      authorization: `Bearer ${await crm.token(role, tenant)}`,
-    });
-    const report = await verifyRoutes({
-      ...PATIENT_CLIENTS,
-      app: crm.app,
-      cache: crm.cache,
-      tenants: [
-        {
-          headers: await authorization("member", TENANT_A),
-          views: [await authorization("viewer", TENANT_A)],
-        },
-        { headers: await authorization("member", TENANT_B) },
-      ],
-      routes: [
-        {
-          path: "/api/accounts?sort=name",
-          mutate: (round) => ({ method: "POST", path: "/api/accounts", body: { name: `Account ${round}` } }),
-        },
-        {
-          path: "/api/accounts/:id",
-          params: [{ id: idA }, { id: idB }],
-          mutate: (round) => ({
-            method: "PUT",
-            path: "/api/accounts/:id",
-            body: { name: `Renamed ${round}` },
-          }),
-        },
-        {
-          path: "/api/leads/count?company=x",
-          mutate: { method: "POST", path: "/api/leads", body: { last_name: "Roe", company: "x" } },
-        },
-      ],
-    });
-    assert.deepEqual(failuresOf(report), []);
-    assert.equal(report.checks.filter(({ outcome }) => outcome === "ok").length, 3 * (ALL.length - 1));
-  });
 });

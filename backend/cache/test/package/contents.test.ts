@@ -64,12 +64,9 @@ describe("the packed library", () => {
     assert.deepEqual(wrong, []);
   });
 
-  test("depends on the versions that the repository tests", () => {
-    const tested = JSON.parse(readFileSync(projectFile("package.json"), "utf8"));
-    for (const [name, range] of Object.entries(manifest.dependencies)) {
-      assert.equal(range, tested.dependencies[name], name);
-    }
-    assert.equal(manifest.engines.node, tested.engines.node);
+  test("takes the Node that the repository takes", () => {
+    const { engines } = JSON.parse(readFileSync(projectFile("package.json"), "utf8"));
+    assert.deepEqual(manifest.engines, engines);
   });
 
   test("imports its dependencies and Node, and depends on nothing that it does not import", () => {

@@ -1,12 +1,13 @@
 // npm for the suites of the package: packs the library, and installs it in projects of its users.
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { projectFile } from "../../../project-root.js";
 
 const run = promisify(execFile);
+const PREPARE = "dist/backend/cache/scripts/prepare-package.js";
 const WITHOUT_A_REGISTRY = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)/;
 
 /** A tarball of the library, and what is in it. */
@@ -26,9 +27,12 @@ export interface NpmProject {
 
 /** Packs the library as `npm pack` does in backend/cache, without compiling this suite again. */
 export async function packLibrary(folder: string): Promise<Tarball> {
-  await run(process.execPath, [projectFile("dist", "scripts", "prepare-package.js")]);
+  const prepared = path.join(folder, "prepared");
+  mkdirSync(prepared);
+  await run(process.execPath, [projectFile(PREPARE), prepared]);
   const flags = ["--ignore-scripts", "--json", "--pack-destination", folder];
-  const output = await npm(projectFile("backend", "cache"), "pack", ...flags);
+  const output = await npm(prepared, "pack", ...flags);
+  rmSync(prepared, { recursive: true });
   // npm 12 lists the packages by name.
   const report: unknown = JSON.parse(output);
   const [packed] = Object.values(report as Record<string, PackReport>);

@@ -42,7 +42,7 @@ export interface LinkingApp {
   close(): Promise<void>;
 }
 
-const pem = (name: string) => readFileSync(projectFile(`backend/test/support/tls/${name}.pem`));
+const pem = (name: string) => readFileSync(projectFile(`backend/servers/tls/${name}.pem`));
 
 /** With everything in it that a handler may know the authority by. */
 const linkOf = (req: Request) =>

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { projectFile } from "../../../project-root.js";
 
 const reference = readFileSync(projectFile("docs", "api", "README.md"), "utf8");
-const read = (...parts: string[]) => readFileSync(projectFile("backend", "cache", ...parts), "utf8");
+const read = (...parts: string[]) => readFileSync(projectFile("backend", "cache", "src", ...parts), "utf8");
 
 describe("docs/api", () => {
   test("has a section for every export", () => {
@@ -22,7 +22,7 @@ describe("docs/api", () => {
   });
 
   test("has every option, with what is said of it", () => {
-    const code = readdirSync(projectFile("backend", "cache", "options"))
+    const code = readdirSync(projectFile("backend", "cache", "src", "options"))
       .filter((file) => /-options?\.ts$/.test(file))
       .map((file) => read("options", file))
       .join("\n");

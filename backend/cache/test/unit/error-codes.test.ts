@@ -14,7 +14,7 @@ import { quiet } from "../support/caches.js";
 import { called } from "../support/refusals.js";
 
 const page = readFileSync(projectFile("docs", "error-codes.md"), "utf8");
-const source = readFileSync(projectFile("backend", "cache", "errors.ts"), "utf8");
+const source = readFileSync(projectFile("backend", "cache", "src", "errors.ts"), "utf8");
 const codes = [...source.matchAll(/^ {2}\| "(ETC_\w+)"/gm)].map(([, code]) => code);
 
 const cache = createTenantCache({ tenant: () => undefined, logger: quiet });

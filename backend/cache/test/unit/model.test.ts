@@ -1,4 +1,4 @@
-// The model of the protocol (docs/model): no interleaving is stale, and each protection turned off is found.
+// The model of the protocol (backend/cache/model): no interleaving is stale, and each protection turned off is found.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {

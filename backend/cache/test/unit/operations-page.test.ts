@@ -6,7 +6,7 @@ import { createTenantCache } from "../../src/index.js";
 import { projectFile } from "../../../project-root.js";
 
 const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
-const source = (...parts: string[]) => readFileSync(projectFile("backend", "cache", ...parts), "utf8");
+const source = (...parts: string[]) => readFileSync(projectFile("backend", "cache", "src", ...parts), "utf8");
 
 describe("docs/operations.md", () => {
   test("explains every bypass reason, and no other", () => {
@@ -38,7 +38,7 @@ describe("docs/operations.md", () => {
   });
 
   test("explains every log line", () => {
-    const names = readdirSync(projectFile("backend", "cache"), { recursive: true, encoding: "utf8" });
+    const names = readdirSync(projectFile("backend", "cache", "src"), { recursive: true, encoding: "utf8" });
     const code = names
       .filter((name) => name.endsWith(".ts"))
       .map((name) => source(name))

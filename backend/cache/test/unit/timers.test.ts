@@ -28,10 +28,10 @@ function offences(source: string): string[] {
 
 describe("timers", () => {
   test("no other file of the library uses timers, or a clock of deadlines, of its own", () => {
-    const folder = projectFile("backend", "cache");
+    const folder = projectFile("backend", "cache", "src");
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && file !== "timers.ts")
-      .map((file) => [file, offences(readFileSync(projectFile("backend", "cache", file), "utf8"))] as const);
+      .map((file) => [file, offences(readFileSync(projectFile("backend", "cache", "src", file), "utf8"))] as const);
     assert.ok(files.length > 100, "the files are found");
     assert.deepEqual(
       files.filter(([, found]) => found.length > 0),
