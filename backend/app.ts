@@ -1,9 +1,9 @@
 // The Express app, and what is served: the app behind the lane. Makes no connection and reads no configuration by itself.
 import type { RequestListener } from "node:http";
 import express, { type Express, Router } from "express";
+import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "express-tenant-cache";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "express-tenant-cache";
 import type { HealthDetails } from "./config/health-details.js";
 import { noteActivity } from "./db/tenant-activity.js";
 import { createEdge } from "./http/edge.js";

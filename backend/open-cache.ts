@@ -1,5 +1,10 @@
 // The cache as the configuration describes it: the server and `npm run warm` must agree on every option, or one cannot read the other's entries.
-import { createTenantCache, type Logger, type TenantCache, type TenantCacheOptions } from "express-tenant-cache";
+import {
+  createTenantCache,
+  type Logger,
+  type TenantCache,
+  type TenantCacheOptions,
+} from "express-tenant-cache";
 import { redisOption } from "./config/redis-servers.js";
 import type { Config } from "./config.js";
 import type { ModuleContext } from "./modules/module-context.js";

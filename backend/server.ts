@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
+import { CacheMonitor, expressServerOptions } from "express-tenant-cache";
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
-import { CacheMonitor, expressServerOptions } from "express-tenant-cache";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";

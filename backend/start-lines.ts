@@ -1,6 +1,7 @@
 // What the process runs on, in the log when it has begun to listen: one line each, without secrets.
-import type { Logger } from "pino";
+
 import type { TenantCache } from "express-tenant-cache";
+import type { Logger } from "pino";
 import { describeServers } from "./config/redis-servers.js";
 import type { Config } from "./config.js";
 

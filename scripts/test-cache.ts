@@ -26,7 +26,10 @@ const program = new Command("test-cache")
   )
   .option("--url <url>", "server to test; without it, one is started for the test and stopped afterwards")
   .option("--token <jwt>", "bearer token of an admin of a tenant without other traffic")
-  .option("--other-token <jwt>", "bearer token of another tenant; without it, JWT_SECRET signs one for a tenant of DATABASE_URL")
+  .option(
+    "--other-token <jwt>",
+    "bearer token of another tenant; without it, JWT_SECRET signs one for a tenant of DATABASE_URL",
+  )
   .option("--requests <n>", "requests of each kind, for each module", parseRequests, 30)
   .option("--json", "print JSON; progress goes to standard error in any case")
   .addHelpText(

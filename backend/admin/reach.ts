@@ -1,7 +1,8 @@
 // What a command reaches beside the database: the cache and the persistent Redis that running processes use.
+
+import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
 import { pino } from "pino";
-import type { TenantCache } from "express-tenant-cache";
 import type { Config } from "../config.js";
 import { HttpProblem } from "../http/problem.js";
 import { connectIdentity } from "../identity.js";

@@ -1,7 +1,7 @@
 // A connection to Redis from its variables: REDIS_… for the state, REDIS_CACHE_… for the cache. One parser for both.
 import { isIP } from "node:net";
-import type { RedisOptions } from "ioredis";
 import type { RedisOption } from "express-tenant-cache";
+import type { RedisOptions } from "ioredis";
 import { parseTls, TLS_PARTS } from "./redis-tls.js";
 import { type Address, DEFAULT_PORT, isHost, isPort, parseRedisUrl, type RedisUrl } from "./redis-url.js";
 import type { Checked, Environment, ReadFile } from "./secret-files.js";

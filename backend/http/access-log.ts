@@ -1,9 +1,9 @@
 // The access log: morgan measures, pino writes.
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler } from "express";
+import type { LaneMiddleware } from "express-tenant-cache";
 import morgan from "morgan";
 import type { Logger } from "pino";
-import type { LaneMiddleware } from "express-tenant-cache";
 
 const PROBES = /^(\/api)?(\/system)?\/health\b/;
 const arrivals = new WeakMap<IncomingMessage, number>();

@@ -1,6 +1,7 @@
 // What every module's routes are made from.
-import type { Pool } from "pg";
+
 import type { TenantCache } from "express-tenant-cache";
+import type { Pool } from "pg";
 import type { ChangeListener } from "./record-changes.js";
 
 /** For `cacheList`: whichever host was asked, what a module answers to a read is the same. A link with a host in it would make that untrue. */

@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Redis } from "ioredis";
-import { findFreePort } from "./free-port.js";
-import { until } from "./until.js";
 import { findRedis } from "./find-redis.js";
+import { findFreePort } from "./free-port.js";
 import { guardChild } from "./guard.js";
 import { type RedisServer, type RedisServerOptions, startRedisServer } from "./redis-server.js";
 import { clientTls, tlsFlags } from "./redis-tls.js";
+import { until } from "./until.js";
 
 export interface RedisSentinels {
   /** What ioredis needs to find the master. */

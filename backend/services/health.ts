@@ -1,7 +1,7 @@
 // Whether the process is alive, and whether it should get requests.
 import type { Request } from "express";
-import type { Pool } from "pg";
 import type { TenantCache } from "express-tenant-cache";
+import type { Pool } from "pg";
 import type { HealthDetails } from "../config/health-details.js";
 import { includesRole } from "../http/identity/auth.js";
 

@@ -2,8 +2,8 @@
 import type { TtlPreset } from "express-tenant-cache";
 import { migrate } from "../../backend/db/migrate.js";
 import { DEMO_TENANTS, seedDemoData } from "../../backend/db/seed/index.js";
-import { dayOf } from "../../backend/services/views/calendar.js";
 import { createTestDatabase, startRedisServer } from "../../backend/servers/index.js";
+import { dayOf } from "../../backend/services/views/calendar.js";
 import { play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";

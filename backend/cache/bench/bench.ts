@@ -1,9 +1,5 @@
 // What the suites share: the servers, the subjects' processes, the load, and their end.
-import {
-  type RedisServer,
-  startPostgresServer,
-  startRedisServer,
-} from "../../servers/index.js";
+import { type RedisServer, startPostgresServer, startRedisServer } from "../../servers/index.js";
 import { type Cores, findCores, moveToLoadCore } from "./cores.js";
 import { createAccounts } from "./database.js";
 import { SubjectProcess } from "./start-subject.js";

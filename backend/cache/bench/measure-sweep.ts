@@ -2,11 +2,11 @@
 import { randomUUID } from "node:crypto";
 import Table from "cli-table3";
 import { Redis } from "ioredis";
+import { startRedisServer } from "../../servers/index.js";
 import { createTenantCache } from "../src/index.js";
 import { KeySpace } from "../src/store/key-space.js";
 import { connect } from "../src/store/redis/connect.js";
 import { RedisStore } from "../src/store/redis/redis-store.js";
-import { startRedisServer } from "../../servers/index.js";
 
 /** As arguments: other numbers of keys. */
 const SIZES = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [10_000, 100_000, 1_000_000];

@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent } from "node:http";
 import { fileURLToPath } from "node:url";
-import { type BackendConfig, type BackendMessage, RECORDS_PATH, type Records } from "./checked-protocol.js";
 import { exchange, type HttpAnswer } from "../../servers/exchange.js";
+import { type BackendConfig, type BackendMessage, RECORDS_PATH, type Records } from "./checked-protocol.js";
 import { pick, type Random } from "./random.js";
 
 const PROGRAM = fileURLToPath(new URL("./checked-process.js", import.meta.url));

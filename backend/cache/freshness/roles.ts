@@ -50,7 +50,8 @@ export async function untilReplicating<N extends Asked>(
     if (said.some((info) => !/^role:slave/m.test(info ?? ""))) anyMasterAtMs = performance.now();
     else if (performance.now() - anyMasterAtMs > WITHOUT_A_MASTER_MS) {
       anyMasterAtMs = performance.now();
-      await within(nodes.find(({ server }) => server.port === named)?.admin.replicaof("NO", "ONE") ?? Promise.resolve());
+      const chosen = nodes.find(({ server }) => server.port === named);
+      if (chosen) await within(chosen.admin.replicaof("NO", "ONE"));
     }
     if (performance.now() > giveUpAtMs)
       throw new Error(`no replica follows: sentinels name :${named}; ${said.join("\n---\n")}`);

@@ -1,5 +1,6 @@
 // The clients: random reads and writes over all backends, and reads right behind each answered write.
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { type HttpAnswer, NoAnswer } from "../../servers/exchange.js";
 import type { Backend, BackendPool } from "./checked-pool.js";
 import {
   CRASH_HEADER,
@@ -11,7 +12,6 @@ import {
 } from "./checked-protocol.js";
 import { machineNowMs } from "./clock.js";
 import type { FaultWork } from "./faults.js";
-import { type HttpAnswer, NoAnswer } from "../../servers/exchange.js";
 import type { Filled, Judge } from "./judge.js";
 import { between, pick, type Random, seededRandom } from "./random.js";
 import { type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";

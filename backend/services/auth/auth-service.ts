@@ -1,7 +1,7 @@
 // Logging in, refreshing and logging out.
 import { randomUUID } from "node:crypto";
-import type { Pool, PoolClient } from "pg";
 import type { TenantCache } from "express-tenant-cache";
+import type { Pool, PoolClient } from "pg";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Auth } from "../../http/identity/auth.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";

@@ -1,6 +1,7 @@
 // The auth services, put together.
-import type { Pool } from "pg";
+
 import type { TenantCache } from "express-tenant-cache";
+import type { Pool } from "pg";
 import type { Authenticator } from "../../http/identity/authenticator.js";
 import type { AuthServices } from "./auth-routes.js";
 import { AuthService } from "./auth-service.js";

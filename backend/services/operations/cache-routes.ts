@@ -1,7 +1,7 @@
 // /api/cache: figures for operators' dashboards, and warming on demand.
 import { type RequestHandler, Router } from "express";
-import * as z from "zod";
 import type { CacheMonitor, CacheWarmer } from "express-tenant-cache";
+import * as z from "zod";
 import { identityOf, requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant } from "../../http/identity/tenant-choice.js";
 import { route } from "../../http/route-methods.js";

@@ -1,8 +1,8 @@
 // Routes of a service: one for each view, and create, read, replace and delete for its records.
 import { createHash } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
-import type { Pool } from "pg";
 import type { TenantCache } from "express-tenant-cache";
+import type { Pool } from "pg";
 import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";

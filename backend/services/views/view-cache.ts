@@ -1,6 +1,7 @@
 // Reads views through the cache, and drops what mutations have made stale.
-import type { Pool } from "pg";
+
 import type { Collection, Looked, TenantCache, TtlPreset } from "express-tenant-cache";
+import type { Pool } from "pg";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Change, ChangeListener } from "../../modules/record-changes.js";
 import { type Clock, dayOf, secondsUntilMidnight } from "./calendar.js";

@@ -1,7 +1,8 @@
 // A view: a read whose result is cached by key. It says where it is read, under which key it is kept, for how long, and how it is loaded.
+
+import type { TtlPreset } from "express-tenant-cache";
 import type { PoolClient } from "pg";
 import * as z from "zod";
-import type { TtlPreset } from "express-tenant-cache";
 import { recordId } from "../../modules/field-types.js";
 
 /** The variable parts of a key, by name. */

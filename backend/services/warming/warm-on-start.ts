@@ -1,7 +1,7 @@
 // Warms the views behind a server that listens already.
 import { once } from "node:events";
-import type { Logger } from "pino";
 import type { CacheWarmer, TenantCache } from "express-tenant-cache";
+import type { Logger } from "pino";
 import { warmReport } from "./warm-report.js";
 
 export interface WarmOnStartOptions {

@@ -1,6 +1,7 @@
 // The toolkit's warmer, with a strategy for each plan: reads views before anybody asks for them.
-import type { Pool } from "pg";
+
 import { CacheWarmer, type TenantCache } from "express-tenant-cache";
+import type { Pool } from "pg";
 import type { ModuleContext } from "../../modules/module-context.js";
 import type { ViewCache } from "../views/view-cache.js";
 import { listStrategies } from "./warm-lists.js";

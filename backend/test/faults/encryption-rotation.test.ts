@@ -9,13 +9,13 @@ import { startBackendProcess } from "../../../scripts/backend-process.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
-import { issueToken } from "../../services/tokens.js";
 import {
   createTestDatabase,
   type RedisServer,
   startRedisServer,
   type TestDatabase,
 } from "../../servers/index.js";
+import { issueToken } from "../../services/tokens.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 
 const NAME = "Brightwater Logistics";

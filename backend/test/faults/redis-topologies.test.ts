@@ -8,17 +8,17 @@ import { type BackendProcess, startBackendProcess } from "../../../scripts/backe
 import type { RedisServers } from "../../config/redis-servers.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { hashPassword } from "../../services/auth/password.js";
-import { queuePrefix } from "../../services/warming/warm-queue.js";
-import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
 import { startRedisCluster } from "../../servers/redis-cluster.js";
 import { startRedisSentinels } from "../../servers/redis-sentinel.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
+import { until } from "../../servers/until.js";
+import { hashPassword } from "../../services/auth/password.js";
+import { queuePrefix } from "../../services/warming/warm-queue.js";
+import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { PASSWORD } from "../support/auth-crm.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 import { serversAt } from "../support/redis-servers.js";
-import { until } from "../../servers/until.js";
 
 /** Of the state: the flags of `redis-cache`, which tests start, evict. */
 const NO_EVICTION = ["--maxmemory-policy", "noeviction"];

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import { after, before, describe, test } from "node:test";
-import { Redis } from "ioredis";
 import { createTenantCache } from "express-tenant-cache";
+import { Redis } from "ioredis";
 import type { RedisServers } from "../../config/redis-servers.js";
-import { openRedis } from "../../state/open-redis.js";
 import { startTcpProxy, type TcpProxy } from "../../servers/index.js";
 import { type RedisSentinels, startRedisSentinels } from "../../servers/redis-sentinel.js";
 import { until } from "../../servers/until.js";
+import { openRedis } from "../../state/open-redis.js";
 
 /** Of each sentinel: the client, its copy, the cache's store, and this test. */
 const LISTENERS = 4;

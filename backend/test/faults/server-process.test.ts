@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { Client } from "pg";
 import { listen } from "../../http/http-server.js";
-import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
+import { issueToken } from "../../services/tokens.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 import { lockTable } from "../support/row-lock.js";
 

@@ -9,9 +9,9 @@ import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { findFreePort } from "../../servers/free-port.js";
 import { projectFile, projectRoot } from "../../project-root.js";
 import { onPath } from "../../servers/find-redis.js";
+import { findFreePort } from "../../servers/free-port.js";
 import { guardChild } from "../../servers/guard.js";
 
 interface Started {

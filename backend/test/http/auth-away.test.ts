@@ -1,8 +1,8 @@
 // Logging in and out while the persistent Redis is away, or not there at all.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { untilConnected } from "../../state/state-redis.js";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
+import { untilConnected } from "../../state/state-redis.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { startCrm, TENANT_A } from "../support/crm.js";
 

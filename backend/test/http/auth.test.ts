@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { decodeJwt } from "jose";
-import { issueToken } from "../../services/tokens.js";
 import { sharedRedisUrl } from "../../servers/index.js";
+import { issueToken } from "../../services/tokens.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
 

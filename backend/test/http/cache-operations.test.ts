@@ -1,9 +1,10 @@
 // Figures and warming for operators: shapes, who may ask, and that warmed views are hits.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import supertest from "supertest";
 import { createTenantCache } from "express-tenant-cache";
+import supertest from "supertest";
 import { activeTenantIds } from "../../db/tenant-activity.js";
+import { until } from "../../servers/until.js";
 import { PATIENT, quiet } from "../support/caches.js";
 import {
   CRM_STORES,
@@ -15,7 +16,6 @@ import {
   TENANT_B,
 } from "../support/crm.js";
 import { createFieldService, type FieldService, NOON, TODAY, TOMORROW } from "../support/field-service.js";
-import { until } from "../../servers/until.js";
 
 for (const store of CRM_STORES) {
   describe(`cache operations, ${store} store`, () => {
@@ -199,7 +199,10 @@ for (const store of CRM_STORES) {
       assert.ok("server" in (await seenWith("server", "/health")).cache);
       // Why the cache is away names its server.
       const anonymous = crm.withAuthorization();
-      assert.equal("reason" in (await anonymous.get("/api/system/health").expect(200)).body.checks.cache, false);
+      assert.equal(
+        "reason" in (await anonymous.get("/api/system/health").expect(200)).body.checks.cache,
+        false,
+      );
       for (const seen of [
         await seenWith("status", "/api/system/health", token),
         await seenWith("server", "/api/system/health"),

@@ -1,8 +1,8 @@
 // Credits that no update is lost of, definitions of workflows, and lists of leads.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { sharedRedisUrl } from "../../servers/index.js";
+import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 import { serversAt } from "../support/redis-servers.js";
 

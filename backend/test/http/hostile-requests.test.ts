@@ -5,9 +5,9 @@ import { after, before, describe, test } from "node:test";
 import { pino } from "pino";
 import { Pool } from "undici";
 import { MODULES } from "../../modules/index.js";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { SERVICES } from "../../services/index.js";
 import { issueToken } from "../../services/tokens.js";
-import { sharedRedisUrl } from "../../servers/index.js";
 import { authDependencies } from "../support/auth-crm.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "../support/crm.js";
 import {

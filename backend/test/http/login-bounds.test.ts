@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { createTenantCache, type TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
 import type { Response } from "supertest";
 import supertest from "supertest";
-import { createTenantCache, type TenantCache } from "express-tenant-cache";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { passwordWork } from "../../services/auth/password.js";
 import { issueToken } from "../../services/tokens.js";
-import { sharedRedisUrl } from "../../servers/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { PATIENT, quiet } from "../support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";

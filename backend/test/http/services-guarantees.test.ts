@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
-import supertest from "supertest";
 import type { TenantCacheOptions } from "express-tenant-cache";
+import supertest from "supertest";
 import { startRedisServer } from "../../servers/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { CRM_STORES, type Crm, startCrm, TENANT_A } from "../support/crm.js";

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { pino } from "pino";
-import { CRM_STORES, type Crm, type CrmClient, cacheStatus, startCrm, TENANT_A } from "../support/crm.js";
 import { until } from "../../servers/until.js";
+import { CRM_STORES, type Crm, type CrmClient, cacheStatus, startCrm, TENANT_A } from "../support/crm.js";
 
 type Line = Readonly<Record<string, unknown>>;
 

@@ -8,8 +8,8 @@ import { Redis } from "ioredis";
 import { parse } from "yaml";
 import { parseConfig, VARIABLES } from "../../config.js";
 import { projectFile } from "../../project-root.js";
-import { type ComposeService, interpolated, readComposeFile, serverFlags } from "../support/compose.js";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
+import { type ComposeService, interpolated, readComposeFile, serverFlags } from "../support/compose.js";
 
 const file = readComposeFile();
 

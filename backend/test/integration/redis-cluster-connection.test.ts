@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createTenantCache } from "express-tenant-cache";
-import { openRedis } from "../../state/open-redis.js";
 import { type RedisCluster, startRedisCluster } from "../../servers/redis-cluster.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
+import { openRedis } from "../../state/open-redis.js";
 import { quiet } from "../support/caches.js";
 import { serversAt } from "../support/redis-servers.js";
 

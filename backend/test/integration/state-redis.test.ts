@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import type { RedisServers } from "../../config/redis-servers.js";
-import { connectionProblem, connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { startRedisServer } from "../../servers/index.js";
 import { startRedisSentinels } from "../../servers/redis-sentinel.js";
 import { CERT_FILE, KEY_FILE } from "../../servers/redis-tls.js";
+import { connectionProblem, connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { serversAt } from "../support/redis-servers.js";
 
 describe("a connection of the state that fails", () => {

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { pino } from "pino";
 import { CacheWarmer, type TenantCache } from "express-tenant-cache";
-import { WarmQueue } from "../../services/warming/warm-queue.js";
+import { pino } from "pino";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
+import { WarmQueue } from "../../services/warming/warm-queue.js";
 import { openCache } from "../support/caches.js";
 import { serversAt } from "../support/redis-servers.js";
 

@@ -1,10 +1,10 @@
 // The CRM with logging in, as two processes that share a database and a persistent Redis.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import { createTenantCache } from "express-tenant-cache";
 import { pino } from "pino";
 import supertest from "supertest";
 import { type AppDependencies, createAppBehindLane } from "../../app.js";
-import { createTenantCache } from "express-tenant-cache";
 import { drain, listen } from "../../http/http-server.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";

@@ -2,8 +2,8 @@
 import type { Bench } from "../bench.js";
 import { openLoop } from "../load/open-loop.js";
 import type { SuiteReport } from "../report.js";
-import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { SubjectProcess } from "../start-subject.js";
+import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { Delays } from "../subjects/process-controls.js";
 import { type Subject, subjectNamed } from "../subjects.js";
 import { hotLists, listTarget } from "../workload.js";

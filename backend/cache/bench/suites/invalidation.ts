@@ -3,8 +3,8 @@ import type { RedisServer } from "../../../servers/index.js";
 import type { Bench } from "../bench.js";
 import { fillUpTo } from "../filler.js";
 import type { SuiteReport } from "../report.js";
-import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { SubjectProcess } from "../start-subject.js";
+import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { Alternation } from "../subjects/invalidation-probe.js";
 
 const SIZES = { quick: [10_000, 20_000], full: [10_000, 1_000_000] };

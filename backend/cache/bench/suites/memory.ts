@@ -2,8 +2,8 @@
 import { Redis } from "ioredis";
 import type { Bench } from "../bench.js";
 import type { SuiteReport } from "../report.js";
-import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { SubjectProcess } from "../start-subject.js";
+import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { Memory } from "../subjects/process-controls.js";
 import { subjectNamed } from "../subjects.js";
 import { askForEach } from "../verify.js";

@@ -3,8 +3,8 @@ import type { Bench } from "../bench.js";
 import { load } from "../load/load.js";
 import type { LoadRequest } from "../load/request.js";
 import type { SuiteReport } from "../report.js";
-import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { SubjectProcess } from "../start-subject.js";
+import { formatNumber, formatSpread, median } from "../statistics.js";
 import { type Subject, subjectNamed } from "../subjects.js";
 import { hotLists, listTarget } from "../workload.js";
 

@@ -3,11 +3,11 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
+import { startRedisServer } from "../../../servers/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect } from "../../src/store/redis/connect.js";
 import { isRedisClient } from "../../src/store/redis/redis-client.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
-import { startRedisServer } from "../../../servers/index.js";
 import { describeStore } from "./store-contract.js";
 
 const clients: [name: string, open: (url: string) => unknown][] = [

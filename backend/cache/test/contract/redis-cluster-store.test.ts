@@ -1,9 +1,9 @@
 // The store contract, for a Redis Cluster of three masters.
 import { randomUUID } from "node:crypto";
+import { startRedisCluster } from "../../../servers/redis-cluster.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect } from "../../src/store/redis/connect.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
-import { startRedisCluster } from "../../../servers/redis-cluster.js";
 import { describeStore } from "./store-contract.js";
 
 describeStore("redis cluster", async () => {

@@ -1,9 +1,9 @@
 // The store contract, for a master that is found through Sentinel.
 import { randomUUID } from "node:crypto";
+import { startRedisSentinels } from "../../../servers/redis-sentinel.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect } from "../../src/store/redis/connect.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
-import { startRedisSentinels } from "../../../servers/redis-sentinel.js";
 import { describeStore } from "./store-contract.js";
 
 describeStore("redis through sentinel", async () => {

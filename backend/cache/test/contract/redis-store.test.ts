@@ -1,10 +1,10 @@
 // The store contract, for one server, of each kind that this machine has.
 import { randomUUID } from "node:crypto";
 import path from "node:path";
+import { redisBinaries, startRedisServer } from "../../../servers/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect } from "../../src/store/redis/connect.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
-import { redisBinaries, startRedisServer } from "../../../servers/index.js";
 import { describeStore } from "./store-contract.js";
 
 describeStore("redis", () => openStore());

@@ -4,9 +4,9 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import calculateSlot from "cluster-key-slot";
 import { Cluster, Redis } from "ioredis";
-import type { TenantCacheOptions } from "../../src/index.js";
 import { startTcpProxy } from "../../../servers/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
+import type { TenantCacheOptions } from "../../src/index.js";
 import { openCache, quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import calculateSlot from "cluster-key-slot";
 import { Cluster, Redis } from "ioredis";
-import type { TenantCacheOptions } from "../../src/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
+import type { TenantCacheOptions } from "../../src/index.js";
 import { serve } from "../support/http-app.js";
 import { openWatched } from "../support/watched-cache.js";
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import type { Logger, TenantCacheOptions } from "../../src/index.js";
 import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../../../servers/index.js";
+import type { Logger, TenantCacheOptions } from "../../src/index.js";
 import { openCache, quiet } from "../support/caches.js";
 import { serveVersioned, type VersionedApp } from "../support/versioned-app.js";
 

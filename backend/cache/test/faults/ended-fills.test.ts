@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import type { TenantCache } from "../../src/index.js";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import { until } from "../../../servers/until.js";
+import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
-import { until } from "../../../servers/until.js";
 
 /** Leases live as long as anybody would wait: whoever waited for one would not answer while a test runs. */
 const PATIENCE_MS = 600_000;

@@ -2,12 +2,16 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import type { TenantCache } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
-import { REPLICATE_AT_ONCE, type RedisSentinels, startRedisSentinels } from "../../../servers/redis-sentinel.js";
+import {
+  REPLICATE_AT_ONCE,
+  type RedisSentinels,
+  startRedisSentinels,
+} from "../../../servers/redis-sentinel.js";
 import { startTcpProxy, type TcpProxy } from "../../../servers/tcp-proxy.js";
-import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { until } from "../../../servers/until.js";
+import type { TenantCache } from "../../src/index.js";
+import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { serveVersioned, type VersionedApp } from "../support/versioned-app.js";
 
 const KEY_PREFIX = "failover:";

@@ -3,10 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { FaultName } from "../../freshness/faults.js";
 import { seededRandom } from "../../freshness/random.js";
-import {
-  type SentinelTopology,
-  startSentinelTopology,
-} from "../../freshness/sentinel-topology.js";
+import { type SentinelTopology, startSentinelTopology } from "../../freshness/sentinel-topology.js";
 import { Timeline } from "../../freshness/timeline.js";
 
 describe("failovers that are not the checker's own", () => {

@@ -1,12 +1,7 @@
 // The freshness checker, briefly: no violation with all protections on, and with each one off a violation that it sees.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  catching,
-  PROTECTION_NAMES,
-  PROTECTIONS,
-  type Protection,
-} from "../../freshness/protections.js";
+import { catching, PROTECTION_NAMES, PROTECTIONS, type Protection } from "../../freshness/protections.js";
 import { formatReport } from "../../freshness/report.js";
 import { runStage, type StageOptions } from "../../freshness/run-stage.js";
 import { STAGES } from "../../freshness/stages.js";

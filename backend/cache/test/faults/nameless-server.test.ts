@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import type { TenantCacheOptions } from "../../src/index.js";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import type { TenantCacheOptions } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 import { serveVersioned } from "../support/versioned-app.js";
 

@@ -8,8 +8,8 @@ import { afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Request } from "express";
 import { Redis } from "ioredis";
-import type { TenantCacheOptions } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import type { TenantCacheOptions } from "../../src/index.js";
 import { serve } from "../support/http-app.js";
 import { openWatched } from "../support/watched-cache.js";
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
-import { createTenantCache, type TenantCacheOptions } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
+import { createTenantCache, type TenantCacheOptions } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
 import { serveVersioned } from "../support/versioned-app.js";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import type { TenantCacheOptions } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import type { TenantCacheOptions } from "../../src/index.js";
 import { serveVersioned } from "../support/versioned-app.js";
 import { openWatched } from "../support/watched-cache.js";
 

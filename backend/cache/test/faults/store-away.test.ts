@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import type { Logger, TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import type { Logger, TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { serveVersioned, type VersionedApp, type VersionedAppOptions } from "../support/versioned-app.js";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { CacheMonitor, CacheWarmer, type TenantCache } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { CacheMonitor, CacheWarmer, type TenantCache } from "../../src/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { gate } from "../support/http-app.js";
 

@@ -5,8 +5,8 @@ import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Express } from "express";
 import { SignJWT } from "jose";
-import type { CacheMonitor, CacheWarmer, TenantCache } from "../../src/index.js";
 import { projectFile } from "../../../project-root.js";
+import type { CacheMonitor, CacheWarmer, TenantCache } from "../../src/index.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 
 interface Example {

@@ -7,9 +7,9 @@ import { type TestContext, test } from "node:test";
 import express from "express";
 // @ts-expect-error The package has no types under this name; those of Express 5 describe what these tests use of it.
 import express4 from "express-4";
+import { exchange, withoutClock } from "../../../servers/raw-http.js";
 import { createTenantCache, expressServerOptions } from "../../src/index.js";
 import { PATIENT, quiet } from "../support/caches.js";
-import { exchange, withoutClock } from "../../../servers/raw-http.js";
 
 const TENANT = "tenant-1";
 

@@ -7,10 +7,10 @@ import { after, before, describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, type Config, install } from "@sinonjs/fake-timers";
 import express from "express";
-import type { TenantCache } from "../../src/index.js";
-import { connect } from "../../src/store/redis/connect.js";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import { startTcpProxy, type TcpProxy } from "../../../servers/tcp-proxy.js";
+import type { TenantCache } from "../../src/index.js";
+import { connect } from "../../src/store/redis/connect.js";
 import { openCache, STORES, type StoreName } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
 

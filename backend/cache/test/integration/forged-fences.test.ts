@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
+import { sharedRedisUrl } from "../../../servers/index.js";
 import type { TenantCache } from "../../src/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
-import { sharedRedisUrl } from "../../../servers/index.js";
 import { openCache } from "../support/caches.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 

@@ -8,8 +8,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import express from "express";
 import { Redis } from "ioredis";
-import { type CacheListOptions, createTenantCache, type TenantCache } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { type CacheListOptions, createTenantCache, type TenantCache } from "../../src/index.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import type { Allocated, HitServerReady } from "../support/hit-server.js";
 

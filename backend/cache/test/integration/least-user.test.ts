@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import type { TenantCacheOptions } from "../../src/index.js";
 import { projectFile } from "../../../project-root.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
+import type { TenantCacheOptions } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 

@@ -4,8 +4,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Express, RequestHandler } from "express";
 import { Redis } from "ioredis";
-import type { TenantCache } from "../../src/index.js";
 import { sharedRedisUrl } from "../../../servers/index.js";
+import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 

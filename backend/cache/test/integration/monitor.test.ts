@@ -1,9 +1,9 @@
 // The monitor: figures of cache and server, rates of the last minutes, and alerts that begin and end once.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { CacheMonitor, type TenantCache } from "../../src/index.js";
 import { DEFAULT_THRESHOLDS } from "../../src/ops/alert-rules.js";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 
 const NEVER = { minHitRatio: 0, maxMemoryShare: 1, maxLatencyMs: 100_000, maxErrorRate: 1 };

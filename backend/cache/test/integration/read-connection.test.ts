@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
+import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect as connectStore } from "../../src/store/redis/connect.js";
 import {
@@ -13,7 +14,6 @@ import {
 } from "../../src/store/redis/read-connection.js";
 import type { RedisClient } from "../../src/store/redis/redis-client.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
-import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 
 const BODY = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
 const RETRY_MS = 20;

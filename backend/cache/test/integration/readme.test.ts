@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
+import { projectFile, projectRoot } from "../../../project-root.js";
 import {
   type CacheListOptions,
   type InvalidateOptions,
@@ -16,7 +17,6 @@ import { parseCacheOptions } from "../../src/options/cache-options.js";
 import { parseInvalidateArguments } from "../../src/options/invalidate-options.js";
 import { parseLaneOptions } from "../../src/options/lane-options.js";
 import { parseRouteOptions } from "../../src/options/route-options.js";
-import { projectFile, projectRoot } from "../../../project-root.js";
 
 const EXAMPLE = projectFile("docs", "examples", "quick-start.js");
 const readme = readFileSync(projectFile("README.md"), "utf8");

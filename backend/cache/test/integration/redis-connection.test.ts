@@ -5,12 +5,12 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
+import { CERTIFICATE, type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import type { Logger, TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { createTenantCache } from "../../src/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect as connectStore } from "../../src/store/redis/connect.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
-import { CERTIFICATE, type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { serveVersioned } from "../support/versioned-app.js";
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { hash, randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { Sweeper } from "../../src/engine/sweeper.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect } from "../../src/store/redis/connect.js";
@@ -11,7 +12,6 @@ import { RedisStore } from "../../src/store/redis/redis-store.js";
 import { SCRIPTS } from "../../src/store/redis/scripts.js";
 import { SingleServer } from "../../src/store/redis/servers.js";
 import { SweepLease } from "../../src/store/redis/sweep-lease.js";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { gate } from "../support/http-app.js";
 
 const MINUTE_MS = 60_000;

@@ -1,8 +1,8 @@
 // The first moments: a cache in this process is there at once, and one that still connects is waited for within the budget.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { createTenantCache, type Logger, type TenantCacheOptions } from "../../src/index.js";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import { createTenantCache, type Logger, type TenantCacheOptions } from "../../src/index.js";
 import { serve } from "../support/http-app.js";
 
 describe("the first moments of a cache", () => {

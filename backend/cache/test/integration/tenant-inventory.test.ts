@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import { createTenantCache, type TenantCache } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { createTenantCache, type TenantCache } from "../../src/index.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 
 const OTHERS = 20_000;

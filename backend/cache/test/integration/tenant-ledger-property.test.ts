@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { Redis } from "ioredis";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { LISTINGS } from "../../src/store/redis/lua-parts.js";
 import type { RedisStore } from "../../src/store/redis/redis-store.js";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { LedgerWorld, openStore } from "../support/ledger-world.js";
 
 const MINUTE_MS = 60_000;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import type { RedisStore } from "../../src/store/redis/redis-store.js";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { LedgerWorld, openStore } from "../support/ledger-world.js";
 
 const MINUTE_MS = 60_000;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { createTenantCache, type TenantCache } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { createTenantCache, type TenantCache } from "../../src/index.js";
 import { openCache, quiet, STORES } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
 

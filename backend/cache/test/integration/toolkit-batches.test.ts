@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
-import type { TenantCache } from "../../src/index.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 
 const KEYS = Array.from({ length: 100 }, (_, n) => `batch:${n}`);

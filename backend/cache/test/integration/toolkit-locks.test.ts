@@ -4,8 +4,8 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import type { CacheSpace, LockOptions, TenantCache } from "../../src/index.js";
 import { sharedRedisUrl } from "../../../servers/index.js";
+import type { CacheSpace, LockOptions, TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate } from "../support/http-app.js";
 

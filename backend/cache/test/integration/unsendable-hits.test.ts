@@ -5,9 +5,9 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import express, { type ErrorRequestHandler, type Request, type Response } from "express";
+import { exchange } from "../../../servers/raw-http.js";
 import type { CacheListOptions, LaneOptions, Logger } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
-import { exchange } from "../../../servers/raw-http.js";
 
 const WAYS = ["cacheList", "the lane", "the lane with middleware"] as const;
 type Way = (typeof WAYS)[number];

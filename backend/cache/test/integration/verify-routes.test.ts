@@ -1,10 +1,10 @@
 // The conformance kit: sound apps pass, and each broken one is found by the check that is named for it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { TenantCache } from "../../src/index.js";
-import { assertRoutes, type CheckName, type VerifyReport, verifyRoutes } from "../../src/testing/index.js";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import { startTcpProxy, type TcpProxy } from "../../../servers/tcp-proxy.js";
+import type { TenantCache } from "../../src/index.js";
+import { assertRoutes, type CheckName, type VerifyReport, verifyRoutes } from "../../src/testing/index.js";
 import { BROKEN_APPS } from "../support/broken-apps.js";
 import { openCache, STORES } from "../support/caches.js";
 import { NOTES, notesApp, notesOf, TENANTS, verifyNotes } from "../support/notes-app.js";

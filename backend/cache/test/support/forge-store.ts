@@ -1,9 +1,9 @@
 // Two processes' caches on one store, and a hand that writes into it past both.
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
+import { sharedRedisUrl } from "../../../servers/index.js";
 import { MemoryStore, type TenantCache, type TenantCacheOptions } from "../../src/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
-import { sharedRedisUrl } from "../../../servers/index.js";
 import { openCache, type StoreName } from "./caches.js";
 
 const MIB = 1024 * 1024;

@@ -1,6 +1,7 @@
 // Requests to the lane's world, as they are on the wire.
-import type { LaneWorld } from "./lane-world.js";
+
 import { exchange, withoutClock } from "../../../servers/raw-http.js";
+import type { LaneWorld } from "./lane-world.js";
 
 export interface RawRequest {
   readonly method: string;

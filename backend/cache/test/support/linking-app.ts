@@ -6,10 +6,10 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:tls";
 import type { Express, Request } from "express";
-import type { CacheListOptions, TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { projectFile } from "../../../project-root.js";
-import { openCache, type StoreName } from "./caches.js";
 import { exchange } from "../../../servers/raw-http.js";
+import type { CacheListOptions, TenantCache, TenantCacheOptions } from "../../src/index.js";
+import { openCache, type StoreName } from "./caches.js";
 
 export interface LinkingOptions {
   readonly create: () => Express;

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { Redis } from "ioredis";
+import { projectFile } from "../../../project-root.js";
 import {
   createTenantCache,
   paginatedKey,
   TenantCacheError,
   type TenantCacheOptions,
 } from "../../src/index.js";
-import { projectFile } from "../../../project-root.js";
 import { quiet } from "../support/caches.js";
 import { called } from "../support/refusals.js";
 

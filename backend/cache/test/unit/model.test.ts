@@ -1,13 +1,7 @@
 // The model of the protocol (backend/cache/model): no interleaving is stale, and each protection turned off is found.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  ABLATIONS,
-  type Configuration,
-  LIMITS,
-  PROMISES,
-  REMEDIES,
-} from "../../model/configurations.js";
+import { ABLATIONS, type Configuration, LIMITS, PROMISES, REMEDIES } from "../../model/configurations.js";
 import { search } from "../../model/search.js";
 import { BASE } from "../../model/settings.js";
 

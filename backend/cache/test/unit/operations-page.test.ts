@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { createTenantCache } from "../../src/index.js";
 import { projectFile } from "../../../project-root.js";
+import { createTenantCache } from "../../src/index.js";
 
 const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
 const source = (...parts: string[]) => readFileSync(projectFile("backend", "cache", "src", ...parts), "utf8");

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { install } from "@sinonjs/fake-timers";
-import * as timers from "../../src/timers.js";
 import { projectFile } from "../../../project-root.js";
+import * as timers from "../../src/timers.js";
 
 const TIMERS = [
   "setTimeout",
@@ -31,7 +31,10 @@ describe("timers", () => {
     const folder = projectFile("backend", "cache", "src");
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && file !== "timers.ts")
-      .map((file) => [file, offences(readFileSync(projectFile("backend", "cache", "src", file), "utf8"))] as const);
+      .map(
+        (file) =>
+          [file, offences(readFileSync(projectFile("backend", "cache", "src", file), "utf8"))] as const,
+      );
     assert.ok(files.length > 100, "the files are found");
     assert.deepEqual(
       files.filter(([, found]) => found.length > 0),
