@@ -2,6 +2,8 @@
 FROM node:24-alpine AS base
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+# The library is a workspace: npm links its folder into node_modules.
+COPY backend/cache/package.json ./backend/cache/package.json
 
 FROM base AS build
 # With optional packages: the compiler's program for this platform is one.
@@ -24,6 +26,8 @@ COPY backend/db/migrations ./backend/db/migrations
 COPY scripts/bootstrap.mjs ./scripts/bootstrap.mjs
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist/backend ./dist/backend
+COPY --from=build /app/backend/cache/package.json ./backend/cache/package.json
+COPY --from=build /app/backend/cache/dist ./backend/cache/dist
 # Owned by root and only read: the process cannot change its own program.
 USER node
 EXPOSE 4001

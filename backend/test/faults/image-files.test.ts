@@ -1,7 +1,7 @@
 // What the Dockerfile puts into the image, and nothing else: the operator's commands run there, too.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -29,14 +29,24 @@ function copyFiles(): void {
   }
 }
 
-// .dockerignore keeps tests away from the compiler.
-const isShipped = (source: string) => !source.includes(path.join("dist", "backend", "test"));
+// .dockerignore keeps these away from the compiler.
+const NOT_COMPILED = [
+  "backend/test",
+  "backend/servers",
+  ...["test", "bench", "freshness", "model", "scripts"].map((room) => `backend/cache/${room}`),
+];
+const isShipped = (source: string) => !NOT_COMPILED.some((folder) => source === projectFile("dist", folder));
 
 function copyProductionPackages(): void {
-  const lock: { packages: Record<string, { dev?: true; devOptional?: true }> } = JSON.parse(
+  const lock: { packages: Record<string, { dev?: true; devOptional?: true; link?: true }> } = JSON.parse(
     readFileSync(projectFile("package-lock.json"), "utf8"),
   );
-  for (const [folder, { dev, devOptional }] of Object.entries(lock.packages)) {
+  for (const [folder, { dev, devOptional, link }] of Object.entries(lock.packages)) {
+    // As npm does: the library's folder has the place of a package.
+    if (link) {
+      symlinkSync(path.relative("node_modules", "backend/cache"), path.join(image, folder));
+      continue;
+    }
     // Nested ones come with the package that they are in.
     if (folder.lastIndexOf("node_modules/") !== 0 || dev || devOptional || !existsSync(projectFile(folder)))
       continue;
@@ -57,7 +67,7 @@ describe("the files of the image", () => {
 
   test("are enough for npm run admin, which installs and compiles nothing there", async () => {
     assert.ok(!existsSync(path.join(image, "node_modules/typescript")));
-    assert.ok(!existsSync(path.join(image, "dist/backend/test")));
+    for (const folder of NOT_COMPILED) assert.ok(!existsSync(path.join(image, "dist", folder)), folder);
     const env = {
       PATH: process.env.PATH,
       NODE_ENV: "production",
