@@ -1,6 +1,6 @@
 // `npm run admin` as operators use it: real processes, from an empty database on.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { SignJWT } from "jose";
 import pg from "pg";
 import { type OperatedCrm, type RunningBackend, startOperatedCrm } from "../support/operated-crm.js";
@@ -41,7 +41,7 @@ describe("npm run admin", () => {
       own.flatMap((backend) => paths.map(async (path) => (await backend.ask(token, path)).status)),
     );
 
-  before(async () => {
+  beforeAll(async () => {
     crm = await startOperatedCrm();
     assert.match((await crm.admin(["tenant", "list"])).stderr, /schema .* npm run admin -- migrate/);
     const first = await crm.done("migrate");
@@ -49,7 +49,7 @@ describe("npm run admin", () => {
     assert.equal((await crm.done("migrate")).changed, false);
     backends = [await crm.start(), await crm.start()];
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   test("an empty database says the two commands that lead to the first cached list, and they do", async () => {
     const [backend] = backends;

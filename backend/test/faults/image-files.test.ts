@@ -4,8 +4,8 @@ import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 import { SECRET } from "../support/crm.js";
@@ -56,11 +56,11 @@ function copyProductionPackages(): void {
 
 describe("the files of the image", () => {
   let database: TestDatabase;
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     copyFiles();
   });
-  after(async () => {
+  afterAll(async () => {
     rmSync(image, { recursive: true, force: true });
     await database.drop();
   });

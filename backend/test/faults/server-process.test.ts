@@ -5,11 +5,12 @@ import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import { finished } from "node:stream/promises";
-import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { Client } from "pg";
 import { listen } from "../../http/http-server.js";
+import { afterTest } from "../../servers/in-test.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
@@ -54,10 +55,10 @@ async function status(
 
 describe("server process", () => {
   let database: TestDatabase;
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const child of children) child.kill("SIGKILL");
     await database.drop();
   });
@@ -106,12 +107,12 @@ describe("server process", () => {
     ]);
   });
 
-  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async (t) => {
+  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async () => {
     const PASSWORD = "hunter2-of-redis";
     const server = await startRedisServer({
       args: ["--requirepass", PASSWORD, "--maxmemory-policy", "noeviction"],
     });
-    t.after(() => server.stop());
+    afterTest(() => server.stop());
     const { hostname, port } = new URL(server.url);
     const REDIS_HOST = { REDIS_HOST: hostname, REDIS_PORT: port, REDIS_PASSWORD: PASSWORD };
     const own = `redis://:${PASSWORD}@${hostname}:${port}`;

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { RequestHandler } from "express";
 import { CacheMonitor, createTenantCache, type TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
@@ -37,14 +37,14 @@ const pass: RequestHandler = (_req, _res, next) => next();
 let database: TestDatabase;
 let pool: Pool;
 
-before(async () => {
+beforeAll(async () => {
   database = await createTestDatabase();
   await migrate(database.url, () => undefined);
   await seedDemoData(database.url, { scale: 0.01 });
   pool = createPool({ databaseUrl: database.url, onError: () => undefined });
 });
 
-after(async () => {
+afterAll(async () => {
   await pool.end();
   await database.drop();
 });

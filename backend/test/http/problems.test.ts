@@ -1,6 +1,6 @@
 // The edges of HTTP: methods, types, sizes, ids, limits, health, and what errors say.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Pool } from "pg";
 import { pino } from "pino";
 import { redisRateLimitStore } from "../../http/redis-rate-limit-store.js";
@@ -11,11 +11,11 @@ import { serversAt } from "../support/redis-servers.js";
 describe("problems", () => {
   let crm: Crm;
   let member: CrmClient;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
     member = await crm.client("member", TENANT_A);
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   test("unknown routes are 404, for the signed-in only", async () => {
     const problem = await member.get("/api/nothing?x=1").expect(404);

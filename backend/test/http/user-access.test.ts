@@ -1,6 +1,7 @@
 // Users that an admin makes: how they get in, the change of their password, and their invitations.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { afterTest } from "../../servers/in-test.js";
 import { sharedRedisUrl } from "../../servers/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
@@ -14,12 +15,12 @@ describe("users that an admin makes", () => {
     auth.post("/login", { tenant_id: tenantId, email, password });
   const makeUser = (body: object) => auth.as(adminToken).post("/api/users", body);
 
-  before(async () => {
+  beforeAll(async () => {
     auth = await startAuthCrm(await sharedRedisUrl());
     await auth.addUser("admin@a.example", { role: "admin" });
     adminToken = (await logIn("admin@a.example", PASSWORD).expect(200)).body.data.access_token;
   });
-  after(() => auth.close());
+  afterAll(() => auth.close());
 
   test("with a password: they log in, are told to change it, can do nothing else, and change it", async () => {
     const made = await makeUser({ email: "new@a.example", name: "New", password: "from the admin" }).expect(
@@ -123,9 +124,9 @@ describe("users that an admin makes", () => {
     await logIn("wrong@a.example", OWN, TENANT_B).expect(401);
   });
 
-  test("where nobody can log in, a password or an invitation is refused, and a plain user is made", async (t) => {
+  test("where nobody can log in, a password or an invitation is refused, and a plain user is made", async () => {
     const crm = await startCrm();
-    t.after(() => crm.close());
+    afterTest(() => crm.close());
     const admin = await crm.client("admin", TENANT_A);
     await admin.post("/api/users", { email: "p@a.example", name: "P", password: OWN }).expect(503);
     await admin.post("/api/users", { email: "p@a.example", name: "P", invite: true }).expect(503);

@@ -1,7 +1,7 @@
 // The environment: defaults, everything that is wrong at once, and what production refuses.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { ConfigError, DEVELOPMENT_JWT_SECRET, parseConfig, VARIABLES } from "../../config.js";
 import { projectFile } from "../../project-root.js";
 

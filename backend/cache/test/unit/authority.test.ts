@@ -1,6 +1,6 @@
 // One spelling for each scheme, host and port.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { originOf } from "../../src/express/authority.js";
 import { parseCacheOptions } from "../../src/options/cache-options.js";
 import { parseRouteOptions } from "../../src/options/route-options.js";
