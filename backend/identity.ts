@@ -54,7 +54,7 @@ function stateOutage(logger: Logger): Outage {
         `state: redis (REDIS_URL) does not answer (${reason}): logins, and tokens that can be revoked, are answered 503`,
       ),
     ended: (seconds, failures) =>
-      logger.info(`state: redis answers again; for ${seconds} s it did not, to ${failures} requests`),
+      logger.info(`state: redis answers again; ${failures} requests, within ${seconds} s, were answered 503`),
   });
 }
 

@@ -15,7 +15,7 @@ export class DatabaseOutage {
       began: (reason) =>
         logger.error(`database: does not answer (${reason}): requests that need it are answered 503`),
       ended: (seconds, failures) =>
-        logger.info(`database: answers again; for ${seconds} s it did not, to ${failures} requests`),
+        logger.info(`database: answers again; ${failures} requests, within ${seconds} s, were answered 503`),
     });
     this.#noWrites = new Outage({
       began: (reason) =>
@@ -24,7 +24,7 @@ export class DatabaseOutage {
             "this process need not be restarted",
         ),
       ended: (seconds, failures) =>
-        logger.info(`database: takes changes again; for ${seconds} s it did not, of ${failures} requests`),
+        logger.info(`database: takes changes again; ${failures}, within ${seconds} s, were answered 503`),
     });
   }
 
