@@ -1,8 +1,12 @@
 // `npm run admin` as operators use it: real processes, from an empty database on.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { SignJWT } from "jose";
 import pg from "pg";
+import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
 import { type OperatedCrm, type RunningBackend, startOperatedCrm } from "../support/operated-crm.js";
 
 const LIST = "/api/accounts?limit=3";
@@ -50,6 +54,26 @@ describe("npm run admin", () => {
     backends = [await crm.start(), await crm.start()];
   });
   after(() => crm.close());
+
+  test("without DATABASE_URL: the database that npm start runs, or a line that says how to name one", async (t) => {
+    const folder = mkdtempSync(path.join(tmpdir(), "admin-start-"));
+    const at = { env: { DATABASE_URL: "" } };
+    const none = await crm.admin(["tenant", "list", "--data", folder], at);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /DATABASE_URL is not set, and no `npm start` runs a PostgreSQL in .*--data/);
+    const postgres = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
+    t.after(async () => {
+      await postgres.stop();
+      for (const each of [folder, postgres.folder]) rmSync(each, { recursive: true, force: true });
+    });
+    assert.equal((await crm.admin(["migrate", "--data", folder], at)).code, 0);
+    assert.equal((await crm.admin(["tenant", "create", "Beside npm start", "--data", folder], at)).code, 0);
+    const { stdout } = await crm.admin(["tenant", "list", "--json", "--data", folder], at);
+    assert.deepEqual(
+      JSON.parse(stdout).tenants.map(({ name }: { name: string }) => name),
+      ["Beside npm start"],
+    );
+  });
 
   test("an empty database says the two commands that lead to the first cached list, and they do", async () => {
     const [backend] = backends;
