@@ -59,15 +59,14 @@ describe("npm run admin", () => {
     const folder = mkdtempSync(path.join(tmpdir(), "admin-start-"));
     const at = { env: { DATABASE_URL: "" } };
     const none = await crm.admin(["tenant", "list", "--data", folder], at);
-    assert.equal(none.code, 1);
     assert.match(none.stderr, /DATABASE_URL is not set, and no `npm start` runs a PostgreSQL in .*--data/);
     const postgres = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
     t.after(async () => {
       await postgres.stop();
       for (const each of [folder, postgres.folder]) rmSync(each, { recursive: true, force: true });
     });
-    assert.equal((await crm.admin(["migrate", "--data", folder], at)).code, 0);
-    assert.equal((await crm.admin(["tenant", "create", "Beside npm start", "--data", folder], at)).code, 0);
+    for (const command of [["migrate"], ["tenant", "create", "Beside npm start"]])
+      assert.equal((await crm.admin([...command, "--data", folder], at)).code, 0);
     const { stdout } = await crm.admin(["tenant", "list", "--json", "--data", folder], at);
     assert.deepEqual(
       JSON.parse(stdout).tenants.map(({ name }: { name: string }) => name),
