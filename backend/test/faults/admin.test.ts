@@ -58,8 +58,8 @@ describe("npm run admin", () => {
   test("without DATABASE_URL: the database that npm start runs, or a line that says how to name one", async (t) => {
     const folder = mkdtempSync(path.join(tmpdir(), "admin-start-"));
     const at = { env: { DATABASE_URL: "" } };
-    const none = await crm.admin(["tenant", "list", "--data", folder], at);
-    assert.match(none.stderr, /DATABASE_URL is not set, and no `npm start` runs a PostgreSQL in .*--data/);
+    const { stderr } = await crm.admin(["tenant", "list", "--data", folder], at);
+    assert.match(stderr, /DATABASE_URL is not set, and no `npm start` runs a PostgreSQL in .*--data/);
     const postgres = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
     t.after(async () => {
       await postgres.stop();
