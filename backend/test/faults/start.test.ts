@@ -9,9 +9,9 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { findFreePort } from "../../db/free-port.js";
 import { projectFile, projectRoot } from "../../project-root.js";
 import { onPath } from "../../servers/find-redis.js";
-import { findFreePort } from "../../servers/free-port.js";
 import { guardChild } from "../../servers/guard.js";
 
 interface Started {

@@ -9,10 +9,10 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { createTenantCache, type TenantCache } from "express-tenant-cache";
+import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
-import { startEmbeddedPostgres } from "../../servers/embedded-postgres.js";
 import {
   createTestDatabase,
   type RedisServer,

@@ -107,6 +107,49 @@ describe("errors of the server", () => {
     }
   });
 
+  test("a database that is away, or takes no changes: one line for all requests that meet it, and health says so", async () => {
+    const lines: string[] = [];
+    const logger = pino(
+      { level: "warn" },
+      { write: (line: string) => void lines.push(JSON.parse(line).msg) },
+    );
+    const plain = await startCrm("memory");
+    // As a standby is, or a server whose host has found its disk nearly full.
+    const readOnly = new Pool({
+      connectionString: plain.databaseUrl,
+      options: "-c default_transaction_read_only=on",
+    });
+    const crm = await startCrm("memory", { pool: readOnly, logger });
+    const away = new Pool({ connectionString: "postgres://nobody@127.0.0.1:1/none" });
+    const other = await startCrm("memory", { pool: away, logger });
+    try {
+      const anybody = crm.withAuthorization();
+      assert.equal((await anybody.get("/api/system/health/ready").expect(200)).body.status, "ok");
+      const member = await crm.client("member", TENANT_A);
+      for (let time = 0; time < 3; time++) {
+        const refused = await member.post("/api/accounts", { name: "Nowhere to write it" }).expect(503);
+        assert.equal(refused.headers["retry-after"], "30");
+        assert.match(refused.body.detail, /takes no changes now, and reading goes on/);
+        await member.get("/api/accounts").expect(200);
+      }
+      const { body } = await anybody.get("/api/system/health/ready").expect(200);
+      assert.equal(body.status, "degraded");
+      assert.equal(body.checks.database.status, "no-writes");
+      assert.match(body.checks.database.reason, /read-only transaction/);
+      assert.equal((await anybody.get("/health").expect(200)).body.database.status, "no-writes");
+      assert.equal(lines.length, 1);
+      assert.match(lines[0] ?? "", /^database: takes no changes \(.*read-only transaction\)/);
+
+      const reader = await other.client("member", TENANT_A);
+      for (let time = 0; time < 3; time++) await reader.get("/api/accounts").expect(503);
+      assert.equal(lines.length, 2);
+      assert.match(lines[1] ?? "", /^database: does not answer \(.*ECONNREFUSED/);
+    } finally {
+      await Promise.all([other.close(), crm.close()]);
+      await Promise.all([away.end(), readOnly.end(), plain.close()]);
+    }
+  });
+
   test("anything unexpected: 500 that says nothing, and one log line that says all", async () => {
     const lines: string[] = [];
     const logger = pino({ level: "error" }, { write: (line: string) => void lines.push(line) });

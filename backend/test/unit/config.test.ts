@@ -64,6 +64,14 @@ describe("configuration", () => {
     );
   });
 
+  test("the end is announced to a proxy for five seconds in production, and where it is said so", () => {
+    const production = { DATABASE_URL, NODE_ENV: "production", JWT_SECRET: "x".repeat(32) };
+    assert.equal(parseConfig(production).SHUTDOWN_DELAY_MS, 5000);
+    assert.equal(parseConfig({ ...production, SHUTDOWN_DELAY_MS: "0" }).SHUTDOWN_DELAY_MS, 0);
+    assert.equal(parseConfig({ DATABASE_URL }).SHUTDOWN_DELAY_MS, 0);
+    assert.equal(parseConfig({ DATABASE_URL, SHUTDOWN_DELAY_MS: "200" }).SHUTDOWN_DELAY_MS, 200);
+  });
+
   test("a secret and a key set exclude each other", () => {
     const problems = problemsOf({
       DATABASE_URL,
