@@ -8,8 +8,8 @@ import { slowdown } from "./slowdown.js";
 /** For what has been closed to be gone. */
 const CLOSES_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 20;
-/** Those that a worker of Jest has itself come and go. */
-const KINDS = ["PipeWrap", "ProcessWrap", "TCPServerWrap", "TCPSocketWrap", "TLSWrap", "UDPWRAP"];
+/** Pipes are left out: a worker opens its own standard streams when they are first written to. */
+const KINDS = ["ProcessWrap", "TCPServerWrap", "TCPSocketWrap", "TLSWrap", "UDPWRAP"];
 
 export default class Environment extends TestEnvironment {
   #openBefore = countOpen();
