@@ -15,7 +15,7 @@ import { COMPILERS, compile, writeTypedConsumer } from "./typed-consumer.js";
 
 const run = promisify(execFile);
 // The first that is supported, and the newest of each line.
-const NODE_VERSIONS = ["20.19.0", "22", "24"];
+const NODE_VERSIONS = ["20.19.0", "22", "24", "26"];
 const PROJECTS = [
   {
     name: "Express 5, ioredis 6",
@@ -59,7 +59,6 @@ beforeAll(async () => {
 });
 afterAll(() => packed.remove());
 
-// Two at a time: the installs of one wait for the disk while the other computes.
 describe("installed", () => {
   for (const { name, express, ioredis } of PROJECTS) {
     describe(name, () => {
