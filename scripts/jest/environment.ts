@@ -6,7 +6,7 @@ import { openHandles } from "./open-handles.js";
 import { slowdown } from "./slowdown.js";
 
 /** For what has been closed to be gone. */
-const CLOSES_WITHIN_MS = 10_000;
+const CLOSES_WITHIN_MS = Number(process.env.TEST_CLOSES_WITHIN_MS || 10_000);
 const LOOK_EVERY_MS = 20;
 /** Pipes are left out: a worker opens its own standard streams when they are first written to. */
 const KINDS = ["ProcessWrap", "TCPServerWrap", "TCPSocketWrap", "TLSWrap", "UDPWRAP"];
