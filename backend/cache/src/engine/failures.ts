@@ -1,5 +1,6 @@
 // What a failed operation says of the store: why it failed, and whether that is the store's fault for certain.
 import { NotConnected } from "../store/store-errors.js";
+import { messageOf } from "../thrown.js";
 import { DeadlineExceeded } from "./deadline-queue.js";
 
 /** Thrown at once while the circuit is open. */
@@ -19,7 +20,7 @@ export function isCertain(error: unknown): boolean {
  */
 export function reasonOf(error: unknown, latencyMs: number | null, budgetMs: number): string | undefined {
   if (error instanceof StoreUnavailable || error instanceof NotConnected) return undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const isFar = latencyMs !== null && latencyMs > budgetMs / 2 && latencyMs < 20 * budgetMs;
   if (!(error instanceof DeadlineExceeded && isFar)) return message;
   return `${message}; the last probe took ${Math.round(latencyMs)} ms: raise budgetMs if Redis is that far away`;

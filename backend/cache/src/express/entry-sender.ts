@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
 import { type CacheStatus, hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
 import type { OwnHeaders } from "./own-headers.js";
@@ -66,7 +67,7 @@ export class EntrySender {
   #undo(res: ServerResponse, before: KeptHead, error: unknown): Sending {
     if (!this.#hasFailed) {
       this.#hasFailed = true;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#logger.error(
         `express-tenant-cache: a hit could not be sent (${reason}); such requests go to their handlers`,
       );

@@ -9,6 +9,7 @@ import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { messageOf } from "../thrown.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
 import type { LanePassage } from "./lane-passage.js";
 import { Refresher } from "./refresher.js";
@@ -124,7 +125,7 @@ export class HttpContext {
     } catch (error) {
       if (!this.#resolverHasThrown) {
         this.#resolverHasThrown = true;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.logger.error(
           `express-tenant-cache: the tenant option threw (${reason}); such requests bypass the cache`,
         );

@@ -4,6 +4,7 @@ import { BoundedMap } from "../bounded-map.js";
 import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
+import { messageOf } from "../thrown.js";
 import { setImmediate } from "../timers.js";
 import { hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
@@ -95,7 +96,7 @@ class Lane {
     } catch (error) {
       if (!this.#hasThrown) {
         this.#hasThrown = true;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#context.logger.error(
           `express-tenant-cache: the lane's identify threw (${reason}); such requests go to the app`,
         );

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Application, Request } from "express";
 import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
 import { delay } from "../timers.js";
 import { hostOf, isEncrypted } from "./authority.js";
 import { type Inject, loadInject } from "./inject.js";
@@ -88,7 +89,7 @@ export class Refresher {
     } catch (error) {
       if (this.#hasFailed) return;
       this.#hasFailed = true;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#logger.error(
         `express-tenant-cache: a background refresh failed (${reason}); entries stay stale until they expire`,
       );

@@ -1,5 +1,7 @@
 // The canonical form of a request: two requests share a key only if a handler could not tell them apart.
+
 import { hash } from "node:crypto";
+import { types } from "node:util";
 
 /** Longer requests are not cached: their canonical form is kept in every entry. */
 export const MAX_PARAMS_LENGTH = 4096;
@@ -67,7 +69,7 @@ export function canonicalData(value: unknown): string | undefined {
 
 function canonicalObject(value: object): string | undefined {
   if (Array.isArray(value)) return enclosed("[", value.map(canonicalData), "]");
-  if (value instanceof Date) return `Date(${value.getTime()})`;
+  if (types.isDate(value)) return `Date(${value.getTime()})`;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return undefined;
   const members = Object.entries(value)

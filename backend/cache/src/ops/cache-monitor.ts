@@ -5,6 +5,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { refuseSurplus } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
+import { messageOf } from "../thrown.js";
 import { delay } from "../timers.js";
 import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
 import { type MonitorFigures, SampleRing } from "./monitor-figures.js";
@@ -157,6 +158,6 @@ function messageOf(rule: AlertRule, figures: MonitorFigures): string | undefined
   try {
     return rule.check(figures);
   } catch (error) {
-    return `the rule itself threw (${error instanceof Error ? error.message : String(error)})`;
+    return `the rule itself threw (${messageOf(error)})`;
   }
 }

@@ -3,6 +3,7 @@ import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
 
 /**
  * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler answers; `collapsed`: another
@@ -75,7 +76,7 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
     } catch (error) {
       if (this.#hasFailed) return;
       this.#hasFailed = true;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#logger.error(`express-tenant-cache: a listener of cache.events threw (${reason}); said once`);
     }
   }

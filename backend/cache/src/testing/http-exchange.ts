@@ -1,4 +1,5 @@
 // The app on a loopback port, and requests to it whose answers are kept as bytes.
+
 import { once } from "node:events";
 import {
   createServer,
@@ -8,6 +9,7 @@ import {
   request,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { messageOf } from "../thrown.js";
 
 export interface Exchange {
   readonly method: string;
@@ -88,8 +90,4 @@ export async function serveApp(app: RequestListener, timeoutMs: number): Promise
       await once(server, "close");
     },
   };
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,8 @@
 // `verifyRoutes` and `assertRoutes`: runs every check on every route of a user's own app.
 import { refuseSurplus } from "../options/arguments.js";
+import { messageOf } from "../thrown.js";
 import { CHECKS, type NamedCheck } from "./checks.js";
-import { messageOf, serveApp } from "./http-exchange.js";
+import { serveApp } from "./http-exchange.js";
 import { DEFAULT_TIMEOUT_MS, fillPath, type VerifyOptions } from "./options.js";
 import { type CheckResult, formatFailures, type VerifyReport } from "./report.js";
 import { RouteProbe } from "./route-probe.js";

@@ -1,4 +1,5 @@
 // Parts that many keys end with: pages, orders and times, always written the same way.
+import { types } from "node:util";
 import { TenantCacheError } from "../errors.js";
 import { refuseSurplus } from "../options/arguments.js";
 import { shown } from "../shown.js";
@@ -51,7 +52,7 @@ export function timestampedKey(
   ...surplus: never[]
 ): string {
   refuseSurplus("timestampedKey", surplus, 'timestampedKey("reports:sales", new Date(), "day")');
-  if (!(time instanceof Date)) throw invalid(base, `the time is ${shown(time)}: write a Date`);
+  if (!types.isDate(time)) throw invalid(base, `the time is ${shown(time)}: write a Date`);
   if (Number.isNaN(time.getTime())) throw invalid(base, "the time is an invalid Date");
   if (!Object.hasOwn(DIGITS, every))
     throw invalid(base, `every is ${shown(every)}: write "day", "hour" or "minute"`);

@@ -7,6 +7,7 @@ import type { Miss, ReadOutcome } from "../engine/lookups.js";
 import { TenantCacheError } from "../errors.js";
 import { formatCacheStatus, hitStatus } from "../express/cache-status.js";
 import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
 import { Refreshes } from "./refreshes.js";
 import { decodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
@@ -239,7 +240,7 @@ export class KeyedCache {
   #warn(error: unknown): void {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#logger.warn(`express-tenant-cache: a value was not stored (${reason}); said once`);
   }
 

@@ -1,5 +1,6 @@
 // Loads behind answers: one at a time for each entry.
 import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
 
 /** Entries beyond these stay stale until a later call finds them so. */
 const MAX_UNDER_WAY = 100;
@@ -32,7 +33,7 @@ export class Refreshes {
   #failed(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#logger.error(
       `express-tenant-cache: a background load failed (${reason}); the value stays stale until it expires`,
     );

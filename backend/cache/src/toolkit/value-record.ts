@@ -1,6 +1,7 @@
 // From a value and its rules to what is stored: how long, how large, or not at all.
 import type { Recording } from "../engine/fill.js";
 import { TenantCacheError } from "../errors.js";
+import { messageOf } from "../thrown.js";
 import { ttlSecondsOf } from "../ttl-seconds.js";
 import { type Compression, encodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
@@ -52,7 +53,7 @@ async function encode(value: unknown, compression: Compression) {
   try {
     return await encodeValue(value, compression);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new TenantCacheError("ETC_VALUE", `the value cannot be stored: ${reason}`, { cause });
   }
 }

@@ -1,5 +1,7 @@
 // One run of a strategy: its tasks, a few at a time, until the store holds what they fill, or does not get better.
+
 import { engineOf, type TenantCache } from "../tenant-cache.js";
+import { isError } from "../thrown.js";
 import { monotonicNow } from "../timers.js";
 import type { WarmProgress, WarmResult } from "./cache-warmer.js";
 import { listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
@@ -125,5 +127,5 @@ export class WarmRun {
 }
 
 function asError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(String(cause));
+  return isError(cause) ? cause : new Error(String(cause));
 }

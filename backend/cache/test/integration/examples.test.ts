@@ -128,10 +128,10 @@ describe("docs/examples", () => {
     const page = readFileSync(projectFile("docs", "toolkit.md"), "utf8");
     const block = [...page.matchAll(/```js\n(.*?)```/gs)].at(-1)?.[1];
     const file = readFileSync(`${FOLDER}/toolkit.js`, "utf8").replace(/^\/\/.*\n/, "");
-    assert.equal(block, file.replace("express-tenant-cache", "express-tenant-cache"));
+    assert.equal(block, file);
   });
 
   test("every example is tried", () => {
-    assert.deepEqual([...tried].sort(), readdirSync(FOLDER).sort());
+    assert.deepEqual([...tried].sort(), [...readdirSync(FOLDER)].sort());
   });
 });

@@ -1,9 +1,11 @@
 // What errors say, for logs and for decisions: without keys, and without the words that hide the reason.
+
+import { isError } from "../../thrown.js";
 import { StoreFull } from "../store-errors.js";
 
 /** What an error says; where it only counts others, what the first of them says. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isError(error)) return String(error);
   // Of Node (both addresses of a host), and of ioredis's Cluster (all nodes).
   const { errors, lastNodeError, code } = error as {
     readonly errors?: readonly unknown[];
@@ -60,9 +62,7 @@ export function refusesForGood(error: unknown): boolean {
 
 /** Only a replica says so. */
 export function isOfReplica(error: unknown): boolean {
-  return (
-    error instanceof Error && /^READONLY|^MASTERDOWN|WAIT cannot be used with replica/.test(error.message)
-  );
+  return isError(error) && /^READONLY|^MASTERDOWN|WAIT cannot be used with replica/.test(error.message);
 }
 
 /** What an error that a client reports says of why its server cannot be used; `undefined` where it says nothing of that. */

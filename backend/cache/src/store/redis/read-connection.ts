@@ -2,6 +2,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import { BackOff } from "../../back-off.js";
+import { isError } from "../../thrown.js";
 import { clearTimeout, monotonicNow, nextTurn, setImmediate, setTimeout, type Timer } from "../../timers.js";
 import { connectAgainOnEnd } from "./connect-again.js";
 import { type MgetQuestion, MgetReplies, type MgetValue, OWN_ROOM } from "./mget-replies.js";
@@ -168,7 +169,7 @@ export class ReadConnection {
       try {
         this.#replies.take(this.#buffer, bytes);
       } catch (error) {
-        stream.destroy(error instanceof Error ? error : undefined);
+        stream.destroy(isError(error) ? error : undefined);
       }
     }
   }

@@ -1,5 +1,6 @@
 // Calls of the Lua scripts: by their hash, once the connection has brought them to its server.
 import { hash } from "node:crypto";
+import { isError } from "../../thrown.js";
 import { KEYED_SCRIPTS } from "./keyed-scripts.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
 import { SCRIPTS } from "./scripts.js";
@@ -45,7 +46,7 @@ export class ScriptCalls {
     try {
       return await send((client) => ask(client, call));
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+      if (!(isError(error) && error.message.startsWith("NOSCRIPT"))) throw error;
       return send((client) => bring(client, call));
     }
   }

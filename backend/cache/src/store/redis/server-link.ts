@@ -1,5 +1,6 @@
 // One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
 import { BackOff } from "../../back-off.js";
+import { isError } from "../../thrown.js";
 import { clearTimeout, setTimeout, type Timer } from "../../timers.js";
 import { NotConnected, StoreFull, ValueTooLarge } from "../store-errors.js";
 import { isOfReplica, messageOf, reasonIn, refusesForGood, refusesSize } from "./error-messages.js";
@@ -166,7 +167,7 @@ export class ServerLink {
     if (this.client.status !== "ready" || reasonIn(error) === undefined) return new NotConnected(message);
     if (!this.#isOfCluster && /^(MOVED|CROSSSLOT)\b/.test(message)) return new Error(NODE_OF_CLUSTER);
     // It may have had keys in it, which go into no log.
-    return error instanceof Error && error.message === message ? error : new Error(message, { cause: error });
+    return isError(error) && error.message === message ? error : new Error(message, { cause: error });
   }
 
   #learn(): void {
