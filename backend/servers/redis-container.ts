@@ -1,6 +1,6 @@
 // Test servers from Docker, where no local binary is: the images of docker-compose.yml through testcontainers.
 import { ValkeyContainer } from "@testcontainers/valkey";
-import { imageOf } from "../test/support/compose.js";
+import { imageOf } from "./compose.js";
 import { findFreePort } from "./free-port.js";
 import type { RedisServer } from "./redis-server.js";
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import { redisVariables } from "../../backend/config/redis-servers.js";
 import { migrate } from "../../backend/db/migrate.js";
-import { DEMO_TENANTS, seedDemoData } from "../../backend/db/seed/index.js";
+import { DEMO_TENANTS, seedDemoData } from "../../backend/seed/index.js";
 import { startEmbeddedPostgres } from "../../backend/servers/embedded-postgres.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import { startBackendProcess } from "../backend-process.js";

@@ -4,12 +4,18 @@ import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { refuseSurplus } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
+import { quickStats } from "../stats.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { delay } from "../timers.js";
-import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
+import {
+  type Alert,
+  type AlertRule,
+  type AlertThresholds,
+  DEFAULT_THRESHOLDS,
+  defaultRules,
+} from "./alert-rules.js";
 import { type MonitorFigures, SampleRing } from "./monitor-figures.js";
 import { type MonitorMetrics, metricsOf } from "./monitor-metrics.js";
-import { quickStats } from "./stats.js";
 
 export interface CacheMonitorOptions {
   /** Between samples once started, milliseconds. Default 15,000. */
@@ -20,13 +26,6 @@ export interface CacheMonitorOptions {
   readonly thresholds?: Partial<AlertThresholds>;
   /** Beside them. */
   readonly rules?: readonly AlertRule[];
-}
-
-export interface Alert {
-  /** `hit-ratio`, `memory`, `latency`, `reconnecting`, `error-rate`, or that of a rule of one's own. */
-  readonly name: string;
-  readonly message: string;
-  readonly since: Date;
 }
 
 export interface MonitorHealth {

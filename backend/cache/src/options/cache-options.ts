@@ -3,14 +3,14 @@ import type { Request } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
-import type { AuthorityRule } from "../express/authority.js";
-import type { OwnHeadersOption } from "../express/own-headers.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
-import { TTL_PRESETS, type TtlPresetName } from "../toolkit/ttl-presets.js";
+import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
+import type { AuthorityRule } from "./authority-option.js";
 import { authority } from "./authority-option.js";
+import type { OwnHeadersOption } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
 import { ownHeadersDefaults, type Scope, scope } from "./route-options.js";
 

@@ -1,10 +1,10 @@
 // The options of `cacheList`.
 import type { Request } from "express";
 import * as z from "zod";
-import type { AuthorityRule } from "../express/authority.js";
-import type { OwnHeadersOption } from "../express/own-headers.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";
+import type { AuthorityRule } from "./authority-option.js";
 import { authority } from "./authority-option.js";
+import type { OwnHeadersOption } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
