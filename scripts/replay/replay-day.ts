@@ -6,8 +6,8 @@ import { createTestDatabase, startRedisServer } from "../../backend/servers/inde
 import { dayOf } from "../../backend/services/views/calendar.js";
 import { play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
+import { makeReport, type ReplayReport, type Run } from "./replay-report.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";
-import { makeReport, type ReplayReport, type Run } from "./report.js";
 import { type PlannedRequest, planTraffic } from "./traffic.js";
 
 export interface ReplayOptions {

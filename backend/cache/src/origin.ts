@@ -10,6 +10,7 @@ const MAX_HOST_LENGTH = 300;
 const HOST = /^(\[[\d.:a-f]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})+)(?::(\d*))?$/;
 /** Their ports are the system's choice: test suites open another one for each request. */
 const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
 /**
  * Scheme, host and port in one spelling: lower case, without the scheme's own port, and without any port for loopback names. A final dot
  * stays: certificates, cookies and virtual hosts tell the two names apart.

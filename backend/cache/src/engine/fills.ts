@@ -6,8 +6,13 @@ import { delay, monotonicNow } from "../timers.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type FillOutcome, run } from "./fill.js";
-import type { Miss } from "./fill-starts.js";
-import { type Begun, FillStarts, type FillStartsOptions, type FillStartsParts } from "./fill-starts.js";
+import {
+  type Begun,
+  FillStarts,
+  type FillStartsOptions,
+  type FillStartsParts,
+  type Miss,
+} from "./fill-starts.js";
 import { Flight, follow, type Landing } from "./flight.js";
 
 export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {

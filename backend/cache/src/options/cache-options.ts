@@ -8,11 +8,10 @@ import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
-import type { AuthorityRule } from "./authority-option.js";
-import { authority } from "./authority-option.js";
-import type { OwnHeadersOption } from "./own-headers-option.js";
+import { type AuthorityRule, authority } from "./authority-option.js";
+import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
-import { ownHeadersDefaults, type Scope, scope } from "./route-options.js";
+import { type Scope, scope } from "./route-options.js";
 
 const MIB = 1024 * 1024;
 
@@ -170,7 +169,7 @@ const cacheSchema = z.strictObject({
   maxPendingInvalidations: positiveInt.default(10_000),
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
-  headers: ownHeadersDefaults,
+  headers: ownHeadersOfCache,
   logger: z
     .custom<Logger>((value) => isLogger(value), {
       error: "write an object with the methods info, warn and error, for example console",
