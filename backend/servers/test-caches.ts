@@ -1,4 +1,4 @@
-// The caches that tests run against: what each store takes, with a key prefix of its own. Which library makes them, its tests say.
+// The caches that tests run against: the options of each store. Tests make the cache, of sources or of the package.
 import { randomUUID } from "node:crypto";
 import { sharedRedisUrl } from "./index.js";
 

@@ -12,8 +12,8 @@ const HOST = /^(\[[\d.:a-f]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})+)(?::(\d*))?$/
 const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Scheme, host and port in one spelling: lower case, without the scheme's own port, and without any port for loopback names. A final dot
- * stays: certificates, cookies and virtual hosts tell the two names apart.
+ * Scheme, host and port in one spelling: lower case, without the scheme's own port, and without any port for
+ * loopback names. A final dot stays: certificates, cookies and virtual hosts tell the two names apart.
  *
  * @returns `undefined` where the text is no host
  */

@@ -5,7 +5,7 @@ import { projectFile } from "../../project-root.js";
 
 /** A row of the table. */
 export interface Room {
-  /** Folders (`backend/http/`), files (`backend/app.ts`), and the files of one folder (`backend/cache/src/*.ts`). */
+  /** Folders (`backend/http/`), files (`backend/app.ts`), all files of one folder (`backend/cache/src/*.ts`). */
   readonly paths: readonly string[];
   /** Ends of other rows' paths (`engine`, `src/*.ts`), folders of rows (`cache/src/`), names of packages. */
   readonly mayImport: readonly string[];
@@ -47,7 +47,7 @@ export class RoomTable {
     return this.#known.get(file);
   }
 
-  /** The rooms that a name in the last column stands for: one where it is right, several where it is a folder of them. */
+  /** The rooms that a name in the last column stands for: one, or all rooms of the folder that it names. */
   named(name: string): readonly Room[] {
     if (name.endsWith("/"))
       return this.rooms.filter(({ paths }) => paths.some((each) => `/${each}`.includes(`/${name}`)));
@@ -114,8 +114,9 @@ export function importsOf(file: string, source: string): readonly Import[] {
 }
 
 /**
- * Circles of what lies in one folder, files and folders: a shortest one for each folder that has any. Where no folder has one, no file
- * imports itself by way of others either: of such files two would lie beside each other, or in folders that do.
+ * Circles of what lies in one folder, files and folders: a shortest one for each folder that has any. Where no
+ * folder has one, no files import each other in a circle either: two of them would lie beside each other, or in
+ * folders that do.
  */
 export function circles(imports: readonly Import[]): readonly string[] {
   const folders = new Map<string, Map<string, Set<string>>>();

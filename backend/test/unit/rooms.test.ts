@@ -1,4 +1,4 @@
-// The table "Where things live" of docs/architecture.md holds: who imports whom, without circles, and without two things of one name.
+// The table "Where things live" of docs/architecture.md holds: who imports whom. No circles, no confusing names.
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-// What a request on a cached route comes to: the entry that it names, or the reason why it bypasses the cache.
+// What a request on a cached route resolves to: the entry that it names, or why it bypasses the cache.
 import type { IncomingMessage } from "node:http";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { OwnHeaders } from "./own-headers.js";
