@@ -1,4 +1,4 @@
-// The caches that tests run against: the options of each store. Tests make the cache, of sources or of the package.
+// The caches that tests run against: options for each store. Tests make the caches, of sources or of the package.
 import { randomUUID } from "node:crypto";
 import { sharedRedisUrl } from "./index.js";
 
