@@ -1,4 +1,4 @@
-// The table "Where things live" of docs/architecture.md holds: who imports whom, no circles, no shared names.
+// "Where things live" in docs/architecture.md holds: who imports whom, without circles and shared names.
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
