@@ -1,12 +1,13 @@
 // `npm run admin`: what operators do to tenants, users, tokens and the cache, against the database of DATABASE_URL.
 import { existsSync } from "node:fs";
+import path from "node:path";
 import { loadEnvFile } from "node:process";
-import { text } from "node:stream/consumers";
 import { Command, CommanderError, Option } from "commander";
 import { pino } from "pino";
 import * as z from "zod";
 import { checkTokenRequest, issueAccessToken, secondsOf } from "./admin/access-tokens.js";
 import { CACHED_MODULES, clearCache } from "./admin/cache-clear.js";
+import { given, plain } from "./admin/inputs.js";
 import { EXIT, type Outcome, wrongArguments } from "./admin/outcome.js";
 import { type Admin, exitCodeOf, messageOf, openAdmin, recorded } from "./admin/recorded-command.js";
 import {
@@ -21,7 +22,6 @@ import {
 import { createUser, inviteUser, setActive, setPassword } from "./admin/users.js";
 import { migrate } from "./db/migrate.js";
 import type { Role } from "./http/identity/auth.js";
-import { text as oneLine } from "./modules/field-types.js";
 import { projectFile } from "./project-root.js";
 
 interface Options {
@@ -37,6 +37,7 @@ interface Options {
   readonly permanent?: boolean;
   readonly yes?: boolean;
   readonly json?: boolean;
+  readonly data?: string;
   readonly actor?: string;
   readonly reason?: string;
 }
@@ -193,6 +194,7 @@ function group(name: string, description: string): Command {
 function command(parent: Command, name: string, description: string): Command {
   return strict(parent.command(name).description(description))
     .option("--json", "one JSON object on standard output")
+    .option("--data <folder>", "of the PostgreSQL of `npm start`, where DATABASE_URL is not set (.data)")
     .option("--reason <text>", "why, for the record")
     .option("--actor <name>", "who, for the record; default: the user and machine that this runs as");
 }
@@ -262,26 +264,13 @@ async function make(
   });
 }
 
-async function given({ passwordStdin, permanent }: Options) {
-  const password = passwordStdin ? (await text(process.stdin)).replace(/\r?\n$/, "") : undefined;
-  return { password, permanent };
-}
-
-/** One line of text, which is all that the record takes. */
-function plain(option: string, value: string | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  const checked = oneLine(500).safeParse(value);
-  if (checked.success) return checked.data;
-  throw wrongArguments(`${option} ${checked.error.issues[0]?.message}`);
-}
-
 /** Opens, works, prints and decides the exit code. */
 async function inside(own: Command, work: (admin: Admin) => Promise<Outcome>): Promise<void> {
   const isJson = own.opts<Options>().json === true;
   const name = [own.parent === program ? "" : own.parent?.name(), own.name()].join(" ").trim();
-  let admin: ReturnType<typeof openAdmin> | undefined;
+  let admin: Awaited<ReturnType<typeof openAdmin>> | undefined;
   try {
-    admin = openAdmin();
+    admin = await openAdmin(path.resolve(own.opts<Options>().data ?? projectFile(".data")));
     const { changed, lines, data, incomplete = [], notes = [] } = await work(admin);
     if (isJson) console.log(JSON.stringify({ command: name, changed, ...data, incomplete, notes }));
     else for (const line of lines) console.log(line);

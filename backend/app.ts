@@ -5,6 +5,7 @@ import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import type { HealthDetails } from "./config/health-details.js";
+import { watchDatabase } from "./db/database-outage.js";
 import { noteActivity } from "./db/tenant-activity.js";
 import { createEdge } from "./http/edge.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
@@ -90,7 +91,8 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   app.set("etag", false);
 
   app.use(...edge.everyResponse, onePathSpelling);
-  const health = { pool, cache, lifecycle, details: deps.healthDetails };
+  const database = watchDatabase(pool, logger);
+  const health = { pool, database, cache, state: deps.state, lifecycle, details: deps.healthDetails };
   // Nobody needs a token here, but who has one may see more.
   app.use("/api/system/health", identify(deps.authenticator), healthRouter(health));
   const monitor = deps.monitor ?? new CacheMonitor(cache);
@@ -125,6 +127,6 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   });
   app.use("/api", api);
 
-  app.use(unknownRoute, errorHandler(logger));
+  app.use(unknownRoute, errorHandler(logger, database));
   return app;
 }

@@ -20,6 +20,7 @@ const schema = z.object({
   HOST: variable(z.string().default("127.0.0.1")),
   PORT: wholeNumber(0, 65_535, 4001),
   TRUST_PROXY: variable(z.string().default("loopback")),
+  SHUTDOWN_DELAY_MS: variable(z.coerce.number().pipe(z.int().min(0).max(600_000)).optional()),
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
   LOG_LEVEL: variable(z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info")),
   HEALTH_DETAILS: variable(z.enum(HEALTH_DETAILS).default("figures")),
@@ -71,7 +72,9 @@ export const VARIABLES: readonly string[] = [
   ...SECRETS.map((name) => `${name}_FILE`),
 ];
 
-export type Config = Omit<z.output<typeof schema>, "JWT_SECRET"> & {
+export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELAY_MS"> & {
+  /** Default: 5 s in production, where a proxy has to notice; else none, as whoever works on it waits. */
+  readonly SHUTDOWN_DELAY_MS: number;
   /** Absent where keys come from JWT_JWKS_URL. */
   readonly JWT_SECRET: string | undefined;
   /** The persistent Redis, of REDIS_URL. Absent where that is not set. */
@@ -113,9 +116,10 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
   problems.push(...fileProblems);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const { JWT_SECRET, JWT_JWKS_URL } = parsed.data;
+  const { JWT_SECRET, JWT_JWKS_URL, NODE_ENV, SHUTDOWN_DELAY_MS } = parsed.data;
   return {
     ...parsed.data,
+    SHUTDOWN_DELAY_MS: SHUTDOWN_DELAY_MS ?? (NODE_ENV === "production" ? 5000 : 0),
     JWT_SECRET: JWT_JWKS_URL === undefined ? (JWT_SECRET ?? DEVELOPMENT_JWT_SECRET) : undefined,
     redis: redis.value,
     redisCache: redisCache.value,

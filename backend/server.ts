@@ -9,7 +9,7 @@ import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
 import { firstSteps } from "./first-steps.js";
-import { drain, listen } from "./http/http-server.js";
+import { answerWhileNoticed, drain, listen } from "./http/http-server.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
@@ -103,9 +103,13 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   // Before anybody hears that it listens: who hears it may stop it in the same moment.
   onStopSignal(async (reason) => {
-    logger.info(`${reason}: draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
+    // Ctrl-C, or a parent that is gone: nobody is there who would notice.
+    const delayMs = reason === "SIGTERM" ? config.SHUTDOWN_DELAY_MS : 0;
+    const told = delayMs > 0 ? `not ready, listening for ${delayMs} ms more, then ` : "";
+    logger.info(`${reason}: ${told}draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
     lifecycle.draining = true;
     warming.abort();
+    if (delayMs > 0) await answerWhileNoticed(server, delayMs);
     await drain(server, config.SHUTDOWN_GRACE_MS);
     await warmed;
     await warmQueue?.close();

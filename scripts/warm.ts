@@ -6,10 +6,10 @@ import { Argument, Command } from "commander";
 import type { CacheWarmer } from "express-tenant-cache";
 import { pino } from "pino";
 import { parseConfig } from "../backend/config.js";
+import { noDatabase, withEmbeddedPostgres } from "../backend/db/embedded-postgres-running.js";
 import { createPool } from "../backend/db/pool.js";
 import { moduleTtls, openCache } from "../backend/open-cache.js";
 import { projectFile } from "../backend/project-root.js";
-import { findEmbeddedPostgres } from "../backend/servers/embedded-postgres-running.js";
 import { openViews } from "../backend/services/index.js";
 import { WARM_PLAN_NAMES } from "../backend/services/warming/warm-plans.js";
 import { type WarmReport, warmReport } from "../backend/services/warming/warm-report.js";
@@ -53,7 +53,10 @@ try {
 }
 
 async function warm(plans: readonly string[], { tenant, data }: Options): Promise<WarmReport[]> {
-  const config = parseConfig(await withDatabase(process.env, path.resolve(data)));
+  const folder = path.resolve(data);
+  const env = await withEmbeddedPostgres(process.env, folder);
+  if (!env.DATABASE_URL && !env.DATABASE_URL_FILE) throw new Error(noDatabase(folder));
+  const config = parseConfig(env);
   if (config.redisCache === undefined)
     throw new Error("REDIS_CACHE_URL is not set: without it every process has a cache of its own");
   const pool = createPool({ databaseUrl: config.DATABASE_URL, onError: (line) => console.error(line) });
@@ -83,17 +86,6 @@ async function warm(plans: readonly string[], { tenant, data }: Options): Promis
     await cache.close();
     await pool.end();
   }
-}
-
-/** @throws Error where there is neither a URL nor a running `npm start` */
-async function withDatabase(env: NodeJS.ProcessEnv, folder: string): Promise<NodeJS.ProcessEnv> {
-  if (env.DATABASE_URL || env.DATABASE_URL_FILE) return env;
-  const DATABASE_URL = await findEmbeddedPostgres(folder);
-  if (DATABASE_URL === undefined)
-    throw new Error(
-      `DATABASE_URL is not set, and no \`npm start\` runs a PostgreSQL in ${folder} (another folder: --data)`,
-    );
-  return { ...env, DATABASE_URL };
 }
 
 function showProgress(warmer: CacheWarmer): cliProgress.MultiBar {

@@ -3,8 +3,9 @@ import { hostname, userInfo } from "node:os";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { type Config, ConfigError, parseConfig } from "../config.js";
+import { noDatabase, withEmbeddedPostgres } from "../db/embedded-postgres-running.js";
 import { createPool } from "../db/pool.js";
-import { type AdminError, EXIT, type Outcome } from "./outcome.js";
+import { AdminError, EXIT, type Outcome } from "./outcome.js";
 import { openReach, type Reach } from "./reach.js";
 
 export interface Admin {
@@ -25,9 +26,14 @@ export interface CommandRecord {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** @throws ConfigError where the environment is not usable */
-export function openAdmin(): Admin & { close(): Promise<void> } {
-  const config = parseConfig(process.env);
+/**
+ * @param folder of the PostgreSQL of a running `npm start`, for where DATABASE_URL is not set
+ * @throws ConfigError where the environment is not usable; AdminError where there is no database
+ */
+export async function openAdmin(folder: string): Promise<Admin & { close(): Promise<void> }> {
+  const env = await withEmbeddedPostgres(process.env, folder);
+  if (!env.DATABASE_URL && !env.DATABASE_URL_FILE) throw new AdminError(noDatabase(folder));
+  const config = parseConfig(env);
   const pool = createPool({ databaseUrl: config.DATABASE_URL, max: 3, onError: () => undefined });
   let reach: Promise<Reach> | undefined;
   return {

@@ -1,5 +1,6 @@
 // Transactions that can see one tenant only.
 import type { Pool, PoolClient, QueryResult } from "pg";
+import { outageOf } from "./database-outage.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -44,6 +45,7 @@ export async function withTenant<T>(
     if (!anyTenant) requireActive((begun as QueryResult<{ suspended: boolean }>[]).at(-1)?.rows[0]);
     const result = await work(client);
     await client.query("COMMIT");
+    outageOf(pool)?.committed({ isWrite: !readOnly });
     return result;
   } catch (error) {
     await client.query("ROLLBACK").catch((rollbackError: Error) => {

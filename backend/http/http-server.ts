@@ -1,6 +1,7 @@
 // The HTTP server's beginning and end: listening, and draining.
 import type { Server } from "node:http";
 import type { AddressInfo, Server as NetServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Resolves with the address once the server listens; rejects as `listen` does (EADDRINUSE, EACCES). */
 export function listen(server: NetServer, port: number, host: string): Promise<AddressInfo> {
@@ -12,6 +13,17 @@ export function listen(server: NetServer, port: number, host: string): Promise<A
       resolve(server.address() as AddressInfo);
     });
   });
+}
+
+/**
+ * Goes on answering for a while, on connections that end with their answer: readiness says by then that this process stops, and whoever
+ * distributes requests sees it at the next probe, not at once. Without it, what comes in between finds nobody who listens.
+ */
+export async function answerWhileNoticed(server: Server, delayMs: number): Promise<void> {
+  server.prependListener("request", (_req, res) => {
+    res.shouldKeepAlive = false;
+  });
+  await sleep(delayMs);
 }
 
 const IDLE_SWEEP_MS = 50;

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { GuardOrder } from "./guardian.js";
 
 let guardian: ChildProcess | undefined;
+let guarded = 0;
 
 function send(order: GuardOrder): void {
   if (guardian === undefined) {
@@ -26,5 +27,16 @@ function send(order: GuardOrder): void {
  */
 export function guardChild(pid: number, signal: NodeJS.Signals, folders: readonly string[]): () => void {
   send({ verb: "guard", pid, signal, folders });
-  return () => send({ verb: "release", pid, signal, folders });
+  guarded++;
+  let isReleased = false;
+  return () => {
+    if (isReleased) return;
+    isReleased = true;
+    send({ verb: "release", pid, signal, folders });
+    guarded--;
+    if (guarded > 0) return;
+    // Nothing to guard any more: a runner loads this module once for each test file, and each would keep a guardian.
+    guardian?.stdin?.end();
+    guardian = undefined;
+  };
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { findFreePort } from "./free-port.js";
+import { findFreePort } from "../db/free-port.js";
 import { guardChild } from "./guard.js";
 import type { RedisServer } from "./redis-server.js";
 import { tlsFlags } from "./redis-tls.js";

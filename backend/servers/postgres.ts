@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
+import { startEmbeddedPostgres } from "../db/embedded-postgres.js";
 import { imageOf } from "./compose.js";
-import { startEmbeddedPostgres } from "./embedded-postgres.js";
 import { dockerAnswers } from "./find-redis.js";
 import { guardChild } from "./guard.js";
 

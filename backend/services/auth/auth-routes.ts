@@ -9,7 +9,7 @@ import { countingStore } from "../../http/redis-rate-limit-store.js";
 import { route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
 import type { AuthService } from "./auth-service.js";
-import { type AuthState, stateUnavailable } from "./auth-state.js";
+import type { AuthState } from "./auth-state.js";
 import { MAX_PASSWORD_LENGTH, newPassword, type PasswordService } from "./passwords.js";
 
 export interface AuthRoutesOptions {
@@ -175,6 +175,6 @@ function limitOf(state: AuthState, max: number, keyOf: (req: Request) => string)
   });
   return (req, res, next) =>
     limit(req, res, (error) =>
-      next(error && !(error instanceof HttpProblem) ? stateUnavailable(error) : error),
+      next(error && !(error instanceof HttpProblem) ? state.unavailable(error) : error),
     );
 }

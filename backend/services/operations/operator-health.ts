@@ -27,6 +27,7 @@ export function operatorHealthRouter({ monitor, ...sources }: OperatorHealthOpti
         status,
         timestamp: new Date().toISOString(),
         database: { status: checks.database.status },
+        ...(checks.state && { state: { status: stateWord(checks.state) } }),
         cache: { status: connected ? "connected" : "disconnected", connected },
       });
       return;
@@ -35,7 +36,12 @@ export function operatorHealthRouter({ monitor, ...sources }: OperatorHealthOpti
       status,
       timestamp: new Date().toISOString(),
       uptime: checks.process.uptimeSeconds,
-      database: { status: checks.database.status, latency: checks.database.latencyMs },
+      database: {
+        status: checks.database.status,
+        latency: checks.database.latencyMs,
+        reason: checks.database.reason,
+      },
+      ...(checks.state && { state: { status: stateWord(checks.state), reason: checks.state.reason } }),
       cache: {
         status: connected ? "connected" : "disconnected",
         connected,
@@ -55,6 +61,9 @@ export function operatorHealthRouter({ monitor, ...sources }: OperatorHealthOpti
   route(router, "/", { get: [report] });
   return router;
 }
+
+const stateWord = ({ status }: { readonly status: string }) =>
+  status === "ok" ? "connected" : "disconnected";
 
 function serverFigures(server: QuickServer): Record<string, unknown> | null {
   return (

@@ -48,7 +48,7 @@ export function createUser(writer: RecordWriter, { signing }: CreationContext): 
   return [body.check, create];
 }
 
-const noLogins = () =>
+export const noLogins = () =>
   new HttpProblem(503, {
     detail:
       "Logging in is not configured, so neither password nor invite has a use (see docs/configuration.md).",

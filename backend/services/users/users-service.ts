@@ -5,6 +5,7 @@ import { usersModule } from "../records/users-module.js";
 import type { Service } from "../views/service.js";
 import { type Touch, touch, touchDomains } from "../views/view.js";
 import { createUser } from "./create-user.js";
+import { inviteAgain } from "./invite-again.js";
 import { allTechnicians, allUsers, technicianSchedule, userProfile } from "./users-views.js";
 
 export const usersService: Service = {
@@ -13,6 +14,7 @@ export const usersService: Service = {
     module: usersModule,
     writer: "admin",
     create: createUser,
+    actions: { invitation: inviteAgain },
     domains: ["users", "schedules", "tasks", "reports"],
     touches: (change) => {
       const touched = [

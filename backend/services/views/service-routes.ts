@@ -48,6 +48,10 @@ export function serviceRouter(service: Service, context: ServiceContext): Router
     if (service.records.isListed)
       for (const [path, handlers] of listRoutes(service.records, context)) add(path, handlers);
     add(`/${name}/:id`, recordHandlers(service.records, writer));
+    for (const [action, handlers] of Object.entries(service.records.actions ?? {}))
+      add(`/${name}/:id/${action}`, {
+        post: [toldAs(name), ...admission(service.records.writer), ...handlers(context)],
+      });
   }
   for (const [path, handlers] of paths) route(router, path, handlers);
   return router;

@@ -1,5 +1,6 @@
 // A service: views, the records it writes, and whose changes make the views stale.
 import type { RequestHandler } from "express";
+import type { Pool } from "pg";
 import type { Role } from "../../http/identity/auth.js";
 import type { ModuleDefinition } from "../../modules/module-definition.js";
 import type { Change } from "../../modules/record-changes.js";
@@ -20,6 +21,10 @@ export interface CreationContext {
   readonly signing?: TokenSigning | undefined;
 }
 
+export interface ActionContext extends CreationContext {
+  readonly pool: Pool;
+}
+
 export interface ServiceRecords extends Watch {
   /** Table, schema and constraints. Its path below /api is its name. */
   readonly module: ModuleDefinition;
@@ -27,6 +32,8 @@ export interface ServiceRecords extends Watch {
   readonly writer: Role;
   /** What POST runs, behind the role, where it takes more than the record. */
   readonly create?: (writer: RecordWriter, context: CreationContext) => readonly RequestHandler[];
+  /** What POST of a path below the record runs, behind the role: "invitation" for `/users/:id/invitation`. */
+  readonly actions?: Readonly<Record<string, (context: ActionContext) => readonly RequestHandler[]>>;
   /** Whether all of them are a list with the module's filters, and a count. Default: no. */
   readonly isListed?: boolean;
 }

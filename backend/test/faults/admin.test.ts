@@ -1,8 +1,13 @@
 // `npm run admin` as operators use it: real processes, from an empty database on.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { SignJWT } from "jose";
 import pg from "pg";
+import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
+import { afterTest } from "../../servers/in-test.js";
 import { type OperatedCrm, type RunningBackend, startOperatedCrm } from "../support/operated-crm.js";
 
 const LIST = "/api/accounts?limit=3";
@@ -41,7 +46,7 @@ describe("npm run admin", () => {
       own.flatMap((backend) => paths.map(async (path) => (await backend.ask(token, path)).status)),
     );
 
-  before(async () => {
+  beforeAll(async () => {
     crm = await startOperatedCrm();
     assert.match((await crm.admin(["tenant", "list"])).stderr, /schema .* npm run admin -- migrate/);
     const first = await crm.done("migrate");
@@ -49,7 +54,26 @@ describe("npm run admin", () => {
     assert.equal((await crm.done("migrate")).changed, false);
     backends = [await crm.start(), await crm.start()];
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
+
+  test("without DATABASE_URL: the database that npm start runs, or a line that says how to name one", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "admin-start-"));
+    const at = { env: { DATABASE_URL: "" } };
+    const { stderr } = await crm.admin(["tenant", "list", "--data", folder], at);
+    assert.match(stderr, /DATABASE_URL is not set, and no `npm start` runs a PostgreSQL in .*--data/);
+    const postgres = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
+    afterTest(async () => {
+      await postgres.stop();
+      for (const each of [folder, postgres.folder]) rmSync(each, { recursive: true, force: true });
+    });
+    for (const command of [["migrate"], ["tenant", "create", "Beside npm start"]])
+      assert.equal((await crm.admin([...command, "--data", folder], at)).code, 0);
+    const { stdout } = await crm.admin(["tenant", "list", "--json", "--data", folder], at);
+    assert.deepEqual(
+      JSON.parse(stdout).tenants.map(({ name }: { name: string }) => name),
+      ["Beside npm start"],
+    );
+  });
 
   test("an empty database says the two commands that lead to the first cached list, and they do", async () => {
     const [backend] = backends;

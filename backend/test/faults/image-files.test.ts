@@ -1,12 +1,23 @@
 // What the Dockerfile puts into the image, and nothing else: the operator's commands run there, too.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
+import { afterTest } from "../../servers/in-test.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 import { SECRET } from "../support/crm.js";
 
@@ -56,11 +67,11 @@ function copyProductionPackages(): void {
 
 describe("the files of the image", () => {
   let database: TestDatabase;
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     copyFiles();
   });
-  after(async () => {
+  afterAll(async () => {
     rmSync(image, { recursive: true, force: true });
     await database.drop();
   });
@@ -88,5 +99,30 @@ describe("the files of the image", () => {
       await admin("token", "issue", "--tenant", name, "--email", "a@b.example"),
       /^[\w-]+\.[\w-]+\.[\w-]+\n$/,
     );
+  });
+
+  test("in a checkout that was installed and compiled by hand, npm run admin replaces nothing under a running server", async () => {
+    const checkout = path.join(image, "checkout");
+    mkdirSync(checkout);
+    for (const name of readdirSync(image)) {
+      if (name !== "checkout") symlinkSync(path.join(image, name), path.join(checkout, name));
+    }
+    rmSync(path.join(checkout, "scripts"));
+    cpSync(projectFile("scripts/bootstrap.mjs"), path.join(checkout, "scripts/bootstrap.mjs"));
+    for (const name of ["package-lock.json", "tsconfig.json"])
+      cpSync(projectFile(name), path.join(checkout, name));
+    const packages = path.join(image, "node_modules");
+    const shown = () => readdirSync(packages).filter((name) => !name.startsWith("."));
+    const installed = shown();
+    cpSync(projectFile("node_modules/.package-lock.json"), path.join(packages, ".package-lock.json"));
+    afterTest(() => rmSync(checkout, { recursive: true }));
+    const { stdout } = await promisify(execFile)("npm", ["run", "--silent", "admin", "--", "--help"], {
+      cwd: checkout,
+      env: { PATH: process.env.PATH, NODE_ENV: "production" },
+    });
+    assert.match(stdout, /^Usage: admin /);
+    assert.deepEqual(shown(), installed);
+    assert.ok(!existsSync(path.join(packages, ".installed-lock")));
+    assert.ok(lstatSync(path.join(checkout, "node_modules")).isSymbolicLink());
   });
 });

@@ -1,7 +1,7 @@
 // The server process against Redis as operators have it: one server with TLS, Sentinel, a Cluster; for the state and for the cache.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Queue } from "bullmq";
 import { type Cluster, Redis } from "ioredis";
 import { type BackendProcess, startBackendProcess } from "../../../scripts/backend-process.js";
@@ -106,7 +106,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
     let admin: RedisClient;
     let backend: BackendProcess;
 
-    before(async () => {
+    beforeAll(async () => {
       [database, topology] = await Promise.all([createTestDatabase(), startTopology()]);
       await addUser(database.url);
       servers = serversAt(topology.url, topology.variables);
@@ -121,7 +121,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
         log: "stderr",
       });
     });
-    after(async () => {
+    afterAll(async () => {
       await backend?.stop();
       admin?.disconnect();
       await topology?.stop();

@@ -5,11 +5,12 @@ import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import { finished } from "node:stream/promises";
-import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { Client } from "pg";
 import { listen } from "../../http/http-server.js";
+import { afterTest } from "../../servers/in-test.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
@@ -41,23 +42,32 @@ function start(env: Record<string, string>): Started {
   return { child, output, ended };
 }
 
-async function status(
+interface RequestOptions {
+  readonly agent?: Agent;
+  readonly headers?: Record<string, string>;
+}
+
+async function exchange(
   url: string,
-  options: { agent?: Agent; headers?: Record<string, string> } = {},
-): Promise<number> {
+  options: RequestOptions = {},
+): Promise<{ readonly status: number; readonly connection: string | undefined }> {
   const request = get(url, options);
   const [response] = (await once(request, "response")) as [IncomingMessage];
   response.resume();
   await once(response, "end");
-  return response.statusCode ?? 0;
+  return { status: response.statusCode ?? 0, connection: response.headers.connection };
+}
+
+async function status(url: string, options?: RequestOptions): Promise<number> {
+  return (await exchange(url, options)).status;
 }
 
 describe("server process", () => {
   let database: TestDatabase;
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const child of children) child.kill("SIGKILL");
     await database.drop();
   });
@@ -106,12 +116,12 @@ describe("server process", () => {
     ]);
   });
 
-  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async (t) => {
+  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async () => {
     const PASSWORD = "hunter2-of-redis";
     const server = await startRedisServer({
       args: ["--requirepass", PASSWORD, "--maxmemory-policy", "noeviction"],
     });
-    t.after(() => server.stop());
+    afterTest(() => server.stop());
     const { hostname, port } = new URL(server.url);
     const REDIS_HOST = { REDIS_HOST: hostname, REDIS_PORT: port, REDIS_PASSWORD: PASSWORD };
     const own = `redis://:${PASSWORD}@${hostname}:${port}`;
@@ -154,6 +164,33 @@ describe("server process", () => {
     // Before the five seconds that Node keeps an idle connection.
     assert.ok(performance.now() - answeredAtMs < 5000);
     agent.destroy();
+  });
+
+  test("SIGTERM: readiness says 503 while everything else is still answered, so that a proxy can notice", async () => {
+    const { child, output, ended, url } = await listening({ SHUTDOWN_DELAY_MS: "600000" });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    assert.deepEqual(await exchange(`${url}/live`, { agent }), { status: 200, connection: "keep-alive" });
+    child.kill("SIGTERM");
+    while (!output.text.includes("SIGTERM: not ready, listening for 600000 ms more"))
+      await once(child.stdout ?? child, "data");
+    assert.equal(await status(`${url}/ready`, { agent: new Agent() }), 503);
+    // Who has kept a connection is answered on it, and told that it ends.
+    assert.deepEqual(await exchange(`${url}/live`, { agent }), { status: 200, connection: "close" });
+    assert.deepEqual(await exchange(`${url}/live`), { status: 200, connection: "close" });
+    agent.destroy();
+    // Who does not want to wait says so.
+    child.kill("SIGTERM");
+    assert.equal(await ended, 1);
+  });
+
+  test("SIGTERM: stops listening after the delay; SIGINT waits for nobody", async () => {
+    const noticed = await listening({ SHUTDOWN_DELAY_MS: "1" });
+    noticed.child.kill("SIGTERM");
+    assert.equal(await noticed.ended, 0);
+    const interrupted = await listening({ SHUTDOWN_DELAY_MS: "600000" });
+    interrupted.child.kill("SIGINT");
+    assert.equal(await interrupted.ended, 0);
+    assert.match(interrupted.output.text, /"SIGINT: draining for at most 5000 ms"/);
   });
 
   test("a request that outlasts the grace period does not keep the process alive", async () => {

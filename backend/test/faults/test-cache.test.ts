@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { RequestHandler } from "express";
 import { CacheMonitor, createTenantCache, type TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
@@ -14,6 +14,7 @@ import type { Report } from "../../../scripts/test-cache/cache-report.js";
 import type { Check } from "../../../scripts/test-cache/check.js";
 import { MODULE_PROBES } from "../../../scripts/test-cache/module-probe.js";
 import { createApp } from "../../app.js";
+import { findFreePort } from "../../db/free-port.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
@@ -22,7 +23,6 @@ import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { projectFile } from "../../project-root.js";
 import { DEMO_TENANTS, seedDemoData } from "../../seed/index.js";
-import { findFreePort } from "../../servers/free-port.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { quiet } from "../support/caches.js";
@@ -37,14 +37,14 @@ const pass: RequestHandler = (_req, _res, next) => next();
 let database: TestDatabase;
 let pool: Pool;
 
-before(async () => {
+beforeAll(async () => {
   database = await createTestDatabase();
   await migrate(database.url, () => undefined);
   await seedDemoData(database.url, { scale: 0.01 });
   pool = createPool({ databaseUrl: database.url, onError: () => undefined });
 });
 
-after(async () => {
+afterAll(async () => {
   await pool.end();
   await database.drop();
 });

@@ -6,13 +6,13 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { createTenantCache, type TenantCache } from "express-tenant-cache";
+import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
-import { startEmbeddedPostgres } from "../../servers/embedded-postgres.js";
 import {
   createTestDatabase,
   type RedisServer,
@@ -33,7 +33,7 @@ describe("warming by a process", () => {
   let redis: RedisServer;
   const opened: TenantCache[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     [database, redis] = await Promise.all([createTestDatabase(), startRedisServer()]);
     await migrate(database.url, () => undefined);
     const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
@@ -41,7 +41,7 @@ describe("warming by a process", () => {
     await pool.query("UPDATE tenants SET last_active_at = now() WHERE id = $1", [TENANT_A]);
     await pool.end();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const cache of opened) await cache.close();
     await redis.stop();
     await database.drop();

@@ -1,6 +1,6 @@
 // Logging in, refreshing and logging out, against PostgreSQL and a persistent Redis.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { decodeJwt } from "jose";
 import { sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
@@ -12,11 +12,11 @@ const DAY_SECONDS = 86_400;
 describe("auth", () => {
   let auth: AuthCrm;
   let userId: string;
-  before(async () => {
+  beforeAll(async () => {
     auth = await startAuthCrm(await sharedRedisUrl());
     userId = await auth.addUser("maria@a.example");
   });
-  after(() => auth.close());
+  afterAll(() => auth.close());
 
   const login = async (email = "maria@a.example") => {
     const body = { tenant_id: TENANT_A, email, password: PASSWORD };

@@ -1,6 +1,6 @@
 // Figures and warming for operators: shapes, who may ask, and that warmed views are hits.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { createTenantCache } from "express-tenant-cache";
 import supertest from "supertest";
 import { activeTenantIds } from "../../db/tenant-activity.js";
@@ -29,12 +29,12 @@ for (const store of CRM_STORES) {
     let admin: CrmClient;
     let field: FieldService;
 
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store, { clock: () => NOON });
       admin = await crm.client("admin", TENANT_A);
       field = await createFieldService(admin);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     test("warming makes the next reads hits, of the admin's tenant only", async () => {
       const { body } = await admin.post("/api/cache/warm").expect(200);

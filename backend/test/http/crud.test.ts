@@ -1,6 +1,6 @@
 // Create, read, replace and delete, in every module and with both stores.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 import { SAMPLE_MODULES } from "../support/records.js";
 
@@ -10,12 +10,12 @@ for (const store of CRM_STORES) {
     let member: CrmClient;
     let other: CrmClient;
 
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store);
       member = await crm.client("member", TENANT_A);
       other = await crm.client("member", TENANT_B);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     for (const { name, document, change, invalid } of SAMPLE_MODULES) {
       const path = `/api/${name}`;
@@ -96,11 +96,11 @@ describe("constraints", () => {
   let crm: Crm;
   let member: CrmClient;
 
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
     member = await crm.client("member", TENANT_A);
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   test("two contacts of a tenant cannot share an address, in any case; two tenants can", async () => {
     const other = await crm.client("member", TENANT_B);

@@ -1,7 +1,7 @@
 // No request of a client ends in a 500: every route, with every kind of value that nobody means in every place of it.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { pino } from "pino";
 import { Pool } from "undici";
 import { MODULES } from "../../modules/index.js";
@@ -40,7 +40,7 @@ describe("hostile requests", () => {
   /** What the app has found worth a warning or an error. */
   const logged: string[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     const own = await authDependencies(await sharedRedisUrl(), `hostile-${process.pid}:`);
     closeState = () => own.state.redis.disconnect();
     const logger = pino({ level: "warn" }, { write: (line) => logged.push(line) });
@@ -50,7 +50,7 @@ describe("hostile requests", () => {
     pool = new Pool(crm.url, { connections: AT_A_TIME });
   });
 
-  after(async () => {
+  afterAll(async () => {
     await pool?.close();
     await crm?.close();
     closeState?.();

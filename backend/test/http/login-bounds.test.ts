@@ -1,7 +1,7 @@
 // What one client may ask for at a time: logins of an address, and handlers of a subject. And users who change while they log in.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { createTenantCache, type TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
 import type { Response } from "supertest";
@@ -57,10 +57,10 @@ describe("logins of one address", () => {
       });
       for (let n = 0; n < count; n++) held.push(passwordWork.run(randomUUID(), () => until));
     };
-    before(async () => {
+    beforeAll(async () => {
       auth = await startAuthCrm(await sharedRedisUrl());
     });
-    after(async () => {
+    afterAll(async () => {
       letGo();
       await Promise.all(held);
       await auth.close();
@@ -84,10 +84,14 @@ describe("logins of one address", () => {
 
 describe("a user who changes while the password is checked", () => {
   let auth: AuthCrm;
-  before(async () => {
+  beforeAll(async () => {
     auth = await startAuthCrm(await sharedRedisUrl());
   });
-  after(() => auth.close());
+  const caches: TenantCache[] = [];
+  afterAll(async () => {
+    await auth.close();
+    await Promise.all(caches.map((cache) => cache.close()));
+  });
 
   /** The app once more, whose answers of the database may be held. */
   const over = (pool: Pool) => {
@@ -95,9 +99,6 @@ describe("a user who changes while the password is checked", () => {
     caches.push(cache);
     return supertest(auth.crm.twin({ pool, cache }));
   };
-  const caches: TenantCache[] = [];
-  after(() => Promise.all(caches.map((cache) => cache.close())));
-
   /** Logs in, and changes the user when the password's hash has been read. */
   async function loginDuring(email: string, change: (id: string) => Promise<unknown>): Promise<Response> {
     const id = await auth.addUser(email);

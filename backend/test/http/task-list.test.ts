@@ -1,6 +1,6 @@
 // The list of tasks: filters, validation, and that it is cached and fresh after whatever it shows has changed.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import {
   CRM_STORES,
   type Crm,
@@ -24,7 +24,7 @@ for (const store of CRM_STORES) {
     let field: FieldService;
     let order: string;
 
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store);
       admin = await crm.client("admin", TENANT_A);
       field = await createFieldService(admin);
@@ -37,7 +37,7 @@ for (const store of CRM_STORES) {
       ];
       for (const task of tasks) await admin.post("/api/tasks", taskDocument(order, task)).expect(201);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     const titles = async (query: string): Promise<string[]> => {
       const { body } = await admin.get(`/api/tasks?${query}`).expect(200);

@@ -1,6 +1,7 @@
 // Users that an admin makes: how they get in, the change of their password, and their invitations.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { afterTest } from "../../servers/in-test.js";
 import { sharedRedisUrl } from "../../servers/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
@@ -14,12 +15,12 @@ describe("users that an admin makes", () => {
     auth.post("/login", { tenant_id: tenantId, email, password });
   const makeUser = (body: object) => auth.as(adminToken).post("/api/users", body);
 
-  before(async () => {
+  beforeAll(async () => {
     auth = await startAuthCrm(await sharedRedisUrl());
     await auth.addUser("admin@a.example", { role: "admin" });
     adminToken = (await logIn("admin@a.example", PASSWORD).expect(200)).body.data.access_token;
   });
-  after(() => auth.close());
+  afterAll(() => auth.close());
 
   test("with a password: they log in, are told to change it, can do nothing else, and change it", async () => {
     const made = await makeUser({ email: "new@a.example", name: "New", password: "from the admin" }).expect(
@@ -98,6 +99,30 @@ describe("users that an admin makes", () => {
     await logIn("invited@a.example", OWN).expect(200);
   });
 
+  test("invited again: the second invitation takes the place of the first, and an older password stays good until it is accepted", async () => {
+    const made = (await makeUser({ email: "again@a.example", name: "A", invite: true }).expect(201)).body
+      .data;
+    const invite = (id: string, token = adminToken) => auth.as(token).post(`/api/users/${id}/invitation`);
+    const again = await invite(made.id).expect(201);
+    assert.equal(again.headers["cache-control"], "no-store");
+    const { email, invitation } = again.body.data;
+    assert.equal(email, "again@a.example");
+    assert.ok(Date.parse(invitation.expires_at) > Date.now());
+    await auth.post("/invitation", { invitation: made.invitation.token, password: OWN }).expect(401);
+    await auth.neighbour.post("/invitation", { invitation: invitation.token, password: OWN }).expect(200);
+
+    const { token } = (await invite(made.id).expect(201)).body.data.invitation;
+    const { access_token } = (await logIn("again@a.example", OWN).expect(200)).body.data;
+    await invite(made.id, access_token).expect(403);
+    await auth.post("/invitation", { invitation: token, password: "another one" }).expect(200);
+    await logIn("again@a.example", OWN).expect(401);
+
+    await invite("00000000-0000-4000-8000-000000000000").expect(404);
+    await invite("none").expect(404);
+    await auth.crm.pool.query("UPDATE users SET is_active = false WHERE id = $1", [made.id]);
+    assert.match((await invite(made.id).expect(409)).body.detail, /deactivated/);
+  });
+
   test("an invitation of a deactivated user is good for nothing", async () => {
     const user = { email: "gone@a.example", name: "G" };
     const { id, invitation } = (await makeUser({ ...user, invite: true }).expect(201)).body.data;
@@ -123,12 +148,13 @@ describe("users that an admin makes", () => {
     await logIn("wrong@a.example", OWN, TENANT_B).expect(401);
   });
 
-  test("where nobody can log in, a password or an invitation is refused, and a plain user is made", async (t) => {
+  test("where nobody can log in, a password or an invitation is refused, and a plain user is made", async () => {
     const crm = await startCrm();
-    t.after(() => crm.close());
+    afterTest(() => crm.close());
     const admin = await crm.client("admin", TENANT_A);
     await admin.post("/api/users", { email: "p@a.example", name: "P", password: OWN }).expect(503);
     await admin.post("/api/users", { email: "p@a.example", name: "P", invite: true }).expect(503);
-    await admin.post("/api/users", { email: "p@a.example", name: "P" }).expect(201);
+    const { body } = await admin.post("/api/users", { email: "p@a.example", name: "P" }).expect(201);
+    await admin.post(`/api/users/${body.data.id}/invitation`, {}).expect(503);
   });
 });

@@ -1,7 +1,7 @@
 // What answers say of the cache: views like lists, in their headers and in the access log; and that counts have a TTL of their own.
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { pino } from "pino";
 import { until } from "../../servers/until.js";
 import { CRM_STORES, type Crm, type CrmClient, cacheStatus, startCrm, TENANT_A } from "../support/crm.js";
@@ -15,7 +15,7 @@ for (const store of CRM_STORES) {
     let userId: string;
     const lines: Line[] = [];
 
-    before(async () => {
+    beforeAll(async () => {
       const stream = new Writable({
         write(chunk, _encoding, done) {
           for (const text of String(chunk).trim().split("\n")) lines.push(JSON.parse(text) as Line);
@@ -28,7 +28,7 @@ for (const store of CRM_STORES) {
       const { body } = await admin.post("/api/users", user).expect(201);
       userId = body.data.id;
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     async function lineOf(requestId: string | undefined): Promise<Line> {
       const find = () => lines.find((line) => line.requestId === requestId);

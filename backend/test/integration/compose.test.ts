@@ -1,7 +1,7 @@
 // docker-compose.yml: valid by the specification's schema, and as its operator expects it.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { Redis } from "ioredis";
@@ -233,12 +233,12 @@ describe("a server with the flags of redis-cache", () => {
   let server: RedisServer;
   let client: Redis;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     client = new Redis(server.url);
   });
 
-  after(async () => {
+  afterAll(async () => {
     client?.disconnect();
     await server?.stop();
   });

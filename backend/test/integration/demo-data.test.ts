@@ -1,6 +1,6 @@
 // The demo data: all or nothing, the same every time, believable, and served by the indexes.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
@@ -34,7 +34,7 @@ describe("demo data", () => {
   let pool: Pool;
   const progress: (readonly [done: number, total: number])[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     await migrate(database.url, () => undefined);
     pool = createPool({ databaseUrl: database.url, onError: () => undefined });
@@ -42,7 +42,7 @@ describe("demo data", () => {
     const onProgress = (done: number, total: number) => void progress.push([done, total]);
     assert.equal(await seedDemoData(database.url, { scale: SCALE, onProgress }), true);
   });
-  after(async () => {
+  afterAll(async () => {
     await pool.end();
     await database.drop();
   });

@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import pg from "pg";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../servers/embedded-postgres.js";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../db/embedded-postgres.js";
 import { guardChild } from "../../servers/guard.js";
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -22,7 +22,7 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
 
 /** A process that starts the server and waits to be killed, as `npm start` may be. */
 async function startInChild(folder: string): Promise<{ supervisor: ChildProcess; postgresPid: number }> {
-  const module = new URL("../../servers/embedded-postgres.js", import.meta.url).href;
+  const module = new URL("../../db/embedded-postgres.js", import.meta.url).href;
   const script = `import { startEmbeddedPostgres } from ${JSON.stringify(module)};
     const server = await startEmbeddedPostgres({ folder: process.argv[1], durable: false, log: () => {} });
     console.log(server.pid); setInterval(() => {}, 60_000);`;
@@ -52,11 +52,11 @@ describe("embedded PostgreSQL", () => {
     return server;
   };
 
-  before(() => {
+  beforeAll(() => {
     folder = mkdtempSync("/var/tmp/test-postgres-");
   });
 
-  after(async () => {
+  afterAll(async () => {
     await server?.stop();
     for (const each of [folder, server?.folder ?? folder]) rmSync(each, { recursive: true, force: true });
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
 import { readComposeFile } from "../../servers/compose.js";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
@@ -16,11 +16,11 @@ describe("the lines that operators type", () => {
   const PASSWORD = "a-password";
   let server: RedisServer;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer({ args: ["--requirepass", PASSWORD] });
   });
 
-  after(() => server?.stop());
+  afterAll(() => server?.stop());
 
   const run = (words: string, environment: Record<string, string>) => {
     const args = [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
@@ -31,8 +31,12 @@ describe("the lines that operators type", () => {
     });
   };
 
-  test("are authenticated by their container's environment, and without a password they fail", (t) => {
-    if (run("--version", {}).error) return t.skip("redis-cli is not installed");
+  test("are authenticated by their container's environment, and without a password they fail", () => {
+    assert.equal(
+      run("--version", {}).error,
+      undefined,
+      "redis-cli is needed (Debian: apt-get install redis-tools)",
+    );
     assert.ok(lines.length >= 9, String(lines.length));
     for (const [line, container = "", words = ""] of lines) {
       const { environment } =

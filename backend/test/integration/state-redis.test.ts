@@ -1,6 +1,6 @@
 // The persistent Redis: whatever is wrong with a connection, its reason can be told.
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import type { RedisServers } from "../../config/redis-servers.js";
 import { startRedisServer } from "../../servers/index.js";
 import { startRedisSentinels } from "../../servers/redis-sentinel.js";
@@ -10,7 +10,7 @@ import { serversAt } from "../support/servers-at.js";
 
 describe("a connection of the state that fails", () => {
   const stops: (() => Promise<void>)[] = [];
-  after(async () => {
+  afterAll(async () => {
     for (const stop of stops.reverse()) await stop();
   });
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
-import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { describe, test } from "@jest/globals";
 import { resetConnection } from "../../servers/tcp-proxy.js";
 
 /** At the latest: a process that spins at its exit never does. */

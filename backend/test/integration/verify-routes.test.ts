@@ -1,15 +1,15 @@
 // The CRM's routes keep what the cache guarantees: they pass the kit that users run on their own.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { verifyRoutes } from "express-tenant-cache/testing";
 import { type Crm, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 
 describe("the CRM's routes", () => {
   let crm: Crm;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm("redis");
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   test("keeps the guarantees", async () => {
     const ids: string[] = [];

@@ -1,7 +1,7 @@
 // Warm-ups as jobs: once for all processes, again where they fail, and after each midnight.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { CacheWarmer, type TenantCache } from "express-tenant-cache";
 import { pino } from "pino";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
@@ -17,11 +17,11 @@ describe("the queue of warm-ups", () => {
   let cache: TenantCache;
   const opened: WarmQueue[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer({ args: ["--maxmemory-policy", "noeviction"] });
     cache = await openCache("memory");
   });
-  after(async () => {
+  afterAll(async () => {
     for (const queue of opened) await queue.close();
     await cache.close();
     await redis.stop();

@@ -1,6 +1,6 @@
 // Bounds of work: how much runs at a time, whose turn it is, and what finds no room to wait in.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { BoundedWork, TooMuchWork, type WorkBounds } from "../../http/bounded-work.js";
 

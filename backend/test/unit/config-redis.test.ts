@@ -1,6 +1,6 @@
 // The variables of a connection to Redis: what each URL means, and what those that are wrong are told to be instead.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   describeServers,

@@ -1,7 +1,7 @@
 // Keys of encryption, and secrets that stand in files.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import type { ReadFile } from "../../config/secret-files.js";
 import { ConfigError, parseConfig, VARIABLES } from "../../config.js";
 

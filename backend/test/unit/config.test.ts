@@ -1,7 +1,7 @@
 // The environment: defaults, everything that is wrong at once, and what production refuses.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { ConfigError, DEVELOPMENT_JWT_SECRET, parseConfig, VARIABLES } from "../../config.js";
 import { projectFile } from "../../project-root.js";
 
@@ -62,6 +62,14 @@ describe("configuration", () => {
       parseConfig({ ...production, JWT_JWKS_URL: "https://id.example.com/jwks" }).JWT_SECRET,
       undefined,
     );
+  });
+
+  test("the end is announced to a proxy for five seconds in production, and where it is said so", () => {
+    const production = { DATABASE_URL, NODE_ENV: "production", JWT_SECRET: "x".repeat(32) };
+    assert.equal(parseConfig(production).SHUTDOWN_DELAY_MS, 5000);
+    assert.equal(parseConfig({ ...production, SHUTDOWN_DELAY_MS: "0" }).SHUTDOWN_DELAY_MS, 0);
+    assert.equal(parseConfig({ DATABASE_URL }).SHUTDOWN_DELAY_MS, 0);
+    assert.equal(parseConfig({ DATABASE_URL, SHUTDOWN_DELAY_MS: "200" }).SHUTDOWN_DELAY_MS, 200);
   });
 
   test("a secret and a key set exclude each other", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
 
 const inDocs = readdirSync(projectFile("docs"), { recursive: true, encoding: "utf8" });

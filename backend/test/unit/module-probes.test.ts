@@ -1,6 +1,6 @@
 // `npm run test-cache` covers every module that has a cached list.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "@jest/globals";
 import { MODULE_PROBES } from "../../../scripts/test-cache/module-probe.js";
 import { MODULES } from "../../modules/index.js";
 import { SERVICES } from "../../services/index.js";

@@ -1,7 +1,7 @@
 // "Where things live" in docs/architecture.md holds: who imports whom, without circles and shared names.
 import assert from "node:assert/strict";
 import path from "node:path";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { circles, type Import, importsOf, RoomTable, readSource, sourceFiles } from "../support/rooms.js";
 
 const files = sourceFiles();

@@ -1,6 +1,6 @@
 // Holds what came out of the suite against the list of expected differences; one test for each group of the suite.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { beforeAll, describe, test } from "@jest/globals";
 import type { StoreName } from "../support/caches.js";
 import { DIFFERENCES } from "./differences.js";
 import { GROUPS, kindOf, runSuite, type Verdict } from "./suite-run.js";
@@ -11,7 +11,7 @@ const LISTED: ReadonlySet<string> = new Set(DIFFERENCES.flatMap(({ tests }) => O
 export function testConformance(store: StoreName): void {
   describe(`the HTTP cache test suite, on the ${store} store`, () => {
     let verdicts: ReadonlyMap<string, Verdict>;
-    before(async () => {
+    beforeAll(async () => {
       verdicts = await runSuite(store);
     });
 

@@ -1,7 +1,7 @@
 // The list of expected differences, and the page that sums it up.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 import { countByKind } from "./conformance.js";
 import { DIFFERENCES } from "./differences.js";

@@ -1,7 +1,7 @@
 // What every store must do for single keys, counters and locks: part of the store contract.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { test } from "node:test";
+import { test } from "@jest/globals";
 import type { KeySpace } from "../../src/store/key-space.js";
 import type { FillStart, Store } from "../../src/store/store.js";
 

@@ -1,7 +1,7 @@
 // How every store bounds the bytes of a tenant, as part of the store contract.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { before, test } from "node:test";
+import { beforeAll, test } from "@jest/globals";
 import type { KeySpace } from "../../src/store/key-space.js";
 import type { CommitResult, Store } from "../../src/store/store.js";
 import { MINUTE_MS, type Place, Places } from "./places.js";
@@ -14,7 +14,7 @@ export function describeQuotas(opened: () => { readonly store: Store; readonly k
   let store: Store;
   let keys: KeySpace;
   let places: Places;
-  before(() => {
+  beforeAll(() => {
     ({ store, keys } = opened());
     places = new Places(store, keys);
   });

@@ -1,6 +1,6 @@
 // What every store must do: one suite, run against each implementation.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { changedAtMs, isPending } from "../../src/store/fence-token.js";
 import type { KeySpace } from "../../src/store/key-space.js";
 import type { FillStart, Store } from "../../src/store/store.js";
@@ -22,10 +22,10 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     let keys: KeySpace;
     let close: () => Promise<void>;
 
-    before(async () => {
+    beforeAll(async () => {
       ({ store, keys, close } = await open());
     });
-    after(() => close());
+    afterAll(() => close());
 
     const place = (module?: string, tenant?: string) => new Places(store, keys).place(module, tenant);
     const begin = (of: Place, holder?: string, leaseTtlMs?: number) =>

@@ -1,7 +1,7 @@
 // What every store's sweep must do, as part of the store contract.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { before, test } from "node:test";
+import { beforeAll, test } from "@jest/globals";
 import type { KeySpace } from "../../src/store/key-space.js";
 import type { FillStart, Store } from "../../src/store/store.js";
 import { type CommitOptions, MINUTE_MS, type Place, Places } from "./places.js";
@@ -11,7 +11,7 @@ export function describeSweeps(opened: () => { readonly store: Store; readonly k
   let store: Store;
   let keys: KeySpace;
   let places: Places;
-  before(() => {
+  beforeAll(() => {
     ({ store, keys } = opened());
     places = new Places(store, keys);
   });

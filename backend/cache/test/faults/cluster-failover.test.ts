@@ -1,9 +1,10 @@
 // A Cluster whose master is replaced, or is found at other addresses than it says: the masters of the moment are asked, nobody else.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import calculateSlot from "cluster-key-slot";
 import { Cluster, Redis } from "ioredis";
+import { tell } from "../../../servers/in-test.js";
 import { startTcpProxy } from "../../../servers/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
 import type { TenantCacheOptions } from "../../src/index.js";
@@ -18,13 +19,13 @@ describe("a Cluster whose master is replaced", () => {
   let cluster: RedisCluster;
   const opened: { close(): Promise<void> }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     cluster = await startRedisCluster({ withReplica: true, nodeTimeoutMs: 2000 });
   });
   afterEach(async () => {
     for (const each of opened.splice(0).reverse()) await each.close();
   });
-  after(() => cluster.stop());
+  afterAll(() => cluster.stop());
 
   /** A tenant whose slot the first master has. */
   const tenant = Array.from({ length: 1000 }, (_, index) => `tenant-${index}`).find(
@@ -111,7 +112,7 @@ describe("a Cluster whose master is replaced", () => {
     assert.equal((await mapped.read()).version, 2);
   });
 
-  test("a master that dies: one line, and its replica is used once it has taken over", async (t) => {
+  test("a master that dies: one line, and its replica is used once it has taken over", async () => {
     const { replica } = cluster;
     assert.ok(replica);
     const order = new Redis(replica.url);
@@ -142,7 +143,7 @@ describe("a Cluster whose master is replaced", () => {
     while (!/^role:master/m.test(await heirs.info("replication"))) assert.equal((await read()).version, 1);
     const promotedAtMs = performance.now();
     assert.equal(await cache.ready(15_000), true);
-    t.diagnostic(`in use ${((performance.now() - promotedAtMs) / 1000).toFixed(1)} s after the failover`);
+    tell(`in use ${((performance.now() - promotedAtMs) / 1000).toFixed(1)} s after the failover`);
     assert.equal((await read()).version, 1);
     assert.equal(lines.length, 2, lines.join("\n"));
     assert.match(lines[0] ?? "", /store away \((connect ECONNREFUSED .+|connection closed)\)/);

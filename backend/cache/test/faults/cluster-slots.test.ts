@@ -1,6 +1,6 @@
 // A Redis Cluster in trouble for one slot only: its tenants' requests go to their handlers, everybody else's are served as before.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import calculateSlot from "cluster-key-slot";
 import { Cluster, Redis } from "ioredis";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
@@ -13,14 +13,14 @@ describe("a Cluster with a slot in trouble", () => {
   let nodes: Redis[];
   const cleanups: (() => unknown)[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     cluster = await startRedisCluster();
     nodes = cluster.servers.map(({ url }) => new Redis(url));
   });
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const node of nodes) node.disconnect();
     await cluster.stop();
   });

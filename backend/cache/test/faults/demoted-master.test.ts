@@ -1,7 +1,7 @@
 // A master that is demoted while its connections stay: by FAILOVER, by hand, there and back. Nothing it says is believed from then on.
 import assert from "node:assert/strict";
-import { afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../../../servers/index.js";
 import type { Logger, TenantCacheOptions } from "../../src/index.js";

@@ -1,6 +1,6 @@
 // Fills that end where the store cannot be told, or that the store never takes: nobody waits for a handler that has ended.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
@@ -18,7 +18,7 @@ describe("a fill that has ended", () => {
   let admin: Redis;
   const opened: { close(): Promise<void> }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer({ args: ["--proto-max-bulk-len", String(LIMIT_BYTES)] });
     admin = new Redis(server.url);
   });
@@ -26,7 +26,7 @@ describe("a fill that has ended", () => {
     for (const each of opened.splice(0).reverse()) await each.close();
     await admin.flushall();
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await server.stop();
   });

@@ -1,7 +1,8 @@
 // A replica is promoted that never saw the last invalidation: it holds the old fences and the old entries, and is not believed.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
+import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import {
   REPLICATE_AT_ONCE,
@@ -22,7 +23,7 @@ describe("failover to a replica that lags", () => {
   let cache: TenantCache;
   let versioned: VersionedApp;
 
-  before(async () => {
+  beforeAll(async () => {
     sentinels = await startRedisSentinels(async (masterPort) => {
       replication = await startTcpProxy(masterPort);
       return replication.port;
@@ -30,16 +31,16 @@ describe("failover to a replica that lags", () => {
     cache = await openCache("redis", { redis: sentinels.options, keyPrefix: KEY_PREFIX });
     versioned = await serveVersioned(cache);
   });
-  after(async () => {
+  afterAll(async () => {
     await versioned.app.close();
     await cache.close();
     await replication.close();
     await sentinels.stop();
   });
 
-  test("what it holds are misses, and it serves on as the new master", async (t) => {
+  test("what it holds are misses, and it serves on as the new master", async () => {
     const replica = new Redis(sentinels.replica.url);
-    t.after(() => replica.disconnect());
+    afterTest(() => replica.disconnect());
     replica.on("error", () => undefined);
     await versioned.read();
     await cache.idle();
@@ -76,11 +77,11 @@ describe("failover to a replica that lags, and back", () => {
   let replica: RedisServer;
   const opened: { close(): Promise<void> }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     const options = { args: REPLICATE_AT_ONCE };
     [master, replica] = await Promise.all([startRedisServer(options), startRedisServer(options)]);
   });
-  after(async () => {
+  afterAll(async () => {
     for (const each of opened.reverse()) await each.close();
     await Promise.all([master.stop(), replica.stop()]);
   });
@@ -122,10 +123,10 @@ describe("a master that hangs through its own failover", () => {
   let sentinels: RedisSentinels;
   const opened: { close(): Promise<void> }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     sentinels = await startRedisSentinels();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const each of opened.reverse()) await each.close();
     await sentinels.stop();
   });

@@ -1,6 +1,6 @@
 // The freshness checker's servers, replaced by somebody else while it does faults to them: it goes on with whoever is master.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { FaultName } from "../../freshness/faults.js";
 import { seededRandom } from "../../freshness/random.js";
 import { type SentinelTopology, startSentinelTopology } from "../../freshness/sentinel-topology.js";
@@ -10,10 +10,10 @@ describe("failovers that are not the checker's own", () => {
   let topology: SentinelTopology;
   const timeline = new Timeline();
 
-  before(async () => {
+  beforeAll(async () => {
     topology = await startSentinelTopology(undefined, timeline);
   });
-  after(() => topology?.stop());
+  afterAll(() => topology?.stop());
 
   const replaceMaster = async () => {
     const { sentinels } = topology;

@@ -1,7 +1,7 @@
 // Servers that do not say who they are, or refuse to be asked: said once, with what to do, and used as far as freshness allows it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, afterEach, before, describe, test } from "node:test";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import type { TenantCacheOptions } from "../../src/index.js";
@@ -13,14 +13,14 @@ describe("a server that does not say who it is", () => {
   let admin: Redis;
   const opened: { close(): Promise<void> }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
   });
   afterEach(async () => {
     for (const each of opened.splice(0).reverse()) await each.close();
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await server.stop();
   });

@@ -1,6 +1,6 @@
 // A server that closes the connection over one large answer, each time it is asked for it: no coming and going ten times a second.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { serve } from "../support/http-app.js";
@@ -13,12 +13,12 @@ describe("an output buffer limit below an entry's size", () => {
   let server: RedisServer;
   let admin: Redis;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
     await admin.config("SET", "client-output-buffer-limit", "normal 100000 0 0");
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await server.stop();
   });

@@ -4,10 +4,11 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import path from "node:path";
-import { afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, describe, test } from "@jest/globals";
 import type { Request } from "express";
 import { Redis } from "ioredis";
+import { tell } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCacheOptions } from "../../src/index.js";
 import { serve } from "../support/http-app.js";
@@ -192,7 +193,7 @@ function untilItListens({ host, port }: RedisServer): Promise<void> {
 
 describe("a server that answers and refuses", () => {
   for (const situation of situations) {
-    test(situation.name, async (t) => {
+    test(situation.name, async () => {
       const server = await startRedisServer(situation.args ? { args: situation.args } : {});
       const admin = new Redis(server.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
       admin.on("error", () => undefined);
@@ -265,7 +266,7 @@ describe("a server that answers and refuses", () => {
       const endedAtMs = performance.now();
       assert.equal(await cache.ready(15_000), true);
       while (told().length < 2) await delay(5);
-      t.diagnostic(`in use ${((performance.now() - endedAtMs) / 1000).toFixed(1)} s after it could be`);
+      tell(`in use ${((performance.now() - endedAtMs) / 1000).toFixed(1)} s after it could be`);
       await read("/list/after", "tenant-1");
       await cache.idle();
       assert.equal(await read("/list/after", "tenant-1"), "hit");

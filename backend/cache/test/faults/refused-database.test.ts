@@ -1,6 +1,6 @@
 // A database that the server refuses is not replaced by database 0, where another app's entries are.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
@@ -14,19 +14,19 @@ describe("a refused SELECT", () => {
   let cluster: RedisCluster;
   let admin: Redis;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer({ args: ["--databases", "1"] });
     cluster = await startRedisCluster();
     admin = new Redis(server.url);
     await admin.call("ACL", "SETUSER", "narrow", "on", ">secret", "~*", "&*", "+@all", "-select");
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await Promise.all([server.stop(), cluster.stop()]);
   });
 
   const own: { disconnect(): void }[] = [];
-  after(() => {
+  afterAll(() => {
     for (const client of own) client.disconnect();
   });
   function kept<Client extends { disconnect(): void }>(client: Client): Client {

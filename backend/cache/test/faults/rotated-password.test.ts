@@ -1,6 +1,6 @@
 // A password that is replaced while the cache runs: connections are made with the present one, and a wrong one is said once.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCacheOptions } from "../../src/index.js";
@@ -12,14 +12,14 @@ describe("a password that is replaced", () => {
   let admin: Redis;
   const opened: { close(): Promise<void> }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
   });
   afterEach(async () => {
     for (const each of opened.splice(0).reverse()) await each.close();
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await server.stop();
   });

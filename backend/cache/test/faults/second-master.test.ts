@@ -1,7 +1,7 @@
 // Two masters for a time: what the replaced one has confirmed is repeated on the new one by whoever moves there.
 import assert from "node:assert/strict";
-import { afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../../../servers/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";

@@ -1,7 +1,7 @@
 // An old master that answers again: not used while another one is, and not believed when sentinels return to it.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { startTcpProxy, type TcpProxy } from "../../../servers/index.js";
 import { type RedisSentinels, startRedisSentinels } from "../../../servers/redis-sentinel.js";
@@ -22,7 +22,7 @@ describe("a sentinel that still names the old master, which answers again", () =
   const proxies: TcpProxy[] = [];
   const servers: Redis[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     sentinels = await startRedisSentinels();
     const { master, replica } = sentinels;
     const [first, ...others] = sentinels.options.sentinels;
@@ -50,7 +50,7 @@ describe("a sentinel that still names the old master, which answers again", () =
     await master.resume();
     await refuseDemotion(servers[0]);
   });
-  after(async () => {
+  afterAll(async () => {
     for (const server of servers) server.disconnect();
     for (const proxy of proxies) await proxy.close();
     await sentinels?.stop();

@@ -1,7 +1,7 @@
 // A client of the user's own is left as it was found: its listeners, its commands, its connection.
 import assert from "node:assert/strict";
 import type { EventEmitter } from "node:events";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
@@ -27,11 +27,11 @@ describe("a client of the user's", () => {
   const warnings: Error[] = [];
   const heed = (warning: Error) => void warnings.push(warning);
 
-  before(async () => {
+  beforeAll(async () => {
     [server, cluster] = await Promise.all([startRedisServer(), startRedisCluster()]);
     process.on("warning", heed);
   });
-  after(async () => {
+  afterAll(async () => {
     process.off("warning", heed);
     await Promise.all([server.stop(), cluster.stop()]);
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { ColdListMessage } from "../support/cold-list-process.js";
@@ -16,10 +16,10 @@ describe("a stampede", () => {
   let redis: RedisServer;
   const children: ChildProcess[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const child of children) child.kill();
     await redis.stop();
   });

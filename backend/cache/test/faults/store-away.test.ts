@@ -1,6 +1,6 @@
 // The store hung, killed, full, cut off or returning garbage: requests are answered by their handlers, and nothing old is served after.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import type { Logger, TenantCache, TenantCacheOptions } from "../../src/index.js";
@@ -16,7 +16,7 @@ describe("with Redis away", () => {
   let lines: string[] = [];
   const opened: { close(): Promise<void> }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
     admin = new Redis(redis.url);
     admin.on("error", () => undefined);
@@ -25,7 +25,7 @@ describe("with Redis away", () => {
     for (const each of opened.splice(0).reverse()) await each.close();
     lines = [];
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await redis.stop();
   });

@@ -1,7 +1,7 @@
 // The toolkit with Redis hung or killed: sources are asked, nothing hangs, nothing old is read afterwards; state rejects.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { CacheMonitor, CacheWarmer, type TenantCache } from "../../src/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
@@ -16,13 +16,13 @@ describe("the toolkit with Redis away", () => {
   let redis: RedisServer;
   const opened: TenantCache[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
   });
   afterEach(async () => {
     for (const cache of opened.splice(0)) await cache.close();
   });
-  after(() => redis.stop());
+  afterAll(() => redis.stop());
 
   async function open() {
     const cache = await openCache("redis", { redis: redis.url, budgetMs: BUDGET_MS });

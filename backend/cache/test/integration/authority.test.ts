@@ -1,6 +1,6 @@
 // What was made for one scheme, host and port is not served to who asked for another, whatever the request says of itself.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import express, { type Express } from "express";
 // @ts-expect-error The package has no types under this name; those of Express 5 describe what these tests use of it.
 import express4 from "express-4";

@@ -4,9 +4,10 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, test } from "node:test";
 import { promisify } from "node:util";
+import { afterAll, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
+import { tell } from "../../../servers/in-test.js";
 
 const run = promisify(execFile);
 const PROGRAM = projectFile("dist/backend/cache/bench/main.js");
@@ -24,9 +25,9 @@ interface Measured {
 }
 
 const folder = mkdtempSync(path.join(tmpdir(), "bench-test-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("measures one subject in each variant, and a stampede", async (context) => {
+test("measures one subject in each variant, and a stampede", async () => {
   const file = path.join(folder, "run.json");
   const args = [
     "--quick",
@@ -42,7 +43,7 @@ test("measures one subject in each variant, and a stampede", async (context) => 
   ];
   // It ends with 1 where a machine that is busy with other tests made the cache pass requests on.
   await run(process.execPath, [PROGRAM, ...args], { env: { ...process.env, BENCH_UNPINNED: "1" } }).catch(
-    ({ stdout, stderr }) => context.diagnostic(`${stdout}${stderr}`),
+    ({ stdout, stderr }) => tell(`${stdout}${stderr}`),
   );
   const { reports } = JSON.parse(readFileSync(file, "utf8")) as { reports: Report[] };
   const [throughput, stampede] = reports;

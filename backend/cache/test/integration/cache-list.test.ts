@@ -1,6 +1,6 @@
 // `cacheList` over real HTTP: what is a hit, and for whom. Handler runs are counted, not inferred.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Request } from "express";
 import { TenantCacheError } from "../../src/errors.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -23,10 +23,10 @@ for (const store of STORES) {
   describe(`cacheList with the ${store} store`, () => {
     let list: ListApp;
 
-    before(async () => {
+    beforeAll(async () => {
       list = await openListApp(store, ROUTES);
     });
-    after(() => list.close());
+    afterAll(() => list.close());
 
     test("the second request is a hit: same status, body, handler headers; the handler ran once", async () => {
       list.handle((_req, res) =>

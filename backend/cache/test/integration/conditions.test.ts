@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express, { type Request, type RequestHandler, type Response } from "express";
 import { projectFile } from "../../../project-root.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -55,7 +55,7 @@ for (const store of STORES) {
     let bytesRead = 0;
     let outcome: string | undefined;
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store, { maxBodyBytes: LIMIT_BYTES });
       const mount = (app: express.Express, cacheList?: RequestHandler) => {
         const layers = cacheList ? [cacheList] : [];
@@ -91,7 +91,7 @@ for (const store of STORES) {
       plain = await serve((app) => mount(app));
       cached = await serve((app) => mount(app, cache.cacheList("items", 180)));
     });
-    after(async () => {
+    afterAll(async () => {
       await plain.close();
       await cached.close();
       await cache.close();

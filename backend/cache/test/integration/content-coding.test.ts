@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { get, type IncomingHttpHeaders } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { after, before, describe, test } from "node:test";
 import * as zlib from "node:zlib";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Request, Response } from "express";
 import { acceptedCodings } from "../../src/codec/content-coding.js";
 import type { TenantCache } from "../../src/index.js";
@@ -40,13 +40,13 @@ for (const store of STORES) {
     let app: HttpApp;
     let handler: (req: Request, res: Response) => unknown = () => undefined;
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store);
       app = await serve((express) => {
         express.get("/{*any}", cache.cacheList("accounts", 180), (req, res) => handler(req, res));
       });
     });
-    after(async () => {
+    afterAll(async () => {
       await app.close();
       await cache.close();
     });

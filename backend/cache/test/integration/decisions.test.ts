@@ -1,7 +1,9 @@
 // What the cache says of its decisions: events, diagnostics channels, Server-Timing; and what clients may ask for where they may.
+
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { setClock } from "../../../servers/in-test.js";
 import type { CacheEvent, CacheEventName, TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 import { type HttpApp, serve } from "../support/http-app.js";
@@ -13,7 +15,7 @@ describe("decisions", () => {
   let app: HttpApp;
   let runs = 0;
 
-  before(async () => {
+  beforeAll(async () => {
     cache = await openCache("memory", { serverTiming: true });
     app = await serve((express) => {
       const run = (_req: unknown, res: { send(body: string): void }) => {
@@ -24,7 +26,7 @@ describe("decisions", () => {
       express.get("/obeying{/*rest}", cache.cacheList("accounts", { obeyRequest: true }), run);
     });
   });
-  after(async () => {
+  afterAll(async () => {
     await app.close();
     await cache.close();
   });
@@ -66,7 +68,7 @@ describe("decisions", () => {
     }
   });
 
-  test("and obeyed where the route says so", async (t) => {
+  test("and obeyed where the route says so", async () => {
     const ask = (asked: string, path = "/obeying/1", header = "cache-control") =>
       app.request(path, { headers: { [header]: asked } });
     const refused = await ask("only-if-cached");
@@ -77,7 +79,7 @@ describe("decisions", () => {
     assert.equal((await ask("no-store")).cache, "fwd=bypass; detail=request");
     assert.equal((await app.request("/obeying/1")).body, body, "no-store leaves the entry");
     // All in one millisecond: what is there is older than the request all the same.
-    t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    setClock(Date.now());
     for (const asked of ["no-cache", "min-fresh=1000", "max-age=0"]) {
       const before = runs;
       const answer = await ask(asked);

@@ -1,7 +1,7 @@
 // Encrypted entries behind a route: what they cost in stats, and what becomes of values that are not sealed as they are now.
 import assert from "node:assert/strict";
 import { createCipheriv, randomBytes } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { createSealer } from "../../src/codec/encryption.js";
 import { STORES } from "../support/caches.js";
 import { type ForgeableStore, openForgeableStore } from "../support/forge-store.js";
@@ -34,7 +34,7 @@ for (const store of STORES) {
     let calls = 0;
     let stored = "";
 
-    before(async () => {
+    beforeAll(async () => {
       forgeable = await openForgeableStore(store, { encryption: { keys: [KEY] }, compress: false });
       forgeable.writer.events.on("stored", ({ key = "" }) => {
         stored = key;
@@ -49,7 +49,7 @@ for (const store of STORES) {
       );
       [writer, reader] = (await Promise.all(apps)) as [HttpApp, HttpApp];
     });
-    after(async () => {
+    afterAll(async () => {
       await Promise.all([writer.close(), reader.close()]);
       await forgeable.close();
     });

@@ -1,8 +1,8 @@
 // The examples in docs/examples run, and do what they say.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { describe, test } from "@jest/globals";
 import type { Express } from "express";
 import { SignJWT } from "jose";
 import { projectFile } from "../../../project-root.js";

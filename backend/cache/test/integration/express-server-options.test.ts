@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener, type ServerOptions } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type TestContext, test } from "node:test";
+import { test } from "@jest/globals";
 import express from "express";
 // @ts-expect-error The package has no types under this name; those of Express 5 describe what these tests use of it.
 import express4 from "express-4";
+import { afterTest } from "../../../servers/in-test.js";
 import { exchange, withoutClock } from "../../../servers/raw-http.js";
 import { createTenantCache, expressServerOptions } from "../../src/index.js";
 import { PATIENT, quiet } from "../support/caches.js";
@@ -40,11 +41,11 @@ function build(make: typeof express) {
   return { app, cache };
 }
 
-async function listen(t: TestContext, listener: RequestListener, options: ServerOptions): Promise<number> {
+async function listen(listener: RequestListener, options: ServerOptions): Promise<number> {
   const server = createServer(options, listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => {
+  afterTest(() => {
     server.closeAllConnections();
     server.close();
   });
@@ -69,11 +70,11 @@ for (const [name, make] of [
   ["Express 4", express4 as unknown as typeof express],
 ] as const) {
   for (const front of ["the app", "a lane in front of it"]) {
-    test(`${name}, ${front}: the same bytes as from any other server`, async (t) => {
+    test(`${name}, ${front}: the same bytes as from any other server`, async () => {
       const answersOf = async (optionsOf: (app: ReturnType<typeof express>) => ServerOptions) => {
         const { app, cache } = build(make);
         const lane = cache.lane(app, { identify: () => ({ tenant: TENANT }) });
-        const port = await listen(t, front === "the app" ? app : lane, optionsOf(app));
+        const port = await listen(front === "the app" ? app : lane, optionsOf(app));
         const answers: string[] = [];
         for (const request of REQUESTS) {
           const [head = "", body = ""] = request.split("\r\n\r\n");
@@ -93,17 +94,13 @@ for (const [name, make] of [
     });
   }
 
-  test(`${name}: requests and responses come with the prototypes that the app would give them`, async (t) => {
+  test(`${name}: requests and responses come with the prototypes that the app would give them`, async () => {
     const { app } = build(make);
     const seen: boolean[] = [];
-    const port = await listen(
-      t,
-      (req, res) => {
-        seen.push(Object.getPrototypeOf(req) === app.request, Object.getPrototypeOf(res) === app.response);
-        app(req, res);
-      },
-      expressServerOptions(app),
-    );
+    const port = await listen((req, res) => {
+      seen.push(Object.getPrototypeOf(req) === app.request, Object.getPrototypeOf(res) === app.response);
+      app(req, res);
+    }, expressServerOptions(app));
     await exchange(port, "GET /list HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
     // Later versions of Node need none of it.
     const isMade = Number.parseInt(process.versions.node, 10) < 24;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
@@ -30,7 +30,7 @@ describe("a handler that fails while it answers", () => {
     next();
   };
 
-  before(async () => {
+  beforeAll(async () => {
     cache = await openCache("memory");
     app = await serve((express) => {
       // Express prints what nobody has handled only outside of tests.
@@ -41,7 +41,7 @@ describe("a handler that fails while it answers", () => {
       express.use(onError);
     });
   });
-  after(async () => {
+  afterAll(async () => {
     await app.close();
     await cache.close();
   });

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { type EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { type Clock, type Config, install } from "@sinonjs/fake-timers";
 import express from "express";
 import { sharedRedisUrl } from "../../../servers/index.js";
@@ -183,11 +183,11 @@ describe("the connection to Redis under fake timers", () => {
   let url: string;
   let clock: Clock;
 
-  before(async () => {
+  beforeAll(async () => {
     proxy = await startTcpProxy(Number(new URL(await sharedRedisUrl()).port));
     url = `redis://127.0.0.1:${proxy.port}`;
   });
-  after(() => proxy.close());
+  afterAll(() => proxy.close());
 
   test("is made again where it was lost", async () => {
     const cache = await openCache("redis", { redis: url });

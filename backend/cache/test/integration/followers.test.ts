@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import compression from "compression";
 import type { RequestHandler, Response } from "express";
+import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { createTenantCache, type TenantCache } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
@@ -47,7 +48,7 @@ describe("followers", () => {
   let rest = gate();
   let runs = 0;
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
     const keyPrefix = `${randomUUID()}:`;
     const open = async (): Promise<World> => {
@@ -74,7 +75,7 @@ describe("followers", () => {
     };
     worlds = [await open(), await open()];
   });
-  after(async () => {
+  afterAll(async () => {
     for (const { app, cache } of worlds) {
       await app.close();
       await cache.close();
@@ -209,9 +210,9 @@ describe("a route whose handlers take longer than anybody waits", () => {
 
   const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-  test("nobody waits in vain, once it is known", async (t) => {
+  test("nobody waits in vain, once it is known", async () => {
     const world = await open();
-    t.after(() => world.close());
+    afterTest(() => world.close());
     world.hold(later(3 * WAIT_MS));
     await askPlainly(`${world.url}/learn`);
     const first = gate();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express from "express";
 import { decodeEntry, type Entry } from "../../src/codec/entry.js";
 import type { TenantCache } from "../../src/index.js";
@@ -103,10 +103,10 @@ function changed(stored: Buffer, forged: Partial<Entry>): Buffer {
 for (const store of STORES) {
   describe(`entries that others wrote, with the ${store} store`, () => {
     let world: ForgedWorld;
-    before(async () => {
+    beforeAll(async () => {
       world = await ForgedWorld.open(store);
     });
-    after(() => world.close());
+    afterAll(() => world.close());
 
     for (const way of WAYS) {
       const isRefused = async (what: string, change: (stored: Buffer) => Buffer) => {

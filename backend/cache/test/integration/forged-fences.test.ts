@@ -1,7 +1,7 @@
 // Leases and fences that nobody of this cache wrote: nobody waits for a holder that there is not, and no time is read from what has none.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import type { TenantCache } from "../../src/index.js";
@@ -19,7 +19,7 @@ describe("leases and fences that others wrote", () => {
   let app: HttpApp;
   let stored = "";
 
-  before(async () => {
+  beforeAll(async () => {
     redis = new Redis(await sharedRedisUrl());
     cache = await openCache("redis-only", { keyPrefix, fill: { waitMs: 100 } });
     cache.events.on("stored", ({ key = "" }) => {
@@ -32,7 +32,7 @@ describe("leases and fences that others wrote", () => {
       });
     });
   });
-  after(async () => {
+  afterAll(async () => {
     await app.close();
     await cache.close();
     redis.disconnect();

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
-import { after, before, describe, test } from "node:test";
 import { brotliCompressSync, constants, createBrotliCompress } from "node:zlib";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import * as z from "zod";
 import { decodeEntry, type Entry } from "../../src/codec/entry.js";
 import { inflate } from "../../src/codec/inflation.js";
@@ -63,13 +63,13 @@ for (const store of STORES) {
     let writing: CacheSpace;
     let reading: CacheSpace;
 
-    before(async () => {
+    beforeAll(async () => {
       forgeable = await openForgeableStore(store);
       const rules = { compressAboveBytes: 1000, schema: z.object({ rows: z.string() }) };
       writing = forgeable.writer.manager.tenant(tenant).namespace("users", rules);
       reading = forgeable.reader.manager.tenant(tenant).namespace("users", rules);
     });
-    after(() => forgeable.close());
+    afterAll(() => forgeable.close());
 
     const alarms = async () => (await forgeable.reader.stats()).totals.alarms;
 

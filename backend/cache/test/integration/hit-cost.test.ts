@@ -4,10 +4,11 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, createServer, get, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express from "express";
 import { Redis } from "ioredis";
+import { afterTest, tell } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { type CacheListOptions, createTenantCache, type TenantCache } from "../../src/index.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
@@ -45,11 +46,11 @@ describe("what a hit costs", () => {
   let operator: Redis;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
     operator = new Redis(redis.url);
   });
-  after(async () => {
+  afterAll(async () => {
     agent.destroy();
     operator.disconnect();
     await redis.stop();
@@ -147,9 +148,9 @@ describe("what a hit costs", () => {
       },
     ];
     for (const { name, localBytes, maxStaleness, commands, receives } of rows) {
-      test(`${front}, ${name}: ${commands} commands`, async (t) => {
+      test(`${front}, ${name}: ${commands} commands`, async () => {
         const served = await serve(front, localBytes, { ttlSeconds: 3600, maxStaleness });
-        t.after(() => served.close());
+        afterTest(() => served.close());
         for (let time = 0; time < 5; time++) {
           await ask(served.port, agent);
           await served.cache.idle();
@@ -183,9 +184,9 @@ describe("what a hit costs", () => {
     ["in process", 1e7],
     ["Redis only", 0],
   ] as const) {
-    test(`a miss, ${name}: one command before the handler and one behind the response`, async (t) => {
+    test(`a miss, ${name}: one command before the handler and one behind the response`, async () => {
       const served = await serve("cacheList", localBytes, { ttlSeconds: 3600 });
-      t.after(() => served.close());
+      afterTest(() => served.close());
       const miss = async (path: string) => {
         assert.match((await ask(served.port, agent, path)).cache, /; fwd=miss; stored/);
         await served.cache.idle();
@@ -201,12 +202,12 @@ describe("what a hit costs", () => {
     });
   }
 
-  test("scripts come with their first call: a server that does not know them is not asked in vain", async (t) => {
+  test("scripts come with their first call: a server that does not know them is not asked in vain", async () => {
     const fresh = await startRedisServer();
     const observer = new Redis(fresh.url);
     const options = { redis: fresh.url, tenant: () => "tenant-1", logger: quiet };
     const cache = createTenantCache({ ...options, ...PATIENT });
-    t.after(async () => {
+    afterTest(async () => {
       await cache.close();
       observer.disconnect();
       await fresh.stop();
@@ -222,9 +223,9 @@ describe("what a hit costs", () => {
     assert.doesNotMatch(await observer.info("errorstats"), /NOSCRIPT/);
   });
 
-  test("a miss after an invalidation reads the fences once, and the entry with what begins the fill", async (t) => {
+  test("a miss after an invalidation reads the fences once, and the entry with what begins the fill", async () => {
     const served = await serve("cacheList", 1e7, { ttlSeconds: 3600 });
-    t.after(() => served.close());
+    afterTest(() => served.close());
     for (let time = 0; time < 2; time++) {
       await ask(served.port, agent);
       await served.cache.idle();
@@ -241,9 +242,9 @@ describe("what a hit costs", () => {
     assert.equal(reads - readsBefore, 1);
   });
 
-  test("an invalidation is one command, however many fences it replaces", async (t) => {
+  test("an invalidation is one command, however many fences it replaces", async () => {
     const served = await serve("cacheList", 1e7, {});
-    t.after(() => served.close());
+    afterTest(() => served.close());
     await served.cache.invalidateTags("tenant-1", "loads-the-script");
     const scripts = async () =>
       Number(/cmdstat_evalsha:calls=(\d+)/.exec(await operator.info("commandstats"))?.[1]);
@@ -252,13 +253,13 @@ describe("what a hit costs", () => {
     assert.equal((await scripts()) - before, 1);
   });
 
-  test("a hit allocates little more than a plain answer", async (t) => {
+  test("a hit allocates little more than a plain answer", async () => {
     const child: ChildProcess = fork(fileURLToPath(new URL("../support/hit-server.js", import.meta.url)), {
       execArgv: ["--expose-gc", "--max-semi-space-size=512"],
       env: { ...process.env, HIT_REDIS_URL: redis.url },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
-    t.after(() => child.kill("SIGKILL"));
+    afterTest(() => child.kill("SIGKILL"));
     const [ready] = (await once(child, "message")) as [HitServerReady];
     const paths = ["plain", "cacheList", "prepared", "lane", "redisOnly"] as const;
     const perHit: Allocated[] = [];
@@ -273,7 +274,7 @@ describe("what a hit costs", () => {
     }
     const of = (what: keyof Allocated) => perHit.map((allocated) => Math.round(allocated[what]));
     const [plain = 0, cacheList = 0, prepared = 0, lane = 0, redisOnly = 0] = of("heap");
-    t.diagnostic(`bytes for each answer, ${paths}: heap ${of("heap")}, buffers ${of("buffers")}`);
+    tell(`bytes for each answer, ${paths}: heap ${of("heap")}, buffers ${of("buffers")}`);
     assert.ok(plain > 500, "it was measured");
     assert.ok(lane - plain < 4000);
     assert.ok(redisOnly - plain < 18_000, "one read for each of them");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Request, Response } from "express";
 import type { TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -19,7 +19,7 @@ for (const store of STORES) {
     let beforeReading: () => unknown = () => undefined;
     let afterReading: () => unknown = () => undefined;
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store);
       app = await serve((express) => {
         const list = (module: string) => async (_req: Request, res: Response) => {
@@ -49,7 +49,7 @@ for (const store of STORES) {
         );
       });
     });
-    after(async () => {
+    afterAll(async () => {
       await app.close();
       await cache.close();
     });

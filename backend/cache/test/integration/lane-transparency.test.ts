@@ -1,6 +1,6 @@
 // The lane answers what the app would have answered, byte for byte, whatever is asked and changed in between.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import type { LaneOptions } from "../../src/index.js";
 import { STORES } from "../support/caches.js";

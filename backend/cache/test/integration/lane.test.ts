@@ -1,6 +1,7 @@
 // What the lane answers without the app, and what it leaves to it: nothing that the app would have refused.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, jest, test } from "@jest/globals";
+import { afterTest } from "../../../servers/in-test.js";
 import type { LaneOptions } from "../../src/index.js";
 import { STORES } from "../support/caches.js";
 import { ask, get, isHit, type RawRequest } from "../support/lane-requests.js";
@@ -10,10 +11,10 @@ for (const store of STORES) {
   describe(`the lane (${store})`, () => {
     describe("what it answers", () => {
       let world: LaneWorld;
-      before(async () => {
+      beforeAll(async () => {
         world = await openLaneWorld({ store, lane: {} });
       });
-      after(() => world.close());
+      afterAll(() => world.close());
 
       test("a URL that the app has answered for the same caller, without the app", async () => {
         for (const target of [
@@ -75,14 +76,13 @@ for (const store of STORES) {
 }
 
 describe("the lane", () => {
-  test("asks the app again after relearnSeconds", async (t) => {
-    t.mock.timers.enable({ apis: [] });
+  test("asks the app again after relearnSeconds", async () => {
     const world = await openLaneWorld({ store: "memory", lane: { relearnSeconds: 300 } });
-    t.after(() => world.close());
+    afterTest(() => world.close());
     await ask(world, get("/items"));
     await ask(world, get("/items"));
     const now = performance.now.bind(performance);
-    t.mock.method(performance, "now", () => now() + 400_000);
+    jest.spyOn(performance, "now").mockImplementation(() => now() + 400_000);
     const before = world.dispatched();
     assert.ok(isHit(await ask(world, get("/items"))));
     assert.equal(world.dispatched(), before + 1);
@@ -90,7 +90,7 @@ describe("the lane", () => {
     assert.equal(world.dispatched(), before + 1);
   });
 
-  test("an identity whose tags are invalidated goes to the app, also where another process did it", async (t) => {
+  test("an identity whose tags are invalidated goes to the app, also where another process did it", async () => {
     const identify: LaneOptions["identify"] = (req) => {
       // As a memo does that has not heard of the revocation.
       const token = req.headers.authorization?.replace(/^Bearer /, "");
@@ -98,7 +98,7 @@ describe("the lane", () => {
     };
     for (const store of STORES) {
       const world = await openLaneWorld({ store, lane: { identify }, maxStaleness: 0 });
-      t.after(() => world.close());
+      afterTest(() => world.close());
       // The fences of the tags are read behind the first request.
       let answer = "";
       for (let tries = 0, before = -1; before !== world.dispatched() && tries < 20; tries++) {
@@ -117,7 +117,7 @@ describe("the lane", () => {
     }
   });
 
-  test("middleware that answers itself, or fails, keeps the hit back", async (t) => {
+  test("middleware that answers itself, or fails, keeps the hit back", async () => {
     let mode: "pass" | "limit" | "fail" = "pass";
     const use: LaneOptions["use"] = [
       (_req, res, next) => {
@@ -130,7 +130,7 @@ describe("the lane", () => {
       },
     ];
     const world = await openLaneWorld({ store: "memory", lane: { use } });
-    t.after(() => world.close());
+    afterTest(() => world.close());
     for (let time = 0; time < 3; time++) await ask(world, get("/items"));
     mode = "limit";
     assert.match(await ask(world, get("/items")), /^HTTP\/1.1 429 .*slow down/s);
@@ -140,19 +140,19 @@ describe("the lane", () => {
     assert.equal(world.dispatched(), before + 1);
   });
 
-  test("an identify that throws is told once, and the app answers", async (t) => {
+  test("an identify that throws is told once, and the app answers", async () => {
     const identify = () => {
       throw new Error("no keys");
     };
     const world = await openLaneWorld({ store: "memory", lane: { identify } });
-    t.after(() => world.close());
+    afterTest(() => world.close());
     for (let time = 0; time < 3; time++) assert.match(await ask(world, get("/items")), /^HTTP\/1.1 200 /);
     assert.equal(world.dispatched(), 3);
   });
 
-  test("refuses options that it does not know", async (t) => {
+  test("refuses options that it does not know", async () => {
     const world = await openLaneWorld({ store: "memory" });
-    t.after(() => world.close());
+    afterTest(() => world.close());
     const wrong = { identify: () => undefined, memo: 5 };
     assert.throws(() => world.cache.lane(() => undefined, wrong as LaneOptions), { code: "ETC_OPTIONS" });
   });

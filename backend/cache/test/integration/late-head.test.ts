@@ -4,9 +4,10 @@ import { once } from "node:events";
 import { connect, createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import type { Request, RequestHandler, Response } from "express";
 import onHeaders from "on-headers";
+import { afterTest } from "../../../servers/in-test.js";
 import { openCache } from "../support/caches.js";
 import { gate, serve } from "../support/http-app.js";
 import { askPlainly } from "../support/plain-request.js";
@@ -88,9 +89,9 @@ for (const [way, late] of Object.entries(WAYS)) {
   describe(`a head that is changed late by ${way}`, () => {
     for (const [kind, answer] of Object.entries(ANSWERS)) {
       for (const [name, change] of Object.entries(UNSTORABLE)) {
-        test(`${kind} with ${name}: neither stored nor shared, and not said to be stored`, async (t) => {
+        test(`${kind} with ${name}: neither stored nor shared, and not said to be stored`, async () => {
           const world = await open(late(change), answer);
-          t.after(() => world.close());
+          afterTest(() => world.close());
           const origin = { Origin: "https://one.example" };
           const held = gate();
           world.holdUntil(held.passed);
@@ -106,13 +107,13 @@ for (const [way, late] of Object.entries(WAYS)) {
         });
       }
 
-      test(`${kind}: hits have the head that was sent`, async (t) => {
+      test(`${kind}: hits have the head that was sent`, async () => {
         const change: Change = (res) => {
           res.removeHeader("X-Flavour");
           res.set({ "X-Late": "added", "Content-Type": "text/x-late", "Access-Control-Allow-Origin": "*" });
         };
         const world = await open(late(change), answer);
-        t.after(() => world.close());
+        afterTest(() => world.close());
         const miss = await askPlainly(world.url);
         const hit = await askPlainly(world.url);
         assert.equal(hit.cache, "hit");
@@ -124,7 +125,7 @@ for (const [way, late] of Object.entries(WAYS)) {
       });
     }
 
-    test("a late status that may be stored is the status of hits", async (t) => {
+    test("a late status that may be stored is the status of hits", async () => {
       const change: Change = (res) => {
         res.statusCode = 203;
       };
@@ -134,7 +135,7 @@ for (const [way, late] of Object.entries(WAYS)) {
           res.send("changed on the way");
         });
       });
-      t.after(async () => {
+      afterTest(async () => {
         await app.close();
         await cache.close();
       });
@@ -143,18 +144,18 @@ for (const [way, late] of Object.entries(WAYS)) {
       assert.deepEqual([hit.status, hit.cache], [203, "hit"]);
     });
 
-    test("it is changed once, and not again by the error page that follows a failure", async (t) => {
+    test("it is changed once, and not again by the error page that follows a failure", async () => {
       const world = await open(
         late((res) => res.append("X-Count", "once")),
         (res) => res.send("whole"),
       );
-      t.after(() => world.close());
+      afterTest(() => world.close());
       const { headers } = await askPlainly(world.url);
       assert.equal(headers["x-count"], "once");
       assert.equal((await askPlainly(world.url)).headers["x-count"], "once");
     });
 
-    test("a mutation invalidates by the status that leaves", async (t) => {
+    test("a mutation invalidates by the status that leaves", async () => {
       const cache = await openCache("memory");
       let change: Change = () => undefined;
       const app = await serve((express) => {
@@ -164,7 +165,7 @@ for (const [way, late] of Object.entries(WAYS)) {
           res.status(400).json({});
         });
       });
-      t.after(async () => {
+      afterTest(async () => {
         await app.close();
         await cache.close();
       });
@@ -179,13 +180,13 @@ for (const [way, late] of Object.entries(WAYS)) {
       assert.equal((await askPlainly(url)).cache, "fwd=miss; stored");
     });
 
-    test("middleware behind a mutation acts on its head once", async (t) => {
+    test("middleware behind a mutation acts on its head once", async () => {
       const cache = await openCache("memory");
       const app = await serve((express) => {
         const behind = late((res) => res.append("X-Count", "once"));
         express.post("/list", cache.invalidateCache("items"), behind, (_req, res) => res.json({}));
       });
-      t.after(async () => {
+      afterTest(async () => {
         await app.close();
         await cache.close();
       });
@@ -223,7 +224,7 @@ describe("writeHead", () => {
       ["before any other header", {}],
       ["in the place of another header", { "X-A": "0" }],
     ] as const) {
-      test(`${name}, ${kind}: as without the cache`, async (t) => {
+      test(`${name}, ${kind}: as without the cache`, async () => {
         const cache = await openCache("memory");
         const app = await serve((express) => {
           express.disable("x-powered-by");
@@ -241,7 +242,7 @@ describe("writeHead", () => {
           express.get("/plain", handler);
           express.get("/list", cache.cacheList("items", { statuses: [200, 404] }), handler);
         });
-        t.after(async () => {
+        afterTest(async () => {
           await app.close();
           await cache.close();
         });
@@ -261,7 +262,7 @@ describe("writeHead", () => {
 });
 
 describe("HTTP/2", () => {
-  test("a late head is recorded, and nobody warns of a status message", async (t) => {
+  test("a late head is recorded, and nobody warns of a status message", async () => {
     const cache = await openCache("memory", { tenant: () => "tenant-1" });
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => void warnings.push(warning);
@@ -277,7 +278,7 @@ describe("HTTP/2", () => {
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    t.after(async () => {
+    afterTest(async () => {
       process.off("warning", onWarning);
       session.destroy();
       server.close();

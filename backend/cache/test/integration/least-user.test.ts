@@ -1,7 +1,7 @@
 // The least ACL user of docs/operations.md: all that the cache does is allowed, and all that is allowed is needed.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { projectFile } from "../../../project-root.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
@@ -78,11 +78,11 @@ describe("the least user", () => {
   let cluster: RedisCluster;
   let admin: Redis;
 
-  before(async () => {
+  beforeAll(async () => {
     [server, cluster] = await Promise.all([startRedisServer(), startRedisCluster()]);
     admin = new Redis(server.url, { db: DATABASE });
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await Promise.all([server.stop(), cluster.stop()]);
   });

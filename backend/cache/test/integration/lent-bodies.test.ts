@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express from "express";
 import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
@@ -106,7 +106,7 @@ for (const front of FRONTS) {
       arrived: (_open: () => void): void => undefined,
     };
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache("redis-only", { tenant: () => "tenant-1" });
       const app = express();
       app.get("/bodies/held", (_req, res) => held.arrived(() => res.end()));
@@ -132,7 +132,7 @@ for (const front of FRONTS) {
       }
       client.end();
     });
-    after(async () => {
+    afterAll(async () => {
       server.closeAllConnections();
       server.close();
       await cache.close();

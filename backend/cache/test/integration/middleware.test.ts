@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, get as httpGet, type RequestListener } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import compression from "compression";
 import cors from "cors";
 import express, { type Express, type RequestHandler } from "express";

@@ -1,7 +1,7 @@
 // docs/migrating.md against Redis: a hand-written cache with keys of the same form, beside this one, there and back.
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
 import type { Express, RequestHandler } from "express";
 import { Redis } from "ioredis";
 import { sharedRedisUrl } from "../../../servers/index.js";
@@ -18,7 +18,7 @@ describe("beside a hand-written Redis middleware with keys of the same form", ()
   let tenant: string;
   let version = 0;
 
-  before(async () => {
+  beforeAll(async () => {
     redis = new Redis(await sharedRedisUrl());
     cache = await openCache("redis", { keyPrefix: "" });
     const current: RequestHandler = (_req, res) => void res.json({ version });
@@ -38,7 +38,7 @@ describe("beside a hand-written Redis middleware with keys of the same form", ()
   beforeEach(() => {
     tenant = randomUUID();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const app of Object.values(apps)) await app.close();
     await cache.close();
     redis.disconnect();

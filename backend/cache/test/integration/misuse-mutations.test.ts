@@ -1,7 +1,7 @@
 // Mistakes that make a mutation silently stale are told once, and right use is never told of.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import express, { type Express, type RequestHandler } from "express";
 import type { TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { openCache, quiet, type StoreName } from "../support/caches.js";

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import type { ErrorRequestHandler, Express, Request, RequestHandler } from "express";
 import {
   createTenantCache,

@@ -1,6 +1,6 @@
 // Mistakes that leak or never hit are told once, with what to do instead.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { openCache, quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 

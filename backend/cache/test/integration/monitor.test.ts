@@ -1,6 +1,6 @@
 // The monitor: figures of cache and server, rates of the last minutes, and alerts that begin and end once.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { CacheMonitor, type TenantCache } from "../../src/index.js";
 import { DEFAULT_THRESHOLDS } from "../../src/ops/alert-rules.js";
@@ -12,11 +12,11 @@ describe("the monitor on Redis", () => {
   let redis: RedisServer;
   let cache: TenantCache;
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer({ args: ["--maxmemory", "64mb"] });
     cache = await openCache("redis", { redis: redis.url });
   });
-  after(async () => {
+  afterAll(async () => {
     await cache.close();
     await redis.stop();
   });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { after, before, test } from "node:test";
+import { afterAll, beforeAll, test } from "@jest/globals";
 import fc from "fast-check";
 import { hitStatus } from "../../src/cache-status.js";
 import { decodeEntry, type Entry } from "../../src/codec/entry.js";
@@ -73,11 +73,11 @@ const server = createServer((req, res) => {
   }
 });
 
-before(async () => {
+beforeAll(async () => {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
 });
-after(async () => {
+afterAll(async () => {
   agent.destroy();
   server.close();
   await once(server, "close");

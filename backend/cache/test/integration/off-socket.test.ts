@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express, { type Express } from "express";
 import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
@@ -15,7 +15,7 @@ const FOREIGN = "fwd=bypass; detail=authority";
 describe("requests off the socket", () => {
   let cache: TenantCache;
   let app: Express;
-  before(async () => {
+  beforeAll(async () => {
     cache = await openCache("memory");
     app = express();
     const rows = "x".repeat(2000);
@@ -27,7 +27,7 @@ describe("requests off the socket", () => {
     });
     app.get("/obedient", cache.cacheList("accounts", { obeyRequest: true }), (_req, res) => res.json([]));
   });
-  after(() => cache.close());
+  afterAll(() => cache.close());
 
   const ask = async (url: string, headers: Readonly<Record<string, unknown>> = {}, more = {}) => {
     const fields = { host: "api.example.com", "x-tenant": "tenant-1", ...headers };
@@ -119,7 +119,7 @@ describe("requests off the socket", () => {
 describe("requests of HTTP/2", () => {
   const servers: http2.Http2Server[] = [];
   const caches: TenantCache[] = [];
-  after(async () => {
+  afterAll(async () => {
     for (const server of servers) server.close();
     for (const cache of caches) await cache.close();
   });

@@ -1,6 +1,6 @@
 // What is refreshed behind a response, and what is warmed before any, is what the next client reads: by whichever host, scheme and proxy.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import express, { type Express } from "express";
 import inject, { type DispatchFunc } from "light-my-request";
 import { CacheWarmer, type RouteStrategy } from "../../src/index.js";

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express, { type Request, type Response } from "express";
 import { projectFile } from "../../../project-root.js";
+import { afterTest } from "../../../servers/in-test.js";
 import type { OwnHeadersOption } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
 import { type HttpApp, serve } from "../support/http-app.js";
@@ -34,14 +35,14 @@ for (const store of STORES) {
   describe(`HEAD on a miss with the ${store} store`, () => {
     let app: HttpApp;
     let cache: Awaited<ReturnType<typeof openCache>>;
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store);
       app = await serve((express) => {
         for (const [name, handler] of Object.entries(HANDLERS))
           express.get(pathOf(name), cache.cacheList("items"), (req, res) => void handler(req, res));
       });
     });
-    after(async () => {
+    afterAll(async () => {
       await app.close();
       await cache.close();
     });
@@ -69,7 +70,7 @@ describe("headers that a route does not want", () => {
   const NONE: OwnHeadersOption = { etag: false, cacheControl: false, cacheStatus: false };
   const OWN = ["etag", "cache-control", "cache-status"];
 
-  test("a miss, a hit, a bypass, a HEAD and a 304 have none of the cache's own", async (t) => {
+  test("a miss, a hit, a bypass, a HEAD and a 304 have none of the cache's own", async () => {
     const cache = await openCache("memory", { headers: { etag: false } });
     const app = await serve((express) => {
       express.set("etag", false);
@@ -79,7 +80,7 @@ describe("headers that a route does not want", () => {
         res.set({ ETag: '"own"', "Cache-Control": "public, max-age=60" }).json([]),
       );
     });
-    t.after(async () => {
+    afterTest(async () => {
       await app.close();
       await cache.close();
     });
@@ -111,7 +112,7 @@ describe("headers that a route does not want", () => {
     }
   });
 
-  test("hits of the lane have none either", async (t) => {
+  test("hits of the lane have none either", async () => {
     const cache = await openCache("memory");
     const app = express();
     app.set("etag", false);
@@ -120,7 +121,7 @@ describe("headers that a route does not want", () => {
     const identify = () => ({ tenant: "tenant-1" });
     const server = createServer(cache.lane(app, { identify })).listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
-    t.after(async () => {
+    afterTest(async () => {
       server.close();
       server.closeAllConnections();
       await cache.close();

@@ -1,8 +1,9 @@
 // Where the methods live that the cache gives to single responses: in the young generation, where they go with their request.
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
+import { test } from "@jest/globals";
 import type { Request, Response } from "express";
+import { afterTest } from "../../../servers/in-test.js";
 import { createTenantCache } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
@@ -12,7 +13,7 @@ const REQUESTS = 20;
 setFlagsFromString("--allow-natives-syntax");
 const isYoung = new Function("value", "return %InYoungGeneration(value)") as (value: unknown) => boolean;
 
-test("a response's own methods are not allocated in the old generation, where they would keep the whole request", async (t) => {
+test("a response's own methods are not allocated in the old generation, where they would keep the whole request", async () => {
   const cache = createTenantCache({ tenant: () => "tenant-1", logger: quiet, serverTiming: true });
   const seen = new Map<string, number>();
   const app = await serve((express) => {
@@ -29,7 +30,7 @@ test("a response's own methods are not allocated in the old generation, where th
     express.get("/bypass", cache.cacheList("items"), look("bypass", ["writeHead"]));
     express.post("/write", cache.invalidateCache("items"), look("write", ["write", "end"]));
   });
-  t.after(async () => {
+  afterTest(async () => {
     await app.close();
     await cache.close();
   });

@@ -1,7 +1,7 @@
 // The connection that only reads: used where it can be, replaced where it fails, and never needed.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
@@ -53,13 +53,13 @@ describe("the connection that only reads", () => {
   let server: RedisServer;
   let admin: Redis;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
     await admin.set("body", BODY);
     await admin.set("text", "a fence");
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await server.stop();
   });

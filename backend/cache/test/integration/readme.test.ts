@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile, projectRoot } from "../../../project-root.js";
 import {
   type CacheListOptions,
@@ -26,7 +26,7 @@ describe("the README's example", () => {
   let example: ChildProcess;
   let url: string;
 
-  before(async () => {
+  beforeAll(async () => {
     example = spawn(process.execPath, [EXAMPLE], {
       cwd: projectRoot,
       env: { ...process.env, PORT: "0", REDIS_CACHE_URL: undefined },
@@ -37,7 +37,7 @@ describe("the README's example", () => {
     [url] = await Promise.race([once(createInterface(example.stdout), "line"), ended]);
     assert.match(url, /^http:/);
   });
-  after(async () => {
+  afterAll(async () => {
     if (example.exitCode !== null) return;
     example.kill();
     await once(example, "exit");

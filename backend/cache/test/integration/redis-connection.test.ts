@@ -1,8 +1,8 @@
 // Ways to reach Redis, and what the cache leaves in it: names, commands, nothing else.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { CERTIFICATE, type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
@@ -18,11 +18,11 @@ describe("the connection to Redis", () => {
   let server: RedisServer;
   let admin: Redis;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await server.stop();
   });

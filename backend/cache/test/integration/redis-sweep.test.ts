@@ -1,7 +1,7 @@
 // Sweeps in Redis: what they walk through, and that one process at a time does.
 import assert from "node:assert/strict";
 import { hash, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { Sweeper } from "../../src/engine/sweeper.js";
@@ -23,7 +23,7 @@ describe("sweeps in Redis", () => {
   let keys: KeySpace;
   let store: RedisStore;
 
-  before(async () => {
+  beforeAll(async () => {
     // A server of its own: its commands are counted.
     redis = await startRedisServer();
     client = new Redis(redis.url);
@@ -34,7 +34,7 @@ describe("sweeps in Redis", () => {
     store = new RedisStore(connect(redis.url), keys);
     await new Promise<void>((resolve) => store.listen({ up: resolve, down: () => undefined }));
   });
-  after(async () => {
+  afterAll(async () => {
     client.disconnect();
     await store.close();
     await redis.stop();

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Pool } from "undici";
+import { tell } from "../../../servers/in-test.js";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import type { FloodedServerReady, Held } from "../support/flooded-server.js";
 
@@ -106,7 +107,7 @@ for (const store of ["memory", "redis"] as const) {
       await Promise.all(Array.from({ length: CONCURRENCY }, client));
     };
 
-    before(async () => {
+    beforeAll(async () => {
       child = fork(fileURLToPath(new URL("../support/flooded-server.js", import.meta.url)), {
         execArgv: ["--expose-gc"],
         env: { ...process.env, FLOODED_REDIS_URL: store === "redis" ? await sharedRedisUrl() : undefined },
@@ -119,27 +120,27 @@ for (const store of ["memory", "redis"] as const) {
         await flood(kind, CONCURRENCY);
       heldAtFirst = await held();
     });
-    after(async () => {
+    afterAll(async () => {
       await pool?.destroy();
       child?.kill("SIGKILL");
     });
 
     for (const [name, kind] of Object.entries(FLOODS)) {
-      test(`long ${name}`, async (t) => {
+      test(`long ${name}`, async () => {
         const start = await held();
         await flood(kind);
         const left = (await held()) - start;
-        t.diagnostic(`${(left / MIB).toFixed(2)} MiB left`);
+        tell(`${(left / MIB).toFixed(2)} MiB left`);
         assert.ok(left < MAX_LEFT_BYTES, `${(left / MIB).toFixed(2)} MiB`);
       });
     }
 
     for (const [name, kind] of Object.entries(REMEMBERED)) {
-      test(`many ${name}`, async (t) => {
+      test(`many ${name}`, async () => {
         const start = await held();
         await flood(kind, REMEMBERED_REQUESTS);
         const left = ((await held()) - start) / REMEMBERED_REQUESTS;
-        t.diagnostic(`${left.toFixed(0)} bytes each`);
+        tell(`${left.toFixed(0)} bytes each`);
         assert.ok(left < MAX_REMEMBERED_BYTES, `${left.toFixed(0)} bytes each`);
       });
     }

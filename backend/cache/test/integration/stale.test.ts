@@ -1,6 +1,6 @@
 // Stale entries: served while they are refreshed, or where the handler fails; never one that a fence has cut off.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Request, Response } from "express";
 import type { TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -17,7 +17,7 @@ for (const store of STORES) {
     let seen: (string | undefined)[] = [];
     let handler: (req: Request, res: Response) => unknown = () => undefined;
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store);
       app = await serve((express) => {
         const run = (req: Request, res: Response) => {
@@ -31,7 +31,7 @@ for (const store of STORES) {
         express.get("/both{/*rest}", cache.cacheList("accounts", both), run);
       });
     });
-    after(async () => {
+    afterAll(async () => {
       await app.close();
       await cache.close();
     });

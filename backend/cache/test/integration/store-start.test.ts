@@ -1,6 +1,6 @@
 // The first moments: a cache in this process is there at once, and one that still connects is waited for within the budget.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import { createTenantCache, type Logger, type TenantCacheOptions } from "../../src/index.js";
 import { serve } from "../support/http-app.js";
@@ -12,10 +12,10 @@ describe("the first moments of a cache", () => {
   const log = (line: string) => void lines.push(line);
   const logger: Logger = { info: log, warn: log, error: log };
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
   });
-  after(() => redis.stop());
+  afterAll(() => redis.stop());
   afterEach(async () => {
     for (const each of opened.splice(0).reverse()) await each.close();
     lines.length = 0;

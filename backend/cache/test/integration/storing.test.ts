@@ -4,9 +4,10 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express from "express";
 import { projectFile } from "../../../project-root.js";
+import { afterTest } from "../../../servers/in-test.js";
 import { openCache, STORES } from "../support/caches.js";
 import { type Answer, type ListApp, openListApp } from "../support/list-app.js";
 import { askPlainly } from "../support/plain-request.js";
@@ -22,10 +23,10 @@ for (const store of STORES) {
   describe(`storing with the ${store} store`, () => {
     let list: ListApp;
 
-    before(async () => {
+    beforeAll(async () => {
       list = await openListApp(store, { "/gone": { statuses: [200, 404] } });
     });
-    after(() => list.close());
+    afterAll(() => list.close());
 
     test("streams and parts are recorded; a handler without an ETag gets one", async () => {
       list.handle((_req, res) =>
@@ -150,13 +151,13 @@ for (const store of STORES) {
   });
 }
 
-test("a server that refuses bodies where there are none sends a stored 204", async (t) => {
+test("a server that refuses bodies where there are none sends a stored 204", async () => {
   const cache = await openCache("memory");
   const app = express();
   app.get("/none", cache.cacheList("accounts", { statuses: [204] }), (_req, res) => res.status(204).end());
   const server = createServer({ rejectNonStandardBodyWrites: true }, app as RequestListener);
   await once(server.listen(0, "127.0.0.1"), "listening");
-  t.after(async () => {
+  afterTest(async () => {
     server.close();
     await cache.close();
   });

@@ -1,7 +1,7 @@
 // The stats of one tenant: they look at what it has, however many keys the server holds.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { createTenantCache, type TenantCache } from "../../src/index.js";
@@ -15,7 +15,7 @@ describe("the stats of one tenant", () => {
   let admin: Redis;
   let cache: TenantCache;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
     cache = createTenantCache({ redis: server.url, tenant: () => undefined, logger: quiet, ...PATIENT });
@@ -24,7 +24,7 @@ describe("the stats of one tenant", () => {
     await admin.mset(...keys.flat());
   });
 
-  after(async () => {
+  afterAll(async () => {
     await cache?.close();
     admin?.disconnect();
     await server?.stop();

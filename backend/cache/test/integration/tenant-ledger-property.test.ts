@@ -1,6 +1,6 @@
 // The ledger of a tenant under random operations: no live entry is uncounted, the quota holds, and a walk leaves nothing too much.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
@@ -20,12 +20,12 @@ describe("the ledger of a tenant, whatever happens", () => {
   let store: RedisStore;
   let otherProcess: RedisStore;
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
     admin = new Redis(redis.url);
     [store, otherProcess] = await Promise.all([openStore(redis.url, keys), openStore(redis.url, keys)]);
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await Promise.all([store.close(), otherProcess.close()]);
     await redis.stop();

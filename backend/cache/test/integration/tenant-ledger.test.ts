@@ -1,6 +1,6 @@
 // The bytes of a tenant in Redis: what makes room first, and what becomes of the count when entries or books are lost.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
@@ -16,12 +16,12 @@ describe("the ledger of a tenant", () => {
   let admin: Redis;
   let store: RedisStore;
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
     admin = new Redis(redis.url);
     store = await openStore(redis.url, keys);
   });
-  after(async () => {
+  afterAll(async () => {
     admin.disconnect();
     await store.close();
     await redis.stop();

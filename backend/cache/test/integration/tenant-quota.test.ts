@@ -1,7 +1,7 @@
 // `maxBytesPerTenant`, as users and operators see it: one tenant's flood costs the others nothing, and the stats say what it cost it.
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { createTenantCache, type TenantCache } from "../../src/index.js";
 import { openCache, quiet, STORES } from "../support/caches.js";
@@ -50,7 +50,7 @@ for (const store of STORES) {
     let otherCache: TenantCache;
     let otherApp: QuotaApp;
 
-    before(async () => {
+    beforeAll(async () => {
       const logger = { ...quiet, warn: (line: string) => void lines.push(line) };
       const options = { maxBytesPerTenant: QUOTA, keyPrefix: `test:${randomUUID()}:` };
       cache = await openCache(store, { ...options, logger });
@@ -59,7 +59,7 @@ for (const store of STORES) {
       otherCache = store === "memory" ? cache : await openCache(store, options);
       otherApp = await serveBodies(otherCache);
     });
-    after(async () => {
+    afterAll(async () => {
       await Promise.all([app.close(), otherApp.close()]);
       await Promise.all([cache.close(), otherCache.close()]);
     });
@@ -168,11 +168,11 @@ for (const store of STORES) {
 describe("a tenant's quota in a Redis that evicts", () => {
   let redis: RedisServer;
 
-  before(async () => {
+  beforeAll(async () => {
     // allkeys-lru, as in docker-compose.yml.
     redis = await startRedisServer({ args: ["--maxmemory", "16mb"] });
   });
-  after(() => redis.stop());
+  afterAll(() => redis.stop());
 
   /** One tenant asks for 260 responses of 256 KiB; resolves with how many of the other's 20 entries are hits still. */
   async function flood(maxBytesPerTenant: number): Promise<{ hits: number; evicted: number }> {

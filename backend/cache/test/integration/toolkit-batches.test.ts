@@ -1,6 +1,6 @@
 // What batches of the toolkit cost in commands to Redis.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCache } from "../../src/index.js";
@@ -13,12 +13,12 @@ describe("batches of the toolkit", () => {
   let operator: Redis;
   let cache: TenantCache;
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
     operator = new Redis(redis.url);
     cache = await openCache("redis", { redis: redis.url });
   });
-  after(async () => {
+  afterAll(async () => {
     operator.disconnect();
     await cache.close();
     await redis.stop();

@@ -1,7 +1,7 @@
 // Collections: typed values behind key patterns, defined once, used for any tenant; on every store.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import * as z from "zod";
 import { sharedRedisUrl } from "../../../servers/index.js";
@@ -22,7 +22,7 @@ for (const store of STORES) {
     let days: Collection<Day, DayKey>;
     const tenant = randomUUID();
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store, { manager: { preset: "brief" } });
       days = cache.manager.collection<Day, DayKey>("schedules:technician:{technicianId}:date:{date}", {
         ttlSeconds: (day, { date }) => (day.visits < 0 ? 0 : date < "2026-11-22" ? 86_400 : 1800),
@@ -30,7 +30,7 @@ for (const store of STORES) {
         negativeTtlSeconds: 60,
       });
     });
-    after(() => cache.close());
+    afterAll(() => cache.close());
 
     test("every operation, with the key built from its parameters", async () => {
       const params = { technicianId: "7", date: "2026-11-22" };

@@ -1,8 +1,8 @@
 // getOrSet and update: who loads, what is stored, and what a deletion in between does; on every store.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { CacheSpace, TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate } from "../support/http-app.js";
@@ -17,14 +17,14 @@ for (const store of STORES) {
     let elsewhere: CacheSpace | undefined;
     let other: TenantCache | undefined;
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store, { keyPrefix });
       space = cache.manager.tenant(tenant);
       if (store === "memory") return;
       other = await openCache(store, { keyPrefix });
       elsewhere = other.manager.tenant(tenant);
     });
-    after(() => Promise.all([cache.close(), other?.close()]));
+    afterAll(() => Promise.all([cache.close(), other?.close()]));
 
     /** A load that has begun and ends when the test says so. */
     async function held(key: string): Promise<{ readonly first: Promise<string>; end(value: string): void }> {

@@ -1,8 +1,8 @@
 // Locks: one holder at a time across processes, given back by its owner only, and told when it is lost.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import type { CacheSpace, LockOptions, TenantCache } from "../../src/index.js";
@@ -28,8 +28,7 @@ async function held<T>(
   return { end };
 }
 
-// At the same time: they wait for times to live.
-describe("locks", { concurrency: STORES.length }, () => {
+describe("locks", () => {
   for (const store of STORES) {
     describe(`with the ${store} store`, () => {
       const keyPrefix = `test:${randomUUID()}:`;
@@ -38,7 +37,7 @@ describe("locks", { concurrency: STORES.length }, () => {
       let one: CacheSpace;
       let two: CacheSpace;
 
-      before(async () => {
+      beforeAll(async () => {
         caches.push(await openCache(store, { keyPrefix }));
         if (store !== "memory") caches.push(await openCache(store, { keyPrefix }));
         const spaces = caches.map(({ manager }) => manager.tenant(tenant));
@@ -47,7 +46,7 @@ describe("locks", { concurrency: STORES.length }, () => {
         one = first;
         two = spaces.at(-1) ?? first;
       });
-      after(() => Promise.all(caches.map((cache) => cache.close())));
+      afterAll(() => Promise.all(caches.map((cache) => cache.close())));
 
       test("at most one works at a time, and all get their turn", async () => {
         let working = 0;

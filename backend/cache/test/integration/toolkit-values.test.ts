@@ -1,7 +1,7 @@
 // The toolkit's values by key: stored, read, removed, counted; on every store.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, jest, test } from "@jest/globals";
 import * as z from "zod";
 import type { CacheSpace, TenantCache } from "../../src/index.js";
 import { engineOf } from "../../src/tenant-cache.js";
@@ -16,11 +16,11 @@ for (const store of STORES) {
     let cache: TenantCache;
     let space: CacheSpace;
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store);
       space = cache.manager.tenant(randomUUID());
     });
-    after(() => cache.close());
+    afterAll(() => cache.close());
 
     test("what is set is got: JSON, texts and bytes as they are, null too", async () => {
       const values = [
@@ -170,8 +170,8 @@ for (const store of STORES) {
         await new Promise((resolve) => setTimeout(resolve, 50));
     });
 
-    test("counters live a day, or as long as their call or namespace says", async (t) => {
-      const add = t.mock.method(engineOf(cache).store.keyed, "addToCounter");
+    test("counters live a day, or as long as their call or namespace says", async () => {
+      const add = jest.spyOn(engineOf(cache).store.keyed, "addToCounter");
       const daily = space.namespace("quota");
       const spaces: readonly (readonly [CacheSpace, number])[] = [
         [space, 86_400],
@@ -183,10 +183,10 @@ for (const store of STORES) {
       ];
       for (const [of, seconds] of spaces) {
         await of.increment("calls:1");
-        assert.equal(add.mock.calls.at(-1)?.arguments[2], seconds * 1000);
+        assert.equal(add.mock.calls.at(-1)?.[2], seconds * 1000);
       }
       await daily.decrement("calls:2", 1, { ttlSeconds: 7 });
-      assert.equal(add.mock.calls.at(-1)?.arguments[2], 7000);
+      assert.equal(add.mock.calls.at(-1)?.[2], 7000);
     });
 
     test("a sweep of the domain spares live values and counters", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express, { type ErrorRequestHandler, type RequestHandler } from "express";
 import fc from "fast-check";
 import { openCache } from "../support/caches.js";
@@ -99,11 +99,11 @@ const FOUND: [Plan, Layers, [Asked, Asked, Asked]][] = [
 describe("transparency", () => {
   let listener: RequestListener = () => undefined;
   const server = createServer((req, res) => listener(req, res));
-  before(async () => {
+  beforeAll(async () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   });
-  after(async () => {
+  afterAll(async () => {
     server.close();
     await once(server, "close");
   });

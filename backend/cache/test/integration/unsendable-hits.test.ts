@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { describe, type TestContext, test } from "node:test";
+import { describe, jest, test } from "@jest/globals";
 import express, { type ErrorRequestHandler, type Request, type Response } from "express";
+import { afterTest } from "../../../servers/in-test.js";
 import { exchange } from "../../../servers/raw-http.js";
 import type { CacheListOptions, LaneOptions, Logger } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
@@ -27,7 +28,7 @@ interface Setting {
   readonly before?: express.RequestHandler;
 }
 
-async function open(t: TestContext, way: Way, setting: Setting = {}) {
+async function open(way: Way, setting: Setting = {}) {
   const lines: string[] = [];
   const note = (line: string) => void lines.push(line);
   const logger: Logger = { info: note, warn: note, error: note };
@@ -69,7 +70,7 @@ async function open(t: TestContext, way: Way, setting: Setting = {}) {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  t.after(async () => {
+  afterTest(async () => {
     server.closeAllConnections();
     server.close();
     await cache.close();
@@ -127,8 +128,8 @@ describe("hits that cannot be sent", () => {
     for (const [what, sabotage] of Object.entries(SABOTAGES)) {
       // Without anything in front of it the lane writes all of the head in one call.
       if (way === "the lane" && what !== "a listener for the head") continue;
-      test(`${way}, ${what}: the handler answers, with nothing of the entry's`, async (t) => {
-        const { state, ask, lines, cache } = await open(t, way);
+      test(`${way}, ${what}: the handler answers, with nothing of the entry's`, async () => {
+        const { state, ask, lines, cache } = await open(way);
         const { calls } = state;
         const { hits } = (await cache.stats()).totals;
         state.sabotage = sabotage;
@@ -151,8 +152,8 @@ describe("hits that cannot be sent", () => {
       });
     }
 
-    test(`${way}: where its head has left, the connection ends`, async (t) => {
-      const { state, port } = await open(t, way);
+    test(`${way}: where its head has left, the connection ends`, async () => {
+      const { state, port } = await open(way);
       state.sabotage = (res) => {
         res.end = () => {
           res.write("part");
@@ -162,8 +163,8 @@ describe("hits that cannot be sent", () => {
       assert.equal(isWhole(await exchange(port, rawRequest(port))), false);
     });
 
-    test(`${way}: a listener of events that throws fails nothing, and is told once`, async (t) => {
-      const { cache, state, ask, lines } = await open(t, way);
+    test(`${way}: a listener of events that throws fails nothing, and is told once`, async () => {
+      const { cache, state, ask, lines } = await open(way);
       const { calls } = state;
       for (const event of ["hit", "stored", "miss", "bypass", "alarm"] as const)
         cache.events.on(event, () => {
@@ -179,7 +180,7 @@ describe("hits that cannot be sent", () => {
     });
   }
 
-  test("the lane: middleware that rejects, or rejects with nothing, sends the request to the app", async (t) => {
+  test("the lane: middleware that rejects, or rejects with nothing, sends the request to the app", async () => {
     let problem: unknown;
     let isAsked = false;
     const use: LaneOptions["use"] = [
@@ -188,7 +189,7 @@ describe("hits that cannot be sent", () => {
         next();
       },
     ];
-    const { state, ask } = await open(t, "the lane with middleware", { use });
+    const { state, ask } = await open("the lane with middleware", { use });
     const { calls } = state;
     isAsked = true;
     for (problem of [new Error("rejected"), undefined, null]) {
@@ -199,7 +200,7 @@ describe("hits that cannot be sent", () => {
     assert.equal(state.calls, calls);
   });
 
-  test("the lane: what middleware throws once it has called next is no second answer", async (t) => {
+  test("the lane: what middleware throws once it has called next is no second answer", async () => {
     let mode: "" | "throw" | "reject" = "";
     const use: LaneOptions["use"] = [
       (_req, _res, next) => {
@@ -208,7 +209,7 @@ describe("hits that cannot be sent", () => {
         return mode === "reject" ? Promise.reject(new Error("late")) : undefined;
       },
     ];
-    const { ask } = await open(t, "the lane with middleware", { use });
+    const { ask } = await open("the lane with middleware", { use });
     for (mode of ["throw", "reject"] as const) {
       const answer = await ask();
       assert.ok(isHit(answer.headers.get("cache-status")));
@@ -216,7 +217,7 @@ describe("hits that cannot be sent", () => {
     }
   });
 
-  test("the lane: an answer that middleware has begun is not answered again", async (t) => {
+  test("the lane: an answer that middleware has begun is not answered again", async () => {
     let mode: "" | "answer" | "break off" = "";
     const use: LaneOptions["use"] = [
       (_req, res, next) => {
@@ -227,7 +228,7 @@ describe("hits that cannot be sent", () => {
         next(mode === "answer" ? undefined : new Error("broken"));
       },
     ];
-    const { ask, port, cache } = await open(t, "the lane with middleware", { use });
+    const { ask, port, cache } = await open("the lane with middleware", { use });
     const { hits } = (await cache.stats()).totals;
     mode = "answer";
     const answer = await ask();
@@ -237,14 +238,14 @@ describe("hits that cannot be sent", () => {
     assert.equal((await cache.stats()).totals.hits, hits);
   });
 
-  test("cacheList: who is answered while the store is asked gets that answer, and no handler answers once more", async (t) => {
+  test("cacheList: who is answered while the store is asked gets that answer, and no handler answers once more", async () => {
     let limit = false;
     const before: express.RequestHandler = (_req, res, next) => {
       next();
       // The store is asked now.
       if (limit) res.status(503).send("too slow");
     };
-    const { ask, state } = await open(t, "cacheList", { before });
+    const { ask, state } = await open("cacheList", { before });
     const { calls } = state;
     limit = true;
     const answer = await ask();
@@ -252,17 +253,17 @@ describe("hits that cannot be sent", () => {
     assert.equal(state.calls, calls);
   });
 
-  test("staleIfError: where the old entry cannot be sent, the handler's failure is", async (t) => {
+  test("staleIfError: where the old entry cannot be sent, the handler's failure is", async () => {
     let fails = false;
     const handler = (_req: Request, res: Response) => {
       if (fails) res.status(502).set("X-Failure", "its own").send("the handler's failure");
       else res.send("fine");
     };
     const route = { ttlSeconds: 1, staleIfError: 600 };
-    const { ask, state } = await open(t, "cacheList", { handler, route });
+    const { ask, state } = await open("cacheList", { handler, route });
     fails = true;
     const { now } = Date;
-    t.mock.method(Date, "now", () => now() + 2000);
+    jest.spyOn(Date, "now").mockImplementation(() => now() + 2000);
     assert.equal((await ask()).body, "fine");
     state.sabotage = (res) => {
       const { setHeader } = res;
@@ -277,17 +278,17 @@ describe("hits that cannot be sent", () => {
     assert.equal(answer.headers.get("age"), null);
   });
 
-  test("staleWhileRevalidate: a request without an app is not refreshed, which is told, and the process lives on", async (t) => {
+  test("staleWhileRevalidate: a request without an app is not refreshed, which is told, and the process lives on", async () => {
     let hasApp = true;
     const before: express.RequestHandler = (req, _res, next) => {
       if (!hasApp) Object.defineProperty(req, "app", { value: undefined });
       next();
     };
     const route = { ttlSeconds: 1, staleWhileRevalidate: 600 };
-    const { ask, lines, cache } = await open(t, "cacheList", { before, route });
+    const { ask, lines, cache } = await open("cacheList", { before, route });
     hasApp = false;
     const { now } = Date;
-    t.mock.method(Date, "now", () => now() + 2000);
+    jest.spyOn(Date, "now").mockImplementation(() => now() + 2000);
     assert.match(String((await ask()).headers.get("cache-status")), /hit; ttl=-/);
     await cache.idle();
     assert.equal(lines.filter((line) => /a background refresh failed/.test(line)).length, 1);

@@ -1,6 +1,6 @@
 // The conformance kit: sound apps pass, and each broken one is found by the check that is named for it.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import { startTcpProxy, type TcpProxy } from "../../../servers/tcp-proxy.js";
 import type { TenantCache } from "../../src/index.js";
@@ -123,13 +123,13 @@ describe("sound apps pass", () => {
     let proxy: TcpProxy;
     let cache: TenantCache;
 
-    before(async () => {
+    beforeAll(async () => {
       const target = new URL(await sharedRedisUrl());
       proxy = await startTcpProxy(Number(target.port));
       target.port = String(proxy.port);
       cache = await openCache("redis", { redis: target.href, budgetMs: 1000 });
     });
-    after(async () => {
+    afterAll(async () => {
       await cache.close();
       await proxy.close();
     });

@@ -5,8 +5,9 @@ import { Agent, get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { test } from "node:test";
+import { test } from "@jest/globals";
 import type { ErrorRequestHandler, Response } from "express";
+import { afterTest } from "../../../servers/in-test.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate, serve } from "../support/http-app.js";
 import { askPlainly } from "../support/plain-request.js";
@@ -15,7 +16,7 @@ import { askPlainly } from "../support/plain-request.js";
 const LONG_MS = 60_000;
 
 for (const store of STORES) {
-  test(`a request that meets the same cacheList twice does not wait for itself, with the ${store} store`, async (t) => {
+  test(`a request that meets the same cacheList twice does not wait for itself, with the ${store} store`, async () => {
     const cache = await openCache(store, { fill: { waitMs: LONG_MS } });
     let runs = 0;
     const app = await serve((express) => {
@@ -25,7 +26,7 @@ for (const store of STORES) {
         res.json([]);
       });
     });
-    t.after(async () => {
+    afterTest(async () => {
       await app.close();
       await cache.close();
     });
@@ -37,7 +38,7 @@ for (const store of STORES) {
   });
 }
 
-test("nobody waits for a client that has gone before its handler began", async (t) => {
+test("nobody waits for a client that has gone before its handler began", async () => {
   const cache = await openCache("memory", { fill: { waitMs: LONG_MS } });
   const arrived = gate();
   const gone = gate();
@@ -63,7 +64,7 @@ test("nobody waits for a client that has gone before its handler began", async (
       },
     );
   });
-  t.after(async () => {
+  afterTest(async () => {
     await app.close();
     await cache.close();
   });
@@ -82,7 +83,7 @@ for (const [name, front] of Object.entries({
   "has answered": (res: Response) => res.status(503).end("took too long"),
   "has sent the head": (res: Response) => res.flushHeaders(),
 })) {
-  test(`where middleware in front ${name}, the entry that was waited for is not put behind it`, async (t) => {
+  test(`where middleware in front ${name}, the entry that was waited for is not put behind it`, async () => {
     const cache = await openCache("memory", { fill: { waitMs: LONG_MS } });
     const isHeld = gate();
     const late = gate<Response>();
@@ -103,7 +104,7 @@ for (const [name, front] of Object.entries({
       }) satisfies ErrorRequestHandler);
     });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    t.after(async () => {
+    afterTest(async () => {
       agent.destroy();
       await app.close();
       await cache.close();

@@ -1,6 +1,6 @@
 // The warmer: entries and routes are filled before anybody asks; failures are told and stop nobody else.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express, { type Express } from "express";
 import { CacheWarmer, type TenantCache, type WarmProgress } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -12,7 +12,7 @@ for (const store of STORES) {
     let app: Express;
     let runs = 0;
 
-    before(async () => {
+    beforeAll(async () => {
       cache = await openCache(store);
       app = express();
       app.get("/accounts", cache.cacheList("accounts", 60), (req, res) => {
@@ -21,7 +21,7 @@ for (const store of STORES) {
       });
       app.get("/broken", (_req, res) => res.sendStatus(500));
     });
-    after(() => cache.close());
+    afterAll(() => cache.close());
 
     test("entries: all are filled, so many at a time, with progress", async () => {
       const space = cache.manager.tenant("acme");

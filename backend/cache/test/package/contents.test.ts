@@ -1,8 +1,8 @@
 // What `npm pack` packs, and how publint and Are The Types Wrong judge it.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { projectFile } from "../../../project-root.js";
@@ -18,11 +18,11 @@ describe("the packed library", () => {
   let tarball: Tarball;
   let data: Uint8Array<ArrayBuffer>;
 
-  before(async () => {
+  beforeAll(async () => {
     tarball = await packLibrary(project.folder);
     data = new Uint8Array(readFileSync(tarball.file));
   });
-  after(() => project.remove());
+  afterAll(() => project.remove());
 
   test("holds compiled code, types and documents, and nothing else", () => {
     const documents = ["CHANGELOG.md", "LICENSE", "README.md", "docs/error-codes.md", "package.json"];

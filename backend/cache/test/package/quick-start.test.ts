@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
-import { after, before, test } from "node:test";
+import { afterAll, beforeAll, test } from "@jest/globals";
 import { createNpmProject, install, packLibrary } from "./npm.js";
 import { readmeCommands, readmeFile } from "./readme-blocks.js";
 
@@ -11,7 +11,7 @@ const project = createNpmProject();
 let unreachable: string | undefined;
 let server: ChildProcess | undefined;
 
-before(async () => {
+beforeAll(async () => {
   const { file } = await packLibrary(project.folder);
   const [command = ""] = readmeCommands("npm install");
   const packages = command.split(" ").slice(2);
@@ -22,7 +22,7 @@ before(async () => {
     ...packages.map((name) => (name === "express-tenant-cache" ? file : name)),
   );
 });
-after(async () => {
+afterAll(async () => {
   if (server?.exitCode === null) {
     server.kill();
     await once(server, "exit");
@@ -30,8 +30,8 @@ after(async () => {
   project.remove();
 });
 
-test("the README leads from npm install to a cached route", async (t) => {
-  if (unreachable) return t.skip(unreachable);
+test("the README leads from npm install to a cached route", async () => {
+  if (unreachable) assert.fail(unreachable);
   project.write("server.mjs", readmeFile("server.mjs"));
   const env = { ...process.env, PORT: "0" };
   server = spawn(process.execPath, ["server.mjs"], {

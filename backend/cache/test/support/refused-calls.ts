@@ -1,6 +1,6 @@
 // Tables of wrong calls and of what their refusals must say.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "@jest/globals";
 import { TenantCacheError } from "../../src/index.js";
 
 export type Call = () => unknown;

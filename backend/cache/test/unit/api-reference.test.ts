@@ -1,7 +1,7 @@
 // docs/api, which typedoc makes from the TSDoc (`npm run docs:api`), against what the library exports.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 
 const reference = readFileSync(projectFile("docs", "api", "README.md"), "utf8");

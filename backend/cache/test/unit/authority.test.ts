@@ -1,6 +1,6 @@
 // One spelling for each scheme, host and port.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { parseCacheOptions } from "../../src/options/cache-options.js";
 import { parseRouteOptions } from "../../src/options/route-options.js";
 import { originOf } from "../../src/origin.js";

@@ -1,6 +1,6 @@
 // The map that remembers what requests have named: bounded by characters, whatever the number of entries.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { BoundedMap, MAX_ENTRY_CHARACTERS, ownText } from "../../src/bounded-map.js";
 

@@ -1,7 +1,7 @@
 // Encrypted entries: they open under their own key name only, and keys can be rotated.
 import assert from "node:assert/strict";
 import { createCipheriv, randomBytes } from "node:crypto";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { createSealer, type Sealer } from "../../src/codec/encryption.js";
 import { createTenantCache } from "../../src/index.js";

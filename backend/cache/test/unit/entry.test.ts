@@ -1,6 +1,6 @@
 // The entry format: what was encoded comes back, and nothing else is ever taken for an entry.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { decodeEntry, type Entry } from "../../src/codec/entry.js";
 import { NEVER_STORED } from "../../src/codec/sendable.js";

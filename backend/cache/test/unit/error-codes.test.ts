@@ -1,7 +1,7 @@
 // Errors against their page: every code has its anchor, and what the page calls wrong throws that code.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { projectFile } from "../../../project-root.js";
 import {
@@ -134,7 +134,7 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
 };
 
 describe("docs/error-codes.md", () => {
-  after(() => cache.close());
+  afterAll(() => cache.close());
 
   test("has one section for each code, and no other", () => {
     const sections = [...page.matchAll(/^## (\w+)$/gm)].map(([, heading]) => heading);

@@ -1,7 +1,7 @@
 // Fills: who waits for whom, and for how long at most.
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, describe, test } from "@jest/globals";
 import { READY_WITHIN_MS } from "../support/caches.js";
 import { gate } from "../support/http-app.js";
 import {
@@ -19,7 +19,7 @@ const turn = () => new Promise(setImmediate);
 
 // The engine's timers keep no process alive, which here is all there is; elsewhere sockets do.
 const alive = setInterval(() => undefined, 1000);
-after(() => clearInterval(alive));
+afterAll(() => clearInterval(alive));
 
 describe("fills", () => {
   test("two requests whose keys collide do not share an answer", async () => {

@@ -1,6 +1,6 @@
 // The freshness checker's judge: it excuses what the guarantees excuse, and nothing more.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import type { StoreChange, StoreConnection } from "../../freshness/checked-protocol.js";
 import { isReadFromSecond, ONE_SERVER, type Servers } from "../../freshness/excuses.js";
 import { Judge, type Violation } from "../../freshness/judge.js";

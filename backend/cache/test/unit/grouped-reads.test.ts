@@ -1,6 +1,6 @@
 // Grouped reads: shared only with requests that arrived before they were sent.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { GroupedReads } from "../../src/engine/grouped-reads.js";
 import { StoreGate } from "../../src/engine/store-gate.js";
 import { KeySpace } from "../../src/store/key-space.js";

@@ -1,6 +1,6 @@
 // Whether it is worth waiting for a handler, by how long those before it took.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { HandlerDurations } from "../../src/engine/handler-durations.js";
 
 const LIMIT_MS = 5000;

@@ -1,6 +1,6 @@
 // HTTP dates in their three formats.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { parseHttpDate } from "../../src/express/http-date.js";
 import { parseRouteOptions } from "../../src/options/route-options.js";

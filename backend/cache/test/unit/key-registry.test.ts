@@ -1,6 +1,6 @@
 // Key patterns: what they build, what they recognise, and which of them collide.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { paginatedKey, sortedKey, timestampedKey } from "../../src/index.js";
 import { KeyRegistry } from "../../src/toolkit/key-registry.js";

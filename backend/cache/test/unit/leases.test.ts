@@ -1,6 +1,6 @@
 // Leases that nobody holds any more, and values that the store never takes.
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import { NotConnected, ValueTooLarge } from "../../src/store/store-errors.js";
 import { ask, openEngine, recording, ref, request, type SlowStore } from "../support/slow-engine.js";
 
@@ -8,7 +8,7 @@ const turn = () => new Promise(setImmediate);
 
 // The engine's timers keep no process alive, which here is all there is; elsewhere sockets do.
 const alive = setInterval(() => undefined, 1000);
-after(() => clearInterval(alive));
+afterAll(() => clearInterval(alive));
 
 /** No lease ends by itself while a test runs. */
 const PATIENCE_MS = 600_000;

@@ -1,6 +1,6 @@
 // Memory that is lent again: never to two at once, however it is given back.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { LentMemory } from "../../src/store/redis/lent-memory.js";
 

@@ -1,6 +1,6 @@
 // The in-process tier's bound: bytes of all that an entry holds.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "@jest/globals";
 import { LocalEntries } from "../../src/engine/local-entries.js";
 
 test("headers count against the bound, as bodies do", () => {

@@ -1,6 +1,6 @@
 // Replies to MGET: the same values, however the bytes arrive and whatever becomes of the buffer afterwards.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   type MgetQuestion,

@@ -1,7 +1,7 @@
 // docs/operations.md against the code: every bypass reason, every field of the stats and every log line is explained.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 import { createTenantCache } from "../../src/index.js";
 

@@ -1,6 +1,6 @@
 // What the log says of a store that goes away and comes back, on a clock that the test turns.
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, mock, test } from "node:test";
+import { afterEach, beforeEach, describe, jest, test } from "@jest/globals";
 import { BackOff } from "../../src/back-off.js";
 import { Outages } from "../../src/engine/outages.js";
 
@@ -11,7 +11,7 @@ describe("outages", () => {
   let outages: Outages;
 
   beforeEach(() => {
-    mock.timers.enable({ apis: ["setTimeout"] });
+    jest.useFakeTimers();
     lines = [];
     const log = (line: string) =>
       void lines.push(line.replace(/^express-tenant-cache: /, "").replace(/[\d.]+ s/, "n s"));
@@ -22,12 +22,12 @@ describe("outages", () => {
   });
   afterEach(() => {
     outages.stop();
-    mock.timers.reset();
+    jest.useRealTimers();
   });
 
   const away = (reason: string) => `store away (${reason}); requests go to their handlers`;
   const back = (replayed = 0) => `store back after n s; ${replayed} pending invalidations replayed`;
-  const pass = (ms: number) => mock.timers.tick(ms);
+  const pass = (ms: number) => jest.advanceTimersByTime(ms);
 
   test("one line when it goes, one when it is back", () => {
     outages.began("no answer within 50 ms");

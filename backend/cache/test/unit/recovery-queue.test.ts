@@ -1,6 +1,6 @@
 // The recovery queue: bounded, in order, and never forgetting more than it invalidates.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { RecoveryQueue } from "../../src/engine/recovery-queue.js";
 

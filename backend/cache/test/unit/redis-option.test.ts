@@ -1,7 +1,7 @@
 // The `redis` option: what is no ioredis client and names no server is refused with what to pass instead, never taken for 127.0.0.1:6379.
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import { Cluster, Redis } from "ioredis";
 import { Cluster as Cluster5, Redis as Redis5 } from "ioredis-5";
 import { createTenantCache, TenantCacheError } from "../../src/index.js";
@@ -40,7 +40,7 @@ class ForeignClient extends EventEmitter {
 }
 
 describe("the redis option", () => {
-  after(() => {
+  afterAll(() => {
     for (const client of closing) client.disconnect();
   });
 

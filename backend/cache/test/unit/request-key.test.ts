@@ -1,6 +1,6 @@
 // Canonical requests: the same request has one form, different requests have different ones.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   canonicalData,

@@ -1,6 +1,6 @@
 // The gate before the store: what opens it, what closes it, and who pays for finding out.
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import { DeadlineQueue } from "../../src/engine/deadline-queue.js";
 import { StoreGate } from "../../src/engine/store-gate.js";
 import { KeySpace } from "../../src/store/key-space.js";
@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 
 // The gate's timers keep no process alive, which here is all there is; elsewhere sockets do.
 const alive = setInterval(() => undefined, 1000);
-after(() => clearInterval(alive));
+afterAll(() => clearInterval(alive));
 
 /** An in-process store that hangs or fails when the test says so, and counts what it is asked. */
 class TroubledStore extends MemoryStore {

@@ -1,6 +1,6 @@
 // The bounded LRU: no tenant and no module takes more than its share, whatever is stored and removed.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { TenantLru } from "../../src/store/tenant-lru.js";
 

@@ -1,7 +1,7 @@
 // Timers are taken in one module, when it is loaded: nothing else in the library may use the global ones, which tests of apps replace.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { install } from "@sinonjs/fake-timers";
 import { projectFile } from "../../../project-root.js";
 import * as timers from "../../src/timers.js";
@@ -29,7 +29,7 @@ function offences(source: string): string[] {
 describe("timers", () => {
   test("no other file of the library uses timers, or a clock of deadlines, of its own", () => {
     const folder = projectFile("backend", "cache", "src");
-    const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    const files = [...readdirSync(folder, { recursive: true, encoding: "utf8" })]
       .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && file !== "timers.ts")
       .map(
         (file) =>

@@ -1,6 +1,6 @@
 // Whoever takes one of a kind takes several or refuses the second: nothing that is given is forgotten, through the whole public API.
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import * as library from "../../../src/index.js";
 import { assertRoutes, verifyRoutes } from "../../../src/testing/index.js";
 import { openCache, quiet } from "../../support/caches.js";
@@ -123,7 +123,7 @@ function methodsOf(owner: object): string[] {
 }
 
 describe("arguments", () => {
-  after(() => cache.close());
+  afterAll(() => cache.close());
 
   for (const [name, owner, taken] of CALLS) {
     test(`${name}: all calls are in the table`, () => {

@@ -1,6 +1,6 @@
 // What `createTenantCache` says of each wrong option: its name, what was given, what to write.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { createTenantCache, MemoryStore } from "../../../src/index.js";
 import { quiet } from "../../support/caches.js";
 import { any, type Call, type RefusedCall, refusalOf, testRefusals } from "../../support/refused-calls.js";

@@ -1,5 +1,5 @@
 // What `cacheList`, `invalidateCache`, `lane` and the calls for jobs say of each wrong option and argument.
-import { after, describe } from "node:test";
+import { afterAll, describe } from "@jest/globals";
 import { createTenantCache, expressServerOptions } from "../../../src/index.js";
 import { quiet } from "../../support/caches.js";
 import { any, type RefusedCall, testRefusals } from "../../support/refused-calls.js";
@@ -32,7 +32,7 @@ const TTL_NAMES = [
 ];
 
 describe("what calls refuse", () => {
-  after(() => cache.close());
+  afterAll(() => cache.close());
 
   testRefusals("cacheList: names", [
     ...TTL_NAMES.map(

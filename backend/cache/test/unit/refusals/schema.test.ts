@@ -1,8 +1,8 @@
 // Refusals know of an option what its schema says: they say what to write of options that nobody has thought of here.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { runInNewContext } from "node:vm";
+import { describe, test } from "@jest/globals";
 import * as z from "zod";
 import { nearest } from "../../../src/nearest.js";
 import { parse, registerCall } from "../../../src/options/parse.js";

@@ -1,5 +1,5 @@
 // What the toolkit, its watchers and `verifyRoutes` say of each wrong option and argument.
-import { after, describe } from "node:test";
+import { afterAll, describe } from "@jest/globals";
 import {
   CacheMonitor,
   CacheWarmer,
@@ -29,7 +29,7 @@ const routes = [{ path: "/notes" }];
 const verify = (options: object) => () => verifyRoutes(any({ app: fn, cache, tenants, routes, ...options }));
 
 describe("what the toolkit refuses", () => {
-  after(() => cache.close());
+  afterAll(() => cache.close());
 
   testRefusals("options of values", [
     [set("60"), 'ttlSeconds is "60", a string: write 60'],

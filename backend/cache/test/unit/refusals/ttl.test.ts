@@ -1,6 +1,6 @@
 // TTLs: what is none, what looks like milliseconds, and what is meant as it is written.
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import { createTenantCache } from "../../../src/index.js";
 import { openCache, quiet } from "../../support/caches.js";
 import { any, type RefusedCall, testRefusals } from "../../support/refused-calls.js";
@@ -44,7 +44,7 @@ const TIMES = [
 ];
 
 describe("TTLs", () => {
-  after(() => cache.close());
+  afterAll(() => cache.close());
 
   testRefusals(
     "what is none is refused, with what is meant where that can be seen",

@@ -7,6 +7,23 @@ import { folderElsewhere } from "./embedded-postgres-installation.js";
 const CONNECTS_WITHIN_MS = 5000;
 
 /**
+ * The environment of a command beside `npm start`: with the database that runs for the folder, where none is named.
+ * @returns what it was given, where a database is named or none runs
+ */
+export async function withEmbeddedPostgres(
+  env: NodeJS.ProcessEnv,
+  folder: string,
+): Promise<NodeJS.ProcessEnv> {
+  if (env.DATABASE_URL || env.DATABASE_URL_FILE) return env;
+  const DATABASE_URL = await findEmbeddedPostgres(folder);
+  return DATABASE_URL === undefined ? env : { ...env, DATABASE_URL };
+}
+
+/** What to say where neither is there. */
+export const noDatabase = (folder: string) =>
+  `DATABASE_URL is not set, and no \`npm start\` runs a PostgreSQL in ${folder} (another folder: --data)`;
+
+/**
  * The URL of its database, as the server's own user; `undefined` where none runs.
  *
  * @param folder as {@link startEmbeddedPostgres} was given it
