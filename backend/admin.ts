@@ -5,10 +5,11 @@ import { loadEnvFile } from "node:process";
 import { Command, CommanderError, Option } from "commander";
 import { pino } from "pino";
 import * as z from "zod";
-import { type Admin, exitCodeOf, messageOf, openAdmin, recorded } from "./admin/admin.js";
+import { checkTokenRequest, issueAccessToken, secondsOf } from "./admin/access-tokens.js";
 import { CACHED_MODULES, clearCache } from "./admin/cache-clear.js";
 import { given, plain } from "./admin/inputs.js";
 import { EXIT, type Outcome, wrongArguments } from "./admin/outcome.js";
+import { type Admin, exitCodeOf, messageOf, openAdmin, recorded } from "./admin/recorded-command.js";
 import {
   createTenant,
   deleteTenant,
@@ -18,7 +19,6 @@ import {
   suspendTenant,
   tenantIdOf,
 } from "./admin/tenants.js";
-import { checkTokenRequest, issueAccessToken, secondsOf } from "./admin/tokens.js";
 import { createUser, inviteUser, setActive, setPassword } from "./admin/users.js";
 import { migrate } from "./db/migrate.js";
 import type { Role } from "./http/identity/auth.js";

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { projectFile } from "../backend/project-root.js";
+import { formatReport, makeReport } from "./test-cache/cache-report.js";
 import { startOwnServer } from "./test-cache/own-server.js";
-import { formatReport, makeReport } from "./test-cache/report.js";
 import { runProbes, type Target } from "./test-cache/run-probes.js";
 import { findRunningServer } from "./test-cache/running-server.js";
 

@@ -86,7 +86,7 @@ if (!failed.some((name) => name.startsWith("types")))
     [
       ...JEST,
       "--config",
-      projectFile("dist/scripts/jest/config.js"),
+      projectFile("dist/scripts/jest/jest-config.js"),
       ...jestArguments(process.argv.slice(2)),
     ],
     true,

@@ -1,8 +1,8 @@
 // Clears what is cached of a tenant, by replacing fences: every process misses at once, and what it reads now is not overtaken.
 import { MODULES } from "../modules/index.js";
 import { SERVICES } from "../services/index.js";
-import type { Admin } from "./admin.js";
 import { AdminError, type Outcome } from "./outcome.js";
+import type { Admin } from "./recorded-command.js";
 
 /** Modules of the REST API, and what services keep: the first segment of their keys. */
 export const CACHED_MODULES: readonly string[] = [

@@ -1,8 +1,8 @@
 // Tenants: made, listed, suspended, resumed and deleted.
 import type { Pool } from "pg";
-import type { Admin } from "./admin.js";
 import { AdminError, type Outcome, wrongArguments } from "./outcome.js";
 import type { Reach } from "./reach.js";
+import type { Admin } from "./recorded-command.js";
 
 export interface Tenant {
   readonly id: string;

@@ -8,9 +8,9 @@ import type { ModuleRecord } from "../modules/crud-repository.js";
 import { RecordWriter } from "../modules/record-writer.js";
 import { hashPassword } from "../services/auth/password.js";
 import { givePassword, type Invitation, invite, newPassword } from "../services/auth/passwords.js";
-import { usersModule } from "../services/users/users-module.js";
-import type { Admin } from "./admin.js";
+import { usersModule } from "../services/records/users-module.js";
 import { AdminError, type Outcome, wrongArguments } from "./outcome.js";
+import type { Admin } from "./recorded-command.js";
 import type { Tenant } from "./tenants.js";
 
 export interface NewUser {

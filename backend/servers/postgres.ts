@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
 import { startEmbeddedPostgres } from "../db/embedded-postgres.js";
-import { imageOf } from "../test/support/compose.js";
+import { imageOf } from "./compose.js";
 import { dockerAnswers } from "./find-redis.js";
 import { guardChild } from "./guard.js";
 

@@ -1,8 +1,9 @@
 // A Redis Cluster of three masters, as local processes.
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { type RedisServer, type RedisServerOptions, startRedisServer } from "./redis-server.js";
+import type { RedisServer, RedisServerOptions } from "./redis-server.js";
 import { clientTls } from "./redis-tls.js";
+import { startRedisServer } from "./start-redis.js";
 
 export interface RedisCluster {
   /** The masters. */

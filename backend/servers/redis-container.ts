@@ -1,7 +1,7 @@
 // Test servers from Docker, where no local binary is: the images of docker-compose.yml through testcontainers.
 import { ValkeyContainer } from "@testcontainers/valkey";
 import { findFreePort } from "../db/free-port.js";
-import { imageOf } from "../test/support/compose.js";
+import { imageOf } from "./compose.js";
 import type { RedisServer } from "./redis-server.js";
 
 const REDIS_PORT = 6379;

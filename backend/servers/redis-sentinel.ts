@@ -8,8 +8,9 @@ import { Redis } from "ioredis";
 import { findFreePort } from "../db/free-port.js";
 import { findRedis } from "./find-redis.js";
 import { guardChild } from "./guard.js";
-import { type RedisServer, type RedisServerOptions, startRedisServer } from "./redis-server.js";
+import type { RedisServer, RedisServerOptions } from "./redis-server.js";
 import { clientTls, tlsFlags } from "./redis-tls.js";
+import { startRedisServer } from "./start-redis.js";
 import { until } from "./until.js";
 
 export interface RedisSentinels {

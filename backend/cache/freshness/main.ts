@@ -6,7 +6,8 @@ import { FAULT_NAMES, type FaultName } from "./faults.js";
 import { catching, PROTECTION_NAMES, PROTECTIONS, type Protection } from "./protections.js";
 import { formatBound, formatReport, hasPassed } from "./report.js";
 import { runStage, type StageOptions, type StageReport } from "./run-stage.js";
-import { STAGES, type StageName } from "./stages.js";
+import type { StageName } from "./stage-name.js";
+import { STAGES } from "./stages.js";
 
 interface Arguments {
   readonly long?: true;

@@ -1,6 +1,6 @@
 // The protections that can be switched off: the checker must then find violations, which proves that it can.
 import type { FaultName } from "./faults.js";
-import type { StageName } from "./stages.js";
+import type { StageName } from "./stage-name.js";
 
 interface ProtectionDescription {
   /** In the words of the report. */

@@ -1,6 +1,7 @@
 // The stages of a run: each has its Redis servers, its faults, and what its reads must show.
 import type { Protection } from "./protections.js";
 import { startSentinelTopology } from "./sentinel-topology.js";
+import type { StageName } from "./stage-name.js";
 import type { Timeline } from "./timeline.js";
 import { startStandalone, type Topology } from "./topology.js";
 
@@ -15,8 +16,6 @@ export interface Stage {
   readonly strict: boolean;
   readonly startTopology: (without: Protection | undefined, timeline: Timeline) => Promise<Topology>;
 }
-
-export type StageName = "deferred" | "guarded" | "failover" | "guarded-failover";
 
 export const STAGES: Readonly<Record<StageName, Stage>> = {
   deferred: {

@@ -1,7 +1,7 @@
 // What happens to processes and servers: faults, each at any time and as often as configured, and what follows them.
-import type { Offer } from "./search.js";
+
 import type { Settings } from "./settings.js";
-import type { Process, State } from "./state.js";
+import type { Offer, Process, State } from "./state.js";
 import { expireMark, replaceFence, serverOf } from "./store-steps.js";
 import { promise, promiseOn } from "./writer-steps.js";
 

@@ -1,7 +1,7 @@
 // A reader: L1, then the store; on a miss follow another's fill or begin one, read the truth, store by compare-and-set.
-import type { Offer } from "./search.js";
+
 import type { Settings } from "./settings.js";
-import { type Entry, idleReader, type Reader, type Server, type State } from "./state.js";
+import { type Entry, idleReader, type Offer, type Reader, type Server, type State } from "./state.js";
 import {
   commitFill,
   ensureFence,

@@ -2,11 +2,8 @@
 import { faultSteps } from "./fault-steps.js";
 import { readerSteps } from "./reader-steps.js";
 import { initialState, type Settings } from "./settings.js";
-import { copyState, encode, type State } from "./state.js";
+import { copyState, encode, type Offer, type State } from "./state.js";
 import { writerSteps } from "./writer-steps.js";
-
-/** Offers a step: `change` is applied to a copy of the state. */
-export type Offer = (label: string, change: (next: State) => void) => void;
 
 export interface SearchResult {
   /** Different states reached. */

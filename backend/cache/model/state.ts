@@ -154,3 +154,6 @@ export function encode(state: State): string {
   codes.push(crash, cut, flush, failover, state.violation.length);
   return String.fromCharCode(...codes);
 }
+
+/** Offers a step: `change` is applied to a copy of the state. */
+export type Offer = (label: string, change: (next: State) => void) => void;

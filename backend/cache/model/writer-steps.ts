@@ -1,7 +1,7 @@
 // A writer: mark where guarded, commit, replace the fence (or queue that), answer.
-import type { Offer } from "./search.js";
+
 import type { Settings } from "./settings.js";
-import type { State, Writer } from "./state.js";
+import type { Offer, State, Writer } from "./state.js";
 import { replaceFence, writableServerOf } from "./store-steps.js";
 
 export function writerSteps(state: State, settings: Settings, offer: Offer): void {

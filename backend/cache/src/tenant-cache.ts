@@ -2,6 +2,8 @@
 import * as z from "zod";
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
+import { Counters } from "./engine/counters.js";
+import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { HttpContext } from "./express/http-context.js";
@@ -9,16 +11,6 @@ import { createInvalidateCache, type InvalidateCache } from "./express/invalidat
 import { type CreateLane, createLane } from "./express/lane.js";
 import { moduleName, requireTenantId, tagName } from "./identifiers.js";
 import { Misuse } from "./misuse/misuse.js";
-import { Counters } from "./ops/counters.js";
-import type { CacheEvents } from "./ops/events.js";
-import {
-  type CacheStats,
-  collectStats,
-  parseStatsFilter,
-  type StatsFilter,
-  type StoreStats,
-  storeStats,
-} from "./ops/stats.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
   type ParsedCacheOptions,
@@ -27,6 +19,14 @@ import {
 } from "./options/cache-options.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
+import {
+  type CacheStats,
+  collectStats,
+  parseStatsFilter,
+  type StatsFilter,
+  type StoreStats,
+  storeStats,
+} from "./stats.js";
 import { FENCE_TTL_MS } from "./store/fence-token.js";
 import { KeySpace } from "./store/key-space.js";
 import { MemoryStore } from "./store/memory-store.js";

@@ -1,10 +1,10 @@
 // Views of schedules: a technician's day, everybody's today, everybody's week.
 import * as z from "zod";
 import { day, recordId } from "../../modules/field-types.js";
+import { schedulesModule } from "../records/schedules-module.js";
 import { addDays, mondayOf } from "../views/calendar.js";
 import { recordRows } from "../views/record-rows.js";
 import { defineView, noParams, ttlOfDay } from "../views/view.js";
-import { schedulesModule } from "./schedules-module.js";
 
 const schedules = recordRows(schedulesModule);
 const IN_ORDER = "ORDER BY t.date, t.starts_at, t.id";

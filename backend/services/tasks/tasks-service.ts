@@ -1,10 +1,10 @@
 // Tasks: what their changes make stale.
 
 import { statesOf } from "../../modules/record-changes.js";
+import { TASK_STATUSES, tasksModule } from "../records/tasks-module.js";
 import { taskReportsOf } from "../reports/reports-views.js";
 import type { Service } from "../views/service.js";
 import { touch } from "../views/view.js";
-import { TASK_STATUSES, tasksModule } from "./tasks-module.js";
 import { activeTasks, orderTasks, recentTasks, tasksInStatus } from "./tasks-views.js";
 
 export const tasksService: Service = {

@@ -7,8 +7,8 @@ import { validatedBody } from "../../http/validation.js";
 import type { RecordWriter } from "../../modules/record-writer.js";
 import { hashPassword } from "../auth/password.js";
 import { givePassword, type Invitation, invite, newPassword } from "../auth/passwords.js";
+import { usersModule } from "../records/users-module.js";
 import type { CreationContext } from "../views/service.js";
-import { usersModule } from "./users-module.js";
 
 const access = z.strictObject({
   password: newPassword().optional(),

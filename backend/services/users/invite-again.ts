@@ -6,9 +6,9 @@ import { conflict } from "../../http/problem.js";
 import { recordIdOf } from "../../modules/crud-routes.js";
 import { noSuchRecord } from "../../modules/record-writer.js";
 import { invite } from "../auth/passwords.js";
+import { usersModule } from "../records/users-module.js";
 import type { ActionContext } from "../views/service.js";
 import { noLogins } from "./create-user.js";
-import { usersModule } from "./users-module.js";
 
 /** It takes the place of an earlier one. The user's password, where there is one, stays good until it is accepted. */
 export function inviteAgain({ pool, signing }: ActionContext): RequestHandler[] {

@@ -1,11 +1,11 @@
 // Users and technicians: what their changes make stale.
 import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { type Change, statesOf } from "../../modules/record-changes.js";
+import { usersModule } from "../records/users-module.js";
 import type { Service } from "../views/service.js";
 import { type Touch, touch, touchDomains } from "../views/view.js";
 import { createUser } from "./create-user.js";
 import { inviteAgain } from "./invite-again.js";
-import { usersModule } from "./users-module.js";
 import { allTechnicians, allUsers, technicianSchedule, userProfile } from "./users-views.js";
 
 export const usersService: Service = {

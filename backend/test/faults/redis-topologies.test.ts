@@ -18,7 +18,7 @@ import { queuePrefix } from "../../services/warming/warm-queue.js";
 import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { PASSWORD } from "../support/auth-crm.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 /** Of the state: the flags of `redis-cache`, which tests start, evict. */
 const NO_EVICTION = ["--maxmemory-policy", "noeviction"];

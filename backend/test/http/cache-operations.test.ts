@@ -15,7 +15,13 @@ import {
   TENANT_A,
   TENANT_B,
 } from "../support/crm.js";
-import { createFieldService, type FieldService, NOON, TODAY, TOMORROW } from "../support/field-service.js";
+import {
+  createFieldService,
+  type FieldService,
+  NOON,
+  TODAY,
+  TOMORROW,
+} from "../support/field-service-tenant.js";
 
 for (const store of CRM_STORES) {
   describe(`cache operations, ${store} store`, () => {

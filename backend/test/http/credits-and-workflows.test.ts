@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { sharedRedisUrl } from "../../servers/index.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 for (const store of CRM_STORES) {
   describe(`credits, ${store} store`, () => {

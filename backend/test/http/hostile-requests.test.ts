@@ -16,7 +16,7 @@ import {
   scheduleDocument,
   taskDocument,
   userDocument,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 import { HOSTILE_JSON, HOSTILE_QUERY, HOSTILE_SEGMENTS } from "../support/hostile-values.js";
 import { SAMPLE_MODULES } from "../support/records.js";
 

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { redisRateLimitStore } from "../../http/redis-rate-limit-store.js";
 import { startRedisServer } from "../../servers/index.js";
 import { type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 describe("problems", () => {
   let crm: Crm;

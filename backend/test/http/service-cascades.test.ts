@@ -11,7 +11,7 @@ import {
   taskDocument,
   userDocument,
   viewPaths,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 import { uncachedReader } from "../support/uncached-reader.js";
 
 for (const store of CRM_STORES) {

@@ -18,7 +18,7 @@ import {
   TOMORROW,
   userDocument,
   viewPaths,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 import { holdQueries } from "../support/held-queries.js";
 
 const byToken: TenantCacheOptions["tenant"] = (req) => req.auth?.tenantId;

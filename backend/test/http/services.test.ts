@@ -12,7 +12,7 @@ import {
   taskDocument,
   userDocument,
   viewPaths,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 import { uncachedReader } from "../support/uncached-reader.js";
 
 interface Step {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { exchange } from "../../servers/raw-http.js";
 import { type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
-import { create, createFieldService, type FieldService, viewPaths } from "../support/field-service.js";
+import { create, createFieldService, type FieldService, viewPaths } from "../support/field-service-tenant.js";
 import { headerOf, type LaneCrm, startLaneCrm } from "../support/lane-crm.js";
 import { SAMPLE_MODULES } from "../support/records.js";
 import { RESPELLINGS, respelled } from "../support/spellings.js";

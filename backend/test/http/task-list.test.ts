@@ -15,7 +15,7 @@ import {
   type FieldService,
   taskDocument,
   userDocument,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 
 for (const store of CRM_STORES) {
   describe(`the list of tasks, ${store} store`, () => {

@@ -8,8 +8,9 @@ import { Redis } from "ioredis";
 import { parse } from "yaml";
 import { parseConfig, VARIABLES } from "../../config.js";
 import { projectFile } from "../../project-root.js";
+import { type ComposeService, readComposeFile, serverFlags } from "../../servers/compose.js";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
-import { type ComposeService, interpolated, readComposeFile, serverFlags } from "../support/compose.js";
+import { interpolated } from "../support/compose-environment.js";
 
 const file = readComposeFile();
 

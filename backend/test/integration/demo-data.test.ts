@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { DEMO_TENANTS, isSeeded, seedDemoData } from "../../db/seed/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { accountsModule } from "../../modules/accounts/accounts-module.js";
 import { contactsModule } from "../../modules/contacts/contacts-module.js";
@@ -13,6 +12,7 @@ import { leadsModule } from "../../modules/leads/leads-module.js";
 import { listQuerySchema } from "../../modules/list-query.js";
 import { orderClause, Parameters, selectList, whereClause } from "../../modules/list-sql.js";
 import type { ModuleDefinition } from "../../modules/module-definition.js";
+import { DEMO_TENANTS, isSeeded, seedDemoData } from "../../seed/index.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 
 const LARGEST = DEMO_TENANTS[0]?.id ?? "";

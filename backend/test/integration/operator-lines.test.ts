@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
+import { readComposeFile } from "../../servers/compose.js";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
-import { readComposeFile } from "../support/compose.js";
 
 const file = readComposeFile();
 

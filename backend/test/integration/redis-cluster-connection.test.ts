@@ -6,7 +6,7 @@ import { type RedisCluster, startRedisCluster } from "../../servers/redis-cluste
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
 import { openRedis } from "../../state/open-redis.js";
 import { quiet } from "../support/caches.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 describe("a Cluster by the name of a node, with TLS", () => {
   let cluster: RedisCluster;

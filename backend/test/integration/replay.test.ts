@@ -5,7 +5,7 @@ import type { Population } from "../../../scripts/replay/population.js";
 import { replayDay } from "../../../scripts/replay/replay-day.js";
 import { planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
-import { Random } from "../../db/seed/random.js";
+import { Random } from "../../seed/random.js";
 
 const existing = (n: number, document = {}) =>
   Array.from({ length: n }, (_, i) => ({

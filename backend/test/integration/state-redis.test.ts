@@ -6,7 +6,7 @@ import { startRedisServer } from "../../servers/index.js";
 import { startRedisSentinels } from "../../servers/redis-sentinel.js";
 import { CERT_FILE, KEY_FILE } from "../../servers/redis-tls.js";
 import { connectionProblem, connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 describe("a connection of the state that fails", () => {
   const stops: (() => Promise<void>)[] = [];

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Client } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { DEMO_TENANTS, seedDemoData } from "../../db/seed/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
+import { DEMO_TENANTS, seedDemoData } from "../../seed/index.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 
 const [LARGEST] = DEMO_TENANTS;

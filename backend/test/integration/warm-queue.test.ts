@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
 import { WarmQueue } from "../../services/warming/warm-queue.js";
 import { openCache } from "../support/caches.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;

@@ -13,7 +13,7 @@ import { hashPassword } from "../../services/auth/password.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { PATIENT, quiet } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
-import { serversAt } from "./redis-servers.js";
+import { serversAt } from "./servers-at.js";
 
 export const PASSWORD = "correct horse battery staple";
 

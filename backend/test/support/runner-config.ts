@@ -1,5 +1,5 @@
 // Jest's configuration of this repository, for the files that try the runner itself.
-import config from "../../../scripts/jest/config.js";
+import config from "../../../scripts/jest/jest-config.js";
 
 export default {
   ...config,

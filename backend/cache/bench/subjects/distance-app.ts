@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import express from "express";
 import { createTenantCache } from "../../src/index.js";
-import { type Distance, HANDLER_MS, type Seen } from "../distance.js";
+import { type Distance, HANDLER_MS, type Seen } from "../distance-terms.js";
 import type { StartSubject } from "./subject.js";
 
 const LOOK_EVERY_MS = 10;

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import express from "express";
 import { createTenantCache } from "../../src/index.js";
-import { BUDGET_MS, HANDLER_MS } from "../outage.js";
+import { BUDGET_MS, HANDLER_MS } from "../outage-terms.js";
 import type { StartSubject } from "./subject.js";
 
 const start: StartSubject = async ({ config }) => {

@@ -1,6 +1,6 @@
 // What a subject is to the bench, and what it gets to work with.
 import type { Server } from "node:http";
-import type { Distance } from "../distance.js";
+import type { Distance } from "../distance-terms.js";
 import type { Row } from "../subjects.js";
 
 /** The argument of a subject's process, as JSON. */

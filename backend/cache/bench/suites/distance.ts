@@ -1,7 +1,7 @@
 // Distance: what becomes of hits, of the circuit and of the log where Redis is some milliseconds away.
 import { startTcpProxy } from "../../../servers/tcp-proxy.js";
 import type { Bench } from "../bench.js";
-import { type Distance, HANDLER_MS, type Seen } from "../distance.js";
+import { type Distance, HANDLER_MS, type Seen } from "../distance-terms.js";
 import { openLoop } from "../load/open-loop.js";
 import type { LoadRequest } from "../load/request.js";
 import type { SuiteReport } from "../report.js";

@@ -2,7 +2,7 @@
 import type { Bench } from "../bench.js";
 import { openLoop } from "../load/open-loop.js";
 import type { LoadRequest } from "../load/request.js";
-import { BUDGET_MS, HANDLER_MS } from "../outage.js";
+import { BUDGET_MS, HANDLER_MS } from "../outage-terms.js";
 import type { SuiteReport } from "../report.js";
 import { formatNumber, quantile } from "../statistics.js";
 

@@ -2,7 +2,7 @@
 import type { SuiteReport, Verdict } from "../report.js";
 import { formatNumber, formatSpread, median } from "../statistics.js";
 import type { Variant } from "../variants.js";
-import type { ComparedVisit, Contender } from "./throughput.js";
+import type { ComparedVisit, Contender } from "./contender.js";
 
 const GZIP_SHARE = 0.95;
 const P99_TIMES = 1.25;

@@ -2,15 +2,13 @@
 import type { Bench } from "../bench.js";
 import { listBody, openAccounts } from "../database.js";
 import { load } from "../load/load.js";
-import type { LoadRequest, LoadResult } from "../load/request.js";
 import type { SuiteReport } from "../report.js";
-import type { SubjectProcess } from "../start-subject.js";
 import { mean } from "../statistics.js";
 import { measureStolen } from "../stolen-time.js";
 import { BASELINE, QUICK_NAMES, type Subject } from "../subjects.js";
-import type { Variant } from "../variants.js";
 import { type ExpectedList, verify } from "../verify.js";
 import { hotLists, ownerOf } from "../workload.js";
+import type { Contender, Visit } from "./contender.js";
 import { reportThroughput } from "./throughput-report.js";
 
 const CONNECTIONS = 32;
@@ -26,34 +24,6 @@ const TOLERATED_APP_RUNS = 0.05;
 const RUN_IN_SECONDS = 2;
 // A shared machine is another one after some minutes: each visit is compared with those of bare Express around it.
 const VISITS_BETWEEN_BASELINES = 4;
-
-/** One variant of one subject, with what each round gave. */
-export interface Contender {
-  readonly subject: Subject;
-  readonly variant: Variant;
-  readonly process: SubjectProcess;
-  readonly requests: readonly LoadRequest[];
-  readonly rounds: ComparedVisit[];
-}
-
-export interface Visit extends LoadResult {
-  readonly handlerRuns: number;
-  /** Requests that the lane has left to Express. */
-  readonly appRuns: number;
-  /** CPU time of the subject for each request, microseconds. */
-  readonly cpuMicros: number;
-  /** How much of a core the subject used: below 1 something else was the limit. */
-  readonly cpuShare: number;
-  /** Of the cores' time, by the hypervisor for other machines. NaN where the system does not say. */
-  readonly stolenShare: number;
-}
-
-/** One visit, over bare Express as it was just before and just after. */
-export interface ComparedVisit extends Visit {
-  /** Requests a second over those of bare Express. */
-  readonly ratio: number;
-  readonly p99Ratio: number;
-}
 
 export async function throughput(bench: Bench): Promise<SuiteReport> {
   const { quick, rounds, subjects } = bench.options;

@@ -1,10 +1,10 @@
 // Writes entries to the store by compare-and-set on their fences, and gives back the leases they were made under.
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
-import type { Counters } from "../ops/counters.js";
 import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";
 import { ValueTooLarge } from "../store/store-errors.js";
 import { nextTurn } from "../timers.js";
+import type { Counters } from "./counters.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { Leases } from "./leases.js";
 import type { RefusedValues } from "./refused-values.js";

@@ -24,6 +24,18 @@ export interface Begun {
   lease: HeldLease | undefined;
 }
 
+/** What a fill goes on from. */
+export interface Miss {
+  /** The fences that were read, where all were there. */
+  readonly seen: string | undefined;
+  /** Until when the request may wait for the store, on the clock of `monotonicNow`. */
+  readonly expiresAtMs: number;
+  /** The request asks for an answer that was made after this, milliseconds since the epoch. */
+  readonly notBeforeMs?: number;
+  /** Present where the look has begun the fill: whoever has it must open it. */
+  readonly begun?: Begun;
+}
+
 interface Question {
   /** False where the entry is known not to be storable. */
   readonly withLease: boolean;

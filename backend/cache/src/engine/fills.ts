@@ -6,9 +6,14 @@ import { delay, monotonicNow } from "../timers.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type FillOutcome, run } from "./fill.js";
-import { type Begun, FillStarts, type FillStartsOptions, type FillStartsParts } from "./fill-starts.js";
+import {
+  type Begun,
+  FillStarts,
+  type FillStartsOptions,
+  type FillStartsParts,
+  type Miss,
+} from "./fill-starts.js";
 import { Flight, follow, type Landing } from "./flight.js";
-import type { Miss } from "./lookups.js";
 
 export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
   /** How long a request waits for another's handler before it runs its own, milliseconds. */

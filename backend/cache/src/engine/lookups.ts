@@ -6,24 +6,12 @@ import type { Store } from "../store/store.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
-import type { Begun } from "./fill-starts.js";
+import type { Miss } from "./fill-starts.js";
 import type { Fills } from "./fills.js";
 import { type FenceWitness, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
 import type { StoreGate } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
-
-/** What a fill goes on from. */
-export interface Miss {
-  /** The fences that were read, where all were there. */
-  readonly seen: string | undefined;
-  /** Until when the request may wait for the store, on the clock of `monotonicNow`. */
-  readonly expiresAtMs: number;
-  /** The request asks for an answer that was made after this, milliseconds since the epoch. */
-  readonly notBeforeMs?: number;
-  /** Present where the look has begun the fill: whoever has it must open it. */
-  readonly begun?: Begun;
-}
 
 export interface Hit {
   readonly kind: "hit";

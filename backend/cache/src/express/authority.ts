@@ -1,25 +1,10 @@
 // The authority of a request (RFC 9110 section 4.2): scheme, host and port as Express sees them, in one spelling.
 import type { IncomingMessage } from "node:http";
-import { isIPv6 } from "node:net";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";
+import type { AuthorityRule } from "../options/authority-option.js";
+import { originOf, type Scheme } from "../origin.js";
 
-/**
- * - `"key"`: part of the key, because answers may hold absolute links
- * - `"ignore"`: answers do not depend on it
- * - hosts: part of the key, and no other host is looked up
- */
-export type AuthorityRule = "key" | "ignore" | readonly string[];
-
-type Scheme = "http" | "https";
-
-const DEFAULT_PORTS = { http: 80, https: 443 } as const;
-/** DNS has names of 253 characters. */
-const MAX_HOST_LENGTH = 300;
-// RFC 3986 section 3.2.2, without user information, which RFC 9110 section 4.2.4 forbids here.
-const HOST = /^(\[[\d.:a-f]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})+)(?::(\d*))?$/;
-/** Their ports are the system's choice: test suites open another one for each request. */
-const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/;
 /** Of each scheme: some thousands, where each tenant has a host of its own. */
 const MAX_REMEMBERED = { maxCharacters: 1024 * 1024 };
 
@@ -53,26 +38,6 @@ const FORWARDED_ORIGINS = {
   http: new Origins((hosts) => originOf("http", firstOf(hosts))),
   https: new Origins((hosts) => originOf("https", firstOf(hosts))),
 };
-
-/**
- * Scheme, host and port in one spelling: lower case, without the scheme's own port, and without any port for loopback names. A final dot
- * stays: certificates, cookies and virtual hosts tell the two names apart.
- *
- * @returns `undefined` where the text is no host
- */
-export function originOf(scheme: Scheme, host: string): string | undefined {
-  if (host.length > MAX_HOST_LENGTH) return undefined;
-  const [, given = "", port = ""] = HOST.exec(host.toLowerCase()) ?? [];
-  const name = given.startsWith("[") ? ipv6(given) : given;
-  if (name === undefined || name === "" || Number(port) > 65_535) return undefined;
-  const isImplied = port === "" || Number(port) === DEFAULT_PORTS[scheme] || LOOPBACK.test(name);
-  return isImplied ? `${scheme}://${name}` : `${scheme}://${name}:${Number(port)}`;
-}
-
-/** `[0:0:0:0:0:0:0:1]` is `[::1]`. */
-function ipv6(literal: string): string | undefined {
-  return isIPv6(literal.slice(1, -1)) ? new URL(`http://${literal}`).hostname : undefined;
-}
 
 /** What a route makes of its requests' authorities. */
 export class Authorities {

@@ -1,8 +1,10 @@
 // `cacheList(module, ttl)`: serves a GET route from the cache, or fills the cache from it.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
+import { type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
-import type { Hit, Miss, ReadOutcome } from "../engine/lookups.js";
+import type { Miss } from "../engine/fill-starts.js";
+import type { Hit, ReadOutcome } from "../engine/lookups.js";
 import { moduleName } from "../identifiers.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import { isRequest, refuseSurplus } from "../options/arguments.js";
@@ -11,14 +13,14 @@ import {
   type ParsedRouteOptions,
   parseRouteOptions,
 } from "../options/route-options.js";
-import { type CacheStatus, type Forwarded, setCacheStatus } from "./cache-status.js";
 import type { HttpContext } from "./http-context.js";
 import type { LanePassage } from "./lane-passage.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
 import { defaultCacheControlWithHead } from "./replay.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
-import { type Resolved, type RouteRef, RouteRequests } from "./route-request.js";
+import type { Resolved, RouteRef } from "./resolved-request.js";
+import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
 /**

@@ -1,7 +1,8 @@
 // What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
+
+import { formatHit } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
 import { type ContentCoding, type Entry, HEAD, type Variant } from "../codec/entry.js";
-import { formatHit } from "./cache-status.js";
 import { isSentWithNotModified } from "./conditional.js";
 import type { OwnHeaders } from "./own-headers.js";
 

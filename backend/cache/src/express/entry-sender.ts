@@ -1,9 +1,9 @@
 // Answers from entries that cannot fail a request: what throws while one is sent leaves the response as it was, for the handler.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { type CacheStatus, hitStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
-import { type CacheStatus, hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { isUntouched, replay, replayAlone } from "./replay.js";

@@ -14,7 +14,7 @@ import { EntrySender, type Sending } from "./entry-sender.js";
 import type { LanePassage } from "./lane-passage.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
-import type { Found } from "./route-request.js";
+import type { Found } from "./resolved-request.js";
 
 /** Of the requests whose keys are remembered, of all routes: some ten thousand of usual length. */
 const MAX_REQUEST_CHARACTERS = 8 * 1024 * 1024;

@@ -6,25 +6,8 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import type { FenceWitness } from "../engine/grouped-reads.js";
 import { tagName, tenantId } from "../identifiers.js";
 import type { ReturnedValues } from "../misuse/returned-values.js";
+import type { LaneIdentity } from "../options/lane-options.js";
 import { fieldOf } from "./request-fields.js";
-
-/** What the lane must know of whoever asks, so that it answers nobody whom the app would have refused. */
-export interface LaneIdentity {
-  /** As the `tenant` option resolves it in the app. */
-  readonly tenant: string;
-  /** As the route's `scope` function resolves it; absent for routes without one. */
-  readonly scope?: string | undefined;
-  /**
-   * Stands for all that the app's guards look at: a role, a user. Default: the request's `Authorization` and `Cookie` headers, so
-   * that what the app has allowed to one token is not given to another.
-   */
-  readonly principal?: string | undefined;
-  /**
-   * Tags whose invalidation ends what is known of this identity: `cache.invalidateTags(tenant, "session-42")` has the app asked again
-   * about all requests that come after it, in every process.
-   */
-  readonly tags?: readonly string[] | undefined;
-}
 
 export interface Caller {
   readonly id: number;

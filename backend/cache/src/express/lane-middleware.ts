@@ -1,15 +1,6 @@
 // Runs connect-style middleware on a raw request.
 import type { IncomingMessage, ServerResponse } from "node:http";
-
-/**
- * Middleware that works on raw requests, as connect's does. It runs for hits of the lane only: what goes on to the app meets the app's own.
- * A promise that it returns is waited for as Express 5 does: where that rejects before `next` was called, that is passed on as an error.
- */
-export type LaneMiddleware = (
-  req: IncomingMessage,
-  res: ServerResponse,
-  next: (error?: unknown) => void,
-) => unknown;
+import type { LaneMiddleware } from "../options/lane-options.js";
 
 /**
  * Calls `done` once: with the error where one threw, rejected or passed one on; not at all where one of them has answered itself.

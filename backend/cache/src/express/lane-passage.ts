@@ -6,7 +6,7 @@ import type { ReadOutcome } from "../engine/lookups.js";
 import { agingNow } from "../timers.js";
 import { hostOf, isEncrypted, isNamedByHostAlone } from "./authority.js";
 import type { Caller } from "./lane-callers.js";
-import type { Found, Resolved, RouteRef, RouteRequests } from "./route-request.js";
+import type { Found, RequestsOfRoute, Resolved, RouteRef } from "./resolved-request.js";
 
 /** Requests that differ in the headers their route varies by; more than these go to the app. */
 const MAX_VARIATIONS = 8;
@@ -29,13 +29,13 @@ interface Variation {
 export class LearntRequest {
   /** What remembering it keeps alive. */
   readonly characters: number;
-  readonly #requests: RouteRequests;
+  readonly #requests: RequestsOfRoute;
   readonly #obeysRequest: boolean;
   readonly #until: number;
   readonly #variations: readonly Variation[];
 
   constructor(
-    requests: RouteRequests,
+    requests: RequestsOfRoute,
     obeysRequest: boolean,
     untilMs: number,
     variations: readonly Variation[] = [],
@@ -48,7 +48,7 @@ export class LearntRequest {
     this.characters = characters;
   }
 
-  isOf(requests: RouteRequests): boolean {
+  isOf(requests: RequestsOfRoute): boolean {
     return this.#requests === requests && agingNow() < this.#until;
   }
 
@@ -130,7 +130,7 @@ export class LanePassage {
   }
 
   /** Called by each `cacheList` that the request reaches; the first is the one that answers hits. */
-  handledBy(requests: RouteRequests, obeysRequest: boolean, resolved: Resolved, req: Request): void {
+  handledBy(requests: RequestsOfRoute, obeysRequest: boolean, resolved: Resolved, req: Request): void {
     if (this.#wasHandled) return;
     this.#wasHandled = true;
     if (!this.#mayLearn || !this.#isAsItCame(req) || !this.#isTheirs(resolved)) {

@@ -1,20 +1,21 @@
 // The lane: answers hits in front of Express, for requests that the app is known to let through to `cacheList`.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
+import { hitStatus } from "../cache-status.js";
 import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { messageOf } from "../thrown.js";
 import { setImmediate } from "../timers.js";
-import { hitStatus } from "./cache-status.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
 import type { Sending } from "./entry-sender.js";
 import type { HttpContext } from "./http-context.js";
 import { type Caller, LaneCallers } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
 import { LanePassage, type LearntRequests, nameOf } from "./lane-passage.js";
+import type { RouteRef } from "./resolved-request.js";
 import { putHeadBack, UNTOUCHED } from "./response-head.js";
-import { bypassReason, type RouteRef } from "./route-request.js";
+import { bypassReason } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
 /** An Express app, or any other listener in which `cacheList` runs. */

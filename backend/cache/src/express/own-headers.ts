@@ -1,4 +1,5 @@
 // Which headers the cache adds to the answers of a route, beside the handler's.
+import type { OwnHeadersOption } from "../options/own-headers-option.js";
 
 /** Each is the cache's own: what the handler sets is sent, stored and replayed whatever these say. */
 export interface OwnHeaders {
@@ -8,16 +9,6 @@ export interface OwnHeaders {
   readonly cacheControl: boolean;
   /** `Cache-Status` (RFC 9211). */
   readonly cacheStatus: boolean;
-}
-
-/** What a user says of them; what is left out stays as it is said elsewhere. */
-export interface OwnHeadersOption {
-  /** Default true. */
-  readonly etag?: boolean | undefined;
-  /** Default true. */
-  readonly cacheControl?: boolean | undefined;
-  /** Default true. */
-  readonly cacheStatus?: boolean | undefined;
 }
 
 const known = new Map<string, OwnHeaders>();

@@ -1,9 +1,9 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
+import { type Forwarded, setCacheStatus } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
-import { type Forwarded, setCacheStatus } from "./cache-status.js";
 import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
 import type { OwnHeaders } from "./own-headers.js";

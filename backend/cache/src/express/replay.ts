@@ -2,9 +2,9 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { type CacheStatus, setCacheStatus, ttlSecondsOf } from "../cache-status.js";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
-import { type CacheStatus, setCacheStatus, ttlSecondsOf } from "./cache-status.js";
 import { isNotModified } from "./conditional.js";
 import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./entry-head.js";
 import type { OwnHeaders } from "./own-headers.js";

@@ -2,7 +2,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { ownText } from "../bounded-map.js";
-import type { EntryRef } from "../engine/entry-ref.js";
 import { fenceKeysOf } from "../engine/fences.js";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import { tagsOf } from "../identifiers.js";
@@ -13,34 +12,7 @@ import type { HttpContext } from "./http-context.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
-
-/** Why a request is not looked up; the `detail` of its `Cache-Status`. */
-export type BypassReason =
-  | "no-tenant"
-  | "range"
-  | "precondition"
-  | "event-stream"
-  | "body"
-  | "authority"
-  | "params"
-  | "query"
-  | "too-long"
-  | "scope";
-
-/** What names an entry, and what its route says of answers made from it. */
-export interface RouteRef extends EntryRef {
-  readonly own: OwnHeaders;
-}
-
-export type Resolved = Found | { readonly bypass: BypassReason; readonly tenant: string | undefined };
-
-/** The entry that answers a request, and whose view that is: empty for the tenant's. */
-export interface Found {
-  readonly ref: RouteRef;
-  readonly scope: string;
-  /** What remembering it keeps alive, without what other requests share. */
-  readonly characters: number;
-}
+import type { BypassReason, RequestsOfRoute, Resolved, RouteRef } from "./resolved-request.js";
 
 /** What only misses need is worked out for them: refs are remembered with every request. */
 class RequestRef implements RouteRef {
@@ -78,7 +50,7 @@ class RequestRef implements RouteRef {
 }
 
 /** Resolves the requests of one route. What follows from the text of a request alone is remembered. */
-export class RouteRequests {
+export class RouteRequests implements RequestsOfRoute {
   readonly #context: HttpContext;
   readonly #module: string;
   readonly #route: ParsedRouteOptions;

@@ -28,6 +28,13 @@ export interface AlertRule {
   readonly check: (figures: MonitorFigures) => string | undefined;
 }
 
+export interface Alert {
+  /** `hit-ratio`, `memory`, `latency`, `reconnecting`, `error-rate`, or that of a rule of one's own. */
+  readonly name: string;
+  readonly message: string;
+  readonly since: Date;
+}
+
 export function defaultRules(thresholds: AlertThresholds): readonly AlertRule[] {
   const { minHitRatio, minLookups, maxMemoryShare, maxLatencyMs, maxErrorRate } = thresholds;
   return [

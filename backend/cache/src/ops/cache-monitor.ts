@@ -4,13 +4,19 @@ import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { refuseSurplus } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
+import { quickStats } from "../stats.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { messageOf } from "../thrown.js";
 import { delay } from "../timers.js";
-import { type AlertRule, type AlertThresholds, DEFAULT_THRESHOLDS, defaultRules } from "./alert-rules.js";
+import {
+  type Alert,
+  type AlertRule,
+  type AlertThresholds,
+  DEFAULT_THRESHOLDS,
+  defaultRules,
+} from "./alert-rules.js";
 import { type MonitorFigures, SampleRing } from "./monitor-figures.js";
 import { type MonitorMetrics, metricsOf } from "./monitor-metrics.js";
-import { quickStats } from "./stats.js";
 
 export interface CacheMonitorOptions {
   /** Between samples once started, milliseconds. Default 15,000. */
@@ -21,13 +27,6 @@ export interface CacheMonitorOptions {
   readonly thresholds?: Partial<AlertThresholds>;
   /** Beside them. */
   readonly rules?: readonly AlertRule[];
-}
-
-export interface Alert {
-  /** `hit-ratio`, `memory`, `latency`, `reconnecting`, `error-rate`, or that of a rule of one's own. */
-  readonly name: string;
-  readonly message: string;
-  readonly since: Date;
 }
 
 export interface MonitorHealth {
@@ -117,7 +116,7 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   async sample(): Promise<MonitorFigures> {
     const figures = this.#ring.add(await quickStats(this.#engine));
     this.emit("sample", figures);
-    for (const rule of this.#rules) this.#judge(rule.name, messageOf(rule, figures), figures.at);
+    for (const rule of this.#rules) this.#judge(rule.name, verdictOf(rule, figures), figures.at);
     return figures;
   }
 
@@ -154,7 +153,7 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   }
 }
 
-function messageOf(rule: AlertRule, figures: MonitorFigures): string | undefined {
+function verdictOf(rule: AlertRule, figures: MonitorFigures): string | undefined {
   try {
     return rule.check(figures);
   } catch (error) {

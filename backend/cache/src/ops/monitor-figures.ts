@@ -1,7 +1,7 @@
 // What the monitor knows: the latest figures, and the rates of the last minutes from a ring of samples.
 
+import type { QuickStats } from "../stats.js";
 import { monotonicNow } from "../timers.js";
-import type { QuickStats } from "./stats.js";
 
 /** Rates of the window; `null` where nothing of the kind happened in it. */
 export interface RecentRates {

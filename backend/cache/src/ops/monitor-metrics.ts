@@ -1,6 +1,6 @@
 // The monitor's figures under the names that Redis gives them, as operators' dashboards read them.
 import type { KeyspaceFigures } from "../store/store.js";
-import type { Alert } from "./cache-monitor.js";
+import type { Alert } from "./alert-rules.js";
 import type { MonitorFigures, RecentRates } from "./monitor-figures.js";
 
 /** `null` where the server does not say, or cannot be asked. */

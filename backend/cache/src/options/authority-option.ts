@@ -1,6 +1,13 @@
 // The option `authority`, of the cache and of routes: whether answers depend on the host that they were asked for.
 import * as z from "zod";
-import { type AuthorityRule, originOf } from "../express/authority.js";
+import { originOf } from "../origin.js";
+
+/**
+ * - `"key"`: part of the key, because answers may hold absolute links
+ * - `"ignore"`: answers do not depend on it
+ * - hosts: part of the key, and no other host is looked up
+ */
+export type AuthorityRule = "key" | "ignore" | readonly string[];
 
 export const authority = z.custom<AuthorityRule>((value) => isAuthorityRule(value), {
   error:

@@ -3,16 +3,15 @@ import type { Request } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
-import type { AuthorityRule } from "../express/authority.js";
-import type { OwnHeadersOption } from "../express/own-headers.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
-import { TTL_PRESETS, type TtlPresetName } from "../toolkit/ttl-presets.js";
-import { authority } from "./authority-option.js";
+import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
+import { type AuthorityRule, authority } from "./authority-option.js";
+import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
-import { ownHeadersDefaults, type Scope, scope } from "./route-options.js";
+import { type Scope, scope } from "./route-options.js";
 
 const MIB = 1024 * 1024;
 
@@ -170,7 +169,7 @@ const cacheSchema = z.strictObject({
   maxPendingInvalidations: positiveInt.default(10_000),
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
-  headers: ownHeadersDefaults,
+  headers: ownHeadersOfCache,
   logger: z
     .custom<Logger>((value) => isLogger(value), {
       error: "write an object with the methods info, warn and error, for example console",

@@ -1,10 +1,9 @@
 // The options of `cacheList`.
 import type { Request } from "express";
 import * as z from "zod";
-import type { AuthorityRule } from "../express/authority.js";
-import type { OwnHeadersOption } from "../express/own-headers.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";
-import { authority } from "./authority-option.js";
+import { type AuthorityRule, authority } from "./authority-option.js";
+import { type OwnHeadersOption, ownHeadersOfRoute } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
@@ -70,14 +69,6 @@ const staleSeconds = z
   .max(MAX_TTL_SECONDS)
   .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
 
-const ownHeaders = z.strictObject({ etag: z.boolean(), cacheControl: z.boolean(), cacheStatus: z.boolean() });
-
-/** The same for all routes of a cache. */
-export const ownHeadersDefaults = ownHeaders
-  .partial()
-  .prefault({})
-  .transform((chosen) => ({ etag: true, cacheControl: true, cacheStatus: true, ...chosen }));
-
 const routeSchema = z.strictObject({
   ttlSeconds: z
     .custom<number>(isTtl, { error: ({ input }) => ttlAdvice(input), params: { code: "ETC_TTL" } })
@@ -102,7 +93,7 @@ const routeSchema = z.strictObject({
   staleWhileRevalidate: staleSeconds.default(0),
   staleIfError: staleSeconds.default(0),
   obeyRequest: z.boolean().default(false),
-  headers: ownHeaders.partial().prefault({}),
+  headers: ownHeadersOfRoute,
   maxStaleness: z.number().min(0).max(60_000).describe("a number of milliseconds from 0 to 60000").default(0),
 });
 

@@ -3,7 +3,6 @@ import type { LRUCache } from "lru-cache";
 import { characterLru } from "./character-lru.js";
 import { newFence } from "./fence-token.js";
 import type { KeyedStore, KeyMatch, TurnedFence } from "./keyed-store.js";
-import type { Held } from "./memory-store.js";
 import type { TenantLru } from "./tenant-lru.js";
 
 // Some hundred thousand of each.
@@ -17,13 +16,13 @@ interface Counter {
 }
 
 export class MemoryKeyedStore implements KeyedStore {
-  readonly #entries: TenantLru<Held>;
+  readonly #entries: Pick<TenantLru<object>, "delete">;
   readonly #fences: LRUCache<string, string>;
   readonly #counters = characterLru<Counter>(MAX_COUNTER_CHARACTERS);
   readonly #locks = characterLru<string>(MAX_LOCK_CHARACTERS, (holder) => holder.length);
 
   /** @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is */
-  constructor(entries: TenantLru<Held>, fences: LRUCache<string, string>) {
+  constructor(entries: Pick<TenantLru<object>, "delete">, fences: LRUCache<string, string>) {
     this.#entries = entries;
     this.#fences = fences;
   }

@@ -39,7 +39,7 @@ interface Lease {
   readonly generation: string;
 }
 
-export interface Held {
+interface Held {
   readonly value: Buffer;
   readonly fenceKeys: readonly string[];
   readonly fences: readonly string[];

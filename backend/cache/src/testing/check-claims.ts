@@ -9,7 +9,7 @@ export async function checkClaimedTenant(probe: RouteProbe): Promise<string> {
   const names = new Set(
     [...others, ...(probe.options.tenants[1].names ?? [])].filter((name) => !own.has(name)),
   );
-  const claimed = [...names].flatMap((name) => claims(probe, name));
+  const claimed = [...names].flatMap((name) => claims(probe.options, name));
   for (const url of new Set([probe.url(0), probe.url(1)])) {
     const mine = await probe.uncached(0, { url });
     const theirs = await probe.uncached(1, { url });

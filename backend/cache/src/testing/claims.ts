@@ -1,5 +1,7 @@
 // Where clients name a tenant: in headers, in the query, in the body, and in the host.
-import type { ReadOptions, RouteProbe } from "./route-probe.js";
+
+import type { ReadOptions } from "./http-exchange.js";
+import type { VerifyOptions } from "./options.js";
 
 /** A tenant's name in one of the places. */
 export interface Claim {
@@ -49,8 +51,8 @@ const CREDENTIALS = ["authorization", "cookie", "x-api-key", "api-key", "x-auth-
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 /** All claims of the first tenant to be `name`, the second one. */
-export function claims(probe: RouteProbe, name: string): Claim[] {
-  const { tenants, claims: own = [] } = probe.options;
+export function claims(options: VerifyOptions, name: string): Claim[] {
+  const { tenants, claims: own = [] } = options;
   const [mine, theirs] = tenants.map(({ headers }) => lowerCased(headers));
   const isCredential = ([header]: [string, string]) => CREDENTIALS.includes(header);
   const beside = Object.entries(theirs ?? {}).filter(
@@ -92,8 +94,8 @@ export function bodyOf(fields: readonly string[], name: string, body: object = {
 }
 
 /** As {@link bodyOf}, with what a mutation says by itself. */
-export function claimingBody(probe: RouteProbe, name: string, body: object): string {
-  return bodyOf(USUAL_FIELDS.concat(probe.options.claims ?? []), name, body);
+export function claimingBody(options: VerifyOptions, name: string, body: object): string {
+  return bodyOf(USUAL_FIELDS.concat(options.claims ?? []), name, body);
 }
 
 function withParameter(url: string, field: string, name: string): string {

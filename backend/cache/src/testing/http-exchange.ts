@@ -18,6 +18,14 @@ export interface Exchange {
   readonly body?: string | undefined;
 }
 
+/** In what a read differs from the tenant's own. */
+export interface ReadOptions {
+  /** Default: the tenant's own. */
+  readonly url?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;

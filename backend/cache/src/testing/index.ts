@@ -1,6 +1,6 @@
 // The public face of express-tenant-cache/testing: verifies the cached routes of a user's own app.
-export type { CheckName } from "./checks.js";
 export type {
+  CheckName,
   Mutation,
   Outage,
   PathParams,

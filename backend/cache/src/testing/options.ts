@@ -2,7 +2,6 @@
 import type { RequestListener } from "node:http";
 import { TenantCacheError } from "../errors.js";
 import type { TenantCache } from "../tenant-cache.js";
-import type { CheckName } from "./checks.js";
 
 /** How to be a tenant. */
 export interface VerifiedTenant {
@@ -45,6 +44,34 @@ export interface Outage {
   begin(): Promise<void>;
   end(): Promise<void>;
 }
+
+/**
+ * - `hit`: the second request is answered from the cache
+ * - `transparency`: a hit has the status, the bytes and the handler's headers of an answer without the cache
+ * - `isolation`: each tenant gets its own answers, never the other's
+ * - `no-tenant`: a request without a tenant is not answered from the cache
+ * - `variation`: request headers and other users of the tenant that change the handler's answer are part of the key
+ * - `authority`: what was made for one host and scheme is not served for another
+ * - `claimed-tenant`: a request that names another tenant, in a header, the query, the body or the host, stays its own tenant's
+ * - `mutation`: the read after a mutation is fresh, and the other tenant's entry is still a hit
+ * - `race`: reads that were under way during a mutation leave nothing old
+ * - `abort`: clients that hang up leave nothing partial
+ * - `concurrency`: cold requests of both tenants at once get their own answers
+ * - `outage`: without the store, requests are answered, and nothing old is served after it
+ */
+export type CheckName =
+  | "hit"
+  | "transparency"
+  | "isolation"
+  | "no-tenant"
+  | "variation"
+  | "authority"
+  | "claimed-tenant"
+  | "mutation"
+  | "race"
+  | "abort"
+  | "concurrency"
+  | "outage";
 
 export interface VerifyOptions {
   /** An Express app, or any request listener: the kit serves it on a free port of the loopback interface. */

@@ -1,5 +1,5 @@
 // What the kit found: one result for each check of each route.
-import type { CheckName } from "./checks.js";
+import type { CheckName } from "./options.js";
 
 export interface CheckResult {
   readonly name: CheckName;

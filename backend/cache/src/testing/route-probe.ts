@@ -1,9 +1,9 @@
 // One route of the app under verification: reads of it, with and without the cache, as either tenant.
-import type { CacheEvent } from "../ops/events.js";
+import type { CacheEvent } from "../engine/events.js";
 import { delay, monotonicNow } from "../timers.js";
 import { claimingBody } from "./claims.js";
 import { CheckFailure, type Comparison, compareBodies } from "./comparison.js";
-import type { AbortMoment, Answer, ServedApp } from "./http-exchange.js";
+import type { AbortMoment, Answer, ReadOptions, ServedApp } from "./http-exchange.js";
 import {
   fillPath,
   type Mutation,
@@ -14,13 +14,6 @@ import {
 
 /** `nobody`: a request without what authenticates a tenant. */
 export type Who = TenantIndex | "nobody";
-
-export interface ReadOptions {
-  /** Default: the tenant's own. */
-  readonly url?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
 
 /** An answer, and for whom the cache has taken its request. */
 export interface Observed {
@@ -100,7 +93,7 @@ export class RouteProbe {
     const mutation = this.#nextMutation();
     const { body = {} } = mutation;
     if (typeof body !== "object" || body === null || Array.isArray(body)) return false;
-    const answer = await this.#send(mutation, claimingBody(this, name, body));
+    const answer = await this.#send(mutation, claimingBody(this.options, name, body));
     return answer.status < 400;
   }
 

@@ -4,6 +4,7 @@ import { requireTenantId } from "../identifiers.js";
 import type { Misuse } from "../misuse/misuse.js";
 import { limitArguments } from "../options/arguments.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { TTL_PRESETS, type TtlPreset } from "../ttl-presets.js";
 import { CacheSpace } from "./cache-space.js";
 import { Collection, type CollectionOptions } from "./collection.js";
 import { KeyNames } from "./key-names.js";
@@ -13,7 +14,6 @@ import { KeyedCache } from "./keyed-cache.js";
 import { Locks } from "./locks.js";
 import { StateCounters } from "./state-counters.js";
 import { demandEncryption, type ToolkitContext } from "./toolkit-context.js";
-import { TTL_PRESETS, type TtlPreset } from "./ttl-presets.js";
 import { defaultRules, parseValueOptions, type ValueRules } from "./value-options.js";
 
 export class CacheManager {

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { limitArguments, requireArray, requireFunction, requireItems } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
-import { domainOf, requireKey } from "./key-names.js";
+import { domainOf, requireKey } from "./key-syntax.js";
 import type { Load } from "./keyed-cache.js";
 import type { LockOptions } from "./locks.js";
 import { type CounterOptions, parseCounterOptions } from "./state-counters.js";

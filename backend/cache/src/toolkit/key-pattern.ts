@@ -2,7 +2,7 @@
 import { TenantCacheError } from "../errors.js";
 import { limitArguments } from "../options/arguments.js";
 import { shown } from "../shown.js";
-import { domainOf } from "./key-names.js";
+import { domainOf } from "./key-syntax.js";
 
 /** What fills the gaps of a pattern. */
 export type KeyParams = Readonly<Record<string, string | number>>;

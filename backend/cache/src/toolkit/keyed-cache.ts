@@ -1,11 +1,13 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
+
+import { formatCacheStatus, hitStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome } from "../engine/fill.js";
+import type { Miss } from "../engine/fill-starts.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
-import type { Miss, ReadOutcome } from "../engine/lookups.js";
+import type { ReadOutcome } from "../engine/lookups.js";
 import { TenantCacheError } from "../errors.js";
-import { formatCacheStatus, hitStatus } from "../express/cache-status.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
 import { Refreshes } from "./refreshes.js";

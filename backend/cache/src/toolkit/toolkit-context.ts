@@ -2,12 +2,12 @@
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
 import type { Misuse } from "../misuse/misuse.js";
+import type { TtlPreset } from "../ttl-presets.js";
 import type { KeyNames } from "./key-names.js";
-import { domainOf, requirePattern } from "./key-names.js";
+import { domainOf, requirePattern } from "./key-syntax.js";
 import type { KeyedCache } from "./keyed-cache.js";
 import type { Locks } from "./locks.js";
 import type { StateCounters } from "./state-counters.js";
-import type { TtlPreset } from "./ttl-presets.js";
 
 export interface ToolkitContext {
   readonly engine: CacheEngine;

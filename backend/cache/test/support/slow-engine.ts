@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { PLAIN } from "../../src/codec/encryption.js";
 import { CacheEngine } from "../../src/engine/cache-engine.js";
+import { Counters } from "../../src/engine/counters.js";
 import type { EntryRef } from "../../src/engine/entry-ref.js";
 import type { FillOutcome, Recording } from "../../src/engine/fill.js";
 import type { Logger } from "../../src/logger.js";
-import { Counters } from "../../src/ops/counters.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { MemoryStore } from "../../src/store/memory-store.js";
 import type { FillCommit, FillRequest, HeldLease } from "../../src/store/store.js";

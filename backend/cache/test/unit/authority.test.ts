@@ -1,9 +1,9 @@
 // One spelling for each scheme, host and port.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
-import { originOf } from "../../src/express/authority.js";
 import { parseCacheOptions } from "../../src/options/cache-options.js";
 import { parseRouteOptions } from "../../src/options/route-options.js";
+import { originOf } from "../../src/origin.js";
 
 describe("an origin", () => {
   const same: readonly (readonly [scheme: "http" | "https", hosts: readonly string[], origin: string])[] = [

@@ -11,7 +11,7 @@ import {
   type TenantCacheOptions,
 } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
-import { called } from "../support/refusals.js";
+import { called } from "../support/refused-calls.js";
 
 const page = readFileSync(projectFile("docs", "error-codes.md"), "utf8");
 const source = readFileSync(projectFile("backend", "cache", "src", "errors.ts"), "utf8");

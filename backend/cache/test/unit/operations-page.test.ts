@@ -10,7 +10,7 @@ const source = (...parts: string[]) => readFileSync(projectFile("backend", "cach
 
 describe("docs/operations.md", () => {
   test("explains every bypass reason, and no other", () => {
-    const ofRequests = /type BypassReason =(.*?);/s.exec(source("express", "route-request.ts"))?.[1] ?? "";
+    const ofRequests = /type BypassReason =(.*?);/s.exec(source("express", "resolved-request.ts"))?.[1] ?? "";
     const ofStore =
       /kind: "bypass"; readonly reason: (.*?) \}/.exec(source("engine", "lookups.ts"))?.[1] ?? "";
     const reasons = [...`${ofRequests}${ofStore}`.matchAll(/"([\w-]+)"/g)].map(([, reason]) => reason);

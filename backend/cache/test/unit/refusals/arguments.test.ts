@@ -4,7 +4,7 @@ import { afterAll, describe, test } from "@jest/globals";
 import * as library from "../../../src/index.js";
 import { assertRoutes, verifyRoutes } from "../../../src/testing/index.js";
 import { openCache, quiet } from "../../support/caches.js";
-import { any, called, refusalOf } from "../../support/refusals.js";
+import { any, called, refusalOf } from "../../support/refused-calls.js";
 
 const { CacheMonitor, CacheWarmer, createTenantCache } = library;
 const options = { tenant: () => "acme", logger: quiet };

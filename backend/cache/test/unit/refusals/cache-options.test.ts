@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { createTenantCache, MemoryStore } from "../../../src/index.js";
 import { quiet } from "../../support/caches.js";
-import { any, type Call, type RefusedCall, refusalOf, testRefusals } from "../../support/refusals.js";
+import { any, type Call, type RefusedCall, refusalOf, testRefusals } from "../../support/refused-calls.js";
 
 const tenant = () => "acme";
 const fn = () => undefined;

@@ -2,7 +2,7 @@
 import { afterAll, describe } from "@jest/globals";
 import { createTenantCache, expressServerOptions } from "../../../src/index.js";
 import { quiet } from "../../support/caches.js";
-import { any, type RefusedCall, testRefusals } from "../../support/refusals.js";
+import { any, type RefusedCall, testRefusals } from "../../support/refused-calls.js";
 
 const cache = createTenantCache({ tenant: () => "acme", logger: quiet });
 const fn = () => undefined;

@@ -6,7 +6,7 @@ import { describe, test } from "@jest/globals";
 import * as z from "zod";
 import { nearest } from "../../../src/nearest.js";
 import { parse, registerCall } from "../../../src/options/parse.js";
-import { type RefusedCall, testRefusals } from "../../support/refusals.js";
+import { type RefusedCall, testRefusals } from "../../support/refused-calls.js";
 
 const schema = z.strictObject({
   pauseMs: z.int().min(5).max(50).default(10),

@@ -10,7 +10,7 @@ import {
 } from "../../../src/index.js";
 import { assertRoutes, verifyRoutes } from "../../../src/testing/index.js";
 import { quiet } from "../../support/caches.js";
-import { any, testRefusals } from "../../support/refusals.js";
+import { any, testRefusals } from "../../support/refused-calls.js";
 
 const cache = createTenantCache({ tenant: () => "acme", logger: quiet });
 const space = cache.manager.tenant("acme");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterAll, describe, test } from "@jest/globals";
 import { createTenantCache } from "../../../src/index.js";
 import { openCache, quiet } from "../../support/caches.js";
-import { any, type RefusedCall, testRefusals } from "../../support/refusals.js";
+import { any, type RefusedCall, testRefusals } from "../../support/refused-calls.js";
 
 const cache = createTenantCache({ tenant: () => "acme", logger: quiet });
 const space = cache.manager.tenant("acme");

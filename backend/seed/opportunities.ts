@@ -1,7 +1,7 @@
 // Demo opportunities at the accounts, and the documents that go with some of them.
-import { DOCUMENT_KINDS } from "../../modules/documents/documents-module.js";
-import { OPEN_STAGES } from "../../modules/opportunities/opportunities-module.js";
-import { SOURCES } from "../../modules/picklists.js";
+import { DOCUMENT_KINDS } from "../modules/documents/documents-module.js";
+import { OPEN_STAGES } from "../modules/opportunities/opportunities-module.js";
+import { SOURCES } from "../modules/picklists.js";
 import { type AccountWithCompany, changedAfter, LAST_MS } from "./companies.js";
 import type { Random } from "./random.js";
 

@@ -1,6 +1,6 @@
 // Demo companies: accounts whose name, web site, size and revenue fit together.
-import { ACCOUNT_TYPES } from "../../modules/accounts/accounts-module.js";
-import { INDUSTRIES, RATINGS } from "../../modules/picklists.js";
+import { ACCOUNT_TYPES } from "../modules/accounts/accounts-module.js";
+import { INDUSTRIES, RATINGS } from "../modules/picklists.js";
 import { COMPANY_WORDS, NAME_ENDS, NAME_STARTS, REVENUE_PER_EMPLOYEE } from "./names.js";
 import { PLACES, type Place } from "./places.js";
 import type { Random } from "./random.js";

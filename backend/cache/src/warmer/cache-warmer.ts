@@ -5,7 +5,7 @@ import { TenantCacheError } from "../errors.js";
 import { limitArguments, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
 import type { TenantCache } from "../tenant-cache.js";
-import { WarmRun } from "./warm-run.js";
+import { type WarmProgress, type WarmResult, WarmRun } from "./warm-run.js";
 import { checkStrategy, type WarmStrategy } from "./warm-strategies.js";
 
 export interface CacheWarmerOptions {
@@ -13,23 +13,6 @@ export interface CacheWarmerOptions {
   readonly concurrency?: number;
   /** How long a run waits for a store that is away, at its start and whenever it goes meanwhile, milliseconds. Default 5,000. */
   readonly readyWithinMs?: number;
-}
-
-export interface WarmProgress {
-  readonly name: string;
-  /** Tasks that have ended, the failed ones among them. Falls where tasks have to be run again, because the store was away. */
-  readonly done: number;
-  /** Those that threw, and, once all have ended, those whose entries the store does not hold: `done - failed` are warm. */
-  readonly failed: number;
-  readonly total: number;
-}
-
-export interface WarmResult extends WarmProgress {
-  readonly durationMs: number;
-  /** Why nothing, or not all, was warmed: the store is away, the strategy failed, or the signal aborted. */
-  readonly error?: Error;
-  /** Of failed tasks: the first ten. */
-  readonly taskErrors: readonly Error[];
 }
 
 export interface CacheWarmerEvents {

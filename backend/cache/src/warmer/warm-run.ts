@@ -3,9 +3,25 @@
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { isError } from "../thrown.js";
 import { monotonicNow } from "../timers.js";
-import type { WarmProgress, WarmResult } from "./cache-warmer.js";
 import { listTasks, type WarmStrategy, type WarmTask } from "./warm-strategies.js";
 import { WarmTraces } from "./warm-traces.js";
+
+export interface WarmProgress {
+  readonly name: string;
+  /** Tasks that have ended, the failed ones among them. Falls where tasks have to be run again, because the store was away. */
+  readonly done: number;
+  /** Those that threw, and, once all have ended, those whose entries the store does not hold: `done - failed` are warm. */
+  readonly failed: number;
+  readonly total: number;
+}
+
+export interface WarmResult extends WarmProgress {
+  readonly durationMs: number;
+  /** Why nothing, or not all, was warmed: the store is away, the strategy failed, or the signal aborted. */
+  readonly error?: Error;
+  /** Of failed tasks: the first ten. */
+  readonly taskErrors: readonly Error[];
+}
 
 export interface WarmRunOptions {
   readonly name: string;

@@ -1,6 +1,5 @@
 // The Cache-Status response header (RFC 9211): what this cache did with the request.
 import type { ServerResponse } from "node:http";
-import type { Entry } from "../codec/entry.js";
 
 const CACHE_NAME = "express-tenant-cache";
 
@@ -18,12 +17,18 @@ export type CacheStatus =
     }
   | { readonly fwd: "bypass"; readonly detail: string };
 
+/** What the header says of an entry. */
+interface Ageing {
+  /** From when on it is stale, milliseconds since the epoch. */
+  readonly staleAt: number;
+}
+
 /** Negative where the entry is stale (RFC 9211 section 2.3). */
-export function ttlSecondsOf(entry: Pick<Entry, "staleAt">, nowMs: number): number {
+export function ttlSecondsOf(entry: Ageing, nowMs: number): number {
   return Math.floor((entry.staleAt - nowMs) / 1000);
 }
 
-export function hitStatus(entry: Pick<Entry, "staleAt">, nowMs: number): CacheStatus {
+export function hitStatus(entry: Ageing, nowMs: number): CacheStatus {
   return { hit: true, ttlSeconds: ttlSecondsOf(entry, nowMs) };
 }
 

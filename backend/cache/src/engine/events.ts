@@ -1,9 +1,9 @@
 // An event for each decision, on an emitter and on diagnostics_channel; free where nobody listens.
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
-import type { EntryRef } from "../engine/entry-ref.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
+import type { EntryRef } from "./entry-ref.js";
 
 /**
  * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler answers; `collapsed`: another

@@ -1,5 +1,5 @@
 // Names of people and companies.
-import type { INDUSTRIES } from "../../modules/picklists.js";
+import type { INDUSTRIES } from "../modules/picklists.js";
 
 export const FIRST_NAMES = (
   "James Mary Maria Anna Michael Laura David Sofia Daniel Emma Thomas Julia Peter Clara Robert Elena Lucas Nina Martin Sarah " +

@@ -1,13 +1,13 @@
 // The stats report: what happened since the process began, what the store holds, and how it is.
 import * as z from "zod";
-import type { SealCount } from "../codec/encryption.js";
-import type { CacheEngine } from "../engine/cache-engine.js";
-import type { CircuitState } from "../engine/store-gate.js";
-import { requireTenantId } from "../identifiers.js";
-import { parse, registerCall } from "../options/parse.js";
-import type { Inventory, ServerReport } from "../store/store.js";
-import { monotonicNow } from "../timers.js";
-import type { CounterReport } from "./counters.js";
+import type { SealCount } from "./codec/encryption.js";
+import type { CacheEngine } from "./engine/cache-engine.js";
+import type { CounterReport } from "./engine/counters.js";
+import type { CircuitState } from "./engine/store-gate.js";
+import { requireTenantId } from "./identifiers.js";
+import { parse, registerCall } from "./options/parse.js";
+import type { Inventory, ServerReport } from "./store/store.js";
+import { monotonicNow } from "./timers.js";
 
 export interface StatsFilter {
   /** Only this tenant's figures. */

@@ -1,6 +1,6 @@
 // Demo people: contacts at the accounts, and leads, some of which have become contacts.
-import { OPEN_LEAD_STATUSES } from "../../modules/leads/leads-module.js";
-import { RATINGS, SOURCES } from "../../modules/picklists.js";
+import { OPEN_LEAD_STATUSES } from "../modules/leads/leads-module.js";
+import { RATINGS, SOURCES } from "../modules/picklists.js";
 import {
   type AccountWithCompany,
   type Company,

@@ -1,7 +1,7 @@
 // docker-compose.yml as data: the one source of the servers' flags and images.
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
-import { projectFile } from "../../project-root.js";
+import { projectFile } from "../project-root.js";
 
 export interface ComposeService {
   readonly container_name?: string;
@@ -47,35 +47,4 @@ export function imageOf(service: string): string {
   const image = readComposeFile().services[service]?.image;
   if (!image) throw new Error(`docker-compose.yml has no image for the service ${service}`);
   return image;
-}
-
-/**
- * An environment as Compose makes it of a service's: `NAME:` passes on what is given, and `${NAME-…}`, `${NAME:-…}`, `${NAME?…}` and
- * `${NAME:?…}` mean what they mean in a shell, one inside another.
- *
- * @throws Error with the text behind the question mark
- */
-export function interpolated(
-  environment: Readonly<Record<string, string | null>>,
-  given: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const entries = Object.entries(environment).flatMap(([name, value]) => {
-    const set = value === null ? given[name] : substituted(value, given);
-    return set === undefined ? [] : [[name, set] as const];
-  });
-  return Object.fromEntries(entries);
-}
-
-const INNERMOST = /\$\{([A-Z_]+)(:?)([-?])([^${}]*)\}/;
-
-function substituted(text: string, given: Readonly<Record<string, string | undefined>>): string {
-  let result = text;
-  for (let found = INNERMOST.exec(result); found; found = INNERMOST.exec(result)) {
-    const [whole, name = "", colon, operator, rest = ""] = found;
-    const value = given[name];
-    const isMissing = value === undefined || (colon === ":" && value === "");
-    if (isMissing && operator === "?") throw new Error(rest);
-    result = result.replace(whole, () => (isMissing ? rest : value));
-  }
-  return result;
 }

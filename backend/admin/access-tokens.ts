@@ -4,8 +4,8 @@ import { withTenant } from "../db/tenant-transaction.js";
 import type { Role } from "../http/identity/auth.js";
 import { startSession } from "../services/auth/sessions.js";
 import { issueToken } from "../services/tokens.js";
-import type { Admin } from "./admin.js";
 import { AdminError, type Outcome, wrongArguments } from "./outcome.js";
+import type { Admin } from "./recorded-command.js";
 import type { Tenant } from "./tenants.js";
 import { deactivated, requireLogins, requireUser } from "./users.js";
 
