@@ -7,7 +7,7 @@ import { projectFile } from "../../project-root.js";
 
 const LIBRARY = projectFile("backend", "cache");
 const TARGET = path.resolve(process.argv[2] ?? LIBRARY);
-// `help` of an error names the page of the error codes by this path.
+// The page that `help` of an error names, for whoever reads it beside the code.
 const DOCUMENTS = ["LICENSE", "docs/error-codes.md"];
 const OWN_FILES = ["package.json", "README.md", "CHANGELOG.md"];
 

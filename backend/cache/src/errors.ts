@@ -23,19 +23,22 @@ export type TenantCacheErrorCode =
   | "ETC_LOCK_LOST"
   | "ETC_FLUSH_REFUSED";
 
+const PAGE = "https://github.com/express-tenant-cache/express-tenant-cache/blob/main/docs/error-codes.md";
+
 /**
  * Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called; and by counters and locks, which are
- * state and not cache, where the store cannot answer for them.
+ * state and not cache, where the store cannot answer for them. Its message begins with the code and ends with {@link help}.
  */
 export class TenantCacheError extends Error {
   override readonly name = "TenantCacheError";
   readonly code: TenantCacheErrorCode;
-  /** Where the code is explained, relative to the repository's root. */
+  /** URL of the section that explains the code. The package holds the same page as `docs/error-codes.md`. */
   readonly help: string;
 
   constructor(code: TenantCacheErrorCode, message: string, options?: ErrorOptions) {
-    super(`${code}: ${message}`, options);
+    const help = `${PAGE}#${code.toLowerCase()}`;
+    super(`${code}: ${message} (${help})`, options);
     this.code = code;
-    this.help = `docs/error-codes.md#${code.toLowerCase()}`;
+    this.help = help;
   }
 }

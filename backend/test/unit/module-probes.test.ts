@@ -4,6 +4,14 @@ import { test } from "@jest/globals";
 import { MODULE_PROBES } from "../../../scripts/test-cache/module-probe.js";
 import { MODULES } from "../../modules/index.js";
 import { SERVICES } from "../../services/index.js";
+import { SAMPLE_MODULES } from "../support/records.js";
+
+test("every module has a sample: without one no suite would try its routes", () => {
+  assert.deepEqual(
+    SAMPLE_MODULES.map(({ name }) => name),
+    MODULES.map(({ name }) => name),
+  );
+});
 
 test("every module with a list has a probe, whose document is valid", () => {
   const listed = SERVICES.flatMap(({ records }) => (records?.isListed ? [records.module] : []));

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { projectFile } from "../../../project-root.js";
+import { brokenLinks, type Place, SHOWN_AT } from "../support/page-links.js";
 import { createNpmProject, packLibrary, type Tarball } from "./npm.js";
 
 /** Of other packages: relative ones begin with a dot. */
@@ -28,6 +29,25 @@ describe("the packed library", () => {
     const documents = ["CHANGELOG.md", "LICENSE", "README.md", "docs/error-codes.md", "package.json"];
     const others = tarball.contents.filter((file) => !/^dist\/[\w/-]+\.(js|d\.ts)$/.test(file));
     assert.deepEqual(others.sort(), documents.sort());
+  });
+
+  test("its pages link to what is packed, or to the repository", () => {
+    const packed = createPackageFromTarballData(data);
+    const inPackage = (file: string) => `/node_modules/${manifest.name}/${file}`;
+    const place: Place = {
+      has: (file) => packed.fileExists(inPackage(file)),
+      read: (file) => packed.readFile(inPackage(file)),
+    };
+    const pages = tarball.contents.filter((file) => file.endsWith(".md"));
+    assert.ok(pages.includes("README.md") && pages.includes("docs/error-codes.md"));
+    for (const page of pages) assert.deepEqual(brokenLinks(page, place), [], page);
+  });
+
+  test("says where its sources and its issues are", () => {
+    const { homepage, bugs, repository, author } = manifest;
+    assert.ok(author);
+    assert.equal(repository.directory, "backend/cache");
+    for (const url of [homepage, bugs]) assert.ok(url.startsWith(SHOWN_AT), url);
   });
 
   test("has a declaration beside every module", () => {

@@ -141,10 +141,13 @@ describe("docs/error-codes.md", () => {
     assert.deepEqual([...sections].sort(), [...codes].sort());
   });
 
-  test("is where the errors' help points", () => {
+  test("is where the errors' help points, and what their messages end with", () => {
+    const { repository } = JSON.parse(readFileSync(projectFile("backend", "cache", "package.json"), "utf8"));
+    const pages = repository.url.replace(/^git\+(.*)\.git$/, "$1/blob/main");
     for (const code of codes) {
-      const { help } = new TenantCacheError(code as TenantCacheError["code"], "");
-      assert.equal(help, `docs/error-codes.md#${code?.toLowerCase()}`);
+      const { help, message } = new TenantCacheError(code as TenantCacheError["code"], "the option is 5");
+      assert.equal(help, `${pages}/docs/error-codes.md#${code?.toLowerCase()}`);
+      assert.equal(message, `${code}: the option is 5 (${help})`);
     }
   });
 
