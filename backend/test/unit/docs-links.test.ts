@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "@jest/globals";
-import { brokenLinks, REPOSITORY } from "../../cache/test/support/page-links.js";
 import { projectFile } from "../../project-root.js";
+import { brokenLinks, REPOSITORY } from "../../servers/page-links.js";
 
 const FOLDERS = [".github", "docs", "backend/cache/model", "backend/cache/freshness", "backend/cache/bench"];
 const inFolders = FOLDERS.flatMap((folder) =>

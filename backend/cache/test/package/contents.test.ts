@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { projectFile } from "../../../project-root.js";
-import { brokenLinks, type Place, SHOWN_AT } from "../support/page-links.js";
+import { brokenLinks, type Place, SHOWN_AT } from "../../../servers/page-links.js";
 import { createNpmProject, packLibrary, type Tarball } from "./npm.js";
 
 /** Of other packages: relative ones begin with a dot. */

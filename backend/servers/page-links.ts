@@ -1,7 +1,7 @@
 // Links of Markdown pages: which of them lead nowhere, in the repository or in what npm packs.
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { projectFile } from "../../../project-root.js";
+import { projectFile } from "../project-root.js";
 
 /** Where pages and what they link to are: a checkout, or a tarball. Paths have no `./` in front. */
 export interface Place {
