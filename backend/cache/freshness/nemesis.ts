@@ -51,7 +51,7 @@ export class Nemesis {
 
   start(): void {
     this.#running = this.#run().catch((error: unknown) => {
-      const isStopped = error instanceof Error && error.name === "AbortError";
+      const isStopped = Reflect.get(Object(error), "name") === "AbortError";
       if (!isStopped) this.failure = error;
     });
   }

@@ -52,7 +52,7 @@ test("the README leads from npm install to a cached route", async () => {
     const status = response.headers.get("cache-status") ?? "";
     seen.push([
       status.replace("express-tenant-cache; ", "").replace(/ttl=\d+/, "ttl=…"),
-      await response.json(),
+      JSON.parse(await response.text()),
     ]);
   }
   const first = { tenant: "acme", name: "Example Ltd" };
