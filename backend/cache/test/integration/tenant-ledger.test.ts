@@ -151,6 +151,47 @@ describe("the ledger of a tenant", () => {
     assert.ok(atLeast > 10_000 && atLeast <= total && total <= atMost, `${atLeast} <= ${total} <= ${atMost}`);
   });
 
+  const assertExact = async (world: LedgerWorld) => {
+    const { atLeast, atMost } = await world.sum({ liveOnly: false });
+    const total = (await world.ledger()) ?? -1;
+    assert.ok(atLeast > 0 && atLeast <= total && total <= atMost, `${atLeast} <= ${total} <= ${atMost}`);
+  };
+
+  test("a lost ledger is added up before anything is taken off: also by a store that adds nothing and has others make room", async () => {
+    const world = newWorld();
+    for (const name of ["a", "b", "c", "d", "e"])
+      await world.put(store, { module: "accounts", name, bytes: 3000 });
+    await admin.del(keys.ledger(world.tenant));
+    await world.put(store, { module: "accounts", name: "e", bytes: 3000, maxEntries: 3 });
+    await assertExact(world);
+    await world.put(store, { module: "accounts", name: "e", bytes: 2000 });
+    await assertExact(world);
+  });
+
+  test("an index that a lost ledger and lost generations have left uncounted: nothing of it is taken off, and whoever meets it counts it", async () => {
+    const lose = async () => {
+      const world = newWorld();
+      for (const name of ["a", "b"]) await world.put(store, { module: "leads", name, bytes: 6000 });
+      await admin.del(keys.ledger(world.tenant), keys.generations(world.tenant));
+      await world.put(store, { module: "accounts", name: "c", bytes: 1000 });
+      return world;
+    };
+    const stored = await lose();
+    await stored.put(store, { module: "leads", name: "a", bytes: 100 });
+    await assertExact(stored);
+
+    const removed = await lose();
+    const before = await removed.ledger();
+    await store.remove(removed.entryKey("leads", "a"));
+    assert.equal(await removed.ledger(), before);
+    await removed.put(store, { module: "leads", name: "d", bytes: 100 });
+    await assertExact(removed);
+
+    const walked = await lose();
+    await walk(walked);
+    await assertExact(walked);
+  });
+
   test("entries of the version before, listed without a size: they make room, and a walk counts them", async () => {
     const world = newWorld();
     await world.put(store, { module: "accounts", name: "new", bytes: 1000 });

@@ -1,21 +1,17 @@
 // The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
 import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
-// The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was lost,
-// perhaps with indexes.
-const ADD_UP = `${KEEP_BOOKS}
-  local names = redis.call('ZRANGE', generations, 0, -1)
-  if not redis.call('ZSCORE', generations, name) then names[#names + 1] = name end
-  for _, each in ipairs(names) do
-    local bytes = 0
-    local listings = redis.call('ZRANGE', indexes .. each, 0, -1, 'WITHSCORES')
-    for i = 2, #listings, 2 do bytes = bytes + bytesOf(listings[i]) end
-    if bytes > 0 then redis.call('ZADD', ledger, bytes, each) end
-    total = total + bytes
-  end
-  redis.call('ZADD', ledger, total, '')
-  keep(ledger, ttl)
-  if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
+// An index that nothing was counted for is counted now. Where the ledger is not there, all that the generations name
+// are; if the tenant's fence is older than a minute it was lost, perhaps with indexes.
+const ADD_UP = `${LEDGER}${KEEP_BOOKS}
+    local names = { name }
+    if total == more and redis.call('PTTL', ledger) == -1 then
+      names = redis.call('ZRANGE', generations, 0, -1)
+      if not redis.call('ZSCORE', generations, name) then names[#names + 1] = name end
+      keep(ledger, ttl)
+      if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
+    end
+    for _, each in ipairs(names) do total = total + addUp(each) end
 `;
 
 // Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list the
@@ -29,13 +25,9 @@ const MAKE_ROOM = `
     total = total - bytes
   end
   if surplus > 0 then
-    local bytes = 0
     local popped = redis.call('ZPOPMIN', index, math.min(surplus, steps))
-    for i = 1, #popped, 2 do
-      redis.call('UNLINK', popped[i])
-      bytes = bytes + bytesOf(popped[i + 1])
-    end
-    uncount(name, bytes)
+    for i = 1, #popped, 2 do redis.call('UNLINK', popped[i]) end
+    uncount(name, bytesOfAll(popped))
     steps = steps - #popped / 2
   end
   local generationsOf, modules, fenceKeys, fences = {}, {}, {}, {}
@@ -58,13 +50,12 @@ const MAKE_ROOM = `
     if each.generation ~= live then
       local isEmpty = each.lost
       while total > quota and steps > 0 and not isEmpty do
-        local bytes, most = 0, math.min(steps, 100)
+        local most = math.min(steps, 100)
         local popped = redis.call('ZPOPMIN', indexes .. each.name, most)
         for i = 1, #popped, 2 do
           if not redis.call('ZSCORE', indexes .. each.module .. ':' .. live, popped[i]) then redis.call('UNLINK', popped[i]) end
-          bytes = bytes + bytesOf(popped[i + 1])
         end
-        uncount(each.name, bytes)
+        uncount(each.name, bytesOfAll(popped))
         steps = steps - most
         isEmpty = #popped < 2 * most
       end
@@ -130,13 +121,15 @@ local more = cost - (before and bytesOf(before) or 0)
 local listed = redis.call('ZCARD', index)
 local surplus = listed + (before and 0 or 1) - tonumber(ARGV[3])
 local total = 0
-if more ~= 0 then
+if more ~= 0 or surplus > 0 then
   total = tonumber(redis.call('ZINCRBY', ledger, more, ''))
-  if total == more and redis.call('PTTL', ledger) == -1 then
-${ADD_UP}
-  elseif listed == 0 then
+  if listed == 0 then
 ${LEDGER}${REGISTER}
     total = total - settle(name, ttl)
+  end
+  local own = tonumber(redis.call('ZINCRBY', ledger, more, name))
+  if own == more and (listed > 0 or total == more) then
+${ADD_UP}
   end
 end
 if surplus > 0 or total > quota then
@@ -144,7 +137,7 @@ if surplus > 0 or total > quota then
 ${MAKE_ROOM}
   if total > quota then
     if before then redis.call('UNLINK', entry) end
-    redis.call('ZINCRBY', ledger, more - cost, name)
+    redis.call('ZINCRBY', ledger, -cost, name)
     redis.call('ZINCRBY', ledger, -cost, '')
     return { 3, evicted, recount }
   end
@@ -154,7 +147,6 @@ local fenceTtl = tonumber(ARGV[4])
 for i = 1, count do
   if redis.call('PTTL', KEYS[i + 4]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 4], fenceTtl) end
 end
-if more ~= 0 then redis.call('ZINCRBY', ledger, more, name) end
 redis.call('ZADD', index, score, entry)
 if redis.call('PTTL', index) < ttl then
 ${LEDGER}${REGISTER}

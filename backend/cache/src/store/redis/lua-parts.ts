@@ -30,12 +30,21 @@ local function bytesOf(score)
   if size == 0 then return 0 end
   return math.ldexp(size % 64 + 64, math.floor(size / 64) - 7)
 end
+local function bytesOfAll(listings)
+  local bytes = 0
+  for i = 2, #listings, 2 do bytes = bytes + bytesOf(listings[i]) end
+  return bytes
+end
 `;
 
-// The sums in the ledger. Needs `ledger`. Where that is lost nothing is added: the next store adds it up.
+// The sums in the ledger. Needs LISTINGS, `ledger` and `indexes`. Where the ledger is lost nothing is added: the next
+// store adds it up. No more is taken off an index than it was counted with: a ledger that was added up without the
+// tenant's generations knows nothing of some. `addUp` is for an index that counts nothing.
 export const LEDGER: string = `
 local function add(name, bytes)
-  if bytes ~= 0 and redis.call('ZSCORE', ledger, '') then
+  local counted = bytes ~= 0 and redis.call('ZSCORE', ledger, bytes < 0 and name or '')
+  if counted then
+    if bytes < 0 then bytes = math.max(bytes, -counted) end
     redis.call('ZINCRBY', ledger, bytes, name)
     redis.call('ZINCRBY', ledger, bytes, '')
   end
@@ -46,6 +55,11 @@ local function strike(name)
   if bytes ~= 0 then redis.call('ZINCRBY', ledger, -bytes, '') end
   return bytes
 end
+local function addUp(name)
+  local bytes = bytesOfAll(redis.call('ZRANGE', indexes .. name, 0, -1, 'WITHSCORES'))
+  add(name, bytes)
+  return bytes
+end
 `;
 
 // Takes what has expired off an index and the ledger, at most 1,000 entries: others wait for it. A key is there until
@@ -53,12 +67,11 @@ end
 // begin with.
 export const PRUNE: string = `
 local function prune(name)
-  local index, bytes = indexes .. name, 0
+  local index = indexes .. name
   local expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. string.format('%d', now), 'WITHSCORES', 'LIMIT', 0, 1000)
   if #expired == 0 then return end
-  for i = 2, #expired, 2 do bytes = bytes + bytesOf(expired[i]) end
   redis.call('ZREMRANGEBYRANK', index, 0, #expired / 2 - 1)
-  add(name, -bytes)
+  add(name, -bytesOfAll(expired))
 end
 `;
 
@@ -79,7 +92,7 @@ local function settle(name, ttl)
   local bytes = tonumber(redis.call('ZSCORE', ledger, name) or 0)
   if bytes == 0 then return 0 end
   local ends = tonumber(redis.call('ZSCORE', generations, name) or now + 2 * ttl)
-  if ends <= now then return strike(name) end
+  if ends < now then return strike(name) end
   redis.call('ZREM', ledger, name)
   redis.call('ZINCRBY', ledger, bytes, '~' .. name)
   redis.call('ZADD', generations, ends, '~' .. name)
@@ -89,7 +102,7 @@ end
 local function tidy(ttl)
   for _, name in ipairs(redis.call('ZRANGE', ledger, 0, -1)) do
     if string.byte(name) == 126 then
-      if tonumber(redis.call('ZSCORE', generations, name) or 0) <= now then strike(name) end
+      if tonumber(redis.call('ZSCORE', generations, name) or 0) < now then strike(name) end
     elseif name ~= '' and redis.call('EXISTS', indexes .. name) == 0 then
       settle(name, ttl)
     end

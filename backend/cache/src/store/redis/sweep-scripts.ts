@@ -18,12 +18,11 @@ const SWEEP_INDEX = `${LIVE}${LISTINGS}${LEDGER}
 if live == ARGV[3] then return { 0, 0 } end
 local most = tonumber(ARGV[5])
 local popped = redis.call('ZPOPMIN', indexes .. ARGV[4], most)
-local removed, bytes = 0, 0
+local removed = 0
 for i = 1, #popped, 2 do
   if not redis.call('ZSCORE', indexes .. name, popped[i]) then removed = removed + redis.call('UNLINK', popped[i]) end
-  bytes = bytes + bytesOf(popped[i + 1])
 end
-add(ARGV[4], -bytes)
+add(ARGV[4], -bytesOfAll(popped))
 if #popped == 2 * most then return { removed, 1 } end
 strike(ARGV[4])
 redis.call('ZREM', generations, ARGV[4])
@@ -33,11 +32,16 @@ return { removed, 0 }
 /**
  * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger, entries…. ARGV: what the names of the tenant's
  * indexes begin with, the module, and '1' where an entry that no index lists, or lists without its size, is listed anew and not removed.
- * Returns how many it removed.
+ * Returns how many it removed. A live index that the books do not know is entered into them.
  */
 const SWEEP_ENTRIES = `${NOW}${LIVE}
 local recount = 0
 ${LISTINGS}${LEDGER}${REGISTER}
+local life = redis.call('PTTL', indexes .. name)
+if life > 0 then
+  if not redis.call('ZSCORE', generations, name) then register(name, life) end
+  if tonumber(redis.call('ZSCORE', ledger, name) or 0) == 0 then addUp(name) end
+end
 local adopts = ARGV[3] == '1' and redis.call('EXISTS', KEYS[1], KEYS[2]) == 2
 local removed = 0
 for i = 5, #KEYS do
