@@ -20,6 +20,7 @@ const schema = z.object({
   HOST: variable(z.string().default("127.0.0.1")),
   PORT: wholeNumber(0, 65_535, 4001),
   TRUST_PROXY: variable(z.string().default("loopback")),
+  SHUTDOWN_DELAY_MS: wholeNumber(0, 600_000, 5000),
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
   LOG_LEVEL: variable(z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info")),
   HEALTH_DETAILS: variable(z.enum(HEALTH_DETAILS).default("figures")),

@@ -1,7 +1,7 @@
 // The end of the chain: whatever was thrown becomes a problem document, and internals stay in the log.
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
-import { isDatabaseUnavailable, isUnusableValue } from "../db/database-errors.js";
+import { databaseUnavailability, isUnusableValue } from "../db/database-errors.js";
 import { TenantUnavailable } from "../db/tenant-transaction.js";
 import type { Role } from "./identity/auth.js";
 import { forbidden, HttpProblem, notFound, unauthorized } from "./problem.js";
@@ -42,10 +42,12 @@ function toProblem(error: unknown, role: Role | undefined): HttpProblem {
     // A superadmin has chosen the tenant, and the token is good for others; anybody else's is good for nothing now.
     return role === "superadmin" ? forbidden(error.message) : unauthorized(error.message, "invalid_token");
   }
-  if (isDatabaseUnavailable(error)) {
+  const unavailability = databaseUnavailability(error);
+  if (unavailability) {
+    const { detail, retryAfterSeconds } = unavailability;
     return new HttpProblem(503, {
-      detail: "The database cannot answer now. Try again.",
-      headers: { "Retry-After": "1" },
+      detail,
+      headers: { "Retry-After": String(retryAfterSeconds) },
       cause: error,
     });
   }

@@ -14,6 +14,19 @@ export function listen(server: NetServer, port: number, host: string): Promise<A
   });
 }
 
+/**
+ * How long a connection may be idle. Longer than proxies keep theirs (60 seconds, nginx and load balancers alike): who sends requests has to be
+ * the one who closes, or a request and the end of its connection meet on the way.
+ */
+export const KEEP_ALIVE_MS = 75_000;
+
+/** Has every response from now on end its connection: who comes back is led elsewhere by then, and nothing idles when the server drains. */
+export function endConnections(server: Server): void {
+  server.prependListener("request", (_req, res) => {
+    res.shouldKeepAlive = false;
+  });
+}
+
 const IDLE_SWEEP_MS = 50;
 
 /** Accepts no more connections, lets requests in flight finish, and cuts off those that outlast the grace period. */

@@ -1,44 +1,24 @@
 // The server as a process: start, refusals to start, draining, and the death of its parent.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
-import { finished } from "node:stream/promises";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { Client } from "pg";
 import { listen } from "../../http/http-server.js";
 import { issueToken } from "../../services/tokens.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../services/index.js";
+import { type BackendProcess, forkBackend } from "../support/backend-process.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 import { lockTable } from "../support/row-lock.js";
 
-const SERVER = fileURLToPath(new URL("../../server.js", import.meta.url));
-const children: ChildProcess[] = [];
+const children: BackendProcess[] = [];
 
-interface Started {
-  readonly child: ChildProcess;
-  readonly output: { text: string };
-  /** The exit code, once all output has arrived. */
-  readonly ended: Promise<number | null>;
-}
-
-function start(env: Record<string, string>): Started {
-  const child = fork(SERVER, { env: { PATH: process.env.PATH, NODE_ENV: "test", ...env }, silent: true });
-  children.push(child);
-  const output = { text: "" };
-  const streams = [child.stdout, child.stderr].flatMap((stream) => stream ?? []);
-  for (const stream of streams) {
-    stream.on("data", (chunk) => {
-      output.text += chunk;
-    });
-  }
-  // Not "close": it does not come after a disconnect.
-  const exited = once(child, "exit");
-  const ended = Promise.all([exited, ...streams.map((stream) => finished(stream))]).then(([[code]]) => code);
-  return { child, output, ended };
+function start(env: Record<string, string>): BackendProcess {
+  const started = forkBackend({ PATH: process.env.PATH, NODE_ENV: "test", ...env });
+  children.push(started);
+  return started;
 }
 
 async function status(
@@ -58,7 +38,7 @@ describe("server process", () => {
     database = await createTestDatabase();
   });
   after(async () => {
-    for (const child of children) child.kill("SIGKILL");
+    await Promise.all(children.map((each) => each.kill()));
     await database.drop();
   });
 
@@ -66,14 +46,13 @@ describe("server process", () => {
     DATABASE_URL: database.url,
     PORT: "0",
     JWT_SECRET: SECRET,
+    SHUTDOWN_DELAY_MS: "0",
     SHUTDOWN_GRACE_MS: "5000",
   });
 
   async function listening(overrides: Record<string, string> = {}) {
     const started = start({ ...env(), ...overrides });
-    const [message] = await once(started.child, "message");
-    assert.equal(message.type, "listening");
-    return { ...started, url: `http://127.0.0.1:${message.port}/api/system/health` };
+    return { ...started, url: `${await started.listening()}/api/system/health` };
   }
 
   test("migrates, tells its parent the port, serves, and ends on SIGTERM with 0", async () => {
@@ -87,8 +66,8 @@ describe("server process", () => {
 
   /** The lines of its log, from the migrations to the one that it listens. */
   async function startLog(overrides: Record<string, string>): Promise<string[]> {
-    const { child, output, ended } = await listening(overrides);
-    while (!output.text.includes("listening on")) await once(child.stdout ?? child, "data");
+    const { child, output, ended, logged } = await listening(overrides);
+    await logged("listening on");
     child.kill("SIGTERM");
     assert.equal(await ended, 0);
     const lines = output.text.trim().split("\n");
@@ -151,9 +130,37 @@ describe("server process", () => {
     assert.equal(await list, 200);
     const answeredAtMs = performance.now();
     assert.equal(await ended, 0);
-    // Before the five seconds that Node keeps an idle connection.
-    assert.ok(performance.now() - answeredAtMs < 5000);
+    // Before an idle connection ends by itself, and before those that are left are cut off.
+    assert.ok(performance.now() - answeredAtMs < 60_000);
     agent.destroy();
+  });
+
+  test("SIGTERM: not ready at once, and taking requests until proxies have heard; a second one ends that", async () => {
+    const { child, output, ended, url } = await listening({ SHUTDOWN_DELAY_MS: "600000" });
+    await addTenant();
+    const agent = new Agent({ keepAlive: true });
+    assert.equal(await status(`${url}/ready`, { agent }), 200);
+    child.kill("SIGTERM");
+    while ((await status(`${url}/ready`)) !== 503);
+    // Over new connections, and those that idle are ended by their next response.
+    assert.equal(await listAccounts(url), 200);
+    assert.equal(await listAccounts(url, agent), 200);
+    assert.deepEqual(Object.keys(agent.freeSockets), []);
+    assert.match(output.text, /SIGTERM: not ready, and taking requests for 600000 ms more/);
+    child.kill("SIGTERM");
+    assert.equal(await ended, 0);
+    assert.match(output.text, /"msg":"stopped"/);
+  });
+
+  test("SIGTERM: without a second one it drains after SHUTDOWN_DELAY_MS; SIGINT waits for nobody", async () => {
+    for (const [signal, delayMs] of [
+      ["SIGTERM", "1"],
+      ["SIGINT", "600000"],
+    ] as const) {
+      const { child, ended } = await listening({ SHUTDOWN_DELAY_MS: delayMs });
+      child.kill(signal);
+      assert.equal(await ended, 0);
+    }
   });
 
   test("a request that outlasts the grace period does not keep the process alive", async () => {
