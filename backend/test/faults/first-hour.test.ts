@@ -44,8 +44,10 @@ describe("the first hour in production", () => {
   test("both processes say the two commands, and these lead to a list: miss, hit, and hit in the other process", async () => {
     const [first, second] = backends;
     assert.ok(first && second);
-    for (const { process, url } of backends)
+    for (const { process, url } of backends) {
+      await process.logged('"msg":"curl');
       assert.equal(new URL(firstCommands(process.output.text).url).origin, url);
+    }
     const { create, issue, url } = firstCommands(first.process.output.text);
     list = new URL(url).pathname;
 
@@ -77,8 +79,9 @@ describe("the first hour in production", () => {
 
     // Said to nobody who has a tenant.
     const later = await crm.start();
+    later.process.child.kill("SIGINT");
+    assert.equal(await later.process.ended, 0);
     assert.doesNotMatch(later.process.output.text, /tenant create/);
-    await later.process.kill();
   });
 
   test("a second tenant sees none of it, and neither does its own first hour disturb the first", async () => {

@@ -1,54 +1,22 @@
 // What the Dockerfile puts into the image, and nothing else: the operator's commands run there, too.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { projectFile } from "../../project-root.js";
 import { createTestDatabase, type TestDatabase } from "../services/index.js";
 import { SECRET } from "../support/crm.js";
+import { copyImageFiles } from "../support/image-files.js";
 
 const image = mkdtempSync(path.join(tmpdir(), "image-files-"));
-
-/** The last stage's COPY lines, with compiled files and packages from here. */
-function copyFiles(): void {
-  const runtime =
-    readFileSync(projectFile("Dockerfile"), "utf8")
-      .split(/^FROM /m)
-      .at(-1) ?? "";
-  for (const [, from = "", to = ""] of runtime.matchAll(/^COPY (?:--from=\S+ )?(\S+) (\S+)$/gm)) {
-    const source = from.replace(/^\/app\//, "");
-    if (source === "node_modules") copyProductionPackages();
-    else
-      cpSync(projectFile(source), path.join(image, to === "./" ? source : to), {
-        recursive: true,
-        filter: isShipped,
-      });
-  }
-}
-
-// .dockerignore keeps tests away from the compiler.
-const isShipped = (source: string) => !source.includes(path.join("dist", "backend", "test"));
-
-function copyProductionPackages(): void {
-  const lock: { packages: Record<string, { dev?: true; devOptional?: true }> } = JSON.parse(
-    readFileSync(projectFile("package-lock.json"), "utf8"),
-  );
-  for (const [folder, { dev, devOptional }] of Object.entries(lock.packages)) {
-    // Nested ones come with the package that they are in.
-    if (folder.lastIndexOf("node_modules/") !== 0 || dev || devOptional || !existsSync(projectFile(folder)))
-      continue;
-    cpSync(projectFile(folder), path.join(image, folder), { recursive: true });
-  }
-}
 
 describe("the files of the image", () => {
   let database: TestDatabase;
   before(async () => {
     database = await createTestDatabase();
-    copyFiles();
+    copyImageFiles(image, "copied");
   });
   after(async () => {
     rmSync(image, { recursive: true, force: true });
