@@ -1,6 +1,7 @@
 // Servers that an operator loses while two backend processes serve: each of the three, the disk of PostgreSQL, and everything at once.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { Redis } from "ioredis";
 import { type DurablePostgres, startDurablePostgres } from "../services/index.js";
 import {
   type Answer,
@@ -44,11 +45,33 @@ describe("a lost server", () => {
   /** What both processes list is what was made: no more, no less. @param hits whether it comes from the cache */
   async function listsAreRight({ hits }: { hits: boolean }): Promise<void> {
     if (hits) await untilHits(token, LIST, backends);
-    for (const { status, cache, body } of await both(({ ask }) => ask(token, LIST))) {
-      assert.equal(status, 200);
-      if (hits) assert.equal(cache, "hit");
-      assert.deepEqual(body.data.map(({ name }: { name: string }) => name).sort(), [...made].sort());
+    for (const answer of await both(({ ask }) => ask(token, LIST))) {
+      if (hits) assert.equal(answer.cache, "hit");
+      isWhatWasMade(answer);
     }
+  }
+
+  function isWhatWasMade({ status, body }: Answer): void {
+    assert.equal(status, 200);
+    assert.deepEqual(body.data.map(({ name }: { name: string }) => name).sort(), [...made].sort());
+  }
+
+  /** A busy machine may have PostgreSQL answer too late for once. */
+  async function allReady(status: string): Promise<void> {
+    for (const { ask } of backends)
+      await until(`ready and ${status}`, async () => {
+        const answer = await ask("", "/api/system/health/ready");
+        return answer.status === 200 && answer.body.status === status;
+      });
+  }
+
+  /** SIGKILL, once what it has answered is in its file: while the disk is busy, that takes up to two seconds. */
+  async function killState(): Promise<void> {
+    const client = new Redis(crm.state.url);
+    const isWritten = async () => (await client.info("persistence")).includes("aof_buffer_length:0\r\n");
+    await until("all of it is in the file", isWritten);
+    client.disconnect();
+    await crm.state.kill();
   }
 
   function isProblem({ status, headers, body }: Answer, detail: RegExp): void {
@@ -87,13 +110,8 @@ describe("a lost server", () => {
       await make(`Without a cache ${made.length}`, through);
       await listsAreRight({ hits: false });
     }
-    assert.deepEqual(await statuses("", "/api/system/health/ready"), [200, 200]);
+    await allReady("degraded");
     assert.deepEqual(await statuses(revoked, LIST), [401, 401]);
-    const health = await both(({ ask }) => ask("", "/api/system/health/ready"));
-    assert.deepEqual(
-      health.map(({ body }) => body.status),
-      ["degraded", "degraded"],
-    );
 
     await crm.cache.restart();
     await listsAreRight({ hits: true });
@@ -101,9 +119,9 @@ describe("a lost server", () => {
     await listsAreRight({ hits: true });
   });
 
-  test("the persistent Redis: what needs it is 503, cached lists go on; with its file, revoked stays revoked", async () => {
+  test("the persistent Redis: what needs it is 503; with its file, revoked stays revoked, and sessions go on", async () => {
     await listsAreRight({ hits: true });
-    await crm.state.kill();
+    await killState();
     for (const backend of backends) {
       isProblem(await backend.ask(token, "/api/users"), /tokens are still good cannot be known/);
       isProblem(await backend.ask(revoked, LIST), /tokens are still good cannot be known/);
@@ -112,9 +130,13 @@ describe("a lost server", () => {
       isProblem(await post("/api/auth/refresh", refresh, "", [backend]), /cannot be known now/);
       isProblem(await post("/api/accounts", { name: "No" }, token, [backend]), /cannot be known now/);
     }
-    // The lane has let this token through before, and a logout would have replaced the fence of its tag.
-    await listsAreRight({ hits: true });
-    assert.deepEqual(await statuses("", "/api/system/health/ready"), [200, 200]);
+    for (const { ask } of backends) {
+      const answer = await ask(token, LIST);
+      // A hit as long as the lane remembers this token: a logout would have replaced the fence of its tag.
+      if (answer.status === 200) isWhatWasMade(answer);
+      else isProblem(answer, /tokens are still good cannot be known/);
+    }
+    await allReady("ok");
 
     await crm.state.restart();
     for (const backend of backends)
@@ -153,7 +175,7 @@ describe("a lost server", () => {
       // What has failed has ended the entries: they are filled again, which the cache's Redis has room for.
       await listsAreRight({ hits: true });
       assert.deepEqual(await statuses(token, "/api/system/cache-stats"), [200, 200]);
-      assert.deepEqual(await statuses("", "/api/system/health/ready"), [200, 200]);
+      await allReady("ok");
       assert.deepEqual(await statuses(revoked, LIST), [401, 401]);
       const suspend = await crm.admin(["tenant", "suspend", "Ours"]);
       assert.equal(suspend.code, 1);
@@ -186,7 +208,6 @@ describe("a lost server", () => {
     await postgres.kill();
     for (const backend of backends) {
       isProblem(await backend.ask(token, "/api/leads?limit=7"), /^The database cannot answer now/);
-      // No readers' lists end with it: it is told to nobody that there is a change.
       assert.equal((await backend.ask(token, LIST)).cache, "hit");
     }
     assert.deepEqual(await statuses("", "/api/system/health/ready"), [503, 503]);
@@ -194,8 +215,7 @@ describe("a lost server", () => {
     isProblem(await post("/api/accounts", { name: "Lost" }, token), /^The database cannot answer now/);
 
     await postgres.restart();
-    for (const { ask } of backends)
-      await until("ready again", async () => (await ask("", "/api/system/health/ready")).status === 200);
+    await allReady("ok");
     await make("After PostgreSQL");
     await listsAreRight({ hits: true });
   });
@@ -207,12 +227,13 @@ describe("a lost server", () => {
       ...backends.map(({ process }) => process.kill()),
       postgres.kill(),
       crm.cache.kill(),
-      crm.state.kill(),
+      killState(),
     ]);
     await Promise.all([postgres.restart(), crm.cache.restart(), crm.state.restart()]);
     backends = await Promise.all([crm.start(), crm.start()]);
     const first = await backends[0]?.ask(token, LIST);
-    assert.deepEqual([first?.status, first?.cache], [200, "miss"]);
+    assert.equal(first?.status, 200);
+    assert.notEqual(first?.cache, "hit", "the cache's Redis keeps nothing");
     await listsAreRight({ hits: true });
     for (const path of [LIST, "/api/users", "/api/system/cache-stats"]) {
       assert.deepEqual(await statuses(revoked, path), [401, 401]);

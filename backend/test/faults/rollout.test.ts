@@ -90,6 +90,7 @@ describe("rolling out", () => {
   /** As an operator stops one: SIGTERM, which the balancer hears of. It ends when nothing is led there any more. */
   async function stop({ url, process }: RunningBackend): Promise<void> {
     process.child.kill("SIGTERM");
+    await process.logged("SIGTERM: not ready");
     await balancer.hasLeft(url);
     assert.equal(process.child.exitCode, null, "it waits for those who have not heard yet");
     // Instead of the rest of SHUTDOWN_DELAY_MS.

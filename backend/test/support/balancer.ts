@@ -20,6 +20,8 @@ interface Upstream {
   /** As proxies do it: connections are kept and used again. */
   readonly agent: Agent;
   isReady: boolean;
+  /** How often it has been asked whether it is ready. */
+  asked: number;
   inFlight: number;
 }
 
@@ -33,7 +35,7 @@ export class Balancer {
 
   /** Leads requests to it, too, from when it first says that it is ready. */
   add(url: string): void {
-    const upstream = { url, agent: new Agent({ keepAlive: true }), isReady: false, inFlight: 0 };
+    const upstream = { url, agent: new Agent({ keepAlive: true }), isReady: false, asked: 0, inFlight: 0 };
     this.#upstreams.set(url, upstream);
     this.#asking.push(this.#ask(upstream));
   }
@@ -43,18 +45,23 @@ export class Balancer {
     await until(`${url} is ready`, () => this.#upstreams.get(url)?.isReady === true);
   }
 
-  /** Resolves once none is led there any more, and what was has been answered. */
+  /** Resolves once it has said, asked from now on, that it is not ready, and what was led there has been answered. */
   async hasLeft(url: string): Promise<void> {
-    await until(`${url} is left alone`, () => {
-      const upstream = this.#upstreams.get(url);
-      return upstream !== undefined && !upstream.isReady && upstream.inFlight === 0;
-    });
+    const upstream = this.#upstreams.get(url);
+    // The question that is on its way may be from before.
+    const from = (upstream?.asked ?? 0) + 2;
+    await until(
+      `${url} is left alone`,
+      () => upstream !== undefined && upstream.asked >= from && !upstream.isReady && upstream.inFlight === 0,
+    );
   }
 
   /** @throws Error where the process that it is led to does not answer */
   async send(token: string, path: string, body?: object): Promise<Sent> {
-    const ready = [...this.#upstreams.values()].filter(({ isReady }) => isReady);
-    const upstream = ready[this.#turn++ % ready.length];
+    const ready = () => [...this.#upstreams.values()].filter(({ isReady }) => isReady);
+    // A busy machine may have all of them too late with their answer.
+    await until("a process is ready", () => ready().length > 0);
+    const upstream = ready()[this.#turn++ % ready().length];
     if (!upstream) throw new Error("no process is ready");
     upstream.inFlight++;
     try {
@@ -84,6 +91,7 @@ export class Balancer {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       upstream.isReady = (await readyStatus(upstream.url).catch(() => 0)) === 200;
+      upstream.asked++;
       await delay(ASKS_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -63,8 +63,7 @@ export async function startOperatedCrm({
 }: OperatedCrmOptions = {}): Promise<OperatedCrm> {
   const [database, state, cache] = await Promise.all([
     postgres ? { url: postgres.url, drop: () => postgres.stop() } : createTestDatabase(),
-    // Every answer is on disk, however busy that is: in between, a second's may be lost.
-    startRedisServer({ service: "redis", args: ["--appendfsync", "always"] }),
+    startRedisServer({ service: "redis" }),
     startRedisServer(),
   ]);
   const children: BackendProcess[] = [];
