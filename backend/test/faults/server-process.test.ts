@@ -58,7 +58,10 @@ describe("server process", () => {
   test("migrates, tells its parent the port, serves, and ends on SIGTERM with 0", async () => {
     const { child, output, ended, url } = await listening();
     assert.match(output.text, /migrated: 0001_tenants/);
-    assert.equal(await status(`${url}/ready`), 200);
+    const ready = await fetch(`${url}/ready`);
+    assert.equal(ready.status, 200);
+    assert.equal(ready.headers.get("keep-alive"), "timeout=75", "proxies end idle connections first");
+    await ready.body?.cancel();
     child.kill("SIGTERM");
     assert.equal(await ended, 0);
     assert.match(output.text, /"msg":"stopped"/);
@@ -136,17 +139,17 @@ describe("server process", () => {
   });
 
   test("SIGTERM: not ready at once, and taking requests until proxies have heard; a second one ends that", async () => {
-    const { child, output, ended, url } = await listening({ SHUTDOWN_DELAY_MS: "600000" });
+    const { child, output, ended, url, logged } = await listening({ SHUTDOWN_DELAY_MS: "600000" });
     await addTenant();
     const agent = new Agent({ keepAlive: true });
-    assert.equal(await status(`${url}/ready`, { agent }), 200);
+    assert.equal(await status(`${url}/live`, { agent }), 200);
     child.kill("SIGTERM");
-    while ((await status(`${url}/ready`)) !== 503);
+    await logged("SIGTERM: not ready, and taking requests for 600000 ms more");
+    assert.equal(await status(`${url}/ready`), 503);
     // Over new connections, and those that idle are ended by their next response.
     assert.equal(await listAccounts(url), 200);
     assert.equal(await listAccounts(url, agent), 200);
     assert.deepEqual(Object.keys(agent.freeSockets), []);
-    assert.match(output.text, /SIGTERM: not ready, and taking requests for 600000 ms more/);
     child.kill("SIGTERM");
     assert.equal(await ended, 0);
     assert.match(output.text, /"msg":"stopped"/);
