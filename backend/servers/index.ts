@@ -1,6 +1,12 @@
 // The servers that tests run against.
 export { findRedis, type RedisSource, redisBinaries } from "./find-redis.js";
-export { createTestDatabase, startPostgresServer, type TestDatabase } from "./postgres.js";
+export {
+  createTestDatabase,
+  type DurablePostgres,
+  startDurablePostgres,
+  startPostgresServer,
+  type TestDatabase,
+} from "./postgres.js";
 export {
   type RedisServer,
   type RedisServerOptions,

@@ -13,15 +13,17 @@ export interface RedisServer {
   /** SIGSTOP: connections stay open, nothing is answered. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** SIGKILL: connections are reset, the data is gone. */
+  /** SIGKILL: connections are reset, and what it has not written to disk is gone. */
   kill(): Promise<void>;
-  /** Starts again on the same port, empty. */
+  /** Starts again on the same port: empty, or with what `--appendonly yes` has kept. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface RedisServerOptions {
-  /** Flags after those of the compose file's `redis-cache`, so that they win. */
+  /** Whose flags it has in the compose file. Default: those of `redis-cache`. */
+  readonly service?: "redis" | "redis-cache";
+  /** Flags after those, so that they win. */
   readonly args?: readonly string[];
   /** Whether it speaks TLS, and nothing else; its clients need `clientTls`. Default false. */
   readonly tls?: boolean;
@@ -30,15 +32,16 @@ export interface RedisServerOptions {
 }
 
 /**
- * Starts a server of the test's own, with the flags that `redis-cache` has in docker-compose.yml.
+ * Starts a server of the test's own, with the flags that it has in docker-compose.yml.
  * @throws Error that says what to install where no server can be had
  */
 export async function startRedisServer({
+  service = "redis-cache",
   args = [],
   tls = false,
   program,
 }: RedisServerOptions = {}): Promise<RedisServer> {
-  const flags = [...serverFlags("redis-cache"), ...args];
+  const flags = [...serverFlags(service), ...args];
   if (program !== undefined) return new LocalRedis(program, flags, tls).start();
   const source = await findRedis();
   if (source.kind === "binary") return new LocalRedis(source.path, flags, tls).start();
