@@ -10,8 +10,8 @@ import { KEEP_ALIVE_MS, listen } from "../../http/http-server.js";
 import { afterTest } from "../../servers/in-test.js";
 import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
-import { type BackendProcess, forkBackend } from "../support/backend-process.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
+import { type BackendProcess, forkBackend } from "../support/forked-backend.js";
 import { lockTable } from "../support/row-lock.js";
 
 const children: BackendProcess[] = [];

@@ -18,9 +18,9 @@ import {
   startRedisServer,
   type TestDatabase,
 } from "../../servers/index.js";
-import { forkBackend } from "../support/backend-process.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
+import { forkBackend } from "../support/forked-backend.js";
 
 interface Outcome {
   readonly code: number;

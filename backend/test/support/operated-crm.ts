@@ -9,7 +9,7 @@ import {
   type RedisServer,
   startRedisServer,
 } from "../../servers/index.js";
-import { type BackendProcess, forkBackend } from "./backend-process.js";
+import { type BackendProcess, forkBackend } from "./forked-backend.js";
 
 export interface AdminRun {
   readonly code: number;
