@@ -16,7 +16,6 @@ export default class Environment extends TestEnvironment {
 
   override async setup(): Promise<void> {
     await super.setup();
-    takeErrorsOfNode(this.global.Error);
     this.#openBefore = countOpen();
   }
 
@@ -34,17 +33,6 @@ export default class Environment extends TestEnvironment {
     const now = countOpen();
     return KINDS.filter((kind) => (now[kind] ?? 0) > (this.#openBefore[kind] ?? 0));
   }
-}
-
-/** Node makes its errors outside of the context that a test file has: `instanceof Error` is to know them there, too. */
-function takeErrorsOfNode(own: ErrorConstructor): void {
-  const isOrdinary = Function.prototype[Symbol.hasInstance];
-  Object.defineProperty(own, Symbol.hasInstance, {
-    // Classes that extend it inherit this.
-    value(this: unknown, candidate: unknown): boolean {
-      return isOrdinary.call(this, candidate) || (this === own && candidate instanceof Error);
-    },
-  });
 }
 
 function countOpen(): Record<string, number> {
