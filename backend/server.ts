@@ -9,7 +9,7 @@ import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
 import { firstSteps } from "./first-steps.js";
-import { answerWhileNoticed, drain, listen } from "./http/http-server.js";
+import { answerWhileNoticed, drain, KEEP_ALIVE_MS, listen } from "./http/http-server.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
@@ -92,7 +92,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     trustProxy: config.TRUST_PROXY,
   });
 
-  const server = createServer(expressServerOptions(app), listener);
+  const server = createServer({ ...expressServerOptions(app), keepAliveTimeout: KEEP_ALIVE_MS }, listener);
   const { port } = await listen(server, config.PORT, config.HOST);
   const warmQueue =
     config.CACHE_WARM_ON_START && config.redis !== undefined
@@ -102,14 +102,16 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   let warmed: Promise<unknown> | undefined;
 
   // Before anybody hears that it listens: who hears it may stop it in the same moment.
-  onStopSignal(async (reason) => {
+  const leave = async (reason: string, enough: AbortSignal) => {
     // Ctrl-C, or a parent that is gone: nobody is there who would notice.
     const delayMs = reason === "SIGTERM" ? config.SHUTDOWN_DELAY_MS : 0;
     const told = delayMs > 0 ? `not ready, listening for ${delayMs} ms more, then ` : "";
     logger.info(`${reason}: ${told}draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
     lifecycle.draining = true;
     warming.abort();
-    if (delayMs > 0) await answerWhileNoticed(server, delayMs);
+    if (delayMs > 0) await answerWhileNoticed(server, delayMs, enough);
+  };
+  onStopSignal(leave, async () => {
     await drain(server, config.SHUTDOWN_GRACE_MS);
     await warmed;
     await warmQueue?.close();
@@ -133,23 +135,37 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   void warmQueue?.schedule();
 }
 
-/** Runs `stop` once, on the first signal or when the parent that started us over IPC is gone; a second signal ends at once. */
-function onStopSignal(stop: (reason: string) => Promise<void>): void {
-  let stopping = false;
-  const begin = (reason: string) => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    stop(reason).then(
-      () => process.exit(0),
-      (error: unknown) => fail(`stopping failed: ${String(error)}`),
-    );
+const PARENT_GONE = "the parent process is gone";
+
+/**
+ * Runs `leave` and then `stop` once, on the first signal or when the parent that started us over IPC is gone. What comes while it leaves
+ * ends that: nobody waits for proxies any more. A signal after that ends the process at once.
+ */
+function onStopSignal(
+  leave: (reason: string, enough: AbortSignal) => Promise<void>,
+  stop: () => Promise<void>,
+): void {
+  const enough = new AbortController();
+  let state: "serving" | "leaving" | "stopping" = "serving";
+  const leaveAndStop = async (reason: string) => {
+    state = "leaving";
+    await leave(reason, enough.signal);
+    state = "stopping";
+    await stop();
   };
-  process.on("SIGTERM", () => begin("SIGTERM"));
-  process.on("SIGINT", () => begin("SIGINT"));
+  const hear = (reason: string) => {
+    if (state === "leaving") enough.abort();
+    else if (state === "serving") {
+      leaveAndStop(reason).then(
+        () => process.exit(0),
+        (error: unknown) => fail(`stopping failed: ${String(error)}`),
+      );
+    } else if (reason !== PARENT_GONE) process.exit(1);
+  };
+  process.on("SIGTERM", () => hear("SIGTERM"));
+  process.on("SIGINT", () => hear("SIGINT"));
   process.off("disconnect", exitAsOrphan);
-  process.on("disconnect", () => {
-    if (!stopping) begin("the parent process is gone");
-  });
+  process.on("disconnect", () => hear(PARENT_GONE));
 }
 
 function startProblem(error: unknown, config: Config): string {

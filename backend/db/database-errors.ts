@@ -1,4 +1,5 @@
 // What an error of pg means to a client: a constraint that refused, or a database that is away.
+import { types } from "node:util";
 import { DatabaseError } from "pg";
 
 const UNIQUE_VIOLATION = "23505";
@@ -33,7 +34,8 @@ export type DatabaseTrouble = "away" | "no-writes";
 
 /** Which lasting trouble an error tells of; `undefined` where it is this one statement's. */
 export function databaseTrouble(error: unknown): DatabaseTrouble | undefined {
-  if (!(error instanceof Error)) return undefined;
+  // Not "instanceof": those of sockets are made by Node, whose Error is another one where a test runner has contexts of its own.
+  if (!types.isNativeError(error)) return undefined;
   if (!(error instanceof DatabaseError)) return isConnectionLost(error) ? "away" : undefined;
   if (NO_WRITES_STATE.test(error.code ?? "")) return "no-writes";
   return AWAY_STATE.test(error.code ?? "") ? "away" : undefined;

@@ -1,4 +1,5 @@
 // The end of the chain: whatever was thrown becomes a problem document, and internals stay in the log.
+import { types } from "node:util";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
 import { databaseTrouble, isDatabaseUnavailable, isUnusableValue } from "../db/database-errors.js";
@@ -20,7 +21,7 @@ export function errorHandler(logger: Logger, database: DatabaseOutage): ErrorReq
   return (error, req, res, next) => {
     const problem = toProblem(error, req.auth?.role);
     const trouble = databaseTrouble(problem.cause);
-    if (trouble !== undefined && problem.cause instanceof Error) database.failed(trouble, problem.cause);
+    if (trouble !== undefined && types.isNativeError(problem.cause)) database.failed(trouble, problem.cause);
     const isTold = trouble !== undefined || problem.isTold;
     const isUnforeseen = (problem.status >= 500 && !isTold) || isUnusableValue(problem.cause);
     if (isUnforeseen) {

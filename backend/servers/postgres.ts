@@ -3,10 +3,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
-import { startEmbeddedPostgres } from "../db/embedded-postgres.js";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../db/embedded-postgres.js";
 import { imageOf } from "./compose.js";
 import { dockerAnswers } from "./find-redis.js";
 import { guardChild } from "./guard.js";
+import { startTcpProxy } from "./tcp-proxy.js";
+
+// Not a temporary folder of this user: as root PostgreSQL runs as somebody else.
+const TEMPORARY = process.platform === "win32" ? process.cwd() : "/var/tmp";
 
 export interface PostgresServer {
   /** Of a database whose user may create databases and roles. */
@@ -19,12 +23,50 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** A server of one test, which keeps what was committed: killed and started again at will, at the same address. */
+export interface DurablePostgres {
+  /** Of an empty database, as its owner: no superuser, as in production. */
+  readonly url: string;
+  /** SIGKILL: connections are reset, and new ones refused. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws Error where npm has no PostgreSQL for this platform */
+export async function startDurablePostgres(): Promise<DurablePostgres> {
+  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
+  let server: EmbeddedPostgres;
+  const launch = async () => {
+    server = await startEmbeddedPostgres({ folder, durable: true, log: () => undefined });
+    void server.ended.then(guardChild(server.pid, "SIGQUIT", [server.folder, folder]));
+    return server;
+  };
+  const url = new URL((await launch()).url);
+  const proxy = await startTcpProxy(Number(url.port));
+  url.port = String(proxy.port);
+  return {
+    url: url.href,
+    kill: async () => {
+      proxy.cut();
+      process.kill(server.pid, "SIGKILL");
+      await server.ended;
+    },
+    restart: async () => {
+      proxy.leadTo(Number(new URL((await launch()).url).port));
+      proxy.heal();
+    },
+    stop: async () => {
+      await proxy.close();
+      await server.stop();
+      for (const each of [server.folder, folder]) rmSync(each, { recursive: true, force: true });
+    },
+  };
+}
+
 /** PostgreSQL from npm, or, where npm has none for this platform, from Docker. */
 export async function startPostgresServer(): Promise<PostgresServer> {
-  // Not below a temporary folder of this user: as root PostgreSQL runs as somebody else.
-  const folder = mkdtempSync(
-    path.join(process.platform === "win32" ? process.cwd() : "/var/tmp", "test-postgres-"),
-  );
+  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
   try {
     const server = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
     // Nobody stops a server that a whole process shares: it goes when the process goes.

@@ -10,15 +10,17 @@ export interface RedisServer {
   /** SIGSTOP: connections stay open, nothing is answered. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** SIGKILL: connections are reset, the data is gone. */
+  /** SIGKILL: connections are reset, and what it has not written to disk is gone. */
   kill(): Promise<void>;
-  /** Starts again on the same port, empty. */
+  /** Starts again on the same port: empty, or with what `--appendonly yes` has kept. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface RedisServerOptions {
-  /** Flags after those of the compose file's `redis-cache`, so that they win. */
+  /** Whose flags it has in the compose file. Default: those of `redis-cache`. */
+  readonly service?: "redis" | "redis-cache";
+  /** Flags after those, so that they win. */
   readonly args?: readonly string[];
   /** Whether it speaks TLS, and nothing else; its clients need `clientTls`. Default false. */
   readonly tls?: boolean;

@@ -5,15 +5,16 @@ import { LocalRedis } from "./local-redis.js";
 import type { RedisServer, RedisServerOptions } from "./redis-server.js";
 
 /**
- * Starts a server of the test's own, with the flags that `redis-cache` has in docker-compose.yml.
+ * Starts a server of the test's own, with the flags that it has in docker-compose.yml.
  * @throws Error that says what to install where no server can be had
  */
 export async function startRedisServer({
+  service = "redis-cache",
   args = [],
   tls = false,
   program,
 }: RedisServerOptions = {}): Promise<RedisServer> {
-  const flags = [...serverFlags("redis-cache"), ...args];
+  const flags = [...serverFlags(service), ...args];
   if (program !== undefined) return new LocalRedis(program, flags, tls).start();
   const source = await findRedis();
   if (source.kind === "binary") return new LocalRedis(source.path, flags, tls).start();

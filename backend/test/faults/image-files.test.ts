@@ -8,7 +8,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
@@ -20,56 +19,15 @@ import { projectFile } from "../../project-root.js";
 import { afterTest } from "../../servers/in-test.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 import { SECRET } from "../support/crm.js";
+import { copyImageFiles, NOT_COMPILED } from "../support/image-files.js";
 
 const image = mkdtempSync(path.join(tmpdir(), "image-files-"));
-
-/** The last stage's COPY lines, with compiled files and packages from here. */
-function copyFiles(): void {
-  const runtime =
-    readFileSync(projectFile("Dockerfile"), "utf8")
-      .split(/^FROM /m)
-      .at(-1) ?? "";
-  for (const [, from = "", to = ""] of runtime.matchAll(/^COPY (?:--from=\S+ )?(\S+) (\S+)$/gm)) {
-    const source = from.replace(/^\/app\//, "");
-    if (source === "node_modules") copyProductionPackages();
-    else
-      cpSync(projectFile(source), path.join(image, to === "./" ? source : to), {
-        recursive: true,
-        filter: isShipped,
-      });
-  }
-}
-
-// .dockerignore keeps these away from the compiler.
-const NOT_COMPILED = [
-  "backend/test",
-  "backend/servers",
-  ...["test", "bench", "freshness", "model", "scripts"].map((room) => `backend/cache/${room}`),
-];
-const isShipped = (source: string) => !NOT_COMPILED.some((folder) => source === projectFile("dist", folder));
-
-function copyProductionPackages(): void {
-  const lock: { packages: Record<string, { dev?: true; devOptional?: true; link?: true }> } = JSON.parse(
-    readFileSync(projectFile("package-lock.json"), "utf8"),
-  );
-  for (const [folder, { dev, devOptional, link }] of Object.entries(lock.packages)) {
-    // As npm does: the library's folder has the place of a package.
-    if (link) {
-      symlinkSync(path.relative("node_modules", "backend/cache"), path.join(image, folder));
-      continue;
-    }
-    // Nested ones come with the package that they are in.
-    if (folder.lastIndexOf("node_modules/") !== 0 || dev || devOptional || !existsSync(projectFile(folder)))
-      continue;
-    cpSync(projectFile(folder), path.join(image, folder), { recursive: true });
-  }
-}
 
 describe("the files of the image", () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();
-    copyFiles();
+    copyImageFiles(image, "copied");
   });
   afterAll(async () => {
     rmSync(image, { recursive: true, force: true });

@@ -33,9 +33,9 @@ describe("the persistent Redis is lost", () => {
     await crm.state.restart();
     while ((await stats()) !== 200);
     assert.equal((await health()).body.checks.state.status, "ok");
-    const lines = backend.output.text.trim().split("\n");
+    const lines = backend.process.output.text.trim().split("\n");
     const told = lines.map((line) => JSON.parse(line)).filter(({ level }) => level >= 50);
-    assert.equal(told.length, 1, backend.output.text);
+    assert.equal(told.length, 1, backend.process.output.text);
     assert.match(told[0].msg, /^state: redis \(REDIS_URL\) does not answer \(.+\): logins, and tokens/);
   });
 });

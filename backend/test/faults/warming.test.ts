@@ -1,8 +1,7 @@
 // Warming by a process: `npm run warm`, and the server once it listens.
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, fork } from "node:child_process";
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -21,6 +20,7 @@ import {
 } from "../../servers/index.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
+import { forkBackend } from "../support/forked-backend.js";
 
 interface Outcome {
   readonly code: number;
@@ -131,48 +131,29 @@ describe("warming by a process", () => {
     const { env, isWarm } = await freshPrefix();
     const late = await startRedisServer();
     await late.kill();
-    const child = fork(projectFile("dist/backend/server.js"), {
-      env: { ...env, REDIS_CACHE_URL: late.url, PORT: "0", LOG_LEVEL: "debug" },
-      silent: true,
-    });
+    const backend = forkBackend({ ...env, REDIS_CACHE_URL: late.url, PORT: "0", LOG_LEVEL: "debug" });
     try {
-      let log = "";
-      let restarting: Promise<void> | undefined;
-      for await (const chunk of child.stdout ?? []) {
-        log += chunk;
-        if (log.includes("it begins when that is in use")) restarting ??= late.restart();
-        if (log.includes("warming reports")) break;
-      }
-      assert.ok(restarting, log);
-      await restarting;
-      assert.match(log, /warming users: 4 warm/);
+      await backend.logged("it begins when that is in use");
+      await late.restart();
+      await backend.logged("warming reports");
+      assert.match(backend.output.text, /warming users: 4 warm/);
       assert.equal(await isWarm(TENANT_A, "users:all-users"), false, "it is in the late one");
     } finally {
-      const exited = once(child, "exit");
-      child.kill("SIGKILL");
-      await exited;
+      await backend.kill();
       await late.stop();
     }
   });
 
   test("the server warms all tenants once it listens", async () => {
     const { env, isWarm } = await freshPrefix();
-    const child: ChildProcess = fork(projectFile("dist/backend/server.js"), {
-      env: { ...env, PORT: "0", LOG_LEVEL: "debug" },
-      silent: true,
-    });
+    const backend = forkBackend({ ...env, PORT: "0", LOG_LEVEL: "debug" });
     try {
-      let log = "";
-      for await (const chunk of child.stdout ?? []) {
-        log += chunk;
-        if (log.includes("warming reports")) break;
-      }
+      await backend.logged("warming reports");
+      const log = backend.output.text;
       assert.ok(log.indexOf("listening on") < log.indexOf("warming users: 4 warm"), log);
       for (const tenantId of [TENANT_A, TENANT_B]) assert.ok(await isWarm(tenantId, "reports:dashboard"));
     } finally {
-      const exited = once(child, "exit");
-      child.kill("SIGKILL");
-      await exited;
+      await backend.kill();
     }
   });
 });

@@ -1,8 +1,15 @@
 // What an operator has: a database, both Redis servers, backend processes, and `npm run admin` as a process of its own.
-import { type ChildProcess, execFile, fork } from "node:child_process";
-import { once } from "node:events";
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import pg from "pg";
 import { projectFile } from "../../project-root.js";
-import { createTestDatabase, type RedisServer, startRedisServer } from "../../servers/index.js";
+import {
+  createTestDatabase,
+  type DurablePostgres,
+  type RedisServer,
+  startRedisServer,
+} from "../../servers/index.js";
+import { type BackendProcess, forkBackend } from "./forked-backend.js";
 
 export interface AdminRun {
   readonly code: number;
@@ -21,12 +28,11 @@ export interface Answer {
 
 export interface RunningBackend {
   readonly url: string;
-  readonly output: { text: string };
+  readonly process: BackendProcess;
   ask(token: string, path: string, options?: { method?: string; body?: object }): Promise<Answer>;
 }
 
 export interface OperatedCrm {
-  readonly databaseUrl: string;
   readonly state: RedisServer;
   readonly cache: RedisServer;
   readonly env: NodeJS.ProcessEnv;
@@ -35,20 +41,32 @@ export interface OperatedCrm {
   /** Runs it with `--json`. @throws Error where the exit code is not 0 */
   // biome-ignore lint/suspicious/noExplicitAny: JSON of any command
   done(...args: string[]): Promise<any>;
-  start(env?: NodeJS.ProcessEnv): Promise<RunningBackend>;
+  // biome-ignore lint/suspicious/noExplicitAny: rows of any query
+  sql(statement: string, values?: unknown[]): Promise<any[]>;
+  /** @param program Default: this version's server. */
+  start(env?: NodeJS.ProcessEnv, program?: string): Promise<RunningBackend>;
   close(): Promise<void>;
 }
 
-const SERVER = projectFile("dist/backend/server.js");
+export interface OperatedCrmOptions {
+  /** Stopped with the rest. Default: a database of the server that suites share. */
+  readonly postgres?: DurablePostgres;
+  /** Beside, and before, what every test has. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 const ADMIN = projectFile("dist/backend/admin.js");
 
-export async function startOperatedCrm(): Promise<OperatedCrm> {
+export async function startOperatedCrm({
+  postgres,
+  env: own,
+}: OperatedCrmOptions = {}): Promise<OperatedCrm> {
   const [database, state, cache] = await Promise.all([
-    createTestDatabase(),
-    startRedisServer({ args: ["--maxmemory-policy", "noeviction"] }),
+    postgres ? { url: postgres.url, drop: () => postgres.stop() } : createTestDatabase(),
+    startRedisServer({ service: "redis" }),
     startRedisServer(),
   ]);
-  const children: ChildProcess[] = [];
+  const children: BackendProcess[] = [];
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     NODE_ENV: "production",
@@ -58,9 +76,12 @@ export async function startOperatedCrm(): Promise<OperatedCrm> {
     REDIS_URL: state.url,
     REDIS_CACHE_URL: cache.url,
     CACHE_WARM_ON_START: "false",
+    // What is a miss is so because of what was done, however long that takes.
+    CACHE_TTL_LIST_SECONDS: "86400",
     RATE_LIMIT_MAX: "0",
     // Far above what a busy machine takes.
     CACHE_BUDGET_MS: "10000",
+    ...own,
   };
   const admin: OperatedCrm["admin"] = (args, options = {}) =>
     new Promise((resolve) => {
@@ -73,7 +94,6 @@ export async function startOperatedCrm(): Promise<OperatedCrm> {
       child.stdin?.end(options.input ?? "");
     });
   return {
-    databaseUrl: database.url,
     state,
     cache,
     env,
@@ -83,30 +103,55 @@ export async function startOperatedCrm(): Promise<OperatedCrm> {
       if (code !== 0) throw new Error(`admin ${args.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
       return JSON.parse(stdout);
     },
-    start: async (own = {}) => {
-      const child = fork(SERVER, { env: { ...env, ...own }, silent: true });
-      children.push(child);
-      const output = { text: "" };
-      for (const stream of [child.stdout, child.stderr]) {
-        stream?.on("data", (chunk) => {
-          output.text += chunk;
-        });
+    sql: async (statement, values = []) => {
+      const client = new pg.Client(database.url);
+      await client.connect();
+      try {
+        return (await client.query(statement, values)).rows;
+      } finally {
+        await client.end();
       }
-      const ended = once(child, "exit").then(() => undefined);
-      const message = await Promise.race([once(child, "message").then(([first]) => first), ended]);
-      if (!message) throw new Error(`the backend did not start: ${output.text}`);
-      const url = `http://127.0.0.1:${message.port}`;
-      return { url, output, ask: (token, path, options) => ask(url, token, path, options) };
+    },
+    start: async (more = {}, program) => {
+      const child = forkBackend({ ...env, ...more }, program);
+      children.push(child);
+      const url = await child.listening();
+      return { url, process: child, ask: (token, path, options) => ask(url, token, path, options) };
     },
     close: async () => {
-      for (const child of children) {
-        const exited = once(child, "exit");
-        if (child.exitCode === null && child.kill("SIGKILL")) await exited;
-      }
+      await Promise.all(children.map((child) => child.kill()));
       await Promise.all([state.stop(), cache.stop()]);
       await database.drop();
     },
   };
+}
+
+/** Asks each of them until it answers this path from the cache, the lane's memory included. */
+export async function untilHits(
+  token: string,
+  path: string,
+  backends: readonly RunningBackend[],
+): Promise<void> {
+  for (const { ask } of backends) {
+    let last = await ask(token, path);
+    // Stored behind the response.
+    for (; last.cache !== "hit"; last = await ask(token, path)) assert.equal(last.status, 200);
+    // Often enough for the lane to have learnt of it.
+    for (let time = 0; time < 3; time++) assert.equal((await ask(token, path)).cache, "hit");
+  }
+}
+
+/** The two commands that the start's log tells a new operator: their words, and what the second one asks for. */
+export function firstCommands(log: string): {
+  readonly create: string[];
+  readonly issue: string[];
+  readonly url: string;
+} {
+  const [, create = "", issue = "", url = ""] =
+    /"msg":"npm run admin -- (tenant create [^"]+)".*"msg":"curl -i --oauth2-bearer \$\(npm run --silent admin -- ([^)]+)\) (http[^"]+)"/s.exec(
+      log,
+    ) ?? assert.fail(log);
+  return { create: create.split(" "), issue: issue.split(" "), url };
 }
 
 async function ask(

@@ -1,8 +1,6 @@
 // A lasting failure: one line when it begins, one when it has been over for a while.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
-import { DatabaseError } from "pg";
-import { databaseTrouble, isDatabaseUnavailable } from "../../db/database-errors.js";
 import { Outage } from "../../outage.js";
 
 function watched() {
@@ -46,30 +44,4 @@ describe("an outage", () => {
     }
     assert.deepEqual(lines, ["began: full"]);
   });
-});
-
-describe("errors of the database", () => {
-  const error = (code: string) => Object.assign(new DatabaseError("message", 7, "error"), { code });
-  for (const [code, trouble] of [
-    ["53100", "no-writes"], // disk_full
-    ["58030", "no-writes"], // io_error: what a quota is
-    ["25006", "no-writes"], // read_only_sql_transaction
-    ["53300", "away"], // too_many_connections
-    ["57P01", "away"], // admin_shutdown
-    ["57P03", "away"], // cannot_connect_now
-    ["08006", "away"], // connection_failure
-    ["57014", undefined], // query_canceled: this statement's time ran out
-    ["40P01", undefined], // deadlock_detected
-  ] as const) {
-    test(`${code}: ${trouble ?? "this statement's"}, and another try may help`, () => {
-      assert.equal(databaseTrouble(error(code)), trouble);
-      assert.ok(isDatabaseUnavailable(error(code)));
-    });
-  }
-  for (const code of ["22P02", "23505", "42601", "XX001"]) {
-    test(`${code}: no other try helps`, () => {
-      assert.equal(databaseTrouble(error(code)), undefined);
-      assert.ok(!isDatabaseUnavailable(error(code)));
-    });
-  }
 });
