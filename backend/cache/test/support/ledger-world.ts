@@ -65,9 +65,11 @@ export class LedgerWorld {
     const { fences } = await store.beginFill({ entryKey, fenceKeys, fenceTtlMs: MINUTE_MS });
     const of = { tenant: this.tenant, module, entryKey, fenceKeys, fences };
     const bounds = { ttlMs, maxEntries, maxTenantBytes: this.#quota, fenceTtlMs: MINUTE_MS };
-    // Another store may be at it at the same time: whichever comes last has the same fences.
-    this.#storedUnder.set(entryKey, fences);
-    return store.commitFill({ ...of, ...bounds, value: [Buffer.alloc(bytes, name)] });
+    const result = await store.commitFill({ ...of, ...bounds, value: [Buffer.alloc(bytes, name)] });
+    // What is refused leaves what was there, under the fences that it was stored under. Another store may be at it
+    // at the same time: whichever comes last has the same fences.
+    if (result.outcome === "stored") this.#storedUnder.set(entryKey, fences);
+    return result;
   }
 
   /** What the ledger says, expired entries included; `undefined` where it is lost. */
