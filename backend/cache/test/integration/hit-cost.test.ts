@@ -1,39 +1,22 @@
-// What a hit, a miss and an invalidation cost, in what can be counted: handler runs, commands and bytes between the process and Redis, memory that is allocated.
+// What a hit, a miss and an invalidation cost, in what can be counted: handler runs, commands and bytes between the process and Redis.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { Agent, createServer, get, type Server } from "node:http";
+import { Agent, createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express from "express";
 import { Redis } from "ioredis";
-import { afterTest, tell } from "../../../servers/in-test.js";
+import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { type CacheListOptions, createTenantCache, type TenantCache } from "../../src/index.js";
+import { askForBytes } from "../support/ask-for-bytes.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
-import type { Allocated, HitServerReady } from "../support/hit-server.js";
 
 const HITS = 50;
-/** Whose allocations are counted together. */
-const ANSWERS = 500;
 const BODY_BYTES = 20_000;
 /** What a server without replicas says of itself. */
 const PROOF_BYTES = 450;
 const BODY = "x".repeat(BODY_BYTES);
-
-/** Asks over one connection that stays open, and resolves with the size of the answer's body. */
-function ask(port: number, agent: Agent, path = "/list"): Promise<{ bytes: number; cache: string }> {
-  return new Promise((resolve, reject) => {
-    get({ port, host: "127.0.0.1", path, agent }, (response) => {
-      let bytes = 0;
-      response.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-      });
-      response.on("end", () => resolve({ bytes, cache: String(response.headers["cache-status"]) }));
-    }).on("error", reject);
-  });
-}
 
 interface Traffic {
   readonly commands: number;
@@ -152,13 +135,13 @@ describe("what a hit costs", () => {
         const served = await serve(front, localBytes, { ttlSeconds: 3600, maxStaleness });
         afterTest(() => served.close());
         for (let time = 0; time < 5; time++) {
-          await ask(served.port, agent);
+          await askForBytes(served.port, agent);
           await served.cache.idle();
         }
         assert.equal(served.runs(), 1);
         const cost = await trafficOf(async () => {
           for (let hit = 0; hit < HITS; hit++) {
-            const { bytes, cache } = await ask(served.port, agent);
+            const { bytes, cache } = await askForBytes(served.port, agent);
             assert.equal(bytes, BODY_BYTES);
             assert.match(cache, /; hit;/);
           }
@@ -188,7 +171,7 @@ describe("what a hit costs", () => {
       const served = await serve("cacheList", localBytes, { ttlSeconds: 3600 });
       afterTest(() => served.close());
       const miss = async (path: string) => {
-        assert.match((await ask(served.port, agent, path)).cache, /; fwd=miss; stored/);
+        assert.match((await askForBytes(served.port, agent, path)).cache, /; fwd=miss; stored/);
         await served.cache.idle();
       };
       // Loads the scripts.
@@ -227,17 +210,17 @@ describe("what a hit costs", () => {
     const served = await serve("cacheList", 1e7, { ttlSeconds: 3600 });
     afterTest(() => served.close());
     for (let time = 0; time < 2; time++) {
-      await ask(served.port, agent);
+      await askForBytes(served.port, agent);
       await served.cache.idle();
       await served.cache.invalidateTenantCache("tenant-1", "items");
       await served.cache.idle();
     }
-    await ask(served.port, agent);
+    await askForBytes(served.port, agent);
     await served.cache.idle();
     await served.cache.invalidateTenantCache("tenant-1", "items");
     // The sweep behind the invalidation is scripts, too, but no reads.
     const [readsBefore = 0] = await calls("mget");
-    assert.match((await ask(served.port, agent)).cache, /; fwd=miss; stored/);
+    assert.match((await askForBytes(served.port, agent)).cache, /; fwd=miss; stored/);
     const [reads = 0] = await calls("mget");
     assert.equal(reads - readsBefore, 1);
   });
@@ -252,50 +235,7 @@ describe("what a hit costs", () => {
     await served.cache.invalidateTags("tenant-1", "one", "two", "three");
     assert.equal((await scripts()) - before, 1);
   });
-
-  test("a hit allocates little more than a plain answer", async () => {
-    const child: ChildProcess = fork(fileURLToPath(new URL("../support/hit-server.js", import.meta.url)), {
-      execArgv: ["--expose-gc", "--max-semi-space-size=512"],
-      env: { ...process.env, HIT_REDIS_URL: redis.url },
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
-    afterTest(() => child.kill("SIGKILL"));
-    const [ready] = (await once(child, "message")) as [HitServerReady];
-    const paths = ["plain", "cacheList", "prepared", "lane", "redisOnly"] as const;
-    const perHit: Allocated[] = [];
-    for (const path of paths) {
-      const port = ready.ports[path];
-      for (let time = 0; time < ANSWERS; time++) await ask(port, agent);
-      perHit.push(
-        await allocatedBy(child, async () => {
-          for (let time = 0; time < ANSWERS; time++) await ask(port, agent);
-        }),
-      );
-    }
-    const of = (what: keyof Allocated) => perHit.map((allocated) => Math.round(allocated[what]));
-    const [plain = 0, cacheList = 0, prepared = 0, lane = 0, redisOnly = 0] = of("heap");
-    tell(`bytes for each answer, ${paths}: heap ${of("heap")}, buffers ${of("buffers")}`);
-    assert.ok(plain > 500, "it was measured");
-    assert.ok(lane - plain < 4000);
-    assert.ok(redisOnly - plain < 18_000, "one read for each of them");
-    assert.ok(cacheList - plain < 40_000, "of which most is Express's");
-    assert.ok(prepared - plain < 10_000, "without what changed prototypes cost");
-    // What Redis sends goes into memory that is used again.
-    for (const buffers of of("buffers")) assert.ok(buffers < 1000);
-  });
 });
-
-/** For each answer. */
-async function allocatedBy(child: ChildProcess, work: () => Promise<void>): Promise<Allocated> {
-  const used = async (message: "collect" | "report") => {
-    child.send(message);
-    return ((await once(child, "message")) as [Allocated])[0];
-  };
-  const before = await used("collect");
-  await work();
-  const after = await used("report");
-  return { heap: (after.heap - before.heap) / ANSWERS, buffers: (after.buffers - before.buffers) / ANSWERS };
-}
 
 function difference(a: Traffic, b: Traffic): Traffic {
   return {
