@@ -29,3 +29,17 @@ describe("links in the documentation", () => {
     });
   }
 });
+
+/** The example of a module that is still to be made. */
+const TO_BE_MADE = /^backend\/modules\/quotes\//;
+
+describe("files that the documentation names", () => {
+  for (const page of pages) {
+    test(page, () => {
+      const text = REPOSITORY.read(page);
+      const named = [...text.matchAll(/`((?:backend|scripts|docs)\/[\w./-]+)/g)].map(([, file = ""]) => file);
+      const missing = named.filter((file) => !TO_BE_MADE.test(file) && !REPOSITORY.has(path.normalize(file)));
+      assert.deepEqual(missing, []);
+    });
+  }
+});
