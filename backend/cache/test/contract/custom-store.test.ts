@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 import { MemoryStore, type Store, type TenantCache } from "../../src/index.js";
-import { type StoreContractOptions, storeContract } from "../../src/testing/store/index.js";
+import { type StoreContractOptions, storeContract } from "../../src/testing/store-contract/index.js";
 import { describeStore } from "./register-contract.js";
 
 const { DiskStore, cache } = (await import(
@@ -122,19 +122,5 @@ describe("storeContract", () => {
       cases.filter(({ run }) => run.length > 0),
       [],
     );
-  });
-
-  test("refuses what it does not know", () => {
-    const wrong: readonly unknown[] = [
-      {},
-      { open: 1 },
-      { open, without: ["locks"] },
-      { open, store: 1 },
-      undefined,
-    ];
-    for (const options of wrong)
-      assert.throws(() => storeContract(options as StoreContractOptions), { code: "ETC_OPTIONS" });
-    const more = storeContract as (...all: unknown[]) => unknown;
-    assert.throws(() => more({ open }, {}), { code: "ETC_ARGUMENTS" });
   });
 });
