@@ -12,6 +12,7 @@ export type TenantCacheErrorCode =
   | "ETC_REDIS_KEY_PREFIX"
   | "ETC_REDIS_REPLICA"
   | "ETC_REDIS_MISSING"
+  | "ETC_STORE_PART"
   | "ETC_LIGHT_MY_REQUEST"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"

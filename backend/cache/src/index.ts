@@ -28,6 +28,7 @@ export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-o
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, Scope } from "./options/route-options.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
+export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";
 export type * from "./store/keyed-store.js";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";

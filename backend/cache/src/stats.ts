@@ -112,7 +112,7 @@ export async function collectStats(engine: CacheEngine, filter: StatsFilter): Pr
   const ids = new Set(tenant === undefined ? [] : [tenant]);
   if (filter.perTenant && tenant === undefined)
     for (const id of [...counters.tenants(), ...inventory.rows.map((row) => row.tenant)]) ids.add(id);
-  const known = reachable ? await ask(store.tenantBytes([...ids]), []) : [];
+  const known = reachable && store.tenantBytes ? await ask(store.tenantBytes([...ids]), []) : [];
   const tenants = [...ids].map((id, index) => {
     const quotaBytes = known[index] ?? null;
     const totals = { ...counters.report(id).totals, ...held({ tenant: id }) };

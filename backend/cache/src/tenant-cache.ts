@@ -34,6 +34,7 @@ import { connect } from "./store/redis/connect.js";
 import { isClusterClient } from "./store/redis/redis-client.js";
 import { RedisStore } from "./store/redis/redis-store.js";
 import type { Store } from "./store/store.js";
+import { offers, requirePart } from "./store/store-parts.js";
 import { CacheManager } from "./toolkit/cache-manager.js";
 
 export interface TenantCache {
@@ -91,7 +92,8 @@ const WALK_GATHER_MS = 60_000;
  * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come before it has answered
  * for the first time wait for it, at most `budgetMs`, and go to their handlers where it does not.
  *
- * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`,
+ * `ETC_STORE_PART`
  */
 export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
   refuseSurplus(
@@ -100,7 +102,11 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
     "all options in one object: createTenantCache({ tenant, redis })",
   );
   const parsed = parseCacheOptions(options);
-  return createTenantCacheOn(openStore(parsed), parsed);
+  const opened = openStore(parsed);
+  // The default bounds what can be bounded; one that was asked for must not be lost.
+  if (options.maxBytesPerTenant !== undefined && Number.isFinite(parsed.maxBytesPerTenant))
+    requirePart(opened.store, "quota", "createTenantCache: maxBytesPerTenant");
+  return createTenantCacheOn(opened, parsed);
 }
 
 /**
@@ -162,13 +168,13 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       sweepGatherMs: SWEEP_GATHER_MS,
       walkGatherMs: WALK_GATHER_MS,
       compress: parsed.compress,
-      maxTenantBytes: maxTenantBytesOf(parsed),
+      maxTenantBytes: offers(store, "quota") ? maxTenantBytesOf(parsed) : Number.POSITIVE_INFINITY,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
     },
     parsed.logger,
   );
-  const misuse = new Misuse(parsed.logger, store.kind !== "memory");
+  const misuse = new Misuse(parsed.logger, !store.isPrivate);
   const context = new HttpContext(engine, parsed, misuse);
   const manager = new CacheManager(engine, parsed, misuse);
   const cache: TenantCache = {

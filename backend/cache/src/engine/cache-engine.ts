@@ -58,8 +58,8 @@ export class CacheEngine {
     this.#logger = logger;
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, options, logger);
-    // The in-process store is one already.
-    if (options.localBytes > 0 && store.kind !== "memory") {
+    // A store that holds its entries in this process's memory is such a tier already.
+    if (options.localBytes > 0 && !store.holdsInMemory) {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
     }
     const leases = new Leases(store, this.gate, options);

@@ -5,6 +5,7 @@ import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { TurnedFence } from "../store/keyed-store.js";
 import type { FillStart, Store } from "../store/store.js";
+import { keyedOf } from "../store/store-parts.js";
 import { monotonicNow } from "../timers.js";
 import { type EntryRef, examine, type Verdict } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
@@ -145,7 +146,7 @@ export class KeyedEntries {
     const others = keys.flatMap((key) => [names.keyed(tenant, key), names.counter(tenant, key)]);
     const { store } = this.#parts;
     const confirmed = await this.#parts.replace(tenant, fenceKeys, () =>
-      store.keyed.removeKeys([...fenceKeys, ...others]),
+      keyedOf(store).removeKeys([...fenceKeys, ...others]),
     );
     this.#parts.countInvalidation(confirmed, tenant, module);
     return confirmed;
@@ -179,7 +180,7 @@ export class KeyedEntries {
     try {
       await gate.starting;
       if (gate.state !== "closed") throw new StoreUnavailable("the circuit is open");
-      const removal = store.keyed.removeMatching(match);
+      const removal = keyedOf(store).removeMatching(match);
       const removed = await gate.bound(removal, monotonicNow() + REMOVE_MATCHING_WITHIN_MS);
       this.#parts.countInvalidation(true, tenant, module);
       return { removed, confirmed: true };
@@ -200,7 +201,7 @@ export class KeyedEntries {
     const fenceKeys = refs.map(keyFenceOf);
     let turned: readonly TurnedFence[] | undefined;
     const confirmed = await this.#parts.replace(first.tenant, fenceKeys, async () => {
-      turned = await store.keyed.turnFences(fenceKeys, first.fenceTtlMs);
+      turned = await keyedOf(store).turnFences(fenceKeys, first.fenceTtlMs);
     });
     if (!confirmed) this.#parts.countInvalidation(false, first.tenant, first.module);
     return turned;

@@ -10,12 +10,15 @@ export interface SweepsOptions {
 }
 
 export class Sweeps {
-  readonly #indexes: Sweeper;
+  readonly #indexes: Sweeper | undefined;
   readonly #keyspace: Sweeper | undefined;
   #sweptKeys = 0;
 
   constructor(store: Store, options: SweepsOptions, isStoreReachable: () => boolean) {
     const { sweepGatherMs, walkGatherMs } = options;
+    // Where the store leaves it out, what has been cut off goes when its TTL ends.
+    if (!store.sweep) return;
+    const sweepIndexes = store.sweep.bind(store);
     if (store.sweepKeyspace) {
       const sweep = store.sweepKeyspace.bind(store);
       this.#keyspace = new Sweeper({
@@ -26,7 +29,7 @@ export class Sweeps {
       });
     }
     this.#indexes = new Sweeper({
-      sweep: (targets, isAwaited) => store.sweep(targets, isAwaited),
+      sweep: sweepIndexes,
       gatherMs: sweepGatherMs,
       isStoreReachable,
       onSwept: (keys, targets) => {
@@ -43,11 +46,11 @@ export class Sweeps {
 
   /** Targets that wait for the first of the two. */
   get pending(): number {
-    return this.#indexes.pending;
+    return this.#indexes?.pending ?? 0;
   }
 
   enqueue(target: SweepTarget): void {
-    this.#indexes.enqueue(target);
+    this.#indexes?.enqueue(target);
   }
 
   /** Has the entries of a tenant counted anew, by the next walk. */
@@ -56,12 +59,12 @@ export class Sweeps {
   }
 
   async idle(): Promise<void> {
-    await this.#indexes.idle();
+    await this.#indexes?.idle();
     await this.#keyspace?.idle();
   }
 
   stop(): void {
-    this.#indexes.stop();
+    this.#indexes?.stop();
     this.#keyspace?.stop();
   }
 

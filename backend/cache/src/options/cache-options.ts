@@ -21,7 +21,7 @@ export interface TenantCacheOptions {
    * ioredis client of any major, which must not read from replicas. Absent: entries stay in this process.
    */
   readonly redis?: RedisOption | undefined;
-  /** A store of your own instead: made with the names of the keys. It must pass the store contract (`backend/cache/test/contract`). */
+  /** A store of your own instead: made with the names of the keys. It must pass `storeContract` of `express-tenant-cache/testing/store`. */
   readonly store?: (keys: KeySpace) => Store;
   /** Who owns the response; `undefined`, or an id that is none: the cache is bypassed. */
   readonly tenant: (req: Request) => string | undefined;

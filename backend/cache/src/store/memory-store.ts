@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { monotonicNow } from "../timers.js";
 import { characterLru } from "./character-lru.js";
-import { newFence, PENDING_MARK } from "./fence-token.js";
+import { areSame, newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
 import type {
@@ -47,8 +47,9 @@ interface Held {
 
 export class MemoryStore implements Store {
   readonly kind = "memory";
-  readonly hashTags = false;
   readonly isInProcess = true;
+  readonly isPrivate = true;
+  readonly holdsInMemory = true;
   readonly #entries: TenantLru<Held>;
   readonly #fences = characterLru<string>(MAX_FENCE_CHARACTERS, (fence) => fence.length);
   readonly #writers = new PendingWriters();
@@ -85,7 +86,7 @@ export class MemoryStore implements Store {
   async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
     const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
     const held = this.#entries.get(entryKey);
-    const isCurrent = held !== undefined && held.fences.join() === fences.join();
+    const isCurrent = held !== undefined && areSame(fences, held.fences);
     return {
       fences,
       runId: this.#runId,
@@ -208,7 +209,10 @@ export class MemoryStore implements Store {
   }
 
   #areCurrent(fenceKeys: readonly string[], fences: readonly string[]): boolean {
-    return fenceKeys.every((key, index) => this.#fence(key) === fences[index]);
+    return areSame(
+      fenceKeys.map((key) => this.#fence(key)),
+      fences,
+    );
   }
 
   #takeLease(lease: LeaseRequest | undefined, generation: string): LeaseState {

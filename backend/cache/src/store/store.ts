@@ -3,11 +3,14 @@ import type { KeyedStore } from "./keyed-store.js";
 
 /** What one round trip reads: the bytes of entries and the fences that must match them. */
 export interface Snapshot {
-  /** In the order of the keys asked for; `null` where the fence is missing. */
+  /** In the order of the keys asked for; `null` where the fence is missing. Their format is that of `fences`, which the library exports. */
   readonly fences: readonly (string | null)[];
   /** In the order of the keys asked for; `null` where there is none. */
   readonly entries: readonly (Buffer | null)[];
-  /** Identifies the server process that answered: its successor, or a promoted replica, has another one. */
+  /**
+   * Identifies the server process that answered: its successor, or a promoted replica, has another one. Entries carry it beside their
+   * fences, so it is written in the same characters.
+   */
   readonly runId: string;
 }
 
@@ -152,17 +155,26 @@ export interface StoreListener {
 /**
  * A place for entries and fences. Every method rejects when the place cannot be reached; none retries, none waits for a
  * connection: deadlines and the circuit are the engine's (`engine/store-gate.ts`). Errors of `store-errors.ts` say whom a failure
- * concerns; any other is the whole store's. Every implementation passes `backend/cache/test/contract/store-contract.ts`.
+ * concerns; any other is the whole store's. Every implementation passes `storeContract` of `express-tenant-cache/testing/store`.
+ *
+ * A simple store may leave out {@link keyed}, {@link sweep} and {@link tenantBytes}. What the cache does then is said there.
  */
 export interface Store {
+  /** Names the store in `stats()` and `health()`. Nothing is decided by it. */
   readonly kind: string;
-  /** True where keys of one tenant must share a Cluster slot. */
-  readonly hashTags: boolean;
-  readonly keyed: KeyedStore;
+  /** Single keys, counters and locks. Absent where the store has none: `cache.manager` then refuses to be used. */
+  readonly keyed?: KeyedStore;
   /** Connections that were tried since the last one was lost; 0 while connected. Absent where there is nothing to connect to. */
   readonly reconnectAttempts?: number;
   /** True where there is nothing to connect to: the store is in use from the first moment on. Default false. */
   readonly isInProcess?: boolean;
+  /**
+   * True where this process alone sees what is stored, so that mutations of other processes do not reach it. The cache warns where it
+   * finds itself to be one of several. Default false.
+   */
+  readonly isPrivate?: boolean;
+  /** True where entries are in this process's memory: the cache keeps no decoded copies beside the store. Default false. */
+  readonly holdsInMemory?: boolean;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
   /**
@@ -208,20 +220,25 @@ export interface Store {
   remove(key: string): Promise<void>;
   /**
    * Reclaims what the store knows to be cut off; resolves with the number of keys removed, or with `undefined` where another process
-   * is sweeping: ask again later. Slow, paced, never awaited by a request.
+   * is sweeping: ask again later. Slow, paced, never awaited by a request. Absent where the store gets rid of such entries by their TTL
+   * alone.
    *
    * @param isAwaited whether anybody waits for its end by now: it may then take more of the server's time
    */
-  sweep(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
+  sweep?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
   /**
-   * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Absent where {@link sweep} finds everything.
+   * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Absent where {@link sweep} finds everything, and
+   * where that is absent.
    */
   sweepKeyspace?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
   /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
   forgetAllFences(): Promise<void>;
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;
-  /** What the entries of each of these tenants count against `maxTenantBytes`, in the same order. */
-  tenantBytes(tenants: readonly string[]): Promise<readonly number[]>;
+  /**
+   * What the entries of each of these tenants count against `maxTenantBytes`, in the same order. Absent where the store does not bound
+   * the bytes of a tenant: `maxTenantBytes` is then never asked for, and the option `maxBytesPerTenant` is refused.
+   */
+  tenantBytes?(tenants: readonly string[]): Promise<readonly number[]>;
   serverReport(): Promise<ServerReport | null>;
   close(): Promise<void>;
 }

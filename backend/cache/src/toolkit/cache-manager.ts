@@ -4,6 +4,7 @@ import { requireTenantId } from "../identifiers.js";
 import type { Misuse } from "../misuse/misuse.js";
 import { limitArguments } from "../options/arguments.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { requirePart } from "../store/store-parts.js";
 import { TTL_PRESETS, type TtlPreset } from "../ttl-presets.js";
 import { CacheSpace } from "./cache-space.js";
 import { Collection, type CollectionOptions } from "./collection.js";
@@ -55,8 +56,9 @@ export class CacheManager {
     this.#rules = defaultRules(this.ttl.SHORT);
   }
 
-  /** The keys of one tenant. @throws TenantCacheError `ETC_TENANT_ID` */
+  /** The keys of one tenant. @throws TenantCacheError `ETC_TENANT_ID`, `ETC_STORE_PART` */
   tenant(tenantId: string): CacheSpace {
+    requirePart(this.#context.engine.store, "keyed", "manager.tenant");
     this.#context.misuse.modules.usedByToolkit();
     return new CacheSpace(this.#context, requireTenantId(tenantId, "manager.tenant"), "", this.#rules);
   }
@@ -65,12 +67,13 @@ export class CacheManager {
    * Defines a collection, once, when the program starts.
    *
    * @param pattern of its keys, with gaps: `users:profile:{id}`
-   * @throws TenantCacheError `ETC_KEY_PATTERN`, `ETC_KEY_COLLISION`, `ETC_TTL`, `ETC_OPTIONS`
+   * @throws TenantCacheError `ETC_KEY_PATTERN`, `ETC_KEY_COLLISION`, `ETC_TTL`, `ETC_OPTIONS`, `ETC_STORE_PART`
    */
   collection<T, P extends KeyParams = KeyParams>(
     pattern: string,
     options: CollectionOptions<T, P> = {},
   ): Collection<T, P> {
+    requirePart(this.#context.engine.store, "keyed", "manager.collection");
     const rules = parseValueOptions("collection", options, this.#rules);
     demandEncryption(this.#context, `collection ${pattern}`, rules.encrypt);
     const ttlOf = typeof options.ttlSeconds === "function" ? options.ttlSeconds : undefined;

@@ -4,6 +4,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
 import { parse, registerCall } from "../options/parse.js";
 import { randomToken } from "../store/fence-token.js";
+import { keyedOf } from "../store/store-parts.js";
 import { delay, monotonicNow } from "../timers.js";
 
 export interface LockOptions {
@@ -76,7 +77,7 @@ export class Locks {
       signal?.throwIfAborted();
       let hasGivenUp = false;
       const take = async () => {
-        const isTaken = await store.keyed.takeLock(lockKey, holder, ttlMs);
+        const isTaken = await keyedOf(store).takeLock(lockKey, holder, ttlMs);
         // Taken after we had stopped waiting: nobody would give it back.
         if (isTaken && hasGivenUp) await this.#release(lockKey, holder);
         return isTaken;
@@ -120,7 +121,7 @@ export class Locks {
       if (stopped.aborted) return;
       const askedAtMs = monotonicNow();
       const renewed = await gate
-        .run(() => store.keyed.renewLock(lockKey, holder, ttlMs))
+        .run(() => keyedOf(store).renewLock(lockKey, holder, ttlMs))
         .catch(() => undefined);
       if (renewed) endsAtMs = askedAtMs + ttlMs;
       if (renewed === false || monotonicNow() >= endsAtMs) {
@@ -133,6 +134,6 @@ export class Locks {
   /** One that cannot be given back ends by itself. */
   async #release(lockKey: string, holder: string): Promise<void> {
     const { gate, store } = this.#engine;
-    await gate.bound(store.keyed.releaseLock(lockKey, holder)).catch(() => undefined);
+    await gate.bound(keyedOf(store).releaseLock(lockKey, holder)).catch(() => undefined);
   }
 }

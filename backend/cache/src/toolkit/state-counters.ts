@@ -4,6 +4,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
 import { parse, registerCall } from "../options/parse.js";
 import { shown } from "../shown.js";
+import { keyedOf } from "../store/store-parts.js";
 import { isTtl, TTL_FORM, ttlAdvice, ttlSecondsOf } from "../ttl-seconds.js";
 
 export interface CounterOptions {
@@ -42,12 +43,12 @@ export class StateCounters {
         `counter ${name}: what is added is ${shown(by)}: write a whole number, as in increment(key, 1, { ttlSeconds: 60 })`,
       );
     const ttlMs = ttlSecondsOf(ttlSeconds, `counter ${name}: ttlSeconds`) * 1000;
-    return this.#ask(name, () => this.#engine.store.keyed.addToCounter(counterKey, by, ttlMs));
+    return this.#ask(name, () => keyedOf(this.#engine.store).addToCounter(counterKey, by, ttlMs));
   }
 
   /** @throws TenantCacheError `ETC_STORE_AWAY` */
   async read(counterKey: string, name: string): Promise<number | undefined> {
-    return (await this.#ask(name, () => this.#engine.store.keyed.readCounter(counterKey))) ?? undefined;
+    return (await this.#ask(name, () => keyedOf(this.#engine.store).readCounter(counterKey))) ?? undefined;
   }
 
   async #ask<T>(name: string, operation: () => Promise<T>): Promise<T> {

@@ -1,19 +1,16 @@
 // The store contract, for a master that is found through Sentinel.
-import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll } from "@jest/globals";
 import { startRedisSentinels } from "../../../servers/redis-sentinel.js";
-import { KeySpace } from "../../src/store/key-space.js";
 import { connect } from "../../src/store/redis/connect.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
-import { describeStore } from "./store-contract.js";
+import { describeStore } from "./register-contract.js";
 
-describeStore("redis through sentinel", async () => {
-  const sentinels = await startRedisSentinels();
-  const keys = new KeySpace(`test:${randomUUID()}:`, false);
-  const store = new RedisStore(connect(sentinels.options), keys);
-  await new Promise<void>((resolve) => store.listen({ up: resolve, down: () => undefined }));
-  const close = async () => {
-    await store.close();
-    await sentinels.stop();
-  };
-  return { store, keys, close };
+let sentinels: Awaited<ReturnType<typeof startRedisSentinels>>;
+beforeAll(async () => {
+  sentinels = await startRedisSentinels();
+});
+afterAll(() => sentinels.stop());
+
+describeStore("redis through sentinel", {
+  open: (keys) => new RedisStore(connect(sentinels.options), keys),
 });

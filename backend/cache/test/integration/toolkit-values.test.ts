@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, jest, test } from "@jest/globals";
 import * as z from "zod";
 import type { CacheSpace, TenantCache } from "../../src/index.js";
+import { keyedOf } from "../../src/store/store-parts.js";
 import { engineOf } from "../../src/tenant-cache.js";
 import { openCache, STORES } from "../support/caches.js";
 import { timeLeft } from "../support/time-left.js";
@@ -171,7 +172,7 @@ for (const store of STORES) {
     });
 
     test("counters live a day, or as long as their call or namespace says", async () => {
-      const add = jest.spyOn(engineOf(cache).store.keyed, "addToCounter");
+      const add = jest.spyOn(keyedOf(engineOf(cache).store), "addToCounter");
       const daily = space.namespace("quota");
       const spaces: readonly (readonly [CacheSpace, number])[] = [
         [space, 86_400],

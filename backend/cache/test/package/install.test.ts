@@ -34,10 +34,12 @@ const LOADERS = {
   "import.mjs": `import express from "express";
 import * as library from "express-tenant-cache";
 import "express-tenant-cache/testing";
+import "express-tenant-cache/testing/store";
 import { probe } from "./probe.mjs";
 await probe(library, express);
 `,
   "require.cjs": `require("express-tenant-cache/testing");
+require("express-tenant-cache/testing/store");
 const { probe } = require("./probe.mjs");
 probe(require("express-tenant-cache"), require("express"));
 `,

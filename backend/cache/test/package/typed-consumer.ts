@@ -37,6 +37,16 @@ export const byCluster: TenantCacheOptions = { tenant, redis: new Cluster([], { 
 // @ts-expect-error ioredis takes a number
 export const wrong: TenantCacheOptions = { tenant, redis: { host: "127.0.0.1", port: "6379" } };
 `;
+const STORE = `import { fences, MemoryStore, type Store } from "express-tenant-cache";
+import { type StoreCase, type StorePart, storeContract } from "express-tenant-cache/testing/store";
+
+const without: StorePart[] = ["sweep"];
+const leaner: Store = Object.assign(new MemoryStore({ maxBytes: 1e6, maxTenantBytes: 1e6 }), { sweep: undefined });
+export const cases: readonly StoreCase[] = storeContract({ open: (keys) => (keys.prefix === "" ? leaner : leaner), without });
+export const fence: string = fences.isPending(fences.PENDING_MARK) ? fences.newFence(Date.now()) : "";
+// @ts-expect-error no part of a store
+storeContract({ open: () => leaner, without: ["locks"] });
+`;
 const COMMONJS = `import library = require("express-tenant-cache");
 export const cache: library.TenantCache = library.createTenantCache({ tenant: () => undefined });
 `;
@@ -46,6 +56,7 @@ export function writeTypedConsumer(project: NpmProject, withIoRedis: boolean): v
   project.write("accounts.ts", readmeFile("accounts.ts"));
   project.write("verify.ts", readmeFile("verify.ts"));
   project.write("options.ts", OPTIONS);
+  project.write("store.ts", STORE);
   if (withIoRedis) project.write("ioredis-options.ts", IOREDIS_OPTIONS);
   project.write("commonjs.cts", COMMONJS);
   const compilerOptions = {

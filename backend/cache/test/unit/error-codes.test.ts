@@ -6,6 +6,7 @@ import { Redis } from "ioredis";
 import { projectFile } from "../../../project-root.js";
 import {
   createTenantCache,
+  MemoryStore,
   paginatedKey,
   TenantCacheError,
   type TenantCacheOptions,
@@ -28,6 +29,15 @@ const pattern = (text: string) => cache.manager.registry.pattern(text);
 const client = new Redis({ lazyConnect: true, keyPrefix: "crm:" });
 const tenant = () => undefined;
 const redisUrl = "redis://127.0.0.1:6379";
+
+/** A store that leaves out all that may be left out. */
+const lean = () =>
+  Object.assign(new MemoryStore({ maxBytes: 1000, maxTenantBytes: 1000 }), {
+    keyed: undefined,
+    sweep: undefined,
+    tenantBytes: undefined,
+  });
+const leanCache = create({ tenant, store: lean, logger: quiet });
 
 const MISTAKES: Record<string, readonly (() => unknown)[]> = {
   ETC_OPTIONS: [
@@ -107,6 +117,11 @@ const MISTAKES: Record<string, readonly (() => unknown)[]> = {
     () => cache.manager.tenant("acme").increment("users:1", 0.5),
   ],
   ETC_VALUE_TOO_LARGE: [() => cache.manager.tenant("acme").set("users:1", "x".repeat(2 ** 20 + 1))],
+  ETC_STORE_PART: [
+    () => create({ tenant, store: lean, maxBytesPerTenant: 1e8 }),
+    () => leanCache.manager.tenant("acme"),
+    () => leanCache.manager.collection("things:{id}"),
+  ],
   ETC_REDIS_CLIENT: [
     () => create({ tenant, redis: 6380 }),
     () => create({ tenant, redis: "" }),

@@ -36,7 +36,6 @@ const REPEATED_TOGETHER = 500;
 
 export class RedisStore implements Store {
   readonly kind = "redis";
-  readonly hashTags: boolean;
   readonly keyed: RedisKeyedStore;
   readonly #connection: RedisConnection;
   readonly #client: RedisClient;
@@ -56,8 +55,7 @@ export class RedisStore implements Store {
     this.#servers = this.#connection.servers;
     this.#keys = keys;
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
-    this.hashTags = isClusterClient(this.#client);
-    if (!this.hashTags) this.#confirmed = new ConfirmedFences(keys.allFences());
+    if (!isClusterClient(this.#client)) this.#confirmed = new ConfirmedFences(keys.allFences());
     this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
   }
 

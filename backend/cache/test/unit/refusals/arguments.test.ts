@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { afterAll, describe, test } from "@jest/globals";
 import * as library from "../../../src/index.js";
 import { assertRoutes, verifyRoutes } from "../../../src/testing/index.js";
+import { storeContract } from "../../../src/testing/store-contract/index.js";
 import { openCache, quiet } from "../../support/caches.js";
 import { any, called, refusalOf } from "../../support/refused-calls.js";
 
@@ -106,7 +107,11 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
       timestampedKey: ["a", new Date(), "day"],
     },
   ],
-  ["a function for tests", { assertRoutes, verifyRoutes }, { assertRoutes: [{}], verifyRoutes: [{}] }],
+  [
+    "a function for tests",
+    { assertRoutes, verifyRoutes, storeContract },
+    { assertRoutes: [{}], verifyRoutes: [{}], storeContract: [{}] },
+  ],
 ];
 
 /** What can be called of an object, but for what it has from Node. */

@@ -9,6 +9,7 @@ import {
   timestampedKey,
 } from "../../../src/index.js";
 import { assertRoutes, verifyRoutes } from "../../../src/testing/index.js";
+import { storeContract } from "../../../src/testing/store-contract/index.js";
 import { quiet } from "../../support/caches.js";
 import { any, testRefusals } from "../../support/refused-calls.js";
 
@@ -176,6 +177,15 @@ describe("what the toolkit refuses", () => {
     [monitor({ rules: [5] }), "rules[0] is 5, a number: write an object with a name and a method check"],
     [() => new CacheMonitor(any({})), "the cache is an object: pass what createTenantCache returned"],
     [() => new CacheMonitor(any(undefined)), "the cache is undefined: pass what createTenantCache returned"],
+  ]);
+
+  testRefusals("storeContract", [
+    [
+      () => storeContract(any({})),
+      "open is missing: write a function, for example (keys) => new MyStore(keys)",
+    ],
+    [() => storeContract(any({ open: fn, without: ["locks"] })), 'without[0] is "locks"'],
+    [() => storeContract(any({ open: fn, leavesOut: [] })), "no option leavesOut"],
   ]);
 
   testRefusals("verifyRoutes", [
