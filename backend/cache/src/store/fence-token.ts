@@ -1,4 +1,5 @@
 // The text of a fence: a random token and the time it was set, or the mark of a guarded write under way.
+// Tests: test/integration/forged-fences.test.ts
 import { randomFillSync } from "node:crypto";
 
 /** A fence that starts with this is pending: a guarded write is under way. */

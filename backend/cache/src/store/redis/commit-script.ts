@@ -1,4 +1,5 @@
 // The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
+// Tests: test/contract/redis-store.test.ts, test/integration/tenant-ledger.test.ts
 import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 // The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was lost,
