@@ -5,7 +5,8 @@ import { projectRoot } from "../../backend/project-root.js";
 
 /** Folders of tests for each project: `npm test -- --selectProjects unit`. */
 const PROJECTS = {
-  unit: ["backend/cache/test/unit"],
+  // With the sources, so that those that no test loads are in the report of coverage.
+  unit: ["backend/cache/test/unit", "backend/cache/src"],
   contract: ["backend/cache/test/contract"],
   http: ["backend/cache/test/integration", "backend/cache/test/conformance"],
   faults: ["backend/cache/test/faults"],

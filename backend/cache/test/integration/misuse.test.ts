@@ -1,6 +1,7 @@
 // Mistakes that leak or never hit are told once, with what to do instead.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
+import { afterTest } from "../../../servers/in-test.js";
 import { openCache, quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 
@@ -66,6 +67,10 @@ describe("misuse", () => {
       express.get("/list", cache.cacheList("accounts"), (_req, res) => res.send(`run ${++runs}`));
       express.post("/list", cache.invalidateCache("accounts"), (_req, res) => res.status(201).end());
     });
+    afterTest(async () => {
+      await app.close();
+      await cache.close();
+    });
     const list = async (tenant: string) => {
       const { status, body, cache: said } = await app.request("/list", { tenant });
       return [status, body, said];
@@ -77,8 +82,6 @@ describe("misuse", () => {
     assert.deepEqual(await list("sound"), [200, "run 3", "hit"]);
     assert.equal(errors.length, 1, errors.join("\n"));
     assert.match(errors[0] ?? "", /the tenant option threw \(no session\); such requests bypass the cache/);
-    await app.close();
-    await cache.close();
   });
 
   test("a module with and without a scope, when the second route is mounted", async () => {
