@@ -1,4 +1,5 @@
 // The Express app, and what is served: the app behind the lane. Makes no connection and reads no configuration by itself.
+// Tests: test/http/problems.test.ts, test/http/lane.test.ts
 import type { RequestListener } from "node:http";
 import express, { type Express, Router } from "express";
 import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "express-tenant-cache";

@@ -1,4 +1,5 @@
 // What a new operator is told: the two commands that lead from an empty database to the first cached list.
+// Tests: test/faults/admin.test.ts
 import { existsSync } from "node:fs";
 import type { Pool } from "pg";
 import { projectFile } from "./project-root.js";

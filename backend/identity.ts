@@ -1,4 +1,5 @@
 // Who may ask, from the configuration: the persistent Redis, the authenticator and logging in.
+// Tests: test/http/identity.test.ts
 import type { Logger } from "pino";
 import type { RedisServers } from "./config/redis-servers.js";
 import type { Config } from "./config.js";

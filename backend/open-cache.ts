@@ -1,4 +1,5 @@
 // The cache as the configuration describes it: the server and `npm run warm` must agree on every option, or one cannot read the other's entries.
+// Tests: test/faults/warming.test.ts, test/faults/encryption-rotation.test.ts
 import {
   createTenantCache,
   type Logger,

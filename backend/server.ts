@@ -1,4 +1,5 @@
 // The process: configuration, wiring, listening, signals, draining.
+// Tests: test/faults/server-process.test.ts
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";

@@ -1,4 +1,5 @@
 // What the process runs on, in the log when it has begun to listen: one line each, without secrets.
+// Tests: test/faults/redis-topologies.test.ts, test/faults/server-process.test.ts
 
 import type { TenantCache } from "express-tenant-cache";
 import type { Logger } from "pino";

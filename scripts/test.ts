@@ -1,6 +1,7 @@
 // `npm test`: format and lint, types, then every suite. Arguments are Jest's; a plain one selects test files by a part of their path.
 import { type ChildProcess, spawn } from "node:child_process";
 import { projectFile, projectRoot } from "../backend/project-root.js";
+import { jestArguments } from "./jest/jest-arguments.js";
 
 const INTERRUPTED_EXIT_CODE = 130;
 const JEST = ["--experimental-vm-modules", projectFile("node_modules/jest/bin/jest.js")];
@@ -34,26 +35,6 @@ function run(command: readonly string[], isGroup: boolean): Promise<string | und
     tool.once("error", ({ message }) => resolve(message));
     tool.once("close", (code, signal) => resolve(code === 0 ? undefined : `it ended with ${signal ?? code}`));
   });
-}
-
-/** Test files are compiled: patterns are of their paths below dist, and name sources as users see them. */
-function jestArguments(args: readonly string[]): string[] {
-  const OLD_NAME = "--testPathPattern";
-  return args.flatMap((arg, index) => {
-    const value = arg.startsWith(`${OLD_NAME}=`) ? arg.slice(OLD_NAME.length + 1) : undefined;
-    if (value !== undefined) return [`${OLD_NAME}s=${belowDist(value)}`];
-    if (arg === OLD_NAME) return [`${OLD_NAME}s`];
-    if (arg.startsWith(`${OLD_NAME}s=`)) return [`${OLD_NAME}s=${belowDist(arg.slice(OLD_NAME.length + 2))}`];
-    const isPattern = !arg.startsWith("-") && !TAKES_A_VALUE.test(args[index - 1] ?? "");
-    return [isPattern ? belowDist(arg) : arg];
-  });
-}
-
-const TAKES_A_VALUE =
-  /^(-t|-w|--(testNamePattern|selectProjects|ignoreProjects|maxWorkers|shard|reporters|coverageReporters|seed))$/;
-
-function belowDist(pattern: string): string {
-  return `/dist/.*${pattern.replace(/\.ts$/, ".js")}`;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -1,4 +1,5 @@
 // Access tokens for operators, scripts and first steps: of a user, or of a role alone.
+// Tests: test/faults/admin.test.ts
 import { randomUUID } from "node:crypto";
 import { withTenant } from "../db/tenant-transaction.js";
 import type { Role } from "../http/identity/auth.js";

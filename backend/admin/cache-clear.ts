@@ -1,4 +1,5 @@
 // Clears what is cached of a tenant, by replacing fences: every process misses at once, and what it reads now is not overtaken.
+// Tests: test/faults/admin.test.ts
 import { MODULES } from "../modules/index.js";
 import { SERVICES } from "../services/index.js";
 import { AdminError, type Outcome } from "./outcome.js";

@@ -1,4 +1,5 @@
 // What operators type beside the command itself: passwords on standard input, and texts for the record.
+// Tests: test/faults/admin.test.ts
 import { text } from "node:stream/consumers";
 import { text as oneLine } from "../modules/field-types.js";
 import { wrongArguments } from "./outcome.js";

@@ -1,4 +1,5 @@
 // What a command has done, and how it ends: for people, for scripts and for the record.
+// Tests: test/faults/admin.test.ts
 
 /** Exit codes. What was incomplete is made good by the same command, repeated. */
 export const EXIT = { done: 0, failed: 1, usage: 2, incomplete: 3 } as const;

@@ -1,4 +1,5 @@
 // What a command reaches beside the database: the cache and the persistent Redis that running processes use.
+// Tests: test/faults/admin.test.ts
 
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";

@@ -1,4 +1,5 @@
 // One command of an operator: opened, recorded before it begins, carried out, recorded again, and closed.
+// Tests: test/faults/admin.test.ts
 import { hostname, userInfo } from "node:os";
 import type { Pool } from "pg";
 import type { Logger } from "pino";

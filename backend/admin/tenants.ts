@@ -1,4 +1,5 @@
 // Tenants: made, listed, suspended, resumed and deleted.
+// Tests: test/faults/admin.test.ts
 import type { Pool } from "pg";
 import { AdminError, type Outcome, wrongArguments } from "./outcome.js";
 import type { Reach } from "./reach.js";

@@ -1,4 +1,5 @@
 // Users of a tenant: made, invited, given a password, deactivated and activated.
+// Tests: test/faults/admin.test.ts
 import { randomBytes } from "node:crypto";
 import type { PoolClient } from "pg";
 import * as z from "zod";

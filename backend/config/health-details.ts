@@ -1,4 +1,5 @@
 // HEALTH_DETAILS: how much of its health the server tells callers whom it does not know.
+// Tests: test/unit/config.test.ts
 
 /**
  * What an anonymous caller is told, from least to most: whether each part is well; the cache's counters and alerts, too; and the version,

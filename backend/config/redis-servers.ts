@@ -1,4 +1,5 @@
 // A connection to Redis from its variables: REDIS_… for the state, REDIS_CACHE_… for the cache. One parser for both.
+// Tests: test/unit/config-redis.test.ts
 import { isIP } from "node:net";
 import type { RedisOption } from "express-tenant-cache";
 import type { RedisOptions } from "ioredis";

@@ -1,4 +1,5 @@
 // The URL of Redis servers: a single one, sentinels that know the master, or nodes of a Cluster; with or without TLS.
+// Tests: test/unit/config-redis.test.ts
 import { isIP } from "node:net";
 
 export interface Address {

@@ -1,4 +1,5 @@
 // What an error of pg means to a client: a constraint that refused, or a database that is away.
+// Tests: test/http/problems.test.ts
 import { types } from "node:util";
 import { DatabaseError } from "pg";
 

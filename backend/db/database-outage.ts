@@ -1,4 +1,5 @@
 // A database that is away, or takes no changes: noticed where requests fail and where transactions succeed, told once.
+// Tests: test/http/problems.test.ts, test/unit/outage.test.ts
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { Outage } from "../outage.js";

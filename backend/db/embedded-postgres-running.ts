@@ -1,4 +1,5 @@
 // Finds the PostgreSQL that `npm start` runs for a folder, for scripts beside it.
+// Tests: test/integration/embedded-postgres.test.ts
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";

@@ -1,4 +1,5 @@
 // Which tenants are active: noted in the database, at most once an hour for each by each process.
+// Tests: test/http/cache-operations.test.ts
 import type { RequestHandler } from "express";
 import type { Pool } from "pg";
 

@@ -1,4 +1,5 @@
 // Transactions that can see one tenant only.
+// Tests: test/integration/row-level-security.test.ts
 import type { Pool, PoolClient, QueryResult } from "pg";
 import { outageOf } from "./database-outage.js";
 

@@ -1,4 +1,5 @@
 // The access log: morgan measures, pino writes.
+// Tests: test/http/view-answers.test.ts, test/http/problems.test.ts
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler } from "express";
 import type { LaneMiddleware } from "express-tenant-cache";

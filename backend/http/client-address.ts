@@ -1,4 +1,5 @@
 // Who limits count by: the address, or the subject of a token.
+// Tests: test/http/login-bounds.test.ts, test/http/problems.test.ts
 import { isIP } from "node:net";
 import type { Request } from "express";
 import { ipKeyGenerator } from "express-rate-limit";

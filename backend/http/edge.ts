@@ -1,4 +1,5 @@
 // What a request meets before the routes: the same instances serve inside Express and in the lane in front of it.
+// Tests: test/http/problems.test.ts
 import type { RequestHandler } from "express";
 import type { LaneMiddleware } from "express-tenant-cache";
 import helmet from "helmet";

@@ -1,4 +1,5 @@
 // The end of the chain: whatever was thrown becomes a problem document, and internals stay in the log.
+// Tests: test/http/problems.test.ts
 import { types } from "node:util";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";

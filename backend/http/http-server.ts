@@ -1,4 +1,5 @@
 // The HTTP server's beginning and end: listening, and draining.
+// Tests: test/faults/server-process.test.ts
 import type { Server } from "node:http";
 import type { AddressInfo, Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,5 @@
 // Problem documents (RFC 9457): what every error response of the API is.
+// Tests: test/http/problems.test.ts
 import { STATUS_CODES } from "node:http";
 
 export interface FieldError {

@@ -1,4 +1,5 @@
 // The rate limit: for each token subject, or for each address where there is no token.
+// Tests: test/http/problems.test.ts
 import type { RequestHandler } from "express";
 import { rateLimit, type Store } from "express-rate-limit";
 import { callerOf } from "./client-address.js";

@@ -1,4 +1,5 @@
 // Routes that know their methods: any other one is 405 with Allow, OPTIONS lists them.
+// Tests: test/http/problems.test.ts
 import type { RequestHandler, Router } from "express";
 import { HttpProblem } from "./problem.js";
 import { inTurn } from "./subject-work.js";

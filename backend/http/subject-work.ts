@@ -1,4 +1,5 @@
 // How many handlers of one subject (of one address, without a valid token) run at a time: one who asks for a lot must not take every database connection from all others.
+// Tests: test/http/login-bounds.test.ts
 import type { Request, RequestHandler } from "express";
 import { BoundedWork, TooMuchWork } from "./bounded-work.js";
 import { callerOf } from "./client-address.js";

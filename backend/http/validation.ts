@@ -1,4 +1,5 @@
 // Validation of queries and bodies by schemas: what passed is kept beside the request, typed.
+// Tests: test/http/hostile-requests.test.ts, test/http/problems.test.ts
 import express, { type Request, type RequestHandler } from "express";
 import type * as z from "zod";
 import { type FieldError, HttpProblem } from "./problem.js";

@@ -1,4 +1,5 @@
 // The routes that every module has: list, count, create; read, replace, delete.
+// Tests: test/http/crud.test.ts
 import { type Request, type RequestHandler, Router } from "express";
 import { requireRole } from "../http/identity/authenticate.js";
 import { tenantOf } from "../http/identity/tenant-choice.js";

@@ -1,4 +1,5 @@
 // The kinds of fields that modules are made of: what a JSON body may hold, with bounds.
+// Tests: test/http/hostile-requests.test.ts, test/http/crud.test.ts
 import * as z from "zod";
 
 const DAY_MESSAGE = 'must be a date such as "2026-03-31"';

@@ -1,4 +1,5 @@
 // Filters: query parameters of a list, each with its schema and the SQL condition it stands for.
+// Tests: test/http/listing.test.ts
 import * as z from "zod";
 import { instantOf } from "./field-types.js";
 

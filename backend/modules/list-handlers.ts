@@ -1,4 +1,5 @@
 // Lists and counts of a module's records: their queries, and the handlers behind the cache.
+// Tests: test/http/listing.test.ts
 import type { RequestHandler } from "express";
 import type { Pool } from "pg";
 import { withTenant } from "../db/tenant-transaction.js";

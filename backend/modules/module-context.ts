@@ -1,4 +1,5 @@
 // What every module's routes are made from.
+// Tests: test/http/crud.test.ts
 
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";

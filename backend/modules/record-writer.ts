@@ -1,4 +1,5 @@
 // Writes the records of a module, and tells of the change before the caller can answer.
+// Tests: test/http/service-cascades.test.ts, test/http/crud.test.ts
 import type { Pool, PoolClient } from "pg";
 import { withTenant } from "../db/tenant-transaction.js";
 import { conflict, HttpProblem, notFound } from "../http/problem.js";

@@ -1,4 +1,5 @@
 // Demo activities: what sales people did, and mean to do, with contacts and opportunities.
+// Tests: test/integration/demo-data.test.ts
 import { ACTIVITY_TYPES } from "../modules/activities/activities-module.js";
 import { changedAfter, LAST_MS } from "./companies.js";
 import type { OpportunityRow } from "./opportunities.js";

@@ -1,4 +1,5 @@
 // Demo companies: accounts whose name, web site, size and revenue fit together.
+// Tests: test/integration/demo-data.test.ts
 import { ACCOUNT_TYPES } from "../modules/accounts/accounts-module.js";
 import { INDUSTRIES, RATINGS } from "../modules/picklists.js";
 import { COMPANY_WORDS, NAME_ENDS, NAME_STARTS, REVENUE_PER_EMPLOYEE } from "./names.js";

@@ -1,4 +1,5 @@
 // The demo rows of one tenant: how many there are, and what is in them.
+// Tests: test/integration/demo-data.test.ts
 import { makeActivity } from "./activities.js";
 import { type AccountWithCompany, makeAccount } from "./companies.js";
 import { DEMO_TENANTS, type DemoTenant } from "./demo-tenants.js";

@@ -1,4 +1,5 @@
 // The demo tenants: fixed ids, so that tokens and examples can name them.
+// Tests: test/integration/demo-data.test.ts
 
 export interface DemoTenant {
   readonly id: string;

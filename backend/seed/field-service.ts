@@ -1,4 +1,5 @@
 // Demo orders, their tasks and the technicians' schedules: around the day of loading, so that "today" has something to show.
+// Tests: test/integration/demo-data.test.ts
 import type { Random } from "./random.js";
 
 export interface FieldServiceSources {

@@ -1,4 +1,5 @@
 // Names of people and companies.
+// Tests: test/integration/demo-data.test.ts
 import type { INDUSTRIES } from "../modules/picklists.js";
 
 export const FIRST_NAMES = (

@@ -1,4 +1,5 @@
 // Demo opportunities at the accounts, and the documents that go with some of them.
+// Tests: test/integration/demo-data.test.ts
 import { DOCUMENT_KINDS } from "../modules/documents/documents-module.js";
 import { OPEN_STAGES } from "../modules/opportunities/opportunities-module.js";
 import { SOURCES } from "../modules/picklists.js";

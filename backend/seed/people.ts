@@ -1,4 +1,5 @@
 // Demo people: contacts at the accounts, and leads, some of which have become contacts.
+// Tests: test/integration/demo-data.test.ts
 import { OPEN_LEAD_STATUSES } from "../modules/leads/leads-module.js";
 import { RATINGS, SOURCES } from "../modules/picklists.js";
 import {

@@ -1,4 +1,5 @@
 // Cities, with what an address and a phone number there look like.
+// Tests: test/integration/demo-data.test.ts
 
 export interface Place {
   readonly city: string;

@@ -1,4 +1,5 @@
 // Deterministic pseudo-random numbers (mulberry32): the same seed gives the same demo data on every machine.
+// Tests: test/integration/demo-data.test.ts
 
 export class Random {
   #state: number;

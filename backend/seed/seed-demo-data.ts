@@ -1,4 +1,5 @@
 // Loads the demo data, all of it or nothing.
+// Tests: test/integration/demo-data.test.ts
 import { Client } from "pg";
 import { demoRows, SEEDED_TABLES, type TableRows, totalRows } from "./demo-rows.js";
 import { DEMO_TENANTS } from "./demo-tenants.js";

@@ -1,4 +1,5 @@
 // Demo business development sources: fairs, partners, referrals, some of which have become accounts.
+// Tests: test/integration/demo-data.test.ts
 import { CHANNELS, OPEN_SOURCE_STATUSES } from "../modules/bizdevsources/bizdevsources-module.js";
 import { type AccountWithCompany, changedAfter, LAST_MS, makeCompany, phoneAt } from "./companies.js";
 import type { People } from "./people.js";

@@ -1,4 +1,5 @@
 // Demo users: an administrator, a viewer, the sales people who own records, and technicians. All have one password.
+// Tests: test/integration/demo-data.test.ts
 import type { DemoTenant } from "./demo-tenants.js";
 import { FIRST_NAMES, LAST_NAMES } from "./names.js";
 import { Random } from "./random.js";

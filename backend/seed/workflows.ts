@@ -1,4 +1,5 @@
 // Demo workflows and lists of leads: the same few for every tenant.
+// Tests: test/integration/demo-data.test.ts
 import type { Random } from "./random.js";
 
 const CREATED_AT = "2024-01-02T09:00:00.000Z";

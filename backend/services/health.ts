@@ -1,4 +1,5 @@
 // Whether the process is alive, and whether it should get requests.
+// Tests: test/http/problems.test.ts, test/faults/server-process.test.ts
 import type { Request } from "express";
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";

@@ -1,4 +1,5 @@
 // /api/system: health for machines, cache statistics for administrators.
+// Tests: test/http/problems.test.ts, test/http/identity.test.ts
 import { type RequestHandler, Router } from "express";
 import type { TenantCache } from "express-tenant-cache";
 import type { HealthDetails } from "../config/health-details.js";

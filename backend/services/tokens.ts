@@ -1,4 +1,5 @@
 // Access tokens: what a login answers with, and what development, demonstration and tests use.
+// Tests: test/http/identity.test.ts, test/http/auth.test.ts
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import type { Role } from "../http/identity/auth.js";

@@ -1,4 +1,5 @@
 // How long to wait before the next attempt: twice as long after each that failed.
+// Tests: test/unit/outages.test.ts
 
 export class BackOff {
   readonly #firstMs: number;

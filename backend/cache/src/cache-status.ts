@@ -1,4 +1,5 @@
 // The Cache-Status response header (RFC 9211): what this cache did with the request.
+// Tests: test/integration/cache-list.test.ts, test/integration/followers.test.ts
 import type { ServerResponse } from "node:http";
 
 const CACHE_NAME = "express-tenant-cache";

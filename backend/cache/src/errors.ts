@@ -1,4 +1,5 @@
 // The one error class of the library, and its stable codes.
+// Tests: test/unit/error-codes.test.ts
 
 /** Codes are stable across versions; each has an anchor of the same name in `docs/error-codes.md`. */
 export type TenantCacheErrorCode =

@@ -1,4 +1,5 @@
 // What may be called a module, a tenant or a tag: everything that becomes part of a key is checked here.
+// Tests: test/unit/refusals/http-options.test.ts, test/unit/refusals/toolkit-options.test.ts
 import type { Request } from "express";
 import { TenantCacheError } from "./errors.js";
 import { isThenable, shown } from "./shown.js";

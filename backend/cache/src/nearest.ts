@@ -1,4 +1,5 @@
 // Names that somebody may have meant: those that differ from what was written by a slip or two.
+// Tests: test/unit/refusals/schema.test.ts, test/unit/refusals/cache-options.test.ts
 
 /** The nearest of the names, where it is near: at most a third of its letters are wrong, missing, too many or swapped. */
 export function nearest(written: string, names: Iterable<string>): string | undefined {

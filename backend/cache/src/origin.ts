@@ -1,4 +1,5 @@
 // Origins: the scheme, host and port of a URL, in one spelling.
+// Tests: test/unit/authority.test.ts
 import { isIPv6 } from "node:net";
 
 export type Scheme = "http" | "https";

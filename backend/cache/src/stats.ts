@@ -1,4 +1,5 @@
 // The stats report: what happened since the process began, what the store holds, and how it is.
+// Tests: test/integration/monitor.test.ts, test/integration/tenant-inventory.test.ts
 import * as z from "zod";
 import type { SealCount } from "./codec/encryption.js";
 import type { CacheEngine } from "./engine/cache-engine.js";

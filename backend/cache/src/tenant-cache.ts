@@ -1,4 +1,5 @@
 // `createTenantCache`: from options to the cache that routes, jobs and operators use.
+// Tests: test/unit/refusals/cache-options.test.ts, test/integration/cache-list.test.ts
 import * as z from "zod";
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";

@@ -1,4 +1,5 @@
 // Named TTLs: data, because the systems that this continues use the same names for different times.
+// Tests: test/unit/refusals/ttl.test.ts
 
 /** Seconds. */
 export interface TtlPreset {

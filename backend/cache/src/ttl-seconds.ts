@@ -1,4 +1,5 @@
 // What may be a TTL, and the usual ones.
+// Tests: test/unit/refusals/ttl.test.ts
 import { TenantCacheError } from "./errors.js";
 import { shown } from "./shown.js";
 

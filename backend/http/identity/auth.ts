@@ -1,4 +1,5 @@
 // Who is asking: roles, and what a verified token says.
+// Tests: test/http/identity.test.ts
 
 /** From least to most: each role may do what those before it may. */
 export const ROLES = ["viewer", "member", "admin", "superadmin"] as const;

@@ -1,4 +1,5 @@
 // From the Authorization header to `req.auth`, and the two middlewares that insist on it.
+// Tests: test/http/identity.test.ts
 import type { Request, RequestHandler } from "express";
 import { forbidden, HttpProblem, unauthorized } from "../problem.js";
 import { type Auth, includesRole, type Role } from "./auth.js";

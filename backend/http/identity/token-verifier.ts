@@ -1,4 +1,5 @@
 // Verification of bearer tokens: signature, algorithm, times, issuer, audience, and the claims we use.
+// Tests: test/http/identity.test.ts, test/unit/authenticator.test.ts
 import { createRemoteJWKSet, errors, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from "jose";
 import * as z from "zod";
 import { HttpProblem, unauthorized } from "../problem.js";

@@ -1,4 +1,5 @@
 // /api/auth: login, refresh, logout, and the sessions of whoever asks.
+// Tests: test/http/auth.test.ts
 import { type Request, type RequestHandler, Router } from "express";
 import { rateLimit } from "express-rate-limit";
 import * as z from "zod";

@@ -1,4 +1,5 @@
 // Logging in, refreshing and logging out.
+// Tests: test/http/auth.test.ts
 import { randomUUID } from "node:crypto";
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool, PoolClient } from "pg";

@@ -1,4 +1,5 @@
 // What logging in and out leaves in the persistent Redis: revoked tokens and users' sessions.
+// Tests: test/http/auth.test.ts, test/http/auth-away.test.ts
 import type { Auth } from "../../http/identity/auth.js";
 import type { Revocations } from "../../http/identity/authenticator.js";
 import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";

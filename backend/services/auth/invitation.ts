@@ -1,4 +1,5 @@
 // Invitations: signed, for one user, and good once: the user's row names the one that counts.
+// Tests: test/http/user-access.test.ts
 import { jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
 import type { TokenSigning } from "./refresh-token.js";

@@ -1,4 +1,5 @@
 // Passwords: Argon2id, with the parameters that the library and OWASP recommend (19 MiB, two passes, one lane).
+// Tests: test/http/auth.test.ts, test/http/user-access.test.ts
 import { randomBytes, randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { hash, verify } from "@node-rs/argon2";

@@ -1,4 +1,5 @@
 // Passwords and invitations of users: given by whoever administers them, changed and accepted by themselves.
+// Tests: test/http/user-access.test.ts
 import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import * as z from "zod";

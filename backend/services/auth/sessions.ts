@@ -1,4 +1,5 @@
 // Users and sessions in PostgreSQL. Each query runs inside a tenant's transaction.
+// Tests: test/http/auth.test.ts
 import type { PoolClient } from "pg";
 import type { Role } from "../../http/identity/auth.js";
 import { Parameters } from "../../modules/list-sql.js";

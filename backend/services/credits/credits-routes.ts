@@ -1,4 +1,5 @@
 // POST /api/credits/:userId/:type/add and /deduct. Reading is a view.
+// Tests: test/http/credits-and-workflows.test.ts
 import { type RequestHandler, Router } from "express";
 import type { Pool } from "pg";
 import * as z from "zod";

@@ -1,4 +1,5 @@
 // Views of deals, which are opportunities seen from their company: lists, pipelines, months and profiles.
+// Tests: test/http/deals.test.ts
 import * as z from "zod";
 import { accountsModule } from "../../modules/accounts/accounts-module.js";
 import { contactsModule } from "../../modules/contacts/contacts-module.js";

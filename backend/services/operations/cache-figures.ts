@@ -1,4 +1,5 @@
 // Figures of the cache and its server, asked for at most once a second however many ask.
+// Tests: test/http/cache-operations.test.ts
 import type { CacheMonitor, MonitorFigures } from "express-tenant-cache";
 
 const MAX_AGE_MS = 1000;

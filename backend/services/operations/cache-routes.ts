@@ -1,4 +1,5 @@
 // /api/cache: figures for operators' dashboards, and warming on demand.
+// Tests: test/http/cache-operations.test.ts
 import { type RequestHandler, Router } from "express";
 import type { CacheMonitor, CacheWarmer } from "express-tenant-cache";
 import * as z from "zod";

@@ -1,4 +1,5 @@
 // /health and /api/health: whether all is well, with the cache's figures, under the names that operators' dashboards read.
+// Tests: test/http/cache-operations.test.ts
 import { type RequestHandler, Router } from "express";
 import type { CacheMonitor } from "express-tenant-cache";
 import { route } from "../../http/route-methods.js";

@@ -1,4 +1,5 @@
 // Schedules: when a technician is where.
+// Tests: test/http/services.test.ts
 import * as z from "zod";
 import { day, longText, optional, recordId, text } from "../../modules/field-types.js";
 import { defineModule } from "../../modules/module-definition.js";

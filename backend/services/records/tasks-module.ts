@@ -1,4 +1,5 @@
 // Tasks: the steps of an order, and who does them.
+// Tests: test/http/task-list.test.ts, test/http/services.test.ts
 import * as z from "zod";
 import { day, longText, optional, recordId, text } from "../../modules/field-types.js";
 import { oneOf, timeRange } from "../../modules/filters.js";

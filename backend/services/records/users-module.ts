@@ -1,4 +1,5 @@
 // Users of a tenant, technicians among them. Passwords are the business of backend/services/auth.
+// Tests: test/http/user-access.test.ts, test/http/services.test.ts
 import * as z from "zod";
 import { ROLES } from "../../http/identity/auth.js";
 import { email, optional, phone, text } from "../../modules/field-types.js";

@@ -1,4 +1,5 @@
 // Periods of reports: a day ("2026-03-31") or a month ("2026-03"), in UTC.
+// Tests: test/http/services.test.ts
 import * as z from "zod";
 import { day } from "../../modules/field-types.js";
 import { addDays, monthOf } from "../views/calendar.js";

@@ -1,4 +1,5 @@
 // Schedules: what their changes make stale.
+// Tests: test/http/service-cascades.test.ts
 
 import { statesOf } from "../../modules/record-changes.js";
 import { schedulesModule } from "../records/schedules-module.js";

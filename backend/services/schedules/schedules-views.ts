@@ -1,4 +1,5 @@
 // Views of schedules: a technician's day, everybody's today, everybody's week.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
 import * as z from "zod";
 import { day, recordId } from "../../modules/field-types.js";
 import { schedulesModule } from "../records/schedules-module.js";

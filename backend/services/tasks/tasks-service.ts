@@ -1,4 +1,5 @@
 // Tasks: what their changes make stale.
+// Tests: test/http/service-cascades.test.ts
 
 import { statesOf } from "../../modules/record-changes.js";
 import { TASK_STATUSES, tasksModule } from "../records/tasks-module.js";

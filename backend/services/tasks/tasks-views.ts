@@ -1,4 +1,5 @@
 // Views of tasks: those of an order, a technician's open ones, those in a status, and the latest.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
 import * as z from "zod";
 import { TASK_STATUSES, tasksModule } from "../records/tasks-module.js";
 import { recordRows } from "../views/record-rows.js";

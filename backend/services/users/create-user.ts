@@ -1,4 +1,5 @@
 // POST /api/users: the record, and with it how its user gets in: a password that has to be changed, or an invitation.
+// Tests: test/http/user-access.test.ts
 import type { RequestHandler } from "express";
 import * as z from "zod";
 import { tenantOf } from "../../http/identity/tenant-choice.js";

@@ -1,4 +1,5 @@
 // POST /api/users/:id/invitation: another invitation, for a user whose first has run out, or who has lost the password.
+// Tests: test/http/user-access.test.ts
 import type { RequestHandler } from "express";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { tenantOf } from "../../http/identity/tenant-choice.js";

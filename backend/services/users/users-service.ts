@@ -1,4 +1,5 @@
 // Users and technicians: what their changes make stale.
+// Tests: test/http/service-cascades.test.ts
 import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { type Change, statesOf } from "../../modules/record-changes.js";
 import { usersModule } from "../records/users-module.js";

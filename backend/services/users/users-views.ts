@@ -1,4 +1,5 @@
 // Views of users and technicians: what they show, their keys and how long they are kept.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
 import { schedulesModule } from "../records/schedules-module.js";
 import { usersModule } from "../records/users-module.js";
 import { addDays } from "../views/calendar.js";

@@ -1,4 +1,5 @@
 // Days as text ("2026-03-31"), in UTC: what views, their keys and their TTLs count with.
+// Tests: test/unit/view-policies.test.ts
 
 import { instantOf } from "../../modules/field-types.js";
 

@@ -1,4 +1,5 @@
 // Routes of a service: one for each view, and create, read, replace and delete for its records.
+// Tests: test/http/services.test.ts
 import { createHash } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { TenantCache } from "express-tenant-cache";

@@ -1,4 +1,5 @@
 // A service: views, the records it writes, and whose changes make the views stale.
+// Tests: test/http/services.test.ts
 import type { RequestHandler } from "express";
 import type { Pool } from "pg";
 import type { Role } from "../../http/identity/auth.js";

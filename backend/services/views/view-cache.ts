@@ -1,4 +1,5 @@
 // Reads views through the cache, and drops what mutations have made stale.
+// Tests: test/http/services-guarantees.test.ts, test/http/services.test.ts
 
 import type { Collection, Looked, TenantCache, TtlPreset } from "express-tenant-cache";
 import type { Pool } from "pg";

@@ -1,4 +1,5 @@
 // A view: a read whose result is cached by key. It says where it is read, under which key it is kept, for how long, and how it is loaded.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
 
 import type { TtlPreset } from "express-tenant-cache";
 import type { PoolClient } from "pg";

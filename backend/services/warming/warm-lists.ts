@@ -1,4 +1,5 @@
 // Lists of modules, warmed as the routes they are: the first page and the count, as every client asks for them first.
+// Tests: test/http/cache-operations.test.ts, test/faults/warming.test.ts
 import express, { type Express, Router } from "express";
 import type { RouteStrategy } from "express-tenant-cache";
 import { activeTenantIds } from "../../db/tenant-activity.js";

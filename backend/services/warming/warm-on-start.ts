@@ -1,4 +1,5 @@
 // Warms the views behind a server that listens already.
+// Tests: test/faults/warming.test.ts
 import { once } from "node:events";
 import type { CacheWarmer, TenantCache } from "express-tenant-cache";
 import type { Logger } from "pino";

@@ -1,4 +1,5 @@
 // What is worth reading before anybody asks: today's work and that of the next days, and the reports that take longest.
+// Tests: test/http/cache-operations.test.ts
 import type { Pool } from "pg";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { analyticsTypes } from "../reports/analytics-queries.js";

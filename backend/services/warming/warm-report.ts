@@ -1,4 +1,5 @@
 // What a run of the warmer did, as `POST /api/cache/warm`, `npm run warm` and the log tell it.
+// Tests: test/http/cache-operations.test.ts, test/faults/warming.test.ts
 import type { WarmResult } from "express-tenant-cache";
 
 export interface WarmReport {

@@ -1,4 +1,5 @@
 // The toolkit's warmer, with a strategy for each plan: reads views before anybody asks for them.
+// Tests: test/http/cache-operations.test.ts, test/faults/warming.test.ts
 
 import { CacheWarmer, type TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";

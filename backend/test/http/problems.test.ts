@@ -40,6 +40,16 @@ describe("problems", () => {
     assert.equal(convert.headers.allow, "POST");
     const health = await member.post("/api/system/health").expect(405);
     assert.equal(health.headers.allow, "GET, HEAD");
+    for (const [path, allow] of [
+      ["/api/accounts", "GET, HEAD, POST"],
+      ["/api/accounts/7", "GET, HEAD, PUT, DELETE"],
+      ["/api/leads/7/convert", "POST"],
+      ["/api/system/health", "GET, HEAD"],
+    ] as const) {
+      const listed = await member.options(path).expect(204);
+      assert.deepEqual([listed.headers.allow, listed.text], [allow, ""], path);
+    }
+    await member.options("/api/nothing").expect(404);
   });
 
   const send = (body: string, headers: Record<string, string>) => {

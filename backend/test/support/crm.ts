@@ -31,6 +31,7 @@ export interface CrmClient {
   post(path: string, body?: object): supertest.Test;
   put(path: string, body?: object): supertest.Test;
   delete(path: string): supertest.Test;
+  options(path: string): supertest.Test;
 }
 
 export interface Crm {
@@ -124,6 +125,7 @@ function clientOf(url: string, authorization: string | undefined): CrmClient {
     post: (path, body) => authorized(agent.post(path)).send(body),
     put: (path, body) => authorized(agent.put(path)).send(body),
     delete: (path) => authorized(agent.delete(path)),
+    options: (path) => authorized(agent.options(path)),
   };
 }
 

@@ -1,4 +1,5 @@
 // Optional encryption of entries: AES-256-GCM under a key of each value's own, bound to the key that an entry is stored under.
+// Tests: test/unit/encryption.test.ts
 import {
   createCipheriv,
   createDecipheriv,

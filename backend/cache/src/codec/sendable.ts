@@ -1,4 +1,5 @@
 // What of a response may be kept and sent again: one list and one set of rules for what is recorded and for what is decoded.
+// Tests: test/integration/mutated-entries.test.ts, test/unit/entry.test.ts
 
 /**
  * Header fields that never belong to an entry, in lower case: hop-by-hop (RFC 9110 section 7.6.1), framing, of a proxy (RFC 9111

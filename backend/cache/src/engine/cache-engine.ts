@@ -1,4 +1,5 @@
 // The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
+// Tests: test/unit/fills.test.ts, test/integration/invalidate-cache.test.ts
 import { BoundedMap } from "../bounded-map.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";

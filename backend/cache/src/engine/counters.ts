@@ -1,4 +1,5 @@
 // Counters of what happened, for the process as a whole, each module and each tenant.
+// Tests: test/integration/monitor.test.ts, test/integration/toolkit-values.test.ts
 import { BoundedMap, ownText } from "../bounded-map.js";
 
 const COUNTED = [

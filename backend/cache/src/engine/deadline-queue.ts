@@ -1,4 +1,5 @@
 // Deadlines for many operations with the same budget: one timer for all of them, since they expire in the order they began.
+// Tests: test/integration/fake-timers.test.ts, test/faults/store-away.test.ts
 import { monotonicNow, setImmediate, setTimeout, type Timer } from "../timers.js";
 
 interface Waiting {

@@ -1,4 +1,5 @@
 // What names an entry, the rules it is filled by, and whether stored bytes are it.
+// Tests: test/integration/forged-entries.test.ts
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
 import type { HandlerDurations } from "./handler-durations.js";

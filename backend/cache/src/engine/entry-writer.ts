@@ -1,4 +1,5 @@
 // Writes entries to the store by compare-and-set on their fences, and gives back the leases they were made under.
+// Tests: test/unit/leases.test.ts
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";

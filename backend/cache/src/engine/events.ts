@@ -1,4 +1,5 @@
 // An event for each decision, on an emitter and on diagnostics_channel; free where nobody listens.
+// Tests: test/integration/decisions.test.ts
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import type { Logger } from "../logger.js";

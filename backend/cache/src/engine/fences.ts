@@ -1,4 +1,5 @@
 // Which fences a piece of data depends on, and how an entry remembers them.
+// Tests: test/integration/forged-fences.test.ts, test/integration/invalidate-cache.test.ts
 import { isPending } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 

@@ -1,4 +1,5 @@
 // What a fill starts from: the fences that are current, and the lease that has other processes wait for it.
+// Tests: test/unit/fills.test.ts
 import { randomToken } from "../store/fence-token.js";
 import type { FillRequest, FillStart, HeldLease, Store } from "../store/store.js";
 import { NotConnected } from "../store/store-errors.js";

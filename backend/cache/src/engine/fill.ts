@@ -1,4 +1,5 @@
 // One fill: the right to run the handler for an entry and to store what it answers, unless a mutation overtakes it.
+// Tests: test/unit/fills.test.ts
 import type { Entry } from "../codec/entry.js";
 import { hasNoContent } from "../codec/sendable.js";
 

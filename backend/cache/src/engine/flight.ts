@@ -1,4 +1,5 @@
 // One load under way, and those in this process that wait for it.
+// Tests: test/unit/fills.test.ts, test/integration/followers.test.ts
 
 import { delay, monotonicNow } from "../timers.js";
 import { type FillOutcome, run } from "./fill.js";

@@ -1,4 +1,5 @@
 // A store without room: it serves what it has, forgets what it is told to, and stores nothing.
+// Tests: test/faults/store-away.test.ts
 import type { Logger } from "../logger.js";
 import { Restriction } from "./restriction.js";
 

@@ -1,4 +1,5 @@
 // Entries that the toolkit names by a key: written, removed and read in numbers, each behind a fence of its own.
+// Tests: test/integration/toolkit-values.test.ts, test/integration/toolkit-batches.test.ts
 import type { Sealer } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";

@@ -1,4 +1,5 @@
 // Something that happens now and then, and those who want to know.
+// Tests: test/integration/monitor.test.ts
 import { clearTimeout, setTimeout } from "../timers.js";
 
 export class Occasions {

@@ -1,4 +1,5 @@
 // Values that the store refuses for what they are: not sent again for a while, because servers end the connection over some of them.
+// Tests: test/unit/leases.test.ts, test/faults/output-limit.test.ts
 import { BoundedMap } from "../bounded-map.js";
 import type { Logger } from "../logger.js";
 import { GroupUnavailable, NotConnected, StoreFull, ValueTooLarge } from "../store/store-errors.js";

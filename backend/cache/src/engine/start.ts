@@ -1,4 +1,5 @@
 // The first moments of a store that has to be connected to: reads wait for it, within their budget, instead of doing without.
+// Tests: test/integration/store-start.test.ts
 import { later } from "../later.js";
 import { clearTimeout, type Timer } from "../timers.js";
 

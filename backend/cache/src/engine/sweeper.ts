@@ -1,4 +1,5 @@
 // Reclaims memory behind invalidations: all pending targets in one sweep, one sweep at a time.
+// Tests: test/integration/redis-sweep.test.ts
 import type { SweepTarget } from "../store/store.js";
 import { clearTimeout, delay, setTimeout, type Timer } from "../timers.js";
 

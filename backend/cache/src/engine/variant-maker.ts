@@ -1,4 +1,5 @@
 // Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them with the entry.
+// Tests: test/integration/content-coding.test.ts
 import { availableParallelism } from "node:os";
 import { BoundedMap } from "../bounded-map.js";
 import { makeVariants } from "../codec/content-coding.js";

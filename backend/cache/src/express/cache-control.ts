@@ -1,4 +1,5 @@
 // Cache-Control (RFC 9111 section 5.2): its directives, in requests and responses.
+// Tests: test/unit/storability.test.ts
 
 /** Directive names in lower case; those without an argument map to the empty string. */
 export type Directives = ReadonlyMap<string, string>;

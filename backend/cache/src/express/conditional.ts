@@ -1,4 +1,5 @@
 // Conditional requests (RFC 9110 section 13): whether the client's copy is the one that would be sent.
+// Tests: test/integration/conditions.test.ts
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { parseHttpDate } from "./http-date.js";
 import { fieldOf } from "./request-fields.js";

@@ -1,4 +1,5 @@
 // What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
+// Tests: test/integration/cache-list.test.ts, test/integration/unsendable-hits.test.ts
 
 import { formatHit } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";

@@ -1,4 +1,5 @@
 // What both middlewares need: the engine, the options, and how a request's tenant is found.
+// Tests: test/integration/cache-list.test.ts, test/integration/invalidate-cache.test.ts
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";

@@ -1,4 +1,5 @@
 // Who asks the lane: what `identify` says of a request, and whether that still holds.
+// Tests: test/integration/lane.test.ts
 import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { type Bound, BoundedMap, MAX_ENTRY_CHARACTERS, ownText } from "../bounded-map.js";

@@ -1,4 +1,5 @@
 // Runs connect-style middleware on a raw request.
+// Tests: test/integration/lane.test.ts, test/integration/lane-transparency.test.ts
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { LaneMiddleware } from "../options/lane-options.js";
 

@@ -1,4 +1,5 @@
 // A request on its way through the lane to the app: what `cacheList` tells the lane about it, if it gets there.
+// Tests: test/integration/lane.test.ts, test/integration/lane-transparency.test.ts
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { type BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";

@@ -1,4 +1,5 @@
 // The body of an answer while it is being recorded, up to the length that may be stored.
+// Tests: test/integration/recorder.test.ts
 import { hash } from "node:crypto";
 
 // The methods of a response as Node declares them have many overloads; what passes through is forwarded as it came.

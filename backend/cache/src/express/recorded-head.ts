@@ -1,4 +1,5 @@
 // The head of an answer that is being recorded, and the recording that comes of it.
+// Tests: test/integration/recorder.test.ts, test/integration/late-head.test.ts
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
 import type { Recording } from "../engine/fill.js";

@@ -1,4 +1,5 @@
 // Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
+// Tests: test/integration/stale.test.ts, test/integration/origins.test.ts
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Application, Request } from "express";
 import type { Logger } from "../logger.js";

@@ -1,4 +1,5 @@
 // Answers a request from an entry.
+// Tests: test/integration/cache-list.test.ts
 import { type IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";

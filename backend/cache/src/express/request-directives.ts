@@ -1,4 +1,5 @@
 // Cache-Control of a request (RFC 9111 section 5.2.1), for routes that obey it.
+// Tests: test/integration/decisions.test.ts
 import type { IncomingHttpHeaders } from "node:http";
 import type { Entry } from "../codec/entry.js";
 import { parseCacheControl, secondsOf } from "./cache-control.js";

@@ -1,4 +1,5 @@
 // The head of a response that is not sent yet: kept, and put back.
+// Tests: test/integration/held-response.test.ts, test/integration/unsendable-hits.test.ts
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { statusMessageOf } from "./late-head.js";
 

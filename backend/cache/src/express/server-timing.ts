@@ -1,4 +1,5 @@
 // The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it decided.
+// Tests: test/integration/decisions.test.ts
 import type { ServerResponse } from "node:http";
 import { monotonicNow } from "../timers.js";
 import { setMethods } from "./own-methods.js";

@@ -1,4 +1,5 @@
 // The body of an answer that the client does not get: who writes it is told of no failure, and not kept at it for ever.
+// Tests: test/integration/conditions.test.ts
 import type { Response } from "express";
 import { setImmediate, setTimeout } from "../timers.js";
 import { callBack } from "./recorded-body.js";

@@ -1,4 +1,5 @@
 // Advice on mistakes that no call can refuse, because only what happens shows them: each is told once.
+// Tests: test/integration/misuse.test.ts
 import type { Logger } from "../logger.js";
 
 /** What is told is remembered: handlers may write what they were sent into `Vary`. */

@@ -1,4 +1,5 @@
 // The modules that this process caches, and those that it invalidates: a name that only one side knows is most often a slip.
+// Tests: test/integration/misuse-mutations.test.ts
 import { nearest } from "../nearest.js";
 import type { Advice } from "./advice.js";
 

@@ -1,4 +1,5 @@
 // Mistakes of a mutation that leave entries stale without a word: no tenant, a method that changes nothing, a module that nothing caches.
+// Tests: test/integration/misuse-mutations.test.ts
 import type { Request, Response } from "express";
 import type { Misuse } from "./misuse.js";
 

@@ -1,4 +1,5 @@
 // What the user's own functions return: ids that are numbers, promises that nobody awaits, strings that are empty.
+// Tests: test/integration/misuse-values.test.ts
 import { ID_FORM, idAdvice, tenantId } from "../identifiers.js";
 import { isThenable, shown } from "../shown.js";
 import type { Advice } from "./advice.js";

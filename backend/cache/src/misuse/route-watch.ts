@@ -1,4 +1,5 @@
 // Mistakes of a cached route that leak or that never hit: told when it is mounted, or when its first requests show them.
+// Tests: test/integration/misuse.test.ts, test/integration/misuse-values.test.ts
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { Misuse } from "./misuse.js";
 

@@ -1,4 +1,5 @@
 // When operators want to be told: rules over the latest figures, with the thresholds they expect.
+// Tests: test/integration/monitor.test.ts
 import type { MonitorFigures } from "./monitor-figures.js";
 
 export interface AlertThresholds {

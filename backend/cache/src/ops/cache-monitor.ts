@@ -1,4 +1,5 @@
 // `CacheMonitor`: watches a cache and its server, and tells when something wants an operator.
+// Tests: test/integration/monitor.test.ts
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";

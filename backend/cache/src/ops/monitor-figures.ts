@@ -1,4 +1,5 @@
 // What the monitor knows: the latest figures, and the rates of the last minutes from a ring of samples.
+// Tests: test/integration/monitor.test.ts
 
 import type { QuickStats } from "../stats.js";
 import { monotonicNow } from "../timers.js";

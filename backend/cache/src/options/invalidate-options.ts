@@ -1,4 +1,5 @@
 // The options of `invalidateCache`.
+// Tests: test/unit/refusals/http-options.test.ts
 import type { Request } from "express";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";

@@ -1,4 +1,5 @@
 // The options of `cache.lane`.
+// Tests: test/unit/refusals/http-options.test.ts
 import type { IncomingMessage, ServerResponse } from "node:http";
 import * as z from "zod";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";

@@ -1,4 +1,5 @@
 // The option `headers`, of the cache and of routes: which headers the cache adds beside the handler's.
+// Tests: test/integration/own-headers.test.ts
 import * as z from "zod";
 
 /** What a user says of them; what is left out stays as it is said elsewhere. */

@@ -1,4 +1,5 @@
 // How options are parsed: once, unknown ones refused, and every refusal says what to write instead.
+// Tests: test/unit/refusals/cache-options.test.ts, test/unit/refusals/schema.test.ts
 import * as z from "zod";
 import { TenantCacheError, type TenantCacheErrorCode } from "../errors.js";
 import { isModuleName, moduleNameAdvice } from "../identifiers.js";

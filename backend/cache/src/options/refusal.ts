@@ -1,4 +1,5 @@
 // The text of a refusal: which option, what was given, and what to write instead, out of the schema that refused it.
+// Tests: test/unit/refusals/cache-options.test.ts, test/unit/refusals/schema.test.ts
 import type * as z from "zod";
 import { fold, nearest } from "../nearest.js";
 import { isThenable, shown } from "../shown.js";

@@ -1,4 +1,5 @@
 // What a schema takes, in words: for refusals, which say what to write instead. Knows no option by name.
+// Tests: test/unit/refusals/schema.test.ts
 import * as z from "zod";
 import { listed } from "../shown.js";
 

@@ -1,4 +1,5 @@
 // The text of a fence: a random token and the time it was set, or the mark of a guarded write under way.
+// Tests: test/integration/forged-fences.test.ts
 
 /*
  *   fence   = token "." milliseconds      set, and when, by the store's clock, since the epoch

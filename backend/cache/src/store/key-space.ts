@@ -1,4 +1,5 @@
 // The names of all keys: one place that writes them and reads them back.
+// Tests: test/integration/redis-connection.test.ts, test/integration/tenant-inventory.test.ts
 
 /** Builds keys below one prefix. On Redis Cluster the tenant is the hash tag, so that one tenant's keys share a slot. */
 export class KeySpace {

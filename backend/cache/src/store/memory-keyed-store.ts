@@ -1,4 +1,5 @@
 // Single keys, counters and locks of one process.
+// Tests: test/contract/memory-store.test.ts
 import type { LRUCache } from "lru-cache";
 import { characterLru } from "./character-lru.js";
 import { newFence } from "./fence-token.js";

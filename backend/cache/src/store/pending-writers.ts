@@ -1,4 +1,5 @@
 // Guarded writes under way in the in-process store: who holds which fence, and until when.
+// Tests: test/contract/memory-store.test.ts
 import { monotonicNow } from "../timers.js";
 
 /** `expired`: a writer died; whoever sees it first must replace the fence. */

@@ -1,4 +1,5 @@
 // What a store says with its errors, so that one tenant's or one command's trouble is not taken for everybody's.
+// Tests: test/faults/refusals.test.ts
 
 /** The connection has gone. Why is what the store reports with `down`. */
 export class NotConnected extends Error {

@@ -1,4 +1,5 @@
 // Check `abort`: clients that hang up leave nothing partial.
+// Tests: test/integration/verify-routes.test.ts
 import type { RouteProbe } from "./route-probe.js";
 
 const ROUNDS = 5;

@@ -1,4 +1,5 @@
 // Check `authority`: what an answer owes to the host that was asked is served to nobody who asked for another.
+// Tests: test/integration/verify-routes.test.ts
 import { CheckFailure, differingHeaders } from "./comparison.js";
 import type { Answer } from "./http-exchange.js";
 import type { RouteProbe } from "./route-probe.js";

@@ -1,4 +1,5 @@
 // Check `claimed-tenant`: whose data a request is about is what authentication says, never what the client says.
+// Tests: test/integration/verify-routes.test.ts
 import { type Claim, claims } from "./claims.js";
 import { CheckFailure } from "./comparison.js";
 import { isHit, type RouteProbe } from "./route-probe.js";

@@ -1,4 +1,5 @@
 // Check `concurrency`: cold requests of both tenants at once.
+// Tests: test/integration/verify-routes.test.ts
 import type { TenantIndex } from "./options.js";
 import type { RouteProbe } from "./route-probe.js";
 

@@ -1,4 +1,5 @@
 // Checks `isolation` and `no-tenant`: what was made for a tenant is served to that tenant alone.
+// Tests: test/integration/verify-routes.test.ts
 import { CheckFailure } from "./comparison.js";
 import type { TenantIndex } from "./options.js";
 import { isHit, type RouteProbe } from "./route-probe.js";

@@ -1,4 +1,5 @@
 // Checks `mutation` and `race`: whoever has the answer to a mutation reads nothing from before it.
+// Tests: test/integration/verify-routes.test.ts
 import { CheckFailure } from "./comparison.js";
 import { isHit, type RouteProbe } from "./route-probe.js";
 

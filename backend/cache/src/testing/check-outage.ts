@@ -1,4 +1,5 @@
 // Check `outage`: the API works without the cache's store, and nothing from before is served when it is back.
+// Tests: test/integration/verify-routes.test.ts
 import { CheckFailure } from "./comparison.js";
 import type { RouteProbe } from "./route-probe.js";
 

@@ -1,4 +1,5 @@
 // Checks `hit` and `transparency`: the route is cached, and nobody can tell by the answer.
+// Tests: test/integration/verify-routes.test.ts
 import { CheckFailure, differingHeaders } from "./comparison.js";
 import { cacheStatus, isHit, type RouteProbe } from "./route-probe.js";
 

@@ -1,4 +1,5 @@
 // Check `variation`: whatever changes the handler's answer is part of the key.
+// Tests: test/integration/verify-routes.test.ts
 import { CheckFailure } from "./comparison.js";
 import type { TenantIndex } from "./options.js";
 import type { RouteProbe } from "./route-probe.js";

@@ -1,4 +1,5 @@
 // The checks by name, in the order in which they run on each route.
+// Tests: test/integration/verify-routes.test.ts
 import { checkAborts } from "./check-aborts.js";
 import { checkAuthority } from "./check-authority.js";
 import { checkClaimedTenant } from "./check-claims.js";

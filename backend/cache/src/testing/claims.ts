@@ -1,4 +1,5 @@
 // Where clients name a tenant: in headers, in the query, in the body, and in the host.
+// Tests: test/integration/verify-routes.test.ts
 
 import type { ReadOptions } from "./http-exchange.js";
 import type { VerifyOptions } from "./options.js";

@@ -1,4 +1,5 @@
 // Compares answers, and says where they differ.
+// Tests: test/integration/verify-routes.test.ts
 import type { Answer } from "./http-exchange.js";
 
 /** What a check has found wrong. */

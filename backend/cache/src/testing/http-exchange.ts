@@ -1,4 +1,5 @@
 // The app on a loopback port, and requests to it whose answers are kept as bytes.
+// Tests: test/integration/verify-routes.test.ts
 
 import { once } from "node:events";
 import {

@@ -1,4 +1,5 @@
 // What a user tells the kit about the app that it verifies, and the defaults.
+// Tests: test/integration/verify-routes.test.ts
 import type { RequestListener } from "node:http";
 import { TenantCacheError } from "../errors.js";
 import type { TenantCache } from "../tenant-cache.js";

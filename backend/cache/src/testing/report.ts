@@ -1,4 +1,5 @@
 // What the kit found: one result for each check of each route.
+// Tests: test/integration/verify-routes.test.ts
 import type { CheckName } from "./options.js";
 
 export interface CheckResult {

@@ -1,4 +1,5 @@
 // One route of the app under verification: reads of it, with and without the cache, as either tenant.
+// Tests: test/integration/verify-routes.test.ts
 import type { CacheEvent } from "../engine/events.js";
 import { delay, monotonicNow } from "../timers.js";
 import { claimingBody } from "./claims.js";

@@ -1,4 +1,5 @@
 // What `verifyRoutes` takes, checked before anything is asked of the app.
+// Tests: test/integration/verify-routes.test.ts, test/unit/refusals/toolkit-options.test.ts
 import * as z from "zod";
 import { fn, parse, positiveInt, registerCall } from "../options/parse.js";
 import { CHECKS } from "./checks.js";

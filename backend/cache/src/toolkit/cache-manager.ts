@@ -1,4 +1,5 @@
 // `cache.manager`: the engine as an API, for what is not a response.
+// Tests: test/integration/toolkit-values.test.ts
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { requireTenantId } from "../identifiers.js";
 import type { Misuse } from "../misuse/misuse.js";

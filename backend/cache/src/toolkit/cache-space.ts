@@ -1,4 +1,5 @@
 // A tenant's keys, or those below a prefix of them: the toolkit's operations by key.
+// Tests: test/integration/toolkit-values.test.ts
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { limitArguments, requireArray, requireFunction, requireItems } from "../options/arguments.js";

@@ -1,4 +1,5 @@
 // A collection: values of one type behind keys of one pattern, defined once and used for any tenant.
+// Tests: test/integration/toolkit-collections.test.ts
 import { requireTenantId } from "../identifiers.js";
 import { limitArguments, requireArray, requireFunction, requireItems } from "../options/arguments.js";
 import type { KeyParams, KeyPattern } from "./key-pattern.js";

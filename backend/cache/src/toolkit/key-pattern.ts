@@ -1,4 +1,5 @@
 // A key with gaps, such as `users:profile:{id}`: builds keys, and knows its own again.
+// Tests: test/unit/key-registry.test.ts
 import { TenantCacheError } from "../errors.js";
 import { limitArguments } from "../options/arguments.js";
 import { shown } from "../shown.js";

@@ -1,4 +1,5 @@
 // What may be a key of the toolkit, and a pattern of keys.
+// Tests: test/unit/refusals/toolkit-options.test.ts, test/unit/key-registry.test.ts
 import { TenantCacheError } from "../errors.js";
 import { shown } from "../shown.js";
 

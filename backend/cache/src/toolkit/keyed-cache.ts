@@ -1,4 +1,5 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
+// Tests: test/integration/toolkit-loads.test.ts, test/integration/toolkit-values.test.ts
 
 import { formatCacheStatus, hitStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";

@@ -1,4 +1,5 @@
 // Locks across processes: a token that only its holder has, renewed while the work goes on.
+// Tests: test/integration/toolkit-locks.test.ts
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";

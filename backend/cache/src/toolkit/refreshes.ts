@@ -1,4 +1,5 @@
 // Loads behind answers: one at a time for each entry.
+// Tests: test/integration/toolkit-loads.test.ts
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
 

@@ -1,4 +1,5 @@
 // Counters: state of the store, not cache, so that an answer that cannot be had is an error and not a guess.
+// Tests: test/integration/toolkit-values.test.ts
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";

@@ -1,4 +1,5 @@
 // What every space and collection of a cache shares.
+// Tests: test/integration/toolkit-values.test.ts
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
 import type { Misuse } from "../misuse/misuse.js";

@@ -1,4 +1,5 @@
 // From a value to the bytes of an entry and back: JSON, and text and Buffers as they are.
+// Tests: test/integration/toolkit-values.test.ts, test/integration/forged-values.test.ts
 import { compress } from "../codec/content-coding.js";
 import type { Entry } from "../codec/entry.js";
 import { inflate } from "../codec/inflation.js";

@@ -1,4 +1,5 @@
 // How values are kept: the options of single calls, of namespaces and of collections, parsed once.
+// Tests: test/unit/refusals/toolkit-options.test.ts
 import * as z from "zod";
 import { parse, registerCall } from "../options/parse.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, ttlAdvice, ttlSecondsOf } from "../ttl-seconds.js";

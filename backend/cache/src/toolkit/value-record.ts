@@ -1,4 +1,5 @@
 // From a value and its rules to what is stored: how long, how large, or not at all.
+// Tests: test/integration/toolkit-values.test.ts
 import type { Recording } from "../engine/fill.js";
 import { TenantCacheError } from "../errors.js";
 import { messageOf } from "../thrown.js";

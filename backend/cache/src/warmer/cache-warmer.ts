@@ -1,4 +1,5 @@
 // `CacheWarmer`: fills the cache before anybody asks, a few entries at a time.
+// Tests: test/integration/warmer.test.ts
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";

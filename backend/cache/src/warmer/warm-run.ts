@@ -1,4 +1,5 @@
 // One run of a strategy: its tasks, a few at a time, until the store holds what they fill, or does not get better.
+// Tests: test/integration/warmer.test.ts
 
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { isError } from "../thrown.js";

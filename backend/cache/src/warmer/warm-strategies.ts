@@ -1,4 +1,5 @@
 // What is warmed, tenant by tenant: tasks that fill entries, or routes as the tenant would ask for them.
+// Tests: test/integration/warmer.test.ts, test/integration/origins.test.ts
 import type { IncomingHttpHeaders } from "node:http";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";

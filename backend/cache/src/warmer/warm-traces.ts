@@ -1,4 +1,5 @@
 // What a run of the warmer has touched, task by task, and how much of it the store holds.
+// Tests: test/integration/warmer.test.ts
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";

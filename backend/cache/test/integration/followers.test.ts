@@ -210,6 +210,22 @@ describe("a route whose handlers take longer than anybody waits", () => {
 
   const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
+  test("who has waited as long as anybody may runs its own handler, and the first is not given up", async () => {
+    const world = await open();
+    afterTest(() => world.close());
+    const first = gate();
+    world.hold(first.passed);
+    const leader = askPlainly(`${world.url}/exceeded`);
+    while (world.runs() < 1) await new Promise(setImmediate);
+    // The first is held until this one has its answer: of its own handler, since nobody else has one.
+    assert.equal((await askPlainly(`${world.url}/exceeded`)).body, "run 2");
+    first.open();
+    assert.equal((await leader).status, 200);
+    assert.equal(world.runs(), 2);
+    await world.cache.idle();
+    assert.equal((await askPlainly(`${world.url}/exceeded`)).cache, "hit");
+  });
+
   test("nobody waits in vain, once it is known", async () => {
     const world = await open();
     afterTest(() => world.close());

@@ -1,6 +1,7 @@
 // Mistakes that leak or never hit are told once, with what to do instead.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
+import { afterTest } from "../../../servers/in-test.js";
 import { openCache, quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 
@@ -49,6 +50,38 @@ describe("misuse", () => {
     );
     await app.close();
     await cache.close();
+  });
+
+  test("a tenant option that throws: told once, and such requests are answered without the cache", async () => {
+    const errors: string[] = [];
+    const cache = await openCache("memory", {
+      logger: { ...quiet, error: (line) => void errors.push(line) },
+      tenant: (req) => {
+        const tenant = req.get("x-tenant");
+        if (tenant === "broken") throw new Error("no session");
+        return tenant;
+      },
+    });
+    let runs = 0;
+    const app = await serve((express) => {
+      express.get("/list", cache.cacheList("accounts"), (_req, res) => res.send(`run ${++runs}`));
+      express.post("/list", cache.invalidateCache("accounts"), (_req, res) => res.status(201).end());
+    });
+    afterTest(async () => {
+      await app.close();
+      await cache.close();
+    });
+    const list = async (tenant: string) => {
+      const { status, body, cache: said } = await app.request("/list", { tenant });
+      return [status, body, said];
+    };
+    assert.deepEqual(await list("broken"), [200, "run 1", "fwd=bypass; detail=no-tenant"]);
+    assert.deepEqual(await list("broken"), [200, "run 2", "fwd=bypass; detail=no-tenant"]);
+    assert.equal((await app.request("/list", { method: "POST", tenant: "broken" })).status, 201);
+    assert.deepEqual(await list("sound"), [200, "run 3", "fwd=miss; stored"]);
+    assert.deepEqual(await list("sound"), [200, "run 3", "hit"]);
+    assert.equal(errors.length, 1, errors.join("\n"));
+    assert.match(errors[0] ?? "", /the tenant option threw \(no session\); such requests bypass the cache/);
   });
 
   test("a module with and without a scope, when the second route is mounted", async () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Request, Response } from "express";
+import { afterTest, setClock } from "../../../servers/in-test.js";
 import type { TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
@@ -134,3 +135,39 @@ for (const store of STORES) {
     });
   });
 }
+
+test("a refresh whose handler throws, or never answers, leaves the stale entry, and a later request tries again", async () => {
+  const cache = await openCache("memory", { fill: { waitMs: 50 } });
+  let runs = 0;
+  let handler: (res: Response) => unknown = (res) => res.send("first");
+  const app = await serve((express) => {
+    express.get("/list", cache.cacheList("accounts", { staleWhileRevalidate: 600 }), (_req, res) => {
+      runs++;
+      return handler(res);
+    });
+  });
+  afterTest(async () => {
+    await app.close();
+    await cache.close();
+  });
+  const seen = async () => (await app.request("/list")).body;
+  await seen();
+  setClock(Date.now() + 200_000);
+  const failures: (typeof handler)[] = [
+    () => {
+      throw new Error("thrown in a refresh");
+    },
+    (res) => res.destroy(),
+    () => undefined,
+  ];
+  for (const failure of failures) {
+    handler = failure;
+    const before = runs;
+    assert.equal(await seen(), "first");
+    // Also where the handler never answers: a refresh is not waited for without end.
+    await cache.idle();
+    assert.equal(runs, before + 1, String(failure));
+  }
+  handler = (res) => res.send("second");
+  while ((await seen()) !== "second") await cache.idle();
+});

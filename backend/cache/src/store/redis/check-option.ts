@@ -1,4 +1,5 @@
 // What the `redis` option names, refused where ioredis would take it for 127.0.0.1:6379, or where fences would come from replicas.
+// Tests: test/unit/redis-option.test.ts
 import type { ClusterNode, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
 import { isThenable, shown } from "../../shown.js";

@@ -1,4 +1,5 @@
 // The masters of a Redis Cluster: commands go to the one that has the slot, so that a slot in trouble says so at once and for itself.
+// Tests: test/contract/redis-cluster-store.test.ts, test/faults/cluster-slots.test.ts
 import calculateSlot from "cluster-key-slot";
 import { BackOff } from "../../back-off.js";
 import { clearTimeout, monotonicNow, setImmediate, setTimeout, type Timer } from "../../timers.js";

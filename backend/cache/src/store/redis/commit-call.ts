@@ -1,4 +1,5 @@
 // Storing an entry: what its script is called with, and what its reply means.
+// Tests: test/contract/redis-store.test.ts
 import { hash } from "node:crypto";
 import { generationOf } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";

@@ -1,4 +1,5 @@
 // The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
+// Tests: test/contract/redis-store.test.ts, test/integration/tenant-ledger.test.ts
 import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 // An index that nothing was counted for is counted now. Where the ledger is not there, all that the generations name

@@ -1,4 +1,5 @@
 // Fences that were replaced lately, and the server that confirmed it: another one that takes its place may know nothing of it.
+// Tests: test/faults/second-master.test.ts, test/faults/failover.test.ts
 import { monotonicNow } from "../../timers.js";
 
 interface Confirmed {

@@ -1,4 +1,5 @@
 // From the `redis` option to a client that never keeps a request waiting.
+// Tests: test/integration/redis-connection.test.ts
 import { createRequire } from "node:module";
 import type { Cluster, ClusterNode, Redis, RedisOptions, SentinelConnector } from "ioredis";
 import { BackOff } from "../../back-off.js";

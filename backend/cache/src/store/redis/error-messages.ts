@@ -1,4 +1,5 @@
 // What errors say, for logs and for decisions: without keys, and without the words that hide the reason.
+// Tests: test/faults/refusals.test.ts, test/faults/nameless-server.test.ts
 
 import { isError } from "../../thrown.js";
 import { StoreFull } from "../store-errors.js";

@@ -1,4 +1,5 @@
 // What a server says to a connection that it does not take (`maxclients`, `DENIED`): ioredis tells only that the connection was closed.
+// Tests: test/faults/refusals.test.ts
 import net from "node:net";
 import { clearTimeout, setTimeout } from "../../timers.js";
 import type { Listeners } from "./listeners.js";

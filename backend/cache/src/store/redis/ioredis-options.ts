@@ -1,4 +1,5 @@
 // The names of ioredis's options: what is none of them is refused, because ioredis would ignore it and connect to 127.0.0.1:6379.
+// Tests: test/unit/redis-option.test.ts
 import type { RedisOptions } from "ioredis";
 
 /** Of ioredis 5 and 6. A new major's are added here: the compiler names those that are missing. */

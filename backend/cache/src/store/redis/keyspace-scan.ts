@@ -1,4 +1,5 @@
 // Walking the keyspace without being noticed: SCAN in pages, at the pace of the work that needs them.
+// Tests: test/integration/redis-sweep.test.ts
 import { escapeGlob } from "./glob.js";
 import { isClusterClient, type RedisClient } from "./redis-client.js";
 import { BRISK, PacedSteps } from "./server-pace.js";

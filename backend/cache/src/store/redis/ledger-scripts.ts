@@ -1,4 +1,5 @@
 // The Lua scripts that keep a tenant's ledger right beside stores and sweeps: removals by name, and what the stats ask for.
+// Tests: test/integration/tenant-ledger.test.ts, test/integration/tenant-ledger-property.test.ts
 import { LEDGER, LISTINGS, NOW, TIDY } from "./lua-parts.js";
 
 /**

@@ -1,4 +1,5 @@
 // Listeners on clients: removed when they are not needed any more, so that a client of the user's is left as it was found.
+// Tests: test/faults/shared-client.test.ts
 import type { Emitter } from "./redis-client.js";
 
 type Listener = (...args: never[]) => void;

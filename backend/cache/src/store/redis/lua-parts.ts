@@ -1,4 +1,5 @@
 // Pieces of Lua that several scripts begin with.
+// Tests: test/contract/redis-store.test.ts
 
 // A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
 // TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).

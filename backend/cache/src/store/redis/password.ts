@@ -1,4 +1,5 @@
 // Passwords that change: a function is asked for the present one whenever a connection is made.
+// Tests: test/faults/rotated-password.test.ts
 import type { BackOff } from "../../back-off.js";
 import { later } from "../../later.js";
 import { messageOf } from "./error-messages.js";

@@ -1,4 +1,5 @@
 // What the store needs of a Redis client: the part of ioredis (any major, Redis or Cluster) that it calls.
+// Tests: test/contract/redis-client-store.test.ts
 import type { Socket } from "node:net";
 
 /**

@@ -1,4 +1,5 @@
 // Single keys, counters and locks in Redis.
+// Tests: test/contract/redis-store.test.ts
 import { randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { KeyedStore, KeyMatch, TurnedFence } from "../keyed-store.js";

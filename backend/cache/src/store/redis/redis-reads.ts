@@ -1,4 +1,5 @@
 // Reads of fences and entries in one round trip: on the connection that only reads, or on the store's own.
+// Tests: test/integration/read-connection.test.ts
 import type { Snapshot } from "../store.js";
 import { LentMemory } from "./lent-memory.js";
 import { type MgetValue, OWN_ROOM } from "./mget-replies.js";

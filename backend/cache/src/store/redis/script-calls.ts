@@ -1,4 +1,5 @@
 // Calls of the Lua scripts: by their hash, once the connection has brought them to its server.
+// Tests: test/contract/redis-store.test.ts, test/integration/redis-connection.test.ts
 import { hash } from "node:crypto";
 import { isError } from "../../thrown.js";
 import { KEYED_SCRIPTS } from "./keyed-scripts.js";

@@ -1,4 +1,5 @@
 // Which master the sentinels mean: all of them are asked, because one that has not heard of a failover names the old master.
+// Tests: test/faults/sentinel-lag.test.ts, test/contract/redis-sentinel-store.test.ts
 import type { Redis, SentinelConnectionOptions, SentinelConnector } from "ioredis";
 import { monotonicNow, setTimeout } from "../../timers.js";
 

@@ -1,4 +1,5 @@
 // Who a server says it is, so that what it answers can be believed: a master, and the one that entries were made under.
+// Tests: test/faults/demoted-master.test.ts, test/faults/nameless-server.test.ts
 import { randomToken } from "../fence-token.js";
 
 /** What is asked behind a command, so that its answer can be believed. */

@@ -1,4 +1,5 @@
 // One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
+// Tests: test/faults/demoted-master.test.ts, test/faults/nameless-server.test.ts
 import { BackOff } from "../../back-off.js";
 import { isError } from "../../thrown.js";
 import { clearTimeout, setTimeout, type Timer } from "../../timers.js";

@@ -1,4 +1,5 @@
 // How fast background work goes: the slower the server answers, the longer it rests.
+// Tests: test/integration/redis-sweep.test.ts
 import { delay, monotonicNow } from "../../timers.js";
 
 export interface Pace {

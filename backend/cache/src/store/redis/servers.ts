@@ -1,4 +1,5 @@
 // The servers behind a client: one, or the masters of a Cluster, and which of them a key belongs to.
+// Tests: test/contract/redis-cluster-store.test.ts, test/contract/redis-client-store.test.ts
 import type { RedisClient } from "./redis-client.js";
 import { type LinkListener, ServerLink } from "./server-link.js";
 

@@ -1,4 +1,5 @@
 // Gives up a connection whose peer has vanished without closing it (a host lost, a firewall), or answers nothing any more.
+// Tests: test/faults/cluster-failover.test.ts
 import type { Socket } from "node:net";
 import { monotonicNow, setTimeout } from "../../timers.js";
 import type { RedisClient } from "./redis-client.js";

@@ -1,4 +1,5 @@
 // The lease of a sweep: one process at a time has it, and a dead one's ends by itself.
+// Tests: test/integration/redis-sweep.test.ts
 
 import { monotonicNow } from "../../timers.js";
 import { randomToken } from "../fence-token.js";
