@@ -1,4 +1,5 @@
 // The parts of the Store contract that a simple store may leave out, and the refusal of whoever needs one of them.
+// Tests: test/contract/memory-store.test.ts
 import { TenantCacheError } from "../errors.js";
 import type { KeyedStore } from "./keyed-store.js";
 import type { Store } from "./store.js";

@@ -1,4 +1,5 @@
 // What the cases of the contract are written with.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import type { StorePart } from "../../store/store-parts.js";
 import { monotonicNow, nextTurn } from "../../timers.js";

@@ -1,4 +1,5 @@
 // How fences change, what they say, and how guarded writes mark them: part of the store contract.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import { changedAtMs, isPending } from "../../store/fence-token.js";
 import { casesOf, until } from "./contract-case.js";

@@ -1,4 +1,5 @@
 // How every store reads, fills and bounds entries: part of the store contract.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import { changedAtMs } from "../../store/fence-token.js";
 import { casesOf, until } from "./contract-case.js";

@@ -1,4 +1,5 @@
 // What every store must do for single keys, counters and locks, if it has them: part of the store contract.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { changedAtMs } from "../../store/fence-token.js";

@@ -1,4 +1,5 @@
 // Who fills an entry, and who waits: part of the store contract.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import { casesOf, until } from "./contract-case.js";
 import { MINUTE_MS } from "./places.js";

@@ -1,4 +1,5 @@
 // Where the store contract puts its entries, and how it fills them.
+// Tests: test/contract/memory-store.test.ts
 import { randomUUID } from "node:crypto";
 import type { KeySpace } from "../../store/key-space.js";
 import type { KeyedStore } from "../../store/keyed-store.js";

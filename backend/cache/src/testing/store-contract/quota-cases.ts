@@ -1,4 +1,5 @@
 // How every store bounds the bytes of a tenant, if it does: part of the store contract.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { CommitResult } from "../../store/store.js";

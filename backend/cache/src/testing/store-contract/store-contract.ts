@@ -1,4 +1,5 @@
 // `storeContract`: what every store must do, as cases that any test runner can run.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import * as z from "zod";

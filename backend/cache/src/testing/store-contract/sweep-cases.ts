@@ -1,4 +1,5 @@
 // What every store's sweep must do, if it has one: part of the store contract.
+// Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { casesOf } from "./contract-case.js";
