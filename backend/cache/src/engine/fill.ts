@@ -35,7 +35,8 @@ export interface Fill {
   abandon(why: "unstorable" | "failed"): void;
 }
 
-export function run(reason: RunReason): FillOutcome {
+/** What a request is told that runs its handler without a fill. */
+export function runAlone(reason: RunReason): FillOutcome {
   return { kind: "run", reason };
 }
 

@@ -1,19 +1,18 @@
-// One load under way, and those in this process that wait for it.
-
+// One load under way, and those in this process that wait for it (the "single flight" of one entry).
 import { delay, monotonicNow } from "../timers.js";
-import { type FillOutcome, run } from "./fill.js";
+import { type FillOutcome, runAlone } from "./fill.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
 /** What those that wait are told: an entry, an error, or `undefined` where each must run its own handler. */
-export type Landing = Extract<FillOutcome, { kind: "follow" | "failed" }> | undefined;
+export type FlightResult = Extract<FillOutcome, { kind: "follow" | "failed" }> | undefined;
 
 export class Flight {
   /** Keys of different requests may collide: nobody follows another request's flight. */
   readonly identity: string;
   fences: string;
   waiting = 0;
-  readonly answer: Promise<Landing>;
-  readonly land: (landing: Landing) => void;
+  readonly answer: Promise<FlightResult>;
+  readonly settle: (result: FlightResult) => void;
   #beganAtMs = monotonicNow();
   #overdueAtMs: number;
   #isCounted = false;
@@ -23,11 +22,11 @@ export class Flight {
     this.identity = identity;
     this.fences = fences;
     this.#overdueAtMs = this.#beganAtMs + patienceMs;
-    let land: Flight["land"] = () => undefined;
-    this.answer = new Promise<Landing>((resolve) => {
-      land = resolve;
+    let settle: Flight["settle"] = () => undefined;
+    this.answer = new Promise<FlightResult>((resolve) => {
+      settle = resolve;
     });
-    this.land = land;
+    this.settle = settle;
   }
 
   /** When its handler has begun, on the clock of {@link monotonicNow}. */
@@ -54,9 +53,9 @@ export class Flight {
   }
 }
 
-/** Waits for the flight to land, unless `maxWaiting` do so already. */
+/** Waits for what the flight brings, unless `maxWaiting` do so already. */
 export async function follow(flight: Flight, maxWaiting: number): Promise<FillOutcome> {
-  if (flight.waiting >= maxWaiting) return run("wait-exceeded");
+  if (flight.waiting >= maxWaiting) return runAlone("wait-exceeded");
   flight.waiting++;
   const timeout = new AbortController();
   const waited = delay(flight.overdueAtMs - monotonicNow(), "wait-exceeded" as const, {
@@ -64,9 +63,9 @@ export async function follow(flight: Flight, maxWaiting: number): Promise<FillOu
     ref: false,
   });
   try {
-    const landing = await Promise.race([flight.answer, waited]);
-    if (landing === "wait-exceeded") return run("wait-exceeded");
-    return landing ?? run("unstorable");
+    const result = await Promise.race([flight.answer, waited]);
+    if (result === "wait-exceeded") return runAlone("wait-exceeded");
+    return result ?? runAlone("unstorable");
   } finally {
     flight.waiting--;
     timeout.abort();

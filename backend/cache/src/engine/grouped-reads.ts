@@ -123,8 +123,8 @@ export interface CarriedFences {
   readonly fences: readonly string[];
 }
 
-/** Fences beside those of an entry that must not have changed since they were read. */
-export interface FenceWitness extends CarriedFences {
+/** Fences as a read found them: whoever relied on them compares them later with the current ones. */
+export interface FenceReading extends CarriedFences {
   readonly fenceKeys: readonly string[];
 }
 

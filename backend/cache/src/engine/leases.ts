@@ -47,9 +47,9 @@ export class Leases {
    *
    * @param skipMs above 0: tells other processes for so long not to wait for this entry
    */
-  async giveBack(lease: HeldLease, skipMs: number): Promise<void> {
+  async release(lease: HeldLease, skipMs: number): Promise<void> {
     const owed = { lease, skipMs, endsAtMs: monotonicNow() + this.#leaseMs };
-    if (!(await this.#isGivenBack(owed))) this.#owe(owed);
+    if (!(await this.#isReleased(owed))) this.#owe(owed);
   }
 
   /** For a lease that may have been taken: the answer was lost. */
@@ -85,7 +85,7 @@ export class Leases {
 
   /** @returns whether it is owed no more */
   async #settle(owed: Owed): Promise<boolean> {
-    const isOver = owed.endsAtMs <= monotonicNow() || (await this.#isGivenBack(owed));
+    const isOver = owed.endsAtMs <= monotonicNow() || (await this.#isReleased(owed));
     const { key } = owed.lease;
     // Else it was reused meanwhile, or replaced; one that fails goes to the end.
     if (this.#owed.get(key) === owed) {
@@ -103,7 +103,7 @@ export class Leases {
     });
   }
 
-  async #isGivenBack({ lease, skipMs }: Owed): Promise<boolean> {
+  async #isReleased({ lease, skipMs }: Owed): Promise<boolean> {
     try {
       await this.#gate.bound(this.#store.abandonFill(lease, skipMs));
       return true;

@@ -13,14 +13,12 @@ const MAX_TRIED_CHARACTERS = 3 * 1024 * 1024;
 
 export class VariantMaker {
   readonly #writer: Pick<EntryWriter, "commit">;
-  readonly #onStored: (ref: EntryRef, entry: Entry) => void;
   /** Entries that were tried, by key and creation: also those that compression does not make smaller. */
   readonly #tried = new BoundedMap<true>({ maxCharacters: MAX_TRIED_CHARACTERS });
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(writer: Pick<EntryWriter, "commit">, onStored: (ref: EntryRef, entry: Entry) => void) {
+  constructor(writer: Pick<EntryWriter, "commit">) {
     this.#writer = writer;
-    this.#onStored = onStored;
   }
 
   /** Starts the work unless it was tried, or enough is under way: the next hit asks again. */
@@ -43,8 +41,7 @@ export class VariantMaker {
   async #make(ref: EntryRef, entry: Entry): Promise<void> {
     const variants = await makeVariants(entry.body);
     if (variants.length === 0 || entry.expiresAt <= Date.now()) return;
-    const richer = { ...entry, variants };
     const { fences: tokens } = splitFences(entry.fences);
-    if ((await this.#writer.commit(ref, { tokens }, richer)) === "stored") this.#onStored(ref, richer);
+    await this.#writer.commit(ref, { tokens }, { ...entry, variants });
   }
 }

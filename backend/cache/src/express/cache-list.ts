@@ -3,8 +3,8 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 import { type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
-import type { Miss } from "../engine/fill-starts.js";
 import type { Hit, ReadOutcome } from "../engine/lookups.js";
+import type { Miss, Stale } from "../engine/miss.js";
 import { moduleName } from "../identifiers.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import { isRequest, refuseSurplus } from "../options/arguments.js";
@@ -59,6 +59,20 @@ interface Exchange {
   readonly next: NextFunction;
 }
 
+/** An entry that answers, and the loan that its body may lie in. */
+type Answering = Pick<Hit, "entry" | "loan">;
+
+/** Why the handler answers, and what it is asked for. */
+interface Missing {
+  readonly fwd: Forwarded;
+  /** The entry that the handler is to replace; it may answer where the handler fails. */
+  readonly stale?: Entry | undefined;
+  /** The request asks for an answer that was made after this, milliseconds since the epoch; 0 where it does not. */
+  readonly notBeforeMs?: number | undefined;
+}
+
+const REFRESH: Missing = { fwd: "stale" };
+
 class CachedRoute {
   readonly #context: HttpContext;
   readonly #module: string;
@@ -94,16 +108,15 @@ class CachedRoute {
       this.#watch = undefined;
     if (this.#context.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    else this.#look({ ref: resolved.ref, req, res, next }, passage?.found);
+    else this.#lookUp({ ref: resolved.ref, req, res, next }, passage?.found);
   }
 
-  /** `found`: what the lane has read on behalf of this request, since it arrived. */
-  #look(exchange: Exchange, found: LanePassage["found"]): void {
+  /** @param found what the lane has read on behalf of this request, since it arrived */
+  #lookUp(exchange: Exchange, found: LanePassage["found"]): void {
     const { ref, req, res, next } = exchange;
     const { engine, refreshes } = this.#context;
     if (refreshes && isRefresh(req)) {
-      const miss = { seen: undefined, expiresAtMs: engine.gate.expiry() };
-      this.#fill(miss, "stale", undefined, exchange).catch(next);
+      this.#fill(engine.lookups.miss(ref), REFRESH, exchange).catch(next);
       return;
     }
     const asked = this.#options.obeyRequest ? requestDirectives(req.headers, Date.now()) : undefined;
@@ -111,77 +124,75 @@ class CachedRoute {
       this.#bypass("request", ref.tenant, res, next);
       return;
     }
-    // What is asked for with conditions of its own, and HEAD, may not fill what it misses.
+    // A HEAD does not fill what it misses. A request with directives may turn out not to: it takes no lease before that is known.
     const mayFill = req.method === "GET" && !asked;
-    const outcome = found?.ref === ref ? found.outcome : mayFill ? engine.readToFill(ref) : engine.read(ref);
-    if (!(outcome instanceof Promise)) this.#serve(outcome, asked, exchange);
-    // The engine never rejects; what could throw here is an entry that Node refuses.
-    else outcome.then((looked) => this.#serve(looked, asked, exchange)).catch(next);
+    const { lookups } = engine;
+    const outcome =
+      found?.ref === ref ? found.outcome : mayFill ? lookups.readToFill(ref) : lookups.read(ref);
+    if (!(outcome instanceof Promise)) this.#answer(outcome, asked, exchange);
+    // Reads never reject; what could throw here is an entry that Node refuses.
+    else outcome.then((read) => this.#answer(read, asked, exchange)).catch(next);
   }
 
-  #serve(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
-    const { engine } = this.#context;
+  /** The entry has been read: it answers (hit), it answers once more (stale), or the handler does (miss). */
+  #answer(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
     const { ref, req, res, next } = exchange;
     if (res.headersSent) {
+      if (outcome.kind === "miss") outcome.drop();
       this.#leave(res, next);
-      return;
-    }
-    if (outcome.kind === "bypass") {
-      this.#bypass(outcome.reason, ref.tenant, res, next);
-      return;
-    }
-    const isAccepted = !asked || outcome.kind !== "hit" || accepts(asked, outcome.entry, Date.now());
-    if (outcome.kind === "hit" && isAccepted) {
+    } else if (outcome.kind === "bypass") this.#bypass(outcome.reason, ref.tenant, res, next);
+    else if (outcome.kind === "hit" && (!asked || accepts(asked, outcome.entry, Date.now())))
       this.#hit("hit", outcome, exchange);
-      return;
-    }
-    if (asked?.onlyIfCached) {
-      this.#refuse(res);
-      return;
-    }
-    const stale = outcome.kind === "stale" ? outcome.entry : undefined;
-    if (stale && !asked?.notBeforeMs && this.#isWithin(stale, this.#options.staleWhileRevalidate)) {
-      this.#hit("stale", { entry: stale }, exchange);
+    else if (asked?.onlyIfCached) this.#refuse(res);
+    else if (outcome.kind === "hit") {
+      // The request has refused the entry: it follows no other request, which may have found the same one.
+      const notBeforeMs = asked?.notBeforeMs || Date.now();
+      this.#miss(this.#context.engine.lookups.miss(ref), { fwd: "request", notBeforeMs }, exchange);
+    } else if (outcome.kind === "miss")
+      this.#miss(outcome, { fwd: "miss", notBeforeMs: asked?.notBeforeMs }, exchange);
+    else if (!asked?.notBeforeMs && this.#isWithin(outcome.entry, this.#options.staleWhileRevalidate)) {
+      this.#hit("stale", outcome, exchange);
       this.#context.refresher.refresh(ref.entryKey, req);
-      return;
+    } else {
+      const missing = { fwd: "stale", stale: outcome.entry, notBeforeMs: asked?.notBeforeMs } as const;
+      this.#miss(outcome, missing, exchange);
     }
-    this.#context.note("miss", ref);
-    const fwd = isAccepted ? (stale ? "stale" : "miss") : "request";
-    if (req.method === "HEAD") {
-      this.#record(undefined, fwd, stale, exchange);
-      return;
-    }
-    const miss =
-      outcome.kind === "hit"
-        ? { seen: undefined, expiresAtMs: engine.gate.expiry() }
-        : (outcome satisfies Miss);
-    // What was refused is not taken a moment later because another request has just looked at it.
-    const notBeforeMs = asked?.notBeforeMs || (isAccepted ? 0 : Date.now());
-    this.#fill(notBeforeMs > 0 ? { ...miss, notBeforeMs } : miss, fwd, stale, exchange).catch(next);
   }
 
-  async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {
-    const { engine } = this.#context;
+  #miss(miss: Miss | Stale, missing: Missing, exchange: Exchange): void {
+    this.#context.note("miss", exchange.ref);
+    if (exchange.req.method === "HEAD") {
+      miss.drop();
+      this.#record(undefined, missing, exchange);
+    } else this.#fill(miss, missing, exchange).catch(exchange.next);
+  }
+
+  /** Of the requests that miss together one leads, and its handler answers; the others join, and get the same answer. */
+  async #fill(miss: Miss | Stale, missing: Missing, exchange: Exchange): Promise<void> {
     const { ref, req, res, next } = exchange;
-    // Mounted twice for one request: it would wait for itself.
+    // `cacheList` is mounted twice for this request, which would wait for itself.
     if (this.#context.isFilling(req, ref)) {
-      engine.dropMiss(miss);
+      miss.drop();
       next();
       return;
     }
-    const outcome = await engine.openFill(ref, miss);
-    if (res.headersSent && outcome.kind !== "lead") return this.#leave(res, next);
-    if (outcome.kind === "follow") {
-      const status = { fwd, collapsed: true };
-      const sending = this.#context.sender.send(req, res, outcome.entry, status, Date.now(), ref.own);
-      if (sending === "unsent") return this.#pass({ fwd }, res, next);
-      this.#context.note("collapsed", ref);
-    } else if (outcome.kind === "lead") this.#record(outcome.fill, fwd, stale, exchange);
-    else this.#pass({ fwd }, res, next);
+    const outcome = await miss.open(missing.notBeforeMs || undefined);
+    if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
+    else if (res.headersSent) this.#leave(res, next);
+    else if (outcome.kind === "follow") this.#join(outcome.entry, missing, exchange);
+    else this.#pass({ fwd: missing.fwd }, res, next);
+  }
+
+  /** Sends what another request's handler has answered. */
+  #join(entry: Entry, { fwd }: Missing, { ref, req, res, next }: Exchange): void {
+    const status = { fwd, collapsed: true };
+    const sending = this.#context.sender.send(req, res, entry, status, Date.now(), ref.own);
+    if (sending === "unsent") this.#pass({ fwd }, res, next);
+    else this.#context.note("collapsed", ref);
   }
 
   /** The handler answers; without a fill (HEAD) nothing is stored. */
-  #record(fill: Fill | undefined, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): void {
+  #record(fill: Fill | undefined, { fwd, stale }: Missing, exchange: Exchange): void {
     const { options } = this.#context;
     const { ref, req, res, next } = exchange;
     if (fill) this.#context.fills(req, ref);
@@ -205,7 +216,7 @@ class CachedRoute {
     next();
   }
 
-  #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, { ref, req, res, next }: Exchange): void {
+  #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next }: Exchange): void {
     const sending = this.#context.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
     if (sending === "unsent") {
       this.#context.note("miss", ref);

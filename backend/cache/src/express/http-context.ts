@@ -75,7 +75,7 @@ export class HttpContext {
   /** Behind an answered hit: the next one may be smaller, or its memory is free for another entry. */
   answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
-    else if (hit.loan && isHandedOver(res)) this.engine.giveBack(hit.loan);
+    else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);
   }
 
   /** The request's handler fills this entry. */

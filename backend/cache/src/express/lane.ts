@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
 import { hitStatus } from "../cache-status.js";
-import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
+import type { CallerOutcome, Hit } from "../engine/lookups.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { messageOf } from "../thrown.js";
@@ -84,7 +84,7 @@ class Lane {
       return;
     }
     if (this.#context.options.serverTiming) addServerTiming(res);
-    const outcome = this.#context.engine.read(ref, caller.witness);
+    const outcome = this.#context.engine.lookups.read(ref, caller.tagFences);
     if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name }, req, res);
     // The engine never rejects; and what is served either answers or goes to the app.
     else void outcome.then((found) => this.#serve(found, ref, { caller, name }, req, res));
@@ -108,13 +108,13 @@ class Lane {
 
   /** Ends in an answer or in the app: never in an error, which a promise would have nobody to tell. */
   #serve(
-    outcome: WitnessedOutcome,
+    outcome: CallerOutcome,
     ref: RouteRef,
     asked: Asked,
     req: IncomingMessage,
     res: ServerResponse,
   ): void {
-    if (outcome.kind === "unwitnessed") {
+    if (outcome.kind === "revoked") {
       this.#callers.forget(asked.caller);
       this.#pass(asked, req, res);
     } else if (outcome.kind !== "hit") this.#pass(asked, req, res, { ref, outcome });

@@ -5,6 +5,7 @@ import { CacheEngine } from "../../src/engine/cache-engine.js";
 import { Counters } from "../../src/engine/counters.js";
 import type { EntryRef } from "../../src/engine/entry-ref.js";
 import type { FillOutcome, Recording } from "../../src/engine/fill.js";
+import type { ReadOutcome } from "../../src/engine/lookups.js";
 import type { Logger } from "../../src/logger.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { MemoryStore } from "../../src/store/memory-store.js";
@@ -104,9 +105,7 @@ export function ref(identity: string): EntryRef {
 }
 
 export async function ask(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
-  const outcome = await engine.read(of);
-  assert.equal(outcome.kind, "miss");
-  return engine.openFill(of, outcome as never);
+  return opened(await engine.lookups.read(of));
 }
 
 /** Whoever waits for another's lease asks for it again and again. */
@@ -117,9 +116,12 @@ export async function leadsAtOnce(engine: CacheEngine, store: SlowStore): Promis
 }
 
 export async function askToFill(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
-  const outcome = await engine.readToFill(of);
-  assert.equal(outcome.kind, "miss");
-  return engine.openFill(of, outcome as never);
+  return opened(await engine.lookups.readToFill(of));
+}
+
+function opened(outcome: ReadOutcome): Promise<FillOutcome> {
+  assert.ok(outcome.kind === "miss", outcome.kind);
+  return outcome.open();
 }
 
 export function request(of: EntryRef): FillRequest {
