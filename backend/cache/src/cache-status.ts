@@ -23,13 +23,13 @@ interface Ageing {
   readonly staleAt: number;
 }
 
-/** Negative where the entry is stale (RFC 9211 section 2.3). */
-export function ttlSecondsOf(entry: Ageing, nowMs: number): number {
+/** How long an entry stays fresh, the header's `ttl`. Negative where the entry is stale (RFC 9211 section 2.3). */
+export function freshSecondsOf(entry: Ageing, nowMs: number): number {
   return Math.floor((entry.staleAt - nowMs) / 1000);
 }
 
 export function hitStatus(entry: Ageing, nowMs: number): CacheStatus {
-  return { hit: true, ttlSeconds: ttlSecondsOf(entry, nowMs) };
+  return { hit: true, ttlSeconds: freshSecondsOf(entry, nowMs) };
 }
 
 export function formatHit(ttlSeconds: number): string {

@@ -1,6 +1,6 @@
 // The entry format: one binary value that holds a response and the identity it was made for.
 import { crc32 } from "node:zlib";
-import { BoundedMap } from "../bounded-map.js";
+import { BoundedMap, ownText } from "../bounded-map.js";
 import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
 import { hasNoContent, isETag, isFieldText, isStorableName } from "./sendable.js";
 
@@ -186,7 +186,10 @@ function areVariantsOf(body: Buffer, variants: readonly Variant[]): boolean {
   );
 }
 
-/** Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once for each. */
+/**
+ * Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once for each. By their
+ * encoded text.
+ */
 const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const MAX_SHARED_BYTES = 4096;
 const sharedHeaders = new BoundedMap<Entry["headers"]>({
@@ -212,6 +215,32 @@ function readHeaders(reader: Reader): Entry["headers"] | undefined {
   }
   if (text !== undefined) sharedHeaders.set(text, headers);
   return headers;
+}
+
+/** The same header fields as other entries have, kept once; or a copy, which keeps nothing alive that a handler's texts are parts of. */
+export function sharedHeadersOf(headers: Entry["headers"]): Entry["headers"] {
+  if (headers.length === 0) return NO_HEADERS;
+  const text = encodedHeaders(headers);
+  const isShared = text.length <= MAX_SHARED_BYTES;
+  const known = isShared ? sharedHeaders.get(text) : undefined;
+  if (known) return known;
+  const own = headers.map(([name, value]) => [ownText(name), ownText(value)] as const);
+  if (isShared) sharedHeaders.set(text, own);
+  return own;
+}
+
+const NO_HEADERS: Entry["headers"] = [];
+
+/** As {@link encodeEntry} writes them, one character for each byte. */
+function encodedHeaders(headers: Entry["headers"]): string {
+  let text = countText(headers.length);
+  for (const [name, value] of headers)
+    text += countText(name.length) + name + countText(value.length) + value;
+  return text;
+}
+
+function countText(count: number): string {
+  return String.fromCharCode(count >>> 24, (count >>> 16) & 0xff, (count >>> 8) & 0xff, count & 0xff);
 }
 
 /** Of names and values. */

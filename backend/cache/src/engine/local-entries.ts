@@ -1,6 +1,6 @@
 // The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
 import { BoundedMap, ownText } from "../bounded-map.js";
-import { type Entry, HEAD, headerCharacters } from "../codec/entry.js";
+import { type Entry, HEAD, headerCharacters, sharedHeadersOf } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
@@ -11,7 +11,7 @@ export interface LocalEntry extends Entry {
   readonly carried: CarriedFences;
 }
 
-/** Texts and headers that many entries have in common are kept once; these are the last of each kind. */
+/** Fences that many entries have in common are kept once; these are the last of them. */
 const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const NO_VARIANTS: Entry["variants"] = [];
 const NO_NAMES: Entry["removedHeaders"] = [];
@@ -23,10 +23,6 @@ export class LocalEntries {
   readonly #carried = new BoundedMap<CarriedFences & { readonly joined: string }>({
     maxCharacters: MAX_SHARED_CHARACTERS,
     charactersOf: ({ joined }) => joined.length,
-  });
-  readonly #headers = new BoundedMap<Entry["headers"]>({
-    maxCharacters: MAX_SHARED_CHARACTERS,
-    charactersOf: headerCharacters,
   });
 
   constructor(maxBytes: number, maxTenantBytes: number) {
@@ -68,7 +64,7 @@ export class LocalEntries {
       status: entry.status,
       statusMessage: entry.statusMessage,
       etag: ownText(entry.etag),
-      headers: this.#headersOf(entry),
+      headers: sharedHeadersOf(entry.headers),
       removedHeaders: entry.removedHeaders.length === 0 ? NO_NAMES : entry.removedHeaders,
       body,
       variants,
@@ -86,16 +82,6 @@ export class LocalEntries {
     const carried = { joined, ...splitFences(joined) };
     this.#carried.set(joined, carried);
     return carried;
-  }
-
-  #headersOf({ headers }: Entry): Entry["headers"] {
-    const text = JSON.stringify(headers);
-    const known = this.#headers.get(text);
-    if (known) return known;
-    // A handler's texts may be parts of its request's.
-    const own = JSON.parse(text) as Entry["headers"];
-    this.#headers.set(text, own);
-    return own;
   }
 
   delete(ref: EntryRef): void {

@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { type CacheStatus, setCacheStatus, ttlSecondsOf } from "../cache-status.js";
+import { type CacheStatus, freshSecondsOf, setCacheStatus } from "../cache-status.js";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
 import { isNotModified } from "./conditional.js";
@@ -93,7 +93,7 @@ export function replayAlone(
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
   const form = notModified ? "not-modified" : (variant ?? "identity");
-  const shared = head.lines(form, own, earlier, ageSeconds, ttlSecondsOf(entry, nowMs));
+  const shared = head.lines(form, own, earlier, ageSeconds, freshSecondsOf(entry, nowMs));
   // Whoever has put a function of their own in its place may keep what it is given.
   const lines = hasNodesWriteHead(res) ? shared : [...shared];
   const status = notModified ? 304 : entry.status;
