@@ -6,7 +6,7 @@ import { Counters } from "./engine/counters.js";
 import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
-import { HttpContext } from "./express/http-context.js";
+import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
 import { moduleName, requireTenantId, tagName } from "./identifiers.js";
@@ -169,12 +169,12 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     parsed.logger,
   );
   const misuse = new Misuse(parsed.logger, store.kind !== "memory");
-  const context = new HttpContext(engine, parsed, misuse);
+  const http = new HttpServices(engine, parsed, misuse);
   const manager = new CacheManager(engine, parsed, misuse);
   const cache: TenantCache = {
-    cacheList: createCacheList(context),
-    invalidateCache: createInvalidateCache(context),
-    lane: createLane(context),
+    cacheList: createCacheList(http),
+    invalidateCache: createInvalidateCache(http),
+    lane: createLane(http),
     manager,
     events: engine.events,
     invalidateTenantCache: async (tenantId, ...modules) => {
@@ -206,12 +206,12 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     ready: async (timeoutMs = 5000) =>
       engine.gate.whenClosed(parse("ready", readyTimeout, { timeoutMs }).timeoutMs),
     idle: async () => {
-      await context.idle();
+      await http.idle();
       await manager.idle();
       await engine.idle();
     },
     close: async () => {
-      await context.idle();
+      await http.idle();
       await manager.idle();
       await engine.close();
     },

@@ -15,7 +15,7 @@ import { Outages } from "./outages.js";
 import type { RecoveryQueue } from "./recovery-queue.js";
 import { Refusals } from "./refusals.js";
 import type { Restriction } from "./restriction.js";
-import { Start } from "./start.js";
+import { StartUp } from "./start-up.js";
 
 export { StoreUnavailable } from "./failures.js";
 
@@ -50,7 +50,7 @@ export class StoreGate {
   readonly #deadlines: DeadlineQueue;
   readonly #closings = new Occasions();
   #state: CircuitState = "open";
-  #start: Start | undefined;
+  #startUp: StartUp | undefined;
   #storeIsUp = false;
   #failuresInARow = 0;
   #answeredAtMs = 0;
@@ -72,7 +72,7 @@ export class StoreGate {
     if (store.isInProcess) {
       this.#state = "closed";
       this.#latencyMs = 0;
-    } else this.#start = new Start(() => this.#open("not connected yet", false));
+    } else this.#startUp = new StartUp(() => this.#open("not connected yet", false));
     store.listen({
       up: () => {
         this.#storeIsUp = true;
@@ -117,7 +117,7 @@ export class StoreGate {
    * has asked at the latest.
    */
   get starting(): Promise<void> | undefined {
-    return this.#start?.within((ended) => this.bound(ended));
+    return this.#startUp?.within((ended) => this.bound(ended));
   }
 
   /** Calls `listener` whenever the circuit closes. */
@@ -294,7 +294,7 @@ export class StoreGate {
   }
 
   #endStart(): void {
-    this.#start?.end();
-    this.#start = undefined;
+    this.#startUp?.end();
+    this.#startUp = undefined;
   }
 }

@@ -13,8 +13,8 @@ import {
   type ParsedRouteOptions,
   parseRouteOptions,
 } from "../options/route-options.js";
-import type { HttpContext } from "./http-context.js";
-import type { LanePassage } from "./lane-passage.js";
+import type { HttpServices } from "./http-services.js";
+import type { PassedRequest } from "./passed-request.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
 import { defaultCacheControlWithHead } from "./replay.js";
@@ -34,16 +34,16 @@ import { addServerTiming } from "./server-timing.js";
 export type CacheList = (module: string, ttl?: number | CacheListOptions) => RequestHandler;
 
 /** @internal */
-export function createCacheList(context: HttpContext): CacheList {
+export function createCacheList(http: HttpServices): CacheList {
   const example = 'app.get("/accounts", cache.cacheList("accounts", 180), handler)';
   return (module: unknown, ttl?: unknown, ...surplus: unknown[]) => {
-    if (isRequest(module)) throw context.misuse.uncalled("cacheList", example);
+    if (isRequest(module)) throw http.misuse.uncalled("cacheList", example);
     refuseSurplus(
       "cacheList",
       surplus,
       'one object: cacheList("accounts", { ttlSeconds: 180, dependsOn: ["contacts"] })',
     );
-    const route = new CachedRoute(context, moduleName(module, "cacheList"), parseRouteOptions(ttl));
+    const route = new CachedRoute(http, moduleName(module, "cacheList"), parseRouteOptions(ttl));
     return function cacheListMiddleware(req, res, next) {
       if (req.method !== "GET" && req.method !== "HEAD") return next();
       route.handle(req, res, next);
@@ -74,23 +74,23 @@ interface Missing {
 const REFRESH: Missing = { fwd: "stale" };
 
 class CachedRoute {
-  readonly #context: HttpContext;
+  readonly #http: HttpServices;
   readonly #module: string;
   readonly #options: ParsedRouteOptions;
   readonly #requests: RouteRequests;
   readonly #vary: readonly string[];
   #watch: RouteWatch | undefined;
 
-  constructor(context: HttpContext, module: string, options: ParsedRouteOptions) {
-    this.#context = context;
+  constructor(http: HttpServices, module: string, options: ParsedRouteOptions) {
+    this.#http = http;
     this.#module = module;
     this.#options = options;
-    this.#requests = new RouteRequests(context, module, options);
+    this.#requests = new RouteRequests(http, module, options);
     this.#vary = options.vary.map((name) => name.toLowerCase());
-    context.misuse.mounted(module, options);
-    this.#watch = new RouteWatch(context.misuse, module, options);
+    http.misuse.mounted(module, options);
+    this.#watch = new RouteWatch(http.misuse, module, options);
     // Made now, so that what it lacks is told when the route is mounted.
-    if (options.staleWhileRevalidate > 0) void context.refresher;
+    if (options.staleWhileRevalidate > 0) void http.refresher;
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
@@ -102,19 +102,19 @@ class CachedRoute {
       next(error);
       return;
     }
-    const passage = this.#context.passages.get(req);
-    passage?.handledBy(this.#requests, this.#options.obeyRequest, resolved, req);
+    const passed = this.#http.passedByLane.get(req);
+    passed?.handledBy(this.#requests, this.#options.obeyRequest, resolved, req);
     if (this.#watch && !this.#watch.lookedUp(!("bypass" in resolved) || resolved.tenant !== undefined))
       this.#watch = undefined;
-    if (this.#context.options.serverTiming) addServerTiming(res);
+    if (this.#http.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    else this.#lookUp({ ref: resolved.ref, req, res, next }, passage?.found);
+    else this.#lookUp({ ref: resolved.ref, req, res, next }, passed?.found);
   }
 
   /** @param found what the lane has read on behalf of this request, since it arrived */
-  #lookUp(exchange: Exchange, found: LanePassage["found"]): void {
+  #lookUp(exchange: Exchange, found: PassedRequest["found"]): void {
     const { ref, req, res, next } = exchange;
-    const { engine, refreshes } = this.#context;
+    const { engine, refreshes } = this.#http;
     if (refreshes && isRefresh(req)) {
       this.#fill(engine.lookups.miss(ref), REFRESH, exchange).catch(next);
       return;
@@ -147,12 +147,12 @@ class CachedRoute {
     else if (outcome.kind === "hit") {
       // The request has refused the entry: it follows no other request, which may have found the same one.
       const notBeforeMs = asked?.notBeforeMs || Date.now();
-      this.#miss(this.#context.engine.lookups.miss(ref), { fwd: "request", notBeforeMs }, exchange);
+      this.#miss(this.#http.engine.lookups.miss(ref), { fwd: "request", notBeforeMs }, exchange);
     } else if (outcome.kind === "miss")
       this.#miss(outcome, { fwd: "miss", notBeforeMs: asked?.notBeforeMs }, exchange);
     else if (!asked?.notBeforeMs && this.#isWithin(outcome.entry, this.#options.staleWhileRevalidate)) {
       this.#hit("stale", outcome, exchange);
-      this.#context.refresher.refresh(ref.entryKey, req);
+      this.#http.refresher.refresh(ref.entryKey, req);
     } else {
       const missing = { fwd: "stale", stale: outcome.entry, notBeforeMs: asked?.notBeforeMs } as const;
       this.#miss(outcome, missing, exchange);
@@ -160,7 +160,7 @@ class CachedRoute {
   }
 
   #miss(miss: Miss | Stale, missing: Missing, exchange: Exchange): void {
-    this.#context.note("miss", exchange.ref);
+    this.#http.note("miss", exchange.ref);
     if (exchange.req.method === "HEAD") {
       miss.drop();
       this.#record(undefined, missing, exchange);
@@ -171,7 +171,7 @@ class CachedRoute {
   async #fill(miss: Miss | Stale, missing: Missing, exchange: Exchange): Promise<void> {
     const { ref, req, res, next } = exchange;
     // `cacheList` is mounted twice for this request, which would wait for itself.
-    if (this.#context.isFilling(req, ref)) {
+    if (this.#http.isFilling(req, ref)) {
       miss.drop();
       next();
       return;
@@ -186,16 +186,16 @@ class CachedRoute {
   /** Sends what another request's handler has answered. */
   #join(entry: Entry, { fwd }: Missing, { ref, req, res, next }: Exchange): void {
     const status = { fwd, collapsed: true };
-    const sending = this.#context.sender.send(req, res, entry, status, Date.now(), ref.own);
+    const sending = this.#http.sender.send(req, res, entry, status, Date.now(), ref.own);
     if (sending === "unsent") this.#pass({ fwd }, res, next);
-    else this.#context.note("collapsed", ref);
+    else this.#http.note("collapsed", ref);
   }
 
   /** The handler answers; without a fill (HEAD) nothing is stored. */
   #record(fill: Fill | undefined, { fwd, stale }: Missing, exchange: Exchange): void {
-    const { options } = this.#context;
+    const { options } = this.#http;
     const { ref, req, res, next } = exchange;
-    if (fill) this.#context.fills(req, ref);
+    if (fill) this.#http.fills(req, ref);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(fill, req, res, {
       statuses: this.#options.statuses,
@@ -206,32 +206,32 @@ class CachedRoute {
       // Known not to fit before the store is asked: nobody waits for such a response.
       maxBodyBytes: Math.min(
         this.#options.maxBodyBytes ?? options.maxBodyBytes,
-        this.#context.engine.maxTenantBytes,
+        this.#http.engine.maxTenantBytes,
       ),
       fwd,
       own: this.#requests.own,
-      onUndeclaredVary: (names) => this.#context.misuse.varied(this.#module, names),
+      onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
     next();
   }
 
   #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next }: Exchange): void {
-    const sending = this.#context.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
+    const sending = this.#http.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
     if (sending === "unsent") {
-      this.#context.note("miss", ref);
+      this.#http.note("miss", ref);
       this.#pass({ fwd: "miss" }, res, next);
       return;
     }
-    this.#context.note(event, ref);
-    this.#context.answered(hit, ref, res, sending);
+    this.#http.note(event, ref);
+    this.#http.answered(hit, ref, res, sending);
   }
 
   /** @returns whether it has answered; the response is as it was where not */
   #insteadOfError(entry: Entry, { ref, req, res }: Exchange): boolean {
-    const { counters, events } = this.#context.engine;
+    const { counters, events } = this.#http.engine;
     const status = { fwd: "stale", detail: "stale-if-error" } as const;
-    if (this.#context.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
+    if (this.#http.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
     counters.add("stale", ref.tenant, ref.module);
     events.publish("stale", {
       tenant: ref.tenant,
@@ -247,7 +247,7 @@ class CachedRoute {
   }
 
   #bypass(detail: string, tenant: string | undefined, res: Response, next: NextFunction): void {
-    const { counters, events } = this.#context.engine;
+    const { counters, events } = this.#http.engine;
     counters.add("bypasses", tenant, this.#module);
     events.publish("bypass", { tenant, module: this.#module, detail });
     this.#pass({ fwd: "bypass", detail }, res, next);

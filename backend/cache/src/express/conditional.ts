@@ -55,7 +55,7 @@ export class HiddenConditions {
       const value = headers[name];
       if (value === undefined) continue;
       this.values[name] = value;
-      const get = () => this.#look(name);
+      const get = () => this.#read(name);
       const set = (other: unknown) => show(headers, name, other);
       Object.defineProperty(headers, name, { get, set, configurable: true, enumerable: false });
     }
@@ -76,7 +76,7 @@ export class HiddenConditions {
     for (const [name, value] of Object.entries(this.values)) show(this.#headers, name, value);
   }
 
-  #look(name: "if-none-match" | "if-modified-since"): string | undefined {
+  #read(name: "if-none-match" | "if-modified-since"): string | undefined {
     this.#wereSeen = this.#isSeen();
     this.#wereMissed = !this.#wereSeen;
     if (!this.#wereSeen) return undefined;

@@ -9,10 +9,10 @@ import { messageOf } from "../thrown.js";
 import { setImmediate } from "../timers.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
 import type { Sending } from "./entry-sender.js";
-import type { HttpContext } from "./http-context.js";
+import type { HttpServices } from "./http-services.js";
 import { type Caller, LaneCallers } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
-import { LanePassage, type LearntRequests, nameOf } from "./lane-passage.js";
+import { type LearntRequests, nameOf, PassedRequest } from "./passed-request.js";
 import type { RouteRef } from "./resolved-request.js";
 import { putHeadBack, UNTOUCHED } from "./response-head.js";
 import { bypassReason } from "./route-request.js";
@@ -31,13 +31,13 @@ export type LaneApp = RequestListener & { enabled?(setting: string): boolean };
 export type CreateLane = (app: LaneApp, options: LaneOptions) => RequestListener;
 
 /** @internal */
-export function createLane(context: HttpContext): CreateLane {
+export function createLane(http: HttpServices): CreateLane {
   const example = "createServer(cache.lane(app, { identify }))";
   return (app, options, ...surplus: unknown[]) => {
-    if (isRequest(app)) throw context.misuse.uncalled("lane", example);
+    if (isRequest(app)) throw http.misuse.uncalled("lane", example);
     requireFunction("lane", app, "the app", example);
     refuseSurplus("lane", surplus, "one object: lane(app, { identify, use: [helmet()] })");
-    const lane = new Lane(context, app, parseLaneOptions(options));
+    const lane = new Lane(http, app, parseLaneOptions(options));
     return (req, res) => lane.handle(req, res);
   };
 }
@@ -46,7 +46,7 @@ export function createLane(context: HttpContext): CreateLane {
 const MAX_LEARNT_CHARACTERS = 12 * 1024 * 1024;
 
 class Lane {
-  readonly #context: HttpContext;
+  readonly #http: HttpServices;
   readonly #app: LaneApp;
   readonly #options: ParsedLaneOptions;
   readonly #callers: LaneCallers;
@@ -55,11 +55,11 @@ class Lane {
   #earlier: readonly Field[] | undefined;
   #hasThrown = false;
 
-  constructor(context: HttpContext, app: LaneApp, options: ParsedLaneOptions) {
-    this.#context = context;
+  constructor(http: HttpServices, app: LaneApp, options: ParsedLaneOptions) {
+    this.#http = http;
     this.#app = app;
     this.#options = options;
-    this.#callers = new LaneCallers(context.engine, context.misuse.returned);
+    this.#callers = new LaneCallers(http.engine, http.misuse.returned);
     this.#learnt = new BoundedMap({
       maxCharacters: MAX_LEARNT_CHARACTERS,
       maxEntries: options.maxRequests,
@@ -83,8 +83,8 @@ class Lane {
       this.#pass({ caller, name }, req, res);
       return;
     }
-    if (this.#context.options.serverTiming) addServerTiming(res);
-    const outcome = this.#context.engine.lookups.read(ref, caller.tagFences);
+    if (this.#http.options.serverTiming) addServerTiming(res);
+    const outcome = this.#http.engine.lookups.read(ref, caller.tagFences);
     if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name }, req, res);
     // The engine never rejects; and what is served either answers or goes to the app.
     else void outcome.then((found) => this.#serve(found, ref, { caller, name }, req, res));
@@ -98,7 +98,7 @@ class Lane {
       if (!this.#hasThrown) {
         this.#hasThrown = true;
         const reason = messageOf(error);
-        this.#context.logger.error(
+        this.#http.logger.error(
           `express-tenant-cache: the lane's identify threw (${reason}); such requests go to the app`,
         );
       }
@@ -123,11 +123,11 @@ class Lane {
 
   #hit(hit: Hit, ref: RouteRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
     const { entry } = hit;
-    const { sender } = this.#context;
+    const { sender } = this.#http;
     const nowMs = Date.now();
     const { use } = this.#options;
     this.#earlier ??= isPoweredBy(this.#app) ? POWERED_BY : NOTHING_EARLIER;
-    if (use.length === 0 && !this.#context.options.serverTiming) {
+    if (use.length === 0 && !this.#http.options.serverTiming) {
       this.#sent(sender.sendAlone(req, res, entry, nowMs, ref.own, this.#earlier), hit, ref, asked, req, res);
       return;
     }
@@ -158,8 +158,8 @@ class Lane {
       this.#pass(asked, req, res);
       return;
     }
-    this.#context.note("hit", ref);
-    this.#context.answered(hit, ref, res, sending);
+    this.#http.note("hit", ref);
+    this.#http.answered(hit, ref, res, sending);
   }
 
   /** To the app, which may let the lane learn. */
@@ -167,12 +167,12 @@ class Lane {
     { caller, name }: Asked,
     req: IncomingMessage,
     res: ServerResponse,
-    found?: LanePassage["found"],
+    found?: PassedRequest["found"],
   ): void {
     const relearnMs = this.#options.relearnSeconds * 1000;
-    const passage = new LanePassage(caller, name, req.url ?? "", this.#learnt, relearnMs);
-    passage.found = found;
-    this.#context.passages.set(req, passage);
+    const passed = new PassedRequest(caller, name, req.url ?? "", this.#learnt, relearnMs);
+    passed.found = found;
+    this.#http.passedByLane.set(req, passed);
     try {
       this.#app(req, res);
     } catch (error) {

@@ -8,7 +8,7 @@ import { tagsOf } from "../identifiers.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { KeySpace } from "../store/key-space.js";
 import { Authorities } from "./authority.js";
-import type { HttpContext } from "./http-context.js";
+import type { HttpServices } from "./http-services.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
@@ -51,7 +51,7 @@ class RequestRef implements RouteRef {
 
 /** Resolves the requests of one route. What follows from the text of a request alone is remembered. */
 export class RouteRequests implements RequestsOfRoute {
-  readonly #context: HttpContext;
+  readonly #http: HttpServices;
   readonly #module: string;
   readonly #route: ParsedRouteOptions;
   /** Lower case. */
@@ -63,22 +63,22 @@ export class RouteRequests implements RequestsOfRoute {
   readonly #own: OwnHeaders;
   readonly #durations: HandlerDurations;
 
-  constructor(context: HttpContext, module: string, route: ParsedRouteOptions) {
-    this.#context = context;
+  constructor(http: HttpServices, module: string, route: ParsedRouteOptions) {
+    this.#http = http;
     this.#module = module;
     this.#route = route;
     this.#vary = route.vary.map((name) => name.toLowerCase());
     this.#modules = [module, ...route.dependsOn];
-    this.#authorities = new Authorities(route.authority ?? context.options.authority);
-    this.#name = `${context.nameRoute()}\n`;
-    this.#durations = new HandlerDurations(context.options.fill.waitMs);
-    this.#own = ownHeaders(context.options.headers, route.headers);
+    this.#authorities = new Authorities(route.authority ?? http.options.authority);
+    this.#name = `${http.nameRoute()}\n`;
+    this.#durations = new HandlerDurations(http.options.fill.waitMs);
+    this.#own = ownHeaders(http.options.headers, route.headers);
   }
 
   /** Throws what the user's own scope, tags or query function throws. */
   resolve(req: Request): Resolved {
     const route = this.#route;
-    const tenant = this.#context.tenantOf(req);
+    const tenant = this.#http.tenantOf(req);
     if (tenant === undefined) return { bypass: "no-tenant", tenant };
     const bypass = bypassReason(req);
     if (bypass !== undefined) return { bypass, tenant };
@@ -94,10 +94,10 @@ export class RouteRequests implements RequestsOfRoute {
     if (route.query && query === undefined) return { bypass: "query", tenant };
     const asked = query === undefined ? "" : `\n${query}`;
     const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}`;
-    const known = this.#context.requests.get(name);
+    const known = this.#http.requests.get(name);
     if (known) return known;
     const resolved = this.#describe(req, { tenant, scope, tags, vary, authority, query });
-    if ("ref" in resolved) this.#context.requests.set(name, resolved);
+    if ("ref" in resolved) this.#http.requests.set(name, resolved);
     return resolved;
   }
 
@@ -113,11 +113,11 @@ export class RouteRequests implements RequestsOfRoute {
 
   /** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
   #scopeOf(req: Request): string | undefined {
-    const scope = this.#route.scope ?? this.#context.options.scope;
+    const scope = this.#route.scope ?? this.#http.options.scope;
     if (scope === "tenant") return "";
     const value: unknown = scope(req);
     if (typeof value === "string" && value !== "") return value;
-    this.#context.misuse.returned.wrongScope(this.#module, value);
+    this.#http.misuse.returned.wrongScope(this.#module, value);
     return undefined;
   }
 
@@ -136,7 +136,7 @@ export class RouteRequests implements RequestsOfRoute {
     const params = canonicalParams({ authority, path, rawQuery, query, scope, vary });
     if (params === undefined) return { bypass: "too-long", tenant };
 
-    const { options, engine } = this.#context;
+    const { options, engine } = this.#http;
     const module = this.#module;
     const hash = hashParams(params, options.hash);
     const entryKey = engine.keys.entry(tenant, module, hash);
@@ -160,7 +160,7 @@ export class RouteRequests implements RequestsOfRoute {
   }
 
   #fenceKeysOf(tenant: string): readonly string[] {
-    const { engine, fenceKeys } = this.#context;
+    const { engine, fenceKeys } = this.#http;
     const name = `${this.#name} ${tenant}`;
     const known = fenceKeys.get(name);
     if (known) return known;

@@ -5,7 +5,7 @@ import { clearTimeout, type Timer } from "../timers.js";
 /** A store that has not said anything by then is away, whether or not anybody has asked. */
 const SAYS_SOMETHING_WITHIN_MS = 5000;
 
-export class Start {
+export class StartUp {
   readonly #ended: Promise<void>;
   readonly #giveUp: () => void;
   readonly #timer: Timer;

@@ -1,4 +1,4 @@
-// What both middlewares need: the engine, the options, and how a request's tenant is found.
+// What all routes and lanes of one cache share, as long as the process lives: the engine, the options, and how a tenant is found.
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";
@@ -11,7 +11,7 @@ import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { messageOf } from "../thrown.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
-import type { LanePassage } from "./lane-passage.js";
+import type { PassedRequest } from "./passed-request.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
 import type { Found } from "./resolved-request.js";
@@ -29,7 +29,7 @@ const COUNTED_AS = {
   collapsed: ["collapsed"],
 } as const;
 
-export class HttpContext {
+export class HttpServices {
   readonly engine: CacheEngine;
   readonly options: ParsedCacheOptions;
   readonly logger: Logger;
@@ -45,11 +45,11 @@ export class HttpContext {
     maxCharacters: MAX_FENCE_KEY_CHARACTERS,
     charactersOf: (keys) => keys.reduce((sum, key) => sum + key.length, 0),
   });
-  /** Requests that came through the lane, with what it is to learn about them. */
-  readonly passages = new WeakMap<object, LanePassage>();
+  /** Requests that the lane has passed to the app, for the first `cacheList` that they reach. */
+  readonly passedByLane = new WeakMap<object, PassedRequest>();
   /** Tenants in the form that keys use, by what the resolver returned: to check an id costs a hit more than to look it up. */
   readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
-  /** The keys of what requests fill. */
+  /** The keys of the entries that a request's handler fills. */
   readonly #filling = new WeakMap<object, readonly string[]>();
   #routes = 0;
   #resolverHasThrown = false;
@@ -72,7 +72,7 @@ export class HttpContext {
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
 
-  /** Behind an answered hit: the next one may be smaller, or its memory is free for another entry. */
+  /** Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that has lent it. */
   answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);

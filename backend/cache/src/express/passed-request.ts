@@ -1,4 +1,4 @@
-// A request on its way through the lane to the app: what `cacheList` tells the lane about it, if it gets there.
+// A request that the lane has passed to the app: the first `cacheList` that it reaches tells the lane how it was answered.
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { type BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";
@@ -79,7 +79,7 @@ export class LearntRequest {
   }
 }
 
-/** By the name of the passage. */
+/** By the name of the request: see {@link nameOf}. */
 export type LearntRequests = BoundedMap<LearntRequest>;
 
 /**
@@ -108,13 +108,16 @@ const TLS_METHODS = { get: " https GET ", head: " https HEAD " };
 /** No part has a line break on the wire. What has one off the socket is not learnt: another request's name that equals a learnt one has the same parts. */
 const UNMISTAKABLE_NAME = /^(?:\d[^\n]*\n[^\n]+|\+\d[^\n]*(?:\n[^\n]*){4}|\+\+\d[^\n]*(?:\n[^\n]*){5})$/;
 
-export class LanePassage {
+export class PassedRequest {
   readonly #caller: Caller;
   readonly #name: string;
   readonly #url: string;
   readonly #learnt: LearntRequests;
   readonly #relearnMs: number;
-  /** The app is believed only about what it is asked after the fences of the caller's tags have been read. */
+  /**
+   * False where the fences of the caller's tags had not been read when the app was asked: a change of the caller's rights in
+   * between would not be noticed later.
+   */
   readonly #mayLearn: boolean;
   /** What the lane has read on behalf of this request already. */
   found: { readonly ref: RouteRef; readonly outcome: ReadOutcome } | undefined;
