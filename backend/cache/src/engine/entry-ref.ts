@@ -32,7 +32,7 @@ export type Verdict =
   | { readonly kind: "corrupt" }
   | { readonly kind: "foreign" };
 
-/** Of processes that share a store: what comes from later than that was dated to stay for ever. */
+/** By how much the clocks of two processes may differ: an entry from further in the future has a wrong date, and would stay for ever. */
 const MAX_CLOCK_DIFFERENCE_MS = 86_400_000;
 
 /** Whether stored bytes answer this request under these fences (joined, with the run id). */

@@ -1,4 +1,4 @@
-// What a fill starts from: the fences that are current, and the lease that has other processes wait for it.
+// What a fill starts from: the fences that are current, and the lease that makes other processes wait for it.
 import { randomToken } from "../store/fence-token.js";
 import type { FillRequest, FillStart, HeldLease, Store } from "../store/store.js";
 import { NotConnected } from "../store/store-errors.js";
@@ -69,7 +69,7 @@ export class FillStarts {
     let hasGivenUp = false;
     const beginFill = async () => {
       const late = await this.#begin(request, lease);
-      // A lease that was taken too late would have others wait for a handler that stores nothing.
+      // The request has given up, and stores nothing: nobody is to wait for the lease that it has got too late.
       if (hasGivenUp && late.lease === "leading") this.#writer.releaseLease(lease);
       return late;
     };
@@ -93,7 +93,10 @@ export class FillStarts {
     }
   }
 
-  /** Nobody waits for a handler of this process that has ended without giving its lease back: its lease is this fill's. */
+  /**
+   * The lease that this fill goes on with. Where the store names a lease of this process that could not be released, its handler
+   * has ended: nobody waits for that, and this fill takes the lease over.
+   */
   #held(answer: FillStart, lease: HeldLease | undefined): Pick<SharedStart, "answer" | "lease"> {
     if (answer.lease === "leading") return { answer, lease };
     const own = answer.lease === "waiting" && lease && this.#leases.reuse(lease.key);

@@ -39,7 +39,7 @@ export class Flight {
     return this.#overdueAtMs;
   }
 
-  /** Its handler begins, which was another process's before. */
+  /** A handler of this process begins, after the flight has waited for another process's. */
   begin(patienceMs: number): void {
     this.#beganAtMs = monotonicNow();
     this.#overdueAtMs = this.#beganAtMs + patienceMs;

@@ -1,4 +1,4 @@
-// The leases of this process: given back as soon as the store can be asked, so that nobody waits for a handler that has ended.
+// The leases of this process: released as soon as the store can be asked, so that nobody waits for a handler that has ended.
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { HeldLease, Store } from "../store/store.js";
@@ -19,7 +19,7 @@ interface Owed {
 
 /** Each is owed for `leaseMs` only; more fills than these do not end in that time. */
 const MAX_OWED = 10_000;
-/** Given back together when the store is there again. */
+/** Released together when the store is there again. */
 const AT_ONCE = 100;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
@@ -29,7 +29,7 @@ export class Leases {
   readonly #gate: StoreGate;
   readonly #leaseMs: number;
   readonly #retries = new BackOff(FIRST_RETRY_MS, MAX_RETRY_MS);
-  /** By key: leases that nobody here uses any more, and that the store may still have. */
+  /** Leases that nobody here uses any more, and that the store may still have; by key. */
   readonly #owed = new Map<string, Owed>();
   #isRetrying = false;
   #timer: Timer | undefined;
@@ -42,8 +42,8 @@ export class Leases {
   }
 
   /**
-   * Also while the circuit is open, because whoever still reaches the store would wait for the lease to end. Where the store cannot be asked
-   * it is tried again. Never rejects.
+   * Releases a lease. Also asks while the circuit is open: processes that still reach the store wait for the lease. Where the store does not
+   * answer, the lease is owed, and released later. Never rejects.
    *
    * @param skipMs above 0: tells other processes for so long not to wait for this entry
    */

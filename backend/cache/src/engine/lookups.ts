@@ -50,12 +50,13 @@ export interface LookupParts {
 export class Lookups {
   readonly #parts: LookupParts;
   readonly #reads: GroupedReads;
-  /** Whether the last entry that the store was asked for was not there: so, then, may be the next. */
+  /** Whether the last read found no entry: then the next one most likely finds none, too, and takes the lease at once. */
   #expectsMiss = true;
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
-    // Entries that this process keeps, or decrypts elsewhere, need memory of their own, or none for long.
+    // Lent memory is for bodies that are sent as they were read. An entry that this process keeps needs memory of its own; one that
+    // is decrypted gets it.
     const onLoan = parts.store.giveBack !== undefined && parts.local === undefined && parts.sealer === PLAIN;
     this.#reads = new GroupedReads(parts.store, parts.gate, onLoan);
   }
@@ -123,7 +124,10 @@ export class Lookups {
     this.#parts.store.giveBack?.(loan);
   }
 
-  /** Before the store has answered for the first time a read waits, as long as it would for an answer; later it does not. */
+  /**
+   * For a read that comes while the circuit is not closed. Before the store has answered for the first time, it waits for that, as
+   * long as it would for an answer; later it does not wait.
+   */
   #whenStarted(ref: EntryRef, caller: undefined): ReadOutcome | Promise<ReadOutcome>;
   #whenStarted(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome>;
   #whenStarted(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome> {

@@ -89,7 +89,7 @@ class CachedRoute {
     this.#vary = options.vary.map((name) => name.toLowerCase());
     http.misuse.mounted(module, options);
     this.#watch = new RouteWatch(http.misuse, module, options);
-    // Made now, so that what it lacks is told when the route is mounted.
+    // Made now, so that a package that it needs and that is not installed is named when the route is mounted.
     if (options.staleWhileRevalidate > 0) void http.refresher;
   }
 
@@ -203,7 +203,7 @@ class CachedRoute {
       ttlSeconds: this.#options.ttlSeconds,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
-      // Known not to fit before the store is asked: nobody waits for such a response.
+      // A body that is larger than the tenant's share of the store is refused at its head, before anybody waits for it.
       maxBodyBytes: Math.min(
         this.#options.maxBodyBytes ?? options.maxBodyBytes,
         this.#http.engine.maxTenantBytes,
@@ -261,7 +261,7 @@ class CachedRoute {
     next();
   }
 
-  /** Somebody (a time limit) has begun to answer while the store was asked, or has answered, which nobody is to do again. */
+  /** While the store was asked, a time limit or the like has begun to answer: the handler learns of that, unless the answer has ended. */
   #leave(res: Response, next: NextFunction): void {
     if (!res.writableEnded) next();
   }

@@ -1,4 +1,21 @@
 // What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
+//
+// The head of a hit is the handler's header fields, what was on the response before, and the cache's own fields. Only a few values
+// differ from one hit to the next (Age, the TTL in Cache-Status), so that most of the work is done before. There are three layers,
+// each shared by more hits than the next:
+//
+// - `HandlerFields`, for all entries that share their header fields (`codec/entry.ts` keeps equal ones once). It knows what
+//   follows from the handler's fields alone: which of them a 304 carries, the values of Vary, Last-Modified.
+// - `Template`, kept by `HandlerFields`. It is a whole head as the list of names and values that `writeHead` takes, for one form of
+//   answer (as it came, 304, or a content coding) and one set of the cache's own fields.
+// - `EntryHead`, for one entry: its ETag, its length, whether it may be sent compressed.
+//
+// A template is one array, which every hit overwrites with its own values and gives to Node's `writeHead`. Node reads it at once and
+// keeps nothing of it, so that a hit allocates no list of its own. Whoever has put a function of their own in the place of `writeHead`
+// gets a copy (`replay.ts`).
+//
+// Order. The fields stand as a handler behind the same middleware would have left them: what earlier middleware has set comes first; a
+// field that the handler replaced keeps its place, and a field that it removed is left out.
 
 import { formatHit } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
@@ -18,10 +35,7 @@ export const NOTHING_EARLIER: readonly Field[] = [];
 /** What of an entry is sent: its body as it came, none of it, or a variant. */
 export type Form = "identity" | "not-modified" | Variant;
 
-/**
- * A whole head as `writeHead` takes it, for all entries with the same header fields: each hit writes its own values into it, and
- * Node reads them at once.
- */
+/** A whole head as `writeHead` takes it, and where in it each hit writes its own values. */
 interface Template {
   readonly kind: "identity" | "not-modified" | ContentCoding;
   readonly own: OwnHeaders;

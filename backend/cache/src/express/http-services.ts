@@ -47,7 +47,7 @@ export class HttpServices {
   });
   /** Requests that the lane has passed to the app, for the first `cacheList` that they reach. */
   readonly passedByLane = new WeakMap<object, PassedRequest>();
-  /** Tenants in the form that keys use, by what the resolver returned: to check an id costs a hit more than to look it up. */
+  /** Tenants in the form that keys use, by what the resolver returned: looking an id up costs a hit less than checking it again. */
   readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
   /** The keys of the entries that a request's handler fills. */
   readonly #filling = new WeakMap<object, readonly string[]>();

@@ -86,7 +86,7 @@ class Lane {
     if (this.#http.options.serverTiming) addServerTiming(res);
     const outcome = this.#http.engine.lookups.read(ref, caller.tagFences);
     if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name }, req, res);
-    // The engine never rejects; and what is served either answers or goes to the app.
+    // Reads never reject, and `#serve` never throws.
     else void outcome.then((found) => this.#serve(found, ref, { caller, name }, req, res));
   }
 
@@ -106,7 +106,7 @@ class Lane {
     }
   }
 
-  /** Ends in an answer or in the app: never in an error, which a promise would have nobody to tell. */
+  /** Answers the request, or passes it to the app. Never throws: nobody waits for the promise that calls it. */
   #serve(
     outcome: CallerOutcome,
     ref: RouteRef,
@@ -134,7 +134,7 @@ class Lane {
     for (const [name, value] of this.#earlier) res.setHeader(name, value);
     runMiddleware(use, req, res, (error) => {
       if (res.headersSent) {
-        // One of them has answered. As Express does where it cannot answer any more: the client learns that this is not all.
+        // One of them has answered already. As Express does then, an error ends the connection: the client learns that this is not all.
         if (error !== undefined && !res.writableEnded) res.destroy();
       } else if (error !== undefined) this.#sent("unsent", hit, ref, asked, req, res);
       else {
@@ -176,7 +176,7 @@ class Lane {
     try {
       this.#app(req, res);
     } catch (error) {
-      // An error of the app's own, as where its server had called it: not that of a promise of the lane's, nor of its middleware.
+      // The app's own error is thrown where its server would have thrown it, and rejects no promise of the lane's.
       setImmediate(() => {
         throw error;
       });

@@ -12,7 +12,7 @@ type WriteHead = ServerResponse["writeHead"];
 
 /**
  * Middleware that is mounted behind this one changes status and headers at the last moment: it waits until the head is written
- * (the `on-headers` package, a wrapped `writeHead`). Whoever decides by what leaves must let it act first.
+ * (the `on-headers` package, a wrapped `writeHead`). The cache judges what leaves, so it lets that middleware act first.
  *
  * `writeHead` of this class stands between that middleware and Node. It is called in one of two ways: the handler, or Node at the first
  * byte, writes the head; or {@link LateHead.settle} asks for it earlier, and nothing is written yet.

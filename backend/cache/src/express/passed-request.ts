@@ -105,7 +105,10 @@ export function nameOf(caller: Caller, req: IncomingMessage): string | undefined
 const METHODS = { get: " http GET ", head: " http HEAD " };
 const TLS_METHODS = { get: " https GET ", head: " https HEAD " };
 
-/** No part has a line break on the wire. What has one off the socket is not learnt: another request's name that equals a learnt one has the same parts. */
+/**
+ * The form of a name whose parts have no line breaks. Parts that came over the wire have none; a request that was made off the socket may,
+ * and is not learnt. So two requests with the same name have the same parts.
+ */
 const UNMISTAKABLE_NAME = /^(?:\d[^\n]*\n[^\n]+|\+\d[^\n]*(?:\n[^\n]*){4}|\+\+\d[^\n]*(?:\n[^\n]*){5})$/;
 
 export class PassedRequest {
@@ -146,7 +149,7 @@ export class PassedRequest {
     this.#learnt.set(this.#name, learnt.with(req, resolved));
   }
 
-  /** What middleware has rewritten, it may rewrite by anything. */
+  /** Where middleware has rewritten the URL, nobody knows what it decided by: the lane does not learn from such a request. */
   #isAsItCame(req: Request): boolean {
     const { originalUrl, baseUrl, url } = req;
     if (originalUrl !== this.#url || !USUAL_TARGET.test(this.#url)) return false;

@@ -16,7 +16,10 @@ export function defaultCacheControl(res: ServerResponse): void {
   if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
 }
 
-/** The same for a handler that is still to answer: what it finds set (`sendFile` does) it would not set itself. */
+/**
+ * The same for a handler that has not answered yet, when its head is written: `sendFile` would not set its own Cache-Control if it found
+ * one.
+ */
 export function defaultCacheControlWithHead(res: ServerResponse): void {
   const writeHead = res.writeHead;
   const withDefault = (...args: Parameters<typeof writeHead>) => {

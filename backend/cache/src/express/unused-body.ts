@@ -1,4 +1,4 @@
-// The body of an answer that the client does not get: who writes it is told of no failure, and not kept at it for ever.
+// The body of an answer that the client does not get: its writer sees no failure, and an endless one is ended.
 import type { Response } from "express";
 import { setImmediate, setTimeout } from "../timers.js";
 import { callBack } from "./recorded-body.js";
