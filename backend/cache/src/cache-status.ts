@@ -3,7 +3,10 @@ import type { ServerResponse } from "node:http";
 
 const CACHE_NAME = "express-tenant-cache";
 
-/** Why a request goes to its handler: nothing valid, something too old, or because the client asked for it (`obeyRequest`). */
+/**
+ * Why a request goes to its handler: nothing valid, something too old, or because the client asked for it
+ * (`obeyRequest`).
+ */
 export type Forwarded = "miss" | "stale" | "request";
 
 /** What happened, in the header's terms; the key is never shown. */
@@ -23,7 +26,10 @@ interface Ageing {
   readonly staleAt: number;
 }
 
-/** How long an entry stays fresh, the header's `ttl`. Negative where the entry is stale (RFC 9211 section 2.3). */
+/**
+ * How long an entry stays fresh, the header's `ttl`. Negative where the entry is stale (RFC 9211 section
+ * 2.3).
+ */
 export function freshSecondsOf(entry: Ageing, nowMs: number): number {
   return Math.floor((entry.staleAt - nowMs) / 1000);
 }

@@ -24,8 +24,8 @@ export type TenantCacheErrorCode =
   | "ETC_FLUSH_REFUSED";
 
 /**
- * Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called; and by counters and locks, which are
- * state and not cache, where the store cannot answer for them.
+ * Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called; and by
+ * counters and locks, which are state and not cache, where the store cannot answer for them.
  */
 export class TenantCacheError extends Error {
   override readonly name = "TenantCacheError";

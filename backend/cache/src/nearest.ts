@@ -1,6 +1,9 @@
 // Names that somebody may have meant: those that differ from what was written by a slip or two.
 
-/** The nearest of the names, where it is near: at most a third of its letters are wrong, missing, too many or swapped. */
+/**
+ * The nearest of the names, where it is near: at most a third of its letters are wrong, missing, too many or
+ * swapped.
+ */
 export function nearest(written: string, names: Iterable<string>): string | undefined {
   const folded = fold(written);
   let best: string | undefined;

@@ -43,12 +43,16 @@ export interface TenantCache {
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
   readonly manager: CacheManager;
-  /** `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels `express-tenant-cache:<event>`. */
+  /**
+   * `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels
+   * `express-tenant-cache:<event>`.
+   */
   readonly events: CacheEvents;
   /**
    * For jobs and scripts: invalidates modules of a tenant as `invalidateCache` does for a request.
    *
-   * @returns true once the store has confirmed; false where it is away and the invalidation waits to be replayed
+   * @returns true once the store has confirmed; false where it is away and the invalidation waits to be
+   *   replayed
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_MODULE_NAME`
    */
   invalidateTenantCache(tenantId: string, ...modules: string[]): Promise<boolean>;
@@ -70,13 +74,17 @@ export interface TenantCache {
   /** How the store is, without asking it. */
   health(): StoreStats;
   /**
-   * Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default 5,000).
+   * Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default
+   * 5,000).
    * @throws TenantCacheError `ETC_OPTIONS`
    */
   ready(timeoutMs?: number): Promise<boolean>;
   /** Resolves when the work behind responses (stores, refreshes, compression, sweeps) is done. */
   idle(): Promise<void>;
-  /** Finishes what is under way and closes the connection. A client of the caller's own is left as it was found. */
+  /**
+   * Finishes what is under way and closes the connection. A client of the caller's own is left as it was
+   * found.
+   */
   close(): Promise<void>;
 }
 
@@ -88,10 +96,12 @@ const SWEEP_GATHER_MS = 50;
 const WALK_GATHER_MS = 60_000;
 
 /**
- * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come before it has answered
- * for the first time wait for it, at most `budgetMs`, and go to their handlers where it does not.
+ * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come
+ * before it has answered for the first time wait for it, at most `budgetMs`, and go to their handlers where
+ * it does not.
  *
- * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`,
+ *   `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`
  */
 export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
   refuseSurplus(

@@ -1,7 +1,10 @@
 // What an error says, whoever has thrown it.
 import { types } from "node:util";
 
-/** Also for errors of another realm: those that Node makes while Jest runs an app are no instances of the app's `Error`. */
+/**
+ * Also for errors of another realm: those that Node makes while Jest runs an app are no instances of the
+ * app's `Error`.
+ */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
 }

@@ -1,4 +1,5 @@
-// Timers and the clock of deadlines, as they are when this module is loaded: fake timers of an app's tests hang no request.
+// Timers and the clock of deadlines, as they are when this module is loaded: fake timers of an app's tests
+// hang no request.
 import { performance } from "node:perf_hooks";
 import * as timers from "node:timers";
 import * as promises from "node:timers/promises";
@@ -19,8 +20,8 @@ interface WaitOptions {
 }
 
 /**
- * `@sinonjs/fake-timers`, which is in Jest and Vitest too, marks what it puts in place of Node's. Where it came first, `node:timers` has
- * nothing else to offer, but for its `scheduler`.
+ * `@sinonjs/fake-timers`, which is in Jest and Vitest too, marks what it puts in place of Node's. Where it
+ * came first, `node:timers` has nothing else to offer, but for its `scheduler`.
  */
 const isFake = (method: object): boolean => "clock" in method;
 
@@ -77,7 +78,10 @@ export const setImmediate: (work: () => void) => void = isFake(timers.setImmedia
 /** Milliseconds on a clock that nobody sets: `performance.now()`. */
 export const monotonicNow: () => number = Object.getPrototypeOf(performance).now.bind(performance);
 
-/** The same by the global clock: for how old things are, which tests may turn forward, and never for how long anybody waits. */
+/**
+ * The same by the global clock: for how old things are, which tests may turn forward, and never for how long
+ * anybody waits.
+ */
 export const agingNow = (): number => globalThis.performance.now();
 
 /** For TTLs of `lru-cache`, which otherwise keeps the time until a global timer has it look again. */

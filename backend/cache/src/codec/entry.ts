@@ -45,10 +45,12 @@ const PREFIX_BYTES = 12;
 const FIXED_HEADER_BYTES = 3 * 8 + 2;
 
 /**
- * Encodes an entry: magic and version, header length, CRC-32 of all that follows, header, body. Numbers are big-endian; strings
- * carry their byte length. Header fields are latin1, as HTTP/1.1 has them on the wire (RFC 9110 section 5.5).
+ * Encodes an entry: magic and version, header length, CRC-32 of all that follows, header, body. Numbers are
+ * big-endian; strings carry their byte length. Header fields are latin1, as HTTP/1.1 has them on the wire
+ * (RFC 9110 section 5.5).
  *
- * @returns pieces that follow each other: the bodies are the entry's own, because room for a copy costs more than all else here
+ * @returns pieces that follow each other: the bodies are the entry's own, because room for a copy costs more
+ *   than all else here
  */
 export function encodeEntry(entry: Entry): readonly Buffer[] {
   const { headers, removedHeaders, variants } = entry;
@@ -98,9 +100,10 @@ export function encodeEntry(entry: Entry): readonly Buffer[] {
 }
 
 /**
- * Decodes an entry; `undefined` for anything that {@link encodeEntry} of this version did not write (foreign, cut short, too long,
- * corrupt), and for what no recorder would have had it write, whose checksum may be right: it would be sent, or would throw while it is.
- * Never throws, never reads outside `value`. The body is a view into `value`, not a copy.
+ * Decodes an entry; `undefined` for anything that {@link encodeEntry} of this version did not write (foreign,
+ * cut short, too long, corrupt), and for what no recorder would have had it write, whose checksum may be
+ * right: it would be sent, or would throw while it is. Never throws, never reads outside `value`. The body is
+ * a view into `value`, not a copy.
  */
 export function decodeEntry(value: Buffer): Entry | undefined {
   if (value.length < PREFIX_BYTES + FIXED_HEADER_BYTES || value.readUInt32BE(0) !== MAGIC) return undefined;
@@ -187,8 +190,8 @@ function areVariantsOf(body: Buffer, variants: readonly Variant[]): boolean {
 }
 
 /**
- * Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once for each. By their
- * encoded text.
+ * Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once
+ * for each. By their encoded text.
  */
 const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const MAX_SHARED_BYTES = 4096;
@@ -217,7 +220,10 @@ function readHeaders(reader: Reader): Entry["headers"] | undefined {
   return headers;
 }
 
-/** The same header fields as other entries have, kept once; or a copy, which keeps nothing alive that a handler's texts are parts of. */
+/**
+ * The same header fields as other entries have, kept once; or a copy, which keeps nothing alive that a
+ * handler's texts are parts of.
+ */
 export function sharedHeadersOf(headers: Entry["headers"]): Entry["headers"] {
   if (headers.length === 0) return NO_HEADERS;
   const text = encodedHeaders(headers);

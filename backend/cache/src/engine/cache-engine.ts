@@ -1,4 +1,5 @@
-// The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
+// The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace
+// fences.
 import { BoundedMap } from "../bounded-map.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
@@ -118,8 +119,9 @@ export class CacheEngine {
   }
 
   /**
-   * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with false when the invalidation
-   * waits in the recovery queue; never rejects and never takes longer than the budget.
+   * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with
+   * false when the invalidation waits in the recovery queue; never rejects and never takes longer than the
+   * budget.
    */
   async invalidate(scope: FencedScope): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
@@ -152,7 +154,8 @@ export class CacheEngine {
     try {
       await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
     } catch (error) {
-      // The end of the write would only wait once more to find the same; but where only room is missing it can forget its fences.
+      // The end of the write would only wait once more to find the same; but where only room is missing it
+      // can forget its fences.
       this.gate.distrust(error);
       throw error;
     }
@@ -225,8 +228,8 @@ export class CacheEngine {
   }
 
   /**
-   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module; whose entry it was is told
-   * by the event, because a key names its tenant.
+   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module;
+   * whose entry it was is told by the event, because a key names its tenant.
    */
   #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
     this.counters.add("alarms", ref.tenant, ref.module);

@@ -1,4 +1,5 @@
-// Writes entries to the store by compare-and-set on their fences, and releases the leases they were made under.
+// Writes entries to the store by compare-and-set on their fences, and releases the leases they were made
+// under.
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";
@@ -32,7 +33,9 @@ export interface EntryWriterListener {
   onBounded(ref: EntryRef, result: CommitResult): void;
 }
 
-/** `failed`: the store could not be asked. `refused`: it takes no such value, and is not asked for a while. */
+/**
+ * `failed`: the store could not be asked. `refused`: it takes no such value, and is not asked for a while.
+ */
 export type WriteOutcome = CommitOutcome | "failed" | "refused";
 
 export interface EntryWriterParts {

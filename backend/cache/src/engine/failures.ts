@@ -1,4 +1,5 @@
-// What a failed operation says of the store: why it failed, and whether that is the store's fault for certain.
+// What a failed operation says of the store: why it failed, and whether that is the store's fault for
+// certain.
 import { NotConnected } from "../store/store-errors.js";
 import { messageOf } from "../thrown.js";
 import { DeadlineExceeded } from "./deadline-queue.js";
@@ -16,7 +17,8 @@ export function isCertain(error: unknown): boolean {
 /**
  * For the log; `undefined` where the error says no more than that the store is away.
  *
- * @param latencyMs of the last probe: of a store that is far away, and not only held up, it takes a good part of the budget
+ * @param latencyMs of the last probe: of a store that is far away, and not only held up, it takes a good part
+ *   of the budget
  */
 export function reasonOf(error: unknown, latencyMs: number | null, budgetMs: number): string | undefined {
   if (error instanceof StoreUnavailable || error instanceof NotConnected) return undefined;

@@ -69,7 +69,8 @@ export class FillStarts {
     let hasGivenUp = false;
     const beginFill = async () => {
       const late = await this.#begin(request, lease);
-      // The request has given up, and stores nothing: nobody is to wait for the lease that it has got too late.
+      // The request has given up, and stores nothing: nobody is to wait for the lease that it has got too
+      // late.
       if (hasGivenUp && late.lease === "leading") this.#writer.releaseLease(lease);
       return late;
     };
@@ -94,8 +95,8 @@ export class FillStarts {
   }
 
   /**
-   * The lease that this fill goes on with. Where the store names a lease of this process that could not be released, its handler
-   * has ended: nobody waits for that, and this fill takes the lease over.
+   * The lease that this fill goes on with. Where the store names a lease of this process that could not be
+   * released, its handler has ended: nobody waits for that, and this fill takes the lease over.
    */
   #held(answer: FillStart, lease: HeldLease | undefined): Pick<SharedStart, "answer" | "lease"> {
     if (answer.lease === "leading") return { answer, lease };
@@ -104,9 +105,9 @@ export class FillStarts {
   }
 
   /**
-   * Reads an entry, and takes its lease in the same step where no valid entry is there. The store is asked after this turn of
-   * the event loop, once for all requests of the turn that want the entry. A request of a later turn asks for itself: it may have
-   * seen a change that this answer is too old for.
+   * Reads an entry, and takes its lease in the same step where no valid entry is there. The store is asked
+   * after this turn of the event loop, once for all requests of the turn that want the entry. A request of a
+   * later turn asks for itself: it may have seen a change that this answer is too old for.
    */
   readOrBegin(ref: EntryRef, question: Question): Promise<SharedStart> {
     const { entryKey, identity } = ref;
@@ -117,7 +118,8 @@ export class FillStarts {
       return this.ask(ref, { ...question, unlessStored: true });
     };
     const start = nextTurn().then(ask);
-    // Where the keys of two different requests collide, each asks for itself, and the next request of the turn joins the second.
+    // Where the keys of two different requests collide, each asks for itself, and the next request of the
+    // turn joins the second.
     this.#asking.set(entryKey, { identity, start });
     return start;
   }

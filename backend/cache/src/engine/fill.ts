@@ -1,4 +1,5 @@
-// One fill: the right to run the handler for an entry and to store what it answers, unless a mutation overtakes it.
+// One fill: the right to run the handler for an entry and to store what it answers, unless a mutation
+// overtakes it.
 import type { Entry } from "../codec/entry.js";
 import { hasNoContent } from "../codec/sendable.js";
 
@@ -23,7 +24,10 @@ export type Recording = Omit<Entry, "identity" | "fences">;
 export interface Fill {
   /** Nobody waits for it, because the last answer could not be stored: most likely nor can this one. */
   readonly isUnlikely: boolean;
-  /** Lets the waiting requests go, here and in other processes: what this one gets may be stored, but is not worth waiting for. */
+  /**
+   * Lets the waiting requests go, here and in other processes: what this one gets may be stored, but is not
+   * worth waiting for.
+   */
   unshare(): void;
   /** Stores the recording behind the response and hands it to the requests that wait for it. */
   commit(recording: Recording): void;
@@ -43,7 +47,10 @@ export function runAlone(reason: RunReason): FillOutcome {
 /** What a handler writes into an answer that has no content goes nowhere. */
 const NO_BODY = Buffer.alloc(0);
 
-/** Written out field by field, as decoded entries are: V8 copies an object slowly, and readers of both see one shape. */
+/**
+ * Written out field by field, as decoded entries are: V8 copies an object slowly, and readers of both see one
+ * shape.
+ */
 export function entryOf(recording: Recording, identity: string, fences: string): Entry {
   const { createdAt, staleAt, expiresAt, status, statusMessage } = recording;
   const { etag, headers, removedHeaders, variants } = recording;

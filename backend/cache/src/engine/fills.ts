@@ -1,29 +1,34 @@
 // Fills: at most one handler runs for an entry, in this process (single flight) and across processes (lease).
 //
-// A fill begins with a read that found no entry to answer from (a `Miss`, see `miss.ts`), and ends when the entry is stored, or
-// is known not to be storable.
+// A fill begins with a read that found no entry to answer from (a `Miss`, see `miss.ts`), and ends when the
+// entry is stored, or is known not to be storable.
 //
-// The order of steps. The store is asked for the tokens of the entry's fences and for its lease, in one step (`fill-starts.ts`).
-// A request that gets the lease leads: it begins a flight, runs its handler, and hands the answer to its fill (`led-fill.ts`). That
-// settles the flight, so that those who wait answer too, and stores the entry behind the responses, provided that the fences still
-// have the tokens from before the handler ran. A mutation in between has replaced one, and the store refuses.
+// The order of steps. The store is asked for the tokens of the entry's fences and for its lease, in one step
+// (`fill-starts.ts`). A request that gets the lease leads: it begins a flight, runs its handler, and hands
+// the answer to its fill (`led-fill.ts`). That settles the flight, so that those who wait answer too, and
+// stores the entry behind the responses, provided that the fences still have the tokens from before the
+// handler ran. A mutation in between has replaced one, and the store refuses.
 //
-// Who may follow. A follower must not get an answer that is older than a change that was acknowledged before the follower came.
-// There are two proofs of that, and each method here uses one of them:
-// - The follower's own read found the very fences that the flight started from. So no change was acknowledged between the
-//   two, and the flight's handler began after all earlier ones (`#joinable`).
-// - The handler of the flight begins after the follower has come. That is so where both wait for the same answer of the store,
-//   because a leader begins only after that answer (`#beginnings`, `#decisions`, `#joinDecision`).
+// Who may follow. A follower must not get an answer that is older than a change that was acknowledged before
+// the follower came. There are two proofs of that, and each method here uses one of them:
+// - The follower's own read found the very fences that the flight started from. So no change was acknowledged
+//   between the two, and the flight's handler began after all earlier ones (`#joinable`).
+// - The handler of the flight begins after the follower has come. That is so where both wait for the same
+//   answer of the store, because a leader begins only after that answer (`#beginnings`, `#decisions`,
+//   `#joinDecision`).
 //
-// Other processes. Where the lease is another process's, one request here polls for the entry, and the others follow its flight.
-// If the other process gives up, the next poll gets the lease, and the same flight goes on with a handler of this process.
+// Other processes. Where the lease is another process's, one request here polls for the entry, and the others
+// follow its flight. If the other process gives up, the next poll gets the lease, and the same flight goes on
+// with a handler of this process.
 //
-// Who waits for nobody. Waiting is worth something only while it is likely to save a handler run. A request runs its handler alone
+// Who waits for nobody. Waiting is worth something only while it is likely to save a handler run. A request
+// runs its handler alone
 // - after `waitMs`, or sooner where the route's handlers usually take longer (`handler-durations.ts`),
 // - where `maxWaiting` requests wait already,
-// - for a while (`skipMs`) after an answer for this entry could not be stored: then there is neither flight nor lease. What this
-//   request's handler answers is stored all the same where it can be.
-// A request that asks for an answer from after a certain time (`no-cache`, `max-age=0`) leads its own fill, beside any other.
+// - for a while (`skipMs`) after an answer for this entry could not be stored: then there is neither flight
+//   nor lease. What this request's handler answers is stored all the same where it can be. A request that
+//   asks for an answer from after a certain time (`no-cache`, `max-age=0`) leads its own fill, beside any
+//   other.
 import { BoundedMap } from "../bounded-map.js";
 import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState } from "../store/store.js";
@@ -47,7 +52,10 @@ interface LeasedStart extends OwnStart {
   readonly state: LeaseState;
 }
 
-/** What a request does after the store has been asked what to start from. Those that waited for the same answer see it. */
+/**
+ * What a request does after the store has been asked what to start from. Those that waited for the same
+ * answer see it.
+ */
 interface Decision {
   /** Present where a handler is still to begin: whoever waited for the same answer may follow it. */
   readonly flight?: Flight;
@@ -98,8 +106,8 @@ export class Fills implements FillOpener, FillHost {
   }
 
   /**
-   * Reads an entry, and begins its fill in the same step where it is not there. Rejects as the gate does. Whoever gets an
-   * answer opens the fill with it, or drops it.
+   * Reads an entry, and begins its fill in the same step where it is not there. Rejects as the gate does.
+   * Whoever gets an answer opens the fill with it, or drops it.
    */
   readOrBegin(ref: EntryRef, expiresAtMs?: number): Promise<SharedStart> {
     return this.#starts.readOrBegin(ref, { withLease: this.#isWorthWaitingFor(ref), expiresAtMs });
@@ -109,7 +117,10 @@ export class Fills implements FillOpener, FillHost {
     this.#starts.drop(begun);
   }
 
-  /** Of those that share an answer the first leads, in this very step. The others follow: its handler begins after they came. */
+  /**
+   * Of those that share an answer the first leads, in this very step. The others follow: its handler begins
+   * after they came.
+   */
   async #openBegun(ref: EntryRef, read: MissedRead, begun: SharedStart): Promise<FillOutcome> {
     const first = this.#decisions.get(begun);
     if (first) return this.#join(ref, first, read);
@@ -118,7 +129,10 @@ export class Fills implements FillOpener, FillHost {
     return decision.outcome;
   }
 
-  /** Requests that come while the store is asked what to start from do not ask it, too: they join what this one decides. */
+  /**
+   * Requests that come while the store is asked what to start from do not ask it, too: they join what this
+   * one decides.
+   */
   #beginFirst(ref: EntryRef, read: MissedRead): Promise<Decision> {
     const beginning = { identity: ref.identity, decision: this.#begin(ref, read) };
     this.#beginnings.set(ref.entryKey, beginning);
@@ -139,12 +153,13 @@ export class Fills implements FillOpener, FillHost {
     { flight, outcome }: Decision,
     read: MissedRead,
   ): Promise<FillOutcome | undefined> {
-    // The flight was begun after this request had come, and its handler begins later still: it sees all that this one must see.
+    // The flight was begun after this request had come, and its handler begins later still: it sees all that
+    // this one must see.
     if (flight) return this.#follow(ref, flight);
     const settled = await outcome;
     if (settled.kind === "run") return settled;
-    // The other one has found an entry, or a flight that was under way before. Either may be from before a change that this request
-    // must see, unless this request's own read found the same fences.
+    // The other one has found an entry, or a flight that was under way before. Either may be from before a
+    // change that this request must see, unless this request's own read found the same fences.
     return settled.kind === "follow" && settled.entry.fences === read.seen ? settled : undefined;
   }
 
@@ -254,8 +269,8 @@ export class Fills implements FillOpener, FillHost {
   }
 
   #lead(ref: EntryRef, start: OwnStart, flight: Flight): FillOutcome {
-    // A flight that waited for another process may start from younger fences than it began with: its followers
-    // only get something newer than they asked for.
+    // A flight that waited for another process may start from younger fences than it began with: its
+    // followers only get something newer than they asked for.
     flight.fences = start.fences;
     flight.begin(this.#patienceMs(ref));
     this.#flights.set(ref.entryKey, flight);

@@ -34,7 +34,9 @@ export class Flight {
     return this.#beganAtMs;
   }
 
-  /** Nobody waits beyond this, on the same clock: its handler may never answer, or most likely not in time. */
+  /**
+   * Nobody waits beyond this, on the same clock: its handler may never answer, or most likely not in time.
+   */
   get overdueAtMs(): number {
     return this.#overdueAtMs;
   }

@@ -1,26 +1,30 @@
 // Reads of fences and entries for many requests, grouped the way databases group commits.
 //
-// A hit costs a round trip to the store, because its fences must be the current ones. Requests that come at the same time share it.
+// A hit costs a round trip to the store, because its fences must be the current ones. Requests that come at
+// the same time share it.
 //
-// Batches. What requests ask for is gathered in a `Batch`, and sent after the turn of the event loop in which the first of them
-// asked: by then all sockets that were readable have been read. A batch goes to one server. On a Cluster keys of
-// different slots cannot be read together, so there is a batch for each group of keys (`Store.groupOf`).
+// Batches. What requests ask for is gathered in a `Batch`, and sent after the turn of the event loop in which
+// the first of them asked: by then all sockets that were readable have been read. A batch goes to one server.
+// On a Cluster keys of different slots cannot be read together, so there is a batch for each group of keys
+// (`Store.groupOf`).
 //
-// Why a request that shares is fresh. A request joins only a batch that is sent after the request came. A fence that was
-// replaced before the request began is therefore seen. It never joins one that is in flight: the store may have answered that
-// before the fence was replaced.
+// Why a request that shares is fresh. A request joins only a batch that is sent after the request came. A
+// fence that was replaced before the request began is therefore seen. It never joins one that is in flight:
+// the store may have answered that before the fence was replaced.
 //
-// How many are in flight. Of batches with fences alone one is in flight, and the next waits for its answer; the busier the process,
-// the larger the batches. Batches with entries do not wait for each other: their bytes take long, and a small entry need not
-// stand behind a large one.
+// How many are in flight. Of batches with fences alone one is in flight, and the next waits for its answer;
+// the busier the process, the larger the batches. Batches with entries do not wait for each other: their
+// bytes take long, and a small entry need not stand behind a large one.
 //
-// Remembered fences. A route may allow hits that are some milliseconds old (`maxStaleness`). For these the last answers are kept
-// (`#known`), and a hit within that time asks nobody (`recalls`). Fences that such hits have relied on, and that are halfway
-// through their time, are read again with the next batch (`#renew`), so that hits go on without a read of their own. What this process
-// invalidates itself is forgotten before and after (`forget`): its own changes take effect for its own reads at once.
+// Remembered fences. A route may allow hits that are some milliseconds old (`maxStaleness`). For these the
+// last answers are kept (`#known`), and a hit within that time asks nobody (`recalls`). Fences that such hits
+// have relied on, and that are halfway through their time, are read again with the next batch (`#renew`), so
+// that hits go on without a read of their own. What this process invalidates itself is forgotten before and
+// after (`forget`): its own changes take effect for its own reads at once.
 //
-// Lent memory. A store may lend the memory of an entry's bytes, and use it again once they are sent (`Store.giveBack`). Only a
-// request that was alone in asking for the entry gets the bytes as a loan: others would still be reading them.
+// Lent memory. A store may lend the memory of an entry's bytes, and use it again once they are sent
+// (`Store.giveBack`). Only a request that was alone in asking for the entry gets the bytes as a loan: others
+// would still be reading them.
 import { BoundedMap } from "../bounded-map.js";
 import type { Snapshot, Store } from "../store/store.js";
 import { monotonicNow, setImmediate } from "../timers.js";
@@ -52,7 +56,10 @@ const MAX_RENEWED = 500;
 
 /** What requests ask for together, and, once it is {@link answered}, what they get. */
 export class Batch {
-  /** Set where the batch waits for one in flight: its requests wait for both together no longer than they would for one. */
+  /**
+   * Set where the batch waits for one in flight: its requests wait for both together no longer than they
+   * would for one.
+   */
   expiresAtMs: number | undefined;
   readonly answered: Promise<Batch>;
   readonly #onLoan: boolean;
@@ -100,7 +107,10 @@ export class Batch {
     return this.#entries.get(key) ?? null;
   }
 
-  /** The entry's bytes where they are lent, and only one request has asked for them: that one gives them back when they are sent. */
+  /**
+   * The entry's bytes where they are lent, and only one request has asked for them: that one gives them back
+   * when they are sent.
+   */
   loan(entryKey: string): Buffer | undefined {
     if (!this.#onLoan || this.#shared?.has(entryKey)) return undefined;
     return this.#entries.get(entryKey) ?? undefined;
@@ -160,7 +170,9 @@ export class GroupedReads {
   #remembers = false;
   /** What hits have relied on since it was read. */
   #wanted: Known[] = [];
-  /** Counts this process's own invalidations: answers to reads that were sent before one are not remembered. */
+  /**
+   * Counts this process's own invalidations: answers to reads that were sent before one are not remembered.
+   */
   #invalidations = 0;
 
   /** @param onLoan whether entries may be in memory that the store uses again: see {@link Store.giveBack} */
@@ -187,8 +199,8 @@ export class GroupedReads {
   }
 
   /**
-   * Reads fences, and an entry where one is named, in a round trip that begins after this call and is shared with others. Rejects
-   * as the gate does.
+   * Reads fences, and an entry where one is named, in a round trip that begins after this call and is shared
+   * with others. Rejects as the gate does.
    */
   read(fenceKeys: readonly string[], entryKey?: string): Promise<Batch> {
     const name = this.#store.groupOf(fenceKeys[0] ?? "");
@@ -210,7 +222,10 @@ export class GroupedReads {
     for (const key of fenceKeys) this.#known.delete(key);
   }
 
-  /** After this turn of the event loop, so that all requests that were read from their sockets in it share the round trip. */
+  /**
+   * After this turn of the event loop, so that all requests that were read from their sockets in it share the
+   * round trip.
+   */
   #schedule(name: string, group: Group): void {
     if (group.isScheduled) return;
     if (group.underWay > 0 && group.waiting && !group.waiting.hasEntries) {

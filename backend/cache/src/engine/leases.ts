@@ -1,4 +1,5 @@
-// The leases of this process: released as soon as the store can be asked, so that nobody waits for a handler that has ended.
+// The leases of this process: released as soon as the store can be asked, so that nobody waits for a handler
+// that has ended.
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { HeldLease, Store } from "../store/store.js";
@@ -42,8 +43,8 @@ export class Leases {
   }
 
   /**
-   * Releases a lease. Also asks while the circuit is open: processes that still reach the store wait for the lease. Where the store does not
-   * answer, the lease is owed, and released later. Never rejects.
+   * Releases a lease. Also asks while the circuit is open: processes that still reach the store wait for the
+   * lease. Where the store does not answer, the lease is owed, and released later. Never rejects.
    *
    * @param skipMs above 0: tells other processes for so long not to wait for this entry
    */
@@ -57,7 +58,10 @@ export class Leases {
     this.#owe({ lease, skipMs: 0, endsAtMs: monotonicNow() + this.#leaseMs });
   }
 
-  /** The caller goes on with a lease of this process that nobody uses any more; `undefined` where there is none. */
+  /**
+   * The caller goes on with a lease of this process that nobody uses any more; `undefined` where there is
+   * none.
+   */
   reuse(key: string): HeldLease | undefined {
     const owed = this.#owed.get(key);
     if (!owed) return undefined;

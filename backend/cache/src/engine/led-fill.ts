@@ -1,4 +1,5 @@
-// The fill of a request that leads: what its handler answers goes to those that wait for it, and to the store.
+// The fill of a request that leads: what its handler answers goes to those that wait for it, and to the
+// store.
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type Recording } from "./fill.js";

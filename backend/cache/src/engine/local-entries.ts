@@ -37,7 +37,10 @@ export class LocalEntries {
     return this.#entries.bytes;
   }
 
-  /** The entry of this very request, if it has not expired; whether it is still valid is for the fences to say. */
+  /**
+   * The entry of this very request, if it has not expired; whether it is still valid is for the fences to
+   * say.
+   */
   get(ref: EntryRef): LocalEntry | undefined {
     const local = this.#entries.get(ref.entryKey);
     return local?.identity === ref.identity ? local : undefined;
@@ -90,8 +93,8 @@ export class LocalEntries {
 }
 
 /**
- * Bytes that only this entry keeps alive. A view of a larger buffer (what the client read from its socket, Node's pool of
- * small buffers) would keep all of that.
+ * Bytes that only this entry keeps alive. A view of a larger buffer (what the client read from its socket,
+ * Node's pool of small buffers) would keep all of that.
  */
 function ownBytes(bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength - bytes.length <= MAX_WASTED_BYTES) return bytes;

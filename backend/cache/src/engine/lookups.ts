@@ -17,7 +17,10 @@ import { endOfTurn } from "./turn.js";
 export interface Hit {
   readonly kind: "hit";
   readonly entry: Entry;
-  /** Present where the body lies in memory that the store has lent, and wants back: see {@link Lookups.giveBack}. */
+  /**
+   * Present where the body lies in memory that the store has lent, and wants back: see
+   * {@link Lookups.giveBack}.
+   */
   readonly loan?: Buffer | undefined;
 }
 
@@ -27,7 +30,10 @@ export type ReadOutcome =
   | Miss
   | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
 
-/** `revoked`: the caller's own fences have been replaced since it read them, so that the app must allow it anew. */
+/**
+ * `revoked`: the caller's own fences have been replaced since it read them, so that the app must allow it
+ * anew.
+ */
 export type CallerOutcome = ReadOutcome | { readonly kind: "revoked" };
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
@@ -50,18 +56,24 @@ export interface LookupParts {
 export class Lookups {
   readonly #parts: LookupParts;
   readonly #reads: GroupedReads;
-  /** Whether the last read found no entry: then the next one most likely finds none, too, and takes the lease at once. */
+  /**
+   * Whether the last read found no entry: then the next one most likely finds none, too, and takes the lease
+   * at once.
+   */
   #expectsMiss = true;
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
-    // Lent memory is for bodies that are sent as they were read. An entry that this process keeps needs memory of its own; one that
-    // is decrypted gets it.
+    // Lent memory is for bodies that are sent as they were read. An entry that this process keeps needs
+    // memory of its own; one that is decrypted gets it.
     const onLoan = parts.store.giveBack !== undefined && parts.local === undefined && parts.sealer === PLAIN;
     this.#reads = new GroupedReads(parts.store, parts.gate, onLoan);
   }
 
-  /** Called before and after this process replaces fences: its own changes take effect for its own reads at once. */
+  /**
+   * Called before and after this process replaces fences: its own changes take effect for its own reads at
+   * once.
+   */
   forget(fenceKeys: readonly string[]): void {
     this.#reads.forget(fenceKeys);
   }
@@ -69,8 +81,8 @@ export class Lookups {
   /**
    * Reads an entry; at once where the store cannot be asked. Its misses hold no lease. Never rejects.
    *
-   * @param caller fences beside the entry's, as they were when the caller was allowed to see it; compared in the same round
-   *   trip, and `revoked` where one has been replaced
+   * @param caller fences beside the entry's, as they were when the caller was allowed to see it; compared in
+   *   the same round trip, and `revoked` where one has been replaced
    */
   read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
   read(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome>;
@@ -101,8 +113,8 @@ export class Lookups {
   }
 
   /**
-   * Reads fences that no entry depends on yet, and makes those that are missing. Resolves with `undefined` where a guarded
-   * write is under way behind one of them; rejects as the gate does.
+   * Reads fences that no entry depends on yet, and makes those that are missing. Resolves with `undefined`
+   * where a guarded write is under way behind one of them; rejects as the gate does.
    */
   async readFences(fenceKeys: readonly string[]): Promise<FenceReading | undefined> {
     let answer = await this.#reads.read(fenceKeys);
@@ -116,17 +128,17 @@ export class Lookups {
   }
 
   /**
-   * Returns lent memory to the store, which uses it for other entries, of other tenants: only once nobody will read the body of
-   * that {@link Hit} again, above all not the socket that it was written to. Where nobody returns it, it is left to the
-   * garbage collector, which is safe.
+   * Returns lent memory to the store, which uses it for other entries, of other tenants: only once nobody
+   * will read the body of that {@link Hit} again, above all not the socket that it was written to. Where
+   * nobody returns it, it is left to the garbage collector, which is safe.
    */
   giveBack(loan: Buffer): void {
     this.#parts.store.giveBack?.(loan);
   }
 
   /**
-   * For a read that comes while the circuit is not closed. Before the store has answered for the first time, it waits for that, as
-   * long as it would for an answer; later it does not wait.
+   * For a read that comes while the circuit is not closed. Before the store has answered for the first time,
+   * it waits for that, as long as it would for an answer; later it does not wait.
    */
   #whenStarted(ref: EntryRef, caller: undefined): ReadOutcome | Promise<ReadOutcome>;
   #whenStarted(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome>;
@@ -150,8 +162,8 @@ export class Lookups {
   }
 
   /**
-   * The entry is in this process's memory: its fences must still be those in the store. A stale one is looked for in the store,
-   * because another process may have refreshed it.
+   * The entry is in this process's memory: its fences must still be those in the store. A stale one is looked
+   * for in the store, because another process may have refreshed it.
    */
   #confirm(ref: EntryRef, local: LocalEntry, caller: undefined, toFill: true): Promise<ReadOutcome>;
   #confirm(
@@ -202,12 +214,16 @@ export class Lookups {
     }
   }
 
-  /** Reads the entry and begins its fill in one round trip: a miss costs one less, a hit a script instead of a part of an `MGET`. */
+  /**
+   * Reads the entry and begins its fill in one round trip: a miss costs one less, a hit a script instead of a
+   * part of an `MGET`.
+   */
   async #readOrBegin(ref: EntryRef, expiresAtMs: number, withinMs?: number): Promise<ReadOutcome> {
     try {
       const begun = await this.#parts.fills.readOrBegin(ref, withinMs);
       const { fences, runId, entry, lease } = begun.answer;
-      // The store takes no lease where an entry is there: if that turns out not to be valid, nothing has begun.
+      // The store takes no lease where an entry is there: if that turns out not to be valid, nothing has
+      // begun.
       const mayHaveBegun = entry === null || lease !== "none";
       const outcome = this.#judge(ref, fences, runId, entry, expiresAtMs, mayHaveBegun ? begun : undefined);
       this.#note(outcome);

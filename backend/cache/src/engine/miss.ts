@@ -1,4 +1,5 @@
-// What a lookup gives to a request that it does not answer: a miss, or a stale entry, which opens its own fill.
+// What a lookup gives to a request that it does not answer: a miss, or a stale entry, which opens its own
+// fill.
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { FillOutcome } from "./fill.js";
@@ -34,24 +35,34 @@ abstract class Fillable {
   /**
    * Tells the request what to do: lead a fill, follow another's, or run its handler alone. Never rejects.
    *
-   * @param notBeforeMs where the request asks for an answer that was made after this, milliseconds since the epoch
+   * @param notBeforeMs where the request asks for an answer that was made after this, milliseconds since the
+   *   epoch
    */
   open(notBeforeMs?: number): Promise<FillOutcome> {
     return this.#fills.open(this.#ref, this.#read, notBeforeMs);
   }
 
-  /** Releases a lease that came with the read: called instead of {@link open}, by a request that does not fill after all. */
+  /**
+   * Releases a lease that came with the read: called instead of {@link open}, by a request that does not fill
+   * after all.
+   */
   drop(): void {
     if (this.#read.begun) this.#fills.drop(this.#read.begun);
   }
 }
 
-/** There is no entry, or a fence has cut it off. Either `open` or `drop` is called: its read may have taken the lease. */
+/**
+ * There is no entry, or a fence has cut it off. Either `open` or `drop` is called: its read may have taken
+ * the lease.
+ */
 export class Miss extends Fillable {
   readonly kind = "miss";
 }
 
-/** The entry is older than its TTL, but no fence has cut it off. Its read has taken no lease, so that it may be left as it is. */
+/**
+ * The entry is older than its TTL, but no fence has cut it off. Its read has taken no lease, so that it may
+ * be left as it is.
+ */
 export class Stale extends Fillable {
   readonly kind = "stale";
   readonly entry: Entry;

@@ -1,4 +1,5 @@
-// Invalidations that could not be written: those of the whole store, and those of single groups of keys, until they have been replayed.
+// Invalidations that could not be written: those of the whole store, and those of single groups of keys,
+// until they have been replayed.
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
@@ -53,7 +54,10 @@ export class MissedInvalidations {
     return !(error instanceof GroupUnavailable);
   }
 
-  /** Writes all that waits for the whole store. Resolves with how many invalidations those were; rejects where it could not. */
+  /**
+   * Writes all that waits for the whole store. Resolves with how many invalidations those were; rejects where
+   * it could not.
+   */
   async replay(): Promise<number> {
     const before = this.queue.replayed;
     for (let batch = this.queue.take(); batch; batch = this.queue.take()) {

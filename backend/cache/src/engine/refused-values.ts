@@ -1,4 +1,5 @@
-// Values that the store refuses for what they are: not sent again for a while, because servers end the connection over some of them.
+// Values that the store refuses for what they are: not sent again for a while, because servers end the
+// connection over some of them.
 import { BoundedMap } from "../bounded-map.js";
 import type { Logger } from "../logger.js";
 import { GroupUnavailable, NotConnected, StoreFull, ValueTooLarge } from "../store/store-errors.js";
@@ -10,7 +11,10 @@ const REMEMBERED_MS = 60_000;
 const MAX_CHARACTERS = 512 * 1024;
 /** One that fails once has met an outage. */
 const FAILURES = 2;
-/** The least that a Redis server can be told to refuse: it ends the connection, often before it has been heard why. */
+/**
+ * The least that a Redis server can be told to refuse: it ends the connection, often before it has been heard
+ * why.
+ */
 const LARGE_BYTES = 1024 * 1024;
 
 interface Failed {
@@ -79,7 +83,10 @@ export class RefusedValues {
   }
 }
 
-/** It says nothing of the value. A connection that is lost does: there are proxies that answer so to what is too large for them. */
+/**
+ * It says nothing of the value. A connection that is lost does: there are proxies that answer so to what is
+ * too large for them.
+ */
 function isOfStore(error: unknown): boolean {
   if (error instanceof NotConnected) return false;
   return isCertain(error) || error instanceof StoreFull || error instanceof GroupUnavailable;

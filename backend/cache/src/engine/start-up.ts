@@ -1,4 +1,5 @@
-// The first moments of a store that has to be connected to: reads wait for it, within their budget, instead of doing without.
+// The first moments of a store that has to be connected to: reads wait for it, within their budget, instead
+// of doing without.
 import { later } from "../later.js";
 import { clearTimeout, type Timer } from "../timers.js";
 
@@ -22,7 +23,8 @@ export class StartUp {
   }
 
   /**
-   * Resolves once the start has ended. All who wait share the time limit of the first: when that is over, the store is given up for all.
+   * Resolves once the start has ended. All who wait share the time limit of the first: when that is over, the
+   * store is given up for all.
    *
    * @param bound rejects where that takes too long
    */

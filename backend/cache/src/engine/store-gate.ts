@@ -1,4 +1,5 @@
-// The gate before the store: budget, circuit, and the rule that nothing is trusted until missed invalidations are replayed.
+// The gate before the store: budget, circuit, and the rule that nothing is trusted until missed invalidations
+// are replayed.
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { Logger } from "../logger.js";
@@ -34,10 +35,10 @@ export interface GateOptions {
 }
 
 /**
- * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which tries all that requests need,
- * and all pending invalidations have been replayed. It opens on a lost connection, on failures in a row, and on any invalidation that
- * fails: from then on this process cannot know which entries are old. What concerns one group of keys, or room for new ones, opens
- * nothing.
+ * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which
+ * tries all that requests need, and all pending invalidations have been replayed. It opens on a lost
+ * connection, on failures in a row, and on any invalidation that fails: from then on this process cannot know
+ * which entries are old. What concerns one group of keys, or room for new ones, opens nothing.
  */
 export class StoreGate {
   readonly #missed: MissedInvalidations;
@@ -113,8 +114,8 @@ export class StoreGate {
   }
 
   /**
-   * Present until the store has answered for the first time, or is known not to. Resolves then, and a budget after the first request
-   * has asked at the latest.
+   * Present until the store has answered for the first time, or is known not to. Resolves then, and a budget
+   * after the first request has asked at the latest.
    */
   get starting(): Promise<void> | undefined {
     return this.#startUp?.within((ended) => this.bound(ended));
@@ -136,7 +137,8 @@ export class StoreGate {
   }
 
   /**
-   * Runs an operation within the budget, or, where a request has used up a part of that already, until `expiresAtMs`.
+   * Runs an operation within the budget, or, where a request has used up a part of that already, until
+   * `expiresAtMs`.
    *
    * @throws StoreUnavailable while the circuit is not closed: at once, but for the first moments
    * @throws DeadlineExceeded after the budget; the operation may still take effect in the store
@@ -150,7 +152,8 @@ export class StoreGate {
       this.#answered();
       return result;
     } catch (error) {
-      // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait to find out.
+      // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait
+      // to find out.
       const hangs =
         error instanceof DeadlineExceeded && this.#answeredAtMs < startedAtMs && expiresAtMs === undefined;
       if (hangs) this.#wasSilent = true;
@@ -159,22 +162,30 @@ export class StoreGate {
     }
   }
 
-  /** Rejects with {@link DeadlineExceeded} where the work takes longer than the budget; says nothing about the store. */
+  /**
+   * Rejects with {@link DeadlineExceeded} where the work takes longer than the budget; says nothing about the
+   * store.
+   */
   bound<T>(work: Promise<T>, expiresAtMs?: number): Promise<T> {
     if (expiresAtMs === undefined) return this.#deadlines.race(work);
-    // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets half a budget at least.
+    // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets
+    // half a budget at least.
     const remainingMs = Math.max(expiresAtMs - monotonicNow(), this.#options.budgetMs / 2);
     return new DeadlineQueue(remainingMs).race(work);
   }
 
-  /** Opens the circuit, unless others are none the worse: what the caller asked for may or may not have taken effect. */
+  /**
+   * Opens the circuit, unless others are none the worse: what the caller asked for may or may not have taken
+   * effect.
+   */
   distrust(error: unknown): void {
     if (!(error instanceof StoreFull || error instanceof GroupUnavailable)) this.#open(this.#reasonOf(error));
   }
 
   /**
-   * Replaces fences, or remembers that they must be. Resolves with true once the store has confirmed; with false where it
-   * could not within the budget: this process then serves nothing from the cache until the replay.
+   * Replaces fences, or remembers that they must be. Resolves with true once the store has confirmed; with
+   * false where it could not within the budget: this process then serves nothing from the cache until the
+   * replay.
    */
   async invalidate(
     tenant: string,
@@ -255,8 +266,8 @@ export class StoreGate {
       this.#wasSilent = false;
       if (wasSilent && this.#store.renew?.()) throw new StoreUnavailable("connecting anew");
       let replayed = 0;
-      // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last look at
-      // the queue and the closing are one synchronous step.
+      // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last
+      // look at the queue and the closing are one synchronous step.
       while (!this.recovery.isEmpty) replayed += await this.#missed.replay();
       if (!this.#storeIsUp || this.#stopped) throw new StoreUnavailable("the connection was lost again");
       this.#close(replayed);

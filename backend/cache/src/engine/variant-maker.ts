@@ -1,4 +1,5 @@
-// Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them with the entry.
+// Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them
+// with the entry.
 import { availableParallelism } from "node:os";
 import { BoundedMap } from "../bounded-map.js";
 import { makeVariants } from "../codec/content-coding.js";
@@ -7,7 +8,10 @@ import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { splitFences } from "./fences.js";
 
-/** Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's own work. */
+/**
+ * Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's
+ * own work.
+ */
 const MAX_UNDER_WAY = availableParallelism() < 8 ? 1 : 2;
 const MAX_TRIED_CHARACTERS = 3 * 1024 * 1024;
 
@@ -37,7 +41,9 @@ export class VariantMaker {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  /** The same compare-and-set as a fill's: an entry that a fence has cut off meanwhile is not written again. */
+  /**
+   * The same compare-and-set as a fill's: an entry that a fence has cut off meanwhile is not written again.
+   */
   async #make(ref: EntryRef, entry: Entry): Promise<void> {
     const variants = await makeVariants(entry.body);
     if (variants.length === 0 || entry.expiresAt <= Date.now()) return;

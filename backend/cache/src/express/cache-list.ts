@@ -24,8 +24,8 @@ import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
 /**
- * Caches what the following handlers answer to GET, and answers HEAD from it. Mount it after authentication and after whatever
- * refuses a request, because a hit ends here.
+ * Caches what the following handlers answer to GET, and answers HEAD from it. Mount it after authentication
+ * and after whatever refuses a request, because a hit ends here.
  *
  * @param module names the data; `invalidateCache` of the same name reaches it
  * @param ttl seconds, or options. Default 180 seconds
@@ -67,7 +67,10 @@ interface Missing {
   readonly fwd: Forwarded;
   /** The entry that the handler is to replace; it may answer where the handler fails. */
   readonly stale?: Entry | undefined;
-  /** The request asks for an answer that was made after this, milliseconds since the epoch; 0 where it does not. */
+  /**
+   * The request asks for an answer that was made after this, milliseconds since the epoch; 0 where it does
+   * not.
+   */
   readonly notBeforeMs?: number | undefined;
 }
 
@@ -98,7 +101,8 @@ class CachedRoute {
     try {
       resolved = this.#requests.resolve(req);
     } catch (error) {
-      // The user's own scope, tags or query function threw: that is the application's error, as if a handler had thrown it.
+      // The user's own scope, tags or query function threw: that is the application's error, as if a handler
+      // had thrown it.
       next(error);
       return;
     }
@@ -124,7 +128,8 @@ class CachedRoute {
       this.#bypass("request", ref.tenant, res, next);
       return;
     }
-    // A HEAD does not fill what it misses. A request with directives may turn out not to: it takes no lease before that is known.
+    // A HEAD does not fill what it misses. A request with directives may turn out not to: it takes no lease
+    // before that is known.
     const mayFill = req.method === "GET" && !asked;
     const { lookups } = engine;
     const outcome =
@@ -167,7 +172,10 @@ class CachedRoute {
     } else this.#fill(miss, missing, exchange).catch(exchange.next);
   }
 
-  /** Of the requests that miss together one leads, and its handler answers; the others join, and get the same answer. */
+  /**
+   * Of the requests that miss together one leads, and its handler answers; the others join, and get the same
+   * answer.
+   */
   async #fill(miss: Miss | Stale, missing: Missing, exchange: Exchange): Promise<void> {
     const { ref, req, res, next } = exchange;
     // `cacheList` is mounted twice for this request, which would wait for itself.
@@ -203,7 +211,8 @@ class CachedRoute {
       ttlSeconds: this.#options.ttlSeconds,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
-      // A body that is larger than the tenant's share of the store is refused at its head, before anybody waits for it.
+      // A body that is larger than the tenant's share of the store is refused at its head, before anybody
+      // waits for it.
       maxBodyBytes: Math.min(
         this.#options.maxBodyBytes ?? options.maxBodyBytes,
         this.#http.engine.maxTenantBytes,
@@ -261,7 +270,10 @@ class CachedRoute {
     next();
   }
 
-  /** While the store was asked, a time limit or the like has begun to answer: the handler learns of that, unless the answer has ended. */
+  /**
+   * While the store was asked, a time limit or the like has begun to answer: the handler learns of that,
+   * unless the answer has ended.
+   */
   #leave(res: Response, next: NextFunction): void {
     if (!res.writableEnded) next();
   }

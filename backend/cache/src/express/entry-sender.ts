@@ -1,4 +1,5 @@
-// Answers from entries that cannot fail a request: what throws while one is sent leaves the response as it was, for the handler.
+// Answers from entries that cannot fail a request: what throws while one is sent leaves the response as it
+// was, for the handler.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type CacheStatus, hitStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
@@ -16,7 +17,10 @@ import { type KeptHead, keepHead, putHeadBack, UNTOUCHED } from "./response-head
  */
 export type Sending = "sent" | "could-be-smaller" | "unsent";
 
-/** What throws is mostly middleware: a wrapped `writeHead`, `end` or `setHeader`, or what waits for the head to be written. */
+/**
+ * What throws is mostly middleware: a wrapped `writeHead`, `end` or `setHeader`, or what waits for the head
+ * to be written.
+ */
 export class EntrySender {
   readonly #logger: Logger;
   #hasFailed = false;

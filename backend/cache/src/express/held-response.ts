@@ -5,19 +5,20 @@ import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
 
 /**
- * `begun`: the handler writes the first part of its answer. `ended`: it has ended it. `closed`: the connection is gone and the
- * handler has not ended its answer; it may still be at work.
+ * `begun`: the handler writes the first part of its answer. `ended`: it has ended it. `closed`: the
+ * connection is gone and the handler has not ended its answer; it may still be at work.
  */
 export type Moment = "begun" | "ended" | "closed";
 
 /**
- * Calls `beforeRelease` when the handler begins to answer, and lets the answer go when that has resolved. Once more when it
- * ends, where it was written in parts: what the handler did in between is covered too. Also called where the
- * response is closed without having been ended, because the handler may have written by then.
+ * Calls `beforeRelease` when the handler begins to answer, and lets the answer go when that has resolved.
+ * Once more when it ends, where it was written in parts: what the handler did in between is covered too. Also
+ * called where the response is closed without having been ended, because the handler may have written by
+ * then.
  *
  * @param beforeRelease must not reject
- * @param fail gets what Node throws when the answer is let go (a body that is no text, a status that is none): without the
- *   hold the handler would have thrown it
+ * @param fail gets what Node throws when the answer is let go (a body that is no text, a status that is
+ *   none): without the hold the handler would have thrown it
  */
 export function holdBack(
   res: Response,
@@ -33,8 +34,10 @@ export function holdBack(
  * - `unanswered`: the handler has not begun.
  * - `begun`: it has written something, which is held until `beforeRelease("begun")` has resolved.
  * - `flowing`: that has been let go, and what the handler writes now goes straight to Node.
- * - `begun-and-ended`: it has ended while its first part is held. When that is let go, the end is held in its turn.
- * - `ended`: the end, and with it all of an answer that was written at once, is held until `beforeRelease("ended")` has resolved.
+ * - `begun-and-ended`: it has ended while its first part is held. When that is let go, the end is held in its
+ *   turn.
+ * - `ended`: the end, and with it all of an answer that was written at once, is held until
+ *   `beforeRelease("ended")` has resolved.
  * - `released`: all is with Node.
  *
  *     unanswered ──write──▶ begun ──let go──▶ flowing
@@ -163,14 +166,17 @@ class HeldResponse {
 }
 
 /**
- * Writes status and headers, as the held call will not do before it is let go: from now on the handler is told that they are
- * sent, so that no error handler puts a second answer behind the first part of this one. Nothing is sent yet.
+ * Writes status and headers, as the held call will not do before it is let go: from now on the handler is
+ * told that they are sent, so that no error handler puts a second answer behind the first part of this one.
+ * Nothing is sent yet.
  */
 function settleHead(res: Response): void {
   if (!res.headersSent) res.writeHead(res.statusCode);
 }
 
-/** Keeps status and headers as they are now, whatever is done to them until the returned function is called. */
+/**
+ * Keeps status and headers as they are now, whatever is done to them until the returned function is called.
+ */
 function freezeHead(res: Response): () => void {
   if (res.headersSent) return () => undefined;
   const { statusCode, writeHead } = res;

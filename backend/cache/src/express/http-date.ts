@@ -1,4 +1,5 @@
-// HTTP dates (RFC 9110 section 5.6.7), which Date.parse reads wrongly: two-digit years, and asctime as local time.
+// HTTP dates (RFC 9110 section 5.6.7), which Date.parse reads wrongly: two-digit years, and asctime as local
+// time.
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const TIME = "(\\d{2}):(\\d{2}):(\\d{2})";
@@ -17,7 +18,9 @@ export function parseHttpDate(text: string | undefined, nowMs = Date.now()): num
   return match ? utc(match[6], match[1], match[2], match.slice(3, 6)) : undefined;
 }
 
-/** A year that appears to be more than 50 years in the future is the most recent one in the past that ends so. */
+/**
+ * A year that appears to be more than 50 years in the future is the most recent one in the past that ends so.
+ */
 function fullYear(lastTwoDigits: number, nowMs: number): number {
   const thisYear = new Date(nowMs).getUTCFullYear();
   const year = thisYear - (thisYear % 100) + lastTwoDigits;

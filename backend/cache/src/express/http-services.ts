@@ -1,4 +1,5 @@
-// What all routes and lanes of one cache share, as long as the process lives: the engine, the options, and how a tenant is found.
+// What all routes and lanes of one cache share, as long as the process lives: the engine, the options, and
+// how a tenant is found.
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";
@@ -40,14 +41,19 @@ export class HttpServices {
     maxCharacters: MAX_REQUEST_CHARACTERS,
     charactersOf: ({ characters }) => characters,
   });
-  /** Fence keys are the same texts for all requests of a route and tenant: shared, not written anew for each. */
+  /**
+   * Fence keys are the same texts for all requests of a route and tenant: shared, not written anew for each.
+   */
   readonly fenceKeys = new BoundedMap<readonly string[]>({
     maxCharacters: MAX_FENCE_KEY_CHARACTERS,
     charactersOf: (keys) => keys.reduce((sum, key) => sum + key.length, 0),
   });
   /** Requests that the lane has passed to the app, for the first `cacheList` that they reach. */
   readonly passedByLane = new WeakMap<object, PassedRequest>();
-  /** Tenants in the form that keys use, by what the resolver returned: looking an id up costs a hit less than checking it again. */
+  /**
+   * Tenants in the form that keys use, by what the resolver returned: looking an id up costs a hit less than
+   * checking it again.
+   */
   readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
   /** The keys of the entries that a request's handler fills. */
   readonly #filling = new WeakMap<object, readonly string[]>();
@@ -72,7 +78,10 @@ export class HttpServices {
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
 
-  /** Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that has lent it. */
+  /**
+   * Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that
+   * has lent it.
+   */
   answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);
@@ -114,7 +123,10 @@ export class HttpServices {
     return tenant;
   }
 
-  /** The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the resolver throws. */
+  /**
+   * The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the
+   * resolver throws.
+   */
   tenantOf(req: Request): string | undefined {
     try {
       const id = this.options.tenant(req);

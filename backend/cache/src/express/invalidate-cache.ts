@@ -1,4 +1,5 @@
-// `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is released.
+// `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is
+// released.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { FencedScope } from "../engine/fences.js";
 import { tagsOf } from "../identifiers.js";
@@ -14,8 +15,8 @@ import { holdBack, type Moment } from "./held-response.js";
 import type { HttpServices } from "./http-services.js";
 
 /**
- * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received the response reads no older
- * state from the cache. Safe methods pass through (RFC 9110 section 9.2.1).
+ * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received
+ * the response reads no older state from the cache. Safe methods pass through (RFC 9110 section 9.2.1).
  *
  * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */
@@ -76,8 +77,8 @@ async function guarded(
     () => false,
   );
   if (!marked && options.onUnreachable === "reject") return refuse(res);
-  // The mark is taken away whatever the status, also one that may have been set although that timed out; but not before the
-  // handler has ended its answer, because until then it may still be writing.
+  // The mark is taken away whatever the status, also one that may have been set although that timed out; but
+  // not before the handler has ended its answer, because until then it may still be writing.
   const beforeRelease = async (moment: Moment) => {
     if (moment === "ended") await engine.endWrite(scope, writer);
     else await engine.invalidate(scope);
@@ -86,7 +87,9 @@ async function guarded(
   next();
 }
 
-/** 4xx: the handler refused, so nothing has changed. Any other status, also none yet, may stand for a change. */
+/**
+ * 4xx: the handler refused, so nothing has changed. Any other status, also none yet, may stand for a change.
+ */
 function mayHaveChanged(res: Response): boolean {
   return res.statusCode < 400 || res.statusCode >= 500;
 }

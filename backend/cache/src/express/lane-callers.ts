@@ -15,11 +15,15 @@ export interface Caller {
   /** In the form of entries: empty for the tenant's own view. */
   readonly scope: string;
   /**
-   * The fences of the identity's tags, as they were before the app was asked about this caller. Once one of them is replaced
-   * (the caller's rights have changed), what the app has allowed does not count any more. Absent where there are no tags.
+   * The fences of the identity's tags, as they were before the app was asked about this caller. Once one of
+   * them is replaced (the caller's rights have changed), what the app has allowed does not count any more.
+   * Absent where there are no tags.
    */
   readonly tagFences: FenceReading | undefined;
-  /** False until the fences of its tags have been read: what the app allows before that may be revoked unnoticed. */
+  /**
+   * False until the fences of its tags have been read: what the app allows before that may be revoked
+   * unnoticed.
+   */
   readonly isKnown: boolean;
 }
 
@@ -35,8 +39,8 @@ interface Remembered extends Caller {
 }
 
 /**
- * The teller of a caller is the text that tells it from others: the identity's principal where it has one, or else the credentials of
- * its requests. The hash of that text stands for it where it is long.
+ * The teller of a caller is the text that tells it from others: the identity's principal where it has one, or
+ * else the credentials of its requests. The hash of that text stands for it where it is long.
  */
 type TellerKind = "principal" | "credentials" | "long principal" | "long credentials";
 
@@ -60,8 +64,8 @@ export class LaneCallers {
   }
 
   /**
-   * `undefined` where the identity names nobody, is in a form that the app's cannot be compared with, or is too long to be remembered.
-   * Throws where a tag is none.
+   * `undefined` where the identity names nobody, is in a form that the app's cannot be compared with, or is
+   * too long to be remembered. Throws where a tag is none.
    */
   of(identity: LaneIdentity, req: IncomingMessage): Caller | undefined {
     const { principal } = identity;

@@ -1,4 +1,5 @@
-// The lane: answers hits in front of Express, for requests that the app is known to let through to `cacheList`.
+// The lane: answers hits in front of Express, for requests that the app is known to let through to
+// `cacheList`.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
 import { hitStatus } from "../cache-status.js";
@@ -22,9 +23,10 @@ import { addServerTiming } from "./server-timing.js";
 export type LaneApp = RequestListener & { enabled?(setting: string): boolean };
 
 /**
- * Puts the cache in front of the app: `http.createServer(cache.lane(app, { identify }))`. A request is answered here only if
- * `cacheList` has handled the same method, host and URL for the same identity before, and only with what it would have answered.
- * Everything else, every doubt and every error goes to the app, untouched.
+ * Puts the cache in front of the app: `http.createServer(cache.lane(app, { identify }))`. A request is
+ * answered here only if `cacheList` has handled the same method, host and URL for the same identity before,
+ * and only with what it would have answered. Everything else, every doubt and every error goes to the app,
+ * untouched.
  *
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */
@@ -42,7 +44,10 @@ export function createLane(http: HttpServices): CreateLane {
   };
 }
 
-/** Of what has been learnt: as many requests as `maxRequests` allows by default, where they have the usual length. */
+/**
+ * Of what has been learnt: as many requests as `maxRequests` allows by default, where they have the usual
+ * length.
+ */
 const MAX_LEARNT_CHARACTERS = 12 * 1024 * 1024;
 
 class Lane {
@@ -106,7 +111,9 @@ class Lane {
     }
   }
 
-  /** Answers the request, or passes it to the app. Never throws: nobody waits for the promise that calls it. */
+  /**
+   * Answers the request, or passes it to the app. Never throws: nobody waits for the promise that calls it.
+   */
   #serve(
     outcome: CallerOutcome,
     ref: RouteRef,
@@ -134,7 +141,8 @@ class Lane {
     for (const [name, value] of this.#earlier) res.setHeader(name, value);
     runMiddleware(use, req, res, (error) => {
       if (res.headersSent) {
-        // One of them has answered already. As Express does then, an error ends the connection: the client learns that this is not all.
+        // One of them has answered already. As Express does then, an error ends the connection: the client
+        // learns that this is not all.
         if (error !== undefined && !res.writableEnded) res.destroy();
       } else if (error !== undefined) this.#sent("unsent", hit, ref, asked, req, res);
       else {
@@ -176,7 +184,8 @@ class Lane {
     try {
       this.#app(req, res);
     } catch (error) {
-      // The app's own error is thrown where its server would have thrown it, and rejects no promise of the lane's.
+      // The app's own error is thrown where its server would have thrown it, and rejects no promise of the
+      // lane's.
       setImmediate(() => {
         throw error;
       });

@@ -14,7 +14,8 @@ export interface RecorderRules extends StorabilityRules {
   readonly own: OwnHeaders;
   readonly onUndeclaredVary: (names: string) => void;
   /**
-   * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent where nothing may.
+   * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent
+   * where nothing may.
    */
   readonly insteadOfError?: () => boolean;
 }

@@ -1,20 +1,25 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
 //
-// The recorder stands between the handler and the response: it puts its own `write`, `end`, `flushHeaders` and `writeHead` in the place
-// of the response's (`start`). An answer passes in this order.
+// The recorder stands between the handler and the response: it puts its own `write`, `end`, `flushHeaders`
+// and `writeHead` in the place of the response's (`start`). An answer passes in this order.
 //
-// 1. Before the handler runs. The headers that earlier middleware has set are remembered: they belong to this request, not to the
-//    entry. The client's conditions (`If-None-Match`) are hidden, because a 304 of the handler would give nothing to store.
-// 2. The head. Middleware behind the cache may change status and headers until the head is written. So nothing is decided before the
-//    handler writes its first part, ends, or has the head written; then that middleware is made to act (`late-head.ts`), and `#decide`
-//    judges what is left. An answer that may not be stored abandons its fill here, so that nobody waits for it.
-// 3. The body. Each part is copied while it goes to the client (`RecordedBody`). One that grows too large abandons the fill.
-// 4. The end. A whole answer whose length is what its head says is committed (`#settle`): to those who wait, and to the store. One that
-//    is cut short, by an error or because the client has gone, is abandoned. Either happens once (`#isSettled`).
+// 1. Before the handler runs. The headers that earlier middleware has set are remembered: they belong to this
+//    request, not to the entry. The client's conditions (`If-None-Match`) are hidden, because a 304 of the
+//    handler would give nothing to store.
+// 2. The head. Middleware behind the cache may change status and headers until the head is written. So
+//    nothing is decided before the handler writes its first part, ends, or has the head written; then that
+//    middleware is made to act (`late-head.ts`), and `#decide` judges what is left. An answer that may not be
+//    stored abandons its fill here, so that nobody waits for it.
+// 3. The body. Each part is copied while it goes to the client (`RecordedBody`). One that grows too large
+//    abandons the fill.
+// 4. The end. A whole answer whose length is what its head says is committed (`#settle`): to those who wait,
+//    and to the store. One that is cut short, by an error or because the client has gone, is abandoned.
+//    Either happens once (`#isSettled`).
 //
-// The answer does not always go to the client (`Course`). Where the client has the very bytes already, the cache answers 304 from the
-// recorded head, and the body goes into the entry alone. Where the handler fails, and a stale entry may stand in for it
-// (`stale-if-error`), that is sent, and what the handler writes goes nowhere.
+// The answer does not always go to the client (`Course`). Where the client has the very bytes already, the
+// cache answers 304 from the recorded head, and the body goes into the entry alone. Where the handler fails,
+// and a stale entry may stand in for it (`stale-if-error`), that is sent, and what the handler writes goes
+// nowhere.
 //
 // HEAD has no fill: the same steps only make its head what GET's would be (RFC 9110 section 9.3.2).
 import type { OutgoingHttpHeaders } from "node:http";
@@ -35,8 +40,8 @@ import { declaredLength, judge } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
 
 /**
- * Where an answer goes. `through`: to the client. `not-modified`: the client has had a 304, and the body goes into the entry
- * alone, or nowhere. `replaced`: another answer has gone to the client in its place.
+ * Where an answer goes. `through`: to the client. `not-modified`: the client has had a 304, and the body goes
+ * into the entry alone, or nowhere. `replaced`: another answer has gone to the client in its place.
  */
 type Course = "through" | "not-modified" | "replaced";
 
@@ -110,8 +115,8 @@ class Recorder {
       };
       setMethods(res, { flush: flushed });
     }
-    // While the store was asked, the client may have gone, whose "close" has been emitted then; or middleware in front of the cache has
-    // begun to answer.
+    // While the store was asked, the client may have gone, whose "close" has been emitted then; or middleware
+    // in front of the cache has begun to answer.
     if (isGone(res) || res.headersSent) this.#abandon("failed");
     else res.once("close", () => this.#abandon("failed"));
   }
@@ -119,8 +124,8 @@ class Recorder {
   #write(args: Parameters<Response["write"]>): boolean {
     const res = this.#res;
     const [chunk, encoding] = args as unknown[];
-    // The responses of HTTP/2 and light-my-request call `write` from their `end`: that part has been taken already. What is no chunk is
-    // refused by Node.
+    // The responses of HTTP/2 and light-my-request call `write` from their `end`: that part has been taken
+    // already. What is no chunk is refused by Node.
     if (this.#isEnding || !isChunk(chunk)) return Reflect.apply(this.#original.write, res, args);
     this.#take(chunk, encoding);
     this.#settleHead(false);
@@ -137,10 +142,12 @@ class Recorder {
   #end(args: Parameters<Response["end"]>): Response {
     const res = this.#res;
     const [chunk, encoding] = args as unknown[];
-    // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have been decided.
+    // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have
+    // been decided.
     if (!isChunk(chunk) && !isNoChunk(chunk)) return Reflect.apply(this.#original.end, res, args);
     const whole = this.#body.bytes === 0 && !this.#head && !res.headersSent;
-    // Where middleware in front holds the head back, an error page may have taken the place of the answer that was begun.
+    // Where middleware in front holds the head back, an error page may have taken the place of the answer
+    // that was begun.
     if (this.#head && this.#course === "through" && !res.headersSent && res.statusCode !== this.#head.status)
       this.#abandon("failed");
     if (isChunk(chunk)) this.#take(chunk, encoding);
@@ -156,7 +163,10 @@ class Recorder {
     return ended;
   }
 
-  /** Where Node refuses what the handler writes, an error page may follow: that is not the answer that was judged. */
+  /**
+   * Where Node refuses what the handler writes, an error page may follow: that is not the answer that was
+   * judged.
+   */
   #unlessRefused<Sent>(send: () => Sent): Sent {
     try {
       return send();
@@ -167,15 +177,18 @@ class Recorder {
   }
 
   /**
-   * A handler that flushes before its end, and has declared no length, sends an answer that grows. Requests that would follow
-   * want its parts as they come, too: they are let go, to handlers of their own.
+   * A handler that flushes before its end, and has declared no length, sends an answer that grows. Requests
+   * that would follow want its parts as they come, too: they are let go, to handlers of their own.
    */
   #flushed(): void {
     if (this.#isSettled || this.#isEnding || this.#head?.contentLength !== undefined) return;
     this.#fill?.unshare();
   }
 
-  /** Puts another answer in the place of a failure that has not been sent yet; what the handler still writes goes nowhere. */
+  /**
+   * Puts another answer in the place of a failure that has not been sent yet; what the handler still writes
+   * goes nowhere.
+   */
   #answerInstead(): boolean {
     const res = this.#res;
     const { insteadOfError } = this.#rules;
@@ -219,7 +232,8 @@ class Recorder {
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = judge(res, this.#before, this.#rules, bodyBytes);
     const { storable } = storability;
-    // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known from it.
+    // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known from
+    // it.
     const bodyIsKnown = whole && (this.#fill !== undefined || this.#body.bytes > 0);
     if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag"))
       res.setHeader("ETag", this.#body.weakETag());
@@ -229,8 +243,9 @@ class Recorder {
     this.#head = head;
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
-      // The client's conditions were not hidden, and the handler has answered them with a 304: without them it may well be storable. Where it
-      // was shown them because it is not (`HiddenConditions`), that is known already.
+      // The client's conditions were not hidden, and the handler has answered them with a 304: without them
+      // it may well be storable. Where it was shown them because it is not (`HiddenConditions`), that is
+      // known already.
       this.#abandon(res.statusCode === 304 && !this.#hidden?.wereSeen ? "failed" : "unstorable");
     }
     const described = { status: head.status, headers: head.headers.set };
@@ -245,7 +260,10 @@ class Recorder {
     removeBodyHeaders(res, whole);
   }
 
-  /** Whether it is the cache that compares, and not the handler, which has seen the conditions or would not have looked. */
+  /**
+   * Whether it is the cache that compares, and not the handler, which has seen the conditions or would not
+   * have looked.
+   */
   #answersConditions(storable: boolean): boolean {
     const hidden = this.#hidden;
     if (!hidden) return storable && this.#fill === undefined;

@@ -17,8 +17,8 @@ export function defaultCacheControl(res: ServerResponse): void {
 }
 
 /**
- * The same for a handler that has not answered yet, when its head is written: `sendFile` would not set its own Cache-Control if it found
- * one.
+ * The same for a handler that has not answered yet, when its head is written: `sendFile` would not set its
+ * own Cache-Control if it found one.
  */
 export function defaultCacheControlWithHead(res: ServerResponse): void {
   const writeHead = res.writeHead;
@@ -41,8 +41,9 @@ interface Answer {
 }
 
 /**
- * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the client has them; for
- * HEAD the headers alone. Headers that earlier middleware has set stay, unless the handler had set them too.
+ * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the
+ * client has them; for HEAD the headers alone. Headers that earlier middleware has set stay, unless the
+ * handler had set them too.
  *
  * @returns whether the client would have taken a variant that the entry does not have
  */
@@ -83,8 +84,8 @@ function hasNodesWriteHead(res: ServerResponse): boolean {
 }
 
 /**
- * A hit where nothing has touched the response yet: the head is written in one call, which Node need not collect first. The same
- * bytes as {@link replay} would send after `earlier` had been set.
+ * A hit where nothing has touched the response yet: the head is written in one call, which Node need not
+ * collect first. The same bytes as {@link replay} would send after `earlier` had been set.
  */
 export function replayAlone(
   req: IncomingMessage,
@@ -134,15 +135,17 @@ function endWith(
   variant: Variant | undefined,
 ): void {
   const body = variant?.body ?? entry.body;
-  // No body is not an empty one: a server may be told to refuse that for a 204 (`rejectNonStandardBodyWrites`).
+  // No body is not an empty one: a server may be told to refuse that for a 204
+  // (`rejectNonStandardBodyWrites`).
   if (notModified || body.length === 0 || req.method === "HEAD") res.end();
   else res.end(body);
 }
 
 /**
- * Whether the kernel has taken every byte of an ended response, so that nothing looks at its body any more: it went through Node's own
- * `end`, to a socket of its own (a pipelined one waits for its turn), which counts what libuv has not written yet. TLS, and streams that
- * stand in for sockets, have other places for what waits.
+ * Whether the kernel has taken every byte of an ended response, so that nothing looks at its body any more:
+ * it went through Node's own `end`, to a socket of its own (a pipelined one waits for its turn), which counts
+ * what libuv has not written yet. TLS, and streams that stand in for sockets, have other places for what
+ * waits.
  */
 export function isHandedOver(res: ServerResponse): boolean {
   const { socket } = res;
@@ -155,7 +158,10 @@ export function isHandedOver(res: ServerResponse): boolean {
   );
 }
 
-/** Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section 12.5.5). */
+/**
+ * Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section
+ * 12.5.5).
+ */
 export function varyByEncoding(res: ServerResponse): void {
   mergeVary(res, "Accept-Encoding");
 }

@@ -88,7 +88,8 @@ export class RouteRequests implements RequestsOfRoute {
     const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
     const vary = this.varyOf(req);
     const isTenants = scope === "" && vary.length === 0 && tags.length === 0;
-    // No part can look like another: those that are any text are written as JSON, and no other part but the last has a line break.
+    // No part can look like another: those that are any text are written as JSON, and no other part but the
+    // last has a line break.
     const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags])}\n`;
     const query = route.query && queryText(route.query(req));
     if (route.query && query === undefined) return { bypass: "query", tenant };
@@ -185,15 +186,20 @@ interface Described {
 const NO_TAGS: readonly string[] = [];
 const NO_VALUES: readonly string[] = [];
 
-/** What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks for nothing of the kind. */
+/**
+ * What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks
+ * for nothing of the kind.
+ */
 export function bypassReason(req: IncomingMessage): BypassReason | undefined {
   const { headers } = req;
   // A part of an entry is never served.
   if (headers.range !== undefined) return "range";
-  // They compare with what the handler would change, and may fail with a 412 of its own (RFC 9110 section 13.1).
+  // They compare with what the handler would change, and may fail with a 412 of its own (RFC 9110 section
+  // 13.1).
   if (headers["if-match"] !== undefined || headers["if-unmodified-since"] !== undefined)
     return "precondition";
-  // A stream of events has no end to wait for, and nothing of it is stored: its clients say so (HTML, "server-sent events").
+  // A stream of events has no end to wait for, and nothing of it is stored: its clients say so (HTML,
+  // "server-sent events").
   if (headers.accept === "text/event-stream") return "event-stream";
   // It may be part of what the handler answers to.
   return hasBody(req) ? "body" : undefined;

@@ -1,11 +1,12 @@
-// The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it decided.
+// The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it
+// decided.
 import type { ServerResponse } from "node:http";
 import { monotonicNow } from "../timers.js";
 import { setMethods } from "./own-methods.js";
 
 /**
- * Adds the header when the head of the response is written: for a hit that is the lookup, for a miss everything until the
- * handler began to answer.
+ * Adds the header when the head of the response is written: for a hit that is the lookup, for a miss
+ * everything until the handler began to answer.
  */
 export function addServerTiming(res: ServerResponse): void {
   const startedAtMs = monotonicNow();

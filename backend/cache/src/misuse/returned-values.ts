@@ -1,4 +1,5 @@
-// What the user's own functions return: ids that are numbers, promises that nobody awaits, strings that are empty.
+// What the user's own functions return: ids that are numbers, promises that nobody awaits, strings that are
+// empty.
 import { ID_FORM, idAdvice, tenantId } from "../identifiers.js";
 import { isThenable, shown } from "../shown.js";
 import type { Advice } from "./advice.js";
@@ -14,7 +15,10 @@ export class ReturnedValues {
     this.#advice = advice;
   }
 
-  /** Whether the `tenant` option has returned something that is no id: nothing else need be said of requests without one. */
+  /**
+   * Whether the `tenant` option has returned something that is no id: nothing else need be said of requests
+   * without one.
+   */
   get hasWrongTenants(): boolean {
     return this.#hasWrongTenants;
   }

@@ -1,4 +1,5 @@
-// All key patterns of a cache in one place: two that could build the same key are refused when the second is defined.
+// All key patterns of a cache in one place: two that could build the same key are refused when the second is
+// defined.
 import { TenantCacheError } from "../errors.js";
 import { limitArguments } from "../options/arguments.js";
 import { shown } from "../shown.js";
@@ -34,7 +35,8 @@ export class KeyRegistry {
 
   /**
    * Defines one pattern.
-   * @throws TenantCacheError `ETC_KEY_PATTERN`; `ETC_KEY_COLLISION` where it could build a key of an earlier one
+   * @throws TenantCacheError `ETC_KEY_PATTERN`; `ETC_KEY_COLLISION` where it could build a key of an earlier
+   *   one
    */
   pattern<P extends KeyParams>(text: string): KeyPattern<P> {
     const pattern = new KeyPattern<P>(text);

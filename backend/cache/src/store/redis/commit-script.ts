@@ -1,8 +1,9 @@
-// The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
+// The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant,
+// and the books about both.
 import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
-// The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was lost,
-// perhaps with indexes.
+// The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was
+// lost, perhaps with indexes.
 const ADD_UP = `${KEEP_BOOKS}
   local names = redis.call('ZRANGE', generations, 0, -1)
   if not redis.call('ZSCORE', generations, name) then names[#names + 1] = name end
@@ -18,10 +19,10 @@ const ADD_UP = `${KEEP_BOOKS}
   if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
 `;
 
-// Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list the
-// entry that expires soonest; and while at it, as many more as take a 64th of the quota, so that not each of the next
-// entries has to look for room. A thousand entries at most: others wait for the server meanwhile. Names behind "~"
-// have no index to take from.
+// Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list
+// the entry that expires soonest; and while at it, as many more as take a 64th of the quota, so that not each
+// of the next entries has to look for room. A thousand entries at most: others wait for the server meanwhile.
+// Names behind "~" have no index to take from.
 const MAKE_ROOM = `
   local steps, counted = 1000, total
   local function uncount(of, bytes)
@@ -102,12 +103,13 @@ const MAKE_ROOM = `
   redis.call('ZINCRBY', ledger, total - counted, '')
 `;
 
-// KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most entries,
-// fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only value that may be
-// overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what the names of the tenant's
-// indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation or another value has overtaken it,
-// 1 where it is stored, 2 where it is larger than the quota (the lease is still held), 3 where there is no room; then
-// how many live entries have made room, and 1 where a walk should count anew.
+// KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most
+// entries, fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only
+// value that may be overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what
+// the names of the tenant's indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation
+// or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease is
+// still held), 3 where there is no room; then how many live entries have made room, and 1 where a walk should
+// count anew.
 export const COMMIT_FILL: string = `${NOW}${DROP_LEASE}${LISTINGS}
 local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local name, indexes = ARGV[6], ARGV[9]

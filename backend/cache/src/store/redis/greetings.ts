@@ -1,4 +1,5 @@
-// What a server says to a connection that it does not take (`maxclients`, `DENIED`): ioredis tells only that the connection was closed.
+// What a server says to a connection that it does not take (`maxclients`, `DENIED`): ioredis tells only that
+// the connection was closed.
 import net from "node:net";
 import { clearTimeout, setTimeout } from "../../timers.js";
 import type { Listeners } from "./listeners.js";
@@ -31,7 +32,8 @@ export function heedGreetings(
       if (greeting !== undefined) said(greeting);
     });
   });
-  // What ioredis writes at once may meet a connection that is closed already, which ends it before anything is read.
+  // What ioredis writes at once may meet a connection that is closed already, which ends it before anything
+  // is read.
   listeners.add(client, "close", () => {
     if (!isUnheard || !peer || client.options?.tls) return;
     isUnheard = false;

@@ -1,4 +1,5 @@
-// The names of ioredis's options: what is none of them is refused, because ioredis would ignore it and connect to 127.0.0.1:6379.
+// The names of ioredis's options: what is none of them is refused, because ioredis would ignore it and
+// connect to 127.0.0.1:6379.
 import type { RedisOptions } from "ioredis";
 
 /** Of ioredis 5 and 6. A new major's are added here: the compiler names those that are missing. */
@@ -86,7 +87,10 @@ const INSTEAD: Readonly<Record<string, string>> = {
   scaleReads: "fences are read from masters only: leave it out",
 };
 
-/** The first option that ioredis does not have, and what to write instead; `undefined` where it has all of them. */
+/**
+ * The first option that ioredis does not have, and what to write instead; `undefined` where it has all of
+ * them.
+ */
 export function unknownOption(
   options: object,
 ): { readonly name: string; readonly advice: string } | undefined {

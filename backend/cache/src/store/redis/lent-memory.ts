@@ -1,4 +1,5 @@
-// Memory for entries that are read to be sent at once: lent, given back, and lent again, so that a hit leaves nothing to collect.
+// Memory for entries that are read to be sent at once: lent, given back, and lent again, so that a hit leaves
+// nothing to collect.
 
 const MIN_BITS = 12;
 const MAX_BITS = 20;
@@ -13,7 +14,10 @@ interface Room {
   lent: Buffer | undefined;
 }
 
-/** What is never given back is collected as any other buffer is: to keep it is safe, to give it back too early is not. */
+/**
+ * What is never given back is collected as any other buffer is: to keep it is safe, to give it back too early
+ * is not.
+ */
 export class LentMemory {
   /** By size, the one that was given back last on top: its memory is still in the CPU's caches. */
   readonly #idle: Room[][] = Array.from({ length: MAX_BITS - MIN_BITS + 1 }, () => []);

@@ -1,4 +1,5 @@
-// Whether Redis can be used, and if not, why: what the client's events and the servers behind it say, as the engine is told it.
+// Whether Redis can be used, and if not, why: what the client's events and the servers behind it say, as the
+// engine is told it.
 import { BackOff } from "../../back-off.js";
 import { monotonicNow } from "../../timers.js";
 import type { StoreListener } from "../store.js";
@@ -54,7 +55,8 @@ export class RedisConnection {
     });
     this.#listeners.add(client, "error", (error: unknown) => this.#explain(reasonIn(error)));
     if (owned) connectAgainOnEnd(client, this.#backOff, () => this.#isClosed);
-    // The store sends nothing before it is connected, so a client that waits for the first command would wait for ever.
+    // The store sends nothing before it is connected, so a client that waits for the first command would wait
+    // for ever.
     if (client.status === "wait") client.connect?.().catch(() => undefined);
   }
 
@@ -87,7 +89,10 @@ export class RedisConnection {
     this.client.disconnect();
   }
 
-  /** A URL may lead to another server by now. A client of the user's goes where the user sends it, and is asked again. */
+  /**
+   * A URL may lead to another server by now. A client of the user's goes where the user sends it, and is
+   * asked again.
+   */
   #askElsewhere(): void {
     if (this.#owned) this.client.disconnect(true);
     else this.renew();

@@ -1,4 +1,5 @@
-// Reclaims entries that fences have cut off: from the indexes of dead generations, and, for what none lists, by a walk through all keys.
+// Reclaims entries that fences have cut off: from the indexes of dead generations, and, for what none lists,
+// by a walk through all keys.
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
@@ -38,7 +39,10 @@ export class RedisSweep {
     this.#stopped.abort();
   }
 
-  /** Removes what the indexes of dead generations list, but for what the live one lists too: that was filled since. */
+  /**
+   * Removes what the indexes of dead generations list, but for what the live one lists too: that was filled
+   * since.
+   */
   indexes(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
     return this.#underLease("indexes", isAwaited, async (sweep) => {
       let removed = 0;
@@ -52,8 +56,8 @@ export class RedisSweep {
   }
 
   /**
-   * One walk serves all targets: removes, or lists anew, what no index of a live generation lists. Then what live ones list is looked
-   * for in the server: it may have been evicted.
+   * One walk serves all targets: removes, or lists anew, what no index of a live generation lists. Then what
+   * live ones list is looked for in the server: it may have been evicted.
    */
   keyspace(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
     // Where a target of either kind names a place, what was cut off there is removed.
