@@ -5,8 +5,9 @@ import * as timers from "node:timers";
 import * as promises from "node:timers/promises";
 
 /*
- * Jest, Vitest and Sinon replace `setTimeout`, `setImmediate`, `performance` and their like while a request is under way: a hit would wait
- * for a turn that never ends, and a budget would be spent by a clock that is turned forward. Everything here is therefore taken once.
+ * Jest, Vitest and Sinon replace `setTimeout`, `setImmediate`, `performance` and their like while a request is
+ * under way: a hit would wait for a turn that never ends, and a budget would be spent by a clock that is turned
+ * forward. Everything here is therefore taken once.
  * `Date` is not: entries age by the wall clock, and a test that turns it forward means them to.
  */
 

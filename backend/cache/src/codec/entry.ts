@@ -2,6 +2,7 @@
 import { crc32 } from "node:zlib";
 import { BoundedMap, ownText } from "../bounded-map.js";
 import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
+import { HeaderReader } from "./header-reader.js";
 import { hasNoContent, isETag, isFieldText, isStorableName } from "./sendable.js";
 
 /** The body once more, in a content coding that clients may prefer. */
@@ -120,7 +121,7 @@ export function decodeEntry(value: Buffer): Entry | undefined {
 }
 
 function readEntry(value: Buffer, headerEnd: number): Entry | undefined {
-  const reader = new Reader(value, PREFIX_BYTES, headerEnd);
+  const reader = new HeaderReader(value, PREFIX_BYTES, headerEnd);
   const createdAt = reader.double();
   const staleAt = reader.double();
   const expiresAt = reader.double();
@@ -201,7 +202,7 @@ const sharedHeaders = new BoundedMap<Entry["headers"]>({
   charactersOf: headerCharacters,
 });
 
-function readHeaders(reader: Reader): Entry["headers"] | undefined {
+function readHeaders(reader: HeaderReader): Entry["headers"] | undefined {
   const start = reader.offset;
   const count = reader.uint32();
   for (let left = 2 * count; left > 0; left--) reader.skipText();
@@ -252,50 +253,4 @@ function countText(count: number): string {
 /** Of names and values. */
 export function headerCharacters(headers: Entry["headers"]): number {
   return headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-}
-
-/** Reads the header in order; anything past its end is a RangeError. */
-class Reader {
-  readonly #value: Buffer;
-  readonly #end: number;
-  offset: number;
-
-  constructor(value: Buffer, offset: number, end: number) {
-    this.#value = value;
-    this.offset = offset;
-    this.#end = end;
-  }
-
-  double(): number {
-    return this.#value.readDoubleBE(this.#take(8));
-  }
-
-  uint16(): number {
-    return this.#value.readUInt16BE(this.#take(2));
-  }
-
-  uint32(): number {
-    return this.#value.readUInt32BE(this.#take(4));
-  }
-
-  text(encoding: "utf8" | "latin1"): string {
-    const bytes = this.uint32();
-    const start = this.#take(bytes);
-    return this.#value.toString(encoding, start, start + bytes);
-  }
-
-  skipText(): void {
-    this.#take(this.uint32());
-  }
-
-  latin1Since(start: number): string {
-    return this.#value.toString("latin1", start, this.offset);
-  }
-
-  #take(bytes: number): number {
-    const start = this.offset;
-    if (start + bytes > this.#end) throw new RangeError("the header ends early");
-    this.offset = start + bytes;
-    return start;
-  }
 }

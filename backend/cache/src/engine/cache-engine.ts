@@ -12,12 +12,13 @@ import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
 import { type FencedScope, partFenceKeys } from "./fences.js";
 import { Fills, type FillsOptions } from "./fills.js";
+import type { GateOptions } from "./gate-options.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
 import { Lookups } from "./lookups.js";
 import { RefusedValues } from "./refused-values.js";
-import { type GateOptions, StoreGate } from "./store-gate.js";
+import { StoreGate } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
 

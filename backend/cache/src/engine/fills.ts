@@ -21,15 +21,13 @@
 // follow its flight. If the other process gives up, the next poll gets the lease, and the same flight goes on
 // with a handler of this process.
 //
-// Who waits for nobody. Waiting is worth something only while it is likely to save a handler run. A request
-// runs its handler alone
+// Who waits for nobody. A request runs its handler alone
 // - after `waitMs`, or sooner where the route's handlers usually take longer (`handler-durations.ts`),
 // - where `maxWaiting` requests wait already,
-// - for a while (`skipMs`) after an answer for this entry could not be stored: then there is neither flight
-//   nor lease. What this request's handler answers is stored all the same where it can be. A request that
-//   asks for an answer from after a certain time (`no-cache`, `max-age=0`) leads its own fill, beside any
-//   other.
-import { BoundedMap } from "../bounded-map.js";
+// - for a while (`skipMs`) after an answer for this entry could not be stored: there is neither flight nor
+//   lease then, but an answer that can be stored is stored.
+//
+// A request that asks for an answer from after a certain time (`max-age=0`) leads its own fill, beside others.
 import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
@@ -40,6 +38,7 @@ import { FillStarts, type FillStartsOptions, type FillStartsParts, type SharedSt
 import { Flight, type FlightResult, follow } from "./flight.js";
 import { type FillHost, LedFill, type OwnStart } from "./led-fill.js";
 import type { FillOpener, MissedRead } from "./miss.js";
+import { SkippedEntries } from "./skipped-entries.js";
 
 export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
   /** How long a request waits for another's handler before it runs its own, milliseconds. */
@@ -48,43 +47,47 @@ export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
   readonly maxWaiting: number;
 }
 
-interface LeasedStart extends OwnStart {
-  readonly state: LeaseState;
-}
+/** The start of a fill and whose its lease is; or what the request does instead. */
+type Started = (OwnStart & { readonly state: LeaseState }) | FillOutcome;
 
-/**
- * What a request does after the store has been asked what to start from. Those that waited for the same
- * answer see it.
- */
+/** What the first request does of those that waited for the same answer of the store. */
 interface Decision {
   /** Present where a handler is still to begin: whoever waited for the same answer may follow it. */
   readonly flight?: Flight;
   readonly outcome: FillOutcome | Promise<FillOutcome>;
 }
 
-const MAX_SKIPPED_CHARACTERS = 2 * 1024 * 1024;
+interface Beginning {
+  readonly identity: string;
+  readonly decision: Promise<Decision>;
+}
+
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 50;
 
-export class Fills implements FillOpener, FillHost {
+export class Fills implements FillOpener {
   readonly #writer: EntryWriter;
   readonly #options: FillsOptions;
   readonly #flights = new Map<string, Flight>();
   /** Requests that have asked the store what to start from, and are not answered yet; by entry key. */
-  readonly #beginnings = new Map<
-    string,
-    { readonly identity: string; readonly decision: Promise<Decision> }
-  >();
+  readonly #beginnings = new Map<string, Beginning>();
   /** What the first of those did that share an answer. */
   readonly #decisions = new WeakMap<SharedStart, Decision>();
-  /** Until when nobody waits for an entry, on the clock of {@link monotonicNow}. */
-  readonly #skipped = new BoundedMap<number>({ maxCharacters: MAX_SKIPPED_CHARACTERS });
+  readonly #skipped: SkippedEntries;
   readonly #starts: FillStarts;
+  readonly #host: FillHost;
 
   constructor(parts: FillStartsParts, options: FillsOptions) {
     this.#starts = new FillStarts(parts, options);
     this.#writer = parts.writer;
     this.#options = options;
+    this.#skipped = new SkippedEntries(options.skipMs);
+    this.#host = {
+      writer: parts.writer,
+      skipped: this.#skipped,
+      skipMs: options.skipMs,
+      settle: (ref, flight, result) => this.#settle(ref, flight, result),
+    };
   }
 
   get inFlight(): number {
@@ -169,10 +172,10 @@ export class Fills implements FillOpener, FillHost {
     return this.#decide(ref, start, notBeforeMs === undefined);
   }
 
-  #decide(ref: EntryRef, start: LeasedStart | FillOutcome, mayFollow: boolean): Decision {
+  #decide(ref: EntryRef, start: Started, mayFollow: boolean): Decision {
     if ("kind" in start) return { outcome: start };
     const flight = new Flight(ref.identity, start.fences, this.#patienceMs(ref));
-    if (!mayFollow || this.#isSkipped(ref)) return { outcome: this.#fill(ref, start, flight) };
+    if (!mayFollow || this.#skipped.has(ref)) return { outcome: this.#fill(ref, start, flight) };
 
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
@@ -201,11 +204,7 @@ export class Fills implements FillOpener, FillHost {
   }
 
   /** Asks the store what to start from; or says at once what the request does instead. */
-  async #askForStart(
-    ref: EntryRef,
-    expiresAtMs?: number,
-    notBeforeMs?: number,
-  ): Promise<LeasedStart | FillOutcome> {
+  async #askForStart(ref: EntryRef, expiresAtMs?: number, notBeforeMs?: number): Promise<Started> {
     const withLease = this.#isWorthWaitingFor(ref);
     try {
       return this.#startFrom(ref, await this.#starts.ask(ref, { withLease, expiresAtMs }), notBeforeMs);
@@ -216,9 +215,9 @@ export class Fills implements FillOpener, FillHost {
   }
 
   /** Takes the lease that came with the answer. */
-  #startFrom(ref: EntryRef, shared: SharedStart, notBeforeMs = 0): LeasedStart | FillOutcome {
+  #startFrom(ref: EntryRef, shared: SharedStart, notBeforeMs = 0): Started {
     const { answer, fences } = shared;
-    if (answer.lease === "skipped") this.skip(ref);
+    if (answer.lease === "skipped") this.#skipped.add(ref);
     const instead = this.#instead(ref, answer, fences, notBeforeMs);
     if (instead) {
       this.#starts.drop(shared);
@@ -253,24 +252,23 @@ export class Fills implements FillOpener, FillHost {
       await delay(pollMs, undefined, { ref: false });
       const start = await this.#askForStart(ref);
       if ("kind" in start) {
-        this.settle(ref, flight, start.kind === "follow" ? start : undefined);
+        this.#settle(ref, flight, start.kind === "follow" ? start : undefined);
         return start;
       }
       if (start.state === "leading") return this.#lead(ref, start, flight);
       if (start.state !== "waiting") {
-        this.settle(ref, flight, undefined);
+        this.#settle(ref, flight, undefined);
         return runAlone("unstorable");
       }
     }
-    this.settle(ref, flight, undefined);
+    this.#settle(ref, flight, undefined);
     // One that does not end by itself would have every request wait for nobody.
     this.#writer.removeLease(ref.leaseKey);
     return runAlone("wait-exceeded");
   }
 
   #lead(ref: EntryRef, start: OwnStart, flight: Flight): FillOutcome {
-    // A flight that waited for another process may start from younger fences than it began with: its
-    // followers only get something newer than they asked for.
+    // After waiting for another process the fences may be younger: followers get something newer then.
     flight.fences = start.fences;
     flight.begin(this.#patienceMs(ref));
     this.#flights.set(ref.entryKey, flight);
@@ -279,7 +277,7 @@ export class Fills implements FillOpener, FillHost {
 
   /** Else no lease is taken: other processes need not find out for themselves. */
   #isWorthWaitingFor(ref: EntryRef): boolean {
-    return !this.#isSkipped(ref) && this.#patienceMs(ref) > 0;
+    return !this.#skipped.has(ref) && this.#patienceMs(ref) > 0;
   }
 
   /** How long a request waits for another's handler. */
@@ -288,24 +286,10 @@ export class Fills implements FillOpener, FillHost {
   }
 
   #fill(ref: EntryRef, start: OwnStart, flight: Flight): FillOutcome {
-    const options = { isUnlikely: this.#isSkipped(ref), skipMs: this.#options.skipMs };
-    return { kind: "lead", fill: new LedFill(ref, start, flight, this, this.#writer, options) };
+    return { kind: "lead", fill: new LedFill(ref, start, flight, this.#host) };
   }
 
-  skip(ref: EntryRef): void {
-    this.#skipped.set(ref.entryKey, monotonicNow() + this.#options.skipMs);
-  }
-
-  unskip(ref: EntryRef): void {
-    this.#skipped.delete(ref.entryKey);
-  }
-
-  #isSkipped(ref: EntryRef): boolean {
-    const untilMs = this.#skipped.get(ref.entryKey);
-    return untilMs !== undefined && monotonicNow() < untilMs;
-  }
-
-  settle(ref: EntryRef, flight: Flight, result: FlightResult): void {
+  #settle(ref: EntryRef, flight: Flight, result: FlightResult): void {
     if (this.#flights.get(ref.entryKey) === flight) this.#flights.delete(ref.entryKey);
     flight.settle(result);
   }

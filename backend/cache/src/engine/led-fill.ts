@@ -1,9 +1,11 @@
 // The fill of a request that leads: what its handler answers goes to those that wait for it, and to the
 // store.
+import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type Recording } from "./fill.js";
 import type { Flight, FlightResult } from "./flight.js";
+import type { SkippedEntries } from "./skipped-entries.js";
 
 /** What a fill starts from, once it is one request's own. */
 export interface OwnStart extends WriteStart {
@@ -11,19 +13,14 @@ export interface OwnStart extends WriteStart {
   readonly fences: string;
 }
 
-/** Who keeps the flights, and remembers which entries nobody waits for. */
+/** What all fills of the process share. */
 export interface FillHost {
+  readonly writer: EntryWriter;
+  readonly skipped: SkippedEntries;
+  /** How long other processes are told not to wait for an entry that cannot be stored, milliseconds. */
+  readonly skipMs: number;
   /** The flight is over; those that wait for it get the result. */
   settle(ref: EntryRef, flight: Flight, result: FlightResult): void;
-  /** From now on nobody waits for this entry, for `skipMs`. */
-  skip(ref: EntryRef): void;
-  /** The entry could be stored: it is worth waiting for again. */
-  unskip(ref: EntryRef): void;
-}
-
-export interface LedFillOptions {
-  readonly isUnlikely: boolean;
-  readonly skipMs: number;
 }
 
 export class LedFill implements Fill {
@@ -32,62 +29,60 @@ export class LedFill implements Fill {
   readonly #start: OwnStart;
   readonly #flight: Flight;
   readonly #host: FillHost;
-  readonly #writer: EntryWriter;
-  readonly #skipMs: number;
 
-  constructor(
-    ref: EntryRef,
-    start: OwnStart,
-    flight: Flight,
-    host: FillHost,
-    writer: EntryWriter,
-    options: LedFillOptions,
-  ) {
-    this.isUnlikely = options.isUnlikely;
+  constructor(ref: EntryRef, start: OwnStart, flight: Flight, host: FillHost) {
+    this.isUnlikely = host.skipped.has(ref);
     this.#ref = ref;
     this.#start = start;
     this.#flight = flight;
     this.#host = host;
-    this.#writer = writer;
-    this.#skipMs = options.skipMs;
   }
 
   unshare(): void {
-    this.#host.settle(this.#ref, this.#flight, undefined);
-    this.#host.skip(this.#ref);
-    this.#writer.releaseLease(this.#start.lease, this.#skipMs);
+    this.#settle(undefined);
+    this.#giveUp();
   }
 
   commit(recording: Recording): void {
-    const entry = this.#answer(recording);
-    this.#writer.writeBehind(this.#ref, this.#start, entry, (outcome) => {
-      if (outcome === "too-large" || outcome === "refused") this.#host.skip(this.#ref);
-      else this.#host.unskip(this.#ref);
+    const { writer, skipped } = this.#host;
+    writer.writeBehind(this.#ref, this.#start, this.#answer(recording), (outcome) => {
+      if (outcome === "too-large" || outcome === "refused") skipped.add(this.#ref);
+      else skipped.delete(this.#ref);
     });
   }
 
   share(recording: Recording): void {
     this.#answer(recording);
-    this.#writer.releaseLease(this.#start.lease);
+    this.#host.writer.releaseLease(this.#start.lease);
   }
 
   fail(error: unknown): void {
-    this.#host.settle(this.#ref, this.#flight, { kind: "failed", error });
-    this.#writer.releaseLease(this.#start.lease);
+    this.#settle({ kind: "failed", error });
+    this.#host.writer.releaseLease(this.#start.lease);
   }
 
   abandon(why: "unstorable" | "failed"): void {
-    const isUnstorable = why === "unstorable";
-    this.#host.settle(this.#ref, this.#flight, undefined);
-    if (isUnstorable) this.#host.skip(this.#ref);
-    this.#writer.releaseLease(this.#start.lease, isUnstorable ? this.#skipMs : 0);
+    this.#settle(undefined);
+    if (why === "unstorable") this.#giveUp();
+    else this.#host.writer.releaseLease(this.#start.lease);
   }
 
   /** Hands what the handler has answered to those that wait for it. */
-  #answer(recording: Recording) {
+  #answer(recording: Recording): Entry {
     this.#flight.count(this.#ref.durations);
     const entry = entryOf(recording, this.#ref.identity, this.#start.fences);
-    this.#host.settle(this.#ref, this.#flight, { kind: "follow", entry });
+    this.#settle({ kind: "follow", entry });
     return entry;
+  }
+
+  #settle(result: FlightResult): void {
+    this.#host.settle(this.#ref, this.#flight, result);
+  }
+
+  /** From now on nobody waits for this entry, here and in other processes, for a while. */
+  #giveUp(): void {
+    const { writer, skipped, skipMs } = this.#host;
+    skipped.add(this.#ref);
+    writer.releaseLease(this.#start.lease, skipMs);
   }
 }

@@ -10,6 +10,7 @@ import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
 import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
 import { fullness } from "./fullness.js";
+import type { GateOptions } from "./gate-options.js";
 import { MissedInvalidations } from "./missed-invalidations.js";
 import { Occasions } from "./occasions.js";
 import { Outages } from "./outages.js";
@@ -19,20 +20,7 @@ import type { Restriction } from "./restriction.js";
 import { StartUp } from "./start-up.js";
 
 export { StoreUnavailable } from "./failures.js";
-
 export type CircuitState = "closed" | "half-open" | "open";
-
-export interface GateOptions {
-  /** The longest that one store operation may take, milliseconds. */
-  readonly budgetMs: number;
-  /** Failures in a row that open the circuit. */
-  readonly failureThreshold: number;
-  /** The first pause before a probe, milliseconds; doubles up to `maxProbeIntervalMs`. */
-  readonly probeIntervalMs: number;
-  readonly maxProbeIntervalMs: number;
-  readonly maxPendingInvalidations: number;
-  readonly fenceTtlMs: number;
-}
 
 /**
  * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which

@@ -1,25 +1,19 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
 //
-// The recorder stands between the handler and the response: it puts its own `write`, `end`, `flushHeaders`
-// and `writeHead` in the place of the response's (`start`). An answer passes in this order.
+// The recorder puts its own `write`, `end`, `flushHeaders` and `writeHead` in the place of the response's.
 //
 // 1. Before the handler runs. The headers that earlier middleware has set are remembered: they belong to this
 //    request, not to the entry. The client's conditions (`If-None-Match`) are hidden, because a 304 of the
 //    handler would give nothing to store.
-// 2. The head. Middleware behind the cache may change status and headers until the head is written. So
-//    nothing is decided before the handler writes its first part, ends, or has the head written; then that
-//    middleware is made to act (`late-head.ts`), and `#decide` judges what is left. An answer that may not be
-//    stored abandons its fill here, so that nobody waits for it.
-// 3. The body. Each part is copied while it goes to the client (`RecordedBody`). One that grows too large
-//    abandons the fill.
-// 4. The end. A whole answer whose length is what its head says is committed (`#settle`): to those who wait,
-//    and to the store. One that is cut short, by an error or because the client has gone, is abandoned.
-//    Either happens once (`#isSettled`).
+// 2. The head. Middleware behind the cache may change it until it is written. So `#decide` judges it when the
+//    handler writes its first part or ends, after that middleware has been made to act (`late-head.ts`). What
+//    may not be stored abandons its fill here, so that nobody waits for it.
+// 3. The body. Each part is copied while it goes to the client. Too large a body abandons the fill.
+// 4. The end. An answer as long as its head says is committed: to those who wait, and to the store. One that
+//    is cut short, by an error or because the client has gone, is abandoned. Either happens once.
 //
-// The answer does not always go to the client (`Course`). Where the client has the very bytes already, the
-// cache answers 304 from the recorded head, and the body goes into the entry alone. Where the handler fails,
-// and a stale entry may stand in for it (`stale-if-error`), that is sent, and what the handler writes goes
-// nowhere.
+// Not every answer goes to the client (`Course`). Where the client has the bytes already, it gets a 304, and
+// the body goes into the entry alone. Where the handler fails, a stale entry may be sent in its place.
 //
 // HEAD has no fill: the same steps only make its head what GET's would be (RFC 9110 section 9.3.2).
 import type { OutgoingHttpHeaders } from "node:http";
@@ -45,8 +39,6 @@ import { UnusedBody } from "./unused-body.js";
  */
 type Course = "through" | "not-modified" | "replaced";
 
-type Originals = Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
-
 /** @param fill absent for HEAD: nothing is stored */
 export function recordInto(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules): void {
   new Recorder(fill, req, res, rules).start();
@@ -58,7 +50,7 @@ class Recorder {
   readonly #res: Response;
   readonly #rules: RecorderRules;
   readonly #before: OutgoingHttpHeaders;
-  readonly #original: Originals;
+  readonly #original: Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
   /** The conditions that the handler does not see, so that somebody else must answer them. */
   readonly #hidden: HiddenConditions | undefined;
