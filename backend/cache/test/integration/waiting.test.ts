@@ -172,6 +172,7 @@ test("a request that a time limit answers while the store is asked has nobody wa
   assert.equal((await first).status, 503);
   held.open();
   store.held = undefined;
-  // Without its lease being released this one waits for a handler that never began.
+  // Else this one waits for a handler that never began, until the lease has run out.
   assert.equal((await askPlainly(`${app.url}/list`)).cache, "fwd=miss; stored");
+  assert.equal(store.abandoned, 1, "the lease of the first one was not released");
 });

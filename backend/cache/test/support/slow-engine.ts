@@ -25,6 +25,8 @@ export class SlowStore extends MemoryStore {
   away: { readonly error: Error; readonly isAnswerLost: boolean } | undefined;
   commits = 0;
   begun = 0;
+  /** Leases that were released. */
+  abandoned = 0;
   reads = 0;
 
   override async read(fenceKeys: readonly string[], entryKeys: readonly string[]) {
@@ -46,6 +48,7 @@ export class SlowStore extends MemoryStore {
   }
   override async abandonFill(lease: HeldLease, skipMs: number) {
     if (this.away) throw this.away.error;
+    this.abandoned++;
     return super.abandonFill(lease, skipMs);
   }
 }
