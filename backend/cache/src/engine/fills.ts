@@ -27,7 +27,7 @@
 // - for a while (`skipMs`) after an answer for this entry could not be stored: there is neither flight nor
 //   lease then, but an answer that can be stored is stored.
 //
-// A request that asks for an answer from after a certain time (`max-age=0`) leads its own fill, beside others.
+// A request that wants an answer from after a certain time (`max-age=0`) leads its own fill, beside others.
 import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";

@@ -49,7 +49,7 @@ interface Group {
   underWay: number;
 }
 
-/** Of fence keys: those of some ten thousand tenants. */
+/** What is remembered of fences: those of some ten thousand tenants. */
 const MAX_KNOWN_CHARACTERS = 4 * 1024 * 1024;
 /** Fences that one read renews beside those that it is made for. */
 const MAX_RENEWED = 500;
@@ -251,7 +251,7 @@ export class GroupedReads {
     this.#renew(name, batch);
     this.#ask(name, batch).then(answered, (error: unknown) => {
       batch.fail(error);
-      // Those that wait have waited long enough: they do not try the same again.
+      // The next batch has waited for this one, and would only meet the same store: it fails, too.
       if (!group.isScheduled) {
         group.waiting?.fail(error);
         group.waiting = undefined;
@@ -289,7 +289,7 @@ export class GroupedReads {
 
   #remember(group: string, key: string, fence: string | null, runId: string, sentAtMs: number): void {
     const known = this.#known.get(key);
-    // Reads of entries overtake each other.
+    // Reads of entries overtake each other: what a later one has found stays.
     if (known && known.sentAtMs > sentAtMs) return;
     if (known) Object.assign(known, { fence, runId, sentAtMs });
     else this.#known.set(key, { key, group, fence, runId, sentAtMs, isWanted: false, maxStalenessMs: 0 });

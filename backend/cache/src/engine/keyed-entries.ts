@@ -120,9 +120,9 @@ export class KeyedEntries {
   }
 
   /**
-   * What a change of the source is surrounded by: the returned function cuts off what was there and stores
-   * the new value, unless another write of the same key overlapped with this one. Then nobody knows whose
-   * came last, and the next read asks the source.
+   * Called before the source is changed. The returned function is called after that: it cuts off what was
+   * there, and stores the new value. Where another write of the same key overlapped with this one, nobody
+   * knows which of them the source took last: nothing is stored, and the next read asks the source.
    */
   async beginUpdate(ref: KeyedRef): Promise<(recording: Recording | undefined) => Promise<boolean>> {
     const start = await this.#begin([ref]);

@@ -15,7 +15,7 @@ export interface LocalEntry extends Entry {
 const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const NO_VARIANTS: Entry["variants"] = [];
 const NO_NAMES: Entry["removedHeaders"] = [];
-/** A header's bytes in front of a body: less than a buffer of its own costs. */
+/** How much longer than a body its buffer may be (the entry's header is in front): a copy would cost more. */
 const MAX_WASTED_BYTES = 512;
 
 export class LocalEntries {
@@ -75,7 +75,7 @@ export class LocalEntries {
       [HEAD]: undefined,
     };
     const made = this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
-    // Too large for the share of its tenant: what was there is older.
+    // It is too large for the tenant's share. The entry that was there before it is older, and goes, too.
     if (made === undefined) this.#entries.delete(ref.entryKey);
   }
 

@@ -6,10 +6,10 @@ import { GroupUnavailable, NotConnected, StoreFull, ValueTooLarge } from "../sto
 import { monotonicNow } from "../timers.js";
 import { isCertain } from "./failures.js";
 
-/** A server's bound is a matter of its configuration, which may change. */
+/** For how long a refused size is remembered: the server's configuration, which bounds it, may change. */
 const REMEMBERED_MS = 60_000;
 const MAX_CHARACTERS = 512 * 1024;
-/** One that fails once has met an outage. */
+/** A value that fails only once may have met an outage. */
 const FAILURES = 2;
 /**
  * The least that a Redis server can be told to refuse: it ends the connection, often before it has been heard

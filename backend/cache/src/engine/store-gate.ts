@@ -31,7 +31,7 @@ export type CircuitState = "closed" | "half-open" | "open";
 export class StoreGate {
   readonly #missed: MissedInvalidations;
   readonly #fullness: Restriction;
-  /** Hits may go on while all else is refused. */
+  /** What the server refuses is counted here, because hits may go on while it refuses all else. */
   readonly #refusals: Refusals;
   readonly #outages: Outages;
   readonly #store: Store;
@@ -163,8 +163,8 @@ export class StoreGate {
   }
 
   /**
-   * Opens the circuit, unless others are none the worse: what the caller asked for may or may not have taken
-   * effect.
+   * Opens the circuit after an operation that may or may not have taken effect; not where the error concerns
+   * new keys or one group of keys alone.
    */
   distrust(error: unknown): void {
     if (!(error instanceof StoreFull || error instanceof GroupUnavailable)) this.#open(this.#reasonOf(error));
@@ -249,7 +249,7 @@ export class StoreGate {
     this.#state = "half-open";
     try {
       await this.#try();
-      // A master that hung may have been replaced meanwhile, and answers as if nothing had happened.
+      // A master that hung may have been replaced meanwhile, and not know it: its connection is made anew.
       const wasSilent = this.#wasSilent;
       this.#wasSilent = false;
       if (wasSilent && this.#store.renew?.()) throw new StoreUnavailable("connecting anew");
@@ -274,7 +274,7 @@ export class StoreGate {
       this.#fullness.begin(error.message);
     });
     const measured = answer.then(() => {
-      // Also where that is too late: it tells how far away the store is.
+      // Measured also where the answer comes too late: it tells how far away the store is.
       this.#latencyMs = monotonicNow() - startedAtMs;
     });
     await this.bound(measured);

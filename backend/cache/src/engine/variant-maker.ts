@@ -31,7 +31,7 @@ export class VariantMaker {
     if (this.#underWay.size >= MAX_UNDER_WAY || this.#tried.has(name)) return;
     this.#tried.set(name, true);
     const work = this.#make(ref, entry)
-      // The store was away: a later hit tries again.
+      // It fails where the store is away: a later hit tries again.
       .catch(() => void this.#tried.delete(name))
       .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);

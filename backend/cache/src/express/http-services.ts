@@ -17,7 +17,7 @@ import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
 import type { Found } from "./resolved-request.js";
 
-/** Of the requests whose keys are remembered, of all routes: some ten thousand of usual length. */
+/** What is remembered of requests, for all routes: some ten thousand of usual length. */
 const MAX_REQUEST_CHARACTERS = 8 * 1024 * 1024;
 /** Of some ten thousand tenants. */
 const MAX_TENANT_CHARACTERS = 4 * 1024 * 1024;
@@ -36,7 +36,7 @@ export class HttpServices {
   readonly logger: Logger;
   readonly misuse: Misuse;
   readonly sender: EntrySender;
-  /** What requests of all routes resolve to, by all that it depends on. */
+  /** The entries that requests of all routes name, by all that this depends on: see `route-request.ts`. */
   readonly requests = new BoundedMap<Found>({
     maxCharacters: MAX_REQUEST_CHARACTERS,
     charactersOf: ({ characters }) => characters,

@@ -54,7 +54,7 @@ export class LaneCallers {
   readonly #engine: CacheEngine;
   readonly #returned: ReturnedValues;
   readonly #byText = new BoundedMap(BOUND);
-  /** The last of each principal, or of each pair of credentials, which most identities are told by. */
+  /** The last caller of each teller: most requests are those of a caller who has just been here. */
   readonly #recent = new BoundedMap(BOUND);
   #ids = 0;
 

@@ -161,7 +161,7 @@ class Lane {
     res: ServerResponse,
   ): void {
     if (sending === "unsent") {
-      // The app's own middleware sets anew what the lane's has set.
+      // The app is to find the response untouched: its own middleware sets again what the lane's has set.
       putHeadBack(res, UNTOUCHED);
       this.#pass(asked, req, res);
       return;
@@ -170,7 +170,9 @@ class Lane {
     this.#http.answered(hit, ref, res, sending);
   }
 
-  /** To the app, which may let the lane learn. */
+  /**
+   * Passes the request to the app. The first `cacheList` that it reaches there lets the lane learn from it.
+   */
   #pass(
     { caller, name }: Asked,
     req: IncomingMessage,
@@ -205,7 +207,7 @@ function isPoweredBy(app: LaneApp): boolean {
   try {
     return app.enabled?.("x-powered-by") === true;
   } catch {
-    // Not Express's.
+    // It has such a method, but is no app of Express's.
     return false;
   }
 }

@@ -52,7 +52,7 @@ class Recorder {
   readonly #before: OutgoingHttpHeaders;
   readonly #original: Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
-  /** The conditions that the handler does not see, so that somebody else must answer them. */
+  /** The client's conditions, which the handler does not see: the cache answers them in its stead. */
   readonly #hidden: HiddenConditions | undefined;
   readonly #body: RecordedBody;
   #head: RecordedHead | undefined;
@@ -253,8 +253,8 @@ class Recorder {
   }
 
   /**
-   * Whether it is the cache that compares, and not the handler, which has seen the conditions or would not
-   * have looked.
+   * Whether the cache answers the client's conditions. It does not where the handler has seen them, nor where
+   * the handler would not have looked at them and nothing is stored.
    */
   #answersConditions(storable: boolean): boolean {
     const hidden = this.#hidden;
