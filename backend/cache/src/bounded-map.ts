@@ -1,5 +1,4 @@
-// A map by texts that forgets what was put in first: bounded by characters, because whoever asks chooses how
-// long the texts are.
+// A map by texts that forgets what was put in first: bounded by characters, because whoever asks chooses how long the texts are.
 
 /** Longer entries are usually not remembered at all: one request is not to take the place of hundreds. */
 export const MAX_ENTRY_CHARACTERS = 4096;

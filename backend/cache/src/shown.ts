@@ -1,5 +1,4 @@
-// How messages name a value that somebody has given or returned: what it is, and as much of it as helps to
-// find it.
+// How messages name a value that somebody has given or returned: what it is, and as much of it as helps to find it.
 import { types } from "node:util";
 
 const MAX_TEXT = 60;

@@ -1,5 +1,4 @@
-// Timers and the clock of deadlines, as they are when this module is loaded: fake timers of an app's tests
-// hang no request.
+// Timers and the clock of deadlines, as they are when this module is loaded: fake timers of an app's tests hang no request.
 import { performance } from "node:perf_hooks";
 import * as timers from "node:timers";
 import * as promises from "node:timers/promises";

@@ -1,5 +1,4 @@
-// Optional encryption of entries: AES-256-GCM under a key of each value's own, bound to the key that an entry
-// is stored under.
+// Optional encryption of entries: AES-256-GCM under a key of each value's own, bound to the key that an entry is stored under.
 import {
   createCipheriv,
   createDecipheriv,

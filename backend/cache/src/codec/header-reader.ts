@@ -1,4 +1,5 @@
 // Reads the header of an encoded entry, field by field.
+// Tests: test/unit/entry.test.ts
 
 /** In order; anything past the end is a RangeError. */
 export class HeaderReader {

@@ -1,5 +1,4 @@
-// What of a response may be kept and sent again: one list and one set of rules for what is recorded and for
-// what is decoded.
+// What of a response may be kept and sent again: one list and one set of rules for what is recorded and for what is decoded.
 
 /**
  * Header fields that never belong to an entry, in lower case: hop-by-hop (RFC 9110 section 7.6.1), framing,

@@ -1,5 +1,4 @@
-// The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace
-// fences.
+// The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
 import { BoundedMap } from "../bounded-map.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";

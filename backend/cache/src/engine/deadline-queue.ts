@@ -1,5 +1,4 @@
-// Deadlines for many operations with the same budget: one timer for all of them, since they expire in the
-// order they began.
+// Deadlines for many operations with the same budget: one timer for all of them, since they expire in the order they began.
 import { monotonicNow, setImmediate, setTimeout, type Timer } from "../timers.js";
 
 interface Waiting {

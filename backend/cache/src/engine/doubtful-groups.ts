@@ -1,5 +1,4 @@
-// Groups of keys whose invalidations could not be written while the rest of the store could be used: nobody
-// reads them until they are.
+// Groups of keys whose invalidations could not be written while the rest of the store could be used: nobody reads them until they are.
 import type { Logger } from "../logger.js";
 import type { Store } from "../store/store.js";
 import type { GroupUnavailable } from "../store/store-errors.js";

@@ -1,5 +1,4 @@
-// Writes entries to the store by compare-and-set on their fences, and releases the leases they were made
-// under.
+// Writes entries to the store by compare-and-set on their fences, and releases their leases.
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";

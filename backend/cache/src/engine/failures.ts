@@ -1,5 +1,4 @@
-// What a failed operation says of the store: why it failed, and whether that is the store's fault for
-// certain.
+// What a failed operation says of the store: why it failed, and whether that is the store's fault for certain.
 import { NotConnected } from "../store/store-errors.js";
 import { messageOf } from "../thrown.js";
 import { DeadlineExceeded } from "./deadline-queue.js";

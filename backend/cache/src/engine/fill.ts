@@ -1,5 +1,4 @@
-// One fill: the right to run the handler for an entry and to store what it answers, unless a mutation
-// overtakes it.
+// One fill: the right to run the handler for an entry and to store what it answers, unless a mutation overtakes it.
 import type { Entry } from "../codec/entry.js";
 import { hasNoContent } from "../codec/sendable.js";
 

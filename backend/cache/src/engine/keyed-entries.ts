@@ -1,5 +1,4 @@
-// Entries that the toolkit names by a key: written, removed and read in numbers, each behind a fence of its
-// own.
+// Entries that the toolkit names by a key: written, removed and read in numbers, each behind a fence of its own.
 import type { Sealer } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";

@@ -1,5 +1,4 @@
-// The leases of this process: released as soon as the store can be asked, so that nobody waits for a handler
-// that has ended.
+// The leases of this process: released as soon as the store can be asked, so that nobody waits in vain.
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { HeldLease, Store } from "../store/store.js";

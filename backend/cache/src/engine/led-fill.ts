@@ -1,4 +1,5 @@
 // The fill of a request that leads: what its handler answers goes to those that wait for it, and to the
+// Tests: test/unit/fills.test.ts
 // store.
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";

@@ -1,5 +1,4 @@
-// Invalidations that could not be written: those of the whole store, and those of single groups of keys,
-// until they have been replayed.
+// Invalidations that could not be written: those of the whole store, and those of single groups of keys, until they have been replayed.
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";

@@ -1,5 +1,4 @@
-// What became of the store over time: how long to wait before it is tried again, and one log line for each
-// change that lasts.
+// What became of the store over time: how long to wait before it is tried again, and one log line for each change that lasts.
 import type { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { Logger } from "../logger.js";

@@ -1,5 +1,4 @@
-// What the server has refused while it answered other requests: counted, until somebody finds out whether it
-// would refuse everybody.
+// What the server has refused while it answered other requests: counted, until somebody finds out whether it would refuse everybody.
 import { later } from "../later.js";
 
 const VERIFIED_AT_MOST_EVERY_MS = 1000;

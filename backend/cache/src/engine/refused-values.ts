@@ -1,5 +1,4 @@
-// Values that the store refuses for what they are: not sent again for a while, because servers end the
-// connection over some of them.
+// Values that the store refuses for what they are: not sent again for a while, because servers end the connection over some of them.
 import { BoundedMap } from "../bounded-map.js";
 import type { Logger } from "../logger.js";
 import { GroupUnavailable, NotConnected, StoreFull, ValueTooLarge } from "../store/store-errors.js";

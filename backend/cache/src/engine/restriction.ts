@@ -1,5 +1,4 @@
-// What a store that is in use cannot do for a while: told once when it begins and once when it is over, and
-// tried again in between.
+// What a store that is in use cannot do for a while: told once when it begins and once when it is over, and tried again in between.
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import { clearTimeout, monotonicNow, type Timer } from "../timers.js";

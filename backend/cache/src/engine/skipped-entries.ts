@@ -1,4 +1,5 @@
 // Entries that nobody waits for, because what their handlers answered could not be stored: each for a while.
+// Tests: test/unit/fills.test.ts
 import { BoundedMap } from "../bounded-map.js";
 import { monotonicNow } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";

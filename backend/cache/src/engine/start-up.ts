@@ -1,5 +1,4 @@
-// The first moments of a store that has to be connected to: reads wait for it, within their budget, instead
-// of doing without.
+// The first moments of a store that has to be connected to: reads wait for it, within their budget, instead of doing without.
 import { later } from "../later.js";
 import { clearTimeout, type Timer } from "../timers.js";
 

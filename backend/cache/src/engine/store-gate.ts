@@ -1,5 +1,4 @@
-// The gate before the store: budget, circuit, and the rule that nothing is trusted until missed invalidations
-// are replayed.
+// The gate before the store: budget, circuit, and the rule that nothing is trusted until missed invalidations are replayed.
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { Logger } from "../logger.js";

@@ -1,5 +1,4 @@
-// The two sweeps behind invalidations: at once what indexes list, and seldom a walk through all keys for what
-// none lists.
+// The two sweeps behind invalidations: at once what indexes list, and seldom a walk through all keys for what none lists.
 import type { Store, SweepTarget } from "../store/store.js";
 import { Sweeper } from "./sweeper.js";
 

@@ -1,5 +1,4 @@
-// Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them
-// with the entry.
+// Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them with the entry.
 import { availableParallelism } from "node:os";
 import { BoundedMap } from "../bounded-map.js";
 import { makeVariants } from "../codec/content-coding.js";

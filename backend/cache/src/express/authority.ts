@@ -1,5 +1,4 @@
-// The authority of a request (RFC 9110 section 4.2): scheme, host and port as Express sees them, in one
-// spelling.
+// The authority of a request (RFC 9110 section 4.2): scheme, host and port as Express sees them, in one spelling.
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";

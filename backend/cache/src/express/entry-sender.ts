@@ -1,5 +1,4 @@
-// Answers from entries that cannot fail a request: what throws while one is sent leaves the response as it
-// was, for the handler.
+// Answers from entries that cannot fail a request: what throws while one is sent leaves the response as it was, for the handler.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type CacheStatus, hitStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";

@@ -1,5 +1,4 @@
-// Requests and responses that are made with an app's prototypes, so that Express need not change those of
-// each request.
+// Requests and responses that are made with an app's prototypes, so that Express need not change those of each request.
 import { IncomingMessage, ServerResponse } from "node:http";
 import { TenantCacheError } from "../errors.js";
 import { refuseSurplus } from "../options/arguments.js";

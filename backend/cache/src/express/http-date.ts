@@ -1,5 +1,4 @@
-// HTTP dates (RFC 9110 section 5.6.7), which Date.parse reads wrongly: two-digit years, and asctime as local
-// time.
+// HTTP dates (RFC 9110 section 5.6.7), which Date.parse reads wrongly: two-digit years, and asctime as local time.
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const TIME = "(\\d{2}):(\\d{2}):(\\d{2})";

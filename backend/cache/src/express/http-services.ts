@@ -1,5 +1,4 @@
-// What all routes and lanes of one cache share, as long as the process lives: the engine, the options, and
-// how a tenant is found.
+// What all routes and lanes of one cache share for as long as it lives: engine, options, tenants.
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";

@@ -1,5 +1,4 @@
-// Requests that do not come from a socket: light-my-request, an optional peer, loaded where something needs
-// it.
+// Requests that do not come from a socket: light-my-request, an optional peer, loaded where something needs it.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { TenantCacheError } from "../errors.js";

@@ -1,5 +1,4 @@
-// `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is
-// released.
+// `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is released.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { FencedScope } from "../engine/fences.js";
 import { tagsOf } from "../identifiers.js";

@@ -1,5 +1,4 @@
-// The lane: answers hits in front of Express, for requests that the app is known to let through to
-// `cacheList`.
+// The lane: answers hits in front of Express, for requests that the app is known to let through to `cacheList`.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
 import { hitStatus } from "../cache-status.js";

@@ -1,5 +1,4 @@
-// A request that the lane has passed to the app: the first `cacheList` that it reaches tells the lane how it
-// was answered.
+// A request that the lane has passed to the app, where `cacheList` tells the lane how it was answered.
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { type BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";

@@ -1,5 +1,4 @@
-// Which headers of a response belong to the entry: those that the handler set, and none that concern one
-// connection or one client.
+// Which headers of a response belong to the entry: those that the handler set, and none that concern one connection or one client.
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
 import { NEVER_STORED } from "../codec/sendable.js";

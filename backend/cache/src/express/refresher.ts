@@ -1,5 +1,4 @@
-// Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced
-// behind a response.
+// Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Application, Request } from "express";
 import type { Logger } from "../logger.js";

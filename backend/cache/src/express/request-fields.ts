@@ -1,5 +1,4 @@
-// What requests say in their header fields, also those that frameworks make off the socket: Node's fields are
-// texts, theirs may be numbers or arrays.
+// What requests say in their header fields, also those that frameworks make off the socket: Node's fields are texts, theirs may be numbers or arrays.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
 /** A field as Node would have it: the values of several joined (RFC 9110 section 5.3). */

@@ -1,5 +1,4 @@
-// The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it
-// decided.
+// The Server-Timing response header (W3C Server Timing): how long the cache took to decide, and what it decided.
 import type { ServerResponse } from "node:http";
 import { monotonicNow } from "../timers.js";
 import { setMethods } from "./own-methods.js";

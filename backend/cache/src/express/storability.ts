@@ -1,5 +1,4 @@
-// Whether a response may be stored (RFC 9111 section 3, as a shared cache that its routes opt into), and for
-// how long.
+// Whether a response may be stored (RFC 9111 section 3, as a shared cache that its routes opt into), and for how long.
 import { type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import type { Response } from "express";
 import { isETag } from "../codec/sendable.js";

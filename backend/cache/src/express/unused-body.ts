@@ -1,5 +1,4 @@
-// The body of an answer that the client does not get: its writer sees no failure, and an endless one is
-// ended.
+// The body of an answer that the client does not get: its writer sees no failure, and comes to an end.
 import type { Response } from "express";
 import { setImmediate, setTimeout } from "../timers.js";
 import { callBack } from "./recorded-body.js";

@@ -1,5 +1,4 @@
-// The modules that this process caches, and those that it invalidates: a name that only one side knows is
-// most often a slip.
+// The modules that this process caches, and those that it invalidates: a name that only one side knows is most often a slip.
 import { nearest } from "../nearest.js";
 import type { Advice } from "./advice.js";
 

@@ -1,5 +1,4 @@
-// Mistakes of a mutation that leave entries stale without a word: no tenant, a method that changes nothing, a
-// module that nothing caches.
+// Mistakes of a mutation that leave entries stale without a word: no tenant, a method that changes nothing, a module that nothing caches.
 import type { Request, Response } from "express";
 import type { Misuse } from "./misuse.js";
 

@@ -1,5 +1,4 @@
-// Whether this process is one of several that serve the same app: each would have an in-process store of its
-// own.
+// Whether this process is one of several that serve the same app: each would have an in-process store of its own.
 import cluster from "node:cluster";
 
 /** How it is one of several, for a message; `undefined` where nothing says so. */

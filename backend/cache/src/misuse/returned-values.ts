@@ -1,5 +1,4 @@
-// What the user's own functions return: ids that are numbers, promises that nobody awaits, strings that are
-// empty.
+// What the user's own functions return: ids that are numbers, promises that nobody awaits, strings that are empty.
 import { ID_FORM, idAdvice, tenantId } from "../identifiers.js";
 import { isThenable, shown } from "../shown.js";
 import type { Advice } from "./advice.js";

@@ -1,5 +1,4 @@
-// Mistakes of a cached route that leak or that never hit: told when it is mounted, or when its first requests
-// show them.
+// Mistakes of a cached route that leak or that never hit: told when it is mounted, or when its first requests show them.
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { Misuse } from "./misuse.js";
 

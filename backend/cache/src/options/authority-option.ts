@@ -1,5 +1,4 @@
-// The option `authority`, of the cache and of routes: whether answers depend on the host that they were asked
-// for.
+// The option `authority`, of the cache and of routes: whether answers depend on the host that they were asked for.
 import * as z from "zod";
 import { originOf } from "../origin.js";
 

@@ -1,5 +1,4 @@
-// The text of a refusal: which option, what was given, and what to write instead, out of the schema that
-// refused it.
+// The text of a refusal: which option, what was given, and what to write instead, out of the schema that refused it.
 import type * as z from "zod";
 import { fold, nearest } from "../nearest.js";
 import { isThenable, shown } from "../shown.js";

@@ -1,5 +1,4 @@
-// What other caches and other libraries call the options of this one: for refusals that say what to write
-// instead.
+// What other caches and other libraries call the options of this one: for refusals that say what to write instead.
 
 /**
  * By the option's name here, in small letters without separators. An option that a call does not have is not

@@ -1,5 +1,4 @@
-// What the in-process store keeps beside entries: the least recently used of it goes where texts that
-// requests have named grow too many.
+// What the in-process store keeps beside entries: the least recently used of it goes where texts that requests have named grow too many.
 import { LRUCache } from "lru-cache";
 import { TTL_CLOCK } from "../timers.js";
 

@@ -1,5 +1,4 @@
-// What a store says with its errors, so that one tenant's or one command's trouble is not taken for
-// everybody's.
+// What a store says with its errors, so that one tenant's or one command's trouble is not taken for everybody's.
 
 /** The connection has gone. Why is what the store reports with `down`. */
 export class NotConnected extends Error {

@@ -1,5 +1,4 @@
-// All key patterns of a cache in one place: two that could build the same key are refused when the second is
-// defined.
+// All key patterns of a cache in one place: two that could build the same key are refused when the second is defined.
 import { TenantCacheError } from "../errors.js";
 import { limitArguments } from "../options/arguments.js";
 import { shown } from "../shown.js";

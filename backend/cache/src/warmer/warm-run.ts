@@ -1,5 +1,4 @@
-// One run of a strategy: its tasks, a few at a time, until the store holds what they fill, or does not get
-// better.
+// One run of a strategy: its tasks, a few at a time, until the store holds what they fill, or does not get better.
 
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { isError } from "../thrown.js";

@@ -1,5 +1,4 @@
-// What the `redis` option names, refused where ioredis would take it for 127.0.0.1:6379, or where fences
-// would come from replicas.
+// What the `redis` option names, refused where ioredis would take it for 127.0.0.1:6379, or where fences would come from replicas.
 import type { ClusterNode, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
 import { isThenable, shown } from "../../shown.js";

@@ -1,5 +1,4 @@
-// The masters of a Redis Cluster: commands go to the one that has the slot, so that a slot in trouble says so
-// at once and for itself.
+// The masters of a Redis Cluster: commands go to the one that has the slot, so that a slot in trouble says so at once and for itself.
 import calculateSlot from "cluster-key-slot";
 import { BackOff } from "../../back-off.js";
 import { clearTimeout, monotonicNow, setImmediate, setTimeout, type Timer } from "../../timers.js";

@@ -1,5 +1,4 @@
-// The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant,
-// and the books about both.
+// The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
 import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 // The ledger is not there: added up from the indexes. Where the tenant's fence is older than a minute it was

@@ -1,5 +1,4 @@
-// Fences that were replaced lately, and the server that confirmed it: another one that takes its place may
-// know nothing of it.
+// Fences that were replaced lately, and the server that confirmed it: another one that takes its place may know nothing of it.
 import { monotonicNow } from "../../timers.js";
 
 interface Confirmed {

@@ -1,5 +1,4 @@
-// Connects again where ioredis has given up for good: it does so where a connection is ended while it is
-// being made, as news of a failover may do.
+// Connects again where ioredis has given up for good: it does so where a connection is ended while it is being made, as news of a failover may do.
 import type { BackOff } from "../../back-off.js";
 import { setTimeout } from "../../timers.js";
 import type { RedisClient } from "./redis-client.js";

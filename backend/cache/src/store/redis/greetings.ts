@@ -1,5 +1,4 @@
-// What a server says to a connection that it does not take (`maxclients`, `DENIED`): ioredis tells only that
-// the connection was closed.
+// What a server says to a connection that it does not take (`maxclients`, `DENIED`): ioredis tells only that the connection was closed.
 import net from "node:net";
 import { clearTimeout, setTimeout } from "../../timers.js";
 import type { Listeners } from "./listeners.js";

@@ -1,5 +1,4 @@
-// The names of ioredis's options: what is none of them is refused, because ioredis would ignore it and
-// connect to 127.0.0.1:6379.
+// The names of ioredis's options: what is none of them is refused, because ioredis would ignore it and connect to 127.0.0.1:6379.
 import type { RedisOptions } from "ioredis";
 
 /** Of ioredis 5 and 6. A new major's are added here: the compiler names those that are missing. */

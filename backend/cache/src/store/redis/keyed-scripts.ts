@@ -1,5 +1,4 @@
-// The Lua scripts of single keys, counters and locks. All keys of a call share one tenant, so one Cluster
-// slot.
+// The Lua scripts of single keys, counters and locks. All keys of a call share one tenant, so one Cluster slot.
 import { CLOCK } from "./lua-parts.js";
 
 /** KEYS: fences…. ARGV: random, fence TTL. Returns the old and the new token of each, one after the other. */

@@ -1,5 +1,4 @@
-// The Lua scripts that keep a tenant's ledger right beside stores and sweeps: removals by name, and what the
-// stats ask for.
+// The Lua scripts that keep a tenant's ledger right beside stores and sweeps: removals by name, and what the stats ask for.
 import { LEDGER, LISTINGS, NOW, TIDY } from "./lua-parts.js";
 
 /**

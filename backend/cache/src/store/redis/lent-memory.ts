@@ -1,5 +1,4 @@
-// Memory for entries that are read to be sent at once: lent, given back, and lent again, so that a hit leaves
-// nothing to collect.
+// Memory for entries that are read to be sent at once: lent, given back, and lent again, so that a hit leaves nothing to collect.
 
 const MIN_BITS = 12;
 const MAX_BITS = 20;

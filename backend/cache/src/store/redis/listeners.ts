@@ -1,5 +1,4 @@
-// Listeners on clients: removed when they are not needed any more, so that a client of the user's is left as
-// it was found.
+// Listeners on clients: removed when they are not needed any more, so that a client of the user's is left as it was found.
 import type { Emitter } from "./redis-client.js";
 
 type Listener = (...args: never[]) => void;

@@ -1,5 +1,4 @@
-// Reads the replies to MGET from a buffer that the next bytes will overwrite: what is kept is copied, once,
-// to where it stays.
+// Reads the replies to MGET from a buffer that the next bytes will overwrite: what is kept is copied, once, to where it stays.
 
 const ARRAY = 0x2a; // *
 const BULK = 0x24; // $

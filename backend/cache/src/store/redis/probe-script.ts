@@ -1,5 +1,4 @@
-// The Lua script that tries a server: all that requests and sweeps ask of it, on keys of nobody's, of which
-// it leaves none.
+// The Lua script that tries a server: all that requests and sweeps ask of it, on keys of nobody's, of which it leaves none.
 
 /**
  * KEYS: entry, index, generations, ledger, fence, lease. What is refused is named: the server does not say

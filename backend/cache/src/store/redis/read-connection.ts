@@ -1,5 +1,4 @@
-// A second connection that only reads: replies arrive in one buffer that is used again, so that hits leave
-// nothing to collect.
+// A second connection that only reads: replies arrive in one buffer that is used again, so that hits leave nothing to collect.
 import net from "node:net";
 import tls from "node:tls";
 import { BackOff } from "../../back-off.js";

@@ -1,5 +1,4 @@
-// Whether Redis can be used, and if not, why: what the client's events and the servers behind it say, as the
-// engine is told it.
+// Whether Redis can be used, and if not, why: what the client's events and the servers behind it say, as the engine is told it.
 import { BackOff } from "../../back-off.js";
 import { monotonicNow } from "../../timers.js";
 import type { StoreListener } from "../store.js";

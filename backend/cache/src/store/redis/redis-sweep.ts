@@ -1,5 +1,4 @@
-// Reclaims entries that fences have cut off: from the indexes of dead generations, and, for what none lists,
-// by a walk through all keys.
+// Reclaims entries that fences have cut off: from the indexes of dead generations, and, for what none lists, by a walk through all keys.
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";

@@ -1,5 +1,4 @@
-// The Lua scripts: every step that must be atomic on the server. All keys of a call share one tenant, so one
-// Cluster slot.
+// The Lua scripts: every step that must be atomic on the server. All keys of a call share one tenant, so one Cluster slot.
 import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";

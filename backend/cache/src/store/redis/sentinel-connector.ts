@@ -1,5 +1,4 @@
-// Which master the sentinels mean: all of them are asked, because one that has not heard of a failover names
-// the old master.
+// Which master the sentinels mean: all of them are asked, because one that has not heard of a failover names the old master.
 import type { Redis, SentinelConnectionOptions, SentinelConnector } from "ioredis";
 import { monotonicNow, setTimeout } from "../../timers.js";
 

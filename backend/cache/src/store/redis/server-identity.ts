@@ -1,5 +1,4 @@
-// Who a server says it is, so that what it answers can be believed: a master, and the one that entries were
-// made under.
+// Who a server says it is, so that what it answers can be believed: a master, and the one that entries were made under.
 import { randomToken } from "../fence-token.js";
 
 /** What is asked behind a command, so that its answer can be believed. */

@@ -1,5 +1,4 @@
-// One connection to one server: who the server is, proven with every answer, and the scripts that it has been
-// brought.
+// One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
 import { BackOff } from "../../back-off.js";
 import { isError } from "../../thrown.js";
 import { clearTimeout, setTimeout, type Timer } from "../../timers.js";

@@ -1,5 +1,4 @@
-// Gives up a connection whose peer has vanished without closing it (a host lost, a firewall), or answers
-// nothing any more.
+// Gives up a connection whose peer has vanished without closing it (a host lost, a firewall), or answers nothing any more.
 import type { Socket } from "node:net";
 import { monotonicNow, setTimeout } from "../../timers.js";
 import type { RedisClient } from "./redis-client.js";

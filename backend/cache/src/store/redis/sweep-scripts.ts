@@ -1,5 +1,4 @@
-// The Lua scripts of the sweep. An entry is judged and removed in one step: one that is filled meanwhile must
-// not be taken for an old one.
+// The Lua scripts of the sweep. An entry is judged and removed in one step: one that is filled meanwhile must not be taken for an old one.
 import { LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 // The generation is read where the entry is judged. Indexes are not among the KEYS where their names hold
