@@ -1,6 +1,5 @@
-// The fill of a request that leads: what its handler answers goes to those that wait for it, and to the
+// The fill of a request that leads: its handler's answer goes to those that wait for it, and to the store.
 // Tests: test/unit/fills.test.ts
-// store.
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter, WriteStart } from "./entry-writer.js";

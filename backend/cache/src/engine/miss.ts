@@ -1,6 +1,5 @@
-// What a lookup gives to a request that it does not answer: a miss, or a stale entry, which opens its own
+// What a lookup gives to a request that it does not answer: a miss or a stale entry, which opens its fill.
 // Tests: test/unit/fills.test.ts, test/integration/waiting.test.ts
-// fill.
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { FillOutcome } from "./fill.js";
