@@ -19,7 +19,10 @@ export class BackOff {
     return delayMs;
   }
 
-  /** Like {@link next}, but anything down to the half of it: processes that lost the same server do not come back in one moment. */
+  /**
+   * Like {@link next}, but anything down to the half of it: processes that lost the same server do not come
+   * back in one moment.
+   */
   nextSpread(): number {
     return this.next() * (0.5 + Math.random() / 2);
   }

@@ -2,7 +2,10 @@
 
 /** Longer entries are usually not remembered at all: one request is not to take the place of hundreds. */
 export const MAX_ENTRY_CHARACTERS = 4096;
-/** What an entry costs beside its texts (a place in the map, the value's objects), as measured on V8, in characters. */
+/**
+ * What an entry costs beside its texts (a place in the map, the value's objects), as measured on V8, in
+ * characters.
+ */
 const OVERHEAD_CHARACTERS = 384;
 /** Of a full map, what is left when room is made. */
 const REMAINING = 15 / 16;
@@ -19,8 +22,8 @@ export interface Bound<V> {
 }
 
 /**
- * Reading it is reading a `Map`: an LRU's bookkeeping costs a hit more than all else that is remembered saves. For what can be
- * worked out again at no harm.
+ * Reading it is reading a `Map`: an LRU's bookkeeping costs a hit more than all else that is remembered
+ * saves. For what can be worked out again at no harm.
  */
 export class BoundedMap<V> {
   readonly #maxCharacters: number;
@@ -49,7 +52,10 @@ export class BoundedMap<V> {
     return this.#map.has(key);
   }
 
-  /** What is put in anew counts as the youngest. An entry that is too long is not kept; nor is what its key had before. */
+  /**
+   * What is put in anew counts as the youngest. An entry that is too long is not kept; nor is what its key
+   * had before.
+   */
   set(key: string, value: V): void {
     this.delete(key);
     const characters = this.#cost(key, value);
@@ -70,7 +76,9 @@ export class BoundedMap<V> {
     return this.#map.keys();
   }
 
-  /** For many at once: a `Map` looks for its oldest entry among the places of all that were deleted before it. */
+  /**
+   * For many at once: a `Map` looks for its oldest entry among the places of all that were deleted before it.
+   */
   #makeRoom(): void {
     const characters = this.#maxCharacters * REMAINING;
     const entries = Math.ceil(this.#maxEntries * REMAINING);
@@ -90,8 +98,9 @@ function nothing(): number {
 }
 
 /**
- * A copy that keeps nothing else alive. V8 keeps all of a text for a part that was cut out of it (a request's URL for an id in it), and the parts
- * of one that was put together. Texts as they are on the wire become plain ones, which are the fastest to compare.
+ * A copy that keeps nothing else alive. V8 keeps all of a text for a part that was cut out of it (a request's
+ * URL for an id in it), and the parts of one that was put together. Texts as they are on the wire become
+ * plain ones, which are the fastest to compare.
  */
 export function ownText(text: string): string {
   const copy = Buffer.from(text, "latin1").toString("latin1");

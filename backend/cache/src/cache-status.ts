@@ -4,7 +4,10 @@ import type { ServerResponse } from "node:http";
 
 const CACHE_NAME = "express-tenant-cache";
 
-/** Why a request goes to its handler: nothing valid, something too old, or because the client asked for it (`obeyRequest`). */
+/**
+ * Why a request goes to its handler: nothing valid, something too old, or because the client asked for it
+ * (`obeyRequest`).
+ */
 export type Forwarded = "miss" | "stale" | "request";
 
 /** What happened, in the header's terms; the key is never shown. */
@@ -24,13 +27,16 @@ interface Ageing {
   readonly staleAt: number;
 }
 
-/** Negative where the entry is stale (RFC 9211 section 2.3). */
-export function ttlSecondsOf(entry: Ageing, nowMs: number): number {
+/**
+ * How long an entry stays fresh, the header's `ttl`. Negative where the entry is stale (RFC 9211 section
+ * 2.3).
+ */
+export function freshSecondsOf(entry: Ageing, nowMs: number): number {
   return Math.floor((entry.staleAt - nowMs) / 1000);
 }
 
 export function hitStatus(entry: Ageing, nowMs: number): CacheStatus {
-  return { hit: true, ttlSeconds: ttlSecondsOf(entry, nowMs) };
+  return { hit: true, ttlSeconds: freshSecondsOf(entry, nowMs) };
 }
 
 export function formatHit(ttlSeconds: number): string {

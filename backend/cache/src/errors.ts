@@ -28,8 +28,9 @@ export type TenantCacheErrorCode =
 const PAGE = "https://github.com/express-tenant-cache/express-tenant-cache/blob/main/docs/error-codes.md";
 
 /**
- * Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called; and by counters and locks, which are
- * state and not cache, where the store cannot answer for them. Its message begins with the code and ends with {@link help}.
+ * Thrown for misconfiguration and misuse, when a route is mounted rather than when it is called; and by
+ * counters and locks, which are state and not cache, where the store cannot answer for them. Its message
+ * begins with the code and ends with {@link help}.
  */
 export class TenantCacheError extends Error {
   override readonly name = "TenantCacheError";

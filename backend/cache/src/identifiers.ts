@@ -5,7 +5,8 @@ import { TenantCacheError } from "./errors.js";
 import { isThenable, shown } from "./shown.js";
 
 const MODULE_NAME = /^[a-z][a-z0-9_-]{0,63}$/;
-// No ":" (separates key parts), no "*?[]\" (SCAN patterns), no "{}" (Cluster hash tags), no white space or control characters.
+// No ":" (separates key parts), no "*?[]\" (SCAN patterns), no "{}" (Cluster hash tags), no white space or
+// control characters.
 const TENANT_ID = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/;
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -38,9 +39,9 @@ export function moduleName(name: unknown, where: string): string {
 }
 
 /**
- * The tenant id as it appears in keys, or `undefined` where it is none: the caller then bypasses the cache, it never
- * shares a key. UUIDs are case-insensitive (RFC 9562 section 4), so they are lower-cased: otherwise an invalidation
- * written in capitals would miss the entries.
+ * The tenant id as it appears in keys, or `undefined` where it is none: the caller then bypasses the cache,
+ * it never shares a key. UUIDs are case-insensitive (RFC 9562 section 4), so they are lower-cased: otherwise
+ * an invalidation written in capitals would miss the entries.
  */
 export function tenantId(id: unknown): string | undefined {
   if (typeof id !== "string" || !TENANT_ID.test(id)) return undefined;

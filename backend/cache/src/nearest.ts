@@ -1,7 +1,10 @@
 // Names that somebody may have meant: those that differ from what was written by a slip or two.
 // Tests: test/unit/refusals/schema.test.ts, test/unit/refusals/cache-options.test.ts
 
-/** The nearest of the names, where it is near: at most a third of its letters are wrong, missing, too many or swapped. */
+/**
+ * The nearest of the names, where it is near: at most a third of its letters are wrong, missing, too many or
+ * swapped.
+ */
 export function nearest(written: string, names: Iterable<string>): string | undefined {
   const folded = fold(written);
   let best: string | undefined;

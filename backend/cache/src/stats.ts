@@ -43,7 +43,10 @@ export type TenantStats = ModuleStats & {
 };
 
 export interface CacheStats {
-  /** When counting began: this process's start. Counters are this process's, entries and server figures the store's. */
+  /**
+   * When counting began: this process's start. Counters are this process's, entries and server figures the
+   * store's.
+   */
   readonly since: string;
   readonly uptimeSeconds: number;
   readonly totals: ModuleStats;
@@ -55,7 +58,10 @@ export interface CacheStats {
   readonly quotaBytes?: number | null;
   /** False where the store holds too many keys to count them all: entries and bytes are then lower bounds. */
   readonly inventoryComplete: boolean;
-  /** Of the key that seals, how many values this process has sealed with it; `null` without the option `encryption`. */
+  /**
+   * Of the key that seals, how many values this process has sealed with it; `null` without the option
+   * `encryption`.
+   */
   readonly encryption: SealCount | null;
   readonly store: StoreStats;
   readonly server: ServerReport | null;
@@ -66,7 +72,10 @@ export interface StoreStats {
   /** `closed`: in use. `open`: away, requests go to their handlers. `half-open`: being tried again. */
   readonly circuit: CircuitState;
   readonly connected: boolean;
-  /** Why the store is away, or, while it is in use, what it cannot do; `null` where nothing is wrong. Names no key. */
+  /**
+   * Why the store is away, or, while it is in use, what it cannot do; `null` where nothing is wrong. Names no
+   * key.
+   */
   readonly reason: string | null;
   /** Of one round trip now, milliseconds; `null` where the store cannot be reached. */
   readonly latencyMs: number | null;
@@ -83,7 +92,8 @@ const MAX_INVENTORY_KEYS = 100_000;
 const EMPTY: Inventory = { rows: [], complete: false };
 
 /**
- * Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never rejects.
+ * Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never
+ * rejects.
  * @internal
  */
 export async function collectStats(engine: CacheEngine, filter: StatsFilter): Promise<CacheStats> {

@@ -7,7 +7,7 @@ import { Counters } from "./engine/counters.js";
 import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
-import { HttpContext } from "./express/http-context.js";
+import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
 import { moduleName, requireTenantId, tagName } from "./identifiers.js";
@@ -45,12 +45,16 @@ export interface TenantCache {
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
   readonly manager: CacheManager;
-  /** `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels `express-tenant-cache:<event>`. */
+  /**
+   * `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels
+   * `express-tenant-cache:<event>`.
+   */
   readonly events: CacheEvents;
   /**
    * For jobs and scripts: invalidates modules of a tenant as `invalidateCache` does for a request.
    *
-   * @returns true once the store has confirmed; false where it is away and the invalidation waits to be replayed
+   * @returns true once the store has confirmed; false where it is away and the invalidation waits to be
+   *   replayed
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_MODULE_NAME`
    */
   invalidateTenantCache(tenantId: string, ...modules: string[]): Promise<boolean>;
@@ -72,13 +76,17 @@ export interface TenantCache {
   /** How the store is, without asking it. */
   health(): StoreStats;
   /**
-   * Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default 5,000).
+   * Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default
+   * 5,000).
    * @throws TenantCacheError `ETC_OPTIONS`
    */
   ready(timeoutMs?: number): Promise<boolean>;
   /** Resolves when the work behind responses (stores, refreshes, compression, sweeps) is done. */
   idle(): Promise<void>;
-  /** Finishes what is under way and closes the connection. A client of the caller's own is left as it was found. */
+  /**
+   * Finishes what is under way and closes the connection. A client of the caller's own is left as it was
+   * found.
+   */
   close(): Promise<void>;
 }
 
@@ -90,11 +98,12 @@ const SWEEP_GATHER_MS = 50;
 const WALK_GATHER_MS = 60_000;
 
 /**
- * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come before it has answered
- * for the first time wait for it, at most `budgetMs`, and go to their handlers where it does not.
+ * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come
+ * before it has answered for the first time wait for it, at most `budgetMs`, and go to their handlers where
+ * it does not.
  *
- * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`,
- * `ETC_STORE_PART`
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`,
+ *   `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`, `ETC_STORE_PART`
  */
 export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
   refuseSurplus(
@@ -176,12 +185,12 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     parsed.logger,
   );
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
-  const context = new HttpContext(engine, parsed, misuse);
+  const http = new HttpServices(engine, parsed, misuse);
   const manager = new CacheManager(engine, parsed, misuse);
   const cache: TenantCache = {
-    cacheList: createCacheList(context),
-    invalidateCache: createInvalidateCache(context),
-    lane: createLane(context),
+    cacheList: createCacheList(http),
+    invalidateCache: createInvalidateCache(http),
+    lane: createLane(http),
     manager,
     events: engine.events,
     invalidateTenantCache: async (tenantId, ...modules) => {
@@ -213,12 +222,12 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     ready: async (timeoutMs = 5000) =>
       engine.gate.whenClosed(parse("ready", readyTimeout, { timeoutMs }).timeoutMs),
     idle: async () => {
-      await context.idle();
+      await http.idle();
       await manager.idle();
       await engine.idle();
     },
     close: async () => {
-      await context.idle();
+      await http.idle();
       await manager.idle();
       await engine.close();
     },

@@ -2,7 +2,10 @@
 // Tests: test/unit/outages.test.ts, test/faults/store-away.test.ts
 import { types } from "node:util";
 
-/** Also for errors of another realm: those that Node makes while Jest runs an app are no instances of the app's `Error`. */
+/**
+ * Also for errors of another realm: those that Node makes while Jest runs an app are no instances of the
+ * app's `Error`.
+ */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
 }

@@ -4,8 +4,9 @@ import * as timers from "node:timers";
 import * as promises from "node:timers/promises";
 
 /*
- * Jest, Vitest and Sinon replace `setTimeout`, `setImmediate`, `performance` and their like while a request is under way: a hit would wait
- * for a turn that never ends, and a budget would be spent by a clock that is turned forward. Everything here is therefore taken once.
+ * Jest, Vitest and Sinon replace `setTimeout`, `setImmediate`, `performance` and their like while a request is
+ * under way: a hit would wait for a turn that never ends, and a budget would be spent by a clock that is turned
+ * forward. Everything here is therefore taken once.
  * `Date` is not: entries age by the wall clock, and a test that turns it forward means them to.
  */
 
@@ -19,8 +20,8 @@ interface WaitOptions {
 }
 
 /**
- * `@sinonjs/fake-timers`, which is in Jest and Vitest too, marks what it puts in place of Node's. Where it came first, `node:timers` has
- * nothing else to offer, but for its `scheduler`.
+ * `@sinonjs/fake-timers`, which is in Jest and Vitest too, marks what it puts in place of Node's. Where it
+ * came first, `node:timers` has nothing else to offer, but for its `scheduler`.
  */
 const isFake = (method: object): boolean => "clock" in method;
 
@@ -77,7 +78,10 @@ export const setImmediate: (work: () => void) => void = isFake(timers.setImmedia
 /** Milliseconds on a clock that nobody sets: `performance.now()`. */
 export const monotonicNow: () => number = Object.getPrototypeOf(performance).now.bind(performance);
 
-/** The same by the global clock: for how old things are, which tests may turn forward, and never for how long anybody waits. */
+/**
+ * The same by the global clock: for how old things are, which tests may turn forward, and never for how long
+ * anybody waits.
+ */
 export const agingNow = (): number => globalThis.performance.now();
 
 /** For TTLs of `lru-cache`, which otherwise keeps the time until a global timer has it look again. */

@@ -27,7 +27,8 @@ export function ttlSecondsOf(value: unknown, what: string): number {
 }
 
 /**
- * Like {@link ttlSecondsOf}, for a number whose name does not say that it is in seconds, where it is written once and not computed.
+ * Like {@link ttlSecondsOf}, for a number whose name does not say that it is in seconds, where it is written
+ * once and not computed.
  * @throws TenantCacheError `ETC_TTL` also for what looks like milliseconds
  */
 export function configuredTtl(value: unknown, what: string): number {
@@ -37,8 +38,8 @@ export function configuredTtl(value: unknown, what: string): number {
 }
 
 /**
- * Thousands, as milliseconds are written, which as seconds would be an odd time: 5000 (an hour and 23 minutes), 180000 (two days and two
- * hours). Whole hours up to a day and whole days above it are not odd.
+ * Thousands, as milliseconds are written, which as seconds would be an odd time: 5000 (an hour and 23
+ * minutes), 180000 (two days and two hours). Whole hours up to a day and whole days above it are not odd.
  */
 export function looksLikeMilliseconds(seconds: number): boolean {
   return seconds % 1000 === 0 && seconds % (seconds > DAY_SECONDS ? DAY_SECONDS : HOUR_SECONDS) !== 0;

@@ -45,7 +45,10 @@ function chunkSizeOf(body: Buffer): number {
 
 type Described = Pick<Entry, "headers" | "status">;
 
-/** Whether a body may be sent in another coding: of a compressible type, in none yet, and not forbidden by `no-transform`. */
+/**
+ * Whether a body may be sent in another coding: of a compressible type, in none yet, and not forbidden by
+ * `no-transform`.
+ */
 export function isCompressible({ headers, status }: Described, bodyBytes: number): boolean {
   if (status !== 200 || bodyBytes < MIN_BYTES) return false;
   const of = (name: string) => headers.find(([candidate]) => candidate.toLowerCase() === name)?.[1] ?? "";
@@ -53,7 +56,10 @@ export function isCompressible({ headers, status }: Described, bodyBytes: number
   return COMPRESSIBLE.test(of("content-type"));
 }
 
-/** Compresses in the thread pool, one after the other: nobody waits, and requests want the CPUs. Without what would save nothing. */
+/**
+ * Compresses in the thread pool, one after the other: nobody waits, and requests want the CPUs. Without what
+ * would save nothing.
+ */
 export async function makeVariants(body: Buffer): Promise<Variant[]> {
   const variants: Variant[] = [];
   for (const [encoding, compress] of COMPRESSORS) {
@@ -63,14 +69,20 @@ export async function makeVariants(body: Buffer): Promise<Variant[]> {
   return variants;
 }
 
-/** The body in the coding that makes it smallest; `undefined` where that would save nothing. In the thread pool. */
+/**
+ * The body in the coding that makes it smallest; `undefined` where that would save nothing. In the thread
+ * pool.
+ */
 export async function compress(body: Buffer): Promise<Variant | undefined> {
   const [[encoding, compressBody]] = COMPRESSORS;
   const compressed = await compressBody(body);
   return compressed.length < body.length * WORTHWHILE ? { encoding, body: compressed } : undefined;
 }
 
-/** The codings that `Accept-Encoding` allows beside identity, the preferred one first (RFC 9110 section 12.5.3). */
+/**
+ * The codings that `Accept-Encoding` allows beside identity, the preferred one first (RFC 9110 section
+ * 12.5.3).
+ */
 export function acceptedCodings(acceptEncoding: string | undefined): readonly ContentCoding[] {
   if (!acceptEncoding) return NO_CODINGS;
   const known = parsedCodings.get(acceptEncoding);

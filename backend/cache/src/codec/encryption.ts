@@ -14,7 +14,10 @@ import { BoundedMap } from "../bounded-map.js";
 export interface EncryptionKey {
   /** Names the key inside entries, so that keys can be rotated: at most 32 letters, digits, "_" or "-". */
   readonly id: string;
-  /** 32 random bytes. No value is sealed with them: each gets a key that is derived from them and a salt of its own. */
+  /**
+   * 32 random bytes. No value is sealed with them: each gets a key that is derived from them and a salt of
+   * its own.
+   */
   readonly secret: Uint8Array;
 }
 
@@ -30,8 +33,8 @@ export interface SealCount {
 export interface Sealer {
   seal(entryKey: string, pieces: readonly Buffer[]): readonly Buffer[];
   /**
-   * `undefined` for what was not sealed under this name by the key it names; `"outdated"` for what an earlier version of this format
-   * sealed, or a key that has been dropped: that is gone, not damaged. Never throws.
+   * `undefined` for what was not sealed under this name by the key it names; `"outdated"` for what an earlier
+   * version of this format sealed, or a key that has been dropped: that is gone, not damaged. Never throws.
    */
   open(entryKey: string, sealed: Buffer): Buffer | "outdated" | undefined;
   /** `null` where nothing is sealed. */
@@ -73,7 +76,10 @@ class Secret {
   seals = 0;
   readonly #secret: KeyObject;
   readonly #info: Buffer;
-  /** By salt, in latin1; only of what has been opened, because anything else may be put under a key in the store. */
+  /**
+   * By salt, in latin1; only of what has been opened, because anything else may be put under a key in the
+   * store.
+   */
   readonly #opened = new BoundedMap<Derived>(DERIVED);
 
   constructor({ id, secret }: EncryptionKey) {
@@ -108,7 +114,8 @@ class Secret {
     const derived = known ?? this.#derive(salt);
     if (!timingSafeEqual(derived.commitment, rest.subarray(SALT_BYTES, TAG_START)))
       throw new Error("sealed by another key");
-    // The length, because AES-GCM also knows shorter tags: what is cut short in its tag would be opened by what is left of that.
+    // The length, because AES-GCM also knows shorter tags: what is cut short in its tag would be opened by
+    // what is left of that.
     const decipher = createDecipheriv(ALGORITHM, derived.key, IV, { authTagLength: TAG_BYTES });
     decipher.setAAD(Buffer.from(entryKey));
     decipher.setAuthTag(rest.subarray(TAG_START, CIPHERTEXT_START));
@@ -118,7 +125,10 @@ class Secret {
     return value;
   }
 
-  /** HKDF-SHA-256 (RFC 5869): the first half is the key, the second says which key that is, and nothing else about it. */
+  /**
+   * HKDF-SHA-256 (RFC 5869): the first half is the key, the second says which key that is, and nothing else
+   * about it.
+   */
   #derive(salt: Buffer): Derived {
     const bytes = Buffer.from(
       hkdfSync("sha256", this.#secret, salt, this.#info, KEY_BYTES + COMMITMENT_BYTES),
@@ -128,14 +138,16 @@ class Secret {
 }
 
 /**
- * Seals with the first key and opens with any of them: to rotate, put the new key first and drop the old one when its entries
- * have expired. The store's key is associated data, so that an entry that is moved to another key does not open.
+ * Seals with the first key and opens with any of them: to rotate, put the new key first and drop the old one
+ * when its entries have expired. The store's key is associated data, so that an entry that is moved to
+ * another key does not open.
  *
- * Layout: magic, length of the key id, key id, salt, commitment, tag, ciphertext. AES-GCM under one key and random IVs is good for 2^32
- * seals (NIST SP 800-38D section 8.3). Here each value has a key of its own, by a random salt of 256 bits: of 2^64 seals two share a salt
- * with a chance below 2^-128. The commitment is compared before anything is opened: AES-GCM alone lets someone who knows two keys make a
- * value that opens under both (Albertini et al., "How to Abuse and Fix Authenticated Encryption Without Key Commitment", USENIX Security
- * 2022).
+ * Layout: magic, length of the key id, key id, salt, commitment, tag, ciphertext. AES-GCM under one key and
+ * random IVs is good for 2^32 seals (NIST SP 800-38D section 8.3). Here each value has a key of its own, by a
+ * random salt of 256 bits: of 2^64 seals two share a salt with a chance below 2^-128. The commitment is
+ * compared before anything is opened: AES-GCM alone lets someone who knows two keys make a value that opens
+ * under both (Albertini et al., "How to Abuse and Fix Authenticated Encryption Without Key Commitment",
+ * USENIX Security 2022).
  * @internal
  */
 export function createSealer(keys: readonly [EncryptionKey, ...EncryptionKey[]]): Sealer {

@@ -1,7 +1,8 @@
 // The entry format: one binary value that holds a response and the identity it was made for.
 import { crc32 } from "node:zlib";
-import { BoundedMap } from "../bounded-map.js";
+import { BoundedMap, ownText } from "../bounded-map.js";
 import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
+import { HeaderReader } from "./header-reader.js";
 import { hasNoContent, isETag, isFieldText, isStorableName } from "./sendable.js";
 
 /** The body once more, in a content coding that clients may prefer. */
@@ -45,10 +46,12 @@ const PREFIX_BYTES = 12;
 const FIXED_HEADER_BYTES = 3 * 8 + 2;
 
 /**
- * Encodes an entry: magic and version, header length, CRC-32 of all that follows, header, body. Numbers are big-endian; strings
- * carry their byte length. Header fields are latin1, as HTTP/1.1 has them on the wire (RFC 9110 section 5.5).
+ * Encodes an entry: magic and version, header length, CRC-32 of all that follows, header, body. Numbers are
+ * big-endian; strings carry their byte length. Header fields are latin1, as HTTP/1.1 has them on the wire
+ * (RFC 9110 section 5.5).
  *
- * @returns pieces that follow each other: the bodies are the entry's own, because room for a copy costs more than all else here
+ * @returns pieces that follow each other: the bodies are the entry's own, because room for a copy costs more
+ *   than all else here
  */
 export function encodeEntry(entry: Entry): readonly Buffer[] {
   const { headers, removedHeaders, variants } = entry;
@@ -98,9 +101,10 @@ export function encodeEntry(entry: Entry): readonly Buffer[] {
 }
 
 /**
- * Decodes an entry; `undefined` for anything that {@link encodeEntry} of this version did not write (foreign, cut short, too long,
- * corrupt), and for what no recorder would have had it write, whose checksum may be right: it would be sent, or would throw while it is.
- * Never throws, never reads outside `value`. The body is a view into `value`, not a copy.
+ * Decodes an entry; `undefined` for anything that {@link encodeEntry} of this version did not write (foreign,
+ * cut short, too long, corrupt), and for what no recorder would have had it write, whose checksum may be
+ * right: it would be sent, or would throw while it is. Never throws, never reads outside `value`. The body is
+ * a view into `value`, not a copy.
  */
 export function decodeEntry(value: Buffer): Entry | undefined {
   if (value.length < PREFIX_BYTES + FIXED_HEADER_BYTES || value.readUInt32BE(0) !== MAGIC) return undefined;
@@ -117,7 +121,7 @@ export function decodeEntry(value: Buffer): Entry | undefined {
 }
 
 function readEntry(value: Buffer, headerEnd: number): Entry | undefined {
-  const reader = new Reader(value, PREFIX_BYTES, headerEnd);
+  const reader = new HeaderReader(value, PREFIX_BYTES, headerEnd);
   const createdAt = reader.double();
   const staleAt = reader.double();
   const expiresAt = reader.double();
@@ -186,7 +190,10 @@ function areVariantsOf(body: Buffer, variants: readonly Variant[]): boolean {
   );
 }
 
-/** Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once for each. */
+/**
+ * Header fields of handlers repeat: the last of them are kept once, and looked at and worked out from once
+ * for each. By their encoded text.
+ */
 const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const MAX_SHARED_BYTES = 4096;
 const sharedHeaders = new BoundedMap<Entry["headers"]>({
@@ -195,7 +202,7 @@ const sharedHeaders = new BoundedMap<Entry["headers"]>({
   charactersOf: headerCharacters,
 });
 
-function readHeaders(reader: Reader): Entry["headers"] | undefined {
+function readHeaders(reader: HeaderReader): Entry["headers"] | undefined {
   const start = reader.offset;
   const count = reader.uint32();
   for (let left = 2 * count; left > 0; left--) reader.skipText();
@@ -214,53 +221,36 @@ function readHeaders(reader: Reader): Entry["headers"] | undefined {
   return headers;
 }
 
+/**
+ * The same header fields as other entries have, kept once; or a copy, which keeps nothing alive that a
+ * handler's texts are parts of.
+ */
+export function sharedHeadersOf(headers: Entry["headers"]): Entry["headers"] {
+  if (headers.length === 0) return NO_HEADERS;
+  const text = encodedHeaders(headers);
+  const isShared = text.length <= MAX_SHARED_BYTES;
+  const known = isShared ? sharedHeaders.get(text) : undefined;
+  if (known) return known;
+  const own = headers.map(([name, value]) => [ownText(name), ownText(value)] as const);
+  if (isShared) sharedHeaders.set(text, own);
+  return own;
+}
+
+const NO_HEADERS: Entry["headers"] = [];
+
+/** As {@link encodeEntry} writes them, one character for each byte. */
+function encodedHeaders(headers: Entry["headers"]): string {
+  let text = countText(headers.length);
+  for (const [name, value] of headers)
+    text += countText(name.length) + name + countText(value.length) + value;
+  return text;
+}
+
+function countText(count: number): string {
+  return String.fromCharCode(count >>> 24, (count >>> 16) & 0xff, (count >>> 8) & 0xff, count & 0xff);
+}
+
 /** Of names and values. */
 export function headerCharacters(headers: Entry["headers"]): number {
   return headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-}
-
-/** Reads the header in order; anything past its end is a RangeError. */
-class Reader {
-  readonly #value: Buffer;
-  readonly #end: number;
-  offset: number;
-
-  constructor(value: Buffer, offset: number, end: number) {
-    this.#value = value;
-    this.offset = offset;
-    this.#end = end;
-  }
-
-  double(): number {
-    return this.#value.readDoubleBE(this.#take(8));
-  }
-
-  uint16(): number {
-    return this.#value.readUInt16BE(this.#take(2));
-  }
-
-  uint32(): number {
-    return this.#value.readUInt32BE(this.#take(4));
-  }
-
-  text(encoding: "utf8" | "latin1"): string {
-    const bytes = this.uint32();
-    const start = this.#take(bytes);
-    return this.#value.toString(encoding, start, start + bytes);
-  }
-
-  skipText(): void {
-    this.#take(this.uint32());
-  }
-
-  latin1Since(start: number): string {
-    return this.#value.toString("latin1", start, this.offset);
-  }
-
-  #take(bytes: number): number {
-    const start = this.offset;
-    if (start + bytes > this.#end) throw new RangeError("the header ends early");
-    this.offset = start + bytes;
-    return start;
-  }
 }

@@ -14,7 +14,8 @@ let underWay = 0;
 const waiting: (() => void)[] = [];
 
 /**
- * Inflates brotli. Rejects what is not exactly so long inflated, and stops at that length: a forged value would grow a thousand times.
+ * Inflates brotli. Rejects what is not exactly so long inflated, and stops at that length: a forged value
+ * would grow a thousand times.
  *
  * @param plainBytes has been compared with the limit for values of this kind: so much memory is taken at once
  */

@@ -11,16 +11,14 @@ import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
 import { type FencedScope, partFenceKeys } from "./fences.js";
-import type { FillOutcome } from "./fill.js";
-import type { Miss } from "./fill-starts.js";
 import { Fills, type FillsOptions } from "./fills.js";
-import type { FenceWitness } from "./grouped-reads.js";
+import type { GateOptions } from "./gate-options.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
-import { Lookups, type ReadOutcome, type WitnessedOutcome } from "./lookups.js";
+import { Lookups } from "./lookups.js";
 import { RefusedValues } from "./refused-values.js";
-import { type GateOptions, StoreGate } from "./store-gate.js";
+import { StoreGate } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
 
@@ -38,9 +36,10 @@ export class CacheEngine {
   readonly counters: Counters;
   readonly gate: StoreGate;
   readonly events: CacheEvents;
+  /** Hits, and the misses that open fills. */
+  readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
-  readonly #lookups: Lookups;
   readonly #local: LocalEntries | undefined;
   readonly #writer: EntryWriter;
   readonly #fills: Fills;
@@ -66,14 +65,13 @@ export class CacheEngine {
     const leases = new Leases(store, this.gate, options);
     const refused = new RefusedValues(logger);
     this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
-      onStored: (ref, entry) => {
-        this.#local?.set(ref, entry);
-        this.events.publish("stored", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
-      },
+      onCommitted: (ref, entry) => this.#local?.set(ref, entry),
+      onStored: ({ tenant, module, entryKey }) =>
+        this.events.publish("stored", { tenant, module, key: entryKey }),
       onBounded: (ref, result) => this.#bounded(ref, result),
     });
     this.#fills = new Fills({ store, gate: this.gate, writer: this.#writer, leases }, options);
-    this.#lookups = new Lookups({
+    this.lookups = new Lookups({
       store,
       gate: this.gate,
       local: this.#local,
@@ -83,7 +81,7 @@ export class CacheEngine {
       fenceTtlMs: options.fenceTtlMs,
       alarm: (ref, problem) => this.#alarm(ref, problem),
     });
-    this.#variants = new VariantMaker(this.#writer, (ref, entry) => this.#local?.set(ref, entry));
+    this.#variants = new VariantMaker(this.#writer);
     this.keyed = new KeyedEntries({
       store,
       keys,
@@ -121,41 +119,10 @@ export class CacheEngine {
     return this.#fills.inFlight;
   }
 
-  /** See {@link Lookups.read}. */
-  read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
-  read(ref: EntryRef, witness: FenceWitness | undefined): WitnessedOutcome | Promise<WitnessedOutcome>;
-  read(ref: EntryRef, witness?: FenceWitness): WitnessedOutcome | Promise<WitnessedOutcome> {
-    return this.#lookups.read(ref, witness);
-  }
-
-  /** See {@link Lookups.readToFill}. */
-  readToFill(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
-    return this.#lookups.readToFill(ref);
-  }
-
-  /** See {@link Lookups.giveBack}. */
-  giveBack(loan: Buffer): void {
-    this.#lookups.giveBack(loan);
-  }
-
-  /** See {@link Lookups.witness}. */
-  witness(fenceKeys: readonly string[]): Promise<FenceWitness | undefined> {
-    return this.#lookups.witness(fenceKeys);
-  }
-
-  /** What a request does that missed; never rejects. */
-  openFill(ref: EntryRef, miss: Miss): Promise<FillOutcome> {
-    return this.#fills.open(ref, miss);
-  }
-
-  /** For a miss that is not filled. */
-  dropMiss({ begun }: Miss): void {
-    if (begun) this.#fills.drop(begun);
-  }
-
   /**
-   * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with false when the invalidation
-   * waits in the recovery queue; never rejects and never takes longer than the budget.
+   * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with
+   * false when the invalidation waits in the recovery queue; never rejects and never takes longer than the
+   * budget.
    */
   async invalidate(scope: FencedScope): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
@@ -184,11 +151,12 @@ export class CacheEngine {
    */
   async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
     const fenceKeys = partFenceKeys(this.keys, scope);
-    this.#lookups.forget(fenceKeys);
+    this.lookups.forget(fenceKeys);
     try {
       await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
     } catch (error) {
-      // The end of the write would only wait once more to find the same; but where only room is missing it can forget its fences.
+      // The end of the write would only wait once more to find the same; but where only room is missing it
+      // can forget its fences.
       this.gate.distrust(error);
       throw error;
     }
@@ -230,10 +198,10 @@ export class CacheEngine {
   }
 
   async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
-    this.#lookups.forget(fenceKeys);
+    this.lookups.forget(fenceKeys);
     const confirmed = await this.gate.invalidate(tenant, fenceKeys, write);
     // What was read between the two may be from before the change.
-    this.#lookups.forget(fenceKeys);
+    this.lookups.forget(fenceKeys);
     return confirmed;
   }
 
@@ -261,8 +229,8 @@ export class CacheEngine {
   }
 
   /**
-   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module; whose entry it was is told
-   * by the event, because a key names its tenant.
+   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module;
+   * whose entry it was is told by the event, because a key names its tenant.
    */
   #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
     this.counters.add("alarms", ref.tenant, ref.module);

@@ -19,14 +19,19 @@ const COUNTED = [
 ] as const;
 
 /**
- * - `hits`: answered from an entry, of which `stale` from one older than its TTL (also where the handler failed); `misses`: handed to the handler, of which `collapsed` were answered by another request's handler run
+ * - `hits`: answered from an entry, of which `stale` from one older than its TTL (also where the handler
+ *   failed); `misses`: handed to the handler, of which `collapsed` were answered by another request's handler
+ *   run
  * - `bypasses`: not looked up (no tenant, store away, guarded write under way, …)
  * - `sets`: entries stored; `fenced`: entries not stored because a mutation had overtaken their handler
- * - `quotaEvictions`: valid entries that made room for another of their tenant, because of `maxBytesPerTenant`; `quotaRefusals`: entries
- *   not stored, because they were larger than that or too little could make room
- * - `invalidations`: fences replaced, a module each; `deferredInvalidations`: those that had to wait for the store to come back
+ * - `quotaEvictions`: valid entries that made room for another of their tenant, because of
+ *   `maxBytesPerTenant`; `quotaRefusals`: entries not stored, because they were larger than that or too
+ *   little could make room
+ * - `invalidations`: fences replaced, a module each; `deferredInvalidations`: those that had to wait for the
+ *   store to come back
  * - `errors`: store operations that failed or ran out of time
- * - `alarms`: entries whose identity was not that of the request, entries that did not decode, and what no response or value has
+ * - `alarms`: entries whose identity was not that of the request, entries that did not decode, and what no
+ *   response or value has
  */
 export type Counted = (typeof COUNTED)[number];
 

@@ -14,8 +14,9 @@ export class DeadlineExceeded extends Error {
 }
 
 /**
- * A process whose turns are long has spent the budget itself: its command may still wait to be sent, or its answer to be read. So many
- * more turns are enough for both, and pass at once in a process that has nothing else to do: there the store is slow.
+ * A process whose turns are long has spent the budget itself: its command may still wait to be sent, or its
+ * answer to be read. So many more turns are enough for both, and pass at once in a process that has nothing
+ * else to do: there the store is slow.
  */
 const GRACE_TURNS = 4;
 

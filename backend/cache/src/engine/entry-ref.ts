@@ -19,13 +19,21 @@ export interface EntryRef {
   readonly maxStaleness: number;
   /** The most entries of this tenant and module. */
   readonly maxEntries: number;
-  /** Present: how much longer than the entry its fences are to live, milliseconds; absent: as long as the engine keeps fences. */
+  /**
+   * Present: how much longer than the entry its fences are to live, milliseconds; absent: as long as the
+   * engine keeps fences.
+   */
   readonly fenceTtlMs?: number;
-  /** Present: how long handlers for such entries have taken; fills add to it, and wait no longer than it says. */
+  /**
+   * Present: how long handlers for such entries have taken; fills add to it, and wait no longer than it says.
+   */
   readonly durations?: HandlerDurations;
 }
 
-/** An entry's bytes as they came from the store, against what the request asked for and the fences that are current. */
+/**
+ * An entry's bytes as they came from the store, against what the request asked for and the fences that are
+ * current.
+ */
 export type Verdict =
   | { readonly kind: "valid"; readonly entry: Entry }
   /** Cut off by a fence, expired, or not there. */
@@ -33,7 +41,10 @@ export type Verdict =
   | { readonly kind: "corrupt" }
   | { readonly kind: "foreign" };
 
-/** Of processes that share a store: what comes from later than that was dated to stay for ever. */
+/**
+ * By how much the clocks of two processes may differ: an entry from further in the future has a wrong date,
+ * and would stay for ever.
+ */
 const MAX_CLOCK_DIFFERENCE_MS = 86_400_000;
 
 /** Whether stored bytes answer this request under these fences (joined, with the run id). */

@@ -1,4 +1,4 @@
-// Writes entries to the store by compare-and-set on their fences, and gives back the leases they were made under.
+// Writes entries to the store by compare-and-set on their fences, and releases their leases.
 // Tests: test/unit/leases.test.ts
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
@@ -25,12 +25,17 @@ export interface EntryWriterOptions {
 
 /** Who is told of what the store has done. */
 export interface EntryWriterListener {
-  onStored(ref: EntryRef, entry: Entry): void;
+  /** The store has it now: a new entry, or one that is stored again with variants. */
+  onCommitted(ref: EntryRef, entry: Entry): void;
+  /** A new entry is stored, and counted. */
+  onStored(ref: EntryRef): void;
   /** After each step that was not simply stored or fenced. */
   onBounded(ref: EntryRef, result: CommitResult): void;
 }
 
-/** `failed`: the store could not be asked. `refused`: it takes no such value, and is not asked for a while. */
+/**
+ * `failed`: the store could not be asked. `refused`: it takes no such value, and is not asked for a while.
+ */
 export type WriteOutcome = CommitOutcome | "failed" | "refused";
 
 export interface EntryWriterParts {
@@ -76,19 +81,19 @@ export class EntryWriter {
       const outcome = await this.commit(ref, start, entry, expected);
       if (outcome === "stored" || outcome === "fenced")
         counters.add(outcome === "stored" ? "sets" : "fenced", ref.tenant, ref.module);
-      if (outcome === "stored") this.#listener.onStored(ref, entry);
+      if (outcome === "stored") this.#listener.onStored(ref);
       const isUnstorable = outcome === "too-large" || outcome === "refused";
-      if (isUnstorable) this.giveBack(start.lease, this.#options.skipMs);
+      if (isUnstorable) this.releaseLease(start.lease, this.#options.skipMs);
       return outcome;
     } catch (error) {
       this.countFailure(ref, error);
       const isUnstorable = error instanceof ValueTooLarge;
-      this.giveBack(start.lease, isUnstorable ? this.#options.skipMs : 0);
+      this.releaseLease(start.lease, isUnstorable ? this.#options.skipMs : 0);
       return isUnstorable ? "refused" : "failed";
     }
   }
 
-  /** The step in the store alone, which counts nothing but what the tenant's quota has cost; rejects as the gate does. */
+  /** The step in the store. Counts nothing but what the tenant's quota has cost; rejects as the gate does. */
   async commit(
     ref: EntryRef,
     { tokens, lease }: WriteStart,
@@ -130,6 +135,7 @@ export class EntryWriter {
     if (evicted > 0) counters.add("quotaEvictions", tenant, module, evicted);
     if (isRefused) counters.add("quotaRefusals", tenant, module);
     if (evicted > 0 || isRefused || recount) this.#listener.onBounded(ref, result);
+    if (outcome === "stored") this.#listener.onCommitted(ref, entry);
     return outcome;
   }
 
@@ -144,8 +150,8 @@ export class EntryWriter {
   }
 
   /** @param skipMs above 0: tells other processes for so long not to wait for this entry */
-  giveBack(lease: HeldLease | undefined, skipMs = 0): void {
-    if (lease) this.#inBackground(this.#parts.leases.giveBack(lease, skipMs));
+  releaseLease(lease: HeldLease | undefined, skipMs = 0): void {
+    if (lease) this.#inBackground(this.#parts.leases.release(lease, skipMs));
   }
 
   /** Whoever holds it, for longer than a lease lives. */

@@ -7,8 +7,8 @@ import { messageOf } from "../thrown.js";
 import type { EntryRef } from "./entry-ref.js";
 
 /**
- * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler answers; `collapsed`: another
- *   request's handler run has answered; `bypass`: not looked up
+ * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler
+ *   answers; `collapsed`: another request's handler run has answered; `bypass`: not looked up
  * - `stored`: an entry was written; `alarm`: a value was no entry, or that of another request
  */
 export type CacheEventName = "hit" | "miss" | "stored" | "bypass" | "stale" | "collapsed" | "alarm";
@@ -28,8 +28,8 @@ export type CacheEventMap = { [Name in CacheEventName]: [event: CacheEvent] };
 const NAMES: readonly CacheEventName[] = ["hit", "miss", "stored", "bypass", "stale", "collapsed", "alarm"];
 
 /**
- * Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short. What one throws fails no
- * request; it is logged, once.
+ * Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short.
+ * What one throws fails no request; it is logged, once.
  */
 export class CacheEvents extends EventEmitter<CacheEventMap> {
   readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
@@ -49,7 +49,8 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
   }
 
   /**
-   * Has `watcher` hear of every entry that is asked for by whoever fills what is missing, until what is returned is called.
+   * Has `watcher` hear of every entry that is asked for by whoever fills what is missing, until what is
+   * returned is called.
    * @internal
    */
   watch(watcher: (ref: EntryRef) => void): () => void {

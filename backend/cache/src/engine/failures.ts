@@ -17,7 +17,8 @@ export function isCertain(error: unknown): boolean {
 /**
  * For the log; `undefined` where the error says no more than that the store is away.
  *
- * @param latencyMs of the last probe: of a store that is far away, and not only held up, it takes a good part of the budget
+ * @param latencyMs of the last probe: of a store that is far away, and not only held up, it takes a good part
+ *   of the budget
  */
 export function reasonOf(error: unknown, latencyMs: number | null, budgetMs: number): string | undefined {
   if (error instanceof StoreUnavailable || error instanceof NotConnected) return undefined;

@@ -10,7 +10,10 @@ export interface FencedScope {
   readonly tags: readonly string[];
 }
 
-/** The fences an entry depends on: always the tenant's, then its own module's, those it depends on, and its tags'. */
+/**
+ * The fences an entry depends on: always the tenant's, then its own module's, those it depends on, and its
+ * tags'.
+ */
 export function fenceKeysOf(keys: KeySpace, scope: FencedScope): string[] {
   return [keys.fence(scope.tenant), ...partFenceKeys(keys, scope)];
 }

@@ -1,4 +1,4 @@
-// What a fill starts from: the fences that are current, and the lease that has other processes wait for it.
+// What a fill starts from: the fences that are current, and the lease that makes other processes wait for it.
 // Tests: test/unit/fills.test.ts
 import { randomToken } from "../store/fence-token.js";
 import type { FillRequest, FillStart, HeldLease, Store } from "../store/store.js";
@@ -17,24 +17,12 @@ export interface FillStartsOptions {
 }
 
 /** What the store answered to whoever means to fill an entry. Requests that asked together share it. */
-export interface Begun {
+export interface SharedStart {
   readonly answer: FillStart;
   /** The fences with the run id, as entries carry them. */
   readonly fences: string;
-  /** Until one of them takes it. */
+  /** Until the first of those requests takes it, and leads. */
   lease: HeldLease | undefined;
-}
-
-/** What a fill goes on from. */
-export interface Miss {
-  /** The fences that were read, where all were there. */
-  readonly seen: string | undefined;
-  /** Until when the request may wait for the store, on the clock of `monotonicNow`. */
-  readonly expiresAtMs: number;
-  /** The request asks for an answer that was made after this, milliseconds since the epoch. */
-  readonly notBeforeMs?: number;
-  /** Present where the look has begun the fill: whoever has it must open it. */
-  readonly begun?: Begun;
 }
 
 interface Question {
@@ -57,7 +45,8 @@ export class FillStarts {
   readonly #writer: EntryWriter;
   readonly #leases: Leases;
   readonly #options: FillStartsOptions;
-  readonly #looks = new Map<string, { readonly identity: string; readonly begun: Promise<Begun> }>();
+  /** Reads that are asked at the end of this turn, by entry key. */
+  readonly #asking = new Map<string, { readonly identity: string; readonly start: Promise<SharedStart> }>();
 
   constructor({ store, gate, writer, leases }: FillStartsParts, options: FillStartsOptions) {
     this.#store = store;
@@ -68,7 +57,7 @@ export class FillStarts {
   }
 
   /** Asks now. Rejects as the gate does. */
-  async ask(ref: EntryRef, { withLease, unlessStored = false, expiresAtMs }: Question): Promise<Begun> {
+  async ask(ref: EntryRef, { withLease, unlessStored = false, expiresAtMs }: Question): Promise<SharedStart> {
     const { entryKey, fenceKeys, fenceTtlMs = this.#options.fenceTtlMs } = ref;
     const lease = withLease ? { key: ref.leaseKey, holder: randomToken() } : undefined;
     const ttlMs = this.#options.leaseMs;
@@ -81,8 +70,9 @@ export class FillStarts {
     let hasGivenUp = false;
     const beginFill = async () => {
       const late = await this.#begin(request, lease);
-      // A lease that was taken too late would have others wait for a handler that stores nothing.
-      if (hasGivenUp && late.lease === "leading") this.#writer.giveBack(lease);
+      // The request has given up, and stores nothing: nobody is to wait for the lease that it has got too
+      // late.
+      if (hasGivenUp && late.lease === "leading") this.#writer.releaseLease(lease);
       return late;
     };
     try {
@@ -105,35 +95,40 @@ export class FillStarts {
     }
   }
 
-  /** Nobody waits for a handler of this process that has ended without giving its lease back: its lease is this fill's. */
-  #held(answer: FillStart, lease: HeldLease | undefined): Pick<Begun, "answer" | "lease"> {
+  /**
+   * The lease that this fill goes on with. Where the store names a lease of this process that could not be
+   * released, its handler has ended: nobody waits for that, and this fill takes the lease over.
+   */
+  #held(answer: FillStart, lease: HeldLease | undefined): Pick<SharedStart, "answer" | "lease"> {
     if (answer.lease === "leading") return { answer, lease };
     const own = answer.lease === "waiting" && lease && this.#leases.reuse(lease.key);
     return own ? { answer: { ...answer, lease: "leading" }, lease: own } : { answer, lease: undefined };
   }
 
   /**
-   * Looks an entry up, and takes the lease where there is none to be had. Asks after this turn of the event loop, once for all who
-   * want the entry by then: whoever comes later may have seen a change that this answer is too old for.
+   * Reads an entry, and takes its lease in the same step where no valid entry is there. The store is asked
+   * after this turn of the event loop, once for all requests of the turn that want the entry. A request of a
+   * later turn asks for itself: it may have seen a change that this answer is too old for.
    */
-  look(ref: EntryRef, question: Question): Promise<Begun> {
+  readOrBegin(ref: EntryRef, question: Question): Promise<SharedStart> {
     const { entryKey, identity } = ref;
-    const known = this.#looks.get(entryKey);
-    if (known?.identity === identity) return known.begun;
+    const known = this.#asking.get(entryKey);
+    if (known?.identity === identity) return known.start;
     const ask = () => {
-      this.#looks.delete(entryKey);
+      this.#asking.delete(entryKey);
       return this.ask(ref, { ...question, unlessStored: true });
     };
-    const begun = nextTurn().then(ask);
-    // Of two requests whose keys collide the later one's look is the one to join.
-    this.#looks.set(entryKey, { identity, begun });
-    return begun;
+    const start = nextTurn().then(ask);
+    // Where the keys of two different requests collide, each asks for itself, and the next request of the
+    // turn joins the second.
+    this.#asking.set(entryKey, { identity, start });
+    return start;
   }
 
-  /** For those who asked and do not fill. */
-  drop(begun: Begun): void {
-    const { lease } = begun;
-    begun.lease = undefined;
-    this.#writer.giveBack(lease);
+  /** For those who have asked and do not fill. */
+  drop(start: SharedStart): void {
+    const { lease } = start;
+    start.lease = undefined;
+    this.#writer.releaseLease(lease);
   }
 }

@@ -24,7 +24,10 @@ export type Recording = Omit<Entry, "identity" | "fences">;
 export interface Fill {
   /** Nobody waits for it, because the last answer could not be stored: most likely nor can this one. */
   readonly isUnlikely: boolean;
-  /** Lets the waiting requests go, here and in other processes: what this one gets may be stored, but is not worth waiting for. */
+  /**
+   * Lets the waiting requests go, here and in other processes: what this one gets may be stored, but is not
+   * worth waiting for.
+   */
   unshare(): void;
   /** Stores the recording behind the response and hands it to the requests that wait for it. */
   commit(recording: Recording): void;
@@ -36,14 +39,18 @@ export interface Fill {
   abandon(why: "unstorable" | "failed"): void;
 }
 
-export function run(reason: RunReason): FillOutcome {
+/** What a request is told that runs its handler without a fill. */
+export function runAlone(reason: RunReason): FillOutcome {
   return { kind: "run", reason };
 }
 
 /** What a handler writes into an answer that has no content goes nowhere. */
 const NO_BODY = Buffer.alloc(0);
 
-/** Written out field by field, as decoded entries are: V8 copies an object slowly, and readers of both see one shape. */
+/**
+ * Written out field by field, as decoded entries are: V8 copies an object slowly, and readers of both see one
+ * shape.
+ */
 export function entryOf(recording: Recording, identity: string, fences: string): Entry {
   const { createdAt, staleAt, expiresAt, status, statusMessage } = recording;
   const { etag, headers, removedHeaders, variants } = recording;

@@ -1,20 +1,19 @@
-// One load under way, and those in this process that wait for it.
+// One load under way, and those in this process that wait for it (the "single flight" of one entry).
 // Tests: test/unit/fills.test.ts, test/integration/followers.test.ts
-
 import { delay, monotonicNow } from "../timers.js";
-import { type FillOutcome, run } from "./fill.js";
+import { type FillOutcome, runAlone } from "./fill.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
 /** What those that wait are told: an entry, an error, or `undefined` where each must run its own handler. */
-export type Landing = Extract<FillOutcome, { kind: "follow" | "failed" }> | undefined;
+export type FlightResult = Extract<FillOutcome, { kind: "follow" | "failed" }> | undefined;
 
 export class Flight {
   /** Keys of different requests may collide: nobody follows another request's flight. */
   readonly identity: string;
   fences: string;
   waiting = 0;
-  readonly answer: Promise<Landing>;
-  readonly land: (landing: Landing) => void;
+  readonly answer: Promise<FlightResult>;
+  readonly settle: (result: FlightResult) => void;
   #beganAtMs = monotonicNow();
   #overdueAtMs: number;
   #isCounted = false;
@@ -24,11 +23,11 @@ export class Flight {
     this.identity = identity;
     this.fences = fences;
     this.#overdueAtMs = this.#beganAtMs + patienceMs;
-    let land: Flight["land"] = () => undefined;
-    this.answer = new Promise<Landing>((resolve) => {
-      land = resolve;
+    let settle: Flight["settle"] = () => undefined;
+    this.answer = new Promise<FlightResult>((resolve) => {
+      settle = resolve;
     });
-    this.land = land;
+    this.settle = settle;
   }
 
   /** When its handler has begun, on the clock of {@link monotonicNow}. */
@@ -36,12 +35,14 @@ export class Flight {
     return this.#beganAtMs;
   }
 
-  /** Nobody waits beyond this, on the same clock: its handler may never answer, or most likely not in time. */
+  /**
+   * Nobody waits beyond this, on the same clock: its handler may never answer, or most likely not in time.
+   */
   get overdueAtMs(): number {
     return this.#overdueAtMs;
   }
 
-  /** Its handler begins, which was another process's before. */
+  /** A handler of this process begins, after the flight has waited for another process's. */
   begin(patienceMs: number): void {
     this.#beganAtMs = monotonicNow();
     this.#overdueAtMs = this.#beganAtMs + patienceMs;
@@ -55,9 +56,9 @@ export class Flight {
   }
 }
 
-/** Waits for the flight to land, unless `maxWaiting` do so already. */
+/** Waits for what the flight brings, unless `maxWaiting` do so already. */
 export async function follow(flight: Flight, maxWaiting: number): Promise<FillOutcome> {
-  if (flight.waiting >= maxWaiting) return run("wait-exceeded");
+  if (flight.waiting >= maxWaiting) return runAlone("wait-exceeded");
   flight.waiting++;
   const timeout = new AbortController();
   const waited = delay(flight.overdueAtMs - monotonicNow(), "wait-exceeded" as const, {
@@ -65,9 +66,9 @@ export async function follow(flight: Flight, maxWaiting: number): Promise<FillOu
     ref: false,
   });
   try {
-    const landing = await Promise.race([flight.answer, waited]);
-    if (landing === "wait-exceeded") return run("wait-exceeded");
-    return landing ?? run("unstorable");
+    const result = await Promise.race([flight.answer, waited]);
+    if (result === "wait-exceeded") return runAlone("wait-exceeded");
+    return result ?? runAlone("unstorable");
   } finally {
     flight.waiting--;
     timeout.abort();

@@ -1,4 +1,30 @@
 // Reads of fences and entries for many requests, grouped the way databases group commits.
+//
+// A hit costs a round trip to the store, because its fences must be the current ones. Requests that come at
+// the same time share it.
+//
+// Batches. What requests ask for is gathered in a `Batch`, and sent after the turn of the event loop in which
+// the first of them asked: by then all sockets that were readable have been read. A batch goes to one server.
+// On a Cluster keys of different slots cannot be read together, so there is a batch for each group of keys
+// (`Store.groupOf`).
+//
+// Why a request that shares is fresh. A request joins only a batch that is sent after the request came. A
+// fence that was replaced before the request began is therefore seen. It never joins one that is in flight:
+// the store may have answered that before the fence was replaced.
+//
+// How many are in flight. Of batches with fences alone one is in flight, and the next waits for its answer;
+// the busier the process, the larger the batches. Batches with entries do not wait for each other: their
+// bytes take long, and a small entry need not stand behind a large one.
+//
+// Remembered fences. A route may allow hits that are some milliseconds old (`maxStaleness`). For these the
+// last answers are kept (`#known`), and a hit within that time asks nobody (`recalls`). Fences that such hits
+// have relied on, and that are halfway through their time, are read again with the next batch (`#renew`), so
+// that hits go on without a read of their own. What this process invalidates itself is forgotten before and
+// after (`forget`): its own changes take effect for its own reads at once.
+//
+// Lent memory. A store may lend the memory of an entry's bytes, and use it again once they are sent
+// (`Store.giveBack`). Only a request that was alone in asking for the entry gets the bytes as a loan: others
+// would still be reading them.
 import { BoundedMap } from "../bounded-map.js";
 import type { Snapshot, Store } from "../store/store.js";
 import { monotonicNow, setImmediate } from "../timers.js";
@@ -23,14 +49,17 @@ interface Group {
   underWay: number;
 }
 
-/** Of fence keys: those of some ten thousand tenants. */
+/** What is remembered of fences: those of some ten thousand tenants. */
 const MAX_KNOWN_CHARACTERS = 4 * 1024 * 1024;
 /** Fences that one read renews beside those that it is made for. */
 const MAX_RENEWED = 500;
 
-/** What requests ask for together, and, once it is {@link answered}, what they get: one round trip, one server. */
+/** What requests ask for together, and, once it is {@link answered}, what they get. */
 export class Batch {
-  /** Set where the batch is held for one in flight: its requests wait for both no longer than for one. */
+  /**
+   * Set where the batch waits for one in flight: its requests wait for both together no longer than they
+   * would for one.
+   */
   expiresAtMs: number | undefined;
   readonly answered: Promise<Batch>;
   readonly #onLoan: boolean;
@@ -78,7 +107,10 @@ export class Batch {
     return this.#entries.get(key) ?? null;
   }
 
-  /** The entry's bytes where they are lent, and only one request has asked for them: it may have them given back. */
+  /**
+   * The entry's bytes where they are lent, and only one request has asked for them: that one gives them back
+   * when they are sent.
+   */
   loan(entryKey: string): Buffer | undefined {
     if (!this.#onLoan || this.#shared?.has(entryKey)) return undefined;
     return this.#entries.get(entryKey) ?? undefined;
@@ -123,17 +155,11 @@ export interface CarriedFences {
   readonly fences: readonly string[];
 }
 
-/** Fences beside those of an entry that must not have changed since they were read. */
-export interface FenceWitness extends CarriedFences {
+/** Fences as a read found them: whoever relied on them compares them later with the current ones. */
+export interface FenceReading extends CarriedFences {
   readonly fenceKeys: readonly string[];
 }
 
-/**
- * Of reads of fences alone at most one of a group is in flight and one is waiting; reads of entries are not held for one in
- * flight, because their bytes take long. A request joins a batch that is sent after the request arrived: a fence that was
- * replaced before the request began is seen. It never joins one in flight, which may have been answered before the fence was
- * replaced.
- */
 export class GroupedReads {
   readonly #store: Store;
   readonly #gate: StoreGate;
@@ -144,7 +170,9 @@ export class GroupedReads {
   #remembers = false;
   /** What hits have relied on since it was read. */
   #wanted: Known[] = [];
-  /** Counts this process's own invalidations: answers to reads that were sent before one are not remembered. */
+  /**
+   * Counts this process's own invalidations: answers to reads that were sent before one are not remembered.
+   */
   #invalidations = 0;
 
   /** @param onLoan whether entries may be in memory that the store uses again: see {@link Store.giveBack} */
@@ -171,8 +199,8 @@ export class GroupedReads {
   }
 
   /**
-   * Reads fences, and an entry where one is named, in a round trip that begins after this call and is shared with others. Rejects
-   * as the gate does.
+   * Reads fences, and an entry where one is named, in a round trip that begins after this call and is shared
+   * with others. Rejects as the gate does.
    */
   read(fenceKeys: readonly string[], entryKey?: string): Promise<Batch> {
     const name = this.#store.groupOf(fenceKeys[0] ?? "");
@@ -188,13 +216,16 @@ export class GroupedReads {
     return batch.answered;
   }
 
-  /** Called before this process replaces fences: its own changes take effect for its own reads at once. */
+  /** Called before and after this process replaces fences. */
   forget(fenceKeys: readonly string[]): void {
     this.#invalidations++;
     for (const key of fenceKeys) this.#known.delete(key);
   }
 
-  /** After this turn of the event loop, so that all requests that were read from their sockets in it share the round trip. */
+  /**
+   * After this turn of the event loop, so that all requests that were read from their sockets in it share the
+   * round trip.
+   */
   #schedule(name: string, group: Group): void {
     if (group.isScheduled) return;
     if (group.underWay > 0 && group.waiting && !group.waiting.hasEntries) {
@@ -212,24 +243,24 @@ export class GroupedReads {
 
   #send(name: string, group: Group, batch: Batch): void {
     group.underWay++;
-    const landed = () => {
+    const answered = () => {
       group.underWay--;
       if (group.waiting) this.#schedule(name, group);
       else if (group.underWay === 0) this.#groups.delete(name);
     };
     this.#renew(name, batch);
-    this.#ask(name, batch).then(landed, (error: unknown) => {
+    this.#ask(name, batch).then(answered, (error: unknown) => {
       batch.fail(error);
-      // Those that wait have waited long enough: they do not try the same again.
+      // The next batch has waited for this one, and would only meet the same store: it fails, too.
       if (!group.isScheduled) {
         group.waiting?.fail(error);
         group.waiting = undefined;
       }
-      landed();
+      answered();
     });
   }
 
-  /** Fences in use that are halfway through their time come along: hits go on without each of them waiting for a read of its own. */
+  /** Has fences in use that are halfway through their time read along with the batch. */
   #renew(name: string, batch: Batch): void {
     if (this.#wanted.length === 0) return;
     const wanted = this.#wanted;
@@ -258,7 +289,7 @@ export class GroupedReads {
 
   #remember(group: string, key: string, fence: string | null, runId: string, sentAtMs: number): void {
     const known = this.#known.get(key);
-    // Reads of entries overtake each other.
+    // Reads of entries overtake each other: what a later one has found stays.
     if (known && known.sentAtMs > sentAtMs) return;
     if (known) Object.assign(known, { fence, runId, sentAtMs });
     else this.#known.set(key, { key, group, fence, runId, sentAtMs, isWanted: false, maxStalenessMs: 0 });

@@ -1,6 +1,9 @@
 // How long the handlers of a route take: whether it is worth waiting for one that is under way.
 
-/** Class 0 took longer than the limit, class 1 more than half of it, class 2 more than a quarter, and so on; the last has all that is less. */
+/**
+ * Class 0 took longer than the limit, class 1 more than half of it, class 2 more than a quarter, and so on;
+ * the last has all that is less.
+ */
 const CLASSES = 12;
 /** After so many runs the old ones count half. */
 const HALVED_AFTER = 64;
@@ -8,8 +11,9 @@ const HALVED_AFTER = 64;
 const MIN_OVERDUE = 3;
 
 /**
- * Counts how long handlers took. The runs of a route may be of two kinds (a small report and a large one), so a mean says little: what counts is
- * how many of those that were not done by a certain time were done within the limit.
+ * Counts how long handlers took. The runs of a route may be of two kinds (a small report and a large one), so
+ * a mean says little: what counts is how many of those that were not done by a certain time were done within
+ * the limit.
  */
 export class HandlerDurations {
   readonly #limitMs: number;
@@ -30,8 +34,9 @@ export class HandlerDurations {
   }
 
   /**
-   * For how long after its handler has begun a fill is worth waiting for, milliseconds: the limit, as long as nothing speaks against it;
-   * 0 where most handlers took longer; else, where some did, the time after which most of those that were still at work did.
+   * For how long after its handler has begun a fill is worth waiting for, milliseconds: the limit, as long as
+   * nothing speaks against it; 0 where most handlers took longer; else, where some did, the time after which
+   * most of those that were still at work did.
    */
   patienceMs(): number {
     const [overdue = 0, ...inTime] = this.#counts;

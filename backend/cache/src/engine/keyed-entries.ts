@@ -58,8 +58,8 @@ export class KeyedEntries {
   }
 
   /**
-   * The valid entries, in the order of the refs, from one round trip for each batch; all of one tenant. `undefined` where the store is
-   * away; never rejects.
+   * The valid entries, in the order of the refs, from one round trip for each batch; all of one tenant.
+   * `undefined` where the store is away; never rejects.
    */
   async readMany(refs: readonly EntryRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
     const found = await Promise.all(batchesOf(refs).map((batch) => this.#readBatch(batch)));
@@ -89,8 +89,9 @@ export class KeyedEntries {
   }
 
   /**
-   * Writes entries of one tenant whatever was there, after cutting off what is being loaded. Resolves, in the order of the refs, with
-   * whether each is stored: not where the store is away, another write came between or the tenant's quota forbids it; never rejects.
+   * Writes entries of one tenant whatever was there, after cutting off what is being loaded. Resolves, in the
+   * order of the refs, with whether each is stored: not where the store is away, another write came between
+   * or the tenant's quota forbids it; never rejects.
    */
   async write(entries: readonly KeyedRecording[]): Promise<readonly boolean[]> {
     const written = await Promise.all(batchesOf(entries).map((batch) => this.#writeBatch(batch)));
@@ -120,8 +121,9 @@ export class KeyedEntries {
   }
 
   /**
-   * What a change of the source is surrounded by: the returned function cuts off what was there and stores the new value, unless
-   * another write of the same key overlapped with this one. Then nobody knows whose came last, and the next read asks the source.
+   * Called before the source is changed. The returned function is called after that: it cuts off what was
+   * there, and stores the new value. Where another write of the same key overlapped with this one, nobody
+   * knows which of them the source took last: nothing is stored, and the next read asks the source.
    */
   async beginUpdate(ref: KeyedRef): Promise<(recording: Recording | undefined) => Promise<boolean>> {
     const start = await this.#begin([ref]);
@@ -135,7 +137,9 @@ export class KeyedEntries {
     };
   }
 
-  /** Removes entries and counters. Resolves with false where that waits in the recovery queue; never rejects. */
+  /**
+   * Removes entries and counters. Resolves with false where that waits in the recovery queue; never rejects.
+   */
   async remove(tenant: string, module: string, keys: readonly string[]): Promise<boolean> {
     const removals = batchesOf(keys).map((batch) => this.#removeBatch(tenant, module, batch));
     return (await Promise.all(removals)).every(Boolean);
@@ -153,7 +157,10 @@ export class KeyedEntries {
     return confirmed;
   }
 
-  /** Cuts off all keys of a pattern in one step. Resolves with false where that waits in the recovery queue; never rejects. */
+  /**
+   * Cuts off all keys of a pattern in one step. Resolves with false where that waits in the recovery queue;
+   * never rejects.
+   */
   async cutOff(tenant: string, module: string, pattern: string): Promise<boolean> {
     const { store, keys, fenceTtlMs } = this.#parts;
     const fenceKeys = [keys.patternFence(tenant, pattern)];
@@ -164,8 +171,8 @@ export class KeyedEntries {
   }
 
   /**
-   * Removes all that matches. Where the store is away, or goes away meanwhile, the fences of `fallback` wait in the recovery queue
-   * instead, which reach more than was asked for. Never rejects.
+   * Removes all that matches. Where the store is away, or goes away meanwhile, the fences of `fallback` wait
+   * in the recovery queue instead, which reach more than was asked for. Never rejects.
    */
   async removeMatching(
     { tenant, module, pattern }: Matching,

@@ -1,4 +1,4 @@
-// The leases of this process: given back as soon as the store can be asked, so that nobody waits for a handler that has ended.
+// The leases of this process: released as soon as the store can be asked, so that nobody waits in vain.
 import { BackOff } from "../back-off.js";
 import { later } from "../later.js";
 import type { HeldLease, Store } from "../store/store.js";
@@ -19,7 +19,7 @@ interface Owed {
 
 /** Each is owed for `leaseMs` only; more fills than these do not end in that time. */
 const MAX_OWED = 10_000;
-/** Given back together when the store is there again. */
+/** Released together when the store is there again. */
 const AT_ONCE = 100;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
@@ -29,7 +29,7 @@ export class Leases {
   readonly #gate: StoreGate;
   readonly #leaseMs: number;
   readonly #retries = new BackOff(FIRST_RETRY_MS, MAX_RETRY_MS);
-  /** By key: leases that nobody here uses any more, and that the store may still have. */
+  /** Leases that nobody here uses any more, and that the store may still have; by key. */
   readonly #owed = new Map<string, Owed>();
   #isRetrying = false;
   #timer: Timer | undefined;
@@ -42,14 +42,14 @@ export class Leases {
   }
 
   /**
-   * Also while the circuit is open, because whoever still reaches the store would wait for the lease to end. Where the store cannot be asked
-   * it is tried again. Never rejects.
+   * Releases a lease. Also asks while the circuit is open: processes that still reach the store wait for the
+   * lease. Where the store does not answer, the lease is owed, and released later. Never rejects.
    *
    * @param skipMs above 0: tells other processes for so long not to wait for this entry
    */
-  async giveBack(lease: HeldLease, skipMs: number): Promise<void> {
+  async release(lease: HeldLease, skipMs: number): Promise<void> {
     const owed = { lease, skipMs, endsAtMs: monotonicNow() + this.#leaseMs };
-    if (!(await this.#isGivenBack(owed))) this.#owe(owed);
+    if (!(await this.#isReleased(owed))) this.#owe(owed);
   }
 
   /** For a lease that may have been taken: the answer was lost. */
@@ -57,7 +57,10 @@ export class Leases {
     this.#owe({ lease, skipMs: 0, endsAtMs: monotonicNow() + this.#leaseMs });
   }
 
-  /** The caller goes on with a lease of this process that nobody uses any more; `undefined` where there is none. */
+  /**
+   * The caller goes on with a lease of this process that nobody uses any more; `undefined` where there is
+   * none.
+   */
   reuse(key: string): HeldLease | undefined {
     const owed = this.#owed.get(key);
     if (!owed) return undefined;
@@ -85,7 +88,7 @@ export class Leases {
 
   /** @returns whether it is owed no more */
   async #settle(owed: Owed): Promise<boolean> {
-    const isOver = owed.endsAtMs <= monotonicNow() || (await this.#isGivenBack(owed));
+    const isOver = owed.endsAtMs <= monotonicNow() || (await this.#isReleased(owed));
     const { key } = owed.lease;
     // Else it was reused meanwhile, or replaced; one that fails goes to the end.
     if (this.#owed.get(key) === owed) {
@@ -103,7 +106,7 @@ export class Leases {
     });
   }
 
-  async #isGivenBack({ lease, skipMs }: Owed): Promise<boolean> {
+  async #isReleased({ lease, skipMs }: Owed): Promise<boolean> {
     try {
       await this.#gate.bound(this.#store.abandonFill(lease, skipMs));
       return true;

@@ -1,6 +1,6 @@
 // The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
 import { BoundedMap, ownText } from "../bounded-map.js";
-import { type Entry, HEAD, headerCharacters } from "../codec/entry.js";
+import { type Entry, HEAD, headerCharacters, sharedHeadersOf } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
@@ -11,11 +11,11 @@ export interface LocalEntry extends Entry {
   readonly carried: CarriedFences;
 }
 
-/** Texts and headers that many entries have in common are kept once; these are the last of each kind. */
+/** Fences that many entries have in common are kept once; these are the last of them. */
 const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
 const NO_VARIANTS: Entry["variants"] = [];
 const NO_NAMES: Entry["removedHeaders"] = [];
-/** A header's bytes in front of a body: less than a buffer of its own costs. */
+/** How much longer than a body its buffer may be (the entry's header is in front): a copy would cost more. */
 const MAX_WASTED_BYTES = 512;
 
 export class LocalEntries {
@@ -23,10 +23,6 @@ export class LocalEntries {
   readonly #carried = new BoundedMap<CarriedFences & { readonly joined: string }>({
     maxCharacters: MAX_SHARED_CHARACTERS,
     charactersOf: ({ joined }) => joined.length,
-  });
-  readonly #headers = new BoundedMap<Entry["headers"]>({
-    maxCharacters: MAX_SHARED_CHARACTERS,
-    charactersOf: headerCharacters,
   });
 
   constructor(maxBytes: number, maxTenantBytes: number) {
@@ -41,7 +37,10 @@ export class LocalEntries {
     return this.#entries.bytes;
   }
 
-  /** The entry of this very request, if it has not expired; whether it is still valid is for the fences to say. */
+  /**
+   * The entry of this very request, if it has not expired; whether it is still valid is for the fences to
+   * say.
+   */
   get(ref: EntryRef): LocalEntry | undefined {
     const local = this.#entries.get(ref.entryKey);
     return local?.identity === ref.identity ? local : undefined;
@@ -68,7 +67,7 @@ export class LocalEntries {
       status: entry.status,
       statusMessage: entry.statusMessage,
       etag: ownText(entry.etag),
-      headers: this.#headersOf(entry),
+      headers: sharedHeadersOf(entry.headers),
       removedHeaders: entry.removedHeaders.length === 0 ? NO_NAMES : entry.removedHeaders,
       body,
       variants,
@@ -76,7 +75,7 @@ export class LocalEntries {
       [HEAD]: undefined,
     };
     const made = this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
-    // Too large for the share of its tenant: what was there is older.
+    // It is too large for the tenant's share. The entry that was there before it is older, and goes, too.
     if (made === undefined) this.#entries.delete(ref.entryKey);
   }
 
@@ -88,24 +87,14 @@ export class LocalEntries {
     return carried;
   }
 
-  #headersOf({ headers }: Entry): Entry["headers"] {
-    const text = JSON.stringify(headers);
-    const known = this.#headers.get(text);
-    if (known) return known;
-    // A handler's texts may be parts of its request's.
-    const own = JSON.parse(text) as Entry["headers"];
-    this.#headers.set(text, own);
-    return own;
-  }
-
   delete(ref: EntryRef): void {
     this.#entries.delete(ref.entryKey);
   }
 }
 
 /**
- * Bytes that only this entry keeps alive. A view of a larger buffer (what the client read from its socket, Node's pool of
- * small buffers) would keep all of that.
+ * Bytes that only this entry keeps alive. A view of a larger buffer (what the client read from its socket,
+ * Node's pool of small buffers) would keep all of that.
  */
 function ownBytes(bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength - bytes.length <= MAX_WASTED_BYTES) return bytes;

@@ -54,7 +54,10 @@ export class MissedInvalidations {
     return !(error instanceof GroupUnavailable);
   }
 
-  /** Writes all that waits for the whole store. Resolves with how many invalidations those were; rejects where it could not. */
+  /**
+   * Writes all that waits for the whole store. Resolves with how many invalidations those were; rejects where
+   * it could not.
+   */
   async replay(): Promise<number> {
     const before = this.queue.replayed;
     for (let batch = this.queue.take(); batch; batch = this.queue.take()) {

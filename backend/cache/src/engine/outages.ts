@@ -44,7 +44,8 @@ export class Outages {
   #steadying: Timer | undefined;
 
   /**
-   * @param probes how long to wait before the store is tried again: reset by a steady time, not by each return
+   * @param probes how long to wait before the store is tried again: reset by a steady time, not by each
+   *   return
    * @param timers those of `timers.ts`, unless a test turns the clock
    */
   constructor(logger: Logger, probes: BackOff, timers: OutageTimers = { later, clearTimeout }) {
@@ -58,7 +59,10 @@ export class Outages {
     return this.#isAway ? (this.#reason ?? UNEXPLAINED) : undefined;
   }
 
-  /** How long to wait before the store is tried: not at all where it has just been connected to, unless it comes and goes. */
+  /**
+   * How long to wait before the store is tried: not at all where it has just been connected to, unless it
+   * comes and goes.
+   */
   nextProbeMs(isConnected: boolean): number {
     return isConnected && this.#relapses === 0 ? 0 : this.#probes.next();
   }

@@ -6,8 +6,8 @@ export type RecoveryBatch =
   | "everything";
 
 /**
- * Bounded: a tenant's fences collapse into the tenant's own when the queue is full, and when even those are too many
- * all fences are forgotten. Each step invalidates more than was asked for, never less.
+ * Bounded: a tenant's fences collapse into the tenant's own when the queue is full, and when even those are
+ * too many all fences are forgotten. Each step invalidates more than was asked for, never less.
  */
 export class RecoveryQueue {
   readonly #maxFences: number;
@@ -47,8 +47,9 @@ export class RecoveryQueue {
   }
 
   /**
-   * Takes out the next invalidations to replay: at most `maxFences`, all of one tenant (one Cluster slot); `undefined` when
-   * empty. Taken before they are written, so that a mutation which ends meanwhile is queued anew, not forgotten.
+   * Takes out the next invalidations to replay: at most `maxFences`, all of one tenant (one Cluster slot);
+   * `undefined` when empty. Taken before they are written, so that a mutation which ends meanwhile is queued
+   * anew, not forgotten.
    */
   take(maxFences = 100): RecoveryBatch | undefined {
     if (this.#everything) {

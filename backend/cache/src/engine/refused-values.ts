@@ -6,12 +6,15 @@ import { GroupUnavailable, NotConnected, StoreFull, ValueTooLarge } from "../sto
 import { monotonicNow } from "../timers.js";
 import { isCertain } from "./failures.js";
 
-/** A server's bound is a matter of its configuration, which may change. */
+/** For how long a refused size is remembered: the server's configuration, which bounds it, may change. */
 const REMEMBERED_MS = 60_000;
 const MAX_CHARACTERS = 512 * 1024;
-/** One that fails once has met an outage. */
+/** A value that fails only once may have met an outage. */
 const FAILURES = 2;
-/** The least that a Redis server can be told to refuse: it ends the connection, often before it has been heard why. */
+/**
+ * The least that a Redis server can be told to refuse: it ends the connection, often before it has been heard
+ * why.
+ */
 const LARGE_BYTES = 1024 * 1024;
 
 interface Failed {
@@ -80,7 +83,10 @@ export class RefusedValues {
   }
 }
 
-/** It says nothing of the value. A connection that is lost does: there are proxies that answer so to what is too large for them. */
+/**
+ * It says nothing of the value. A connection that is lost does: there are proxies that answer so to what is
+ * too large for them.
+ */
 function isOfStore(error: unknown): boolean {
   if (error instanceof NotConnected) return false;
   return isCertain(error) || error instanceof StoreFull || error instanceof GroupUnavailable;

@@ -9,40 +9,28 @@ import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
 import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
 import { fullness } from "./fullness.js";
+import type { GateOptions } from "./gate-options.js";
 import { MissedInvalidations } from "./missed-invalidations.js";
 import { Occasions } from "./occasions.js";
 import { Outages } from "./outages.js";
 import type { RecoveryQueue } from "./recovery-queue.js";
 import { Refusals } from "./refusals.js";
 import type { Restriction } from "./restriction.js";
-import { Start } from "./start.js";
+import { StartUp } from "./start-up.js";
 
 export { StoreUnavailable } from "./failures.js";
-
 export type CircuitState = "closed" | "half-open" | "open";
 
-export interface GateOptions {
-  /** The longest that one store operation may take, milliseconds. */
-  readonly budgetMs: number;
-  /** Failures in a row that open the circuit. */
-  readonly failureThreshold: number;
-  /** The first pause before a probe, milliseconds; doubles up to `maxProbeIntervalMs`. */
-  readonly probeIntervalMs: number;
-  readonly maxProbeIntervalMs: number;
-  readonly maxPendingInvalidations: number;
-  readonly fenceTtlMs: number;
-}
-
 /**
- * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which tries all that requests need,
- * and all pending invalidations have been replayed. It opens on a lost connection, on failures in a row, and on any invalidation that
- * fails: from then on this process cannot know which entries are old. What concerns one group of keys, or room for new ones, opens
- * nothing.
+ * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which
+ * tries all that requests need, and all pending invalidations have been replayed. It opens on a lost
+ * connection, on failures in a row, and on any invalidation that fails: from then on this process cannot know
+ * which entries are old. What concerns one group of keys, or room for new ones, opens nothing.
  */
 export class StoreGate {
   readonly #missed: MissedInvalidations;
   readonly #fullness: Restriction;
-  /** Hits may go on while all else is refused. */
+  /** What the server refuses is counted here, because hits may go on while it refuses all else. */
   readonly #refusals: Refusals;
   readonly #outages: Outages;
   readonly #store: Store;
@@ -50,7 +38,7 @@ export class StoreGate {
   readonly #deadlines: DeadlineQueue;
   readonly #closings = new Occasions();
   #state: CircuitState = "open";
-  #start: Start | undefined;
+  #startUp: StartUp | undefined;
   #storeIsUp = false;
   #failuresInARow = 0;
   #answeredAtMs = 0;
@@ -72,7 +60,7 @@ export class StoreGate {
     if (store.isInProcess) {
       this.#state = "closed";
       this.#latencyMs = 0;
-    } else this.#start = new Start(() => this.#open("not connected yet", false));
+    } else this.#startUp = new StartUp(() => this.#open("not connected yet", false));
     store.listen({
       up: () => {
         this.#storeIsUp = true;
@@ -113,11 +101,11 @@ export class StoreGate {
   }
 
   /**
-   * Present until the store has answered for the first time, or is known not to. Resolves then, and a budget after the first request
-   * has asked at the latest.
+   * Present until the store has answered for the first time, or is known not to. Resolves then, and a budget
+   * after the first request has asked at the latest.
    */
   get starting(): Promise<void> | undefined {
-    return this.#start?.within((ended) => this.bound(ended));
+    return this.#startUp?.within((ended) => this.bound(ended));
   }
 
   /** Calls `listener` whenever the circuit closes. */
@@ -136,7 +124,8 @@ export class StoreGate {
   }
 
   /**
-   * Runs an operation within the budget, or, where a request has used up a part of that already, until `expiresAtMs`.
+   * Runs an operation within the budget, or, where a request has used up a part of that already, until
+   * `expiresAtMs`.
    *
    * @throws StoreUnavailable while the circuit is not closed: at once, but for the first moments
    * @throws DeadlineExceeded after the budget; the operation may still take effect in the store
@@ -150,7 +139,8 @@ export class StoreGate {
       this.#answered();
       return result;
     } catch (error) {
-      // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait to find out.
+      // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait
+      // to find out.
       const hangs =
         error instanceof DeadlineExceeded && this.#answeredAtMs < startedAtMs && expiresAtMs === undefined;
       if (hangs) this.#wasSilent = true;
@@ -159,22 +149,30 @@ export class StoreGate {
     }
   }
 
-  /** Rejects with {@link DeadlineExceeded} where the work takes longer than the budget; says nothing about the store. */
+  /**
+   * Rejects with {@link DeadlineExceeded} where the work takes longer than the budget; says nothing about the
+   * store.
+   */
   bound<T>(work: Promise<T>, expiresAtMs?: number): Promise<T> {
     if (expiresAtMs === undefined) return this.#deadlines.race(work);
-    // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets half a budget at least.
+    // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets
+    // half a budget at least.
     const remainingMs = Math.max(expiresAtMs - monotonicNow(), this.#options.budgetMs / 2);
     return new DeadlineQueue(remainingMs).race(work);
   }
 
-  /** Opens the circuit, unless others are none the worse: what the caller asked for may or may not have taken effect. */
+  /**
+   * Opens the circuit after an operation that may or may not have taken effect; not where the error concerns
+   * new keys or one group of keys alone.
+   */
   distrust(error: unknown): void {
     if (!(error instanceof StoreFull || error instanceof GroupUnavailable)) this.#open(this.#reasonOf(error));
   }
 
   /**
-   * Replaces fences, or remembers that they must be. Resolves with true once the store has confirmed; with false where it
-   * could not within the budget: this process then serves nothing from the cache until the replay.
+   * Replaces fences, or remembers that they must be. Resolves with true once the store has confirmed; with
+   * false where it could not within the budget: this process then serves nothing from the cache until the
+   * replay.
    */
   async invalidate(
     tenant: string,
@@ -250,13 +248,13 @@ export class StoreGate {
     this.#state = "half-open";
     try {
       await this.#try();
-      // A master that hung may have been replaced meanwhile, and answers as if nothing had happened.
+      // A master that hung may have been replaced meanwhile, and not know it: its connection is made anew.
       const wasSilent = this.#wasSilent;
       this.#wasSilent = false;
       if (wasSilent && this.#store.renew?.()) throw new StoreUnavailable("connecting anew");
       let replayed = 0;
-      // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last look at
-      // the queue and the closing are one synchronous step.
+      // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last
+      // look at the queue and the closing are one synchronous step.
       while (!this.recovery.isEmpty) replayed += await this.#missed.replay();
       if (!this.#storeIsUp || this.#stopped) throw new StoreUnavailable("the connection was lost again");
       this.#close(replayed);
@@ -275,7 +273,7 @@ export class StoreGate {
       this.#fullness.begin(error.message);
     });
     const measured = answer.then(() => {
-      // Also where that is too late: it tells how far away the store is.
+      // Measured also where the answer comes too late: it tells how far away the store is.
       this.#latencyMs = monotonicNow() - startedAtMs;
     });
     await this.bound(measured);
@@ -294,7 +292,7 @@ export class StoreGate {
   }
 
   #endStart(): void {
-    this.#start?.end();
-    this.#start = undefined;
+    this.#startUp?.end();
+    this.#startUp = undefined;
   }
 }

@@ -85,7 +85,10 @@ export class Sweeper {
     return this.#underWay;
   }
 
-  /** False where it must be tried again. What a sweep does not reach expires by its TTL, so a failed one is not repeated. */
+  /**
+   * False where it must be tried again. What a sweep does not reach expires by its TTL, so a failed one is
+   * not repeated.
+   */
   async #sweep(targets: readonly SweepTarget[]): Promise<boolean> {
     if (targets.length === 0 || !this.#options.isStoreReachable()) return true;
     try {

@@ -8,20 +8,21 @@ import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { splitFences } from "./fences.js";
 
-/** Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's own work. */
+/**
+ * Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's
+ * own work.
+ */
 const MAX_UNDER_WAY = availableParallelism() < 8 ? 1 : 2;
 const MAX_TRIED_CHARACTERS = 3 * 1024 * 1024;
 
 export class VariantMaker {
   readonly #writer: Pick<EntryWriter, "commit">;
-  readonly #onStored: (ref: EntryRef, entry: Entry) => void;
   /** Entries that were tried, by key and creation: also those that compression does not make smaller. */
   readonly #tried = new BoundedMap<true>({ maxCharacters: MAX_TRIED_CHARACTERS });
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(writer: Pick<EntryWriter, "commit">, onStored: (ref: EntryRef, entry: Entry) => void) {
+  constructor(writer: Pick<EntryWriter, "commit">) {
     this.#writer = writer;
-    this.#onStored = onStored;
   }
 
   /** Starts the work unless it was tried, or enough is under way: the next hit asks again. */
@@ -30,7 +31,7 @@ export class VariantMaker {
     if (this.#underWay.size >= MAX_UNDER_WAY || this.#tried.has(name)) return;
     this.#tried.set(name, true);
     const work = this.#make(ref, entry)
-      // The store was away: a later hit tries again.
+      // It fails where the store is away: a later hit tries again.
       .catch(() => void this.#tried.delete(name))
       .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
@@ -40,12 +41,13 @@ export class VariantMaker {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  /** The same compare-and-set as a fill's: an entry that a fence has cut off meanwhile is not written again. */
+  /**
+   * The same compare-and-set as a fill's: an entry that a fence has cut off meanwhile is not written again.
+   */
   async #make(ref: EntryRef, entry: Entry): Promise<void> {
     const variants = await makeVariants(entry.body);
     if (variants.length === 0 || entry.expiresAt <= Date.now()) return;
-    const richer = { ...entry, variants };
     const { fences: tokens } = splitFences(entry.fences);
-    if ((await this.#writer.commit(ref, { tokens }, richer)) === "stored") this.#onStored(ref, richer);
+    await this.#writer.commit(ref, { tokens }, { ...entry, variants });
   }
 }

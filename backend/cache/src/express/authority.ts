@@ -52,14 +52,18 @@ export class Authorities {
     }
   }
 
-  /** What belongs into the key; `undefined` where the request names no authority, more than one, or one that is not answered to. */
+  /**
+   * What belongs into the key; `undefined` where the request names no authority, more than one, or one that
+   * is not answered to.
+   */
   of(req: Request): string | undefined {
     return this.#isIgnored ? "" : authorityOf(req, this.#answersTo);
   }
 }
 
 function authorityOf(req: Request, answersTo: ReadonlySet<string> | undefined): string | undefined {
-  // Handlers make links of the target, too: of its absolute form (RFC 9112 section 3.2.2) with an authority of its own.
+  // Handlers make links of the target, too: of its absolute form (RFC 9112 section 3.2.2) with an authority
+  // of its own.
   if ((req.originalUrl ?? req.url).charCodeAt(0) !== SLASH) return undefined;
   const host = hostOf(req);
   if (host === undefined) return undefined;
@@ -76,7 +80,8 @@ function authorityOf(req: Request, answersTo: ReadonlySet<string> | undefined): 
   if (seen === undefined || answersTo?.has(seen) === false) return undefined;
   const said = req.httpVersionMajor === 2 ? req.headers[":scheme"] : undefined;
   if (seen === own && (said === undefined || said === scheme)) return seen;
-  // What Express does not look at, handlers may: the Host that a proxy has put in the place of the client's, and HTTP/2's own scheme.
+  // What Express does not look at, handlers may: the Host that a proxy has put in the place of the client's,
+  // and HTTP/2's own scheme.
   return said === undefined || said === "http" || said === "https"
     ? `${seen} ${own} ${said ?? scheme}`
     : undefined;
@@ -140,7 +145,10 @@ function isAbsent(forwarded: unknown): boolean {
   return forwarded === undefined || forwarded === "";
 }
 
-/** As `req.protocol` has it: the first of several. Nobody says other schemes than these two of a request for a resource. */
+/**
+ * As `req.protocol` has it: the first of several. Nobody says other schemes than these two of a request for a
+ * resource.
+ */
 function forwardedScheme(forwarded: unknown, own: Scheme): Scheme | undefined {
   if (isAbsent(forwarded)) return own;
   const scheme = typeof forwarded === "string" ? firstOf(forwarded) : undefined;
@@ -158,8 +166,8 @@ function firstOf(list: string): string {
 }
 
 /**
- * Whether nothing but Host and connection can tell an app the authority: no `X-Forwarded-*`, whose sender it may trust, and no HTTP/2, which
- * says the scheme as well.
+ * Whether nothing but Host and connection can tell an app the authority: no `X-Forwarded-*`, whose sender it
+ * may trust, and no HTTP/2, which says the scheme as well.
  */
 export function isNamedByHostAlone({ headers, httpVersionMajor }: IncomingMessage): boolean {
   return (

@@ -15,7 +15,10 @@ export function parseCacheControl(header: string): Directives {
   return directives;
 }
 
-/** A delta-seconds argument (section 1.2.2); `undefined` where the directive is absent, 0 where its argument is none. */
+/**
+ * A delta-seconds argument (section 1.2.2); `undefined` where the directive is absent, 0 where its argument
+ * is none.
+ */
 export function secondsOf(directives: Directives, name: string): number | undefined {
   const argument = directives.get(name);
   if (argument === undefined) return undefined;

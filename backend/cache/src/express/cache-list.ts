@@ -3,8 +3,8 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 import { type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
-import type { Miss } from "../engine/fill-starts.js";
 import type { Hit, ReadOutcome } from "../engine/lookups.js";
+import type { Miss, Stale } from "../engine/miss.js";
 import { moduleName } from "../identifiers.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import { isRequest, refuseSurplus } from "../options/arguments.js";
@@ -13,8 +13,8 @@ import {
   type ParsedRouteOptions,
   parseRouteOptions,
 } from "../options/route-options.js";
-import type { HttpContext } from "./http-context.js";
-import type { LanePassage } from "./lane-passage.js";
+import type { HttpServices } from "./http-services.js";
+import type { PassedRequest } from "./passed-request.js";
 import { recordInto } from "./recorder.js";
 import { isRefresh } from "./refresher.js";
 import { defaultCacheControlWithHead } from "./replay.js";
@@ -24,8 +24,8 @@ import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
 /**
- * Caches what the following handlers answer to GET, and answers HEAD from it. Mount it after authentication and after whatever
- * refuses a request, because a hit ends here.
+ * Caches what the following handlers answer to GET, and answers HEAD from it. Mount it after authentication
+ * and after whatever refuses a request, because a hit ends here.
  *
  * @param module names the data; `invalidateCache` of the same name reaches it
  * @param ttl seconds, or options. Default 180 seconds
@@ -34,16 +34,16 @@ import { addServerTiming } from "./server-timing.js";
 export type CacheList = (module: string, ttl?: number | CacheListOptions) => RequestHandler;
 
 /** @internal */
-export function createCacheList(context: HttpContext): CacheList {
+export function createCacheList(http: HttpServices): CacheList {
   const example = 'app.get("/accounts", cache.cacheList("accounts", 180), handler)';
   return (module: unknown, ttl?: unknown, ...surplus: unknown[]) => {
-    if (isRequest(module)) throw context.misuse.uncalled("cacheList", example);
+    if (isRequest(module)) throw http.misuse.uncalled("cacheList", example);
     refuseSurplus(
       "cacheList",
       surplus,
       'one object: cacheList("accounts", { ttlSeconds: 180, dependsOn: ["contacts"] })',
     );
-    const route = new CachedRoute(context, moduleName(module, "cacheList"), parseRouteOptions(ttl));
+    const route = new CachedRoute(http, moduleName(module, "cacheList"), parseRouteOptions(ttl));
     return function cacheListMiddleware(req, res, next) {
       if (req.method !== "GET" && req.method !== "HEAD") return next();
       route.handle(req, res, next);
@@ -59,24 +59,41 @@ interface Exchange {
   readonly next: NextFunction;
 }
 
+/** An entry that answers, and the loan that its body may lie in. */
+type Answering = Pick<Hit, "entry" | "loan">;
+
+/** Why the handler answers, and what it is asked for. */
+interface Missing {
+  readonly fwd: Forwarded;
+  /** The entry that the handler is to replace; it may answer where the handler fails. */
+  readonly stale?: Entry | undefined;
+  /**
+   * The request asks for an answer that was made after this, milliseconds since the epoch; 0 where it does
+   * not.
+   */
+  readonly notBeforeMs?: number | undefined;
+}
+
+const REFRESH: Missing = { fwd: "stale" };
+
 class CachedRoute {
-  readonly #context: HttpContext;
+  readonly #http: HttpServices;
   readonly #module: string;
   readonly #options: ParsedRouteOptions;
   readonly #requests: RouteRequests;
   readonly #vary: readonly string[];
   #watch: RouteWatch | undefined;
 
-  constructor(context: HttpContext, module: string, options: ParsedRouteOptions) {
-    this.#context = context;
+  constructor(http: HttpServices, module: string, options: ParsedRouteOptions) {
+    this.#http = http;
     this.#module = module;
     this.#options = options;
-    this.#requests = new RouteRequests(context, module, options);
+    this.#requests = new RouteRequests(http, module, options);
     this.#vary = options.vary.map((name) => name.toLowerCase());
-    context.misuse.mounted(module, options);
-    this.#watch = new RouteWatch(context.misuse, module, options);
-    // Made now, so that what it lacks is told when the route is mounted.
-    if (options.staleWhileRevalidate > 0) void context.refresher;
+    http.misuse.mounted(module, options);
+    this.#watch = new RouteWatch(http.misuse, module, options);
+    // Made now, so that a package that it needs and that is not installed is named when the route is mounted.
+    if (options.staleWhileRevalidate > 0) void http.refresher;
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
@@ -84,26 +101,26 @@ class CachedRoute {
     try {
       resolved = this.#requests.resolve(req);
     } catch (error) {
-      // The user's own scope, tags or query function threw: that is the application's error, as if a handler had thrown it.
+      // The user's own scope, tags or query function threw: that is the application's error, as if a handler
+      // had thrown it.
       next(error);
       return;
     }
-    const passage = this.#context.passages.get(req);
-    passage?.handledBy(this.#requests, this.#options.obeyRequest, resolved, req);
+    const passed = this.#http.passedByLane.get(req);
+    passed?.handledBy(this.#requests, this.#options.obeyRequest, resolved, req);
     if (this.#watch && !this.#watch.lookedUp(!("bypass" in resolved) || resolved.tenant !== undefined))
       this.#watch = undefined;
-    if (this.#context.options.serverTiming) addServerTiming(res);
+    if (this.#http.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    else this.#look({ ref: resolved.ref, req, res, next }, passage?.found);
+    else this.#lookUp({ ref: resolved.ref, req, res, next }, passed?.found);
   }
 
-  /** `found`: what the lane has read on behalf of this request, since it arrived. */
-  #look(exchange: Exchange, found: LanePassage["found"]): void {
+  /** @param found what the lane has read on behalf of this request, since it arrived */
+  #lookUp(exchange: Exchange, found: PassedRequest["found"]): void {
     const { ref, req, res, next } = exchange;
-    const { engine, refreshes } = this.#context;
+    const { engine, refreshes } = this.#http;
     if (refreshes && isRefresh(req)) {
-      const miss = { seen: undefined, expiresAtMs: engine.gate.expiry() };
-      this.#fill(miss, "stale", undefined, exchange).catch(next);
+      this.#fill(engine.lookups.miss(ref), REFRESH, exchange).catch(next);
       return;
     }
     const asked = this.#options.obeyRequest ? requestDirectives(req.headers, Date.now()) : undefined;
@@ -111,80 +128,82 @@ class CachedRoute {
       this.#bypass("request", ref.tenant, res, next);
       return;
     }
-    // What is asked for with conditions of its own, and HEAD, may not fill what it misses.
+    // A HEAD does not fill what it misses. A request with directives may turn out not to: it takes no lease
+    // before that is known.
     const mayFill = req.method === "GET" && !asked;
-    const outcome = found?.ref === ref ? found.outcome : mayFill ? engine.readToFill(ref) : engine.read(ref);
-    if (!(outcome instanceof Promise)) this.#serve(outcome, asked, exchange);
-    // The engine never rejects; what could throw here is an entry that Node refuses.
-    else outcome.then((looked) => this.#serve(looked, asked, exchange)).catch(next);
+    const { lookups } = engine;
+    const outcome =
+      found?.ref === ref ? found.outcome : mayFill ? lookups.readToFill(ref) : lookups.read(ref);
+    if (!(outcome instanceof Promise)) this.#answer(outcome, asked, exchange);
+    // Reads never reject; what could throw here is an entry that Node refuses.
+    else outcome.then((read) => this.#answer(read, asked, exchange)).catch(next);
   }
 
-  #serve(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
-    const { engine } = this.#context;
+  /** The entry has been read: it answers (hit), it answers once more (stale), or the handler does (miss). */
+  #answer(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
     const { ref, req, res, next } = exchange;
     if (res.headersSent) {
+      if (outcome.kind === "miss") outcome.drop();
       this.#leave(res, next);
-      return;
-    }
-    if (outcome.kind === "bypass") {
-      this.#bypass(outcome.reason, ref.tenant, res, next);
-      return;
-    }
-    const isAccepted = !asked || outcome.kind !== "hit" || accepts(asked, outcome.entry, Date.now());
-    if (outcome.kind === "hit" && isAccepted) {
+    } else if (outcome.kind === "bypass") this.#bypass(outcome.reason, ref.tenant, res, next);
+    else if (outcome.kind === "hit" && (!asked || accepts(asked, outcome.entry, Date.now())))
       this.#hit("hit", outcome, exchange);
-      return;
+    else if (asked?.onlyIfCached) this.#refuse(res);
+    else if (outcome.kind === "hit") {
+      // The request has refused the entry: it follows no other request, which may have found the same one.
+      const notBeforeMs = asked?.notBeforeMs || Date.now();
+      this.#miss(this.#http.engine.lookups.miss(ref), { fwd: "request", notBeforeMs }, exchange);
+    } else if (outcome.kind === "miss")
+      this.#miss(outcome, { fwd: "miss", notBeforeMs: asked?.notBeforeMs }, exchange);
+    else if (!asked?.notBeforeMs && this.#isWithin(outcome.entry, this.#options.staleWhileRevalidate)) {
+      this.#hit("stale", outcome, exchange);
+      this.#http.refresher.refresh(ref.entryKey, req);
+    } else {
+      const missing = { fwd: "stale", stale: outcome.entry, notBeforeMs: asked?.notBeforeMs } as const;
+      this.#miss(outcome, missing, exchange);
     }
-    if (asked?.onlyIfCached) {
-      this.#refuse(res);
-      return;
-    }
-    const stale = outcome.kind === "stale" ? outcome.entry : undefined;
-    if (stale && !asked?.notBeforeMs && this.#isWithin(stale, this.#options.staleWhileRevalidate)) {
-      this.#hit("stale", { entry: stale }, exchange);
-      this.#context.refresher.refresh(ref.entryKey, req);
-      return;
-    }
-    this.#context.note("miss", ref);
-    const fwd = isAccepted ? (stale ? "stale" : "miss") : "request";
-    if (req.method === "HEAD") {
-      this.#record(undefined, fwd, stale, exchange);
-      return;
-    }
-    const miss =
-      outcome.kind === "hit"
-        ? { seen: undefined, expiresAtMs: engine.gate.expiry() }
-        : (outcome satisfies Miss);
-    // What was refused is not taken a moment later because another request has just looked at it.
-    const notBeforeMs = asked?.notBeforeMs || (isAccepted ? 0 : Date.now());
-    this.#fill(notBeforeMs > 0 ? { ...miss, notBeforeMs } : miss, fwd, stale, exchange).catch(next);
   }
 
-  async #fill(miss: Miss, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): Promise<void> {
-    const { engine } = this.#context;
+  #miss(miss: Miss | Stale, missing: Missing, exchange: Exchange): void {
+    this.#http.note("miss", exchange.ref);
+    if (exchange.req.method === "HEAD") {
+      miss.drop();
+      this.#record(undefined, missing, exchange);
+    } else this.#fill(miss, missing, exchange).catch(exchange.next);
+  }
+
+  /**
+   * Of the requests that miss together one leads, and its handler answers; the others join, and get the same
+   * answer.
+   */
+  async #fill(miss: Miss | Stale, missing: Missing, exchange: Exchange): Promise<void> {
     const { ref, req, res, next } = exchange;
-    // Mounted twice for one request: it would wait for itself.
-    if (this.#context.isFilling(req, ref)) {
-      engine.dropMiss(miss);
+    // `cacheList` is mounted twice for this request, which would wait for itself.
+    if (this.#http.isFilling(req, ref)) {
+      miss.drop();
       next();
       return;
     }
-    const outcome = await engine.openFill(ref, miss);
-    if (res.headersSent && outcome.kind !== "lead") return this.#leave(res, next);
-    if (outcome.kind === "follow") {
-      const status = { fwd, collapsed: true };
-      const sending = this.#context.sender.send(req, res, outcome.entry, status, Date.now(), ref.own);
-      if (sending === "unsent") return this.#pass({ fwd }, res, next);
-      this.#context.note("collapsed", ref);
-    } else if (outcome.kind === "lead") this.#record(outcome.fill, fwd, stale, exchange);
-    else this.#pass({ fwd }, res, next);
+    const outcome = await miss.open(missing.notBeforeMs || undefined);
+    if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
+    else if (res.headersSent) this.#leave(res, next);
+    else if (outcome.kind === "follow") this.#join(outcome.entry, missing, exchange);
+    else this.#pass({ fwd: missing.fwd }, res, next);
+  }
+
+  /** Sends what another request's handler has answered. */
+  #join(entry: Entry, { fwd }: Missing, { ref, req, res, next }: Exchange): void {
+    const status = { fwd, collapsed: true };
+    const sending = this.#http.sender.send(req, res, entry, status, Date.now(), ref.own);
+    if (sending === "unsent") this.#pass({ fwd }, res, next);
+    else this.#http.note("collapsed", ref);
   }
 
   /** The handler answers; without a fill (HEAD) nothing is stored. */
-  #record(fill: Fill | undefined, fwd: Forwarded, stale: Entry | undefined, exchange: Exchange): void {
-    const { options } = this.#context;
+  #record(fill: Fill | undefined, { fwd, stale }: Missing, exchange: Exchange): void {
+    const { options } = this.#http;
     const { ref, req, res, next } = exchange;
-    if (fill) this.#context.fills(req, ref);
+    if (fill) this.#http.fills(req, ref);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(fill, req, res, {
       statuses: this.#options.statuses,
@@ -192,35 +211,36 @@ class CachedRoute {
       ttlSeconds: this.#options.ttlSeconds,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
-      // Known not to fit before the store is asked: nobody waits for such a response.
+      // A body that is larger than the tenant's share of the store is refused at its head, before anybody
+      // waits for it.
       maxBodyBytes: Math.min(
         this.#options.maxBodyBytes ?? options.maxBodyBytes,
-        this.#context.engine.maxTenantBytes,
+        this.#http.engine.maxTenantBytes,
       ),
       fwd,
       own: this.#requests.own,
-      onUndeclaredVary: (names) => this.#context.misuse.varied(this.#module, names),
+      onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
     next();
   }
 
-  #hit(event: "hit" | "stale", hit: Omit<Hit, "kind">, { ref, req, res, next }: Exchange): void {
-    const sending = this.#context.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
+  #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next }: Exchange): void {
+    const sending = this.#http.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
     if (sending === "unsent") {
-      this.#context.note("miss", ref);
+      this.#http.note("miss", ref);
       this.#pass({ fwd: "miss" }, res, next);
       return;
     }
-    this.#context.note(event, ref);
-    this.#context.answered(hit, ref, res, sending);
+    this.#http.note(event, ref);
+    this.#http.answered(hit, ref, res, sending);
   }
 
   /** @returns whether it has answered; the response is as it was where not */
   #insteadOfError(entry: Entry, { ref, req, res }: Exchange): boolean {
-    const { counters, events } = this.#context.engine;
+    const { counters, events } = this.#http.engine;
     const status = { fwd: "stale", detail: "stale-if-error" } as const;
-    if (this.#context.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
+    if (this.#http.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
     counters.add("stale", ref.tenant, ref.module);
     events.publish("stale", {
       tenant: ref.tenant,
@@ -236,7 +256,7 @@ class CachedRoute {
   }
 
   #bypass(detail: string, tenant: string | undefined, res: Response, next: NextFunction): void {
-    const { counters, events } = this.#context.engine;
+    const { counters, events } = this.#http.engine;
     counters.add("bypasses", tenant, this.#module);
     events.publish("bypass", { tenant, module: this.#module, detail });
     this.#pass({ fwd: "bypass", detail }, res, next);
@@ -250,7 +270,10 @@ class CachedRoute {
     next();
   }
 
-  /** Somebody (a time limit) has begun to answer while the store was asked, or has answered, which nobody is to do again. */
+  /**
+   * While the store was asked, a time limit or the like has begun to answer: the handler learns of that,
+   * unless the answer has ended.
+   */
   #leave(res: Response, next: NextFunction): void {
     if (!res.writableEnded) next();
   }

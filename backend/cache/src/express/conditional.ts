@@ -5,8 +5,8 @@ import { parseHttpDate } from "./http-date.js";
 import { fieldOf } from "./request-fields.js";
 
 /**
- * Whether to answer 304: `If-None-Match` where there is one (weak comparison, section 8.8.3.2), else `If-Modified-Since`
- * (section 13.1.3).
+ * Whether to answer 304: `If-None-Match` where there is one (weak comparison, section 8.8.3.2), else
+ * `If-Modified-Since` (section 13.1.3).
  */
 export function isNotModified(
   headers: IncomingHttpHeaders,
@@ -37,8 +37,9 @@ function withoutWeakness(etag: string): string {
 const CONDITIONAL_HEADERS = ["if-none-match", "if-modified-since"] as const;
 
 /**
- * The client's conditions while a handler fills an entry. It does not see them, because its 304 would give nothing to store; the cache
- * answers them itself. Where the handler looks at one, and it is known already that nothing will be stored, it sees them after all.
+ * The client's conditions while a handler fills an entry. It does not see them, because its 304 would give
+ * nothing to store; the cache answers them itself. Where the handler looks at one, and it is known already
+ * that nothing will be stored, it sees them after all.
  */
 export class HiddenConditions {
   /** As the client has sent them. */
@@ -56,7 +57,7 @@ export class HiddenConditions {
       const value = headers[name];
       if (value === undefined) continue;
       this.values[name] = value;
-      const get = () => this.#look(name);
+      const get = () => this.#read(name);
       const set = (other: unknown) => show(headers, name, other);
       Object.defineProperty(headers, name, { get, set, configurable: true, enumerable: false });
     }
@@ -77,7 +78,7 @@ export class HiddenConditions {
     for (const [name, value] of Object.entries(this.values)) show(this.#headers, name, value);
   }
 
-  #look(name: "if-none-match" | "if-modified-since"): string | undefined {
+  #read(name: "if-none-match" | "if-modified-since"): string | undefined {
     this.#wereSeen = this.#isSeen();
     this.#wereMissed = !this.#wereSeen;
     if (!this.#wereSeen) return undefined;
@@ -96,7 +97,9 @@ export function isAnsweredNotModified(conditions: IncomingHttpHeaders, res: Serv
   return isNotModified(conditions, textOf(res, "ETag"), textOf(res, "Last-Modified"));
 }
 
-/** Express and `sendFile` answer no 304 to a client that asks for an end-to-end reload (the `fresh` package). */
+/**
+ * Express and `sendFile` answer no 304 to a client that asks for an end-to-end reload (the `fresh` package).
+ */
 export function asksForReload({ "cache-control": cacheControl }: IncomingHttpHeaders): boolean {
   return cacheControl !== undefined && /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl);
 }

@@ -1,5 +1,25 @@
 // What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
 // Tests: test/integration/cache-list.test.ts, test/integration/unsendable-hits.test.ts
+//
+// The head of a hit is the handler's header fields, what was on the response before, and the cache's own
+// fields. Only a few values differ from one hit to the next (Age, the TTL in Cache-Status), so that most of
+// the work is done before. There are three layers, each shared by more hits than the next:
+//
+// - `HandlerFields`, for all entries that share their header fields (`codec/entry.ts` keeps equal ones once).
+//   It knows what follows from the handler's fields alone: which of them a 304 carries, the values of Vary,
+//   Last-Modified.
+// - `Template`, kept by `HandlerFields`. It is a whole head as the list of names and values that `writeHead`
+//   takes, for one form of answer (as it came, 304, or a content coding) and one set of the cache's own
+//   fields.
+// - `EntryHead`, for one entry: its ETag, its length, whether it may be sent compressed.
+//
+// A template is one array, which every hit overwrites with its own values and gives to Node's `writeHead`.
+// Node reads it at once and keeps nothing of it, so that a hit allocates no list of its own. Whoever has put
+// a function of their own in the place of `writeHead` gets a copy (`replay.ts`).
+//
+// Order. The fields stand as a handler behind the same middleware would have left them: what earlier
+// middleware has set comes first; a field that the handler replaced keeps its place, and a field that it
+// removed is left out.
 
 import { formatHit } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
@@ -10,7 +30,9 @@ import type { OwnHeaders } from "./own-headers.js";
 /** A header field, with all its values where its name was repeated. */
 export type Field = readonly [name: string, value: string | string[]];
 
-/** Browsers keep a copy but ask each time: a purge reaches them with their next request, which costs a 304. */
+/**
+ * Browsers keep a copy but ask each time: a purge reaches them with their next request, which costs a 304.
+ */
 export const DEFAULT_CACHE_CONTROL = "private, no-cache";
 
 /** Nothing of a response's head is there before the cache writes it. */
@@ -19,10 +41,7 @@ export const NOTHING_EARLIER: readonly Field[] = [];
 /** What of an entry is sent: its body as it came, none of it, or a variant. */
 export type Form = "identity" | "not-modified" | Variant;
 
-/**
- * A whole head as `writeHead` takes it, for all entries with the same header fields: each hit writes its own values into it, and
- * Node reads them at once.
- */
+/** A whole head as `writeHead` takes it, and where in it each hit writes its own values. */
 interface Template {
   readonly kind: "identity" | "not-modified" | ContentCoding;
   readonly own: OwnHeaders;
@@ -158,8 +177,8 @@ export class EntryHead {
   }
 
   /**
-   * The handler's own, and Accept-Encoding where hits may be sent compressed, in whichever coding this one is sent (RFC 9110 section
-   * 12.5.5); empty where there is neither.
+   * The handler's own, and Accept-Encoding where hits may be sent compressed, in whichever coding this one is
+   * sent (RFC 9110 section 12.5.5); empty where there is neither.
    */
   get vary(): string {
     return this.isCompressible ? this.#handler.varyWithEncoding : this.#handler.vary;
@@ -190,8 +209,8 @@ export class EntryHead {
   }
 
   /**
-   * The head of a hit, as names and values in turn. Valid until the next call for any entry: only for Node's own `writeHead`, which
-   * keeps none of it.
+   * The head of a hit, as names and values in turn. Valid until the next call for any entry: only for Node's
+   * own `writeHead`, which keeps none of it.
    *
    * @param own which of its own headers the cache adds
    * @param earlier what is on every response before the cache adds to it

@@ -17,7 +17,10 @@ import { type KeptHead, keepHead, putHeadBack, UNTOUCHED } from "./response-head
  */
 export type Sending = "sent" | "could-be-smaller" | "unsent";
 
-/** What throws is mostly middleware: a wrapped `writeHead`, `end` or `setHeader`, or what waits for the head to be written. */
+/**
+ * What throws is mostly middleware: a wrapped `writeHead`, `end` or `setHeader`, or what waits for the head
+ * to be written.
+ */
 export class EntrySender {
   readonly #logger: Logger;
   #hasFailed = false;
@@ -43,7 +46,7 @@ export class EntrySender {
     }
   }
 
-  /** A hit behind whatever middleware has done to the response; in one call where that is nothing. */
+  /** Sends a hit. Where no middleware has touched the response, its head is written in one call. */
   sendHit(req: IncomingMessage, res: ServerResponse, entry: Entry, nowMs: number, own: OwnHeaders): Sending {
     if (isUntouched(res)) return this.sendAlone(req, res, entry, nowMs, own, NOTHING_EARLIER);
     return this.send(req, res, entry, hitStatus(entry, nowMs), nowMs, own);

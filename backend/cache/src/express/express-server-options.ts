@@ -16,20 +16,24 @@ export interface ExpressServerOptions {
   readonly ServerResponse?: typeof ServerResponse;
 }
 
-/** From here on a changed prototype costs next to nothing, and a constructor beside Node's own more than that. */
+/**
+ * From here on a changed prototype costs next to nothing, and a constructor beside Node's own more than that.
+ */
 const FIRST_UNTROUBLED_NODE = 24;
 
 /**
- * Express replaces the prototypes of each request and response by the app's own (`Object.setPrototypeOf`). Up to Node 22 that costs a route
- * more than all else that Express does: V8 leaves its fast paths, and what it leaves behind survives collections. A server
- * with these options makes requests with the app's prototypes from the start, and Express finds nothing to replace:
+ * Express replaces the prototypes of each request and response by the app's own (`Object.setPrototypeOf`). Up
+ * to Node 22 that costs a route more than all else that Express does: V8 leaves its fast paths, and what it
+ * leaves behind survives collections. A server with these options makes requests with the app's prototypes
+ * from the start, and Express finds nothing to replace:
  *
  * ```ts
  * http.createServer(expressServerOptions(app), app).listen(4001);
  * ```
  *
- * Nothing else changes; from Node 24 on, nothing at all. Also in front of a lane, and beside options for TLS. What runs before the app
- * sees the app's methods on `req` and `res`. Apps mounted in this one change prototypes for their own requests, as ever.
+ * Nothing else changes; from Node 24 on, nothing at all. Also in front of a lane, and beside options for TLS.
+ * What runs before the app sees the app's methods on `req` and `res`. Apps mounted in this one change
+ * prototypes for their own requests, as ever.
  *
  * @throws TenantCacheError `ETC_OPTIONS` for what is no Express app, `ETC_ARGUMENTS`
  */
@@ -49,10 +53,11 @@ export function expressServerOptions(app: AppPrototypes, ...surplus: never[]): E
 }
 
 /**
- * A constructor of the same objects with another prototype. Node's are functions, not classes, in all versions that this is for. V8
- * makes room in an object for as many properties as it sees its constructor assign, and later gives back what the first objects have not
- * needed. This one assigns none; without the room V8 would copy a growing list of them eleven times for each response, and
- * in the end treat it as a dictionary. Node assigns 44, Express and its users more.
+ * A constructor of the same objects with another prototype. Node's are functions, not classes, in all
+ * versions that this is for. V8 makes room in an object for as many properties as it sees its constructor
+ * assign, and later gives back what the first objects have not needed. This one assigns none; without the
+ * room V8 would copy a growing list of them eleven times for each response, and in the end treat it as a
+ * dictionary. Node assigns 44, Express and its users more.
  */
 function withPrototype<T extends typeof IncomingMessage | typeof ServerResponse>(
   base: T,

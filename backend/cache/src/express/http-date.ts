@@ -17,7 +17,9 @@ export function parseHttpDate(text: string | undefined, nowMs = Date.now()): num
   return match ? utc(match[6], match[1], match[2], match.slice(3, 6)) : undefined;
 }
 
-/** A year that appears to be more than 50 years in the future is the most recent one in the past that ends so. */
+/**
+ * A year that appears to be more than 50 years in the future is the most recent one in the past that ends so.
+ */
 function fullYear(lastTwoDigits: number, nowMs: number): number {
   const thisYear = new Date(nowMs).getUTCFullYear();
   const year = thisYear - (thisYear % 100) + lastTwoDigits;

@@ -11,11 +11,11 @@ import {
 } from "../options/invalidate-options.js";
 import { randomToken } from "../store/fence-token.js";
 import { holdBack, type Moment } from "./held-response.js";
-import type { HttpContext } from "./http-context.js";
+import type { HttpServices } from "./http-services.js";
 
 /**
- * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received the response reads no older
- * state from the cache. Safe methods pass through (RFC 9110 section 9.2.1).
+ * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received
+ * the response reads no older state from the cache. Safe methods pass through (RFC 9110 section 9.2.1).
  *
  * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */
@@ -25,31 +25,31 @@ export interface InvalidateCache {
 }
 
 /** @internal */
-export function createInvalidateCache(context: HttpContext): InvalidateCache {
+export function createInvalidateCache(http: HttpServices): InvalidateCache {
   const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
   return (...args: readonly unknown[]) => {
-    if (isRequest(args[0])) throw context.misuse.uncalled("invalidateCache", example);
+    if (isRequest(args[0])) throw http.misuse.uncalled("invalidateCache", example);
     const options = parseInvalidateArguments(args);
-    const watch = new MutationWatch(context.misuse, options.modules, (req) => context.tenantOf(req));
+    const watch = new MutationWatch(http.misuse, options.modules, (req) => http.tenantOf(req));
     return function invalidateCacheMiddleware(req, res, next) {
       if (isSafe(req.method)) {
         watch.passed(req);
         return next();
       }
-      const tenant = context.tenantOf(req);
+      const tenant = http.tenantOf(req);
       if (tenant === undefined) {
-        context.engine.counters.add("bypasses");
+        http.engine.counters.add("bypasses");
         watch.tenantless(req, res);
         return next();
       }
       watch.mutated();
       const scope = { tenant, modules: options.modules, tags: tagsOf(options.tags, req) };
-      const { gate } = context.engine;
-      if (options.guard) return void guarded(context, options, scope, res, next).catch(next);
+      const { gate } = http.engine;
+      if (options.guard) return void guarded(http, options, scope, res, next).catch(next);
       const handle = () => {
         if (options.onUnreachable === "reject" && gate.state !== "closed") return refuse(res);
         const beforeRelease = async () => {
-          if (mayHaveChanged(res)) await context.engine.invalidate(scope);
+          if (mayHaveChanged(res)) await http.engine.invalidate(scope);
         };
         holdBack(res, beforeRelease, next);
         next();
@@ -63,21 +63,21 @@ export function createInvalidateCache(context: HttpContext): InvalidateCache {
 }
 
 async function guarded(
-  context: HttpContext,
+  http: HttpServices,
   options: ParsedInvalidateOptions,
   scope: FencedScope,
   res: Response,
   next: NextFunction,
 ): Promise<void> {
-  const { engine } = context;
+  const { engine } = http;
   const writer = randomToken();
   const marked = await engine.beginWrite(scope, writer, options.guardMs).then(
     () => true,
     () => false,
   );
   if (!marked && options.onUnreachable === "reject") return refuse(res);
-  // The mark is taken away whatever the status, also one that may have been set although that timed out; but not before the
-  // handler has ended its answer, because until then it may still be writing.
+  // The mark is taken away whatever the status, also one that may have been set although that timed out; but
+  // not before the handler has ended its answer, because until then it may still be writing.
   const beforeRelease = async (moment: Moment) => {
     if (moment === "ended") await engine.endWrite(scope, writer);
     else await engine.invalidate(scope);
@@ -86,7 +86,9 @@ async function guarded(
   next();
 }
 
-/** 4xx: the handler refused, so nothing has changed. Any other status, also none yet, may stand for a change. */
+/**
+ * 4xx: the handler refused, so nothing has changed. Any other status, also none yet, may stand for a change.
+ */
 function mayHaveChanged(res: Response): boolean {
   return res.statusCode < 400 || res.statusCode >= 500;
 }

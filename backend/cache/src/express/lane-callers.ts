@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { type Bound, BoundedMap, MAX_ENTRY_CHARACTERS, ownText } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import type { FenceWitness } from "../engine/grouped-reads.js";
+import type { FenceReading } from "../engine/grouped-reads.js";
 import { tagName, tenantId } from "../identifiers.js";
 import type { ReturnedValues } from "../misuse/returned-values.js";
 import type { LaneIdentity } from "../options/lane-options.js";
@@ -15,24 +15,34 @@ export interface Caller {
   readonly tenant: string;
   /** In the form of entries: empty for the tenant's own view. */
   readonly scope: string;
-  /** What the identity's tags looked like before the app was asked; absent where it has none. */
-  readonly witness: FenceWitness | undefined;
-  /** False until the fences of its tags have been read: what the app allows before that may be revoked unnoticed. */
+  /**
+   * The fences of the identity's tags, as they were before the app was asked about this caller. Once one of
+   * them is replaced (the caller's rights have changed), what the app has allowed does not count any more.
+   * Absent where there are no tags.
+   */
+  readonly tagFences: FenceReading | undefined;
+  /**
+   * False until the fences of its tags have been read: what the app allows before that may be revoked
+   * unnoticed.
+   */
   readonly isKnown: boolean;
 }
 
 interface Remembered extends Caller {
-  /** All that the caller is told by. */
+  /** Tenant, scope, tags and teller as one text: callers with the same text are the same caller. */
   readonly text: string;
-  /** As it was given, the teller aside. */
+  /** The identity as `identify` returned it, without its principal. */
   readonly identity: Pick<LaneIdentity, "tenant" | "scope" | "tags">;
   readonly kind: TellerKind;
-  witness: FenceWitness | undefined;
+  tagFences: FenceReading | undefined;
   isKnown: boolean;
   isForgotten: boolean;
 }
 
-/** What tells a caller: the identity's principal, or the credentials of its requests; long ones by their hash. */
+/**
+ * The teller of a caller is the text that tells it from others: the identity's principal where it has one, or
+ * else the credentials of its requests. The hash of that text stands for it where it is long.
+ */
 type TellerKind = "principal" | "credentials" | "long principal" | "long credentials";
 
 /** Some thousands of callers with usual tokens. */
@@ -45,7 +55,7 @@ export class LaneCallers {
   readonly #engine: CacheEngine;
   readonly #returned: ReturnedValues;
   readonly #byText = new BoundedMap(BOUND);
-  /** The last of each principal, or of each pair of credentials, which most identities are told by. */
+  /** The last caller of each teller: most requests are those of a caller who has just been here. */
   readonly #recent = new BoundedMap(BOUND);
   #ids = 0;
 
@@ -55,8 +65,8 @@ export class LaneCallers {
   }
 
   /**
-   * `undefined` where the identity names nobody, is in a form that the app's cannot be compared with, or is too long to be remembered.
-   * Throws where a tag is none.
+   * `undefined` where the identity names nobody, is in a form that the app's cannot be compared with, or is
+   * too long to be remembered. Throws where a tag is none.
    */
   of(identity: LaneIdentity, req: IncomingMessage): Caller | undefined {
     const { principal } = identity;
@@ -84,7 +94,7 @@ export class LaneCallers {
     if (!caller) {
       const id = this.#ids++;
       const isKnown = tags.length === 0;
-      const witness = undefined;
+      const tagFences = undefined;
       const isForgotten = false;
       caller = {
         id,
@@ -97,7 +107,7 @@ export class LaneCallers {
           tags: tags.map(ownText),
         },
         kind,
-        witness,
+        tagFences,
         isKnown,
         isForgotten,
       };
@@ -117,10 +127,10 @@ export class LaneCallers {
 
   #learnFences(caller: Remembered, tags: readonly string[]): void {
     const fenceKeys = tags.map((tag) => this.#engine.keys.tagFence(caller.tenant, tag));
-    this.#engine.witness(fenceKeys).then(
-      (witness) => {
-        caller.witness = witness;
-        caller.isKnown = witness !== undefined;
+    this.#engine.lookups.readFences(fenceKeys).then(
+      (reading) => {
+        caller.tagFences = reading;
+        caller.isKnown = reading !== undefined;
       },
       () => undefined,
     );

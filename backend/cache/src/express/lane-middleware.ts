@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { LaneMiddleware } from "../options/lane-options.js";
 
 /**
- * Calls `done` once: with the error where one threw, rejected or passed one on; not at all where one of them has answered itself.
+ * Calls `done` once: with the error where one threw, rejected or passed one on; not at all where one of them
+ * has answered itself.
  *
  * @param done must not throw: that would pass for an error of the middleware that has called `next`
  */

@@ -2,17 +2,17 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
 import { hitStatus } from "../cache-status.js";
-import type { Hit, WitnessedOutcome } from "../engine/lookups.js";
+import type { CallerOutcome, Hit } from "../engine/lookups.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { messageOf } from "../thrown.js";
 import { setImmediate } from "../timers.js";
 import { type Field, NOTHING_EARLIER } from "./entry-head.js";
 import type { Sending } from "./entry-sender.js";
-import type { HttpContext } from "./http-context.js";
+import type { HttpServices } from "./http-services.js";
 import { type Caller, LaneCallers } from "./lane-callers.js";
 import { runMiddleware } from "./lane-middleware.js";
-import { LanePassage, type LearntRequests, nameOf } from "./lane-passage.js";
+import { type LearntRequests, nameOf, PassedRequest } from "./passed-request.js";
 import type { RouteRef } from "./resolved-request.js";
 import { putHeadBack, UNTOUCHED } from "./response-head.js";
 import { bypassReason } from "./route-request.js";
@@ -22,31 +22,35 @@ import { addServerTiming } from "./server-timing.js";
 export type LaneApp = RequestListener & { enabled?(setting: string): boolean };
 
 /**
- * Puts the cache in front of the app: `http.createServer(cache.lane(app, { identify }))`. A request is answered here only if
- * `cacheList` has handled the same method, host and URL for the same identity before, and only with what it would have answered.
- * Everything else, every doubt and every error goes to the app, untouched.
+ * Puts the cache in front of the app: `http.createServer(cache.lane(app, { identify }))`. A request is
+ * answered here only if `cacheList` has handled the same method, host and URL for the same identity before,
+ * and only with what it would have answered. Everything else, every doubt and every error goes to the app,
+ * untouched.
  *
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */
 export type CreateLane = (app: LaneApp, options: LaneOptions) => RequestListener;
 
 /** @internal */
-export function createLane(context: HttpContext): CreateLane {
+export function createLane(http: HttpServices): CreateLane {
   const example = "createServer(cache.lane(app, { identify }))";
   return (app, options, ...surplus: unknown[]) => {
-    if (isRequest(app)) throw context.misuse.uncalled("lane", example);
+    if (isRequest(app)) throw http.misuse.uncalled("lane", example);
     requireFunction("lane", app, "the app", example);
     refuseSurplus("lane", surplus, "one object: lane(app, { identify, use: [helmet()] })");
-    const lane = new Lane(context, app, parseLaneOptions(options));
+    const lane = new Lane(http, app, parseLaneOptions(options));
     return (req, res) => lane.handle(req, res);
   };
 }
 
-/** Of what has been learnt: as many requests as `maxRequests` allows by default, where they have the usual length. */
+/**
+ * Of what has been learnt: as many requests as `maxRequests` allows by default, where they have the usual
+ * length.
+ */
 const MAX_LEARNT_CHARACTERS = 12 * 1024 * 1024;
 
 class Lane {
-  readonly #context: HttpContext;
+  readonly #http: HttpServices;
   readonly #app: LaneApp;
   readonly #options: ParsedLaneOptions;
   readonly #callers: LaneCallers;
@@ -55,11 +59,11 @@ class Lane {
   #earlier: readonly Field[] | undefined;
   #hasThrown = false;
 
-  constructor(context: HttpContext, app: LaneApp, options: ParsedLaneOptions) {
-    this.#context = context;
+  constructor(http: HttpServices, app: LaneApp, options: ParsedLaneOptions) {
+    this.#http = http;
     this.#app = app;
     this.#options = options;
-    this.#callers = new LaneCallers(context.engine, context.misuse.returned);
+    this.#callers = new LaneCallers(http.engine, http.misuse.returned);
     this.#learnt = new BoundedMap({
       maxCharacters: MAX_LEARNT_CHARACTERS,
       maxEntries: options.maxRequests,
@@ -83,10 +87,10 @@ class Lane {
       this.#pass({ caller, name }, req, res);
       return;
     }
-    if (this.#context.options.serverTiming) addServerTiming(res);
-    const outcome = this.#context.engine.read(ref, caller.witness);
+    if (this.#http.options.serverTiming) addServerTiming(res);
+    const outcome = this.#http.engine.lookups.read(ref, caller.tagFences);
     if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name }, req, res);
-    // The engine never rejects; and what is served either answers or goes to the app.
+    // Reads never reject, and `#serve` never throws.
     else void outcome.then((found) => this.#serve(found, ref, { caller, name }, req, res));
   }
 
@@ -98,7 +102,7 @@ class Lane {
       if (!this.#hasThrown) {
         this.#hasThrown = true;
         const reason = messageOf(error);
-        this.#context.logger.error(
+        this.#http.logger.error(
           `express-tenant-cache: the lane's identify threw (${reason}); such requests go to the app`,
         );
       }
@@ -106,15 +110,17 @@ class Lane {
     }
   }
 
-  /** Ends in an answer or in the app: never in an error, which a promise would have nobody to tell. */
+  /**
+   * Answers the request, or passes it to the app. Never throws: nobody waits for the promise that calls it.
+   */
   #serve(
-    outcome: WitnessedOutcome,
+    outcome: CallerOutcome,
     ref: RouteRef,
     asked: Asked,
     req: IncomingMessage,
     res: ServerResponse,
   ): void {
-    if (outcome.kind === "unwitnessed") {
+    if (outcome.kind === "revoked") {
       this.#callers.forget(asked.caller);
       this.#pass(asked, req, res);
     } else if (outcome.kind !== "hit") this.#pass(asked, req, res, { ref, outcome });
@@ -123,18 +129,19 @@ class Lane {
 
   #hit(hit: Hit, ref: RouteRef, asked: Asked, req: IncomingMessage, res: ServerResponse): void {
     const { entry } = hit;
-    const { sender } = this.#context;
+    const { sender } = this.#http;
     const nowMs = Date.now();
     const { use } = this.#options;
     this.#earlier ??= isPoweredBy(this.#app) ? POWERED_BY : NOTHING_EARLIER;
-    if (use.length === 0 && !this.#context.options.serverTiming) {
+    if (use.length === 0 && !this.#http.options.serverTiming) {
       this.#sent(sender.sendAlone(req, res, entry, nowMs, ref.own, this.#earlier), hit, ref, asked, req, res);
       return;
     }
     for (const [name, value] of this.#earlier) res.setHeader(name, value);
     runMiddleware(use, req, res, (error) => {
       if (res.headersSent) {
-        // One of them has answered. As Express does where it cannot answer any more: the client learns that this is not all.
+        // One of them has answered already. As Express does then, an error ends the connection: the client
+        // learns that this is not all.
         if (error !== undefined && !res.writableEnded) res.destroy();
       } else if (error !== undefined) this.#sent("unsent", hit, ref, asked, req, res);
       else {
@@ -153,30 +160,33 @@ class Lane {
     res: ServerResponse,
   ): void {
     if (sending === "unsent") {
-      // The app's own middleware sets anew what the lane's has set.
+      // The app is to find the response untouched: its own middleware sets again what the lane's has set.
       putHeadBack(res, UNTOUCHED);
       this.#pass(asked, req, res);
       return;
     }
-    this.#context.note("hit", ref);
-    this.#context.answered(hit, ref, res, sending);
+    this.#http.note("hit", ref);
+    this.#http.answered(hit, ref, res, sending);
   }
 
-  /** To the app, which may let the lane learn. */
+  /**
+   * Passes the request to the app. The first `cacheList` that it reaches there lets the lane learn from it.
+   */
   #pass(
     { caller, name }: Asked,
     req: IncomingMessage,
     res: ServerResponse,
-    found?: LanePassage["found"],
+    found?: PassedRequest["found"],
   ): void {
     const relearnMs = this.#options.relearnSeconds * 1000;
-    const passage = new LanePassage(caller, name, req.url ?? "", this.#learnt, relearnMs);
-    passage.found = found;
-    this.#context.passages.set(req, passage);
+    const passed = new PassedRequest(caller, name, req.url ?? "", this.#learnt, relearnMs);
+    passed.found = found;
+    this.#http.passedByLane.set(req, passed);
     try {
       this.#app(req, res);
     } catch (error) {
-      // An error of the app's own, as where its server had called it: not that of a promise of the lane's, nor of its middleware.
+      // The app's own error is thrown where its server would have thrown it, and rejects no promise of the
+      // lane's.
       setImmediate(() => {
         throw error;
       });
@@ -196,7 +206,7 @@ function isPoweredBy(app: LaneApp): boolean {
   try {
     return app.enabled?.("x-powered-by") === true;
   } catch {
-    // Not Express's.
+    // It has such a method, but is no app of Express's.
     return false;
   }
 }

@@ -11,11 +11,13 @@ import { setMethods } from "./own-methods.js";
 type WriteHead = ServerResponse["writeHead"];
 
 /**
- * Middleware that is mounted behind this one changes status and headers at the last moment: it waits until the head is written
- * (the `on-headers` package, a wrapped `writeHead`). Whoever decides by what leaves must let it act first.
+ * Middleware that is mounted behind this one changes status and headers at the last moment: it waits until
+ * the head is written (the `on-headers` package, a wrapped `writeHead`). The cache judges what leaves, so it
+ * lets that middleware act first.
  *
- * `writeHead` of this class stands between that middleware and Node. It is called in one of two ways: the handler, or Node at the first
- * byte, writes the head; or {@link LateHead.settle} asks for it earlier, and nothing is written yet.
+ * `writeHead` of this class stands between that middleware and Node. It is called in one of two ways: the
+ * handler, or Node at the first byte, writes the head; or {@link LateHead.settle} asks for it earlier, and
+ * nothing is written yet.
  */
 export class LateHead {
   readonly #res: ServerResponse;
@@ -24,8 +26,8 @@ export class LateHead {
   #state: "waiting" | "settling" | "settled" = "waiting";
 
   /**
-   * @param onWritten called once when the head is written, not settled, with its status and headers on the response; writes it with
-   *   what it is given. Default: the head is passed on as it came.
+   * @param onWritten called once when the head is written, not settled, with its status and headers on the
+   *   response; writes it with what it is given. Default: the head is passed on as it came.
    */
   constructor(res: ServerResponse, onWritten?: (passOn: WriteHead) => ServerResponse) {
     this.#res = res;
@@ -90,7 +92,8 @@ export function statusMessageOf(res: ServerResponse): string {
 }
 
 /**
- * Does to the response what Node's `writeHead(status, message?, headers?)` does before it writes: what is there then can be read.
+ * Does to the response what Node's `writeHead(status, message?, headers?)` does before it writes: what is
+ * there then can be read.
  *
  * @param passOn called with what Node refuses, so that it throws what it throws
  */

@@ -2,7 +2,8 @@
 // Tests: test/integration/recorder.test.ts
 import { hash } from "node:crypto";
 
-// The methods of a response as Node declares them have many overloads; what passes through is forwarded as it came.
+// The methods of a response as Node declares them have many overloads; what passes through is forwarded as it
+// came.
 export type Chunk = string | Buffer | Uint8Array;
 
 export function isChunk(value: unknown): value is Chunk {
@@ -35,7 +36,10 @@ export class RecordedBody {
     return this.#bytes;
   }
 
-  /** @returns whether it is still short enough to be stored, and text in an encoding that there is: Node refuses another one */
+  /**
+   * @returns whether it is still short enough to be stored, and text in an encoding that there is: Node
+   *   refuses another one
+   */
   take(chunk: Chunk, encoding: unknown): boolean {
     const named = typeof encoding === "string" ? encoding : "utf8";
     if (!Buffer.isEncoding(named)) return false;
@@ -62,7 +66,9 @@ export class RecordedBody {
     return whole;
   }
 
-  /** Weak, because middleware in front of the cache may compress what it validates (RFC 9110 section 8.8.1). */
+  /**
+   * Weak, because middleware in front of the cache may compress what it validates (RFC 9110 section 8.8.1).
+   */
   weakETag(): string {
     const body = this.whole();
     return `W/"${body.length.toString(16)}-${hash("sha1", body, "base64url")}"`;

@@ -30,7 +30,8 @@ export function readHead(res: Response, before: OutgoingHttpHeaders, storability
 }
 
 /**
- * `undefined` where the answer may not be stored: by its head, or because its body is not as long as that says.
+ * `undefined` where the answer may not be stored: by its head, or because its body is not as long as that
+ * says.
  *
  * @param maxStaleSeconds how long an entry is kept after it has become stale
  */

@@ -1,52 +1,45 @@
 // Records what a handler answers while it goes to the client, so that it can be replayed byte for byte.
+//
+// The recorder puts its own `write`, `end`, `flushHeaders` and `writeHead` in the place of the response's.
+//
+// 1. Before the handler runs. The headers that earlier middleware has set are remembered: they belong to this
+//    request, not to the entry. The client's conditions (`If-None-Match`) are hidden, because a 304 of the
+//    handler would give nothing to store.
+// 2. The head. Middleware behind the cache may change it until it is written. So `#decide` judges it when the
+//    handler writes its first part or ends, after that middleware has been made to act (`late-head.ts`). What
+//    may not be stored abandons its fill here, so that nobody waits for it.
+// 3. The body. Each part is copied while it goes to the client. Too large a body abandons the fill.
+// 4. The end. An answer as long as its head says is committed: to those who wait, and to the store. One that
+//    is cut short, by an error or because the client has gone, is abandoned. Either happens once.
+//
+// Not every answer goes to the client (`Course`). Where the client has the bytes already, it gets a 304, and
+// the body goes into the entry alone. Where the handler fails, a stale entry may be sent in its place.
+//
+// HEAD has no fill: the same steps only make its head what GET's would be (RFC 9110 section 9.3.2).
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
-import { type Forwarded, setCacheStatus } from "../cache-status.js";
+import { setCacheStatus } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
 import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
-import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
 import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore } from "./recorded-headers.js";
+import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
-import { declaredLength, judge, type StorabilityRules } from "./storability.js";
+import { declaredLength, judge } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
 
-export interface RecorderRules extends StorabilityRules {
-  /** Whether hits may be sent compressed. */
-  readonly compress: boolean;
-  /** How long an entry is kept after it has become stale. */
-  readonly maxStaleSeconds: number;
-  /** Why the request is not answered from an entry. */
-  readonly fwd: Forwarded;
-  /** Which headers the cache may add. */
-  readonly own: OwnHeaders;
-  readonly onUndeclaredVary: (names: string) => void;
-  /**
-   * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent where nothing may.
-   */
-  readonly insteadOfError?: () => boolean;
-}
-
 /**
- * Where an answer goes. `through`: to the client. `not-modified`: the client has had a 304, and the body goes into the entry
- * alone, or nowhere. `replaced`: another answer has gone to the client in its place.
+ * Where an answer goes. `through`: to the client. `not-modified`: the client has had a 304, and the body goes
+ * into the entry alone, or nowhere. `replaced`: another answer has gone to the client in its place.
  */
 type Course = "through" | "not-modified" | "replaced";
 
-type Originals = Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
-
-/**
- * Wraps `writeHead`, `write` and `end` of this response. What is recorded, judged and shared is the head as middleware behind the cache
- * leaves it. The fill is committed when the handler has ended a whole, storable response. It is abandoned otherwise, as soon as that
- * is known: at the head (not storable), on the way (too large), or when it is cut short by an error or by the client.
- *
- * @param fill absent for HEAD: nothing is stored, and the head is what GET's would be (RFC 9110 section 9.3.2)
- */
+/** @param fill absent for HEAD: nothing is stored */
 export function recordInto(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules): void {
   new Recorder(fill, req, res, rules).start();
 }
@@ -57,9 +50,9 @@ class Recorder {
   readonly #res: Response;
   readonly #rules: RecorderRules;
   readonly #before: OutgoingHttpHeaders;
-  readonly #original: Originals;
+  readonly #original: Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
-  /** The conditions that the handler does not see, so that somebody else must answer them. */
+  /** The client's conditions, which the handler does not see: the cache answers them in its stead. */
   readonly #hidden: HiddenConditions | undefined;
   readonly #body: RecordedBody;
   #head: RecordedHead | undefined;
@@ -77,7 +70,7 @@ class Recorder {
     this.#before = headersBefore(res);
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
-    // A handler that answers 304 gives nothing to store. What is not going to be stored is the handler's alone to answer.
+    // Where the answer is known not to be stored, the handler answers the conditions itself.
     if (fill && !fill.isUnlikely) {
       const isSeen = () => !judge(res, this.#before, rules, declaredLength(res)).storable;
       this.#hidden = new HiddenConditions(req.headers, isSeen);
@@ -114,7 +107,8 @@ class Recorder {
       };
       setMethods(res, { flush: flushed });
     }
-    // While the store was asked the client may have gone (then there is no such event any more), or middleware in front have begun.
+    // While the store was asked, the client may have gone, whose "close" has been emitted then; or middleware
+    // in front of the cache has begun to answer.
     if (isGone(res) || res.headersSent) this.#abandon("failed");
     else res.once("close", () => this.#abandon("failed"));
   }
@@ -122,7 +116,8 @@ class Recorder {
   #write(args: Parameters<Response["write"]>): boolean {
     const res = this.#res;
     const [chunk, encoding] = args as unknown[];
-    // `end` of light-my-request's and HTTP/2's responses writes through `write` what it was given. Node refuses what is no chunk.
+    // The responses of HTTP/2 and light-my-request call `write` from their `end`: that part has been taken
+    // already. What is no chunk is refused by Node.
     if (this.#isEnding || !isChunk(chunk)) return Reflect.apply(this.#original.write, res, args);
     this.#take(chunk, encoding);
     this.#settleHead(false);
@@ -130,7 +125,7 @@ class Recorder {
       return this.#unlessRefused(() => Reflect.apply(this.#original.write, res, args));
     this.#unused ??= new UnusedBody(res, this.#original);
     if (this.#course === "not-modified") this.#unused.sendHead();
-    // What is recorded is soon at its end, or too large.
+    // Nothing is recorded any more, so that nothing bounds what the handler writes but this.
     if (this.#isSettled) return this.#unused.swallow(args, this.#body.bytes);
     callBack(args);
     return true;
@@ -139,10 +134,12 @@ class Recorder {
   #end(args: Parameters<Response["end"]>): Response {
     const res = this.#res;
     const [chunk, encoding] = args as unknown[];
-    // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have been decided.
+    // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have
+    // been decided.
     if (!isChunk(chunk) && !isNoChunk(chunk)) return Reflect.apply(this.#original.end, res, args);
     const whole = this.#body.bytes === 0 && !this.#head && !res.headersSent;
-    // Where middleware in front holds the head back, an error page may have taken the place of the answer that was begun.
+    // Where middleware in front holds the head back, an error page may have taken the place of the answer
+    // that was begun.
     if (this.#head && this.#course === "through" && !res.headersSent && res.statusCode !== this.#head.status)
       this.#abandon("failed");
     if (isChunk(chunk)) this.#take(chunk, encoding);
@@ -158,7 +155,10 @@ class Recorder {
     return ended;
   }
 
-  /** What Node refuses is not sent, and what follows (an error page, say) is not the answer that was judged. */
+  /**
+   * Where Node refuses what the handler writes, an error page may follow: that is not the answer that was
+   * judged.
+   */
   #unlessRefused<Sent>(send: () => Sent): Sent {
     try {
       return send();
@@ -168,13 +168,19 @@ class Recorder {
     }
   }
 
-  /** Who flushes before the end, without a length, has something to say that cannot wait: so have those who would follow. */
+  /**
+   * A handler that flushes before its end, and has declared no length, sends an answer that grows. Requests
+   * that would follow want its parts as they come, too: they are let go, to handlers of their own.
+   */
   #flushed(): void {
     if (this.#isSettled || this.#isEnding || this.#head?.contentLength !== undefined) return;
     this.#fill?.unshare();
   }
 
-  /** Puts another answer in the place of a failure that has not been sent yet; what the handler still writes goes nowhere. */
+  /**
+   * Puts another answer in the place of a failure that has not been sent yet; what the handler still writes
+   * goes nowhere.
+   */
   #answerInstead(): boolean {
     const res = this.#res;
     const { insteadOfError } = this.#rules;
@@ -218,7 +224,8 @@ class Recorder {
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = judge(res, this.#before, this.#rules, bodyBytes);
     const { storable } = storability;
-    // Express's handlers do not give a body to HEAD; those that do have it left away by Node, and its length with it.
+    // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known from
+    // it.
     const bodyIsKnown = whole && (this.#fill !== undefined || this.#body.bytes > 0);
     if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag"))
       res.setHeader("ETag", this.#body.weakETag());
@@ -228,7 +235,9 @@ class Recorder {
     this.#head = head;
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
-      // A 304 of a handler that saw the conditions says nothing about what it answers without them, unless that is why it saw them.
+      // The client's conditions were not hidden, and the handler has answered them with a 304: without them
+      // it may well be storable. Where it was shown them because it is not (`HiddenConditions`), that is
+      // known already.
       this.#abandon(res.statusCode === 304 && !this.#hidden?.wereSeen ? "failed" : "unstorable");
     }
     const described = { status: head.status, headers: head.headers.set };
@@ -243,7 +252,10 @@ class Recorder {
     removeBodyHeaders(res, whole);
   }
 
-  /** Whether it is the cache that compares, and not the handler, which has seen the conditions or would not have looked. */
+  /**
+   * Whether the cache answers the client's conditions. It does not where the handler has seen them, nor where
+   * the handler would not have looked at them and nothing is stored.
+   */
   #answersConditions(storable: boolean): boolean {
     const hidden = this.#hidden;
     if (!hidden) return storable && this.#fill === undefined;
@@ -257,7 +269,7 @@ class Recorder {
 
   #settle(): void {
     if (this.#isSettled || !this.#head) return;
-    // Ended, but nobody has got it.
+    // The handler has ended its answer, but the client has gone, and has not got it.
     if (isGone(this.#res)) {
       this.#abandon("failed");
       return;

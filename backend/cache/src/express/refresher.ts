@@ -10,8 +10,8 @@ import { type Inject, loadInject } from "./inject.js";
 import { setMethods } from "./own-methods.js";
 
 /**
- * The requests that are refreshes: not something that a request from outside could claim, and not lost where middleware calls
- * back from a connection of its own, as the async context would be.
+ * The requests that are refreshes: not something that a request from outside could claim, and not lost where
+ * middleware calls back from a connection of its own, as the async context would be.
  */
 const refreshes = new WeakSet<object>();
 
@@ -23,7 +23,8 @@ export function isRefresh(req: Request): boolean {
 /** Entries beyond these stay stale until a later request finds them so. */
 const MAX_UNDER_WAY = 100;
 
-// They would make the answer partial, or empty, or concern the connection of the request that found the entry stale.
+// They would make the answer partial, or empty, or concern the connection of the request that found the entry
+// stale.
 const NOT_REPEATED = [
   "if-none-match",
   "if-modified-since",
@@ -76,7 +77,8 @@ export class Refresher {
       await new Promise<void>((resolve, reject) => {
         const made = (injected: object, res: ServerResponse) => {
           refreshes.add(injected);
-          // What is told when the response has finished is told by a global timer, which tests may have replaced.
+          // What is told when the response has finished is told by a global timer, which tests may have
+          // replaced.
           setMethods(res, {
             end: (...args: unknown[]) => {
               Reflect.apply(Object.getPrototypeOf(res).end, res, args);
@@ -98,7 +100,10 @@ export class Refresher {
   }
 }
 
-/** The same entry is named by the same Host: what HTTP/2 says in fields of its own (RFC 9113 section 8.3.1) is said there. */
+/**
+ * The same entry is named by the same Host: what HTTP/2 says in fields of its own (RFC 9113 section 8.3.1) is
+ * said there.
+ */
 function repeatedHeaders(req: Request): IncomingHttpHeaders {
   const repeated = Object.entries(req.headers).filter(
     ([name]) => !name.startsWith(":") && !NOT_REPEATED.includes(name),

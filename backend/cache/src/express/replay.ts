@@ -3,7 +3,7 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { type CacheStatus, setCacheStatus, ttlSecondsOf } from "../cache-status.js";
+import { type CacheStatus, freshSecondsOf, setCacheStatus } from "../cache-status.js";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
 import { isNotModified } from "./conditional.js";
@@ -17,7 +17,10 @@ export function defaultCacheControl(res: ServerResponse): void {
   if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
 }
 
-/** The same for a handler that is still to answer: what it finds set (`sendFile` does) it would not set itself. */
+/**
+ * The same for a handler that has not answered yet, when its head is written: `sendFile` would not set its
+ * own Cache-Control if it found one.
+ */
 export function defaultCacheControlWithHead(res: ServerResponse): void {
   const writeHead = res.writeHead;
   const withDefault = (...args: Parameters<typeof writeHead>) => {
@@ -39,8 +42,9 @@ interface Answer {
 }
 
 /**
- * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the client has them; for
- * HEAD the headers alone. Headers that earlier middleware has set stay, unless the handler had set them too.
+ * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the
+ * client has them; for HEAD the headers alone. Headers that earlier middleware has set stay, unless the
+ * handler had set them too.
  *
  * @returns whether the client would have taken a variant that the entry does not have
  */
@@ -81,8 +85,8 @@ function hasNodesWriteHead(res: ServerResponse): boolean {
 }
 
 /**
- * A hit where nothing has touched the response yet: the head is written in one call, which Node need not collect first. The same
- * bytes as {@link replay} would send after `earlier` had been set.
+ * A hit where nothing has touched the response yet: the head is written in one call, which Node need not
+ * collect first. The same bytes as {@link replay} would send after `earlier` had been set.
  */
 export function replayAlone(
   req: IncomingMessage,
@@ -94,7 +98,7 @@ export function replayAlone(
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
   const form = notModified ? "not-modified" : (variant ?? "identity");
-  const shared = head.lines(form, own, earlier, ageSeconds, ttlSecondsOf(entry, nowMs));
+  const shared = head.lines(form, own, earlier, ageSeconds, freshSecondsOf(entry, nowMs));
   // Whoever has put a function of their own in its place may keep what it is given.
   const lines = hasNodesWriteHead(res) ? shared : [...shared];
   const status = notModified ? 304 : entry.status;
@@ -132,15 +136,17 @@ function endWith(
   variant: Variant | undefined,
 ): void {
   const body = variant?.body ?? entry.body;
-  // No body is not an empty one: a server may be told to refuse that for a 204 (`rejectNonStandardBodyWrites`).
+  // No body is not an empty one: a server may be told to refuse that for a 204
+  // (`rejectNonStandardBodyWrites`).
   if (notModified || body.length === 0 || req.method === "HEAD") res.end();
   else res.end(body);
 }
 
 /**
- * Whether the kernel has taken every byte of an ended response, so that nothing looks at its body any more: it went through Node's own
- * `end`, to a socket of its own (a pipelined one waits for its turn), which counts what libuv has not written yet. TLS, and streams that
- * stand in for sockets, have other places for what waits.
+ * Whether the kernel has taken every byte of an ended response, so that nothing looks at its body any more:
+ * it went through Node's own `end`, to a socket of its own (a pipelined one waits for its turn), which counts
+ * what libuv has not written yet. TLS, and streams that stand in for sockets, have other places for what
+ * waits.
  */
 export function isHandedOver(res: ServerResponse): boolean {
   const { socket } = res;
@@ -153,7 +159,10 @@ export function isHandedOver(res: ServerResponse): boolean {
   );
 }
 
-/** Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section 12.5.5). */
+/**
+ * Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section
+ * 12.5.5).
+ */
 export function varyByEncoding(res: ServerResponse): void {
   mergeVary(res, "Accept-Encoding");
 }

@@ -15,7 +15,10 @@ export interface RequestParts {
   readonly path: string;
   /** What follows the first `?` of the raw URL, without a fragment. */
   readonly rawQuery: string;
-  /** {@link canonicalData} of the query as the route understands it, where it says so: it takes the place of the query's text. */
+  /**
+   * {@link canonicalData} of the query as the route understands it, where it says so: it takes the place of
+   * the query's text.
+   */
   readonly query?: string | undefined;
   readonly scope: string;
   /** Names (lower case) and values of the declared `vary` headers. */
@@ -23,8 +26,9 @@ export interface RequestParts {
 }
 
 /**
- * Writes a request as JSON, so that no text inside one part can look like another part. Query parameters are grouped by base name
- * (`a` for `a`, `a[]`, `a[b]` and `a.b`) and sorted by it; within a group their order stays, because handlers see it.
+ * Writes a request as JSON, so that no text inside one part can look like another part. Query parameters are
+ * grouped by base name (`a` for `a`, `a[]`, `a[b]` and `a.b`) and sorted by it; within a group their order
+ * stays, because handlers see it.
  *
  * @returns `undefined` for a request that is too long or has too many parameters to be cached
  */
@@ -45,10 +49,12 @@ export function canonicalParams({
 }
 
 /**
- * Writes plain data so that two values have one text only if they are the same: the order of keys does not matter, and neither do
- * keys without a value. What JSON would write as something else (dates, big integers, NaN) has a text of its own.
+ * Writes plain data so that two values have one text only if they are the same: the order of keys does not
+ * matter, and neither do keys without a value. What JSON would write as something else (dates, big integers,
+ * NaN) has a text of its own.
  *
- * @returns `undefined` for what is more than data: a Map or another class's instance would look like an empty object
+ * @returns `undefined` for what is more than data: a Map or another class's instance would look like an empty
+ *   object
  */
 export function canonicalData(value: unknown): string | undefined {
   switch (typeof value) {
@@ -91,7 +97,10 @@ export function hashParams(params: string, algorithm: "md5" | "sha256"): string 
   return hash(algorithm, params);
 }
 
-/** A decoded text, or, in an array, one that is no valid percent-encoding and stays as it came: the two are never equal. */
+/**
+ * A decoded text, or, in an array, one that is no valid percent-encoding and stays as it came: the two are
+ * never equal.
+ */
 type Decoded = string | readonly [raw: string];
 type Pair = readonly [name: Decoded, value?: Decoded];
 

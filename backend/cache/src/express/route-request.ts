@@ -9,7 +9,7 @@ import { tagsOf } from "../identifiers.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { KeySpace } from "../store/key-space.js";
 import { Authorities } from "./authority.js";
-import type { HttpContext } from "./http-context.js";
+import type { HttpServices } from "./http-services.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
@@ -52,7 +52,7 @@ class RequestRef implements RouteRef {
 
 /** Resolves the requests of one route. What follows from the text of a request alone is remembered. */
 export class RouteRequests implements RequestsOfRoute {
-  readonly #context: HttpContext;
+  readonly #http: HttpServices;
   readonly #module: string;
   readonly #route: ParsedRouteOptions;
   /** Lower case. */
@@ -64,22 +64,22 @@ export class RouteRequests implements RequestsOfRoute {
   readonly #own: OwnHeaders;
   readonly #durations: HandlerDurations;
 
-  constructor(context: HttpContext, module: string, route: ParsedRouteOptions) {
-    this.#context = context;
+  constructor(http: HttpServices, module: string, route: ParsedRouteOptions) {
+    this.#http = http;
     this.#module = module;
     this.#route = route;
     this.#vary = route.vary.map((name) => name.toLowerCase());
     this.#modules = [module, ...route.dependsOn];
-    this.#authorities = new Authorities(route.authority ?? context.options.authority);
-    this.#name = `${context.nameRoute()}\n`;
-    this.#durations = new HandlerDurations(context.options.fill.waitMs);
-    this.#own = ownHeaders(context.options.headers, route.headers);
+    this.#authorities = new Authorities(route.authority ?? http.options.authority);
+    this.#name = `${http.nameRoute()}\n`;
+    this.#durations = new HandlerDurations(http.options.fill.waitMs);
+    this.#own = ownHeaders(http.options.headers, route.headers);
   }
 
   /** Throws what the user's own scope, tags or query function throws. */
   resolve(req: Request): Resolved {
     const route = this.#route;
-    const tenant = this.#context.tenantOf(req);
+    const tenant = this.#http.tenantOf(req);
     if (tenant === undefined) return { bypass: "no-tenant", tenant };
     const bypass = bypassReason(req);
     if (bypass !== undefined) return { bypass, tenant };
@@ -89,16 +89,17 @@ export class RouteRequests implements RequestsOfRoute {
     const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
     const vary = this.varyOf(req);
     const isTenants = scope === "" && vary.length === 0 && tags.length === 0;
-    // No part can look like another: those that are any text are written as JSON, and no other part but the last has a line break.
+    // No part can look like another: those that are any text are written as JSON, and no other part but the
+    // last has a line break.
     const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags])}\n`;
     const query = route.query && queryText(route.query(req));
     if (route.query && query === undefined) return { bypass: "query", tenant };
     const asked = query === undefined ? "" : `\n${query}`;
     const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}`;
-    const known = this.#context.requests.get(name);
+    const known = this.#http.requests.get(name);
     if (known) return known;
     const resolved = this.#describe(req, { tenant, scope, tags, vary, authority, query });
-    if ("ref" in resolved) this.#context.requests.set(name, resolved);
+    if ("ref" in resolved) this.#http.requests.set(name, resolved);
     return resolved;
   }
 
@@ -114,11 +115,11 @@ export class RouteRequests implements RequestsOfRoute {
 
   /** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
   #scopeOf(req: Request): string | undefined {
-    const scope = this.#route.scope ?? this.#context.options.scope;
+    const scope = this.#route.scope ?? this.#http.options.scope;
     if (scope === "tenant") return "";
     const value: unknown = scope(req);
     if (typeof value === "string" && value !== "") return value;
-    this.#context.misuse.returned.wrongScope(this.#module, value);
+    this.#http.misuse.returned.wrongScope(this.#module, value);
     return undefined;
   }
 
@@ -137,7 +138,7 @@ export class RouteRequests implements RequestsOfRoute {
     const params = canonicalParams({ authority, path, rawQuery, query, scope, vary });
     if (params === undefined) return { bypass: "too-long", tenant };
 
-    const { options, engine } = this.#context;
+    const { options, engine } = this.#http;
     const module = this.#module;
     const hash = hashParams(params, options.hash);
     const entryKey = engine.keys.entry(tenant, module, hash);
@@ -161,7 +162,7 @@ export class RouteRequests implements RequestsOfRoute {
   }
 
   #fenceKeysOf(tenant: string): readonly string[] {
-    const { engine, fenceKeys } = this.#context;
+    const { engine, fenceKeys } = this.#http;
     const name = `${this.#name} ${tenant}`;
     const known = fenceKeys.get(name);
     if (known) return known;
@@ -186,15 +187,20 @@ interface Described {
 const NO_TAGS: readonly string[] = [];
 const NO_VALUES: readonly string[] = [];
 
-/** What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks for nothing of the kind. */
+/**
+ * What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks
+ * for nothing of the kind.
+ */
 export function bypassReason(req: IncomingMessage): BypassReason | undefined {
   const { headers } = req;
   // A part of an entry is never served.
   if (headers.range !== undefined) return "range";
-  // They compare with what the handler would change, and may fail with a 412 of its own (RFC 9110 section 13.1).
+  // They compare with what the handler would change, and may fail with a 412 of its own (RFC 9110 section
+  // 13.1).
   if (headers["if-match"] !== undefined || headers["if-unmodified-since"] !== undefined)
     return "precondition";
-  // A stream of events has no end to wait for, and nothing of it is stored: its clients say so (HTML, "server-sent events").
+  // A stream of events has no end to wait for, and nothing of it is stored: its clients say so (HTML,
+  // "server-sent events").
   if (headers.accept === "text/event-stream") return "event-stream";
   // It may be part of what the handler answers to.
   return hasBody(req) ? "body" : undefined;

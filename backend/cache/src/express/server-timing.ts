@@ -5,8 +5,8 @@ import { monotonicNow } from "../timers.js";
 import { setMethods } from "./own-methods.js";
 
 /**
- * Adds the header when the head of the response is written: for a hit that is the lookup, for a miss everything until the
- * handler began to answer.
+ * Adds the header when the head of the response is written: for a hit that is the lookup, for a miss
+ * everything until the handler began to answer.
  */
 export function addServerTiming(res: ServerResponse): void {
   const startedAtMs = monotonicNow();

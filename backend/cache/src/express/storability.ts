@@ -20,7 +20,10 @@ export type Storability =
       readonly ttlSeconds: number;
       /** How old the handler says that the response already is. */
       readonly ageSeconds: number;
-      /** The handler forbids serving it stale (`must-revalidate`, `proxy-revalidate`, `s-maxage`: sections 5.2.2.2, .8 and .10). */
+      /**
+       * The handler forbids serving it stale (`must-revalidate`, `proxy-revalidate`, `s-maxage`: sections
+       * 5.2.2.2, .8 and .10).
+       */
       readonly mayBeStale: boolean;
     }
   | {
@@ -56,14 +59,18 @@ export function judge(
   if (isNegotiated && /accept-encoding/i.test(String(res.getHeader("Vary") ?? "")))
     return { storable: false, undeclaredVary: "Accept-Encoding" };
   if (undeclared.length > 0) return { storable: false, undeclaredVary: undeclared.join(", ") };
-  // Made for one origin, also where earlier middleware had named Origin in Vary, so that naming it again shows nothing.
+  // Made for one origin, also where earlier middleware had named Origin in Vary, so that naming it again
+  // shows nothing.
   const allowedOrigin = ownHeader(res, before, "Access-Control-Allow-Origin") ?? "*";
   if (allowedOrigin !== "*" && !rules.vary.includes("origin"))
     return { storable: false, undeclaredVary: "Origin" };
   return judgeFreshness(res, before, rules.ttlSeconds);
 }
 
-/** Another transfer coding than `chunked` (RFC 9112 section 6.1) belongs to the connection, and changes the bytes that are recorded. */
+/**
+ * Another transfer coding than `chunked` (RFC 9112 section 6.1) belongs to the connection, and changes the
+ * bytes that are recorded.
+ */
 function isCodedPlainly(res: Response): boolean {
   const coding = res.getHeader("Transfer-Encoding");
   return coding === undefined || String(coding).trim().toLowerCase() === "chunked";
@@ -117,7 +124,10 @@ function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: 
   return { storable: true, ttlSeconds: lifetime, ageSeconds, mayBeStale };
 }
 
-/** Seconds from the response's date; 0 for what is no date: "0" is how servers say "already expired" (section 5.3). */
+/**
+ * Seconds from the response's date; 0 for what is no date: "0" is how servers say "already expired" (section
+ * 5.3).
+ */
 function lifetimeByExpires(expires: string | undefined, dateMs: number): number | undefined {
   if (expires === undefined) return undefined;
   const expiresMs = parseHttpDate(expires);

@@ -1,13 +1,19 @@
-// The body of an answer that the client does not get: who writes it is told of no failure, and not kept at it for ever.
+// The body of an answer that the client does not get: its writer sees no failure, and comes to an end.
 // Tests: test/integration/conditions.test.ts
 import type { Response } from "express";
 import { setImmediate, setTimeout } from "../timers.js";
 import { callBack } from "./recorded-body.js";
 
-/** What is not even recorded is read up to this length, so that whoever waits for the end of its source sees it. */
+/**
+ * What is not even recorded is read up to this length, so that whoever waits for the end of its source sees
+ * it.
+ */
 const MAX_UNUSED_BYTES = 16 * 1024 * 1024;
 const BYTES_A_TURN = 64 * 1024;
-/** A client that closes its connection behind its 304 would end the recording: it gets it with the end of the body, or after this time. */
+/**
+ * A client that closes its connection behind its 304 would end the recording: it gets it with the end of the
+ * body, or after this time.
+ */
 const CLOSING_CLIENT_MS = 100;
 
 export class UnusedBody {
@@ -36,8 +42,8 @@ export class UnusedBody {
   }
 
   /**
-   * Takes what `write` was called with. The next part is asked for in a later turn from time to time: the source may be endless, and
-   * must get to know that the response has ended.
+   * Takes what `write` was called with. The next part is asked for in a later turn from time to time: the
+   * source may be endless, and must get to know that the response has ended.
    *
    * @param bytes of the body, so far
    * @returns what `write` returns

@@ -5,7 +5,10 @@ import type { Advice } from "./advice.js";
 
 /** Uses of a name after which whatever else knows it has had its chance. */
 const USES = 20;
-/** Names of modules are written in programs. Where there are more of them, they are made from data, and nothing is told. */
+/**
+ * Names of modules are written in programs. Where there are more of them, they are made from data, and
+ * nothing is told.
+ */
 const MAX_NAMES = 1000;
 
 export class KnownModules {
@@ -62,7 +65,10 @@ export class KnownModules {
     }
   }
 
-  /** A route that depends on modules is asked for. Returns whether all that there is to say of them has been said. */
+  /**
+   * A route that depends on modules is asked for. Returns whether all that there is to say of them has been
+   * said.
+   */
   reliedOn(module: string, dependsOn: readonly string[]): boolean {
     const isKnown = (dependency: string) => this.#cached.has(dependency) || this.#invalidated.has(dependency);
     const settled = dependsOn.map((dependency) => {

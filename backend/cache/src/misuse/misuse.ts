@@ -30,7 +30,10 @@ export class Misuse {
     }
   }
 
-  /** One route of a module has a scope and another has none: the other shows one user's view to all, or has no need of it. */
+  /**
+   * One route of a module has a scope and another has none: the other shows one user's view to all, or has no
+   * need of it.
+   */
   mounted(
     module: string,
     { scope, dependsOn, staleWhileRevalidate, staleIfError }: ParsedRouteOptions,
@@ -63,7 +66,10 @@ export class Misuse {
       );
   }
 
-  /** A plain number of seconds of a call that may have computed it: it is believed, and what it looks like is told. */
+  /**
+   * A plain number of seconds of a call that may have computed it: it is believed, and what it looks like is
+   * told.
+   */
   given(call: string, ttlSeconds: number): void {
     if (looksLikeMilliseconds(ttlSeconds))
       this.advice.tell(`${call} was given ${ttlSeconds}: ${millisecondsAdvice(ttlSeconds)}`, `${call} in ms`);

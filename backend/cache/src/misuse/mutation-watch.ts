@@ -45,7 +45,10 @@ export class MutationWatch {
     if (this.#modules.length > 0) this.#misuse.modules.mutated(this.#call, this.#modules);
   }
 
-  /** A mutation without a tenant invalidates nothing. That it has changed something is known when it has been answered. */
+  /**
+   * A mutation without a tenant invalidates nothing. That it has changed something is known when it has been
+   * answered.
+   */
   tenantless(req: Request, res: Response): void {
     this.#isSettled = true;
     if (this.#hadTenant || this.#misuse.returned.hasWrongTenants) return;
@@ -63,7 +66,10 @@ export class MutationWatch {
   }
 }
 
-/** The path of a route that takes safe methods alone; `undefined` for others, and for what is mounted by `use` or `all`. */
+/**
+ * The path of a route that takes safe methods alone; `undefined` for others, and for what is mounted by `use`
+ * or `all`.
+ */
 function pathOfSafeRoute({ route }: Request): string | undefined {
   const methods: Readonly<Record<string, boolean>> | undefined = route?.methods;
   const names = Object.keys(methods ?? {});

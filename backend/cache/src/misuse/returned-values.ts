@@ -15,7 +15,10 @@ export class ReturnedValues {
     this.#advice = advice;
   }
 
-  /** Whether the `tenant` option has returned something that is no id: nothing else need be said of requests without one. */
+  /**
+   * Whether the `tenant` option has returned something that is no id: nothing else need be said of requests
+   * without one.
+   */
   get hasWrongTenants(): boolean {
     return this.#hasWrongTenants;
   }

@@ -22,7 +22,10 @@ export class RouteWatch {
     this.#dependsRightly = dependsOn.length === 0;
   }
 
-  /** A route whose requests never have a tenant is most often mounted before what authenticates them. Returns whether it need be watched. */
+  /**
+   * A route whose requests never have a tenant is most often mounted before what authenticates them. Returns
+   * whether it need be watched.
+   */
   lookedUp(hasTenant: boolean): boolean {
     this.#dependsRightly ||= this.#misuse.modules.reliedOn(this.#module, this.#dependsOn);
     this.#hadTenant ||= hasTenant;

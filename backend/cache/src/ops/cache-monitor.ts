@@ -31,7 +31,9 @@ export interface CacheMonitorOptions {
 }
 
 export interface MonitorHealth {
-  /** `unhealthy`: the store is away, so everything is asked of its source; `degraded`: in use, with alerts. */
+  /**
+   * `unhealthy`: the store is away, so everything is asked of its source; `degraded`: in use, with alerts.
+   */
   readonly status: "healthy" | "degraded" | "unhealthy";
   readonly connected: boolean;
   readonly latencyMs: number | null;
@@ -72,7 +74,10 @@ const monitorOptions = z.strictObject({
 
 registerCall("CacheMonitor", "new CacheMonitor(cache, { intervalMs: 15000 })", monitorOptions);
 
-/** Asks only when started or asked itself; never rejects, also where the store is away. A rule that throws is an alert. */
+/**
+ * Asks only when started or asked itself; never rejects, also where the store is away. A rule that throws is
+ * an alert.
+ */
 export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   readonly #engine: CacheEngine;
   readonly #rules: readonly AlertRule[];

@@ -3,7 +3,8 @@ import { TenantCacheError } from "../errors.js";
 import { shown } from "../shown.js";
 
 /**
- * Refuses arguments that a call does not take. Without this the second name of `count("a", "b")` would be forgotten without a word.
+ * Refuses arguments that a call does not take. Without this the second name of `count("a", "b")` would be
+ * forgotten without a word.
  *
  * @param write the call as it should be written
  * @throws TenantCacheError `ETC_ARGUMENTS`
@@ -17,7 +18,10 @@ export function refuseSurplus(call: string, surplus: readonly unknown[], write: 
   );
 }
 
-/** Whether Express, or Node's server, has called with a request what should have been called when it was mounted. */
+/**
+ * Whether Express, or Node's server, has called with a request what should have been called when it was
+ * mounted.
+ */
 export function isRequest(argument: unknown): boolean {
   if (typeof argument !== "object" || argument === null) return false;
   return "method" in argument && "url" in argument && "headers" in argument;
@@ -51,7 +55,10 @@ type MethodNames<T> = {
   [Name in keyof T]: T[Name] extends (...args: never[]) => unknown ? Name : never;
 }[keyof T];
 
-/** Has methods of a class refuse surplus arguments: those that return a promise reject. For a class's `static` block. */
+/**
+ * Has methods of a class refuse surplus arguments: those that return a promise reject. For a class's `static`
+ * block.
+ */
 export function limitArguments<T extends object>(
   { name: className, prototype }: { readonly name: string; readonly prototype: T },
   limits: Partial<Record<MethodNames<T>, Limit>>,

@@ -17,19 +17,24 @@ const MIB = 1024 * 1024;
 
 export interface TenantCacheOptions {
   /**
-   * URL (text or `URL`), ioredis options that name a server (also Sentinel; `password` may be a function), `{ cluster: [...] }`, or an
-   * ioredis client of any major, which must not read from replicas. Absent: entries stay in this process.
+   * URL (text or `URL`), ioredis options that name a server (also Sentinel; `password` may be a function),
+   * `{ cluster: [...] }`, or an ioredis client of any major, which must not read from replicas. Absent:
+   * entries stay in this process.
    */
   readonly redis?: RedisOption | undefined;
-  /** A store of your own instead: made with the names of the keys. It must pass `storeContract` of `express-tenant-cache/testing/store`. */
+  /**
+   * A store of your own instead: made with the names of the keys. It must pass `storeContract` of
+   * `express-tenant-cache/testing/store`.
+   */
   readonly store?: (keys: KeySpace) => Store;
   /** Who owns the response; `undefined`, or an id that is none: the cache is bypassed. */
   readonly tenant: (req: Request) => string | undefined;
   /** Default of all routes: `"tenant"`. */
   readonly scope?: Scope;
   /**
-   * What scheme, host and port of a request, as Express sees them, are to its answer. Default of all routes: `"key"`. Where links are
-   * relative, `"ignore"`; else the hosts that the app answers to keep forged ones out: `["api.example.com"]`.
+   * What scheme, host and port of a request, as Express sees them, are to its answer. Default of all routes:
+   * `"key"`. Where links are relative, `"ignore"`; else the hosts that the app answers to keep forged ones
+   * out: `["api.example.com"]`.
    */
   readonly authority?: AuthorityRule;
   /** In front of every key: one for each app that shares a Redis. Default none. */
@@ -37,8 +42,8 @@ export interface TenantCacheOptions {
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
   readonly hash?: "md5" | "sha256";
   /**
-   * The longest that a request waits for the store, milliseconds: three round trips at least, where Redis is far away. Default 50, at most
-   * 10,000.
+   * The longest that a request waits for the store, milliseconds: three round trips at least, where Redis is
+   * far away. Default 50, at most 10,000.
    */
   readonly budgetMs?: number;
   /** Responses with larger bodies are not stored. Default 1 MiB. */
@@ -46,8 +51,8 @@ export interface TenantCacheOptions {
   /** Entries of one tenant and module; the one that expires soonest makes room. Default 1,000. */
   readonly maxEntriesPerModule?: number;
   /**
-   * What the entries of one tenant may take in the store, bytes; its own entries that expire soonest make room, never another's. All
-   * processes should have the same. Default 64 MiB; `Infinity` for no bound.
+   * What the entries of one tenant may take in the store, bytes; its own entries that expire soonest make
+   * room, never another's. All processes should have the same. Default 64 MiB; `Infinity` for no bound.
    */
   readonly maxBytesPerTenant?: number;
   /** The in-process store's bounds. */
@@ -58,11 +63,15 @@ export interface TenantCacheOptions {
     readonly maxTenantShare?: number;
   };
   /**
-   * Encrypts entries (AES-256-GCM, under a key of each entry's own that is derived from the secret). The first key seals, all of them
-   * open: to rotate, put the new one first and drop the old one when its entries have expired. Default none.
+   * Encrypts entries (AES-256-GCM, under a key of each entry's own that is derived from the secret). The
+   * first key seals, all of them open: to rotate, put the new one first and drop the old one when its entries
+   * have expired. Default none.
    */
   readonly encryption?: { readonly keys: readonly EncryptionKey[] };
-  /** Beside Redis, entries that this process keeps decoded; each hit is still checked against the fences in Redis. */
+  /**
+   * Beside Redis, entries that this process keeps decoded; each hit is still checked against the fences in
+   * Redis.
+   */
   readonly local?: {
     /** 0 for none. Default 32 MiB. */
     readonly maxBytes?: number;
@@ -80,22 +89,29 @@ export interface TenantCacheOptions {
   readonly manager?: {
     /** The TTLs that `cache.manager.ttl` names, out of {@link TTL_PRESETS}. Default `"default"`. */
     readonly preset?: TtlPresetName;
-    /** Entries of one tenant and domain (the first part of a key); the one that expires soonest makes room. Default 10,000. */
+    /**
+     * Entries of one tenant and domain (the first part of a key); the one that expires soonest makes room.
+     * Default 10,000.
+     */
     readonly maxEntriesPerDomain?: number;
     /**
-     * Values whose encoded form is larger are not compressed, and what was stored compressed and would become larger is refused before
-     * it is inflated, bytes. Default 16 MiB.
+     * Values whose encoded form is larger are not compressed, and what was stored compressed and would become
+     * larger is refused before it is inflated, bytes. Default 16 MiB.
      */
     readonly maxInflatedBytes?: number;
   };
-  /** Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000. */
+  /**
+   * Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000.
+   */
   readonly maxPendingInvalidations?: number;
   /**
-   * Keeps brotli and gzip variants of compressible bodies from 1 KiB, made once behind the first hit that could have used one. Default
-   * true.
+   * Keeps brotli and gzip variants of compressible bodies from 1 KiB, made once behind the first hit that
+   * could have used one. Default true.
    */
   readonly compress?: boolean;
-  /** Adds `Server-Timing: cache;desc=…;dur=…`: what the cache decided and how long that took. Default false. */
+  /**
+   * Adds `Server-Timing: cache;desc=…;dur=…`: what the cache decided and how long that took. Default false.
+   */
   readonly serverTiming?: boolean;
   /** Which headers the cache adds beside the handler's; a route may say otherwise. Default all. */
   readonly headers?: OwnHeadersOption;

@@ -10,11 +10,15 @@ export interface InvalidateOptions {
   readonly modules?: readonly string[];
   readonly tags?: (req: Request) => readonly string[];
   /**
-   * What happens where the store cannot be reached: `"defer"` (default) answers, and this process serves nothing from the
-   * cache until the invalidation has been replayed; `"reject"` answers 503 before the handler runs.
+   * What happens where the store cannot be reached: `"defer"` (default) answers, and this process serves
+   * nothing from the cache until the invalidation has been replayed; `"reject"` answers 503 before the
+   * handler runs.
    */
   readonly onUnreachable?: "defer" | "reject";
-  /** Also covers a crash between commit and invalidation, at the price of a round trip before the handler. Default false. */
+  /**
+   * Also covers a crash between commit and invalidation, at the price of a round trip before the handler.
+   * Default false.
+   */
   readonly guard?: boolean;
   /** How long a guarded write may take before it counts as crashed, milliseconds. Default 30,000. */
   readonly guardMs?: number;

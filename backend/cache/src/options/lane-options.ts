@@ -11,20 +11,21 @@ export interface LaneIdentity {
   /** As the route's `scope` function resolves it; absent for routes without one. */
   readonly scope?: string | undefined;
   /**
-   * Stands for all that the app's guards look at: a role, a user. Default: the request's `Authorization` and `Cookie` headers, so
-   * that what the app has allowed to one token is not given to another.
+   * Stands for all that the app's guards look at: a role, a user. Default: the request's `Authorization` and
+   * `Cookie` headers, so that what the app has allowed to one token is not given to another.
    */
   readonly principal?: string | undefined;
   /**
-   * Tags whose invalidation ends what is known of this identity: `cache.invalidateTags(tenant, "session-42")` has the app asked again
-   * about all requests that come after it, in every process.
+   * Tags whose invalidation ends what is known of this identity: `cache.invalidateTags(tenant, "session-42")`
+   * has the app asked again about all requests that come after it, in every process.
    */
   readonly tags?: readonly string[] | undefined;
 }
 
 /**
- * Middleware that works on raw requests, as connect's does. It runs for hits of the lane only: what goes on to the app meets the app's own.
- * A promise that it returns is waited for as Express 5 does: where that rejects before `next` was called, that is passed on as an error.
+ * Middleware that works on raw requests, as connect's does. It runs for hits of the lane only: what goes on
+ * to the app meets the app's own. A promise that it returns is waited for as Express 5 does: where that
+ * rejects before `next` was called, that is passed on as an error.
  */
 export type LaneMiddleware = (
   req: IncomingMessage,
@@ -34,11 +35,14 @@ export type LaneMiddleware = (
 
 export interface LaneOptions {
   /**
-   * Authenticates the raw request with what is at hand (a memo of verified tokens), synchronously; nothing where it cannot: the app
-   * then answers.
+   * Authenticates the raw request with what is at hand (a memo of verified tokens), synchronously; nothing
+   * where it cannot: the app then answers.
    */
   readonly identify: (req: IncomingMessage) => LaneIdentity | undefined;
-  /** What the app does to every response before `cacheList` (headers, logs, rate limits), in the app's order. Default none. */
+  /**
+   * What the app does to every response before `cacheList` (headers, logs, rate limits), in the app's order.
+   * Default none.
+   */
   readonly use?: readonly LaneMiddleware[];
   /** URLs and callers that are remembered. Default 20,000. */
   readonly maxRequests?: number;

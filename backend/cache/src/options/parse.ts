@@ -24,7 +24,8 @@ export const moduleNames = z.array(
 const calls = new Map<string, DescribedCall>();
 
 /**
- * Names the call that takes these options, so that refusals can say how it is written, and which call an option belongs to.
+ * Names the call that takes these options, so that refusals can say how it is written, and which call an
+ * option belongs to.
  *
  * @param example the call as it should be written
  */

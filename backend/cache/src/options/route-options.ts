@@ -25,37 +25,44 @@ export interface CacheListOptions {
   /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
   readonly params?: readonly string[];
   /**
-   * The query as the handler understands it, after validation: `(req) => parsed`, plain data. The key is made of it in the place of the
-   * query's text, so that a default that is spelled out, `?limit=050` and `?limit=50` are one entry. It must hold all
-   * that the handler reads from the query, and is called for each request. Nothing, or what is no plain data: the request bypasses
-   * the cache. Default: the text.
+   * The query as the handler understands it, after validation: `(req) => parsed`, plain data. The key is made
+   * of it in the place of the query's text, so that a default that is spelled out, `?limit=050` and
+   * `?limit=50` are one entry. It must hold all that the handler reads from the query, and is called for each
+   * request. Nothing, or what is no plain data: the request bypasses the cache. Default: the text.
    */
   readonly query?: (req: Request) => unknown;
   /** Statuses that are stored. Default `[200]`. */
   readonly statuses?: readonly number[];
   readonly maxBodyBytes?: number;
-  /** For handlers that read a lagging replica: a fill that begins sooner than this after a change is not stored. Default 0. */
+  /**
+   * For handlers that read a lagging replica: a fill that begins sooner than this after a change is not
+   * stored. Default 0.
+   */
   readonly settleMs?: number;
   /**
-   * For how long, after the TTL, an old entry is served while it is refreshed behind the response (RFC 5861), seconds. Never one that a
-   * fence has cut off. Needs `light-my-request`. Default 0.
+   * For how long, after the TTL, an old entry is served while it is refreshed behind the response (RFC 5861),
+   * seconds. Never one that a fence has cut off. Needs `light-my-request`. Default 0.
    */
   readonly staleWhileRevalidate?: number;
-  /** For how long, after the TTL, an old entry is served where the handler answers 5xx (RFC 5861), seconds. Default 0. */
+  /**
+   * For how long, after the TTL, an old entry is served where the handler answers 5xx (RFC 5861), seconds.
+   * Default 0.
+   */
   readonly staleIfError?: number;
   /**
-   * Obeys `Cache-Control` of requests (`no-store`, `no-cache`, `max-age`, `min-fresh`, `only-if-cached`). Default false: nobody may make the
-   * handler run by asking for it.
+   * Obeys `Cache-Control` of requests (`no-store`, `no-cache`, `max-age`, `min-fresh`, `only-if-cached`).
+   * Default false: nobody may make the handler run by asking for it.
    */
   readonly obeyRequest?: boolean;
   /**
-   * How long a reading of the fences may be reused, milliseconds: what other processes change may be seen so much later, what this
-   * process changes is seen at once. Default 0: every hit is checked.
+   * How long a reading of the fences may be reused, milliseconds: what other processes change may be seen so
+   * much later, what this process changes is seen at once. Default 0: every hit is checked.
    */
   readonly maxStaleness?: number;
   /**
-   * Which headers the cache adds to this route's answers beside the handler's: `{ etag: false }` for an app that says `etag: false`,
-   * `{ cacheControl: false }` for one that sends no `Cache-Control` on purpose. Default: as the cache says, else all.
+   * Which headers the cache adds to this route's answers beside the handler's: `{ etag: false }` for an app
+   * that says `etag: false`, `{ cacheControl: false }` for one that sends no `Cache-Control` on purpose.
+   * Default: as the cache says, else all.
    */
   readonly headers?: OwnHeadersOption;
 }

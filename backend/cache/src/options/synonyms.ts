@@ -1,7 +1,10 @@
 // What other caches and other libraries call the options of this one: for refusals that say what to write instead.
 // Tests: test/unit/refusals/cache-options.test.ts, test/unit/refusals/http-options.test.ts
 
-/** By the option's name here, in small letters without separators. An option that a call does not have is not suggested for it. */
+/**
+ * By the option's name here, in small letters without separators. An option that a call does not have is not
+ * suggested for it.
+ */
 const SYNONYMS: Readonly<Record<string, string>> = {
   ttlSeconds:
     "ttl ttlms ttlsec ttls ttlinseconds expire expires expiresin expireseconds expiry expiration maxage maxageseconds max-age smaxage ex px duration lifetime timetolive stdttl defaultttl cachetime seconds time age",

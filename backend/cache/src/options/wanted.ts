@@ -30,8 +30,8 @@ function step(at: Wanted, key: PropertyKey): Wanted | undefined {
 }
 
 /**
- * `a whole number of milliseconds from 1 to 10000, for example 50`; `true or false`; `"md5" or "sha256"`. Empty where the schema does not
- * say: a check of its own, whose `error` or `describe` should.
+ * `a whole number of milliseconds from 1 to 10000, for example 50`; `true or false`; `"md5" or "sha256"`.
+ * Empty where the schema does not say: a check of its own, whose `error` or `describe` should.
  *
  * @param name of the option, which tells its unit
  */

@@ -1,7 +1,10 @@
 // The names of all keys: one place that writes them and reads them back.
 // Tests: test/integration/redis-connection.test.ts, test/integration/tenant-inventory.test.ts
 
-/** Builds keys below one prefix. On Redis Cluster the tenant is the hash tag, so that one tenant's keys share a slot. */
+/**
+ * Builds keys below one prefix. On Redis Cluster the tenant is the hash tag, so that one tenant's keys share
+ * a slot.
+ */
 export class KeySpace {
   readonly prefix: string;
   readonly #hashTags: boolean;
@@ -48,7 +51,9 @@ export class KeySpace {
     return `${this.tenant(tenant)}${key}`;
   }
 
-  /** The fence of one toolkit key. No module's or tag's fence: those have no part named `key` before a colon. */
+  /**
+   * The fence of one toolkit key. No module's or tag's fence: those have no part named `key` before a colon.
+   */
   keyFence(tenant: string, key: string): string {
     return `${this.prefix}fence:${this.#tag(tenant)}:key:${key}`;
   }

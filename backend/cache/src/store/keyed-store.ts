@@ -18,8 +18,8 @@ export interface KeyMatch {
 }
 
 /**
- * The keys of one call are all of one tenant, so that they share a Cluster slot. As in `Store`, every method rejects when the store
- * cannot be reached, and none retries.
+ * The keys of one call are all of one tenant, so that they share a Cluster slot. As in `Store`, every method
+ * rejects when the store cannot be reached, and none retries.
  */
 export interface KeyedStore {
   /** Gives every fence a new token and tells both, so that a writer learns whether another came between. */
@@ -27,11 +27,14 @@ export interface KeyedStore {
   /** Removes entries, fences (a missing fence cuts off as well as a new one) and counters, as one step. */
   removeKeys(keys: readonly string[]): Promise<void>;
   /**
-   * Removes all that matches, with their fences, so that a load that began before the call stores nothing. Slow, paced; resolves with
-   * the number of entries and counters removed.
+   * Removes all that matches, with their fences, so that a load that began before the call stores nothing.
+   * Slow, paced; resolves with the number of entries and counters removed.
    */
   removeMatching(match: KeyMatch): Promise<number>;
-  /** Adds to a counter. One that is not there begins at 0 and gets the TTL, as one step; later additions leave its TTL alone. */
+  /**
+   * Adds to a counter. One that is not there begins at 0 and gets the TTL, as one step; later additions leave
+   * its TTL alone.
+   */
   addToCounter(key: string, by: number, ttlMs: number): Promise<number>;
   readCounter(key: string): Promise<number | null>;
   /** Resolves with false where another holds the lock. */

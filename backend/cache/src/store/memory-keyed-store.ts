@@ -22,7 +22,10 @@ export class MemoryKeyedStore implements KeyedStore {
   readonly #counters = characterLru<Counter>(MAX_COUNTER_CHARACTERS);
   readonly #locks = characterLru<string>(MAX_LOCK_CHARACTERS, (holder) => holder.length);
 
-  /** @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there is */
+  /**
+   * @param fences those of the store itself: guarded writes are never of single keys, so tokens are all there
+   *   is
+   */
   constructor(entries: Pick<TenantLru<object>, "delete">, fences: LRUCache<string, string>) {
     this.#entries = entries;
     this.#fences = fences;

@@ -7,8 +7,8 @@ export class NotConnected extends Error {
 }
 
 /**
- * The store answers, but has no room: it reads and forgets, and stores nothing. A store that throws it must still be able to replace
- * fences, or to forget them.
+ * The store answers, but has no room: it reads and forgets, and stores nothing. A store that throws it must
+ * still be able to replace fences, or to forget them.
  */
 export class StoreFull extends Error {
   override readonly name = "StoreFull";
@@ -25,7 +25,10 @@ export class GroupUnavailable extends Error {
   }
 }
 
-/** The store takes no value of this size, of anybody, ever: the same value would be refused again. Others are taken. */
+/**
+ * The store takes no value of this size, of anybody, ever: the same value would be refused again. Others are
+ * taken.
+ */
 export class ValueTooLarge extends Error {
   override readonly name = "ValueTooLarge";
 }

@@ -25,7 +25,10 @@ interface Item<V> {
   readonly module: string;
   /** With what its books cost. */
   readonly bytes: number;
-  /** By the process's own clock, in whole milliseconds: V8 keeps such a number in its field for the first weeks. */
+  /**
+   * By the process's own clock, in whole milliseconds: V8 keeps such a number in its field for the first
+   * weeks.
+   */
   readonly expiresAtMs: number;
   /** Greater for what was stored later. */
   readonly turn: number;
@@ -85,8 +88,9 @@ export class TenantLru<V extends object> {
   }
 
   /**
-   * Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant, or of all. Returns how many
-   * have made room because of the tenant's bound; `undefined` where the value is larger than that, and nothing has changed.
+   * Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant,
+   * or of all. Returns how many have made room because of the tenant's bound; `undefined` where the value is
+   * larger than that, and nothing has changed.
    */
   set(key: string, value: V, holding: Holding, ttlMs: number): number | undefined {
     const { tenant, module, bytes, maxModuleEntries } = holding;

@@ -36,9 +36,9 @@ const flushOptions = z.strictObject({ force: z.boolean().default(false) });
 registerCall("flush", "flush({ force: true })", flushOptions);
 
 /**
- * Values of one tenant. Where the store is away `get` finds nothing, `getOrSet` loads, and `set` and `delete` resolve with false and are
- * made good before this process trusts the store again; counters and locks reject. What is read is what JSON makes of a value; texts and
- * Buffers stay what they are.
+ * Values of one tenant. Where the store is away `get` finds nothing, `getOrSet` loads, and `set` and `delete`
+ * resolve with false and are made good before this process trusts the store again; counters and locks reject.
+ * What is read is what JSON makes of a value; texts and Buffers stay what they are.
  */
 export class CacheSpace {
   static {
@@ -102,8 +102,8 @@ export class CacheSpace {
    * Stores a value; what is being loaded for the key at this moment is not stored after it.
    *
    * @param ttl seconds, or options
-   * @returns whether it is stored: not where the store is away, another write came between, it is larger than `maxBytesPerTenant`, or,
-   *   with `nx`, a value was there
+   * @returns whether it is stored: not where the store is away, another write came between, it is larger than
+   *   `maxBytesPerTenant`, or, with `nx`, a value was there
    * @throws TenantCacheError `ETC_KEY`, `ETC_TTL`, `ETC_OPTIONS`, `ETC_VALUE`, `ETC_VALUE_TOO_LARGE`
    */
   async set<T>(key: string, value: T, ttl?: number | SetOnceOptions<T>): Promise<boolean> {
@@ -128,8 +128,9 @@ export class CacheSpace {
   }
 
   /**
-   * The value, or what `load` resolves with, which is then stored unless the key was deleted or set meanwhile. However many ask at a
-   * time, in this process or others, one loads; where that takes longer than `fill.waitMs` the others load too.
+   * The value, or what `load` resolves with, which is then stored unless the key was deleted or set
+   * meanwhile. However many ask at a time, in this process or others, one loads; where that takes longer than
+   * `fill.waitMs` the others load too.
    *
    * @param ttl seconds, or options
    * @throws what `load` throws; TenantCacheError `ETC_KEY`, `ETC_TTL`, `ETC_OPTIONS`
@@ -140,10 +141,12 @@ export class CacheSpace {
   }
 
   /**
-   * Changes the source, and then the cache: `write` changes it and resolves with the new value. Where two updates of a key overlap neither
-   * value is stored, because nobody knows which came last: the next read asks the source.
+   * Changes the source, and then the cache: `write` changes it and resolves with the new value. Where two
+   * updates of a key overlap neither value is stored, because nobody knows which came last: the next read
+   * asks the source.
    *
-   * @throws what `write` throws, once the key has been cut off; TenantCacheError `ETC_KEY`, `ETC_TTL`, `ETC_OPTIONS`
+   * @throws what `write` throws, once the key has been cut off; TenantCacheError `ETC_KEY`, `ETC_TTL`,
+   *   `ETC_OPTIONS`
    */
   async update<T>(key: string, write: Load<T>, ttl?: number | GetOrSetOptions<T>): Promise<T> {
     requireFunction("update", write, "the write", "update(key, () => write(), { ttlSeconds: 60 })");
@@ -153,8 +156,8 @@ export class CacheSpace {
   /**
    * Removes values and counters. What is being loaded for the keys at this moment is not stored.
    *
-   * @returns true once the store has confirmed; false where it is away: the values are then cut off before this process trusts the
-   *   store again, and counters, which are state, stay
+   * @returns true once the store has confirmed; false where it is away: the values are then cut off before
+   *   this process trusts the store again, and counters, which are state, stay
    * @throws TenantCacheError `ETC_KEY`
    */
   async delete(...keys: readonly string[]): Promise<boolean> {
@@ -166,8 +169,8 @@ export class CacheSpace {
   }
 
   /**
-   * Removes all keys that match, counters too. Walks through the keys of the server (SCAN, UNLINK): for a collection `deleteAll` takes
-   * one step instead.
+   * Removes all keys that match, counters too. Walks through the keys of the server (SCAN, UNLINK): for a
+   * collection `deleteAll` takes one step instead.
    *
    * @param pattern its only wildcard is `*`
    * @throws TenantCacheError `ETC_KEY`
@@ -181,13 +184,16 @@ export class CacheSpace {
     return (await this.ttl(key)) !== undefined;
   }
 
-  /** Seconds until the value is too old; `undefined` where there is none. @throws TenantCacheError `ETC_KEY` */
+  /**
+   * Seconds until the value is too old; `undefined` where there is none. @throws TenantCacheError `ETC_KEY`
+   */
   async ttl(key: string): Promise<number | undefined> {
     return this.#context.cache.remainingSeconds(this.#ref(key));
   }
 
   /**
-   * Adds to a counter, as one step with its TTL. Counters are not values: `get` does not find them, {@link count} does.
+   * Adds to a counter, as one step with its TTL. Counters are not values: `get` does not find them,
+   * {@link count} does.
    *
    * @throws TenantCacheError `ETC_STORE_AWAY`, `ETC_KEY`, `ETC_VALUE`, `ETC_TTL`
    */
@@ -202,7 +208,10 @@ export class CacheSpace {
     return this.increment(key, -by, options);
   }
 
-  /** A counter's value; `undefined` before its first addition. @throws TenantCacheError `ETC_STORE_AWAY`, `ETC_KEY` */
+  /**
+   * A counter's value; `undefined` before its first addition. @throws TenantCacheError `ETC_STORE_AWAY`,
+   * `ETC_KEY`
+   */
   async count(key: string): Promise<number | undefined> {
     return this.#context.counters.read(this.#counterKey(key), this.#full(key));
   }
@@ -210,7 +219,8 @@ export class CacheSpace {
   /**
    * Removes all values and counters of the space, and nothing else.
    *
-   * @throws TenantCacheError `ETC_FLUSH_REFUSED` where NODE_ENV is "production", unless `force` is true; `ETC_OPTIONS`
+   * @throws TenantCacheError `ETC_FLUSH_REFUSED` where NODE_ENV is "production", unless `force` is true;
+   *   `ETC_OPTIONS`
    */
   async flush(options: { readonly force?: boolean } = {}): Promise<PatternDeletion> {
     const { force } = parse("flush", flushOptions, options);
@@ -224,10 +234,11 @@ export class CacheSpace {
   }
 
   /**
-   * Runs `work` while nobody else does under the same name, in any process. Its signal aborts where the lock is lost: the store forgot it,
-   * or could not be reached for `ttlMs`.
+   * Runs `work` while nobody else does under the same name, in any process. Its signal aborts where the lock
+   * is lost: the store forgot it, or could not be reached for `ttlMs`.
    *
-   * @throws what `work` throws; TenantCacheError `ETC_LOCK_TIMEOUT`, `ETC_LOCK_LOST`, `ETC_STORE_AWAY`, `ETC_KEY`, `ETC_OPTIONS`
+   * @throws what `work` throws; TenantCacheError `ETC_LOCK_TIMEOUT`, `ETC_LOCK_LOST`, `ETC_STORE_AWAY`,
+   *   `ETC_KEY`, `ETC_OPTIONS`
    */
   async withLock<T>(
     key: string,

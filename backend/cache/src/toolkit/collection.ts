@@ -14,7 +14,10 @@ import {
 
 export interface CollectionOptions<T, P extends KeyParams = KeyParams>
   extends Omit<ValueOptions<T>, "ttlSeconds"> {
-  /** Seconds, or a function of the value and of what its key was built from; 0 from the function: this value is not kept. Default: the preset's `SHORT`. */
+  /**
+   * Seconds, or a function of the value and of what its key was built from; 0 from the function: this value
+   * is not kept. Default: the preset's `SHORT`.
+   */
   readonly ttlSeconds?: number | ((value: T, params: P) => number);
 }
 
@@ -27,7 +30,8 @@ export interface CollectionItem<T, P extends KeyParams> {
 /**
  * Typed values. The guarantees are those of `CacheSpace`; every call names the tenant.
  *
- * All calls throw TenantCacheError `ETC_TENANT_ID`, and `ETC_KEY` where what fills the pattern is missing or empty.
+ * All calls throw TenantCacheError `ETC_TENANT_ID`, and `ETC_KEY` where what fills the pattern is missing or
+ * empty.
  */
 export class Collection<T, P extends KeyParams = KeyParams> {
   static {
@@ -104,7 +108,10 @@ export class Collection<T, P extends KeyParams = KeyParams> {
     );
   }
 
-  /** The value, or what `load` resolves with, which is then stored unless the key was deleted or set meanwhile. @throws what `load` throws */
+  /**
+   * The value, or what `load` resolves with, which is then stored unless the key was deleted or set
+   * meanwhile. @throws what `load` throws
+   */
   async getOrSet(tenantId: string, params: P, load: Load<T>): Promise<T> {
     requireFunction("getOrSet", load, "the load", "getOrSet(tenantId, params, () => load())");
     return this.#context.cache.getOrSet(this.#ref(tenantId, params), load, this.#rulesOf(params));
@@ -125,7 +132,9 @@ export class Collection<T, P extends KeyParams = KeyParams> {
     return this.#context.cache.update(this.#ref(tenantId, params), write, this.#rulesOf(params));
   }
 
-  /** @returns true once the store has confirmed; false where it is away and the deletion waits to be replayed */
+  /**
+   * @returns true once the store has confirmed; false where it is away and the deletion waits to be replayed
+   */
   async delete(tenantId: string, ...params: readonly P[]): Promise<boolean> {
     return deleteKeys(
       this.#context,
@@ -134,14 +143,20 @@ export class Collection<T, P extends KeyParams = KeyParams> {
     );
   }
 
-  /** Cuts off the whole collection of a tenant in one step, however large it is; its memory is reclaimed by TTL. @returns as {@link delete} */
+  /**
+   * Cuts off the whole collection of a tenant in one step, however large it is; its memory is reclaimed by
+   * TTL. @returns as {@link delete}
+   */
   async deleteAll(tenantId: string): Promise<boolean> {
     const tenant = requireTenantId(tenantId, this.pattern.text);
     if (this.pattern.isSingle) return deleteKeys(this.#context, tenant, [this.pattern.text]);
     return this.#context.engine.keyed.cutOff(tenant, this.pattern.domain, this.pattern.text);
   }
 
-  /** Removes what some of the parameters name: `deleteMatching(tenantId, { technicianId })`. Walks through the keys of the server. */
+  /**
+   * Removes what some of the parameters name: `deleteMatching(tenantId, { technicianId })`. Walks through the
+   * keys of the server.
+   */
   async deleteMatching(tenantId: string, params: Partial<P>): Promise<PatternDeletion> {
     return deleteMatching(
       this.#context,

@@ -43,7 +43,8 @@ export function sortedKey(base: string, options: Order, ...surplus: never[]): st
 const DIGITS = { day: 10, hour: 13, minute: 16 } as const;
 
 /**
- * A key of its own for each day, hour or minute, in UTC: `reports:sales:2026-11-22`, `…:2026-11-22T09`, `…:2026-11-22T09.30`.
+ * A key of its own for each day, hour or minute, in UTC: `reports:sales:2026-11-22`, `…:2026-11-22T09`,
+ * `…:2026-11-22T09.30`.
  * @throws TenantCacheError `ETC_KEY`
  */
 export function timestampedKey(

@@ -63,7 +63,8 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
 
   /**
    * For `deletePattern`: gaps that are not given match anything.
-   * @throws TenantCacheError `ETC_KEY` where a value is missing or empty, or has no gap: leaving it out would match more
+   * @throws TenantCacheError `ETC_KEY` where a value is missing or empty, or has no gap: leaving it out would
+   *   match more
    */
   match(params: Partial<P> = {}): string {
     this.#refuseOthers(params);

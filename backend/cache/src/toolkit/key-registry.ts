@@ -34,7 +34,8 @@ export class KeyRegistry {
 
   /**
    * Defines one pattern.
-   * @throws TenantCacheError `ETC_KEY_PATTERN`; `ETC_KEY_COLLISION` where it could build a key of an earlier one
+   * @throws TenantCacheError `ETC_KEY_PATTERN`; `ETC_KEY_COLLISION` where it could build a key of an earlier
+   *   one
    */
   pattern<P extends KeyParams>(text: string): KeyPattern<P> {
     const pattern = new KeyPattern<P>(text);

@@ -4,7 +4,8 @@ import { TenantCacheError } from "../errors.js";
 import { shown } from "../shown.js";
 
 const MAX_KEY_LENGTH = 512;
-// The domain is named like a module, because invalidateCache(domain) reaches it. Empty parts are mostly ids that are missing.
+// The domain is named like a module, because invalidateCache(domain) reaches it. Empty parts are mostly ids
+// that are missing.
 export const KEY = /^([a-z][a-z0-9_-]{0,63})(?::[^\s:*\p{C}]+)*$/u;
 const PATTERN = /^[^\s\p{C}]+$/u;
 

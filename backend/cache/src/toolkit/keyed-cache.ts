@@ -5,9 +5,9 @@ import { formatCacheStatus, hitStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome } from "../engine/fill.js";
-import type { Miss } from "../engine/fill-starts.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { ReadOutcome } from "../engine/lookups.js";
+import type { Miss, Stale } from "../engine/miss.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
@@ -30,7 +30,7 @@ export interface Looked<T> {
 /** What a look at a key's entry found. */
 type Found =
   | { readonly kind: "value"; readonly value: unknown; readonly entry: Entry }
-  | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Miss }
+  | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Stale }
   | { readonly kind: "none"; readonly miss: Miss }
   | { readonly kind: "bypass"; readonly reason: string };
 
@@ -53,7 +53,7 @@ export class KeyedCache {
   }
 
   async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
-    const found = await this.#found(ref, rules, await this.#engine.read(ref));
+    const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
     this.#note(found.kind === "bypass" ? "bypass" : "miss", ref);
     return undefined;
@@ -75,7 +75,7 @@ export class KeyedCache {
 
   /** Seconds until the value is too old; `undefined` where there is none. */
   async remainingSeconds(ref: KeyedRef): Promise<number | undefined> {
-    const outcome = await this.#engine.read(ref);
+    const outcome = await this.#engine.lookups.read(ref);
     if (outcome.kind !== "hit") return undefined;
     return Math.max(0, Math.ceil((outcome.entry.staleAt - Date.now()) / 1000));
   }
@@ -127,7 +127,7 @@ export class KeyedCache {
   /** As {@link getOrSet}, with what happened. */
   async lookUp<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<Looked<T>> {
     this.#engine.events.asked(ref);
-    const found = await this.#found(ref, rules, await this.#engine.readToFill(ref));
+    const found = await this.#found(ref, rules, await this.#engine.lookups.readToFill(ref));
     if (found.kind === "value") {
       this.#note("hit", ref);
       return lookedAt(found.value as T, found.entry);
@@ -175,15 +175,14 @@ export class KeyedCache {
     if (outcome.kind === "miss") return { kind: "none", miss: outcome };
     const { entry } = outcome;
     const decoded = await this.#decode(ref, entry, rules);
-    const expiresAtMs = this.#engine.gate.expiry();
-    if (!decoded) return { kind: "none", miss: { seen: entry.fences, expiresAtMs } };
+    if (!decoded) return { kind: "none", miss: this.#engine.lookups.miss(ref, entry) };
     const { value } = decoded;
     if (outcome.kind === "hit") return { kind: "value", value, entry };
     return { kind: "stale", value, entry, miss: outcome };
   }
 
-  async #fill<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, miss: Miss): Promise<Looked<T>> {
-    const outcome: FillOutcome = await this.#engine.openFill(ref, miss);
+  async #fill<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, miss: Miss | Stale): Promise<Looked<T>> {
+    const outcome: FillOutcome = await miss.open();
     switch (outcome.kind) {
       case "lead":
         return this.#lead(ref, load, rules, outcome.fill);

@@ -39,8 +39,8 @@ export class Locks {
   /**
    * Runs `work` while no other process does under the same name.
    *
-   * @throws TenantCacheError `ETC_LOCK_TIMEOUT` where another holds it beyond `waitMs`; `ETC_STORE_AWAY` where that cannot be known;
-   *   `ETC_LOCK_LOST`, once `work` has settled, where the lock ended before it
+   * @throws TenantCacheError `ETC_LOCK_TIMEOUT` where another holds it beyond `waitMs`; `ETC_STORE_AWAY`
+   *   where that cannot be known; `ETC_LOCK_LOST`, once `work` has settled, where the lock ended before it
    */
   async hold<T>(
     lockKey: string,

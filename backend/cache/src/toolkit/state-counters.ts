@@ -9,7 +9,10 @@ import { keyedOf } from "../store/store-parts.js";
 import { isTtl, TTL_FORM, ttlAdvice, ttlSecondsOf } from "../ttl-seconds.js";
 
 export interface CounterOptions {
-  /** From the first addition on, seconds; later ones leave it alone. Default: the number of seconds that the namespace was made with, or one around it, else the preset's `DAY`. */
+  /**
+   * From the first addition on, seconds; later ones leave it alone. Default: the number of seconds that the
+   * namespace was made with, or one around it, else the preset's `DAY`.
+   */
   readonly ttlSeconds?: number;
 }
 

@@ -26,7 +26,10 @@ export interface ToolkitContext {
 export interface PatternDeletion {
   /** Entries and counters that were there. */
   readonly removed: number;
-  /** False where the store is away: the whole domain is then cut off before this process trusts the store again. */
+  /**
+   * False where the store is away: the whole domain is then cut off before this process trusts the store
+   * again.
+   */
   readonly confirmed: boolean;
 }
 

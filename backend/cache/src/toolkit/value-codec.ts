@@ -45,8 +45,8 @@ export async function encodeValue(
 }
 
 /**
- * The value of an entry; `undefined` where its bytes, or what the schema says of them, are not what they should be, or where they would
- * inflate to more than `maxInflatedBytes`.
+ * The value of an entry; `undefined` where its bytes, or what the schema says of them, are not what they
+ * should be, or where they would inflate to more than `maxInflatedBytes`.
  */
 export async function decodeValue(
   { status, headers, body }: Pick<Entry, "status" | "headers" | "body">,

@@ -10,7 +10,10 @@ export type Ttl<T> = number | ((value: T) => number);
 export interface SetOptions<T = unknown> {
   /** Default: that of the namespace or collection, else the preset's `SHORT`. */
   readonly ttlSeconds?: Ttl<T>;
-  /** Shortens each TTL by a random share of at most this, between 0 and 1, so that what was filled together does not expire together. Default 0. */
+  /**
+   * Shortens each TTL by a random share of at most this, between 0 and 1, so that what was filled together
+   * does not expire together. Default 0.
+   */
   readonly jitter?: number;
 }
 
@@ -21,29 +24,43 @@ export interface SetOnceOptions<T = unknown> extends SetOptions<T> {
 
 export interface GetOrSetOptions<T = unknown> extends SetOptions<T> {
   /**
-   * For how long, after the TTL, the old value is returned while it is loaded again behind the answer, seconds. Never one that has been
-   * deleted. Default 0.
+   * For how long, after the TTL, the old value is returned while it is loaded again behind the answer,
+   * seconds. Never one that has been deleted. Default 0.
    */
   readonly staleWhileRevalidate?: number;
-  /** Keeps "there is none" (the load resolved with `null` or `undefined`) for so long, seconds. Default 0: it is not kept. */
+  /**
+   * Keeps "there is none" (the load resolved with `null` or `undefined`) for so long, seconds. Default 0: it
+   * is not kept.
+   */
   readonly negativeTtlSeconds?: number;
 }
 
 /** How the values of a namespace or a collection are kept. */
 export interface ValueOptions<T = unknown> extends GetOrSetOptions<T> {
-  /** Values whose encoded form is larger than this, and no larger than `manager.maxInflatedBytes`, are compressed, bytes. Default: none are. */
+  /**
+   * Values whose encoded form is larger than this, and no larger than `manager.maxInflatedBytes`, are
+   * compressed, bytes. Default: none are.
+   */
   readonly compressAboveBytes?: number;
   /** The most that a value may take as it is stored, bytes. Default 1 MiB. */
   readonly maxBytes?: number;
-  /** What `set` does with a larger one: reject with `ETC_VALUE_TOO_LARGE` (default), or store nothing and resolve with false. */
+  /**
+   * What `set` does with a larger one: reject with `ETC_VALUE_TOO_LARGE` (default), or store nothing and
+   * resolve with false.
+   */
   readonly onTooLarge?: "throw" | "skip";
   /** Demands that the cache has the option `encryption`, which encrypts everything in it. Default false. */
   readonly encrypt?: boolean;
-  /** Checks, and may transform, what was stored whenever it is read. A value that fails is a miss, removed, and a counted alarm. */
+  /**
+   * Checks, and may transform, what was stored whenever it is read. A value that fails is a miss, removed,
+   * and a counted alarm.
+   */
   readonly schema?: ValueSchema<T>;
 }
 
-/** Any Standard Schema (zod, valibot, arktype), or an object with zod's `safeParse` or a `parse` that throws. */
+/**
+ * Any Standard Schema (zod, valibot, arktype), or an object with zod's `safeParse` or a `parse` that throws.
+ */
 export type ValueSchema<T> =
   | {
       readonly "~standard": {
@@ -120,7 +137,10 @@ registerCall(
   SCHEMAS["set of a collection"],
 );
 
-/** Calls that are written once and run when the program starts. Others may be given a number that was computed. */
+/**
+ * Calls that are written once and run when the program starts. Others may be given a number that was
+ * computed.
+ */
 const CONFIGURED: readonly ValueCall[] = ["namespace", "collection"];
 
 type Full = z.output<typeof full>;

@@ -14,7 +14,8 @@ export interface RecordedValue {
 }
 
 /**
- * @param negative how `null` and `undefined` are kept: as "there is none" for the rules' own TTL, or as any other value
+ * @param negative how `null` and `undefined` are kept: as "there is none" for the rules' own TTL, or as any
+ *   other value
  * @throws TenantCacheError `ETC_VALUE`, `ETC_TTL`
  */
 export async function recordValue(

@@ -12,7 +12,10 @@ import { checkStrategy, type WarmStrategy } from "./warm-strategies.js";
 export interface CacheWarmerOptions {
   /** Tasks at a time. Default 4. */
   readonly concurrency?: number;
-  /** How long a run waits for a store that is away, at its start and whenever it goes meanwhile, milliseconds. Default 5,000. */
+  /**
+   * How long a run waits for a store that is away, at its start and whenever it goes meanwhile, milliseconds.
+   * Default 5,000.
+   */
   readonly readyWithinMs?: number;
 }
 
@@ -79,7 +82,10 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     return [...this.#strategies.keys()];
   }
 
-  /** @throws TenantCacheError `ETC_OPTIONS` where the name is taken, the strategy is none, or the origin of routes is none */
+  /**
+   * @throws TenantCacheError `ETC_OPTIONS` where the name is taken, the strategy is none, or the origin of
+   *   routes is none
+   */
   register(name: string, strategy: WarmStrategy): this {
     checkStrategy(name, strategy);
     if (this.#strategies.has(name))
@@ -89,8 +95,9 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
   }
 
   /**
-   * Runs one strategy, or joins its run under way for the same tenants. Failures are in the result. It goes on where it was once a
-   * store that was away for a moment is back, and tells what the store holds in the end, which it reads once more.
+   * Runs one strategy, or joins its run under way for the same tenants. Failures are in the result. It goes
+   * on where it was once a store that was away for a moment is back, and tells what the store holds in the
+   * end, which it reads once more.
    * @throws TenantCacheError `ETC_OPTIONS` where there is none of that name
    */
   async warm(name: string, options: WarmRequest = {}): Promise<WarmResult> {

@@ -9,9 +9,15 @@ import { WarmTraces } from "./warm-traces.js";
 
 export interface WarmProgress {
   readonly name: string;
-  /** Tasks that have ended, the failed ones among them. Falls where tasks have to be run again, because the store was away. */
+  /**
+   * Tasks that have ended, the failed ones among them. Falls where tasks have to be run again, because the
+   * store was away.
+   */
   readonly done: number;
-  /** Those that threw, and, once all have ended, those whose entries the store does not hold: `done - failed` are warm. */
+  /**
+   * Those that threw, and, once all have ended, those whose entries the store does not hold: `done - failed`
+   * are warm.
+   */
   readonly failed: number;
   readonly total: number;
 }
@@ -114,7 +120,10 @@ export class WarmRun {
     if (!(await this.#cache.ready(readyWithinMs))) throw new Error("the store is away");
   }
 
-  /** Of all that went well, not of the last pass alone: what came later may have taken the room of what came before. */
+  /**
+   * Of all that went well, not of the last pass alone: what came later may have taken the room of what came
+   * before.
+   */
   async #cold(mayWait: boolean): Promise<WarmTask[]> {
     const wentWell = [...this.#ended].filter((task) => !this.#errors.has(task));
     return this.#traces.cold(

@@ -27,11 +27,14 @@ export interface RouteStrategy extends TenantsStrategy {
   /** Paths with query, asked for as each tenant. */
   readonly urls: readonly string[];
   /**
-   * Scheme, host and port that clients ask, or those of a tenant: what is warmed for one is no hit for another, unless the routes say
-   * `authority: "ignore"`. Default `"http://localhost"`.
+   * Scheme, host and port that clients ask, or those of a tenant: what is warmed for one is no hit for
+   * another, unless the routes say `authority: "ignore"`. Default `"http://localhost"`.
    */
   readonly origin?: string | ((tenantId: string) => string);
-  /** What makes a request the tenant's, for example `{ authorization }`; and what a proxy in front of the app adds, where it is trusted. */
+  /**
+   * What makes a request the tenant's, for example `{ authorization }`; and what a proxy in front of the app
+   * adds, where it is trusted.
+   */
   readonly headers: (tenantId: string) => IncomingHttpHeaders | Promise<IncomingHttpHeaders>;
 }
 
@@ -65,7 +68,8 @@ export function checkStrategy(name: unknown, strategy: unknown): void {
 }
 
 /**
- * The tasks of a strategy, of these tenants or of all. What cannot be listed of one tenant is a task that fails: the others go on.
+ * The tasks of a strategy, of these tenants or of all. What cannot be listed of one tenant is a task that
+ * fails: the others go on.
  * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST`, and what `tenants` throws
  */
 export async function listTasks(

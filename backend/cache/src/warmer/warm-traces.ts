@@ -16,7 +16,10 @@ interface Trace {
 
 export class WarmTraces {
   readonly #engine: CacheEngine;
-  /** Of this run alone, and switched off behind it: while one is in use, promises cost every request a little more. */
+  /**
+   * Of this run alone, and switched off behind it: while one is in use, promises cost every request a little
+   * more.
+   */
   readonly #current = new AsyncLocalStorage<Trace>();
   readonly #traces = new Map<WarmTask, Trace>();
   readonly #unwatch: () => void;
@@ -62,7 +65,8 @@ export class WarmTraces {
   }
 
   /**
-   * Those of the tasks whose entries are not all in the store now, in their order. What has looked nothing up cannot be told.
+   * Those of the tasks whose entries are not all in the store now, in their order. What has looked nothing up
+   * cannot be told.
    *
    * @param whenAway called where the store does not answer; it is asked once more if this resolves with true
    */

@@ -8,9 +8,11 @@ import { text } from "node:stream/consumers";
 import { test } from "@jest/globals";
 import type { ErrorRequestHandler, Response } from "express";
 import { afterTest } from "../../../servers/in-test.js";
-import { openCache, STORES } from "../support/caches.js";
+import { createTenantCache } from "../../src/index.js";
+import { openCache, PATIENT, quiet, READY_WITHIN_MS, STORES } from "../support/caches.js";
 import { gate, serve } from "../support/http-app.js";
 import { askPlainly } from "../support/plain-request.js";
+import { SlowStore } from "../support/slow-engine.js";
 
 /** Nobody waits so long unless the test means it. */
 const LONG_MS = 60_000;
@@ -133,3 +135,44 @@ for (const [name, front] of Object.entries({
     assert.deepEqual(errors, []);
   });
 }
+
+test("a request that a time limit answers while the store is asked has nobody wait for its handler", async () => {
+  const store = new SlowStore({ maxBytes: 1024 * 1024, maxTenantBytes: 1024 * 1024 });
+  const cache = createTenantCache({
+    ...PATIENT,
+    store: () => store,
+    tenant: () => "tenant-1",
+    fill: { waitMs: LONG_MS },
+    logger: quiet,
+  });
+  assert.ok(await cache.ready(READY_WITHIN_MS));
+  const held = gate();
+  store.held = held.passed;
+  const limited = gate<Response>();
+  let requests = 0;
+  const app = await serve((express) => {
+    express.get(
+      "/list",
+      (_req, res, next) => {
+        if (requests++ === 0) limited.open(res);
+        next();
+      },
+      cache.cacheList("items"),
+      (_req, res) => void res.json([]),
+    );
+  });
+  afterTest(async () => {
+    await app.close();
+    await cache.close();
+  });
+  const first = askPlainly(`${app.url}/list`);
+  const res = await limited.passed;
+  while (store.begun === 0) await new Promise(setImmediate);
+  res.status(503).end();
+  assert.equal((await first).status, 503);
+  held.open();
+  store.held = undefined;
+  // Else this one waits for a handler that never began, until the lease has run out.
+  assert.equal((await askPlainly(`${app.url}/list`)).cache, "fwd=miss; stored");
+  assert.equal(store.abandoned, 1, "the lease of the first one was not released");
+});

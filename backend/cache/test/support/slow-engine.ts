@@ -5,6 +5,7 @@ import { CacheEngine } from "../../src/engine/cache-engine.js";
 import { Counters } from "../../src/engine/counters.js";
 import type { EntryRef } from "../../src/engine/entry-ref.js";
 import type { FillOutcome, Recording } from "../../src/engine/fill.js";
+import type { ReadOutcome } from "../../src/engine/lookups.js";
 import type { Logger } from "../../src/logger.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { MemoryStore } from "../../src/store/memory-store.js";
@@ -24,6 +25,8 @@ export class SlowStore extends MemoryStore {
   away: { readonly error: Error; readonly isAnswerLost: boolean } | undefined;
   commits = 0;
   begun = 0;
+  /** Leases that were released. */
+  abandoned = 0;
   reads = 0;
 
   override async read(fenceKeys: readonly string[], entryKeys: readonly string[]) {
@@ -45,6 +48,7 @@ export class SlowStore extends MemoryStore {
   }
   override async abandonFill(lease: HeldLease, skipMs: number) {
     if (this.away) throw this.away.error;
+    this.abandoned++;
     return super.abandonFill(lease, skipMs);
   }
 }
@@ -104,9 +108,7 @@ export function ref(identity: string): EntryRef {
 }
 
 export async function ask(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
-  const outcome = await engine.read(of);
-  assert.equal(outcome.kind, "miss");
-  return engine.openFill(of, outcome as never);
+  return opened(await engine.lookups.read(of));
 }
 
 /** Whoever waits for another's lease asks for it again and again. */
@@ -117,9 +119,12 @@ export async function leadsAtOnce(engine: CacheEngine, store: SlowStore): Promis
 }
 
 export async function askToFill(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
-  const outcome = await engine.readToFill(of);
-  assert.equal(outcome.kind, "miss");
-  return engine.openFill(of, outcome as never);
+  return opened(await engine.lookups.readToFill(of));
+}
+
+function opened(outcome: ReadOutcome): Promise<FillOutcome> {
+  assert.ok(outcome.kind === "miss", outcome.kind);
+  return outcome.open();
 }
 
 export function request(of: EntryRef): FillRequest {

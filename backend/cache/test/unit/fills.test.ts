@@ -57,12 +57,11 @@ describe("fills", () => {
     const filled = await ask(engine, ref("a"));
     if (filled.kind === "lead") filled.fill.commit(recording("old"));
     await engine.idle();
-    const seen = await engine.read(ref("a"));
+    const seen = await engine.lookups.read(ref("a"));
     assert.equal(seen.kind, "hit");
     const answered = gate();
     store.held = answered.passed;
-    const before = { seen: "of an earlier look", expiresAtMs: engine.gate.expiry() };
-    const early = engine.openFill(ref("a"), before);
+    const early = engine.lookups.miss(ref("a")).open();
     await store.replaceFences(ref("a").fenceKeys);
     const late = ask(engine, ref("a"));
     await turn();
@@ -128,7 +127,7 @@ describe("fills", () => {
     assert.deepEqual(kinds, ["lead", ...Array.from({ length: 7 }, () => "follow")]);
     assert.deepEqual([store.begun, store.reads], [1, 0]);
     await engine.idle();
-    assert.equal((await engine.readToFill(ref("a"))).kind, "hit");
+    assert.equal((await engine.lookups.readToFill(ref("a"))).kind, "hit");
     await engine.close();
   });
 
@@ -169,7 +168,7 @@ describe("fills", () => {
   test("a look that may not be answered from what it finds leaves no lease behind", async () => {
     const { engine, store } = await openEngine();
     await store.beginWrite(ref("a").fenceKeys, "writer", 60_000);
-    assert.deepEqual(await engine.readToFill(ref("a")), { kind: "bypass", reason: "write-pending" });
+    assert.deepEqual(await engine.lookups.readToFill(ref("a")), { kind: "bypass", reason: "write-pending" });
     await engine.idle();
     await store.endWrite(ref("a").fenceKeys, "writer");
     assert.equal((await store.beginFill(request(ref("a")))).lease, "leading");
@@ -181,9 +180,9 @@ describe("fills", () => {
     const filled = await askToFill(engine, ref("a"));
     if (filled.kind === "lead") filled.fill.commit(recording("a"));
     await engine.idle();
-    assert.equal((await engine.readToFill(ref("a"))).kind, "hit");
+    assert.equal((await engine.lookups.readToFill(ref("a"))).kind, "hit");
     const before = [store.begun, store.reads];
-    assert.equal((await engine.readToFill(ref("a"))).kind, "hit");
+    assert.equal((await engine.lookups.readToFill(ref("a"))).kind, "hit");
     assert.deepEqual([store.begun, store.reads], [before[0], (before[1] ?? 0) + 1]);
     await store.replaceFences(ref("a").fenceKeys);
     assert.equal((await askToFill(engine, ref("a"))).kind, "lead");

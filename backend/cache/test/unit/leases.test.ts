@@ -48,7 +48,7 @@ describe("a lease of this process", () => {
     assert.equal(store.begun - begun, 1, "it was asked once");
     if (second.kind === "lead") second.fill.commit(recording("a"));
     await engine.idle();
-    assert.equal((await engine.read(ref("a"))).kind, "hit");
+    assert.equal((await engine.lookups.read(ref("a"))).kind, "hit");
     await store.replaceFences(ref("a").fenceKeys);
     assert.equal(await isFree(store), true, "storing has given it back");
     await engine.close();
@@ -101,7 +101,7 @@ describe("a value that the store never takes", () => {
 
     store.failure = undefined;
     assert.equal(await fill(engine, other, "small"), "lead");
-    assert.equal((await engine.read(other)).kind, "hit", "what is smaller is stored");
+    assert.equal((await engine.lookups.read(other)).kind, "hit", "what is smaller is stored");
     await engine.close();
   });
 

@@ -154,7 +154,10 @@ function refuseUnknown(options: object, within?: string): void {
   throw refusal(`has ${unknown.name}${place}, which is no option of ioredis: ${unknown.advice}`);
 }
 
-/** A port alone is enough, as it is for ioredis; but a host that is there and empty is a variable that is not set. */
+/**
+ * A port alone is enough, as it is for ioredis; but a host that is there and empty is a variable that is not
+ * set.
+ */
 function refuseNowhere(place: unknown, within?: string): void {
   const where = within === undefined ? "" : ` in ${within}`;
   if (!isPlainObject(place)) throw refusal(`has ${shown(place)}${where}: write { host, port }`);

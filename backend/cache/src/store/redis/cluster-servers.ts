@@ -10,9 +10,14 @@ import type { RedisClient, RedisClusterClient } from "./redis-client.js";
 import { ServerLink } from "./server-link.js";
 import { PROBE_TENANT, type ProbePlace, type Servers, type ServersListener } from "./servers.js";
 
-/** ioredis tries for longer than anybody waits; what concerns one slot must not look like a store that hangs. */
+/**
+ * ioredis tries for longer than anybody waits; what concerns one slot must not look like a store that hangs.
+ */
 const ALONE_WITHIN_MS = 25;
-/** ioredis looks for the owners of slots when it sends a command itself; what goes to the nodes directly has them looked for here. */
+/**
+ * ioredis looks for the owners of slots when it sends a command itself; what goes to the nodes directly has
+ * them looked for here.
+ */
 const FIRST_SEARCH_MS = 100;
 const MAX_SEARCH_MS = 2000;
 /** Tags that are tried for each master until one of its slots is met. */
@@ -131,7 +136,10 @@ export class ClusterServers implements Servers {
     return undefined;
   }
 
-  /** The addresses of the nodes that slots are served by; one that has died keeps its slots until others are told. */
+  /**
+   * The addresses of the nodes that slots are served by; one that has died keeps its slots until others are
+   * told.
+   */
   #owners(): Set<string> {
     const owners = new Set<string>();
     let last: string | undefined;
@@ -164,7 +172,8 @@ export class ClusterServers implements Servers {
       // The slots name a replica as their master: a failover that this client has not heard of.
       const misled = () => void this.#refreshSlots();
       this.#links.set(node, new ServerLink(node, { changed, troubled, noticed, misled }, true));
-      // Cluster clients connect to a node with the first command for it, which is only sent once the node is known.
+      // Cluster clients connect to a node with the first command for it, which is only sent once the node is
+      // known.
       if (node.status === "wait") node.connect?.().catch(() => undefined);
     }
   }

@@ -2,8 +2,8 @@
 // Tests: test/contract/redis-store.test.ts, test/integration/tenant-ledger.test.ts
 import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
-// An index that nothing was counted for is counted now. Where the ledger is not there, all that the generations name
-// are; if the tenant's fence is older than a minute it was lost, perhaps with indexes.
+// An index that nothing was counted for is counted now. Where the ledger is not there, all that the
+// generations name are; if the tenant's fence is older than a minute it was lost, perhaps with indexes.
 const ADD_UP = `${LEDGER}${KEEP_BOOKS}
     local names = { name }
     if total == more and redis.call('PTTL', ledger) == -1 then
@@ -15,10 +15,10 @@ const ADD_UP = `${LEDGER}${KEEP_BOOKS}
     for _, each in ipairs(names) do total = total + addUp(each) end
 `;
 
-// Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list the
-// entry that expires soonest; and while at it, as many more as take a 64th of the quota, so that not each of the next
-// entries has to look for room. A thousand entries at most: others wait for the server meanwhile. Names behind "~"
-// have no index to take from.
+// Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list
+// the entry that expires soonest; and while at it, as many more as take a 64th of the quota, so that not each
+// of the next entries has to look for room. A thousand entries at most: others wait for the server meanwhile.
+// Names behind "~" have no index to take from.
 const MAKE_ROOM = `
   local steps, counted = 1000, total
   local function uncount(of, bytes)
@@ -94,12 +94,13 @@ const MAKE_ROOM = `
   redis.call('ZINCRBY', ledger, total - counted, '')
 `;
 
-// KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most entries,
-// fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only value that may be
-// overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what the names of the tenant's
-// indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation or another value has overtaken it,
-// 1 where it is stored, 2 where it is larger than the quota (the lease is still held), 3 where there is no room; then
-// how many live entries have made room, and 1 where a walk should count anew.
+// KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most
+// entries, fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only
+// value that may be overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what
+// the names of the tenant's indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation
+// or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease is
+// still held), 3 where there is no room; then how many live entries have made room, and 1 where a walk should
+// count anew.
 export const COMMIT_FILL: string = `${NOW}${DROP_LEASE}${LISTINGS}
 local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local name, indexes = ARGV[6], ARGV[9]

@@ -7,15 +7,18 @@ interface Confirmed {
   readonly atMs: number;
 }
 
-/** Longer than a process stays on a master that has been replaced: Sentinel demotes that some ten seconds after it answers again. */
+/**
+ * Longer than a process stays on a master that has been replaced: Sentinel demotes that some ten seconds
+ * after it answers again.
+ */
 const KEPT_MS = 60_000;
 const MAX_FENCES = 10_000;
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 
 /**
- * A master that answers on after its replacement confirms what its successor never hears of: entries that the successor's readers have
- * stored in the meantime would be fresh there until their TTL ends. So whoever moves from one server to another repeats there what the
- * first has confirmed. Bounded: the oldest are forgotten.
+ * A master that answers on after its replacement confirms what its successor never hears of: entries that the
+ * successor's readers have stored in the meantime would be fresh there until their TTL ends. So whoever moves
+ * from one server to another repeats there what the first has confirmed. Bounded: the oldest are forgotten.
  */
 export class ConfirmedFences {
   /** By fence key, the oldest first. */

@@ -17,9 +17,15 @@ export interface Connection {
   readonly client: RedisClient;
   /** Whether the cache made the client and therefore closes it. */
   readonly owned: boolean;
-  /** How long the client waits before it connects again. Absent where that is the user's. Reset once a server has proved usable. */
+  /**
+   * How long the client waits before it connects again. Absent where that is the user's. Reset once a server
+   * has proved usable.
+   */
   readonly backOff?: BackOff;
-  /** Absent where the server to read from is for the client to know: Sentinel, Cluster, a client or connector of the user's. */
+  /**
+   * Absent where the server to read from is for the client to know: Sentinel, Cluster, a client or connector
+   * of the user's.
+   */
   readonly reads?: ReadConnection;
 }
 
@@ -27,7 +33,10 @@ const FIRST_RECONNECT_MS = 50;
 const MAX_RECONNECT_MS = 2000;
 const CONNECT_TIMEOUT_MS = 2000;
 
-/** The defaults that keep a request from ever waiting for Redis: no queue while offline, no retry, no resending. */
+/**
+ * The defaults that keep a request from ever waiting for Redis: no queue while offline, no retry, no
+ * resending.
+ */
 const CONNECTION_DEFAULTS: RedisOptions = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
@@ -36,22 +45,26 @@ const CONNECTION_DEFAULTS: RedisOptions = {
   connectionName: "express-tenant-cache",
   // Two commands more that a user would have to be allowed.
   disableClientInfo: true,
-  // The store finds out by itself whether the server can be used. ioredis's check needs INFO, which may be refused.
+  // The store finds out by itself whether the server can be used. ioredis's check needs INFO, which may be
+  // refused.
   enableReadyCheck: false,
-  // A master that hung through its own failover goes on answering until it is demoted, about ten seconds: leave it
-  // with the news, so that no two processes use different masters. Only Sentinel has such news.
+  // A master that hung through its own failover goes on answering until it is demoted, about ten seconds:
+  // leave it with the news, so that no two processes use different masters. Only Sentinel has such news.
   failoverDetector: true,
   // After a failover the old master answers READONLY: reconnect, so that Sentinel or DNS is asked again.
   reconnectOnError: (error) => error.message.startsWith("READONLY"),
 };
 
 /**
- * Replies as their reader knows them, and nothing that ioredis might ask later. It connects once the store's own connection has: where
- * one fails, two would fail twice as often.
+ * Replies as their reader knows them, and nothing that ioredis might ask later. It connects once the store's
+ * own connection has: where one fails, two would fail twice as often.
  */
 const READS_ALONE: RedisOptions = { protocol: 2, lazyConnect: true };
 
-/** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING` */
+/**
+ * @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`,
+ *   `ETC_REDIS_MISSING`
+ */
 export function connect(redis: RedisOption): Connection {
   const target = checkRedisOption(redis);
   const backOff = newBackOff();
@@ -104,8 +117,9 @@ function newCluster(
 ): RedisClient {
   const options = {
     enableOfflineQueue: false,
-    // ioredis's check asks any node, and without an offline queue one that is still connecting refuses: the Cluster is then left and tried
-    // again, for seconds where chance has it. The store asks every master by itself.
+    // ioredis's check asks any node, and without an offline queue one that is still connecting refuses: the
+    // Cluster is then left and tried again, for seconds where chance has it. The store asks every master by
+    // itself.
     enableReadyCheck: false,
     // Names stay names: resolved here, they would be gone before TLS compares them with the certificate.
     dnsLookup: (address: string, callback: (error: null, address: string) => void) => callback(null, address),
@@ -117,12 +131,16 @@ function newCluster(
 
 /** The store reads replies in their RESP2 shapes, whatever protocol is spoken. */
 function withDefaults(options: RedisOptions, backOff: BackOff): RedisOptions & { replyMapping: "legacy" } {
-  // ioredis counts attempts anew with each connection that is made, also with one that the server ends at once.
+  // ioredis counts attempts anew with each connection that is made, also with one that the server ends at
+  // once.
   const retryStrategy = () => reconnectDelayMs(backOff);
   return { ...CONNECTION_DEFAULTS, retryStrategy, ...options, replyMapping: "legacy" };
 }
 
-/** ioredis waits by a global timer: where tests of an app have replaced that, `connectAgainOnEnd` connects in its place. */
+/**
+ * ioredis waits by a global timer: where tests of an app have replaced that, `connectAgainOnEnd` connects in
+ * its place.
+ */
 function reconnectDelayMs(backOff: BackOff): number | null {
   return areTimersFaked() ? null : backOff.nextSpread();
 }

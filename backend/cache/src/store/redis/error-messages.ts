@@ -32,8 +32,8 @@ function ruleFor(message: string): string | undefined {
 }
 
 /**
- * `ERR unknown command 'X', with args beginning with: 'key' …`: a key names its tenant. Which script it was, and where in it, makes one
- * reason look like many.
+ * `ERR unknown command 'X', with args beginning with: 'key' …`: a key names its tenant. Which script it was,
+ * and where in it, makes one reason look like many.
  */
 function withoutDetails(message: string): string {
   return message
@@ -43,12 +43,18 @@ function withoutDetails(message: string): string {
     .replace(/Error running script \(call to f_[0-9a-f]{40}\): (@user_script: ?\d+: )*/, "");
 }
 
-/** The server has no room for a new value, or has one of another type there. What is there can still be removed. */
+/**
+ * The server has no room for a new value, or has one of another type there. What is there can still be
+ * removed.
+ */
 export function refusesValues(error: unknown): boolean {
   return error instanceof StoreFull || messageOf(error).includes("WRONGTYPE");
 }
 
-/** Of the server (`proto-max-bulk-len`), which ends the connection over it, and of services and proxies that bound a request. */
+/**
+ * Of the server (`proto-max-bulk-len`), which ends the connection over it, and of services and proxies that
+ * bound a request.
+ */
 export function refusesSize(message: string): boolean {
   return /invalid bulk length|max(imum)? request size|request (is )?too large|value (is )?too large/i.test(
     message,
@@ -66,10 +72,14 @@ export function isOfReplica(error: unknown): boolean {
   return isError(error) && /^READONLY|^MASTERDOWN|WAIT cannot be used with replica/.test(error.message);
 }
 
-/** What an error that a client reports says of why its server cannot be used; `undefined` where it says nothing of that. */
+/**
+ * What an error that a client reports says of why its server cannot be used; `undefined` where it says
+ * nothing of that.
+ */
 export function reasonIn(error: unknown): string | undefined {
   const { command } = Object(error) as { readonly command?: { readonly name?: unknown } };
-  // ioredis goes on without the database that it was refused: the link asks once more, and says what that means.
+  // ioredis goes on without the database that it was refused: the link asks once more, and says what that
+  // means.
   if (command?.name === "select") return undefined;
   const message = messageOf(error);
   // That a connection has gone would hide why: the next attempt meets that.

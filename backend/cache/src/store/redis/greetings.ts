@@ -32,7 +32,8 @@ export function heedGreetings(
       if (greeting !== undefined) said(greeting);
     });
   });
-  // What ioredis writes at once may meet a connection that is closed already, which ends it before anything is read.
+  // What ioredis writes at once may meet a connection that is closed already, which ends it before anything
+  // is read.
   listeners.add(client, "close", () => {
     if (!isUnheard || !peer || client.options?.tls) return;
     isUnheard = false;

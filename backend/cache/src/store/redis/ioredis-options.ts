@@ -87,7 +87,10 @@ const INSTEAD: Readonly<Record<string, string>> = {
   scaleReads: "fences are read from masters only: leave it out",
 };
 
-/** The first option that ioredis does not have, and what to write instead; `undefined` where it has all of them. */
+/**
+ * The first option that ioredis does not have, and what to write instead; `undefined` where it has all of
+ * them.
+ */
 export function unknownOption(
   options: object,
 ): { readonly name: string; readonly advice: string } | undefined {

@@ -9,7 +9,9 @@ export interface ScanOptions {
   readonly steps: PacedSteps;
 }
 
-/** Pages of the keys that begin with `keyPrefix`, on every master; never KEYS, which would block the server. */
+/**
+ * Pages of the keys that begin with `keyPrefix`, on every master; never KEYS, which would block the server.
+ */
 export function scanKeys(
   client: RedisClient,
   keyPrefix: string,
@@ -18,7 +20,10 @@ export function scanKeys(
   return scanGlob(client, `${escapeGlob(keyPrefix)}*`, options);
 }
 
-/** Like {@link scanKeys}, for keys that begin with `keyPrefix` and go on as a pattern says whose only wildcard is `*`. */
+/**
+ * Like {@link scanKeys}, for keys that begin with `keyPrefix` and go on as a pattern says whose only wildcard
+ * is `*`.
+ */
 export function scanMatching(
   client: RedisClient,
   keyPrefix: string,
@@ -30,7 +35,8 @@ export function scanMatching(
 async function* scanGlob(
   client: RedisClient,
   pattern: string,
-  // One page of 1,000 keeps the server busy for well under a millisecond; ten times the default COUNT's speed.
+  // One page of 1,000 keeps the server busy for well under a millisecond; ten times the default COUNT's
+  // speed.
   { pageKeys, steps }: ScanOptions = { pageKeys: 1000, steps: new PacedSteps(() => BRISK) },
 ): AsyncGenerator<string[]> {
   const nodes = isClusterClient(client) ? client.nodes("master") : [client];

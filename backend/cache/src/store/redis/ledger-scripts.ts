@@ -3,9 +3,10 @@
 import { LEDGER, LISTINGS, NOW, TIDY } from "./lua-parts.js";
 
 /**
- * KEYS: the tenant's fence, its ledger, names of one tenant…. ARGV: what the names of its indexes begin with, and for each name the
- * module that it is an entry of, or '': at least one is an entry. Returns how many entries it removed. The removal is the first write: a
- * full server refuses others until something was removed.
+ * KEYS: the tenant's fence, its ledger, names of one tenant…. ARGV: what the names of its indexes begin with,
+ * and for each name the module that it is an entry of, or '': at least one is an entry. Returns how many
+ * entries it removed. The removal is the first write: a full server refuses others until something was
+ * removed.
  */
 const REMOVE_KEYS = `
 local ledger, indexes = KEYS[2], ARGV[1]
@@ -37,8 +38,8 @@ return removed
 `;
 
 /**
- * KEYS: a tenant's generations, its ledger. ARGV: what the names of its indexes begin with. Returns what its entries count, without the
- * expired.
+ * KEYS: a tenant's generations, its ledger. ARGV: what the names of its indexes begin with. Returns what its
+ * entries count, without the expired.
  */
 const TENANT_BYTES = `${NOW}
 local generations, ledger, indexes = KEYS[1], KEYS[2], ARGV[1]

@@ -13,7 +13,10 @@ interface Room {
   lent: Buffer | undefined;
 }
 
-/** What is never given back is collected as any other buffer is: to keep it is safe, to give it back too early is not. */
+/**
+ * What is never given back is collected as any other buffer is: to keep it is safe, to give it back too early
+ * is not.
+ */
 export class LentMemory {
   /** By size, the one that was given back last on top: its memory is still in the CPU's caches. */
   readonly #idle: Room[][] = Array.from({ length: MAX_BITS - MIN_BITS + 1 }, () => []);

@@ -4,7 +4,10 @@ import type { Emitter } from "./redis-client.js";
 
 type Listener = (...args: never[]) => void;
 
-/** All that listen to one event of one emitter: for the emitter a single one, or Node would warn of a leak from the eleventh cache on. */
+/**
+ * All that listen to one event of one emitter: for the emitter a single one, or Node would warn of a leak
+ * from the eleventh cache on.
+ */
 class Hub {
   readonly listeners = new Set<Listener>();
   readonly dispatch = (...args: never[]) => {

@@ -1,8 +1,8 @@
 // Pieces of Lua that several scripts begin with.
 // Tests: test/contract/redis-store.test.ts
 
-// A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline ms>|…".
-// TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
+// A fence is "<random>.<ms>", or, while guarded writes are under way, "!<random>.<ms>|<writer>:<deadline
+// ms>|…". TIME is allowed before writes because scripts replicate by effect (Redis 5 and later).
 export const NOW: string = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -19,8 +19,9 @@ local function dropLease(key, holder)
 end
 `;
 
-// How an index lists an entry: the score is its expiry in whole ms, and behind the point stands what it counts, as a
-// floating point number of 11 bits with 64 steps to each doubling, rounded up. Nothing behind the point: not counted.
+// How an index lists an entry: the score is its expiry in whole ms, and behind the point stands what it
+// counts, as a floating point number of 11 bits with 64 steps to each doubling, rounded up. Nothing behind
+// the point: not counted.
 export const LISTINGS: string = `
 local function listing(expiresAt, entry, valueBytes)
   local fraction, exponent = math.frexp(valueBytes + 2 * #entry + 256)
@@ -63,9 +64,9 @@ local function addUp(name)
 end
 `;
 
-// Takes what has expired off an index and the ledger, at most 1,000 entries: others wait for it. A key is there until
-// the ms of its expiry is over. Needs LISTINGS, LEDGER, `now` and `indexes`: what the names of the tenant's indexes
-// begin with.
+// Takes what has expired off an index and the ledger, at most 1,000 entries: others wait for it. A key is
+// there until the ms of its expiry is over. Needs LISTINGS, LEDGER, `now` and `indexes`: what the names of
+// the tenant's indexes begin with.
 export const PRUNE: string = `
 local function prune(name)
   local index = indexes .. name
@@ -76,7 +77,8 @@ local function prune(name)
 end
 `;
 
-// The books of a tenant live longer than what they list, and 31 days at least: where they are missing they were lost.
+// The books of a tenant live longer than what they list, and 31 days at least: where they are missing they
+// were lost.
 export const KEEP_BOOKS: string = `
 local function keep(key, ttl)
   local life = math.max(${31 * 86_400_000}, 2 * ttl)
@@ -84,10 +86,10 @@ local function keep(key, ttl)
 end
 `;
 
-// The lives of indexes. Needs what PRUNE needs, `generations` and `recount`. An index that is gone sooner than its
-// entries must have expired was evicted: what it counted stays counted until then, behind "~", and `recount` says
-// that a walk should list them anew. The end of an index is known for a second longer than it lasts, so that it is
-// never taken for lost.
+// The lives of indexes. Needs what PRUNE needs, `generations` and `recount`. An index that is gone sooner
+// than its entries must have expired was evicted: what it counted stays counted until then, behind "~", and
+// `recount` says that a walk should list them anew. The end of an index is known for a second longer than it
+// lasts, so that it is never taken for lost.
 export const TIDY: string = `${PRUNE}
 local function settle(name, ttl)
   local bytes = tonumber(redis.call('ZSCORE', ledger, name) or 0)
@@ -112,9 +114,9 @@ local function tidy(ttl)
 end
 `;
 
-// Registers an index and clears it: once in a TTL and not with each entry, as it lives up to twice as long as its
-// entries. Its end and the one in the tenant's generations are of one clock: which of them comes first tells whether
-// an index was lost.
+// Registers an index and clears it: once in a TTL and not with each entry, as it lives up to twice as long as
+// its entries. Its end and the one in the tenant's generations are of one clock: which of them comes first
+// tells whether an index was lost.
 export const REGISTER: string = `${TIDY}${KEEP_BOOKS}
 local function register(name, ttl)
   local ends = now + 2 * ttl

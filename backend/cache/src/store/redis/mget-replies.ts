@@ -20,7 +20,10 @@ export interface MgetQuestion {
   readonly keys: number;
   /** So many values at the front are texts. */
   readonly texts: number;
-  /** Whether a text, a number or an error follows, in reply to the command that was sent behind it. Default false. */
+  /**
+   * Whether a text, a number or an error follows, in reply to the command that was sent behind it. Default
+   * false.
+   */
   readonly hasProof?: boolean;
   /** Where the bytes of the others go: exactly so many, which nobody else has. */
   room(bytes: number): Buffer;
@@ -39,8 +42,9 @@ export interface MgetListener {
 }
 
 /**
- * A parser of RESP2 (https://redis.io/docs/latest/develop/reference/protocol-spec/) for arrays of bulk strings, each with a bulk string
- * or a number behind it where that was asked for, and for errors; anything else throws, because what follows it cannot be told apart.
+ * A parser of RESP2 (https://redis.io/docs/latest/develop/reference/protocol-spec/) for arrays of bulk
+ * strings, each with a bulk string or a number behind it where that was asked for, and for errors; anything
+ * else throws, because what follows it cannot be told apart.
  */
 export class MgetReplies {
   readonly #listener: MgetListener;

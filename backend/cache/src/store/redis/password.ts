@@ -8,7 +8,10 @@ import type { RedisClient } from "./redis-client.js";
 /** Called before each connection, also before each that is made again. */
 export type PasswordFunction = () => string | Promise<string>;
 
-/** The part of an ioredis client that has to be told. Made with `lazyConnect`: its first connection needs the password as well. */
+/**
+ * The part of an ioredis client that has to be told. Made with `lazyConnect`: its first connection needs the
+ * password as well.
+ */
 type ToldClient = RedisClient & {
   options: { password?: string };
   connect(): Promise<unknown>;

@@ -1,7 +1,10 @@
 // The Lua script that tries a server: all that requests and sweeps ask of it, on keys of nobody's, of which it leaves none.
 // Tests: test/integration/least-user.test.ts, test/faults/refusals.test.ts
 
-/** KEYS: entry, index, generations, ledger, fence, lease. What is refused is named: the server does not say which command of a script it was. */
+/**
+ * KEYS: entry, index, generations, ledger, fence, lease. What is refused is named: the server does not say
+ * which command of a script it was.
+ */
 export const PROBE = `
 local function try(name, ...)
   local reply = redis.pcall(name, ...)

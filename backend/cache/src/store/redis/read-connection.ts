@@ -12,7 +12,10 @@ import { ServerLink } from "./server-link.js";
 
 /** Replies of a busy turn in one or two reads. */
 const BUFFER_BYTES = 256 * 1024;
-/** A server that hangs is everybody's; a connection of ours that does is replaced, and meanwhile the other one is asked. */
+/**
+ * A server that hangs is everybody's; a connection of ours that does is replaced, and meanwhile the other one
+ * is asked.
+ */
 const SILENT_MS = 250;
 const RECONNECT_MS = 200;
 
@@ -44,8 +47,9 @@ interface ConnectorOptions {
 export type ConnectorClass = new (options: ConnectorOptions) => object;
 
 /**
- * ioredis connects, logs in, and connects again; once it is done, commands and replies no longer pass through it. It reads into buffers
- * of 64 KiB that are V8's to collect: 30 KB for each hit of 20 KB, which have V8 collect its old generation ten times a second.
+ * ioredis connects, logs in, and connects again; once it is done, commands and replies no longer pass through
+ * it. It reads into buffers of 64 KiB that are V8's to collect: 30 KB for each hit of 20 KB, which have V8
+ * collect its old generation ten times a second.
  */
 export class ReadConnection {
   readonly #client: RedisClient;
@@ -96,10 +100,11 @@ export class ReadConnection {
   }
 
   /**
-   * The first `texts` values are texts, the others bytes in the room that they are given. With them the server proves that it still is
-   * the master that it was.
+   * The first `texts` values are texts, the others bytes in the room that they are given. With them the
+   * server proves that it still is the master that it was.
    *
-   * @throws ReadConnectionLost where the connection goes before the answer has come, or the server is no master by then
+   * @throws ReadConnectionLost where the connection goes before the answer has come, or the server is no
+   *   master by then
    */
   mget(keys: readonly string[], texts: number, room = OWN_ROOM): Promise<MgetValue[]> {
     const stream = this.#stream;
@@ -174,7 +179,10 @@ export class ReadConnection {
     }
   }
 
-  /** Looks two turns later: timers come first in a turn, and what has arrived while this process was busy is read after them. */
+  /**
+   * Looks two turns later: timers come first in a turn, and what has arrived while this process was busy is
+   * read after them.
+   */
   #watchFor(delayMs: number): Timer {
     const look = () => this.#replaceIfSilent();
     return setTimeout(() => setImmediate(() => setImmediate(look)), delayMs).unref();

@@ -3,8 +3,8 @@
 import type { Socket } from "node:net";
 
 /**
- * An ioredis `Redis` or `Cluster` of any major, as users pass it. Known by its shape: `instanceof` fails across majors and duplicate
- * installs, and so do the types of commands, which differ between majors.
+ * An ioredis `Redis` or `Cluster` of any major, as users pass it. Known by its shape: `instanceof` fails
+ * across majors and duplicate installs, and so do the types of commands, which differ between majors.
  */
 export type UserRedisClient = { readonly status: string } & Readonly<
   Record<(typeof NEEDED)[number], unknown>

@@ -54,7 +54,8 @@ export class RedisConnection {
     });
     this.#listeners.add(client, "error", (error: unknown) => this.#explain(reasonIn(error)));
     if (owned) connectAgainOnEnd(client, this.#backOff, () => this.#isClosed);
-    // The store sends nothing before it is connected, so a client that waits for the first command would wait for ever.
+    // The store sends nothing before it is connected, so a client that waits for the first command would wait
+    // for ever.
     if (client.status === "wait") client.connect?.().catch(() => undefined);
   }
 
@@ -87,7 +88,10 @@ export class RedisConnection {
     this.client.disconnect();
   }
 
-  /** A URL may lead to another server by now. A client of the user's goes where the user sends it, and is asked again. */
+  /**
+   * A URL may lead to another server by now. A client of the user's goes where the user sends it, and is
+   * asked again.
+   */
   #askElsewhere(): void {
     if (this.#owned) this.client.disconnect(true);
     else this.renew();

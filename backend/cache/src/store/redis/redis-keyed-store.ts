@@ -52,7 +52,9 @@ export class RedisKeyedStore implements KeyedStore {
     await this.#remove(keys);
   }
 
-  /** Found by their fences, not by their entries: a load that is under way has a fence before it has an entry. */
+  /**
+   * Found by their fences, not by their entries: a load that is under way has a fence before it has an entry.
+   */
   async removeMatching({ fencePrefix, entryPrefix, counterPrefix, pattern }: KeyMatch): Promise<number> {
     let removed = 0;
     for await (const fenceKeys of scanMatching(this.#client, fencePrefix, pattern)) {
@@ -96,7 +98,9 @@ export class RedisKeyedStore implements KeyedStore {
     return this.#servers.run(key, (link) => link.provenScript(name, [key], args));
   }
 
-  /** Entries are taken off their tenant's ledger in the same step. Resolves with how many of them it removed. */
+  /**
+   * Entries are taken off their tenant's ledger in the same step. Resolves with how many of them it removed.
+   */
   async #remove(keys: readonly string[]): Promise<number> {
     const places = keys.map((key) => this.#keys.parseEntry(key));
     const tenant = places.find((place) => place !== undefined)?.tenant;

@@ -9,7 +9,10 @@ type InstalledRedisOptions = import("ioredis").RedisOptions;
 type InstalledClusterNode = import("ioredis").ClusterNode;
 // biome-ignore-end lint/suspicious/noTsIgnore: an error only where ioredis is missing, so nothing to expect here
 
-/** `any` alone takes part in every intersection. In a tuple, or the compiler would make the whole of it `any` too. */
+/**
+ * `any` alone takes part in every intersection. In a tuple, or the compiler would make the whole of it `any`
+ * too.
+ */
 type OrWithoutIoRedis<Installed, StandIn> = [0] extends [1 & Installed] ? StandIn : Installed;
 
 type RedisOptions = OrWithoutIoRedis<
@@ -30,7 +33,7 @@ export type RedisServerOptions = Omit<RedisOptions, "password"> & {
 };
 
 /**
- * A URL (`redis://`, `rediss://`, or the path of a Unix socket), ioredis options that name a server (also with `sentinels`), Cluster
- * nodes, or an ioredis client of any major.
+ * A URL (`redis://`, `rediss://`, or the path of a Unix socket), ioredis options that name a server (also
+ * with `sentinels`), Cluster nodes, or an ioredis client of any major.
  */
 export type RedisOption = string | URL | RedisServerOptions | RedisClusterOptions | UserRedisClient;

@@ -79,8 +79,9 @@ async function reportNode(node: RedisClient): Promise<ServerReport> {
 }
 
 /**
- * Counts entries and bytes a module, until `maxKeys` have been seen. Of one tenant it counts what the indexes list, so that other tenants'
- * keys cost nothing; what an index that was lost had listed is counted again when a walk has listed it.
+ * Counts entries and bytes a module, until `maxKeys` have been seen. Of one tenant it counts what the indexes
+ * list, so that other tenants' keys cost nothing; what an index that was lost had listed is counted again
+ * when a walk has listed it.
  */
 export async function takeInventory(
   client: RedisClient,
@@ -115,7 +116,10 @@ export async function takeInventory(
 /** As long as a page of a walk. */
 const PAGE_ENTRIES = 1000;
 
-/** Pages of what the indexes of a tenant list, those of dead generations among them: until a sweep it is in the server, too. */
+/**
+ * Pages of what the indexes of a tenant list, those of dead generations among them: until a sweep it is in
+ * the server, too.
+ */
 async function* listedEntries(client: RedisClient, keys: KeySpace, tenant: string): AsyncGenerator<string[]> {
   // Filled again after an invalidation, an entry is listed by two generations.
   const listed = new Set<string>();

@@ -38,7 +38,10 @@ export class RedisSweep {
     this.#stopped.abort();
   }
 
-  /** Removes what the indexes of dead generations list, but for what the live one lists too: that was filled since. */
+  /**
+   * Removes what the indexes of dead generations list, but for what the live one lists too: that was filled
+   * since.
+   */
   indexes(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
     return this.#underLease("indexes", isAwaited, async (sweep) => {
       let removed = 0;
@@ -52,8 +55,8 @@ export class RedisSweep {
   }
 
   /**
-   * One walk serves all targets: removes, or lists anew, what no index of a live generation lists. Then what live ones list is looked
-   * for in the server: it may have been evicted.
+   * One walk serves all targets: removes, or lists anew, what no index of a live generation lists. Then what
+   * live ones list is looked for in the server: it may have been evicted.
    */
   keyspace(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
     // Where a target of either kind names a place, what was cut off there is removed.

@@ -32,7 +32,8 @@ export class ScriptCalls {
   }
 
   /**
-   * Runs a script. The first call brings it along, so that a server which does not know it is not asked in vain.
+   * Runs a script. The first call brings it along, so that a server which does not know it is not asked in
+   * vain.
    *
    * @param send has the call sent, in the same turn, and waits for what else belongs to it
    */
@@ -59,7 +60,9 @@ export function bring(client: RedisClient, { name, keys, args, asBytes }: Script
   return client.eval(LUA[name], keys.length, ...keys, ...args);
 }
 
-/** Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for. */
+/**
+ * Past ioredis's own handling of scripts, which costs a tenth of the round trip that a response waits for.
+ */
 function ask(client: RedisClient, { name, keys, args, asBytes }: ScriptCall): Promise<unknown> {
   if (asBytes) return client.evalshaBuffer(SHA1[name], keys.length, ...keys, ...args);
   return client.evalsha(SHA1[name], keys.length, ...keys, ...args);

@@ -25,9 +25,9 @@ end
 `;
 
 /**
- * KEYS: entry, fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL, and '1' where no lease is to be
- * taken if the entry carries these fences: they stand in the clear near the front of one that is not encrypted.
- * Returns lease state, now, entry or nil, fences…
+ * KEYS: entry, fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL, and
+ * '1' where no lease is to be taken if the entry carries these fences: they stand in the clear near the front
+ * of one that is not encrypted. Returns lease state, now, entry or nil, fences…
  */
 const BEGIN_FILL = `${CLOCK}
 local count = tonumber(ARGV[1])
@@ -65,8 +65,8 @@ return 1
 `;
 
 /**
- * KEYS: fences…. ARGV: random, fence TTL. Writers under way stay marked. A mutation's response waits for this one, so what only
- * a guarded fence needs is done only where one is met.
+ * KEYS: fences…. ARGV: random, fence TTL. Writers under way stay marked. A mutation's response waits for this
+ * one, so what only a guarded fence needs is done only where one is met.
  */
 const REPLACE_FENCES = `
 local time = redis.call('TIME')
@@ -94,7 +94,10 @@ end
 return 1
 `;
 
-/** KEYS: fences…. ARGV: random, writer, fence TTL. A mark that has expired is not missed: the fence is replaced all the same. */
+/**
+ * KEYS: fences…. ARGV: random, writer, fence TTL. A mark that has expired is not missed: the fence is
+ * replaced all the same.
+ */
 const END_WRITE = `${CLOCK}${WRITERS}
 for i, key in ipairs(KEYS) do
   local writers, last = writersOf(redis.call('GET', key), ARGV[2])

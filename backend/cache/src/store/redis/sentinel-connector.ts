@@ -28,12 +28,16 @@ interface Named {
 const NEEDED = ["connectToSentinel", "resolveMaster", "initFailoverDetector"] as const;
 /** How long the others are waited for once one has answered. Who answers later is heard all the same. */
 const OTHERS_WITHIN_MS = 200;
-/** Sentinels hear of a failover from each other every two seconds. Kept no longer: sentinels that are set up anew begin at 0. */
+/**
+ * Sentinels hear of a failover from each other every two seconds. Kept no longer: sentinels that are set up
+ * anew begin at 0.
+ */
 const EPOCH_KEPT_MS = 30_000;
 
 /**
- * A connector that believes the sentinel with the newest configuration (`config-epoch`), and never one with an older than it has seen a moment
- * ago. It asks once more when it has subscribed to news of failovers: what was told in between nobody else would have heard.
+ * A connector that believes the sentinel with the newest configuration (`config-epoch`), and never one with
+ * an older than it has seen a moment ago. It asks once more when it has subscribed to news of failovers: what
+ * was told in between nobody else would have heard.
  */
 export function askingAllSentinels(Base: Connector): Connector {
   const { prototype } = Base as unknown as { readonly prototype: Partial<Internals> };
@@ -51,7 +55,8 @@ export function askingAllSentinels(Base: Connector): Connector {
       Reflect.set(this, "initFailoverDetector", () => this.#listen());
       Reflect.set(this, "connectToSentinel", (...to: Parameters<Internals["connectToSentinel"]>) => {
         const client = prototype.connectToSentinel?.apply(this.#inside, to);
-        // ioredis writes what nobody listens to on the console. The client tells of sentinels that are away (`sentinelError`).
+        // ioredis writes what nobody listens to on the console. The client tells of sentinels that are away
+        // (`sentinelError`).
         client?.on("error", ignore);
         return client;
       });

@@ -8,15 +8,19 @@ export type Proof =
   | "info"
   /** `WAIT 0 0`: a replica refuses it, and a master answers at once. Which one it is, only `INFO` says. */
   | "wait"
-  /** `GETEX`, which counts as a write and changes nothing: a replica refuses it, and so does a master that takes no writes. */
+  /**
+   * `GETEX`, which counts as a write and changes nothing: a replica refuses it, and so does a master that
+   * takes no writes.
+   */
   | "getex";
 
 /**
- * A promoted replica may hold old fences and old entries: what the old master acknowledged last may not have reached it. Entries carry
- * the id of the server that they were made under, and are misses where another one answers. A server takes a new replication id
- * whenever it is promoted, also one that is demoted and promoted again without a restart and with its connections kept. The run
- * id stands beside it for servers that only look like Redis, and the sentinels' count of failovers for a master that they replace and
- * return to before it has been demoted: that keeps its ids.
+ * A promoted replica may hold old fences and old entries: what the old master acknowledged last may not have
+ * reached it. Entries carry the id of the server that they were made under, and are misses where another one
+ * answers. A server takes a new replication id whenever it is promoted, also one that is demoted and promoted
+ * again without a restart and with its connections kept. The run id stands beside it for servers that only
+ * look like Redis, and the sentinels' count of failovers for a master that they replace and return to before
+ * it has been demoted: that keeps its ids.
  */
 export interface ServerIdentity {
   /** What proves most of all that the server allows. */
@@ -27,7 +31,10 @@ export interface ServerIdentity {
   readonly fixedPart: string;
   /** The beginning of the replication id, as `INFO` has it; `undefined` where it has none. */
   readonly replicationId: string | undefined;
-  /** The id is known to nobody but this connection: entries are not shared, because nobody knows whose they are. */
+  /**
+   * The id is known to nobody but this connection: entries are not shared, because nobody knows whose they
+   * are.
+   */
   readonly isOwn: boolean;
   /** What the operator should know, and do. */
   readonly notice: string | undefined;
@@ -88,8 +95,9 @@ export function identityOf(
 }
 
 /**
- * Who has answered, by what the server says to `INFO replication` after the answer: the same as before, or one that has become another
- * since. Its answer may be believed as that one's: nothing was made under an id that has not been there yet.
+ * Who has answered, by what the server says to `INFO replication` after the answer: the same as before, or
+ * one that has become another since. Its answer may be believed as that one's: nothing was made under an id
+ * that has not been there yet.
  *
  * @throws UnusableServer where it is a replica by now
  */

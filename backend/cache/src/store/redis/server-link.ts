@@ -117,7 +117,8 @@ export class ServerLink {
   }
 
   /**
-   * What a server answers that has proved, after it and in the same round trip, that it is a master; {@link id} says which one, then.
+   * What a server answers that has proved, after it and in the same round trip, that it is a master;
+   * {@link id} says which one, then.
    *
    * @param key any of those that the command is for
    * @throws NotConnected, UnusableServer, and what the command is refused with
@@ -128,7 +129,8 @@ export class ServerLink {
     try {
       const proof = this.#identity?.proof;
       if (!proof) throw new NotConnected("not connected");
-      // One after the other on one connection: what is true when the second is answered was true when the first was.
+      // One after the other on one connection: what is true when the second is answered was true when the
+      // first was.
       const [answer, proved] = await inOnePiece(client, () =>
         Promise.all([send(client), askFor(client, proof, key)]),
       );

@@ -11,7 +11,10 @@ export interface Pace {
 
 /** Work that somebody waits for: a third of the server's time. */
 export const BRISK: Pace = { restFactor: 2, maxRestMs: 1000 };
-/** Work that nobody waits for: so little of the server's time that the 99th percentile of the others' requests does not meet it. */
+/**
+ * Work that nobody waits for: so little of the server's time that the 99th percentile of the others' requests
+ * does not meet it.
+ */
 export const UNNOTICED: Pace = { restFactor: 100, maxRestMs: 50 };
 
 /** Runs steps one after the other, each after the rest that the one before has earned the server. */

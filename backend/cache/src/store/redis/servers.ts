@@ -83,7 +83,10 @@ export class SingleServer implements Servers {
   }
 }
 
-/** Removes keys of one group, and has the server prove that it is the one to remove them from: fences may be among them. */
+/**
+ * Removes keys of one group, and has the server prove that it is the one to remove them from: fences may be
+ * among them.
+ */
 export function removeKeys(servers: Servers, keys: readonly string[]): Promise<unknown> {
   const [first = ""] = keys;
   return servers.runOnAll(

@@ -8,8 +8,9 @@ const SILENT_MS = 5000;
 const LOOK_EVERY_MS = 1000;
 
 /**
- * What ioredis's `socketTimeout` does, on a clock that tests of an app cannot turn forward: under fake timers that option takes a command
- * that is under way for one that has waited for all the time that a test skips. Users who set it have it as it is.
+ * What ioredis's `socketTimeout` does, on a clock that tests of an app cannot turn forward: under fake timers
+ * that option takes a command that is under way for one that has waited for all the time that a test skips.
+ * Users who set it have it as it is.
  */
 export function giveUpSilentPeers(client: Pick<RedisClient, "options" | "stream" | "on">): void {
   client.on("+node", giveUpSilentPeers);

@@ -32,7 +32,8 @@ export class SweepLease {
   /**
    * Called before each step; asks the server only now and then.
    *
-   * @throws Error where another process has the lease by now: this one was held up for longer than the lease lives
+   * @throws Error where another process has the lease by now: this one was held up for longer than the lease
+   *   lives
    */
   async keep(): Promise<void> {
     if (monotonicNow() - this.#renewedAtMs < this.#ttlMs / 3) return;

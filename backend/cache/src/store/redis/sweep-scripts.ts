@@ -2,8 +2,8 @@
 // Tests: test/integration/redis-sweep.test.ts, test/contract/redis-store.test.ts
 import { LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
-// The generation is read where the entry is judged. Indexes are not among the KEYS where their names hold fences that only
-// the script knows; they share the slot of those.
+// The generation is read where the entry is judged. Indexes are not among the KEYS where their names hold
+// fences that only the script knows; they share the slot of those.
 const LIVE = `
 local live = (redis.call('GET', KEYS[1]) or '') .. '_' .. (redis.call('GET', KEYS[2]) or '')
 local generations, ledger, indexes = KEYS[3], KEYS[4], ARGV[1]
@@ -11,9 +11,9 @@ local name = ARGV[2] .. ':' .. live
 `;
 
 /**
- * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger. ARGV: what the names of the tenant's indexes begin
- * with, the module, a generation, its name among the tenant's generations, most entries. Returns how many entries it removed, and 1 while
- * the generation's index holds more.
+ * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger. ARGV: what the names of
+ * the tenant's indexes begin with, the module, a generation, its name among the tenant's generations, most
+ * entries. Returns how many entries it removed, and 1 while the generation's index holds more.
  */
 const SWEEP_INDEX = `${LIVE}${LISTINGS}${LEDGER}
 if live == ARGV[3] then return { 0, 0 } end
@@ -31,9 +31,10 @@ return { removed, 0 }
 `;
 
 /**
- * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger, entries…. ARGV: what the names of the tenant's
- * indexes begin with, the module, and '1' where an entry that no index lists, or lists without its size, is listed anew and not removed.
- * Returns how many it removed. A live index that the books do not know is entered into them.
+ * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger, entries…. ARGV: what
+ * the names of the tenant's indexes begin with, the module, and '1' where an entry that no index lists, or
+ * lists without its size, is listed anew and not removed. Returns how many it removed. A live index that the
+ * books do not know is entered into them.
  */
 const SWEEP_ENTRIES = `${NOW}${LIVE}
 local recount = 0
@@ -65,10 +66,11 @@ return removed
 `;
 
 /**
- * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger. ARGV: what the names of the tenant's indexes begin
- * with, the module, the rank to begin with, most entries. Strikes what the live index lists and the server does not hold. Returns the rank
- * to go on with, or -1 at the end: what a lost index listed has been walked through by then, and need not be counted any longer. What an
- * index counts that one step has seen whole is then known anew.
+ * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger. ARGV: what the names of
+ * the tenant's indexes begin with, the module, the rank to begin with, most entries. Strikes what the live
+ * index lists and the server does not hold. Returns the rank to go on with, or -1 at the end: what a lost
+ * index listed has been walked through by then, and need not be counted any longer. What an index counts that
+ * one step has seen whole is then known anew.
  */
 const AUDIT_INDEX = `${LIVE}${LISTINGS}${LEDGER}
 local from, most = tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -1,4 +1,4 @@
-// A request on its way through the lane to the app: what `cacheList` tells the lane about it, if it gets there.
+// A request that the lane has passed to the app, where `cacheList` tells the lane how it was answered.
 // Tests: test/integration/lane.test.ts, test/integration/lane-transparency.test.ts
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
@@ -15,8 +15,8 @@ const MAX_VARIATIONS = 8;
 const MAX_VARIATIONS_CHARACTERS = MAX_ENTRY_CHARACTERS / 2;
 
 /**
- * Targets that servers, proxies and routers read in more than one way (RFC 3986 section 6.2.2): the lane leaves them to the app.
- * Absolute-form (RFC 9112 section 3.2.2) does not begin with a slash.
+ * Targets that servers, proxies and routers read in more than one way (RFC 3986 section 6.2.2): the lane
+ * leaves them to the app. Absolute-form (RFC 9112 section 3.2.2) does not begin with a slash.
  */
 const USUAL_TARGET = /^\/(?!\/)(?:(?!\/\/|\/\.|\\|#|%2e|%2f|%5c|%00).)*$/i;
 
@@ -26,7 +26,10 @@ interface Variation {
   readonly found: Found;
 }
 
-/** What the app does with a method, authority and URL for one caller: the entry that `cacheList` answers it from. */
+/**
+ * What the app does with a method, authority and URL for one caller: the entry that `cacheList` answers it
+ * from.
+ */
 export class LearntRequest {
   /** What remembering it keeps alive. */
   readonly characters: number;
@@ -80,7 +83,7 @@ export class LearntRequest {
   }
 }
 
-/** By the name of the passage. */
+/** By the name of the request: see {@link nameOf}. */
 export type LearntRequests = BoundedMap<LearntRequest>;
 
 /**
@@ -106,16 +109,22 @@ export function nameOf(caller: Caller, req: IncomingMessage): string | undefined
 const METHODS = { get: " http GET ", head: " http HEAD " };
 const TLS_METHODS = { get: " https GET ", head: " https HEAD " };
 
-/** No part has a line break on the wire. What has one off the socket is not learnt: another request's name that equals a learnt one has the same parts. */
+/**
+ * The form of a name whose parts have no line breaks. Parts that came over the wire have none; a request that
+ * was made off the socket may, and is not learnt. So two requests with the same name have the same parts.
+ */
 const UNMISTAKABLE_NAME = /^(?:\d[^\n]*\n[^\n]+|\+\d[^\n]*(?:\n[^\n]*){4}|\+\+\d[^\n]*(?:\n[^\n]*){5})$/;
 
-export class LanePassage {
+export class PassedRequest {
   readonly #caller: Caller;
   readonly #name: string;
   readonly #url: string;
   readonly #learnt: LearntRequests;
   readonly #relearnMs: number;
-  /** The app is believed only about what it is asked after the fences of the caller's tags have been read. */
+  /**
+   * False where the fences of the caller's tags had not been read when the app was asked: a change of the
+   * caller's rights in between would not be noticed later.
+   */
   readonly #mayLearn: boolean;
   /** What the lane has read on behalf of this request already. */
   found: { readonly ref: RouteRef; readonly outcome: ReadOutcome } | undefined;
@@ -144,13 +153,17 @@ export class LanePassage {
     this.#learnt.set(this.#name, learnt.with(req, resolved));
   }
 
-  /** What middleware has rewritten, it may rewrite by anything. */
+  /**
+   * Where middleware has rewritten the URL, nobody knows what it decided by: the lane does not learn from
+   * such a request.
+   */
   #isAsItCame(req: Request): boolean {
     const { originalUrl, baseUrl, url } = req;
     if (originalUrl !== this.#url || !USUAL_TARGET.test(this.#url)) return false;
     if (!UNMISTAKABLE_NAME.test(this.#name)) return false;
     if (baseUrl + url === this.#url) return true;
-    // Express adds the slash where a router's path is all of the path: "/leads?page=2" is "/?page=2" below "/leads".
+    // Express adds the slash where a router's path is all of the path: "/leads?page=2" is "/?page=2" below
+    // "/leads".
     return (url === "/" || url.startsWith("/?")) && baseUrl + url.slice(1) === this.#url;
   }
 

@@ -1,4 +1,4 @@
-// What both middlewares need: the engine, the options, and how a request's tenant is found.
+// What all routes and lanes of one cache share for as long as it lives: engine, options, tenants.
 // Tests: test/integration/cache-list.test.ts, test/integration/invalidate-cache.test.ts
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
@@ -12,12 +12,12 @@ import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { messageOf } from "../thrown.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
-import type { LanePassage } from "./lane-passage.js";
+import type { PassedRequest } from "./passed-request.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
 import type { Found } from "./resolved-request.js";
 
-/** Of the requests whose keys are remembered, of all routes: some ten thousand of usual length. */
+/** What is remembered of requests, for all routes: some ten thousand of usual length. */
 const MAX_REQUEST_CHARACTERS = 8 * 1024 * 1024;
 /** Of some ten thousand tenants. */
 const MAX_TENANT_CHARACTERS = 4 * 1024 * 1024;
@@ -30,27 +30,32 @@ const COUNTED_AS = {
   collapsed: ["collapsed"],
 } as const;
 
-export class HttpContext {
+export class HttpServices {
   readonly engine: CacheEngine;
   readonly options: ParsedCacheOptions;
   readonly logger: Logger;
   readonly misuse: Misuse;
   readonly sender: EntrySender;
-  /** What requests of all routes resolve to, by all that it depends on. */
+  /** The entries that requests of all routes name, by all that this depends on: see `route-request.ts`. */
   readonly requests = new BoundedMap<Found>({
     maxCharacters: MAX_REQUEST_CHARACTERS,
     charactersOf: ({ characters }) => characters,
   });
-  /** Fence keys are the same texts for all requests of a route and tenant: shared, not written anew for each. */
+  /**
+   * Fence keys are the same texts for all requests of a route and tenant: shared, not written anew for each.
+   */
   readonly fenceKeys = new BoundedMap<readonly string[]>({
     maxCharacters: MAX_FENCE_KEY_CHARACTERS,
     charactersOf: (keys) => keys.reduce((sum, key) => sum + key.length, 0),
   });
-  /** Requests that came through the lane, with what it is to learn about them. */
-  readonly passages = new WeakMap<object, LanePassage>();
-  /** Tenants in the form that keys use, by what the resolver returned: to check an id costs a hit more than to look it up. */
+  /** Requests that the lane has passed to the app, for the first `cacheList` that they reach. */
+  readonly passedByLane = new WeakMap<object, PassedRequest>();
+  /**
+   * Tenants in the form that keys use, by what the resolver returned: looking an id up costs a hit less than
+   * checking it again.
+   */
   readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
-  /** The keys of what requests fill. */
+  /** The keys of the entries that a request's handler fills. */
   readonly #filling = new WeakMap<object, readonly string[]>();
   #routes = 0;
   #resolverHasThrown = false;
@@ -73,10 +78,13 @@ export class HttpContext {
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
 
-  /** Behind an answered hit: the next one may be smaller, or its memory is free for another entry. */
+  /**
+   * Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that
+   * has lent it.
+   */
   answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
-    else if (hit.loan && isHandedOver(res)) this.engine.giveBack(hit.loan);
+    else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);
   }
 
   /** The request's handler fills this entry. */
@@ -115,7 +123,10 @@ export class HttpContext {
     return tenant;
   }
 
-  /** The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the resolver throws. */
+  /**
+   * The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the
+   * resolver throws.
+   */
   tenantOf(req: Request): string | undefined {
     try {
       const id = this.options.tenant(req);

@@ -3,10 +3,10 @@
 import { later } from "../later.js";
 import { clearTimeout, type Timer } from "../timers.js";
 
-/** A store that has not said anything by then is away, whether or not anybody has asked. */
+/** A store that has not answered by then counts as away, also where no request has asked it. */
 const SAYS_SOMETHING_WITHIN_MS = 5000;
 
-export class Start {
+export class StartUp {
   readonly #ended: Promise<void>;
   readonly #giveUp: () => void;
   readonly #timer: Timer;
@@ -23,8 +23,8 @@ export class Start {
   }
 
   /**
-   * Resolves once the start has ended. The first to wait decides how long everybody does: nobody waits for a store that the one before
-   * has given up.
+   * Resolves once the start has ended. All who wait share the time limit of the first: when that is over, the
+   * store is given up for all.
    *
    * @param bound rejects where that takes too long
    */
