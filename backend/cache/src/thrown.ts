@@ -1,5 +1,5 @@
 // What an error says, whoever has thrown it.
-// Tests: test/unit/outages.test.ts, test/faults/store-away.test.ts
+// Tests: test/integration/misuse.test.ts
 import { types } from "node:util";
 
 /** Also for errors of another realm: those that Node makes while Jest runs an app are no instances of the app's `Error`. */
