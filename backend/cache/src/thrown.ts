@@ -1,5 +1,5 @@
 // What an error says, whoever has thrown it.
-// Tests: test/unit/outages.test.ts, test/faults/store-away.test.ts
+// Tests: test/integration/misuse.test.ts
 import { types } from "node:util";
 
 /**

@@ -1,5 +1,5 @@
 // Inflates what was stored compressed: only to the size that was written beside it, and a few at a time.
-// Tests: test/integration/content-coding.test.ts, test/integration/forged-values.test.ts
+// Tests: test/integration/forged-values.test.ts
 import { promisify } from "node:util";
 import { brotliDecompress } from "node:zlib";
 

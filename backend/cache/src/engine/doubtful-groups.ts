@@ -1,5 +1,5 @@
 // Groups of keys whose invalidations could not be written while the rest of the store could be used: nobody reads them until they are.
-// Tests: test/unit/outages.test.ts, test/faults/store-away.test.ts
+// Tests: test/faults/cluster-slots.test.ts
 import type { Logger } from "../logger.js";
 import type { Store } from "../store/store.js";
 import type { GroupUnavailable } from "../store/store-errors.js";

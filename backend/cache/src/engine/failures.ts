@@ -1,5 +1,5 @@
 // What a failed operation says of the store: why it failed, and whether that is the store's fault for certain.
-// Tests: test/unit/outages.test.ts, test/faults/refusals.test.ts
+// Tests: test/faults/refusals.test.ts, test/faults/store-away.test.ts
 import { NotConnected } from "../store/store-errors.js";
 import { messageOf } from "../thrown.js";
 import { DeadlineExceeded } from "./deadline-queue.js";

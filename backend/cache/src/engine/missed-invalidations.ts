@@ -1,5 +1,5 @@
 // Invalidations that could not be written: those of the whole store, and those of single groups of keys, until they have been replayed.
-// Tests: test/unit/recovery-queue.test.ts, test/faults/store-away.test.ts
+// Tests: test/faults/store-away.test.ts
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";

@@ -1,5 +1,5 @@
 // The two sweeps behind invalidations: at once what indexes list, and seldom a walk through all keys for what none lists.
-// Tests: test/integration/redis-sweep.test.ts
+// Tests: test/integration/invalidate-cache.test.ts, test/integration/toolkit-values.test.ts
 import type { Store, SweepTarget } from "../store/store.js";
 import { Sweeper } from "./sweeper.js";
 

@@ -1,5 +1,5 @@
 // The end of a turn of the event loop, for answers that need not wait for the store.
-// Tests: test/integration/followers.test.ts
+// Tests: test/integration/lookups.test.ts
 import { setImmediate } from "../timers.js";
 
 let ending: Promise<void> | undefined;

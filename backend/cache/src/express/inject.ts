@@ -1,5 +1,5 @@
 // Requests that do not come from a socket: light-my-request, an optional peer, loaded where something needs it.
-// Tests: test/integration/off-socket.test.ts
+// Tests: test/integration/stale.test.ts, test/integration/origins.test.ts
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { TenantCacheError } from "../errors.js";

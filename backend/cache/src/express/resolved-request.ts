@@ -1,5 +1,4 @@
 // What a request on a cached route resolves to: the entry that it names, or why it bypasses the cache.
-// Tests: test/integration/cache-list.test.ts
 import type { IncomingMessage } from "node:http";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { OwnHeaders } from "./own-headers.js";

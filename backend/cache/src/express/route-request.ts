@@ -1,5 +1,5 @@
 // From a request on a cached route to the entry it names, or to the reason why it bypasses the cache.
-// Tests: test/integration/cache-list.test.ts, test/unit/request-key.test.ts
+// Tests: test/integration/cache-list.test.ts
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { ownText } from "../bounded-map.js";

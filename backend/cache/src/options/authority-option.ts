@@ -1,5 +1,5 @@
 // The option `authority`, of the cache and of routes: whether answers depend on the host that they were asked for.
-// Tests: test/unit/refusals/http-options.test.ts, test/integration/authority.test.ts
+// Tests: test/integration/authority.test.ts
 import * as z from "zod";
 import { originOf } from "../origin.js";
 

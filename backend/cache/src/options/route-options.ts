@@ -1,5 +1,5 @@
 // The options of `cacheList`.
-// Tests: test/unit/refusals/http-options.test.ts
+// Tests: test/unit/refusals/http-options.test.ts, test/unit/refusals/ttl.test.ts
 import type { Request } from "express";
 import * as z from "zod";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";

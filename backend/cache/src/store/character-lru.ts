@@ -1,5 +1,4 @@
 // What the in-process store keeps beside entries: the least recently used of it goes where texts that requests have named grow too many.
-// Tests: test/integration/retained-memory.test.ts
 import { LRUCache } from "lru-cache";
 import { TTL_CLOCK } from "../timers.js";
 

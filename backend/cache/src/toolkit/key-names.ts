@@ -1,5 +1,5 @@
 // What a key of the toolkit names: its entry, fences and lease.
-// Tests: test/integration/toolkit-values.test.ts, test/unit/key-registry.test.ts
+// Tests: test/integration/toolkit-values.test.ts
 import { LRUCache } from "lru-cache";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";

@@ -1,5 +1,5 @@
 // Parts that many keys end with: pages, orders and times, always written the same way.
-// Tests: test/integration/toolkit-collections.test.ts, test/unit/key-registry.test.ts
+// Tests: test/unit/key-registry.test.ts, test/unit/refusals/toolkit-options.test.ts
 import { types } from "node:util";
 import { TenantCacheError } from "../errors.js";
 import { refuseSurplus } from "../options/arguments.js";

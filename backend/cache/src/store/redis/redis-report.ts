@@ -1,5 +1,5 @@
 // What Redis says of itself and of the entries it holds, for the stats report.
-// Tests: test/integration/monitor.test.ts, test/integration/redis-connection.test.ts
+// Tests: test/integration/monitor.test.ts
 import type { KeySpace } from "../key-space.js";
 import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
