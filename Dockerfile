@@ -2,6 +2,8 @@
 FROM node:24-alpine AS base
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+# The library is a workspace: npm links its folder into node_modules.
+COPY backend/cache/package.json ./backend/cache/package.json
 
 FROM base AS build
 # With optional packages: the compiler's program for this platform is one.
@@ -14,12 +16,18 @@ FROM base AS dependencies
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-alpine
+# The rest is not writable where Compose runs it (read_only): what npm run writes goes to /tmp.
 ENV NODE_ENV=production
+ENV NPM_CONFIG_CACHE=/tmp/.npm NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 COPY package.json ./
 COPY backend/db/migrations ./backend/db/migrations
+# For operators: docker compose exec backend npm run admin -- --help
+COPY scripts/bootstrap.mjs ./scripts/bootstrap.mjs
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist/backend ./dist/backend
+COPY --from=build /app/backend/cache/package.json ./backend/cache/package.json
+COPY --from=build /app/backend/cache/dist ./backend/cache/dist
 # Owned by root and only read: the process cannot change its own program.
 USER node
 EXPOSE 4001

@@ -1,16 +1,21 @@
 // The Express app, and what is served: the app behind the lane. Makes no connection and reads no configuration by itself.
+// Tests: test/http/problems.test.ts, test/http/lane.test.ts
 import type { RequestListener } from "node:http";
 import express, { type Express, Router } from "express";
+import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "express-tenant-cache";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import { CacheMonitor, type CacheWarmer, type TenantCache, type TtlPreset } from "./cache/index.js";
+import type { HealthDetails } from "./config/health-details.js";
+import { watchDatabase } from "./db/database-outage.js";
+import { noteActivity } from "./db/tenant-activity.js";
 import { createEdge } from "./http/edge.js";
 import { errorHandler, unknownRoute } from "./http/error-handler.js";
-import { identify, requireIdentity } from "./http/identity/authenticate.js";
+import { identify, requireIdentity, requireOwnPassword } from "./http/identity/authenticate.js";
 import type { Authenticator } from "./http/identity/authenticator.js";
 import { laneInFront } from "./http/lane.js";
 import { onePathSpelling } from "./http/path-spelling.js";
 import type { RateLimitOptions } from "./http/rate-limit.js";
+import { boundSubjects } from "./http/subject-work.js";
 import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
 import { toAll } from "./modules/record-changes.js";
@@ -18,7 +23,7 @@ import {
   type AuthOptions,
   authRouter,
   authUnavailable,
-  createAuthService,
+  createAuthServices,
   endingSessions,
 } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
@@ -43,6 +48,8 @@ export interface AppDependencies {
   readonly auth?: AuthOptions | undefined;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
+  /** What anonymous callers see of health. Default: figures. */
+  readonly healthDetails?: HealthDetails | undefined;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
   /** Default: one that samples when it is asked. */
   readonly monitor?: CacheMonitor;
@@ -54,6 +61,8 @@ export interface AppDependencies {
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
   readonly clock?: Clock;
+  /** Whether it is noted which tenants are active, whose lists are then warmed. Default: no. */
+  readonly notesActivity?: boolean;
   readonly rateLimit: RateLimitOptions;
   /** Express's `trust proxy`. Default: none is trusted. */
   readonly trustProxy?: string | number | boolean;
@@ -83,26 +92,42 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   app.set("etag", false);
 
   app.use(...edge.everyResponse, onePathSpelling);
-  app.use("/api/system/health", healthRouter({ pool, cache, lifecycle }));
+  const database = watchDatabase(pool, logger);
+  const health = { pool, database, cache, state: deps.state, lifecycle, details: deps.healthDetails };
+  // Nobody needs a token here, but who has one may see more.
+  app.use("/api/system/health", identify(deps.authenticator), healthRouter(health));
   const monitor = deps.monitor ?? new CacheMonitor(cache);
-  app.use(["/health", "/api/health"], operatorHealthRouter({ pool, cache, lifecycle, monitor }));
+  app.use(
+    ["/health", "/api/health"],
+    identify(deps.authenticator),
+    operatorHealthRouter({ ...health, monitor }),
+  );
 
   const api = Router();
-  api.use(identify(deps.authenticator), edge.rateLimiter);
-  const auth = deps.auth && createAuthService(deps, deps.auth);
+  api.use(identify(deps.authenticator), edge.rateLimiter, boundSubjects(pool.options.max));
+  const auth = deps.auth && createAuthServices(deps, deps.auth);
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
-  api.use(requireIdentity);
+  api.use(requireIdentity, requireOwnPassword);
+  if (deps.notesActivity) api.use(noteActivity(pool));
   api.use("/system/cache-stats", cacheStatsRouter(cache));
   const views =
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
-  const warmer = deps.warmer ?? openWarmer({ pool, cache, views });
+  const warmer = deps.warmer ?? openWarmer({ pool, cache, views, ttlSeconds });
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
-  const changes = auth ? toAll(views, endingSessions(auth)) : views;
+  const changes = auth ? toAll(views, endingSessions(auth.service)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
-  mountServices(api, { pool, views, changes, state: deps.state });
+  mountServices(api, {
+    pool,
+    cache,
+    ttlSeconds,
+    views,
+    changes,
+    state: deps.state,
+    signing: deps.auth?.signing,
+  });
   app.use("/api", api);
 
-  app.use(unknownRoute, errorHandler(logger));
+  app.use(unknownRoute, errorHandler(logger, database));
   return app;
 }

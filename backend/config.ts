@@ -1,6 +1,7 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
+import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
 import { type Environment, type ReadFile, readTextFile, withSecretFiles } from "./config/secret-files.js";
 
@@ -19,8 +20,10 @@ const schema = z.object({
   HOST: variable(z.string().default("127.0.0.1")),
   PORT: wholeNumber(0, 65_535, 4001),
   TRUST_PROXY: variable(z.string().default("loopback")),
+  SHUTDOWN_DELAY_MS: variable(z.coerce.number().pipe(z.int().min(0).max(600_000)).optional()),
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
   LOG_LEVEL: variable(z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info")),
+  HEALTH_DETAILS: variable(z.enum(HEALTH_DETAILS).default("figures")),
 
   DATABASE_URL: variable(z.string("is required").regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")),
   DATABASE_POOL_MAX: wholeNumber(1, 1000, 10),
@@ -28,6 +31,7 @@ const schema = z.object({
 
   CACHE_KEY_PREFIX: variable(z.string().default("")),
   CACHE_TTL_LIST_SECONDS: wholeNumber(1, 86_400, 180),
+  CACHE_TTL_COUNT_SECONDS: wholeNumber(1, 86_400, 60),
   CACHE_TTL_DETAIL_SECONDS: wholeNumber(1, 86_400, 300),
   CACHE_TTL_PRESET: variable(z.enum(["default", "brief"]).default("default")),
   CACHE_WARM_ON_START: variable(z.stringbool().default(true)),
@@ -44,6 +48,7 @@ const schema = z.object({
   ACCESS_TOKEN_SECONDS: wholeNumber(10, 86_400, 900),
   REFRESH_TOKEN_SECONDS: wholeNumber(60, 31_536_000, 2_592_000),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000, 10),
+  LOGIN_MAX_FAILURES_PER_ADDRESS: wholeNumber(1, 1_000_000, 100),
 
   RATE_LIMIT_MAX: wholeNumber(0, 10_000_000, 6000),
   RATE_LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 60),
@@ -67,7 +72,9 @@ export const VARIABLES: readonly string[] = [
   ...SECRETS.map((name) => `${name}_FILE`),
 ];
 
-export type Config = Omit<z.output<typeof schema>, "JWT_SECRET"> & {
+export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELAY_MS"> & {
+  /** Default: 5 s in production, where a proxy has to notice; else none, as whoever works on it waits. */
+  readonly SHUTDOWN_DELAY_MS: number;
   /** Absent where keys come from JWT_JWKS_URL. */
   readonly JWT_SECRET: string | undefined;
   /** The persistent Redis, of REDIS_URL. Absent where that is not set. */
@@ -109,9 +116,10 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
   problems.push(...fileProblems);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const { JWT_SECRET, JWT_JWKS_URL } = parsed.data;
+  const { JWT_SECRET, JWT_JWKS_URL, NODE_ENV, SHUTDOWN_DELAY_MS } = parsed.data;
   return {
     ...parsed.data,
+    SHUTDOWN_DELAY_MS: SHUTDOWN_DELAY_MS ?? (NODE_ENV === "production" ? 5000 : 0),
     JWT_SECRET: JWT_JWKS_URL === undefined ? (JWT_SECRET ?? DEVELOPMENT_JWT_SECRET) : undefined,
     redis: redis.value,
     redisCache: redisCache.value,

@@ -1,9 +1,11 @@
 // Who may ask, from the configuration: the persistent Redis, the authenticator and logging in.
+// Tests: test/http/identity.test.ts
 import type { Logger } from "pino";
 import type { RedisServers } from "./config/redis-servers.js";
 import type { Config } from "./config.js";
 import { Authenticator } from "./http/identity/authenticator.js";
 import { createTokenVerifier } from "./http/identity/token-verifier.js";
+import { Outage } from "./outage.js";
 import { type AuthOptions, AuthState } from "./services/auth/index.js";
 import {
   connectionProblem,
@@ -31,7 +33,7 @@ const STATE_TIMEOUT_MS = 1000;
  */
 export async function connectIdentity(config: Config, logger: Logger): Promise<Identity> {
   const state = config.redis && (await connectState(config.redis, config.CACHE_KEY_PREFIX, logger));
-  const authState = state && new AuthState(state);
+  const authState = state && new AuthState(state, stateOutage(logger));
   const verify = createTokenVerifier({
     secret: config.JWT_SECRET,
     jwksUrl: config.JWT_JWKS_URL,
@@ -44,6 +46,17 @@ export async function connectIdentity(config: Config, logger: Logger): Promise<I
     state,
     close: () => state?.redis.disconnect(),
   };
+}
+
+function stateOutage(logger: Logger): Outage {
+  return new Outage({
+    began: (reason) =>
+      logger.error(
+        `state: redis (REDIS_URL) does not answer (${reason}): logins, and tokens that can be revoked, are answered 503`,
+      ),
+    ended: (seconds, failures) =>
+      logger.info(`state: redis answers again; ${failures} requests, within ${seconds} s, were answered 503`),
+  });
 }
 
 async function connectState(servers: RedisServers, keyPrefix: string, logger: Logger): Promise<StateStore> {
@@ -70,5 +83,6 @@ function authOptions(config: Config, state: AuthState | undefined): AuthOptions 
     accessTokenSeconds: config.ACCESS_TOKEN_SECONDS,
     refreshTokenSeconds: config.REFRESH_TOKEN_SECONDS,
     maxFailures: config.LOGIN_MAX_FAILURES,
+    maxFailuresPerAddress: config.LOGIN_MAX_FAILURES_PER_ADDRESS,
   };
 }

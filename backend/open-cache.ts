@@ -1,7 +1,14 @@
 // The cache as the configuration describes it: the server and `npm run warm` must agree on every option, or one cannot read the other's entries.
-import { createTenantCache, type Logger, type TenantCache, type TenantCacheOptions } from "./cache/index.js";
+// Tests: test/faults/warming.test.ts, test/faults/encryption-rotation.test.ts
+import {
+  createTenantCache,
+  type Logger,
+  type TenantCache,
+  type TenantCacheOptions,
+} from "express-tenant-cache";
 import { redisOption } from "./config/redis-servers.js";
 import type { Config } from "./config.js";
+import type { ModuleContext } from "./modules/module-context.js";
 
 export interface OpenCacheOptions {
   readonly tenant: TenantCacheOptions["tenant"];
@@ -21,4 +28,13 @@ export function openCache(config: Config, { tenant, logger }: OpenCacheOptions):
     manager: { preset: config.CACHE_TTL_PRESET },
     logger,
   });
+}
+
+/** TTLs of the modules' routes, in the server and in what warms them. */
+export function moduleTtls(config: Config): ModuleContext["ttlSeconds"] {
+  return {
+    list: config.CACHE_TTL_LIST_SECONDS,
+    count: config.CACHE_TTL_COUNT_SECONDS,
+    detail: config.CACHE_TTL_DETAIL_SECONDS,
+  };
 }

@@ -1,4 +1,5 @@
 // Finds the project's folder, whether the code runs from its sources, from dist/ or in the image.
+// Tests: test/faults/image-files.test.ts
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";

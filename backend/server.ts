@@ -1,24 +1,26 @@
 // The process: configuration, wiring, listening, signals, draining.
+// Tests: test/faults/server-process.test.ts
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
+import { CacheMonitor, expressServerOptions } from "express-tenant-cache";
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
-import { CacheMonitor, expressServerOptions } from "./cache/index.js";
-import { describeServers } from "./config/redis-servers.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
-import { drain, listen } from "./http/http-server.js";
+import { firstSteps } from "./first-steps.js";
+import { answerWhileNoticed, drain, KEEP_ALIVE_MS, listen } from "./http/http-server.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
-import { openCache } from "./open-cache.js";
+import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
+import { tellStart } from "./start-lines.js";
 
 // Values that are already in the environment win over those in the file.
 const environmentFile = projectFile(".env");
@@ -27,6 +29,9 @@ if (existsSync(environmentFile)) loadEnvFile(environmentFile);
 // An orphan must not start serving after its supervisor has died.
 const exitAsOrphan = () => process.exit(1);
 process.once("disconnect", exitAsOrphan);
+
+/** What the start waits for the cache's first connection, so that the first requests are no bypasses; without one it goes on. */
+const CACHE_READY_WITHIN_MS = 1000;
 
 await main();
 
@@ -57,14 +62,14 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     max: config.DATABASE_POOL_MAX,
     onError: (message) => logger.warn(message),
   });
-  tellWhere(config, logger);
   const cache = openCache(config, { tenant: (req) => req.auth?.tenantId, logger });
   const views = openViews({ pool, cache });
-  const warmer = openWarmer({ pool, cache, views });
+  const ttlSeconds = moduleTtls(config);
+  const warmer = openWarmer({ pool, cache, views, ttlSeconds });
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
-  const identity = await connectIdentity(config, logger);
+  const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
     pool,
     cache,
@@ -74,10 +79,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     monitor,
     logger,
     lifecycle,
+    healthDetails: config.HEALTH_DETAILS,
     authenticator: identity.authenticator,
     auth: identity.auth,
     state: identity.state,
-    ttlSeconds: { list: config.CACHE_TTL_LIST_SECONDS, detail: config.CACHE_TTL_DETAIL_SECONDS },
+    ttlSeconds,
+    notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
       windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
@@ -86,23 +93,26 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     trustProxy: config.TRUST_PROXY,
   });
 
-  const server = createServer(expressServerOptions(app), listener);
+  const server = createServer({ ...expressServerOptions(app), keepAliveTimeout: KEEP_ALIVE_MS }, listener);
   const { port } = await listen(server, config.PORT, config.HOST);
-  logger.info(`listening on ${config.HOST}:${port}`);
-  process.send?.({ type: "listening", port });
-  const warming = new AbortController();
-  const warmed = config.CACHE_WARM_ON_START && warmOnStart({ cache, warmer, logger, signal: warming.signal });
-
   const warmQueue =
     config.CACHE_WARM_ON_START && config.redis !== undefined
       ? new WarmQueue({ servers: config.redis, keyPrefix: config.CACHE_KEY_PREFIX, warmer, logger })
       : undefined;
-  void warmQueue?.schedule();
+  const warming = new AbortController();
+  let warmed: Promise<unknown> | undefined;
 
-  onStopSignal(async (reason) => {
-    logger.info(`${reason}: draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
+  // Before anybody hears that it listens: who hears it may stop it in the same moment.
+  const leave = async (reason: string, enough: AbortSignal) => {
+    // Ctrl-C, or a parent that is gone: nobody is there who would notice.
+    const delayMs = reason === "SIGTERM" ? config.SHUTDOWN_DELAY_MS : 0;
+    const told = delayMs > 0 ? `not ready, listening for ${delayMs} ms more, then ` : "";
+    logger.info(`${reason}: ${told}draining for at most ${config.SHUTDOWN_GRACE_MS} ms`);
     lifecycle.draining = true;
     warming.abort();
+    if (delayMs > 0) await answerWhileNoticed(server, delayMs, enough);
+  };
+  onStopSignal(leave, async () => {
     await drain(server, config.SHUTDOWN_GRACE_MS);
     await warmed;
     await warmQueue?.close();
@@ -113,36 +123,50 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await pool.end();
     logger.info("stopped");
   });
+
+  tellStart(config, cache, logger);
+  logger.info(`listening on ${config.HOST}:${port}`);
+  const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";
+  const steps = firstSteps(pool, `http://${isAnywhere ? "127.0.0.1" : config.HOST}:${port}`);
+  // A database that is away just now has its own line, and is no reason not to listen.
+  for (const line of await steps.catch(() => [])) logger.info(line);
+  if (lifecycle.draining) return;
+  process.send?.({ type: "listening", port });
+  if (config.CACHE_WARM_ON_START) warmed = warmOnStart({ cache, warmer, logger, signal: warming.signal });
+  void warmQueue?.schedule();
 }
 
-/** Which servers are used, and whether entries are sealed: one line each, without secrets. */
-function tellWhere({ redis, redisCache, encryption }: Config, logger: Logger): void {
-  if (redis) logger.info(`state: ${describeServers(redis)}`);
-  if (redisCache) logger.info(`cache: ${describeServers(redisCache)}`);
-  if (encryption) {
-    const [current, ...others] = encryption.keys.map(({ id }) => `"${id}"`);
-    const also = others.length > 0 ? `; ${others.join(", ")} open what was sealed before` : "";
-    logger.info(`cache: entries are sealed with the key ${current}${also}`);
-  }
-}
+const PARENT_GONE = "the parent process is gone";
 
-/** Runs `stop` once, on the first signal or when the parent that started us over IPC is gone; a second signal ends at once. */
-function onStopSignal(stop: (reason: string) => Promise<void>): void {
-  let stopping = false;
-  const begin = (reason: string) => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    stop(reason).then(
-      () => process.exit(0),
-      (error: unknown) => fail(`stopping failed: ${String(error)}`),
-    );
+/**
+ * Runs `leave` and then `stop` once, on the first signal or when the parent that started us over IPC is gone. What comes while it leaves
+ * ends that: nobody waits for proxies any more. A signal after that ends the process at once.
+ */
+function onStopSignal(
+  leave: (reason: string, enough: AbortSignal) => Promise<void>,
+  stop: () => Promise<void>,
+): void {
+  const enough = new AbortController();
+  let state: "serving" | "leaving" | "stopping" = "serving";
+  const leaveAndStop = async (reason: string) => {
+    state = "leaving";
+    await leave(reason, enough.signal);
+    state = "stopping";
+    await stop();
   };
-  process.on("SIGTERM", () => begin("SIGTERM"));
-  process.on("SIGINT", () => begin("SIGINT"));
+  const hear = (reason: string) => {
+    if (state === "leaving") enough.abort();
+    else if (state === "serving") {
+      leaveAndStop(reason).then(
+        () => process.exit(0),
+        (error: unknown) => fail(`stopping failed: ${String(error)}`),
+      );
+    } else if (reason !== PARENT_GONE) process.exit(1);
+  };
+  process.on("SIGTERM", () => hear("SIGTERM"));
+  process.on("SIGINT", () => hear("SIGINT"));
   process.off("disconnect", exitAsOrphan);
-  process.on("disconnect", () => {
-    if (!stopping) begin("the parent process is gone");
-  });
+  process.on("disconnect", () => hear(PARENT_GONE));
 }
 
 function startProblem(error: unknown, config: Config): string {

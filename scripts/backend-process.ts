@@ -45,7 +45,8 @@ export async function startBackendProcess({
   };
 }
 
-function listeningPort(child: ChildProcess): Promise<number> {
+/** Never settles where the child does not come to listen. */
+export function listeningPort(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     child.on("message", (message: { type?: unknown; port?: unknown }) => {
       if (message.type === "listening" && typeof message.port === "number") resolve(message.port);

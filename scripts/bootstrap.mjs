@@ -1,4 +1,5 @@
-// Runs a script of this folder on a fresh clone: installs and compiles what is missing, with Node and npm alone.
+// Runs a script of this folder, or the backend's admin, on a fresh clone: installs and compiles what is missing, with Node and npm alone.
+// In the image, which has no sources, what was compiled is run as it is.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,6 +8,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const OLDEST_NODE = [20, 19];
 const PARENT_WATCH_MS = 250;
+/** Run beside a server, often in its checkout: what a server has loaded its program from is not to be replaced under it. */
+const OPERATORS = new Set(["admin", "warm", "test-cache"]);
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const [script] = process.argv.slice(2);
 
@@ -16,21 +19,29 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
 }
 if (!script) fail("usage: node scripts/bootstrap.mjs <start|test|test-cache|...> [arguments]");
 
-installWhatIsMissing();
-// Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
-const compiler = path.join(root, "node_modules/typescript/bin/tsc");
-run("the compiler", process.execPath, [compiler, "--project", path.join(root, "tsconfig.json")]);
+if (existsSync(path.join(root, "tsconfig.json"))) {
+  installWhatIsMissing();
+  // Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
+  const compiler = path.join(root, "node_modules/typescript/bin/tsc");
+  // Absent where somebody has compiled, and then left out what only that needs (npm prune --omit=dev).
+  if (existsSync(compiler) || compiledScript() === undefined) {
+    // The package first: the backend imports it by its name.
+    for (const project of ["backend/cache", "tsconfig.json"])
+      run("the compiler", process.execPath, [compiler, "--project", path.join(root, project)]);
+  }
+}
 stopWithNpm();
 await runScript();
 
 /** Once for each state of the lock file. */
 function installWhatIsMissing() {
   const stamp = path.join(root, "node_modules/.installed-lock");
-  const lock = createHash("sha256")
-    .update(readFileSync(path.join(root, "package-lock.json")))
-    .digest("hex");
+  const wanted = readFileSync(path.join(root, "package-lock.json"), "utf8");
+  const lock = createHash("sha256").update(wanted).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
-  console.log("installing dependencies (npm ci)");
+  if (OPERATORS.has(script) && compiledScript() !== undefined && hasWhatRuns(JSON.parse(wanted))) return;
+  // Not on standard output, which may be read by a program (--json, a token).
+  console.error("installing dependencies (npm ci)");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // Both kinds by name: NODE_ENV=production or a user's npm settings would leave the compiler or PostgreSQL out.
   run("npm ci", npm, [
@@ -44,10 +55,29 @@ function installWhatIsMissing() {
   writeFileSync(stamp, lock);
 }
 
+/** Whether npm has installed, by whatever command, the versions that the compiled script needs. */
+function hasWhatRuns({ packages }) {
+  const installed = path.join(root, "node_modules/.package-lock.json");
+  if (!existsSync(installed)) return false;
+  const { packages: present } = JSON.parse(readFileSync(installed, "utf8"));
+  // The backend, which admin is part of, runs without what is for development; scripts do not.
+  const needsDev = script !== "admin";
+  return Object.entries(packages).every(
+    ([folder, { version, dev, optional, devOptional }]) =>
+      folder === "" || optional || devOptional || (dev && !needsDev) || present[folder]?.version === version,
+  );
+}
+
+function compiledScript() {
+  return ["dist/scripts", "dist/backend", "dist"]
+    .map((folder) => path.join(root, folder, `${script}.js`))
+    .find((file) => existsSync(file));
+}
+
 function run(name, command, commandArgs) {
   const { status, signal, error } = spawnSync(command, commandArgs, {
     cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", process.stderr, "inherit"],
     shell: command.endsWith(".cmd"),
   });
   if (error) fail(`${name} cannot be run: ${error.message}`);
@@ -68,8 +98,8 @@ function stopWithNpm() {
 
 /** In this process: signals reach the script directly, and its exit code is this one's. */
 async function runScript() {
-  const file = path.join(root, "dist/scripts", `${script}.js`);
-  if (!existsSync(file)) fail(`there is no scripts/${script}.ts`);
+  const file = compiledScript();
+  if (file === undefined) fail(`there is no scripts/${script}.ts`);
   process.setSourceMapsEnabled(true);
   process.argv.splice(1, 2, file);
   await import(pathToFileURL(file).href);

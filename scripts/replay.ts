@@ -2,7 +2,7 @@
 import cliProgress from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import { replayDay } from "./replay/replay-day.js";
-import { formatReport } from "./replay/report.js";
+import { formatReport } from "./replay/replay-report.js";
 
 interface Options {
   readonly seed: number;

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { projectFile } from "../backend/project-root.js";
+import { formatReport, makeReport } from "./test-cache/cache-report.js";
 import { startOwnServer } from "./test-cache/own-server.js";
-import { formatReport, makeReport } from "./test-cache/report.js";
 import { runProbes, type Target } from "./test-cache/run-probes.js";
 import { findRunningServer } from "./test-cache/running-server.js";
 
@@ -26,13 +26,16 @@ const program = new Command("test-cache")
   )
   .option("--url <url>", "server to test; without it, one is started for the test and stopped afterwards")
   .option("--token <jwt>", "bearer token of an admin of a tenant without other traffic")
-  .option("--other-token <jwt>", "bearer token of another tenant; without it, JWT_SECRET signs one")
+  .option(
+    "--other-token <jwt>",
+    "bearer token of another tenant; without it, JWT_SECRET signs one for a tenant of DATABASE_URL",
+  )
   .option("--requests <n>", "requests of each kind, for each module", parseRequests, 30)
   .option("--json", "print JSON; progress goes to standard error in any case")
   .addHelpText(
     "after",
     `
-Writes one marked record a module and deletes it again. Counters are one process's: behind a load balancer, test
+Writes one marked record a module, and an order for the task, and deletes them again. Counters are one process's: behind a load balancer, test
 each process by its own URL.
 
 Exit codes: 0 nothing failed, 1 a check failed, 2 the test could not be run.`,
@@ -41,7 +44,7 @@ Exit codes: 0 nothing failed, 1 a check failed, 2 the test could not be run.`,
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_RUN_EXIT_CODE))
   .parse();
 
-// JWT_SECRET, and what a server of our own is to use, as `npm start` reads them. The environment wins.
+// JWT_SECRET, DATABASE_URL, and what a server of our own is to use, as `npm start` reads them. The environment wins.
 if (existsSync(projectFile(".env"))) process.loadEnvFile(projectFile(".env"));
 
 const interruption = new AbortController();

@@ -1,5 +1,6 @@
 // CACHE_ENCRYPTION_KEYS: "new:<base64>,old:<base64>". The first key seals entries, each of them opens.
-import type { TenantCacheOptions } from "../cache/index.js";
+// Tests: test/unit/config-secrets.test.ts
+import type { TenantCacheOptions } from "express-tenant-cache";
 import type { Checked } from "./secret-files.js";
 
 export type Encryption = NonNullable<TenantCacheOptions["encryption"]>;

@@ -1,9 +1,10 @@
 // A connection to Redis from its variables: REDIS_… for the state, REDIS_CACHE_… for the cache. One parser for both.
+// Tests: test/unit/config-redis.test.ts
 import { isIP } from "node:net";
+import type { RedisOption } from "express-tenant-cache";
 import type { RedisOptions } from "ioredis";
-import type { RedisOption } from "../cache/index.js";
 import { parseTls, TLS_PARTS } from "./redis-tls.js";
-import { type Address, parseRedisUrl, type RedisUrl } from "./redis-url.js";
+import { type Address, DEFAULT_PORT, isHost, isPort, parseRedisUrl, type RedisUrl } from "./redis-url.js";
 import type { Checked, Environment, ReadFile } from "./secret-files.js";
 
 /** What the URL and its companions decide of a client's options. */
@@ -38,7 +39,11 @@ export type RedisServers =
 
 export type RedisVariable = "REDIS" | "REDIS_CACHE";
 
-const PARTS = ["URL", "SENTINEL_USERNAME", "SENTINEL_PASSWORD", ...TLS_PARTS] as const;
+/** One server in three variables, as other programs read them too: they are nobody's business here where there is a URL. */
+const HOST_PARTS = ["HOST", "PORT", "PASSWORD"] as const;
+/** What goes beside a URL only. */
+const URL_COMPANIONS = ["SENTINEL_USERNAME", "SENTINEL_PASSWORD", ...TLS_PARTS] as const;
+const PARTS = ["URL", ...HOST_PARTS, ...URL_COMPANIONS] as const;
 type Part = (typeof PARTS)[number];
 
 /** The names of a connection's variables. */
@@ -46,13 +51,14 @@ export const redisVariables = (prefix: RedisVariable): string[] => PARTS.map((pa
 /** Those of them that are secrets: each may be a file, with _FILE behind its name. */
 export const redisSecrets = (prefix: RedisVariable): string[] => [
   `${prefix}_URL`,
+  `${prefix}_PASSWORD`,
   `${prefix}_SENTINEL_PASSWORD`,
 ];
 
 /** A sentinel that hangs is left for the next one. */
 const SENTINEL_ANSWERS_WITHIN_MS = 2000;
 
-/** `undefined` where the URL is not set: there is no such connection. */
+/** `undefined` where neither the URL nor the host is set: there is no such connection. */
 export function redisServersFrom(
   prefix: RedisVariable,
   env: Environment,
@@ -62,9 +68,11 @@ export function redisServersFrom(
   const given = (part: Part) => env[variable(part)] || undefined;
   const text = given("URL")?.trim();
   if (text === undefined) {
-    const others = PARTS.filter((part) => given(part) !== undefined);
+    const others = URL_COMPANIONS.filter((part) => given(part) !== undefined);
     const problems = others.map((part) => `${variable(part)}: says nothing without ${variable("URL")}`);
-    return { value: undefined, problems };
+    const byHost = serverByHost(variable, given);
+    problems.push(...byHost.problems);
+    return { value: problems.length > 0 ? undefined : byHost.value, problems };
   }
   let url: RedisUrl;
   try {
@@ -79,6 +87,26 @@ export function redisServersFrom(
   return problems.length > 0
     ? { value: undefined, problems }
     : { value: serversOf(url, tls.value, sentinel.value), problems };
+}
+
+/** A password alone names no server: Compose reads the same variable for its own. */
+function serverByHost(variable: Variable, given: Given): Checked<RedisServers | undefined> {
+  const [host, port] = [given("HOST")?.trim(), given("PORT")?.trim()];
+  const password = given("PASSWORD");
+  if (host === undefined) return { value: undefined, problems: [] };
+  const problems: string[] = [];
+  if (!isHost(host))
+    problems.push(
+      `${variable("HOST")}: must be a name or an address and nothing else; for several servers, or TLS, set ${variable("URL")} instead`,
+    );
+  if (port !== undefined && !isPort(port))
+    problems.push(`${variable("PORT")}: must be a whole number from 1 to 65535`);
+  const options = {
+    host: host.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port ?? DEFAULT_PORT.single),
+    db: 0,
+  };
+  return { value: { kind: "single", options: { ...(password && { password }), ...options } }, problems };
 }
 
 type Variable = (part: Part) => string;

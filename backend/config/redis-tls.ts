@@ -1,4 +1,5 @@
 // TLS of a connection to Redis: who signed the servers' certificates, what this process shows of itself, and which name is expected.
+// Tests: test/unit/config-redis.test.ts, test/integration/redis-cluster-connection.test.ts
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { type ConnectionOptions, createSecureContext } from "node:tls";

@@ -1,4 +1,6 @@
 // The URL of Redis servers: a single one, sentinels that know the master, or nodes of a Cluster; with or without TLS.
+// Tests: test/unit/config-redis.test.ts
+import { isIP } from "node:net";
 
 export interface Address {
   readonly host: string;
@@ -27,7 +29,8 @@ const FORMS =
   "redis://host:6379, redis+sentinel://host1:26379,host2:26379/mymaster or redis+cluster://host1:6379,host2:6379; rediss instead of redis for TLS";
 const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(\/[^?#]*)?(\?[^#]*)?$/i;
 const ADDRESS = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i;
-const DEFAULT_PORT = { single: 6379, sentinel: 26_379, cluster: 6379 };
+/** Where an address names none. */
+export const DEFAULT_PORT = { single: 6379, sentinel: 26_379, cluster: 6379 };
 const ESCAPES = "other characters of user and password are percent-encoded (@ is %40, / is %2F, : is %3A)";
 
 /** @throws Error that says what to write instead; it repeats neither the URL nor a part of it that may be secret */
@@ -69,11 +72,21 @@ function parseAddress(text: string, defaultPort: number): Address {
   const [, ipv6, name, digits] = ADDRESS.exec(text) ?? [];
   const host = ipv6 ?? name;
   const port = digits === undefined ? defaultPort : Number(digits);
-  if (host === undefined || port < 1 || port > 65_535)
+  if (host === undefined || !isPort(String(port)))
     throw new Error(
       `has an address that is none: write host:port, an IPv6 address as [::1]:6379; ${ESCAPES}`,
     );
   return { host, port };
+}
+
+/** Whether it is a name or an IP address, with no port. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || ((ADDRESS.exec(text) ?? [])[3] === undefined && ADDRESS.test(text));
+}
+
+/** Whether it is the number of a port. */
+export function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 }
 
 function parseUserInfo(text: string): Pick<RedisUrl, "username" | "password"> {

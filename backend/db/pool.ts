@@ -1,4 +1,5 @@
 // The PostgreSQL connection pool, and how its types become JSON.
+// Tests: test/http/listing.test.ts
 import { Pool, types } from "pg";
 
 export interface PoolOptions {

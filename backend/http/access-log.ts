@@ -1,11 +1,34 @@
 // The access log: morgan measures, pino writes.
+// Tests: test/http/view-answers.test.ts, test/http/problems.test.ts
 import type { IncomingMessage } from "node:http";
+import type { Request, RequestHandler } from "express";
+import type { LaneMiddleware } from "express-tenant-cache";
 import morgan from "morgan";
 import type { Logger } from "pino";
-import type { LaneMiddleware } from "../cache/index.js";
 
 const PROBES = /^(\/api)?(\/system)?\/health\b/;
 const arrivals = new WeakMap<IncomingMessage, number>();
+
+/** What a request is about, where it is known without what Express adds to it. */
+interface Subject {
+  readonly tenant?: string;
+  readonly module?: string;
+}
+
+const subjects = new WeakMap<IncomingMessage, Subject>();
+
+/** For the log's line: whose data a request is about, and which. */
+export function noteSubject(req: IncomingMessage, subject: Subject): void {
+  subjects.set(req, { ...subjects.get(req), ...subject });
+}
+
+/** Middleware in front of a module's routes, or of a view. */
+export function toldAs(module: string): RequestHandler {
+  return (req, _res, next) => {
+    noteSubject(req, { module });
+    next();
+  };
+}
 
 /** Has `ms` count from now: what is in front of the log takes its time, too. */
 export function noteArrival(req: IncomingMessage): void {
@@ -24,6 +47,8 @@ export function accessLog(logger: Logger): LaneMiddleware {
         status: Number(tokens.status?.(req, res)) || undefined,
         bytes: Number(res.getHeader("content-length")) || undefined,
         ms: sinceArrival(req, Number(tokens["total-time"]?.(req, res)) || undefined),
+        tenant: subjects.get(req)?.tenant ?? (req as Request).auth?.tenantId,
+        module: subjects.get(req)?.module,
         cache: res.getHeader("cache-status"),
       };
       const isProbe = PROBES.test(line.url ?? "");

@@ -1,8 +1,9 @@
 // What a request meets before the routes: the same instances serve inside Express and in the lane in front of it.
+// Tests: test/http/problems.test.ts
 import type { RequestHandler } from "express";
+import type { LaneMiddleware } from "express-tenant-cache";
 import helmet from "helmet";
 import type { Logger } from "pino";
-import type { LaneMiddleware } from "../cache/index.js";
 import { accessLog } from "./access-log.js";
 import { type RateLimitOptions, rateLimiter } from "./rate-limit.js";
 import { requestId } from "./request-id.js";

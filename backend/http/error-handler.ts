@@ -1,20 +1,32 @@
 // The end of the chain: whatever was thrown becomes a problem document, and internals stay in the log.
+// Tests: test/http/problems.test.ts
+import { types } from "node:util";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
-import { isDatabaseUnavailable } from "../db/database-errors.js";
-import { HttpProblem, notFound } from "./problem.js";
+import { databaseTrouble, isDatabaseUnavailable, isUnusableValue } from "../db/database-errors.js";
+import type { DatabaseOutage } from "../db/database-outage.js";
+import { TenantUnavailable } from "../db/tenant-transaction.js";
+import type { Role } from "./identity/auth.js";
+import { forbidden, HttpProblem, notFound, unauthorized } from "./problem.js";
 
 /** For requests that no route took. */
 export const unknownRoute: RequestHandler = (req) => {
   throw notFound(`There is no ${req.baseUrl}${req.path}.`);
 };
 
-/** Writes problems, and logs those that are the server's fault: once, with the request's id. */
-export function errorHandler(logger: Logger): ErrorRequestHandler {
+/**
+ * Writes problems, and logs those that are the server's fault: once, with the request's id. What meets every request while it lasts has
+ * a line of its own, and each of them is in the access log.
+ */
+export function errorHandler(logger: Logger, database: DatabaseOutage): ErrorRequestHandler {
   return (error, req, res, next) => {
-    const problem = toProblem(error);
-    if (problem.status >= 500) {
-      logger.error({
+    const problem = toProblem(error, req.auth?.role);
+    const trouble = databaseTrouble(problem.cause);
+    if (trouble !== undefined && types.isNativeError(problem.cause)) database.failed(trouble, problem.cause);
+    const isTold = trouble !== undefined || problem.isTold;
+    const isUnforeseen = (problem.status >= 500 && !isTold) || isUnusableValue(problem.cause);
+    if (isUnforeseen) {
+      logger[problem.status >= 500 ? "error" : "warn"]({
         requestId: req.id,
         method: req.method,
         url: req.originalUrl,
@@ -33,14 +45,29 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
   };
 }
 
-function toProblem(error: unknown): HttpProblem {
+function toProblem(error: unknown, role: Role | undefined): HttpProblem {
   if (error instanceof HttpProblem) return error;
+  if (error instanceof TenantUnavailable) {
+    // A superadmin has chosen the tenant, and the token is good for others; anybody else's is good for nothing now.
+    return role === "superadmin" ? forbidden(error.message) : unauthorized(error.message, "invalid_token");
+  }
+  if (databaseTrouble(error) === "no-writes") {
+    // Somebody has to do something about it: nobody is to try again each second.
+    return new HttpProblem(503, {
+      detail: "The database takes no changes now, and reading goes on. Try again later.",
+      headers: { "Retry-After": "30" },
+      cause: error,
+    });
+  }
   if (isDatabaseUnavailable(error)) {
     return new HttpProblem(503, {
       detail: "The database cannot answer now. Try again.",
       headers: { "Retry-After": "1" },
       cause: error,
     });
+  }
+  if (isUnusableValue(error)) {
+    return new HttpProblem(400, { detail: "The database takes no such value.", cause: error });
   }
   return bodyParserProblem(error) ?? new HttpProblem(500, { cause: error });
 }

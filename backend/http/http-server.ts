@@ -1,6 +1,8 @@
 // The HTTP server's beginning and end: listening, and draining.
+// Tests: test/faults/server-process.test.ts
 import type { Server } from "node:http";
 import type { AddressInfo, Server as NetServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Resolves with the address once the server listens; rejects as `listen` does (EADDRINUSE, EACCES). */
 export function listen(server: NetServer, port: number, host: string): Promise<AddressInfo> {
@@ -12,6 +14,28 @@ export function listen(server: NetServer, port: number, host: string): Promise<A
       resolve(server.address() as AddressInfo);
     });
   });
+}
+
+/**
+ * How long a connection may be idle. Longer than proxies keep theirs (60 seconds, nginx and load balancers alike): who sends requests has
+ * to be the one who closes, or a request and the end of its connection meet on the way.
+ */
+export const KEEP_ALIVE_MS = 75_000;
+
+/**
+ * Goes on answering for a while, on connections that end with their answer: readiness says by then that this process stops, and whoever
+ * distributes requests sees it at the next probe, not at once. Without it, what comes in between finds nobody who listens.
+ * @param enough ends it early
+ */
+export async function answerWhileNoticed(
+  server: Server,
+  delayMs: number,
+  enough: AbortSignal,
+): Promise<void> {
+  server.prependListener("request", (_req, res) => {
+    res.shouldKeepAlive = false;
+  });
+  await sleep(delayMs, undefined, { signal: enough }).catch(() => undefined);
 }
 
 const IDLE_SWEEP_MS = 50;

@@ -1,8 +1,8 @@
 // The cache's lane in front of the app (docs/lane.md): who asks, and what the app does before its routes, for hits that it does not see.
 import type { RequestListener, ServerResponse } from "node:http";
 import type { Express, Request, RequestHandler, Response } from "express";
-import type { LaneIdentity, LaneMiddleware, LaneOptions, TenantCache } from "../cache/index.js";
-import { noteArrival } from "./access-log.js";
+import type { LaneIdentity, LaneMiddleware, LaneOptions, TenantCache } from "express-tenant-cache";
+import { noteArrival, noteSubject } from "./access-log.js";
 import type { Edge } from "./edge.js";
 import type { Auth } from "./identity/auth.js";
 import type { Authenticator } from "./identity/authenticator.js";
@@ -40,13 +40,15 @@ export function laneInFront(app: Express, deps: LaneDependencies): RequestListen
 
 function identifier({ authenticator, isCacheShared }: LaneDependencies): LaneOptions["identify"] {
   const identities = new WeakMap<Auth, LaneIdentity>();
-  // Without a shared cache, a process does not hear of another's logout: tokens that can be revoked go to the app, which asks.
+  // Without a shared cache, a process hears neither of another's logout nor of a tenant's suspension: tokens go to the app, which asks.
   const hearsOfRevocations = isCacheShared || !authenticator.asksForRevocations;
   return (req) => {
     const auth = authenticator.recallHeader(req.headers.authorization);
     // Superadmins choose their tenant in the query, which only the app reads.
     if (!auth || auth.tenantId === undefined || auth.role === "superadmin") return undefined;
-    if (auth.jti !== undefined && !hearsOfRevocations) return undefined;
+    // What the app refuses to this token it may have let through for another of the same user.
+    if (auth.mustChangePassword) return undefined;
+    if (!hearsOfRevocations) return undefined;
     let identity = identities.get(auth);
     if (!identity) {
       identity = identityOf(auth, auth.tenantId);
@@ -66,6 +68,12 @@ function identityOf(auth: Auth, tenant: string): LaneIdentity {
   };
 }
 
+/** What the lane answers are hits of modules' routes, whose paths begin with their names. */
+function subjectOf({ tenantId }: Auth, url = "") {
+  const module = /^(?:https?:\/\/[^/]*)?\/api\/([a-z]+)/i.exec(url)?.[1];
+  return { ...(tenantId !== undefined && { tenant: tenantId }), ...(module !== undefined && { module }) };
+}
+
 /**
  * The app's rate limiter, for raw requests. It reads `req.auth` and writes headers the Express way, so it gets stand-ins: `req.auth` on
  * the request itself would still be there, unverified, where the request goes on to the app.
@@ -81,6 +89,7 @@ function limitOnce(
     count: (req, res, next) => {
       const auth = authenticator.recallHeader(req.headers.authorization);
       if (!auth) return next(new Error("the token has expired since the lookup"));
+      noteSubject(req, subjectOf(auth, req.url));
       const headers: [string, string][] = [];
       const add = (name: string, value: string) => headers.push([name, value]);
       const response = { headersSent: false, append: add, setHeader: add };

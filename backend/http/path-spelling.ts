@@ -1,4 +1,5 @@
 // One spelling for each path: routers take several for the same, and each would fill the cache once more.
+// Tests: test/http/spelling.test.ts
 import type { RequestHandler } from "express";
 import { HttpProblem, notFound } from "./problem.js";
 

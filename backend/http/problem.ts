@@ -1,4 +1,5 @@
 // Problem documents (RFC 9457): what every error response of the API is.
+// Tests: test/http/problems.test.ts
 import { STATUS_CODES } from "node:http";
 
 export interface FieldError {
@@ -12,6 +13,8 @@ export interface ProblemOptions {
   readonly errors?: readonly FieldError[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
+  /** Whether the cause has a line in the log already: it lasts, and meets every request. Default false. */
+  readonly isTold?: boolean;
 }
 
 /** Thrown anywhere in a request; the error handler writes it as `application/problem+json`. */
@@ -21,6 +24,7 @@ export class HttpProblem extends Error {
   readonly detail: string | undefined;
   readonly errors: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly isTold: boolean;
 
   constructor(status: number, options: ProblemOptions = {}) {
     super(options.detail ?? STATUS_CODES[status] ?? "Error", { cause: options.cause });
@@ -28,6 +32,7 @@ export class HttpProblem extends Error {
     this.detail = options.detail;
     this.errors = options.errors;
     this.headers = options.headers ?? {};
+    this.isTold = options.isTold ?? false;
   }
 
   /** @param instance path of the request, without its query: queries may be long, or hold what should not be repeated */

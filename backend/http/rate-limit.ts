@@ -1,7 +1,8 @@
 // The rate limit: for each token subject, or for each address where there is no token.
+// Tests: test/http/problems.test.ts
 import type { RequestHandler } from "express";
 import { rateLimit, type Store } from "express-rate-limit";
-import { clientAddress } from "./client-address.js";
+import { callerOf } from "./client-address.js";
 import { HttpProblem } from "./problem.js";
 
 export interface RateLimitOptions {
@@ -22,8 +23,7 @@ export function rateLimiter({ max, windowSeconds, store }: RateLimitOptions): Re
     legacyHeaders: false,
     passOnStoreError: true,
     ...(store && { store }),
-    keyGenerator: (req) =>
-      req.auth ? `sub:${req.auth.tenantId ?? ""}:${req.auth.subject}` : `ip:${clientAddress(req)}`,
+    keyGenerator: callerOf,
     handler: (_req, _res, next) => {
       next(
         new HttpProblem(429, { detail: `More than ${max} requests in ${windowSeconds} seconds. Slow down.` }),

@@ -1,4 +1,5 @@
 // Where rate limits count when several processes share them: the persistent Redis.
+// Tests: test/faults/state-away.test.ts, test/http/auth-away.test.ts
 import { createHash } from "node:crypto";
 import type { Store } from "express-rate-limit";
 import type { Logger } from "pino";

@@ -1,4 +1,5 @@
 // Request ids: one for every request, the caller's where it is usable, so that logs of several services can be joined.
+// Tests: test/http/problems.test.ts
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 

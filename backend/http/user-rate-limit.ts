@@ -1,4 +1,5 @@
 // A rate limit of one endpoint for one user, beside the general one: for what costs more than a read.
+// Tests: test/http/login-bounds.test.ts
 import type { RequestHandler } from "express";
 import { rateLimit } from "express-rate-limit";
 import { type StateStore, statePrefix } from "../state/state-redis.js";

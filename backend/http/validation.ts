@@ -1,4 +1,5 @@
 // Validation of queries and bodies by schemas: what passed is kept beside the request, typed.
+// Tests: test/http/hostile-requests.test.ts, test/http/problems.test.ts
 import express, { type Request, type RequestHandler } from "express";
 import type * as z from "zod";
 import { type FieldError, HttpProblem } from "./problem.js";
@@ -27,13 +28,11 @@ function validated<T>(schema: z.ZodType<T>, part: string, read: (req: Request) =
   const values = new WeakMap<Request, { readonly value: T }>();
   return {
     check: (req, _res, next) => {
-      const result = schema.safeParse(read(req));
-      if (!result.success) {
-        throw new HttpProblem(400, {
-          detail: `The ${part} is not valid: see errors.`,
-          errors: fieldErrors(result.error),
-        });
-      }
+      const given = read(req);
+      const result = schema.safeParse(given);
+      const errors = result.success ? unstorableTexts(given) : fieldErrors(result.error);
+      if (!result.success || errors.length > 0)
+        throw new HttpProblem(400, { detail: `The ${part} is not valid: see errors.`, errors });
       values.set(req, { value: result.data });
       next();
     },
@@ -67,6 +66,27 @@ function fieldErrors(error: z.ZodError): FieldError[] {
         : [{ pointer: pointer(issue.path), message: issue.message }],
     )
     .slice(0, MAX_REPORTED_ERRORS);
+}
+
+const UNSTORABLE = /[\0\p{Cs}]/u;
+
+/**
+ * Whatever a schema lets through: PostgreSQL takes no NUL in a text, and half of a surrogate pair is no character, so that it becomes
+ * another text on its way (RFC 8259 section 8.2).
+ */
+function unstorableTexts(given: unknown): FieldError[] {
+  const found: FieldError[] = [];
+  const left: { readonly path: readonly string[]; readonly value: unknown }[] = [{ path: [], value: given }];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { path, value } = next;
+    if (typeof value === "string") {
+      if (UNSTORABLE.test(value))
+        found.push({ pointer: pointer(path), message: "must not contain NUL or half of a surrogate pair" });
+    } else if (typeof value === "object" && value !== null) {
+      for (const [key, child] of Object.entries(value)) left.push({ path: [...path, key], value: child });
+    }
+  }
+  return found.slice(0, MAX_REPORTED_ERRORS);
 }
 
 const MAX_POINTER_LENGTH = 200;

@@ -1,4 +1,5 @@
 // What a constraint that refused a write means to the client.
+// Tests: test/http/crud.test.ts
 import { constraintViolation } from "../db/database-errors.js";
 import { forbidden, HttpProblem } from "../http/problem.js";
 import type { ModuleDefinition } from "./module-definition.js";

@@ -1,4 +1,5 @@
 // The queries of a module: list, count, find, insert, replace, delete. Each runs inside a tenant's transaction.
+// Tests: test/http/crud.test.ts
 import type { PoolClient } from "pg";
 import type { ListFilter, ListQuery } from "./list-query.js";
 import { orderClause, Parameters, selectList, whereClause } from "./list-sql.js";

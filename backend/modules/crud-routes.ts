@@ -1,12 +1,13 @@
 // The routes that every module has: list, count, create; read, replace, delete.
+// Tests: test/http/crud.test.ts
 import { type Request, type RequestHandler, Router } from "express";
-import { withTenant } from "../db/tenant-transaction.js";
 import { requireRole } from "../http/identity/authenticate.js";
 import { tenantOf } from "../http/identity/tenant-choice.js";
 import { route } from "../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../http/validation.js";
-import { CrudRepository, type ModuleDocument } from "./crud-repository.js";
-import { countQuerySchema, listQuerySchema, noParameters } from "./list-query.js";
+import type { ModuleDocument } from "./crud-repository.js";
+import { listHandlers } from "./list-handlers.js";
+import { noParameters } from "./list-query.js";
 import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "./module-context.js";
 import type { ModuleDefinition } from "./module-definition.js";
 import { noSuchRecord, RecordWriter } from "./record-writer.js";
@@ -29,6 +30,7 @@ export function crudRouter(
   const { dependsOn, touchedBy } = module;
   const shared = { dependsOn, authority: ANSWERS_HAVE_NO_LINKS } as const;
   const ofLists = { ttlSeconds: context.ttlSeconds.list, ...shared };
+  const ofCounts = { ttlSeconds: context.ttlSeconds.count, ...shared };
   const ofDetails = { ttlSeconds: context.ttlSeconds.detail, ...shared };
   const handlers = crudHandlers(module, context);
   const router = Router();
@@ -37,7 +39,7 @@ export function crudRouter(
   const plainQuery = validatedQuery(noParameters);
   const plain = plainQuery.check;
   const lists = cacheList(module.name, { ...ofLists, query: handlers.listQuery.of });
-  const counts = cacheList(module.name, { ...ofLists, query: handlers.countQuery.of });
+  const counts = cacheList(module.name, { ...ofCounts, query: handlers.countQuery.of });
   const details = cacheList(module.name, { ...ofDetails, query: plainQuery.of });
 
   route(router, "/", {
@@ -69,37 +71,9 @@ export function crudRouter(
 }
 
 function crudHandlers(module: ModuleDefinition, { pool, changes }: ModuleContext) {
-  const repository = new CrudRepository(module);
   const writer = new RecordWriter(module, pool, changes);
-  const listQuery = validatedQuery(listQuerySchema(module));
-  const countQuery = validatedQuery(countQuerySchema(module));
   const document = validatedBody<ModuleDocument>(module.document);
   const idOf = (req: Request) => recordIdOf(req, module.singular);
-
-  const list: RequestHandler = async (req, res) => {
-    const query = listQuery.of(req);
-    const tenantId = tenantOf(req);
-    const page = await withTenant(
-      pool,
-      tenantId,
-      async (client) => ({
-        data: await repository.list(client, tenantId, query),
-        total: await repository.count(client, tenantId, query),
-      }),
-      { readOnly: true },
-    );
-    const { limit, offset } = query;
-    res.json({ data: page.data, pagination: { total: page.total, limit, offset } });
-  };
-
-  const count: RequestHandler = async (req, res) => {
-    const tenantId = tenantOf(req);
-    const filter = countQuery.of(req);
-    const work = withTenant(pool, tenantId, (client) => repository.count(client, tenantId, filter), {
-      readOnly: true,
-    });
-    res.json({ data: { count: await work } });
-  };
 
   const create: RequestHandler = async (req, res) => {
     const record = await writer.create(tenantOf(req), document.of(req));
@@ -122,7 +96,7 @@ function crudHandlers(module: ModuleDefinition, { pool, changes }: ModuleContext
     res.status(204).end();
   };
 
-  return { listQuery, countQuery, document, list, count, create, read, replace, delete: remove };
+  return { ...listHandlers(module, pool), document, create, read, replace, delete: remove };
 }
 
 /**

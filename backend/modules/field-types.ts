@@ -1,4 +1,5 @@
 // The kinds of fields that modules are made of: what a JSON body may hold, with bounds.
+// Tests: test/http/hostile-requests.test.ts, test/http/crud.test.ts
 import * as z from "zod";
 
 const DAY_MESSAGE = 'must be a date such as "2026-03-31"';
@@ -48,6 +49,9 @@ export const day = () =>
     .string()
     .regex(/^[1-9]/, DAY_MESSAGE)
     .pipe(z.iso.date(DAY_MESSAGE));
+
+/** In ISO 8601, as PostgreSQL reads it: the day after 9999-12-31 is 10000-01-01, and not +010000-01-01. */
+export const instantOf = (moment: Date): string => moment.toISOString().replace(/^\+0*/, "");
 
 export const recordId = () => z.guid("must be a UUID").toLowerCase();
 

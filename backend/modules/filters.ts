@@ -1,5 +1,7 @@
 // Filters: query parameters of a list, each with its schema and the SQL condition it stands for.
+// Tests: test/http/listing.test.ts
 import * as z from "zod";
+import { instantOf } from "./field-types.js";
 
 /** Adds a value to the statement's parameters and returns its placeholder. */
 export type Bind = (value: unknown) => string;
@@ -23,7 +25,7 @@ const oneInstant = z
   .string("must be given once")
   .regex(/^[1-9]/, "must be an ISO 8601 date or time")
   .pipe(z.union([z.iso.datetime({ offset: true }), z.iso.date()], "must be an ISO 8601 date or time"))
-  .transform((text) => new Date(text).toISOString());
+  .transform((text) => instantOf(new Date(text)));
 const oneFlag = z.enum(["true", "false"], 'must be "true" or "false"').transform((text) => text === "true");
 
 /** `?billing_city=Berlin`: equal. */

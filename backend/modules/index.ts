@@ -1,5 +1,6 @@
 // All modules, and where each is mounted: a new one is added here.
 import type { Router } from "express";
+import { toldAs } from "../http/access-log.js";
 import { chooseTenant, requireTenant } from "../http/identity/tenant-choice.js";
 import { accountsModule } from "./accounts/accounts-module.js";
 import { activitiesModule } from "./activities/activities-module.js";
@@ -40,10 +41,15 @@ const OWN_ROUTES: Readonly<Record<string, (router: Router, context: ModuleContex
   documents: mountDocumentContent,
 };
 
-/** Mounts every module under its name. */
-export function mountModules(api: Router, context: ModuleContext): void {
+/** Mounts modules under their names. */
+export function mountModules(
+  api: Router,
+  context: ModuleContext,
+  names: readonly string[] = MODULES.map(({ name }) => name),
+): void {
   for (const module of MODULES) {
+    if (!names.includes(module.name)) continue;
     const router = crudRouter(module, context, (own) => OWN_ROUTES[module.name]?.(own, context));
-    api.use(`/${module.name}`, chooseTenant, requireTenant, router);
+    api.use(`/${module.name}`, toldAs(module.name), chooseTenant, requireTenant, router);
   }
 }

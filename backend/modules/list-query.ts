@@ -1,4 +1,5 @@
 // The query of a list: page, order, search and filters, made from a module's definition.
+// Tests: test/http/listing.test.ts, test/http/spelling.test.ts
 import * as z from "zod";
 import { sortedSet } from "./filters.js";
 import type { ModuleDefinition, SortColumn } from "./module-definition.js";

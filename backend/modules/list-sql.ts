@@ -1,4 +1,5 @@
 // From a list's query to SQL: every value is a parameter, every name comes from the module's definition.
+// Tests: test/http/listing.test.ts
 import type { Bind } from "./filters.js";
 import type { ListFilter, SortTerm } from "./list-query.js";
 import type { ModuleDefinition } from "./module-definition.js";

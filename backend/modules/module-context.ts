@@ -1,6 +1,8 @@
 // What every module's routes are made from.
+// Tests: test/http/crud.test.ts
+
+import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
-import type { TenantCache } from "../cache/index.js";
 import type { ChangeListener } from "./record-changes.js";
 
 /** For `cacheList`: whichever host was asked, what a module answers to a read is the same. A link with a host in it would make that untrue. */
@@ -12,8 +14,9 @@ export interface ModuleContext {
   readonly changes: ChangeListener;
   readonly cache: Pick<TenantCache, "cacheList" | "invalidateCache">;
   readonly ttlSeconds: {
-    /** Lists, searches and counts. */
+    /** Lists and searches. */
     readonly list: number;
+    readonly count: number;
     readonly detail: number;
   };
 }

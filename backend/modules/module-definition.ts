@@ -1,4 +1,5 @@
 // What a CRM module is: a table, a schema, what lists offer, and what its changes touch. Everything else follows from it.
+// Tests: test/http/crud.test.ts
 import type * as z from "zod";
 import { exactId, type Filter, timeRange } from "./filters.js";
 

@@ -1,4 +1,5 @@
 // Values that several modules offer to choose from.
+// Tests: test/http/crud.test.ts
 
 export const INDUSTRIES = [
   "agriculture",

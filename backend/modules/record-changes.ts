@@ -1,4 +1,5 @@
 // Changes of records, and who has to hear of them before they are answered: whoever caches what is made from records.
+// Tests: test/http/service-cascades.test.ts
 import type { ModuleRecord } from "./crud-repository.js";
 
 /** A record as it was and as it is; a creation has no `before`, a deletion no `after`. */

@@ -1,4 +1,5 @@
 // Writes the records of a module, and tells of the change before the caller can answer.
+// Tests: test/http/service-cascades.test.ts, test/http/crud.test.ts
 import type { Pool, PoolClient } from "pg";
 import { withTenant } from "../db/tenant-transaction.js";
 import { conflict, HttpProblem, notFound } from "../http/problem.js";
@@ -34,11 +35,20 @@ export class RecordWriter {
     return record;
   }
 
-  /** @throws HttpProblem 409 or 400 where a constraint refuses */
-  async create(tenantId: string, document: ModuleDocument): Promise<ModuleRecord> {
-    const { after } = await this.#write(tenantId, async (client) => ({
-      after: await this.#repository.insert(client, tenantId, document),
-    }));
+  /**
+   * @param also what else has to happen in the same transaction
+   * @throws HttpProblem 409 or 400 where a constraint refuses
+   */
+  async create(
+    tenantId: string,
+    document: ModuleDocument,
+    also: (client: PoolClient, record: ModuleRecord) => Promise<void> = async () => {},
+  ): Promise<ModuleRecord> {
+    const { after } = await this.#write(tenantId, async (client) => {
+      const created = await this.#repository.insert(client, tenantId, document);
+      await also(client, created);
+      return { after: created };
+    });
     return after;
   }
 

@@ -1,38 +1,65 @@
 // Whether the process is alive, and whether it should get requests.
+// Tests: test/http/problems.test.ts, test/faults/server-process.test.ts
+import type { Request } from "express";
+import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
-import type { TenantCache } from "../cache/index.js";
+import type { HealthDetails } from "../config/health-details.js";
+import type { DatabaseOutage } from "../db/database-outage.js";
+import { includesRole } from "../http/identity/auth.js";
+import { connectionProblem, type StateStore } from "../state/state-redis.js";
 
 /** Shared with the server: set once it has begun to stop. */
 export interface Lifecycle {
   draining: boolean;
 }
 
+/** What this caller is told; it goes after `identify`. */
+export function detailsFor({ auth }: Request, ofAnybody: HealthDetails): HealthDetails {
+  return auth && includesRole(auth.role, "admin") ? "server" : ofAnybody;
+}
+
 export interface HealthReport {
   readonly status: "ok" | "degraded" | "unavailable";
   readonly checks: {
     readonly process: { readonly status: "ok" | "draining"; readonly uptimeSeconds: number };
-    readonly database: { readonly status: "ok" | "unavailable"; readonly latencyMs: number | null };
+    readonly database: {
+      /** "no-writes": its disk is full, or it is read-only, and it has refused a change since it last took one. */
+      readonly status: "ok" | "no-writes" | "unavailable";
+      readonly latencyMs: number | null;
+      /** Why it takes no changes. */
+      readonly reason: string | null;
+    };
+    /** The persistent Redis; absent where REDIS_URL is not set. */
+    readonly state?: { readonly status: "ok" | "away"; readonly reason: string | null };
     readonly cache: ReturnType<TenantCache["health"]> & { readonly status: "ok" | "away" };
   };
 }
 
 export interface HealthSources {
   readonly pool: Pool;
+  readonly database: Pick<DatabaseOutage, "writesRefused">;
+  readonly state?: StateStore | undefined;
   readonly cache: Pick<TenantCache, "health">;
   readonly lifecycle: Lifecycle;
+  /** Of anonymous callers. Default: figures. */
+  readonly details?: HealthDetails | undefined;
 }
 
-const DATABASE_TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 1000;
 
 /**
- * Ready unless the database does not answer within a second, or the process is draining. A cache that is away makes
- * requests slower, not wrong: "degraded", which is still ready.
+ * Ready unless the database does not answer within a second, or the process is draining. "Degraded" is still ready: a cache that is away
+ * makes requests slower, not wrong; a database that takes no changes is still read; and where the persistent Redis is away, every process
+ * refuses what it cannot know, so that another one is no better.
  */
-export async function checkHealth({ pool, cache, lifecycle }: HealthSources): Promise<HealthReport> {
-  const latencyMs = await databaseLatencyMs(pool);
+export async function checkHealth(sources: HealthSources): Promise<HealthReport> {
+  const { pool, database, cache, lifecycle } = sources;
+  const [latencyMs, state] = await Promise.all([databaseLatencyMs(pool), stateOf(sources)]);
   const cacheHealth = cache.health();
+  const reason = database.writesRefused;
+  const databaseStatus = latencyMs === null ? "unavailable" : reason === null ? "ok" : "no-writes";
   const unavailable = latencyMs === null || lifecycle.draining;
-  const degraded = !cacheHealth.connected;
+  const degraded = !cacheHealth.connected || reason !== null || state?.status === "away";
   return {
     status: unavailable ? "unavailable" : degraded ? "degraded" : "ok",
     checks: {
@@ -40,23 +67,35 @@ export async function checkHealth({ pool, cache, lifecycle }: HealthSources): Pr
         status: lifecycle.draining ? "draining" : "ok",
         uptimeSeconds: Math.round(process.uptime()),
       },
-      database: { status: latencyMs === null ? "unavailable" : "ok", latencyMs },
+      database: { status: databaseStatus, latencyMs, reason },
+      ...(state && { state }),
       cache: { status: cacheHealth.connected ? "ok" : "away", ...cacheHealth },
     },
   };
 }
 
+async function stateOf({ state }: HealthSources): Promise<HealthReport["checks"]["state"]> {
+  if (state === undefined) return undefined;
+  if (await answersInTime(state.redis.ping())) return { status: "ok", reason: null };
+  return { status: "away", reason: connectionProblem(state.redis) ?? `no answer within ${TIMEOUT_MS} ms` };
+}
+
 async function databaseLatencyMs(pool: Pool): Promise<number | null> {
   const startedAtMs = performance.now();
+  const answered = await answersInTime(pool.query("SELECT 1"));
+  return answered ? Math.round((performance.now() - startedAtMs) * 100) / 100 : null;
+}
+
+async function answersInTime(question: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, DATABASE_TIMEOUT_MS, false);
+    timer = setTimeout(resolve, TIMEOUT_MS, false);
   });
-  const answer = pool.query("SELECT 1").then(
+  const answer = question.then(
     () => true,
     () => false,
   );
   const answered = await Promise.race([answer, timeout]);
   clearTimeout(timer);
-  return answered ? Math.round((performance.now() - startedAtMs) * 100) / 100 : null;
+  return answered;
 }

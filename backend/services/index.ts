@@ -8,7 +8,7 @@ import { reportsService } from "./reports/reports-service.js";
 import { schedulesService } from "./schedules/schedules-service.js";
 import { tasksService } from "./tasks/tasks-service.js";
 import { usersService } from "./users/users-service.js";
-import type { Service } from "./views/service.js";
+import { listTag, type Service } from "./views/service.js";
 import { type ServiceContext, serviceRouter } from "./views/service-routes.js";
 import { ViewCache, type ViewCacheOptions } from "./views/view-cache.js";
 import { workflowsService } from "./workflows/workflows-service.js";
@@ -34,6 +34,10 @@ export function openViews(options: ViewCacheOptions): ViewCache {
   for (const { views: own, records, watches = {} } of SERVICES) {
     for (const view of own) views.add(view);
     if (records) views.watch(records.module.name, records);
+    if (records?.isListed) {
+      const { name } = records.module;
+      views.watch(name, { touches: () => [{ tag: listTag(name) }], domains: [name] });
+    }
     for (const [module, watch] of Object.entries(watches)) views.watch(module, watch);
   }
   return views;

@@ -1,12 +1,14 @@
 // /api/system: health for machines, cache statistics for administrators.
+// Tests: test/http/problems.test.ts, test/http/identity.test.ts
 import { type RequestHandler, Router } from "express";
-import type { TenantCache } from "../cache/index.js";
+import type { TenantCache } from "express-tenant-cache";
+import type { HealthDetails } from "../config/health-details.js";
 import { identityOf, requireIdentity, requireRole } from "../http/identity/authenticate.js";
 import { chooseTenant } from "../http/identity/tenant-choice.js";
 import { route } from "../http/route-methods.js";
 import { validatedQuery } from "../http/validation.js";
 import { noParameters } from "../modules/list-query.js";
-import { checkHealth, type HealthSources } from "./health.js";
+import { checkHealth, detailsFor, type HealthReport, type HealthSources } from "./health.js";
 
 const noStore: RequestHandler = (_req, res, next) => {
   res.setHeader("Cache-Control", "no-store");
@@ -16,9 +18,11 @@ const noStore: RequestHandler = (_req, res, next) => {
 /** Without identity: load balancers and orchestrators have none. */
 export function healthRouter(sources: HealthSources): Router {
   const router = Router();
-  const report: RequestHandler = async (_req, res) => {
-    const health = await checkHealth(sources);
-    res.status(health.status === "unavailable" ? 503 : 200).json(health);
+  const { details = "figures" } = sources;
+  const report: RequestHandler = async (req, res) => {
+    const { status, checks } = await checkHealth(sources);
+    const told = toldOf(checks, detailsFor(req, details));
+    res.status(status === "unavailable" ? 503 : 200).json({ status, checks: told });
   };
   router.use(noStore);
   route(router, "/", { get: [report] });
@@ -32,6 +36,16 @@ export function healthRouter(sources: HealthSources): Router {
     ],
   });
   return router;
+}
+
+/** Why the cache is away names its server (`connect ECONNREFUSED 10.0.0.5:6380`), so that is for those who are told of the server. */
+function toldOf(checks: HealthReport["checks"], details: HealthDetails): Record<string, unknown> {
+  if (details === "server") return checks;
+  if (details === "figures") {
+    const { reason: _reason, ...cache } = checks.cache;
+    return { ...checks, cache };
+  }
+  return Object.fromEntries(Object.entries(checks).map(([name, { status }]) => [name, { status }]));
 }
 
 /** An admin sees the own tenant; a superadmin all of them, or the chosen one. */

@@ -1,4 +1,5 @@
 // Access tokens: what a login answers with, and what development, demonstration and tests use.
+// Tests: test/http/identity.test.ts, test/http/auth.test.ts
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import type { Role } from "../http/identity/auth.js";
@@ -16,6 +17,8 @@ export interface TokenOptions {
   readonly expiresInSeconds?: number;
   readonly issuer?: string | undefined;
   readonly audience?: string | undefined;
+  /** The token is good for nothing but changing the password. Default false. */
+  readonly mustChangePassword?: boolean;
 }
 
 /** Signs a bearer token that the API accepts. */
@@ -29,9 +32,14 @@ export async function issueToken(options: TokenOptions): Promise<string> {
     expiresInSeconds = 86_400,
     issuer,
     audience,
+    mustChangePassword = false,
   } = options;
   const nowSeconds = Math.floor(Date.now() / 1000);
-  const token = new SignJWT({ role, ...(tenantId !== undefined && { tenant_id: tenantId }) })
+  const token = new SignJWT({
+    role,
+    ...(tenantId !== undefined && { tenant_id: tenantId }),
+    ...(mustChangePassword && { must_change_password: true }),
+  })
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setSubject(subject)
     .setJti(jti)

@@ -1,4 +1,5 @@
 // A client for the servers of a connection, whatever they are: one server, Sentinel or a Cluster.
+// Tests: test/faults/redis-topologies.test.ts
 import { Cluster, Redis } from "ioredis";
 import type { RedisServers } from "../config/redis-servers.js";
 import { LastingSentinelConnector } from "./sentinel-connector.js";

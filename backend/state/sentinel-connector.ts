@@ -1,4 +1,5 @@
 // How clients find their master by its sentinels: as ioredis does, but no news of a failover ends them.
+// Tests: test/faults/sentinel-news.test.ts, test/faults/redis-topologies.test.ts
 import { type Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredis";
 
 /*

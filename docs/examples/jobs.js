@@ -1,6 +1,6 @@
 // Jobs that write past the API say so themselves.
 import express from "express";
-import { createTenantCache } from "../../dist/backend/cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 
 export const cache = createTenantCache({ tenant: (req) => req.get("x-tenant") });
 export const app = express();

@@ -1,7 +1,7 @@
 // The tenant comes from a verified token: authenticate first, then cache. With Passport it is `(req) => req.user?.tenantId`.
 import express from "express";
+import { createTenantCache } from "express-tenant-cache";
 import { jwtVerify } from "jose";
-import { createTenantCache } from "../../dist/backend/cache/index.js";
 
 const secret = new TextEncoder().encode(
   process.env.JWT_SECRET ?? "a-secret-of-at-least-32-bytes-for-the-example",

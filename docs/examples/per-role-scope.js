@@ -1,6 +1,6 @@
 // Roles of one tenant see different things: the scope says whose view a response is.
 import express from "express";
-import { createTenantCache } from "../../dist/backend/cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 
 export const cache = createTenantCache({ tenant: (req) => req.get("x-tenant") });
 export const app = express();

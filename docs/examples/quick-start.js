@@ -1,6 +1,6 @@
 // The README's example, runnable: npm run build && node docs/examples/quick-start.js
 import express from "express";
-import { createTenantCache } from "../../dist/backend/cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 
 const { cacheList, invalidateCache } = createTenantCache({
   redis: process.env.REDIS_CACHE_URL, // not set: entries stay in this process

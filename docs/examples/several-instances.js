@@ -1,6 +1,6 @@
 // Two caches in one app: responses in one, slow settings in another, on one Redis and kept apart by their prefixes.
 import express from "express";
-import { createTenantCache } from "../../dist/backend/cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 
 const shared = { redis: process.env.REDIS_CACHE_URL, tenant: (req) => req.get("x-tenant") };
 

@@ -1,6 +1,6 @@
 // Tags reach single records across modules: changing one account touches what shows it, and leaves the rest cached.
 import express from "express";
-import { createTenantCache } from "../../dist/backend/cache/index.js";
+import { createTenantCache } from "express-tenant-cache";
 
 export const cache = createTenantCache({ tenant: (req) => req.get("x-tenant") });
 export const app = express();

@@ -1,6 +1,6 @@
-// The toolkit: a typed collection, a counter, a lock, warming and watching. Run by backend/test/integration/examples.test.ts.
+// The toolkit: a typed collection, a counter, a lock, warming and watching. Run by backend/cache/test/integration/examples.test.ts.
 import express from "express";
-import { CacheMonitor, CacheWarmer, createTenantCache } from "../../dist/backend/cache/index.js";
+import { CacheMonitor, CacheWarmer, createTenantCache } from "express-tenant-cache";
 
 /** Stands for the database. */
 export const rows = new Map([["acme/42", { id: "42", name: "Ada" }]]);

@@ -1,7 +1,7 @@
 // Sends a day's requests: at their times, or as fast as they are answered.
 import { Agent } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { exchange } from "../check-freshness/http-exchange.js";
+import { exchange } from "../../backend/servers/exchange.js";
 import type { ReplayedBackend } from "./replayed-backend.js";
 import type { PlannedRequest } from "./traffic.js";
 

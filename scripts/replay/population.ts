@@ -2,9 +2,9 @@
 import type { Pool } from "pg";
 import { withTenant } from "../../backend/db/tenant-transaction.js";
 import type { ModuleDefinition } from "../../backend/modules/module-definition.js";
-import { schedulesModule } from "../../backend/services/schedules/schedules-module.js";
-import { tasksModule } from "../../backend/services/tasks/tasks-module.js";
-import { usersModule } from "../../backend/services/users/users-module.js";
+import { schedulesModule } from "../../backend/services/records/schedules-module.js";
+import { tasksModule } from "../../backend/services/records/tasks-module.js";
+import { usersModule } from "../../backend/services/records/users-module.js";
 
 /** A record, and the body that would replace it with itself. */
 export interface Existing {

@@ -1,13 +1,13 @@
 // Replays a day twice, on two databases with the same rows: without keeping anything, and with the cache.
-import type { TtlPreset } from "../../backend/cache/index.js";
+import type { TtlPreset } from "express-tenant-cache";
 import { migrate } from "../../backend/db/migrate.js";
-import { DEMO_TENANTS, seedDemoData } from "../../backend/db/seed/index.js";
+import { DEMO_TENANTS, seedDemoData } from "../../backend/seed/index.js";
+import { createTestDatabase, startRedisServer } from "../../backend/servers/index.js";
 import { dayOf } from "../../backend/services/views/calendar.js";
-import { createTestDatabase, startRedisServer } from "../../backend/test/services/index.js";
 import { play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
+import { makeReport, type ReplayReport, type Run } from "./replay-report.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";
-import { makeReport, type ReplayReport, type Run } from "./report.js";
 import { type PlannedRequest, planTraffic } from "./traffic.js";
 
 export interface ReplayOptions {

@@ -1,18 +1,18 @@
 // The backend that a day is replayed against: the real app over HTTP, on a database of its own, in this process so that its queries can be counted.
 import { randomBytes, randomUUID } from "node:crypto";
 import { Agent, createServer } from "node:http";
+import { createTenantCache, type TtlPreset } from "express-tenant-cache";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import { createApp } from "../../backend/app.js";
-import { createTenantCache, type TtlPreset } from "../../backend/cache/index.js";
 import { createPool } from "../../backend/db/pool.js";
-import { DEMO_TENANTS } from "../../backend/db/seed/index.js";
 import { drain, listen } from "../../backend/http/http-server.js";
 import { Authenticator } from "../../backend/http/identity/authenticator.js";
 import { createTokenVerifier } from "../../backend/http/identity/token-verifier.js";
+import { DEMO_TENANTS } from "../../backend/seed/index.js";
+import { exchange } from "../../backend/servers/exchange.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
-import { exchange } from "../check-freshness/http-exchange.js";
 import { countQueries } from "./query-counter.js";
 
 export interface ReplayedBackend {
@@ -57,7 +57,7 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
   });
   const server = createServer(app);

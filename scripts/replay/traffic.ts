@@ -1,5 +1,5 @@
 // A day of traffic: requests in the order of their times, the same for the same seed and population.
-import { Random } from "../../backend/db/seed/random.js";
+import { Random } from "../../backend/seed/random.js";
 import { addDays, mondayOf, monthOf } from "../../backend/services/views/calendar.js";
 import { BUSYNESS, HABITS, type HabitName, SKEW } from "./habits.js";
 import type { Existing, Population } from "./population.js";

@@ -1,5 +1,5 @@
 // Zipf's law: the k-th most popular of n things is asked for with a weight of 1 / k^s.
-import type { Random } from "../../backend/db/seed/random.js";
+import type { Random } from "../../backend/seed/random.js";
 
 /** Picks indexes from 0 on, the most popular first. */
 export class Zipf {

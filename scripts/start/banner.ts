@@ -1,6 +1,6 @@
 // What `npm start` prints when the API is up: where it is, a token, and three lines to paste.
 import type { Config } from "../../backend/config.js";
-import { DEMO_TENANTS } from "../../backend/db/seed/index.js";
+import { DEMO_TENANTS } from "../../backend/seed/index.js";
 import { issueToken } from "../../backend/services/tokens.js";
 
 const TOKEN_HOURS = 24;

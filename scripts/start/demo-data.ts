@@ -1,6 +1,6 @@
 // Loads the demo data into an empty database, and shows how far it is.
 import cliProgress from "cli-progress";
-import { isSeeded, seedDemoData } from "../../backend/db/seed/index.js";
+import { isSeeded, seedDemoData } from "../../backend/seed/index.js";
 
 const PLAIN_STEP_PERCENT = 20;
 

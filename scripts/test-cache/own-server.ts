@@ -5,7 +5,7 @@ import path from "node:path";
 import { redisVariables } from "../../backend/config/redis-servers.js";
 import { startEmbeddedPostgres } from "../../backend/db/embedded-postgres.js";
 import { migrate } from "../../backend/db/migrate.js";
-import { DEMO_TENANTS, seedDemoData } from "../../backend/db/seed/index.js";
+import { DEMO_TENANTS, seedDemoData } from "../../backend/seed/index.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import { startBackendProcess } from "../backend-process.js";
 import type { Target } from "./run-probes.js";

@@ -1,7 +1,7 @@
 // All that is done to a server, module by module.
 import { ApiClient } from "./api-client.js";
 import type { Check } from "./check.js";
-import { checkFreshness } from "./check-freshness.js";
+import { checkFreshness } from "./check-lists.js";
 import { checkStats, readCounters } from "./check-stats.js";
 import { type Measurement, measureList } from "./measure.js";
 import { distinctPaths, MODULE_PROBES, type ModuleProbe } from "./module-probe.js";
@@ -46,7 +46,27 @@ async function probeModule(
   const paths = distinctPaths(probe.name, requests);
   const before = await readCounters(client, probe.name);
   const { measurement, checks } = await measureList(client, paths);
-  const freshness = await checkFreshness({ client, other: otherClient, probe, path: paths[0] });
+  const freshness = await withDocument(
+    new ApiClient({ baseUrl, token, signal }),
+    probe,
+    async (document) =>
+      await checkFreshness({ client, other: otherClient, module: probe.name, document, path: paths[0] }),
+  );
   const stats = await checkStats(client, probe.name, before);
   return { module: probe.name, measurement, checks: [...checks, ...freshness, stats] };
+}
+
+/** @param client another than the one whose requests are tallied: a parent is a record of another module */
+async function withDocument<T>(
+  client: ApiClient,
+  { parent, document }: ModuleProbe,
+  work: (document: Readonly<Record<string, unknown>>) => Promise<T>,
+): Promise<T> {
+  if (!parent) return await work(document());
+  const id = await client.create(parent.module, parent.document());
+  try {
+    return await work({ ...document(), [parent.column]: id });
+  } finally {
+    await client.delete(parent.module, id);
+  }
 }

@@ -1,6 +1,6 @@
 // A server that runs already: its URL, the token that was given, and a token of another tenant.
-import { randomUUID } from "node:crypto";
 import { decodeJwt } from "jose";
+import { Client } from "pg";
 import { DEVELOPMENT_JWT_SECRET } from "../../backend/config.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import { ApiClient, ApiError } from "./api-client.js";
@@ -33,10 +33,11 @@ export async function findRunningServer(options: RunningServerOptions): Promise<
     await listOf(otherToken);
     return { baseUrl, token, other: { token: otherToken } };
   }
-  const minted = await mintToken();
+  const signed = await signForAnother(tenantOf(token));
   try {
-    await listOf(minted);
-    return { baseUrl, token, other: { token: minted } };
+    if (signed === undefined) return { baseUrl, token, other: { missing: "pass --other-token" } };
+    await listOf(signed);
+    return { baseUrl, token, other: { token: signed } };
   } catch (error) {
     if (!(error instanceof ApiError && (error.status === 401 || error.status === 403))) throw error;
     return { baseUrl, token, other: { missing: "pass --other-token" } };
@@ -61,15 +62,35 @@ function tenantOf(token: string): unknown {
   }
 }
 
-/** Of a tenant that has no records; it only reads. */
-async function mintToken(): Promise<string> {
+/** A token that only reads, of another tenant in the database of DATABASE_URL; none where that is not set, or has no other. */
+async function signForAnother(tenant: unknown): Promise<string | undefined> {
+  const other = await anotherTenant(tenant);
+  if (other === undefined) return undefined;
   return await issueToken({
     secret: process.env.JWT_SECRET || DEVELOPMENT_JWT_SECRET,
     subject: "test-cache",
-    tenantId: randomUUID(),
+    tenantId: other,
     role: "viewer",
     expiresInSeconds: 3600,
     issuer: process.env.JWT_ISSUER || undefined,
     audience: process.env.JWT_AUDIENCE || undefined,
   });
+}
+
+async function anotherTenant(tenant: unknown): Promise<string | undefined> {
+  if (!process.env.DATABASE_URL) return undefined;
+  const client = new Client({ connectionString: process.env.DATABASE_URL });
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ id: string }>(
+      "SELECT id FROM tenants WHERE id::text IS DISTINCT FROM $1 AND suspended_at IS NULL ORDER BY id LIMIT 1",
+      [tenant],
+    );
+    return rows[0]?.id;
+  } catch {
+    // That of another machine, for example: the token can be passed instead.
+    return undefined;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }

@@ -1,4 +1,5 @@
 // Who is asking: roles, and what a verified token says.
+// Tests: test/http/identity.test.ts
 
 /** From least to most: each role may do what those before it may. */
 export const ROLES = ["viewer", "member", "admin", "superadmin"] as const;
@@ -13,6 +14,8 @@ export interface Auth {
   readonly jti?: string;
   /** When the token expires, milliseconds since the epoch; verifiers tolerate some seconds more. */
   readonly expiresAtMs: number;
+  /** The token is good for changing the password alone. */
+  readonly mustChangePassword?: true;
 }
 
 /** Whether `role` may do what `required` may. */

@@ -1,4 +1,5 @@
 // From the Authorization header to `req.auth`, and the two middlewares that insist on it.
+// Tests: test/http/identity.test.ts
 import type { Request, RequestHandler } from "express";
 import { forbidden, HttpProblem, unauthorized } from "../problem.js";
 import { type Auth, includesRole, type Role } from "./auth.js";
@@ -25,6 +26,14 @@ export function identify(authenticator: Authenticator): RequestHandler {
 /** Answers 401 to requests without a valid token. */
 export const requireIdentity: RequestHandler = (req, _res, next) => {
   if (!req.auth) throw refusals.get(req) ?? unauthorized("This needs a bearer token.");
+  next();
+};
+
+/** Answers 403 to tokens of users who have to change their password first. */
+export const requireOwnPassword: RequestHandler = (req, _res, next) => {
+  if (identityOf(req).mustChangePassword) {
+    throw forbidden("Change your password first: POST /api/auth/password (current_password, new_password).");
+  }
   next();
 };
 

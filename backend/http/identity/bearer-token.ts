@@ -1,4 +1,5 @@
 // The bearer token in an Authorization header.
+// Tests: test/http/identity.test.ts
 
 // RFC 6750 section 2.1; the scheme is case-insensitive (RFC 9110 section 11.1).
 const BEARER = /^bearer +([\w.~+/-]+=*)$/i;

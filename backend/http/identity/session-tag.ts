@@ -1,4 +1,5 @@
 // The cache tag of a token: what a logout invalidates, so that the lane, which asks nobody else, stops at once.
+// Tests: test/http/lane.test.ts
 import { createHash } from "node:crypto";
 import type { Auth } from "./auth.js";
 

@@ -1,4 +1,5 @@
 // Which tenant a request is about: the token's, or for a superadmin the one that `?tenant_id=` chooses.
+// Tests: test/http/identity.test.ts
 import type { Request, RequestHandler } from "express";
 import * as z from "zod";
 import { forbidden, HttpProblem } from "../problem.js";

@@ -1,5 +1,6 @@
 // Verification of bearer tokens: signature, algorithm, times, issuer, audience, and the claims we use.
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+// Tests: test/http/identity.test.ts, test/unit/authenticator.test.ts
+import { createRemoteJWKSet, errors, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from "jose";
 import * as z from "zod";
 import { HttpProblem, unauthorized } from "../problem.js";
 import { type Auth, ROLES } from "./auth.js";
@@ -25,13 +26,25 @@ const PUBLIC_KEY_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
 /** How long after its expiry a token is still good: clocks differ. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
 
+/** RFC 7519 section 5.1 and RFC 9068 section 2.1: what may be an access token. Other tokens of the same issuer are none (RFC 8725 section 3.11). */
+const ACCESS_TOKEN_TYPE = /^(application\/)?(at\+)?jwt$/i;
+/** The last second of JavaScript's calendar. Redis and PostgreSQL take times in milliseconds up to there, too. */
+const LAST_SECOND = 8_640_000_000_000;
+// Both become parts of keys.
+const name = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters");
+
 const claimsSchema = z
   .object({
-    sub: z.string().min(1).max(200),
-    exp: z.number(),
-    jti: z.string().min(1).max(200).optional(),
+    sub: name,
+    exp: z.number().max(LAST_SECOND),
+    jti: name.optional(),
     role: z.enum(ROLES),
     tenant_id: z.guid("must be a UUID").toLowerCase().optional(),
+    must_change_password: z.boolean().optional(),
   })
   .refine((claims) => claims.tenant_id !== undefined || claims.role === "superadmin", {
     path: ["tenant_id"],
@@ -53,9 +66,13 @@ export function createTokenVerifier({
     ...(audience !== undefined && { audience }),
   };
   return async (token) => {
-    const payload = await verify(token, checks).catch((error: unknown) => {
+    const { payload, protectedHeader } = await verify(token, checks).catch((error: unknown) => {
       throw refusal(error);
     });
+    const { typ } = protectedHeader;
+    // Many issuers leave it out.
+    if (typ !== undefined && !ACCESS_TOKEN_TYPE.test(String(typ)))
+      throw unauthorized("The token is no access token: its typ is another one.", "invalid_token");
     const claims = claimsSchema.safeParse(payload);
     if (!claims.success) {
       const issue = claims.error.issues[0];
@@ -64,29 +81,35 @@ export function createTokenVerifier({
         "invalid_token",
       );
     }
-    const { sub, role, exp, jti, tenant_id: tenantId } = claims.data;
+    const {
+      sub,
+      role,
+      exp,
+      jti,
+      tenant_id: tenantId,
+      must_change_password: mustChangePassword,
+    } = claims.data;
     return {
       subject: sub,
       role,
       ...(tenantId !== undefined && { tenantId }),
       ...(jti !== undefined && { jti }),
       expiresAtMs: exp * 1000,
+      ...(mustChangePassword && { mustChangePassword }),
     };
   };
 }
 
-type SignatureVerifier = (token: string, checks: JWTVerifyOptions) => Promise<JWTPayload>;
+type SignatureVerifier = (token: string, checks: JWTVerifyOptions) => Promise<JWTVerifyResult>;
 
 function signatureVerifier(secret: string | undefined, jwksUrl: string | undefined): SignatureVerifier {
   if (jwksUrl !== undefined && secret === undefined) {
     const keys = createRemoteJWKSet(new URL(jwksUrl));
-    return async (token, checks) =>
-      (await jwtVerify(token, keys, { ...checks, algorithms: PUBLIC_KEY_ALGORITHMS })).payload;
+    return (token, checks) => jwtVerify(token, keys, { ...checks, algorithms: PUBLIC_KEY_ALGORITHMS });
   }
   if (secret !== undefined && jwksUrl === undefined) {
     const key = new TextEncoder().encode(secret);
-    return async (token, checks) =>
-      (await jwtVerify(token, key, { ...checks, algorithms: SECRET_ALGORITHMS })).payload;
+    return (token, checks) => jwtVerify(token, key, { ...checks, algorithms: SECRET_ALGORITHMS });
   }
   throw new Error("a token verifier needs either a secret or a jwksUrl");
 }

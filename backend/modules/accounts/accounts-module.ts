@@ -1,4 +1,5 @@
 // Accounts: the companies a tenant does business with.
+// Tests: test/http/crud.test.ts, test/http/listing.test.ts
 import * as z from "zod";
 import { count, country, email, longText, money, optional, phone, text, website } from "../field-types.js";
 import { exact, numberRange, oneOf } from "../filters.js";

@@ -1,4 +1,5 @@
 // Activities: calls, meetings, e-mails and tasks, with or about an account, a contact, a lead or an opportunity.
+// Tests: test/http/crud.test.ts, test/http/listing.test.ts
 import * as z from "zod";
 import { count, day, email, longText, optional, recordId, text } from "../field-types.js";
 import { exact, oneOf, timeRange } from "../filters.js";

@@ -1,4 +1,5 @@
 // Business development sources: partners, events and campaigns that business comes from, until one is promoted to an account.
+// Tests: test/http/crud.test.ts, test/http/listing.test.ts
 import * as z from "zod";
 import {
   country,

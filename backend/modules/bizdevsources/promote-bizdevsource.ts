@@ -1,4 +1,5 @@
 // POST /api/bizdevsources/:id/promote: makes an account of a source.
+// Tests: test/http/conversion.test.ts
 import type { RequestHandler, Router } from "express";
 import type { PoolClient } from "pg";
 import * as z from "zod";

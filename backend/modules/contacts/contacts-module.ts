@@ -1,4 +1,5 @@
 // Contacts: people, most of them at an account.
+// Tests: test/http/crud.test.ts, test/http/listing.test.ts
 import * as z from "zod";
 import { country, email, longText, optional, phone, recordId, text } from "../field-types.js";
 import { exact, flag, oneOf } from "../filters.js";

@@ -1,4 +1,5 @@
 // GET /api/contacts/search: finds people while their name is being typed.
+// Tests: test/http/listing.test.ts
 import type { RequestHandler, Router } from "express";
 import type { PoolClient } from "pg";
 import * as z from "zod";

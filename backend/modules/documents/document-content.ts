@@ -1,4 +1,5 @@
 // GET and PUT /api/documents/:id/content: the bytes of a document, as they were uploaded.
+// Tests: test/http/documents.test.ts
 import express, { type RequestHandler, type Router } from "express";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { requireRole } from "../../http/identity/authenticate.js";

@@ -1,4 +1,5 @@
 // Documents: offers, contracts and notes of an account or an opportunity. Their content has routes of its own.
+// Tests: test/http/documents.test.ts, test/http/crud.test.ts
 import * as z from "zod";
 import { email, longText, optional, recordId, text } from "../field-types.js";
 import { exact, oneOf, present } from "../filters.js";

@@ -1,4 +1,5 @@
 // Lists of leads: saved filters, read through /api/leadlists/:id/leads.
+// Tests: test/http/credits-and-workflows.test.ts
 import * as z from "zod";
 import { email, longText, optional, percent, text } from "../field-types.js";
 import { exact } from "../filters.js";

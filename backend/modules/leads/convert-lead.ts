@@ -1,4 +1,5 @@
 // POST /api/leads/:id/convert: makes a contact of a lead and, where asked, an account.
+// Tests: test/http/conversion.test.ts
 import type { RequestHandler, Router } from "express";
 import type { PoolClient } from "pg";
 import * as z from "zod";

@@ -1,4 +1,5 @@
 // Leads: people who may become customers, until they are converted.
+// Tests: test/http/crud.test.ts, test/http/conversion.test.ts
 import * as z from "zod";
 import {
   count,

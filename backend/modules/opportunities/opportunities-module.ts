@@ -1,4 +1,5 @@
 // Opportunities: what an account may buy, when, and for how much.
+// Tests: test/http/crud.test.ts, test/http/deals.test.ts
 import * as z from "zod";
 import { day, email, longText, money, optional, percent, recordId, text } from "../field-types.js";
 import { exact, numberRange, oneOf, timeRange } from "../filters.js";

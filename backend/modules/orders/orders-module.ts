@@ -1,4 +1,5 @@
 // Orders: the work that an account has asked for. Tasks belong to them.
+// Tests: test/http/crud.test.ts, test/http/services.test.ts
 import * as z from "zod";
 import { longText, optional, recordId, text } from "../field-types.js";
 import { exact, oneOf } from "../filters.js";

@@ -1,4 +1,5 @@
 // Workflows: what happens by itself when a record changes, as steps.
+// Tests: test/http/credits-and-workflows.test.ts
 import * as z from "zod";
 import { longText, optional, text } from "../field-types.js";
 import { flag, oneOf } from "../filters.js";

@@ -1,5 +1,6 @@
 // /api/auth: login, refresh, logout, and the sessions of whoever asks.
-import { type RequestHandler, Router } from "express";
+// Tests: test/http/auth.test.ts
+import { type Request, type RequestHandler, Router } from "express";
 import { rateLimit } from "express-rate-limit";
 import * as z from "zod";
 import { clientAddress } from "../../http/client-address.js";
@@ -7,18 +8,20 @@ import { identityOf, requireIdentity } from "../../http/identity/authenticate.js
 import { HttpProblem } from "../../http/problem.js";
 import { countingStore } from "../../http/redis-rate-limit-store.js";
 import { route } from "../../http/route-methods.js";
-import { jsonBody, type Validated, validatedBody, validatedQuery } from "../../http/validation.js";
-import type { AuthService, Credentials } from "./auth-service.js";
-import { type AuthState, stateUnavailable } from "./auth-state.js";
+import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
+import type { AuthService } from "./auth-service.js";
+import type { AuthState } from "./auth-state.js";
+import { MAX_PASSWORD_LENGTH, newPassword, type PasswordService } from "./passwords.js";
 
 export interface AuthRoutesOptions {
   readonly state: AuthState;
   /** Failed logins of one address at one tenant, in a quarter of an hour. */
   readonly maxFailures: number;
+  /** The same of one address at all tenants together. */
+  readonly maxFailuresPerAddress: number;
 }
 
 const FAILURES_WINDOW_MS = 15 * 60 * 1000;
-const MAX_PASSWORD_LENGTH = 256;
 
 const credentials = validatedBody(
   z.strictObject({
@@ -29,6 +32,15 @@ const credentials = validatedBody(
 );
 const refreshBody = validatedBody(z.strictObject({ refresh_token: z.string().min(1).max(4096) }));
 const logoutBody = validatedBody(z.strictObject({ everywhere: z.boolean().default(false) }));
+const changeBody = validatedBody(
+  z.strictObject({
+    current_password: z.string().min(1).max(MAX_PASSWORD_LENGTH),
+    new_password: newPassword(),
+  }),
+);
+const acceptBody = validatedBody(
+  z.strictObject({ invitation: z.string().min(1).max(4096), password: newPassword() }),
+);
 const plain = validatedQuery(z.strictObject({})).check;
 
 // Tokens are no one else's business (RFC 6749 section 5.1).
@@ -37,7 +49,12 @@ const noStore: RequestHandler = (_req, res, next) => {
   next();
 };
 
-export function authRouter(service: AuthService, options: AuthRoutesOptions): Router {
+export interface AuthServices {
+  readonly service: AuthService;
+  readonly passwords: PasswordService;
+}
+
+export function authRouter({ service, passwords }: AuthServices, options: AuthRoutesOptions): Router {
   const router = Router();
   router.use(noStore);
   route(router, "/login", {
@@ -45,9 +62,10 @@ export function authRouter(service: AuthService, options: AuthRoutesOptions): Ro
       plain,
       jsonBody,
       credentials.check,
-      failureLimit(options, credentials),
+      addressLimit(options),
+      failureLimit(options, (req) => credentials.of(req).tenant_id),
       async (req, res) => {
-        res.json({ data: await service.login(credentials.of(req)) });
+        res.json({ data: await service.login(credentials.of(req), clientAddress(req)) });
       },
     ],
   });
@@ -70,6 +88,33 @@ export function authRouter(service: AuthService, options: AuthRoutesOptions): Ro
       async (req, res) => {
         await service.logout(identityOf(req), logoutBody.of(req).everywhere);
         res.status(204).end();
+      },
+    ],
+  });
+  route(router, "/password", {
+    post: [
+      requireIdentity,
+      plain,
+      jsonBody,
+      changeBody.check,
+      failureLimit(options, (req) => identityOf(req).tenantId),
+      async (req, res) => {
+        const { current_password: current, new_password: replacement } = changeBody.of(req);
+        res.json({ data: await passwords.change(identityOf(req), current, replacement, clientAddress(req)) });
+      },
+    ],
+  });
+  route(router, "/invitation", {
+    post: [
+      plain,
+      jsonBody,
+      acceptBody.check,
+      addressLimit(options),
+      // Of no tenant: which one it is only a good invitation says.
+      failureLimit(options, () => undefined),
+      async (req, res) => {
+        const { invitation, password } = acceptBody.of(req);
+        res.json({ data: await passwords.accept(invitation, password, clientAddress(req)) });
       },
     ],
   });
@@ -97,18 +142,28 @@ export function authUnavailable(): Router {
   return router;
 }
 
-/** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
+/** Failed logins of an address at a tenant. */
 function failureLimit(
   { state, maxFailures }: AuthRoutesOptions,
-  body: Validated<Credentials>,
+  tenantIdOf: (req: Request) => string | undefined,
 ): RequestHandler {
+  return limitOf(state, maxFailures, (req) => state.rateLimitKey(tenantIdOf(req), clientAddress(req)));
+}
+
+/** Failed logins of an address at all tenants, whether they exist or not. */
+function addressLimit({ state, maxFailuresPerAddress }: AuthRoutesOptions): RequestHandler {
+  return limitOf(state, maxFailuresPerAddress, (req) => state.addressLimitKey(clientAddress(req)));
+}
+
+/** Counts failed logins only. Closed while Redis is away: nobody could log in then anyway. */
+function limitOf(state: AuthState, max: number, keyOf: (req: Request) => string): RequestHandler {
   const limit = rateLimit({
-    limit: maxFailures,
+    limit: max,
     windowMs: FAILURES_WINDOW_MS,
     standardHeaders: "draft-8",
     legacyHeaders: false,
     store: countingStore(state.redis, state.keyPrefix),
-    keyGenerator: (req) => state.rateLimitKey(body.of(req).tenant_id, clientAddress(req)),
+    keyGenerator: keyOf,
     // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is taken back.
     skipSuccessfulRequests: true,
     requestWasSuccessful: (_req, res) => res.statusCode !== 401,
@@ -116,9 +171,11 @@ function failureLimit(
       next(new HttpProblem(429, { detail: "Too many failed logins from this address. Try again later." }));
     },
     validate: false,
+    // Whether Redis is away is told where it is asked for tokens.
+    logger: { warn: () => {}, error: () => {} },
   });
   return (req, res, next) =>
     limit(req, res, (error) =>
-      next(error && !(error instanceof HttpProblem) ? stateUnavailable(error) : error),
+      next(error && !(error instanceof HttpProblem) ? state.unavailable(error) : error),
     );
 }

@@ -1,7 +1,8 @@
 // Logging in, refreshing and logging out.
+// Tests: test/http/auth.test.ts
 import { randomUUID } from "node:crypto";
-import type { Pool } from "pg";
-import type { TenantCache } from "../../cache/index.js";
+import type { TenantCache } from "express-tenant-cache";
+import type { Pool, PoolClient } from "pg";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Auth } from "../../http/identity/auth.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";
@@ -18,10 +19,12 @@ import {
   endSessions,
   findActiveUser,
   findLogin,
+  holdLogin,
   type LoginUser,
   lockSession,
   type Session,
   type SessionChoice,
+  type SessionUser,
   startSession,
 } from "./sessions.js";
 
@@ -48,6 +51,8 @@ export interface TokenPair {
   readonly expires_in: number;
   readonly refresh_token: string;
   readonly user: LoginUser;
+  /** Somebody else has set the password: until the user has changed it, the access token is good for nothing else. */
+  readonly password_change_required: boolean;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -59,20 +64,40 @@ export class AuthService {
     this.#options = options;
   }
 
-  /** @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away */
-  async login({ tenant_id: tenantId, email, password }: Credentials): Promise<TokenPair> {
+  /**
+   * @param address the client's: logins of one wait behind those of others
+   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too many log in
+   * @throws TenantUnavailable where the tenant is suspended, to those who know the password
+   */
+  async login({ tenant_id: tenantId, email, password }: Credentials, address: string): Promise<TokenPair> {
     const { pool } = this.#options;
     const found = await withTenant(pool, tenantId, (client) => findLogin(client, tenantId, email), {
       readOnly: true,
+      anyTenant: true,
     });
-    if (!(await verifyPassword(found?.password_hash ?? null, password)) || !found) {
-      throw unauthorized("E-mail address or password is wrong.");
-    }
-    const { password_hash: _hash, ...user } = found;
-    const access = this.#newAccessToken();
-    const session = await withTenant(pool, tenantId, async (client) =>
-      this.#noted(tenantId, await startSession(client, tenantId, user.id, access, this.#sessionEnd())),
+    if (!(await verifyPassword(found?.password_hash ?? null, password, address)) || !found)
+      throw wrongLogin();
+    return await this.openSession(tenantId, (client) =>
+      holdLogin(client, tenantId, found.id, found.password_hash),
     );
+  }
+
+  /**
+   * For a user who has proved who it is.
+   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no longer log in
+   * @throws HttpProblem 401 where it may not
+   */
+  async openSession(
+    tenantId: string,
+    hold: (client: PoolClient) => Promise<SessionUser | undefined>,
+  ): Promise<TokenPair> {
+    const access = this.#newAccessToken();
+    const { user, session } = await withTenant(this.#options.pool, tenantId, async (client) => {
+      const user = await hold(client);
+      if (!user) throw wrongLogin();
+      const session = await startSession(client, tenantId, user.id, access, this.#sessionEnd());
+      return { user, session: await this.#noted(tenantId, session) };
+    });
     return await this.#issue(tenantId, user, session, access);
   }
 
@@ -177,7 +202,12 @@ export class AuthService {
     return session;
   }
 
-  async #issue(tenantId: string, user: LoginUser, session: Session, access: IssuedToken): Promise<TokenPair> {
+  async #issue(
+    tenantId: string,
+    { must_change_password: mustChangePassword, ...user }: SessionUser,
+    session: Session,
+    access: IssuedToken,
+  ): Promise<TokenPair> {
     const { signing, accessTokenSeconds } = this.#options;
     const { id: sessionId, generation, expires_at: expiresAt } = session;
     return {
@@ -188,11 +218,13 @@ export class AuthService {
         role: user.role,
         jti: access.jti,
         expiresInSeconds: accessTokenSeconds,
+        mustChangePassword,
       }),
       token_type: "Bearer",
       expires_in: accessTokenSeconds,
       refresh_token: await signRefreshToken(signing, { tenantId, sessionId, generation }, expiresAt),
       user,
+      password_change_required: mustChangePassword,
     };
   }
 
@@ -207,3 +239,4 @@ export class AuthService {
 }
 
 const unusable = () => unauthorized("The refresh token is not usable: log in again.", "invalid_token");
+const wrongLogin = () => unauthorized("E-mail address or password is wrong.");

@@ -1,10 +1,12 @@
 // What logging in and out leaves in the persistent Redis: revoked tokens and users' sessions.
+// Tests: test/http/auth.test.ts, test/http/auth-away.test.ts
 import type { Auth } from "../../http/identity/auth.js";
 import type { Revocations } from "../../http/identity/authenticator.js";
 import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";
-import { HttpProblem } from "../../http/problem.js";
+import { HttpProblem, unauthorized } from "../../http/problem.js";
+import type { Outage } from "../../outage.js";
 import type { RedisClient } from "../../state/open-redis.js";
-import { type StateStore, statePrefix } from "../../state/state-redis.js";
+import { connectionProblem, type StateStore, statePrefix } from "../../state/state-redis.js";
 
 /** An access token that a session has issued. */
 export interface IssuedToken {
@@ -25,16 +27,26 @@ const SESSION_SECONDS = 24 * 3600;
 export class AuthState implements Revocations {
   readonly redis: RedisClient;
   readonly #keyPrefix: string;
+  readonly #outage: Outage | undefined;
 
-  /** @param store a server that evicts nothing: eviction would bring revoked tokens back to life */
-  constructor({ redis, keyPrefix }: StateStore) {
+  /**
+   * @param store a server that evicts nothing: eviction would bring revoked tokens back to life
+   * @param outage tells of it while it is away. Default: each request that meets it is logged
+   */
+  constructor({ redis, keyPrefix }: StateStore, outage?: Outage) {
     this.redis = redis;
     this.#keyPrefix = keyPrefix;
+    this.#outage = outage;
   }
 
   /** Key of the failed logins from an address, without what stands in front of all keys. */
-  rateLimitKey(tenantId: string, address: string): string {
+  rateLimitKey(tenantId: string | undefined, address: string): string {
     return `${statePrefix("", tenantId)}auth:rate-limit:${address}`;
+  }
+
+  /** Key of the failed logins from an address at all tenants together. */
+  addressLimitKey(address: string): string {
+    return `${statePrefix("", undefined)}auth:rate-limit:address:${address}`;
   }
 
   /** What the keys of {@link rateLimitKey} are put behind. */
@@ -42,14 +54,31 @@ export class AuthState implements Revocations {
     return this.#keyPrefix;
   }
 
+  /** @throws HttpProblem 401 where the whole tenant is suspended */
   async isRevoked({ tenantId, jti }: Auth): Promise<boolean> {
-    if (jti === undefined) return false;
-    return (await available(this.redis.exists(this.#blacklistKey(tenantId, jti)))) === 1;
+    // Both at once: one round trip.
+    const asked = tenantId === undefined ? 0 : this.redis.exists(this.#suspendedKey(tenantId));
+    // A token without id is accepted while Redis is away: the database, and the tenant's fence in the cache, know of a suspension, too.
+    if (jti === undefined) return (await Promise.resolve(asked).catch(() => 0)) === 1 && refuseSuspended();
+    const [revoked, suspended] = await this.#available(
+      Promise.all([this.redis.exists(this.#blacklistKey(tenantId, jti)), asked]),
+    );
+    if (suspended === 1) refuseSuspended();
+    return revoked === 1;
+  }
+
+  /** From then on no process accepts a token of the tenant, on routes that ask no database either. */
+  async suspendTenant(tenantId: string): Promise<void> {
+    await this.#available(this.redis.set(this.#suspendedKey(tenantId), "suspended"));
+  }
+
+  async resumeTenant(tenantId: string): Promise<void> {
+    await this.#available(this.redis.del(this.#suspendedKey(tenantId)));
   }
 
   /** Remembers revoked tokens for as long as a verifier would accept them. */
   async revoke(tenantId: string | undefined, tokens: readonly IssuedToken[]): Promise<void> {
-    await available(
+    await this.#available(
       Promise.all(
         tokens.map(({ jti, expiresAtMs }) => {
           const remainingMs = Math.ceil(expiresAtMs + CLOCK_TOLERANCE_SECONDS * 1000 - Date.now());
@@ -70,11 +99,11 @@ export class AuthState implements Revocations {
       .hset(key, session.id, JSON.stringify(session))
       .expire(key, SESSION_SECONDS);
     if (over.length > 0) noted.hdel(key, ...over);
-    await available(noted.exec());
+    await this.#available(noted.exec());
   }
 
   async dropSession(tenantId: string, userId: string, sessionId: string): Promise<void> {
-    await available(this.redis.hdel(this.#sessionKey(tenantId, userId), sessionId));
+    await this.#available(this.redis.hdel(this.#sessionKey(tenantId, userId), sessionId));
   }
 
   /** The user's sessions of the last day, the latest first. */
@@ -84,12 +113,39 @@ export class AuthState implements Revocations {
   }
 
   async #sessionsAt(key: string): Promise<SessionEntry[]> {
-    const entries = await available(this.redis.hvals(key));
+    const entries = await this.#available(this.redis.hvals(key));
     return entries.map((text): SessionEntry => JSON.parse(text));
+  }
+
+  async #available<T>(answer: Promise<T>): Promise<T> {
+    try {
+      const given = await answer;
+      this.#outage?.worked();
+      return given;
+    } catch (cause) {
+      throw this.unavailable(cause);
+    }
+  }
+
+  /** @param cause for the log */
+  unavailable(cause: unknown): HttpProblem {
+    this.#outage?.failed(
+      connectionProblem(this.redis) ?? (cause instanceof Error ? cause.message : String(cause)),
+    );
+    return new HttpProblem(503, {
+      detail: "Whether tokens are still good cannot be known now. Try again.",
+      headers: { "Retry-After": "1" },
+      cause,
+      isTold: this.#outage !== undefined,
+    });
   }
 
   #blacklistKey(tenantId: string | undefined, jti: string): string {
     return `${statePrefix(this.#keyPrefix, tenantId)}auth:blacklist:${jti}`;
+  }
+
+  #suspendedKey(tenantId: string): string {
+    return `${statePrefix(this.#keyPrefix, tenantId)}suspended`;
   }
 
   #sessionKey(tenantId: string, userId: string): string {
@@ -101,19 +157,6 @@ function isRecent({ refreshed_at: refreshedAt }: SessionEntry): boolean {
   return Date.parse(refreshedAt) > Date.now() - SESSION_SECONDS * 1000;
 }
 
-async function available<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (cause) {
-    throw stateUnavailable(cause);
-  }
-}
-
-/** @param cause for the log */
-export function stateUnavailable(cause: unknown): HttpProblem {
-  return new HttpProblem(503, {
-    detail: "Whether tokens are still good cannot be known now. Try again.",
-    headers: { "Retry-After": "1" },
-    cause,
-  });
+function refuseSuspended(): never {
+  throw unauthorized("The tenant is suspended.", "invalid_token");
 }

@@ -1,9 +1,12 @@
-// The auth service, put together.
+// The auth services, put together.
+
+import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
-import type { TenantCache } from "../../cache/index.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";
+import type { AuthServices } from "./auth-routes.js";
 import { AuthService } from "./auth-service.js";
 import type { AuthState } from "./auth-state.js";
+import { PasswordService } from "./passwords.js";
 import type { TokenSigning } from "./refresh-token.js";
 
 export { authRouter, authUnavailable } from "./auth-routes.js";
@@ -18,6 +21,8 @@ export interface AuthOptions {
   readonly refreshTokenSeconds: number;
   /** Failed logins of one address at one tenant, in a quarter of an hour. */
   readonly maxFailures: number;
+  /** The same of one address at all tenants together. */
+  readonly maxFailuresPerAddress: number;
 }
 
 export interface AuthDependencies {
@@ -27,7 +32,8 @@ export interface AuthDependencies {
 }
 
 /** Made once for an app: its routes and its ear for changes of users share it. */
-export function createAuthService(deps: AuthDependencies, options: AuthOptions): AuthService {
+export function createAuthServices(deps: AuthDependencies, options: AuthOptions): AuthServices {
   const { pool, cache, authenticator } = deps;
-  return new AuthService({ pool, cache, authenticator, ...options });
+  const service = new AuthService({ pool, cache, authenticator, ...options });
+  return { service, passwords: new PasswordService({ pool, signing: options.signing, sessions: service }) };
 }

@@ -1,4 +1,5 @@
 // Refresh tokens: signed, for one session and one generation of it.
+// Tests: test/http/auth.test.ts
 import { jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
 

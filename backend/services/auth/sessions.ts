@@ -1,4 +1,5 @@
 // Users and sessions in PostgreSQL. Each query runs inside a tenant's transaction.
+// Tests: test/http/auth.test.ts
 import type { PoolClient } from "pg";
 import type { Role } from "../../http/identity/auth.js";
 import { Parameters } from "../../modules/list-sql.js";
@@ -9,6 +10,11 @@ export interface LoginUser {
   readonly email: string;
   readonly name: string;
   readonly role: Role;
+}
+
+/** A user as a session needs it. */
+export interface SessionUser extends LoginUser {
+  readonly must_change_password: boolean;
 }
 
 export interface Session {
@@ -33,11 +39,29 @@ export async function findLogin(
   client: PoolClient,
   tenantId: string,
   email: string,
-): Promise<(LoginUser & { readonly password_hash: string }) | undefined> {
+): Promise<(SessionUser & { readonly password_hash: string }) | undefined> {
   const { rows } = await client.query(
-    `SELECT id, email, name, role, password_hash FROM users
+    `SELECT id, email, name, role, must_change_password, password_hash FROM users
      WHERE tenant_id = $1 AND email_key = lower($2) AND is_active AND password_hash IS NOT NULL`,
     [tenantId, email],
+  );
+  return rows[0];
+}
+
+/**
+ * The user of a login whose password has just been checked, unless that one, or whether the user may log in, has changed meanwhile. Held
+ * as it is until the transaction ends: who takes away what the user may do then finds the session that has begun.
+ */
+export async function holdLogin(
+  client: PoolClient,
+  tenantId: string,
+  userId: string,
+  passwordHash: string,
+): Promise<SessionUser | undefined> {
+  const { rows } = await client.query<SessionUser>(
+    `SELECT id, email, name, role, must_change_password FROM users
+     WHERE tenant_id = $1 AND id = $2 AND is_active AND password_hash = $3 FOR SHARE`,
+    [tenantId, userId, passwordHash],
   );
   return rows[0];
 }
@@ -46,9 +70,9 @@ export async function findActiveUser(
   client: PoolClient,
   tenantId: string,
   userId: string,
-): Promise<LoginUser | undefined> {
-  const { rows } = await client.query<LoginUser>(
-    "SELECT id, email, name, role FROM users WHERE tenant_id = $1 AND id = $2 AND is_active",
+): Promise<SessionUser | undefined> {
+  const { rows } = await client.query<SessionUser>(
+    "SELECT id, email, name, role, must_change_password FROM users WHERE tenant_id = $1 AND id = $2 AND is_active",
     [tenantId, userId],
   );
   return rows[0];

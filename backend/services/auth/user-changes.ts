@@ -1,4 +1,5 @@
 // Users who may do less than before: what they were given while they could do more is revoked.
+// Tests: test/http/login-bounds.test.ts
 import type { ChangeListener } from "../../modules/record-changes.js";
 import type { AuthService } from "./auth-service.js";
 

@@ -1,8 +1,10 @@
 // POST /api/credits/:userId/:type/add and /deduct. Reading is a view.
+// Tests: test/http/credits-and-workflows.test.ts
 import { type RequestHandler, Router } from "express";
 import type { Pool } from "pg";
 import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
+import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant, requireTenant, tenantOf } from "../../http/identity/tenant-choice.js";
@@ -59,6 +61,7 @@ export function creditsRouter({ pool, views, state }: CreditsOptions): Router {
 
   const handlers = (endpoint: string, role: Role, handler: RequestHandler) => ({
     post: [
+      toldAs("credits"),
       chooseTenant,
       requireTenant,
       requireRole(role),

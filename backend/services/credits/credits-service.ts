@@ -1,4 +1,5 @@
 // Credits: their view, and what makes it stale beside their own routes.
+// Tests: test/http/credits-and-workflows.test.ts
 import type { Service } from "../views/service.js";
 import { touch } from "../views/view.js";
 import { CREDIT_TYPES } from "./credits-store.js";

@@ -1,4 +1,5 @@
 // Balances of credits. Each change is one statement, so that changes at the same time add up.
+// Tests: test/http/credits-and-workflows.test.ts
 import type { PoolClient } from "pg";
 
 export const CREDIT_TYPES = ["email", "sms", "enrichment", "call"] as const;

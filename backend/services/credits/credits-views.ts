@@ -1,4 +1,5 @@
 // The view of a balance.
+// Tests: test/http/credits-and-workflows.test.ts
 import * as z from "zod";
 import { recordId } from "../../modules/field-types.js";
 import { defineView } from "../views/view.js";

@@ -1,4 +1,5 @@
 // Sums over opportunities.
+// Tests: test/http/deals.test.ts
 import { OPEN_STAGES } from "../../modules/opportunities/opportunities-module.js";
 import type { Reading } from "../views/view.js";
 

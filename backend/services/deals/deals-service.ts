@@ -1,4 +1,5 @@
 // Deals and analytics: what changes of opportunities and accounts make stale.
+// Tests: test/http/deals.test.ts
 import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { statesOf } from "../../modules/record-changes.js";
 import type { Service } from "../views/service.js";

@@ -1,10 +1,11 @@
 // Views of deals, which are opportunities seen from their company: lists, pipelines, months and profiles.
+// Tests: test/http/deals.test.ts
 import * as z from "zod";
 import { accountsModule } from "../../modules/accounts/accounts-module.js";
 import { contactsModule } from "../../modules/contacts/contacts-module.js";
 import { recordId } from "../../modules/field-types.js";
 import { opportunitiesModule } from "../../modules/opportunities/opportunities-module.js";
-import { usersModule } from "../users/users-module.js";
+import { usersModule } from "../records/users-module.js";
 import { recordRows } from "../views/record-rows.js";
 import { defineView, idParam, type Reading } from "../views/view.js";
 import { figuresOfMonth, openDeals, stagesOf } from "./deal-queries.js";

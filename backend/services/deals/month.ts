@@ -1,4 +1,5 @@
 // Months of analytics, in UTC: "2026-03".
+// Tests: test/http/deals.test.ts
 import * as z from "zod";
 
 const MONTH = /^[1-9]\d{3}-(0[1-9]|1[0-2])$/;

@@ -1,5 +1,6 @@
 // Figures of the cache and its server, asked for at most once a second however many ask.
-import type { CacheMonitor, MonitorFigures } from "../../cache/index.js";
+// Tests: test/http/cache-operations.test.ts
+import type { CacheMonitor, MonitorFigures } from "express-tenant-cache";
 
 const MAX_AGE_MS = 1000;
 

@@ -1,7 +1,8 @@
 // /api/cache: figures for operators' dashboards, and warming on demand.
+// Tests: test/http/cache-operations.test.ts
 import { type RequestHandler, Router } from "express";
+import type { CacheMonitor, CacheWarmer } from "express-tenant-cache";
 import * as z from "zod";
-import type { CacheMonitor, CacheWarmer } from "../../cache/index.js";
 import { identityOf, requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant } from "../../http/identity/tenant-choice.js";
 import { route } from "../../http/route-methods.js";
@@ -9,7 +10,7 @@ import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.j
 import { noParameters } from "../../modules/list-query.js";
 import type { ViewCache } from "../views/view-cache.js";
 import { WARM_PLAN_NAMES } from "../warming/warm-plans.js";
-import { warmReport } from "../warming/warm-report.js";
+import { isColdAltogether, warmReport } from "../warming/warm-report.js";
 
 export interface CacheRoutesOptions {
   readonly monitor: CacheMonitor;
@@ -17,6 +18,7 @@ export interface CacheRoutesOptions {
   readonly warmer: CacheWarmer;
 }
 
+const RETRY_AFTER_SECONDS = 10;
 const warmBody = z.strictObject({
   plans: z
     .array(z.enum(WARM_PLAN_NAMES, `must be one of ${WARM_PLAN_NAMES.join(", ")}`))
@@ -43,8 +45,10 @@ export function cacheRouter({ monitor, views, warmer }: CacheRoutesOptions): Rou
       tenantIds: tenantId === undefined ? undefined : [tenantId],
     });
     const durationMs = Math.round(performance.now() - startedAtMs);
+    const reports = results.map(warmReport);
+    if (isColdAltogether(reports)) res.status(503).setHeader("Retry-After", RETRY_AFTER_SECONDS);
     res.json({
-      results: results.map(warmReport),
+      results: reports,
       duration_ms: durationMs,
       timestamp: new Date().toISOString(),
     });

@@ -1,4 +1,5 @@
 // Analytics of a period, a query for each type.
+// Tests: test/http/services.test.ts
 import type { Reading } from "../views/view.js";
 import type { PeriodBounds } from "./period.js";
 

@@ -1,4 +1,5 @@
 // The figures of the dashboard, and those of one technician.
+// Tests: test/http/services.test.ts
 import type { Reading } from "../views/view.js";
 import { boundsOf, type PeriodBounds } from "./period.js";
 

@@ -1,4 +1,5 @@
 // Periods of reports: a day ("2026-03-31") or a month ("2026-03"), in UTC.
+// Tests: test/http/services.test.ts
 import * as z from "zod";
 import { day } from "../../modules/field-types.js";
 import { addDays, monthOf } from "../views/calendar.js";
@@ -24,8 +25,7 @@ export function boundsOf(period: string): PeriodBounds {
 }
 
 /** Whether nothing more can happen in it. */
-export const isOver = (period: string, today: string): boolean =>
-  boundsOf(period).until <= `${today}T00:00:00Z`;
+export const isOver = (period: string, today: string): boolean => period < today.slice(0, period.length);
 
 /** The periods that a day is in. */
 export const periodsOf = (day: string): readonly string[] => [day, monthOf(day)];

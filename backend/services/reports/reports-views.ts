@@ -1,4 +1,5 @@
 // Views of reports, and which of them a task or a schedule is part of.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
 import * as z from "zod";
 import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { recordId } from "../../modules/field-types.js";

@@ -1,12 +1,13 @@
 // Schedules: what their changes make stale.
+// Tests: test/http/service-cascades.test.ts
 
 import { statesOf } from "../../modules/record-changes.js";
+import { schedulesModule } from "../records/schedules-module.js";
 import { scheduleReportsOf } from "../reports/reports-views.js";
 import { technicianSchedule } from "../users/users-views.js";
 import { mondayOf } from "../views/calendar.js";
 import type { Service } from "../views/service.js";
 import { touch } from "../views/view.js";
-import { schedulesModule } from "./schedules-module.js";
 import { schedulesToday, schedulesWeek, technicianDay } from "./schedules-views.js";
 
 export const schedulesService: Service = {

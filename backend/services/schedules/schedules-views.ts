@@ -1,10 +1,11 @@
 // Views of schedules: a technician's day, everybody's today, everybody's week.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
 import * as z from "zod";
 import { day, recordId } from "../../modules/field-types.js";
+import { schedulesModule } from "../records/schedules-module.js";
 import { addDays, mondayOf } from "../views/calendar.js";
 import { recordRows } from "../views/record-rows.js";
 import { defineView, noParams, ttlOfDay } from "../views/view.js";
-import { schedulesModule } from "./schedules-module.js";
 
 const schedules = recordRows(schedulesModule);
 const IN_ORDER = "ORDER BY t.date, t.starts_at, t.id";
@@ -35,7 +36,7 @@ export const schedulesWeek = defineView({
   key: "schedules:week:{startDate}",
   path: "/schedules/week/:startDate",
   params: z.strictObject({
-    startDate: day().refine((date) => mondayOf(date) === date, "must be a Monday"),
+    startDate: day().pipe(z.string().refine((date) => mondayOf(date) === date, "must be a Monday")),
   }),
   load: async (reading, { startDate }) => ({
     start_date: startDate,

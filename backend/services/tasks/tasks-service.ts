@@ -1,10 +1,11 @@
 // Tasks: what their changes make stale.
+// Tests: test/http/service-cascades.test.ts
 
 import { statesOf } from "../../modules/record-changes.js";
+import { TASK_STATUSES, tasksModule } from "../records/tasks-module.js";
 import { taskReportsOf } from "../reports/reports-views.js";
 import type { Service } from "../views/service.js";
 import { touch } from "../views/view.js";
-import { TASK_STATUSES, tasksModule } from "./tasks-module.js";
 import { activeTasks, orderTasks, recentTasks, tasksInStatus } from "./tasks-views.js";
 
 export const tasksService: Service = {
@@ -12,6 +13,7 @@ export const tasksService: Service = {
   records: {
     module: tasksModule,
     writer: "member",
+    isListed: true,
     domains: ["tasks", "reports"],
     touches: (change) => [
       touch(recentTasks, {}),

@@ -1,8 +1,9 @@
 // Views of tasks: those of an order, a technician's open ones, those in a status, and the latest.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
 import * as z from "zod";
+import { TASK_STATUSES, tasksModule } from "../records/tasks-module.js";
 import { recordRows } from "../views/record-rows.js";
 import { defineView, idParam, noParams } from "../views/view.js";
-import { TASK_STATUSES, tasksModule } from "./tasks-module.js";
 
 const tasks = recordRows(tasksModule);
 const MAX_TASKS = 200;

@@ -1,9 +1,12 @@
 // Users and technicians: what their changes make stale.
+// Tests: test/http/service-cascades.test.ts
 import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { type Change, statesOf } from "../../modules/record-changes.js";
+import { usersModule } from "../records/users-module.js";
 import type { Service } from "../views/service.js";
 import { type Touch, touch, touchDomains } from "../views/view.js";
-import { usersModule } from "./users-module.js";
+import { createUser } from "./create-user.js";
+import { inviteAgain } from "./invite-again.js";
 import { allTechnicians, allUsers, technicianSchedule, userProfile } from "./users-views.js";
 
 export const usersService: Service = {
@@ -11,6 +14,8 @@ export const usersService: Service = {
   records: {
     module: usersModule,
     writer: "admin",
+    create: createUser,
+    actions: { invitation: inviteAgain },
     domains: ["users", "schedules", "tasks", "reports"],
     touches: (change) => {
       const touched = [

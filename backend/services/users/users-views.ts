@@ -1,9 +1,10 @@
 // Views of users and technicians: what they show, their keys and how long they are kept.
-import { schedulesModule } from "../schedules/schedules-module.js";
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
+import { schedulesModule } from "../records/schedules-module.js";
+import { usersModule } from "../records/users-module.js";
 import { addDays } from "../views/calendar.js";
 import { recordRows } from "../views/record-rows.js";
 import { defineView, idParam, noParams } from "../views/view.js";
-import { usersModule } from "./users-module.js";
 
 const MAX_USERS = 1000;
 const SCHEDULE_DAYS = 14;

@@ -1,4 +1,5 @@
 // Rows of a record's table for views: the columns that responses show, inside the tenant.
+// Tests: test/http/services.test.ts
 import type { PoolClient } from "pg";
 import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { selectList } from "../../modules/list-sql.js";

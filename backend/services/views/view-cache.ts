@@ -1,6 +1,8 @@
 // Reads views through the cache, and drops what mutations have made stale.
+// Tests: test/http/services-guarantees.test.ts, test/http/services.test.ts
+
+import type { Collection, Looked, TenantCache, TtlPreset } from "express-tenant-cache";
 import type { Pool } from "pg";
-import type { Collection, TenantCache, TtlPreset } from "../../cache/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Change, ChangeListener } from "../../modules/record-changes.js";
 import { type Clock, dayOf, secondsUntilMidnight } from "./calendar.js";
@@ -9,7 +11,7 @@ import { type Touch, touchDomains, type View, type ViewParams } from "./view.js"
 
 export interface ViewCacheOptions {
   readonly pool: Pool;
-  readonly cache: Pick<TenantCache, "manager" | "invalidateTenantCache">;
+  readonly cache: Pick<TenantCache, "manager" | "invalidateTenantCache" | "invalidateTags">;
   /** TTLs by name, seconds. Default: the preset of the cache. */
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
@@ -79,8 +81,8 @@ export class ViewCache implements ChangeListener {
     );
   }
 
-  /** The view's value, from the cache or from the database; `undefined` where there is none. */
-  async read(view: View, tenantId: string, params: ViewParams): Promise<unknown> {
+  /** The view's value, from the cache or from the database, and what the cache did; `undefined` where there is none. */
+  async look(view: View, tenantId: string, params: ViewParams): Promise<Looked<unknown>> {
     const today = this.today();
     const open = this.#open(view);
     const { collection } = open;
@@ -88,12 +90,12 @@ export class ViewCache implements ChangeListener {
       open.loads++;
       return this.#load(view, tenantId, params, today);
     };
-    const value = await collection.getOrSet(tenantId, params, load);
+    const looked = await collection.lookUp(tenantId, params, load);
     open.reads++;
-    if (value === undefined || !view.dayShown || view.dayShown(value) === today) return value;
+    if (looked.value === undefined || !view.dayShown || view.dayShown(looked.value) === today) return looked;
     // Yesterday's, which its TTL leaves for a moment after midnight, or that of a server whose clock differs.
     await collection.delete(tenantId, params);
-    return await collection.getOrSet(tenantId, params, load);
+    return await collection.lookUp(tenantId, params, load);
   }
 
   /** All views, in the order in which they were added. */
@@ -108,12 +110,15 @@ export class ViewCache implements ChangeListener {
   async drop(tenantId: string, touches: readonly Touch[]): Promise<void> {
     const keys = new Set<string>();
     const domains = new Set<string>();
+    const tags = new Set<string>();
     for (const touch of touches) {
-      if ("domain" in touch) domains.add(touch.domain);
+      if ("tag" in touch) tags.add(touch.tag);
+      else if ("domain" in touch) domains.add(touch.domain);
       else keys.add(this.#open(touch.view).collection.key(touch.params));
     }
     await Promise.all([
       this.#cache.manager.tenant(tenantId).delete(...keys),
+      tags.size > 0 && this.#cache.invalidateTags(tenantId, ...tags),
       ...[...domains].map((domain) => this.#cache.invalidateTenantCache(tenantId, domain)),
     ]);
   }

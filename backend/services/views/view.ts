@@ -1,7 +1,9 @@
 // A view: a read whose result is cached by key. It says where it is read, under which key it is kept, for how long, and how it is loaded.
+// Tests: test/http/services.test.ts, test/unit/view-policies.test.ts
+
+import type { TtlPreset } from "express-tenant-cache";
 import type { PoolClient } from "pg";
 import * as z from "zod";
-import type { TtlPreset } from "../../cache/index.js";
 import { recordId } from "../../modules/field-types.js";
 
 /** The variable parts of a key, by name. */
@@ -47,8 +49,8 @@ export interface ViewKey {
   readonly params: ViewParams;
 }
 
-/** What a mutation makes stale: one key, or all keys of a domain. */
-export type Touch = ViewKey | { readonly domain: string };
+/** What a mutation makes stale: one key, all that is kept of a domain, or the responses that carry a tag. */
+export type Touch = ViewKey | { readonly domain: string } | { readonly tag: string };
 
 export function touch<Params extends ViewParams>(view: View<Params>, params: Params): ViewKey {
   return { view, params };

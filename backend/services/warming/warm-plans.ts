@@ -1,4 +1,5 @@
 // What is worth reading before anybody asks: today's work and that of the next days, and the reports that take longest.
+// Tests: test/http/cache-operations.test.ts
 import type { Pool } from "pg";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { analyticsTypes } from "../reports/analytics-queries.js";
@@ -7,17 +8,19 @@ import { schedulesToday, schedulesWeek, technicianDay } from "../schedules/sched
 import { allTechnicians, allUsers } from "../users/users-views.js";
 import { addDays, mondayOf, monthOf } from "../views/calendar.js";
 import { touch, type ViewKey } from "../views/view.js";
+import { WARM_LISTS } from "./warm-lists.js";
 
 /** What to read of one tenant. */
 export type WarmPlan = (about: { today: string; technicianIds: readonly string[] }) => readonly ViewKey[];
 
+const VIEW_PLANS = ["users", "schedules", "reports"] as const;
+
 /** As `POST /api/cache/warm` and `npm run warm` take them, in the order in which they are warmed. */
-export const WARM_PLAN_NAMES = ["users", "schedules", "reports"] as const;
-export type WarmPlanName = (typeof WARM_PLAN_NAMES)[number];
+export const WARM_PLAN_NAMES = [...VIEW_PLANS, ...WARM_LISTS] as const;
 
 const COMING_DAYS = 7;
 
-export const WARM_PLANS: Readonly<Record<WarmPlanName, WarmPlan>> = {
+export const WARM_PLANS: Readonly<Record<(typeof VIEW_PLANS)[number], WarmPlan>> = {
   users: () => [touch(allUsers, {}), touch(allTechnicians, {})],
 
   schedules: ({ today, technicianIds }) => {
@@ -42,9 +45,11 @@ export const WARM_PLANS: Readonly<Record<WarmPlanName, WarmPlan>> = {
   },
 };
 
-/** Ids of all tenants: asked as the owner of the table, who sees them all. */
+/** Ids of all tenants that are not suspended: asked as the owner of the table, who sees them all. */
 export async function tenantIds(pool: Pool): Promise<string[]> {
-  const { rows } = await pool.query<{ id: string }>("SELECT id FROM tenants ORDER BY id");
+  const { rows } = await pool.query<{ id: string }>(
+    "SELECT id FROM tenants WHERE suspended_at IS NULL ORDER BY id",
+  );
   return rows.map(({ id }) => id);
 }
 

@@ -1,8 +1,8 @@
 // Warm-ups as jobs on the persistent Redis: each is done once, by whichever process is free, and tried again where it fails.
 import { setTimeout as delay } from "node:timers/promises";
 import { Queue, Worker } from "bullmq";
+import type { CacheWarmer } from "express-tenant-cache";
 import type { Logger } from "pino";
-import type { CacheWarmer } from "../../cache/index.js";
 import type { RedisServers } from "../../config/redis-servers.js";
 import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { type WarmReport, warmReport } from "./warm-report.js";

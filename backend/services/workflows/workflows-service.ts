@@ -1,4 +1,5 @@
 // Definitions of workflows, and the leads of saved lists.
+// Tests: test/http/credits-and-workflows.test.ts
 import * as z from "zod";
 import { recordId } from "../../modules/field-types.js";
 import { leadlistsModule } from "../../modules/leadlists/leadlists-module.js";

@@ -2,20 +2,20 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { startBackendProcess } from "../../../scripts/backend-process.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
-import { issueToken } from "../../services/tokens.js";
 import {
   createTestDatabase,
   type RedisServer,
   startRedisServer,
   type TestDatabase,
-} from "../services/index.js";
+} from "../../servers/index.js";
+import { issueToken } from "../../services/tokens.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
 
 const NAME = "Brightwater Logistics";
@@ -29,7 +29,7 @@ describe("the keys of encryption", () => {
   let admin: Redis;
   let env: NodeJS.ProcessEnv;
 
-  before(async () => {
+  beforeAll(async () => {
     [database, redis] = await Promise.all([createTestDatabase(), startRedisServer()]);
     admin = new Redis(redis.url);
     await migrate(database.url, () => undefined);
@@ -60,7 +60,7 @@ describe("the keys of encryption", () => {
       CACHE_BUDGET_MS: "5000",
     };
   });
-  after(async () => {
+  afterAll(async () => {
     admin?.disconnect();
     await redis?.stop();
     await database?.drop();

@@ -1,24 +1,24 @@
 // The server process against Redis as operators have it: one server with TLS, Sentinel, a Cluster; for the state and for the cache.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Queue } from "bullmq";
 import { type Cluster, Redis } from "ioredis";
 import { type BackendProcess, startBackendProcess } from "../../../scripts/backend-process.js";
 import type { RedisServers } from "../../config/redis-servers.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
+import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
+import { startRedisCluster } from "../../servers/redis-cluster.js";
+import { startRedisSentinels } from "../../servers/redis-sentinel.js";
+import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
+import { until } from "../../servers/until.js";
 import { hashPassword } from "../../services/auth/password.js";
 import { queuePrefix } from "../../services/warming/warm-queue.js";
 import { openRedis, type RedisClient } from "../../state/open-redis.js";
-import { createTestDatabase, startRedisServer, type TestDatabase } from "../services/index.js";
-import { startRedisCluster } from "../services/redis-cluster.js";
-import { startRedisSentinels } from "../services/redis-sentinel.js";
-import { CERT_FILE, clientTls, KEY_FILE } from "../services/redis-tls.js";
 import { PASSWORD } from "../support/auth-crm.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
-import { serversAt } from "../support/redis-servers.js";
-import { until } from "../support/until.js";
+import { serversAt } from "../support/servers-at.js";
 
 /** Of the state: the flags of `redis-cache`, which tests start, evict. */
 const NO_EVICTION = ["--maxmemory-policy", "noeviction"];
@@ -106,7 +106,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
     let admin: RedisClient;
     let backend: BackendProcess;
 
-    before(async () => {
+    beforeAll(async () => {
       [database, topology] = await Promise.all([createTestDatabase(), startTopology()]);
       await addUser(database.url);
       servers = serversAt(topology.url, topology.variables);
@@ -121,7 +121,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
         log: "stderr",
       });
     });
-    after(async () => {
+    afterAll(async () => {
       await backend?.stop();
       admin?.disconnect();
       await topology?.stop();
@@ -159,7 +159,8 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
         return /; hit;/.test(answer.headers.get("cache-status") ?? "");
       });
       const entries = await keysOf(admin, `${keyPrefix}tenant:*accounts:list:*`);
-      assert.equal(entries.length, 1);
+      // Of the warm-up there may be another one: the count.
+      assert.ok(entries.length > 0);
     }
 
     async function runsAJob(): Promise<void> {
@@ -173,7 +174,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
       await queue.close();
       assert.deepEqual(
         (returnvalue as { plan: string }[]).map(({ plan }) => plan),
-        ["users", "schedules", "reports"],
+        ["users", "schedules", "reports", "accounts", "leads", "contacts", "bizdevsources"],
       );
     }
 
@@ -197,7 +198,8 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
       assert.equal((await keysOf(admin, `${keyPrefix}state:rate-limit:sub:*`)).length, 1);
       const wrong = { tenant_id: TENANT_A, email: "admin@a.example", password: "wrong" };
       assert.equal((await post("/api/auth/login", wrong)).status, 401);
-      assert.equal((await keysOf(admin, `${keyPrefix}state:*auth:rate-limit:*`)).length, 1);
+      // At the tenant, and at all of them.
+      assert.equal((await keysOf(admin, `${keyPrefix}state:*auth:rate-limit:*`)).length, 2);
       const bearer = { authorization: `Bearer ${token}` };
       await post(`/api/credits/${randomUUID()}/email/add`, { amount: 1 }, bearer);
       assert.equal((await keysOf(admin, `${keyPrefix}state:*credits-add`)).length, 1);

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, jest, test } from "@jest/globals";
+import { createTenantCache } from "express-tenant-cache";
 import { Redis } from "ioredis";
-import { createTenantCache } from "../../cache/index.js";
 import type { RedisServers } from "../../config/redis-servers.js";
+import { startTcpProxy, type TcpProxy } from "../../servers/index.js";
+import { type RedisSentinels, startRedisSentinels } from "../../servers/redis-sentinel.js";
+import { until } from "../../servers/until.js";
 import { openRedis } from "../../state/open-redis.js";
-import { startTcpProxy, type TcpProxy } from "../services/index.js";
-import { type RedisSentinels, startRedisSentinels } from "../services/redis-sentinel.js";
-import { until } from "../support/until.js";
 
 /** Of each sentinel: the client, its copy, the cache's store, and this test. */
 const LISTENERS = 4;
@@ -23,7 +23,7 @@ describe("news of a failover, while a sentinel is asked for the master", () => {
   /** To the others, which have the news: one to ask, one to hear it. */
   const others: { readonly ask: Redis; readonly hear: Redis }[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     sentinels = await startRedisSentinels();
     const [first, ...rest] = sentinels.options.sentinels;
     assert.ok(first);
@@ -31,7 +31,7 @@ describe("news of a failover, while a sentinel is asked for the master", () => {
     for (const at of rest) others.push({ ask: new Redis(at), hear: new Redis(at) });
     await Promise.all(others.map(({ hear }) => hear.subscribe("+switch-master")));
   });
-  after(async () => {
+  afterAll(async () => {
     for (const { ask, hear } of others) for (const each of [ask, hear]) each.disconnect();
     await proxy?.close();
     await sentinels?.stop();
@@ -96,9 +96,9 @@ describe("news of a failover, while a sentinel is asked for the master", () => {
 });
 
 describe("a sentinel that ends every connection", () => {
-  test("is nothing that anybody writes on the console", async (t) => {
+  test("is nothing that anybody writes on the console", async () => {
     const sentinels = await startRedisSentinels();
-    const written = t.mock.method(console, "error", () => undefined);
+    const written = jest.spyOn(console, "error").mockImplementation(() => undefined);
     let tried = 0;
     const away = net.createServer((socket) => {
       tried++;
@@ -127,7 +127,7 @@ describe("a sentinel that ends every connection", () => {
     await cache.close();
     away.close();
     await sentinels.stop();
-    assert.deepEqual(written.mock.calls, []);
+    assert.equal(written.mock.calls.length, 0, written.mock.calls.join("\n"));
   });
 });
 

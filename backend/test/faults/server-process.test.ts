@@ -1,63 +1,54 @@
 // The server as a process: start, refusals to start, draining, and the death of its parent.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
-import { finished } from "node:stream/promises";
-import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
-import { listen } from "../../http/http-server.js";
+import { Client } from "pg";
+import { KEEP_ALIVE_MS, listen } from "../../http/http-server.js";
+import { afterTest } from "../../servers/in-test.js";
+import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
-import { createTestDatabase, startRedisServer, type TestDatabase } from "../services/index.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
+import { type BackendProcess, forkBackend } from "../support/forked-backend.js";
 import { lockTable } from "../support/row-lock.js";
 
-const SERVER = fileURLToPath(new URL("../../server.js", import.meta.url));
-const children: ChildProcess[] = [];
+const children: BackendProcess[] = [];
 
-interface Started {
-  readonly child: ChildProcess;
-  readonly output: { text: string };
-  /** The exit code, once all output has arrived. */
-  readonly ended: Promise<number | null>;
+function start(env: Record<string, string>): BackendProcess {
+  const started = forkBackend({ PATH: process.env.PATH, NODE_ENV: "test", ...env });
+  children.push(started);
+  return started;
 }
 
-function start(env: Record<string, string>): Started {
-  const child = fork(SERVER, { env: { PATH: process.env.PATH, NODE_ENV: "test", ...env }, silent: true });
-  children.push(child);
-  const output = { text: "" };
-  const streams = [child.stdout, child.stderr].flatMap((stream) => stream ?? []);
-  for (const stream of streams) {
-    stream.on("data", (chunk) => {
-      output.text += chunk;
-    });
-  }
-  // Not "close": it does not come after a disconnect.
-  const exited = once(child, "exit");
-  const ended = Promise.all([exited, ...streams.map((stream) => finished(stream))]).then(([[code]]) => code);
-  return { child, output, ended };
+interface RequestOptions {
+  readonly agent?: Agent;
+  readonly headers?: Record<string, string>;
 }
 
-async function status(
+async function exchange(
   url: string,
-  options: { agent?: Agent; headers?: Record<string, string> } = {},
-): Promise<number> {
+  options: RequestOptions = {},
+): Promise<{ readonly status: number; readonly connection: string | undefined }> {
   const request = get(url, options);
   const [response] = (await once(request, "response")) as [IncomingMessage];
   response.resume();
   await once(response, "end");
-  return response.statusCode ?? 0;
+  return { status: response.statusCode ?? 0, connection: response.headers.connection };
+}
+
+async function status(url: string, options?: RequestOptions): Promise<number> {
+  return (await exchange(url, options)).status;
 }
 
 describe("server process", () => {
   let database: TestDatabase;
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
   });
-  after(async () => {
-    for (const child of children) child.kill("SIGKILL");
+  afterAll(async () => {
+    await Promise.all(children.map((each) => each.kill()));
     await database.drop();
   });
 
@@ -65,28 +56,84 @@ describe("server process", () => {
     DATABASE_URL: database.url,
     PORT: "0",
     JWT_SECRET: SECRET,
+    SHUTDOWN_DELAY_MS: "0",
     SHUTDOWN_GRACE_MS: "5000",
   });
 
   async function listening(overrides: Record<string, string> = {}) {
     const started = start({ ...env(), ...overrides });
-    const [message] = await once(started.child, "message");
-    assert.equal(message.type, "listening");
-    return { ...started, url: `http://127.0.0.1:${message.port}/api/system/health` };
+    return { ...started, url: `${await started.listening()}/api/system/health` };
   }
 
   test("migrates, tells its parent the port, serves, and ends on SIGTERM with 0", async () => {
     const { child, output, ended, url } = await listening();
     assert.match(output.text, /migrated: 0001_tenants/);
-    assert.equal(await status(`${url}/ready`), 200);
+    const ready = await fetch(`${url}/ready`);
+    assert.equal(ready.status, 200);
+    assert.equal(
+      ready.headers.get("keep-alive"),
+      `timeout=${KEEP_ALIVE_MS / 1000}`,
+      "proxies end idle connections first",
+    );
+    await ready.body?.cancel();
     child.kill("SIGTERM");
     assert.equal(await ended, 0);
     assert.match(output.text, /"msg":"stopped"/);
   });
 
+  /** The lines of its log, from the migrations to the one that it listens. */
+  async function startLog(overrides: Record<string, string>): Promise<string[]> {
+    const { child, output, ended, logged } = await listening(overrides);
+    await logged("listening on");
+    child.kill("SIGTERM");
+    assert.equal(await ended, 0);
+    const lines = output.text.trim().split("\n");
+    return lines.map((line) => String(JSON.parse(line).msg)).filter((line) => /^[a-z-]+: /.test(line));
+  }
+
+  test("says what it runs on: without Redis, that its cache is for one process", async () => {
+    const lines = await startLog({ CACHE_WARM_ON_START: "false", CACHE_MEMORY_BYTES: "1572864" });
+    const { host, pathname } = new URL(database.url);
+    assert.deepEqual(lines.slice(-4), [
+      `database: ${host}${pathname}, at most 10 connections`,
+      "cache: this process's memory, at most 1.5 MiB, for one process alone: where there are several, set REDIS_CACHE_URL",
+      "state: none (REDIS_URL is not set): nobody can log in, no token can be revoked, and each process counts requests for itself",
+      "warm-up: none (CACHE_WARM_ON_START=false)",
+    ]);
+  });
+
+  test("says what it runs on: which Redis for what, and whether the cache's is in use, without passwords", async () => {
+    const PASSWORD = "hunter2-of-redis";
+    const server = await startRedisServer({
+      args: ["--requirepass", PASSWORD, "--maxmemory-policy", "noeviction"],
+    });
+    afterTest(() => server.stop());
+    const { hostname, port } = new URL(server.url);
+    const REDIS_HOST = { REDIS_HOST: hostname, REDIS_PORT: port, REDIS_PASSWORD: PASSWORD };
+    const own = `redis://:${PASSWORD}@${hostname}:${port}`;
+    const lines = await startLog({ ...REDIS_HOST, REDIS_CACHE_URL: own });
+    assert.deepEqual(lines.slice(-3), [
+      `cache: Redis, ${hostname}:${port}; circuit closed`,
+      `state: Redis, ${hostname}:${port}`,
+      "warm-up: behind the start, and by one process after each midnight",
+    ]);
+    const away = await startLog({ ...REDIS_HOST, REDIS_CACHE_URL: `redis://:${PASSWORD}@127.0.0.1:1` });
+    assert.match(away.at(-3) ?? "", /^cache: Redis, 127\.0\.0\.1:1; circuit (half-)?open \(.+\)$/);
+    for (const line of [...lines, ...away]) assert.ok(!line.includes(PASSWORD), line);
+  });
+
+  /** Whose lists are asked for: who has no tenant is refused before a table is read. */
+  async function addTenant(): Promise<void> {
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    await client.query("INSERT INTO tenants (id, name) VALUES ($1, 'A') ON CONFLICT DO NOTHING", [TENANT_A]);
+    await client.end();
+  }
+
   test("draining: a request in flight is finished, an idle connection does not hold it up, new ones are refused", async () => {
     // So long that nothing is cut off.
-    const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "60000" });
+    const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "600000" });
+    await addTenant();
     const agent = new Agent({ keepAlive: true });
     assert.equal(await status(`${url}/ready`, { agent }), 200);
     const lock = await lockTable(database.url, "accounts");
@@ -100,13 +147,43 @@ describe("server process", () => {
     assert.equal(await list, 200);
     const answeredAtMs = performance.now();
     assert.equal(await ended, 0);
-    // Before the five seconds that Node keeps an idle connection.
-    assert.ok(performance.now() - answeredAtMs < 5000);
+    // Before an idle connection ends by itself.
+    assert.ok(performance.now() - answeredAtMs < KEEP_ALIVE_MS);
     agent.destroy();
+  });
+
+  test("SIGTERM: readiness says 503 while everything else is still answered, so that a proxy can notice; a second one ends that", async () => {
+    const { child, output, ended, url, logged } = await listening({ SHUTDOWN_DELAY_MS: "600000" });
+    await addTenant();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    assert.deepEqual(await exchange(`${url}/live`, { agent }), { status: 200, connection: "keep-alive" });
+    child.kill("SIGTERM");
+    await logged("SIGTERM: not ready, listening for 600000 ms more");
+    assert.equal(await status(`${url}/ready`, { agent: new Agent() }), 503);
+    // Who has kept a connection is answered on it, and told that it ends.
+    assert.deepEqual(await exchange(`${url}/live`, { agent }), { status: 200, connection: "close" });
+    assert.deepEqual(await exchange(`${url}/live`), { status: 200, connection: "close" });
+    assert.equal(await listAccounts(url), 200);
+    agent.destroy();
+    // Who does not want to wait says so.
+    child.kill("SIGTERM");
+    assert.equal(await ended, 0);
+    assert.match(output.text, /"msg":"stopped"/);
+  });
+
+  test("SIGTERM: stops listening after the delay; SIGINT waits for nobody", async () => {
+    const noticed = await listening({ SHUTDOWN_DELAY_MS: "1" });
+    noticed.child.kill("SIGTERM");
+    assert.equal(await noticed.ended, 0);
+    const interrupted = await listening({ SHUTDOWN_DELAY_MS: "600000" });
+    interrupted.child.kill("SIGINT");
+    assert.equal(await interrupted.ended, 0);
+    assert.match(interrupted.output.text, /"SIGINT: draining for at most 5000 ms"/);
   });
 
   test("a request that outlasts the grace period does not keep the process alive", async () => {
     const { child, ended, url } = await listening({ SHUTDOWN_GRACE_MS: "200" });
+    await addTenant();
     const lock = await lockTable(database.url, "accounts");
     const cutOff = assert.rejects(listAccounts(url), { code: "ECONNRESET" });
     await lock.awaitedBy(1);

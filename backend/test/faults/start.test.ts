@@ -6,13 +6,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { findFreePort } from "../../db/free-port.js";
 import { projectFile, projectRoot } from "../../project-root.js";
-import { onPath } from "../services/find-redis.js";
-import { guardChild } from "../services/guard.js";
+import { onPath } from "../../servers/find-redis.js";
+import { guardChild } from "../../servers/guard.js";
 
 interface Started {
   readonly supervisor: ChildProcess;
@@ -120,13 +120,13 @@ describe("npm start", () => {
     assert.ok(postgresIsDown(), "PostgreSQL has ended");
   };
 
-  before(async () => {
+  beforeAll(async () => {
     data = mkdtempSync("/var/tmp/test-start-");
     home = data;
     port = await findFreePort();
   });
 
-  after(async () => {
+  afterAll(async () => {
     // A failed test may have left it running.
     if (current?.supervisor.exitCode === null && current.supervisor.signalCode === null) {
       current.supervisor.kill("SIGTERM");

@@ -1,11 +1,14 @@
 // Warming by a process: `npm run warm`, and the server once it listens.
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, fork } from "node:child_process";
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { after, before, describe, test } from "node:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { promisify } from "node:util";
-import { createTenantCache, type TenantCache } from "../../cache/index.js";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { createTenantCache, type TenantCache } from "express-tenant-cache";
+import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
@@ -14,9 +17,10 @@ import {
   type RedisServer,
   startRedisServer,
   type TestDatabase,
-} from "../services/index.js";
+} from "../../servers/index.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
+import { forkBackend } from "../support/forked-backend.js";
 
 interface Outcome {
   readonly code: number;
@@ -29,14 +33,15 @@ describe("warming by a process", () => {
   let redis: RedisServer;
   const opened: TenantCache[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     [database, redis] = await Promise.all([createTestDatabase(), startRedisServer()]);
     await migrate(database.url, () => undefined);
     const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
     await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A'), ($2, 'B')", [TENANT_A, TENANT_B]);
+    await pool.query("UPDATE tenants SET last_active_at = now() WHERE id = $1", [TENANT_A]);
     await pool.end();
   });
-  after(async () => {
+  afterAll(async () => {
     for (const cache of opened) await cache.close();
     await redis.stop();
     await database.drop();
@@ -80,7 +85,10 @@ describe("warming by a process", () => {
     assert.equal(await isWarm(TENANT_A, "reports:dashboard"), false);
     assert.equal(await isWarm(TENANT_B, "users:all-users"), false);
     const all = await warm(env);
-    assert.match(all.stdout, /^users: 4 warmed, 0 failed\nschedules: 4 .*\nreports: \d+ warmed, 0 failed\n$/);
+    assert.match(
+      all.stdout,
+      /^users: 4 warmed, 0 failed\nschedules: 4 .*\nreports: \d+ warmed, 0 failed\naccounts: 2 warmed, 0 failed\n/,
+    );
     for (const tenantId of [TENANT_A, TENANT_B]) assert.ok(await isWarm(tenantId, "reports:dashboard"));
   });
 
@@ -88,7 +96,7 @@ describe("warming by a process", () => {
     const { env } = await freshPrefix();
     const unknown = await warm(env, "everything");
     assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
-    assert.match(unknown.stderr, /users, schedules, reports/);
+    assert.match(unknown.stderr, /users, schedules, reports, accounts/);
     const nowhere = await warm({ ...env, REDIS_CACHE_URL: "redis://127.0.0.1:1" });
     assert.match(nowhere.stderr, /the Redis of REDIS_CACHE_URL does not answer/);
     const noDatabase = await warm({ ...env, DATABASE_URL: "postgres://crm:hunter2@127.0.0.1:1/crm" });
@@ -96,24 +104,56 @@ describe("warming by a process", () => {
     assert.match(noDatabase.stdout, /users: 0 warmed, 0 failed \(.*ECONNREFUSED/);
   });
 
+  test("npm run warm: without DATABASE_URL, from the database that npm start runs", async () => {
+    const { env, isWarm } = await freshPrefix();
+    const folder = mkdtempSync(path.join(tmpdir(), "warm-start-"));
+    const { DATABASE_URL: _given, ...without } = env;
+    const none = await warm(without, "users", "--data", folder);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /DATABASE_URL is not set, and no `npm start` runs/);
+    const postgres = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
+    try {
+      await migrate(postgres.url, () => undefined);
+      const pool = createPool({ databaseUrl: postgres.url, onError: () => undefined });
+      await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'B')", [TENANT_B]);
+      await pool.end();
+      const some = await warm(without, "users", "--data", folder);
+      assert.deepEqual([some.code, some.stdout, some.stderr], [0, "users: 2 warmed, 0 failed\n", ""]);
+      assert.equal(await isWarm(TENANT_B, "users:all-users"), true);
+    } finally {
+      await postgres.stop();
+      rmSync(folder, { recursive: true, force: true });
+      rmSync(postgres.folder, { recursive: true, force: true });
+    }
+  });
+
+  test("the server warms once the store is there, however late that is", async () => {
+    const { env, isWarm } = await freshPrefix();
+    const late = await startRedisServer();
+    await late.kill();
+    const backend = forkBackend({ ...env, REDIS_CACHE_URL: late.url, PORT: "0", LOG_LEVEL: "debug" });
+    try {
+      await backend.logged("it begins when that is in use");
+      await late.restart();
+      await backend.logged("warming reports");
+      assert.match(backend.output.text, /warming users: 4 warm/);
+      assert.equal(await isWarm(TENANT_A, "users:all-users"), false, "it is in the late one");
+    } finally {
+      await backend.kill();
+      await late.stop();
+    }
+  });
+
   test("the server warms all tenants once it listens", async () => {
     const { env, isWarm } = await freshPrefix();
-    const child: ChildProcess = fork(projectFile("dist/backend/server.js"), {
-      env: { ...env, PORT: "0", LOG_LEVEL: "debug" },
-      silent: true,
-    });
+    const backend = forkBackend({ ...env, PORT: "0", LOG_LEVEL: "debug" });
     try {
-      let log = "";
-      for await (const chunk of child.stdout ?? []) {
-        log += chunk;
-        if (log.includes("warming reports")) break;
-      }
+      await backend.logged("warming reports");
+      const log = backend.output.text;
       assert.ok(log.indexOf("listening on") < log.indexOf("warming users: 4 warm"), log);
       for (const tenantId of [TENANT_A, TENANT_B]) assert.ok(await isWarm(tenantId, "reports:dashboard"));
     } finally {
-      const exited = once(child, "exit");
-      child.kill("SIGKILL");
-      await exited;
+      await backend.kill();
     }
   });
 });

@@ -1,6 +1,6 @@
 // Whichever host the CRM is asked by, an answer of a module is the same and one entry: none holds a link with a host in it.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "@jest/globals";
 import { cacheStatus, startCrm, TENANT_A } from "../support/crm.js";
 
 test("answers are hits for every host, and name none", async () => {

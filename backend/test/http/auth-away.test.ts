@@ -1,17 +1,17 @@
 // Logging in and out while the persistent Redis is away, or not there at all.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { type RedisServer, startRedisServer } from "../../servers/index.js";
 import { untilConnected } from "../../state/state-redis.js";
-import { type RedisServer, startRedisServer } from "../services/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { startCrm, TENANT_A } from "../support/crm.js";
 
 describe("the persistent Redis is away", () => {
   let redis: RedisServer;
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer();
   });
-  after(() => redis.stop());
+  afterAll(() => redis.stop());
 
   test("tokens that may be revoked are 503, and so are logins; tokens without id go on", async () => {
     const auth = await startAuthCrm(redis.url);

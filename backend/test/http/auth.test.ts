@@ -1,9 +1,9 @@
 // Logging in, refreshing and logging out, against PostgreSQL and a persistent Redis.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { decodeJwt } from "jose";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
-import { sharedRedisUrl } from "../services/index.js";
 import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
 
@@ -12,11 +12,11 @@ const DAY_SECONDS = 86_400;
 describe("auth", () => {
   let auth: AuthCrm;
   let userId: string;
-  before(async () => {
+  beforeAll(async () => {
     auth = await startAuthCrm(await sharedRedisUrl());
     userId = await auth.addUser("maria@a.example");
   });
-  after(() => auth.close());
+  afterAll(() => auth.close());
 
   const login = async (email = "maria@a.example") => {
     const body = { tenant_id: TENANT_A, email, password: PASSWORD };
@@ -30,7 +30,7 @@ describe("auth", () => {
       .expect(200);
     assert.equal(response.headers["cache-control"], "no-store");
     const { access_token, refresh_token, user, ...rest } = response.body.data;
-    assert.deepEqual(rest, { token_type: "Bearer", expires_in: 900 });
+    assert.deepEqual(rest, { token_type: "Bearer", expires_in: 900, password_change_required: false });
     assert.deepEqual(user, { id: userId, email: "maria@a.example", name: "Somebody", role: "member" });
     await auth.as(access_token).get("/api/accounts").expect(200);
     await auth.as(access_token).post("/api/accounts", { name: "By Maria" }).expect(201);

@@ -1,6 +1,6 @@
 // Converting leads and promoting sources: what they make, and that they happen once.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 import { lockRow } from "../support/row-lock.js";
 
@@ -32,11 +32,11 @@ async function atOnce(table: string, id: string, path: string): Promise<number[]
 }
 
 describe("converting a lead", () => {
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
     member = await crm.client("member", TENANT_A);
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   const newLead = async (fields: object = {}): Promise<string> =>
     (await member.post("/api/leads", { ...LEAD, ...fields }).expect(201)).body.data.id;
@@ -131,11 +131,11 @@ describe("converting a lead", () => {
 });
 
 describe("promoting a source", () => {
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
     member = await crm.client("member", TENANT_A);
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   const newSource = async (name: string): Promise<string> =>
     (

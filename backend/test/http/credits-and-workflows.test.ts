@@ -1,22 +1,22 @@
 // Credits that no update is lost of, definitions of workflows, and lists of leads.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { sharedRedisUrl } from "../../servers/index.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { sharedRedisUrl } from "../services/index.js";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 for (const store of CRM_STORES) {
   describe(`credits, ${store} store`, () => {
     let crm: Crm;
     let admin: CrmClient;
     let member: CrmClient;
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store);
       admin = await crm.client("admin", TENANT_A);
       member = await crm.client("member", TENANT_A);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     let count = 0;
     const newUser = async () => {
@@ -107,11 +107,11 @@ for (const store of CRM_STORES) {
   describe(`workflows and lists of leads, ${store} store`, () => {
     let crm: Crm;
     let admin: CrmClient;
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store);
       admin = await crm.client("admin", TENANT_A);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     const create = async (path: string, body: object): Promise<string> =>
       (await admin.post(path, body).expect(201)).body.data.id;

@@ -1,6 +1,6 @@
 // Deals, pipelines, months and profiles: fresh after every change that they show, and the tenant's own.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 import { uncachedReader } from "../support/uncached-reader.js";
 
@@ -14,7 +14,7 @@ for (const store of CRM_STORES) {
     let ids: Record<"one" | "two" | "user", string>;
     let paths: Record<string, string>;
 
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store);
       admin = await crm.client("admin", TENANT_A);
       truth = await uncachedReader(crm, TENANT_A);
@@ -37,7 +37,7 @@ for (const store of CRM_STORES) {
         april: "/api/analytics/monthly/2031-04",
       };
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     async function create(module: string, body: object): Promise<string> {
       return (await admin.post(`/api/${module}`, body).expect(201)).body.data.id;

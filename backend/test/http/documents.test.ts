@@ -1,7 +1,7 @@
 // The content of documents: upload, download, and the cache in between.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import {
   CRM_STORES,
   type Crm,
@@ -18,11 +18,11 @@ for (const store of CRM_STORES) {
   describe(`content of documents, ${store} store`, () => {
     let crm: Crm;
     let member: CrmClient;
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store);
       member = await crm.client("member", TENANT_A);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     const created = async (name = "offer.pdf"): Promise<string> =>
       (await member.post("/api/documents", { name }).expect(201)).body.data.id;

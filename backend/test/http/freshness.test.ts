@@ -1,6 +1,6 @@
 // The cache on the CRM's routes: second reads are hits, no read after a mutation is old, other tenants keep their entries.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import {
   CRM_STORES,
   type Crm,
@@ -20,12 +20,12 @@ for (const store of CRM_STORES) {
     let crm: Crm;
     let member: CrmClient;
     let other: CrmClient;
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store);
       member = await crm.client("member", TENANT_A);
       other = await crm.client("member", TENANT_B);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     const listOf = (module: ModuleName) => `/api/${module}?limit=200`;
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { drain, listen } from "../../http/http-server.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
@@ -21,10 +21,10 @@ async function sign(claims: JWTPayload, { secret = SECRET, alg = "HS256" } = {})
 
 describe("tokens", () => {
   let crm: Crm;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   const refused = async (authorization: string | undefined) => {
     const response = await crm.withAuthorization(authorization).get("/api/accounts");
@@ -161,10 +161,10 @@ describe("tokens of an identity provider", () => {
 
 describe("roles and tenants", () => {
   let crm: Crm;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   test("viewers read, members write, admins see the statistics", async () => {
     const viewer = await crm.client("viewer", TENANT_A);

@@ -1,7 +1,8 @@
 // The lane in front of the CRM: it answers what Express would have answered, and nothing that Express would have refused.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { SignJWT } from "jose";
+import { afterTest, setClock } from "../../servers/in-test.js";
 import { SECRET, TENANT_A, TENANT_B } from "../support/crm.js";
 import { bodyOf, headerOf, type LaneCrm, type LaneProcess, startLaneCrm } from "../support/lane-crm.js";
 
@@ -16,8 +17,7 @@ async function asked(process: LaneProcess, ...request: Parameters<LaneProcess["a
 
 async function isRefused(process: LaneProcess, token: string, target = LIST): Promise<void> {
   const { answer, reachedApp } = await asked(process, token, target);
-  assert.match(answer, /^HTTP\/1.1 401 /);
-  assert.match(answer, /Content-Type: application\/problem\+json/);
+  assert.match(answer, /^HTTP\/1.1 401 .*Content-Type: application\/problem\+json/s);
   assert.ok(reachedApp);
 }
 
@@ -36,13 +36,13 @@ describe("the lane in front of the CRM", () => {
   let here: LaneProcess;
   let there: LaneProcess;
   let member: string;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startLaneCrm({ rateLimit: { max: 10_000, windowSeconds: 60 } });
     ({ here, there } = crm);
     member = await crm.token("member");
     assert.match(await create(here, member, "Seen from the lane"), /^HTTP\/1.1 201 /);
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   /** What each request counts is another. */
   const uncounted = (answer: string) => answer.replace(/^(RateLimit: .*); r=\d+; t=\d+/gim, "$1; r=-; t=-");
@@ -138,10 +138,10 @@ describe("the lane in front of the CRM", () => {
     }
   });
 
-  test("an expired token is refused", async (t) => {
+  test("an expired token is refused", async () => {
     const token = await crm.token("member", { expiresInSeconds: 600 });
     await here.warm(token, LIST);
-    t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 700_000 });
+    setClock(Date.now() + 700_000);
     await isRefused(here, token);
   });
 
@@ -237,9 +237,9 @@ describe("the lane in front of the CRM", () => {
 });
 
 describe("the lane and the rate limit", () => {
-  test("hits count in the app's limit, and above it the app refuses", async (t) => {
+  test("hits count in the app's limit, and above it the app refuses", async () => {
     const crm = await startLaneCrm({ rateLimit: { max: 12, windowSeconds: 600 } });
-    t.after(() => crm.close());
+    afterTest(() => crm.close());
     const { here } = crm;
     const token = await crm.token("member");
     let { viaLane: answer } = await here.warm(token, LIST);
@@ -270,9 +270,9 @@ describe("the lane and the rate limit", () => {
 });
 
 describe("the lane of a process that has its cache for itself", () => {
-  test("leaves tokens that can be revoked to the app: it would not hear of another process's logout", async (t) => {
+  test("leaves tokens that can be revoked to the app: it would not hear of another process's logout", async () => {
     const crm = await startLaneCrm({ isCacheShared: false });
-    t.after(() => crm.close());
+    afterTest(() => crm.close());
     const { token } = await crm.login("alone@a.example");
     for (let time = 0; time < 4; time++) {
       const { answer, reachedApp } = await asked(crm.there, token, LIST);
@@ -283,16 +283,18 @@ describe("the lane of a process that has its cache for itself", () => {
     await isRefused(crm.there, token);
   });
 
-  test("answers tokens without id, which nothing revokes", async (t) => {
+  test("leaves tokens without id to the app, too, which asks whether their tenant is suspended", async () => {
     const crm = await startLaneCrm({ isCacheShared: false });
-    t.after(() => crm.close());
+    afterTest(() => crm.close());
     const token = await new SignJWT({ role: "viewer", tenant_id: TENANT_A })
       .setProtectedHeader({ alg: "HS256" })
       .setSubject("somebody")
       .setExpirationTime("1h")
       .sign(new TextEncoder().encode(SECRET));
-    const { viaApp, viaLane } = await crm.here.warm(token, LIST);
-    assert.match(viaApp, /^HTTP\/1.1 200 /);
-    assert.equal(bodyOf(viaLane).pagination.total, 0);
+    for (let time = 0; time < 4; time++) {
+      const { answer, reachedApp } = await asked(crm.here, token, LIST);
+      assert.match(answer, /^HTTP\/1.1 200 /);
+      assert.ok(reachedApp);
+    }
   });
 });

@@ -1,13 +1,13 @@
 // Lists: pages, orders, filters, search, counts; and which queries are refused.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
 
 describe("lists", () => {
   let crm: Crm;
   let viewer: CrmClient;
 
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
     viewer = await crm.client("viewer", TENANT_A);
     const member = await crm.client("member", TENANT_A);
@@ -49,7 +49,7 @@ describe("lists", () => {
     await member.post("/api/contacts", { first_name: "John", last_name: "Smithers", do_not_contact: true });
     await member.post("/api/contacts", { first_name: "Smilla", last_name: "Jansen" });
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   const names = async (query: string) => {
     const { body } = await viewer.get(`/api/accounts?${query}`).expect(200);

@@ -1,21 +1,21 @@
 // The edges of HTTP: methods, types, sizes, ids, limits, health, and what errors say.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Pool } from "pg";
 import { pino } from "pino";
 import { redisRateLimitStore } from "../../http/redis-rate-limit-store.js";
-import { startRedisServer } from "../services/index.js";
+import { startRedisServer } from "../../servers/index.js";
 import { type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 describe("problems", () => {
   let crm: Crm;
   let member: CrmClient;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
     member = await crm.client("member", TENANT_A);
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   test("unknown routes are 404, for the signed-in only", async () => {
     const problem = await member.get("/api/nothing?x=1").expect(404);
@@ -40,6 +40,16 @@ describe("problems", () => {
     assert.equal(convert.headers.allow, "POST");
     const health = await member.post("/api/system/health").expect(405);
     assert.equal(health.headers.allow, "GET, HEAD");
+    for (const [path, allow] of [
+      ["/api/accounts", "GET, HEAD, POST"],
+      ["/api/accounts/7", "GET, HEAD, PUT, DELETE"],
+      ["/api/leads/7/convert", "POST"],
+      ["/api/system/health", "GET, HEAD"],
+    ] as const) {
+      const listed = await member.options(path).expect(204);
+      assert.deepEqual([listed.headers.allow, listed.text], [allow, ""], path);
+    }
+    await member.options("/api/nothing").expect(404);
   });
 
   const send = (body: string, headers: Record<string, string>) => {
@@ -104,6 +114,49 @@ describe("errors of the server", () => {
     } finally {
       await crm.close();
       await away.end();
+    }
+  });
+
+  test("a database that is away, or takes no changes: one line for all requests that meet it, and health says so", async () => {
+    const lines: string[] = [];
+    const logger = pino(
+      { level: "warn" },
+      { write: (line: string) => void lines.push(JSON.parse(line).msg) },
+    );
+    const plain = await startCrm("memory");
+    // As a standby is, or a server whose host has found its disk nearly full.
+    const readOnly = new Pool({
+      connectionString: plain.databaseUrl,
+      options: "-c default_transaction_read_only=on",
+    });
+    const crm = await startCrm("memory", { pool: readOnly, logger });
+    const away = new Pool({ connectionString: "postgres://nobody@127.0.0.1:1/none" });
+    const other = await startCrm("memory", { pool: away, logger });
+    try {
+      const anybody = crm.withAuthorization();
+      assert.equal((await anybody.get("/api/system/health/ready").expect(200)).body.status, "ok");
+      const member = await crm.client("member", TENANT_A);
+      for (let time = 0; time < 3; time++) {
+        const refused = await member.post("/api/accounts", { name: "Nowhere to write it" }).expect(503);
+        assert.equal(refused.headers["retry-after"], "30");
+        assert.match(refused.body.detail, /takes no changes now, and reading goes on/);
+        await member.get("/api/accounts").expect(200);
+      }
+      const { body } = await anybody.get("/api/system/health/ready").expect(200);
+      assert.equal(body.status, "degraded");
+      assert.equal(body.checks.database.status, "no-writes");
+      assert.match(body.checks.database.reason, /read-only transaction/);
+      assert.equal((await anybody.get("/health").expect(200)).body.database.status, "no-writes");
+      assert.equal(lines.length, 1);
+      assert.match(lines[0] ?? "", /^database: takes no changes \(.*read-only transaction\)/);
+
+      const reader = await other.client("member", TENANT_A);
+      for (let time = 0; time < 3; time++) await reader.get("/api/accounts").expect(503);
+      assert.equal(lines.length, 2);
+      assert.match(lines[1] ?? "", /^database: does not answer \(.*ECONNREFUSED/);
+    } finally {
+      await Promise.all([other.close(), crm.close()]);
+      await Promise.all([away.end(), readOnly.end(), plain.close()]);
     }
   });
 

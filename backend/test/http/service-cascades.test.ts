@@ -1,6 +1,6 @@
 // What a change takes with it: after each, every view says what the database says.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
 import {
   create,
@@ -11,7 +11,7 @@ import {
   taskDocument,
   userDocument,
   viewPaths,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 import { uncachedReader } from "../support/uncached-reader.js";
 
 for (const store of CRM_STORES) {
@@ -22,14 +22,14 @@ for (const store of CRM_STORES) {
     let views: Record<string, string>;
     let truth: (path: string) => Promise<unknown>;
 
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store, { clock: () => NOON });
       admin = await crm.client("admin", TENANT_A);
       field = await createFieldService(admin);
       views = viewPaths(field);
       truth = await uncachedReader(crm, TENANT_A);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     /** All views are cached, then this happens, then none may say what was before. */
     async function afterwards(change: () => Promise<unknown>): Promise<void> {

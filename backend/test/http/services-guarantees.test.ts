@@ -1,10 +1,12 @@
 // What the services' views promise when something comes in between: an overtaken reader, midnight, a Redis that is away.
+
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
+import type { TenantCacheOptions } from "express-tenant-cache";
 import supertest from "supertest";
-import type { TenantCacheOptions } from "../../cache/index.js";
-import { startRedisServer } from "../services/index.js";
+import { afterTest } from "../../servers/in-test.js";
+import { startRedisServer } from "../../servers/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { CRM_STORES, type Crm, startCrm, TENANT_A } from "../support/crm.js";
 import {
@@ -16,18 +18,18 @@ import {
   TOMORROW,
   userDocument,
   viewPaths,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 import { holdQueries } from "../support/held-queries.js";
 
 const byToken: TenantCacheOptions["tenant"] = (req) => req.auth?.tenantId;
 
 describe("services: a load that a change has overtaken", () => {
-  test("is not stored, also where reader and writer are different processes", async (context) => {
+  test("is not stored, also where reader and writer are different processes", async () => {
     const keyPrefix = `race:${randomUUID()}:`;
     const writers = await openCache("redis", { keyPrefix, tenant: byToken });
     const readers = await openCache("redis", { keyPrefix, tenant: byToken });
     const crm = await startCrm("redis", { cache: writers });
-    context.after(async () => {
+    afterTest(async () => {
       await readers.close();
       await writers.close();
       await crm.close();
@@ -55,10 +57,10 @@ describe("services: a load that a change has overtaken", () => {
 
 for (const store of CRM_STORES) {
   describe(`services: midnight, ${store} store`, () => {
-    test("views of today show the new day at once, whatever their TTL has left", async (context) => {
+    test("views of today show the new day at once, whatever their TTL has left", async () => {
       let now = new Date(`${TODAY}T23:59:58Z`);
       const crm = await startCrm(store, { clock: () => now });
-      context.after(() => crm.close());
+      afterTest(() => crm.close());
       const admin = await crm.client("admin", TENANT_A);
       const technician = await create(
         admin,
@@ -93,11 +95,11 @@ for (const store of CRM_STORES) {
 }
 
 describe("services: Redis away", () => {
-  test("every view is read from the database, changes are made, and nothing old is shown after", async (context) => {
+  test("every view is read from the database, changes are made, and nothing old is shown after", async () => {
     const redis = await startRedisServer();
     const cache = await openCache("redis", { redis: redis.url, tenant: byToken, budgetMs: 1000 });
     const crm: Crm = await startCrm("redis", { cache, clock: () => NOON });
-    context.after(async () => {
+    afterTest(async () => {
       await cache.close();
       await crm.close();
       await redis.stop();

@@ -1,6 +1,6 @@
 // The services' cached views: second reads ask no database, reads after a change agree with it, tenants are apart.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 import {
   create,
@@ -12,7 +12,7 @@ import {
   taskDocument,
   userDocument,
   viewPaths,
-} from "../support/field-service.js";
+} from "../support/field-service-tenant.js";
 import { uncachedReader } from "../support/uncached-reader.js";
 
 interface Step {
@@ -31,7 +31,7 @@ for (const store of CRM_STORES) {
     let views: Record<string, string>;
     let truth: (path: string) => Promise<unknown>;
 
-    before(async () => {
+    beforeAll(async () => {
       crm = await startCrm(store, { clock: () => NOON });
       admin = await crm.client("admin", TENANT_A);
       other = await crm.client("admin", TENANT_B);
@@ -39,7 +39,7 @@ for (const store of CRM_STORES) {
       views = viewPaths(field);
       truth = await uncachedReader(crm, TENANT_A);
     });
-    after(() => crm.close());
+    afterAll(() => crm.close());
 
     const read = async (path: string): Promise<unknown> => (await admin.get(path).expect(200)).body;
 

@@ -1,11 +1,11 @@
 // One spelling for each path, id and query: however a client writes a request, it fills the cache once or is refused.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import fc from "fast-check";
+import { exchange } from "../../servers/raw-http.js";
 import { type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
-import { create, createFieldService, type FieldService, viewPaths } from "../support/field-service.js";
+import { create, createFieldService, type FieldService, viewPaths } from "../support/field-service-tenant.js";
 import { headerOf, type LaneCrm, startLaneCrm } from "../support/lane-crm.js";
-import { exchange } from "../support/raw-http.js";
 import { SAMPLE_MODULES } from "../support/records.js";
 import { RESPELLINGS, respelled } from "../support/spellings.js";
 
@@ -100,9 +100,9 @@ describe("one spelling for each request", () => {
   let service: FieldService;
   const recordPaths: string[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     // However long a busy machine takes, nothing expires.
-    const [ttlSeconds, ttl] = [{ list: DAY_SECONDS, detail: DAY_SECONDS }, TTL_OF_A_DAY];
+    const [ttlSeconds, ttl] = [{ list: DAY_SECONDS, count: DAY_SECONDS, detail: DAY_SECONDS }, TTL_OF_A_DAY];
     crm = await startCrm("memory", { ttlSeconds, ttl });
     viewer = await crm.token("viewer", TENANT_A);
     const admin: CrmClient = await crm.client("admin", TENANT_A);
@@ -113,7 +113,7 @@ describe("one spelling for each request", () => {
     await admin.put(`${file}/content`, { any: "bytes" }).expect(204);
     recordPaths.push(`${file}/content`);
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   async function ask(target: string): Promise<Answer> {
     const headers = ["Host: crm.example", `Authorization: Bearer ${viewer}`, "Connection: close"];
@@ -232,10 +232,10 @@ describe("one spelling for each request", () => {
 
 describe("one spelling for each request, in the lane", () => {
   let crm: LaneCrm;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startLaneCrm();
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   test("a list is answered there in every spelling of its query, from one entry", async () => {
     const token = await crm.token("member");

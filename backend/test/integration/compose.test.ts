@@ -1,15 +1,16 @@
 // docker-compose.yml: valid by the specification's schema, and as its operator expects it.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { Redis } from "ioredis";
 import { parse } from "yaml";
-import { VARIABLES } from "../../config.js";
+import { parseConfig, VARIABLES } from "../../config.js";
 import { projectFile } from "../../project-root.js";
-import { type ComposeService, readComposeFile, serverFlags } from "../services/compose.js";
-import { type RedisServer, startRedisServer } from "../services/index.js";
+import { type ComposeService, readComposeFile, serverFlags } from "../../servers/compose.js";
+import { type RedisServer, startRedisServer } from "../../servers/index.js";
+import { interpolated } from "../support/compose-environment.js";
 
 const file = readComposeFile();
 
@@ -102,37 +103,87 @@ describe("docker-compose.yml", () => {
     for (const name of ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "REDIS_CACHE_PASSWORD", "JWT_SECRET"]) {
       const uses = [...text.matchAll(new RegExp(`\\$\\{${name}\\b([^}]*)\\}`, "g"))];
       assert.notEqual(uses.length, 0, name);
-      for (const [use, rest] of uses) assert.match(rest ?? "", /^:\?set .*openssl rand/, use);
+      // JWT_SECRET may be empty, but not forgotten: a key set takes its place.
+      const refused = name === "JWT_SECRET" ? /^\?set .*openssl rand/ : /^:\?set .*openssl rand/;
+      for (const [use, rest] of uses) assert.match(rest ?? "", refused, use);
       assert.match(example, new RegExp(`^#${name}=$`, "m"), `.env.example names ${name}`);
     }
   });
 
-  test("the backend gets every variable that it reads, and no other", () => {
+  test("the backend gets every variable that it reads, and no other, as .env or the shell has it", () => {
     const passed = service("backend").environment ?? {};
-    const left = VARIABLES.filter((name) => !(name in passed)).sort();
-    // The file sets the variable itself, and one of the two is enough: JWT_JWKS_URL takes the place of the secret.
-    assert.deepEqual(left, [
-      "DATABASE_URL_FILE",
-      "JWT_JWKS_URL",
-      "JWT_SECRET_FILE",
-      "REDIS_CACHE_URL_FILE",
-      "REDIS_URL_FILE",
-    ]);
-    assert.deepEqual(
-      Object.keys(passed).filter((name) => !VARIABLES.includes(name)),
-      [],
-    );
-    for (const [name, value] of Object.entries(passed))
-      assert.ok(value === null || !/^\$\{/.test(value) || value.startsWith(`\${${name}:`), name);
+    assert.deepEqual(Object.keys(passed).sort(), [...VARIABLES].sort());
+    // What the container decides, not its operator.
+    const fixed = { NODE_ENV: "production", HOST: "0.0.0.0", PORT: "4001" };
+    for (const [name, value] of Object.entries(passed)) {
+      if (name in fixed) assert.equal(value, Reflect.get(fixed, name), name);
+      else assert.ok(value === null || new RegExp(`^\\$\\{${name}\\b.*\\}$`).test(value), name);
+    }
   });
 
-  test("servers of the operator's own take the place of redis and redis-cache", () => {
-    const { REDIS_URL, REDIS_CACHE_URL } = service("backend").environment ?? {};
-    assert.match(REDIS_URL ?? "", /^\$\{REDIS_URL:-redis:\/\/:\$\{REDIS_PASSWORD:\?.*\}@redis:6379\}$/);
-    assert.match(
-      REDIS_CACHE_URL ?? "",
-      /^\$\{REDIS_CACHE_URL:-redis:\/\/:\$\{REDIS_CACHE_PASSWORD:\?.*\}@redis-cache:6379\}$/,
+  const environmentWith = (given: Readonly<Record<string, string>>) =>
+    interpolated(service("backend").environment ?? {}, given);
+  const secrets = {
+    POSTGRES_PASSWORD: "pg",
+    REDIS_PASSWORD: "state",
+    REDIS_CACHE_PASSWORD: "copies",
+    JWT_SECRET: "s".repeat(32),
+  };
+
+  test("with the four secrets alone the backend runs on the stack's own servers", () => {
+    const config = parseConfig(environmentWith(secrets));
+    assert.equal(config.DATABASE_URL, "postgres://crm:pg@postgres:5432/crm");
+    assert.deepEqual(config.redis?.options, { host: "redis", port: 6379, db: 0, password: "state" });
+    assert.deepEqual(config.redisCache?.options, {
+      host: "redis-cache",
+      port: 6379,
+      db: 0,
+      password: "copies",
+    });
+    for (const missing of Object.keys(secrets))
+      assert.throws(() => environmentWith({ ...secrets, [missing]: undefined as never }), /openssl rand/);
+  });
+
+  test("every variable that .env sets reaches the backend, and .env.example changes nothing", () => {
+    const lines = readFileSync(projectFile(".env.example"), "utf8").matchAll(/^([A-Z_]+)=(.*)$/gm);
+    const example = Object.fromEntries([...lines].map(([, name = "", value = ""]) => [name, value]));
+    assert.deepEqual(
+      parseConfig(environmentWith({ ...example, ...secrets })),
+      parseConfig(environmentWith(secrets)),
     );
+    for (const name of VARIABLES.filter((each) => !["NODE_ENV", "HOST", "PORT"].includes(each)))
+      assert.equal(environmentWith({ ...secrets, [name]: "as set" })[name], "as set", name);
+  });
+
+  test("servers, a key set and files of the operator's own take the place of the stack's", () => {
+    const config = parseConfig(
+      environmentWith({
+        ...secrets,
+        DATABASE_URL: "",
+        DATABASE_URL_FILE: "/run/secrets/database_url",
+        REDIS_URL: "rediss://:p%40ss@state.example",
+        REDIS_CACHE_HOST: "copies.example",
+        REDIS_CACHE_PORT: "7000",
+        REDIS_CACHE_PASSWORD: "p@ss/word",
+        JWT_SECRET: "",
+        JWT_JWKS_URL: "https://id.example.com/jwks",
+      }),
+      () => "postgres://crm@db.example/crm\n",
+    );
+    assert.equal(config.DATABASE_URL, "postgres://crm@db.example/crm");
+    assert.equal(config.JWT_SECRET, undefined);
+    assert.equal(config.redis?.options.host, "state.example");
+    assert.deepEqual(config.redisCache?.options, {
+      host: "copies.example",
+      port: 7000,
+      db: 0,
+      password: "p@ss/word",
+    });
+  });
+
+  test("containers have names of their own", () => {
+    for (const [name, each] of Object.entries(file.services))
+      assert.equal(each.container_name, `crm-${name}`);
   });
 
   test("the additions that docs/operations.md shows are valid, too", () => {
@@ -182,12 +233,12 @@ describe("a server with the flags of redis-cache", () => {
   let server: RedisServer;
   let client: Redis;
 
-  before(async () => {
+  beforeAll(async () => {
     server = await startRedisServer();
     client = new Redis(server.url);
   });
 
-  after(async () => {
+  afterAll(async () => {
     client?.disconnect();
     await server?.stop();
   });

@@ -1,10 +1,9 @@
 // The demo data: all or nothing, the same every time, believable, and served by the indexes.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { DEMO_TENANTS, isSeeded, seedDemoData } from "../../db/seed/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { accountsModule } from "../../modules/accounts/accounts-module.js";
 import { contactsModule } from "../../modules/contacts/contacts-module.js";
@@ -13,7 +12,8 @@ import { leadsModule } from "../../modules/leads/leads-module.js";
 import { listQuerySchema } from "../../modules/list-query.js";
 import { orderClause, Parameters, selectList, whereClause } from "../../modules/list-sql.js";
 import type { ModuleDefinition } from "../../modules/module-definition.js";
-import { createTestDatabase, type TestDatabase } from "../services/index.js";
+import { DEMO_TENANTS, isSeeded, seedDemoData } from "../../seed/index.js";
+import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 
 const LARGEST = DEMO_TENANTS[0]?.id ?? "";
 const SCALE = 0.2;
@@ -34,7 +34,7 @@ describe("demo data", () => {
   let pool: Pool;
   const progress: (readonly [done: number, total: number])[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     await migrate(database.url, () => undefined);
     pool = createPool({ databaseUrl: database.url, onError: () => undefined });
@@ -42,7 +42,7 @@ describe("demo data", () => {
     const onProgress = (done: number, total: number) => void progress.push([done, total]);
     assert.equal(await seedDemoData(database.url, { scale: SCALE, onProgress }), true);
   });
-  after(async () => {
+  afterAll(async () => {
     await pool.end();
     await database.drop();
   });

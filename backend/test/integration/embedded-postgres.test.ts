@@ -5,10 +5,10 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import pg from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../db/embedded-postgres.js";
-import { guardChild } from "../services/guard.js";
+import { guardChild } from "../../servers/guard.js";
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
@@ -52,11 +52,11 @@ describe("embedded PostgreSQL", () => {
     return server;
   };
 
-  before(() => {
+  beforeAll(() => {
     folder = mkdtempSync("/var/tmp/test-postgres-");
   });
 
-  after(async () => {
+  afterAll(async () => {
     await server?.stop();
     for (const each of [folder, server?.folder ?? folder]) rmSync(each, { recursive: true, force: true });
   });

@@ -1,19 +1,19 @@
 // Connecting to a Redis Cluster by the names of its nodes, with TLS: the name is what the certificate is compared with.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { createTenantCache } from "../../cache/index.js";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { createTenantCache } from "express-tenant-cache";
+import { type RedisCluster, startRedisCluster } from "../../servers/redis-cluster.js";
+import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
 import { openRedis } from "../../state/open-redis.js";
-import { type RedisCluster, startRedisCluster } from "../services/redis-cluster.js";
-import { CERT_FILE, clientTls, KEY_FILE } from "../services/redis-tls.js";
 import { quiet } from "../support/caches.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 describe("a Cluster by the name of a node, with TLS", () => {
   let cluster: RedisCluster;
-  before(async () => {
+  beforeAll(async () => {
     cluster = await startRedisCluster({ tls: true });
   });
-  after(() => cluster.stop());
+  afterAll(() => cluster.stop());
 
   /** Accepts every certificate, and notes the name that it was to have. */
   function noting() {

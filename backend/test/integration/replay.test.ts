@@ -1,11 +1,11 @@
 // An hour of the replayed day: what it counts, and that its traffic is the same for the same seed.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import type { Population } from "../../../scripts/replay/population.js";
 import { replayDay } from "../../../scripts/replay/replay-day.js";
 import { planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
-import { Random } from "../../db/seed/random.js";
+import { Random } from "../../seed/random.js";
 
 const existing = (n: number, document = {}) =>
   Array.from({ length: n }, (_, i) => ({

@@ -1,6 +1,6 @@
 // The second wall: what a query can reach when it forgets the tenant.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { type Crm, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 import { SAMPLE_MODULES } from "../support/records.js";
@@ -9,7 +9,7 @@ const TABLES = SAMPLE_MODULES.map(({ name }) => name);
 
 describe("row-level security", () => {
   let crm: Crm;
-  before(async () => {
+  beforeAll(async () => {
     crm = await startCrm();
     for (const tenant of [TENANT_A, TENANT_B]) {
       const member = await crm.client("member", tenant);
@@ -17,7 +17,7 @@ describe("row-level security", () => {
         await member.post(`/api/${name}`, document(1)).expect(201);
     }
   });
-  after(() => crm.close());
+  afterAll(() => crm.close());
 
   for (const table of TABLES) {
     test(`${table}: a query without a tenant filter sees its own tenant's rows only`, async () => {

@@ -1,16 +1,16 @@
 // The persistent Redis: whatever is wrong with a connection, its reason can be told.
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "@jest/globals";
 import type { RedisServers } from "../../config/redis-servers.js";
+import { startRedisServer } from "../../servers/index.js";
+import { startRedisSentinels } from "../../servers/redis-sentinel.js";
+import { CERT_FILE, KEY_FILE } from "../../servers/redis-tls.js";
 import { connectionProblem, connectStateRedis, untilConnected } from "../../state/state-redis.js";
-import { startRedisServer } from "../services/index.js";
-import { startRedisSentinels } from "../services/redis-sentinel.js";
-import { CERT_FILE, KEY_FILE } from "../services/redis-tls.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 describe("a connection of the state that fails", () => {
   const stops: (() => Promise<void>)[] = [];
-  after(async () => {
+  afterAll(async () => {
     for (const stop of stops.reverse()) await stop();
   });
 

@@ -1,13 +1,13 @@
 // The CRM with a database user that is no superuser: it migrates, seeds and serves, and row-level security binds it, too.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Client } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { DEMO_TENANTS, seedDemoData } from "../../db/seed/index.js";
 import { withTenant } from "../../db/tenant-transaction.js";
-import { createTestDatabase, type TestDatabase } from "../services/index.js";
+import { DEMO_TENANTS, seedDemoData } from "../../seed/index.js";
+import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 
 const [LARGEST] = DEMO_TENANTS;
 
@@ -26,7 +26,7 @@ describe("a database user that is no superuser", () => {
   let database: TestDatabase;
   let url: string;
 
-  before(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     const name = new URL(database.url).pathname.slice(1);
     await administer(
@@ -41,7 +41,7 @@ describe("a database user that is no superuser", () => {
     own.password = "secret";
     url = own.href;
   });
-  after(async () => {
+  afterAll(async () => {
     const admin = new URL(database.url);
     await database.drop();
     admin.pathname = "/postgres";

@@ -1,13 +1,13 @@
 // Warm-ups as jobs: once for all processes, again where they fail, and after each midnight.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { CacheWarmer, type TenantCache } from "express-tenant-cache";
 import { pino } from "pino";
-import { CacheWarmer, type TenantCache } from "../../cache/index.js";
+import { type RedisServer, startRedisServer } from "../../servers/index.js";
 import { WarmQueue } from "../../services/warming/warm-queue.js";
-import { type RedisServer, startRedisServer } from "../services/index.js";
 import { openCache } from "../support/caches.js";
-import { serversAt } from "../support/redis-servers.js";
+import { serversAt } from "../support/servers-at.js";
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -17,11 +17,11 @@ describe("the queue of warm-ups", () => {
   let cache: TenantCache;
   const opened: WarmQueue[] = [];
 
-  before(async () => {
+  beforeAll(async () => {
     redis = await startRedisServer({ args: ["--maxmemory-policy", "noeviction"] });
     cache = await openCache("memory");
   });
-  after(async () => {
+  afterAll(async () => {
     for (const queue of opened) await queue.close();
     await cache.close();
     await redis.stop();

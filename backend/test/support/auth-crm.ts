@@ -1,10 +1,10 @@
 // The CRM with logging in, as two processes that share a database and a persistent Redis.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import { createTenantCache } from "express-tenant-cache";
 import { pino } from "pino";
 import supertest from "supertest";
 import { type AppDependencies, createAppBehindLane } from "../../app.js";
-import { createTenantCache } from "../../cache/index.js";
 import { drain, listen } from "../../http/http-server.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
@@ -13,7 +13,7 @@ import { hashPassword } from "../../services/auth/password.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { PATIENT, quiet } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
-import { serversAt } from "./redis-servers.js";
+import { serversAt } from "./servers-at.js";
 
 export const PASSWORD = "correct horse battery staple";
 
@@ -96,6 +96,7 @@ export async function authDependencies(
     accessTokenSeconds: 900,
     refreshTokenSeconds: 86_400,
     maxFailures: 1000,
+    maxFailuresPerAddress: 1000,
     ...options,
   };
   return { authenticator, state, overrides: { authenticator, auth, state: { redis, keyPrefix } } };
@@ -114,7 +115,7 @@ async function startNeighbour(
     cache,
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
     ...own.overrides,
   });

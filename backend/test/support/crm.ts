@@ -3,19 +3,19 @@ import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
+import { createTenantCache, type TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import supertest from "supertest";
 import { type AppDependencies, createApp, createAppBehindLane } from "../../app.js";
-import { createTenantCache, type TenantCache } from "../../cache/index.js";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { drain, listen } from "../../http/http-server.js";
 import type { Role } from "../../http/identity/auth.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
+import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
-import { createTestDatabase, sharedRedisUrl } from "../services/index.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
@@ -31,6 +31,7 @@ export interface CrmClient {
   post(path: string, body?: object): supertest.Test;
   put(path: string, body?: object): supertest.Test;
   delete(path: string): supertest.Test;
+  options(path: string): supertest.Test;
 }
 
 export interface Crm {
@@ -84,7 +85,7 @@ export async function startCrm(
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
     ...overrides,
   };
@@ -124,6 +125,7 @@ function clientOf(url: string, authorization: string | undefined): CrmClient {
     post: (path, body) => authorized(agent.post(path)).send(body),
     put: (path, body) => authorized(agent.put(path)).send(body),
     delete: (path) => authorized(agent.delete(path)),
+    options: (path) => authorized(agent.options(path)),
   };
 }
 

@@ -1,18 +1,18 @@
 // The CRM behind the lane, as processes that share PostgreSQL, the cache and the persistent Redis; what reaches Express is counted.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import { CacheMonitor, createTenantCache, type LaneApp } from "express-tenant-cache";
 import { pino } from "pino";
 import { type AppDependencies, createAppBehindLane } from "../../app.js";
-import { CacheMonitor, createTenantCache, type LaneApp } from "../../cache/index.js";
 import { drain, listen } from "../../http/http-server.js";
 import type { Role } from "../../http/identity/auth.js";
+import { sharedRedisUrl } from "../../servers/index.js";
+import { exchange, withoutClock } from "../../servers/raw-http.js";
 import { hashPassword } from "../../services/auth/password.js";
 import { issueToken } from "../../services/tokens.js";
-import { sharedRedisUrl } from "../services/index.js";
 import { authDependencies, PASSWORD } from "./auth-crm.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
-import { exchange, withoutClock } from "./raw-http.js";
 
 export interface Asked {
   readonly method?: string;
@@ -125,7 +125,7 @@ async function startProcess(
     isCacheShared,
     logger: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line)) }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, detail: 300 },
+    ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit,
     ...own.overrides,
   });

@@ -1,6 +1,6 @@
 // Remembered tokens: good until they expire or are revoked, never for another text, and bounded.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import type { Auth } from "../../http/identity/auth.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
 import { sessionTag } from "../../http/identity/session-tag.js";

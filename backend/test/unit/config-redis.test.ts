@@ -1,6 +1,6 @@
 // The variables of a connection to Redis: what each URL means, and what those that are wrong are told to be instead.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   describeServers,
@@ -11,7 +11,7 @@ import {
 import { readTextFile } from "../../config/secret-files.js";
 import { ConfigError, parseConfig } from "../../config.js";
 import { projectFile } from "../../project-root.js";
-import { CERT_FILE, KEY_FILE } from "../services/redis-tls.js";
+import { CERT_FILE, KEY_FILE } from "../../servers/redis-tls.js";
 
 const PREFIXES = ["REDIS", "REDIS_CACHE"] as const;
 
@@ -40,6 +40,39 @@ function problemOf(variables: Record<string, string>): string {
   assert.doesNotMatch(problem, /\n/);
   return problem;
 }
+
+describe("host, port and password of one server", () => {
+  test("are its URL in other words; a password is as it is", () => {
+    assert.deepEqual(servers({ HOST: "redis" }), {
+      kind: "single",
+      options: { host: "redis", port: 6379, db: 0 },
+    });
+    for (const host of ["::1", "[::1]"]) {
+      assert.deepEqual(servers({ HOST: host, PORT: " 6380 ", PASSWORD: "p@ss/w:%rd" }), {
+        kind: "single",
+        options: { host: "::1", port: 6380, db: 0, password: "p@ss/w:%rd" },
+      });
+    }
+    for (const prefix of PREFIXES)
+      assert.deepEqual(from({ HOST: "10.0.0.7" }, prefix).value, at("redis://10.0.0.7"));
+  });
+
+  test("name no server without a host, and say nothing where there is a URL", () => {
+    assert.deepEqual(from({ PORT: "6380", PASSWORD: "secret" }), { value: undefined, problems: [] });
+    const beside = { HOST: "other", PORT: "7000", PASSWORD: "other" };
+    assert.deepEqual(servers({ URL: "redis://one:7001", ...beside }), at("redis://one:7001"));
+  });
+
+  test("that are none are told what to write, and a password is never repeated", () => {
+    for (const HOST of ["redis://redis", "redis:6379", "a,b", "user@redis", "re dis"])
+      assert.match(problemOf({ HOST, PASSWORD: "secret" }), /^REDIS_HOST: must be a name .*REDIS_URL/);
+    for (const PORT of ["0", "65536", "six", "-1", "6379/0"])
+      assert.equal(
+        problemOf({ HOST: "redis", PORT, PASSWORD: "secret" }),
+        "REDIS_PORT: must be a whole number from 1 to 65535",
+      );
+  });
+});
 
 describe("the URL of Redis servers", () => {
   test("one server: address, user, password, database", () => {

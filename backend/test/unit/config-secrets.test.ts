@@ -1,7 +1,7 @@
 // Keys of encryption, and secrets that stand in files.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import type { ReadFile } from "../../config/secret-files.js";
 import { ConfigError, parseConfig, VARIABLES } from "../../config.js";
 
@@ -77,8 +77,10 @@ describe("secrets from files", () => {
       "CACHE_ENCRYPTION_KEYS",
       "DATABASE_URL",
       "JWT_SECRET",
+      "REDIS_CACHE_PASSWORD",
       "REDIS_CACHE_SENTINEL_PASSWORD",
       "REDIS_CACHE_URL",
+      "REDIS_PASSWORD",
       "REDIS_SENTINEL_PASSWORD",
       "REDIS_URL",
     ]);

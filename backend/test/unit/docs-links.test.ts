@@ -1,58 +1,45 @@
-// Every relative link in README, CHANGELOG and docs leads to a file, and to a heading where it names one.
+// Every link in the repository's pages to the repository itself leads to a file, and to a heading where it names one.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
+import { brokenLinks, REPOSITORY } from "../../servers/page-links.js";
 
-const inDocs = readdirSync(projectFile("docs"), { recursive: true, encoding: "utf8" });
+const FOLDERS = [".github", "docs", "backend/cache/model", "backend/cache/freshness", "backend/cache/bench"];
+const inFolders = FOLDERS.flatMap((folder) =>
+  readdirSync(projectFile(folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
+    .map((name) => path.join(folder, name)),
+);
 const pages = [
   "README.md",
   "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
   path.join("backend", "cache", "README.md"),
-  ...inDocs.filter((name) => name.endsWith(".md")).map((name) => path.join("docs", name)),
+  path.join("backend", "cache", "CHANGELOG.md"),
+  ...inFolders,
 ];
 
 describe("links in the documentation", () => {
   for (const page of pages) {
     test(page, () => {
-      const broken = linksOf(read(page)).filter((link) => !leadsSomewhere(page, link));
-      assert.deepEqual(broken, []);
+      assert.deepEqual(brokenLinks(page, REPOSITORY), []);
     });
   }
 });
 
-function read(page: string): string {
-  return readFileSync(projectFile(page), "utf8");
-}
+/** The example of a module that is still to be made. */
+const TO_BE_MADE = /^backend\/modules\/quotes\//;
 
-/** Without those to other sites. */
-function linksOf(text: string): string[] {
-  const targets = [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
-  return targets.filter((target) => !/^[a-z]+:/.test(target));
-}
-
-function leadsSomewhere(page: string, link: string): boolean {
-  const [file = "", anchor] = link.split("#");
-  const target = file === "" ? page : path.join(path.dirname(page), file);
-  if (!existsSync(projectFile(target))) return false;
-  return anchor === undefined || anchorsOf(read(target)).includes(anchor);
-}
-
-/** As GitHub makes them of headings, and those that are written out. */
-function anchorsOf(text: string): string[] {
-  const plain = withoutCode(text);
-  const written = [...plain.matchAll(/<a id="([^"]+)"/g)].map(([, id = ""]) => id);
-  const headings = [...plain.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
-  const made = headings.map((heading) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
-      .replaceAll(" ", "-"),
-  );
-  return [...written, ...made];
-}
-
-function withoutCode(text: string): string {
-  return text.replaceAll(/```.*?```/gs, "");
-}
+describe("files that the documentation names", () => {
+  for (const page of pages) {
+    test(page, () => {
+      const text = REPOSITORY.read(page);
+      const named = [...text.matchAll(/`((?:backend|scripts|docs)\/[\w./-]+)/g)].map(([, file = ""]) => file);
+      const missing = named.filter((file) => !TO_BE_MADE.test(file) && !REPOSITORY.has(path.normalize(file)));
+      assert.deepEqual(missing, []);
+    });
+  }
+});

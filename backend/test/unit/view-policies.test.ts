@@ -1,6 +1,6 @@
 // How long each view is kept, and the calendar that its TTL counts with.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "@jest/globals";
 import { creditBalance } from "../../services/credits/credits-views.js";
 import {
   companyContacts,

@@ -1,0 +1,103 @@
+// The application under test: the run's routes over the library and the truth, with slow handlers.
+import { setTimeout as delay } from "node:timers/promises";
+import express, { type Express, type RequestHandler } from "express";
+import type { TenantCache } from "../src/index.js";
+import {
+  type BackendConfig,
+  CRASH_HEADER,
+  FILLED_HEADER,
+  GUARD_MS,
+  type ListBody,
+  RECORD_HEADER,
+  TENANT_HEADER,
+  type WriteRecord,
+} from "./checked-protocol.js";
+import { machineNowMs } from "./clock.js";
+import { randomRoutes, shownBy } from "./routes.js";
+import type { Truth } from "./truth.js";
+
+const SLOWEST_READ_MS = 20;
+const SLOWEST_COMMIT_MS = 4;
+const SLOWEST_ANSWER_MS = 4;
+
+/** @param recordOf what became of a tenant's write that began at this time */
+export function createBackendApp(
+  config: BackendConfig,
+  cache: TenantCache,
+  truth: Truth,
+  recordOf: (tenant: string, sinceMs: number) => WriteRecord,
+): Express {
+  const { lists, writes } = randomRoutes(config.seed);
+  const app = express().disable("x-powered-by").disable("etag");
+  for (const list of lists) {
+    const modules = shownBy(list);
+    const { dependsOn, ttlSeconds, staleWhileRevalidate } = list;
+    const padding = "-".repeat(list.paddingBytes);
+    const cached = cache.cacheList(list.module, { dependsOn, ttlSeconds, staleWhileRevalidate });
+    app.get(list.path, cached, async (req, res) => {
+      const tenant = req.get(TENANT_HEADER) ?? "";
+      const askedAtMs = machineNowMs();
+      const versions = await truth.read(tenant, modules);
+      res.setHeader(FILLED_HEADER, `${config.name} ${askedAtMs} ${machineNowMs()}`);
+      await upTo(SLOWEST_READ_MS);
+      res.json({ ...body(tenant, req.originalUrl, modules, versions), padding });
+    });
+  }
+  for (const { path, modules } of writes) {
+    app.post(path, tellOfWrite(recordOf), invalidation(config, cache, modules), async (req, res) => {
+      const tenant = req.get(TENANT_HEADER) ?? "";
+      await upTo(SLOWEST_COMMIT_MS);
+      const versions = await truth.write(tenant, modules);
+      if (req.get(CRASH_HEADER)) process.kill(process.pid, "SIGKILL");
+      await upTo(SLOWEST_ANSWER_MS);
+      res.status(201).json(body(tenant, req.originalUrl, modules, versions));
+    });
+  }
+  return app;
+}
+
+function invalidation(config: BackendConfig, cache: TenantCache, modules: readonly string[]): RequestHandler {
+  if (config.without === "hold-back") return invalidateBehind(cache, modules);
+  if (config.guarded && config.without !== "guard") {
+    return cache.invalidateCache({ modules, guard: true, guardMs: GUARD_MS, onUnreachable: "reject" });
+  }
+  return cache.invalidateCache(...modules);
+}
+
+/** What hand-written middleware does: the response is on its way before the cache is told. */
+function invalidateBehind(cache: TenantCache, modules: readonly string[]): RequestHandler {
+  return (req, res, next) => {
+    const tenant = req.get(TENANT_HEADER) ?? "";
+    res.once("finish", () => {
+      for (const module of modules) void cache.invalidateTenantCache(tenant, module);
+    });
+    next();
+  };
+}
+
+/** Mounted before the invalidation, so that this `end` is the one that releases the response. */
+function tellOfWrite(recordOf: (tenant: string, sinceMs: number) => WriteRecord): RequestHandler {
+  return (req, res, next) => {
+    const beganAtMs = machineNowMs();
+    const end = res.end;
+    res.end = ((...args: unknown[]) => {
+      res.setHeader(RECORD_HEADER, JSON.stringify(recordOf(req.get(TENANT_HEADER) ?? "", beganAtMs)));
+      return Reflect.apply(end, res, args);
+    }) as typeof res.end;
+    next();
+  };
+}
+
+function upTo(slowestMs: number): Promise<void> {
+  return delay(Math.random() * slowestMs);
+}
+
+function body(
+  tenant: string,
+  url: string,
+  modules: readonly string[],
+  versions: readonly number[],
+): ListBody {
+  const rows = modules.map((module, index) => ({ tenant, module, version: versions[index] ?? 0 }));
+  return { tenant, url, rows };
+}

@@ -1,0 +1,53 @@
+// The protections that can be switched off: the checker must then find violations, which proves that it can.
+import type { FaultName } from "./faults.js";
+import type { StageName } from "./stage-name.js";
+
+interface ProtectionDescription {
+  /** In the words of the report. */
+  readonly says: string;
+  readonly stage: StageName;
+  /** The fault that needs it; the others would only be in the way. */
+  readonly fault?: FaultName;
+}
+
+export const PROTECTIONS = {
+  "compare-and-set": {
+    says: "a fill that began before a change is not stored after it",
+    stage: "deferred",
+  },
+  "fence-check": {
+    says: "an entry is served only while its fences are current",
+    stage: "deferred",
+  },
+  "hold-back": {
+    says: "the answer to a write waits until the fences are replaced",
+    stage: "deferred",
+  },
+  "run-id": { says: "a promoted replica's past is not believed", stage: "failover", fault: "failover" },
+  "failover-news": {
+    says: "a master that has been replaced is left at once, not when it is demoted",
+    stage: "failover",
+    fault: "two-masters",
+  },
+  guard: {
+    says: "a write is marked before its handler runs, in case its process dies",
+    stage: "guarded",
+    fault: "crash-writer",
+  },
+  "tenant-key": { says: "every tenant has entries of its own", stage: "deferred" },
+} as const satisfies Readonly<Record<string, ProtectionDescription>>;
+
+export type Protection = keyof typeof PROTECTIONS;
+
+export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[];
+
+/**
+ * How a stage is run to catch a protection that is off: many writes, and the one fault that it takes. It goes on for so much work that
+ * luck cannot hide a violation, however long a busy machine takes for that, and ends with the first one that is seen.
+ */
+export function catching(without: Protection) {
+  const { fault }: ProtectionDescription = PROTECTIONS[without];
+  const work =
+    fault === undefined ? { faults: [], reads: 200_000 } : { faults: [fault], reads: 0, faultsDone: 40 };
+  return { without, ...work, writeShare: 0.05, faultPauseMs: 500, budgetMs: 1000, stopAtViolation: true };
+}

@@ -1,0 +1,2 @@
+// The stages of a run by name.
+export type StageName = "deferred" | "guarded" | "failover" | "guarded-failover";

@@ -1,6 +1,0 @@
-// A timer that keeps no process alive.
-import { setTimeout, type Timer } from "./timers.js";
-
-export function later(delayMs: number, run: () => void): Timer {
-  return setTimeout(run, delayMs).unref();
-}

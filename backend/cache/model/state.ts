@@ -1,0 +1,159 @@
+// What the model knows of the world: the truth, the store's servers, two processes, their readers and writers.
+
+/** A fence token: only equality means anything, so tokens are renumbered in every state. */
+export type Token = number;
+
+export interface Entry {
+  readonly version: number;
+  readonly fence: Token;
+  readonly runId: number;
+}
+
+/** A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one step. */
+export interface Server {
+  runId: number;
+  /** Takes writes; not so a replica, nor a master that has been demoted. */
+  isMaster: boolean;
+  /** With two masters: the newest version that reads through this one must return, or a younger one. */
+  promised: number;
+  fence: Token | null;
+  /** Guarded writers whose mark is on the fence: bit n is writer n. */
+  marks: number;
+  entry: Entry | null;
+}
+
+export interface Process {
+  alive: boolean;
+  cut: boolean;
+  /** The server its connection leads to; `null` while it has none. */
+  server: number | null;
+  /** The circuit is closed. */
+  trusts: boolean;
+  /** The newest version whose invalidation waits in the recovery queue; 0 for an empty queue. */
+  owed: number;
+  /** With two masters: the newest version whose fence a server has confirmed to this process. */
+  confirmed: number;
+  /** With two masters: how many failovers there had been when it connected. */
+  epoch: number;
+  /** L1. */
+  local: Entry | null;
+  /** Reads through this process that begin now must return this version or a younger one. */
+  required: number;
+}
+
+export interface Writer {
+  readonly process: number;
+  phase: "idle" | "marked" | "committed" | "answered" | "done";
+  marked: boolean;
+  version: number;
+}
+
+export interface Reader {
+  readonly process: number;
+  /** `missed` has seen fences, `filling` began a fill, `read` has read the truth, `following` waits for the other reader. */
+  phase: "idle" | "missed" | "filling" | "read" | "following";
+  required: number;
+  fence: Token;
+  runId: number;
+  version: number;
+  readsLeft: number;
+}
+
+/** How often each fault may still happen. */
+export interface Faults {
+  crash: number;
+  cut: number;
+  flush: number;
+  failover: number;
+}
+
+export interface State {
+  /** The version that a read of the database returns. */
+  truth: number;
+  master: number;
+  /** With two masters: failovers so far. */
+  epoch: number;
+  servers: Server[];
+  processes: Process[];
+  writers: Writer[];
+  readers: Reader[];
+  faults: Faults;
+  /** Set when a reader was given less than it was promised. */
+  violation: string;
+}
+
+export function idleReader(process: number, readsLeft: number): Reader {
+  return { process, phase: "idle", required: 0, fence: 0, runId: 0, version: 0, readsLeft };
+}
+
+/** Not renumbered: what a store without random tokens would create for a missing fence. */
+export const FIXED_TOKEN: Token = 60_000;
+
+export function copyState(state: State): State {
+  return {
+    ...state,
+    servers: state.servers.map((server) => ({ ...server })),
+    processes: state.processes.map((process) => ({ ...process })),
+    writers: state.writers.map((writer) => ({ ...writer })),
+    readers: state.readers.map((reader) => ({ ...reader })),
+    faults: { ...state.faults },
+  };
+}
+
+/** A token that nothing in the state carries. */
+export function newToken(state: State): Token {
+  let last = 0;
+  const hold = (token: Token | null | undefined) => {
+    if (token && token !== FIXED_TOKEN && token > last) last = token;
+  };
+  for (const { fence, entry } of state.servers) {
+    hold(fence);
+    hold(entry?.fence);
+  }
+  for (const { local } of state.processes) hold(local?.fence);
+  for (const { fence } of state.readers) hold(fence);
+  return last + 1;
+}
+
+const WRITER_PHASES = ["idle", "marked", "committed", "answered", "done"];
+const READER_PHASES = ["idle", "missed", "filling", "read", "following"];
+
+/** The state as a short text. Two states that differ only in the names of their tokens have the same one. */
+export function encode(state: State): string {
+  const held: Token[] = [];
+  const name = (token: Token): number => {
+    if (token === 0 || token === FIXED_TOKEN) return token;
+    const at = held.indexOf(token);
+    return at < 0 ? held.push(token) : at + 1;
+  };
+  const codes = [state.truth, state.master, state.epoch];
+  const entry = (value: Entry | null) => {
+    if (value) codes.push(value.version + 1, name(value.fence), value.runId);
+    else codes.push(0);
+  };
+  for (const { runId, isMaster, promised, fence, marks, entry: stored } of state.servers) {
+    codes.push(runId, Number(isMaster), promised, name(fence ?? 0), marks);
+    entry(stored);
+  }
+  for (const { alive, cut, server, trusts, owed, confirmed, epoch, local, required } of state.processes) {
+    codes.push(
+      Number(alive) + 2 * Number(cut) + 4 * Number(trusts),
+      server ?? 9,
+      owed,
+      confirmed,
+      epoch,
+      required,
+    );
+    entry(local);
+  }
+  for (const { phase, marked, version } of state.writers)
+    codes.push(WRITER_PHASES.indexOf(phase), Number(marked), version);
+  for (const { phase, required, fence, runId, version, readsLeft } of state.readers)
+    codes.push(READER_PHASES.indexOf(phase), required, name(fence), runId, version, readsLeft);
+  const { crash, cut, flush, failover } = state.faults;
+  codes.push(crash, cut, flush, failover, state.violation.length);
+  return String.fromCharCode(...codes);
+}
+
+/** Offers a step: `change` is applied to a copy of the state. */
+export type Offer = (label: string, change: (next: State) => void) => void;

@@ -1,0 +1,60 @@
+// Runs before `npm pack` and `npm publish` in backend/cache: compiles the library alone, and puts the repository's documents beside it.
+// With a folder as its argument it prepares the package there, and leaves the workspace's own compiled files alone.
+import { spawnSync } from "node:child_process";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { projectFile } from "../../project-root.js";
+
+const LIBRARY = projectFile("backend", "cache");
+const TARGET = path.resolve(process.argv[2] ?? LIBRARY);
+// The page that `help` of an error names, for whoever reads it beside the code.
+const DOCUMENTS = ["LICENSE", "docs/error-codes.md"];
+const OWN_FILES = ["package.json", "README.md", "CHANGELOG.md"];
+
+// Left from a source file that is gone, a file would be packed.
+for (const folder of ["dist", "docs"]) {
+  rmSync(path.join(TARGET, folder), { recursive: true, force: true });
+}
+for (const document of DOCUMENTS) cpSync(projectFile(document), path.join(TARGET, document));
+if (TARGET !== LIBRARY) {
+  for (const file of OWN_FILES) cpSync(path.join(LIBRARY, file), path.join(TARGET, file));
+}
+
+const compiler = projectFile("node_modules", "typescript", "bin", "tsc");
+const dist = path.join(TARGET, "dist");
+// Documentation is beside the types, where editors look for it; the code, a quarter larger with its comments, goes without.
+const PASSES = [
+  ["--declaration", "false", "--removeComments"],
+  ["--declaration", "--emitDeclarationOnly", "--stripInternal"],
+];
+for (const options of PASSES) {
+  const { status, error } = spawnSync(
+    process.execPath,
+    [compiler, "--project", LIBRARY, "--outDir", dist, ...options],
+    // npm prints what it packed to stdout, as JSON where asked to.
+    { stdio: ["ignore", process.stderr, "inherit"] },
+  );
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+emptyUnreached();
+
+/**
+ * Empties the declarations that no public type leads to: they are a seventh of the package, and `exports` lets nobody import them. A
+ * declaration stays beside every module.
+ */
+function emptyUnreached(): void {
+  const reached = new Set<string>();
+  const reach = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    const imports = readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g);
+    for (const [, target = ""] of imports) reach(path.resolve(path.dirname(file), `${target}.d.ts`));
+  };
+  for (const entry of ["index.d.ts", "testing/index.d.ts", "testing/store-contract/index.d.ts"])
+    reach(path.join(dist, entry));
+  for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+    const file = path.join(dist, name);
+    if (name.endsWith(".d.ts") && !reached.has(file)) writeFileSync(file, "export {};\n");
+  }
+}

@@ -1,0 +1,259 @@
+// The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
+// Tests: test/unit/fills.test.ts, test/integration/invalidate-cache.test.ts
+import { BoundedMap } from "../bounded-map.js";
+import type { SealCount } from "../codec/encryption.js";
+import type { Entry } from "../codec/entry.js";
+import type { Logger } from "../logger.js";
+import type { KeySpace } from "../store/key-space.js";
+import type { CommitResult, Store } from "../store/store.js";
+import type { Counters } from "./counters.js";
+import type { EntryRef } from "./entry-ref.js";
+import { EntryWriter } from "./entry-writer.js";
+import { CacheEvents } from "./events.js";
+import { type FencedScope, partFenceKeys } from "./fences.js";
+import { Fills, type FillsOptions } from "./fills.js";
+import type { GateOptions } from "./gate-options.js";
+import { KeyedEntries } from "./keyed-entries.js";
+import { Leases } from "./leases.js";
+import { LocalEntries } from "./local-entries.js";
+import { Lookups } from "./lookups.js";
+import { RefusedValues } from "./refused-values.js";
+import { StoreGate } from "./store-gate.js";
+import { Sweeps, type SweepsOptions } from "./sweeps.js";
+import { VariantMaker } from "./variant-maker.js";
+
+export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
+  /** Entries kept in this process beside the store, bytes; 0 for none. */
+  readonly localBytes: number;
+  readonly localTenantBytes: number;
+  /** Whether compressed variants are made. */
+  readonly compress: boolean;
+}
+
+export class CacheEngine {
+  readonly store: Store;
+  readonly keys: KeySpace;
+  readonly counters: Counters;
+  readonly gate: StoreGate;
+  readonly events: CacheEvents;
+  /** Hits, and the misses that open fills. */
+  readonly lookups: Lookups;
+  /** Entries that the toolkit names by a key. */
+  readonly keyed: KeyedEntries;
+  readonly #local: LocalEntries | undefined;
+  readonly #writer: EntryWriter;
+  readonly #fills: Fills;
+  readonly #variants: VariantMaker;
+  readonly #sweeps: Sweeps;
+  readonly #options: EngineOptions;
+  readonly #logger: Logger;
+  #hasWarnedOfQuota = false;
+  readonly #alarmed = new BoundedMap<true>({ maxCharacters: 512 * 1024 });
+
+  constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
+    this.store = store;
+    this.keys = keys;
+    this.counters = counters;
+    this.#options = options;
+    this.#logger = logger;
+    this.events = new CacheEvents(logger);
+    this.gate = new StoreGate(store, keys, options, logger);
+    // A store that holds its entries in this process's memory is such a tier already.
+    if (options.localBytes > 0 && !store.holdsInMemory) {
+      this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
+    }
+    const leases = new Leases(store, this.gate, options);
+    const refused = new RefusedValues(logger);
+    this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
+      onCommitted: (ref, entry) => this.#local?.set(ref, entry),
+      onStored: ({ tenant, module, entryKey }) =>
+        this.events.publish("stored", { tenant, module, key: entryKey }),
+      onBounded: (ref, result) => this.#bounded(ref, result),
+    });
+    this.#fills = new Fills({ store, gate: this.gate, writer: this.#writer, leases }, options);
+    this.lookups = new Lookups({
+      store,
+      gate: this.gate,
+      local: this.#local,
+      sealer: options.sealer,
+      writer: this.#writer,
+      fills: this.#fills,
+      fenceTtlMs: options.fenceTtlMs,
+      alarm: (ref, problem) => this.#alarm(ref, problem),
+    });
+    this.#variants = new VariantMaker(this.#writer);
+    this.keyed = new KeyedEntries({
+      store,
+      keys,
+      gate: this.gate,
+      writer: this.#writer,
+      sealer: options.sealer,
+      fenceTtlMs: options.fenceTtlMs,
+      replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
+      countInvalidation: (confirmed, tenant, module) => this.#count(confirmed, tenant, module),
+      alarm: (ref, problem) => this.#alarm(ref, problem),
+    });
+    this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
+  }
+
+  /** Keys that sweeps have removed since the process began. */
+  get sweptKeys(): number {
+    return this.#sweeps.sweptKeys;
+  }
+
+  /** What this process has sealed; `null` without encryption. */
+  get sealed(): SealCount | null {
+    return this.#options.sealer.sealed;
+  }
+
+  /** What the entries of one tenant may take in the store, bytes; `Infinity` where that is not bounded. */
+  get maxTenantBytes(): number {
+    return this.#options.maxTenantBytes;
+  }
+
+  get pendingSweeps(): number {
+    return this.#sweeps.pending;
+  }
+
+  get fillsInFlight(): number {
+    return this.#fills.inFlight;
+  }
+
+  /**
+   * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with
+   * false when the invalidation waits in the recovery queue; never rejects and never takes longer than the
+   * budget.
+   */
+  async invalidate(scope: FencedScope): Promise<boolean> {
+    const fenceKeys = partFenceKeys(this.keys, scope);
+    if (fenceKeys.length === 0) return true;
+    const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
+      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+    );
+    this.#account(scope, confirmed);
+    return confirmed;
+  }
+
+  /** Like {@link invalidate}, for all that a tenant has. */
+  async invalidateTenant(tenant: string): Promise<boolean> {
+    const fenceKeys = [this.keys.fence(tenant)];
+    const confirmed = await this.#replace(tenant, fenceKeys, () =>
+      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+    );
+    this.#count(confirmed, tenant);
+    this.#sweeps.enqueue({ tenant });
+    return confirmed;
+  }
+
+  /**
+   * Marks a write as under way, so that a crash between its commit and its invalidation leaves nothing stale.
+   * Rejects where the store cannot confirm the mark.
+   */
+  async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
+    const fenceKeys = partFenceKeys(this.keys, scope);
+    this.lookups.forget(fenceKeys);
+    try {
+      await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
+    } catch (error) {
+      // The end of the write would only wait once more to find the same; but where only room is missing it
+      // can forget its fences.
+      this.gate.distrust(error);
+      throw error;
+    }
+  }
+
+  /** Like {@link invalidate}, and takes the writer's mark away. */
+  async endWrite(scope: FencedScope, writer: string): Promise<boolean> {
+    const fenceKeys = partFenceKeys(this.keys, scope);
+    const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
+      this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs),
+    );
+    this.#account(scope, confirmed);
+    return confirmed;
+  }
+
+  /** For an entry that is what it should be but for its contents: a counted alarm, and removed. */
+  discard(ref: EntryRef): void {
+    this.#local?.delete(ref);
+    this.#alarm(ref, "invalid");
+  }
+
+  /** Makes compressed variants of an entry behind a hit that could have used one. */
+  makeVariants(ref: EntryRef, entry: Entry): void {
+    if (this.#options.compress) this.#variants.consider(ref, entry);
+  }
+
+  /** Resolves when the work behind responses (stores, compression, sweeps) is done. */
+  async idle(): Promise<void> {
+    await this.#variants.idle();
+    await this.#writer.idle();
+    await this.#sweeps.idle();
+  }
+
+  async close(): Promise<void> {
+    this.#sweeps.stop();
+    await Promise.all([this.#writer.idle(), this.#variants.idle()]);
+    this.gate.stop();
+    await this.store.close();
+  }
+
+  async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
+    this.lookups.forget(fenceKeys);
+    const confirmed = await this.gate.invalidate(tenant, fenceKeys, write);
+    // What was read between the two may be from before the change.
+    this.lookups.forget(fenceKeys);
+    return confirmed;
+  }
+
+  #account({ tenant, modules, tags }: FencedScope, confirmed: boolean): void {
+    for (const module of modules) {
+      this.#count(confirmed, tenant, module);
+      this.#sweeps.enqueue({ tenant, module });
+    }
+    // What a tag reaches is spread over modules: it is left to its TTL.
+    for (const _tag of tags) this.#count(confirmed, tenant);
+  }
+
+  #count(confirmed: boolean, tenant: string, module?: string): void {
+    this.counters.add("invalidations", tenant, module);
+    if (!confirmed) this.counters.add("deferredInvalidations", tenant, module);
+  }
+
+  #bounded({ tenant }: EntryRef, { outcome, evicted, recount }: CommitResult): void {
+    if (recount) this.#sweeps.enqueueRecount(tenant);
+    if (this.#hasWarnedOfQuota || (outcome === "stored" && evicted === 0)) return;
+    this.#hasWarnedOfQuota = true;
+    this.#logger.warn(
+      `express-tenant-cache: a tenant has reached maxBytesPerTenant (${this.maxTenantBytes} bytes): its own entries make room, counted in quotaEvictions; said once`,
+    );
+  }
+
+  /**
+   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module;
+   * whose entry it was is told by the event, because a key names its tenant.
+   */
+  #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
+    this.counters.add("alarms", ref.tenant, ref.module);
+    this.events.publish("alarm", {
+      tenant: ref.tenant,
+      module: ref.module,
+      key: ref.entryKey,
+      detail: problem,
+    });
+    const alarm = `${problem} ${ref.module}`;
+    if (!this.#alarmed.has(alarm)) {
+      this.#alarmed.set(alarm, true);
+      this.#logger.error(
+        `express-tenant-cache: ALARM: an entry of module "${ref.module}" ${ALARMS[problem]}; said once`,
+      );
+    }
+    if (problem !== "foreign")
+      void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
+  }
+}
+
+const ALARMS = {
+  corrupt: "does not decode; removed",
+  foreign: "holds another request's entry; not served",
+  invalid: "fails its schema; removed",
+} as const;

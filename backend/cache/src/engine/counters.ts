@@ -1,0 +1,113 @@
+// Counters of what happened, for the process as a whole, each module and each tenant.
+// Tests: test/integration/monitor.test.ts, test/integration/toolkit-values.test.ts
+import { BoundedMap, ownText } from "../bounded-map.js";
+
+const COUNTED = [
+  "hits",
+  "stale",
+  "misses",
+  "collapsed",
+  "bypasses",
+  "sets",
+  "fenced",
+  "quotaEvictions",
+  "quotaRefusals",
+  "invalidations",
+  "deferredInvalidations",
+  "errors",
+  "alarms",
+] as const;
+
+/**
+ * - `hits`: answered from an entry, of which `stale` from one older than its TTL (also where the handler
+ *   failed); `misses`: handed to the handler, of which `collapsed` were answered by another request's handler
+ *   run
+ * - `bypasses`: not looked up (no tenant, store away, guarded write under way, …)
+ * - `sets`: entries stored; `fenced`: entries not stored because a mutation had overtaken their handler
+ * - `quotaEvictions`: valid entries that made room for another of their tenant, because of
+ *   `maxBytesPerTenant`; `quotaRefusals`: entries not stored, because they were larger than that or too
+ *   little could make room
+ * - `invalidations`: fences replaced, a module each; `deferredInvalidations`: those that had to wait for the
+ *   store to come back
+ * - `errors`: store operations that failed or ran out of time
+ * - `alarms`: entries whose identity was not that of the request, entries that did not decode, and what no
+ *   response or value has
+ */
+export type Counted = (typeof COUNTED)[number];
+
+export type CounterReport = Readonly<Record<Counted, number>> & {
+  /** hits / (hits + misses), between 0 and 1; `null` before the first of either. */
+  readonly hitRatio: number | null;
+};
+
+type Counts = Record<Counted, number>;
+
+/** Of tenants' names and figures: of some ten thousand tenants that use a few modules. */
+const MAX_TENANT_CHARACTERS = 12 * 1024 * 1024;
+/** What the figures of one module take. */
+const COUNTS_CHARACTERS = 200;
+/** Routes, and domains of the toolkit, which are parts of keys. */
+const MAX_MODULES = 1000;
+
+function zeros(): Counts {
+  return Object.fromEntries(COUNTED.map((name) => [name, 0])) as Counts;
+}
+
+class ModuleCounts {
+  readonly totals = zeros();
+  readonly modules = new Map<string, Counts>();
+
+  add(what: Counted, module: string | undefined, by: number): boolean {
+    if (module !== undefined) {
+      const counts = this.modules.get(module);
+      if (counts) counts[what] += by;
+      else if (this.modules.size < MAX_MODULES) return false;
+    }
+    this.totals[what] += by;
+    return true;
+  }
+
+  open(module: string | undefined): this {
+    if (module !== undefined && !this.modules.has(module)) this.modules.set(ownText(module), zeros());
+    return this;
+  }
+}
+
+/** Tenants are bounded by what they take, modules by their number: the rest is in the totals only. */
+export class Counters {
+  readonly since = new Date();
+  readonly #all = new ModuleCounts();
+  readonly #tenants = new BoundedMap<ModuleCounts>({
+    maxCharacters: MAX_TENANT_CHARACTERS,
+    maxEntryCharacters: MAX_TENANT_CHARACTERS / 10,
+    charactersOf: ({ modules }) => (1 + modules.size) * COUNTS_CHARACTERS,
+  });
+
+  add(what: Counted, tenant?: string, module?: string, by = 1): void {
+    if (!this.#all.add(what, module, by)) this.#all.open(module).add(what, module, by);
+    if (tenant === undefined) return;
+    const counts = this.#tenants.get(tenant);
+    if (counts?.add(what, module, by)) return;
+    // Out before it grows, and in again: a map that is bounded must know what its entries take.
+    this.#tenants.delete(tenant);
+    const opened = (counts ?? new ModuleCounts()).open(module);
+    opened.add(what, module, by);
+    this.#tenants.set(tenant, opened);
+  }
+
+  /** Totals and modules of one tenant, or of all. */
+  report(tenant?: string): { totals: CounterReport; modules: Record<string, CounterReport> } {
+    const counts = tenant === undefined ? this.#all : (this.#tenants.get(tenant) ?? new ModuleCounts());
+    const modules = [...counts.modules].map(([module, of]) => [module, withRatio(of)] as const);
+    return { totals: withRatio(counts.totals), modules: Object.fromEntries(modules) };
+  }
+
+  tenants(): string[] {
+    return [...this.#tenants.keys()];
+  }
+}
+
+function withRatio(counts: Counts): CounterReport {
+  const lookups = counts.hits + counts.misses;
+  return { ...counts, hitRatio: lookups === 0 ? null : counts.hits / lookups };
+}

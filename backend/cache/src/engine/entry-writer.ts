@@ -1,0 +1,177 @@
+// Writes entries to the store by compare-and-set on their fences, and releases their leases.
+// Tests: test/unit/leases.test.ts
+import type { Sealer } from "../codec/encryption.js";
+import { type Entry, encodeEntry } from "../codec/entry.js";
+import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";
+import { ValueTooLarge } from "../store/store-errors.js";
+import { nextTurn } from "../timers.js";
+import type { Counters } from "./counters.js";
+import type { EntryRef } from "./entry-ref.js";
+import type { Leases } from "./leases.js";
+import type { RefusedValues } from "./refused-values.js";
+import { type StoreGate, StoreUnavailable } from "./store-gate.js";
+
+/** A larger body's checksum and its way to the store are turns of the event loop of their own. */
+const MAX_ENCODED_AND_SENT_BYTES = 128 * 1024;
+
+export interface EntryWriterOptions {
+  readonly fenceTtlMs: number;
+  readonly sealer: Sealer;
+  /** What the entries of one tenant may take in the store, bytes; `Infinity` for no bound. */
+  readonly maxTenantBytes: number;
+  /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
+  readonly skipMs: number;
+}
+
+/** Who is told of what the store has done. */
+export interface EntryWriterListener {
+  /** The store has it now: a new entry, or one that is stored again with variants. */
+  onCommitted(ref: EntryRef, entry: Entry): void;
+  /** A new entry is stored, and counted. */
+  onStored(ref: EntryRef): void;
+  /** After each step that was not simply stored or fenced. */
+  onBounded(ref: EntryRef, result: CommitResult): void;
+}
+
+/**
+ * `failed`: the store could not be asked. `refused`: it takes no such value, and is not asked for a while.
+ */
+export type WriteOutcome = CommitOutcome | "failed" | "refused";
+
+export interface EntryWriterParts {
+  readonly store: Store;
+  readonly gate: StoreGate;
+  readonly leases: Leases;
+  readonly refused: RefusedValues;
+  readonly counters: Counters;
+}
+
+/** What an entry is stored under. */
+export interface WriteStart {
+  /** Of its fences, in the order of the ref's. */
+  readonly tokens: readonly string[];
+  readonly lease?: HeldLease | undefined;
+}
+
+export class EntryWriter {
+  readonly #parts: EntryWriterParts;
+  readonly #options: EntryWriterOptions;
+  readonly #listener: EntryWriterListener;
+  readonly #background = new Set<Promise<unknown>>();
+
+  constructor(parts: EntryWriterParts, options: EntryWriterOptions, listener: EntryWriterListener) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  /**
+   * Stores an entry under the fences it was made from. Resolves with what came of it; never rejects.
+   *
+   * @param expected where present: the only value that may be overwritten
+   */
+  async write(
+    ref: EntryRef,
+    start: WriteStart,
+    entry: Entry,
+    expected?: Buffer | null,
+  ): Promise<WriteOutcome> {
+    const { counters } = this.#parts;
+    try {
+      const outcome = await this.commit(ref, start, entry, expected);
+      if (outcome === "stored" || outcome === "fenced")
+        counters.add(outcome === "stored" ? "sets" : "fenced", ref.tenant, ref.module);
+      if (outcome === "stored") this.#listener.onStored(ref);
+      const isUnstorable = outcome === "too-large" || outcome === "refused";
+      if (isUnstorable) this.releaseLease(start.lease, this.#options.skipMs);
+      return outcome;
+    } catch (error) {
+      this.countFailure(ref, error);
+      const isUnstorable = error instanceof ValueTooLarge;
+      this.releaseLease(start.lease, isUnstorable ? this.#options.skipMs : 0);
+      return isUnstorable ? "refused" : "failed";
+    }
+  }
+
+  /** The step in the store. Counts nothing but what the tenant's quota has cost; rejects as the gate does. */
+  async commit(
+    ref: EntryRef,
+    { tokens, lease }: WriteStart,
+    entry: Entry,
+    expected?: Buffer | null,
+  ): Promise<CommitOutcome | "refused"> {
+    const { store, gate, refused, counters } = this.#parts;
+    const { tenant, module, entryKey, maxEntries, fenceKeys } = ref;
+    const ttlMs = entry.expiresAt - Date.now();
+    const fenceTtlMs =
+      ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
+    const value = this.#options.sealer.seal(entryKey, encodeEntry(entry));
+    const bytes = value.reduce((sum, piece) => sum + piece.length, 0);
+    if (refused.has(entryKey, bytes)) return "refused";
+    if (entry.body.length > MAX_ENCODED_AND_SENT_BYTES) await nextTurn();
+    const { maxTenantBytes } = this.#options;
+    const write = () =>
+      store.commitFill({
+        tenant,
+        module,
+        entryKey,
+        value,
+        ttlMs,
+        maxEntries,
+        fenceKeys,
+        fences: tokens,
+        fenceTtlMs,
+        ...(lease && { lease }),
+        ...(expected !== undefined && { expected }),
+        ...(Number.isFinite(maxTenantBytes) && { maxTenantBytes }),
+      });
+    const result = await gate.run(write).catch((error: unknown) => {
+      refused.failed(entryKey, bytes, error);
+      throw error;
+    });
+    refused.stored(entryKey, bytes);
+    const { outcome, evicted, recount } = result;
+    const isRefused = outcome === "too-large" || outcome === "no-room";
+    if (evicted > 0) counters.add("quotaEvictions", tenant, module, evicted);
+    if (isRefused) counters.add("quotaRefusals", tenant, module);
+    if (evicted > 0 || isRefused || recount) this.#listener.onBounded(ref, result);
+    if (outcome === "stored") this.#listener.onCommitted(ref, entry);
+    return outcome;
+  }
+
+  /** The leader's and its followers' responses go first: encoding and sealing a large body takes a while. */
+  writeBehind(
+    ref: EntryRef,
+    start: WriteStart,
+    entry: Entry,
+    whenWritten: (outcome: WriteOutcome) => void,
+  ): void {
+    this.#inBackground(nextTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
+  }
+
+  /** @param skipMs above 0: tells other processes for so long not to wait for this entry */
+  releaseLease(lease: HeldLease | undefined, skipMs = 0): void {
+    if (lease) this.#inBackground(this.#parts.leases.release(lease, skipMs));
+  }
+
+  /** Whoever holds it, for longer than a lease lives. */
+  removeLease(key: string): void {
+    const { gate, store } = this.#parts;
+    this.#inBackground(gate.bound(store.remove(key)));
+  }
+
+  /** An open circuit is a state, counted as bypasses, not as errors. */
+  countFailure(ref: EntryRef, error: unknown): void {
+    if (!(error instanceof StoreUnavailable)) this.#parts.counters.add("errors", ref.tenant, ref.module);
+  }
+
+  /** Resolves when all that was begun behind responses is done. */
+  async idle(): Promise<void> {
+    while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    const settled = work.catch(() => undefined).finally(() => this.#background.delete(settled));
+    this.#background.add(settled);
+  }
+}

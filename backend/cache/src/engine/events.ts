@@ -1,0 +1,85 @@
+// An event for each decision, on an emitter and on diagnostics_channel; free where nobody listens.
+// Tests: test/integration/decisions.test.ts
+import { channel } from "node:diagnostics_channel";
+import { EventEmitter } from "node:events";
+import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
+import type { EntryRef } from "./entry-ref.js";
+
+/**
+ * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler
+ *   answers; `collapsed`: another request's handler run has answered; `bypass`: not looked up
+ * - `stored`: an entry was written; `alarm`: a value was no entry, or that of another request
+ */
+export type CacheEventName = "hit" | "miss" | "stored" | "bypass" | "stale" | "collapsed" | "alarm";
+
+export interface CacheEvent {
+  /** Absent where the request had none. */
+  readonly tenant?: string | undefined;
+  readonly module: string;
+  /** The entry's key in the store; absent where the request named none. */
+  readonly key?: string | undefined;
+  /** The bypass reason, or what was wrong with a value. */
+  readonly detail?: string | undefined;
+}
+
+export type CacheEventMap = { [Name in CacheEventName]: [event: CacheEvent] };
+
+const NAMES: readonly CacheEventName[] = ["hit", "miss", "stored", "bypass", "stale", "collapsed", "alarm"];
+
+/**
+ * Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short.
+ * What one throws fails no request; it is logged, once.
+ */
+export class CacheEvents extends EventEmitter<CacheEventMap> {
+  readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
+  /** Of runs of the warmer: mostly none. */
+  readonly #watchers = new Set<(ref: EntryRef) => void>();
+  readonly #logger: Logger;
+  #hasFailed = false;
+
+  constructor(logger: Logger) {
+    super();
+    this.#logger = logger;
+  }
+
+  /** Whether anybody would get such an event. */
+  isHeard(name: CacheEventName): boolean {
+    return this.listenerCount(name) > 0 || this.#channels.get(name)?.hasSubscribers === true;
+  }
+
+  /**
+   * Has `watcher` hear of every entry that is asked for by whoever fills what is missing, until what is
+   * returned is called.
+   * @internal
+   */
+  watch(watcher: (ref: EntryRef) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /**
+   * For {@link watch}: the entry is there, or is being filled.
+   * @internal
+   */
+  asked(ref: EntryRef): void {
+    for (const watcher of this.#watchers) watcher(ref);
+  }
+
+  publish(name: CacheEventName, event: CacheEvent): void {
+    if (this.listenerCount(name) > 0) this.#emit(name, event);
+    const diagnostics = this.#channels.get(name);
+    if (diagnostics?.hasSubscribers) diagnostics.publish(event);
+  }
+
+  #emit(name: CacheEventName, event: CacheEvent): void {
+    try {
+      this.emit(name, event);
+    } catch (error) {
+      if (this.#hasFailed) return;
+      this.#hasFailed = true;
+      const reason = messageOf(error);
+      this.#logger.error(`express-tenant-cache: a listener of cache.events threw (${reason}); said once`);
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// One fill: the right to run the handler for an entry and to store what it answers, unless a mutation overtakes it.
+// Tests: test/unit/fills.test.ts
+import type { Entry } from "../codec/entry.js";
+import { hasNoContent } from "../codec/sendable.js";
+
+/** What a request that missed is told to do. */
+export type FillOutcome =
+  /** Run the handler and hand over what it answers. */
+  | { readonly kind: "lead"; readonly fill: Fill }
+  /** Another request's handler has answered. */
+  | { readonly kind: "follow"; readonly entry: Entry }
+  /** Another call's load has failed; only where its fill was told of the error. */
+  | { readonly kind: "failed"; readonly error: unknown }
+  /** Run the handler, store nothing. */
+  | { readonly kind: "run"; readonly reason: RunReason };
+
+/** Why a request runs its handler without a fill; part of `Cache-Status`. */
+export type RunReason = "store-unavailable" | "write-pending" | "settling" | "unstorable" | "wait-exceeded";
+
+/** A recorded answer: an entry but for its identity and fences, which the fill knows. */
+export type Recording = Omit<Entry, "identity" | "fences">;
+
+/** Exactly one of its methods is called, once; {@link Fill.unshare} may come before it. */
+export interface Fill {
+  /** Nobody waits for it, because the last answer could not be stored: most likely nor can this one. */
+  readonly isUnlikely: boolean;
+  /**
+   * Lets the waiting requests go, here and in other processes: what this one gets may be stored, but is not
+   * worth waiting for.
+   */
+  unshare(): void;
+  /** Stores the recording behind the response and hands it to the requests that wait for it. */
+  commit(recording: Recording): void;
+  /** Hands the recording to the requests that wait for it, and stores nothing. */
+  share(recording: Recording): void;
+  /** Fails the requests that wait as this one has: they do not all try the same again. */
+  fail(error: unknown): void;
+  /** Lets the waiting requests go; `unstorable` also keeps others from waiting for this entry for a while. */
+  abandon(why: "unstorable" | "failed"): void;
+}
+
+/** What a request is told that runs its handler without a fill. */
+export function runAlone(reason: RunReason): FillOutcome {
+  return { kind: "run", reason };
+}
+
+/** What a handler writes into an answer that has no content goes nowhere. */
+const NO_BODY = Buffer.alloc(0);
+
+/**
+ * Written out field by field, as decoded entries are: V8 copies an object slowly, and readers of both see one
+ * shape.
+ */
+export function entryOf(recording: Recording, identity: string, fences: string): Entry {
+  const { createdAt, staleAt, expiresAt, status, statusMessage } = recording;
+  const { etag, headers, removedHeaders, variants } = recording;
+  const body = hasNoContent(status) ? NO_BODY : recording.body;
+  return {
+    identity,
+    fences,
+    createdAt,
+    staleAt,
+    expiresAt,
+    status,
+    statusMessage,
+    etag,
+    headers,
+    removedHeaders,
+    body,
+    variants,
+  };
+}

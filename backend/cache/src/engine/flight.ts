@@ -1,0 +1,77 @@
+// One load under way, and those in this process that wait for it (the "single flight" of one entry).
+// Tests: test/unit/fills.test.ts, test/integration/followers.test.ts
+import { delay, monotonicNow } from "../timers.js";
+import { type FillOutcome, runAlone } from "./fill.js";
+import type { HandlerDurations } from "./handler-durations.js";
+
+/** What those that wait are told: an entry, an error, or `undefined` where each must run its own handler. */
+export type FlightResult = Extract<FillOutcome, { kind: "follow" | "failed" }> | undefined;
+
+export class Flight {
+  /** Keys of different requests may collide: nobody follows another request's flight. */
+  readonly identity: string;
+  fences: string;
+  waiting = 0;
+  readonly answer: Promise<FlightResult>;
+  readonly settle: (result: FlightResult) => void;
+  #beganAtMs = monotonicNow();
+  #overdueAtMs: number;
+  #isCounted = false;
+
+  /** @param patienceMs how long it is worth waiting for, from now */
+  constructor(identity: string, fences: string, patienceMs: number) {
+    this.identity = identity;
+    this.fences = fences;
+    this.#overdueAtMs = this.#beganAtMs + patienceMs;
+    let settle: Flight["settle"] = () => undefined;
+    this.answer = new Promise<FlightResult>((resolve) => {
+      settle = resolve;
+    });
+    this.settle = settle;
+  }
+
+  /** When its handler has begun, on the clock of {@link monotonicNow}. */
+  get beganAtMs(): number {
+    return this.#beganAtMs;
+  }
+
+  /**
+   * Nobody waits beyond this, on the same clock: its handler may never answer, or most likely not in time.
+   */
+  get overdueAtMs(): number {
+    return this.#overdueAtMs;
+  }
+
+  /** A handler of this process begins, after the flight has waited for another process's. */
+  begin(patienceMs: number): void {
+    this.#beganAtMs = monotonicNow();
+    this.#overdueAtMs = this.#beganAtMs + patienceMs;
+  }
+
+  /** Counts how long it has taken, once. */
+  count(durations: HandlerDurations | undefined): void {
+    if (this.#isCounted) return;
+    this.#isCounted = true;
+    durations?.add(monotonicNow() - this.#beganAtMs);
+  }
+}
+
+/** Waits for what the flight brings, unless `maxWaiting` do so already. */
+export async function follow(flight: Flight, maxWaiting: number): Promise<FillOutcome> {
+  if (flight.waiting >= maxWaiting) return runAlone("wait-exceeded");
+  flight.waiting++;
+  const timeout = new AbortController();
+  const waited = delay(flight.overdueAtMs - monotonicNow(), "wait-exceeded" as const, {
+    signal: timeout.signal,
+    ref: false,
+  });
+  try {
+    const result = await Promise.race([flight.answer, waited]);
+    if (result === "wait-exceeded") return runAlone("wait-exceeded");
+    return result ?? runAlone("unstorable");
+  } finally {
+    flight.waiting--;
+    timeout.abort();
+    waited.catch(() => undefined);
+  }
+}

@@ -1,0 +1,297 @@
+// Reads of fences and entries for many requests, grouped the way databases group commits.
+//
+// A hit costs a round trip to the store, because its fences must be the current ones. Requests that come at
+// the same time share it.
+//
+// Batches. What requests ask for is gathered in a `Batch`, and sent after the turn of the event loop in which
+// the first of them asked: by then all sockets that were readable have been read. A batch goes to one server.
+// On a Cluster keys of different slots cannot be read together, so there is a batch for each group of keys
+// (`Store.groupOf`).
+//
+// Why a request that shares is fresh. A request joins only a batch that is sent after the request came. A
+// fence that was replaced before the request began is therefore seen. It never joins one that is in flight:
+// the store may have answered that before the fence was replaced.
+//
+// How many are in flight. Of batches with fences alone one is in flight, and the next waits for its answer;
+// the busier the process, the larger the batches. Batches with entries do not wait for each other: their
+// bytes take long, and a small entry need not stand behind a large one.
+//
+// Remembered fences. A route may allow hits that are some milliseconds old (`maxStaleness`). For these the
+// last answers are kept (`#known`), and a hit within that time asks nobody (`recalls`). Fences that such hits
+// have relied on, and that are halfway through their time, are read again with the next batch (`#renew`), so
+// that hits go on without a read of their own. What this process invalidates itself is forgotten before and
+// after (`forget`): its own changes take effect for its own reads at once.
+//
+// Lent memory. A store may lend the memory of an entry's bytes, and use it again once they are sent
+// (`Store.giveBack`). Only a request that was alone in asking for the entry gets the bytes as a loan: others
+// would still be reading them.
+import { BoundedMap } from "../bounded-map.js";
+import type { Snapshot, Store } from "../store/store.js";
+import { monotonicNow, setImmediate } from "../timers.js";
+import type { StoreGate } from "./store-gate.js";
+
+/** A fence as the last read returned it. */
+interface Known {
+  readonly key: string;
+  readonly group: string;
+  fence: string | null;
+  runId: string;
+  sentAtMs: number;
+  /** Whether a hit has relied on it since, and how old it may be for that. */
+  isWanted: boolean;
+  maxStalenessMs: number;
+}
+
+/** Reads of one group of keys: those that the store can answer in one round trip. */
+interface Group {
+  waiting: Batch | undefined;
+  isScheduled: boolean;
+  underWay: number;
+}
+
+/** What is remembered of fences: those of some ten thousand tenants. */
+const MAX_KNOWN_CHARACTERS = 4 * 1024 * 1024;
+/** Fences that one read renews beside those that it is made for. */
+const MAX_RENEWED = 500;
+
+/** What requests ask for together, and, once it is {@link answered}, what they get. */
+export class Batch {
+  /**
+   * Set where the batch waits for one in flight: its requests wait for both together no longer than they
+   * would for one.
+   */
+  expiresAtMs: number | undefined;
+  readonly answered: Promise<Batch>;
+  readonly #onLoan: boolean;
+  readonly #fences = new Map<string, string | null>();
+  readonly #entries = new Map<string, Buffer | null>();
+  /** Entries that more than one request has asked for. */
+  #shared: Set<string> | undefined;
+  #runId = "";
+  #settle: (answer: Batch | Promise<never>) => void = () => undefined;
+
+  /** @param onLoan whether entries come in memory that the store has lent */
+  constructor(onLoan: boolean) {
+    this.#onLoan = onLoan;
+    this.answered = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** The server that answered. */
+  get runId(): string {
+    return this.#runId;
+  }
+
+  get hasEntries(): boolean {
+    return this.#entries.size > 0;
+  }
+
+  get fenceKeys(): string[] {
+    return [...this.#fences.keys()];
+  }
+
+  get entryKeys(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  fence(key: string): string | null {
+    return this.#fences.get(key) ?? null;
+  }
+
+  fences(keys: readonly string[]): (string | null)[] {
+    return keys.map((key) => this.fence(key));
+  }
+
+  entry(key: string): Buffer | null {
+    return this.#entries.get(key) ?? null;
+  }
+
+  /**
+   * The entry's bytes where they are lent, and only one request has asked for them: that one gives them back
+   * when they are sent.
+   */
+  loan(entryKey: string): Buffer | undefined {
+    if (!this.#onLoan || this.#shared?.has(entryKey)) return undefined;
+    return this.#entries.get(entryKey) ?? undefined;
+  }
+
+  /** Whether these fences are still what an entry carries. */
+  confirms(fenceKeys: readonly string[], { runId, fences }: CarriedFences): boolean {
+    if (runId !== this.#runId) return false;
+    for (let index = 0; index < fenceKeys.length; index++) {
+      if (this.#fences.get(fenceKeys[index] ?? "") !== fences[index]) return false;
+    }
+    return true;
+  }
+
+  ask(fenceKeys: readonly string[], entryKey: string | undefined): void {
+    for (const key of fenceKeys) this.#fences.set(key, null);
+    if (entryKey === undefined) return;
+    if (!this.#entries.has(entryKey)) this.#entries.set(entryKey, null);
+    else {
+      this.#shared ??= new Set();
+      this.#shared.add(entryKey);
+    }
+  }
+
+  answer({ fences, entries, runId }: Snapshot): void {
+    let index = 0;
+    for (const key of this.#fences.keys()) this.#fences.set(key, fences[index++] ?? null);
+    index = 0;
+    for (const key of this.#entries.keys()) this.#entries.set(key, entries[index++] ?? null);
+    this.#runId = runId;
+    this.#settle(this);
+  }
+
+  fail(error: unknown): void {
+    this.#settle(Promise.reject(error));
+  }
+}
+
+/** The fences that an entry was made under, in the order of the keys it depends on. */
+export interface CarriedFences {
+  readonly runId: string;
+  readonly fences: readonly string[];
+}
+
+/** Fences as a read found them: whoever relied on them compares them later with the current ones. */
+export interface FenceReading extends CarriedFences {
+  readonly fenceKeys: readonly string[];
+}
+
+export class GroupedReads {
+  readonly #store: Store;
+  readonly #gate: StoreGate;
+  readonly #onLoan: boolean;
+  readonly #groups = new Map<string, Group>();
+  /** Recent answers, for routes that allow some staleness. */
+  readonly #known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
+  #remembers = false;
+  /** What hits have relied on since it was read. */
+  #wanted: Known[] = [];
+  /**
+   * Counts this process's own invalidations: answers to reads that were sent before one are not remembered.
+   */
+  #invalidations = 0;
+
+  /** @param onLoan whether entries may be in memory that the store uses again: see {@link Store.giveBack} */
+  constructor(store: Store, gate: StoreGate, onLoan: boolean) {
+    this.#store = store;
+    this.#gate = gate;
+    this.#onLoan = onLoan;
+  }
+
+  /** Whether a read that was sent at most `maxStalenessMs` ago found the fences as the entry carries them. */
+  recalls(fenceKeys: readonly string[], carried: CarriedFences, maxStalenessMs: number): boolean {
+    this.#remembers = true;
+    const oldestMs = monotonicNow() - maxStalenessMs;
+    for (let index = 0; index < fenceKeys.length; index++) {
+      const known = this.#known.get(fenceKeys[index] ?? "");
+      if (!known || known.sentAtMs < oldestMs) return false;
+      if (known.fence !== carried.fences[index] || known.runId !== carried.runId) return false;
+      if (known.isWanted) continue;
+      known.isWanted = true;
+      known.maxStalenessMs = maxStalenessMs;
+      this.#wanted.push(known);
+    }
+    return true;
+  }
+
+  /**
+   * Reads fences, and an entry where one is named, in a round trip that begins after this call and is shared
+   * with others. Rejects as the gate does.
+   */
+  read(fenceKeys: readonly string[], entryKey?: string): Promise<Batch> {
+    const name = this.#store.groupOf(fenceKeys[0] ?? "");
+    let group = this.#groups.get(name);
+    if (!group) {
+      group = { waiting: undefined, isScheduled: false, underWay: 0 };
+      this.#groups.set(name, group);
+    }
+    group.waiting ??= new Batch(this.#onLoan);
+    const batch = group.waiting;
+    batch.ask(fenceKeys, entryKey);
+    this.#schedule(name, group);
+    return batch.answered;
+  }
+
+  /** Called before and after this process replaces fences. */
+  forget(fenceKeys: readonly string[]): void {
+    this.#invalidations++;
+    for (const key of fenceKeys) this.#known.delete(key);
+  }
+
+  /**
+   * After this turn of the event loop, so that all requests that were read from their sockets in it share the
+   * round trip.
+   */
+  #schedule(name: string, group: Group): void {
+    if (group.isScheduled) return;
+    if (group.underWay > 0 && group.waiting && !group.waiting.hasEntries) {
+      group.waiting.expiresAtMs ??= this.#gate.expiry();
+      return;
+    }
+    group.isScheduled = true;
+    setImmediate(() => {
+      group.isScheduled = false;
+      const batch = group.waiting;
+      group.waiting = undefined;
+      if (batch) this.#send(name, group, batch);
+    });
+  }
+
+  #send(name: string, group: Group, batch: Batch): void {
+    group.underWay++;
+    const answered = () => {
+      group.underWay--;
+      if (group.waiting) this.#schedule(name, group);
+      else if (group.underWay === 0) this.#groups.delete(name);
+    };
+    this.#renew(name, batch);
+    this.#ask(name, batch).then(answered, (error: unknown) => {
+      batch.fail(error);
+      // The next batch has waited for this one, and would only meet the same store: it fails, too.
+      if (!group.isScheduled) {
+        group.waiting?.fail(error);
+        group.waiting = undefined;
+      }
+      answered();
+    });
+  }
+
+  /** Has fences in use that are halfway through their time read along with the batch. */
+  #renew(name: string, batch: Batch): void {
+    if (this.#wanted.length === 0) return;
+    const wanted = this.#wanted;
+    this.#wanted = [];
+    const nowMs = monotonicNow();
+    let renewed = 0;
+    for (const known of wanted) {
+      known.isWanted = false;
+      if (known.group !== name || nowMs - known.sentAtMs < known.maxStalenessMs / 2) continue;
+      if (renewed++ < MAX_RENEWED) batch.ask([known.key], undefined);
+    }
+  }
+
+  async #ask(group: string, batch: Batch): Promise<void> {
+    const sentAtMs = monotonicNow();
+    const invalidations = this.#invalidations;
+    const { fenceKeys, entryKeys } = batch;
+    const read = () => this.#store.read(fenceKeys, entryKeys, this.#onLoan);
+    const snapshot = await this.#gate.run(read, batch.expiresAtMs);
+    if (this.#remembers && invalidations === this.#invalidations) {
+      for (const [index, key] of fenceKeys.entries())
+        this.#remember(group, key, snapshot.fences[index] ?? null, snapshot.runId, sentAtMs);
+    }
+    batch.answer(snapshot);
+  }
+
+  #remember(group: string, key: string, fence: string | null, runId: string, sentAtMs: number): void {
+    const known = this.#known.get(key);
+    // Reads of entries overtake each other: what a later one has found stays.
+    if (known && known.sentAtMs > sentAtMs) return;
+    if (known) Object.assign(known, { fence, runId, sentAtMs });
+    else this.#known.set(key, { key, group, fence, runId, sentAtMs, isWanted: false, maxStalenessMs: 0 });
+  }
+}

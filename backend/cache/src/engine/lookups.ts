@@ -1,0 +1,275 @@
+// Lookups: an entry from this process or from the store, believed only with the fences that are current.
+import { PLAIN, type Sealer } from "../codec/encryption.js";
+import type { Entry } from "../codec/entry.js";
+import { isPending } from "../store/fence-token.js";
+import type { Store } from "../store/store.js";
+import { type EntryRef, examine } from "./entry-ref.js";
+import type { EntryWriter } from "./entry-writer.js";
+import { areSettled, joinFences } from "./fences.js";
+import type { SharedStart } from "./fill-starts.js";
+import type { Fills } from "./fills.js";
+import { type FenceReading, GroupedReads } from "./grouped-reads.js";
+import type { LocalEntries, LocalEntry } from "./local-entries.js";
+import { Miss, Stale } from "./miss.js";
+import type { StoreGate } from "./store-gate.js";
+import { endOfTurn } from "./turn.js";
+
+export interface Hit {
+  readonly kind: "hit";
+  readonly entry: Entry;
+  /**
+   * Present where the body lies in memory that the store has lent, and wants back: see
+   * {@link Lookups.giveBack}.
+   */
+  readonly loan?: Buffer | undefined;
+}
+
+export type ReadOutcome =
+  | Hit
+  | Stale
+  | Miss
+  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
+
+/**
+ * `revoked`: the caller's own fences have been replaced since it read them, so that the app must allow it
+ * anew.
+ */
+export type CallerOutcome = ReadOutcome | { readonly kind: "revoked" };
+
+const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
+const WRITE_PENDING: ReadOutcome = { kind: "bypass", reason: "write-pending" };
+const REVOKED: CallerOutcome = { kind: "revoked" };
+
+/** What the engine lends. */
+export interface LookupParts {
+  readonly store: Store;
+  readonly gate: StoreGate;
+  /** Absent: entries are in the store only. */
+  readonly local: LocalEntries | undefined;
+  readonly sealer: Sealer;
+  readonly writer: Pick<EntryWriter, "countFailure">;
+  readonly fills: Pick<Fills, "readOrBegin" | "open" | "drop">;
+  readonly fenceTtlMs: number;
+  alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
+}
+
+export class Lookups {
+  readonly #parts: LookupParts;
+  readonly #reads: GroupedReads;
+  /**
+   * Whether the last read found no entry: then the next one most likely finds none, too, and takes the lease
+   * at once.
+   */
+  #expectsMiss = true;
+
+  constructor(parts: LookupParts) {
+    this.#parts = parts;
+    // Lent memory is for bodies that are sent as they were read. An entry that this process keeps needs
+    // memory of its own; one that is decrypted gets it.
+    const onLoan = parts.store.giveBack !== undefined && parts.local === undefined && parts.sealer === PLAIN;
+    this.#reads = new GroupedReads(parts.store, parts.gate, onLoan);
+  }
+
+  /**
+   * Called before and after this process replaces fences: its own changes take effect for its own reads at
+   * once.
+   */
+  forget(fenceKeys: readonly string[]): void {
+    this.#reads.forget(fenceKeys);
+  }
+
+  /**
+   * Reads an entry; at once where the store cannot be asked. Its misses hold no lease. Never rejects.
+   *
+   * @param caller fences beside the entry's, as they were when the caller was allowed to see it; compared in
+   *   the same round trip, and `revoked` where one has been replaced
+   */
+  read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
+  read(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome>;
+  read(ref: EntryRef, caller?: FenceReading): CallerOutcome | Promise<CallerOutcome> {
+    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, caller);
+    const local = this.#parts.local?.get(ref);
+    if (!local) return this.#fetch(ref, caller, this.#parts.gate.expiry());
+    return this.#recall(ref, local, caller) ?? this.#confirm(ref, local, caller, false);
+  }
+
+  /** Like {@link read}, for a request that fills what it misses: a miss may hold the lease already. */
+  readToFill(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
+    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, undefined);
+    const local = this.#parts.local?.get(ref);
+    if (local) return this.#recall(ref, local, undefined) ?? this.#confirm(ref, local, undefined, true);
+    const expiresAtMs = this.#parts.gate.expiry();
+    return this.#expectsMiss ? this.#readOrBegin(ref, expiresAtMs) : this.#fetch(ref, undefined, expiresAtMs);
+  }
+
+  /**
+   * For a request that no entry may answer, whatever is there.
+   *
+   * @param unusable the entry that was read, where it is valid but of no use to the caller
+   */
+  miss(ref: EntryRef, unusable?: Entry): Miss {
+    const { fills, gate } = this.#parts;
+    return new Miss(fills, ref, { seen: unusable?.fences, expiresAtMs: gate.expiry() });
+  }
+
+  /**
+   * Reads fences that no entry depends on yet, and makes those that are missing. Resolves with `undefined`
+   * where a guarded write is under way behind one of them; rejects as the gate does.
+   */
+  async readFences(fenceKeys: readonly string[]): Promise<FenceReading | undefined> {
+    let answer = await this.#reads.read(fenceKeys);
+    const missing = fenceKeys.filter((key) => answer.fence(key) === null);
+    if (missing.length > 0) {
+      await this.#parts.gate.run(() => this.#parts.store.replaceFences(missing, this.#parts.fenceTtlMs));
+      answer = await this.#reads.read(fenceKeys);
+    }
+    const fences = answer.fences(fenceKeys);
+    return areSettled(fences) ? { fenceKeys, fences, runId: answer.runId } : undefined;
+  }
+
+  /**
+   * Returns lent memory to the store, which uses it for other entries, of other tenants: only once nobody
+   * will read the body of that {@link Hit} again, above all not the socket that it was written to. Where
+   * nobody returns it, it is left to the garbage collector, which is safe.
+   */
+  giveBack(loan: Buffer): void {
+    this.#parts.store.giveBack?.(loan);
+  }
+
+  /**
+   * For a read that comes while the circuit is not closed. Before the store has answered for the first time,
+   * it waits for that, as long as it would for an answer; later it does not wait.
+   */
+  #whenStarted(ref: EntryRef, caller: undefined): ReadOutcome | Promise<ReadOutcome>;
+  #whenStarted(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome>;
+  #whenStarted(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome> {
+    const { gate } = this.#parts;
+    const { starting } = gate;
+    if (!starting) return UNAVAILABLE;
+    const expiresAtMs = gate.expiry();
+    const read = () => (gate.state === "closed" ? this.#fetch(ref, caller, expiresAtMs) : UNAVAILABLE);
+    return gate.bound(starting.then(read), expiresAtMs).catch(() => UNAVAILABLE);
+  }
+
+  /** A hit at once, where the route's `maxStaleness` allows it. */
+  #recall(ref: EntryRef, local: LocalEntry, caller?: FenceReading): Promise<ReadOutcome> | undefined {
+    const isKnown =
+      ref.maxStaleness > 0 &&
+      this.#reads.recalls(ref.fenceKeys, local.carried, ref.maxStaleness) &&
+      (!caller || this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness));
+    if (!isKnown || local.staleAt <= Date.now()) return undefined;
+    return endOfTurn().then(() => ({ kind: "hit", entry: local }));
+  }
+
+  /**
+   * The entry is in this process's memory: its fences must still be those in the store. A stale one is looked
+   * for in the store, because another process may have refreshed it.
+   */
+  #confirm(ref: EntryRef, local: LocalEntry, caller: undefined, toFill: true): Promise<ReadOutcome>;
+  #confirm(
+    ref: EntryRef,
+    local: LocalEntry,
+    caller: FenceReading | undefined,
+    toFill: false,
+  ): Promise<CallerOutcome>;
+  async #confirm(
+    ref: EntryRef,
+    local: LocalEntry,
+    caller: FenceReading | undefined,
+    toFill: boolean,
+  ): Promise<CallerOutcome> {
+    const expiresAtMs = this.#parts.gate.expiry();
+    try {
+      const answer = await this.#reads.read(withCaller(ref, caller));
+      if (caller && !answer.confirms(caller.fenceKeys, caller)) return REVOKED;
+      if (answer.confirms(ref.fenceKeys, local.carried) && local.staleAt > Date.now())
+        return { kind: "hit", entry: local };
+      this.#parts.local?.delete(ref);
+      if (toFill) return await this.#readOrBegin(ref, expiresAtMs, expiresAtMs);
+      const snapshot = await this.#parts.gate.run(
+        () => this.#parts.store.read(ref.fenceKeys, [ref.entryKey]),
+        expiresAtMs,
+      );
+      return this.#judge(ref, snapshot.fences, snapshot.runId, snapshot.entries[0] ?? null, expiresAtMs);
+    } catch (error) {
+      return this.#unavailable(ref, error);
+    }
+  }
+
+  #fetch(ref: EntryRef, caller: undefined, expiresAtMs: number): Promise<ReadOutcome>;
+  #fetch(ref: EntryRef, caller: FenceReading | undefined, expiresAtMs: number): Promise<CallerOutcome>;
+  async #fetch(ref: EntryRef, caller: FenceReading | undefined, expiresAtMs: number): Promise<CallerOutcome> {
+    try {
+      const answer = await this.#reads.read(withCaller(ref, caller), ref.entryKey);
+      if (caller && !answer.confirms(caller.fenceKeys, caller)) return REVOKED;
+      const fences = answer.fences(ref.fenceKeys);
+      const bytes = answer.entry(ref.entryKey);
+      const outcome = this.#judge(ref, fences, answer.runId, bytes, expiresAtMs);
+      this.#note(outcome);
+      if (outcome.kind !== "hit") return outcome;
+      // Written out: V8 makes a hidden class for each object that is spread and added to.
+      return { kind: "hit", entry: outcome.entry, loan: answer.loan(ref.entryKey) };
+    } catch (error) {
+      return this.#unavailable(ref, error);
+    }
+  }
+
+  /**
+   * Reads the entry and begins its fill in one round trip: a miss costs one less, a hit a script instead of a
+   * part of an `MGET`.
+   */
+  async #readOrBegin(ref: EntryRef, expiresAtMs: number, withinMs?: number): Promise<ReadOutcome> {
+    try {
+      const begun = await this.#parts.fills.readOrBegin(ref, withinMs);
+      const { fences, runId, entry, lease } = begun.answer;
+      // The store takes no lease where an entry is there: if that turns out not to be valid, nothing has
+      // begun.
+      const mayHaveBegun = entry === null || lease !== "none";
+      const outcome = this.#judge(ref, fences, runId, entry, expiresAtMs, mayHaveBegun ? begun : undefined);
+      this.#note(outcome);
+      if (outcome.kind !== "miss" || !mayHaveBegun) this.#parts.fills.drop(begun);
+      return outcome;
+    } catch (error) {
+      return this.#unavailable(ref, error);
+    }
+  }
+
+  #unavailable(ref: EntryRef, error: unknown): ReadOutcome {
+    this.#parts.writer.countFailure(ref, error);
+    return UNAVAILABLE;
+  }
+
+  #note({ kind }: ReadOutcome): void {
+    if (kind !== "bypass") this.#expectsMiss = kind === "miss";
+  }
+
+  /** @param begun what a miss goes on with, where the read has begun its fill */
+  #judge(
+    ref: EntryRef,
+    fences: readonly (string | null)[],
+    runId: string,
+    bytes: Buffer | null,
+    expiresAtMs: number,
+    begun?: SharedStart,
+  ): ReadOutcome {
+    const { fills, local, sealer } = this.#parts;
+    if (!areSettled(fences)) {
+      const pending = fences.some((fence) => fence !== null && isPending(fence));
+      return pending ? WRITE_PENDING : new Miss(fills, ref, { seen: undefined, expiresAtMs, begun });
+    }
+    const seen = joinFences(runId, fences);
+    const verdict = examine(ref, bytes, seen, sealer);
+    if (verdict.kind === "valid") {
+      const { entry } = verdict;
+      local?.set(ref, entry);
+      if (entry.staleAt > Date.now()) return { kind: "hit", entry };
+      return new Stale(fills, ref, { seen, expiresAtMs }, entry);
+    }
+    if (verdict.kind !== "absent") this.#parts.alarm(ref, verdict.kind);
+    return new Miss(fills, ref, { seen, expiresAtMs, begun });
+  }
+}
+
+function withCaller({ fenceKeys }: EntryRef, caller: FenceReading | undefined): readonly string[] {
+  return caller ? [...fenceKeys, ...caller.fenceKeys] : fenceKeys;
+}

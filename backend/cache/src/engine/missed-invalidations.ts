@@ -1,0 +1,85 @@
+// Invalidations that could not be written: those of the whole store, and those of single groups of keys, until they have been replayed.
+// Tests: test/faults/store-away.test.ts
+import type { Logger } from "../logger.js";
+import type { KeySpace } from "../store/key-space.js";
+import type { Store } from "../store/store.js";
+import { GroupUnavailable } from "../store/store-errors.js";
+import { monotonicNow } from "../timers.js";
+import { DoubtfulGroups } from "./doubtful-groups.js";
+import { type RecoveryBatch, RecoveryQueue } from "./recovery-queue.js";
+
+/** A walk through all keys takes longer than any other operation; a walk that hangs is begun anew. */
+const FORGET_ALL_WITHIN_MS = 60_000;
+
+export interface MissedOptions {
+  readonly maxPendingInvalidations: number;
+  readonly fenceTtlMs: number;
+}
+
+type Bound = <T>(work: Promise<T>, expiresAtMs?: number) => Promise<T>;
+
+export class MissedInvalidations {
+  readonly queue: RecoveryQueue;
+  readonly groups: DoubtfulGroups;
+  readonly #store: Store;
+  readonly #keys: KeySpace;
+  readonly #options: MissedOptions;
+  readonly #bound: Bound;
+
+  /** @param bound has what takes too long reject */
+  constructor(store: Store, keys: KeySpace, options: MissedOptions, bound: Bound, logger: Logger) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#options = options;
+    this.#bound = bound;
+    this.queue = new RecoveryQueue(options.maxPendingInvalidations);
+    const write = (batch: RecoveryBatch) => this.#write(batch);
+    this.groups = new DoubtfulGroups(store, options.maxPendingInvalidations, write, logger);
+  }
+
+  get pending(): number {
+    return this.queue.size + this.groups.pending;
+  }
+
+  /** Since the process began. */
+  get replayed(): number {
+    return this.queue.replayed + this.groups.replayed;
+  }
+
+  /** @returns whether the whole store is in doubt, and not only the group of these keys */
+  add(tenant: string, fenceKeys: readonly string[], error: unknown): boolean {
+    const tenantFenceKey = this.#keys.fence(tenant);
+    if (error instanceof GroupUnavailable) this.groups.add(error, tenantFenceKey, fenceKeys);
+    else this.queue.add(tenantFenceKey, fenceKeys);
+    return !(error instanceof GroupUnavailable);
+  }
+
+  /**
+   * Writes all that waits for the whole store. Resolves with how many invalidations those were; rejects where
+   * it could not.
+   */
+  async replay(): Promise<number> {
+    const before = this.queue.replayed;
+    for (let batch = this.queue.take(); batch; batch = this.queue.take()) {
+      try {
+        await this.#write(batch);
+      } catch (error) {
+        if (error instanceof GroupUnavailable && batch !== "everything") {
+          this.queue.handOver(batch);
+          this.groups.add(error, batch.tenantFenceKey, batch.fenceKeys);
+          continue;
+        }
+        this.queue.restore(batch);
+        throw error;
+      }
+      this.queue.confirm(batch);
+    }
+    return this.queue.replayed - before;
+  }
+
+  async #write(batch: RecoveryBatch): Promise<void> {
+    if (batch === "everything")
+      await this.#bound(this.#store.forgetAllFences(), monotonicNow() + FORGET_ALL_WITHIN_MS);
+    else await this.#bound(this.#store.replaceFences(batch.fenceKeys, this.#options.fenceTtlMs));
+  }
+}

@@ -1,0 +1,53 @@
+// Makes compressed variants of entries: once, behind the first hit that could have used one, and stores them with the entry.
+// Tests: test/integration/content-coding.test.ts
+import { availableParallelism } from "node:os";
+import { BoundedMap } from "../bounded-map.js";
+import { makeVariants } from "../codec/content-coding.js";
+import type { Entry } from "../codec/entry.js";
+import type { EntryRef } from "./entry-ref.js";
+import type { EntryWriter } from "./entry-writer.js";
+import { splitFences } from "./fences.js";
+
+/**
+ * Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's
+ * own work.
+ */
+const MAX_UNDER_WAY = availableParallelism() < 8 ? 1 : 2;
+const MAX_TRIED_CHARACTERS = 3 * 1024 * 1024;
+
+export class VariantMaker {
+  readonly #writer: Pick<EntryWriter, "commit">;
+  /** Entries that were tried, by key and creation: also those that compression does not make smaller. */
+  readonly #tried = new BoundedMap<true>({ maxCharacters: MAX_TRIED_CHARACTERS });
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(writer: Pick<EntryWriter, "commit">) {
+    this.#writer = writer;
+  }
+
+  /** Starts the work unless it was tried, or enough is under way: the next hit asks again. */
+  consider(ref: EntryRef, entry: Entry): void {
+    const name = `${ref.entryKey} ${entry.createdAt}`;
+    if (this.#underWay.size >= MAX_UNDER_WAY || this.#tried.has(name)) return;
+    this.#tried.set(name, true);
+    const work = this.#make(ref, entry)
+      // It fails where the store is away: a later hit tries again.
+      .catch(() => void this.#tried.delete(name))
+      .finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /**
+   * The same compare-and-set as a fill's: an entry that a fence has cut off meanwhile is not written again.
+   */
+  async #make(ref: EntryRef, entry: Entry): Promise<void> {
+    const variants = await makeVariants(entry.body);
+    if (variants.length === 0 || entry.expiresAt <= Date.now()) return;
+    const { fences: tokens } = splitFences(entry.fences);
+    await this.#writer.commit(ref, { tokens }, { ...entry, variants });
+  }
+}

@@ -1,0 +1,274 @@
+// What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
+// Tests: test/integration/cache-list.test.ts, test/integration/unsendable-hits.test.ts
+//
+// The head of a hit is the handler's header fields, what was on the response before, and the cache's own
+// fields. Only a few values differ from one hit to the next (Age, the TTL in Cache-Status), so that most of
+// the work is done before. There are three layers, each shared by more hits than the next:
+//
+// - `HandlerFields`, for all entries that share their header fields (`codec/entry.ts` keeps equal ones once).
+//   It knows what follows from the handler's fields alone: which of them a 304 carries, the values of Vary,
+//   Last-Modified.
+// - `Template`, kept by `HandlerFields`. It is a whole head as the list of names and values that `writeHead`
+//   takes, for one form of answer (as it came, 304, or a content coding) and one set of the cache's own
+//   fields.
+// - `EntryHead`, for one entry: its ETag, its length, whether it may be sent compressed.
+//
+// A template is one array, which every hit overwrites with its own values and gives to Node's `writeHead`.
+// Node reads it at once and keeps nothing of it, so that a hit allocates no list of its own. Whoever has put
+// a function of their own in the place of `writeHead` gets a copy (`replay.ts`).
+//
+// Order. The fields stand as a handler behind the same middleware would have left them: what earlier
+// middleware has set comes first; a field that the handler replaced keeps its place, and a field that it
+// removed is left out.
+
+import { formatHit } from "../cache-status.js";
+import { isCompressible } from "../codec/content-coding.js";
+import { type ContentCoding, type Entry, HEAD, type Variant } from "../codec/entry.js";
+import { isSentWithNotModified } from "./conditional.js";
+import type { OwnHeaders } from "./own-headers.js";
+
+/** A header field, with all its values where its name was repeated. */
+export type Field = readonly [name: string, value: string | string[]];
+
+/**
+ * Browsers keep a copy but ask each time: a purge reaches them with their next request, which costs a 304.
+ */
+export const DEFAULT_CACHE_CONTROL = "private, no-cache";
+
+/** Nothing of a response's head is there before the cache writes it. */
+export const NOTHING_EARLIER: readonly Field[] = [];
+
+/** What of an entry is sent: its body as it came, none of it, or a variant. */
+export type Form = "identity" | "not-modified" | Variant;
+
+/** A whole head as `writeHead` takes it, and where in it each hit writes its own values. */
+interface Template {
+  readonly kind: "identity" | "not-modified" | ContentCoding;
+  readonly own: OwnHeaders;
+  readonly earlier: readonly Field[];
+  readonly vary: string;
+  readonly flat: (string | string[])[];
+  readonly ageAt: number;
+  /** -1 where it has none; so the next two. */
+  readonly statusAt: number;
+  readonly etagAt: number;
+  readonly lengthAt: number;
+}
+
+/** Which header lines there are beside the fields. */
+interface Parts extends Pick<Template, "kind" | "own" | "earlier" | "vary"> {
+  readonly hasETag: boolean;
+  readonly hasLength: boolean;
+  /** In lower case. */
+  readonly removed: readonly string[];
+}
+
+/** What follows from the handler's headers alone: the same for the many entries that share them. */
+class HandlerFields {
+  readonly all: readonly Field[];
+  /** Those of them that a 304 carries. */
+  readonly withNotModified: readonly Field[];
+  readonly vary: string;
+  readonly varyWithEncoding: string;
+  readonly lastModified: string | undefined;
+  readonly hasCacheControl: boolean;
+  /** The youngest first. */
+  #templates: readonly Template[] = [];
+
+  constructor(headers: Entry["headers"]) {
+    const fields = new Map<string, [name: string, value: string | string[]]>();
+    const vary: string[] = [];
+    for (const [name, value] of headers) {
+      const lower = name.toLowerCase();
+      const earlier = fields.get(lower);
+      if (lower === "vary") vary.push(value);
+      else if (!earlier) fields.set(lower, [name, value]);
+      else if (Array.isArray(earlier[1])) earlier[1].push(value);
+      else earlier[1] = [earlier[1], value];
+    }
+    this.all = [...fields.values()];
+    this.withNotModified = this.all.filter(([name]) => isSentWithNotModified(name));
+    this.vary = vary.join(", ");
+    const isNamed = NAMES_ACCEPT_ENCODING.test(this.vary);
+    this.varyWithEncoding = isNamed ? this.vary : [...vary, "Accept-Encoding"].join(", ");
+    const lastModified = fields.get("last-modified")?.[1];
+    this.lastModified = Array.isArray(lastModified) ? lastModified[0] : lastModified;
+    this.hasCacheControl = fields.has("cache-control");
+  }
+
+  template(parts: Parts): Template {
+    if (parts.removed.length > 0) return this.#compose(parts);
+    for (const known of this.#templates) if (isFor(known, parts)) return known;
+    const made = this.#compose(parts);
+    this.#templates = [made, ...this.#templates.slice(0, MAX_TEMPLATES - 1)];
+    return made;
+  }
+
+  /** In the order in which `replay` sets them. */
+  #compose({ kind, own, earlier, vary, hasETag, hasLength, removed }: Parts): Template {
+    const fields = kind === "not-modified" ? this.withNotModified : this.all;
+    const flat = earlier.length === 0 ? fields.flat() : withEarlier(fields, earlier, removed);
+    if (vary !== "") flat.push("Vary", vary);
+    const etagAt = hasETag ? flat.push("ETag", "") - 1 : NOWHERE;
+    const ageAt = flat.push("Age", "") - 1;
+    const statusAt = own.cacheStatus ? flat.push("Cache-Status", "") - 1 : NOWHERE;
+    if (own.cacheControl && !this.hasCacheControl) flat.push("Cache-Control", DEFAULT_CACHE_CONTROL);
+    if (kind !== "identity" && kind !== "not-modified") flat.push("Content-Encoding", kind);
+    const lengthAt = hasLength ? flat.push("Content-Length", "") - 1 : NOWHERE;
+    return { kind, own, earlier, vary, flat, ageAt, statusAt, etagAt, lengthAt };
+  }
+}
+
+const NOWHERE = -1;
+/** As it came, not modified, and in the codings that clients ask for. */
+const MAX_TEMPLATES = 8;
+
+function isFor(template: Template, { kind, own, earlier, vary, hasETag, hasLength }: Parts): boolean {
+  return (
+    template.kind === kind &&
+    template.own === own &&
+    template.earlier === earlier &&
+    template.vary === vary &&
+    (template.etagAt !== NOWHERE) === hasETag &&
+    (template.lengthAt !== NOWHERE) === hasLength
+  );
+}
+
+/** What the handler replaced stays in its place, as `setHeader` leaves it. */
+function withEarlier(
+  own: readonly Field[],
+  earlier: readonly Field[],
+  removed: readonly string[],
+): (string | string[])[] {
+  const left = new Map(own.map((field) => [lowerName(field), field]));
+  const flat: (string | string[])[] = [];
+  for (const field of earlier) {
+    const lower = lowerName(field);
+    if (!removed.includes(lower)) flat.push(...(left.get(lower) ?? field));
+    left.delete(lower);
+  }
+  for (const field of left.values()) flat.push(...field);
+  return flat;
+}
+
+export class EntryHead {
+  readonly isCompressible: boolean;
+  readonly #entry: Entry;
+  readonly #handler: HandlerFields;
+
+  constructor(entry: Entry) {
+    this.#entry = entry;
+    this.#handler = handlerFieldsOf(entry.headers);
+    this.isCompressible = isCompressible(entry, entry.body.length);
+  }
+
+  isOf(entry: Entry): boolean {
+    return this.#entry === entry;
+  }
+
+  /** Those of the handler, without Vary. */
+  get fields(): readonly Field[] {
+    return this.#handler.all;
+  }
+
+  /** Those of them that a 304 carries. */
+  get notModifiedFields(): readonly Field[] {
+    return this.#handler.withNotModified;
+  }
+
+  /**
+   * The handler's own, and Accept-Encoding where hits may be sent compressed, in whichever coding this one is
+   * sent (RFC 9110 section 12.5.5); empty where there is neither.
+   */
+  get vary(): string {
+    return this.isCompressible ? this.#handler.varyWithEncoding : this.#handler.vary;
+  }
+
+  get lastModified(): string | undefined {
+    return this.#handler.lastModified;
+  }
+
+  get hasCacheControl(): boolean {
+    return this.#handler.hasCacheControl;
+  }
+
+  /** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */
+  get variantETag(): string {
+    const { etag } = this.#entry;
+    return etag === "" || etag.startsWith("W/") ? etag : `W/${etag}`;
+  }
+
+  /** Neither a 204 nor a 304 has one (RFC 9110 section 8.6). */
+  get hasLength(): boolean {
+    const { status } = this.#entry;
+    return status !== 204 && status !== 304;
+  }
+
+  lengthOf(variant: Variant | undefined): string {
+    return String(variant ? variant.body.length : this.#entry.body.length);
+  }
+
+  /**
+   * The head of a hit, as names and values in turn. Valid until the next call for any entry: only for Node's
+   * own `writeHead`, which keeps none of it.
+   *
+   * @param own which of its own headers the cache adds
+   * @param earlier what is on every response before the cache adds to it
+   */
+  lines(
+    form: Form,
+    own: OwnHeaders,
+    earlier: readonly Field[],
+    ageSeconds: number,
+    ttlSeconds: number,
+  ): (string | string[])[] {
+    const { etag, removedHeaders } = this.#entry;
+    const variant = typeof form === "string" ? undefined : form;
+    const { flat, ageAt, statusAt, etagAt, lengthAt } = this.#handler.template({
+      kind: typeof form === "string" ? form : form.encoding,
+      own,
+      earlier,
+      vary: this.vary,
+      hasETag: etag !== "",
+      hasLength: form !== "not-modified" && this.hasLength,
+      removed:
+        earlier.length === 0 || removedHeaders.length === 0
+          ? NO_NAMES
+          : removedHeaders.map((name) => name.toLowerCase()),
+    });
+    if (etagAt !== NOWHERE) flat[etagAt] = variant ? this.variantETag : etag;
+    flat[ageAt] = String(ageSeconds);
+    if (statusAt !== NOWHERE) flat[statusAt] = formatHit(ttlSeconds);
+    if (lengthAt !== NOWHERE) flat[lengthAt] = this.lengthOf(variant);
+    return flat;
+  }
+}
+
+const NO_NAMES: readonly string[] = [];
+
+const NAMES_ACCEPT_ENCODING = /(?:^|[\s,])accept-encoding(?:$|[\s,])/i;
+
+function lowerName([name]: Field): string {
+  return name.toLowerCase();
+}
+
+const handlerFields = new WeakMap<Entry["headers"], HandlerFields>();
+
+function handlerFieldsOf(headers: Entry["headers"]): HandlerFields {
+  let fields = handlerFields.get(headers);
+  if (!fields) {
+    fields = new HandlerFields(headers);
+    handlerFields.set(headers, fields);
+  }
+  return fields;
+}
+
+/** The head of an entry, remembered as long as the entry is. */
+export function headOf(entry: Entry): EntryHead {
+  const known = entry[HEAD];
+  // A copy of an entry has its head, which may be of another body.
+  if (known instanceof EntryHead && known.isOf(entry)) return known;
+  const head = new EntryHead(entry);
+  entry[HEAD] = head;
+  return head;
+}

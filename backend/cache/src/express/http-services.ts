@@ -1,0 +1,148 @@
+// What all routes and lanes of one cache share for as long as it lives: engine, options, tenants.
+// Tests: test/integration/cache-list.test.ts, test/integration/invalidate-cache.test.ts
+import type { ServerResponse } from "node:http";
+import type { Request } from "express";
+import { BoundedMap, ownText } from "../bounded-map.js";
+import type { CacheEngine } from "../engine/cache-engine.js";
+import type { EntryRef } from "../engine/entry-ref.js";
+import type { Hit } from "../engine/lookups.js";
+import { tenantId } from "../identifiers.js";
+import type { Logger } from "../logger.js";
+import type { Misuse } from "../misuse/misuse.js";
+import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { messageOf } from "../thrown.js";
+import { EntrySender, type Sending } from "./entry-sender.js";
+import type { PassedRequest } from "./passed-request.js";
+import { Refresher } from "./refresher.js";
+import { isHandedOver } from "./replay.js";
+import type { Found } from "./resolved-request.js";
+
+/** What is remembered of requests, for all routes: some ten thousand of usual length. */
+const MAX_REQUEST_CHARACTERS = 8 * 1024 * 1024;
+/** Of some ten thousand tenants. */
+const MAX_TENANT_CHARACTERS = 4 * 1024 * 1024;
+const MAX_FENCE_KEY_CHARACTERS = 4 * 1024 * 1024;
+
+const COUNTED_AS = {
+  hit: ["hits"],
+  stale: ["hits", "stale"],
+  miss: ["misses"],
+  collapsed: ["collapsed"],
+} as const;
+
+export class HttpServices {
+  readonly engine: CacheEngine;
+  readonly options: ParsedCacheOptions;
+  readonly logger: Logger;
+  readonly misuse: Misuse;
+  readonly sender: EntrySender;
+  /** The entries that requests of all routes name, by all that this depends on: see `route-request.ts`. */
+  readonly requests = new BoundedMap<Found>({
+    maxCharacters: MAX_REQUEST_CHARACTERS,
+    charactersOf: ({ characters }) => characters,
+  });
+  /**
+   * Fence keys are the same texts for all requests of a route and tenant: shared, not written anew for each.
+   */
+  readonly fenceKeys = new BoundedMap<readonly string[]>({
+    maxCharacters: MAX_FENCE_KEY_CHARACTERS,
+    charactersOf: (keys) => keys.reduce((sum, key) => sum + key.length, 0),
+  });
+  /** Requests that the lane has passed to the app, for the first `cacheList` that they reach. */
+  readonly passedByLane = new WeakMap<object, PassedRequest>();
+  /**
+   * Tenants in the form that keys use, by what the resolver returned: looking an id up costs a hit less than
+   * checking it again.
+   */
+  readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
+  /** The keys of the entries that a request's handler fills. */
+  readonly #filling = new WeakMap<object, readonly string[]>();
+  #routes = 0;
+  #resolverHasThrown = false;
+  #refresher: Refresher | undefined;
+
+  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
+    this.engine = engine;
+    this.options = options;
+    this.logger = options.logger;
+    this.misuse = misuse;
+    this.sender = new EntrySender(options.logger);
+  }
+
+  /** Counts a decision and publishes it. */
+  note(event: "hit" | "stale" | "miss" | "collapsed", ref: EntryRef): void {
+    const { counters, events } = this.engine;
+    for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    events.asked(ref);
+    if (events.isHeard(event))
+      events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+  }
+
+  /**
+   * Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that
+   * has lent it.
+   */
+  answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
+    if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
+    else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);
+  }
+
+  /** The request's handler fills this entry. */
+  fills(req: object, { entryKey }: EntryRef): void {
+    this.#filling.set(req, [...(this.#filling.get(req) ?? []), entryKey]);
+  }
+
+  isFilling(req: object, { entryKey }: EntryRef): boolean {
+    return this.#filling.get(req)?.includes(entryKey) ?? false;
+  }
+
+  /** A name that no other route has. */
+  nameRoute(): string {
+    return String(this.#routes++);
+  }
+
+  /** Whether any route may be refreshed behind a response. */
+  get refreshes(): boolean {
+    return this.#refresher !== undefined;
+  }
+
+  /** Shared by all routes; made for the first that needs it, which throws where it cannot be had. */
+  get refresher(): Refresher {
+    this.#refresher ??= new Refresher(this.logger, this.options.fill.waitMs);
+    return this.#refresher;
+  }
+
+  /** Resolves when no background refresh is under way. */
+  async idle(): Promise<void> {
+    await this.#refresher?.idle();
+  }
+
+  #checked(id: string): string | undefined {
+    const tenant = tenantId(id);
+    if (tenant !== undefined) this.#tenants.set(id, ownText(tenant));
+    return tenant;
+  }
+
+  /**
+   * The tenant in the form that keys use; `undefined` where there is none, where its id is none, or where the
+   * resolver throws.
+   */
+  tenantOf(req: Request): string | undefined {
+    try {
+      const id = this.options.tenant(req);
+      if (id === undefined) return undefined;
+      const tenant = this.#tenants.get(id) ?? this.#checked(id);
+      if (tenant === undefined) this.misuse.returned.wrongTenant(id);
+      return tenant;
+    } catch (error) {
+      if (!this.#resolverHasThrown) {
+        this.#resolverHasThrown = true;
+        const reason = messageOf(error);
+        this.logger.error(
+          `express-tenant-cache: the tenant option threw (${reason}); such requests bypass the cache`,
+        );
+      }
+      return undefined;
+    }
+  }
+}

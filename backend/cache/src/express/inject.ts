@@ -1,0 +1,66 @@
+// Requests that do not come from a socket: light-my-request, an optional peer, loaded where something needs it.
+// Tests: test/integration/stale.test.ts, test/integration/origins.test.ts
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { createRequire } from "node:module";
+import { TenantCacheError } from "../errors.js";
+
+type Dispatch = (req: never, res: never) => void;
+
+/** A GET, in all that its key may depend on. */
+export interface InjectedRequest {
+  /** The target, as it would be on the wire. */
+  readonly url: string;
+  /** All of them, Host among them. */
+  readonly headers: IncomingHttpHeaders;
+  /** Whether it is to seem to have come by TLS. */
+  readonly isEncrypted: boolean;
+  readonly remoteAddress?: string | undefined;
+}
+
+/** Hands request and response to the app, and before that to `made`. */
+export type Inject = (
+  app: Dispatch,
+  request: InjectedRequest,
+  made?: (req: object, res: ServerResponse) => void,
+) => Promise<{ readonly statusCode: number }>;
+
+type LightMyRequest = (
+  dispatch: (req: IncomingMessage, res: ServerResponse) => void,
+  options: { readonly method: "GET"; readonly url: string; readonly remoteAddress?: string },
+) => Promise<{ readonly statusCode: number }>;
+
+/**
+ * @param why what needs it, for the advice
+ * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed
+ */
+export function loadInject(why: string): Inject {
+  const lightMyRequest = load(why);
+  return (app, { url, headers, isEncrypted, remoteAddress }, made) => {
+    const dispatch = (req: IncomingMessage, res: ServerResponse) => {
+      // As they are: light-my-request would spell the URL anew, and add a Host and a User-Agent of its own.
+      const fields = Object.entries(headers).filter(([, value]) => value !== undefined);
+      Object.assign(req, {
+        url,
+        headers: Object.fromEntries(fields),
+        rawHeaders: fields.flatMap(([name, value]) => [name, String(value)]),
+      });
+      Object.assign(req.socket, { encrypted: isEncrypted });
+      made?.(req, res);
+      app(req as never, res as never);
+    };
+    return lightMyRequest(dispatch, {
+      method: "GET",
+      url: "/",
+      ...(remoteAddress !== undefined && { remoteAddress }),
+    });
+  };
+}
+
+function load(why: string): LightMyRequest {
+  try {
+    return createRequire(import.meta.url)("light-my-request") as LightMyRequest;
+  } catch (cause) {
+    const advice = `${why} through light-my-request: npm install light-my-request`;
+    throw new TenantCacheError("ETC_LIGHT_MY_REQUEST", advice, { cause });
+  }
+}

@@ -1,0 +1,113 @@
+// `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is released.
+import type { NextFunction, Request, RequestHandler, Response } from "express";
+import type { FencedScope } from "../engine/fences.js";
+import { tagsOf } from "../identifiers.js";
+import { MutationWatch } from "../misuse/mutation-watch.js";
+import { isRequest } from "../options/arguments.js";
+import {
+  type InvalidateOptions,
+  type ParsedInvalidateOptions,
+  parseInvalidateArguments,
+} from "../options/invalidate-options.js";
+import { randomToken } from "../store/fence-token.js";
+import { holdBack, type Moment } from "./held-response.js";
+import type { HttpServices } from "./http-services.js";
+
+/**
+ * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received
+ * the response reads no older state from the cache. Safe methods pass through (RFC 9110 section 9.2.1).
+ *
+ * @throws TenantCacheError `ETC_MODULE_NAME`, `ETC_OPTIONS`, `ETC_ARGUMENTS`
+ */
+export interface InvalidateCache {
+  (...modules: string[]): RequestHandler;
+  (options: InvalidateOptions): RequestHandler;
+}
+
+/** @internal */
+export function createInvalidateCache(http: HttpServices): InvalidateCache {
+  const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
+  return (...args: readonly unknown[]) => {
+    if (isRequest(args[0])) throw http.misuse.uncalled("invalidateCache", example);
+    const options = parseInvalidateArguments(args);
+    const watch = new MutationWatch(http.misuse, options.modules, (req) => http.tenantOf(req));
+    return function invalidateCacheMiddleware(req, res, next) {
+      if (isSafe(req.method)) {
+        watch.passed(req);
+        return next();
+      }
+      const tenant = http.tenantOf(req);
+      if (tenant === undefined) {
+        http.engine.counters.add("bypasses");
+        watch.tenantless(req, res);
+        return next();
+      }
+      watch.mutated();
+      const scope = { tenant, modules: options.modules, tags: tagsOf(options.tags, req) };
+      const { gate } = http.engine;
+      if (options.guard) return void guarded(http, options, scope, res, next).catch(next);
+      const handle = () => {
+        if (options.onUnreachable === "reject" && gate.state !== "closed") return refuse(res);
+        const beforeRelease = async () => {
+          if (mayHaveChanged(res)) await http.engine.invalidate(scope);
+        };
+        holdBack(res, beforeRelease, next);
+        next();
+      };
+      // A store that has not answered yet is not away.
+      const starting = options.onUnreachable === "reject" ? gate.starting : undefined;
+      if (starting) starting.then(handle).catch(next);
+      else handle();
+    };
+  };
+}
+
+async function guarded(
+  http: HttpServices,
+  options: ParsedInvalidateOptions,
+  scope: FencedScope,
+  res: Response,
+  next: NextFunction,
+): Promise<void> {
+  const { engine } = http;
+  const writer = randomToken();
+  const marked = await engine.beginWrite(scope, writer, options.guardMs).then(
+    () => true,
+    () => false,
+  );
+  if (!marked && options.onUnreachable === "reject") return refuse(res);
+  // The mark is taken away whatever the status, also one that may have been set although that timed out; but
+  // not before the handler has ended its answer, because until then it may still be writing.
+  const beforeRelease = async (moment: Moment) => {
+    if (moment === "ended") await engine.endWrite(scope, writer);
+    else await engine.invalidate(scope);
+  };
+  holdBack(res, beforeRelease, next);
+  next();
+}
+
+/**
+ * 4xx: the handler refused, so nothing has changed. Any other status, also none yet, may stand for a change.
+ */
+function mayHaveChanged(res: Response): boolean {
+  return res.statusCode < 400 || res.statusCode >= 500;
+}
+
+function isSafe(method: Request["method"]): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
+}
+
+/** RFC 9457. Nothing has been done yet: the client may try again. */
+function refuse(res: Response): void {
+  res.statusCode = 503;
+  res.setHeader("Retry-After", "1");
+  res.setHeader("Content-Type", "application/problem+json");
+  res.end(
+    JSON.stringify({
+      type: "about:blank",
+      title: "Service Unavailable",
+      status: 503,
+      detail: "The cache cannot be told about this change now. Nothing has been changed.",
+    }),
+  );
+}

@@ -1,0 +1,64 @@
+// Which headers of a response belong to the entry: those that the handler set, and none that concern one connection or one client.
+// Tests: test/integration/recorder.test.ts
+import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
+import type { Response } from "express";
+import { NEVER_STORED } from "../codec/sendable.js";
+
+export interface HandlerHeaders {
+  /** Set or changed by the handler, with its spelling; repeated names for several values. */
+  readonly set: [name: string, value: string][];
+  /** Set by earlier middleware and removed by the handler. */
+  readonly removed: string[];
+}
+
+/** The headers as they are when `cacheList` is entered: they belong to the request, not to the entry. */
+export function headersBefore(res: Response): OutgoingHttpHeaders {
+  const before = res.getHeaders();
+  for (const [name, value] of Object.entries(before)) if (Array.isArray(value)) before[name] = [...value];
+  return before;
+}
+
+/** What the handler made of them. */
+export function handlerHeaders(res: Response, before: OutgoingHttpHeaders): HandlerHeaders {
+  const connectionNames = membersOf(res.getHeader("Connection")).map((name) => name.toLowerCase());
+  const set: [string, string][] = [];
+  for (const name of spelledNames(res)) {
+    const lower = name.toLowerCase();
+    const value = res.getHeader(name);
+    if (NEVER_STORED.has(lower) || connectionNames.includes(lower) || value === undefined) continue;
+    if (lower === "vary") {
+      const added = addedVary(res, before);
+      if (added.length > 0) set.push([name, added.join(", ")]);
+    } else if (!isSame(value, before[lower])) {
+      for (const one of Array.isArray(value) ? value : [value]) set.push([name, String(one)]);
+    }
+  }
+  const removed = Object.keys(before).filter((name) => !res.hasHeader(name) && !NEVER_STORED.has(name));
+  return { set, removed };
+}
+
+/** Field names that the handler added to Vary: those of earlier middleware (CORS) are not about the entry. */
+export function addedVary(res: Response, before: OutgoingHttpHeaders): string[] {
+  const earlier = membersOf(before.vary).map((name) => name.toLowerCase());
+  return membersOf(res.getHeader("Vary")).filter((name) => !earlier.includes(name.toLowerCase()));
+}
+
+/** The members of a comma-separated header. */
+export function membersOf(value: OutgoingHttpHeader | undefined): string[] {
+  if (value === undefined) return [];
+  return String(value)
+    .split(",")
+    .map((member) => member.trim())
+    .filter((member) => member !== "");
+}
+
+/** Names as they go over the wire in HTTP/1.1; the HTTP/2 response knows them in lower case only. */
+function spelledNames(res: Response & { getRawHeaderNames?: () => string[] }): string[] {
+  return res.getRawHeaderNames?.() ?? res.getHeaderNames();
+}
+
+function isSame(value: OutgoingHttpHeader, before: OutgoingHttpHeader | undefined): boolean {
+  return (
+    before !== undefined && String(value) === String(before) && Array.isArray(value) === Array.isArray(before)
+  );
+}

@@ -1,0 +1,21 @@
+// What a route, and the request that missed, tell the recorder.
+import type { Forwarded } from "../cache-status.js";
+import type { OwnHeaders } from "./own-headers.js";
+import type { StorabilityRules } from "./storability.js";
+
+export interface RecorderRules extends StorabilityRules {
+  /** Whether hits may be sent compressed. */
+  readonly compress: boolean;
+  /** How long an entry is kept after it has become stale. */
+  readonly maxStaleSeconds: number;
+  /** Why the request is not answered from an entry. */
+  readonly fwd: Forwarded;
+  /** Which headers the cache may add. */
+  readonly own: OwnHeaders;
+  readonly onUndeclaredVary: (names: string) => void;
+  /**
+   * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent
+   * where nothing may.
+   */
+  readonly insteadOfError?: () => boolean;
+}

@@ -1,0 +1,118 @@
+// Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
+// Tests: test/integration/stale.test.ts, test/integration/origins.test.ts
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import type { Application, Request } from "express";
+import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
+import { delay } from "../timers.js";
+import { hostOf, isEncrypted } from "./authority.js";
+import { type Inject, loadInject } from "./inject.js";
+import { setMethods } from "./own-methods.js";
+
+/**
+ * The requests that are refreshes: not something that a request from outside could claim, and not lost where
+ * middleware calls back from a connection of its own, as the async context would be.
+ */
+const refreshes = new WeakSet<object>();
+
+/** Whether this request is a background refresh: it fills, and nobody reads its answer. */
+export function isRefresh(req: Request): boolean {
+  return refreshes.has(req);
+}
+
+/** Entries beyond these stay stale until a later request finds them so. */
+const MAX_UNDER_WAY = 100;
+
+// They would make the answer partial, or empty, or concern the connection of the request that found the entry
+// stale.
+const NOT_REPEATED = [
+  "if-none-match",
+  "if-modified-since",
+  "range",
+  "connection",
+  "keep-alive",
+  "cache-control",
+  "pragma",
+];
+
+export class Refresher {
+  readonly #inject: Inject;
+  readonly #logger: Logger;
+  readonly #waitMs: number;
+  readonly #underWay = new Map<string, Promise<void>>();
+  #hasFailed = false;
+
+  /**
+   * @param waitMs how long a refresh is waited for: its handler may never answer
+   * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed
+   */
+  constructor(logger: Logger, waitMs: number) {
+    this.#logger = logger;
+    this.#waitMs = waitMs;
+    this.#inject = loadInject("staleWhileRevalidate refreshes");
+  }
+
+  /** Starts a refresh unless one of the same entry is under way in this process. */
+  refresh(entryKey: string, req: Request): void {
+    if (this.#underWay.has(entryKey) || this.#underWay.size >= MAX_UNDER_WAY) return;
+    const overdue = delay(this.#waitMs, undefined, { ref: false });
+    const run = Promise.race([this.#run(req), overdue]).finally(() => this.#underWay.delete(entryKey));
+    this.#underWay.set(entryKey, run);
+  }
+
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  }
+
+  async #run(req: Request): Promise<void> {
+    try {
+      // A router without an app around it has none.
+      const app = outermost(req.app);
+      const repeated = {
+        url: req.originalUrl,
+        headers: repeatedHeaders(req),
+        isEncrypted: isEncrypted(req),
+        remoteAddress: req.socket.remoteAddress,
+      };
+      await new Promise<void>((resolve, reject) => {
+        const made = (injected: object, res: ServerResponse) => {
+          refreshes.add(injected);
+          // What is told when the response has finished is told by a global timer, which tests may have
+          // replaced.
+          setMethods(res, {
+            end: (...args: unknown[]) => {
+              Reflect.apply(Object.getPrototypeOf(res).end, res, args);
+              resolve();
+              return res;
+            },
+          });
+        };
+        this.#inject(app, repeated, made).then(() => resolve(), reject);
+      });
+    } catch (error) {
+      if (this.#hasFailed) return;
+      this.#hasFailed = true;
+      const reason = messageOf(error);
+      this.#logger.error(
+        `express-tenant-cache: a background refresh failed (${reason}); entries stay stale until they expire`,
+      );
+    }
+  }
+}
+
+/**
+ * The same entry is named by the same Host: what HTTP/2 says in fields of its own (RFC 9113 section 8.3.1) is
+ * said there.
+ */
+function repeatedHeaders(req: Request): IncomingHttpHeaders {
+  const repeated = Object.entries(req.headers).filter(
+    ([name]) => !name.startsWith(":") && !NOT_REPEATED.includes(name),
+  );
+  const host = hostOf(req);
+  return { ...Object.fromEntries(repeated), ...(host !== undefined && { host }) };
+}
+
+/** A router's app may be mounted in another one, whose middleware belongs to the request too. */
+function outermost(app: Application & { parent?: Application }): Application {
+  return app.parent ? outermost(app.parent) : app;
+}

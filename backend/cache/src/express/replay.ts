@@ -1,0 +1,189 @@
+// Answers a request from an entry.
+// Tests: test/integration/cache-list.test.ts
+import { type IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { type CacheStatus, freshSecondsOf, setCacheStatus } from "../cache-status.js";
+import { acceptedCodings } from "../codec/content-coding.js";
+import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
+import { isNotModified } from "./conditional.js";
+import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./entry-head.js";
+import type { OwnHeaders } from "./own-headers.js";
+import { setMethods } from "./own-methods.js";
+import { membersOf } from "./recorded-headers.js";
+import { fieldOf } from "./request-fields.js";
+
+export function defaultCacheControl(res: ServerResponse): void {
+  if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
+}
+
+/**
+ * The same for a handler that has not answered yet, when its head is written: `sendFile` would not set its
+ * own Cache-Control if it found one.
+ */
+export function defaultCacheControlWithHead(res: ServerResponse): void {
+  const writeHead = res.writeHead;
+  const withDefault = (...args: Parameters<typeof writeHead>) => {
+    // What these arguments say replaces it.
+    if (!res.headersSent) defaultCacheControl(res);
+    return Reflect.apply(writeHead, res, args);
+  };
+  setMethods(res, { writeHead: withDefault as typeof writeHead });
+}
+
+/** What of an entry a request gets. */
+interface Answer {
+  readonly head: EntryHead;
+  readonly notModified: boolean;
+  readonly variant: Variant | undefined;
+  readonly ageSeconds: number;
+  /** The client would have taken a variant that the entry does not have. */
+  readonly couldBeSmaller: boolean;
+}
+
+/**
+ * Sends the entry's bytes, in a coding that the client prefers where there is a variant, or 304 where the
+ * client has them; for HEAD the headers alone. Headers that earlier middleware has set stay, unless the
+ * handler had set them too.
+ *
+ * @returns whether the client would have taken a variant that the entry does not have
+ */
+export function replay(
+  req: IncomingMessage,
+  res: ServerResponse,
+  entry: Entry,
+  status: CacheStatus,
+  nowMs: number,
+  own: OwnHeaders,
+): boolean {
+  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
+  res.statusCode = notModified ? 304 : entry.status;
+  if (entry.statusMessage !== "" && !notModified && req.httpVersionMajor < 2)
+    res.statusMessage = entry.statusMessage;
+  for (const name of entry.removedHeaders) res.removeHeader(name);
+  for (const [name, value] of notModified ? head.notModifiedFields : head.fields) res.setHeader(name, value);
+  if (head.vary !== "") mergeVary(res, head.vary);
+  if (entry.etag !== "") res.setHeader("ETag", variant ? head.variantETag : entry.etag);
+  res.setHeader("Age", ageSeconds);
+  if (own.cacheStatus) setCacheStatus(res, status);
+  if (own.cacheControl && !head.hasCacheControl) defaultCacheControl(res);
+  if (!notModified) {
+    if (variant) res.setHeader("Content-Encoding", variant.encoding);
+    if (head.hasLength) res.setHeader("Content-Length", head.lengthOf(variant));
+  }
+  endWith(req, res, entry, notModified, variant);
+  return couldBeSmaller;
+}
+
+/** No header is set, and nobody waits for the head to be written. */
+export function isUntouched(res: ServerResponse): boolean {
+  return hasNodesWriteHead(res) && res.getHeaderNames().length === 0;
+}
+
+function hasNodesWriteHead(res: ServerResponse): boolean {
+  return res.writeHead === ServerResponse.prototype.writeHead;
+}
+
+/**
+ * A hit where nothing has touched the response yet: the head is written in one call, which Node need not
+ * collect first. The same bytes as {@link replay} would send after `earlier` had been set.
+ */
+export function replayAlone(
+  req: IncomingMessage,
+  res: ServerResponse,
+  entry: Entry,
+  nowMs: number,
+  own: OwnHeaders,
+  earlier: readonly Field[],
+): boolean {
+  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
+  const form = notModified ? "not-modified" : (variant ?? "identity");
+  const shared = head.lines(form, own, earlier, ageSeconds, freshSecondsOf(entry, nowMs));
+  // Whoever has put a function of their own in its place may keep what it is given.
+  const lines = hasNodesWriteHead(res) ? shared : [...shared];
+  const status = notModified ? 304 : entry.status;
+  if (notModified || entry.statusMessage === "") res.writeHead(status, lines);
+  else res.writeHead(status, entry.statusMessage, lines);
+  endWith(req, res, entry, notModified, variant);
+  return couldBeSmaller;
+}
+
+function answerOf(req: IncomingMessage, entry: Entry, nowMs: number): Answer {
+  const head = headOf(entry);
+  // Express's requests have a shape each: reading one of them is slow.
+  const { headers } = req;
+  const codings = acceptedCodings(head.isCompressible ? fieldOf(headers, "accept-encoding") : undefined);
+  return {
+    head,
+    notModified: isSuccessful(entry.status) && isNotModified(headers, entry.etag, head.lastModified),
+    variant: codings.length > 0 ? firstVariant(entry, codings) : undefined,
+    // Clocks of different processes may disagree: an age is never negative (RFC 9111 section 4.2.3).
+    ageSeconds: Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000)),
+    couldBeSmaller: codings.length > 0 && entry.variants.length === 0,
+  };
+}
+
+/** Conditions are about answers that would be 2xx without them (RFC 9110 section 13.2.1). */
+function isSuccessful(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function endWith(
+  req: IncomingMessage,
+  res: ServerResponse,
+  entry: Entry,
+  notModified: boolean,
+  variant: Variant | undefined,
+): void {
+  const body = variant?.body ?? entry.body;
+  // No body is not an empty one: a server may be told to refuse that for a 204
+  // (`rejectNonStandardBodyWrites`).
+  if (notModified || body.length === 0 || req.method === "HEAD") res.end();
+  else res.end(body);
+}
+
+/**
+ * Whether the kernel has taken every byte of an ended response, so that nothing looks at its body any more:
+ * it went through Node's own `end`, to a socket of its own (a pipelined one waits for its turn), which counts
+ * what libuv has not written yet. TLS, and streams that stand in for sockets, have other places for what
+ * waits.
+ */
+export function isHandedOver(res: ServerResponse): boolean {
+  const { socket } = res;
+  return (
+    socket instanceof Socket &&
+    !(socket instanceof TLSSocket) &&
+    res.end === ServerResponse.prototype.end &&
+    hasNodesWriteHead(res) &&
+    res.writableLength === 0
+  );
+}
+
+/**
+ * Compressible bodies vary by what the client accepts, in whichever coding this one is sent (RFC 9110 section
+ * 12.5.5).
+ */
+export function varyByEncoding(res: ServerResponse): void {
+  mergeVary(res, "Accept-Encoding");
+}
+
+function firstVariant(entry: Entry, codings: readonly ContentCoding[]): Variant | undefined {
+  for (const coding of codings) {
+    const variant = entry.variants.find(({ encoding }) => encoding === coding);
+    if (variant) return variant;
+  }
+  return undefined;
+}
+
+/** The handler's names join those that earlier middleware set for this request. */
+function mergeVary(res: ServerResponse, value: string): void {
+  const set = res.getHeader("Vary");
+  if (set === undefined) {
+    res.setHeader("Vary", value);
+    return;
+  }
+  const earlier = membersOf(set);
+  const known = new Set(earlier.map((name) => name.toLowerCase()));
+  const added = membersOf(value).filter((name) => !known.has(name.toLowerCase()));
+  res.setHeader("Vary", [...earlier, ...added].join(", "));
+}

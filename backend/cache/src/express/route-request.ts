@@ -1,0 +1,228 @@
+// From a request on a cached route to the entry it names, or to the reason why it bypasses the cache.
+// Tests: test/integration/cache-list.test.ts
+import type { IncomingMessage } from "node:http";
+import type { Request } from "express";
+import { ownText } from "../bounded-map.js";
+import { fenceKeysOf } from "../engine/fences.js";
+import { HandlerDurations } from "../engine/handler-durations.js";
+import { tagsOf } from "../identifiers.js";
+import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { KeySpace } from "../store/key-space.js";
+import { Authorities } from "./authority.js";
+import type { HttpServices } from "./http-services.js";
+import { type OwnHeaders, ownHeaders } from "./own-headers.js";
+import { fieldOf, hasBody } from "./request-fields.js";
+import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
+import type { BypassReason, RequestsOfRoute, Resolved, RouteRef } from "./resolved-request.js";
+
+/** What only misses need is worked out for them: refs are remembered with every request. */
+class RequestRef implements RouteRef {
+  readonly tenant: string;
+  readonly module: string;
+  readonly entryKey: string;
+  readonly identity: string;
+  readonly fenceKeys: readonly string[];
+  readonly settleMs: number;
+  readonly maxStaleness: number;
+  readonly maxEntries: number;
+  readonly own: OwnHeaders;
+  readonly durations: HandlerDurations;
+  readonly #keys: KeySpace;
+  readonly #hash: string;
+
+  constructor(keys: KeySpace, hash: string, ref: Omit<RequestRef, "leaseKey">) {
+    this.#keys = keys;
+    this.#hash = hash;
+    this.tenant = ref.tenant;
+    this.module = ref.module;
+    this.entryKey = ref.entryKey;
+    this.identity = ref.identity;
+    this.fenceKeys = ref.fenceKeys;
+    this.settleMs = ref.settleMs;
+    this.maxStaleness = ref.maxStaleness;
+    this.maxEntries = ref.maxEntries;
+    this.own = ref.own;
+    this.durations = ref.durations;
+  }
+
+  get leaseKey(): string {
+    return this.#keys.lease(this.tenant, this.module, this.#hash);
+  }
+}
+
+/** Resolves the requests of one route. What follows from the text of a request alone is remembered. */
+export class RouteRequests implements RequestsOfRoute {
+  readonly #http: HttpServices;
+  readonly #module: string;
+  readonly #route: ParsedRouteOptions;
+  /** Lower case. */
+  readonly #vary: readonly string[];
+  readonly #modules: readonly string[];
+  readonly #authorities: Authorities;
+  /** Keeps the requests of different routes apart in the memory that they share. */
+  readonly #name: string;
+  readonly #own: OwnHeaders;
+  readonly #durations: HandlerDurations;
+
+  constructor(http: HttpServices, module: string, route: ParsedRouteOptions) {
+    this.#http = http;
+    this.#module = module;
+    this.#route = route;
+    this.#vary = route.vary.map((name) => name.toLowerCase());
+    this.#modules = [module, ...route.dependsOn];
+    this.#authorities = new Authorities(route.authority ?? http.options.authority);
+    this.#name = `${http.nameRoute()}\n`;
+    this.#durations = new HandlerDurations(http.options.fill.waitMs);
+    this.#own = ownHeaders(http.options.headers, route.headers);
+  }
+
+  /** Throws what the user's own scope, tags or query function throws. */
+  resolve(req: Request): Resolved {
+    const route = this.#route;
+    const tenant = this.#http.tenantOf(req);
+    if (tenant === undefined) return { bypass: "no-tenant", tenant };
+    const bypass = bypassReason(req);
+    if (bypass !== undefined) return { bypass, tenant };
+    const authority = this.#authorities.of(req);
+    if (authority === undefined) return { bypass: "authority", tenant };
+    const scope = this.#scopeOf(req);
+    const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
+    const vary = this.varyOf(req);
+    const isTenants = scope === "" && vary.length === 0 && tags.length === 0;
+    // No part can look like another: those that are any text are written as JSON, and no other part but the
+    // last has a line break.
+    const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags])}\n`;
+    const query = route.query && queryText(route.query(req));
+    if (route.query && query === undefined) return { bypass: "query", tenant };
+    const asked = query === undefined ? "" : `\n${query}`;
+    const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}`;
+    const known = this.#http.requests.get(name);
+    if (known) return known;
+    const resolved = this.#describe(req, { tenant, scope, tags, vary, authority, query });
+    if ("ref" in resolved) this.#http.requests.set(name, resolved);
+    return resolved;
+  }
+
+  /** Which headers the cache adds to the answers of this route. */
+  get own(): OwnHeaders {
+    return this.#own;
+  }
+
+  /** The values of the headers that the route varies by. */
+  varyOf(req: IncomingMessage): readonly string[] {
+    return this.#vary.length === 0 ? NO_VALUES : this.#vary.map((name) => fieldOf(req.headers, name) ?? "");
+  }
+
+  /** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
+  #scopeOf(req: Request): string | undefined {
+    const scope = this.#route.scope ?? this.#http.options.scope;
+    if (scope === "tenant") return "";
+    const value: unknown = scope(req);
+    if (typeof value === "string" && value !== "") return value;
+    this.#http.misuse.returned.wrongScope(this.#module, value);
+    return undefined;
+  }
+
+  #describe(req: Request, described: Described): Resolved {
+    const { tags, vary: values, authority, query } = described;
+    const tenant = ownText(described.tenant);
+    const scope = described.scope && ownText(described.scope);
+    // As the path: what earlier middleware made of the URL is what the handler answers to.
+    const rawQuery = queryOf(req.url);
+    const { params: known, settleMs, maxStaleness } = this.#route;
+    if (known && !onlyKnown(rawQuery, known)) return { bypass: "params", tenant };
+    if (scope === undefined) return { bypass: "scope", tenant };
+    const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
+    // Without an Express app around it a request has neither.
+    const path = (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
+    const params = canonicalParams({ authority, path, rawQuery, query, scope, vary });
+    if (params === undefined) return { bypass: "too-long", tenant };
+
+    const { options, engine } = this.#http;
+    const module = this.#module;
+    const hash = hashParams(params, options.hash);
+    const entryKey = engine.keys.entry(tenant, module, hash);
+    const identity = `${tenant} ${module} ${params}`;
+    const tagKeys = tags.length === 0 ? NO_TAGS : tags.map((tag) => engine.keys.tagFence(tenant, tag));
+    const fenceKeys = this.#fenceKeysOf(tenant);
+    const ref = new RequestRef(engine.keys, hash, {
+      tenant,
+      module,
+      entryKey,
+      identity,
+      fenceKeys: tagKeys.length === 0 ? fenceKeys : [...fenceKeys, ...tagKeys],
+      settleMs,
+      maxStaleness,
+      maxEntries: options.maxEntriesPerModule,
+      own: this.#own,
+      durations: this.#durations,
+    });
+    const texts = [entryKey, identity, scope, ...tagKeys];
+    return { ref, scope, characters: texts.reduce((sum, text) => sum + text.length, 0) };
+  }
+
+  #fenceKeysOf(tenant: string): readonly string[] {
+    const { engine, fenceKeys } = this.#http;
+    const name = `${this.#name} ${tenant}`;
+    const known = fenceKeys.get(name);
+    if (known) return known;
+    const keys = fenceKeysOf(engine.keys, { tenant, modules: this.#modules, tags: [] });
+    fenceKeys.set(name, keys);
+    return keys;
+  }
+}
+
+/** What the key of a request is made of, beside its URL. */
+interface Described {
+  readonly tenant: string;
+  readonly scope: string | undefined;
+  readonly tags: readonly string[];
+  /** Values. */
+  readonly vary: readonly string[];
+  readonly authority: string;
+  /** In canonical form; absent where the raw query counts. */
+  readonly query: string | undefined;
+}
+
+const NO_TAGS: readonly string[] = [];
+const NO_VALUES: readonly string[] = [];
+
+/**
+ * What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks
+ * for nothing of the kind.
+ */
+export function bypassReason(req: IncomingMessage): BypassReason | undefined {
+  const { headers } = req;
+  // A part of an entry is never served.
+  if (headers.range !== undefined) return "range";
+  // They compare with what the handler would change, and may fail with a 412 of its own (RFC 9110 section
+  // 13.1).
+  if (headers["if-match"] !== undefined || headers["if-unmodified-since"] !== undefined)
+    return "precondition";
+  // A stream of events has no end to wait for, and nothing of it is stored: its clients say so (HTML,
+  // "server-sent events").
+  if (headers.accept === "text/event-stream") return "event-stream";
+  // It may be part of what the handler answers to.
+  return hasBody(req) ? "body" : undefined;
+}
+
+/** Nothing is no query: what validation has not left would be the same for all. */
+function queryText(query: unknown): string | undefined {
+  return query === undefined || query === null ? undefined : canonicalData(query);
+}
+
+function pathOf(url: string): string {
+  const end = url.search(/[?#]/);
+  return end === -1 ? url : url.slice(0, end);
+}
+
+function queryOf(url: string): string {
+  const start = url.indexOf("?");
+  if (start === -1) return "";
+  const end = url.indexOf("#", start);
+  return end === -1 ? url.slice(start + 1) : url.slice(start + 1, end);
+}
+
+function onlyKnown(rawQuery: string, known: readonly string[]): boolean {
+  return [...new URLSearchParams(rawQuery).keys()].every((name) => known.includes(name));
+}

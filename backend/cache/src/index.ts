@@ -1,0 +1,67 @@
+// The public face of express-tenant-cache: exports only.
+export type { EncryptionKey, SealCount } from "./codec/encryption.js";
+export type { CounterReport } from "./engine/counters.js";
+export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./engine/events.js";
+export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
+export type { CacheList } from "./express/cache-list.js";
+export {
+  type AppPrototypes,
+  type ExpressServerOptions,
+  expressServerOptions,
+} from "./express/express-server-options.js";
+export type { InvalidateCache } from "./express/invalidate-cache.js";
+export type { CreateLane, LaneApp } from "./express/lane.js";
+export type { Logger } from "./logger.js";
+export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
+export {
+  CacheMonitor,
+  type CacheMonitorEvents,
+  type CacheMonitorOptions,
+  type MonitorHealth,
+} from "./ops/cache-monitor.js";
+export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
+export type { MonitorMetrics } from "./ops/monitor-metrics.js";
+export type { AuthorityRule } from "./options/authority-option.js";
+export type { TenantCacheOptions } from "./options/cache-options.js";
+export type { InvalidateOptions } from "./options/invalidate-options.js";
+export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
+export type { OwnHeadersOption } from "./options/own-headers-option.js";
+export type { CacheListOptions, Scope } from "./options/route-options.js";
+export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
+export * as fences from "./store/fence-format.js";
+export type { KeySpace } from "./store/key-space.js";
+export type * from "./store/keyed-store.js";
+export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
+export type { UserRedisClient } from "./store/redis/redis-client.js";
+export type { RedisClusterOptions, RedisOption, RedisServerOptions } from "./store/redis/redis-option.js";
+export type * from "./store/store.js";
+export { GroupUnavailable, NotConnected, StoreFull } from "./store/store-errors.js";
+export { createTenantCache, type TenantCache } from "./tenant-cache.js";
+export type { CacheManager } from "./toolkit/cache-manager.js";
+export type { CacheSpace, SetItem } from "./toolkit/cache-space.js";
+export type { Collection, CollectionItem, CollectionOptions } from "./toolkit/collection.js";
+export { type Order, type Page, paginatedKey, sortedKey, timestampedKey } from "./toolkit/key-parts.js";
+export type { KeyParams, KeyPattern } from "./toolkit/key-pattern.js";
+export type { KeyBuilders, KeyRegistry } from "./toolkit/key-registry.js";
+export type { Load, Looked } from "./toolkit/keyed-cache.js";
+export type { LockOptions } from "./toolkit/locks.js";
+export type { CounterOptions } from "./toolkit/state-counters.js";
+export type { PatternDeletion } from "./toolkit/toolkit-context.js";
+export type {
+  GetOrSetOptions,
+  SetOnceOptions,
+  SetOptions,
+  Ttl,
+  ValueOptions,
+  ValueSchema,
+} from "./toolkit/value-options.js";
+export { TTL_PRESETS, type TtlPreset, type TtlPresetName } from "./ttl-presets.js";
+export { TTL_SECONDS } from "./ttl-seconds.js";
+export {
+  CacheWarmer,
+  type CacheWarmerEvents,
+  type CacheWarmerOptions,
+  type WarmRequest,
+} from "./warmer/cache-warmer.js";
+export type { WarmProgress, WarmResult } from "./warmer/warm-run.js";
+export type { EntryStrategy, RouteStrategy, WarmStrategy, WarmTask } from "./warmer/warm-strategies.js";

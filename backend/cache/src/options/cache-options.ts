@@ -1,0 +1,213 @@
+// The options of `createTenantCache`.
+import type { Request } from "express";
+import * as z from "zod";
+import type { EncryptionKey } from "../codec/encryption.js";
+import { TenantCacheError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import type { KeySpace } from "../store/key-space.js";
+import type { RedisOption } from "../store/redis/redis-option.js";
+import type { Store } from "../store/store.js";
+import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
+import { type AuthorityRule, authority } from "./authority-option.js";
+import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
+import { fn, parse, positiveInt, registerCall } from "./parse.js";
+import { type Scope, scope } from "./route-options.js";
+
+const MIB = 1024 * 1024;
+
+export interface TenantCacheOptions {
+  /**
+   * URL (text or `URL`), ioredis options that name a server (also Sentinel; `password` may be a function),
+   * `{ cluster: [...] }`, or an ioredis client of any major, which must not read from replicas. Absent:
+   * entries stay in this process.
+   */
+  readonly redis?: RedisOption | undefined;
+  /**
+   * A store of your own instead: made with the names of the keys. It must pass `storeContract` of
+   * `express-tenant-cache/testing/store`.
+   */
+  readonly store?: (keys: KeySpace) => Store;
+  /** Who owns the response; `undefined`, or an id that is none: the cache is bypassed. */
+  readonly tenant: (req: Request) => string | undefined;
+  /** Default of all routes: `"tenant"`. */
+  readonly scope?: Scope;
+  /**
+   * What scheme, host and port of a request, as Express sees them, are to its answer. Default of all routes:
+   * `"key"`. Where links are relative, `"ignore"`; else the hosts that the app answers to keep forged ones
+   * out: `["api.example.com"]`.
+   */
+  readonly authority?: AuthorityRule;
+  /** In front of every key: one for each app that shares a Redis. Default none. */
+  readonly keyPrefix?: string;
+  /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
+  readonly hash?: "md5" | "sha256";
+  /**
+   * The longest that a request waits for the store, milliseconds: three round trips at least, where Redis is
+   * far away. Default 50, at most 10,000.
+   */
+  readonly budgetMs?: number;
+  /** Responses with larger bodies are not stored. Default 1 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Entries of one tenant and module; the one that expires soonest makes room. Default 1,000. */
+  readonly maxEntriesPerModule?: number;
+  /**
+   * What the entries of one tenant may take in the store, bytes; its own entries that expire soonest make
+   * room, never another's. All processes should have the same. Default 64 MiB; `Infinity` for no bound.
+   */
+  readonly maxBytesPerTenant?: number;
+  /** The in-process store's bounds. */
+  readonly memory?: {
+    /** Default 64 MiB. */
+    readonly maxBytes?: number;
+    /** What one tenant may hold of it, between 0 and 1. Default 0.25. */
+    readonly maxTenantShare?: number;
+  };
+  /**
+   * Encrypts entries (AES-256-GCM, under a key of each entry's own that is derived from the secret). The
+   * first key seals, all of them open: to rotate, put the new one first and drop the old one when its entries
+   * have expired. Default none.
+   */
+  readonly encryption?: { readonly keys: readonly EncryptionKey[] };
+  /**
+   * Beside Redis, entries that this process keeps decoded; each hit is still checked against the fences in
+   * Redis.
+   */
+  readonly local?: {
+    /** 0 for none. Default 32 MiB. */
+    readonly maxBytes?: number;
+    /** What one tenant may hold of it, between 0 and 1. Default 0.25. */
+    readonly maxTenantShare?: number;
+  };
+  /** Concurrent misses of one entry: one handler runs, the others wait for it. */
+  readonly fill?: {
+    /** How long, milliseconds. Default 5,000. */
+    readonly waitMs?: number;
+    /** How many. Default 1,000. */
+    readonly maxWaiting?: number;
+  };
+  /** Of `cache.manager`, the toolkit. */
+  readonly manager?: {
+    /** The TTLs that `cache.manager.ttl` names, out of {@link TTL_PRESETS}. Default `"default"`. */
+    readonly preset?: TtlPresetName;
+    /**
+     * Entries of one tenant and domain (the first part of a key); the one that expires soonest makes room.
+     * Default 10,000.
+     */
+    readonly maxEntriesPerDomain?: number;
+    /**
+     * Values whose encoded form is larger are not compressed, and what was stored compressed and would become
+     * larger is refused before it is inflated, bytes. Default 16 MiB.
+     */
+    readonly maxInflatedBytes?: number;
+  };
+  /**
+   * Fences that wait for the store to come back before they collapse into tenants' fences. Default 10,000.
+   */
+  readonly maxPendingInvalidations?: number;
+  /**
+   * Keeps brotli and gzip variants of compressible bodies from 1 KiB, made once behind the first hit that
+   * could have used one. Default true.
+   */
+  readonly compress?: boolean;
+  /**
+   * Adds `Server-Timing: cache;desc=…;dur=…`: what the cache decided and how long that took. Default false.
+   */
+  readonly serverTiming?: boolean;
+  /** Which headers the cache adds beside the handler's; a route may say otherwise. Default all. */
+  readonly headers?: OwnHeadersOption;
+  /** Default `console`. */
+  readonly logger?: Logger;
+}
+
+const encryptionKey = z.strictObject({
+  id: z.string().regex(/^[\w-]{1,32}$/, { error: 'write at most 32 letters, digits, "_" or "-"' }),
+  secret: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32, {
+    error: "write a Buffer of 32 bytes, for example Buffer.from(process.env.CACHE_KEY, 'base64')",
+  }),
+});
+
+const cacheSchema = z.strictObject({
+  redis: z
+    .custom<RedisOption>()
+    .describe("a URL, ioredis options, { cluster: [{ host, port }] } or an ioredis client")
+    .optional(),
+  store: fn<NonNullable<TenantCacheOptions["store"]>>("(keys) => new MyStore(keys)").optional(),
+  tenant: fn<TenantCacheOptions["tenant"]>("(req) => req.auth?.tenantId"),
+  scope: scope.default("tenant"),
+  authority: authority.default("key"),
+  keyPrefix: z
+    .string()
+    .regex(/^[\w.:-]*$/, { error: 'write letters, digits, "_", ".", ":", "-", for example "crm:"' })
+    .default(""),
+  hash: z.enum(["md5", "sha256"]).default("md5"),
+  budgetMs: z.number().min(1).max(10_000).default(50),
+  maxBodyBytes: positiveInt.default(MIB),
+  maxEntriesPerModule: positiveInt.default(1000),
+  maxBytesPerTenant: z
+    .custom<number>((value) => value === Number.POSITIVE_INFINITY || positiveInt.safeParse(value).success, {
+      error: "must be a whole number of bytes above 0, or Infinity for no bound",
+    })
+    .default(64 * MIB),
+  memory: z
+    .strictObject({
+      maxBytes: positiveInt.default(64 * MIB),
+      maxTenantShare: z.number().positive().max(1).default(0.25),
+    })
+    .prefault({}),
+  encryption: z
+    .strictObject({
+      keys: z
+        .tuple([encryptionKey], encryptionKey)
+        .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
+          error: "write a different id for each key: values name the key that they were sealed with",
+        }),
+    })
+    .optional(),
+  local: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(0)
+        .default(32 * MIB),
+      maxTenantShare: z.number().positive().max(1).default(0.25),
+    })
+    .prefault({}),
+  fill: z
+    .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
+    .prefault({}),
+  manager: z
+    .strictObject({
+      preset: z.enum(Object.keys(TTL_PRESETS) as [TtlPresetName, ...TtlPresetName[]]).default("default"),
+      maxEntriesPerDomain: positiveInt.default(10_000),
+      maxInflatedBytes: positiveInt.default(16 * MIB),
+    })
+    .prefault({}),
+  maxPendingInvalidations: positiveInt.default(10_000),
+  serverTiming: z.boolean().default(false),
+  compress: z.boolean().default(true),
+  headers: ownHeadersOfCache,
+  logger: z
+    .custom<Logger>((value) => isLogger(value), {
+      error: "write an object with the methods info, warn and error, for example console",
+    })
+    .default(console),
+});
+
+registerCall("createTenantCache", "createTenantCache({ tenant: (req) => req.auth?.tenantId })", cacheSchema);
+
+export type ParsedCacheOptions = z.output<typeof cacheSchema>;
+
+/** @throws TenantCacheError `ETC_OPTIONS` */
+export function parseCacheOptions(options: unknown): ParsedCacheOptions {
+  const parsed = parse("createTenantCache", cacheSchema, options);
+  if (parsed.store === undefined || parsed.redis === undefined) return parsed;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    "createTenantCache: redis and store are given: write one of them, redis or a store of your own",
+  );
+}
+
+function isLogger(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return ["info", "warn", "error"].every((method) => typeof Reflect.get(value, method) === "function");
+}

@@ -1,0 +1,64 @@
+// How options are parsed: once, unknown ones refused, and every refusal says what to write instead.
+// Tests: test/unit/refusals/cache-options.test.ts, test/unit/refusals/schema.test.ts
+import * as z from "zod";
+import { TenantCacheError, type TenantCacheErrorCode } from "../errors.js";
+import { isModuleName, moduleNameAdvice } from "../identifiers.js";
+import { isThenable } from "../shown.js";
+import { type DescribedCall, refusalOf } from "./refusal.js";
+import { describe, knownOptions } from "./wanted.js";
+
+export const fn = <T>(example = "") => {
+  const wanted = `a function${example && `, for example ${example}`}`;
+  return z.custom<T>((value) => typeof value === "function", { error: `write ${wanted}` }).describe(wanted);
+};
+export const positiveInt = z.int().positive();
+export const moduleNames = z.array(
+  z
+    .custom<string>(isModuleName, {
+      error: ({ input }) => moduleNameAdvice(input),
+      params: { code: "ETC_MODULE_NAME" },
+    })
+    .describe('a module name such as "accounts"'),
+);
+
+const calls = new Map<string, DescribedCall>();
+
+/**
+ * Names the call that takes these options, so that refusals can say how it is written, and which call an
+ * option belongs to.
+ *
+ * @param example the call as it should be written
+ */
+export function registerCall(call: string, example: string, schema: z.core.$ZodType): void {
+  calls.set(call, { schema, example });
+}
+
+/**
+ * @param call its name
+ * @throws TenantCacheError `ETC_OPTIONS`, or the code that the schema of what is wrong has among its `params`
+ */
+export function parse<T>(call: string, schema: z.ZodType<T>, options: unknown): T {
+  const result = schema.safeParse(isForeign(options) ? null : options, { error: () => "" });
+  const forgotten = forgottenAwaits(schema, options);
+  if (result.success && forgotten.length === 0) return result.data;
+  const issues = result.success || forgotten.length > 0 ? forgotten : result.error.issues;
+  const [first] = issues;
+  const code = (first?.code === "custom" ? first.params?.code : undefined) ?? "ETC_OPTIONS";
+  throw new TenantCacheError(code as TenantCacheErrorCode, refusalOf(call, options, issues, calls));
+}
+
+/** What zod takes for an object without options: a promise of options, a `Map`. */
+function isForeign(options: unknown): boolean {
+  if (typeof options !== "object" || options === null) return false;
+  return isThenable(options) || Object.prototype.toString.call(options) !== "[object Object]";
+}
+
+/** A promise of a group of options would be a group without any. */
+function forgottenAwaits(schema: z.core.$ZodType, options: unknown): z.core.$ZodIssue[] {
+  const promised = Object.entries(options ?? {}).filter(([, value]) => isThenable(value));
+  if (promised.length === 0) return [];
+  const known = knownOptions(describe(schema));
+  return promised
+    .filter(([name]) => known.get(name)?.type === "object")
+    .map(([name]) => ({ code: "custom", path: [name], message: "", input: undefined }));
+}

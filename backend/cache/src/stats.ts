@@ -1,0 +1,213 @@
+// The stats report: what happened since the process began, what the store holds, and how it is.
+// Tests: test/integration/monitor.test.ts, test/integration/tenant-inventory.test.ts
+import * as z from "zod";
+import type { SealCount } from "./codec/encryption.js";
+import type { CacheEngine } from "./engine/cache-engine.js";
+import type { CounterReport } from "./engine/counters.js";
+import type { CircuitState } from "./engine/store-gate.js";
+import { requireTenantId } from "./identifiers.js";
+import { parse, registerCall } from "./options/parse.js";
+import type { Inventory, ServerReport } from "./store/store.js";
+import { monotonicNow } from "./timers.js";
+
+export interface StatsFilter {
+  /** Only this tenant's figures. */
+  readonly tenantId?: string;
+  /** Also a breakdown by tenant; figures of all tenants, so only for whoever may see them. */
+  readonly perTenant?: boolean;
+}
+
+const statsFilter = z.strictObject({
+  tenantId: z.string().optional(),
+  perTenant: z.boolean().default(false),
+});
+
+registerCall("stats", "stats({ tenantId })", statsFilter);
+
+/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID` */
+export function parseStatsFilter(filter: unknown): StatsFilter {
+  const { tenantId, perTenant } = parse("stats", statsFilter, filter);
+  return tenantId === undefined ? { perTenant } : { perTenant, tenantId: requireTenantId(tenantId, "stats") };
+}
+
+export type ModuleStats = CounterReport & {
+  /** In the store now; `null` where it cannot be asked. */
+  readonly entries: number | null;
+  readonly bytes: number | null;
+};
+
+export type TenantStats = ModuleStats & {
+  /** What its entries count against `maxBytesPerTenant`; `null` where the store cannot be asked. */
+  readonly quotaBytes: number | null;
+  readonly modules: Readonly<Record<string, ModuleStats>>;
+};
+
+export interface CacheStats {
+  /**
+   * When counting began: this process's start. Counters are this process's, entries and server figures the
+   * store's.
+   */
+  readonly since: string;
+  readonly uptimeSeconds: number;
+  readonly totals: ModuleStats;
+  readonly modules: Readonly<Record<string, ModuleStats>>;
+  readonly tenants?: Readonly<Record<string, TenantStats>>;
+  /** What the entries of one tenant may count in the store; `null` where that is not bounded. */
+  readonly maxBytesPerTenant: number | null;
+  /** Where one tenant was asked for: what its entries count; `null` where the store cannot be asked. */
+  readonly quotaBytes?: number | null;
+  /** False where the store holds too many keys to count them all: entries and bytes are then lower bounds. */
+  readonly inventoryComplete: boolean;
+  /**
+   * Of the key that seals, how many values this process has sealed with it; `null` without the option
+   * `encryption`.
+   */
+  readonly encryption: SealCount | null;
+  readonly store: StoreStats;
+  readonly server: ServerReport | null;
+}
+
+export interface StoreStats {
+  readonly kind: string;
+  /** `closed`: in use. `open`: away, requests go to their handlers. `half-open`: being tried again. */
+  readonly circuit: CircuitState;
+  readonly connected: boolean;
+  /**
+   * Why the store is away, or, while it is in use, what it cannot do; `null` where nothing is wrong. Names no
+   * key.
+   */
+  readonly reason: string | null;
+  /** Of one round trip now, milliseconds; `null` where the store cannot be reached. */
+  readonly latencyMs: number | null;
+  /** Connections that were tried since the last one was lost; 0 while connected. */
+  readonly reconnectAttempts: number;
+  readonly pendingInvalidations: number;
+  readonly replayedInvalidations: number;
+  readonly pendingSweeps: number;
+  readonly sweptKeys: number;
+  readonly fillsInFlight: number;
+}
+
+const MAX_INVENTORY_KEYS = 100_000;
+const EMPTY: Inventory = { rows: [], complete: false };
+
+/**
+ * Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never
+ * rejects.
+ * @internal
+ */
+export async function collectStats(engine: CacheEngine, filter: StatsFilter): Promise<CacheStats> {
+  const { store, counters } = engine;
+  const tenant = filter.tenantId;
+  const latencyMs = await measureLatency(engine);
+  const reachable = latencyMs !== null;
+  const [inventory, server] = await Promise.all([
+    reachable
+      ? ask(store.inventory({ ...(tenant && { tenant }), maxKeys: MAX_INVENTORY_KEYS }), EMPTY)
+      : EMPTY,
+    reachable ? ask(store.serverReport(), null) : null,
+  ]);
+  const held = (of: { tenant?: string | undefined; module?: string }) =>
+    reachable ? sum(inventory, of) : UNKNOWN;
+  const modulesOf = (of: string | undefined) => {
+    const counted = counters.report(of).modules;
+    const names = new Set(Object.keys(counted));
+    for (const row of inventory.rows) if (of === undefined || row.tenant === of) names.add(row.module);
+    const none = counters.report("").totals;
+    return Object.fromEntries(
+      [...names]
+        .sort()
+        .map((module) => [module, { ...(counted[module] ?? none), ...held({ tenant: of, module }) }]),
+    );
+  };
+  const ids = new Set(tenant === undefined ? [] : [tenant]);
+  if (filter.perTenant && tenant === undefined)
+    for (const id of [...counters.tenants(), ...inventory.rows.map((row) => row.tenant)]) ids.add(id);
+  const known = reachable && store.tenantBytes ? await ask(store.tenantBytes([...ids]), []) : [];
+  const tenants = [...ids].map((id, index) => {
+    const quotaBytes = known[index] ?? null;
+    const totals = { ...counters.report(id).totals, ...held({ tenant: id }) };
+    return [id, { ...totals, quotaBytes, modules: modulesOf(id) }] as const;
+  });
+  return {
+    since: counters.since.toISOString(),
+    uptimeSeconds: Math.round((Date.now() - counters.since.getTime()) / 1000),
+    totals: { ...counters.report(tenant).totals, ...held({ tenant }) },
+    modules: modulesOf(tenant),
+    ...(filter.perTenant && { tenants: Object.fromEntries(tenants) }),
+    maxBytesPerTenant: Number.isFinite(engine.maxTenantBytes) ? engine.maxTenantBytes : null,
+    ...(tenant !== undefined && { quotaBytes: known[0] ?? null }),
+    inventoryComplete: reachable && inventory.complete,
+    encryption: engine.sealed,
+    store: storeStats(engine, latencyMs),
+    server,
+  };
+}
+
+/**
+ * The part that needs no round trip, with the latency of the last probe.
+ * @internal
+ */
+export function storeStats(engine: CacheEngine, latencyMs = engine.gate.latencyMs): StoreStats {
+  const { gate } = engine;
+  return {
+    kind: engine.store.kind,
+    circuit: gate.state,
+    connected: gate.state === "closed",
+    reason: gate.reason,
+    latencyMs: latencyMs === null ? null : Math.round(latencyMs * 1000) / 1000,
+    reconnectAttempts: engine.store.reconnectAttempts ?? 0,
+    pendingInvalidations: gate.missed.pending,
+    replayedInvalidations: gate.missed.replayed,
+    pendingSweeps: engine.pendingSweeps,
+    sweptKeys: engine.sweptKeys,
+    fillsInFlight: engine.fillsInFlight,
+  };
+}
+
+/** The figures without the inventory: a few small commands, so that they can be asked for often. */
+export interface QuickStats {
+  readonly totals: CounterReport;
+  readonly store: StoreStats;
+  readonly server: ServerReport | null;
+}
+
+/** Never rejects. */
+export async function quickStats(engine: CacheEngine): Promise<QuickStats> {
+  const latencyMs = await measureLatency(engine);
+  const server = latencyMs === null ? null : await ask(engine.store.serverReport(), null);
+  return { totals: engine.counters.report().totals, store: storeStats(engine, latencyMs), server };
+}
+
+async function measureLatency(engine: CacheEngine): Promise<number | null> {
+  const startedAtMs = monotonicNow();
+  try {
+    await engine.gate.run(() => engine.store.ping());
+    return monotonicNow() - startedAtMs;
+  } catch {
+    return null;
+  }
+}
+
+async function ask<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await answer;
+  } catch {
+    return otherwise;
+  }
+}
+
+const UNKNOWN = { entries: null, bytes: null } as const;
+
+function sum(
+  inventory: Inventory,
+  of: { tenant?: string | undefined; module?: string },
+): { entries: number; bytes: number } {
+  const rows = inventory.rows.filter(
+    (row) => (of.tenant ?? row.tenant) === row.tenant && (of.module ?? row.module) === row.module,
+  );
+  return {
+    entries: rows.reduce((entries, row) => entries + row.entries, 0),
+    bytes: rows.reduce((bytes, row) => bytes + row.bytes, 0),
+  };
+}

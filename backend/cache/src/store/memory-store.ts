@@ -1,0 +1,234 @@
+// The in-process store: entries and fences of one process, for a single instance, development and tests.
+import { randomBytes } from "node:crypto";
+import { monotonicNow } from "../timers.js";
+import { characterLru } from "./character-lru.js";
+import { areSame, newFence, PENDING_MARK } from "./fence-token.js";
+import { MemoryKeyedStore } from "./memory-keyed-store.js";
+import { PendingWriters } from "./pending-writers.js";
+import type {
+  CommitResult,
+  FillCommit,
+  FillRequest,
+  FillStart,
+  HeldLease,
+  Inventory,
+  LeaseRequest,
+  LeaseState,
+  ServerReport,
+  Snapshot,
+  Store,
+  StoreListener,
+  SweepTarget,
+} from "./store.js";
+import { TenantLru } from "./tenant-lru.js";
+
+export interface MemoryStoreOptions {
+  /** Bytes that all entries together may take. */
+  readonly maxBytes: number;
+  /** Bytes that the entries of one tenant may take. */
+  readonly maxTenantBytes: number;
+}
+
+// Some hundred thousand fences. One that is dropped counts as changed, so this bound costs hits, never freshness.
+const MAX_FENCE_CHARACTERS = 20 * 1024 * 1024;
+const MAX_LEASE_CHARACTERS = 4 * 1024 * 1024;
+
+/** Held for entries of one generation, or, without a holder, the word that the entry is not storable. */
+interface Lease {
+  readonly holder: string | undefined;
+  readonly generation: string;
+}
+
+interface Held {
+  readonly value: Buffer;
+  readonly fenceKeys: readonly string[];
+  readonly fences: readonly string[];
+}
+
+export class MemoryStore implements Store {
+  readonly kind = "memory";
+  readonly isInProcess = true;
+  readonly isPrivate = true;
+  readonly holdsInMemory = true;
+  readonly #entries: TenantLru<Held>;
+  readonly #fences = characterLru<string>(MAX_FENCE_CHARACTERS, (fence) => fence.length);
+  readonly #writers = new PendingWriters();
+  readonly #leases = characterLru<Lease>(MAX_LEASE_CHARACTERS, ({ generation }) => generation.length);
+  readonly keyed: MemoryKeyedStore;
+  readonly #maxBytes: number;
+  readonly #runId = randomBytes(12).toString("base64url");
+  readonly #startedAtMs = monotonicNow();
+
+  constructor(options: MemoryStoreOptions) {
+    this.#maxBytes = options.maxBytes;
+    this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
+    this.keyed = new MemoryKeyedStore(this.#entries, this.#fences);
+  }
+
+  listen(listener: StoreListener): void {
+    listener.up();
+  }
+
+  async ping(): Promise<void> {}
+
+  async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
+    return {
+      fences: fenceKeys.map((key) => this.#fence(key)),
+      entries: entryKeys.map((key) => this.#entries.get(key)?.value ?? null),
+      runId: this.#runId,
+    };
+  }
+
+  groupOf(_key: string): string {
+    return "";
+  }
+
+  async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
+    const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
+    const held = this.#entries.get(entryKey);
+    const isCurrent = held !== undefined && areSame(fences, held.fences);
+    return {
+      fences,
+      runId: this.#runId,
+      entry: held?.value ?? null,
+      lease: lease?.unlessStored && isCurrent ? "none" : this.#takeLease(lease, fences.join()),
+      nowMs: Date.now(),
+    };
+  }
+
+  async commitFill(commit: FillCommit): Promise<CommitResult> {
+    const outcome = this.#commit(commit);
+    if (commit.lease && outcome !== "too-large") this.#dropLease(commit.lease);
+    return typeof outcome === "number" ? { outcome: "stored", evicted: outcome } : { outcome, evicted: 0 };
+  }
+
+  /** How many entries have made room because of the tenant's bound. */
+  #commit(commit: FillCommit): number | "fenced" | "too-large" {
+    if (!this.#areCurrent(commit.fenceKeys, commit.fences)) return "fenced";
+    const { tenant, module, entryKey, fenceKeys, fences, expected, maxTenantBytes } = commit;
+    const held = this.#entries.get(entryKey)?.value ?? null;
+    if (expected !== undefined && !isSame(expected, held)) return "fenced";
+    const value = Buffer.concat(commit.value);
+    const holding = {
+      tenant,
+      module,
+      bytes: value.length + entryKey.length,
+      maxModuleEntries: commit.maxEntries,
+      maxTenantBytes,
+    };
+    return this.#entries.set(entryKey, { value, fenceKeys, fences }, holding, commit.ttlMs) ?? "too-large";
+  }
+
+  async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
+    this.#dropLease(lease);
+    if (skipMs > 0 && !this.#leases.has(lease.key))
+      this.#leases.set(lease.key, { holder: undefined, generation: "" }, { ttl: skipMs });
+  }
+
+  async replaceFences(fenceKeys: readonly string[]): Promise<void> {
+    for (const key of fenceKeys) this.#replaceFence(key);
+  }
+
+  async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
+    for (const key of fenceKeys) this.#writers.add(key, writer, deadlineMs);
+  }
+
+  async endWrite(fenceKeys: readonly string[], writer: string): Promise<void> {
+    for (const key of fenceKeys) {
+      this.#writers.remove(key, writer);
+      this.#replaceFence(key);
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    this.#entries.delete(key);
+  }
+
+  async sweep(targets: readonly SweepTarget[]): Promise<number> {
+    let removed = 0;
+    for (const { tenant, module } of targets) {
+      for (const key of this.#entries.keysOf(tenant, module)) {
+        const held = this.#entries.get(key);
+        if (held && !this.#areCurrent(held.fenceKeys, held.fences) && this.#entries.delete(key)) removed++;
+      }
+    }
+    return removed;
+  }
+
+  async forgetAllFences(): Promise<void> {
+    this.#fences.clear();
+  }
+
+  async inventory({ tenant }: { readonly tenant?: string }): Promise<Inventory> {
+    const rows = [...this.#entries.holdings()].filter((row) => tenant === undefined || row.tenant === tenant);
+    return { rows, complete: true };
+  }
+
+  async tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {
+    return tenants.map((tenant) => this.#entries.bytesOf(tenant));
+  }
+
+  async serverReport(): Promise<ServerReport> {
+    return {
+      version: null,
+      usedMemoryBytes: this.#entries.bytes,
+      maxMemoryBytes: this.#maxBytes,
+      evictedKeys: this.#entries.evictions,
+      expiredKeys: null,
+      keys: this.#entries.entries,
+      uptimeSeconds: Math.round((monotonicNow() - this.#startedAtMs) / 1000),
+      connectedClients: null,
+      fragmentationRatio: null,
+      commandsProcessed: null,
+      keyspaceHits: null,
+      keyspaceMisses: null,
+      keyspace: null,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#entries.clear();
+    this.#fences.clear();
+  }
+
+  #fence(key: string): string | null {
+    switch (this.#writers.state(key)) {
+      case "pending":
+        return PENDING_MARK;
+      case "expired":
+        return this.#replaceFence(key);
+      case "none":
+        return this.#fences.get(key) ?? null;
+    }
+  }
+
+  #replaceFence(key: string): string {
+    const fence = newFence(Date.now());
+    this.#fences.set(key, fence);
+    return fence;
+  }
+
+  #areCurrent(fenceKeys: readonly string[], fences: readonly string[]): boolean {
+    return areSame(
+      fenceKeys.map((key) => this.#fence(key)),
+      fences,
+    );
+  }
+
+  #takeLease(lease: LeaseRequest | undefined, generation: string): LeaseState {
+    if (!lease) return "none";
+    const held = this.#leases.get(lease.key);
+    if (held && held.holder === undefined) return "skipped";
+    if (held?.generation === generation) return "waiting";
+    this.#leases.set(lease.key, { holder: lease.holder, generation }, { ttl: lease.ttlMs });
+    return "leading";
+  }
+
+  #dropLease(lease: HeldLease): void {
+    if (this.#leases.get(lease.key)?.holder === lease.holder) this.#leases.delete(lease.key);
+  }
+}
+
+function isSame(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : one.equals(other);
+}

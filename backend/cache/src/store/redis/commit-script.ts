@@ -1,0 +1,158 @@
+// The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
+// Tests: test/contract/redis-store.test.ts, test/integration/tenant-ledger.test.ts
+import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
+
+// An index that nothing was counted for is counted now. Where the ledger is not there, all that the
+// generations name are; if the tenant's fence is older than a minute it was lost, perhaps with indexes.
+const ADD_UP = `${LEDGER}${KEEP_BOOKS}
+    local names = { name }
+    if total == more and redis.call('PTTL', ledger) == -1 then
+      names = redis.call('ZRANGE', generations, 0, -1)
+      if not redis.call('ZSCORE', generations, name) then names[#names + 1] = name end
+      keep(ledger, ttl)
+      if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
+    end
+    for _, each in ipairs(names) do total = total + addUp(each) end
+`;
+
+// Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list
+// the entry that expires soonest; and while at it, as many more as take a 64th of the quota, so that not each
+// of the next entries has to look for room. A thousand entries at most: others wait for the server meanwhile.
+// Names behind "~" have no index to take from.
+const MAKE_ROOM = `
+  local steps, counted = 1000, total
+  local function uncount(of, bytes)
+    if bytes ~= 0 then redis.call('ZINCRBY', ledger, -bytes, of) end
+    total = total - bytes
+  end
+  if surplus > 0 then
+    local popped = redis.call('ZPOPMIN', index, math.min(surplus, steps))
+    for i = 1, #popped, 2 do redis.call('UNLINK', popped[i]) end
+    uncount(name, bytesOfAll(popped))
+    steps = steps - #popped / 2
+  end
+  local generationsOf, modules, fenceKeys, fences = {}, {}, {}, {}
+  if total > quota then
+    for _, each in ipairs(redis.call('ZRANGE', ledger, 0, -1)) do
+      local lost, module, generation = string.match(each, '^(~?)([^:]+):(.*)$')
+      if module then
+        if not modules[module] then
+          fenceKeys[#fenceKeys + 1] = KEYS[5] .. ':' .. module
+          modules[module] = #fenceKeys
+        end
+        generationsOf[#generationsOf + 1] = { name = each, module = module, generation = generation, lost = lost == '~' }
+      end
+    end
+    if #fenceKeys > 0 then fences = redis.call('MGET', unpack(fenceKeys)) end
+  end
+  local heads = {}
+  for _, each in ipairs(generationsOf) do
+    local live = ARGV[10] .. '_' .. (fences[modules[each.module]] or '')
+    if each.generation ~= live then
+      local isEmpty = each.lost
+      while total > quota and steps > 0 and not isEmpty do
+        local most = math.min(steps, 100)
+        local popped = redis.call('ZPOPMIN', indexes .. each.name, most)
+        for i = 1, #popped, 2 do
+          if not redis.call('ZSCORE', indexes .. each.module .. ':' .. live, popped[i]) then redis.call('UNLINK', popped[i]) end
+        end
+        uncount(each.name, bytesOfAll(popped))
+        steps = steps - most
+        isEmpty = #popped < 2 * most
+      end
+      if isEmpty then
+        uncount(each.name, tonumber(redis.call('ZSCORE', ledger, each.name)))
+        redis.call('ZREM', ledger, each.name)
+        redis.call('ZREM', generations, each.name)
+      end
+    elseif not each.lost then
+      heads[#heads + 1] = each
+    end
+  end
+  local spare = quota - quota / 64
+  while steps > 0 do
+    local soonest
+    for _, head in ipairs(heads) do
+      if head.score == nil then
+        local first = redis.call('ZRANGE', indexes .. head.name, 0, 0, 'WITHSCORES')
+        head.entry, head.score = first[1], first[1] and tonumber(first[2]) or false
+      end
+      if head.score and not (soonest and soonest.score <= head.score) then soonest = head end
+    end
+    local bytes = soonest and bytesOf(soonest.score)
+    if not soonest or (total <= quota and total - bytes < spare) then break end
+    redis.call('ZREM', indexes .. soonest.name, soonest.entry)
+    if redis.call('UNLINK', soonest.entry) == 1 and soonest.score >= now then evicted = evicted + 1 end
+    soonest.freed = (soonest.freed or 0) + bytes
+    total = total - bytes
+    soonest.score = nil
+    steps = steps - 1
+  end
+  for _, head in ipairs(heads) do
+    if head.freed then redis.call('ZINCRBY', ledger, -head.freed, head.name) end
+  end
+  redis.call('ZINCRBY', ledger, total - counted, '')
+`;
+
+// KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most
+// entries, fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only
+// value that may be overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what
+// the names of the tenant's indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation
+// or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease is
+// still held), 3 where there is no room; then how many live entries have made room, and 1 where a walk should
+// count anew.
+export const COMMIT_FILL: string = `${NOW}${DROP_LEASE}${LISTINGS}
+local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local name, indexes = ARGV[6], ARGV[9]
+local count, ttl, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[8]) or math.huge
+local valueBytes, evicted, recount = 0, 0, 0
+for i = count + 10, #ARGV do valueBytes = valueBytes + #ARGV[i] end
+local score = listing(now + ttl, entry, valueBytes)
+local cost = bytesOf(score)
+if cost > quota then return { 2, 0, 0 } end
+if #KEYS > count + 4 then dropLease(KEYS[#KEYS], ARGV[5]) end
+for i = 1, count do
+  if redis.call('GET', KEYS[i + 4]) ~= ARGV[i + 9] then return { 0, 0, 0 } end
+end
+if ARGV[7] ~= '' then
+  local held = redis.call('GET', entry)
+  if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return { 0, 0, 0 } end
+end
+local before = redis.call('ZSCORE', index, entry)
+local more = cost - (before and bytesOf(before) or 0)
+local listed = redis.call('ZCARD', index)
+local surplus = listed + (before and 0 or 1) - tonumber(ARGV[3])
+local total = 0
+if more ~= 0 or surplus > 0 then
+  total = tonumber(redis.call('ZINCRBY', ledger, more, ''))
+  if listed == 0 then
+${LEDGER}${REGISTER}
+    total = total - settle(name, ttl)
+  end
+  local own = tonumber(redis.call('ZINCRBY', ledger, more, name))
+  if own == more and (listed > 0 or total == more) then
+${ADD_UP}
+  end
+end
+if surplus > 0 or total > quota then
+  if before then redis.call('ZREM', index, entry) end
+${MAKE_ROOM}
+  if total > quota then
+    if before then redis.call('UNLINK', entry) end
+    redis.call('ZINCRBY', ledger, -cost, name)
+    redis.call('ZINCRBY', ledger, -cost, '')
+    return { 3, evicted, recount }
+  end
+end
+redis.call('SET', entry, table.concat(ARGV, '', count + 10), 'PXAT', string.format('%d', now + ttl))
+local fenceTtl = tonumber(ARGV[4])
+for i = 1, count do
+  if redis.call('PTTL', KEYS[i + 4]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 4], fenceTtl) end
+end
+redis.call('ZADD', index, score, entry)
+if redis.call('PTTL', index) < ttl then
+${LEDGER}${REGISTER}
+  register(name, ttl)
+end
+return { 1, evicted, recount }
+`;

@@ -1,0 +1,15 @@
+// Connects again where ioredis has given up for good: it does so where a connection is ended while it is being made, as news of a failover may do.
+// Tests: test/faults/sentinel-lag.test.ts
+import type { BackOff } from "../../back-off.js";
+import { setTimeout } from "../../timers.js";
+import type { RedisClient } from "./redis-client.js";
+
+/** For clients that the cache has made itself, until `isClosed`. */
+export function connectAgainOnEnd(client: RedisClient, backOff: BackOff, isClosed: () => boolean): void {
+  const again = () => {
+    if (!isClosed() && client.status === "end") client.connect?.().catch(() => undefined);
+  };
+  client.on("end", () => {
+    if (!isClosed()) setTimeout(again, backOff.nextSpread()).unref();
+  });
+}

@@ -1,0 +1,158 @@
+// What Redis says of itself and of the entries it holds, for the stats report.
+// Tests: test/integration/monitor.test.ts
+import type { KeySpace } from "../key-space.js";
+import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store.js";
+import { scanKeys } from "./keyspace-scan.js";
+import { isClusterClient, type RedisClient } from "./redis-client.js";
+import type { Servers } from "./servers.js";
+
+/** Figures of the server, or their sums over the masters of a Cluster. */
+export async function reportServer(client: RedisClient): Promise<ServerReport> {
+  const nodes = isClusterClient(client) ? client.nodes("master") : [client];
+  const reports = await Promise.all(nodes.map(reportNode));
+  const sum = (pick: (report: ServerReport) => number | null) =>
+    reports.reduce((total, report) => total + (pick(report) ?? 0), 0);
+  return {
+    version: reports[0]?.version ?? null,
+    usedMemoryBytes: sum((report) => report.usedMemoryBytes),
+    maxMemoryBytes: sum((report) => report.maxMemoryBytes),
+    evictedKeys: sum((report) => report.evictedKeys),
+    expiredKeys: sum((report) => report.expiredKeys),
+    keys: sum((report) => report.keys),
+    uptimeSeconds: reports[0]?.uptimeSeconds ?? null,
+    connectedClients: sum((report) => report.connectedClients),
+    // Of the node that fares worst.
+    fragmentationRatio: Math.max(...reports.map((report) => report.fragmentationRatio ?? 0)),
+    commandsProcessed: sum((report) => report.commandsProcessed),
+    keyspaceHits: sum((report) => report.keyspaceHits),
+    keyspaceMisses: sum((report) => report.keyspaceMisses),
+    keyspace: addKeyspaces(reports.map((report) => report.keyspace ?? {})),
+  };
+}
+
+function addKeyspaces(
+  keyspaces: readonly Readonly<Record<string, KeyspaceFigures>>[],
+): Record<string, KeyspaceFigures> {
+  const total: Record<string, KeyspaceFigures> = {};
+  for (const [database, { keys, expires }] of keyspaces.flatMap((keyspace) => Object.entries(keyspace))) {
+    const before = total[database] ?? { keys: 0, expires: 0 };
+    total[database] = { keys: before.keys + keys, expires: before.expires + expires };
+  }
+  return total;
+}
+
+async function reportNode(node: RedisClient): Promise<ServerReport> {
+  const [server, memory, stats, clients, keyspace, keys] = await Promise.all([
+    node.info("server"),
+    node.info("memory"),
+    node.info("stats"),
+    node.info("clients"),
+    node.info("keyspace"),
+    node.dbsize(),
+  ]);
+  const info = `${server}\n${memory}\n${stats}\n${clients}`;
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? null;
+  const count = (name: string) => {
+    const value = field(name);
+    return value === null ? null : Number(value);
+  };
+  return {
+    version: field("valkey_version") ?? field("redis_version"),
+    usedMemoryBytes: count("used_memory"),
+    maxMemoryBytes: count("maxmemory"),
+    evictedKeys: count("evicted_keys"),
+    expiredKeys: count("expired_keys"),
+    keys: Number(keys),
+    uptimeSeconds: count("uptime_in_seconds"),
+    connectedClients: count("connected_clients"),
+    fragmentationRatio: count("mem_fragmentation_ratio"),
+    commandsProcessed: count("total_commands_processed"),
+    keyspaceHits: count("keyspace_hits"),
+    keyspaceMisses: count("keyspace_misses"),
+    keyspace: Object.fromEntries(
+      [...keyspace.matchAll(/^(db\d+):keys=(\d+),expires=(\d+)/gm)].map(([, database, all, expires]) => [
+        database,
+        { keys: Number(all), expires: Number(expires) },
+      ]),
+    ),
+  };
+}
+
+/**
+ * Counts entries and bytes a module, until `maxKeys` have been seen. Of one tenant it counts what the indexes
+ * list, so that other tenants' keys cost nothing; what an index that was lost had listed is counted again
+ * when a walk has listed it.
+ */
+export async function takeInventory(
+  client: RedisClient,
+  keys: KeySpace,
+  filter: { readonly tenant?: string; readonly maxKeys: number },
+): Promise<Inventory> {
+  const rows = new Map<string, { -readonly [Field in keyof InventoryRow]: InventoryRow[Field] }>();
+  let seen = 0;
+  const pages =
+    filter.tenant === undefined
+      ? scanKeys(client, keys.allEntries())
+      : listedEntries(client, keys, filter.tenant);
+  for await (const page of pages) {
+    if (seen >= filter.maxKeys) return { rows: [...rows.values()], complete: false };
+    seen += page.length;
+    const sizes = await Promise.all(page.map((key) => client.strlen(key)));
+    page.forEach((key, position) => {
+      const place = keys.parseEntry(key);
+      const bytes = Number(sizes[position]);
+      // No entry is empty: it has ended, or was evicted.
+      if (!place || bytes === 0) return;
+      const name = `${place.tenant}:${place.module}`;
+      const row = rows.get(name) ?? { ...place, entries: 0, bytes: 0 };
+      row.entries += 1;
+      row.bytes += bytes;
+      rows.set(name, row);
+    });
+  }
+  return { rows: [...rows.values()], complete: true };
+}
+
+/** As long as a page of a walk. */
+const PAGE_ENTRIES = 1000;
+
+/**
+ * Pages of what the indexes of a tenant list, those of dead generations among them: until a sweep it is in
+ * the server, too.
+ */
+async function* listedEntries(client: RedisClient, keys: KeySpace, tenant: string): AsyncGenerator<string[]> {
+  // Filled again after an invalidation, an entry is listed by two generations.
+  const listed = new Set<string>();
+  for (const name of await client.zrange(keys.generations(tenant), 0, -1)) {
+    const index = `${keys.indexes(tenant)}${name}`;
+    let page: string[];
+    let start = 0;
+    do {
+      page = await client.zrange(index, start, start + PAGE_ENTRIES - 1);
+      start += page.length;
+      const news = page.filter((key) => !listed.has(key));
+      for (const key of news) listed.add(key);
+      if (news.length > 0) yield news;
+    } while (page.length === PAGE_ENTRIES);
+  }
+}
+
+/** Tenants asked about at a time: others wait for the answers in the server. */
+const MAX_ASKED = 100;
+
+export async function readTenantBytes(
+  servers: Servers,
+  keys: KeySpace,
+  tenants: readonly string[],
+): Promise<readonly number[]> {
+  const bytes: number[] = [];
+  for (let start = 0; start < tenants.length; start += MAX_ASKED) {
+    const asked = tenants.slice(start, start + MAX_ASKED);
+    const answers = asked.map((tenant) => {
+      const books = [keys.generations(tenant), keys.ledger(tenant)] as const;
+      return servers.run(books[0], (link) => link.script("tenantBytes", books, [keys.indexes(tenant)]));
+    });
+    bytes.push(...(await Promise.all(answers)).map(Number));
+  }
+  return bytes;
+}

@@ -1,0 +1,246 @@
+// The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
+import type { KeySpace } from "../key-space.js";
+import type {
+  CommitResult,
+  FillCommit,
+  FillRequest,
+  FillStart,
+  HeldLease,
+  Inventory,
+  LeaseState,
+  ServerReport,
+  Snapshot,
+  Store,
+  StoreListener,
+  SweepTarget,
+} from "../store.js";
+import { GroupUnavailable } from "../store-errors.js";
+import { commitCall, commitResult } from "./commit-call.js";
+import { ConfirmedFences } from "./confirmed-fences.js";
+import type { Connection } from "./connect.js";
+import { refusesValues } from "./error-messages.js";
+import { scanKeys } from "./keyspace-scan.js";
+import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
+import { RedisConnection } from "./redis-connection.js";
+import { RedisKeyedStore } from "./redis-keyed-store.js";
+import { RedisReads } from "./redis-reads.js";
+import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
+import { RedisSweep } from "./redis-sweep.js";
+import { bring, type ScriptName } from "./script-calls.js";
+import type { ServerLink } from "./server-link.js";
+import { type ProbePlace, removeKeys, type Servers } from "./servers.js";
+
+/** In one call, so that the server is not busy with it for long. */
+const REPEATED_TOGETHER = 500;
+
+export class RedisStore implements Store {
+  readonly kind = "redis";
+  readonly keyed: RedisKeyedStore;
+  readonly #connection: RedisConnection;
+  readonly #client: RedisClient;
+  readonly #servers: Servers;
+  readonly #reads: RedisReads;
+  readonly #keys: KeySpace;
+  readonly #sweep: RedisSweep;
+  /** Absent on a Cluster, whose masters stop by themselves where the others have replaced them. */
+  readonly #confirmed: ConfirmedFences | undefined;
+  /** Groups whose fences are out of date. */
+  readonly #suspended = new Set<string>();
+
+  constructor(connection: Connection, keys: KeySpace) {
+    this.#reads = new RedisReads(connection.reads);
+    this.#connection = new RedisConnection(connection, () => this.#reads.begin());
+    this.#client = connection.client;
+    this.#servers = this.#connection.servers;
+    this.#keys = keys;
+    this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
+    if (!isClusterClient(this.#client)) this.#confirmed = new ConfirmedFences(keys.allFences());
+    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
+  }
+
+  get reconnectAttempts(): number {
+    return this.#connection.reconnectAttempts;
+  }
+
+  listen(listener: StoreListener): void {
+    this.#connection.listen(listener);
+  }
+
+  renew(): boolean {
+    return this.#connection.renew();
+  }
+
+  /**
+   * Tries every server with what requests need: fences and an entry are read, and all that scripts do is done. One that has taken another's
+   * place is told what that had confirmed to this process.
+   */
+  async ping(): Promise<void> {
+    await Promise.all(this.#servers.probes().map((place) => this.#probe(place)));
+    if (this.#confirmed) await this.#repeat(this.#confirmed);
+  }
+
+  async read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan = false): Promise<Snapshot> {
+    const [key = ""] = fenceKeys;
+    return this.#run(key, (link) => this.#reads.read(link, fenceKeys, entryKeys, onLoan));
+  }
+
+  giveBack(value: Buffer): void {
+    this.#reads.giveBack(value);
+  }
+
+  groupOf(key: string): string {
+    return this.#servers.groupOf(key);
+  }
+
+  suspend(group: string, isSuspended: boolean): void {
+    if (isSuspended) this.#suspended.add(group);
+    else this.#suspended.delete(group);
+  }
+
+  async beginFill({ entryKey, fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {
+    const keys = [entryKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
+    const leaseArgs = lease ? [lease.holder, lease.ttlMs, lease.unlessStored ? 1 : 0] : [];
+    const args = [fenceKeys.length, randomToken(), fenceTtlMs, ...leaseArgs];
+    return this.#run(entryKey, async (link) => {
+      const reply = (await link.provenScript("beginFill", keys, args, true)) as (Buffer | null)[];
+      const [leaseState, nowMs, entry = null, ...fences] = reply;
+      return {
+        fences: fences.map(String),
+        runId: link.id,
+        entry,
+        lease: String(leaseState) as LeaseState,
+        nowMs: Number(nowMs),
+      };
+    });
+  }
+
+  async commitFill(commit: FillCommit): Promise<CommitResult> {
+    const { keys, args } = commitCall(this.#keys, commit);
+    const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args));
+    return commitResult(reply as (number | string)[]);
+  }
+
+  async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
+    const args = [lease.holder, skipMs];
+    await this.#servers.run(lease.key, (link) => link.script("abandonFill", [lease.key], args));
+  }
+
+  async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
+    await this.#changeFences("replaceFences", fenceKeys, fenceTtlMs);
+  }
+
+  async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
+    await this.#onFences("beginWrite", fenceKeys, [randomToken(), writer, deadlineMs]);
+  }
+
+  async endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void> {
+    await this.#changeFences("endWrite", fenceKeys, fenceTtlMs, writer);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.keyed.removeKeys([key]);
+  }
+
+  sweep(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined> {
+    return this.#sweep.indexes(targets, isAwaited);
+  }
+
+  sweepKeyspace(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined> {
+    return this.#sweep.keyspace(targets, isAwaited);
+  }
+
+  async forgetAllFences(): Promise<void> {
+    for await (const page of scanKeys(this.#client, this.#keys.allFences())) {
+      // One at a time: on a Cluster the fences of different tenants are in different slots.
+      await Promise.all(page.map((key) => removeKeys(this.#servers, [key])));
+      this.#note(page);
+    }
+  }
+
+  inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory> {
+    return takeInventory(this.#client, this.#keys, filter);
+  }
+
+  tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {
+    return readTenantBytes(this.#servers, this.#keys, tenants);
+  }
+
+  serverReport(): Promise<ServerReport> {
+    return reportServer(this.#client);
+  }
+
+  async close(): Promise<void> {
+    this.#sweep.stop();
+    this.#connection.close();
+    this.#reads.close();
+  }
+
+  #run<T>(key: string, step: (link: ServerLink) => Promise<T>): Promise<T> {
+    if (this.#suspended.size > 0) {
+      const group = this.groupOf(key);
+      if (this.#suspended.has(group)) throw new GroupUnavailable(group, "invalidations wait to be replayed");
+    }
+    return this.#servers.run(key, step);
+  }
+
+  /** Gives fences new tokens; where there is no room for them, takes the old ones away, which invalidates as well. */
+  async #changeFences(
+    name: "replaceFences" | "endWrite",
+    fenceKeys: readonly string[],
+    fenceTtlMs: number,
+    ...writer: readonly string[]
+  ): Promise<void> {
+    try {
+      await this.#onFences(name, fenceKeys, [randomToken(), ...writer, fenceTtlMs]);
+    } catch (error) {
+      if (!refusesValues(error)) throw error;
+      await removeKeys(this.#servers, fenceKeys);
+    }
+    this.#note(fenceKeys);
+  }
+
+  /** A server has confirmed that these were replaced or removed. */
+  #note(keys: readonly string[]): void {
+    this.#confirmed?.add(keys, this.#servers.of("").id);
+  }
+
+  async #repeat(confirmed: ConfirmedFences): Promise<void> {
+    const fenceKeys = confirmed.unknownTo(this.#servers.of("").id);
+    const calls: Promise<void>[] = [];
+    for (let from = 0; from < fenceKeys.length; from += REPEATED_TOGETHER)
+      calls.push(this.replaceFences(fenceKeys.slice(from, from + REPEATED_TOGETHER), FENCE_TTL_MS));
+    await Promise.all(calls);
+  }
+
+  async #onFences(
+    name: ScriptName,
+    fenceKeys: readonly string[],
+    args: readonly ScriptArgument[],
+  ): Promise<void> {
+    await this.#servers.runOnAll(
+      fenceKeys,
+      (link) => link.provenScript(name, fenceKeys, args),
+      (client, key) => bring(client, { name, keys: [key], args }),
+    );
+  }
+
+  async #probe({ link, tenants: [tenant, other] }: ProbePlace): Promise<void> {
+    const [entry, fence] = [this.#keys.entry(tenant, "probe", "0"), this.#keys.fence(tenant)];
+    const books = [
+      this.#keys.index(tenant, "probe", ""),
+      this.#keys.generations(tenant),
+      this.#keys.ledger(tenant),
+    ];
+    const keys = [entry, ...books, fence, this.#keys.lease(tenant, "probe", "0")];
+    try {
+      await Promise.all([
+        this.#reads.read(link, [fence, this.#keys.fence(other)], [entry], false),
+        link.provenScript("probe", keys, []),
+      ]);
+    } catch (error) {
+      // Its slot is being moved: the server has answered, and says so.
+      if (!(error instanceof GroupUnavailable)) throw error;
+    }
+  }
+}

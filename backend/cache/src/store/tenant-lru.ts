@@ -1,0 +1,185 @@
+// A byte-bounded LRU in which no tenant and no module can take more than its share.
+import { LRUCache } from "lru-cache";
+import { monotonicNow } from "../timers.js";
+
+export interface TenantLruOptions {
+  readonly maxBytes: number;
+  /** The most that one tenant may hold. */
+  readonly maxTenantBytes: number;
+}
+
+/** Where a value belongs and what it costs. */
+export interface Holding {
+  readonly tenant: string;
+  readonly module: string;
+  readonly bytes: number;
+  readonly maxModuleEntries: number;
+  /** What the tenant may hold with it, where that is less than {@link TenantLruOptions.maxTenantBytes}. */
+  readonly maxTenantBytes?: number | undefined;
+}
+
+/** One flat object for each value: there are many, and small values are not to cost more than they are. */
+interface Item<V> {
+  readonly value: V;
+  readonly tenant: string;
+  readonly module: string;
+  /** With what its books cost. */
+  readonly bytes: number;
+  /**
+   * By the process's own clock, in whole milliseconds: V8 keeps such a number in its field for the first
+   * weeks.
+   */
+  readonly expiresAtMs: number;
+  /** Greater for what was stored later. */
+  readonly turn: number;
+}
+
+interface TenantBooks {
+  bytes: number;
+  readonly modules: Map<string, ModuleBooks>;
+}
+
+interface ModuleBooks {
+  bytes: number;
+  /** Oldest first. */
+  readonly keys: Set<string>;
+}
+
+/** Bytes that a key and its books cost beside the value, as measured on V8; rounded up. */
+const OVERHEAD_BYTES = 512;
+
+export class TenantLru<V extends object> {
+  readonly #items: LRUCache<string, Item<V>>;
+  readonly #tenants = new Map<string, TenantBooks>();
+  readonly #maxTenantBytes: number;
+  #evictions = 0;
+  #turns = 0;
+
+  constructor(options: TenantLruOptions) {
+    this.#maxTenantBytes = options.maxTenantBytes;
+    this.#items = new LRUCache<string, Item<V>>({
+      maxSize: options.maxBytes,
+      maxEntrySize: options.maxTenantBytes,
+      sizeCalculation: ({ bytes }) => bytes,
+      dispose: (item, key, reason) => {
+        this.#strike(key, item);
+        if (reason === "evict") this.#evictions++;
+      },
+    });
+  }
+
+  get entries(): number {
+    return this.#items.size;
+  }
+
+  get bytes(): number {
+    return this.#items.calculatedSize;
+  }
+
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  get(key: string): V | undefined {
+    const item = this.#items.get(key);
+    if (!item || item.expiresAtMs > monotonicNow()) return item?.value;
+    this.#items.delete(key);
+    return undefined;
+  }
+
+  /**
+   * Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant,
+   * or of all. Returns how many have made room because of the tenant's bound; `undefined` where the value is
+   * larger than that, and nothing has changed.
+   */
+  set(key: string, value: V, holding: Holding, ttlMs: number): number | undefined {
+    const { tenant, module, bytes, maxModuleEntries } = holding;
+    const maxTenantBytes = Math.min(this.#maxTenantBytes, holding.maxTenantBytes ?? this.#maxTenantBytes);
+    if (bytes + OVERHEAD_BYTES > maxTenantBytes) return undefined;
+    this.#items.delete(key);
+    const item: Item<V> = {
+      value,
+      tenant,
+      module,
+      bytes: bytes + OVERHEAD_BYTES,
+      expiresAtMs: Math.ceil(monotonicNow() + ttlMs),
+      turn: this.#turns++,
+    };
+    this.#items.set(key, item);
+    return this.#items.has(key) ? this.#enter(key, item, maxModuleEntries, maxTenantBytes) : undefined;
+  }
+
+  delete(key: string): boolean {
+    return this.#items.delete(key);
+  }
+
+  /** What a tenant holds. */
+  bytesOf(tenant: string): number {
+    return this.#tenants.get(tenant)?.bytes ?? 0;
+  }
+
+  /** Keys of a tenant, or of one module of it. */
+  keysOf(tenant: string, module?: string): readonly string[] {
+    const modules = this.#tenants.get(tenant)?.modules;
+    if (module !== undefined) return [...(modules?.get(module)?.keys ?? [])];
+    return [...(modules?.values() ?? [])].flatMap(({ keys }) => [...keys]);
+  }
+
+  *holdings(): Generator<{ tenant: string; module: string; entries: number; bytes: number }> {
+    const nowMs = monotonicNow();
+    for (const [key, item] of [...this.#items.entries()])
+      if (item.expiresAtMs <= nowMs) this.#items.delete(key);
+    for (const [tenant, books] of this.#tenants) {
+      for (const [module, { keys, bytes }] of books.modules)
+        yield { tenant, module, entries: keys.size, bytes };
+    }
+  }
+
+  clear(): void {
+    this.#items.clear();
+  }
+
+  #enter(key: string, item: Item<V>, maxModuleEntries: number, maxTenantBytes: number): number {
+    const tenant = this.#tenants.get(item.tenant) ?? { bytes: 0, modules: new Map() };
+    this.#tenants.set(item.tenant, tenant);
+    const module = tenant.modules.get(item.module) ?? { bytes: 0, keys: new Set() };
+    tenant.modules.set(item.module, module);
+    module.keys.add(key);
+    for (const books of [tenant, module]) books.bytes += item.bytes;
+    while (module.keys.size > maxModuleEntries) this.#evict(first(module.keys));
+    let evicted = 0;
+    for (; tenant.bytes > maxTenantBytes; evicted++) this.#evict(this.#oldestOf(tenant));
+    return evicted;
+  }
+
+  #evict(key: string): void {
+    this.#items.delete(key);
+    this.#evictions++;
+  }
+
+  #oldestOf({ modules }: TenantBooks): string {
+    let oldest = { key: "", turn: Number.POSITIVE_INFINITY };
+    for (const { keys } of modules.values()) {
+      const key = first(keys);
+      const turn = this.#items.peek(key)?.turn ?? Number.POSITIVE_INFINITY;
+      if (turn < oldest.turn) oldest = { key, turn };
+    }
+    return oldest.key;
+  }
+
+  #strike(key: string, item: Item<V>): void {
+    const tenant = this.#tenants.get(item.tenant);
+    const module = tenant?.modules.get(item.module);
+    if (!tenant || !module?.keys.delete(key)) return;
+    module.bytes -= item.bytes;
+    tenant.bytes -= item.bytes;
+    if (module.keys.size === 0) tenant.modules.delete(item.module);
+    if (tenant.modules.size === 0) this.#tenants.delete(item.tenant);
+  }
+}
+
+/** Of a set that is not empty. */
+function first(keys: ReadonlySet<string>): string {
+  for (const key of keys) return key;
+  return "";
+}

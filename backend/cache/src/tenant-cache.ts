@@ -1,0 +1,269 @@
+// `createTenantCache`: from options to the cache that routes, jobs and operators use.
+// Tests: test/unit/refusals/cache-options.test.ts, test/integration/cache-list.test.ts
+import * as z from "zod";
+import { createSealer, PLAIN } from "./codec/encryption.js";
+import { CacheEngine } from "./engine/cache-engine.js";
+import { Counters } from "./engine/counters.js";
+import type { CacheEvents } from "./engine/events.js";
+import { TenantCacheError } from "./errors.js";
+import { type CacheList, createCacheList } from "./express/cache-list.js";
+import { HttpServices } from "./express/http-services.js";
+import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
+import { type CreateLane, createLane } from "./express/lane.js";
+import { moduleName, requireTenantId, tagName } from "./identifiers.js";
+import { Misuse } from "./misuse/misuse.js";
+import { refuseSurplus } from "./options/arguments.js";
+import {
+  type ParsedCacheOptions,
+  parseCacheOptions,
+  type TenantCacheOptions,
+} from "./options/cache-options.js";
+import { parse, registerCall } from "./options/parse.js";
+import { shown } from "./shown.js";
+import {
+  type CacheStats,
+  collectStats,
+  parseStatsFilter,
+  type StatsFilter,
+  type StoreStats,
+  storeStats,
+} from "./stats.js";
+import { FENCE_TTL_MS } from "./store/fence-token.js";
+import { KeySpace } from "./store/key-space.js";
+import { MemoryStore } from "./store/memory-store.js";
+import { connect } from "./store/redis/connect.js";
+import { isClusterClient } from "./store/redis/redis-client.js";
+import { RedisStore } from "./store/redis/redis-store.js";
+import type { Store } from "./store/store.js";
+import { offers, requirePart } from "./store/store-parts.js";
+import { CacheManager } from "./toolkit/cache-manager.js";
+
+export interface TenantCache {
+  readonly cacheList: CacheList;
+  readonly invalidateCache: InvalidateCache;
+  /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
+  readonly lane: CreateLane;
+  /** The same cache for what is not a response: values by key, collections, counters, locks. */
+  readonly manager: CacheManager;
+  /**
+   * `hit`, `miss`, `stored`, `bypass`, `stale`, `collapsed`, `alarm`; also on diagnostics channels
+   * `express-tenant-cache:<event>`.
+   */
+  readonly events: CacheEvents;
+  /**
+   * For jobs and scripts: invalidates modules of a tenant as `invalidateCache` does for a request.
+   *
+   * @returns true once the store has confirmed; false where it is away and the invalidation waits to be
+   *   replayed
+   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_MODULE_NAME`
+   */
+  invalidateTenantCache(tenantId: string, ...modules: string[]): Promise<boolean>;
+  /**
+   * Invalidates everything that carries one of the tags.
+   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_TAG`
+   */
+  invalidateTags(tenantId: string, ...tags: string[]): Promise<boolean>;
+  /**
+   * Invalidates all that is cached for a tenant.
+   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`
+   */
+  invalidateAllTenant(tenantId: string): Promise<boolean>;
+  /**
+   * What happened and what is stored; asks the store, and does not reject where that is away.
+   * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`, `ETC_ARGUMENTS`
+   */
+  stats(filter?: StatsFilter): Promise<CacheStats>;
+  /** How the store is, without asking it. */
+  health(): StoreStats;
+  /**
+   * Resolves with true once the store is in use; with false where that takes longer than `timeoutMs` (default
+   * 5,000).
+   * @throws TenantCacheError `ETC_OPTIONS`
+   */
+  ready(timeoutMs?: number): Promise<boolean>;
+  /** Resolves when the work behind responses (stores, refreshes, compression, sweeps) is done. */
+  idle(): Promise<void>;
+  /**
+   * Finishes what is under way and closes the connection. A client of the caller's own is left as it was
+   * found.
+   */
+  close(): Promise<void>;
+}
+
+const FAILURES_THAT_OPEN = 3;
+const FIRST_PROBE_MS = 50;
+const SLOWEST_PROBE_MS = 2000;
+const SKIP_MS = 5000;
+const SWEEP_GATHER_MS = 50;
+const WALK_GATHER_MS = 60_000;
+
+/**
+ * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come
+ * before it has answered for the first time wait for it, at most `budgetMs`, and go to their handlers where
+ * it does not.
+ *
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`,
+ *   `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`, `ETC_STORE_PART`
+ */
+export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
+  refuseSurplus(
+    "createTenantCache",
+    surplus,
+    "all options in one object: createTenantCache({ tenant, redis })",
+  );
+  const parsed = parseCacheOptions(options);
+  const opened = openStore(parsed);
+  // The default bounds what can be bounded; one that was asked for must not be lost.
+  if (options.maxBytesPerTenant !== undefined && Number.isFinite(parsed.maxBytesPerTenant))
+    requirePart(opened.store, "quota", "createTenantCache: maxBytesPerTenant");
+  return createTenantCacheOn(opened, parsed);
+}
+
+/**
+ * A store, and the names of the keys in it.
+ * @internal
+ */
+export interface OpenStore {
+  readonly store: Store;
+  readonly keys: KeySpace;
+}
+
+const readyTimeout = z.strictObject({
+  timeoutMs: z
+    .number()
+    .min(0)
+    .max(2 ** 31 - 1),
+});
+
+registerCall("ready", "ready(5000)", readyTimeout);
+
+const engines = new WeakMap<TenantCache, CacheEngine>();
+
+/**
+ * The engine of a cache, for what watches it.
+ * @internal
+ * @throws TenantCacheError `ETC_OPTIONS` where it is no cache of this library
+ */
+export function engineOf(cache: TenantCache): CacheEngine {
+  const engine = engines.get(Object(cache));
+  if (engine) return engine;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `the cache is ${shown(cache)}: pass what createTenantCache returned, not a copy of it`,
+  );
+}
+
+/**
+ * Makes a cache on a store that is open already: the freshness checker weakens the store in between.
+ * @internal
+ */
+export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCacheOptions): TenantCache {
+  const counters = new Counters();
+  const engine = new CacheEngine(
+    store,
+    keys,
+    counters,
+    {
+      budgetMs: parsed.budgetMs,
+      failureThreshold: FAILURES_THAT_OPEN,
+      probeIntervalMs: FIRST_PROBE_MS,
+      maxProbeIntervalMs: SLOWEST_PROBE_MS,
+      maxPendingInvalidations: parsed.maxPendingInvalidations,
+      fenceTtlMs: FENCE_TTL_MS,
+      waitMs: parsed.fill.waitMs,
+      leaseMs: parsed.fill.waitMs,
+      maxWaiting: parsed.fill.maxWaiting,
+      skipMs: SKIP_MS,
+      sealer: parsed.encryption ? createSealer(parsed.encryption.keys) : PLAIN,
+      sweepGatherMs: SWEEP_GATHER_MS,
+      walkGatherMs: WALK_GATHER_MS,
+      compress: parsed.compress,
+      maxTenantBytes: offers(store, "quota") ? maxTenantBytesOf(parsed) : Number.POSITIVE_INFINITY,
+      localBytes: parsed.local.maxBytes,
+      localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
+    },
+    parsed.logger,
+  );
+  const misuse = new Misuse(parsed.logger, !store.isPrivate);
+  const http = new HttpServices(engine, parsed, misuse);
+  const manager = new CacheManager(engine, parsed, misuse);
+  const cache: TenantCache = {
+    cacheList: createCacheList(http),
+    invalidateCache: createInvalidateCache(http),
+    lane: createLane(http),
+    manager,
+    events: engine.events,
+    invalidateTenantCache: async (tenantId, ...modules) => {
+      const call = "invalidateTenantCache";
+      const tenant = requireTenantId(tenantId, call);
+      // One at least: called without any it would seem to have invalidated something.
+      const names = [modules[0], ...modules.slice(1)].map((module) => moduleName(module, call));
+      misuse.modules.mutated(call, names);
+      return engine.invalidate({ tenant, modules: names, tags: [] });
+    },
+    invalidateTags: async (tenantId, ...tags) => {
+      const tenant = requireTenantId(tenantId, "invalidateTags");
+      return engine.invalidate({ tenant, modules: [], tags: tags.map(tagName) });
+    },
+    invalidateAllTenant: async (tenantId, ...surplus: unknown[]) => {
+      const call = "invalidateAllTenant";
+      refuseSurplus(
+        call,
+        surplus,
+        "invalidateTenantCache(tenantId, module) for a module, and a call for each tenant",
+      );
+      return engine.invalidateTenant(requireTenantId(tenantId, call));
+    },
+    stats: async (filter = {}, ...surplus: unknown[]) => {
+      refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
+      return collectStats(engine, parseStatsFilter(filter));
+    },
+    health: () => storeStats(engine),
+    ready: async (timeoutMs = 5000) =>
+      engine.gate.whenClosed(parse("ready", readyTimeout, { timeoutMs }).timeoutMs),
+    idle: async () => {
+      await http.idle();
+      await manager.idle();
+      await engine.idle();
+    },
+    close: async () => {
+      await http.idle();
+      await manager.idle();
+      await engine.close();
+    },
+  };
+  engines.set(cache, engine);
+  return cache;
+}
+
+/**
+ * The store that the options name.
+ * @internal
+ */
+export function openStore(options: ParsedCacheOptions): OpenStore {
+  if (options.store) {
+    const keys = new KeySpace(options.keyPrefix, false);
+    return { store: options.store(keys), keys };
+  }
+  if (options.redis === undefined) {
+    const { maxBytes } = options.memory;
+    return {
+      store: new MemoryStore({ maxBytes, maxTenantBytes: memoryShareOf(options) }),
+      keys: new KeySpace(options.keyPrefix, false),
+    };
+  }
+  const connection = connect(options.redis);
+  const keys = new KeySpace(options.keyPrefix, isClusterClient(connection.client));
+  return { store: new RedisStore(connection, keys), keys };
+}
+
+function memoryShareOf({ memory }: ParsedCacheOptions): number {
+  return Math.floor(memory.maxBytes * memory.maxTenantShare);
+}
+
+/** In process, where a tenant has a share of the store, the smaller of the two. */
+function maxTenantBytesOf(options: ParsedCacheOptions): number {
+  const { maxBytesPerTenant, redis, store } = options;
+  const isInProcess = redis === undefined && store === undefined;
+  return isInProcess ? Math.min(maxBytesPerTenant, memoryShareOf(options)) : maxBytesPerTenant;
+}

@@ -1,0 +1,288 @@
+// Values behind keys: what spaces and collections do, on the engine's reads and fills.
+// Tests: test/integration/toolkit-loads.test.ts, test/integration/toolkit-values.test.ts
+
+import { formatCacheStatus, hitStatus } from "../cache-status.js";
+import type { Entry } from "../codec/entry.js";
+import type { CacheEngine } from "../engine/cache-engine.js";
+import type { Fill, FillOutcome } from "../engine/fill.js";
+import type { KeyedRef } from "../engine/keyed-entries.js";
+import type { ReadOutcome } from "../engine/lookups.js";
+import type { Miss, Stale } from "../engine/miss.js";
+import { TenantCacheError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { messageOf } from "../thrown.js";
+import { Refreshes } from "./refreshes.js";
+import { decodeValue } from "./value-codec.js";
+import type { ValueRules } from "./value-options.js";
+import { type RecordedValue, recordValue } from "./value-record.js";
+
+export type Load<T> = () => T | PromiseLike<T>;
+
+/** A value, and what the cache did to have it. */
+export interface Looked<T> {
+  readonly value: T;
+  /** As a `Cache-Status` header says it (RFC 9211). */
+  readonly cacheStatus: string;
+  /** How long ago it was loaded, whole seconds; absent where it was loaded for this call. */
+  readonly ageSeconds?: number;
+}
+
+/** What a look at a key's entry found. */
+type Found =
+  | { readonly kind: "value"; readonly value: unknown; readonly entry: Entry }
+  | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Stale }
+  | { readonly kind: "none"; readonly miss: Miss }
+  | { readonly kind: "bypass"; readonly reason: string };
+
+export class KeyedCache {
+  readonly #engine: CacheEngine;
+  readonly #logger: Logger;
+  readonly #refreshes: Refreshes;
+  readonly #maxInflatedBytes: number;
+  #hasWarned = false;
+
+  /**
+   * @param maxInflatedBytes what a value that was compressed may become, bytes
+   * @internal
+   */
+  constructor(engine: CacheEngine, logger: Logger, maxInflatedBytes: number) {
+    this.#engine = engine;
+    this.#logger = logger;
+    this.#maxInflatedBytes = maxInflatedBytes;
+    this.#refreshes = new Refreshes(logger);
+  }
+
+  async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
+    const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
+    if (found.kind === "value") return this.#hit("hit", ref, found.value);
+    this.#note(found.kind === "bypass" ? "bypass" : "miss", ref);
+    return undefined;
+  }
+
+  /** Values in the order of the refs, from one round trip. */
+  async getMany(refs: readonly KeyedRef[], rules: ValueRules): Promise<unknown[]> {
+    const entries = await this.#engine.keyed.readMany(refs);
+    return Promise.all(
+      refs.map(async (ref, index) => {
+        if (!entries) return this.#note("bypass", ref);
+        const entry = entries[index];
+        const decoded = entry && (await this.#decode(ref, entry, rules));
+        if (decoded) return this.#hit("hit", ref, decoded.value);
+        return this.#note("miss", ref);
+      }),
+    );
+  }
+
+  /** Seconds until the value is too old; `undefined` where there is none. */
+  async remainingSeconds(ref: KeyedRef): Promise<number | undefined> {
+    const outcome = await this.#engine.lookups.read(ref);
+    if (outcome.kind !== "hit") return undefined;
+    return Math.max(0, Math.ceil((outcome.entry.staleAt - Date.now()) / 1000));
+  }
+
+  /** @throws TenantCacheError `ETC_VALUE`, `ETC_VALUE_TOO_LARGE`, `ETC_TTL` */
+  async set(ref: KeyedRef, value: unknown, rules: ValueRules): Promise<boolean> {
+    const [stored = false] = await this.setMany([[ref, value, rules]]);
+    return stored;
+  }
+
+  /** All of one tenant. @throws as {@link set} does, once what cannot be stored has been removed */
+  async setMany(items: readonly (readonly [KeyedRef, unknown, ValueRules])[]): Promise<boolean[]> {
+    const recorded = await Promise.all(
+      items.map(async ([ref, value, rules]) => {
+        this.#engine.events.asked(ref);
+        if (value === undefined)
+          throw new TenantCacheError(
+            "ETC_VALUE",
+            `${ref.key}: undefined is no value; delete the key instead`,
+          );
+        return { ref, rules, ...(await recordValue(value, rules, "as-value", this.#maxInflatedBytes)) };
+      }),
+    );
+    const unkept = recorded.filter((item) => item.unkept !== undefined);
+    // What is there is older than what was to be stored, whatever becomes of that.
+    await Promise.all(unkept.map(({ ref }) => this.remove(ref.tenant, ref.module, [ref.key])));
+    for (const { ref, rules, recording, unkept: why } of unkept)
+      if (why === "too-large" && rules.onTooLarge === "throw")
+        throw this.#tooLarge(ref, recording.body.length, rules);
+    const kept = recorded.filter((item) => item.unkept === undefined);
+    const stored = new Set<KeyedRef>();
+    const always = kept.filter(({ rules }) => !rules.nx);
+    const writing = this.#engine.keyed.write(always.map(({ ref, recording }) => [ref, recording]));
+    const writingOnce = kept
+      .filter(({ rules }) => rules.nx)
+      .map(async ({ ref, recording }) => {
+        if (await this.#engine.keyed.writeIfAbsent(ref, recording)) stored.add(ref);
+      });
+    const written = await writing;
+    for (const [index, { ref }] of always.entries()) if (written[index]) stored.add(ref);
+    await Promise.all(writingOnce);
+    return items.map(([ref]) => stored.has(ref));
+  }
+
+  async getOrSet<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<T> {
+    return (await this.lookUp(ref, load, rules)).value;
+  }
+
+  /** As {@link getOrSet}, with what happened. */
+  async lookUp<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<Looked<T>> {
+    this.#engine.events.asked(ref);
+    const found = await this.#found(ref, rules, await this.#engine.lookups.readToFill(ref));
+    if (found.kind === "value") {
+      this.#note("hit", ref);
+      return lookedAt(found.value as T, found.entry);
+    }
+    if (found.kind === "bypass") {
+      this.#note("bypass", ref);
+      return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
+    }
+    const { staleWhileRevalidate } = rules;
+    if (found.kind === "stale" && Date.now() < found.entry.staleAt + staleWhileRevalidate * 1000) {
+      this.#refreshes.start(ref.entryKey, () => this.#fill(ref, load, rules, found.miss));
+      this.#note("stale", ref);
+      return lookedAt(found.value as T, found.entry);
+    }
+    this.#note("miss", ref);
+    return this.#fill(ref, load, rules, found.miss);
+  }
+
+  /** @throws what `write` throws */
+  async update<T>(ref: KeyedRef, write: Load<T>, rules: ValueRules): Promise<T> {
+    this.#engine.events.asked(ref);
+    const finish = await this.#engine.keyed.beginUpdate(ref);
+    let recorded: RecordedValue | undefined;
+    try {
+      const value = await write();
+      recorded = await this.#record(ref, value, rules);
+      return value;
+    } finally {
+      // Also where the write failed: whether it took effect is not known.
+      await finish(recorded?.unkept === undefined ? recorded?.recording : undefined);
+    }
+  }
+
+  remove(tenant: string, domain: string, keys: readonly string[]): Promise<boolean> {
+    return this.#engine.keyed.remove(tenant, domain, keys);
+  }
+
+  /** Resolves when no refresh is under way. */
+  idle(): Promise<void> {
+    return this.#refreshes.idle();
+  }
+
+  async #found(ref: KeyedRef, rules: ValueRules, outcome: ReadOutcome): Promise<Found> {
+    if (outcome.kind === "bypass") return { kind: "bypass", reason: outcome.reason };
+    if (outcome.kind === "miss") return { kind: "none", miss: outcome };
+    const { entry } = outcome;
+    const decoded = await this.#decode(ref, entry, rules);
+    if (!decoded) return { kind: "none", miss: this.#engine.lookups.miss(ref, entry) };
+    const { value } = decoded;
+    if (outcome.kind === "hit") return { kind: "value", value, entry };
+    return { kind: "stale", value, entry, miss: outcome };
+  }
+
+  async #fill<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, miss: Miss | Stale): Promise<Looked<T>> {
+    const outcome: FillOutcome = await miss.open();
+    switch (outcome.kind) {
+      case "lead":
+        return this.#lead(ref, load, rules, outcome.fill);
+      case "failed":
+        throw outcome.error;
+      case "run":
+        return missed(await load());
+      case "follow": {
+        const decoded = await this.#decode(ref, outcome.entry, rules);
+        // Another version of this program may have loaded it.
+        if (!decoded) return missed(await load());
+        this.#note("collapsed", ref);
+        return {
+          value: decoded.value as T,
+          cacheStatus: formatCacheStatus({ fwd: "miss", collapsed: true }),
+        };
+      }
+    }
+  }
+
+  /** `undefined` for what is no value, or not one that the schema knows: removed, and a counted alarm. */
+  async #decode(ref: KeyedRef, entry: Entry, { schema }: ValueRules): ReturnType<typeof decodeValue> {
+    const decoded = await decodeValue(entry, schema, this.#maxInflatedBytes);
+    if (!decoded) this.#engine.discard(ref);
+    return decoded;
+  }
+
+  async #lead<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules, fill: Fill): Promise<Looked<T>> {
+    let value: T;
+    try {
+      value = await load();
+    } catch (error) {
+      fill.fail(error);
+      throw error;
+    }
+    const recorded = await this.#record(ref, value, rules);
+    const isKept = recorded !== undefined && recorded.unkept === undefined;
+    if (!recorded) fill.abandon("unstorable");
+    else if (isKept) fill.commit(recorded.recording);
+    else fill.share(recorded.recording);
+    return missed(value, isKept);
+  }
+
+  /** What a source returned is not kept back because it cannot be stored: that is said once. */
+  async #record(ref: KeyedRef, value: unknown, rules: ValueRules): Promise<RecordedValue | undefined> {
+    try {
+      const recorded = await recordValue(value, rules, "negative-ttl", this.#maxInflatedBytes);
+      if (recorded.unkept === "too-large")
+        this.#warn(this.#tooLarge(ref, recorded.recording.body.length, rules));
+      return recorded;
+    } catch (error) {
+      this.#warn(error);
+      return undefined;
+    }
+  }
+
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    const reason = messageOf(error);
+    this.#logger.warn(`express-tenant-cache: a value was not stored (${reason}); said once`);
+  }
+
+  #tooLarge(ref: KeyedRef, bytes: number, { maxBytes }: ValueRules): TenantCacheError {
+    const isCompressible = bytes <= this.#maxInflatedBytes;
+    const advice = isCompressible
+      ? "compress it (compressAboveBytes), keep less, or raise maxBytes"
+      : `keep less, or raise maxBytes; above manager.maxInflatedBytes (${this.#maxInflatedBytes}) nothing is compressed`;
+    return new TenantCacheError(
+      "ETC_VALUE_TOO_LARGE",
+      `${ref.key}: ${bytes} bytes, and maxBytes is ${maxBytes}: ${advice}`,
+    );
+  }
+
+  #hit(event: "hit" | "stale", ref: KeyedRef, value: unknown): unknown {
+    this.#note(event, ref);
+    return value;
+  }
+
+  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): void {
+    const { counters, events } = this.#engine;
+    for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+  }
+}
+
+function lookedAt<T>(value: T, entry: Entry): Looked<T> {
+  const nowMs = Date.now();
+  const ageSeconds = Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000));
+  return { value, cacheStatus: formatCacheStatus(hitStatus(entry, nowMs)), ageSeconds };
+}
+
+function missed<T>(value: T, stored = false): Looked<T> {
+  return { value, cacheStatus: formatCacheStatus({ fwd: "miss", stored }) };
+}
+
+const COUNTED_AS = {
+  hit: ["hits"],
+  stale: ["hits", "stale"],
+  miss: ["misses"],
+  collapsed: ["collapsed"],
+  bypass: ["bypasses"],
+} as const;

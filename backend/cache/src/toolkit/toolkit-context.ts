@@ -1,0 +1,70 @@
+// What every space and collection of a cache shares.
+// Tests: test/integration/toolkit-values.test.ts
+import type { CacheEngine } from "../engine/cache-engine.js";
+import { TenantCacheError } from "../errors.js";
+import type { Misuse } from "../misuse/misuse.js";
+import type { TtlPreset } from "../ttl-presets.js";
+import type { KeyNames } from "./key-names.js";
+import { domainOf, requirePattern } from "./key-syntax.js";
+import type { KeyedCache } from "./keyed-cache.js";
+import type { Locks } from "./locks.js";
+import type { StateCounters } from "./state-counters.js";
+
+export interface ToolkitContext {
+  readonly engine: CacheEngine;
+  readonly names: KeyNames;
+  readonly cache: KeyedCache;
+  readonly locks: Locks;
+  readonly counters: StateCounters;
+  readonly ttl: TtlPreset;
+  readonly misuse: Misuse;
+  /** Whether the cache has the option `encryption`. */
+  readonly isEncrypted: boolean;
+}
+
+/** What a removal by pattern did. */
+export interface PatternDeletion {
+  /** Entries and counters that were there. */
+  readonly removed: number;
+  /**
+   * False where the store is away: the whole domain is then cut off before this process trusts the store
+   * again.
+   */
+  readonly confirmed: boolean;
+}
+
+/** @throws TenantCacheError `ETC_KEY` */
+export async function deleteKeys(
+  { cache }: ToolkitContext,
+  tenant: string,
+  keys: readonly string[],
+): Promise<boolean> {
+  const domains = new Map<string, string[]>();
+  for (const key of keys) {
+    const domain = domainOf(key);
+    domains.set(domain, [...(domains.get(domain) ?? []), key]);
+  }
+  const removals = [...domains].map(([domain, names]) => cache.remove(tenant, domain, names));
+  return (await Promise.all(removals)).every(Boolean);
+}
+
+/** @throws TenantCacheError `ETC_KEY` */
+export async function deleteMatching(
+  { engine, names }: ToolkitContext,
+  tenant: string,
+  pattern: string,
+): Promise<PatternDeletion> {
+  requirePattern(pattern);
+  const [domain = ""] = pattern.split(":");
+  const module = domain.includes("*") ? undefined : domain;
+  return engine.keyed.removeMatching({ tenant, module, pattern }, names.fenceAbove(tenant, pattern));
+}
+
+/** @throws TenantCacheError `ETC_OPTIONS` where what is kept would not be encrypted */
+export function demandEncryption(context: ToolkitContext, where: string, encrypt: boolean): void {
+  if (!encrypt || context.isEncrypted) return;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `${where}: encrypt needs keys: pass encryption: { keys: [{ id, secret }] } to createTenantCache, which encrypts all that is stored`,
+  );
+}

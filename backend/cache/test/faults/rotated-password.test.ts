@@ -1,0 +1,120 @@
+// A password that is replaced while the cache runs: connections are made with the present one, and a wrong one is said once.
+import assert from "node:assert/strict";
+import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
+import { Redis } from "ioredis";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import type { TenantCacheOptions } from "../../src/index.js";
+import { serveVersioned } from "../support/versioned-app.js";
+import { openWatched } from "../support/watched-cache.js";
+
+describe("a password that is replaced", () => {
+  let server: RedisServer;
+  let admin: Redis;
+  const opened: { close(): Promise<void> }[] = [];
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+    admin = new Redis(server.url);
+  });
+  afterEach(async () => {
+    for (const each of opened.splice(0).reverse()) await each.close();
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+
+  const setPassword = (password: string) =>
+    admin.call("ACL", "SETUSER", "cache", "reset", "on", `>${password}`, "~*", "&*", "+@all");
+
+  /** Ends the user's connections, as a service does when a token has expired. */
+  const endConnections = () => admin.call("CLIENT", "KILL", "USER", "cache");
+
+  async function open(redis: TenantCacheOptions["redis"]) {
+    const watched = openWatched({ redis, budgetMs: 1000, local: { maxBytes: 0 } });
+    const versioned = await serveVersioned(watched.cache);
+    opened.push(watched.cache, versioned.app);
+    return { ...watched, ...versioned };
+  }
+
+  test("a function is asked for each connection: the cache comes back by itself, and both connections do", async () => {
+    let password = "first";
+    await setPassword(password);
+    const { cache, read, lines } = await open({
+      host: server.host,
+      port: server.port,
+      username: "cache",
+      password: async () => password,
+    });
+    assert.equal(await cache.ready(15_000), true);
+    await read();
+    await cache.idle();
+    assert.equal((await read()).cache, "hit");
+    password = "second";
+    await setPassword(password);
+    await endConnections();
+    while (cache.health().connected) await read();
+    assert.equal(await cache.ready(15_000), true);
+    assert.equal((await read()).cache, "hit", "the server is the same");
+    const named = async () =>
+      String(await admin.call("CLIENT", "LIST")).match(/name=express-tenant-cache .*user=cache/g)?.length;
+    while ((await named()) !== 2) await read();
+    assert.doesNotMatch(lines.join("\n"), /WRONGPASS|first|second/);
+  });
+
+  test("with a function that fails: why is said once, and it is asked again", async () => {
+    await setPassword("right");
+    let asked = 0;
+    let fails = true;
+    const { cache, read, lines } = await open({
+      host: server.host,
+      port: server.port,
+      username: "cache",
+      password: () => {
+        asked++;
+        if (fails) throw new Error("the vault is sealed");
+        return "right";
+      },
+    });
+    while (asked < 4) assert.equal((await read()).cache, "fwd=bypass; detail=store-unavailable");
+    assert.equal(cache.health().reason, "the password function failed (the vault is sealed)");
+    assert.equal(lines.length, 1, lines.join("\n"));
+    fails = false;
+    assert.equal(await cache.ready(15_000), true);
+  });
+
+  test("closed while it is asked, it does not connect", async () => {
+    await setPassword("right");
+    let answer: (password: string) => void = () => undefined;
+    const asked = new Promise<string>((resolve) => {
+      answer = resolve;
+    });
+    const { cache } = await open({
+      host: server.host,
+      port: server.port,
+      username: "cache",
+      password: () => asked,
+    });
+    await cache.close();
+    answer("right");
+    await new Promise(setImmediate);
+    await admin.ping();
+    assert.doesNotMatch(String(await admin.call("CLIENT", "LIST")), /user=cache/);
+  });
+
+  test("a client of the user's: its options are changed, as ioredis has it", async () => {
+    await setPassword("first");
+    const client = new Redis({ host: server.host, port: server.port, username: "cache", password: "first" });
+    client.on("error", () => undefined);
+    opened.push({ close: async () => client.disconnect() });
+    const { cache, read, lines } = await open(client);
+    assert.equal(await cache.ready(15_000), true);
+    await setPassword("second");
+    await endConnections();
+    while (!/WRONGPASS/.test(cache.health().reason ?? "")) await read();
+    client.options.password = "second";
+    assert.equal(await cache.ready(15_000), true);
+    assert.equal(lines.length, 2, lines.join("\n"));
+    assert.match(lines[0] ?? "", /store away \(WRONGPASS /);
+  });
+});

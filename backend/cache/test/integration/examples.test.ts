@@ -1,0 +1,150 @@
+// The examples in docs/examples run, and do what they say.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { describe, test } from "@jest/globals";
+import type { Express } from "express";
+import { SignJWT } from "jose";
+import { projectFile } from "../../../project-root.js";
+import type { CacheMonitor, CacheWarmer, TenantCache } from "../../src/index.js";
+import { type HttpApp, serve } from "../support/http-app.js";
+
+interface Example {
+  readonly app: Express;
+  readonly cache: TenantCache;
+  readonly lists: TenantCache;
+  readonly settings: TenantCache;
+  readonly rows: Map<string, unknown>;
+  readonly warmer: CacheWarmer;
+  readonly monitor: CacheMonitor;
+  importRates(tenantIds: readonly string[]): Promise<void>;
+}
+
+const FOLDER = projectFile("docs", "examples");
+const tried = new Set(["quick-start.js"]);
+
+function example(name: string, run: (app: HttpApp, it: Example) => Promise<void>): void {
+  tried.add(name);
+  test(name, async () => {
+    const it = (await import(pathToFileURL(`${FOLDER}/${name}`).href)) as Example;
+    const app = await serve((express) => express.use(it.app));
+    try {
+      await run(app, it);
+    } finally {
+      await app.close();
+      await Promise.all([it.cache, it.lists, it.settings].map((cache) => cache?.close()));
+    }
+  });
+}
+
+describe("docs/examples", () => {
+  example("per-role-scope.js", async (app) => {
+    const read = (role: string) => app.request("/contacts", { headers: { "x-role": role } });
+    assert.match((await read("admin")).body, /ada@example.test/);
+    assert.doesNotMatch((await read("viewer")).body, /ada@example.test/);
+    for (const role of ["admin", "viewer"]) assert.equal((await read(role)).cache, "hit");
+  });
+
+  example("jwt.js", async (app) => {
+    const secret = new TextEncoder().encode("a-secret-of-at-least-32-bytes-for-the-example");
+    const read = async (tenantId: string) => {
+      const token = await new SignJWT({ tenant_id: tenantId })
+        .setProtectedHeader({ alg: "HS256" })
+        .sign(secret);
+      return app.request("/me", { headers: { authorization: `Bearer ${token}` } });
+    };
+    for (const tenant of ["acme", "other"])
+      assert.deepEqual(JSON.parse((await read(tenant)).body), { tenant });
+    assert.equal((await read("acme")).cache, "hit");
+    assert.equal((await app.request("/me")).status, 401);
+  });
+
+  example("tags.js", async (app) => {
+    for (const id of [1, 2]) await app.request(`/accounts/${id}`);
+    const body = JSON.stringify({ name: "Renamed Ltd" });
+    await app.request("/accounts/1", {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body,
+    });
+    const [changed, other] = [await app.request("/accounts/1"), await app.request("/accounts/2")];
+    assert.deepEqual([changed.body, changed.cache], [body, "fwd=miss; stored"]);
+    assert.equal(other.cache, "hit");
+  });
+
+  example("jobs.js", async (app, { importRates }) => {
+    await app.request("/rates");
+    assert.equal((await app.request("/rates")).cache, "hit");
+    await importRates(["tenant-1"]);
+    assert.deepEqual(JSON.parse((await app.request("/rates")).body), { rate: 2 });
+  });
+
+  // The store itself: contract/custom-store.test.ts, integration/own-store.test.ts.
+  example("custom-store.js", async (app, { cache }) => {
+    await app.request("/notes");
+    // A file takes longer to write than an answer to be sent.
+    await cache.idle();
+    assert.equal((await app.request("/notes")).cache, "hit");
+    await app.request("/notes", { method: "POST" });
+    assert.deepEqual(JSON.parse((await app.request("/notes")).body), [1]);
+  });
+
+  test("custom-store-test.js passes, on Node's runner, and docs/creating-a-store.md shows it", async () => {
+    const name = "custom-store-test.js";
+    tried.add(name);
+    // Node's runner says nothing of tests to a process that a runner of its own has started.
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--test", `${FOLDER}/${name}`], { env });
+    assert.match(stdout, /^. tests [3-9]\d$/m);
+    assert.match(stdout, /^. fail 0$/m);
+    const page = readFileSync(projectFile("docs", "creating-a-store.md"), "utf8");
+    const file = readFileSync(`${FOLDER}/${name}`, "utf8").replace(/^\/\/.*\n/, "");
+    assert.equal(/```js\n(.*?)```/s.exec(page)?.[1], file);
+  });
+
+  example("several-instances.js", async (app) => {
+    for (const path of ["/lists", "/settings"]) await app.request(path);
+    await app.request("/settings", { method: "PUT" });
+    assert.equal((await app.request("/lists")).cache, "hit");
+    assert.equal((await app.request("/settings")).cache, "fwd=miss; stored");
+  });
+
+  example("toolkit.js", async (app, { rows, warmer, monitor, cache }) => {
+    const get = async (id: string, tenant = "acme") => {
+      const { status, body } = await app.request(`/users/${id}`, { tenant });
+      return status === 200 ? (JSON.parse(body) as { name: string; visits: number }) : status;
+    };
+    const send = (method: string, path: string, body: object) =>
+      app.request(path, {
+        method,
+        tenant: "acme",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    const { done, failed } = await warmer.warm("profiles");
+    assert.deepEqual([done, failed], [1, 0]);
+    rows.set("acme/42", { id: "42", name: "changed behind the cache" });
+    assert.deepEqual(await get("42"), { id: "42", name: "Ada", visits: 1 });
+    assert.equal(await get("42", "other"), 404);
+    await send("PUT", "/users/42", { name: "Grace" });
+    assert.deepEqual(await get("42"), { id: "42", name: "Grace", visits: 2 });
+    assert.equal(await get("7"), 404);
+    await send("POST", "/imports", { id: "7", name: "Mary" });
+    assert.deepEqual(await get("7"), { id: "7", name: "Mary", visits: 4 });
+    assert.equal((await monitor.health()).connected, true);
+    assert.ok((await cache.stats()).modules.users);
+  });
+
+  test("docs/toolkit.md shows the file that runs here, but for the import", () => {
+    const page = readFileSync(projectFile("docs", "toolkit.md"), "utf8");
+    const block = [...page.matchAll(/```js\n(.*?)```/gs)].at(-1)?.[1];
+    const file = readFileSync(`${FOLDER}/toolkit.js`, "utf8").replace(/^\/\/.*\n/, "");
+    assert.equal(block, file);
+  });
+
+  test("every example is tried", () => {
+    assert.deepEqual([...tried].sort(), [...readdirSync(FOLDER)].sort());
+  });
+});

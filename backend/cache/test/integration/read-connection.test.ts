@@ -1,0 +1,193 @@
+// The connection that only reads: used where it can be, replaced where it fails, and never needed.
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { Redis } from "ioredis";
+import { Redis as Redis5 } from "ioredis-5";
+import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import { KeySpace } from "../../src/store/key-space.js";
+import { connect as connectStore } from "../../src/store/redis/connect.js";
+import {
+  type ConnectorClass,
+  ReadConnection,
+  ReadConnectionLost,
+} from "../../src/store/redis/read-connection.js";
+import type { RedisClient } from "../../src/store/redis/redis-client.js";
+import { RedisStore } from "../../src/store/redis/redis-store.js";
+
+const BODY = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
+const RETRY_MS = 20;
+
+type ClientClass = new (url: string, options: object) => unknown;
+
+/** The connection as the store opens it, by an ioredis of either major. */
+function open(url: string, Client: ClientClass = Redis, options: object = {}) {
+  const common = {
+    protocol: 2,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    retryStrategy: () => RETRY_MS,
+  };
+  const create = (Connector: ConnectorClass) =>
+    new Client(url, { ...common, ...options, Connector }) as RedisClient;
+  return new ReadConnection(create);
+}
+
+async function isUsable(reads: ReadConnection): Promise<void> {
+  while (reads.runId === undefined) await delay(RETRY_MS);
+}
+
+/** Asks until there is an answer, as the store asks its own connection: a server that is held up is taken for silent. */
+async function answer(reads: ReadConnection, keys: readonly string[], texts: number): Promise<unknown> {
+  for (;;) {
+    await isUsable(reads);
+    try {
+      return await reads.mget(keys, texts);
+    } catch (error) {
+      if (!(error instanceof ReadConnectionLost)) throw error;
+    }
+  }
+}
+
+describe("the connection that only reads", () => {
+  let server: RedisServer;
+  let admin: Redis;
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+    admin = new Redis(server.url);
+    await admin.set("body", BODY);
+    await admin.set("text", "a fence");
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+
+  /** Commands of this kind that the server has been asked so far. */
+  async function asked(command: string): Promise<number> {
+    const stats = await admin.info("commandstats");
+    return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+  }
+
+  test("reads as either major of ioredis connects it, and what it has read stays", async () => {
+    for (const Client of [Redis, Redis5]) {
+      const reads = open(server.url, Client);
+      const many = await Promise.all(
+        Array.from({ length: 20 }, () => answer(reads, ["text", "none", "body"], 2)),
+      );
+      await answer(reads, ["none"], 1);
+      for (const values of many) assert.deepEqual(values, ["a fence", null, BODY]);
+      reads.close();
+    }
+  });
+
+  test("reads over TLS", async () => {
+    const front = await startTcpProxy(server.port, { speaksTls: true });
+    const reads = open(`rediss://127.0.0.1:${front.port}`, Redis, { tls: { rejectUnauthorized: false } });
+    assert.deepEqual(await answer(reads, ["text", "body"], 1), ["a fence", BODY]);
+    reads.close();
+    await front.close();
+  });
+
+  test("an error of the server is the answer to the one who asked", async () => {
+    await admin.call("ACL", "SETUSER", "reader", "on", ">secret", "~text", "&*", "+mget", "+info", "+client");
+    const reads = open(`redis://reader:secret@${server.host}:${server.port}`);
+    const [allowed, refused, later] = await Promise.allSettled([
+      answer(reads, ["text"], 1),
+      answer(reads, ["body"], 0),
+      answer(reads, ["text"], 1),
+    ]);
+    assert.deepEqual(allowed, { status: "fulfilled", value: ["a fence"] });
+    assert.equal(refused.status, "rejected");
+    assert.match(String(refused.reason), /NOPERM/);
+    assert.deepEqual(later, { status: "fulfilled", value: ["a fence"] });
+    reads.close();
+  });
+
+  test("one that falls silent is given up, and made again", async () => {
+    const proxy = await startTcpProxy(server.port);
+    const reads = open(`redis://127.0.0.1:${proxy.port}`);
+    await isUsable(reads);
+    proxy.stall();
+    await assert.rejects(reads.mget(["text"], 1), ReadConnectionLost);
+    assert.equal(reads.runId, undefined, "nobody else waits for it");
+    proxy.heal();
+    assert.deepEqual(await answer(reads, ["text"], 1), ["a fence"]);
+    reads.close();
+    await proxy.close();
+  });
+
+  test("what has arrived while this process was busy is no silence", async () => {
+    const reads = open(server.url);
+    await isUsable(reads);
+    // From here timers come next, before anything is read.
+    await new Promise(setImmediate);
+    const asked = reads.mget(["text"], 1);
+    const busyUntilMs = performance.now() + 1000;
+    while (performance.now() < busyUntilMs);
+    assert.deepEqual(await asked, ["a fence"]);
+    reads.close();
+  });
+
+  test("the store reads on it, and on its own connection while it is away", async () => {
+    const connection = connectStore(server.url);
+    const { reads } = connection;
+    assert.ok(reads);
+    const store = new RedisStore(connection, new KeySpace("", false));
+    await new Promise<void>((up) => store.listen({ up, down: () => undefined }));
+    await isUsable(reads);
+    const expected = { fences: ["a fence", null], entries: [BODY] };
+    const read = async () => {
+      const { fences, entries } = await store.read(["text", "none"], ["body"]);
+      assert.deepEqual({ fences, entries }, expected);
+    };
+    await read();
+    const clients = String(await admin.call("CLIENT", "LIST")).split("\n");
+    const named = clients.filter((line) => / name=express-tenant-cache /.test(line));
+    assert.equal(named.length, 2, "by the name that operators know");
+    // What it was asked last is the proof that comes with each answer.
+    const reader = named.at(-1) ?? "";
+    assert.match(reader, / cmd=(wait|info) /);
+    const before = await asked("mget");
+    await admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(reader)?.[1] ?? "");
+    // Not one of them fails, whenever the process hears of it.
+    for (let index = 0; index < 20; index++) await read();
+    const times = (await asked("mget")) - before;
+    assert.ok(times >= 20 && times < 40, `${times} times: not each of them on both`);
+    await isUsable(reads);
+    await read();
+    await store.close();
+  });
+
+  test("a server that was started anew is asked as the store's own connection finds it", async () => {
+    const own = await startRedisServer();
+    const connection = connectStore(own.url);
+    const { reads } = connection;
+    assert.ok(reads);
+    const store = new RedisStore(connection, new KeySpace("", false));
+    const ups: string[] = [];
+    store.listen({ up: () => void ups.push("up"), down: () => undefined });
+    while (ups.length < 1) await delay(RETRY_MS);
+    await isUsable(reads);
+    const { runId } = await store.read(["fence"], []);
+    await own.kill();
+    await own.restart();
+    while (ups.length < 2) await delay(RETRY_MS);
+    const after = await store.read(["fence"], []);
+    assert.notEqual(after.runId, runId);
+    while (reads.runId !== after.runId) await delay(RETRY_MS);
+    assert.equal((await store.read(["fence"], [])).runId, after.runId);
+    await store.close();
+    await own.stop();
+  });
+
+  test("clients that know more than one server are asked themselves", async () => {
+    const client = new Redis(server.url);
+    assert.equal(connectStore(client).reads, undefined);
+    client.disconnect();
+    const sentinel = connectStore({ sentinels: [{ host: "127.0.0.1", port: 1 }], name: "main" });
+    assert.equal(sentinel.reads, undefined);
+    sentinel.client.disconnect();
+  });
+});

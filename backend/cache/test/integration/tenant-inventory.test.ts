@@ -1,0 +1,84 @@
+// The stats of one tenant: they look at what it has, however many keys the server holds.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { Redis } from "ioredis";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { createTenantCache, type TenantCache } from "../../src/index.js";
+import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
+
+const OTHERS = 20_000;
+
+describe("the stats of one tenant", () => {
+  const tenantId = randomUUID();
+  let server: RedisServer;
+  let admin: Redis;
+  let cache: TenantCache;
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+    admin = new Redis(server.url);
+    cache = createTenantCache({ redis: server.url, tenant: () => undefined, logger: quiet, ...PATIENT });
+    assert.ok(await cache.ready(READY_WITHIN_MS));
+    const keys = Array.from({ length: OTHERS }, (_, n) => [`tenant:${randomUUID()}:accounts:list:${n}`, "x"]);
+    await admin.mset(...keys.flat());
+  });
+
+  afterAll(async () => {
+    await cache?.close();
+    admin?.disconnect();
+    await server?.stop();
+  });
+
+  const commands = async () => {
+    const stats = await admin.info("commandstats");
+    const calls = (name: string) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    return { scan: calls("scan"), strlen: calls("strlen") };
+  };
+
+  /** Entries and bytes of a tenant, as the server has them. */
+  async function counted(): Promise<{ entries: number; bytes: number }> {
+    const keys = await admin.keys(`tenant:${tenantId}:*`);
+    const sizes = await Promise.all(keys.map((key) => admin.strlen(key)));
+    return { entries: keys.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  }
+
+  const set = async (module: string, count: number) => {
+    const values = cache.manager.tenant(tenantId);
+    for (let n = 0; n < count; n++) await values.set(`${module}:item:${n}`, { n, text: "x".repeat(n) });
+    await cache.idle();
+  };
+
+  test("walk no keyspace, ask for the tenant's own entries alone, and say what the server holds", async () => {
+    await set("orders", 30);
+    await set("leads", 5);
+    const before = await commands();
+    const { totals, modules, inventoryComplete } = await cache.stats({ tenantId });
+    const after = await commands();
+    assert.deepEqual({ entries: totals.entries, bytes: totals.bytes }, await counted());
+    assert.equal(totals.entries, 35);
+    assert.equal(modules.orders?.entries, 30);
+    assert.equal(inventoryComplete, true);
+    assert.equal(after.scan - before.scan, 0);
+    // And what probes the store.
+    assert.ok(after.strlen - before.strlen < 50);
+    // Of all tenants it is a walk.
+    assert.equal((await cache.stats()).totals.entries, OTHERS + 35);
+    assert.ok((await commands()).scan > after.scan);
+  });
+
+  test("count what was filled again once, and nothing that was evicted", async () => {
+    await cache.invalidateTenantCache(tenantId, "leads");
+    await set("leads", 3);
+    await admin.del(...(await admin.keys(`tenant:${tenantId}:orders:item:1*`)));
+    const { totals } = await cache.stats({ tenantId });
+    assert.deepEqual({ entries: totals.entries, bytes: totals.bytes }, await counted());
+  });
+
+  test("are complete beyond a page of an index", async () => {
+    await set("contacts", 1100);
+    const { totals, modules } = await cache.stats({ tenantId });
+    assert.deepEqual({ entries: totals.entries, bytes: totals.bytes }, await counted());
+    assert.equal(modules.contacts?.entries, 1100);
+  });
+});

@@ -1,0 +1,83 @@
+// npm for the suites of the package: packs the library, and installs it in projects of its users.
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { projectFile } from "../../../project-root.js";
+
+const run = promisify(execFile);
+const PREPARE = "dist/backend/cache/scripts/prepare-package.js";
+const WITHOUT_A_REGISTRY = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)/;
+
+/** A tarball of the library, and what is in it. */
+export interface Tarball {
+  readonly file: string;
+  readonly size: number;
+  /** Paths in the package. */
+  readonly contents: readonly string[];
+}
+
+/** A temporary folder with its own package.json. */
+export interface NpmProject {
+  readonly folder: string;
+  write(name: string, text: string): void;
+  remove(): void;
+}
+
+/** Packs the library as `npm pack` does in backend/cache, without compiling this suite again. */
+export async function packLibrary(folder: string): Promise<Tarball> {
+  const prepared = path.join(folder, "prepared");
+  mkdirSync(prepared);
+  await run(process.execPath, [projectFile(PREPARE), prepared]);
+  const flags = ["--ignore-scripts", "--json", "--pack-destination", folder];
+  const output = await npm(prepared, "pack", ...flags);
+  rmSync(prepared, { recursive: true });
+  // npm 12 lists the packages by name.
+  const report: unknown = JSON.parse(output);
+  const [packed] = Object.values(report as Record<string, PackReport>);
+  if (packed === undefined) throw new Error(`npm pack reported nothing: ${output}`);
+  const contents = packed.files.map((file) => file.path);
+  return { file: path.join(folder, packed.filename), size: packed.size, contents };
+}
+
+interface PackReport {
+  readonly filename: string;
+  readonly size: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** An empty project, in a folder outside the repository: nothing is found in the repository's node_modules. */
+export function createNpmProject(): NpmProject {
+  const folder = mkdtempSync(path.join(tmpdir(), "express-tenant-cache-package-"));
+  const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text);
+  write("package.json", JSON.stringify({ private: true, type: "module" }));
+  return { folder, write, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/**
+ * `npm install` of packages (`name@range`, or a tarball), from npm's cache where they are there.
+ *
+ * @returns why the registry cannot be reached, where it cannot
+ * @throws Error where npm fails for any other reason, and in CI, where nothing may be left out
+ */
+export async function install(folder: string, ...packages: string[]): Promise<string | undefined> {
+  const retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"];
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  try {
+    await npm(folder, "install", "--prefer-offline", ...retries, ...quiet, ...packages);
+    return undefined;
+  } catch (error) {
+    const [code] = WITHOUT_A_REGISTRY.exec(String(error)) ?? [];
+    if (code === undefined || process.env.CI) throw error;
+    return `npm's registry cannot be reached (${code}), and npm's cache lacks some of ${packages.join(", ")}`;
+  }
+}
+
+async function npm(folder: string, ...args: string[]): Promise<string> {
+  // Under `npm test` npm says where it is: the same npm on every platform, without a shell.
+  const cli = process.env.npm_execpath;
+  const [command, first] = cli ? [process.execPath, [cli]] : ["npm", []];
+  const { stdout } = await run(command, [...first, ...args], { cwd: folder, maxBuffer: 16 * 2 ** 20 });
+  return stdout;
+}

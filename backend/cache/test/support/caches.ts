@@ -1,0 +1,13 @@
+// The caches that the library's tests run against: made of its sources.
+import { inUse, optionsFor, type StoreName } from "../../../servers/test-caches.js";
+import { createTenantCache, type TenantCache, type TenantCacheOptions } from "../../src/index.js";
+
+export { PATIENT, quiet, READY_WITHIN_MS, STORES, type StoreName } from "../../../servers/test-caches.js";
+
+/** Opens a cache in use, whose tenant is the request header `x-tenant`. */
+export async function openCache(
+  store: StoreName,
+  options: Partial<TenantCacheOptions> = {},
+): Promise<TenantCache> {
+  return inUse(createTenantCache({ ...(await optionsFor(store)), ...options }));
+}

@@ -1,0 +1,85 @@
+// docs/operations.md against the code: every value of Cache-Status, bypass reason, field of the stats and log line is explained.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, test } from "@jest/globals";
+import { projectFile } from "../../../project-root.js";
+import { createTenantCache } from "../../src/index.js";
+
+const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
+const source = (...parts: string[]) => readFileSync(projectFile("backend", "cache", "src", ...parts), "utf8");
+
+describe("docs/operations.md", () => {
+  test("explains every value of Cache-Status", () => {
+    const forwarded = /type Forwarded =(.*?);/s.exec(source("cache-status.ts"))?.[1] ?? "";
+    const kinds = [...forwarded.matchAll(/"([\w-]+)"/g)].map(([, fwd]) => `fwd=${fwd}`);
+    const details = [...source("express", "cache-list.ts").matchAll(/fwd: "(\w+)", detail: "([\w-]+)"/g)];
+    assert.ok(kinds.includes("fwd=miss") && details.length >= 2);
+    const section = page.split("### Cache-Status")[1]?.split("###")[0] ?? "";
+    const shown = [...section.matchAll(/^\| `([^`]+)`/gm)].map(([, value = ""]) => value);
+    const values = ["hit", ...kinds, ...details.map(([, fwd, detail]) => `fwd=${fwd}; detail=${detail}`)];
+    for (const value of [...values, "fwd=bypass", "fwd=miss; stored", "fwd=miss; collapsed"])
+      assert.ok(
+        shown.some((each) => each === value || each.startsWith(`${value}; `)),
+        value,
+      );
+  });
+
+  test("has the one table of Cache-Status and the one of bypass reasons: other pages link to them", () => {
+    const pages = readdirSync(projectFile("docs"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => path.join("docs", name));
+    const repeating = ["README.md", "backend/cache/README.md", ...pages].filter((name) =>
+      /^\| `(?:hit; ttl=|fwd=|store-unavailable`)/m.test(readFileSync(projectFile(name), "utf8")),
+    );
+    assert.deepEqual(repeating, [path.join("docs", "operations.md")]);
+  });
+
+  test("explains every bypass reason, and no other", () => {
+    const ofRequests = /type BypassReason =(.*?);/s.exec(source("express", "resolved-request.ts"))?.[1] ?? "";
+    const ofStore =
+      /kind: "bypass"; readonly reason: (.*?) \}/.exec(source("engine", "lookups.ts"))?.[1] ?? "";
+    const named = [...source("express", "cache-list.ts").matchAll(/#bypass\(("[\w-]+")/g)].map(
+      ([, reason]) => reason,
+    );
+    const reasons = [...`${ofRequests}${ofStore}${named}`.matchAll(/"([\w-]+)"/g)].map(
+      ([, reason]) => reason,
+    );
+    assert.ok(["no-tenant", "store-unavailable", "request"].every((reason) => reasons.includes(reason)));
+    const section = page.split("### Bypass reasons")[1]?.split("###")[0] ?? "";
+    const rows = [...section.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, reason]) => reason);
+    assert.deepEqual(rows.sort(), reasons.sort());
+  });
+
+  test("explains every field of the stats", async () => {
+    const cache = createTenantCache({ tenant: () => undefined });
+    const { totals, store, server, ...top } = await cache.stats({ perTenant: true });
+    await cache.close();
+    const fields = [
+      ...Object.keys(totals),
+      ...Object.keys(store).map((field) => `store.${field}`),
+      ...Object.keys(server ?? {}).map((field) => `server.${field}`),
+      ...Object.keys(top),
+    ];
+    const section = page.split("### Stats fields")[1]?.split("\n## ")[0] ?? "";
+    assert.deepEqual(
+      fields.filter((field) => !section.includes(`\`${field}\``)),
+      [],
+    );
+  });
+
+  test("explains every log line", () => {
+    const names = readdirSync(projectFile("backend", "cache", "src"), { recursive: true, encoding: "utf8" });
+    const code = names
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => source(name))
+      .join("\n");
+    const lines = [...code.matchAll(/`express-tenant-cache: (.*?)`,?\s*\)/gs)].map(([, line = ""]) => line);
+    assert.ok(lines.length >= 4, "the lines are found");
+    const section = page.split("## Log lines")[1]?.split("\n## ")[0] ?? "";
+    for (const line of lines) {
+      const fixed = line.split(/\$\{[^}]*\}/).map((part) => part.trim());
+      for (const part of fixed) assert.ok(section.includes(part), `"${part}" of "${line}"`);
+    }
+  });
+});

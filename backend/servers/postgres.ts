@@ -1,0 +1,117 @@
+// PostgreSQL for tests: a fresh database for each file that asks.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import path from "node:path";
+import pg from "pg";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../db/embedded-postgres.js";
+import { imageOf } from "./compose.js";
+import { dockerAnswers } from "./find-redis.js";
+import { guardChild } from "./guard.js";
+import { startTcpProxy } from "./tcp-proxy.js";
+
+// Not a temporary folder of this user: as root PostgreSQL runs as somebody else.
+const TEMPORARY = process.platform === "win32" ? process.cwd() : "/var/tmp";
+
+export interface PostgresServer {
+  /** Of a database whose user may create databases and roles. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+}
+
+/** A server of one test, which keeps what was committed: killed and started again at will, at the same address. */
+export interface DurablePostgres {
+  /** Of an empty database, as its owner: no superuser, as in production. */
+  readonly url: string;
+  /** SIGKILL: connections are reset, and new ones refused. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws Error where npm has no PostgreSQL for this platform */
+export async function startDurablePostgres(): Promise<DurablePostgres> {
+  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
+  let server: EmbeddedPostgres;
+  const launch = async () => {
+    server = await startEmbeddedPostgres({ folder, durable: true, log: () => undefined });
+    void server.ended.then(guardChild(server.pid, "SIGQUIT", [server.folder, folder]));
+    return server;
+  };
+  const url = new URL((await launch()).url);
+  const proxy = await startTcpProxy(Number(url.port));
+  url.port = String(proxy.port);
+  return {
+    url: url.href,
+    kill: async () => {
+      proxy.cut();
+      process.kill(server.pid, "SIGKILL");
+      await server.ended;
+    },
+    restart: async () => {
+      proxy.leadTo(Number(new URL((await launch()).url).port));
+      proxy.heal();
+    },
+    stop: async () => {
+      await proxy.close();
+      await server.stop();
+      for (const each of [server.folder, folder]) rmSync(each, { recursive: true, force: true });
+    },
+  };
+}
+
+/** PostgreSQL from npm, or, where npm has none for this platform, from Docker. */
+export async function startPostgresServer(): Promise<PostgresServer> {
+  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
+  try {
+    const server = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
+    // Nobody stops a server that a whole process shares: it goes when the process goes.
+    server.unref();
+    const folders = [server.folder, folder];
+    // SIGQUIT is PostgreSQL's immediate shutdown: unlike SIGKILL it frees the shared memory.
+    const release = guardChild(server.pid, "SIGQUIT", folders);
+    const stop = async () => {
+      await server.stop();
+      for (const each of folders) rmSync(each, { recursive: true, force: true });
+      release();
+    };
+    return { url: server.superuserUrl, stop };
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    if (!(await dockerAnswers())) throw error;
+    const { PostgreSqlContainer } = await import("@testcontainers/postgresql");
+    const container = await new PostgreSqlContainer(imageOf("postgres")).start();
+    return { url: container.getConnectionUri(), stop: async () => void (await container.stop()) };
+  }
+}
+
+let own: Promise<PostgresServer> | undefined;
+
+/** A database of the test's own, on the server of `TEST_DATABASE_URL` or on one that is started for this process. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const admin = process.env.TEST_DATABASE_URL ?? (await ownServer());
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await execute(admin, `CREATE DATABASE ${name}`);
+  const url = new URL(admin);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => execute(admin, `DROP DATABASE ${name} WITH (FORCE)`) };
+}
+
+async function ownServer(): Promise<string> {
+  own ??= startPostgresServer();
+  return (await own).url;
+}
+
+async function execute(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

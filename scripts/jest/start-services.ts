@@ -1,0 +1,16 @@
+// Before a run: the servers that suites share. Those that are named in the environment are used, the others are started.
+import { startPostgresServer, startRedisServer } from "../../backend/servers/index.js";
+import { stops } from "./services.js";
+
+export default async function startServices(): Promise<void> {
+  if (!process.env.TEST_REDIS_URL) {
+    const redis = await startRedisServer();
+    stops.push(() => redis.stop());
+    process.env.TEST_REDIS_URL = redis.url;
+  }
+  if (!process.env.TEST_DATABASE_URL) {
+    const postgres = await startPostgresServer();
+    stops.push(() => postgres.stop());
+    process.env.TEST_DATABASE_URL = postgres.url;
+  }
+}
