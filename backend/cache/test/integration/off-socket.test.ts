@@ -195,8 +195,17 @@ describe("requests of HTTP/2", () => {
       assert.equal((await ask({ ":authority": "api.example.com", ":scheme": "https" })).cache, STORED);
       assert.equal((await ask({ ":authority": "api.example.com", host: "api.example.com" })).cache, "hit");
       // RFC 9113 section 8.3.1: the two must not differ.
-      assert.equal((await ask({ ":authority": "api.example.com", host: "evil.example" })).cache, FOREIGN);
-      assert.equal((await ask({ ":authority": "user@api.example.com" })).cache, FOREIGN);
+      for (const headers of [
+        { ":authority": "api.example.com", host: "evil.example" },
+        { ":authority": "user@api.example.com" },
+      ]) {
+        const cache = await ask(headers).then(
+          (answer) => answer.cache,
+          // From 26 on Node refuses such requests itself.
+          (error: unknown) => (String(error).includes("NGHTTP2_PROTOCOL_ERROR") ? FOREIGN : error),
+        );
+        assert.equal(cache, FOREIGN);
+      }
     });
 
     test(`their bodies need no length${lane ? ", also in the lane" : ""}`, async () => {
