@@ -11,7 +11,7 @@ import { unauthorized } from "../../http/problem.js";
 import { issueToken } from "../tokens.js";
 import type { AuthState, IssuedToken, SessionEntry } from "./auth-state.js";
 import { verifyPassword } from "./password.js";
-import { readRefreshToken, signRefreshToken, type TokenSigning } from "./refresh-token.js";
+import { readRefreshToken, signRefreshToken } from "./refresh-token.js";
 import {
   advanceSession,
   type EndedSession,
@@ -27,6 +27,7 @@ import {
   type SessionUser,
   startSession,
 } from "./sessions.js";
+import type { TokenSigning } from "./typed-token.js";
 
 export interface AuthServiceOptions {
   readonly pool: Pool;

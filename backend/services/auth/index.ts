@@ -7,7 +7,7 @@ import type { AuthServices } from "./auth-routes.js";
 import { AuthService } from "./auth-service.js";
 import type { AuthState } from "./auth-state.js";
 import { PasswordService } from "./passwords.js";
-import type { TokenSigning } from "./refresh-token.js";
+import type { TokenSigning } from "./typed-token.js";
 
 export { authRouter, authUnavailable } from "./auth-routes.js";
 export { AuthState } from "./auth-state.js";

@@ -9,8 +9,8 @@ import { HttpProblem, unauthorized } from "../../http/problem.js";
 import type { AuthService, TokenPair } from "./auth-service.js";
 import { INVITATION_SECONDS, readInvitation, signInvitation } from "./invitation.js";
 import { hashPassword, verifyPassword } from "./password.js";
-import type { TokenSigning } from "./refresh-token.js";
 import { holdLogin } from "./sessions.js";
+import type { TokenSigning } from "./typed-token.js";
 
 export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 256;

@@ -6,7 +6,7 @@ import type { Role } from "../../http/identity/auth.js";
 import type { ModuleDefinition } from "../../modules/module-definition.js";
 import type { Change } from "../../modules/record-changes.js";
 import type { RecordWriter } from "../../modules/record-writer.js";
-import type { TokenSigning } from "../auth/refresh-token.js";
+import type { TokenSigning } from "../auth/typed-token.js";
 import type { Touch, View } from "./view.js";
 
 /** What changes of a module's records make stale. */
