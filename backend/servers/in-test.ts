@@ -12,6 +12,11 @@ export function afterTest(work: () => unknown): void {
   pending.push(work);
 }
 
+/** Closes them when the test that is under way has ended, the last one first. */
+export function closeAfterTest(...opened: readonly { close(): unknown }[]): void {
+  for (const each of opened) afterTest(() => each.close());
+}
+
 const TIMERS = [
   "hrtime",
   "nextTick",

@@ -1,10 +1,10 @@
 // A Cluster whose master is replaced, or is found at other addresses than it says: the masters of the moment are asked, nobody else.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import calculateSlot from "cluster-key-slot";
 import { Cluster, Redis } from "ioredis";
-import { tell } from "../../../servers/in-test.js";
+import { closeAfterTest, tell } from "../../../servers/in-test.js";
 import { startTcpProxy } from "../../../servers/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
 import type { TenantCacheOptions } from "../../src/index.js";
@@ -17,13 +17,9 @@ const FAILS_OVER_WITHIN_MS = 6000;
 
 describe("a Cluster whose master is replaced", () => {
   let cluster: RedisCluster;
-  const opened: { close(): Promise<void> }[] = [];
 
   beforeAll(async () => {
     cluster = await startRedisCluster({ withReplica: true, nodeTimeoutMs: 2000 });
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0).reverse()) await each.close();
   });
   afterAll(() => cluster.stop());
 
@@ -42,7 +38,7 @@ describe("a Cluster whose master is replaced", () => {
         res.sendStatus(201);
       });
     });
-    opened.push(cache, app);
+    closeAfterTest(cache, app);
     return {
       cache,
       read: async () => {
@@ -68,7 +64,7 @@ describe("a Cluster whose master is replaced", () => {
     const { replica } = cluster;
     assert.ok(first && replica);
     const client = new Cluster([...cluster.nodes]);
-    opened.push({ close: async () => client.disconnect() });
+    closeAfterTest({ close: async () => client.disconnect() });
     const truth = { version: 0 };
     const left = await open(client, truth);
     const other = await open({ cluster: cluster.nodes }, truth);
@@ -78,7 +74,7 @@ describe("a Cluster whose master is replaced", () => {
     // On the very connection that the cache uses: from here on it would answer as a replica, too.
     for (const node of client.nodes("master")) await node.readonly();
     const orders = [new Redis(first.url), new Redis(replica.url)] as const;
-    opened.push({ close: async () => orders.forEach((order) => void order.disconnect()) });
+    closeAfterTest({ close: async () => orders.forEach((order) => void order.disconnect()) });
     await takeOver(orders[1]);
     // What follows does not reach the old one.
     await orders[1].call("CLIENT", "KILL", "TYPE", "replica");
@@ -97,11 +93,11 @@ describe("a Cluster whose master is replaced", () => {
     const natMap: Record<string, { host: string; port: number }> = {};
     for (const { host, port } of [...cluster.servers, ...(cluster.replica ? [cluster.replica] : [])]) {
       const proxy = await startTcpProxy(port);
-      opened.push(proxy);
+      closeAfterTest(proxy);
       natMap[`${host}:${port}`] = { host: "localhost", port: proxy.port };
     }
     const client = new Cluster([...cluster.nodes], { natMap });
-    opened.push({ close: async () => client.disconnect() });
+    closeAfterTest({ close: async () => client.disconnect() });
     const truth = { version: 0 };
     const mapped = await open(client, truth);
     assert.equal((await mapped.write()).status, 201);
@@ -117,13 +113,13 @@ describe("a Cluster whose master is replaced", () => {
     assert.ok(replica);
     const order = new Redis(replica.url);
     order.on("error", () => undefined);
-    opened.push({ close: async () => order.disconnect() });
+    closeAfterTest({ close: async () => order.disconnect() });
     const isMaster = async () => /^role:master/m.test(await order.info("replication"));
     // The replica has become the master in the test before.
     const [dying, heir] = (await isMaster()) ? [replica, cluster.servers[0]] : [cluster.servers[0], replica];
     assert.ok(dying && heir);
     const heirs = new Redis(heir.url);
-    opened.push({ close: async () => heirs.disconnect() });
+    closeAfterTest({ close: async () => heirs.disconnect() });
     while (!/master_link_status:up/.test(await heirs.info("replication"))) await delay(10);
     const lines: string[] = [];
     const log = (line: string) => void lines.push(line);

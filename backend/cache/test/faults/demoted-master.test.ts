@@ -1,19 +1,15 @@
 // A master that is demoted while its connections stay: by FAILOVER, by hand, there and back. Nothing it says is believed from then on.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, describe, test } from "@jest/globals";
+import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
+import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../../../servers/index.js";
 import type { Logger, TenantCacheOptions } from "../../src/index.js";
 import { openCache, quiet } from "../support/caches.js";
 import { serveVersioned, type VersionedApp } from "../support/versioned-app.js";
 
 const KEY_PREFIX = "demoted:";
-const opened: { close(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  for (const each of opened.splice(0).reverse()) await each.close();
-});
 
 interface Pair {
   readonly master: RedisServer;
@@ -34,7 +30,7 @@ async function startPair(): Promise<Pair> {
   const orders = [new Redis(master.url), new Redis(replica.url)] as const;
   for (const admin of orders) admin.on("error", () => undefined);
   await orders[1].config("SET", "replica-announce-port", toReplica.port);
-  opened.push({
+  closeAfterTest({
     async close() {
       for (const admin of orders) admin.disconnect();
       await Promise.all([toMaster.close(), toReplica.close()]);
@@ -47,7 +43,7 @@ async function startPair(): Promise<Pair> {
 async function open(redis: TenantCacheOptions["redis"], truth: { version: number }, logger: Logger = quiet) {
   const cache = await openCache("redis", { redis, keyPrefix: KEY_PREFIX, logger });
   const versioned = await serveVersioned(cache, { truth });
-  opened.push(cache, versioned.app);
+  closeAfterTest(cache, versioned.app);
   return { cache, ...versioned };
 }
 
@@ -72,7 +68,7 @@ const ways: Record<string, (server: RedisServer) => TenantCacheOptions["redis"]>
   "a URL": ({ url }) => url,
   "a client of the user's": ({ url }) => {
     const client = new Redis(url);
-    opened.push({ close: async () => client.disconnect() });
+    closeAfterTest({ close: async () => client.disconnect() });
     return client;
   },
 };
@@ -148,7 +144,7 @@ for (const [way, connectTo] of Object.entries(ways)) {
       const [first, second] = orders;
       const truth = { version: 0 };
       const toLeft = await startTcpProxy(master.port);
-      opened.push(toLeft);
+      closeAfterTest(toLeft);
       const left = await open(connectTo({ ...master, url: `redis://127.0.0.1:${toLeft.port}` }), truth);
       const other = await open(master.url, truth);
       await follow(second, toMaster);

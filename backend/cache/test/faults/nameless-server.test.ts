@@ -1,8 +1,9 @@
 // Servers that do not say who they are, or refuse to be asked: said once, with what to do, and used as far as freshness allows it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
+import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import type { TenantCacheOptions } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
@@ -11,14 +12,10 @@ import { serveVersioned } from "../support/versioned-app.js";
 describe("a server that does not say who it is", () => {
   let server: RedisServer;
   let admin: Redis;
-  const opened: { close(): Promise<void> }[] = [];
 
   beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0).reverse()) await each.close();
   });
   afterAll(async () => {
     admin.disconnect();
@@ -33,7 +30,7 @@ describe("a server that does not say who it is", () => {
       return Buffer.from(text, "latin1");
     };
     const proxy = await startTcpProxy(server.port, { rewrite });
-    opened.push(proxy);
+    closeAfterTest(proxy);
     return `redis://127.0.0.1:${proxy.port}`;
   }
 
@@ -49,7 +46,7 @@ describe("a server that does not say who it is", () => {
     const logger = { info: log, warn: log, error: log };
     const cache = await openCache("redis", { redis, keyPrefix, logger });
     const versioned = await serveVersioned(cache, { truth });
-    opened.push(cache, versioned.app);
+    closeAfterTest(cache, versioned.app);
     return { cache, lines, ...versioned };
   }
 
@@ -121,7 +118,7 @@ describe("a server that does not say who it is", () => {
     test(`without role and master_replid a replica gives itself away all the same${withWait ? "" : ", also without WAIT"}`, async () => {
       const demoted = await startRedisServer();
       const order = new Redis(demoted.url);
-      opened.push({
+      closeAfterTest({
         async close() {
           order.disconnect();
           await demoted.stop();
@@ -133,7 +130,7 @@ describe("a server that does not say who it is", () => {
           "latin1",
         );
       const proxy = await startTcpProxy(demoted.port, { rewrite });
-      opened.push(proxy);
+      closeAfterTest(proxy);
       if (!withWait) await order.call("ACL", "SETUSER", "default", "-wait");
       const { cache, read, write } = await open(`redis://127.0.0.1:${proxy.port}`, "demoted:");
       await read();
@@ -157,7 +154,7 @@ describe("a server that does not say who it is", () => {
     const renamed = await startRedisServer({
       args: ["--rename-command", "INFO", "", "--rename-command", "PING", ""],
     });
-    opened.push({ close: () => renamed.stop() });
+    closeAfterTest({ close: () => renamed.stop() });
     const { cache, lines, read } = await open(renamed.url, "renamed:");
     await read();
     await cache.idle();

@@ -1,7 +1,8 @@
 // A password that is replaced while the cache runs: connections are made with the present one, and a wrong one is said once.
 import assert from "node:assert/strict";
-import { afterAll, afterEach, beforeAll, describe, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
+import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCacheOptions } from "../../src/index.js";
 import { serveVersioned } from "../support/versioned-app.js";
@@ -10,14 +11,10 @@ import { openWatched } from "../support/watched-cache.js";
 describe("a password that is replaced", () => {
   let server: RedisServer;
   let admin: Redis;
-  const opened: { close(): Promise<void> }[] = [];
 
   beforeAll(async () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0).reverse()) await each.close();
   });
   afterAll(async () => {
     admin.disconnect();
@@ -33,7 +30,7 @@ describe("a password that is replaced", () => {
   async function open(redis: TenantCacheOptions["redis"]) {
     const watched = openWatched({ redis, budgetMs: 1000, local: { maxBytes: 0 } });
     const versioned = await serveVersioned(watched.cache);
-    opened.push(watched.cache, versioned.app);
+    closeAfterTest(watched.cache, versioned.app);
     return { ...watched, ...versioned };
   }
 
@@ -106,7 +103,7 @@ describe("a password that is replaced", () => {
     await setPassword("first");
     const client = new Redis({ host: server.host, port: server.port, username: "cache", password: "first" });
     client.on("error", () => undefined);
-    opened.push({ close: async () => client.disconnect() });
+    closeAfterTest({ close: async () => client.disconnect() });
     const { cache, read, lines } = await open(client);
     assert.equal(await cache.ready(15_000), true);
     await setPassword("second");

@@ -1,18 +1,14 @@
 // Two masters for a time: what the replaced one has confirmed is repeated on the new one by whoever moves there.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, describe, test } from "@jest/globals";
+import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
+import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../../../servers/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
 import { serveVersioned } from "../support/versioned-app.js";
 
 const KEY_PREFIX = "second:";
-const opened: { close(): Promise<unknown> }[] = [];
-
-afterEach(async () => {
-  for (const each of opened.splice(0).reverse()) await each.close();
-});
 
 interface TwoMasters {
   readonly replaced: RedisServer;
@@ -27,7 +23,7 @@ async function startTwoMasters(): Promise<TwoMasters> {
   const [replaced, successor] = await Promise.all([startRedisServer({ args }), startRedisServer({ args })]);
   const way = await startTcpProxy(replaced.port);
   const admin = new Redis(successor.url);
-  opened.push({
+  closeAfterTest({
     async close() {
       admin.disconnect();
       await way.close();
@@ -44,7 +40,7 @@ async function open(port: number, truth: { version: number }, guard = false) {
   const redis = { host: "127.0.0.1", port };
   const cache = await openCache("redis", { redis, keyPrefix: KEY_PREFIX });
   const versioned = await serveVersioned(cache, { truth, write: { guard } });
-  opened.push(cache, versioned.app);
+  closeAfterTest(cache, versioned.app);
   return { cache, ...versioned };
 }
 
