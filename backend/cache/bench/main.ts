@@ -1,6 +1,7 @@
 // `npm run bench`: how fast the cache is beside bare Express, other caches and none, on servers that it starts itself.
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { messageOf } from "../src/thrown.js";
 import { Bench } from "./bench.js";
 import { describeMachine, formatMachine } from "./machine.js";
 import { formatForConsole, type SuiteReport, verdictTable } from "./report.js";
@@ -93,7 +94,7 @@ async function run(name: SuiteName): Promise<SuiteReport> {
 
 /** A suite that cannot be run does not take the others' figures with it. */
 function nothingOf(suite: SuiteName, error: unknown): SuiteReport {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return { suite, tables: [], verdicts: [], failures: [`${suite}: ${reason}`], rounds: [] };
 }
 

@@ -8,6 +8,7 @@ import type {
   Snapshot,
   Store,
 } from "../src/store/store.js";
+import { messageOf } from "../src/thrown.js";
 import type { StoreChange } from "./checked-protocol.js";
 import { machineNowMs } from "./clock.js";
 import type { TimelineEvent } from "./timeline.js";
@@ -137,7 +138,7 @@ export class StoreRecorder {
       ended((tenant) => tell(value, tenant));
       return value;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       ended(() => `refused: ${message}`, message);
       throw error;
     }

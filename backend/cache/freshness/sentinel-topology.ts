@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 import { type RedisSentinels, startRedisSentinels } from "../../servers/redis-sentinel.js";
 import type { RedisServer } from "../../servers/redis-server.js";
 import { startTcpProxy, type TcpProxy } from "../../servers/tcp-proxy.js";
+import { messageOf } from "../src/thrown.js";
 import { machineNowMs } from "./clock.js";
 import type { Servers } from "./excuses.js";
 import type { Fault, FaultWork } from "./faults.js";
@@ -210,8 +211,4 @@ async function prepareForReplication(admin: Redis): Promise<void> {
   await admin.call("ACL", "SETUSER", user, "on", `>${password}`, "allkeys", "allchannels", "+@all");
   await admin.config("SET", "masteruser", user);
   await admin.config("SET", "masterauth", password);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

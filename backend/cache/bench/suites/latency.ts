@@ -1,4 +1,6 @@
 // Latency at a fixed rate: what users see of each subject when it is not at its limit, and which of them cannot keep up.
+
+import { messageOf } from "../../src/thrown.js";
 import type { Bench } from "../bench.js";
 import { load } from "../load/load.js";
 import { openLoop } from "../load/open-loop.js";
@@ -41,7 +43,7 @@ export async function latency(bench: Bench): Promise<SuiteReport> {
     try {
       entered.push({ subject, process, requests: await verify(subject, process, lists, "200") });
     } catch (error) {
-      failures.push(`${subject.title}: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(`${subject.title}: ${messageOf(error)}`);
       await process.stop();
     }
   }

@@ -1,4 +1,6 @@
 // Throughput: as much as 32 connections get out of each subject, in every way in which the lists are asked for.
+
+import { messageOf } from "../../src/thrown.js";
 import type { Bench } from "../bench.js";
 import { listBody, openAccounts } from "../database.js";
 import { load } from "../load/load.js";
@@ -147,10 +149,6 @@ async function visit(
     cpuShare: (cpuMs * result.perSecond) / result.requests / 1000,
     stolenShare,
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What the subject's own count says against the claim that these were hits, or that none was. */
