@@ -9,6 +9,7 @@ import {
   type RedisServer,
   startRedisServer,
 } from "../../servers/index.js";
+import { until } from "../../servers/until.js";
 import { type BackendProcess, forkBackend } from "./forked-backend.js";
 
 export interface AdminRun {
@@ -126,19 +127,26 @@ export async function startOperatedCrm({
   };
 }
 
-/** Asks each of them until it answers this path from the cache, the lane's memory included. */
+/**
+ * Asks all of them until each has answered this path from the cache three times in a row: often enough for its lane
+ * to have learnt of it. A hit that was seen need not be the last miss: responses are stored behind their answer, and
+ * a process that comes back to the cache later than the others repeats what it could not confirm, which replaces
+ * fences of theirs.
+ */
 export async function untilHits(
   token: string,
   path: string,
   backends: readonly RunningBackend[],
 ): Promise<void> {
-  for (const { ask } of backends) {
-    let last = await ask(token, path);
-    // Stored behind the response.
-    for (; last.cache !== "hit"; last = await ask(token, path)) assert.equal(last.status, 200);
-    // Often enough for the lane to have learnt of it.
-    for (let time = 0; time < 3; time++) assert.equal((await ask(token, path)).cache, "hit");
-  }
+  await until(`hits of ${path} in ${backends.length} processes`, async () => {
+    for (const { ask } of backends)
+      for (let time = 0; time < 3; time++) {
+        const { status, cache } = await ask(token, path);
+        assert.equal(status, 200);
+        if (cache !== "hit") return false;
+      }
+    return true;
+  });
 }
 
 /** The two commands that the start's log tells a new operator: their words, and what the second one asks for. */
