@@ -128,7 +128,7 @@ function parseQuery(query: string): Pick<RedisUrl, "family"> {
   parameters.delete("family");
   if (parameters.size > 0)
     throw new Error(
-      "has parameters that are not known: it may have ?family=4 or ?family=6, everything else has variables of its own (docs/configuration.md)",
+      "has parameters that are not known: it may have ?family=4 or ?family=6, everything else has variables of its own (docs/operate/configuration.md)",
     );
   if (family === null || family === "0") return {};
   if (family !== "4" && family !== "6") throw new Error("has a family that is neither 4 nor 6");

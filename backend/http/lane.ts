@@ -1,4 +1,4 @@
-// The cache's lane in front of the app (docs/lane.md): who asks, and what the app does before its routes, for hits that it does not see.
+// The cache's lane in front of the app (docs/use/lane.md): who asks, and what the app does before its routes, for hits that it does not see.
 import type { RequestListener, ServerResponse } from "node:http";
 import type { Express, Request, RequestHandler, Response } from "express";
 import type { LaneIdentity, LaneMiddleware, LaneOptions, TenantCache } from "express-tenant-cache";

@@ -67,7 +67,7 @@ const OTHERS: readonly Subject[] = [
   { name: "get-buffer", title: "Express, `getBuffer` and `end`", program: "get-buffer", handler: "hits" },
 ];
 
-/** As `docs/lane.md` has it served. */
+/** As `docs/use/lane.md` has it served. */
 const LANE = { front: "lane", isPrepared: true } as const;
 
 const OURS: readonly Subject[] = [

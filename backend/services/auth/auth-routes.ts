@@ -136,7 +136,7 @@ export function authUnavailable(): Router {
   router.use(() => {
     throw new HttpProblem(503, {
       detail:
-        "Logging in is not configured: it needs REDIS_URL, and JWT_SECRET instead of JWT_JWKS_URL (see docs/configuration.md).",
+        "Logging in is not configured: it needs REDIS_URL, and JWT_SECRET instead of JWT_JWKS_URL (see docs/operate/configuration.md).",
     });
   });
   return router;

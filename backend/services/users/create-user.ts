@@ -52,5 +52,5 @@ export function createUser(writer: RecordWriter, { signing }: CreationContext): 
 export const noLogins = () =>
   new HttpProblem(503, {
     detail:
-      "Logging in is not configured, so neither password nor invite has a use (see docs/configuration.md).",
+      "Logging in is not configured, so neither password nor invite has a use (see docs/operate/configuration.md).",
   });

@@ -60,7 +60,7 @@ for (const store of CRM_STORES) {
       }
     });
 
-    test("keys are those of docs/services.md, inside the tenant", async () => {
+    test("keys are those of docs/crm/services.md, inside the tenant", async () => {
       await readAll();
       for (const key of Object.keys(views)) {
         assert.equal(await crm.cache.manager.tenant(TENANT_A).exists(key), true, key);

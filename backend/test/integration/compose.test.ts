@@ -186,8 +186,8 @@ describe("docker-compose.yml", () => {
       assert.equal(each.container_name, `crm-${name}`);
   });
 
-  test("the additions that docs/operations.md shows are valid, too", () => {
-    const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
+  test("the additions that docs/operate/operations.md shows are valid, too", () => {
+    const page = readFileSync(projectFile("docs", "operate", "operations.md"), "utf8");
     const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
     assert.ok(blocks.length > 0);
     for (const block of blocks) {

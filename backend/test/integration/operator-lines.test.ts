@@ -1,7 +1,7 @@
 // The valkey-cli lines of the docs: authenticated by what is around them, and failing where they are not.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
 import { readComposeFile } from "../../servers/compose.js";
@@ -10,7 +10,7 @@ import { type RedisServer, startRedisServer } from "../../servers/index.js";
 const file = readComposeFile();
 
 describe("the lines that operators type", () => {
-  const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
+  const page = readFileSync(projectFile("docs", "operate", "operations.md"), "utf8");
   const section = page.split("\n## Docker and valkey-cli")[1]?.split("\n## ")[0] ?? "";
   const lines = [...section.matchAll(/`docker exec (\S+) valkey-cli ([^`…]+)`/g)];
   const PASSWORD = "a-password";
@@ -50,8 +50,11 @@ describe("the lines that operators type", () => {
   });
 
   test("nowhere else in the docs is a line without -e, or a password in an argument", () => {
-    for (const name of ["operations.md", "configuration.md", "migrating.md", "../README.md"]) {
-      const text = readFileSync(projectFile("docs", name), "utf8");
+    const pages = readdirSync(projectFile("docs"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `docs/${name}`);
+    for (const name of ["README.md", ...pages]) {
+      const text = readFileSync(projectFile(name), "utf8");
       const calls = [...text.matchAll(/(?:redis|valkey)-cli (?!--cluster)(?:-\S|[A-Z])[^`\n]*/g)];
       for (const [call] of calls) {
         assert.match(call, /-cli (?:-[hp] \S+ )*-e\b/, `${name}: ${call}`);

@@ -1,4 +1,4 @@
-// Rooms: the folders and files that the table of docs/architecture.md names, and what their files import.
+// Rooms: the folders and files that the table of docs/internals/architecture.md names, and what their files import.
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { projectFile } from "../../project-root.js";

@@ -1,11 +1,11 @@
-// "Where things live" in docs/architecture.md holds: who imports whom, without circles and shared names.
+// "Where things live" in docs/internals/architecture.md holds: who imports whom, without circles and shared names.
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "@jest/globals";
 import { circles, type Import, importsOf, RoomTable, readSource, sourceFiles } from "../support/rooms.js";
 
 const files = sourceFiles();
-const table = new RoomTable(readSource("docs/architecture.md"), "Where things live");
+const table = new RoomTable(readSource("docs/internals/architecture.md"), "Where things live");
 const { rooms } = table;
 const imports = files.flatMap((file) => importsOf(file, readSource(file)));
 const isTest = (file: string) => /^backend\/(?:cache\/)?test\//.test(file);

@@ -8,7 +8,7 @@ import { DIFFERENCES } from "./differences.js";
 import { GROUPS, kindOf } from "./suite-run.js";
 
 const ids = DIFFERENCES.flatMap(({ tests }) => Object.keys(tests));
-const page = readFileSync(projectFile("docs", "conformance.md"), "utf8");
+const page = readFileSync(projectFile("docs", "internals", "conformance.md"), "utf8");
 
 test("each listed test exists, once, and is no question", () => {
   const kinds = new Map(GROUPS.flatMap(({ tests }) => tests.map((one) => [one.id, kindOf(one)])));
@@ -22,7 +22,7 @@ test("each listed test exists, once, and is no question", () => {
   );
 });
 
-test("docs/conformance.md counts the tests of each kind", () => {
+test("docs/internals/conformance.md counts the tests of each kind", () => {
   for (const kind of ["required", "optimal"] as const) {
     const { tests, listed } = countByKind()[kind];
     const row = `| ${kind} | ${tests} | ${tests - listed} | ${listed} |`;
@@ -32,7 +32,7 @@ test("docs/conformance.md counts the tests of each kind", () => {
   assert.ok(page.includes(row), `the page lacks the row ${row}`);
 });
 
-test("docs/conformance.md gives the reason of each group of differences", () => {
+test("docs/internals/conformance.md gives the reason of each group of differences", () => {
   for (const { heading, reason, tests } of DIFFERENCES) {
     const row = `| ${heading} | ${Object.keys(tests).length} | ${reason} |`;
     assert.ok(page.includes(row), `the page lacks the row ${row}`);

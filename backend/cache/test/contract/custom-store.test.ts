@@ -13,7 +13,7 @@ const { DiskStore, cache } = (await import(
 )) as { readonly DiskStore: new () => Store; readonly cache: TenantCache };
 afterAll(() => cache.close());
 
-describeStore("the example of docs/creating-a-store.md", {
+describeStore("the example of docs/use/creating-a-store.md", {
   open: () => new DiskStore(),
   without: ["keyed", "quota"],
 });

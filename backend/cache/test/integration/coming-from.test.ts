@@ -1,4 +1,4 @@
-// docs/coming-from.md runs: its code blocks, and what its tables call "here".
+// docs/use/coming-from.md runs: its code blocks, and what its tables call "here".
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
@@ -8,7 +8,7 @@ import * as library from "../../src/index.js";
 import { openCache, quiet } from "../support/caches.js";
 
 const { CacheMonitor, CacheWarmer, paginatedKey, TTL_PRESETS } = library;
-const page = readFileSync(projectFile("docs", "coming-from.md"), "utf8");
+const page = readFileSync(projectFile("docs", "use", "coming-from.md"), "utf8");
 const [names = "", ...blocks] = [...page.matchAll(/```js\n(.*?)```/gs)].map(([, code = ""]) => code);
 
 /** The code spans of the second column: calls that a reader copies. */
@@ -18,7 +18,7 @@ const calls = [...page.matchAll(/^\|(.*)\|$/gm)]
   .map(([, call = ""]) => call);
 
 for (const store of ["memory", "redis"] as const) {
-  describe(`docs/coming-from.md on ${store}`, () => {
+  describe(`docs/use/coming-from.md on ${store}`, () => {
     let cache: TenantCache;
     let scope: Record<string, unknown>;
     const made: TenantCache[] = [];
@@ -73,7 +73,7 @@ for (const store of ["memory", "redis"] as const) {
   });
 }
 
-test("docs/coming-from.md imports what the library exports, and its first block makes the names that its calls use", () => {
+test("docs/use/coming-from.md imports what the library exports, and its first block makes the names that its calls use", () => {
   const imported = /import \{ (.*?) \} from "express-tenant-cache"/.exec(names)?.[1]?.split(", ") ?? [];
   assert.ok(imported.length > 3);
   for (const name of imported) assert.ok(name in library, name);

@@ -91,7 +91,7 @@ describe("docs/examples", () => {
     assert.deepEqual(JSON.parse((await app.request("/notes")).body), [1]);
   });
 
-  test("custom-store-test.js passes, on Node's runner, and docs/creating-a-store.md shows it", async () => {
+  test("custom-store-test.js passes, on Node's runner, and docs/use/creating-a-store.md shows it", async () => {
     const name = "custom-store-test.js";
     tried.add(name);
     // Node's runner says nothing of tests to a process that a runner of its own has started.
@@ -99,7 +99,7 @@ describe("docs/examples", () => {
     const { stdout } = await promisify(execFile)(process.execPath, ["--test", `${FOLDER}/${name}`], { env });
     assert.match(stdout, /^. tests [3-9]\d$/m);
     assert.match(stdout, /^. fail 0$/m);
-    const page = readFileSync(projectFile("docs", "creating-a-store.md"), "utf8");
+    const page = readFileSync(projectFile("docs", "use", "creating-a-store.md"), "utf8");
     const file = readFileSync(`${FOLDER}/${name}`, "utf8").replace(/^\/\/.*\n/, "");
     assert.equal(/```js\n(.*?)```/s.exec(page)?.[1], file);
   });
@@ -137,8 +137,8 @@ describe("docs/examples", () => {
     assert.ok((await cache.stats()).modules.users);
   });
 
-  test("docs/toolkit.md shows the file that runs here, but for the import", () => {
-    const page = readFileSync(projectFile("docs", "toolkit.md"), "utf8");
+  test("docs/use/toolkit.md shows the file that runs here, but for the import", () => {
+    const page = readFileSync(projectFile("docs", "use", "toolkit.md"), "utf8");
     const block = [...page.matchAll(/```js\n(.*?)```/gs)].at(-1)?.[1];
     const file = readFileSync(`${FOLDER}/toolkit.js`, "utf8").replace(/^\/\/.*\n/, "");
     assert.equal(block, file);

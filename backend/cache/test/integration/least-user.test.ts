@@ -1,4 +1,4 @@
-// The least ACL user of docs/operations.md: all that the cache does is allowed, and all that is allowed is needed.
+// The least ACL user of docs/operate/operations.md: all that the cache does is allowed, and all that is allowed is needed.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
@@ -15,9 +15,9 @@ const DATABASE = 2;
 
 /** The rules behind `ACL SETUSER name`, as the page has them. */
 function rulesOf(name: string): string[] {
-  const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
+  const page = readFileSync(projectFile("docs", "operate", "operations.md"), "utf8");
   const command = new RegExp(`ACL SETUSER ${name} ((?:[^\\n]*\\\\\\n)*[^\\n]*)`).exec(page)?.[1];
-  assert.ok(command, `docs/operations.md has the user ${name}`);
+  assert.ok(command, `docs/operate/operations.md has the user ${name}`);
   return command
     .replaceAll("\\\n", " ")
     .trim()

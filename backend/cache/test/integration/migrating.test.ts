@@ -1,4 +1,4 @@
-// docs/migrating.md against Redis: a hand-written cache with keys of the same form, beside this one, there and back.
+// docs/use/migrating.md against Redis: a hand-written cache with keys of the same form, beside this one, there and back.
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";

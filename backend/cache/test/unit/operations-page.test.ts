@@ -1,4 +1,4 @@
-// docs/operations.md against the code: every value of Cache-Status, bypass reason, field of the stats and log line is explained.
+// docs/operate/operations.md against the code: every value of Cache-Status, bypass reason, field of the stats and log line is explained.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -6,10 +6,10 @@ import { describe, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 import { createTenantCache } from "../../src/index.js";
 
-const page = readFileSync(projectFile("docs", "operations.md"), "utf8");
+const page = readFileSync(projectFile("docs", "operate", "operations.md"), "utf8");
 const source = (...parts: string[]) => readFileSync(projectFile("backend", "cache", "src", ...parts), "utf8");
 
-describe("docs/operations.md", () => {
+describe("docs/operate/operations.md", () => {
   test("explains every value of Cache-Status", () => {
     const forwarded = /type Forwarded =(.*?);/s.exec(source("cache-status.ts"))?.[1] ?? "";
     const kinds = [...forwarded.matchAll(/"([\w-]+)"/g)].map(([, fwd]) => `fwd=${fwd}`);
@@ -32,7 +32,7 @@ describe("docs/operations.md", () => {
     const repeating = ["README.md", "backend/cache/README.md", ...pages].filter((name) =>
       /^\| `(?:hit; ttl=|fwd=|store-unavailable`)/m.test(readFileSync(projectFile(name), "utf8")),
     );
-    assert.deepEqual(repeating, [path.join("docs", "operations.md")]);
+    assert.deepEqual(repeating, [path.join("docs", "operate", "operations.md")]);
   });
 
   test("explains every bypass reason, and no other", () => {
