@@ -103,8 +103,9 @@ async function inserted(
 }
 
 /**
- * The database first, where every read and write of the tenant looks; then the persistent Redis, which is asked about every token; then
- * the tenant's fence, which ends what is cached. Each is done whether or not the others could be.
+ * The database first, where every read and write of the tenant looks; then the persistent Redis, which is
+ * asked about every token; then the tenant's fence, which ends what is cached. Each is done whether or not
+ * the others could be.
  */
 export async function suspendTenant(
   admin: Admin,
@@ -149,7 +150,10 @@ export async function resumeTenant(
   };
 }
 
-/** Deletes the tenant and every record of it. Its tokens are refused from then on, as a suspended tenant's are. */
+/**
+ * Deletes the tenant and every record of it. Its tokens are refused from then on, as a suspended tenant's
+ * are.
+ */
 export async function deleteTenant(admin: Admin, idOrName: string): Promise<Outcome> {
   const tenant = await findTenant(admin.pool, idOrName);
   const id = await tenantIdOf(admin.pool, idOrName);
@@ -176,7 +180,8 @@ export async function deleteTenant(admin: Admin, idOrName: string): Promise<Outc
 async function removeRows(pool: Pool, id: string): Promise<void> {
   const client = await pool.connect();
   try {
-    // A large tenant takes longer than a request may. Suspended in a transaction of its own, so that nobody adds to it meanwhile.
+    // A large tenant takes longer than a request may. Suspended in a transaction of its own, so that nobody
+    // adds to it meanwhile.
     await client.query("UPDATE tenants SET suspended_at = coalesce(suspended_at, now()) WHERE id = $1", [id]);
     await client.query("BEGIN; SET LOCAL statement_timeout = 0");
     await client.query("DELETE FROM tenants WHERE id = $1", [id]);

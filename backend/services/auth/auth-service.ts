@@ -52,7 +52,10 @@ export interface TokenPair {
   readonly expires_in: number;
   readonly refresh_token: string;
   readonly user: LoginUser;
-  /** Somebody else has set the password: until the user has changed it, the access token is good for nothing else. */
+  /**
+   * Somebody else has set the password: until the user has changed it, the access token is good for nothing
+   * else.
+   */
   readonly password_change_required: boolean;
 }
 
@@ -67,7 +70,8 @@ export class AuthService {
 
   /**
    * @param address the client's: logins of one wait behind those of others
-   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too many log in
+   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too
+   *   many log in
    * @throws TenantUnavailable where the tenant is suspended, to those who know the password
    */
   async login({ tenant_id: tenantId, email, password }: Credentials, address: string): Promise<TokenPair> {
@@ -85,7 +89,8 @@ export class AuthService {
 
   /**
    * For a user who has proved who it is.
-   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no longer log in
+   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no
+   *   longer log in
    * @throws HttpProblem 401 where it may not
    */
   async openSession(
@@ -103,7 +108,8 @@ export class AuthService {
   }
 
   /**
-   * Exchanges a refresh token for the next one. One that was exchanged before ends its session: somebody else has it, too.
+   * Exchanges a refresh token for the next one. One that was exchanged before ends its session: somebody else
+   * has it, too.
    * @throws HttpProblem 401; 503 where the persistent Redis is away
    */
   async refresh(refreshToken: string): Promise<TokenPair> {
@@ -131,8 +137,9 @@ export class AuthService {
   }
 
   /**
-   * Revokes the token that the request came with, and ends its session or, `everywhere`, all sessions of its user. Once
-   * this has resolved, no process accepts one of their tokens, and no response is served from the cache for one.
+   * Revokes the token that the request came with, and ends its session or, `everywhere`, all sessions of its
+   * user. Once this has resolved, no process accepts one of their tokens, and no response is served from the
+   * cache for one.
    */
   async logout(auth: Auth, everywhere: boolean): Promise<void> {
     const { tenantId, subject, jti, expiresAtMs } = auth;
@@ -149,7 +156,10 @@ export class AuthService {
     await this.#end(tenantId, { userId });
   }
 
-  /** Revokes again what sessions of a user that have ended had issued: the persistent Redis may have been away then. */
+  /**
+   * Revokes again what sessions of a user that have ended had issued: the persistent Redis may have been away
+   * then.
+   */
   async revokeEndedOf(tenantId: string, userId: string): Promise<void> {
     const ended = await withTenant(
       this.#options.pool,
@@ -181,7 +191,10 @@ export class AuthService {
     }
   }
 
-  /** The list first: from then on nothing new is served to the tokens, and the tags end what is served without asking it. */
+  /**
+   * The list first: from then on nothing new is served to the tokens, and the tags end what is served without
+   * asking it.
+   */
   async #revoke(tenantId: string | undefined, tokens: readonly IssuedToken[]): Promise<void> {
     await this.#options.state.revoke(tenantId, tokens);
     for (const { jti } of tokens) this.#options.authenticator.forget(jti);
@@ -191,8 +204,8 @@ export class AuthService {
   }
 
   /**
-   * Inside the transaction: where the persistent Redis is away, nothing has happened, and the same refresh token is good for
-   * another try.
+   * Inside the transaction: where the persistent Redis is away, nothing has happened, and the same refresh
+   * token is good for another try.
    */
   async #noted(tenantId: string, session: Session): Promise<Session> {
     await this.#options.state.noteSession(tenantId, session.user_id, {

@@ -3,7 +3,10 @@
 import type { ChangeListener } from "../../modules/record-changes.js";
 import type { AuthService } from "./auth-service.js";
 
-/** Ends the sessions of users who are deactivated or deleted, or whose role changes: a token says what its user may do. */
+/**
+ * Ends the sessions of users who are deactivated or deleted, or whose role changes: a token says what its
+ * user may do.
+ */
 export function endingSessions(
   service: Pick<AuthService, "endSessionsOf" | "revokeEndedOf">,
 ): ChangeListener {

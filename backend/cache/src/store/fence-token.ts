@@ -47,12 +47,18 @@ export function isPending(fence: string): boolean {
   return fence.startsWith(PENDING_MARK);
 }
 
-/** When the youngest of the fences was set, by the store's clock (milliseconds since the epoch). `NaN` where one does not say it. */
+/**
+ * When the youngest of the fences was set, by the store's clock (milliseconds since the epoch). `NaN` where
+ * one does not say it.
+ */
 export function changedAtMs(fences: readonly string[]): number {
   return Math.max(...fences.map((fence) => Number(fence.slice(fence.lastIndexOf(".") + 1))));
 }
 
-/** As `etcSweep` writes it too: names the generation that the fences of a tenant and a module stand for: the first two that an entry carries. */
+/**
+ * As `etcSweep` writes it too: names the generation that the fences of a tenant and a module stand for: the
+ * first two that an entry carries.
+ */
 export function generationOf(fences: readonly (string | null)[]): string {
   return fences
     .slice(0, 2)
@@ -60,7 +66,9 @@ export function generationOf(fences: readonly (string | null)[]): string {
     .join("_");
 }
 
-/** Whether these are the very fences that a fill began with: the current ones, `null` where one is missing. */
+/**
+ * Whether these are the very fences that a fill began with: the current ones, `null` where one is missing.
+ */
 export function areSame(current: readonly (string | null)[], begun: readonly string[]): boolean {
   return current.length === begun.length && current.every((fence, index) => fence === begun[index]);
 }

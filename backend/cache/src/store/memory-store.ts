@@ -29,7 +29,8 @@ export interface MemoryStoreOptions {
   readonly maxTenantBytes: number;
 }
 
-// Some hundred thousand fences. One that is dropped counts as changed, so this bound costs hits, never freshness.
+// Some hundred thousand fences. One that is dropped counts as changed, so this bound costs hits, never
+// freshness.
 const MAX_FENCE_CHARACTERS = 20 * 1024 * 1024;
 const MAX_LEASE_CHARACTERS = 4 * 1024 * 1024;
 

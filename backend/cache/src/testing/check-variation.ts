@@ -30,7 +30,10 @@ export async function checkVariation(probe: RouteProbe): Promise<string> {
   return `${varying} of the requests that were tried change the answer, and each gets its own`;
 }
 
-/** Fills the cache without the headers, then reads with them. Resolves with 1 where they change the handler's answer. */
+/**
+ * Fills the cache without the headers, then reads with them. Resolves with 1 where they change the handler's
+ * answer.
+ */
 async function varies(
   probe: RouteProbe,
   tenant: TenantIndex,
