@@ -14,6 +14,7 @@ import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { PATIENT, quiet } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { serversAt } from "./servers-at.js";
+import { TEST_TTLS } from "./test-ttls.js";
 
 export const PASSWORD = "correct horse battery staple";
 
@@ -115,7 +116,7 @@ async function startNeighbour(
     cache,
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, count: 60, detail: 300 },
+    ttlSeconds: TEST_TTLS,
     rateLimit: { max: 0, windowSeconds: 60 },
     ...own.overrides,
   });

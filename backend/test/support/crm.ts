@@ -17,6 +17,7 @@ import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
+import { TEST_TTLS } from "./test-ttls.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
 export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -85,7 +86,7 @@ export async function startCrm(
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, count: 60, detail: 300 },
+    ttlSeconds: TEST_TTLS,
     rateLimit: { max: 0, windowSeconds: 60 },
     ...overrides,
   };
