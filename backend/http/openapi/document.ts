@@ -1,6 +1,7 @@
 // The OpenAPI 3.1 description of an app, made from what its mounted routes tell of themselves.
 // Tests: test/unit/openapi-document.test.ts, test/http/openapi.test.ts
 import { STATUS_CODES } from "node:http";
+import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
 import type { Answer, Bytes, Facts } from "./facts.js";
 import { JsonSchemas, type Parameter } from "./json-schemas.js";
@@ -30,7 +31,7 @@ const DEPENDENT_PROBLEM = "default";
  * A route that tells nothing of itself is there by its path alone: {@link undescribed} finds it.
  * @throws Error where two different schemas have one name
  */
-export function describeApp(app: { readonly router: object }): OpenApiDocument {
+export async function describeApp(app: { readonly router: object }): Promise<OpenApiDocument> {
   const schemas = new JsonSchemas();
   const paths: Record<string, Record<string, unknown>> = {};
   const problems = new Set<number>();
@@ -38,6 +39,8 @@ export function describeApp(app: { readonly router: object }): OpenApiDocument {
     const path = templateOf(route.path);
     paths[path] = { ...paths[path], [route.method]: operationOf(route, schemas) };
     for (const status of route.facts.problems ?? []) problems.add(status);
+    // It takes a while altogether, and requests are not to wait for it.
+    await setImmediate();
   }
   const problemContent = { "application/problem+json": { schema: schemas.ofOutput(problemSchema) } };
   const responses = Object.fromEntries(
@@ -181,11 +184,12 @@ function tagOf(path: string): string {
   return first === "api" && second !== undefined ? second : first;
 }
 
-/** "getAccountsById", of GET /api/accounts/:id. */
+/** "getAccountsById", of GET /api/accounts/:id; what is outside of /api says so: "getRootHealth". */
 function operationIdOf(method: string, path: string): string {
   const words = path
+    .replace(/^\/(?:api\b)?/, (start) => (start === "/" ? "root/" : ""))
     .split("/")
-    .filter((segment) => segment !== "" && segment !== "api")
+    .filter((segment) => segment !== "")
     .map((segment) => segment.replace(/^:/, "by-"));
   return [method, ...words]
     .flatMap((word) => word.split(/[^A-Za-z0-9]+/))

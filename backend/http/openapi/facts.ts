@@ -1,5 +1,5 @@
 // What middleware and handlers tell of themselves: from it the OpenAPI description is made. Nothing here runs for a request.
-// Tests: test/unit/openapi-facts.test.ts, test/http/openapi.test.ts
+// Tests: test/unit/openapi-document.test.ts, test/http/openapi.test.ts
 import type * as z from "zod";
 
 /** An answer that is JSON, by its schema; one of another type; or one without a body. */

@@ -15,6 +15,7 @@ export interface Parameter {
   readonly schema: JsonSchema;
 }
 
+const EXACT_FORMATS = new Set(["uuid", "date", "date-time"]);
 const COMPONENTS = "#/components/schemas/";
 
 export class JsonSchemas {
@@ -74,15 +75,27 @@ export class JsonSchemas {
       unrepresentable: "any",
       override: ({ zodSchema, jsonSchema }) => {
         const instead = jsonSchemaWrittenFor(zodSchema);
-        if (!instead) return;
-        for (const key of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, key);
-        Object.assign(jsonSchema, instead);
+        if (instead) {
+          for (const key of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, key);
+          Object.assign(jsonSchema, instead);
+        } else if (io === "input" && zodSchema instanceof z.ZodPipe) {
+          Object.assign(jsonSchema, this.#alsoChecked(zodSchema, jsonSchema));
+        }
+        // The format says it, and shorter.
+        if (EXACT_FORMATS.has(String(jsonSchema.format))) Reflect.deleteProperty(jsonSchema, "pattern");
       },
     });
     for (const [name, definition] of Object.entries($defs)) this.#add(name, asComponent(definition));
     const made = asComponent(root);
     this.#converted[io].set(schema, made);
     return made;
+  }
+
+  /** A text that is trimmed and then checked again has to be what both say: an address, and not too long. */
+  #alsoChecked({ out }: z.ZodPipe, first: JsonSchema): JsonSchema {
+    if (!(out instanceof z.ZodType) || out instanceof z.ZodTransform) return {};
+    const second = this.#convert(out, "input");
+    return second.type === first.type ? second : {};
   }
 
   /** @throws Error where two different schemas have one name: a client would read one of them for the other */

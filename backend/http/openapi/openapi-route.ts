@@ -11,16 +11,17 @@ import { describeApp } from "./document.js";
  * for, because by then all routes are mounted.
  */
 export function mountOpenApi(api: Router, app: { readonly router: object }): void {
-  let made: { readonly text: string; readonly etag: string } | undefined;
-  const read: RequestHandler = (_req, res) => {
-    if (!made) {
-      const text = JSON.stringify(describeApp(app));
-      made = { text, etag: `"${createHash("sha256").update(text).digest("base64url")}"` };
-    }
-    res.setHeader("ETag", made.etag);
+  let made: Promise<{ readonly text: string; readonly etag: string }> | undefined;
+  const read: RequestHandler = async (_req, res) => {
+    made ??= describeApp(app).then((document) => {
+      const text = JSON.stringify(document);
+      return { text, etag: `"${createHash("sha256").update(text).digest("base64url")}"` };
+    });
+    const { text, etag } = await made;
+    res.setHeader("ETag", etag);
     // What has been deployed since is seen at once.
     res.setHeader("Cache-Control", "public, no-cache");
-    res.type("json").send(made.text);
+    res.type("json").send(text);
   };
   route(
     api,
