@@ -13,7 +13,7 @@ import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity, requireOwnPassword } from "./http/identity/authenticate.js";
 import type { Authenticator } from "./http/identity/authenticator.js";
 import { laneInFront } from "./http/lane.js";
-import { mountOpenApi } from "./http/openapi/openapi-route.js";
+import { mountOpenApi } from "./http/openapi-route.js";
 import { onePathSpelling } from "./http/path-spelling.js";
 import type { RateLimitOptions } from "./http/rate-limit.js";
 import { boundSubjects } from "./http/subject-work.js";

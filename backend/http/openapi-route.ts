@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 import type { RequestHandler, Router } from "express";
 import * as z from "zod";
-import { route } from "../route-methods.js";
-import { describeApp } from "./document.js";
+import { describeApp } from "./openapi/document.js";
+import { route } from "./route-methods.js";
 
 /**
  * Anybody may read it: it holds nothing of a tenant, and nothing that the source does not say. It is made once, when it is first asked
