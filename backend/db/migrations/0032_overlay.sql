@@ -25,6 +25,7 @@ CREATE TABLE overlay_clients (
 CREATE INDEX overlay_clients_by_agent ON overlay_clients (tenant_id, agent_id, client);
 CREATE INDEX overlay_clients_by_expiry ON overlay_clients (tenant_id, expires_at) WHERE sealed IS NOT NULL;
 CREATE INDEX overlay_clients_by_end ON overlay_clients (tenant_id, kept_until);
+CALL put_behind_tenant('overlay_clients');
 
 DO $$
 DECLARE

@@ -1,16 +1,17 @@
 // The consents that one call asks for: each subject's once, however many records show it.
 // Tests: test/http/overlay-access.test.ts
-import type { AuditEvent, AuditTrail, ConsentReference } from "../audit/audit-trail.js";
+import type { AuditEvent, ConsentReference } from "../audit/audit-trail.js";
 import { ConsentRefused } from "../audit/consent/consent-refused.js";
 import { type Caller, withPurpose } from "./overlay-caller.js";
+import type { OverlayAudit } from "./overlay-parts.js";
 
 export class ConsentAsked {
-  readonly #audit: AuditTrail;
+  readonly #audit: OverlayAudit;
   readonly #caller: Caller;
   readonly #given = new Map<string, ConsentReference | undefined>();
   readonly #refused = new Set<string>();
 
-  constructor(audit: AuditTrail, caller: Caller) {
+  constructor(audit: OverlayAudit, caller: Caller) {
     this.#audit = audit;
     this.#caller = caller;
   }

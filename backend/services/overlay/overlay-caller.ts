@@ -1,7 +1,8 @@
 // Who asks, for which tenant and what for; and whose work they may see.
 // Tests: test/http/overlay-access.test.ts
 import { forbidden } from "../../http/problem.js";
-import type { Actor, AuditEvent, AuditTrail, Purpose } from "../audit/audit-trail.js";
+import type { Actor, AuditEvent, Purpose } from "../audit/audit-trail.js";
+import type { OverlayAudit } from "./overlay-parts.js";
 
 export interface Caller {
   readonly tenantId: string;
@@ -25,7 +26,7 @@ export function mayActFor(caller: Caller, ...agentIds: readonly (string | undefi
  * @throws HttpProblem 403, after the refusal is on record
  */
 export async function requireAgent(
-  audit: AuditTrail,
+  audit: OverlayAudit,
   caller: Caller,
   agentId: string,
   event: AuditEvent,
@@ -33,8 +34,31 @@ export async function requireAgent(
   if (!mayActFor(caller, agentId)) throw await refusal(audit, caller, event);
 }
 
+/** Thrown inside a transaction, where nothing else may be recorded: {@link refusing} makes it a refusal. */
+export class NotOwn extends Error {
+  readonly event: AuditEvent;
+
+  constructor(event: AuditEvent) {
+    super("another agent's work");
+    this.event = event;
+  }
+}
+
+/** @throws HttpProblem 403 in the place of {@link NotOwn}, after the refusal is on record */
+export async function refusing<Result>(
+  audit: OverlayAudit,
+  caller: Caller,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof NotOwn ? await refusal(audit, caller, error.event) : error;
+  }
+}
+
 /** The refusal to throw, once it is on record. */
-export async function refusal(audit: AuditTrail, caller: Caller, ...events: AuditEvent[]): Promise<Error> {
+export async function refusal(audit: OverlayAudit, caller: Caller, ...events: AuditEvent[]): Promise<Error> {
   await audit.record(
     caller.tenantId,
     caller.actor,

@@ -1,7 +1,7 @@
 // What every service of the overlay is made of.
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
-import type { AuditTrail } from "../audit/audit-trail.js";
+import type { AuditTrail, ConsentReference } from "../audit/audit-trail.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
 import type { CacheTtl } from "./cache-ttl.js";
 
@@ -27,11 +27,23 @@ export interface ClientSources {
   ): Promise<SourceClient | undefined | "none">;
 }
 
+/** What the overlay asks of the trail. */
+export interface OverlayAudit extends Pick<AuditTrail, "append" | "record" | "getAuditLogs"> {
+  requireConsent(
+    ...access: Parameters<AuditTrail["record"]> extends [infer T, infer A, readonly (infer E)[]]
+      ? [T, A, E]
+      : never
+  ): Promise<ConsentReference | undefined>;
+  verifyAuditIntegrity(
+    tenantId: string,
+  ): Promise<{ readonly valid: boolean; readonly errors: readonly string[] }>;
+}
+
 export interface OverlayParts {
   readonly pool: Pool;
   readonly cache: TenantCache;
-  readonly audit: AuditTrail;
-  readonly vault: SubjectVault;
+  readonly audit: OverlayAudit;
+  readonly vault: Pick<SubjectVault, "seal" | "open" | "pseudonym" | "onErase">;
   /** Default: none, and what is not here is nowhere. */
   readonly sources?: ClientSources | undefined;
   /** How long a read waits for the other CRM. Default 2,000 milliseconds. */

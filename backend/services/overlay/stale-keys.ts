@@ -102,7 +102,6 @@ export class StaleKeys {
   }
 
   async #remove(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0)
-      await this.#pool.query("DELETE FROM overlay_stale_keys WHERE id = ANY($1)", [ids]);
+    if (ids.length > 0) await this.#pool.query("DELETE FROM overlay_stale_keys WHERE id = ANY($1)", [ids]);
   }
 }

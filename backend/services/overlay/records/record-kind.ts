@@ -1,7 +1,7 @@
 // What a kind of sealed records is: its table, its keys in the cache, and what it takes.
 import type * as z from "zod";
 import type { DataClass } from "../../audit/audit-trail.js";
-import type { SealedRows } from "./sealed-rows.js";
+import type { RecordTable } from "./sealed-rows.js";
 
 /** What every record has, whatever it is about. */
 export interface BaseRecord {
@@ -24,7 +24,7 @@ export interface RecordKind<T extends BaseRecord> {
   readonly entityType: string;
   /** In sentences, plural: "communications". */
   readonly plural: string;
-  readonly table: SealedRows["table"];
+  readonly table: RecordTable;
   /** `communication:{id}` */
   readonly entryKey: string;
   /** `client_comms:{clientId}`; its gap is filled with the client's pseudonym. */

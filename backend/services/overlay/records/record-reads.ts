@@ -95,7 +95,9 @@ export class RecordReads<T extends BaseRecord> {
       const events = this.#subjectsOf(each).map((subjectId) => ({ ...this.#event(each, "read"), subjectId }));
       if (await consent.covers(events, refused)) disclosed.push(each);
     }
-    const events = disclosed.map((each) => consent.named({ ...this.#event(each, "read"), source: each.source }));
+    const events = disclosed.map((each) =>
+      consent.named({ ...this.#event(each, "read"), source: each.source }),
+    );
     const searched = search && { ...consent.named(search), detail: { found: disclosed.length } };
     const all = [...(searched ? [searched] : []), ...events];
     if (all.length > 0)
@@ -128,7 +130,9 @@ export class RecordReads<T extends BaseRecord> {
         : await withTenant(this.#parts.pool, tenantId, (client) => ownersOf(client, tenantId, clients), {
             readOnly: true,
           });
-    return new Set(found.filter((each) => isWritten(each) || mayActFor(caller, owners.get(each.meta.client))));
+    return new Set(
+      found.filter((each) => isWritten(each) || mayActFor(caller, owners.get(each.meta.client))),
+    );
   }
 
   async #opened(

@@ -8,24 +8,33 @@ import { conflict, HttpProblem, notFound } from "../../../http/problem.js";
 import type { AuditEvent } from "../../audit/audit-trail.js";
 import { ownersOf } from "../crm/client-rows.js";
 import { checked, requireSize } from "../given.js";
-import { type Caller, mayActFor, refusal, requireAgent, seesAll, withPurpose } from "../overlay-caller.js";
+import {
+  type Caller,
+  mayActFor,
+  NotOwn,
+  refusal,
+  refusing,
+  requireAgent,
+  seesAll,
+  withPurpose,
+} from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import { rowBytes, secondsLeft } from "../row-bytes.js";
+import { requireNotErased, type Sealed, sealed } from "../sealing.js";
 import type { StaleKeys } from "../stale-keys.js";
 import { ClientList } from "./client-list.js";
-import { type Disclosed, kept, RecordReads } from "./record-reads.js";
 import type { BaseRecord, Kept, RecordKind } from "./record-kind.js";
 import { cursorOf, limitOf, type Page, type PageRequest, placeOf } from "./record-page.js";
+import { type Disclosed, kept, RecordReads } from "./record-reads.js";
 import { RowBatch } from "./row-batch.js";
 import { type RecordMeta, SealedRows } from "./sealed-rows.js";
 
 export const MAX_BATCH = 100;
 
-interface Prepared<T> {
+interface Prepared<T> extends Sealed {
   readonly record: T;
+  /** Pseudonym. */
   readonly client: string;
-  readonly subjects: readonly string[];
-  readonly sealed: Buffer;
 }
 
 export interface RecordFilter extends PageRequest {
@@ -79,7 +88,9 @@ export class RecordService<T extends BaseRecord> {
     const prepared = await Promise.all(records.map((record) => this.#prepare(caller.tenantId, record)));
     // In the order of their ids: two batches lock their rows one after the other.
     const sorted = prepared.toSorted((a, b) => (a.record.id < b.record.id ? -1 : 1));
-    const metas = await this.#updated(caller, sorted, (client) => this.#write(client, caller, sorted, agentId));
+    const metas = await refusing(this.parts.audit, caller, () =>
+      this.#updated(caller, sorted, (client) => this.#write(client, caller, sorted, agentId)),
+    );
     return prepared.flatMap(({ record }) => {
       const meta = metas.get(record.id);
       return meta ? [kept(record, meta)] : [];
@@ -125,7 +136,11 @@ export class RecordService<T extends BaseRecord> {
     const limit = limitOf(filter);
     const after = placeOf(filter.cursor);
     const { metas } = await this.#listed(caller, { status: filter.status, after }, limit + 1);
-    return await this.#page(caller, metas, limit, { ...this.#about("all"), action: "search", source: "store" });
+    return await this.#page(caller, metas, limit, {
+      ...this.#about("all"),
+      action: "search",
+      source: "store",
+    });
   }
 
   /** @throws HttpProblem 403, 404 */
@@ -142,15 +157,14 @@ export class RecordService<T extends BaseRecord> {
     this.#stale.forget(note);
   }
 
-  /** What the cache holds of these, cut off in every process. */
-  async drop(tenantId: string, records: readonly { readonly id: string; readonly client: string }[]) {
-    await this.#stale.drop(
-      tenantId,
-      this.#keys(
-        records.map(({ id }) => id),
-        records.map(({ client }) => client),
-      ),
-    );
+  /** What the cache holds of these, and lists of these clients, cut off in every process. */
+  async drop(
+    tenantId: string,
+    records: readonly { readonly id: string; readonly client: string }[],
+    clients: readonly string[],
+  ): Promise<void> {
+    const ids = records.map(({ id }) => id);
+    await this.#stale.drop(tenantId, this.#keys(ids, [...clients, ...records.map(({ client }) => client)]));
   }
 
   /** What a row shows; `undefined` where it does not open any more. */
@@ -167,11 +181,9 @@ export class RecordService<T extends BaseRecord> {
   }
 
   async #prepare(tenantId: string, record: T): Promise<Prepared<T>> {
-    const { vault } = this.parts;
-    const subjectIds = [...new Set(this.kind.subjectsOf(record))];
-    const sealed = await vault.seal(tenantId, subjectIds, this.#reads.context(record.id), record);
-    const subjects = await Promise.all(subjectIds.map((each) => vault.pseudonym(tenantId, each)));
-    return { record, client: subjects[0] ?? "", subjects, sealed };
+    const context = this.#reads.context(record.id);
+    const made = await sealed(this.parts.vault, tenantId, this.kind.subjectsOf(record), context, record);
+    return { record, client: made.subjects[0] ?? "", ...made };
   }
 
   /** In one transaction: rows, their records in the trail, and which keys of the cache are stale. */
@@ -182,11 +194,16 @@ export class RecordService<T extends BaseRecord> {
     agentId: string,
   ): Promise<Map<string, RecordMeta>> {
     const { tenantId } = caller;
+    await requireNotErased(
+      client,
+      tenantId,
+      prepared.flatMap(({ subjects }) => subjects),
+    );
     const ids = prepared.map(({ record }) => record.id);
     const before = await this.rows.lock(client, tenantId, ids);
     const owners = await ownersOf(client, tenantId, [...new Set(prepared.map((each) => each.client))]);
     const metas = new Map<string, RecordMeta>();
-    for (const { record, client: pseudonym, subjects, sealed } of prepared) {
+    for (const { record, client: pseudonym, subjects, sealed: bytes } of prepared) {
       const old = before.get(record.id);
       if (old && old.client !== pseudonym) throw this.#taken();
       const owner = owners.get(pseudonym);
@@ -194,7 +211,7 @@ export class RecordService<T extends BaseRecord> {
       const isOwn = owner === undefined ? !old || mayActFor(caller, old.agent_id) : mayActFor(caller, owner);
       if (!isOwn && !mayActFor(caller, old?.agent_id)) throw new NotOwn(this.event("update", record));
       const { status } = record;
-      const row = { id: record.id, client: pseudonym, subjects, agentId, status, sealed };
+      const row = { id: record.id, client: pseudonym, subjects, agentId, status, sealed: bytes };
       const meta = await this.rows.write(client, tenantId, row, this.kind.ttlSeconds);
       if (!meta) throw this.#taken();
       metas.set(record.id, meta);
@@ -236,21 +253,17 @@ export class RecordService<T extends BaseRecord> {
     const changing = allBegun.then(() =>
       this.#stale.changing(tenantId, this.#keys(ids, clients), this.#keys([], clients), write),
     );
-    const updates = prepared.map(({ record, sealed }) =>
+    const updates = prepared.map(({ record, sealed: bytes }) =>
       this.#entries.update(tenantId, { id: record.id }, async () => {
         begun += 1;
         if (begun === prepared.length) begin();
         const meta = (await changing).result.get(record.id);
-        return meta ? rowBytes({ meta, sealed }) : null;
+        return meta ? rowBytes({ meta, sealed: bytes }) : null;
       }),
     );
     const outcomes = await Promise.allSettled(updates);
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failed) {
-      if (failed.reason instanceof NotOwn)
-        throw await refusal(this.parts.audit, caller, failed.reason.event);
-      throw failed.reason;
-    }
+    if (failed) throw failed.reason;
     const { result, note } = await changing;
     this.#stale.forget(note);
     return result;
@@ -303,13 +316,4 @@ export class RecordService<T extends BaseRecord> {
   }
 
   readonly #taken = () => conflict(`Another client has a ${this.kind.entityType} with this id.`);
-}
-
-class NotOwn extends Error {
-  readonly event: AuditEvent;
-
-  constructor(event: AuditEvent) {
-    super("another agent's client");
-    this.event = event;
-  }
 }

@@ -49,11 +49,13 @@ interface Row {
 
 const META = "id, client, agent_id, status, created_at, updated_at, expires_at";
 
+export type RecordTable = "overlay_communications" | "overlay_tasks" | "overlay_documents";
+
 export class SealedRows {
-  readonly table: string;
+  readonly table: RecordTable;
 
   /** @param table one of migration 0032; it is written into statements */
-  constructor(table: "overlay_communications" | "overlay_tasks" | "overlay_documents") {
+  constructor(table: RecordTable) {
     this.table = table;
   }
 
@@ -156,7 +158,12 @@ export class SealedRows {
     return rows[0] ?? { count: 0, until: null };
   }
 
-  async ofSubject(client: PoolClient, tenantId: string, subject: string, limit: number): Promise<RecordRow[]> {
+  async ofSubject(
+    client: PoolClient,
+    tenantId: string,
+    subject: string,
+    limit: number,
+  ): Promise<RecordRow[]> {
     const { rows } = await client.query<Row>(
       `SELECT ${META}, sealed FROM ${this.table}
        WHERE tenant_id = $1 AND subjects @> ARRAY[$2::text] AND expires_at > now() ORDER BY created_at, id LIMIT $3`,
@@ -177,7 +184,10 @@ export class SealedRows {
     return rows;
   }
 
-  async figures(client: PoolClient, tenantId: string): Promise<{ rows: number; bytes: number; over: number }> {
+  async figures(
+    client: PoolClient,
+    tenantId: string,
+  ): Promise<{ rows: number; bytes: number; over: number }> {
     const { rows } = await client.query<{ rows: number; bytes: string; over: number }>(
       `SELECT count(*)::int AS rows, coalesce(sum(octet_length(sealed)), 0) AS bytes,
          (count(*) FILTER (WHERE expires_at <= now()))::int AS over FROM ${this.table} WHERE tenant_id = $1`,
