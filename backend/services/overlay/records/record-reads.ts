@@ -18,6 +18,10 @@ export interface Found<T> {
   readonly source: "cache" | "store";
 }
 
+/** What the sealed bytes of a record are bound to. */
+export const recordContext = ({ entityType }: { readonly entityType: string }, id: string): string =>
+  `overlay:${entityType}:${id}`;
+
 export type Disclosed<T> = T & Kept;
 
 export class RecordReads<T extends BaseRecord> {
@@ -38,11 +42,6 @@ export class RecordReads<T extends BaseRecord> {
     this.#batch = batch;
   }
 
-  /** What the sealed bytes of a record are bound to. */
-  context(id: string): string {
-    return `overlay:${this.#kind.entityType}:${id}`;
-  }
-
   /** Discloses nothing yet. `undefined` where there is none, it is over, or a person that it shows was erased. */
   async look(tenantId: string, id: string): Promise<Found<T> | undefined> {
     const looked = await this.#entries.lookUp(tenantId, { id }, () => this.#batch.load(tenantId, id));
@@ -55,7 +54,7 @@ export class RecordReads<T extends BaseRecord> {
   }
 
   async open(tenantId: string, { meta, sealed }: CachedRow<RecordMeta>): Promise<Disclosed<T> | undefined> {
-    const record = await this.#parts.vault.open(tenantId, this.context(meta.id), sealed);
+    const record = await this.#parts.vault.open(tenantId, recordContext(this.#kind, meta.id), sealed);
     return record === undefined ? undefined : kept(record as T, meta);
   }
 
@@ -143,7 +142,7 @@ export class RecordReads<T extends BaseRecord> {
   ): Promise<Found<T> | undefined> {
     const row = rowOf<RecordMeta>(bytes);
     if (!row || row.meta.id !== id) return undefined;
-    const record = await this.#parts.vault.open(tenantId, this.context(id), row.sealed);
+    const record = await this.#parts.vault.open(tenantId, recordContext(this.#kind, id), row.sealed);
     return record === undefined ? undefined : { record: record as T, meta: row.meta, source };
   }
 }
