@@ -1,5 +1,6 @@
 // What wraps the subjects' data keys: the contract of a key provider, local or a KMS.
 // Tests: test/unit/key-providers.test.ts
+import { HttpProblem } from "../../http/problem.js";
 
 /** Names one data key. Both parts are UUIDs in lower case. */
 export interface KeyRef {
@@ -49,7 +50,20 @@ export class KeyDestroyed extends Error {
   }
 }
 
-/** Keys that ought to be there cannot be had: the provider is away, or not the one that has wrapped them. Nothing is disclosed. */
-export class KeysUnavailable extends Error {
-  override readonly name = "KeysUnavailable";
+/**
+ * Keys that ought to be there cannot be had: the provider is away, or not the one that has wrapped them. Answered 503, as nothing is disclosed
+ * without them.
+ */
+export class KeysUnavailable extends HttpProblem {
+  /** @param reason for operators, with no tenant or subject in it */
+  constructor(reason: string, options: { readonly cause?: unknown } = {}) {
+    super(503, {
+      detail: "The keys of personal data cannot be had now, and nothing is disclosed without them.",
+      headers: { "Retry-After": "1" },
+      cause: new Error(reason, options),
+      // It lasts: one line tells when it begins, and one when it is over.
+      isTold: true,
+    });
+    this.message = reason;
+  }
 }

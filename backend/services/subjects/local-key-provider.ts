@@ -15,7 +15,7 @@ import {
 
 export interface LocalKeyProviderOptions {
   /** The first wraps, each of them unwraps. 32 bytes each. */
-  readonly keys: readonly { readonly id: string; readonly secret: Buffer }[];
+  readonly keys: readonly { readonly id: string; readonly secret: Uint8Array }[];
   /** Of the secrets. Shared by all processes; on no disk that keeps what is deleted. */
   readonly folder: string;
 }
@@ -32,7 +32,7 @@ const WRAPPED_BYTES = 1 + IV_BYTES + DATA_KEY_BYTES + TAG_BYTES;
  */
 export class LocalKeyProvider implements KeyProvider {
   readonly currentVersion: string;
-  readonly #keys: ReadonlyMap<string, Buffer>;
+  readonly #keys: ReadonlyMap<string, Uint8Array>;
   readonly #folder: string;
 
   constructor({ keys, folder }: LocalKeyProviderOptions) {

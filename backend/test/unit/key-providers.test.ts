@@ -117,7 +117,7 @@ describe("the local provider's folder", () => {
     const ref = { tenantId: randomUUID(), keyId: randomUUID() };
     const { wrapped } = await new LocalKeyProvider({ folder, keys }).generate(ref);
     await assert.rejects(new LocalKeyProvider({ folder: another, keys }).unwrap(ref, wrapped), {
-      name: "KeysUnavailable",
+      status: 503,
       message: /is it the folder that it was made in/,
     });
   });
