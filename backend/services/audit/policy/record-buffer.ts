@@ -131,7 +131,8 @@ export class RecordBuffer {
 
   async #open(tenantId: string): Promise<boolean> {
     this.#heartbeat ??= setInterval(() => {
-      for (const each of this.#tenants.keys()) void this.#tell(each, "told_at = now()").catch(() => undefined);
+      for (const each of this.#tenants.keys())
+        void this.#tell(each, "told_at = now()").catch(() => undefined);
     }, HEARTBEAT_MS).unref();
     try {
       await withTenant(

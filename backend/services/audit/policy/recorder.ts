@@ -4,7 +4,13 @@ import type { Pool, PoolClient } from "pg";
 import type { Logger } from "pino";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { Outage } from "../../../outage.js";
-import { type Actor, type AuditEvent, type ConsentReference, type Pseudonym, PURPOSES } from "../audit-event.js";
+import {
+  type Actor,
+  type AuditEvent,
+  type ConsentReference,
+  type Pseudonym,
+  PURPOSES,
+} from "../audit-event.js";
 import { AuditUnavailable } from "../audit-unavailable.js";
 import { ConsentRefused } from "../consent/consent-refused.js";
 import { coveringConsents } from "../consent/consent-store.js";
