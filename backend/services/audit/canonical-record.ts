@@ -85,9 +85,13 @@ function storableDetail(detail: NonNullable<AuditEvent["detail"]>): NonNullable<
   );
 }
 
-/** @throws Error where the value has no canonical JSON */
+/** @throws TypeError where the value has no canonical JSON */
 export function canonical(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new TypeError("an audit record must be an object");
-  return text;
+  try {
+    const text = canonicalize(value);
+    if (text !== undefined) return text;
+  } catch (error) {
+    throw new TypeError("an audit record has a value that JSON does not have", { cause: error });
+  }
+  throw new TypeError("an audit record must be an object");
 }
