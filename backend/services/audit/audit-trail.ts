@@ -5,20 +5,27 @@ import { withTenant } from "../../db/tenant-transaction.js";
 import type { Actor, AuditEvent, AuditLog } from "./audit-event.js";
 import { AuditUnavailable } from "./audit-unavailable.js";
 import { canonicalRecords, type RecordDependencies } from "./canonical-record.js";
+import { type Checkpointer, originOf } from "./checkpointer.js";
+import { type IntegrityOptions, type IntegrityReport, verifyIntegrity } from "./integrity.js";
+import { integritySource } from "./integrity-source.js";
 import { type LogPage, logsOfEntity } from "./record-reader.js";
 
 export type * from "./audit-event.js";
 
 export interface AuditTrailOptions extends RecordDependencies {
   readonly pool: Pool;
+  /** Knows what was signed and published. Default: the tree is held against itself. */
+  readonly checkpointer?: Checkpointer | undefined;
 }
 
 export class AuditTrail {
   readonly #pool: Pool;
   readonly #records: RecordDependencies;
+  readonly #checkpointer: Checkpointer | undefined;
 
-  constructor({ pool, ...records }: AuditTrailOptions) {
+  constructor({ pool, checkpointer, ...records }: AuditTrailOptions) {
     this.#pool = pool;
+    this.#checkpointer = checkpointer;
     this.#records = records;
   }
 
@@ -69,6 +76,28 @@ export class AuditTrail {
       throw new AuditUnavailable(error);
     }
   }
+
+  /**
+   * Whether the tenant's records are those that were signed and published; errors name the first bad index.
+   * @param pass goes on where an interrupted one was
+   */
+  async verifyAuditIntegrity(
+    tenantId: string,
+    pass: Pick<IntegrityOptions, "from" | "onProven"> = {},
+  ): Promise<IntegrityReport> {
+    const { keys = [], places = [] } = this.#checkpointer ?? {};
+    return await verifyIntegrity({
+      source: integritySource(this.#pool, tenantId),
+      tenantId,
+      places,
+      keys,
+      origins: keys.map((key) => originOf(key, tenantId)),
+      ...pass,
+    });
+  }
+
+  /** Nothing is recorded after it. */
+  async close(): Promise<void> {}
 
   /** Records about an entity, the newest first; those that wait for their place are among them. */
   async getAuditLogs(
