@@ -5,6 +5,9 @@ import { withTenant } from "../../db/tenant-transaction.js";
 import type { Actor, AuditEvent, AuditLog, ConsentReference } from "./audit-event.js";
 import { AuditUnavailable } from "./audit-unavailable.js";
 import { canonicalRecords, type RecordDependencies } from "./canonical-record.js";
+import { type Checkpointer, originOf } from "./checkpointer.js";
+import { type IntegrityOptions, type IntegrityReport, verifyIntegrity } from "./integrity.js";
+import { integritySource } from "./integrity-source.js";
 import { Recorder, type RecorderOptions } from "./policy/recorder.js";
 import { type LogPage, logsOfEntity } from "./record-reader.js";
 
@@ -14,15 +17,19 @@ export interface AuditTrailOptions
   extends RecordDependencies,
     Pick<RecorderOptions, "logger" | "group" | "buffer"> {
   readonly pool: Pool;
+  /** Knows what was signed and published. Default: the tree is held against itself. */
+  readonly checkpointer?: Checkpointer | undefined;
 }
 
 export class AuditTrail {
   readonly #pool: Pool;
   readonly #records: RecordDependencies;
+  readonly #checkpointer: Checkpointer | undefined;
   readonly #recorder: Recorder;
 
-  constructor({ pool, logger, group, buffer, ...records }: AuditTrailOptions) {
+  constructor({ pool, checkpointer, logger, group, buffer, ...records }: AuditTrailOptions) {
     this.#pool = pool;
+    this.#checkpointer = checkpointer;
     this.#records = records;
     this.#recorder = new Recorder({
       pool,
@@ -107,6 +114,25 @@ export class AuditTrail {
     } catch (error) {
       throw new AuditUnavailable(error);
     }
+  }
+
+  /**
+   * Whether the tenant's records are those that were signed and published; errors name the first bad index.
+   * @param pass goes on where an interrupted one was
+   */
+  async verifyAuditIntegrity(
+    tenantId: string,
+    pass: Pick<IntegrityOptions, "from" | "onProven"> = {},
+  ): Promise<IntegrityReport> {
+    const { keys = [], places = [] } = this.#checkpointer ?? {};
+    return await verifyIntegrity({
+      source: integritySource(this.#pool, tenantId),
+      tenantId,
+      places,
+      keys,
+      origins: keys.map((key) => originOf(key, tenantId)),
+      ...pass,
+    });
   }
 
   /** Records about an entity, the newest first; those that wait for their place are among them. */
