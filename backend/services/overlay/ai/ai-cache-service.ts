@@ -6,7 +6,7 @@ import type { PoolClient } from "pg";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { conflict, HttpProblem, notFound } from "../../../http/problem.js";
 import type { AuditEvent } from "../../audit/audit-trail.js";
-import { ConsentAsked } from "../consent-asked.js";
+import { isDisclosed } from "../disclosing.js";
 import { checked, jsonObject, requireSize, subjectId } from "../given.js";
 import { type Caller, mayActFor, NotOwn, refusing, requireAgent, withPurpose } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
@@ -230,26 +230,22 @@ export class AICacheService {
     action: AuditEvent["action"],
     search?: AuditEvent,
   ): Promise<AIAction[]> {
-    const consent = new ConsentAsked(this.#parts.audit, caller);
-    const shown: AIAction[] = [];
-    const events: AuditEvent[] = [];
-    for (const row of rows) {
-      const content = await this.open(caller.tenantId, row);
-      if (!content) continue;
-      const event = this.#event(row.id, action, content.client_id);
-      if (!(await consent.covers([event], "leave-out"))) continue;
-      events.push({ ...consent.named(event), source: "store" });
-      const result =
-        row.result && (await this.#parts.vault.open(caller.tenantId, resultOf(row.id), row.result));
-      shown.push({ ...actionOf(row, content), ...(result !== null && result !== undefined ? { result } : {}) });
-    }
-    if (search) events.unshift({ ...search, source: "store", detail: { found: shown.length } });
-    await this.#parts.audit.record(
-      caller.tenantId,
-      caller.actor,
-      events.map((event) => withPurpose(caller, event)),
+    const { tenantId, actor } = caller;
+    const shown = await Promise.all(
+      rows.map(async (row) => {
+        const content = await this.open(tenantId, row);
+        const event = { ...this.#event(row.id, action, content?.client_id), source: "store" } as const;
+        if (!content || !(await isDisclosed(this.#parts.audit, caller, event))) return undefined;
+        const result = row.result && (await this.#parts.vault.open(tenantId, resultOf(row.id), row.result));
+        return { ...actionOf(row, content), ...(result === null || result === undefined ? {} : { result }) };
+      }),
     );
-    return shown;
+    const actions = shown.filter((each) => each !== undefined);
+    if (search)
+      await this.#parts.audit.record(tenantId, actor, [
+        withPurpose(caller, { ...search, source: "store", detail: { found: actions.length } }),
+      ]);
+    return actions;
   }
 
   /** The action, held until the change is committed. */

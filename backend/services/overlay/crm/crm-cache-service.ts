@@ -2,7 +2,7 @@
 // Tests: test/integration/overlay-clients.test.ts, test/faults/overlay-away.test.ts
 import type { PoolClient } from "pg";
 import { HttpProblem, notFound } from "../../../http/problem.js";
-import { ConsentAsked } from "../consent-asked.js";
+import { disclose } from "../disclosing.js";
 import { checked, requireSize } from "../given.js";
 import {
   type Caller,
@@ -99,10 +99,10 @@ export class CrmCacheService {
     const ref = refOf(crmSystem, crmId);
     const event = clientEvent(ref, "read");
     await requireAgent(this.#parts.audit, caller, agentId, event);
-    const consent = new ConsentAsked(this.#parts.audit, caller);
-    await consent.require(event);
-    const found = await this.#copies.look(caller, ref, agentId);
     const { tenantId, actor } = caller;
+    // Also before it is read: the other CRM is not to be asked for what would be refused.
+    await this.#parts.audit.requireConsent(tenantId, actor, withPurpose(caller, event));
+    const found = await this.#copies.look(caller, ref, agentId);
     if (!found) {
       await this.#parts.audit.record(tenantId, actor, [
         withPurpose(caller, { ...event, outcome: "failure" }),
@@ -111,9 +111,8 @@ export class CrmCacheService {
     }
     if (!mayActFor(caller, found.client.agent_id)) throw await refusal(this.#parts.audit, caller, event);
     const { source, client } = found;
-    await this.#parts.audit.record(tenantId, actor, [
-      consent.named(withPurpose(caller, { ...event, source, detail: { syncStatus: client.sync_status } })),
-    ]);
+    const detail = { syncStatus: client.sync_status };
+    await disclose(this.#parts.audit, caller, { ...event, source, detail });
     return client;
   }
 
