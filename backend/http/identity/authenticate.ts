@@ -3,7 +3,7 @@
 import type { Request, RequestHandler } from "express";
 import { tells } from "../openapi/facts.js";
 import { forbidden, HttpProblem, unauthorized } from "../problem.js";
-import { type Auth, includesRole, type Role } from "./auth.js";
+import { type Auth, includesOverlayRole, includesRole, type OverlayRole, type Role } from "./auth.js";
 import type { Authenticator } from "./authenticator.js";
 import { bearerTokenIn } from "./bearer-token.js";
 
@@ -54,6 +54,16 @@ export function requireRole(role: Role): RequestHandler {
     next();
   };
   return tells(check, { needs: [`the role ${role}`], problems: [403] });
+}
+
+/** Answers 403 to who has none of these overlay roles. */
+export function requireOverlayRole(...roles: readonly OverlayRole[]): RequestHandler {
+  return (req, _res, next) => {
+    const own = identityOf(req).overlayRoles ?? [];
+    if (!roles.some((role) => includesOverlayRole(own, role)))
+      throw forbidden(`This needs the overlay role ${roles.join(" or ")}.`);
+    next();
+  };
 }
 
 /** The identity, once {@link requireIdentity} has run. */
