@@ -58,12 +58,13 @@ export function requireRole(role: Role): RequestHandler {
 
 /** Answers 403 to who has none of these overlay roles. */
 export function requireOverlayRole(...roles: readonly OverlayRole[]): RequestHandler {
-  return (req, _res, next) => {
+  const check: RequestHandler = (req, _res, next) => {
     const own = identityOf(req).overlayRoles ?? [];
     if (!roles.some((role) => includesOverlayRole(own, role)))
       throw forbidden(`This needs the overlay role ${roles.join(" or ")}.`);
     next();
   };
+  return tells(check, { needs: [`the overlay role ${roles.join(" or ")}`], problems: [403] });
 }
 
 /** The identity, once {@link requireIdentity} has run. */
