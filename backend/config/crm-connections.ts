@@ -78,7 +78,8 @@ function repetitions(connections: readonly CrmConnection[]): string[] {
   const seen = new Set<string>();
   for (const { id, tenant, crm } of connections) {
     for (const each of [`the id ${id}`, `${crm} of tenant ${tenant}`]) {
-      if (seen.has(each)) problems.push(`${NAME}: two connections have ${each}: a client would belong to both`);
+      if (seen.has(each))
+        problems.push(`${NAME}: two connections have ${each}: a client would belong to both`);
       seen.add(each);
     }
   }

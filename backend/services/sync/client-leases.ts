@@ -58,7 +58,11 @@ export function claimClients(context: SyncContext, link: Link, limit: number): P
 }
 
 /** `undefined` where somebody else works on it, or it is not known here. */
-export function claimClient(context: SyncContext, link: Link, subject: string): Promise<LeasedClient | undefined> {
+export function claimClient(
+  context: SyncContext,
+  link: Link,
+  subject: string,
+): Promise<LeasedClient | undefined> {
   return inTenant(context, link, async (client) => {
     const { rows } = await client.query<LeasedClient>(
       `UPDATE sync_clients c SET lease = $3, leased_until = now() + make_interval(secs => $4)
@@ -76,7 +80,11 @@ export async function openedId(context: SyncContext, link: Link, { crm_id }: Pic
 }
 
 /** The lease for one step more. @returns whether it is still held */
-export async function renewLease(client: PoolClient, link: Link, { subject, lease }: LeasedClient): Promise<boolean> {
+export async function renewLease(
+  client: PoolClient,
+  link: Link,
+  { subject, lease }: LeasedClient,
+): Promise<boolean> {
   const { rowCount } = await client.query(
     "UPDATE sync_clients SET leased_until = now() + make_interval(secs => $4) WHERE connection_id = $1 AND subject = $2 AND lease = $3",
     [link.connection.id, subject, lease, LEASE_SECONDS],
@@ -145,7 +153,8 @@ export async function applyReading(
     }
     return true;
   });
-  if (isApplied && !isKnown) context.clientChanged(connection.tenant, connection.crm, crmId);
+  // Also what is known: who asks again finds it in the row.
+  if (isApplied) context.clientChanged(connection.tenant, connection.crm, crmId);
   return isApplied;
 }
 
@@ -211,7 +220,11 @@ export async function failReading(
 }
 
 /** Nothing more to do with it now. */
-export async function releaseLease(context: SyncContext, link: Link, { subject, lease }: LeasedClient): Promise<void> {
+export async function releaseLease(
+  context: SyncContext,
+  link: Link,
+  { subject, lease }: LeasedClient,
+): Promise<void> {
   await inTenant(context, link, async (client) => {
     const { rowCount } = await client.query(
       "UPDATE sync_clients SET lease = NULL, leased_until = NULL WHERE connection_id = $1 AND subject = $2 AND lease = $3",
@@ -222,10 +235,17 @@ export async function releaseLease(context: SyncContext, link: Link, { subject, 
 }
 
 /** The subject has been erased: nothing is left to work on. */
-export async function forgetClient(context: SyncContext, link: Link, { subject }: { readonly subject: string }): Promise<void> {
+export async function forgetClient(
+  context: SyncContext,
+  link: Link,
+  { subject }: { readonly subject: string },
+): Promise<void> {
   await inTenant(context, link, async (client) => {
     for (const table of ["sync_events", "sync_clients"])
-      await client.query(`DELETE FROM ${table} WHERE connection_id = $1 AND subject = $2`, [link.connection.id, subject]);
+      await client.query(`DELETE FROM ${table} WHERE connection_id = $1 AND subject = $2`, [
+        link.connection.id,
+        subject,
+      ]);
     await client.query(
       `UPDATE sync_outbox SET status = 'dropped', sealed = NULL, theirs = NULL, ended_at = now(), problem = 'the subject was erased'
        WHERE connection_id = $1 AND subject = $2 AND kind = 'update' AND status <> 'done'`,

@@ -1,13 +1,21 @@
 // One round of work on a connection: erasures out, changes out, and the clients that events have named, read in batches.
 // Tests: test/integration/sync-inbound.test.ts, test/integration/sync-properties.test.ts, test/faults/sync-kills.test.ts
-import { applyReading, claimClients, failReading, forgetClient, type LeasedClient, openedId, releaseLease } from "./client-leases.js";
+import {
+  applyReading,
+  claimClients,
+  failReading,
+  forgetClient,
+  type LeasedClient,
+  openedId,
+  releaseLease,
+} from "./client-leases.js";
 import {
   type BatchRead,
+  isSourceError,
   MAX_BATCH,
   NeedsReconnect,
   SourceRefused,
   SourceThrottled,
-  SourceUnavailable,
 } from "./connector.js";
 import { erasedBySource, sendErasures } from "./erasures.js";
 import { isErased } from "./inbox.js";
@@ -72,7 +80,8 @@ async function readBatch(
       signal,
     );
   } catch (error) {
-    for (const { client, crmId } of opened) await failed(context, link, client, crmId, error, opened.length > 1);
+    for (const { client, crmId } of opened)
+      await failed(context, link, client, crmId, error, opened.length > 1);
     return;
   }
   for (const { client, crmId } of opened) {
@@ -103,11 +112,11 @@ async function failed(
     const { message: reason, retryAfterMs } = error;
     return failReading(context, link, client, { reason, isFinal: false, counts: false, retryAfterMs });
   }
-  const isKnown = error instanceof SourceUnavailable || error instanceof SourceRefused || error instanceof NeedsReconnect;
   // This process stops: another one goes on.
-  if (!isKnown) return releaseLease(context, link, client);
+  if (!isSourceError(error)) return releaseLease(context, link, client);
   const counts = !isOfAll && !(error instanceof NeedsReconnect) && !link.connector.isAway;
-  const isFinal = counts && (error instanceof SourceRefused || client.attempts + 1 >= context.limits.maxAttempts);
+  const isFinal =
+    counts && (error instanceof SourceRefused || client.attempts + 1 >= context.limits.maxAttempts);
   return failReading(context, link, client, { reason: error.message, isFinal, counts }, crmId);
 }
 

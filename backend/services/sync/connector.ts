@@ -130,3 +130,12 @@ export class SourceRefused extends Error {
 export class NeedsReconnect extends Error {
   override readonly name = "NeedsReconnect";
 }
+
+/** Whether it is the source's doing: everything else is a fault here. */
+export function isSourceError(
+  error: unknown,
+): error is SourceThrottled | SourceUnavailable | SourceRefused | NeedsReconnect {
+  return [SourceThrottled, SourceUnavailable, SourceRefused, NeedsReconnect].some(
+    (kind) => error instanceof kind,
+  );
+}

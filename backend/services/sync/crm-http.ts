@@ -119,7 +119,8 @@ export class CrmHttp {
     if (limit && limit.pauseMs > 0) {
       const pauseMs = Math.min(limit.pauseMs, MAX_PAUSE_MS);
       this.#pausedUntilMs = Math.max(this.#pausedUntilMs, performance.now() + pauseMs);
-      if (limit.isRefused) throw new SourceThrottled(pauseMs, `${name} asks to wait ${Math.ceil(pauseMs / 1000)} s`);
+      if (limit.isRefused)
+        throw new SourceThrottled(pauseMs, `${name} asks to wait ${Math.ceil(pauseMs / 1000)} s`);
     }
     const { status } = answer;
     if (status < 400 || expects.includes(status)) return answer;
@@ -135,7 +136,10 @@ export class CrmHttp {
     if (set.length === 0) return;
     const known = new Map(this.#cookies.split("; ").filter(Boolean).map(nameAndValue));
     for (const [cookie, value] of set.map(nameAndValue)) known.set(cookie, value);
-    this.#cookies = [...known].map(([cookie, value]) => `${cookie}=${value}`).slice(0, 20).join("; ");
+    this.#cookies = [...known]
+      .map(([cookie, value]) => `${cookie}=${value}`)
+      .slice(0, 20)
+      .join("; ");
   }
 }
 

@@ -1,8 +1,16 @@
 // Erasure of persons in the CRMs: told durably, done by the CRM's own way of it, tried until it is done.
 // Tests: test/integration/sync-erasure.test.ts
-import { NeedsReconnect, SourceRefused, SourceThrottled, SourceUnavailable } from "./connector.js";
+import { isSourceError, SourceRefused, SourceThrottled } from "./connector.js";
 import type { SealedChange } from "./outbox.js";
-import { actorOf, backoffMs, connectionRecord, inTenant, type Link, SEALED, type SyncContext } from "./sync-context.js";
+import {
+  actorOf,
+  backoffMs,
+  connectionRecord,
+  inTenant,
+  type Link,
+  SEALED,
+  type SyncContext,
+} from "./sync-context.js";
 
 interface ErasureRow {
   readonly id: string;
@@ -22,14 +30,16 @@ export async function sendErasures(context: SyncContext, link: Link, signal: Abo
   const rows = await claim(context, link);
   for (const row of rows) {
     const opened =
-      row.sealed && ((await context.vault.open(link.connection.tenant, SEALED.change, row.sealed)) as SealedChange | undefined);
+      row.sealed &&
+      ((await context.vault.open(link.connection.tenant, SEALED.change, row.sealed)) as
+        | SealedChange
+        | undefined);
     try {
       if (opened) await link.connector.eraseClient(opened.crmId, signal);
       await ended(context, link, row);
     } catch (error) {
-      const isSources = [SourceThrottled, SourceUnavailable, SourceRefused, NeedsReconnect].some((kind) => error instanceof kind);
-      if (!isSources) throw error;
-      await failed(context, link, row, error as Error);
+      if (!isSourceError(error)) throw error;
+      await failed(context, link, row, error);
     }
   }
   return rows.length;

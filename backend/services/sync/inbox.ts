@@ -42,22 +42,32 @@ export async function takeEvents(
 ): Promise<Taken> {
   const { connection } = link;
   const subjects = await knownSubjects(context, link, events);
-  const rows = events.flatMap((event) => {
+  const rows = events.flatMap((event): NewRow[] => {
     if (event.crmId === undefined) return [{ event, subject: null }];
     const known = subjects.get(event.crmId);
     return known ? [{ event, subject: known.subject }] : [];
   });
   const taken = await inTenant(context, link, async (client) => {
-    const isCrowded = rows.length > 0 && (await waitingEvents(client, connection.id, context.limits.maxWaitingEvents));
+    const isCrowded =
+      rows.length > 0 && (await waitingEvents(client, connection.id, context.limits.maxWaitingEvents));
     // Beyond the bound, one reading of all clients stands for what is not written down; erasures are not passed over.
     const kept = isCrowded ? rows.filter(({ event }) => event.kind === "erased") : rows;
     const isOverflow = kept.length < rows.length || kept.some(({ event }) => event.kind === "overflow");
     const fresh = await insertEvents(client, connection.id, kept);
     await wantClients(client, connection.id, fresh, subjects);
-    if (isOverflow) await client.query("UPDATE sync_connections SET full_read_wanted = true WHERE id = $1", [connection.id]);
+    if (isOverflow)
+      await client.query("UPDATE sync_connections SET full_read_wanted = true WHERE id = $1", [
+        connection.id,
+      ]);
     await inSameTransaction?.(client);
     if (fresh.length > 0 || isOverflow) {
-      const detail = { direction: "in", via, events: events.length, stored: fresh.length, overflow: isOverflow };
+      const detail = {
+        direction: "in",
+        via,
+        events: events.length,
+        stored: fresh.length,
+        overflow: isOverflow,
+      };
       await context.audit.append(client, connection.tenant, actorOf(link), [connectionRecord(link, detail)]);
     }
     return fresh;
@@ -123,6 +133,11 @@ async function waitingEvents(client: PoolClient, connectionId: string, max: numb
   return (rows[0]?.count ?? 0) >= max;
 }
 
+interface NewRow {
+  readonly event: SourceEvent;
+  readonly subject: string | null;
+}
+
 interface NewEvent {
   readonly subject: string | null;
   readonly kind: string;
@@ -131,7 +146,7 @@ interface NewEvent {
 async function insertEvents(
   client: PoolClient,
   connectionId: string,
-  rows: readonly { readonly event: SourceEvent; readonly subject: string | null }[],
+  rows: readonly NewRow[],
 ): Promise<NewEvent[]> {
   if (rows.length === 0) return [];
   const inserted = await client.query<NewEvent>(
@@ -158,7 +173,9 @@ async function wantClients(
   subjects: ReadonlyMap<string, KnownSubject>,
 ): Promise<void> {
   const sealed = new Map([...subjects.values()].map(({ subject, crmId }) => [subject, crmId]));
-  const erased = new Set(events.flatMap(({ subject, kind }) => (kind === "erased" && subject ? [subject] : [])));
+  const erased = new Set(
+    events.flatMap(({ subject, kind }) => (kind === "erased" && subject ? [subject] : [])),
+  );
   const wanted = [...new Set(events.flatMap(({ subject }) => subject ?? []))].toSorted();
   for (const subject of wanted) {
     const updated = await client.query(

@@ -4,15 +4,23 @@ import type { PoolClient } from "pg";
 import { applyReading, type LeasedClient, renewLease, settleStatus } from "./client-leases.js";
 import {
   type ClientData,
-  NeedsReconnect,
-  SourceConflict,
+  isSourceError,
   type SourceClient,
+  SourceConflict,
   SourceRefused,
   SourceThrottled,
   SourceUnavailable,
 } from "./connector.js";
 import type { SealedChange, Theirs } from "./outbox.js";
-import { backoffMs, clientRecord, inTenant, type Link, SEALED, type SyncContext, subjectIdOf } from "./sync-context.js";
+import {
+  backoffMs,
+  clientRecord,
+  inTenant,
+  type Link,
+  SEALED,
+  type SyncContext,
+  subjectIdOf,
+} from "./sync-context.js";
 
 interface OutboxRow {
   readonly id: string;
@@ -41,7 +49,10 @@ export async function sendChanges(
     const row = await nextRow(context, link, client);
     if (!row || row.status === "conflict" || row.status === "dead" || !row.is_due) return true;
     const opened =
-      row.sealed && ((await context.vault.open(link.connection.tenant, SEALED.change, row.sealed)) as SealedChange | undefined);
+      row.sealed &&
+      ((await context.vault.open(link.connection.tenant, SEALED.change, row.sealed)) as
+        | SealedChange
+        | undefined);
     if (!opened) {
       await endRow(context, link, row, "dropped", "the subject was erased");
       continue;
@@ -92,7 +103,12 @@ async function sendOne(
 }
 
 /** By the key where the CRM holds one; else by the values. */
-function hasArrived(current: SourceClient, change: ClientData, key: string, keyField: string | undefined): boolean {
+function hasArrived(
+  current: SourceClient,
+  change: ClientData,
+  key: string,
+  keyField: string | undefined,
+): boolean {
   if (keyField !== undefined && current.data[keyField] === key) return true;
   return Object.entries(change).every(([field, value]) => isSame(current.data[field], value));
 }
@@ -100,11 +116,19 @@ function hasArrived(current: SourceClient, change: ClientData, key: string, keyF
 /** As CRMs compare: nothing is nothing, however it is written, and HubSpot's numbers are texts. */
 function isSame(one: unknown, other: unknown): boolean {
   const text = (value: unknown) =>
-    value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+    value === null || value === undefined
+      ? ""
+      : typeof value === "object"
+        ? JSON.stringify(value)
+        : String(value);
   return text(one) === text(other);
 }
 
-function nextRow(context: SyncContext, link: Link, { subject }: LeasedClient): Promise<OutboxRow | undefined> {
+function nextRow(
+  context: SyncContext,
+  link: Link,
+  { subject }: LeasedClient,
+): Promise<OutboxRow | undefined> {
   return inTenant(context, link, async (client) => {
     const { rows } = await client.query<OutboxRow>(
       `SELECT id, sealed, sent_version, status, attempts, next_attempt_at <= now() AS is_due, actor_id, actor_role FROM sync_outbox
@@ -195,7 +219,12 @@ async function conflictOf(
         problem,
       ]);
       const actor = { id: row.actor_id, role: row.actor_role };
-      const record = clientRecord(link, crmId, { direction: "out", step: "conflict", change: row.id }, "failure");
+      const record = clientRecord(
+        link,
+        crmId,
+        { direction: "out", step: "conflict", change: row.id },
+        "failure",
+      );
       await context.audit.append(db, connection.tenant, actor, [record]);
     },
   });
@@ -210,9 +239,8 @@ async function failedRow(
   error: unknown,
 ): Promise<void> {
   const { connection, connector } = link;
-  const isSources = [SourceThrottled, SourceUnavailable, SourceRefused, NeedsReconnect].some((kind) => error instanceof kind);
-  if (!isSources) throw error;
-  const { message } = error as Error;
+  if (!isSourceError(error)) throw error;
+  const { message } = error;
   // A CRM that is away for everybody is no fault of this change.
   const counts = error instanceof SourceRefused || (error instanceof SourceUnavailable && !connector.isAway);
   const attempts = row.attempts + (counts ? 1 : 0);
@@ -232,12 +260,23 @@ async function failedRow(
     await settleStatus(db, connection.id, client.subject);
     if (!isDead) return;
     const actor = { id: row.actor_id, role: row.actor_role };
-    const record = clientRecord(link, crmId, { direction: "out", step: "given up", change: row.id }, "failure");
+    const record = clientRecord(
+      link,
+      crmId,
+      { direction: "out", step: "given up", change: row.id },
+      "failure",
+    );
     await context.audit.append(db, connection.tenant, actor, [record]);
   });
 }
 
-function endRow(context: SyncContext, link: Link, { id }: OutboxRow, status: string, problem: string): Promise<void> {
+function endRow(
+  context: SyncContext,
+  link: Link,
+  { id }: OutboxRow,
+  status: string,
+  problem: string,
+): Promise<void> {
   return inTenant(context, link, async (client) => {
     await client.query(
       "UPDATE sync_outbox SET status = $2, problem = $3, sealed = NULL, theirs = NULL, ended_at = now() WHERE id = $1",
@@ -245,4 +284,3 @@ function endRow(context: SyncContext, link: Link, { id }: OutboxRow, status: str
     );
   });
 }
-

@@ -1,9 +1,10 @@
 // What goes out: a change here is a row in the transaction of the change, sealed; what is stuck is seen, tried again, or settled by somebody.
 // Tests: test/integration/sync-outbound.test.ts
 import type { PoolClient } from "pg";
+import type { Actor } from "../audit/audit-event.js";
+import { settleStatus } from "./client-leases.js";
 import type { ClientData } from "./connector.js";
 import { sealedId } from "./inbox.js";
-import type { Actor } from "./ports.js";
 import {
   clientRecord,
   connectionRecord,
@@ -13,7 +14,6 @@ import {
   type SyncContext,
   subjectIdOf,
 } from "./sync-context.js";
-import { settleStatus } from "./client-leases.js";
 import { connectionSubject } from "./token-keeper.js";
 
 /** What a row holds, sealed. */
@@ -84,7 +84,8 @@ async function lastKnown(context: SyncContext, link: Link, subject: string): Pro
   if (copy === null) return undefined;
   let known = (await context.vault.open(tenant, SEALED.copy, copy)) as ClientData | undefined;
   for (const { sealed } of changes) {
-    const opened = sealed && ((await context.vault.open(tenant, SEALED.change, sealed)) as SealedChange | undefined);
+    const opened =
+      sealed && ((await context.vault.open(tenant, SEALED.change, sealed)) as SealedChange | undefined);
     if (known && opened) known = { ...known, ...opened.change };
   }
   return known;
@@ -126,14 +127,25 @@ async function requireRoom(client: PoolClient, connectionId: string, max: number
     "SELECT count(*)::integer AS count FROM (SELECT 1 FROM sync_outbox WHERE connection_id = $1 AND status IN ('pending', 'sending', 'conflict', 'dead') LIMIT $2) AS open",
     [connectionId, max],
   );
-  if ((rows[0]?.count ?? 0) >= max) throw new SyncBacklogFull(`${max} changes wait for the CRM: it takes no more`);
+  if ((rows[0]?.count ?? 0) >= max)
+    throw new SyncBacklogFull(`${max} changes wait for the CRM: it takes no more`);
 }
 
 /** The CRM is to erase a client. The row's key is the connection's: the subject's is destroyed. */
-export async function enqueueErasure(context: SyncContext, link: Link, crmId: string, actor: Actor): Promise<void> {
+export async function enqueueErasure(
+  context: SyncContext,
+  link: Link,
+  crmId: string,
+  actor: Actor,
+): Promise<void> {
   const { connection } = link;
   const subject = await context.vault.pseudonym(connection.tenant, subjectIdOf(connection.crm, crmId));
-  const sealed = await context.vault.seal(connection.tenant, [connectionSubject(connection.id)], SEALED.change, { crmId });
+  const sealed = await context.vault.seal(
+    connection.tenant,
+    [connectionSubject(connection.id)],
+    SEALED.change,
+    { crmId },
+  );
   await inTenant(context, link, async (client) => {
     // The connection's row comes first: nothing may ever have been synchronised over it.
     await client.query(
@@ -170,15 +182,20 @@ export async function resolveConflict(
     return rows[0];
   });
   if (!row) return undefined;
-  const ours = row.sealed && ((await context.vault.open(tenant, SEALED.change, row.sealed)) as SealedChange | undefined);
-  const theirs = row.theirs && ((await context.vault.open(tenant, SEALED.theirs, row.theirs)) as Theirs | undefined);
+  const ours =
+    row.sealed && ((await context.vault.open(tenant, SEALED.change, row.sealed)) as SealedChange | undefined);
+  const theirs =
+    row.theirs && ((await context.vault.open(tenant, SEALED.theirs, row.theirs)) as Theirs | undefined);
   if (!ours || !theirs) return undefined;
   if (take === "ours" && theirs.data === null) return false;
   // Ours now comes on top of theirs, which somebody has seen: only what changes after that is another conflict.
-  const base = theirs.data && Object.fromEntries(Object.keys(ours.change).map((field) => [field, theirs.data?.[field] ?? null]));
+  const base =
+    theirs.data &&
+    Object.fromEntries(Object.keys(ours.change).map((field) => [field, theirs.data?.[field] ?? null]));
   const content: SealedChange = { crmId: ours.crmId, change: ours.change, ...(base && { base }) };
   const subjectIds = [subjectIdOf(link.connection.crm, ours.crmId)];
-  const sealed = take === "ours" ? await context.vault.seal(tenant, subjectIds, SEALED.change, content) : null;
+  const sealed =
+    take === "ours" ? await context.vault.seal(tenant, subjectIds, SEALED.change, content) : null;
   const isDone = await inTenant(context, link, async (client) => {
     const { rowCount } = await client.query(
       `UPDATE sync_outbox SET status = $3, sealed = $4, theirs = NULL, sent_version = NULL, problem = NULL, attempts = 0, next_attempt_at = now(),

@@ -2,9 +2,16 @@
 // Tests: test/integration/sync-replay.test.ts, test/faults/sync-kills.test.ts
 import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
-import { NeedsReconnect, type SourceEvent, SourceRefused, SourceThrottled, SourceUnavailable } from "./connector.js";
+import { isSourceError, type SourceEvent, SourceRefused, SourceUnavailable } from "./connector.js";
 import { takeEvents } from "./inbox.js";
-import { actorOf, connectionRecord, inTenant, type Link, type SyncContext, subjectIdOf } from "./sync-context.js";
+import {
+  actorOf,
+  connectionRecord,
+  inTenant,
+  type Link,
+  type SyncContext,
+  subjectIdOf,
+} from "./sync-context.js";
 
 interface Run {
   readonly runner: string;
@@ -33,9 +40,8 @@ export async function replayRound(context: SyncContext, link: Link, signal: Abor
     await fullRead(context, link, run, signal);
     await end(context, link, run, null);
   } catch (error) {
-    const isSources = [SourceThrottled, SourceUnavailable, SourceRefused, NeedsReconnect].some((kind) => error instanceof kind);
-    await end(context, link, run, isSources ? (error as Error).message : null).catch(() => undefined);
-    if (!isSources) throw error;
+    await end(context, link, run, isSourceError(error) ? error.message : null).catch(() => undefined);
+    if (!isSourceError(error)) throw error;
   }
   return true;
 }
@@ -93,7 +99,12 @@ async function readStream(context: SyncContext, link: Link, run: Run, signal: Ab
   }
 }
 
-async function moved(client: PoolClient, link: Link, { runner }: Run, cursor: string | undefined): Promise<void> {
+async function moved(
+  client: PoolClient,
+  link: Link,
+  { runner }: Run,
+  cursor: string | undefined,
+): Promise<void> {
   const { rowCount } = await client.query(
     `UPDATE sync_connections SET cursor = coalesce($3, cursor), runner_until = now() + make_interval(secs => $4)
      WHERE id = $1 AND runner = $2`,
@@ -111,7 +122,11 @@ async function fullRead(context: SyncContext, link: Link, run: Run, signal: Abor
   for (let pages = 0; pages < MAX_PAGES_AT_ONCE; pages += 1) {
     signal.throwIfAborted();
     const { clients, next } = await listed(context, link, page, signal);
-    const known = await versions(context, link, clients.map(({ crmId }) => crmId));
+    const known = await versions(
+      context,
+      link,
+      clients.map(({ crmId }) => crmId),
+    );
     const changed = clients.filter(({ crmId, version }) => known.get(crmId)?.version !== version);
     const events = changed.map(({ crmId, version }): SourceEvent => {
       const key = `full:${began.at.getTime()}:${known.get(crmId)?.subject}:${version}`;
@@ -120,11 +135,14 @@ async function fullRead(context: SyncContext, link: Link, run: Run, signal: Abor
     await takeEvents(context, link, events, {
       via: "full-read",
       inSameTransaction: async (client) => {
-        await client.query("UPDATE sync_clients SET seen_at = now() WHERE connection_id = $1 AND subject = ANY($2)", [
+        await client.query(
+          "UPDATE sync_clients SET seen_at = now() WHERE connection_id = $1 AND subject = ANY($2)",
+          [id, [...known.values()].map(({ subject }) => subject)],
+        );
+        await client.query("UPDATE sync_connections SET full_read_page = $2 WHERE id = $1", [
           id,
-          [...known.values()].map(({ subject }) => subject),
+          next ?? null,
         ]);
-        await client.query("UPDATE sync_connections SET full_read_page = $2 WHERE id = $1", [id, next ?? null]);
         await moved(client, link, run, undefined);
       },
     });
@@ -133,7 +151,11 @@ async function fullRead(context: SyncContext, link: Link, run: Run, signal: Abor
   }
 }
 
-function beginFullRead(context: SyncContext, link: Link, run: Run): Promise<{ at: Date; page: string | undefined } | undefined> {
+function beginFullRead(
+  context: SyncContext,
+  link: Link,
+  run: Run,
+): Promise<{ at: Date; page: string | undefined } | undefined> {
   return inTenant(context, link, async (client) => {
     const { rows } = await client.query<{ full_read_began_at: Date; full_read_page: string | null }>(
       `UPDATE sync_connections SET
@@ -169,10 +191,17 @@ async function versions(context: SyncContext, link: Link, crmIds: readonly strin
     subjects.set(crmId, await context.vault.pseudonym(connection.tenant, subjectIdOf(connection.crm, crmId)));
   const rows = await inTenant(context, link, async (client) => {
     const sql = "SELECT subject, version FROM sync_clients WHERE connection_id = $1 AND subject = ANY($2)";
-    return (await client.query<{ subject: string; version: string | null }>(sql, [connection.id, [...subjects.values()]])).rows;
+    return (
+      await client.query<{ subject: string; version: string | null }>(sql, [
+        connection.id,
+        [...subjects.values()],
+      ])
+    ).rows;
   });
   const bySubject = new Map(rows.map(({ subject, version }) => [subject, version]));
-  return new Map([...subjects].map(([crmId, subject]) => [crmId, { subject, version: bySubject.get(subject) }]));
+  return new Map(
+    [...subjects].map(([crmId, subject]) => [crmId, { subject, version: bySubject.get(subject) }]),
+  );
 }
 
 /** Who is known here and was on no page has been deleted there, perhaps: each is asked for by itself. */

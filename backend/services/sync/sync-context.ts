@@ -4,8 +4,10 @@ import type { Pool, PoolClient } from "pg";
 import type { Logger } from "pino";
 import type { CrmConnection } from "../../config/crm-connections.js";
 import { withTenant } from "../../db/tenant-transaction.js";
+import type { Actor, AuditEvent } from "../audit/audit-event.js";
+import type { AuditTrail } from "../audit/audit-trail.js";
+import type { SubjectVault } from "../subjects/subject-vault.js";
 import type { Connector } from "./connector.js";
-import type { Actor, SyncAudit, SyncAuditEvent, SyncVault } from "./ports.js";
 
 export type SyncStatus = "fresh" | "syncing" | "stale" | "conflict" | "failed";
 
@@ -43,8 +45,8 @@ export const DEFAULT_LIMITS: SyncLimits = {
 
 export interface SyncContext {
   readonly pool: Pool;
-  readonly vault: SyncVault;
-  readonly audit: SyncAudit;
+  readonly vault: SubjectVault;
+  readonly audit: Pick<AuditTrail, "append" | "record">;
   readonly logger: Logger;
   readonly limits: SyncLimits;
   readonly clientChanged: ClientChanged;
@@ -56,7 +58,12 @@ export interface SyncContext {
 export const subjectIdOf = (crmSystem: string, crmId: string) => `${crmSystem}:${crmId}`;
 
 /** Contexts of what is sealed, so that no value can be taken for another. */
-export const SEALED = { crmId: "sync:crm-id", copy: "sync:copy", change: "sync:change", theirs: "sync:theirs" };
+export const SEALED = {
+  crmId: "sync:crm-id",
+  copy: "sync:copy",
+  change: "sync:change",
+  theirs: "sync:theirs",
+};
 
 export const actorOf = ({ connection }: Link): Actor => ({
   id: `connector:${connection.crm}`,
@@ -77,7 +84,7 @@ export function clientRecord(
   crmId: string,
   detail: Record<string, string | number | boolean>,
   outcome: "success" | "failure" = "success",
-): SyncAuditEvent {
+): AuditEvent {
   const subjectId = subjectIdOf(link.connection.crm, crmId);
   return {
     action: "sync",
@@ -95,7 +102,7 @@ export function clientRecord(
 export function connectionRecord(
   { connection }: Link,
   detail: Record<string, string | number | boolean>,
-): SyncAuditEvent {
+): AuditEvent {
   return {
     action: "sync",
     entityType: "sync_connection",

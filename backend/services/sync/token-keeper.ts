@@ -7,13 +7,13 @@ import type { Pool } from "pg";
 import * as z from "zod";
 import type { CrmConnection } from "../../config/crm-connections.js";
 import { withTenant } from "../../db/tenant-transaction.js";
+import type { SubjectVault } from "../subjects/subject-vault.js";
 import { NeedsReconnect, SourceUnavailable } from "./connector.js";
 import type { AccessTokens } from "./crm-http.js";
-import type { SyncVault } from "./ports.js";
 
 export interface TokenKeeperOptions {
   readonly pool: Pool;
-  readonly vault: Pick<SyncVault, "seal" | "open">;
+  readonly vault: Pick<SubjectVault, "seal" | "open">;
   readonly manager: TenantCache["manager"];
   readonly connection: CrmConnection;
 }
@@ -60,12 +60,15 @@ export class TokenKeeper implements AccessTokens {
 
   constructor(options: TokenKeeperOptions) {
     this.#options = options;
-    this.#configured = createHash("sha256").update(options.connection.refresh_token).digest("hex").slice(0, 16);
+    this.#configured = createHash("sha256")
+      .update(options.connection.refresh_token)
+      .digest("hex")
+      .slice(0, 16);
   }
 
   async access(signal: AbortSignal): Promise<StoredTokens> {
     signal.throwIfAborted();
-    if (this.#isGood(this.#current)) return this.#current;
+    if (this.#current && this.#isGood(this.#current)) return this.#current;
     // Not bound to the first caller's signal: others wait for it, and a token that has been spent must be stored.
     this.#refreshing ??= this.#locked().finally(() => {
       this.#refreshing = undefined;
@@ -77,8 +80,8 @@ export class TokenKeeper implements AccessTokens {
     this.#refused = accessToken;
   }
 
-  #isGood(tokens: StoredTokens | undefined): tokens is StoredTokens {
-    if (tokens === undefined || tokens.configured !== this.#configured) return false;
+  #isGood(tokens: StoredTokens): boolean {
+    if (tokens.configured !== this.#configured) return false;
     if (tokens.accessToken === this.#refused) return false;
     return tokens.expiresAtMs === undefined || tokens.expiresAtMs - EARLY_MS > Date.now();
   }
@@ -93,8 +96,9 @@ export class TokenKeeper implements AccessTokens {
       // The lock only spares others the asking. What a token costs is guarded by the claim in the database, which a lock that was
       // lost, or a Redis that is away, cannot break.
       const code = typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
-      if (code === "ETC_LOCK_LOST" && this.#isGood(this.#current)) return this.#current;
-      if (code === "ETC_STORE_AWAY" || code === "ETC_LOCK_TIMEOUT" || code === "ETC_LOCK_LOST") return this.#renewed();
+      if (code === "ETC_LOCK_LOST" && this.#current && this.#isGood(this.#current)) return this.#current;
+      if (code === "ETC_STORE_AWAY" || code === "ETC_LOCK_TIMEOUT" || code === "ETC_LOCK_LOST")
+        return this.#renewed();
       throw error;
     }
   }
@@ -105,16 +109,17 @@ export class TokenKeeper implements AccessTokens {
     for (;;) {
       const row = await this.#row();
       const stored = await this.#opened(row.tokens);
-      if (this.#isGood(stored)) {
+      if (stored && this.#isGood(stored)) {
         this.#current = stored;
         return stored;
       }
-      const refreshToken =
-        stored?.configured === this.#configured ? stored.refreshToken : this.#options.connection.refresh_token;
-      const isSameChain = stored === undefined || stored.configured === this.#configured;
-      if (isSameChain && row.token_problem === problemOf(refreshToken)) throw new NeedsReconnect(RECONNECT);
+      // Connected again: the chain of the old configuration is over.
+      const isSameChain = stored?.configured === this.#configured;
+      const refreshToken = isSameChain ? stored.refreshToken : this.#options.connection.refresh_token;
+      if (row.token_problem === problemOf(refreshToken)) throw new NeedsReconnect(RECONNECT);
       const claim = randomUUID();
-      if (!row.is_claimed && (await this.#claim(claim, row.token_generation))) return this.#spend(refreshToken, claim);
+      if (!row.is_claimed && (await this.#claim(claim, row.token_generation)))
+        return this.#spend(refreshToken, claim);
       if (performance.now() > giveUpAtMs) throw new SourceUnavailable("another process renews the token");
       await delay(POLL_MS * (0.5 + Math.random()));
     }
@@ -182,7 +187,10 @@ export class TokenKeeper implements AccessTokens {
 
   async #row(): Promise<TokenRow> {
     const { id, crm } = this.#options.connection;
-    await this.#query("INSERT INTO sync_connections (tenant_id, id, crm_system) VALUES (current_tenant_id(), $1, $2) ON CONFLICT DO NOTHING", [id, crm]);
+    await this.#query(
+      "INSERT INTO sync_connections (tenant_id, id, crm_system) VALUES (current_tenant_id(), $1, $2) ON CONFLICT DO NOTHING",
+      [id, crm],
+    );
     const [row] = await this.#query<TokenRow>(
       `SELECT tokens, token_generation::integer, token_problem,
          token_claim IS NOT NULL AND token_claimed_until > now() AS is_claimed
@@ -222,7 +230,11 @@ export class TokenKeeper implements AccessTokens {
 
   #query<T extends object>(sql: string, values: readonly unknown[]): Promise<T[]> {
     const { pool, connection } = this.#options;
-    return withTenant(pool, connection.tenant, async (client) => (await client.query<T>(sql, [...values])).rows);
+    return withTenant(
+      pool,
+      connection.tenant,
+      async (client) => (await client.query<T>(sql, [...values])).rows,
+    );
   }
 }
 
@@ -247,7 +259,8 @@ function tokenUrl(connection: CrmConnection): URL {
 function baseUrlOf(connection: CrmConnection, instanceUrl: string | undefined): string {
   if (connection.crm === "hubspot") return connection.api_url;
   if (instanceUrl === undefined) return connection.login_url;
-  const isSecure = new URL(instanceUrl).protocol === "https:" || new URL(connection.login_url).protocol === "http:";
+  const isSecure =
+    new URL(instanceUrl).protocol === "https:" || new URL(connection.login_url).protocol === "http:";
   if (!isSecure) throw new SourceUnavailable("salesforce: the token's instance_url does not use TLS");
   return instanceUrl;
 }

@@ -10,8 +10,8 @@ import {
   type ClientData,
   type ClientPage,
   type Connector,
-  SourceConflict,
   type SourceClient,
+  SourceConflict,
   type SourceEvent,
   SourceRefused,
   SourceUnavailable,
@@ -34,7 +34,10 @@ const contact = z.looseObject({
   updatedAt: z.iso.datetime({ offset: true }),
   archived: z.boolean().optional(),
   propertiesWithHistory: z
-    .record(z.string(), z.array(z.looseObject({ value: z.unknown(), timestamp: z.iso.datetime({ offset: true }) })))
+    .record(
+      z.string(),
+      z.array(z.looseObject({ value: z.unknown(), timestamp: z.iso.datetime({ offset: true }) })),
+    )
     .optional(),
 });
 type Contact = z.output<typeof contact>;
@@ -86,7 +89,9 @@ export class HubspotConnector implements Connector {
     const read = new Map<string, SourceClient | undefined | Error>();
     for (const { category, context } of errors) {
       const isGone = category === "OBJECT_NOT_FOUND";
-      const failure = isGone ? undefined : new SourceUnavailable(`hubspot: ${category ?? "failed in a batch"}`);
+      const failure = isGone
+        ? undefined
+        : new SourceUnavailable(`hubspot: ${category ?? "failed in a batch"}`);
       for (const id of context?.ids ?? []) read.set(id, failure);
     }
     for (const found of results) read.set(found.id, clientOf(found));
@@ -120,7 +125,11 @@ export class HubspotConnector implements Connector {
       if (seen + SEARCH_PAGE <= SEARCH_RESULTS) return;
       if (lastMs === fromMs) {
         // More were changed in this one millisecond than a search can give.
-        yield { key: `replay:crowded:${lastMs}`, kind: "overflow", cursor: String(lastMs + INDEXED_WITHIN_MS + 1) };
+        yield {
+          key: `replay:crowded:${lastMs}`,
+          kind: "overflow",
+          cursor: String(lastMs + INDEXED_WITHIN_MS + 1),
+        };
         return;
       }
       fromMs = lastMs;
@@ -130,7 +139,10 @@ export class HubspotConnector implements Connector {
   async listClients(after: string | undefined, signal: AbortSignal): Promise<ClientPage> {
     const query = new URLSearchParams({ limit: String(LIST_PAGE), properties: "lastmodifieddate" });
     if (after !== undefined) query.set("after", after);
-    const { results, paging } = valid(page, await this.#http.request("GET", `${CONTACTS}?${query}`, { signal }));
+    const { results, paging } = valid(
+      page,
+      await this.#http.request("GET", `${CONTACTS}?${query}`, { signal }),
+    );
     const clients = results.map(({ id, updatedAt }) => ({ crmId: id, version: updatedAt }));
     return { clients, ...(paging?.next && { next: paging.next.after }) };
   }
@@ -191,7 +203,11 @@ export class HubspotConnector implements Connector {
   async #search(fromMs: number, after: string, signal: AbortSignal): Promise<z.output<typeof page>> {
     const body = {
       filterGroups: [
-        { filters: [{ propertyName: "lastmodifieddate", operator: "GTE", value: String(Math.max(0, fromMs)) }] },
+        {
+          filters: [
+            { propertyName: "lastmodifieddate", operator: "GTE", value: String(Math.max(0, fromMs)) },
+          ],
+        },
       ],
       sorts: [{ propertyName: "lastmodifieddate", direction: "ASCENDING" }],
       properties: ["lastmodifieddate"],
@@ -209,7 +225,11 @@ function clientOf({ id, properties, updatedAt }: Contact): SourceClient {
 }
 
 /** Values that others wrote between the version that was known and our write, which came on top of them; newest first in a history. */
-function overwritten(after: Contact, before: SourceClient, fields: readonly string[]): ClientData | undefined {
+function overwritten(
+  after: Contact,
+  before: SourceClient,
+  fields: readonly string[],
+): ClientData | undefined {
   const found = fields.flatMap((field) => {
     const [, previous] = after.propertiesWithHistory?.[field] ?? [];
     const isUnseen = previous !== undefined && Date.parse(previous.timestamp) > before.modifiedAt.getTime();

@@ -59,7 +59,7 @@ const DECODED = new Map<string, string>(
 );
 
 const decodedUri = (url: string) =>
-  url.replace(/%[0-9a-f]{2}/gi, (escape) => DECODED.get(escape.toUpperCase()) ?? escape);
+  url.replace(/%[0-9a-f]{2}/gi, (encoded) => DECODED.get(encoded.toUpperCase()) ?? encoded);
 
 /** It is HubSpot's, as the signature says. What is no contact's is none of ours. */
 function eventsIn(rawBody: Buffer): readonly SourceEvent[] | undefined {
@@ -75,7 +75,8 @@ function eventsIn(rawBody: Buffer): readonly SourceEvent[] | undefined {
 
 function eventsOf(delivered: Delivered): SourceEvent[] {
   const [object, ...action] = delivered.subscriptionType.split(".");
-  const isContact = object === "contact" || (object === "object" && delivered.objectTypeId === CONTACT_TYPE_ID);
+  const isContact =
+    object === "contact" || (object === "object" && delivered.objectTypeId === CONTACT_TYPE_ID);
   if (!isContact) return [];
   const about = (crmId: string | undefined, kind: SourceEventKind): SourceEvent[] =>
     crmId === undefined
@@ -107,7 +108,10 @@ function eventsOf(delivered: Delivered): SourceEvent[] {
 }
 
 /** The event's own id may come twice; a repeated delivery differs in attemptNumber alone. */
-function keyOf({ eventId, subscriptionId, occurredAt, subscriptionType, propertyName }: Delivered, crmId: string): string {
+function keyOf(
+  { eventId, subscriptionId, occurredAt, subscriptionType, propertyName }: Delivered,
+  crmId: string,
+): string {
   const parts = [eventId, subscriptionId, occurredAt, subscriptionType, propertyName, crmId];
   return `webhook:${createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 32)}`;
 }

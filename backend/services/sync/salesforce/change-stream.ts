@@ -82,16 +82,21 @@ const channelOf = (object: string) =>
   `/data/${object.endsWith("__c") ? object.replace(/__c$/, "__ChangeEvent") : `${object}ChangeEvent`}`;
 
 async function handshake(options: ChangeStreamOptions, signal: AbortSignal): Promise<string> {
-  const [answer] = await send(options, [
-    {
-      channel: "/meta/handshake",
-      version: "1.0",
-      minimumVersion: "1.0",
-      supportedConnectionTypes: ["long-polling"],
-      ext: { replay: true },
-    },
-  ], signal);
-  if (!answer?.successful || answer.clientId === undefined) throw subscriptionFailure(answer?.error ?? "no handshake");
+  const [answer] = await send(
+    options,
+    [
+      {
+        channel: "/meta/handshake",
+        version: "1.0",
+        minimumVersion: "1.0",
+        supportedConnectionTypes: ["long-polling"],
+        ext: { replay: true },
+      },
+    ],
+    signal,
+  );
+  if (!answer?.successful || answer.clientId === undefined)
+    throw subscriptionFailure(answer?.error ?? "no handshake");
   return answer.clientId;
 }
 
@@ -104,7 +109,11 @@ async function subscribe(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const ext = { replay: { [channel]: replayId } };
-  const answers = await send(options, [{ channel: "/meta/subscribe", clientId, subscription: channel, ext }], signal);
+  const answers = await send(
+    options,
+    [{ channel: "/meta/subscribe", clientId, subscription: channel, ext }],
+    signal,
+  );
   const answer = answers.find((each) => each.channel === "/meta/subscribe");
   return answer?.successful ? undefined : (answer?.error ?? "no subscription");
 }
@@ -119,7 +128,12 @@ async function poll(
 ): Promise<NonNullable<Message["data"]>[] | undefined> {
   const waitMs = Math.max(0, Math.round(giveUpAtMs - performance.now()));
   // Bayeux: a client may say how long it wants to be kept waiting.
-  const connect = { channel: "/meta/connect", clientId, connectionType: "long-polling", advice: { timeout: waitMs } };
+  const connect = {
+    channel: "/meta/connect",
+    clientId,
+    connectionType: "long-polling",
+    advice: { timeout: waitMs },
+  };
   const answers = await send(options, [connect], signal);
   const data = answers.flatMap((each) => (each.channel === channel && each.data ? [each.data] : []));
   if (data.length > 0) return data;
@@ -167,7 +181,8 @@ function* eventsOf({ event, payload }: NonNullable<Message["data"]>, object: str
     yield { ...base, key: name("all"), kind: "overflow", cursor };
     return;
   }
-  const kind: SourceEventKind = /DELETE$/.test(changeType) && !/UNDELETE$/.test(changeType) ? "deleted" : "changed";
+  const kind: SourceEventKind =
+    /DELETE$/.test(changeType) && !/UNDELETE$/.test(changeType) ? "deleted" : "changed";
   for (const [index, crmId] of ids.entries()) {
     // Only the last one of them leads on: what lies between may still be lost.
     yield { ...base, key: name(crmId), kind, crmId, ...(index === ids.length - 1 && { cursor }) };

@@ -3,6 +3,7 @@
 //
 // https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/intro_rest_conditional_requests.htm,
 // resources_sobject_retrieve.htm, resources_composite_sobjects_collections_retrieve.htm, resources_query.htm, errorcodes.htm
+import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
 import type { SalesforceConnection } from "../../../config/crm-connections.js";
 import {
@@ -10,8 +11,8 @@ import {
   type ClientData,
   type ClientPage,
   type Connector,
-  SourceConflict,
   type SourceClient,
+  SourceConflict,
   type SourceEvent,
   SourceRefused,
   SourceUnavailable,
@@ -21,7 +22,7 @@ import { readChanges } from "./change-stream.js";
 
 /** 15 characters, or 18 with the check that makes them safe where case is lost. */
 const RECORD_ID = /^[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?$/;
-const CONFLICT_WAIT_MS = 1100;
+const NEXT_SECOND_MS = 1100;
 
 const record = z.looseObject({
   Id: z.string(),
@@ -75,7 +76,7 @@ export class SalesforceConnector implements Connector {
     // In the order of the ids; null is one that is not there, or may not be seen.
     for (const [index, id] of asked.entries()) {
       const found = records.data[index];
-      read.set(id, found ? clientOf(found) : undefined);
+      read.set(id, found ? clientOf(found, isNew(found, answer)) : undefined);
     }
     return read;
   }
@@ -89,10 +90,13 @@ export class SalesforceConnector implements Connector {
     // What a page says of the next one is a path here, or it is not followed.
     if (next !== undefined && !/^\/services\/data\/v[\d.]+\/query\/[\w-]+$/.test(next))
       throw new SourceRefused(400, "salesforce: no such page");
-    const query = new URLSearchParams({ q: `SELECT Id, SystemModstamp FROM ${this.#connection.object} ORDER BY Id` });
+    const query = new URLSearchParams({
+      q: `SELECT Id, SystemModstamp FROM ${this.#connection.object} ORDER BY Id`,
+    });
     const answer = await this.#http.request("GET", next ?? `${this.#data}/query?${query}`, { signal });
     const { done, records, nextRecordsUrl } = valid(queryPage, answer);
-    if (!done && nextRecordsUrl === undefined) throw new SourceUnavailable("salesforce: a page without the next one");
+    if (!done && nextRecordsUrl === undefined)
+      throw new SourceUnavailable("salesforce: a page without the next one");
     const clients = records.map(({ Id, SystemModstamp }) => ({ crmId: Id, version: SystemModstamp }));
     return { clients, ...(!done && nextRecordsUrl !== undefined && { next: nextRecordsUrl }) };
   }
@@ -109,8 +113,8 @@ export class SalesforceConnector implements Connector {
     signal: AbortSignal,
   ): Promise<SourceClient> {
     let before = await this.#read(crmId, signal);
-    if (before?.client.version === expectedVersion && before.isOfThisSecond) {
-      await pause(CONFLICT_WAIT_MS, signal);
+    if (before?.isOfThisSecond) {
+      await delay(NEXT_SECOND_MS, undefined, { signal });
       before = await this.#read(crmId, signal);
     }
     if (before?.client.version !== expectedVersion) throw new SourceConflict(before?.client);
@@ -144,13 +148,18 @@ export class SalesforceConnector implements Connector {
   async #read(crmId: string, signal: AbortSignal) {
     if (!RECORD_ID.test(crmId)) return undefined;
     const query = new URLSearchParams({ fields: this.#fields.join(",") });
-    const answer = await this.#http.request("GET", `${this.#pathOf(crmId)}?${query}`, { signal, expects: [404] });
+    const answer = await this.#http.request("GET", `${this.#pathOf(crmId)}?${query}`, {
+      signal,
+      expects: [404],
+    });
     if (answer.status === 404) return undefined;
     const found = valid(record, answer);
-    const answeredMs = Date.parse(answer.headers.get("date") ?? "");
-    const lastModified = Date.parse(found.LastModifiedDate);
-    const isOfThisSecond = Math.floor(answeredMs / 1000) <= Math.floor(lastModified / 1000);
-    return { client: clientOf(found), lastModified, isOfThisSecond };
+    const isOfThisSecond = isNew(found, answer);
+    return {
+      client: clientOf(found, isOfThisSecond),
+      lastModified: Date.parse(found.LastModifiedDate),
+      isOfThisSecond,
+    };
   }
 
   async #alone(crmId: string, signal: AbortSignal): Promise<SourceClient | undefined | Error> {
@@ -163,23 +172,17 @@ export class SalesforceConnector implements Connector {
   }
 }
 
-function clientOf({ attributes: _, ...found }: SalesforceRecord): SourceClient {
-  const { Id, LastModifiedDate, SystemModstamp, ...data } = found;
-  return { crmId: Id, data, version: SystemModstamp, modifiedAt: new Date(SystemModstamp) };
+/** Whether it may be changed once more in the second that dates it. */
+function isNew({ SystemModstamp }: SalesforceRecord, { headers }: CrmAnswer): boolean {
+  const answeredMs = Date.parse(headers.get("date") ?? "");
+  return !(Math.floor(answeredMs / 1000) > Math.floor(Date.parse(SystemModstamp) / 1000));
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", abort, { once: true });
-  });
+/** A version that another state may have, too, is none of its own: by its mark it is not that of any later reading. */
+function clientOf({ attributes: _, ...found }: SalesforceRecord, isOfThisSecond: boolean): SourceClient {
+  const { Id, LastModifiedDate, SystemModstamp, ...data } = found;
+  const version = isOfThisSecond ? `${SystemModstamp} unsettled` : SystemModstamp;
+  return { crmId: Id, data, version, modifiedAt: new Date(SystemModstamp) };
 }
 
 function valid<T>(schema: z.ZodType<T>, { body }: CrmAnswer): T {
