@@ -6,6 +6,7 @@ import { applyReading, claimClient, failReading, openedId, releaseLease } from "
 import { type ClientData, isSourceError, type SourceClient, SourceUnavailable } from "./connector.js";
 import { isErased, sealedId } from "./inbox.js";
 import {
+  ensureConnection,
   inTenant,
   type Link,
   SEALED,
@@ -157,10 +158,7 @@ async function ensureRow(context: SyncContext, link: Link, subject: string, crmI
   const sealed = await sealedId(context.vault, connection.tenant, connection.crm, crmId);
   if (!sealed) throw new SubjectErased();
   await inTenant(context, link, async (client) => {
-    await client.query(
-      "INSERT INTO sync_connections (tenant_id, id, crm_system) VALUES (current_tenant_id(), $1, $2) ON CONFLICT DO NOTHING",
-      [connection.id, connection.crm],
-    );
+    await ensureConnection(client, link);
     await client.query(
       `INSERT INTO sync_clients (tenant_id, connection_id, subject, crm_id, status) VALUES (current_tenant_id(), $1, $2, $3, 'syncing')
        ON CONFLICT DO NOTHING`,

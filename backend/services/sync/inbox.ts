@@ -5,6 +5,7 @@ import type { SourceEvent } from "./connector.js";
 import {
   actorOf,
   connectionRecord,
+  ensureConnection,
   inTenant,
   type Link,
   SEALED,
@@ -48,6 +49,7 @@ export async function takeEvents(
     return known ? [{ event, subject: known.subject }] : [];
   });
   const taken = await inTenant(context, link, async (client) => {
+    await ensureConnection(client, link);
     const isCrowded =
       rows.length > 0 && (await waitingEvents(client, connection.id, context.limits.maxWaitingEvents));
     // Beyond the bound, one reading of all clients stands for what is not written down; erasures are not passed over.

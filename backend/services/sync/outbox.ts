@@ -8,6 +8,7 @@ import { sealedId } from "./inbox.js";
 import {
   clientRecord,
   connectionRecord,
+  ensureConnection,
   inTenant,
   type Link,
   SEALED,
@@ -103,6 +104,7 @@ export async function enqueueChange(
   { link, crmId, subject, sealedId: id, sealed }: PreparedChange,
 ): Promise<string> {
   const { connection } = link;
+  await ensureConnection(client, link);
   await requireRoom(client, connection.id, context.limits.maxWaitingChanges);
   await client.query(
     `INSERT INTO sync_clients (tenant_id, connection_id, subject, crm_id, status) VALUES (current_tenant_id(), $1, $2, $3, 'syncing')
@@ -148,10 +150,7 @@ export async function enqueueErasure(
   );
   await inTenant(context, link, async (client) => {
     // The connection's row comes first: nothing may ever have been synchronised over it.
-    await client.query(
-      "INSERT INTO sync_connections (tenant_id, id, crm_system) VALUES (current_tenant_id(), $1, $2) ON CONFLICT DO NOTHING",
-      [connection.id, connection.crm],
-    );
+    await ensureConnection(client, link);
     const { rowCount } = await client.query(
       `INSERT INTO sync_outbox (tenant_id, connection_id, subject, kind, sealed, actor_id, actor_role)
        SELECT current_tenant_id(), $1, $2, 'erase', $3, $4, $5

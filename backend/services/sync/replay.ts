@@ -7,6 +7,7 @@ import { takeEvents } from "./inbox.js";
 import {
   actorOf,
   connectionRecord,
+  ensureConnection,
   inTenant,
   type Link,
   type SyncContext,
@@ -47,12 +48,9 @@ export async function replayRound(context: SyncContext, link: Link, signal: Abor
 }
 
 function begin(context: SyncContext, link: Link): Promise<Run | undefined> {
-  const { id, crm } = link.connection;
+  const { id } = link.connection;
   return inTenant(context, link, async (client) => {
-    await client.query(
-      "INSERT INTO sync_connections (tenant_id, id, crm_system) VALUES (current_tenant_id(), $1, $2) ON CONFLICT DO NOTHING",
-      [id, crm],
-    );
+    await ensureConnection(client, link);
     const { rows } = await client.query<Run>(
       `UPDATE sync_connections SET runner = $2, runner_until = now() + make_interval(secs => $3)
        WHERE id = $1 AND (runner_until IS NULL OR runner_until < now())

@@ -78,6 +78,17 @@ export function inTenant<T>(
   return withTenant(pool, connection.tenant, work);
 }
 
+/** The connection's row, which all others hang on: whoever comes first makes it. */
+export async function ensureConnection(
+  client: PoolClient,
+  { connection }: Pick<Link, "connection">,
+): Promise<void> {
+  await client.query(
+    "INSERT INTO sync_connections (tenant_id, id, crm_system) VALUES (current_tenant_id(), $1, $2) ON CONFLICT DO NOTHING",
+    [connection.id, connection.crm],
+  );
+}
+
 /** The record of one step with one client. No personal data. */
 export function clientRecord(
   link: Link,

@@ -10,6 +10,7 @@ import { withTenant } from "../../db/tenant-transaction.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
 import { NeedsReconnect, SourceUnavailable } from "./connector.js";
 import type { AccessTokens } from "./crm-http.js";
+import { ensureConnection } from "./sync-context.js";
 
 export interface TokenKeeperOptions {
   readonly pool: Pool;
@@ -186,11 +187,9 @@ export class TokenKeeper implements AccessTokens {
   }
 
   async #row(): Promise<TokenRow> {
-    const { id, crm } = this.#options.connection;
-    await this.#query(
-      "INSERT INTO sync_connections (tenant_id, id, crm_system) VALUES (current_tenant_id(), $1, $2) ON CONFLICT DO NOTHING",
-      [id, crm],
-    );
+    const { pool, connection } = this.#options;
+    const { id } = connection;
+    await withTenant(pool, connection.tenant, (client) => ensureConnection(client, { connection }));
     const [row] = await this.#query<TokenRow>(
       `SELECT tokens, token_generation::integer, token_problem,
          token_claim IS NOT NULL AND token_claimed_until > now() AS is_claimed

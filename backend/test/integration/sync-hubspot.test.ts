@@ -41,7 +41,11 @@ describe("HubSpot connector", () => {
   });
 
   test("a batch: found, missing, and failed ones are told apart", async () => {
-    const ids = [server.create({ firstname: "A" }), server.create({ firstname: "B" }), server.create({ firstname: "C" })];
+    const ids = [
+      server.create({ firstname: "A" }),
+      server.create({ firstname: "B" }),
+      server.create({ firstname: "C" }),
+    ];
     const [one = "", two = "", three = ""] = ids;
     server.archive(two);
     server.failsInBatch.add(three);
@@ -71,7 +75,10 @@ describe("HubSpot connector", () => {
     assert.equal(beginning?.kind, "overflow");
     const ids = Array.from({ length: 450 }, (_, index) => server.create({ firstname: String(index) }));
     const events = await collect(connector.changesSince(beginning?.cursor, never));
-    assert.deepEqual(events.map(({ crmId }) => crmId), ids);
+    assert.deepEqual(
+      events.map(({ crmId }) => crmId),
+      ids,
+    );
     const cursor = events.at(-1)?.cursor;
     server.change(ids[7] ?? "", { firstname: "again" });
     const later = await collect(connector.changesSince(cursor, never));
@@ -90,7 +97,13 @@ describe("HubSpot connector", () => {
   test("writes where the version is as expected, and gives what is then there", async () => {
     const id = server.create({ email: "ada@example.com", firstname: "Ada" });
     const before = await connector.fetchClient(id, never);
-    const after = await connector.writeClient(id, { firstname: "Grace" }, before?.version ?? "", "key-1", never);
+    const after = await connector.writeClient(
+      id,
+      { firstname: "Grace" },
+      before?.version ?? "",
+      "key-1",
+      never,
+    );
     assert.equal(after.data.firstname, "Grace");
     assert.notEqual(after.version, before?.version);
     assert.equal(after.version, (await connector.fetchClient(id, never))?.version);

@@ -17,7 +17,11 @@ const event = (more: object) => ({
   ...more,
 });
 
-function read(body: string | Buffer, headers: Record<string, string>, { method = "POST", url = URL, nowMs = Date.now() } = {}) {
+function read(
+  body: string | Buffer,
+  headers: Record<string, string>,
+  { method = "POST", url = URL, nowMs = Date.now() } = {},
+) {
   const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   const request = { method, url, rawBody: Buffer.from(body), header: (name: string) => lower.get(name) };
   return readHubspotWebhook(request, CLIENT_SECRET, nowMs);
@@ -33,7 +37,10 @@ describe("v3 signature", () => {
     assert.equal(read(body, headers, { method: "PUT" }), undefined);
     assert.equal(read(body, headers, { url: `${URL}?x=1` }), undefined);
     assert.equal(read(body, signed("POST", URL, body, { secret: "another secret" })), undefined);
-    assert.equal(read(body, { ...headers, "X-HubSpot-Request-Timestamp": String(Date.now() - 1) }), undefined);
+    assert.equal(
+      read(body, { ...headers, "X-HubSpot-Request-Timestamp": String(Date.now() - 1) }),
+      undefined,
+    );
     for (const missing of ["X-HubSpot-Signature-v3", "X-HubSpot-Request-Timestamp"]) {
       const { [missing]: _, ...rest } = headers;
       assert.equal(read(body, rest), undefined);
@@ -56,7 +63,11 @@ describe("v3 signature", () => {
   });
 
   test("is over bytes: what is no UTF-8 is compared as it came", () => {
-    const bytes = Buffer.concat([Buffer.from(body.slice(0, -2)), Buffer.from([0xff, 0xfe]), Buffer.from("}]")]);
+    const bytes = Buffer.concat([
+      Buffer.from(body.slice(0, -2)),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from("}]"),
+    ]);
     const headers = signed("POST", URL, bytes);
     const replaced = Buffer.from(bytes.toString("utf8"));
     assert.equal(read(replaced, headers), undefined);
@@ -94,7 +105,15 @@ describe("deliveries", () => {
 
   test("of a merge: all that took part are read", () => {
     assert.deepEqual(
-      kinds(event({ subscriptionType: "contact.merge", objectId: 1, primaryObjectId: 1, mergedObjectIds: [2, 3], newObjectId: 4 })),
+      kinds(
+        event({
+          subscriptionType: "contact.merge",
+          objectId: 1,
+          primaryObjectId: 1,
+          mergedObjectIds: [2, 3],
+          newObjectId: 4,
+        }),
+      ),
       ["changed 4", "changed 1", "changed 2", "changed 3"],
     );
   });
@@ -111,7 +130,15 @@ describe("deliveries", () => {
   });
 
   test("what is no delivery is refused, though it be signed", () => {
-    for (const body of ["", "{}", "null", "[1]", '[{"eventId":1}]', "[", JSON.stringify([event({ objectId: {} })])])
+    for (const body of [
+      "",
+      "{}",
+      "null",
+      "[1]",
+      '[{"eventId":1}]',
+      "[",
+      JSON.stringify([event({ objectId: {} })]),
+    ])
       assert.equal(read(body, signed("POST", URL, body)), undefined, body);
   });
 });

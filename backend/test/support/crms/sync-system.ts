@@ -1,7 +1,11 @@
 // Synchronisation with a local CRM: a real database, real keys and trail, and as many processes as a test asks for.
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
-import type { CrmConnection, HubspotConnection, SalesforceConnection } from "../../../config/crm-connections.js";
+import type {
+  CrmConnection,
+  HubspotConnection,
+  SalesforceConnection,
+} from "../../../config/crm-connections.js";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import type { SubjectVault } from "../../../services/subjects/subject-vault.js";
 import { workRound } from "../../../services/sync/client-worker.js";
@@ -15,9 +19,18 @@ import { CLIENT_ID, CLIENT_SECRET, type CrmServer } from "./crm-server.js";
 import { HubspotServer, PORTAL } from "./hubspot-server.js";
 import { SalesforceServer } from "./salesforce-server.js";
 
-const shared = { tenant: TENANT, client_id: CLIENT_ID, client_secret: CLIENT_SECRET, clients: "all", erase: true } as const;
+const shared = {
+  tenant: TENANT,
+  client_id: CLIENT_ID,
+  client_secret: CLIENT_SECRET,
+  clients: "all",
+  erase: true,
+} as const;
 
-export function hubspotConnection(server: HubspotServer, changes: Partial<HubspotConnection> = {}): HubspotConnection {
+export function hubspotConnection(
+  server: HubspotServer,
+  changes: Partial<HubspotConnection> = {},
+): HubspotConnection {
   return {
     crm: "hubspot",
     id: randomUUID(),
@@ -111,7 +124,8 @@ export async function startSyncSystem(
 ): Promise<SyncSystem> {
   const database = await startSubjectDatabase();
   const caches: { close(): Promise<void> }[] = [];
-  const sql: SyncSystem["sql"] = async (statement, values = []) => (await database.pool.query(statement, values)).rows;
+  const sql: SyncSystem["sql"] = async (statement, values = []) =>
+    (await database.pool.query(statement, values)).rows;
   const subjectOf = (process: SyncProcess, crmId: string) =>
     process.vault.pseudonym(connection.tenant, `${connection.crm}:${crmId}`);
   return {
@@ -148,21 +162,29 @@ export async function startSyncSystem(
     change: async ({ service }, crmId, change) => {
       const prepared = await service.prepare(connection.tenant, connection.crm, crmId, change);
       if (!prepared) throw new Error("no connection");
-      return withTenant(database.pool, connection.tenant, (client) => service.enqueue(client, ACTOR, prepared));
+      return withTenant(database.pool, connection.tenant, (client) =>
+        service.enqueue(client, ACTOR, prepared),
+      );
     },
     hurry: async () => {
       await sql("UPDATE sync_clients SET next_attempt_at = now(), leased_until = NULL");
       await sql("UPDATE sync_outbox SET next_attempt_at = now()");
-      await sql("UPDATE sync_connections SET runner_until = NULL, token_claimed_until = NULL, token_claim = NULL");
+      await sql(
+        "UPDATE sync_connections SET runner_until = NULL, token_claimed_until = NULL, token_claim = NULL",
+      );
     },
     copy: async (process, crmId) => {
-      const [row] = await sql("SELECT data, is_gone FROM sync_clients WHERE subject = $1", [await subjectOf(process, crmId)]);
+      const [row] = await sql("SELECT data, is_gone FROM sync_clients WHERE subject = $1", [
+        await subjectOf(process, crmId),
+      ]);
       if (!row) return undefined;
       if (row.is_gone || row.data === null) return null;
       return (await process.vault.open(connection.tenant, "sync:copy", row.data)) as Record<string, unknown>;
     },
     status: async (process, crmId) => {
-      const [row] = await sql("SELECT status FROM sync_clients WHERE subject = $1", [await subjectOf(process, crmId)]);
+      const [row] = await sql("SELECT status FROM sync_clients WHERE subject = $1", [
+        await subjectOf(process, crmId),
+      ]);
       return row?.status;
     },
     close: async () => {
