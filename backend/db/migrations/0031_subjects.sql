@@ -17,6 +17,8 @@ CREATE TABLE subject_keys (
 );
 CREATE INDEX subject_keys_by_version ON subject_keys (tenant_id, wrap_version);
 CALL put_behind_tenant('subject_keys');
+-- Which tenants have keys to re-wrap, and erasures to finish, is asked for all of them at once.
+CREATE POLICY subject_keys_administration ON subject_keys FOR SELECT TO CURRENT_USER USING (true);
 
 -- The job until it is finished, the report afterwards. It outlives the key, so that nobody makes the subject a new one.
 CREATE TABLE subject_erasures (
@@ -40,6 +42,7 @@ CREATE TABLE subject_erasures (
 );
 CREATE INDEX subject_erasures_unfinished ON subject_erasures (tenant_id, attempted_at) WHERE finished_at IS NULL;
 CALL put_behind_tenant('subject_erasures');
+CREATE POLICY subject_erasures_administration ON subject_erasures FOR SELECT TO CURRENT_USER USING (true);
 
 -- Down Migration
 

@@ -2,7 +2,7 @@
 // Tests: test/integration/subject-vault.test.ts, test/faults/erasure-processes.test.ts
 import { LRUCache } from "lru-cache";
 import type { Pool } from "pg";
-import { type KeyProvider, KeysUnavailable } from "./key-provider.js";
+import { KeyDestroyed, type KeyProvider, KeysUnavailable } from "./key-provider.js";
 import { type KeyRow, liveKeyRows } from "./subject-key-rows.js";
 
 export interface DataKeysOptions {
@@ -190,6 +190,7 @@ export class DataKeys {
       this.#held.set(nameOf(tenantId, keyId), { key, checkedAtMs: sentAtMs });
       return Buffer.from(key);
     } catch (error) {
+      if (error instanceof KeyDestroyed) return undefined;
       // An erasure may have destroyed it since the row was read: then this is no failure.
       const isLive = (await liveKeyRows(this.#pool, tenantId, [keyId])).has(keyId);
       if (!isLive) return undefined;

@@ -18,6 +18,12 @@ export interface ErasuresOptions {
   readonly fence: FenceTags;
 }
 
+export interface Resumed {
+  readonly finished: number;
+  /** Of the first that could not be. */
+  readonly problem?: string;
+}
+
 /** The tag of cache entries that show the subject. */
 export const subjectTag = (pseudonym: string) => `subject-${pseudonym}`;
 
@@ -51,25 +57,22 @@ export class Erasures {
     return "state" in begun ? begun : this.#finish(begun);
   }
 
-  /**
-   * Finishes what other processes, or this one, have left unfinished.
-   * @returns how many were finished
-   */
-  async resume(): Promise<number> {
+  /** Finishes what other processes, or this one, have left unfinished. */
+  async resume(): Promise<Resumed> {
     const { jobs } = this.#options;
-    let finished = 0;
+    let [finished, problem]: [number, string | undefined] = [0, undefined];
     for (const tenantId of await jobs.tenantsWithJobs()) {
       for (const job of await jobs.takeOver(tenantId)) {
-        await this.#finish(job).then(
-          () => {
-            finished += 1;
-          },
-          // Others must not wait for one whose holder fails. It stays in the table, and its age is an alert.
-          () => undefined,
-        );
+        try {
+          await this.#finish(job);
+          finished += 1;
+        } catch (error) {
+          // Others must not wait for one whose holder fails. It stays in the table.
+          problem ??= error instanceof Error ? error.message : String(error);
+        }
       }
     }
-    return finished;
+    return { finished, ...(problem !== undefined && { problem }) };
   }
 
   async #finish(job: ErasureJob): Promise<ErasureReport> {

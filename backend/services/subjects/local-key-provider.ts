@@ -1,10 +1,12 @@
 // The key provider of one installation: wrapping keys from its configuration, and a folder with one small secret for each data key.
 // Tests: test/unit/key-providers.test.ts
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
-import { mkdir, open, readFile, unlink } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdir, open, readFile } from "node:fs/promises";
 import path from "node:path";
 import {
   DATA_KEY_BYTES,
+  KeyDestroyed,
   type KeyProvider,
   type KeyRef,
   KeysUnavailable,
@@ -13,7 +15,7 @@ import {
 
 export interface LocalKeyProviderOptions {
   /** The first wraps, each of them unwraps. 32 bytes each. */
-  readonly keys: readonly { readonly id: string; readonly secret: Buffer }[];
+  readonly keys: readonly { readonly id: string; readonly secret: Uint8Array }[];
   /** Of the secrets. Shared by all processes; on no disk that keeps what is deleted. */
   readonly folder: string;
 }
@@ -25,12 +27,12 @@ const TAG_BYTES = 16;
 const WRAPPED_BYTES = 1 + IV_BYTES + DATA_KEY_BYTES + TAG_BYTES;
 
 /**
- * A wrapped key opens with two things: the wrapping key of its version, and its secret. `destroy` overwrites and removes the secret, so that what
+ * A wrapped key opens with two things: the wrapping key of its version, and its secret. `destroy` overwrites the secret and cuts it off, so that what
  * is left (any copy of the database, and all of this provider's state) is one half of a key.
  */
 export class LocalKeyProvider implements KeyProvider {
   readonly currentVersion: string;
-  readonly #keys: ReadonlyMap<string, Buffer>;
+  readonly #keys: ReadonlyMap<string, Uint8Array>;
   readonly #folder: string;
 
   constructor({ keys, folder }: LocalKeyProviderOptions) {
@@ -62,22 +64,27 @@ export class LocalKeyProvider implements KeyProvider {
     }
   }
 
+  /** What stays is an empty file: a key that was destroyed and one that was never here are told apart. */
   async destroy(ref: KeyRef): Promise<void> {
     const file = this.#file(ref);
     try {
-      const handle = await open(file, "r+");
+      await this.#makeFolderOf(file);
+      const handle = await open(file, constants.O_RDWR | constants.O_CREAT, 0o600);
       try {
-        // In place, as far as the file system has places: docs/crm/subjects.md says which ones do not.
-        await handle.write(randomBytes(SECRET_BYTES), 0, SECRET_BYTES, 0);
+        if ((await handle.stat()).size > 0) {
+          // In place, as far as the file system has places: docs/crm/subjects.md says which ones do not.
+          await handle.write(randomBytes(SECRET_BYTES), 0, SECRET_BYTES, 0);
+          await handle.sync();
+          await handle.truncate(0);
+        }
         await handle.sync();
       } finally {
         await handle.close();
       }
-      await unlink(file);
+      await syncFolder(path.dirname(file));
     } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw this.#away(error);
+      throw this.#away(error);
     }
-    await syncFolder(path.dirname(file));
   }
 
   #wrap(ref: KeyRef, dataKey: Buffer, secret: Buffer): WrappedKey {
@@ -126,7 +133,9 @@ export class LocalKeyProvider implements KeyProvider {
     try {
       const secret = await readFile(this.#file(ref));
       if (secret.length === SECRET_BYTES) return secret;
+      if (secret.length === 0) throw new KeyDestroyed();
     } catch (error) {
+      if (error instanceof KeyDestroyed) throw error;
       if (codeOf(error) !== "ENOENT") throw this.#away(error);
     }
     throw new KeysUnavailable(
@@ -137,7 +146,7 @@ export class LocalKeyProvider implements KeyProvider {
   async #write(ref: KeyRef, secret: Buffer): Promise<void> {
     const file = this.#file(ref);
     try {
-      await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+      await this.#makeFolderOf(file);
       const handle = await open(file, "wx", 0o600);
       try {
         await handle.write(secret);
@@ -152,6 +161,10 @@ export class LocalKeyProvider implements KeyProvider {
     }
   }
 
+  async #makeFolderOf(file: string): Promise<void> {
+    if (await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })) await syncFolder(this.#folder);
+  }
+
   #away(cause: unknown): KeysUnavailable {
     return new KeysUnavailable(`the folder of secrets cannot be used (${codeOf(cause) ?? String(cause)})`, {
       cause,
@@ -160,14 +173,11 @@ export class LocalKeyProvider implements KeyProvider {
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
-  });
+  const handle = await open(folder, "r");
   try {
-    await handle?.sync();
+    await handle.sync();
   } finally {
-    await handle?.close();
+    await handle.close();
   }
 }
 

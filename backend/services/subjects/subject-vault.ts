@@ -2,14 +2,16 @@
 // Tests: test/integration/subject-vault.test.ts, test/integration/erasure.test.ts
 import { LRUCache } from "lru-cache";
 import type { Pool } from "pg";
+import type * as z from "zod";
 import type { Actor } from "../audit/audit-event.js";
 import type { AuditTrail } from "../audit/audit-trail.js";
 import { DataKeys } from "./data-keys.js";
 import { type CipherRefusal, keyIdsOf, MAX_SUBJECTS, openEntry, sealEntry } from "./entry-cipher.js";
 import type { EraseHolder, ErasureReport, Holding } from "./erase-holder.js";
 import { ErasureJobs } from "./erasure-jobs.js";
-import { Erasures, type FenceTags, subjectTag } from "./erasures.js";
+import { Erasures, type FenceTags, type Resumed, subjectTag } from "./erasures.js";
 import type { KeyProvider } from "./key-provider.js";
+import { joinRecord, type SplitRecord, splitRecord } from "./sensitive-fields.js";
 import { keyIdsByPseudonym, makeKey, SubjectErased } from "./subject-key-rows.js";
 import { TenantKeys } from "./tenant-keys.js";
 import { valueBytes, valueIn } from "./value-bytes.js";
@@ -39,6 +41,13 @@ export class TooManySubjects extends RangeError {
   override readonly name = "TooManySubjects";
 }
 
+/** A record whose sensitive fields are sealed. */
+export interface SealedRecord {
+  /** The other fields: for queries, sorting, and changes without the keys. */
+  readonly readable: Readonly<Record<string, unknown>>;
+  readonly sealed: Buffer;
+}
+
 /** Why something was not opened, since this process began. */
 export interface VaultStats {
   readonly sealed: number;
@@ -60,6 +69,9 @@ const SYSTEM: Actor = { id: "system", role: "system" };
 const MAX_REASON_CHARACTERS = 500;
 const KEY_IDS_KEPT_FOR_MS = 60_000;
 const MAX_KEY_IDS = 50_000;
+
+/** No record opens as a value, and no value as a record. */
+const fieldsOf = (context: string) => `${context}#fields`;
 
 export class SubjectVault {
   readonly #pool: Pool;
@@ -139,6 +151,36 @@ export class SubjectVault {
     return opened.value;
   }
 
+  /**
+   * Seals the fields that the schema marks with `sensitive(…)`, and what it does not name, as one value: sizes and presence of single fields are
+   * not told. The rest stays readable, and is not bound to them.
+   * @throws as {@link seal} does
+   */
+  async sealRecord<S extends z.ZodType>(
+    tenantId: string,
+    subjectIds: readonly string[],
+    context: string,
+    schema: S,
+    record: z.output<S>,
+  ): Promise<SealedRecord> {
+    const { readable, secrets } = splitRecord(schema, record);
+    return { readable, sealed: await this.seal(tenantId, subjectIds, fieldsOf(context), secrets) };
+  }
+
+  /** The record as it was sealed; `undefined` as {@link open} says. The schema's transformations and defaults are not applied again. */
+  async openRecord<S extends z.ZodType>(
+    tenantId: string,
+    context: string,
+    _schema: S,
+    { readable, sealed }: SealedRecord,
+  ): Promise<z.output<S> | undefined> {
+    const secrets = await this.open(tenantId, fieldsOf(context), sealed);
+    if (secrets === undefined) return undefined;
+    // Authenticated: only sealRecord makes a value for this context.
+    const record = joinRecord({ readable, secrets: secrets as SplitRecord["secrets"] });
+    return record === undefined ? this.#refuse("value") : (record as z.output<S>);
+  }
+
   /** HMAC-SHA-256 of the subject's id under a key of the tenant, 32 hex digits. It outlives erasure and rotation. */
   pseudonym(tenantId: string, subjectId: string): Promise<string> {
     return this.#tenantKeys.pseudonym(tenantId, subjectId);
@@ -172,8 +214,8 @@ export class SubjectVault {
     return this.#erasures.erase({ tenantId, subjectId, reason, actor });
   }
 
-  /** Finishes erasures that no process has been at for five seconds. @returns how many were finished */
-  resumeErasures(): Promise<number> {
+  /** Finishes erasures that no process has been at for five seconds. */
+  resumeErasures(): Promise<Resumed> {
     return this.#erasures.resume();
   }
 

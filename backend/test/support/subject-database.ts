@@ -22,7 +22,8 @@ export interface SubjectDatabase {
   readonly url: string;
   readonly pool: Pool;
   readonly folder: string;
-  readonly keys: ReturnType<typeof wrappingKey>[];
+  readonly keys: readonly ReturnType<typeof wrappingKey>[];
+  readonly provider: LocalKeyProvider;
   readonly trail: AuditTrail;
   /** With a memory of its own, as another process has. */
   vault(changes?: Partial<SubjectVaultOptions>): SubjectVault;
@@ -40,32 +41,39 @@ export async function startSubjectDatabase(): Promise<SubjectDatabase> {
   const folder = mkdtempSync(path.join(tmpdir(), `subject-secrets-${randomUUID()}-`));
   const keys = [wrappingKey("first")];
   const provider = new LocalKeyProvider({ keys, folder });
-  const tenantKeys = new TenantKeys(pool, provider);
-  const trail = new AuditTrail({
-    pool,
-    pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
-  });
-  const vaults: SubjectVault[] = [];
+  const closing: (() => void)[] = [];
+  const trailOver = (tenantKeys: TenantKeys) =>
+    new AuditTrail({
+      pool,
+      pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
+    });
+  const keysOf = (changes: Partial<SubjectVaultOptions>) => {
+    const tenantKeys = new TenantKeys(pool, changes.provider ?? provider);
+    closing.push(() => tenantKeys.clear());
+    return tenantKeys;
+  };
   return {
     url: database.url,
     pool,
     folder,
     keys,
-    trail,
-    vault: (changes) => {
+    provider,
+    trail: trailOver(keysOf({})),
+    vault: (changes = {}) => {
+      const tenantKeys = keysOf(changes);
       const vault = new SubjectVault({
         pool,
         provider,
-        audit: trail,
+        tenantKeys,
+        audit: trailOver(tenantKeys),
         fence: async () => true,
         ...changes,
       });
-      vaults.push(vault);
+      closing.push(() => vault.close());
       return vault;
     },
     close: async () => {
-      for (const vault of vaults) vault.close();
-      tenantKeys.clear();
+      for (const close of closing) close();
       await pool.end();
       await database.drop();
       rmSync(folder, { recursive: true, force: true });
