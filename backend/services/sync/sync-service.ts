@@ -133,6 +133,12 @@ export class SyncService {
     return enqueueChange(this.context, client, actor, prepared);
   }
 
+  /** Once the transaction of a change is committed: copies elsewhere are old, and the change may go. */
+  changed(tenantId: string, crmSystem: string, crmId: string): void {
+    this.context.clientChanged(tenantId, crmSystem, crmId);
+    this.context.wake();
+  }
+
   /** Works until {@link close}. */
   start(): this {
     for (const link of this.links) {
