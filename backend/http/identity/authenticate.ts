@@ -2,7 +2,7 @@
 // Tests: test/http/identity.test.ts
 import type { Request, RequestHandler } from "express";
 import { forbidden, HttpProblem, unauthorized } from "../problem.js";
-import { type Auth, includesRole, type Role } from "./auth.js";
+import { type Auth, includesOverlayRole, includesRole, type OverlayRole, type Role } from "./auth.js";
 import type { Authenticator } from "./authenticator.js";
 import { bearerTokenIn } from "./bearer-token.js";
 
@@ -41,6 +41,16 @@ export const requireOwnPassword: RequestHandler = (req, _res, next) => {
 export function requireRole(role: Role): RequestHandler {
   return (req, _res, next) => {
     if (!includesRole(identityOf(req).role, role)) throw forbidden(`This needs the role ${role}.`);
+    next();
+  };
+}
+
+/** Answers 403 to who has none of these overlay roles. */
+export function requireOverlayRole(...roles: readonly OverlayRole[]): RequestHandler {
+  return (req, _res, next) => {
+    const own = identityOf(req).overlayRoles ?? [];
+    if (!roles.some((role) => includesOverlayRole(own, role)))
+      throw forbidden(`This needs the overlay role ${roles.join(" or ")}.`);
     next();
   };
 }

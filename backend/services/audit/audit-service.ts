@@ -37,7 +37,7 @@ export interface OpenAuditOptions {
 /** The worker is not started: `service.worker.start()`. */
 export function openAudit({ pool, cache, config, pseudonym, logger }: OpenAuditOptions): AuditService {
   const checkpointer = openCheckpointer(pool, config, logger);
-  const trail = new AuditTrail({ pool, pseudonym, checkpointer });
+  const trail = new AuditTrail({ pool, pseudonym, checkpointer, logger });
   const { checkpointSeconds } = config;
   const worker = new AuditWorker({ pool, checkpointer, logger, checkpointMs: checkpointSeconds * 1000 });
   return {
