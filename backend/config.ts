@@ -1,5 +1,6 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
+import { AUDIT_SECRETS, AUDIT_VARIABLES, type AuditConfig, auditFrom } from "./config/audit-keys.js";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
 import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
@@ -59,6 +60,7 @@ const SECRETS = [
   "DATABASE_URL",
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
+  ...AUDIT_SECRETS,
   ...redisSecrets("REDIS"),
   ...redisSecrets("REDIS_CACHE"),
 ];
@@ -67,6 +69,7 @@ const SECRETS = [
 export const VARIABLES: readonly string[] = [
   ...Object.keys(schema.shape),
   "CACHE_ENCRYPTION_KEYS",
+  ...AUDIT_VARIABLES,
   ...redisVariables("REDIS"),
   ...redisVariables("REDIS_CACHE"),
   ...SECRETS.map((name) => `${name}_FILE`),
@@ -83,6 +86,8 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly redisCache: RedisServers | undefined;
   /** Of the cache's entries, by CACHE_ENCRYPTION_KEYS. */
   readonly encryption: Encryption | undefined;
+  /** What signs the audit trail, and where that is published. */
+  readonly audit: AuditConfig;
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -106,11 +111,13 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const redis = redisServersFrom("REDIS", env, readFile);
   const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
   const encryption = parseEncryptionKeys(env.CACHE_ENCRYPTION_KEYS);
+  const audit = auditFrom(env);
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  const problems = [invalid, secretProblems(env), redis.problems, redisCache.problems, encryption.problems]
+  const parts = [redis, redisCache, encryption, audit].map((part) => part.problems);
+  const problems = [invalid, secretProblems(env), ...parts]
     .flat()
     // What is in a file that cannot be read is not missing as well.
     .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
@@ -124,6 +131,7 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     redis: redis.value,
     redisCache: redisCache.value,
     encryption: encryption.value,
+    audit: audit.value,
   };
 }
 
