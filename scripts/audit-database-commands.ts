@@ -9,7 +9,9 @@ import { pino } from "pino";
 import { type Config, parseConfig } from "../backend/config.js";
 import { noDatabase, withEmbeddedPostgres } from "../backend/db/embedded-postgres-running.js";
 import { createPool } from "../backend/db/pool.js";
+import { openCache } from "../backend/open-cache.js";
 import { projectFile } from "../backend/project-root.js";
+import { AuditBlocks } from "../backend/services/audit/audit-blocks.js";
 import { openCheckpointer } from "../backend/services/audit/audit-service.js";
 import { AuditTrail } from "../backend/services/audit/audit-trail.js";
 import {
@@ -20,8 +22,7 @@ import {
 } from "../backend/services/audit/bundle.js";
 import { originOf } from "../backend/services/audit/checkpointer.js";
 import { type IntegrityState, parseState } from "../backend/services/audit/integrity.js";
-import { PRUNER } from "../backend/services/audit/prune-record.js";
-import { olderThan, prunePlanned } from "../backend/services/audit/pruning.js";
+import { pruneTenant } from "../backend/services/audit/retention/prune.js";
 import { parseSignerKey } from "../backend/services/audit/signed-note.js";
 import { EXIT, type Result } from "./audit/exit.js";
 
@@ -126,41 +127,33 @@ async function written(
   });
 }
 
-interface PruneOptions extends TenantOptions {
-  readonly before?: string;
-  readonly class?: string;
-  readonly reason?: string;
-  readonly yes?: boolean;
-}
-
+/** By the tenant's retention policy: what is not said is counted only. */
 export async function prune({
   tenant = "",
   data,
-  before = "",
-  class: dataClass,
-  reason = "",
   yes = false,
-}: PruneOptions): Promise<Result> {
-  const end = new Date(before);
-  if (Number.isNaN(end.getTime()))
-    throw new Error(
-      `--before: ${JSON.stringify(before)} is no time: write 2020-01-31 or 2020-01-31T00:00:00Z`,
-    );
-  return await withPool(data, async (pool) => {
-    const tenantId = tenant.toLowerCase();
-    const plan = olderThan({ before: end, dataClass, reason });
-    const count = await prunePlanned({
-      pool,
-      tenantId,
-      plan,
-      actor: PRUNER,
-      isDryRun: !yes,
-      pseudonym: NO_SUBJECTS,
-    });
-    const lines = [
-      yes ? `${count} records pruned` : `${count} records would be pruned: write --yes to do it`,
-    ];
-    return { exitCode: EXIT.done, lines, data: { tenant, pruned: yes ? count : 0, found: count } };
+}: TenantOptions & { readonly yes?: boolean }): Promise<Result> {
+  return await withPool(data, async (pool, config) => {
+    const cache = openCache(config, { tenant: () => undefined, logger: SILENT });
+    try {
+      const blocks = new AuditBlocks({ pool, cache });
+      const classes = await pruneTenant({
+        pool,
+        tenantId: tenant.toLowerCase(),
+        isDryRun: !yes,
+        dependencies: { pseudonym: NO_SUBJECTS },
+        onPruned: (tenantId, indexes) => blocks.forget(tenantId, indexes),
+      });
+      const done = yes ? "pruned" : "would be pruned";
+      const lines = classes.map(
+        ({ dataClass, retentionDays, cutoff, over, held }) =>
+          `${dataClass}: ${over} records from before ${cutoff} (${retentionDays} days) ${done}, ${held} on legal hold stay`,
+      );
+      if (!yes) lines.push("nothing was changed: write --yes to do it");
+      return { exitCode: EXIT.done, lines, data: { tenant, isDryRun: !yes, classes } };
+    } finally {
+      await cache.close();
+    }
   });
 }
 

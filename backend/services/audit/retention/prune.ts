@@ -4,6 +4,7 @@ import type { Pool, PoolClient } from "pg";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { type Actor, DATA_CLASSES, type DataClass } from "../audit-event.js";
 import type { RecordDependencies } from "../canonical-record.js";
+import { HELD } from "../held-records.js";
 import { type ClassPolicy, PolicyStore } from "../policy/class-policy.js";
 import { KEPT_ENTITY_TYPE, PRUNER } from "../prune-record.js";
 import { pruneRecords } from "../pruning.js";
@@ -42,12 +43,6 @@ const DAY_MS = 86_400_000;
 const OVER = `r.tenant_id = $1 AND r.data_class = $2 AND r.recorded_at < $3 AND r.content IS NOT NULL
   AND r.entity_type <> '${KEPT_ENTITY_TYPE}'
   AND r.leaf_index < (SELECT coalesce(max(tree_size), 0) FROM audit_checkpoints WHERE tenant_id = $1)`;
-const HELD = `EXISTS (
-  SELECT FROM audit_legal_holds h WHERE h.tenant_id = r.tenant_id AND h.released_at IS NULL
-    AND (h.subject IS NULL OR h.subject = r.subject)
-    AND (h.entity_type IS NULL OR h.entity_type = r.entity_type)
-    AND (h.entity_id IS NULL OR h.entity_id = r.entity_id))`;
-
 /** Class by class, in batches; each batch's record is committed with it. A run that is interrupted is begun again. */
 export async function pruneTenant(options: PruneOptions): Promise<ClassRetention[]> {
   const { pool, tenantId, isDryRun, nowMs = Date.now() } = options;
@@ -56,11 +51,11 @@ export async function pruneTenant(options: PruneOptions): Promise<ClassRetention
   for (const dataClass of DATA_CLASSES) {
     const { retentionDays } = policy[dataClass];
     const cutoff = new Date(nowMs - retentionDays * DAY_MS).toISOString();
+    const pruned = isDryRun ? undefined : await pruneClass(options, dataClass, policy[dataClass], cutoff);
     const { over, held } = await inTenant(pool, tenantId, (client) =>
       countOver(client, [tenantId, dataClass, cutoff]),
     );
-    const pruned = isDryRun ? over : await pruneClass(options, dataClass, policy[dataClass], cutoff);
-    report.push({ dataClass, retentionDays, cutoff, over: pruned, held });
+    report.push({ dataClass, retentionDays, cutoff, over: pruned ?? over, held });
   }
   return report;
 }
