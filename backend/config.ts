@@ -1,5 +1,6 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
+import { AUDIT_SECRETS, AUDIT_VARIABLES, type AuditConfig, auditFrom } from "./config/audit-keys.js";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
 import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
@@ -61,6 +62,7 @@ const SECRETS = [
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
   "SUBJECT_WRAPPING_KEYS",
+  ...AUDIT_SECRETS,
   ...redisSecrets("REDIS"),
   ...redisSecrets("REDIS_CACHE"),
 ];
@@ -71,6 +73,7 @@ export const VARIABLES: readonly string[] = [
   "CACHE_ENCRYPTION_KEYS",
   "SUBJECT_WRAPPING_KEYS",
   "SUBJECT_SECRETS_FOLDER",
+  ...AUDIT_VARIABLES,
   ...redisVariables("REDIS"),
   ...redisVariables("REDIS_CACHE"),
   ...SECRETS.map((name) => `${name}_FILE`),
@@ -89,6 +92,8 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly encryption: Encryption | undefined;
   /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
   readonly subjectKeys: SubjectKeys | undefined;
+  /** What signs the audit trail, and where that is published. */
+  readonly audit: AuditConfig;
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -113,7 +118,8 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
   const encryption = parseEncryptionKeys("CACHE_ENCRYPTION_KEYS", env.CACHE_ENCRYPTION_KEYS);
   const subjectKeys = subjectKeysFrom(env);
-  const checked = [redis, redisCache, encryption, subjectKeys];
+  const audit = auditFrom(env);
+  const checked = [redis, redisCache, encryption, subjectKeys, audit];
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
     ? []
@@ -133,6 +139,7 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     redisCache: redisCache.value,
     encryption: encryption.value,
     subjectKeys: subjectKeys.value,
+    audit: audit.value,
   };
 }
 
