@@ -1,8 +1,7 @@
 // Erasure in front of other processes: some read on, some are stopped, some are killed at a step of it.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
@@ -63,9 +62,10 @@ class VaultProcess {
     return answer.value;
   }
 
-  /** Linux tells the state of a process behind its name, which is in brackets. */
   isStopped(): boolean {
-    return /\) T /.test(readFileSync(`/proc/${this.child.pid}/stat`, "utf8"));
+    return /^T/.test(
+      execFileSync("ps", ["-o", "state=", "-p", String(this.child.pid)], { encoding: "utf8" }),
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 // A process with a vault of its own, which a test asks over IPC, stops and kills.
 // Started with the database's URL, the folder of secrets, the wrapping key (base64) and, where it is to die, the step it dies at.
 
+import { setTimeout as delay } from "node:timers/promises";
 import { createPool } from "../../db/pool.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import type { KeyProvider } from "../../services/subjects/key-provider.js";
@@ -119,8 +120,9 @@ function serve([databaseUrl = "", folder = "", secret = "", deadly = ""]: readon
       return undefined;
     }
     if (call === "openAndStop") {
-      vault.close();
-      await tenantKeys.pseudonym(tenantId, subjectId);
+      // The key is in memory then, and has to be asked about again.
+      await vault.open(tenantId, context, bytes);
+      await delay(300);
       stopAtNextAnswer();
     }
     return vault.open(tenantId, context, bytes);
