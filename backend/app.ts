@@ -30,6 +30,7 @@ import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
+import { type SubjectRoutesOptions, subjectsRouter } from "./services/subjects/subject-routes.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 import type { Clock } from "./services/views/calendar.js";
 import type { ViewCache } from "./services/views/view-cache.js";
@@ -61,6 +62,8 @@ export interface AppDependencies {
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
   readonly clock?: Clock;
+  /** Erasure and export of data about persons. Default: not offered. */
+  readonly subjects?: SubjectRoutesOptions | undefined;
   /** Whether it is noted which tenants are active, whose lists are then warmed. Default: no. */
   readonly notesActivity?: boolean;
   readonly rateLimit: RateLimitOptions;
@@ -126,6 +129,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     state: deps.state,
     signing: deps.auth?.signing,
   });
+  if (deps.subjects) api.use("/overlay", subjectsRouter(deps.subjects));
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger, database));
