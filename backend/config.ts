@@ -61,13 +61,8 @@ const SECRETS = [
   "DATABASE_URL",
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
-<<<<<<< HEAD
-  "SUBJECT_WRAPPING_KEYS",
-  ...AUDIT_SECRETS,
-=======
   ...AUDIT_SECRETS,
   "SUBJECT_WRAPPING_KEYS",
->>>>>>> audit
   ...redisSecrets("REDIS"),
   ...redisSecrets("REDIS_CACHE"),
 ];
@@ -76,15 +71,9 @@ const SECRETS = [
 export const VARIABLES: readonly string[] = [
   ...Object.keys(schema.shape),
   "CACHE_ENCRYPTION_KEYS",
-<<<<<<< HEAD
-  "SUBJECT_WRAPPING_KEYS",
-  "SUBJECT_SECRETS_FOLDER",
-  ...AUDIT_VARIABLES,
-=======
   ...AUDIT_VARIABLES,
   "SUBJECT_WRAPPING_KEYS",
   "SUBJECT_SECRETS_FOLDER",
->>>>>>> audit
   ...redisVariables("REDIS"),
   ...redisVariables("REDIS_CACHE"),
   ...SECRETS.map((name) => `${name}_FILE`),
@@ -101,17 +90,10 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly redisCache: RedisServers | undefined;
   /** Of the cache's entries, by CACHE_ENCRYPTION_KEYS. */
   readonly encryption: Encryption | undefined;
-<<<<<<< HEAD
-  /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
-  readonly subjectKeys: SubjectKeys | undefined;
-  /** What signs the audit trail, and where that is published. */
-  readonly audit: AuditConfig;
-=======
   /** What signs the audit trail, and where that is published. */
   readonly audit: AuditConfig;
   /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
   readonly subjectKeys: SubjectKeys | undefined;
->>>>>>> audit
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -136,11 +118,7 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
   const encryption = parseEncryptionKeys("CACHE_ENCRYPTION_KEYS", env.CACHE_ENCRYPTION_KEYS);
   const subjectKeys = subjectKeysFrom(env);
-<<<<<<< HEAD
-  const audit = auditFrom(env);
-=======
   const audit = auditFrom(env, { isOverlayOn: subjectKeys.value !== undefined });
->>>>>>> audit
   const checked = [redis, redisCache, encryption, subjectKeys, audit];
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
@@ -160,13 +138,8 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     redis: redis.value,
     redisCache: redisCache.value,
     encryption: encryption.value,
-<<<<<<< HEAD
-    subjectKeys: subjectKeys.value,
-    audit: audit.value,
-=======
     audit: audit.value,
     subjectKeys: subjectKeys.value,
->>>>>>> audit
   };
 }
 
