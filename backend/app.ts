@@ -30,6 +30,8 @@ import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
+import type { Overlay } from "./services/overlay/overlay.js";
+import { overlayRouter } from "./services/overlay/routes/overlay-routes.js";
 import { type SubjectRoutesOptions, subjectsRouter } from "./services/subjects/subject-routes.js";
 import { syncRouter } from "./services/sync/sync-routes.js";
 import type { SyncService } from "./services/sync/sync-service.js";
@@ -71,6 +73,8 @@ export interface AppDependencies {
   readonly sync?: SyncService | undefined;
   /** What other CRMs call this server. Default: as their requests say. */
   readonly publicUrl?: string | undefined;
+  /** Clients of other CRMs, communications, tasks, AI actions, documents. Default: not offered. */
+  readonly overlay?: Overlay | undefined;
   /** Whether it is noted which tenants are active, whose lists are then warmed. Default: no. */
   readonly notesActivity?: boolean;
   readonly rateLimit: RateLimitOptions;
@@ -142,6 +146,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     signing: deps.auth?.signing,
   });
   if (deps.subjects) api.use("/overlay", subjectsRouter(deps.subjects));
+  if (deps.overlay) api.use("/overlay", overlayRouter(deps.overlay));
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger, database));

@@ -18,6 +18,8 @@ import { projectFile } from "./project-root.js";
 import { AuditTrail } from "./services/audit/audit-trail.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
+import { Overlay } from "./services/overlay/overlay.js";
+import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
@@ -87,6 +89,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       audit: (pseudonym) => new AuditTrail({ pool, pseudonym }),
       logger,
     });
+  const overlay = subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault });
+  const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -104,6 +108,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     state: identity.state,
     ttlSeconds,
     subjects,
+    overlay,
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -137,6 +142,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    await overlayUpkeep?.stop();
     await subjects?.stop();
     await cache.close();
     rateLimitStore?.close();
@@ -146,6 +152,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   });
 
   subjects?.start();
+  overlayUpkeep?.start();
   tellStart(config, cache, logger);
   logger.info(`listening on ${config.HOST}:${port}`);
   const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";

@@ -1,12 +1,13 @@
 // The facade: every call of the overlay, for one tenant and one request.
 // Tests: test/integration/overlay-facade.test.ts
 import type { Actor, AuditLog } from "../audit/audit-trail.js";
-import type { AIAction, ClaimedAction, GivenAction } from "./ai/ai-action.js";
-import type { AIContext, ClaimOptions, Failure } from "./ai/ai-cache-service.js";
+import type { AIAction, ClaimedAction, ClaimOptions, Failure, GivenAction } from "./ai/ai-action.js";
+import type { AIContext } from "./ai/ai-contexts.js";
 import type { AIStatus } from "./ai/ai-queue-rows.js";
 import type { Integrity } from "./audit-trail-service.js";
 import type { SyncState, SyncStatus } from "./crm/client-rows.js";
-import type { ClientResult, SetClientOptions } from "./crm/crm-cache-service.js";
+import type { SetClientOptions } from "./crm/client-source.js";
+import type { ClientResult } from "./crm/crm-cache-service.js";
 import type { ClientData, ClientRef, CrmClient } from "./crm/crm-client.js";
 import type { CachedDocument, Download } from "./documents/document-cache-service.js";
 import type { Template } from "./documents/template-rows.js";
@@ -144,15 +145,15 @@ export class CacheService {
   }
 
   setAIContext(sessionId: string, context: unknown, agentId: string): Promise<boolean> {
-    return this.#overlay.ai.setContext(this.#caller, sessionId, context, agentId);
+    return this.#overlay.ai.contexts.set(this.#caller, sessionId, context, agentId);
   }
 
   getAIContext(sessionId: string): Promise<AIContext | undefined> {
-    return this.#overlay.ai.getContext(this.#caller, sessionId);
+    return this.#overlay.ai.contexts.get(this.#caller, sessionId);
   }
 
   deleteAIContext(sessionId: string): Promise<void> {
-    return this.#overlay.ai.deleteContext(this.#caller, sessionId);
+    return this.#overlay.ai.contexts.delete(this.#caller, sessionId);
   }
 
   addTemplate(template: unknown): Promise<Template> {

@@ -1,7 +1,7 @@
 // What every service of the overlay is made of.
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool } from "pg";
-import type { AuditTrail, ConsentReference } from "../audit/audit-trail.js";
+import type { AuditTrail } from "../audit/audit-trail.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
 import type { CacheTtl } from "./cache-ttl.js";
 
@@ -28,16 +28,10 @@ export interface ClientSources {
 }
 
 /** What the overlay asks of the trail. */
-export interface OverlayAudit extends Pick<AuditTrail, "append" | "record" | "getAuditLogs"> {
-  requireConsent(
-    ...access: Parameters<AuditTrail["record"]> extends [infer T, infer A, readonly (infer E)[]]
-      ? [T, A, E]
-      : never
-  ): Promise<ConsentReference | undefined>;
-  verifyAuditIntegrity(
-    tenantId: string,
-  ): Promise<{ readonly valid: boolean; readonly errors: readonly string[] }>;
-}
+export type OverlayAudit = Pick<
+  AuditTrail,
+  "append" | "record" | "disclose" | "requireConsent" | "getAuditLogs" | "verifyAuditIntegrity"
+>;
 
 export interface OverlayParts {
   readonly pool: Pool;

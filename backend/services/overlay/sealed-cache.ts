@@ -2,7 +2,7 @@
 // Tests: test/integration/overlay-sessions.test.ts
 import type { Collection } from "express-tenant-cache";
 import type { AuditEvent, DataClass } from "../audit/audit-trail.js";
-import { ConsentAsked } from "./consent-asked.js";
+import { disclose } from "./disclosing.js";
 import { type Caller, mayActFor, refusal, requireAgent, withPurpose } from "./overlay-caller.js";
 import type { OverlayParts } from "./overlay-parts.js";
 import { type RowMeta, rowBytes, rowOf, secondsLeft } from "./row-bytes.js";
@@ -82,10 +82,7 @@ export class SealedCache<T> {
     const { value, subjects } = found.shown;
     const event = this.#event(sessionId, "read", subjects);
     if (!mayActFor(caller, found.meta.agent_id)) throw await refusal(this.#parts.audit, caller, event);
-    const consent = new ConsentAsked(this.#parts.audit, caller);
-    for (const subjectId of subjects) await consent.require({ ...event, subjectId });
-    const read = { ...consent.named(event), source: "cache" as const };
-    await this.#parts.audit.record(tenantId, actor, [withPurpose(caller, read)]);
+    await disclose(this.#parts.audit, caller, { ...event, source: "cache" }, subjects.slice(1));
     return value;
   }
 

@@ -9,14 +9,13 @@ import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
-import type { Purpose } from "../../services/audit/audit-trail.js";
+import { AuditTrail, type Purpose } from "../../services/audit/audit-trail.js";
 import type { CacheService } from "../../services/overlay/cache-service.js";
 import { Overlay, type OverlayOptions } from "../../services/overlay/overlay.js";
 import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js";
 import { SubjectVault } from "../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../services/subjects/tenant-keys.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
-import { type OverlayTrail, overlayTrail } from "./overlay-trail.js";
 
 export const TENANT = "aaaaaaaa-0000-4000-8000-000000000032";
 export const OTHER_TENANT = "bbbbbbbb-0000-4000-8000-000000000032";
@@ -29,7 +28,7 @@ export interface OverlayProcess {
   readonly cache: TenantCache;
   readonly vault: SubjectVault;
   readonly pool: Pool;
-  readonly trail: OverlayTrail;
+  readonly trail: AuditTrail;
   /** As an agent. */
   as(agentId: string, purpose?: Purpose): CacheService;
   supervisor(purpose?: Purpose): CacheService;
@@ -77,7 +76,10 @@ export async function openOverlay(
   const keys = [{ id: "first", secret: Buffer.from(settings.secret, "hex") }];
   const provider = new LocalKeyProvider({ keys, folder: settings.folder });
   const tenantKeys = new TenantKeys(own, provider);
-  const trail = overlayTrail(own, tenantKeys);
+  const trail = new AuditTrail({
+    pool: own,
+    pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
+  });
   const vault = new SubjectVault({
     pool: own,
     provider,
@@ -86,7 +88,7 @@ export async function openOverlay(
     fence: (tenantId, ...tags) => cache.invalidateTags(tenantId, ...tags),
   });
   const overlay = new Overlay({ pool, cache, audit: trail, vault, ...changes });
-  const caller = (id: string, role: string, purpose?: Purpose) =>
+  const caller = (id: string, role: string, purpose: Purpose = "TREAT") =>
     overlay.for({ tenantId: TENANT, actor: { id, role }, purpose });
   return {
     overlay,

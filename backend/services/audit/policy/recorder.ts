@@ -158,7 +158,10 @@ export class Recorder {
 
   /** Writes what waits, for at most five seconds. @returns how many records were not written */
   async close(): Promise<number> {
-    return await this.#buffer.close();
+    const left = await this.#buffer.close();
+    if (left > 0)
+      this.#options.logger?.error(`audit: stopped with ${left} buffered records that could not be written`);
+    return left;
   }
 
   /** What the consents are to be asked; `undefined` where the event needs none. */

@@ -40,6 +40,8 @@ export interface AIAction extends ActionContent {
   readonly due_at: string;
   /** Why the last attempt failed; a code without personal data. */
   readonly problem: string | null;
+  /** Of a done one, where it has any. */
+  readonly result?: unknown;
   readonly created_at: string;
   readonly updated_at: string;
 }
@@ -64,4 +66,18 @@ export function actionOf(row: ActionRow, content: ActionContent): AIAction {
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };
+}
+
+export interface ClaimOptions {
+  /** 1 to 50. Default 1. */
+  readonly limit?: number | undefined;
+  /** How long nobody else gets them, 5 to 3,600. Default 60. */
+  readonly leaseSeconds?: number | undefined;
+}
+
+export interface Failure {
+  /** A code without personal data: "model_timeout". */
+  readonly problem: string;
+  /** Whether trying again may help. Default true. */
+  readonly isRetryable?: boolean | undefined;
 }

@@ -3,15 +3,14 @@
 // Tests: test/integration/overlay-ai.test.ts, test/faults/overlay-killed.test.ts
 import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
-import * as z from "zod";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { conflict, HttpProblem, notFound } from "../../../http/problem.js";
 import type { AuditEvent } from "../../audit/audit-trail.js";
-import { ConsentAsked } from "../consent-asked.js";
-import { checked, jsonObject, plainId, requireSize, subjectId } from "../given.js";
+import { isDisclosed } from "../disclosing.js";
+import { checked, jsonObject, requireSize, subjectId } from "../given.js";
 import { type Caller, mayActFor, NotOwn, refusing, requireAgent, withPurpose } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
-import { agentSubject, SealedCache } from "../sealed-cache.js";
+import { agentSubject } from "../sealed-cache.js";
 import { requireNotErased, sealed } from "../sealing.js";
 import {
   type ActionContent,
@@ -19,8 +18,11 @@ import {
   actionOf,
   aiActionSchema,
   type ClaimedAction,
+  type ClaimOptions,
+  type Failure,
   type GivenAction,
 } from "./ai-action.js";
+import { AIContexts } from "./ai-contexts.js";
 import {
   type ActionRow,
   type AIStatus,
@@ -38,43 +40,17 @@ import {
 
 export const MAX_OPEN_ACTIONS = 1000;
 const MAX_ACTION_BYTES = 32 * 1024;
-const MAX_CONTEXT_BYTES = 128 * 1024;
 const FIRST_RETRY_SECONDS = 5;
 const LAST_RETRY_SECONDS = 3600;
 const PROBLEM = /^[a-z][a-z0-9_.-]{0,59}$/;
 
-export const aiContextSchema = z.strictObject({
-  client_id: subjectId().optional(),
-  context: jsonObject(),
-});
-export type AIContext = z.output<typeof aiContextSchema>;
-
-export interface ClaimOptions {
-  /** 1 to 50. Default 1. */
-  readonly limit?: number | undefined;
-  /** How long nobody else gets them, 5 to 3,600. Default 60. */
-  readonly leaseSeconds?: number | undefined;
-}
-
-export interface Failure {
-  /** A code without personal data: "model_timeout". */
-  readonly problem: string;
-  /** Whether trying again may help. Default true. */
-  readonly isRetryable?: boolean | undefined;
-}
-
 export class AICacheService {
   readonly #parts: OverlayParts;
-  readonly #contexts: SealedCache<AIContext>;
+  readonly contexts: AIContexts;
 
   constructor(parts: OverlayParts) {
     this.#parts = parts;
-    this.#contexts = new SealedCache(parts, {
-      key: "ai_context:{sessionId}",
-      entityType: "ai_context",
-      dataClass: "phi",
-      ttlSeconds: parts.ttl.aiContext,
-    });
+    this.contexts = new AIContexts(parts);
   }
 
   /**
@@ -189,9 +165,7 @@ export class AICacheService {
     const parsed = result === undefined ? undefined : checked(jsonObject(), result, "result");
     if (parsed) requireSize(parsed, MAX_ACTION_BYTES, "The result");
     const bytes =
-      parsed &&
-      (await sealed(this.#parts.vault, tenantId, subjectsOf(known), `${contextOf(id)}:result`, parsed))
-        .sealed;
+      parsed && (await sealed(this.#parts.vault, tenantId, subjectsOf(known), resultOf(id), parsed)).sealed;
     await this.#held(caller, id, async (client, row) => {
       if (row.lease !== lease) throw leaseOver();
       if (row.status === "done") return;
@@ -236,22 +210,6 @@ export class AICacheService {
     return { status: row.status };
   }
 
-  /** @returns false where the cache is away: it is kept nowhere else */
-  async setContext(caller: Caller, sessionId: string, given: unknown, agentId: string): Promise<boolean> {
-    const context = checked(aiContextSchema, given, "context");
-    requireSize(context, MAX_CONTEXT_BYTES, "The context");
-    const subjectIds = context.client_id === undefined ? [] : [context.client_id];
-    return await this.#contexts.set(caller, sessionOf(sessionId), context, { agentId, subjectIds });
-  }
-
-  async getContext(caller: Caller, sessionId: string): Promise<AIContext | undefined> {
-    return await this.#contexts.get(caller, sessionOf(sessionId));
-  }
-
-  async deleteContext(caller: Caller, sessionId: string): Promise<void> {
-    await this.#contexts.delete(caller, sessionOf(sessionId));
-  }
-
   /** What a row shows; `undefined` where it does not open any more. */
   async open(tenantId: string, row: Pick<ActionRow, "id" | "sealed">): Promise<ActionContent | undefined> {
     return (await this.#parts.vault.open(tenantId, contextOf(row.id), row.sealed)) as
@@ -272,24 +230,22 @@ export class AICacheService {
     action: AuditEvent["action"],
     search?: AuditEvent,
   ): Promise<AIAction[]> {
-    const consent = new ConsentAsked(this.#parts.audit, caller);
-    const shown: AIAction[] = [];
-    const events: AuditEvent[] = [];
-    for (const row of rows) {
-      const content = await this.open(caller.tenantId, row);
-      if (!content) continue;
-      const event = this.#event(row.id, action, content.client_id);
-      if (!(await consent.covers([event], "leave-out"))) continue;
-      events.push({ ...consent.named(event), source: "store" });
-      shown.push(actionOf(row, content));
-    }
-    if (search) events.unshift({ ...search, source: "store", detail: { found: shown.length } });
-    await this.#parts.audit.record(
-      caller.tenantId,
-      caller.actor,
-      events.map((event) => withPurpose(caller, event)),
+    const { tenantId, actor } = caller;
+    const shown = await Promise.all(
+      rows.map(async (row) => {
+        const content = await this.open(tenantId, row);
+        const event = { ...this.#event(row.id, action, content?.client_id), source: "store" } as const;
+        if (!content || !(await isDisclosed(this.#parts.audit, caller, event))) return undefined;
+        const result = row.result && (await this.#parts.vault.open(tenantId, resultOf(row.id), row.result));
+        return { ...actionOf(row, content), ...(result === null || result === undefined ? {} : { result }) };
+      }),
     );
-    return shown;
+    const actions = shown.filter((each) => each !== undefined);
+    if (search)
+      await this.#parts.audit.record(tenantId, actor, [
+        withPurpose(caller, { ...search, source: "store", detail: { found: actions.length } }),
+      ]);
+    return actions;
   }
 
   /** The action, held until the change is committed. */
@@ -331,8 +287,8 @@ export class AICacheService {
 }
 
 const NO_SUCH_ACTION = "There is no action with this id.";
+const resultOf = (id: string) => `overlay:ai_action:${id}:result`;
 const contextOf = (id: string) => `overlay:ai_action:${id}`;
-const sessionOf = (sessionId: string) => checked(plainId(), sessionId, "session's id");
 const subjectsOf = ({ client_id, agent_id }: ActionContent & { readonly agent_id: string }) =>
   client_id === undefined ? [agentSubject(agent_id)] : [client_id];
 const leaseOver = () => conflict("The lease is not good any more: claim the action again.");

@@ -4,9 +4,19 @@ import type { PoolClient } from "pg";
 import { HttpProblem } from "../../../http/problem.js";
 import { type Caller, withPurpose } from "../overlay-caller.js";
 import type { OverlayParts, SourceClient } from "../overlay-parts.js";
-import { requireNotErased } from "../sealing.js";
-import { type ClientRow, findClients, type NewClient, writeClient } from "./client-rows.js";
+import { requireNotErased, type Sealed } from "../sealing.js";
+import { type ClientRow, findClients, type NewClient, type SyncStatus, writeClient } from "./client-rows.js";
 import { type ClientRef, clientEvent } from "./crm-client.js";
+
+export interface SetClientOptions {
+  /** Default "fresh". */
+  readonly syncStatus?: SyncStatus | undefined;
+  /** No personal data. */
+  readonly syncReason?: string | undefined;
+  readonly sourceVersion?: string | undefined;
+  /** When the source has changed it: what is older than what is here changes nothing. */
+  readonly modifiedAt?: Date | undefined;
+}
 
 const BUDGET_MS = 2000;
 
@@ -64,4 +74,22 @@ export class ClientSource {
     ]);
     return kept ?? (await findClients(client, tenantId, [row.client])).get(row.client);
   }
+}
+
+export function newClient(
+  ref: ClientRef,
+  { sealed, subjects: [client = ""] }: Sealed,
+  agentId: string,
+  { syncStatus = "fresh", syncReason, sourceVersion, modifiedAt }: SetClientOptions,
+): NewClient {
+  return {
+    client,
+    crmSystem: ref.crm_system,
+    agentId,
+    syncStatus,
+    syncReason: syncReason?.slice(0, 200) ?? null,
+    sourceVersion: sourceVersion ?? null,
+    sourceModifiedAt: modifiedAt ?? null,
+    sealed,
+  };
 }

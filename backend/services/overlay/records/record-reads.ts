@@ -3,9 +3,9 @@
 import type { Collection } from "express-tenant-cache";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import type { AuditEvent } from "../../audit/audit-trail.js";
-import { ConsentAsked } from "../consent-asked.js";
 import { ownersOf } from "../crm/client-rows.js";
-import { type Caller, mayActFor, refusal, seesAll, withPurpose } from "../overlay-caller.js";
+import { disclose, isDisclosed } from "../disclosing.js";
+import { type Caller, mayActFor, refusal, seesAll } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import { type CachedRow, rowOf } from "../row-bytes.js";
 import type { BaseRecord, Kept, RecordKind } from "./record-kind.js";
@@ -17,6 +17,10 @@ export interface Found<T> {
   readonly meta: RecordMeta;
   readonly source: "cache" | "store";
 }
+
+/** What the sealed bytes of a record are bound to. */
+export const recordContext = ({ entityType }: { readonly entityType: string }, id: string): string =>
+  `overlay:${entityType}:${id}`;
 
 export type Disclosed<T> = T & Kept;
 
@@ -38,11 +42,6 @@ export class RecordReads<T extends BaseRecord> {
     this.#batch = batch;
   }
 
-  /** What the sealed bytes of a record are bound to. */
-  context(id: string): string {
-    return `overlay:${this.#kind.entityType}:${id}`;
-  }
-
   /** Discloses nothing yet. `undefined` where there is none, it is over, or a person that it shows was erased. */
   async look(tenantId: string, id: string): Promise<Found<T> | undefined> {
     const looked = await this.#entries.lookUp(tenantId, { id }, () => this.#batch.load(tenantId, id));
@@ -55,7 +54,7 @@ export class RecordReads<T extends BaseRecord> {
   }
 
   async open(tenantId: string, { meta, sealed }: CachedRow<RecordMeta>): Promise<Disclosed<T> | undefined> {
-    const record = await this.#parts.vault.open(tenantId, this.context(meta.id), sealed);
+    const record = await this.#parts.vault.open(tenantId, recordContext(this.#kind, meta.id), sealed);
     return record === undefined ? undefined : kept(record as T, meta);
   }
 
@@ -87,26 +86,19 @@ export class RecordReads<T extends BaseRecord> {
     const there = found.filter((each) => each !== undefined);
     if (refused === "throw") await this.requireAccess(caller, there, "read");
     const own = refused === "throw" ? new Set(there) : await this.#own(caller, there);
-    const consent = new ConsentAsked(this.#parts.audit, caller);
-    if (search?.subjectId !== undefined) await consent.require(search);
-    const disclosed: Found<T>[] = [];
-    for (const each of there) {
-      if (!own.has(each)) continue;
-      const events = this.#subjectsOf(each).map((subjectId) => ({ ...this.#event(each, "read"), subjectId }));
-      if (await consent.covers(events, refused)) disclosed.push(each);
-    }
-    const events = disclosed.map((each) =>
-      consent.named({ ...this.#event(each, "read"), source: each.source }),
+    if (search) await disclose(this.#parts.audit, caller, { ...search, detail: { found: own.size } });
+    const ask = refused === "throw" ? disclosed : isDisclosed;
+    const shown = await Promise.all(
+      there.map(async (each) => {
+        if (!own.has(each)) return undefined;
+        const event = { ...this.#event(each, "read"), source: each.source };
+        const [, ...others] = this.#subjectsOf(each);
+        return (await ask(this.#parts.audit, caller, event, others))
+          ? kept(each.record, each.meta)
+          : undefined;
+      }),
     );
-    const searched = search && { ...consent.named(search), detail: { found: disclosed.length } };
-    const all = [...(searched ? [searched] : []), ...events];
-    if (all.length > 0)
-      await this.#parts.audit.record(
-        caller.tenantId,
-        caller.actor,
-        all.map((event) => withPurpose(caller, event)),
-      );
-    return disclosed.map(({ record, meta }) => kept(record, meta));
+    return shown.filter((each) => each !== undefined);
   }
 
   #subjectsOf({ record }: Found<T>): string[] {
@@ -143,9 +135,14 @@ export class RecordReads<T extends BaseRecord> {
   ): Promise<Found<T> | undefined> {
     const row = rowOf<RecordMeta>(bytes);
     if (!row || row.meta.id !== id) return undefined;
-    const record = await this.#parts.vault.open(tenantId, this.context(id), row.sealed);
+    const record = await this.#parts.vault.open(tenantId, recordContext(this.#kind, id), row.sealed);
     return record === undefined ? undefined : { record: record as T, meta: row.meta, source };
   }
+}
+
+async function disclosed(...access: Parameters<typeof disclose>): Promise<true> {
+  await disclose(...access);
+  return true;
 }
 
 /** A record as it is returned: with what its row says of it. */

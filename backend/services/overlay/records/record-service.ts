@@ -1,41 +1,24 @@
 // Sealed records with a short life: rows are the truth, the cache holds sealed copies, and each access is on record.
 // Tests: test/integration/overlay-records.test.ts, test/faults/overlay-away.test.ts, test/faults/overlay-killed.test.ts
 import { randomUUID } from "node:crypto";
-import type { Collection } from "express-tenant-cache";
-import type { PoolClient } from "pg";
 import { withTenant } from "../../../db/tenant-transaction.js";
-import { conflict, HttpProblem, notFound } from "../../../http/problem.js";
+import { HttpProblem, notFound } from "../../../http/problem.js";
 import type { AuditEvent } from "../../audit/audit-trail.js";
 import { ownersOf } from "../crm/client-rows.js";
 import { checked, requireSize } from "../given.js";
-import {
-  type Caller,
-  mayActFor,
-  NotOwn,
-  refusal,
-  refusing,
-  requireAgent,
-  seesAll,
-  withPurpose,
-} from "../overlay-caller.js";
+import { type Caller, mayActFor, refusal, requireAgent, seesAll, withPurpose } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
-import { rowBytes, secondsLeft } from "../row-bytes.js";
-import { requireNotErased, type Sealed, sealed } from "../sealing.js";
+import { secondsLeft } from "../row-bytes.js";
 import type { StaleKeys } from "../stale-keys.js";
 import { ClientList } from "./client-list.js";
 import type { BaseRecord, Kept, RecordKind } from "./record-kind.js";
 import { cursorOf, limitOf, type Page, type PageRequest, placeOf } from "./record-page.js";
 import { type Disclosed, kept, RecordReads } from "./record-reads.js";
+import { type Entries, RecordWrites } from "./record-writes.js";
 import { RowBatch } from "./row-batch.js";
 import { type RecordMeta, SealedRows } from "./sealed-rows.js";
 
 export const MAX_BATCH = 100;
-
-interface Prepared<T> extends Sealed {
-  readonly record: T;
-  /** Pseudonym. */
-  readonly client: string;
-}
 
 export interface RecordFilter extends PageRequest {
   readonly status?: string | undefined;
@@ -45,23 +28,22 @@ export class RecordService<T extends BaseRecord> {
   readonly kind: RecordKind<T>;
   readonly rows: SealedRows;
   protected readonly parts: OverlayParts;
-  readonly #stale: StaleKeys;
-  readonly #entries: Collection<Buffer | null, { id: string }>;
   readonly #lists: ClientList;
   readonly #reads: RecordReads<T>;
+  readonly #writes: RecordWrites<T>;
 
   constructor(parts: OverlayParts, stale: StaleKeys, kind: RecordKind<T>) {
     this.parts = parts;
     this.kind = kind;
-    this.#stale = stale;
     this.rows = new SealedRows(kind.table);
-    this.#entries = parts.cache.manager.collection(kind.entryKey, {
+    const entries: Entries = parts.cache.manager.collection(kind.entryKey, {
       ttlSeconds: (bytes: Buffer | null) => secondsLeft(bytes, kind.ttlSeconds),
       // Sealed bytes are a little larger than their JSON, and padded.
       maxBytes: 2 * kind.maxBytes + 64 * 1024,
     });
     this.#lists = new ClientList(parts, kind as unknown as RecordKind<BaseRecord>, this.rows);
-    this.#reads = new RecordReads(parts, kind, this.#entries, new RowBatch(parts.pool, this.rows));
+    this.#reads = new RecordReads(parts, kind, entries, new RowBatch(parts.pool, this.rows));
+    this.#writes = new RecordWrites(parts, kind, { stale, entries, lists: this.#lists, rows: this.rows });
   }
 
   /**
@@ -84,14 +66,9 @@ export class RecordService<T extends BaseRecord> {
       throw new HttpProblem(400, { detail: "Two of these have one id." });
     for (const record of records) requireSize(record, this.kind.maxBytes, `The ${this.kind.entityType}`);
     for (const record of records)
-      await requireAgent(this.parts.audit, caller, agentId, this.event("update", record));
-    const prepared = await Promise.all(records.map((record) => this.#prepare(caller.tenantId, record)));
-    // In the order of their ids: two batches lock their rows one after the other.
-    const sorted = prepared.toSorted((a, b) => (a.record.id < b.record.id ? -1 : 1));
-    const metas = await refusing(this.parts.audit, caller, () =>
-      this.#updated(caller, sorted, (client) => this.#write(client, caller, sorted, agentId)),
-    );
-    return prepared.flatMap(({ record }) => {
+      await requireAgent(this.parts.audit, caller, agentId, this.#writes.event("update", record));
+    const metas = await this.#writes.write(caller, records, agentId);
+    return records.flatMap((record) => {
       const meta = metas.get(record.id);
       return meta ? [kept(record, meta)] : [];
     });
@@ -148,13 +125,7 @@ export class RecordService<T extends BaseRecord> {
     const found = await this.#reads.look(caller.tenantId, id);
     if (!found) throw notFound(`There is no ${this.kind.entityType} with this id.`);
     await this.#reads.requireAccess(caller, [found], "delete");
-    const { client } = found.meta;
-    const keys = this.#keys([id], [client]);
-    const { note } = await this.#stale.changing(caller.tenantId, keys, keys, async (connection) => {
-      await this.rows.delete(connection, caller.tenantId, id);
-      await this.#append(connection, caller, [this.event("delete", found.record)]);
-    });
-    this.#stale.forget(note);
+    await this.#writes.delete(caller, found.record, found.meta.client);
   }
 
   /** What the cache holds of these, and lists of these clients, cut off in every process. */
@@ -163,8 +134,7 @@ export class RecordService<T extends BaseRecord> {
     records: readonly { readonly id: string; readonly client: string }[],
     clients: readonly string[],
   ): Promise<void> {
-    const ids = records.map(({ id }) => id);
-    await this.#stale.drop(tenantId, this.#keys(ids, [...clients, ...records.map(({ client }) => client)]));
+    await this.#writes.drop(tenantId, records, clients);
   }
 
   /** What a row shows; `undefined` where it does not open any more. */
@@ -172,106 +142,8 @@ export class RecordService<T extends BaseRecord> {
     return await this.#reads.open(tenantId, row);
   }
 
-  protected event(action: AuditEvent["action"], record: T): AuditEvent {
-    return { ...this.#about(record.id), action, subjectId: record.client_id };
-  }
-
   #about(entityId: string) {
     return { entityType: this.kind.entityType, entityId, dataClass: this.kind.dataClass };
-  }
-
-  async #prepare(tenantId: string, record: T): Promise<Prepared<T>> {
-    const context = this.#reads.context(record.id);
-    const made = await sealed(this.parts.vault, tenantId, this.kind.subjectsOf(record), context, record);
-    return { record, client: made.subjects[0] ?? "", ...made };
-  }
-
-  /** In one transaction: rows, their records in the trail, and which keys of the cache are stale. */
-  async #write(
-    client: PoolClient,
-    caller: Caller,
-    prepared: readonly Prepared<T>[],
-    agentId: string,
-  ): Promise<Map<string, RecordMeta>> {
-    const { tenantId } = caller;
-    await requireNotErased(
-      client,
-      tenantId,
-      prepared.flatMap(({ subjects }) => subjects),
-    );
-    const ids = prepared.map(({ record }) => record.id);
-    const before = await this.rows.lock(client, tenantId, ids);
-    const owners = await ownersOf(client, tenantId, [...new Set(prepared.map((each) => each.client))]);
-    const metas = new Map<string, RecordMeta>();
-    for (const { record, client: pseudonym, subjects, sealed: bytes } of prepared) {
-      const old = before.get(record.id);
-      if (old && old.client !== pseudonym) throw this.#taken();
-      const owner = owners.get(pseudonym);
-      // Whose client it is decides; where that is not known, who has written it.
-      const isOwn = owner === undefined ? !old || mayActFor(caller, old.agent_id) : mayActFor(caller, owner);
-      if (!isOwn && !mayActFor(caller, old?.agent_id)) throw new NotOwn(this.event("update", record));
-      const { status } = record;
-      const row = { id: record.id, client: pseudonym, subjects, agentId, status, sealed: bytes };
-      const meta = await this.rows.write(client, tenantId, row, this.kind.ttlSeconds);
-      if (!meta) throw this.#taken();
-      metas.set(record.id, meta);
-    }
-    const events = prepared.map(({ record }) =>
-      this.event(before.has(record.id) ? "update" : "create", record),
-    );
-    await this.#append(client, caller, events);
-    return metas;
-  }
-
-  async #append(client: PoolClient, caller: Caller, events: readonly AuditEvent[]): Promise<void> {
-    await this.parts.audit.append(
-      client,
-      caller.tenantId,
-      caller.actor,
-      events.map((event) => withPurpose(caller, event)),
-    );
-  }
-
-  /**
-   * Writes inside the updates of all entries: the cache then holds the new state, or nothing. Lists are dropped behind the commit, and the
-   * note of what is stale is forgotten last.
-   */
-  async #updated(
-    caller: Caller,
-    prepared: readonly Prepared<T>[],
-    write: (client: PoolClient) => Promise<Map<string, RecordMeta>>,
-  ): Promise<Map<string, RecordMeta>> {
-    const { tenantId } = caller;
-    if (prepared.length === 0) return new Map();
-    const ids = prepared.map(({ record }) => record.id);
-    const clients = prepared.map(({ client }) => client);
-    let begun = 0;
-    let begin: () => void = () => {};
-    const allBegun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
-    const changing = allBegun.then(() =>
-      this.#stale.changing(tenantId, this.#keys(ids, clients), this.#keys([], clients), write),
-    );
-    const updates = prepared.map(({ record, sealed: bytes }) =>
-      this.#entries.update(tenantId, { id: record.id }, async () => {
-        begun += 1;
-        if (begun === prepared.length) begin();
-        const meta = (await changing).result.get(record.id);
-        return meta ? rowBytes({ meta, sealed: bytes }) : null;
-      }),
-    );
-    const outcomes = await Promise.allSettled(updates);
-    const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failed) throw failed.reason;
-    const { result, note } = await changing;
-    this.#stale.forget(note);
-    return result;
-  }
-
-  #keys(ids: readonly string[], clients: readonly string[]): string[] {
-    const lists = [...new Set(clients)].map((client) => this.#lists.key(client));
-    return [...ids.map((id) => this.#entries.key({ id })), ...lists];
   }
 
   async #isOwn(caller: Caller, client: string): Promise<boolean> {
@@ -314,6 +186,4 @@ export class RecordService<T extends BaseRecord> {
     const last = metas.length > limit ? shown.at(-1) : undefined;
     return { items, ...(last && { next_cursor: cursorOf({ at: last.created_at, id: last.id }) }) };
   }
-
-  readonly #taken = () => conflict(`Another client has a ${this.kind.entityType} with this id.`);
 }
