@@ -70,12 +70,12 @@ export interface AppDependencies {
   readonly clock?: Clock;
   /** Erasure and export of data about persons. Default: not offered. */
   readonly subjects?: SubjectRoutesOptions | undefined;
-  /** Clients of other CRMs, communications, tasks, AI actions, documents. Default: not offered. */
-  readonly overlay?: Overlay | undefined;
   /** Synchronisation with other CRMs. Default: none; its routes are not there. */
   readonly sync?: SyncService | undefined;
   /** What other CRMs call this server. Default: as their requests say. */
   readonly publicUrl?: string | undefined;
+  /** Clients of other CRMs, communications, tasks, AI actions, documents. Default: not offered. */
+  readonly overlay?: Overlay | undefined;
   /** Whether it is noted which tenants are active, whose lists are then warmed. Default: no. */
   readonly notesActivity?: boolean;
   readonly rateLimit: RateLimitOptions;
