@@ -67,6 +67,7 @@ export async function startOverlayCrm(changes: Partial<OverlayOptions> = {}): Pr
   });
   const overlay = new Overlay({ pool, cache, audit: trail, vault, ...changes });
   const app = crm.twin({ cache, overlay, subjects: { vault, audit: trail } });
+  const answers = await DescribedAnswers.of(app);
   return {
     crm,
     overlay,
