@@ -1,9 +1,11 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
+import { AUDIT_SECRETS, AUDIT_VARIABLES, type AuditConfig, auditFrom } from "./config/audit-keys.js";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
 import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
 import { type Environment, type ReadFile, readTextFile, withSecretFiles } from "./config/secret-files.js";
+import { type SubjectKeys, subjectKeysFrom } from "./config/subject-keys.js";
 
 /** Signs tokens when JWT_SECRET is not set; public, so production refuses it. */
 export const DEVELOPMENT_JWT_SECRET = "development-only-secret-change-me-0123456789";
@@ -59,6 +61,8 @@ const SECRETS = [
   "DATABASE_URL",
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
+  ...AUDIT_SECRETS,
+  "SUBJECT_WRAPPING_KEYS",
   ...redisSecrets("REDIS"),
   ...redisSecrets("REDIS_CACHE"),
 ];
@@ -67,6 +71,9 @@ const SECRETS = [
 export const VARIABLES: readonly string[] = [
   ...Object.keys(schema.shape),
   "CACHE_ENCRYPTION_KEYS",
+  ...AUDIT_VARIABLES,
+  "SUBJECT_WRAPPING_KEYS",
+  "SUBJECT_SECRETS_FOLDER",
   ...redisVariables("REDIS"),
   ...redisVariables("REDIS_CACHE"),
   ...SECRETS.map((name) => `${name}_FILE`),
@@ -83,6 +90,10 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly redisCache: RedisServers | undefined;
   /** Of the cache's entries, by CACHE_ENCRYPTION_KEYS. */
   readonly encryption: Encryption | undefined;
+  /** What signs the audit trail, and where that is published. */
+  readonly audit: AuditConfig;
+  /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
+  readonly subjectKeys: SubjectKeys | undefined;
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -105,12 +116,15 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const { value: env, problems: fileProblems } = withSecretFiles(environment, SECRETS, readFile);
   const redis = redisServersFrom("REDIS", env, readFile);
   const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
-  const encryption = parseEncryptionKeys(env.CACHE_ENCRYPTION_KEYS);
+  const encryption = parseEncryptionKeys("CACHE_ENCRYPTION_KEYS", env.CACHE_ENCRYPTION_KEYS);
+  const subjectKeys = subjectKeysFrom(env);
+  const audit = auditFrom(env, { isOverlayOn: subjectKeys.value !== undefined });
+  const checked = [redis, redisCache, encryption, subjectKeys, audit];
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  const problems = [invalid, secretProblems(env), redis.problems, redisCache.problems, encryption.problems]
+  const problems = [invalid, secretProblems(env), ...checked.map((one) => one.problems)]
     .flat()
     // What is in a file that cannot be read is not missing as well.
     .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
@@ -124,6 +138,8 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     redis: redis.value,
     redisCache: redisCache.value,
     encryption: encryption.value,
+    audit: audit.value,
+    subjectKeys: subjectKeys.value,
   };
 }
 

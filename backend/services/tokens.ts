@@ -2,7 +2,7 @@
 // Tests: test/http/identity.test.ts, test/http/auth.test.ts
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
-import type { Role } from "../http/identity/auth.js";
+import type { OverlayRole, Role } from "../http/identity/auth.js";
 
 export interface TokenOptions {
   /** HS256 secret: JWT_SECRET. */
@@ -11,6 +11,8 @@ export interface TokenOptions {
   /** Absent only for a superadmin. */
   readonly tenantId?: string;
   readonly role: Role;
+  /** Default: none. */
+  readonly overlayRoles?: readonly OverlayRole[];
   /** Default: a new UUID. */
   readonly jti?: string;
   /** Default 86,400: one day. */
@@ -28,6 +30,7 @@ export async function issueToken(options: TokenOptions): Promise<string> {
     subject,
     tenantId,
     role,
+    overlayRoles = [],
     jti = randomUUID(),
     expiresInSeconds = 86_400,
     issuer,
@@ -37,6 +40,7 @@ export async function issueToken(options: TokenOptions): Promise<string> {
   const nowSeconds = Math.floor(Date.now() / 1000);
   const token = new SignJWT({
     role,
+    ...(overlayRoles.length > 0 && { overlay_roles: overlayRoles }),
     ...(tenantId !== undefined && { tenant_id: tenantId }),
     ...(mustChangePassword && { must_change_password: true }),
   })

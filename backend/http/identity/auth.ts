@@ -5,9 +5,15 @@
 export const ROLES = ["viewer", "member", "admin", "superadmin"] as const;
 export type Role = (typeof ROLES)[number];
 
+/** What its bearer may do in the overlay, beside {@link ROLES}: a supervisor what an agent may, an auditor neither. */
+export const OVERLAY_ROLES = ["agent", "supervisor", "auditor"] as const;
+export type OverlayRole = (typeof OVERLAY_ROLES)[number];
+
 export interface Auth {
   readonly subject: string;
   readonly role: Role;
+  /** Absent where there is none. */
+  readonly overlayRoles?: readonly OverlayRole[];
   /** Lower-case UUID. Absent only for a superadmin who has chosen no tenant. */
   readonly tenantId?: string;
   /** The token's own id: what a logout revokes. An identity provider may issue tokens without one. */
@@ -21,6 +27,11 @@ export interface Auth {
 /** Whether `role` may do what `required` may. */
 export function includesRole(role: Role, required: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(required);
+}
+
+/** Whether these overlay roles allow what `required` may. */
+export function includesOverlayRole(roles: readonly OverlayRole[], required: OverlayRole): boolean {
+  return roles.includes(required) || (required === "agent" && roles.includes("supervisor"));
 }
 
 declare global {

@@ -3,7 +3,7 @@
 import { createRemoteJWKSet, errors, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from "jose";
 import * as z from "zod";
 import { HttpProblem, unauthorized } from "../problem.js";
-import { type Auth, ROLES } from "./auth.js";
+import { type Auth, OVERLAY_ROLES, ROLES } from "./auth.js";
 
 export interface TokenVerifierOptions {
   /** HS256 secret, at least 32 bytes. Either this or `jwksUrl`. */
@@ -43,6 +43,7 @@ const claimsSchema = z
     exp: z.number().max(LAST_SECOND),
     jti: name.optional(),
     role: z.enum(ROLES),
+    overlay_roles: z.array(z.enum(OVERLAY_ROLES)).max(10).optional(),
     tenant_id: z.guid("must be a UUID").toLowerCase().optional(),
     must_change_password: z.boolean().optional(),
   })
@@ -84,6 +85,7 @@ export function createTokenVerifier({
     const {
       sub,
       role,
+      overlay_roles: overlayRoles = [],
       exp,
       jti,
       tenant_id: tenantId,
@@ -92,6 +94,7 @@ export function createTokenVerifier({
     return {
       subject: sub,
       role,
+      ...(overlayRoles.length > 0 && { overlayRoles }),
       ...(tenantId !== undefined && { tenantId }),
       ...(jti !== undefined && { jti }),
       expiresAtMs: exp * 1000,
