@@ -9,7 +9,9 @@ import { pino } from "pino";
 import { type Config, parseConfig } from "../backend/config.js";
 import { noDatabase, withEmbeddedPostgres } from "../backend/db/embedded-postgres-running.js";
 import { createPool } from "../backend/db/pool.js";
+import { openCache } from "../backend/open-cache.js";
 import { projectFile } from "../backend/project-root.js";
+import { AuditBlocks } from "../backend/services/audit/audit-blocks.js";
 import { openCheckpointer } from "../backend/services/audit/audit-service.js";
 import { AuditTrail } from "../backend/services/audit/audit-trail.js";
 import {
@@ -146,23 +148,45 @@ export async function prune({
     throw new Error(
       `--before: ${JSON.stringify(before)} is no time: write 2020-01-31 or 2020-01-31T00:00:00Z`,
     );
-  return await withPool(data, async (pool) => {
+  return await withPool(data, async (pool, config) => {
     const tenantId = tenant.toLowerCase();
     const plan = olderThan({ before: end, dataClass, reason });
-    const count = await prunePlanned({
-      pool,
-      tenantId,
-      plan,
-      actor: PRUNER,
-      isDryRun: !yes,
-      pseudonym: NO_SUBJECTS,
-    });
-    const lines = [
-      yes ? `${count} records pruned` : `${count} records would be pruned: write --yes to do it`,
-    ];
-    return { exitCode: EXIT.done, lines, data: { tenant, pruned: yes ? count : 0, found: count } };
+    const cache = openCache(
+      { ...config, CACHE_BUDGET_MS: Math.max(config.CACHE_BUDGET_MS, PATIENT_BUDGET_MS) },
+      { tenant: () => undefined, logger: SILENT },
+    );
+    let isForgotten = true;
+    try {
+      await cache.ready(PATIENT_BUDGET_MS);
+      const blocks = new AuditBlocks({ pool, cache });
+      const onPruned = async (indexes: readonly number[]) => {
+        if (!(await blocks.forget(tenantId, indexes))) isForgotten = false;
+      };
+      const pseudonym = NO_SUBJECTS;
+      const count = await prunePlanned({
+        pool,
+        tenantId,
+        plan,
+        actor: PRUNER,
+        isDryRun: !yes,
+        onPruned,
+        pseudonym,
+      });
+      const lines = [
+        yes ? `${count} records pruned` : `${count} records would be pruned: write --yes to do it`,
+        ...(isForgotten ? [] : [NOT_FORGOTTEN]),
+      ];
+      const found = { tenant, pruned: yes ? count : 0, found: count, isForgotten };
+      return { exitCode: isForgotten ? EXIT.done : EXIT.incomplete, lines, data: found };
+    } finally {
+      await cache.close();
+    }
   });
 }
+
+const PATIENT_BUDGET_MS = 5000;
+const NOT_FORGOTTEN =
+  "incomplete: the Redis of REDIS_CACHE_URL did not confirm that copies of blocks are gone; clear them when it is back: npm run admin -- cache clear";
 
 const SILENT = pino({ level: "silent" });
 
