@@ -10,6 +10,7 @@ FROM base AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY backend ./backend
+COPY scripts ./scripts
 RUN npm run build
 
 FROM base AS dependencies
@@ -22,10 +23,12 @@ ENV NPM_CONFIG_CACHE=/tmp/.npm NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 COPY package.json ./
 COPY backend/db/migrations ./backend/db/migrations
-# For operators: docker compose exec backend npm run admin -- --help
+# For operators: docker compose exec backend npm run admin -- --help, and npm run audit
 COPY scripts/bootstrap.mjs ./scripts/bootstrap.mjs
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist/backend ./dist/backend
+COPY --from=build /app/dist/scripts/audit*.js ./dist/scripts/
+COPY --from=build /app/dist/scripts/audit/*.js ./dist/scripts/audit/
 COPY --from=build /app/backend/cache/package.json ./backend/cache/package.json
 COPY --from=build /app/backend/cache/dist ./backend/cache/dist
 # Owned by root and only read: the process cannot change its own program.
