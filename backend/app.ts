@@ -31,6 +31,7 @@ import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
+import { type SubjectRoutesOptions, subjectsRouter } from "./services/subjects/subject-routes.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 import type { Clock } from "./services/views/calendar.js";
 import type { ViewCache } from "./services/views/view-cache.js";
@@ -64,6 +65,8 @@ export interface AppDependencies {
   readonly clock?: Clock;
   /** The audit trail: it is told of reads of views, and auditors see it. Default: nothing is recorded. */
   readonly audit?: AuditRoutesOptions | undefined;
+  /** Erasure and export of data about persons. Default: not offered. */
+  readonly subjects?: SubjectRoutesOptions | undefined;
   /** Whether it is noted which tenants are active, whose lists are then warmed. Default: no. */
   readonly notesActivity?: boolean;
   readonly rateLimit: RateLimitOptions;
@@ -131,6 +134,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     trail: deps.audit?.trail,
   });
   if (deps.audit) api.use("/overlay", auditRouter(deps.audit));
+  if (deps.subjects) api.use("/overlay", subjectsRouter(deps.subjects));
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger, database));

@@ -5,6 +5,7 @@ import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.j
 import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
 import { type Environment, type ReadFile, readTextFile, withSecretFiles } from "./config/secret-files.js";
+import { type SubjectKeys, subjectKeysFrom } from "./config/subject-keys.js";
 
 /** Signs tokens when JWT_SECRET is not set; public, so production refuses it. */
 export const DEVELOPMENT_JWT_SECRET = "development-only-secret-change-me-0123456789";
@@ -61,6 +62,7 @@ const SECRETS = [
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
   ...AUDIT_SECRETS,
+  "SUBJECT_WRAPPING_KEYS",
   ...redisSecrets("REDIS"),
   ...redisSecrets("REDIS_CACHE"),
 ];
@@ -70,6 +72,8 @@ export const VARIABLES: readonly string[] = [
   ...Object.keys(schema.shape),
   "CACHE_ENCRYPTION_KEYS",
   ...AUDIT_VARIABLES,
+  "SUBJECT_WRAPPING_KEYS",
+  "SUBJECT_SECRETS_FOLDER",
   ...redisVariables("REDIS"),
   ...redisVariables("REDIS_CACHE"),
   ...SECRETS.map((name) => `${name}_FILE`),
@@ -88,6 +92,8 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly encryption: Encryption | undefined;
   /** What signs the audit trail, and where that is published. */
   readonly audit: AuditConfig;
+  /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
+  readonly subjectKeys: SubjectKeys | undefined;
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -110,14 +116,15 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const { value: env, problems: fileProblems } = withSecretFiles(environment, SECRETS, readFile);
   const redis = redisServersFrom("REDIS", env, readFile);
   const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
-  const encryption = parseEncryptionKeys(env.CACHE_ENCRYPTION_KEYS);
-  const audit = auditFrom(env);
+  const encryption = parseEncryptionKeys("CACHE_ENCRYPTION_KEYS", env.CACHE_ENCRYPTION_KEYS);
+  const subjectKeys = subjectKeysFrom(env);
+  const audit = auditFrom(env, { isOverlayOn: subjectKeys.value !== undefined });
+  const checked = [redis, redisCache, encryption, subjectKeys, audit];
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  const parts = [redis, redisCache, encryption, audit].map((part) => part.problems);
-  const problems = [invalid, secretProblems(env), ...parts]
+  const problems = [invalid, secretProblems(env), ...checked.map((one) => one.problems)]
     .flat()
     // What is in a file that cannot be read is not missing as well.
     .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
@@ -132,6 +139,7 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     redisCache: redisCache.value,
     encryption: encryption.value,
     audit: audit.value,
+    subjectKeys: subjectKeys.value,
   };
 }
 

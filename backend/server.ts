@@ -15,8 +15,10 @@ import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
+import { openAudit } from "./services/audit/audit-service.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
+import { openSubjects } from "./services/subjects/open-subjects.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
@@ -32,6 +34,9 @@ process.once("disconnect", exitAsOrphan);
 
 /** What the start waits for the cache's first connection, so that the first requests are no bypasses; without one it goes on. */
 const CACHE_READY_WITHIN_MS = 1000;
+
+/** Whoever seals holds a connection of the other pool already: the vault must not wait for one of those. */
+const VAULT_CONNECTIONS = 4;
 
 await main();
 
@@ -68,6 +73,21 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const warmer = openWarmer({ pool, cache, views, ttlSeconds });
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
+  const vaultPool = createPool({
+    databaseUrl: config.DATABASE_URL,
+    max: VAULT_CONNECTIONS,
+    onError: (message) => logger.warn(message),
+  });
+  const audit = openAudit({ pool, cache, config: config.audit, logger });
+  const subjects =
+    config.subjectKeys &&
+    openSubjects({
+      keys: config.subjectKeys,
+      pool: vaultPool,
+      cache,
+      audit: audit.trailWith,
+      logger,
+    });
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -84,6 +104,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     auth: identity.auth,
     state: identity.state,
     ttlSeconds,
+    subjects,
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -117,13 +138,17 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    await subjects?.stop();
+    await audit.close();
     await cache.close();
     rateLimitStore?.close();
     identity.close();
-    await pool.end();
+    await Promise.all([pool.end(), vaultPool.end()]);
     logger.info("stopped");
   });
 
+  subjects?.start();
+  if (subjects) audit.worker.start();
   tellStart(config, cache, logger);
   logger.info(`listening on ${config.HOST}:${port}`);
   const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";

@@ -7,6 +7,8 @@ import morgan from "morgan";
 import type { Logger } from "pino";
 
 const PROBES = /^(\/api)?(\/system)?\/health\b/;
+/** Behind it are ids of persons, and reasons. */
+const NAMES_PERSONS = /^(\/api\/+overlay\/+[^/?#]+)[/?#].*/is;
 const arrivals = new WeakMap<IncomingMessage, number>();
 
 /** What a request is about, where it is known without what Express adds to it. */
@@ -35,6 +37,9 @@ export function noteArrival(req: IncomingMessage): void {
   arrivals.set(req, performance.now());
 }
 
+/** A request's URL as a log may show it. */
+export const loggedUrl = (url: string): string => url.replace(NAMES_PERSONS, "$1/…");
+
 /** One line for each response; those of the health probes only at level debug. Works on raw requests, too. */
 export function accessLog(logger: Logger): LaneMiddleware {
   return morgan(
@@ -42,7 +47,7 @@ export function accessLog(logger: Logger): LaneMiddleware {
       const line = {
         requestId: res.getHeader("x-request-id"),
         method: req.method,
-        url: tokens.url?.(req, res),
+        url: loggedUrl(tokens.url?.(req, res) ?? ""),
         // Absent where the client went away before there was a response.
         status: Number(tokens.status?.(req, res)) || undefined,
         bytes: Number(res.getHeader("content-length")) || undefined,
@@ -51,7 +56,7 @@ export function accessLog(logger: Logger): LaneMiddleware {
         module: subjects.get(req)?.module,
         cache: res.getHeader("cache-status"),
       };
-      const isProbe = PROBES.test(line.url ?? "");
+      const isProbe = PROBES.test(line.url);
       logger[isProbe ? "debug" : "info"](line, "request");
       return undefined;
     },

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import { databaseTrouble, isDatabaseUnavailable, isUnusableValue } from "../db/database-errors.js";
 import type { DatabaseOutage } from "../db/database-outage.js";
 import { TenantUnavailable } from "../db/tenant-transaction.js";
+import { loggedUrl } from "./access-log.js";
 import type { Role } from "./identity/auth.js";
 import { forbidden, HttpProblem, notFound, unauthorized } from "./problem.js";
 
@@ -29,7 +30,7 @@ export function errorHandler(logger: Logger, database: DatabaseOutage): ErrorReq
       logger[problem.status >= 500 ? "error" : "warn"]({
         requestId: req.id,
         method: req.method,
-        url: req.originalUrl,
+        url: loggedUrl(req.originalUrl),
         err: problem.cause ?? error,
       });
     }

@@ -1,0 +1,67 @@
+// The tenant's own key, which no erasure destroys: it makes pseudonyms, and seals what an unfinished erasure has to remember.
+// Tests: test/integration/subject-vault.test.ts
+import { createHmac, hkdfSync } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import type { Pool } from "pg";
+import type { KeyProvider } from "./key-provider.js";
+import { keyIdsByPseudonym, liveKeyRows, makeKey, TENANT_ITSELF } from "./subject-key-rows.js";
+
+interface TenantKey {
+  readonly keyId: string;
+  readonly pseudonyms: Buffer;
+  readonly jobs: Buffer;
+}
+
+const MAX_TENANTS = 1000;
+const KEPT_FOR_MS = 60_000;
+const PSEUDONYM_DIGITS = 32;
+const MAX_SUBJECT_ID_CHARACTERS = 256;
+
+export class TenantKeys {
+  readonly #keys: LRUCache<string, TenantKey>;
+
+  constructor(pool: Pool, provider: KeyProvider) {
+    this.#keys = new LRUCache<string, TenantKey>({
+      max: MAX_TENANTS,
+      ttl: KEPT_FOR_MS,
+      ttlAutopurge: true,
+      // Of all who miss it, one asks.
+      fetchMethod: (tenantId) => loadKey(pool, provider, tenantId),
+    });
+  }
+
+  /** @throws TypeError where the id is empty, or longer than 256 characters */
+  async pseudonym(tenantId: string, subjectId: string): Promise<string> {
+    if (subjectId === "" || subjectId.length > MAX_SUBJECT_ID_CHARACTERS)
+      throw new TypeError(`a subject's id has 1 to ${MAX_SUBJECT_ID_CHARACTERS} characters`);
+    const { pseudonyms } = await this.#keyOf(tenantId);
+    return createHmac("sha256", pseudonyms).update(subjectId).digest("hex").slice(0, PSEUDONYM_DIGITS);
+  }
+
+  /** What seals the jobs of the tenant's erasures. */
+  async jobKey(tenantId: string): Promise<{ readonly id: string; readonly key: Buffer }> {
+    const { keyId, jobs } = await this.#keyOf(tenantId);
+    return { id: keyId, key: jobs };
+  }
+
+  clear(): void {
+    this.#keys.clear();
+  }
+
+  async #keyOf(tenantId: string): Promise<TenantKey> {
+    return this.#keys.forceFetch(tenantId);
+  }
+}
+
+async function loadKey(pool: Pool, provider: KeyProvider, tenantId: string): Promise<TenantKey> {
+  const known = await keyIdsByPseudonym(pool, tenantId, [TENANT_ITSELF]);
+  const keyId = known.get(TENANT_ITSELF) ?? (await makeKey(pool, provider, tenantId, TENANT_ITSELF));
+  const row = (await liveKeyRows(pool, tenantId, [keyId])).get(keyId);
+  if (!row) throw new Error("the tenant's key is gone");
+  const key = await provider.unwrap({ tenantId, keyId }, row.wrapped);
+  const derived = (use: string) =>
+    Buffer.from(hkdfSync("sha256", key, "", `tenant-key|${use}|${tenantId}`, 32));
+  const keys = { keyId, pseudonyms: derived("pseudonyms"), jobs: derived("erasure jobs") };
+  key.fill(0);
+  return keys;
+}
