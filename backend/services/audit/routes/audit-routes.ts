@@ -46,7 +46,8 @@ export function auditRouter(options: AuditRoutesOptions): Router {
           entityId: subjectId ?? what,
           // Whatever it is the id of: a person's is stored as a pseudonym.
           ...(subjectId !== undefined && { subjectId }),
-          dataClass: "business",
+          // Whose data it is about: as strictly as the reads that it shows.
+          dataClass: "personal",
           purpose: "HOPERAT",
           detail: { what },
         },

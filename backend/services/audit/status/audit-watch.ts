@@ -34,8 +34,8 @@ export interface AuditWatchOptions {
   readonly brokenTrees?: () => readonly { readonly tenantId: string; readonly message: string }[];
   /** A committed record that no checkpoint covers for so long is an alert, seconds. Default 120: four times what is promised. */
   readonly maxCheckpointAgeSeconds?: number;
-  /** How old a verification may be that is answered with, milliseconds. Default 60,000. */
-  readonly integrityForMs?: number;
+  /** How old a verification of all records may be that a look goes by, milliseconds. Default an hour: it reads all of them. */
+  readonly verifyEveryMs?: number;
   /** Between looks at all tenants, milliseconds. Default 60,000. */
   readonly intervalMs?: number;
 }
@@ -62,7 +62,7 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
     this.#options = {
       brokenTrees: () => [],
       maxCheckpointAgeSeconds: 120,
-      integrityForMs: 60_000,
+      verifyEveryMs: 3_600_000,
       intervalMs: 60_000,
       ...options,
     };
@@ -119,7 +119,7 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
 
   /** Looks at one tenant now. @returns what is wrong */
   async look(tenantId: string): Promise<readonly AuditAlert[]> {
-    const { pool, maxCheckpointAgeSeconds, trail } = this.#options;
+    const { pool, maxCheckpointAgeSeconds, trail, verifyEveryMs } = this.#options;
     const { waitingSeconds, notCovered } = await checkpointStatus(pool, tenantId);
     this.#judge(
       tenantId,
@@ -147,7 +147,7 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
       );
     }
     const broken = this.#options.brokenTrees().find((tree) => tree.tenantId === tenantId);
-    const report = broken ? undefined : await this.integrity(tenantId);
+    const report = broken ? undefined : await this.integrity(tenantId, verifyEveryMs);
     this.#judge(
       tenantId,
       "corruption",
@@ -167,11 +167,11 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
     this.#judge(tenantId, "records-lost", undefined);
   }
 
-  /** A verification of all records, at most a minute old; those that ask at the same time share one. */
-  async integrity(tenantId: string): Promise<Integrity> {
-    const { trail, integrityForMs } = this.#options;
+  /** A verification of all records, by default at most a minute old; those that ask at the same time share one. */
+  async integrity(tenantId: string, maxAgeMs = 60_000): Promise<Integrity> {
+    const { trail } = this.#options;
     const known = this.#verified.get(tenantId);
-    if (known && performance.now() - known.atMs < integrityForMs) return await known.report;
+    if (known && performance.now() - known.atMs < maxAgeMs) return await known.report;
     const at = new Date();
     const report = this.#verifying.then(async () => ({
       ...(await trail.verifyAuditIntegrity(tenantId)),
