@@ -47,6 +47,8 @@ export interface AuditEvent {
   readonly entityId: string;
   /** Stored as its pseudonym. */
   readonly subjectId?: string;
+  /** In its place where the pseudonym alone is known. */
+  readonly subjectPseudonym?: string;
   readonly dataClass: DataClass;
   readonly purpose?: Purpose;
   readonly consent?: ConsentReference;
