@@ -126,8 +126,7 @@ async function allDone(what: string, work: readonly Promise<unknown>[]): Promise
     one.status === "rejected" ? [one.reason as unknown] : [],
   );
   if (failures.length === 0) return;
-  const cause = failures.length === 1 ? failures[0] : new AggregateError(failures);
-  throw new ErasureUnfinished(`an erasure is not finished (${what}): it goes on in the background`, {
-    cause,
-  });
+  const [cause] = failures;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new ErasureUnfinished(`${what}: ${why}`, { cause });
 }
