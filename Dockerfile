@@ -29,6 +29,8 @@ COPY --from=build /app/dist/backend ./dist/backend
 COPY --from=build /app/backend/cache/package.json ./backend/cache/package.json
 COPY --from=build /app/backend/cache/dist ./backend/cache/dist
 # Owned by root and only read: the process cannot change its own program.
+# A volume that is mounted here belongs to whom this folder does.
+RUN mkdir -p /var/lib/crm/subject-secrets && chown node:node /var/lib/crm/subject-secrets
 USER node
 EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \

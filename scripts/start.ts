@@ -11,6 +11,7 @@ import { makeBanner } from "./start/banner.js";
 import { lockFolder } from "./start/data-lock.js";
 import { loadDemoData } from "./start/demo-data.js";
 import { checkListenAddress, localUrl } from "./start/listen-address.js";
+import { subjectKeysIn } from "./start/made-keys.js";
 
 /** Stands for the PostgreSQL that is started here. */
 const EMBEDDED = "postgres://embedded";
@@ -45,7 +46,13 @@ async function start(): Promise<void> {
   if (stopping) return;
 
   backend = await startBackendProcess({
-    env: { ...settings, DATABASE_URL: databaseUrl, DATABASE_URL_FILE: "", MIGRATE_ON_START: "false" },
+    env: {
+      ...settings,
+      ...(config.DATABASE_URL === EMBEDDED && subjectKeysIn(dataFolder, settings)),
+      DATABASE_URL: databaseUrl,
+      DATABASE_URL_FILE: "",
+      MIGRATE_ON_START: "false",
+    },
   });
   void backend.ended.then((how) => stopAfterCrash(`the backend has ended unexpectedly (${how})`));
   const url = localUrl({ host: config.HOST, port: backend.port });

@@ -52,8 +52,8 @@ export class ErasureJobs {
   }
 
   /**
-   * Notes the job and marks the subject's key in one transaction: once it has committed, no process opens anything more, and whoever finds
-   * the job can finish it. Finds the job that is there already.
+   * Notes the job and marks the subject's key in one transaction: once it has committed, no process opens
+   * anything more, and whoever finds the job can finish it. Finds the job that is there already.
    * @returns the job; the report where it is finished
    */
   async begin({ tenantId, subjectId, reason, actor }: ErasureRequest): Promise<ErasureJob | ErasureReport> {

@@ -1,4 +1,4 @@
-// Erasure of a subject, step by step. Each step may be done again, by any process; what is not finished is taken over.
+// Erasure of a subject. Each step may be done again, by any process; what is not finished is taken over.
 // Tests: test/integration/erasure.test.ts, test/faults/erasure-processes.test.ts
 import { setTimeout as delay } from "node:timers/promises";
 import type { AuditTrail } from "../audit/audit-trail.js";

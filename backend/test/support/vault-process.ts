@@ -92,7 +92,10 @@ function serve([databaseUrl = "", folder = "", secret = "", deadly = ""]: readon
     export: async () => [],
   });
 
-  /** Stops itself when the next answer of the database is here: between what it has checked and what it does with it. */
+  /**
+   * Stops itself when the next answer of the database is here: between what it has checked and what it does
+   * with it.
+   */
   const stopAtNextAnswer = () => {
     const query = pool.query;
     Reflect.set(pool, "query", async (...args: unknown[]) => {
