@@ -10,7 +10,7 @@ FROM base AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY backend ./backend
-RUN npm run build
+RUN npm run build && mkdir -p volumes/subject-secrets
 
 FROM base AS dependencies
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
@@ -29,8 +29,8 @@ COPY --from=build /app/dist/backend ./dist/backend
 COPY --from=build /app/backend/cache/package.json ./backend/cache/package.json
 COPY --from=build /app/backend/cache/dist ./backend/cache/dist
 # Owned by root and only read: the process cannot change its own program.
-# A volume that is mounted here belongs to whom this folder does.
-RUN mkdir -p /var/lib/crm/subject-secrets && chown node:node /var/lib/crm/subject-secrets
+# A new volume that is mounted on the folder in it belongs to whom that one does.
+COPY --from=build --chown=node:node /app/volumes /var/lib/crm
 USER node
 EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \

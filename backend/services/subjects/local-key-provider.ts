@@ -1,4 +1,4 @@
-// The local key provider: wrapping keys of the configuration, and a folder with one small secret for each key.
+// The local key provider: wrapping keys of the configuration, and a folder with a small secret for each key.
 // Tests: test/unit/key-providers.test.ts
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { constants } from "node:fs";

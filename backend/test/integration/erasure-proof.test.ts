@@ -1,4 +1,4 @@
-// Proof of erasure: copies of Redis, of its append-only file and of the database's rows from before open nothing afterwards.
+// Proof of erasure: copies of Redis, of its append-only file and of rows from before open nothing.
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

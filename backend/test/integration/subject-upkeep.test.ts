@@ -1,4 +1,4 @@
-// What goes on behind requests for subjects, and what is said of it: erasures, rotation, a key provider that fails.
+// What goes on behind requests for subjects: erasures, rotation, a key provider that fails.
 import assert from "node:assert/strict";
 import { renameSync } from "node:fs";
 import { Writable } from "node:stream";

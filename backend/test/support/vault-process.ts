@@ -1,5 +1,5 @@
 // A process with a vault of its own, which a test asks over IPC, stops and kills.
-// Started with the database's URL, the folder of secrets, the wrapping key (base64) and, where it is to die, the step it dies at.
+// Arguments: the database's URL, the folder of secrets, the wrapping key (base64), the step it dies at.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { createPool } from "../../db/pool.js";
