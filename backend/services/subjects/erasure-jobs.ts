@@ -135,6 +135,8 @@ export class ErasureJobs {
     { tenantId, id }: ErasureJob,
     tombstone: (client: PoolClient) => Promise<void>,
   ): Promise<ErasureReport> {
+    // The tombstone needs it, and must not wait for a second connection while it has one.
+    await this.#tenantKeys.jobKey(tenantId);
     return withTenant(
       this.#pool,
       tenantId,

@@ -30,6 +30,8 @@ export interface SubjectVaultOptions {
   readonly tenantKeys?: TenantKeys | undefined;
   /** Data keys in memory at most. Default 10,000. */
   readonly maxKeys?: number | undefined;
+  /** How long an erasure waits for one holder, or the key provider, at one step. Default 5,000. */
+  readonly stepBudgetMs?: number | undefined;
 }
 
 export interface SealOptions {
@@ -86,13 +88,21 @@ export class SubjectVault {
   readonly #counts = { sealed: 0, opened: 0 };
   readonly #refused = { format: 0, erased: 0, value: 0, key: 0, bytes: 0 };
 
-  constructor({ pool, provider, audit, fence, tenantKeys, maxKeys }: SubjectVaultOptions) {
+  constructor(options: SubjectVaultOptions) {
+    const { pool, provider, audit, fence, tenantKeys, maxKeys, stepBudgetMs } = options;
     this.#pool = pool;
     this.#provider = provider;
     this.#tenantKeys = tenantKeys ?? new TenantKeys(pool, provider);
     this.#dataKeys = new DataKeys({ pool, provider, maxKeys });
     this.#jobs = new ErasureJobs(pool, this.#tenantKeys);
-    this.#erasures = new Erasures({ jobs: this.#jobs, provider, dataKeys: this.#dataKeys, audit, fence });
+    this.#erasures = new Erasures({
+      jobs: this.#jobs,
+      provider,
+      dataKeys: this.#dataKeys,
+      audit,
+      fence,
+      stepBudgetMs,
+    });
   }
 
   /**
@@ -218,7 +228,12 @@ export class SubjectVault {
    * @throws ErasureUnfinished where a step failed: nothing is disclosed any more, and the rest is done in the
    * background
    */
-  erase(tenantId: string, subjectId: string, reason: string, actor: Actor = SYSTEM): Promise<ErasureReport> {
+  async erase(
+    tenantId: string,
+    subjectId: string,
+    reason: string,
+    actor: Actor = SYSTEM,
+  ): Promise<ErasureReport> {
     if (reason.trim() === "" || reason.length > MAX_REASON_CHARACTERS)
       throw new TypeError(`an erasure needs a reason of at most ${MAX_REASON_CHARACTERS} characters`);
     return this.#erasures.erase({ tenantId, subjectId, reason, actor });

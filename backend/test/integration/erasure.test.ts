@@ -1,7 +1,9 @@
 // Erasure as a job: what it asks of holders, what it reports, and that there is one of it.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { destroyTenantKeys } from "../../services/subjects/destroy-tenant.js";
 import { type EraseHolder, ErasureUnfinished } from "../../services/subjects/erase-holder.js";
+import { KeyDestroyed } from "../../services/subjects/key-provider.js";
 import { SubjectErased } from "../../services/subjects/subject-key-rows.js";
 import type { SubjectVault } from "../../services/subjects/subject-vault.js";
 import {
@@ -170,10 +172,40 @@ describe("erasure", () => {
     assert.deepEqual(await vault.resumeErasures(), { finished: 0 });
   });
 
+  test("a holder that never answers does not hold the caller for ever", async () => {
+    const vault = database.vault({ stepBudgetMs: 200 });
+    vault.onErase({
+      name: "hung",
+      holds: async () => [],
+      erase: () => new Promise(() => undefined),
+      export: async () => [],
+    });
+    await assert.rejects(vault.erase(TENANT, "hung", "objection"), /"hung" has not answered within 200 ms/);
+    await database.pool.query("DELETE FROM subject_erasures WHERE finished_at IS NULL");
+  });
+
+  test("the end of a tenant: all of its keys are destroyed, and no other tenant's", async () => {
+    const vault = database.vault();
+    const mine = await vault.seal(TENANT, ["kept"], "note", 1);
+    const theirs = await vault.seal(OTHER_TENANT, ["lost"], "note", 1);
+    const copies = await database.pool.query("SELECT * FROM subject_keys WHERE tenant_id = $1", [
+      OTHER_TENANT,
+    ]);
+    assert.equal(await destroyTenantKeys(database.pool, database.provider, OTHER_TENANT), copies.rows.length);
+    assert.equal(await destroyTenantKeys(database.pool, database.provider, OTHER_TENANT), copies.rows.length);
+    for (const { key_id: keyId, wrapped: bytes, wrap_version: version } of copies.rows) {
+      const opened = database.provider.unwrap({ tenantId: OTHER_TENANT, keyId }, { bytes, version });
+      await assert.rejects(opened, KeyDestroyed);
+    }
+    const reader = database.vault();
+    assert.equal(await reader.open(OTHER_TENANT, "note", theirs), undefined);
+    assert.equal(await reader.open(TENANT, "note", mine), 1);
+  });
+
   test("a reason that is none, and a holder's name that is taken, are refused", async () => {
     const vault = vaultWith(new Holder("notes"));
     for (const reason of ["", "  ", "x".repeat(501)]) {
-      assert.throws(() => vault.erase(TENANT, "refused", reason), /needs a reason/);
+      await assert.rejects(vault.erase(TENANT, "refused", reason), /needs a reason/);
     }
     assert.throws(() => vault.onErase(new Holder("notes")), /two holders are called "notes"/);
     assert.equal(await vault.isErased(TENANT, "refused"), false);
