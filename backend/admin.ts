@@ -8,6 +8,7 @@ import * as z from "zod";
 import { checkTokenRequest, issueAccessToken, secondsOf } from "./admin/access-tokens.js";
 import { CACHED_MODULES, clearCache } from "./admin/cache-clear.js";
 import { given, plain } from "./admin/inputs.js";
+import { type Options, overlayRoleOption, USER_ROLES } from "./admin/options.js";
 import { EXIT, type Outcome, wrongArguments } from "./admin/outcome.js";
 import { type Admin, exitCodeOf, messageOf, openAdmin, recorded } from "./admin/recorded-command.js";
 import {
@@ -19,28 +20,10 @@ import {
   suspendTenant,
   tenantIdOf,
 } from "./admin/tenants.js";
-import { createUser, inviteUser, setActive, setPassword } from "./admin/users.js";
+import { createUser, inviteUser, setActive, setOverlayRoles, setPassword } from "./admin/users.js";
 import { migrate } from "./db/migrate.js";
 import type { Role } from "./http/identity/auth.js";
 import { projectFile } from "./project-root.js";
-
-interface Options {
-  readonly tenant?: string;
-  readonly email?: string;
-  readonly name?: string;
-  readonly role?: string;
-  readonly id?: string;
-  readonly admin?: string;
-  readonly module?: readonly string[];
-  readonly expiresIn?: string;
-  readonly passwordStdin?: boolean;
-  readonly permanent?: boolean;
-  readonly yes?: boolean;
-  readonly json?: boolean;
-  readonly data?: string;
-  readonly actor?: string;
-  readonly reason?: string;
-}
 
 interface Target {
   readonly tenantId?: string | undefined;
@@ -48,7 +31,6 @@ interface Target {
 }
 
 const logger = pino({ base: null }, pino.destination({ dest: 2, sync: true }));
-const USER_ROLES = ["viewer", "member", "admin"];
 
 const program = strict(new Command("admin"))
   .description(
@@ -100,6 +82,7 @@ const user = group("user", "make users, and decide who may log in");
 ofUser("create", "make a user with a password")
   .option("--name <name>", "default: what stands in front of the @")
   .addOption(new Option("--role <role>").choices(USER_ROLES).default("member"))
+  .addOption(overlayRoleOption("in the overlay; default: none"))
   .option(
     "--password-stdin",
     "read the password from standard input; default: a new one, which is shown once",
@@ -113,6 +96,7 @@ ofUser("create", "make a user with a password")
 ofUser("invite", "make an invitation, and the user where there is none")
   .option("--name <name>", "default: what stands in front of the @")
   .addOption(new Option("--role <role>", "of a user who is made").choices(USER_ROLES).default("member"))
+  .addOption(overlayRoleOption("of a user who is made; default: none"))
   .action(
     ofTenant("user invite", (admin, found, options) => inviteUser(admin, found, { email: "", ...options })),
   );
@@ -122,6 +106,13 @@ ofUser("set-password", "set a user's password, and end the user's sessions")
   .action(
     ofTenant("user set-password", async (admin, found, options) =>
       setPassword(admin, found, options.email ?? "", await given(options)),
+    ),
+  );
+ofUser("overlay-roles", "replace a user's overlay roles, and end the user's sessions")
+  .addOption(overlayRoleOption("all that the user is to have; default: none"))
+  .action(
+    ofTenant("user overlay-roles", (admin, found, { email = "", overlayRole = [] }) =>
+      setOverlayRoles(admin, found, email, overlayRole),
     ),
   );
 ofUser("deactivate", "keep a user from logging in, and end the user's sessions").action(
@@ -135,17 +126,27 @@ command(group("token", "issue access tokens"), "issue", "print an access token, 
   .option("--tenant <id or name>", "for all but superadmins")
   .option("--email <email>", "of this user, with the user's role")
   .addOption(new Option("--role <role>", "without a user").choices([...USER_ROLES, "superadmin"]))
+  .addOption(overlayRoleOption("beside --role"))
   .option("--expires-in <time>", "15m, 12h, 7d", "1h")
   .action(
-    run("token issue", async (admin, { tenant: name, email, role, expiresIn = "1h" }, _args, record) => {
-      checkTokenRequest({ tenant: name, email, role });
-      const found = name === undefined ? undefined : await requireTenant(admin.pool, name);
-      const expiresInSeconds = secondsOf(expiresIn);
-      const request = { tenant: found, email, role: role as Role | undefined, expiresInSeconds };
-      return await record({ tenantId: found?.id, details: { email, expires_in: expiresIn } }, () =>
-        issueAccessToken(admin, request),
-      );
-    }),
+    run(
+      "token issue",
+      async (admin, { tenant: name, email, role, overlayRole, expiresIn = "1h" }, _args, record) => {
+        checkTokenRequest({ tenant: name, email, role, overlayRole });
+        const found = name === undefined ? undefined : await requireTenant(admin.pool, name);
+        const expiresInSeconds = secondsOf(expiresIn);
+        const request = {
+          tenant: found,
+          email,
+          role: role as Role | undefined,
+          overlayRoles: overlayRole,
+          expiresInSeconds,
+        };
+        return await record({ tenantId: found?.id, details: { email, expires_in: expiresIn } }, () =>
+          issueAccessToken(admin, request),
+        );
+      },
+    ),
   );
 
 command(

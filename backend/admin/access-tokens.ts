@@ -2,7 +2,7 @@
 // Tests: test/faults/admin.test.ts
 import { randomUUID } from "node:crypto";
 import { withTenant } from "../db/tenant-transaction.js";
-import type { Role } from "../http/identity/auth.js";
+import type { OverlayRole, Role } from "../http/identity/auth.js";
 import { startSession } from "../services/auth/sessions.js";
 import { issueToken } from "../services/tokens.js";
 import { AdminError, type Outcome, wrongArguments } from "./outcome.js";
@@ -16,6 +16,8 @@ export interface TokenRequest {
   readonly email?: string | undefined;
   /** Without a user. */
   readonly role?: Role | undefined;
+  /** Beside `role`; a user has those of its own. */
+  readonly overlayRoles?: readonly OverlayRole[] | undefined;
   readonly expiresInSeconds: number;
 }
 
@@ -24,13 +26,18 @@ export function checkTokenRequest({
   tenant,
   email,
   role,
+  overlayRole,
 }: {
   readonly tenant: string | undefined;
   readonly email: string | undefined;
   readonly role: string | undefined;
+  readonly overlayRole?: readonly string[] | undefined;
 }): void {
   if ((email === undefined) === (role === undefined)) {
     throw wrongArguments("write --tenant <id or name>, and either --email <email> or --role <role>");
+  }
+  if (email !== undefined && overlayRole !== undefined) {
+    throw wrongArguments("a user has overlay roles of its own: write --overlay-role with --role alone");
   }
   if (tenant === undefined && role !== "superadmin") {
     throw wrongArguments("write --tenant <id or name>; only --role superadmin goes without");
@@ -38,7 +45,7 @@ export function checkTokenRequest({
 }
 
 export async function issueAccessToken(admin: Admin, request: TokenRequest): Promise<Outcome> {
-  const { tenant, email, role, expiresInSeconds } = request;
+  const { tenant, email, role, overlayRoles = [], expiresInSeconds } = request;
   const { signing } = requireLogins(admin);
   if (tenant?.suspended_at) {
     throw new AdminError(`${tenant.name} is suspended: npm run admin -- tenant resume ${tenant.id}`);
@@ -48,7 +55,7 @@ export async function issueAccessToken(admin: Admin, request: TokenRequest): Pro
   const bearer =
     tenant && email !== undefined
       ? await userWithSession(admin, tenant, email, { jti, expiresAtMs })
-      : { subject: "operator", role: role ?? "viewer" };
+      : { subject: "operator", role: role ?? "viewer", overlayRoles };
   const token = await issueToken({
     ...signing,
     ...bearer,
@@ -60,7 +67,7 @@ export async function issueAccessToken(admin: Admin, request: TokenRequest): Pro
   return {
     changed: true,
     ...(tenant && { tenantId: tenant.id }),
-    noted: { jti, role: bearer.role, expires_at: expiresAt },
+    noted: { jti, role: bearer.role, overlay_roles: bearer.overlayRoles, expires_at: expiresAt },
     // Alone, so that it can be taken: TOKEN=$(npm run --silent admin -- token issue …)
     lines: [token],
     data: { token, role: bearer.role, expires_at: expiresAt },
@@ -73,13 +80,18 @@ async function userWithSession(
   tenant: Tenant,
   email: string,
   token: { readonly jti: string; readonly expiresAtMs: number },
-): Promise<{ readonly subject: string; readonly role: Role }> {
+): Promise<{ readonly subject: string; readonly role: Role; readonly overlayRoles: readonly OverlayRole[] }> {
   const user = await requireUser(admin, tenant, email);
   if (!user.is_active) throw deactivated(user);
   await withTenant(admin.pool, tenant.id, (client) =>
     startSession(client, tenant.id, user.id, token, new Date(token.expiresAtMs)),
   );
-  return { subject: user.id, role: user.role as Role };
+  // The database allows no others.
+  return {
+    subject: user.id,
+    role: user.role as Role,
+    overlayRoles: user.overlay_roles as readonly OverlayRole[],
+  };
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };

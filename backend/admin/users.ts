@@ -20,6 +20,8 @@ export interface NewUser {
   readonly name?: string | undefined;
   /** Default "member". */
   readonly role?: string | undefined;
+  /** Default: none. */
+  readonly overlayRole?: readonly string[] | undefined;
 }
 
 export interface GivenPassword {
@@ -34,6 +36,7 @@ interface KnownUser {
   readonly email: string;
   readonly name: string;
   readonly role: string;
+  readonly overlay_roles: readonly string[];
   readonly is_active: boolean;
 }
 
@@ -122,13 +125,7 @@ export async function setActive(
   email: string,
   isActive: boolean,
 ): Promise<Outcome> {
-  const user = await requireUser(admin, tenant, email);
-  const reach = await admin.reach();
-  const writer = new RecordWriter(usersModule, admin.pool, reach.changes);
-  const record = await writer.read(tenant.id, user.id);
-  const document = usersModule.writableColumns.map((column) => [column, record[column]]);
-  // Also where it is so already: an earlier try may not have reached everybody.
-  await writer.replace(tenant.id, user.id, { ...Object.fromEntries(document), is_active: isActive });
+  const { user, incomplete } = await changeUser(admin, tenant, email, { is_active: isActive });
   const changed = user.is_active !== isActive;
   const word = isActive ? "activated" : "deactivated";
   return {
@@ -136,8 +133,42 @@ export async function setActive(
     ...about(tenant, user),
     lines: [changed ? `${word} ${user.email}` : `${user.email} was ${word} already`],
     data: { user: { ...user, is_active: isActive } },
-    incomplete: reach.missed(),
+    incomplete,
   };
+}
+
+/** The user's tokens, which say what was so before, stop working as this ends. */
+export async function setOverlayRoles(
+  admin: Admin,
+  tenant: Tenant,
+  email: string,
+  roles: readonly string[],
+): Promise<Outcome> {
+  const overlayRoles = [...new Set(roles)].sort();
+  const { user, incomplete } = await changeUser(admin, tenant, email, { overlay_roles: overlayRoles });
+  return {
+    changed: overlayRoles.join() !== user.overlay_roles.join(),
+    ...about(tenant, user),
+    lines: [`overlay roles of ${user.email}: ${overlayRoles.join(", ") || "none"}`],
+    data: { user: { ...user, overlay_roles: overlayRoles } },
+    incomplete,
+  };
+}
+
+/** Also where it is so already: an earlier try may not have reached everybody. */
+async function changeUser(
+  admin: Admin,
+  tenant: Tenant,
+  email: string,
+  changes: ModuleRecord,
+): Promise<{ readonly user: KnownUser; readonly incomplete: readonly string[] }> {
+  const user = await requireUser(admin, tenant, email);
+  const reach = await admin.reach();
+  const writer = new RecordWriter(usersModule, admin.pool, reach.changes);
+  const record = await writer.read(tenant.id, user.id);
+  const document = usersModule.writableColumns.map((column) => [column, record[column]]);
+  await writer.replace(tenant.id, user.id, { ...Object.fromEntries(document), ...changes });
+  return { user, incomplete: reach.missed() };
 }
 
 export async function requireUser(admin: Admin, tenant: Tenant, email: string): Promise<KnownUser> {
@@ -168,7 +199,7 @@ async function findUser({ pool }: Admin, tenant: Tenant, email: string): Promise
     tenant.id,
     async (client) => {
       const { rows } = await client.query<KnownUser>(
-        "SELECT id, email, name, role, is_active FROM users WHERE tenant_id = $1 AND email_key = lower($2)",
+        "SELECT id, email, name, role, overlay_roles, is_active FROM users WHERE tenant_id = $1 AND email_key = lower($2)",
         [tenant.id, email.trim()],
       );
       return rows[0];
@@ -180,10 +211,10 @@ async function findUser({ pool }: Admin, tenant: Tenant, email: string): Promise
 async function made(
   admin: Admin,
   tenant: Tenant,
-  { email, name = email.split("@")[0], role }: NewUser,
+  { email, name = email.split("@")[0], role, overlayRole = [] }: NewUser,
   also: (client: PoolClient, record: ModuleRecord) => Promise<void>,
 ): Promise<{ readonly record: ModuleRecord; readonly missed: readonly string[] }> {
-  const document = usersModule.document.safeParse({ email, name, role });
+  const document = usersModule.document.safeParse({ email, name, role, overlay_roles: overlayRole });
   if (!document.success) {
     const issues = document.error.issues.map(({ path, message }) => `--${path.join(".")} ${message}`);
     throw wrongArguments(issues.join("; "));

@@ -1,5 +1,6 @@
-// Demo users: an administrator, a viewer, the sales people who own records, and technicians. All have one password.
+// Demo users: an administrator, a viewer, the overlay's three, the sales people who own records, and technicians. All have one password.
 // Tests: test/integration/demo-data.test.ts
+import { OVERLAY_ROLES } from "../http/identity/auth.js";
 import type { DemoTenant } from "./demo-tenants.js";
 import { FIRST_NAMES, LAST_NAMES } from "./names.js";
 import { Random } from "./random.js";
@@ -21,11 +22,12 @@ export function mailDomainOf({ name }: DemoTenant): string {
 
 /** How many users a tenant with so many accounts has beside its sales people. */
 export function staffCount(accounts: number): number {
-  return 2 + technicianCount(accounts);
+  return 2 + OVERLAY_ROLES.length + technicianCount(accounts);
 }
 
 /**
- * `admin@…`, `viewer@…`, `technician1@…` and onwards, and one member for each owner.
+ * `admin@…`, `viewer@…`, `technician1@…` and onwards, one member for each owner, and `agent@…`, `supervisor@…`, `auditor@…`
+ * with the overlay role of that name.
  * @param accounts how many the tenant has
  * @param owners e-mail addresses of the sales people, as their records name them
  * @param seed its own, so that users do not change which records there are
@@ -45,6 +47,7 @@ export function demoUsers(
     name,
     role,
     phone: `+1 555 01${random.int(0, 99).toString().padStart(2, "0")} ${random.int(1000, 9999)}`,
+    overlay_roles: [] as readonly string[],
     is_technician: isTechnician,
     is_active: true,
     password_hash: DEMO_PASSWORD_HASH,
@@ -59,6 +62,10 @@ export function demoUsers(
     user(`viewer@${domain}`, person(), "viewer"),
     ...technicians,
     ...owners.map((email) => user(email, nameOf(email), "member")),
+    ...OVERLAY_ROLES.map((role) => ({
+      ...user(`${role}@${domain}`, person(), "member"),
+      overlay_roles: [role],
+    })),
   ];
 }
 

@@ -1,6 +1,6 @@
 // What `npm start` prints when the API is up: where it is, a token, and three lines to paste.
 import type { Config } from "../../backend/config.js";
-import { DEMO_TENANTS } from "../../backend/seed/index.js";
+import { DEMO_TENANTS, mailDomainOf } from "../../backend/seed/index.js";
 import { issueToken } from "../../backend/services/tokens.js";
 
 const TOKEN_HOURS = 24;
@@ -37,5 +37,9 @@ The first answer is a miss, the same again is a hit, and after a change the next
 ${get}
 ${get}
 ${post}; echo; ${get}
+
+The overlay (${url}/api/overlay/…) has users with roles of its own: agent@, supervisor@ and auditor@${mailDomainOf(tenant)}
+
+export AGENT=$(npm run --silent admin -- token issue --tenant ${tenant.id} --email agent@${mailDomainOf(tenant)})
 `;
 }

@@ -2,24 +2,49 @@
 // Tests: test/integration/audit-trail.test.ts
 import type { Pool, PoolClient } from "pg";
 import { withTenant } from "../../db/tenant-transaction.js";
-import type { Actor, AuditEvent, AuditLog } from "./audit-event.js";
+import type { Actor, AuditEvent, AuditLog, ConsentReference } from "./audit-event.js";
 import { AuditUnavailable } from "./audit-unavailable.js";
 import { canonicalRecords, type RecordDependencies } from "./canonical-record.js";
+import { type Checkpointer, originOf } from "./checkpointer.js";
+import { type IntegrityOptions, type IntegrityReport, verifyIntegrity } from "./integrity.js";
+import { integritySource } from "./integrity-source.js";
+import { Recorder, type RecorderOptions } from "./policy/recorder.js";
 import { type LogPage, logsOfEntity } from "./record-reader.js";
 
 export type * from "./audit-event.js";
 
-export interface AuditTrailOptions extends RecordDependencies {
+export interface AuditTrailOptions
+  extends RecordDependencies,
+    Pick<RecorderOptions, "logger" | "group" | "buffer"> {
   readonly pool: Pool;
+  /** Knows what was signed and published. Default: the tree is held against itself. */
+  readonly checkpointer?: Checkpointer | undefined;
 }
 
 export class AuditTrail {
   readonly #pool: Pool;
   readonly #records: RecordDependencies;
+  readonly #checkpointer: Checkpointer | undefined;
+  readonly #recorder: Recorder;
 
-  constructor({ pool, ...records }: AuditTrailOptions) {
+  constructor({ pool, checkpointer, logger, group, buffer, ...records }: AuditTrailOptions) {
     this.#pool = pool;
+    this.#checkpointer = checkpointer;
     this.#records = records;
+    this.#recorder = new Recorder({
+      pool,
+      pseudonym: records.pseudonym,
+      canonicalRecords: (tenantId, actor, events) => this.canonicalRecords(tenantId, actor, events),
+      insert: insertRecords,
+      logger,
+      ...(group && { group }),
+      ...(buffer && { buffer }),
+    });
+  }
+
+  /** Records by the policies of data classes, and consent. */
+  get recorder(): Recorder {
+    return this.#recorder;
   }
 
   /**
@@ -36,11 +61,32 @@ export class AuditTrail {
   }
 
   /**
-   * For what has no transaction: reads, hits, refusals. Resolves once the records are committed.
+   * For what has no transaction: reads, hits, refusals. Resolves as the policy of their data class says (`require`: once they are
+   * committed).
    * @throws AuditUnavailable (503) where they could not be
    */
   async record(tenantId: string, actor: Actor, events: readonly AuditEvent[]): Promise<void> {
-    await this.recordDurably(tenantId, await this.canonicalRecords(tenantId, actor, events));
+    await this.#recorder.record(tenantId, actor, events);
+  }
+
+  /**
+   * Asks consent, and records a refusal. @returns the consent to be named in the record of the access; `undefined` where it needs none
+   * @throws ConsentRefused (403), after its record is durable; AuditUnavailable (503)
+   */
+  async requireConsent(
+    tenantId: string,
+    actor: Actor,
+    event: AuditEvent,
+  ): Promise<ConsentReference | undefined> {
+    return await this.#recorder.requireConsent(tenantId, actor, event);
+  }
+
+  /**
+   * {@link requireConsent} and {@link record} in one transaction, when what was read is about to leave.
+   * @throws ConsentRefused (403), after its record is durable; AuditUnavailable (503)
+   */
+  async disclose(tenantId: string, actor: Actor, event: AuditEvent): Promise<void> {
+    await this.#recorder.disclose(tenantId, actor, event);
   }
 
   /** The canonical records of events, as they are stored: what a group commit gathers. */
@@ -55,19 +101,22 @@ export class AuditTrail {
   }
 
   /**
-   * Canonical records of one tenant, in a transaction of their own. Resolves once they are committed.
-   * @throws AuditUnavailable (503)
+   * Whether the tenant's records are those that were signed and published; errors name the first bad index.
+   * @param pass goes on where an interrupted one was
    */
-  async recordDurably(tenantId: string, contents: readonly string[]): Promise<void> {
-    if (contents.length === 0) return;
-    try {
-      // Also what a suspended tenant's users were refused is on record.
-      await withTenant(this.#pool, tenantId, (client) => insertRecords(client, tenantId, contents), {
-        anyTenant: true,
-      });
-    } catch (error) {
-      throw new AuditUnavailable(error);
-    }
+  async verifyAuditIntegrity(
+    tenantId: string,
+    pass: Pick<IntegrityOptions, "from" | "onProven"> = {},
+  ): Promise<IntegrityReport> {
+    const { keys = [], places = [] } = this.#checkpointer ?? {};
+    return await verifyIntegrity({
+      source: integritySource(this.#pool, tenantId),
+      tenantId,
+      places,
+      keys,
+      origins: keys.map((key) => originOf(key, tenantId)),
+      ...pass,
+    });
   }
 
   /** Records about an entity, the newest first; those that wait for their place are among them. */
@@ -84,6 +133,11 @@ export class AuditTrail {
       (client) => logsOfEntity(client, tenantId, { entityType, entityId, subject }, page),
       { readOnly: true, anyTenant: true },
     );
+  }
+
+  /** Writes what is buffered. @returns how many records were not written: others will find them missing */
+  async close(): Promise<number> {
+    return await this.#recorder.close();
   }
 }
 

@@ -1,6 +1,6 @@
 // Merkle trees (RFC 9162 section 2.1): hashes, the right edge of a tree, and what proofs are made of. Indices are below 2^53.
 // Tests: test/unit/merkle.test.ts
-import { createHash } from "node:crypto";
+import { hash as digestOf } from "node:crypto";
 
 export const HASH_BYTES = 32;
 
@@ -23,14 +23,15 @@ export interface LeafRange {
 const LEAF = Buffer.of(0);
 const NODE = Buffer.of(1);
 
+const sha256 = (bytes: Buffer): Buffer => digestOf("sha256", bytes, "buffer");
+
 /** MTH({}). */
-export const EMPTY_ROOT = createHash("sha256").digest();
+export const EMPTY_ROOT = sha256(Buffer.alloc(0));
 
 export const leafHash = (content: string | Buffer): Buffer =>
-  createHash("sha256").update(LEAF).update(content).digest();
+  sha256(Buffer.concat([LEAF, typeof content === "string" ? Buffer.from(content) : content]));
 
-export const nodeHash = (left: Buffer, right: Buffer): Buffer =>
-  createHash("sha256").update(NODE).update(left).update(right).digest();
+export const nodeHash = (left: Buffer, right: Buffer): Buffer => sha256(Buffer.concat([NODE, left, right]));
 
 /** The largest complete subtrees that leaves `from` to `to - 1` consist of, from left to right. */
 export function subtreesOf({ from, to }: LeafRange): Subtree[] {
@@ -56,7 +57,10 @@ export class TreeEdge {
   #size: number;
   readonly #hashes: Buffer[];
 
-  /** @throws RangeError where there are not as many hashes as a tree of this size has subtrees */
+  /**
+   * @param hashes of the subtrees that a tree of this size consists of
+   * @throws RangeError where it consists of more, or of fewer
+   */
   constructor(size = 0, hashes: readonly Buffer[] = []) {
     const needed = subtreesOf({ from: 0, to: size }).length;
     if (hashes.length !== needed)
@@ -77,6 +81,11 @@ export class TreeEdge {
 
   get root(): Buffer {
     return foldHashes(this.#hashes);
+  }
+
+  /** One that grows by itself. */
+  copy(): TreeEdge {
+    return new TreeEdge(this.#size, this.#hashes);
   }
 
   /** The nodes that are complete now, the leaf first. */

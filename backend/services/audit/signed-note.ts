@@ -66,15 +66,47 @@ function verifierKey(name: string, raw: Buffer, type: SignatureType): VerifierKe
 
 /** @throws TypeError where the text is no key of Ed25519 */
 export function parseVerifierKey(text: string): VerifierKey {
+  const parsed = parseKey(text);
+  if (parsed) {
+    const key = verifierKey(parsed.name, parsed.bytes, parsed.type);
+    if (key.id.toString("hex") === parsed.id) return key;
+  }
+  throw new TypeError(
+    "is no verifier key: write <name>+<id>+<base64>, as `npm run audit -- keygen` prints it",
+  );
+}
+
+const SECRET_PREFIX = "PRIVATE+KEY+";
+
+/**
+ * A private key as golang.org/x/mod/sumdb/note writes it: `PRIVATE+KEY+name+id+base64`.
+ * @throws TypeError, which repeats nothing of the text
+ */
+export function parseSignerKey(text: string): SignerKey {
+  const parsed = text.startsWith(SECRET_PREFIX) ? parseKey(text.slice(SECRET_PREFIX.length)) : undefined;
+  if (parsed) {
+    const key = signerKey(parsed.name, parsed.bytes, parsed.type);
+    if (key.id.toString("hex") === parsed.id) return key;
+  }
+  throw new TypeError("is no signing key: make one with: npm run audit -- keygen <name>");
+}
+
+/** What {@link parseSignerKey} reads. A secret. */
+export function signerKeyText({ name, id, type, privateKey }: SignerKey): string {
+  const der = privateKey.export({ format: "der", type: "pkcs8" });
+  const typed = Buffer.concat([Buffer.of(type), der.subarray(PKCS8_PREFIX.length)]);
+  return `${SECRET_PREFIX}${name}+${id.toString("hex")}+${typed.toString("base64")}`;
+}
+
+function parseKey(
+  text: string,
+): { name: string; id: string; type: SignatureType; bytes: Buffer } | undefined {
   const [, name = "", id = "", encoded = ""] =
-    /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(text) ?? [];
+    /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/u.exec(text) ?? [];
   const typed = Buffer.from(encoded, "base64");
   const type = typed[0];
-  if ((type === NOTE_TYPE || type === COSIGNATURE_TYPE) && typed.length === 1 + SEED_BYTES) {
-    const key = verifierKey(name, typed.subarray(1), type);
-    if (key.id.toString("hex") === id) return key;
-  }
-  throw new TypeError("is no verifier key: write <name>+<id>+<base64>, as the log or the witness prints it");
+  if ((type !== NOTE_TYPE && type !== COSIGNATURE_TYPE) || typed.length !== 1 + SEED_BYTES) return undefined;
+  return { name, id, type, bytes: typed.subarray(1) };
 }
 
 export const checkpointText = ({ origin, size, root }: Checkpoint): string =>

@@ -144,7 +144,7 @@ export class AuthService {
     if (jti !== undefined) await this.#revoke(tenantId, [{ jti, expiresAtMs }]);
   }
 
-  /** Ends all sessions of a user who was deactivated, or whose role has changed. */
+  /** Ends all sessions of a user who was deactivated, or whose roles have changed. */
   async endSessionsOf(tenantId: string, userId: string): Promise<void> {
     await this.#end(tenantId, { userId });
   }
@@ -217,6 +217,7 @@ export class AuthService {
         subject: user.id,
         tenantId,
         role: user.role,
+        overlayRoles: user.overlay_roles,
         jti: access.jti,
         expiresInSeconds: accessTokenSeconds,
         mustChangePassword,

@@ -1,7 +1,7 @@
 // Users and sessions in PostgreSQL. Each query runs inside a tenant's transaction.
 // Tests: test/http/auth.test.ts
 import type { PoolClient } from "pg";
-import type { Role } from "../../http/identity/auth.js";
+import type { OverlayRole, Role } from "../../http/identity/auth.js";
 import { Parameters } from "../../modules/list-sql.js";
 import type { IssuedToken } from "./auth-state.js";
 
@@ -10,6 +10,7 @@ export interface LoginUser {
   readonly email: string;
   readonly name: string;
   readonly role: Role;
+  readonly overlay_roles: readonly OverlayRole[];
 }
 
 /** A user as a session needs it. */
@@ -41,7 +42,7 @@ export async function findLogin(
   email: string,
 ): Promise<(SessionUser & { readonly password_hash: string }) | undefined> {
   const { rows } = await client.query(
-    `SELECT id, email, name, role, must_change_password, password_hash FROM users
+    `SELECT id, email, name, role, overlay_roles, must_change_password, password_hash FROM users
      WHERE tenant_id = $1 AND email_key = lower($2) AND is_active AND password_hash IS NOT NULL`,
     [tenantId, email],
   );
@@ -59,7 +60,7 @@ export async function holdLogin(
   passwordHash: string,
 ): Promise<SessionUser | undefined> {
   const { rows } = await client.query<SessionUser>(
-    `SELECT id, email, name, role, must_change_password FROM users
+    `SELECT id, email, name, role, overlay_roles, must_change_password FROM users
      WHERE tenant_id = $1 AND id = $2 AND is_active AND password_hash = $3 FOR SHARE`,
     [tenantId, userId, passwordHash],
   );
@@ -72,7 +73,7 @@ export async function findActiveUser(
   userId: string,
 ): Promise<SessionUser | undefined> {
   const { rows } = await client.query<SessionUser>(
-    "SELECT id, email, name, role, must_change_password FROM users WHERE tenant_id = $1 AND id = $2 AND is_active",
+    "SELECT id, email, name, role, overlay_roles, must_change_password FROM users WHERE tenant_id = $1 AND id = $2 AND is_active",
     [tenantId, userId],
   );
   return rows[0];

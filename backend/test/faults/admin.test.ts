@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { SignJWT } from "jose";
+import { decodeJwt, SignJWT } from "jose";
 import { startEmbeddedPostgres } from "../../db/embedded-postgres.js";
 import { afterTest } from "../../servers/in-test.js";
 import {
@@ -244,6 +244,32 @@ describe("npm run admin", () => {
     const { token: other } = await crm.done("token", "issue", "--tenant", id, "--role", "viewer");
     for (const { ask } of backends)
       assert.equal((await ask(other, "/api/users")).body.data[0].is_active, false);
+  });
+
+  test("overlay roles: given with the user or later, in the tokens from then on, and the earlier tokens end", async () => {
+    const { tenant } = await crm.done("tenant", "create", "Overlay");
+    const ofUser = ["--tenant", String(tenant.id), "--email", "ada@t.example"];
+    const { user } = await crm.done("user", "create", ...ofUser, "--overlay-role", "agent");
+    assert.deepEqual(user.overlay_roles, ["agent"]);
+    const issued = async () => String((await crm.done("token", "issue", ...ofUser)).token);
+    const agent = await issued();
+    assert.deepEqual(decodeJwt(agent).overlay_roles, ["agent"]);
+    const given = await crm.done(
+      "user",
+      "overlay-roles",
+      ...ofUser,
+      "--overlay-role",
+      "auditor",
+      "supervisor",
+    );
+    assert.deepEqual([given.changed, given.user.overlay_roles], [true, ["auditor", "supervisor"]]);
+    assert.deepEqual(await statuses(agent, [LIST]), [401, 401]);
+    assert.deepEqual(decodeJwt(await issued()).overlay_roles, ["auditor", "supervisor"]);
+    const taken = await crm.done("user", "overlay-roles", ...ofUser);
+    assert.deepEqual([taken.changed, taken.user.overlay_roles], [true, []]);
+    assert.equal((await crm.admin(["user", "overlay-roles", ...ofUser, "--overlay-role", "owner"])).code, 2);
+    const both = await crm.admin(["token", "issue", ...ofUser, "--overlay-role", "agent"]);
+    assert.match(both.stderr, /a user has overlay roles of its own/);
   });
 
   test("what cannot be reached is said, and made good when the command is repeated", async () => {

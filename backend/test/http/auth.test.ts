@@ -31,7 +31,8 @@ describe("auth", () => {
     assert.equal(response.headers["cache-control"], "no-store");
     const { access_token, refresh_token, user, ...rest } = response.body.data;
     assert.deepEqual(rest, { token_type: "Bearer", expires_in: 900, password_change_required: false });
-    assert.deepEqual(user, { id: userId, email: "maria@a.example", name: "Somebody", role: "member" });
+    const shown = { email: "maria@a.example", name: "Somebody", role: "member", overlay_roles: [] };
+    assert.deepEqual(user, { id: userId, ...shown });
     await auth.as(access_token).get("/api/accounts").expect(200);
     await auth.as(access_token).post("/api/accounts", { name: "By Maria" }).expect(201);
     const claims = decodeJwt(access_token);

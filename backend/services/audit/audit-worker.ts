@@ -1,0 +1,134 @@
+// Behind the requests: committed records become leaves within a second, and trees are signed. Every process does it, one at a time.
+// Tests: test/integration/audit-worker.test.ts, test/faults/audit-faults.test.ts
+import type { Pool } from "pg";
+import type { Logger } from "pino";
+import { isDatabaseUnavailable } from "../../db/database-errors.js";
+import { Outage } from "../../outage.js";
+import { CheckpointFork } from "./checkpoint-place.js";
+import type { Checkpointer } from "./checkpointer.js";
+import { integrate, MAX_STEP_RECORDS, TreeBroken, tenantsToSign, tenantsWithPending } from "./tree-store.js";
+
+export interface AuditWorkerOptions {
+  readonly pool: Pool;
+  readonly checkpointer: Checkpointer;
+  readonly logger: Pick<Logger, "info" | "error">;
+  /** How often committed records are looked for. Default 1000 ms. */
+  readonly pollMs?: number;
+  /** How often a tree that has grown is signed, at least. Default 15,000 ms. */
+  readonly checkpointMs?: number;
+  /** A tree is signed at once when so many of its records are not. Default 1000. */
+  readonly checkpointRecords?: number;
+}
+
+/** What an operator must look at: the tenant's tree does not grow any more. */
+export interface AuditAlarm {
+  readonly tenantId: string;
+  readonly message: string;
+  readonly since: Date;
+}
+
+const DEFAULT_POLL_MS = 1000;
+const DEFAULT_CHECKPOINT_MS = 15_000;
+
+export class AuditWorker {
+  readonly #options: AuditWorkerOptions;
+  readonly #alarms = new Map<string, AuditAlarm>();
+  readonly #outage: Outage;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #signedAtMs = Number.NEGATIVE_INFINITY;
+  #isStarted = false;
+  #isStopped = false;
+
+  constructor(options: AuditWorkerOptions) {
+    this.#options = options;
+    const { logger } = options;
+    this.#outage = new Outage({
+      began: (reason) => logger.error(`audit: records are kept, but get no place in the tree (${reason})`),
+      ended: (seconds) => logger.info(`audit: records get their places again, after ${seconds} s`),
+    });
+  }
+
+  /** Trees that are not what was signed. Empty where all is well, as far as is known. */
+  get alarms(): readonly AuditAlarm[] {
+    return [...this.#alarms.values()];
+  }
+
+  start(): this {
+    const { pollMs = DEFAULT_POLL_MS } = this.#options;
+    this.#isStarted = true;
+    const turn = () => {
+      this.#running = this.#turn().finally(() => {
+        if (!this.#isStopped) this.#timer = setTimeout(turn, pollMs).unref();
+      });
+    };
+    this.#timer = setTimeout(turn, 0).unref();
+    return this;
+  }
+
+  /** Resolves once what was under way is done; what was committed until then has its place, and is signed. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+    if (!this.#isStarted) return;
+    this.#signedAtMs = Number.NEGATIVE_INFINITY;
+    await this.#turn();
+  }
+
+  /** One look at all tenants: what is committed gets its place. */
+  async #turn(): Promise<void> {
+    const { pool, checkpointMs = DEFAULT_CHECKPOINT_MS } = this.#options;
+    try {
+      for (const tenantId of await tenantsWithPending(pool))
+        await this.#for(tenantId, () => this.#place(tenantId));
+      const nowMs = performance.now();
+      const isDue = nowMs - this.#signedAtMs >= checkpointMs;
+      if (isDue) {
+        for (const { tenantId } of await tenantsToSign(pool))
+          await this.#for(tenantId, () => this.#options.checkpointer.checkpoint(tenantId));
+        this.#signedAtMs = nowMs;
+      }
+      this.#outage.worked();
+    } catch (error) {
+      this.#outage.failed((error as Error).message);
+    }
+  }
+
+  async #place(tenantId: string): Promise<void> {
+    const { pool, checkpointer, checkpointRecords = MAX_STEP_RECORDS } = this.#options;
+    for (;;) {
+      const step = await integrate(pool, tenantId);
+      if (step === undefined || step.added === 0) return;
+      const signed = await this.#signedSize(tenantId);
+      if (step.size - signed >= checkpointRecords) await checkpointer.checkpoint(tenantId);
+      if (step.added < MAX_STEP_RECORDS) return;
+    }
+  }
+
+  async #signedSize(tenantId: string): Promise<number> {
+    const { rows } = await this.#options.pool.query<{ size: string }>(
+      "SELECT coalesce(max(tree_size), 0) AS size FROM audit_checkpoints WHERE tenant_id = $1",
+      [tenantId],
+    );
+    return Number(rows[0]?.size ?? 0);
+  }
+
+  /** One tenant's broken tree is no other tenant's trouble. */
+  async #for(tenantId: string, work: () => Promise<unknown>): Promise<void> {
+    const { logger } = this.#options;
+    try {
+      await work();
+      if (this.#alarms.delete(tenantId)) logger.info(`audit: the tree of tenant ${tenantId} goes on`);
+    } catch (error) {
+      if (!(error instanceof TreeBroken || error instanceof CheckpointFork)) {
+        if (isDatabaseUnavailable(error)) throw error;
+        this.#outage.failed((error as Error).message);
+        return;
+      }
+      if (this.#alarms.get(tenantId)?.message === error.message) return;
+      this.#alarms.set(tenantId, { tenantId, message: error.message, since: new Date() });
+      logger.error(`audit: the tree of tenant ${tenantId} is not what was signed: ${error.message}`);
+    }
+  }
+}
