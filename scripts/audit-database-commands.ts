@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Pool, PoolClient } from "pg";
 import { pino } from "pino";
+import { checkpointsIn } from "../backend/config/audit-keys.js";
 import { type Config, parseConfig } from "../backend/config.js";
 import { noDatabase, withEmbeddedPostgres } from "../backend/db/embedded-postgres-running.js";
 import { createPool } from "../backend/db/pool.js";
@@ -183,7 +184,8 @@ async function withPool<T>(
   const data = path.resolve(folder ?? projectFile(".data"));
   const env = await withEmbeddedPostgres(process.env, data);
   if (!env.DATABASE_URL && !env.DATABASE_URL_FILE) throw new Error(noDatabase(data));
-  const config = parseConfig(env);
+  const isOwn = !process.env.DATABASE_URL && !process.env.DATABASE_URL_FILE;
+  const config = parseConfig({ ...env, ...(isOwn && checkpointsIn(data, env)) });
   const pool = createPool({ databaseUrl: config.DATABASE_URL, max: 3, onError: () => undefined });
   try {
     return await work(pool, config);

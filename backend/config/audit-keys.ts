@@ -79,6 +79,12 @@ export function auditFrom(
   };
 }
 
+/** Where `npm start` publishes, beside the database of its own: its commands look there, too. Nothing where another place is named. */
+export function checkpointsIn(folder: string, env: Environment): { readonly AUDIT_CHECKPOINT_DIR?: string } {
+  if (env.AUDIT_CHECKPOINT_DIR || env.AUDIT_OBJECT_DIR) return {};
+  return { AUDIT_CHECKPOINT_DIR: path.join(folder, "audit-checkpoints") };
+}
+
 const listOf = (text: string | undefined): string[] =>
   (text ?? "").split(/[\s,]+/).filter((part) => part !== "");
 
