@@ -16,6 +16,7 @@ import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import { openAudit } from "./services/audit/audit-service.js";
+import { AuditWatch } from "./services/audit/status/audit-watch.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { Overlay } from "./services/overlay/overlay.js";
@@ -92,6 +93,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     });
   const overlay = subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault });
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
+  const auditWatch =
+    subjects &&
+    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -110,6 +114,13 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     ttlSeconds,
     subjects,
     overlay,
+    audit: subjects &&
+      auditWatch && {
+        pool,
+        trail: subjects.audit,
+        pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
+        watch: auditWatch,
+      },
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -144,6 +155,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmQueue?.close();
     monitor.stop();
     await overlayUpkeep?.stop();
+    await auditWatch?.stop();
     await subjects?.stop();
     await audit.close();
     await cache.close();
