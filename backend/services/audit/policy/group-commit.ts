@@ -16,6 +16,8 @@ export interface GroupCommitOptions<T> {
   readonly groups?: boolean;
 }
 
+export const DEFAULT_MAX_WAIT_MS = 2000;
+
 interface Waiter<T> {
   readonly item: T;
   settle(error?: unknown): void;
@@ -43,7 +45,7 @@ export class GroupCommit<T> {
     write,
     maxBatch = 256,
     maxWaiting = 10_000,
-    maxWaitMs = 2000,
+    maxWaitMs = DEFAULT_MAX_WAIT_MS,
     groups = true,
   }: GroupCommitOptions<T>) {
     this.#write = write;
