@@ -1,4 +1,5 @@
 // What the audit trail is told, and what readers of it see.
+// Tests: test/unit/canonical-record.test.ts
 
 /** Policies of the trail and retention go by it. */
 export const DATA_CLASSES = ["phi", "personal", "business"] as const;
