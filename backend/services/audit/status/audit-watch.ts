@@ -139,12 +139,11 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
       { anyTenant: true },
     );
     if (gone.length > 0) {
-      const [atLeast, atMost] = [sum(gone, "atLeast"), sum(gone, "atMost")];
-      this.#judge(
-        tenantId,
-        "records-lost",
-        `${gone.length} processes ended with buffered records: at least ${atLeast} and at most ${atMost} are lost`,
+      const processes = gone.map(
+        ({ processId, lost, silentSince, heldAtMost }) =>
+          `${processId} (silent since ${silentSince}: ${lost} lost, and up to ${heldAtMost} that it recorded since)`,
       );
+      this.#judge(tenantId, "records-lost", `processes ended with buffered records: ${processes.join(", ")}`);
     }
     const broken = this.#options.brokenTrees().find((tree) => tree.tenantId === tenantId);
     const report = broken ? undefined : await this.integrity(tenantId, verifyEveryMs);
@@ -205,6 +204,3 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
     if (!raised) this.emit("alert", alert);
   }
 }
-
-const sum = (losses: readonly { atLeast: number; atMost: number }[], which: "atLeast" | "atMost") =>
-  losses.reduce((total, loss) => total + loss[which], 0);
