@@ -1,5 +1,6 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
+import { type CrmConnection, parseCrmConnections } from "./config/crm-connections.js";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
 import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
@@ -51,6 +52,9 @@ const schema = z.object({
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000, 10),
   LOGIN_MAX_FAILURES_PER_ADDRESS: wholeNumber(1, 1_000_000, 100),
 
+  SYNC_REPLAY_SECONDS: wholeNumber(1, 3600, 15),
+  SYNC_PUBLIC_URL: variable(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).optional()),
+
   RATE_LIMIT_MAX: wholeNumber(0, 10_000_000, 6000),
   RATE_LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 60),
 });
@@ -61,6 +65,7 @@ const SECRETS = [
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
   "SUBJECT_WRAPPING_KEYS",
+  "CRM_CONNECTIONS",
   ...redisSecrets("REDIS"),
   ...redisSecrets("REDIS_CACHE"),
 ];
@@ -71,6 +76,7 @@ export const VARIABLES: readonly string[] = [
   "CACHE_ENCRYPTION_KEYS",
   "SUBJECT_WRAPPING_KEYS",
   "SUBJECT_SECRETS_FOLDER",
+  "CRM_CONNECTIONS",
   ...redisVariables("REDIS"),
   ...redisVariables("REDIS_CACHE"),
   ...SECRETS.map((name) => `${name}_FILE`),
@@ -89,6 +95,8 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly encryption: Encryption | undefined;
   /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
   readonly subjectKeys: SubjectKeys | undefined;
+  /** Of tenants with other CRMs, by CRM_CONNECTIONS. */
+  readonly crmConnections: readonly CrmConnection[];
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -113,12 +121,13 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
   const encryption = parseEncryptionKeys("CACHE_ENCRYPTION_KEYS", env.CACHE_ENCRYPTION_KEYS);
   const subjectKeys = subjectKeysFrom(env);
-  const checked = [redis, redisCache, encryption, subjectKeys];
+  const crmConnections = parseCrmConnections(env.CRM_CONNECTIONS);
+  const checked = [redis, redisCache, encryption, subjectKeys, crmConnections];
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  const problems = [invalid, secretProblems(env), ...checked.map((one) => one.problems)]
+  const problems = [invalid, secretProblems(env), syncProblems(env), ...checked.map((one) => one.problems)]
     .flat()
     // What is in a file that cannot be read is not missing as well.
     .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
@@ -133,7 +142,14 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     redisCache: redisCache.value,
     encryption: encryption.value,
     subjectKeys: subjectKeys.value,
+    crmConnections: crmConnections.value,
   };
+}
+
+/** Clients and tokens are at rest under keys alone. */
+function syncProblems(env: Environment): string[] {
+  const isKept = !env.CRM_CONNECTIONS || env.SUBJECT_WRAPPING_KEYS;
+  return isKept ? [] : ["CRM_CONNECTIONS: needs SUBJECT_WRAPPING_KEYS, under which clients are kept"];
 }
 
 function secretProblems(env: Environment): string[] {
