@@ -22,6 +22,8 @@ import { openViews } from "./services/index.js";
 import { Overlay } from "./services/overlay/overlay.js";
 import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
+import { openSync } from "./services/sync/open-sync.js";
+import { tellOverlay } from "./services/sync/overlay-link.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
@@ -91,7 +93,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       audit: audit.trailWith,
       logger,
     });
-  const overlay = subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault });
+  const sync = subjects && openSync(config, { pool, cache, logger, ...subjects });
+  const overlay =
+    subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
+  if (sync && overlay) tellOverlay(sync, overlay);
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
   const auditWatch =
     subjects &&
@@ -121,6 +126,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
         pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
         watch: auditWatch,
       },
+    sync,
+    publicUrl: config.SYNC_PUBLIC_URL,
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -154,6 +161,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    await sync?.close();
     await overlayUpkeep?.stop();
     await auditWatch?.stop();
     await subjects?.stop();
@@ -168,6 +176,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   subjects?.start();
   overlayUpkeep?.start();
   if (subjects) audit.worker.start();
+  sync?.start();
   tellStart(config, cache, logger);
   logger.info(`listening on ${config.HOST}:${port}`);
   const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";
