@@ -13,6 +13,7 @@ import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity, requireOwnPassword } from "./http/identity/authenticate.js";
 import type { Authenticator } from "./http/identity/authenticator.js";
 import { laneInFront } from "./http/lane.js";
+import { mountOpenApi } from "./http/openapi-route.js";
 import { onePathSpelling } from "./http/path-spelling.js";
 import type { RateLimitOptions } from "./http/rate-limit.js";
 import { boundSubjects } from "./http/subject-work.js";
@@ -123,6 +124,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
 
   const api = Router();
   api.use(identify(deps.authenticator), edge.rateLimiter, boundSubjects(pool.options.max));
+  mountOpenApi(api, app);
   const auth = deps.auth && createAuthServices(deps, deps.auth);
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
   api.use(requireIdentity, requireOwnPassword);

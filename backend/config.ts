@@ -1,5 +1,6 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
+import { AUDIT_SECRETS, AUDIT_VARIABLES, type AuditConfig, auditFrom } from "./config/audit-keys.js";
 import { type CrmConnection, parseCrmConnections } from "./config/crm-connections.js";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
 import { HEALTH_DETAILS } from "./config/health-details.js";
@@ -64,6 +65,7 @@ const SECRETS = [
   "DATABASE_URL",
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
+  ...AUDIT_SECRETS,
   "SUBJECT_WRAPPING_KEYS",
   "CRM_CONNECTIONS",
   ...redisSecrets("REDIS"),
@@ -74,6 +76,7 @@ const SECRETS = [
 export const VARIABLES: readonly string[] = [
   ...Object.keys(schema.shape),
   "CACHE_ENCRYPTION_KEYS",
+  ...AUDIT_VARIABLES,
   "SUBJECT_WRAPPING_KEYS",
   "SUBJECT_SECRETS_FOLDER",
   "CRM_CONNECTIONS",
@@ -93,6 +96,8 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly redisCache: RedisServers | undefined;
   /** Of the cache's entries, by CACHE_ENCRYPTION_KEYS. */
   readonly encryption: Encryption | undefined;
+  /** What signs the audit trail, and where that is published. */
+  readonly audit: AuditConfig;
   /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
   readonly subjectKeys: SubjectKeys | undefined;
   /** Of tenants with other CRMs, by CRM_CONNECTIONS. */
@@ -121,8 +126,9 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const redisCache = redisServersFrom("REDIS_CACHE", env, readFile);
   const encryption = parseEncryptionKeys("CACHE_ENCRYPTION_KEYS", env.CACHE_ENCRYPTION_KEYS);
   const subjectKeys = subjectKeysFrom(env);
+  const audit = auditFrom(env, { isOverlayOn: subjectKeys.value !== undefined });
   const crmConnections = parseCrmConnections(env.CRM_CONNECTIONS);
-  const checked = [redis, redisCache, encryption, subjectKeys, crmConnections];
+  const checked = [redis, redisCache, encryption, subjectKeys, audit, crmConnections];
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
     ? []
@@ -141,6 +147,7 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     redis: redis.value,
     redisCache: redisCache.value,
     encryption: encryption.value,
+    audit: audit.value,
     subjectKeys: subjectKeys.value,
     crmConnections: crmConnections.value,
   };

@@ -15,7 +15,7 @@ import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
-import { AuditTrail } from "./services/audit/audit-trail.js";
+import { openAudit } from "./services/audit/audit-service.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { Overlay } from "./services/overlay/overlay.js";
@@ -82,13 +82,14 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     max: VAULT_CONNECTIONS,
     onError: (message) => logger.warn(message),
   });
+  const audit = openAudit({ pool, cache, config: config.audit, logger });
   const subjects =
     config.subjectKeys &&
     openSubjects({
       keys: config.subjectKeys,
       pool: vaultPool,
       cache,
-      audit: (pseudonym) => new AuditTrail({ pool, pseudonym }),
+      audit: audit.trailWith,
       logger,
     });
   const sync = subjects && openSync(config, { pool, cache, logger, ...subjects });
@@ -152,6 +153,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await sync?.close();
     await overlayUpkeep?.stop();
     await subjects?.stop();
+    await audit.close();
     await cache.close();
     rateLimitStore?.close();
     identity.close();
@@ -161,6 +163,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   subjects?.start();
   overlayUpkeep?.start();
+  if (subjects) audit.worker.start();
   sync?.start();
   tellStart(config, cache, logger);
   logger.info(`listening on ${config.HOST}:${port}`);

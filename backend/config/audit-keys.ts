@@ -32,13 +32,17 @@ const DEFAULT_CHECKPOINT_SECONDS = 15;
 const MAX_CHECKPOINT_SECONDS = 30;
 const HOW = "make one with: npm run audit -- keygen <name>";
 
-export function auditFrom(env: Environment): Checked<AuditConfig> {
+/** @param isOverlayOn without the overlay nothing is recorded, and a key that nobody uses need not be good */
+export function auditFrom(
+  env: Environment,
+  { isOverlayOn }: { readonly isOverlayOn: boolean },
+): Checked<AuditConfig> {
   const given = (name: (typeof AUDIT_VARIABLES)[number]) => env[name] || undefined;
   const problems: string[] = [];
   const signingKey = given("AUDIT_SIGNING_KEY");
   if (signingKey !== undefined && !isKey(signingKey, "PRIVATE+KEY+"))
     problems.push(`AUDIT_SIGNING_KEY: is no signing key; ${HOW}`);
-  const isDevelopment = signingKey === undefined || signingKey === DEVELOPMENT_AUDIT_KEY;
+  const isDevelopment = signingKey === DEVELOPMENT_AUDIT_KEY || (signingKey === undefined && isOverlayOn);
   if (env.NODE_ENV === "production" && isDevelopment)
     problems.push(`AUDIT_SIGNING_KEY: production needs a key of its own; ${HOW}`);
   const formerKeys = listOf(given("AUDIT_FORMER_KEYS"));

@@ -18,11 +18,12 @@ import { parseSignerKey, parseVerifierKey } from "./signed-note.js";
 import { WitnessClient } from "./witness-client.js";
 
 export interface AuditService {
-  readonly trail: AuditTrail;
   readonly checkpointer: Checkpointer;
   readonly blocks: AuditBlocks;
   readonly worker: AuditWorker;
-  /** Resolves once what was committed has its place and is signed, or cannot be. */
+  /** The trail, once somebody knows pseudonyms of subjects. */
+  trailWith(pseudonym: Pseudonym): AuditTrail;
+  /** Resolves once what was recorded has its place and is signed, or cannot be. */
   close(): Promise<void>;
 }
 
@@ -30,23 +31,31 @@ export interface OpenAuditOptions {
   readonly pool: Pool;
   readonly cache: TenantCache;
   readonly config: AuditConfig;
-  readonly pseudonym: Pseudonym;
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
 }
 
 /** The worker is not started: `service.worker.start()`. */
-export function openAudit({ pool, cache, config, pseudonym, logger }: OpenAuditOptions): AuditService {
+export function openAudit({ pool, cache, config, logger }: OpenAuditOptions): AuditService {
   const checkpointer = openCheckpointer(pool, config, logger);
-  const trail = new AuditTrail({ pool, pseudonym, checkpointer, logger });
-  const { checkpointSeconds } = config;
-  const worker = new AuditWorker({ pool, checkpointer, logger, checkpointMs: checkpointSeconds * 1000 });
+  const worker = new AuditWorker({
+    pool,
+    checkpointer,
+    logger,
+    checkpointMs: config.checkpointSeconds * 1000,
+  });
+  const trails: AuditTrail[] = [];
   return {
-    trail,
     checkpointer,
     blocks: new AuditBlocks({ pool, cache }),
     worker,
+    trailWith: (pseudonym) => {
+      const trail = new AuditTrail({ pool, pseudonym, checkpointer, logger });
+      trails.push(trail);
+      return trail;
+    },
     close: async () => {
-      await trail.close();
+      // What is buffered first: it has to get its place, too.
+      await Promise.all(trails.map((trail) => trail.close()));
       await worker.stop();
     },
   };

@@ -101,22 +101,6 @@ export class AuditTrail {
   }
 
   /**
-   * Canonical records of one tenant, in a transaction of their own. Resolves once they are committed.
-   * @throws AuditUnavailable (503)
-   */
-  async recordDurably(tenantId: string, contents: readonly string[]): Promise<void> {
-    if (contents.length === 0) return;
-    try {
-      // Also what a suspended tenant's users were refused is on record.
-      await withTenant(this.#pool, tenantId, (client) => insertRecords(client, tenantId, contents), {
-        anyTenant: true,
-      });
-    } catch (error) {
-      throw new AuditUnavailable(error);
-    }
-  }
-
-  /**
    * Whether the tenant's records are those that were signed and published; errors name the first bad index.
    * @param pass goes on where an interrupted one was
    */

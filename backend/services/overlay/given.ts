@@ -1,6 +1,7 @@
 // What callers give: checked by schemas also where no route has done so, and bounded in size.
 // Tests: test/unit/overlay-values.test.ts
 import * as z from "zod";
+import { named } from "../../http/openapi/named-schemas.js";
 import { HttpProblem } from "../../http/problem.js";
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
@@ -16,8 +17,10 @@ export const subjectId = () =>
     .max(200)
     .regex(/^[^\p{Cc}\p{Cs}\s]+$/u, "must not contain white space or control characters");
 
+export const anyJson = named("AnyJson", z.json());
+
 /** Any JSON object of moderate depth. */
-export const jsonObject = () => z.record(z.string().min(1).max(100), z.json());
+export const jsonObject = () => z.record(z.string().min(1).max(100), anyJson);
 
 /** @throws HttpProblem 400 */
 export function checked<T>(schema: z.ZodType<T>, given: unknown, what: string): T {

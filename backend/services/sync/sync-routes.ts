@@ -13,6 +13,7 @@ import type { Actor } from "../audit/audit-event.js";
 import { showConflict } from "./conflicts.js";
 import { ChangeRefused, resolveConflict, SyncBacklogFull } from "./outbox.js";
 import type { Link } from "./sync-context.js";
+import { syncFacts } from "./sync-facts.js";
 import { connectionOverview, failuresOf, retryDeadLetter } from "./sync-overview.js";
 import type { SyncService } from "./sync-service.js";
 
@@ -112,15 +113,20 @@ export function syncRouter(sync: SyncService): Router {
     }
   };
 
-  route(router, "/status", { get: [...seers, noQuery, status] });
-  route(router, "/failures", { get: [...seers, pageQuery.check, failures] });
-  route(router, "/failures/:id/retry", { post: [...supervisors, noQuery, retry] });
-  route(router, "/conflicts/:id", { get: [...supervisors, noQuery, conflictShown] });
-  route(router, "/conflicts/:id/resolve", {
-    post: [...supervisors, jsonBody, resolutionBody.check, resolve],
-  });
-  route(router, "/clients", { get: [...anybody, clientQuery.check, clientStatus] });
-  route(router, "/changes", { post: [...agents, jsonBody, changes.check, change] });
+  route(router, "/status", { get: [...seers, noQuery, status] }, syncFacts.status);
+  route(router, "/failures", { get: [...seers, pageQuery.check, failures] }, syncFacts.failures);
+  route(router, "/failures/:id/retry", { post: [...supervisors, noQuery, retry] }, syncFacts.retry);
+  route(router, "/conflicts/:id", { get: [...supervisors, noQuery, conflictShown] }, syncFacts.conflict);
+  route(
+    router,
+    "/conflicts/:id/resolve",
+    {
+      post: [...supervisors, jsonBody, resolutionBody.check, resolve],
+    },
+    syncFacts.resolve,
+  );
+  route(router, "/clients", { get: [...anybody, clientQuery.check, clientStatus] }, syncFacts.client);
+  route(router, "/changes", { post: [...agents, jsonBody, changes.check, change] }, syncFacts.change);
   return router;
 }
 

@@ -6,6 +6,7 @@ import { route } from "../../http/route-methods.js";
 import type { SourceEvent } from "./connector.js";
 import { takeEvents } from "./inbox.js";
 import type { Link } from "./sync-context.js";
+import { webhookFacts } from "./sync-facts.js";
 import type { SyncService } from "./sync-service.js";
 
 export interface WebhookOptions {
@@ -49,7 +50,7 @@ export function webhookRouter({ sync, publicUrl, rateLimiter }: WebhookOptions):
       await takeEvents(sync.context, target, own, { via: "webhook" });
     res.status(204).setHeader("Cache-Control", "no-store").end();
   };
-  route(router, "/:connectionId", { post: [rawBody, receive] });
+  route(router, "/:connectionId", { post: [rawBody, receive] }, webhookFacts);
   return router;
 }
 

@@ -156,6 +156,24 @@ describe("consent", () => {
     assert.equal((await logs("s:two"))[0]?.consent?.id, second.id);
   });
 
+  test("a consent that a record names is asked once more when it is committed", async () => {
+    const { trail } = database;
+    const { id } = await agree("s:between");
+    const asked = read("s:between", "HMARKT");
+    const consent = await trail.requireConsent(TENANT, ACTOR, asked);
+    assert.deepEqual(consent, { id, version: 1 });
+    await trail.record(TENANT, ACTOR, [event(1), { ...asked, ...(consent && { consent }) }]);
+    await revoke(id);
+    await assert.rejects(
+      trail.record(TENANT, ACTOR, [event(1), { ...asked, ...(consent && { consent }) }]),
+      ConsentRefused,
+    );
+    assert.deepEqual(
+      (await logs("s:between")).map(({ outcome }) => outcome),
+      ["refused", "success"],
+    );
+  });
+
   test("in the trail's order nothing is disclosed behind a revocation, whichever process read it", async () => {
     const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
     const other = new AuditTrail({ pool, pseudonym });

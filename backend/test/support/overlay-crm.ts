@@ -15,7 +15,8 @@ import { SubjectVault } from "../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../services/subjects/tenant-keys.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet } from "./caches.js";
-import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
+import { asDescribed, type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
+import { DescribedAnswers } from "./described-answers.js";
 
 export interface OverlayClient {
   get(path: string): supertest.Test;
@@ -66,6 +67,7 @@ export async function startOverlayCrm(changes: Partial<OverlayOptions> = {}): Pr
   });
   const overlay = new Overlay({ pool, cache, audit: trail, vault, ...changes });
   const app = crm.twin({ cache, overlay, subjects: { vault, audit: trail } });
+  const answers = await DescribedAnswers.of(app);
   return {
     crm,
     overlay,
@@ -80,7 +82,7 @@ export async function startOverlayCrm(changes: Partial<OverlayOptions> = {}): Pr
         overlayRoles: roles,
       });
       const asked = (request: supertest.Test) => {
-        request.set("Authorization", `Bearer ${token}`);
+        asDescribed(answers, request.set("Authorization", `Bearer ${token}`));
         return purpose === "" ? request : request.set("Purpose-Of-Use", purpose);
       };
       const agent = supertest(app);

@@ -10,10 +10,11 @@ import {
   type ConsentReference,
   type Pseudonym,
   PURPOSES,
+  type Purpose,
 } from "../audit-event.js";
 import { AuditUnavailable } from "../audit-unavailable.js";
 import { ConsentRefused } from "../consent/consent-refused.js";
-import { coveringConsents } from "../consent/consent-store.js";
+import { type ConsentAsk, coveringConsents } from "../consent/consent-store.js";
 import { type ClassPolicy, type Mode, PolicyStore } from "./class-policy.js";
 import { GroupCommit } from "./group-commit.js";
 import { type Loss, RecordBuffer } from "./record-buffer.js";
@@ -37,16 +38,19 @@ export interface RecorderOptions {
   readonly buffer?: { readonly capacity?: number; readonly flushAfterMs?: number };
 }
 
-/** An access that is asked consent for in the transaction of its record. */
-interface Access {
+/** What is committed together: all of it, or, where a consent does not cover its part, the refusals alone. */
+interface Item {
   readonly actor: Actor;
-  readonly event: AuditEvent;
-  readonly subject: string;
-  readonly purpose: NonNullable<AuditEvent["purpose"]>;
-  decision?: { readonly consent: ConsentReference | undefined };
+  readonly events: readonly AuditEvent[];
+  /** Asked in the transaction of the records. */
+  readonly asks: readonly Ask[];
+  /** Why it was refused. */
+  refused?: Purpose;
 }
 
-type Item = { readonly contents: readonly string[] } | { readonly access: Access };
+interface Ask extends ConsentAsk {
+  readonly event: AuditEvent;
+}
 
 const ANY_TENANT = { anyTenant: true } as const;
 const SYSTEM: Actor = { id: "system", role: "system" };
@@ -55,6 +59,7 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #group: GroupCommit<Item>;
   readonly #buffer: RecordBuffer;
+  readonly #away: Outage;
   readonly policies: PolicyStore;
 
   constructor(options: RecorderOptions) {
@@ -64,6 +69,16 @@ export class Recorder {
     this.#group = new GroupCommit({
       write: (tenantId, batch) => this.#write(tenantId, batch),
       ...options.group,
+    });
+    this.#away = new Outage({
+      began: (reason) =>
+        logger?.error(
+          `audit: records cannot be committed (${reason}): what has to be on record first is answered 503`,
+        ),
+      ended: (seconds, failures) =>
+        logger?.info(
+          `audit: records are committed again; ${failures}, within ${seconds} s, were answered 503`,
+        ),
     });
     this.#buffer = new RecordBuffer({
       pool,
@@ -90,17 +105,21 @@ export class Recorder {
 
   /**
    * Resolves as the policy of the events' data classes says: `require` once they are committed, `buffer` when they wait to be. Refusals
-   * are always committed first.
-   * @throws AuditUnavailable (503) where they cannot be: nothing may leave then
+   * are always committed first. A consent that an event names is asked once more, in the transaction of its record: who revokes it
+   * finds no later disclosure in the trail.
+   * @throws AuditUnavailable (503) where they cannot be: nothing may leave then; ConsentRefused (403), once that is on record
    */
   async record(tenantId: string, actor: Actor, events: readonly AuditEvent[]): Promise<void> {
     const policy = await this.policies.of(tenantId);
     const modes = events.map((event) => modeOf(event, policy[event.dataClass]));
     const kept = events.filter((_event, index) => modes[index] !== "off");
     if (kept.length === 0) return;
-    const contents = await this.#options.canonicalRecords(tenantId, actor, kept);
-    if (modes.includes("require")) await this.#durably(tenantId, { contents });
-    else await this.#buffer.add(tenantId, contents);
+    const asks = await this.#asksOf(
+      tenantId,
+      kept.filter(({ consent, outcome }) => consent !== undefined && (outcome ?? "success") === "success"),
+    );
+    if (asks.length > 0 || modes.includes("require")) await this.#durably(tenantId, actor, kept, asks);
+    else await this.#buffer.add(tenantId, await this.#options.canonicalRecords(tenantId, actor, kept));
   }
 
   /**
@@ -114,30 +133,24 @@ export class Recorder {
     actor: Actor,
     event: AuditEvent,
   ): Promise<ConsentReference | undefined> {
-    const ask = await this.#askOf(tenantId, event);
-    if (ask === undefined) return undefined;
-    const consent = ask.purpose && (await this.#covering(tenantId, ask.subject, ask.purpose));
+    if (!(await this.#needsConsent(tenantId, event))) return undefined;
+    const asks = await this.#asksOf(tenantId, [event]);
+    const consent = asks.length > 0 ? await this.#covering(tenantId, asks) : undefined;
     if (consent) return consent;
-    await this.record(tenantId, actor, [{ ...event, outcome: "refused" }]);
+    await this.record(tenantId, actor, [refusalOf(event)]);
     throw new ConsentRefused(event.purpose);
   }
 
   /**
-   * Records that something is disclosed, before it is. Where its purpose needs consent, that is read in the transaction of the record:
-   * who has revoked it before finds no later disclosure.
+   * {@link requireConsent} and {@link record} in one transaction, when something that was read is about to leave.
    * @throws ConsentRefused (403), once the refusal is on record; AuditUnavailable (503)
    */
   async disclose(tenantId: string, actor: Actor, event: AuditEvent): Promise<void> {
-    const ask = await this.#askOf(tenantId, event);
-    if (ask === undefined) return await this.record(tenantId, actor, [event]);
-    const { subject, purpose } = ask;
-    if (purpose === undefined) {
-      await this.record(tenantId, actor, [{ ...event, outcome: "refused" }]);
-      throw new ConsentRefused(undefined);
-    }
-    const access: Access = { actor, event, subject, purpose };
-    await this.#durably(tenantId, { access });
-    if (access.decision?.consent === undefined) throw new ConsentRefused(purpose);
+    if (!(await this.#needsConsent(tenantId, event))) return await this.record(tenantId, actor, [event]);
+    const asks = await this.#asksOf(tenantId, [event]);
+    if (asks.length > 0) return await this.#durably(tenantId, actor, [event], asks);
+    await this.record(tenantId, actor, [refusalOf(event)]);
+    throw new ConsentRefused(event.purpose);
   }
 
   /** The canonical record that buffered records were lost. */
@@ -164,31 +177,35 @@ export class Recorder {
     return left;
   }
 
-  /** What the consents are to be asked; `undefined` where the event needs none. */
-  async #askOf(
-    tenantId: string,
-    { subjectId, purpose, dataClass }: AuditEvent,
-  ): Promise<{ subject: string; purpose: AuditEvent["purpose"] } | undefined> {
-    if (subjectId === undefined) return undefined;
-    const policy = (await this.policies.of(tenantId))[dataClass];
-    if (!needsConsent(purpose, policy)) return undefined;
-    try {
-      return { subject: await this.#options.pseudonym(tenantId, subjectId), purpose };
-    } catch (error) {
-      throw new AuditUnavailable(error);
-    }
+  async #needsConsent(tenantId: string, { subjectId, purpose, dataClass }: AuditEvent): Promise<boolean> {
+    if (subjectId === undefined) return false;
+    const { purposesWithoutConsent } = (await this.policies.of(tenantId))[dataClass];
+    if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
+    // An access without a purpose is covered where no purpose needs consent.
+    return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
   }
 
-  async #covering(
-    tenantId: string,
-    subject: string,
-    purpose: NonNullable<AuditEvent["purpose"]>,
-  ): Promise<ConsentReference | undefined> {
+  /** What is to be asked about events that say a subject and a purpose. */
+  async #asksOf(tenantId: string, events: readonly AuditEvent[]): Promise<Ask[]> {
+    const asks: Ask[] = [];
+    for (const event of events) {
+      const { subjectId, purpose } = event;
+      if (subjectId === undefined || purpose === undefined) continue;
+      try {
+        asks.push({ event, purpose, subject: await this.#options.pseudonym(tenantId, subjectId) });
+      } catch (error) {
+        throw new AuditUnavailable(error);
+      }
+    }
+    return asks;
+  }
+
+  async #covering(tenantId: string, asks: readonly Ask[]): Promise<ConsentReference | undefined> {
     try {
       const [consent] = await withTenant(
         this.#options.pool,
         tenantId,
-        (client) => coveringConsents(client, tenantId, [{ subject, purpose }]),
+        (client) => coveringConsents(client, tenantId, asks),
         ANY_TENANT,
       );
       return consent;
@@ -197,31 +214,38 @@ export class Recorder {
     }
   }
 
-  async #durably(tenantId: string, item: Item): Promise<void> {
+  async #durably(
+    tenantId: string,
+    actor: Actor,
+    events: readonly AuditEvent[],
+    asks: readonly Ask[],
+  ): Promise<void> {
+    const item: Item = { actor, events, asks };
     try {
       await this.#group.add(tenantId, item);
+      this.#away.worked();
     } catch (error) {
-      throw error instanceof AuditUnavailable ? error : new AuditUnavailable(error);
+      if (error instanceof TypeError) throw error;
+      this.#away.failed(messageOf(error));
+      if (error instanceof AuditUnavailable) throw error;
+      throw new AuditUnavailable(error);
     }
+    if (item.refused !== undefined) throw new ConsentRefused(item.refused);
   }
 
   /** One transaction for all that came at the same time. */
   async #write(tenantId: string, items: readonly Item[]): Promise<void> {
     const { pool, insert, canonicalRecords } = this.#options;
-    const accesses = items.flatMap((item) => ("access" in item ? [item.access] : []));
+    const asks = items.flatMap((item) => item.asks);
     // Also what a suspended tenant's users were refused is on record.
     await withTenant(
       pool,
       tenantId,
       async (client) => {
-        const consents = accesses.length > 0 ? await coveringConsents(client, tenantId, accesses) : [];
-        for (const [index, access] of accesses.entries()) access.decision = { consent: consents[index] };
+        const covering = asks.length > 0 ? await coveringConsents(client, tenantId, asks) : [];
+        const given = new Map(asks.map(({ event }, index) => [event, covering[index]]));
         const contents = await Promise.all(
-          items.map((item) =>
-            "contents" in item
-              ? item.contents
-              : canonicalRecords(tenantId, item.access.actor, [decided(item.access)]),
-          ),
+          items.map((item) => canonicalRecords(tenantId, item.actor, decided(item, given))),
         );
         await insert(client, tenantId, contents.flat());
       },
@@ -230,16 +254,26 @@ export class Recorder {
   }
 }
 
-function decided({ event, decision }: Access): AuditEvent {
-  const consent = decision?.consent;
-  return consent ? { ...event, consent } : { ...event, outcome: "refused" };
+/** What is recorded of it, once its consents are known. */
+function decided(item: Item, given: ReadonlyMap<AuditEvent, ConsentReference | undefined>): AuditEvent[] {
+  const { events, asks } = item;
+  const refused = asks.filter(({ event }) => given.get(event) === undefined);
+  const [first] = refused;
+  if (first) {
+    item.refused = first.purpose;
+    return refused.map(({ event }) => refusalOf(event));
+  }
+  return events.map((event) => {
+    const consent = given.get(event);
+    return consent ? { ...event, consent } : event;
+  });
 }
 
-/** An access without a purpose is covered where no purpose needs consent. */
-function needsConsent(purpose: AuditEvent["purpose"], { purposesWithoutConsent }: ClassPolicy): boolean {
-  if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
-  return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
+function refusalOf({ consent: _asked, ...event }: AuditEvent): AuditEvent {
+  return { ...event, outcome: "refused" };
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** What was refused is recorded before it is answered, and changes are never left out. */
 function modeOf({ outcome, action }: AuditEvent, { mode }: ClassPolicy): Mode {

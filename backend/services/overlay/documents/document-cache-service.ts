@@ -47,7 +47,7 @@ export const generationSchema = z.strictObject({
   data: jsonObject(),
 });
 
-const documentSchema = z.strictObject({
+export const documentSchema = z.strictObject({
   id: plainId().optional(),
   client_id: subjectId(),
   status: z.literal("generated"),

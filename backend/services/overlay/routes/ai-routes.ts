@@ -3,7 +3,7 @@
 import type { Request, RequestHandler, Router } from "express";
 import * as z from "zod";
 import { HttpProblem, notFound } from "../../../http/problem.js";
-import { route } from "../../../http/route-methods.js";
+import { type MethodFacts, route } from "../../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../../http/validation.js";
 import { aiActionSchema } from "../ai/ai-action.js";
 import { aiContextSchema } from "../ai/ai-contexts.js";
@@ -11,6 +11,7 @@ import { AI_STATUSES } from "../ai/ai-queue-rows.js";
 import { jsonObject } from "../given.js";
 import type { Overlay } from "../overlay.js";
 import { sessionSchema } from "../session-cache-service.js";
+import { aiFacts, contextFacts, sessionFacts } from "./overlay-facts.js";
 import {
   agentParameter,
   agentQuery,
@@ -75,25 +76,50 @@ export function mountAI(router: Router, overlay: Overlay): void {
   const retry: WithId = async (req, res) => {
     res.json({ data: await calls(overlay, req).retryAIAction(idOf(req)) });
   };
-  route(router, "/ai/queue", {
-    get: [...work, queueQuery.check, readQueue],
-    post: [...work, ofAgent.check, jsonBody, added.check, add],
-  });
-  route(router, "/ai/queue/claim", { post: [...work, ofAgent.check, jsonBody, claimed.check, claim] });
-  route(router, "/ai/actions/:id/complete", {
-    post: [...work, plain.check, jsonBody, completed.check, complete as RequestHandler],
-  });
-  route(router, "/ai/actions/:id/fail", {
-    post: [...work, plain.check, jsonBody, failed.check, fail as RequestHandler],
-  });
-  route(router, "/ai/actions/:id/retry", { post: [...work, plain.check, retry as RequestHandler] });
+  route(
+    router,
+    "/ai/queue",
+    {
+      get: [...work, queueQuery.check, readQueue],
+      post: [...work, ofAgent.check, jsonBody, added.check, add],
+    },
+    aiFacts.queue,
+  );
+  route(
+    router,
+    "/ai/queue/claim",
+    { post: [...work, ofAgent.check, jsonBody, claimed.check, claim] },
+    aiFacts.claim,
+  );
+  route(
+    router,
+    "/ai/actions/:id/complete",
+    {
+      post: [...work, plain.check, jsonBody, completed.check, complete as RequestHandler],
+    },
+    aiFacts.complete,
+  );
+  route(
+    router,
+    "/ai/actions/:id/fail",
+    {
+      post: [...work, plain.check, jsonBody, failed.check, fail as RequestHandler],
+    },
+    aiFacts.fail,
+  );
+  route(
+    router,
+    "/ai/actions/:id/retry",
+    { post: [...work, plain.check, retry as RequestHandler] },
+    aiFacts.retry,
+  );
 
-  mountKept(router, "/ai/contexts/:id", context, {
+  mountKept(router, "/ai/contexts/:id", context, contextFacts, {
     get: (req) => calls(overlay, req).getAIContext(req.params.id),
     set: (req, given) => calls(overlay, req).setAIContext(req.params.id, given, agentOf(req)),
     delete: (req) => calls(overlay, req).deleteAIContext(req.params.id),
   });
-  mountKept(router, "/sessions/:id", session, {
+  mountKept(router, "/sessions/:id", session, sessionFacts, {
     get: (req) => calls(overlay, req).getSession(req.params.id),
     set: (req, given) => calls(overlay, req).setSession(req.params.id, given, agentOf(req)),
     delete: (req) => calls(overlay, req).deleteSession(req.params.id),
@@ -111,6 +137,7 @@ function mountKept<T>(
   router: Router,
   path: string,
   body: { readonly check: RequestHandler; of(req: Request): T },
+  facts: MethodFacts,
   kept: KeptCalls<T>,
 ): void {
   const read: WithId = async (req, res) => {
@@ -132,11 +159,16 @@ function mountKept<T>(
     res.status(204).end();
   };
   const work = entrance("agent");
-  route(router, path, {
-    get: [...work, plain.check, read as RequestHandler],
-    put: [...work, ofAgent.check, jsonBody, body.check, replace as RequestHandler],
-    delete: [...work, plain.check, remove as RequestHandler],
-  });
+  route(
+    router,
+    path,
+    {
+      get: [...work, plain.check, read as RequestHandler],
+      put: [...work, ofAgent.check, jsonBody, body.check, replace as RequestHandler],
+      delete: [...work, plain.check, remove as RequestHandler],
+    },
+    facts,
+  );
 }
 
 function idOf(req: Request<{ id: string }>): string {

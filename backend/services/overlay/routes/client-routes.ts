@@ -9,6 +9,7 @@ import { SYNC_STATUSES } from "../crm/client-rows.js";
 import { MAX_CLIENTS, NO_SUCH_CLIENT } from "../crm/crm-cache-service.js";
 import { clientData, clientRef } from "../crm/crm-client.js";
 import type { Overlay } from "../overlay.js";
+import { clientFacts } from "./overlay-facts.js";
 import { agentQuery, calls, entrance, ownId, plainQuery, WATCH } from "./overlay-request.js";
 
 const put = validatedBody(
@@ -58,15 +59,30 @@ export function mountClients(router: Router, overlay: Overlay): void {
     res.status(204).end();
   };
   const work = entrance("agent");
-  route(router, "/clients/batch", {
-    post: [...work, ofAgent.check, jsonBody, batch.check, readMany],
-  });
-  route(router, "/clients/:system/:id", {
-    get: [...work, ofAgent.check, read as RequestHandler],
-    put: [...work, ofAgent.check, jsonBody, put.check, replace as RequestHandler],
-  });
-  route(router, "/clients/:system/:id/sync-status", {
-    get: [...entrance("agent", "auditor"), plain.check, readStatus as RequestHandler],
-    put: [...work, plain.check, jsonBody, status.check, replaceStatus as RequestHandler],
-  });
+  route(
+    router,
+    "/clients/batch",
+    {
+      post: [...work, ofAgent.check, jsonBody, batch.check, readMany],
+    },
+    clientFacts.batch,
+  );
+  route(
+    router,
+    "/clients/:system/:id",
+    {
+      get: [...work, ofAgent.check, read as RequestHandler],
+      put: [...work, ofAgent.check, jsonBody, put.check, replace as RequestHandler],
+    },
+    clientFacts.one,
+  );
+  route(
+    router,
+    "/clients/:system/:id/sync-status",
+    {
+      get: [...entrance("agent", "auditor"), plain.check, readStatus as RequestHandler],
+      put: [...work, plain.check, jsonBody, status.check, replaceStatus as RequestHandler],
+    },
+    clientFacts.status,
+  );
 }

@@ -8,6 +8,7 @@ import { jsonBody, validatedBody, validatedQuery } from "../../../http/validatio
 import { generationSchema, templateSchema, withoutContent } from "../documents/document-cache-service.js";
 import { subjectId } from "../given.js";
 import type { Overlay } from "../overlay.js";
+import { documentFacts } from "./overlay-facts.js";
 import {
   agentQuery,
   calls,
@@ -87,20 +88,45 @@ export function mountDocuments(router: Router, overlay: Overlay): void {
     await calls(overlay, req as Request).deleteDocument(req.params.id);
     res.status(204).end();
   };
-  route(router, "/templates", {
-    get: [...work, plain.check, readTemplates],
-    post: [...entrance("supervisor"), plain.check, jsonBody, template.check, addTemplate],
-  });
-  route(router, "/templates/:name", {
-    get: [...work, templateQuery.check, readTemplate as unknown as RequestHandler],
-  });
-  route(router, "/documents", {
-    get: [...work, list.check, readList],
-    post: [...work, ofAgent.check, jsonBody, generation.check, generate],
-  });
-  route(router, "/documents/:id", {
-    get: [...work, plain.check, read as RequestHandler],
-    delete: [...work, plain.check, remove as RequestHandler],
-  });
-  route(router, "/documents/:id/content", { get: [...work, plain.check, download as RequestHandler] });
+  route(
+    router,
+    "/templates",
+    {
+      get: [...work, plain.check, readTemplates],
+      post: [...entrance("supervisor"), plain.check, jsonBody, template.check, addTemplate],
+    },
+    documentFacts.templates,
+  );
+  route(
+    router,
+    "/templates/:name",
+    {
+      get: [...work, templateQuery.check, readTemplate as unknown as RequestHandler],
+    },
+    documentFacts.template,
+  );
+  route(
+    router,
+    "/documents",
+    {
+      get: [...work, list.check, readList],
+      post: [...work, ofAgent.check, jsonBody, generation.check, generate],
+    },
+    documentFacts.all,
+  );
+  route(
+    router,
+    "/documents/:id",
+    {
+      get: [...work, plain.check, read as RequestHandler],
+      delete: [...work, plain.check, remove as RequestHandler],
+    },
+    documentFacts.one,
+  );
+  route(
+    router,
+    "/documents/:id/content",
+    { get: [...work, plain.check, download as RequestHandler] },
+    documentFacts.content,
+  );
 }

@@ -9,6 +9,7 @@ import { mountClients } from "./client-routes.js";
 import { mountDocuments } from "./document-routes.js";
 import { calls, entrance, plainQuery, WATCH } from "./overlay-request.js";
 import { mountRecords } from "./record-routes.js";
+import { upkeepFacts } from "./upkeep-facts.js";
 
 const plain = validatedQuery(plainQuery);
 
@@ -25,7 +26,12 @@ export function overlayRouter(overlay: Overlay): Router {
   const cleanup: RequestHandler = async (req, res) => {
     res.json({ data: await calls(overlay, req).cleanup() });
   };
-  route(router, "/stats", { get: [...entrance("auditor", "supervisor"), plain.check, stats] });
-  route(router, "/cleanup", { post: [...entrance("supervisor"), plain.check, cleanup] });
+  route(
+    router,
+    "/stats",
+    { get: [...entrance("auditor", "supervisor"), plain.check, stats] },
+    upkeepFacts.stats,
+  );
+  route(router, "/cleanup", { post: [...entrance("supervisor"), plain.check, cleanup] }, upkeepFacts.cleanup);
   return router;
 }

@@ -11,6 +11,7 @@ import { communicationSchema } from "../records/communication-cache-service.js";
 import type { BaseRecord } from "../records/record-kind.js";
 import { MAX_BATCH, type RecordService } from "../records/record-service.js";
 import { TASK_STATUSES, taskSchema } from "../records/task-cache-service.js";
+import { keptRecordFacts } from "./overlay-facts.js";
 import {
   agentQuery,
   callerOf,
@@ -98,14 +99,30 @@ function mount<T extends BaseRecord>(router: Router, { service, document, list }
   };
 
   const work = entrance("agent");
-  route(router, `/${plural}`, {
-    get: [...work, list.check, readList],
-    post: [...work, ofAgent.check, jsonBody, one.check, create],
-  });
-  route(router, `/${plural}/batch`, { post: [...work, ofAgent.check, jsonBody, many.check, createMany] });
-  route(router, `/${plural}/:id`, {
-    get: [...work, plain.check, read as RequestHandler],
-    put: [...work, ofAgent.check, jsonBody, one.check, replace as RequestHandler],
-    delete: [...work, plain.check, remove as RequestHandler],
-  });
+  const facts = keptRecordFacts(plural, entityType, document);
+  route(
+    router,
+    `/${plural}`,
+    {
+      get: [...work, list.check, readList],
+      post: [...work, ofAgent.check, jsonBody, one.check, create],
+    },
+    facts.all,
+  );
+  route(
+    router,
+    `/${plural}/batch`,
+    { post: [...work, ofAgent.check, jsonBody, many.check, createMany] },
+    facts.batch,
+  );
+  route(
+    router,
+    `/${plural}/:id`,
+    {
+      get: [...work, plain.check, read as RequestHandler],
+      put: [...work, ofAgent.check, jsonBody, one.check, replace as RequestHandler],
+      delete: [...work, plain.check, remove as RequestHandler],
+    },
+    facts.one,
+  );
 }
