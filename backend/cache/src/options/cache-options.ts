@@ -132,6 +132,7 @@ const encryptionKey = z.strictObject({
   }),
 });
 
+/** @internal */
 const cacheSchema = z.strictObject({
   redis: z
     .custom<RedisOption>()
@@ -202,9 +203,13 @@ const cacheSchema = z.strictObject({
 
 registerCall("createTenantCache", "createTenantCache({ tenant: (req) => req.auth?.tenantId })", cacheSchema);
 
+/** @internal */
 export type ParsedCacheOptions = z.output<typeof cacheSchema>;
 
-/** @throws TenantCacheError `ETC_OPTIONS` */
+/**
+ * @throws TenantCacheError `ETC_OPTIONS`
+ * @internal
+ */
 export function parseCacheOptions(options: unknown): ParsedCacheOptions {
   const parsed = parse("createTenantCache", cacheSchema, options);
   if (parsed.store === undefined || parsed.redis === undefined) return parsed;
