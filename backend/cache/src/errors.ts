@@ -38,7 +38,7 @@ export class TenantCacheError extends Error {
   /** URL of the section that explains the code. The package holds the same page as `docs/error-codes.md`. */
   readonly help: string;
 
-  constructor(code: TenantCacheErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: TenantCacheErrorCode, message: string, options?: { readonly cause?: unknown }) {
     const help = `${PAGE}#${code.toLowerCase()}`;
     super(`${code}: ${message} (${help})`, options);
     this.code = code;

@@ -24,6 +24,7 @@ export interface InvalidateOptions {
   readonly guardMs?: number;
 }
 
+/** @internal */
 const invalidateSchema = z.strictObject({
   modules: moduleNames.default([]),
   tags: fn<NonNullable<InvalidateOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),
@@ -34,11 +35,13 @@ const invalidateSchema = z.strictObject({
 
 registerCall("invalidateCache", 'invalidateCache({ modules: ["accounts"] })', invalidateSchema);
 
+/** @internal */
 export type ParsedInvalidateOptions = z.output<typeof invalidateSchema>;
 
 /**
  * Parses the arguments of `invalidateCache`: module names, or one options object.
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_MODULE_NAME`
+ * @internal
  */
 export function parseInvalidateArguments(args: readonly unknown[]): ParsedInvalidateOptions {
   const [first] = args;

@@ -50,6 +50,7 @@ export interface LaneOptions {
   readonly relearnSeconds?: number;
 }
 
+/** @internal */
 const laneSchema = z.strictObject({
   identify: fn<LaneOptions["identify"]>("(req) => sessions.get(req.headers.authorization)"),
   use: z.array(fn<LaneMiddleware>("helmet()")).default([]),
@@ -59,9 +60,13 @@ const laneSchema = z.strictObject({
 
 registerCall("lane", "lane(app, { identify: (req) => sessions.get(req.headers.authorization) })", laneSchema);
 
+/** @internal */
 export type ParsedLaneOptions = z.output<typeof laneSchema>;
 
-/** @throws TenantCacheError `ETC_OPTIONS` */
+/**
+ * @throws TenantCacheError `ETC_OPTIONS`
+ * @internal
+ */
 export function parseLaneOptions(options: unknown): ParsedLaneOptions {
   return parse("lane", laneSchema, options);
 }

@@ -67,6 +67,7 @@ export interface CacheListOptions {
   readonly headers?: OwnHeadersOption;
 }
 
+/** @internal */
 export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()], {
   error: 'write "tenant", or a function that returns a role or a user, for example (req) => req.auth.role',
 });
@@ -77,6 +78,7 @@ const staleSeconds = z
   .max(MAX_TTL_SECONDS)
   .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
 
+/** @internal */
 const routeSchema = z.strictObject({
   ttlSeconds: z
     .custom<number>(isTtl, { error: ({ input }) => ttlAdvice(input), params: { code: "ETC_TTL" } })
@@ -107,11 +109,13 @@ const routeSchema = z.strictObject({
 
 registerCall("cacheList", 'cacheList("accounts", { ttlSeconds: 180 })', routeSchema);
 
+/** @internal */
 export type ParsedRouteOptions = z.output<typeof routeSchema>;
 
 /**
  * Parses what follows the module in `cacheList(module, …)`: seconds, options, or nothing.
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
+ * @internal
  */
 export function parseRouteOptions(ttl: unknown): ParsedRouteOptions {
   const isOptions = ttl === undefined || (typeof ttl === "object" && ttl !== null);

@@ -34,6 +34,7 @@ type Found =
   | { readonly kind: "none"; readonly miss: Miss }
   | { readonly kind: "bypass"; readonly reason: string };
 
+/** @internal */
 export class KeyedCache {
   readonly #engine: CacheEngine;
   readonly #logger: Logger;
