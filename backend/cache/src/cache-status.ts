@@ -14,6 +14,8 @@ export type Forwarded = "miss" | "stale" | "request";
 export type BypassReason =
   | "no-tenant"
   | "async-tenant"
+  | "disabled"
+  | "no-module"
   | "skipped"
   | "range"
   | "precondition"

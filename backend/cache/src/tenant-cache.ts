@@ -7,10 +7,11 @@ import { Counters } from "./engine/counters.js";
 import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
+import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
-import { moduleName, requireTenantId, tagName } from "./identifiers.js";
+import { moduleName, requireTenantId, type TenantId, tagName } from "./identifiers.js";
 import { Misuse } from "./misuse/misuse.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
@@ -41,6 +42,8 @@ import { CacheManager } from "./toolkit/cache-manager.js";
 export interface TenantCache {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** Both for a whole router or app, in one line. See {@link CacheRoutes}. */
+  readonly routes: CacheRoutes;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -57,17 +60,17 @@ export interface TenantCache {
    *   replayed
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_MODULE_NAME`
    */
-  invalidateTenantCache(tenantId: string, ...modules: string[]): Promise<boolean>;
+  invalidateTenantCache(tenantId: TenantId, ...modules: string[]): Promise<boolean>;
   /**
    * Invalidates everything that carries one of the tags.
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_TAG`
    */
-  invalidateTags(tenantId: string, ...tags: string[]): Promise<boolean>;
+  invalidateTags(tenantId: TenantId, ...tags: string[]): Promise<boolean>;
   /**
    * Invalidates all that is cached for a tenant.
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`
    */
-  invalidateAllTenant(tenantId: string): Promise<boolean>;
+  invalidateAllTenant(tenantId: TenantId): Promise<boolean>;
   /**
    * What happened and what is stored; asks the store, and does not reject where that is away.
    * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`, `ETC_ARGUMENTS`
@@ -190,6 +193,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   const cache: TenantCache = {
     cacheList: createCacheList(http),
     invalidateCache: createInvalidateCache(http),
+    routes: createCacheRoutes(http),
     lane: createLane(http),
     manager,
     events: engine.events,

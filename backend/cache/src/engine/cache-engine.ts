@@ -135,14 +135,8 @@ export class CacheEngine {
   }
 
   /** Like {@link invalidate}, for all that a tenant has. */
-  async invalidateTenant(tenant: string): Promise<boolean> {
-    const fenceKeys = [this.keys.fence(tenant)];
-    const confirmed = await this.#replace(tenant, fenceKeys, () =>
-      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
-    );
-    this.#count(confirmed, tenant);
-    this.#sweeps.enqueue({ tenant });
-    return confirmed;
+  invalidateTenant(tenant: string): Promise<boolean> {
+    return this.invalidate({ tenant, modules: [], tags: [], everything: true });
   }
 
   /**
@@ -205,7 +199,12 @@ export class CacheEngine {
     return confirmed;
   }
 
-  #account({ tenant, modules, tags }: FencedScope, confirmed: boolean): void {
+  #account({ tenant, modules, tags, everything }: FencedScope, confirmed: boolean): void {
+    if (everything) {
+      this.#count(confirmed, tenant);
+      this.#sweeps.enqueue({ tenant });
+      return;
+    }
     for (const module of modules) {
       this.#count(confirmed, tenant, module);
       this.#sweeps.enqueue({ tenant, module });

@@ -27,10 +27,11 @@ export class RecordedAnswer implements HandlerAnswer {
     return this.#body;
   }
 
-  json(): unknown {
+  /** Bound: it is taken out of the answer. */
+  readonly json = (): unknown => {
     this.#parsed ??= { value: parsed(this.#recorded) };
     return this.#parsed.value;
-  }
+  };
 }
 
 /** What the parser says quotes the body, and may be logged. */

@@ -139,7 +139,7 @@ export class HttpServices {
     try {
       const id = this.options.tenant(req);
       if (id === undefined) return undefined;
-      const tenant = this.#tenants.get(id) ?? this.#checked(id);
+      const tenant = typeof id === "string" ? (this.#tenants.get(id) ?? this.#checked(id)) : tenantId(id);
       if (tenant === undefined) {
         if (isThenable(id)) this.#asynchronous.add(req);
         this.misuse.returned.wrongTenant(id);

@@ -18,11 +18,11 @@
 // HEAD has no fill: the same steps only make its head what GET's would be (RFC 9110 section 9.3.2).
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
-import { type CacheStatus, setCacheStatus, type UnstoredReason } from "../cache-status.js";
+import { setCacheStatus } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
+import { AnswerJudge } from "./answer-judge.js";
 import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
-import { RecordedAnswer } from "./handler-answer.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
 import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
@@ -31,7 +31,7 @@ import { headersBefore } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
-import { declaredLength, judge, limitedTo, type Storability, unstorable } from "./storability.js";
+import { declaredLength, judge } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
 
 /**
@@ -56,14 +56,12 @@ class Recorder {
   /** The client's conditions, which the handler does not see: the cache answers them in its stead. */
   readonly #hidden: HiddenConditions | undefined;
   readonly #body: RecordedBody;
+  readonly #judge: AnswerJudge;
   #head: RecordedHead | undefined;
   #course: Course = "through";
   #isSettled = false;
   #isEnding = false;
   #unused: UnusedBody | undefined;
-  /** Whether the route's own functions have seen the answer, and the tags that they have named. */
-  #isAsked = false;
-  #tags: readonly string[] | undefined;
 
   constructor(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules) {
     this.#fill = fill;
@@ -72,6 +70,7 @@ class Recorder {
     this.#rules = rules;
     this.#body = new RecordedBody(rules.maxBodyBytes);
     this.#before = headersBefore(res);
+    this.#judge = new AnswerJudge(req, res, this.#before, rules, fill !== undefined);
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
     // Where the answer is known not to be stored, the handler answers the conditions itself.
@@ -159,10 +158,7 @@ class Recorder {
     return ended;
   }
 
-  /**
-   * Where Node refuses what the handler writes, an error page may follow: that is not the answer that was
-   * judged.
-   */
+  /** Where Node refuses what the handler writes, an error page may follow, which was not judged. */
   #unlessRefused<Sent>(send: () => Sent): Sent {
     try {
       return send();
@@ -226,10 +222,9 @@ class Recorder {
     const { own, compress, onUndeclaredVary } = this.#rules;
     const res = this.#res;
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
-    const storability = this.#judge(bodyBytes, whole);
+    const storability = this.#judge.head(bodyBytes, whole ? this.#body : undefined);
     const { storable } = storability;
-    // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known from
-    // it.
+    // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known.
     const bodyIsKnown = whole && (this.#fill !== undefined || this.#body.bytes > 0);
     if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag"))
       res.setHeader("ETag", this.#body.weakETag());
@@ -244,9 +239,10 @@ class Recorder {
       // known already.
       this.#abandon(res.statusCode === 304 && !this.#hidden?.wereSeen ? "failed" : "unstorable");
     }
-    const described = { status: head.status, headers: head.headers.set };
-    if (storable && compress && isCompressible(described, bodyBytes ?? 0)) varyByEncoding(res);
-    if (own.cacheStatus) setCacheStatus(res, this.#status(storability, whole));
+    const { status, headers } = head;
+    if (storable && compress && isCompressible({ status, headers: headers.set }, bodyBytes ?? 0))
+      varyByEncoding(res);
+    if (own.cacheStatus) setCacheStatus(res, this.#judge.status(storability, whole));
     if (own.cacheControl) defaultCacheControl(res);
     const conditions = this.#hidden?.values ?? this.#req.headers;
     if (!this.#answersConditions(storable) || !isAnsweredNotModified(conditions, res)) return;
@@ -254,35 +250,6 @@ class Recorder {
     res.statusCode = 304;
     if (statusMessageOf(res) !== "") res.statusMessage = "";
     removeBodyHeaders(res, whole);
-  }
-
-  /** By the head, and by what the route's own functions say so far. */
-  #judge(bodyBytes: number | undefined, whole: boolean): Storability {
-    const { functions } = this.#rules;
-    const judged = judge(this.#res, this.#before, this.#rules, bodyBytes);
-    if (!judged.storable) return judged;
-    const limited = limitedTo(functions.ttlSeconds(this.#req, this.#res), judged);
-    if (!limited.storable || !whole) return limited;
-    const reason = this.#ask(readHead(this.#res, this.#before, limited));
-    return reason === undefined ? limited : unstorable(reason);
-  }
-
-  /** Has the route's own functions decide by the whole answer, once. */
-  #ask(head: RecordedHead): UnstoredReason | undefined {
-    const { functions } = this.#rules;
-    if (this.#isAsked || !this.#fill || !functions.decides) return undefined;
-    this.#isAsked = true;
-    const decided = functions.decide(this.#req, new RecordedAnswer(head, this.#body.whole()));
-    if ("reason" in decided) return decided.reason;
-    this.#tags = decided.tags;
-    return undefined;
-  }
-
-  #status(storability: Storability, whole: boolean): CacheStatus {
-    const { fwd } = this.#rules;
-    if (!this.#fill) return { fwd, detail: "head" };
-    if (!storability.storable) return { fwd, detail: storability.reason };
-    return whole ? { fwd, stored: true } : { fwd, detail: "streamed" };
   }
 
   /**
@@ -308,13 +275,13 @@ class Recorder {
       return;
     }
     const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.maxStaleSeconds);
-    if (!recording || !this.#fill || this.#ask(this.#head) !== undefined) {
+    if (!recording || !this.#fill || this.#judge.ask(this.#head, this.#body) !== undefined) {
       this.#abandon("unstorable");
       return;
     }
     this.#isSettled = true;
     this.#hidden?.show();
-    this.#fill.commit(recording, this.#tags);
+    this.#fill.commit(recording, this.#judge.tags);
   }
 
   #abandon(why: "unstorable" | "failed"): void {

@@ -25,6 +25,8 @@ export interface RequestParts {
   readonly vary: readonly (readonly [name: string, value: string])[];
   /** {@link canonicalData} of what else the answer depends on. Absent or empty: nothing. */
   readonly varied?: string | undefined;
+  /** Stands for the body. Absent or empty: it has none. */
+  readonly content?: string | undefined;
 }
 
 /**
@@ -41,14 +43,21 @@ export function canonicalParams({
   query,
   scope,
   vary,
-  varied,
+  varied = "",
+  content = "",
 }: RequestParts): string | undefined {
   if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
   // A text is never equal to the pairs, which are an array.
   const asked = query ?? canonicalQuery(rawQuery);
   if (asked === undefined) return undefined;
-  const params = JSON.stringify([authority, path, asked, scope, vary, ...(varied ? [varied] : [])]);
+  const params = JSON.stringify([authority, path, asked, scope, vary, ...moreOf(varied, content)]);
   return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
+}
+
+/** Absent where there is neither, so that most requests are as short as they can be. */
+function moreOf(varied: string, content: string): readonly string[] {
+  if (content !== "") return [varied, content];
+  return varied === "" ? [] : [varied];
 }
 
 /**

@@ -14,6 +14,7 @@ import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { hasOnly, queryOf, withoutIgnored } from "./query-params.js";
+import { contentOf, isConditional } from "./request-content.js";
 import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
 import type { RequestsOfRoute, Resolved, RouteRef } from "./resolved-request.js";
@@ -99,7 +100,9 @@ export class RouteRequests implements RequestsOfRoute {
     const route = this.#route;
     const tenant = this.#http.tenantOf(req);
     if (tenant === undefined) return { bypass: this.#http.bypassOf(req), tenant };
-    const bypass = bypassReason(req);
+    const content = req.method === "GET" ? "" : contentOf(req, route.body.maxBytes);
+    if (typeof content !== "string") return { ...content, tenant };
+    const bypass = isConditional(req) ? "precondition" : bypassReason(req, content !== "");
     if (bypass !== undefined) return { bypass, tenant };
     if (route.skip && this.#functions.skips(req)) return { bypass: "skipped", tenant };
     const authority = this.#authorities.of(req);
@@ -117,10 +120,20 @@ export class RouteRequests implements RequestsOfRoute {
     const query = route.query && queryText(route.query(req));
     if (route.query && query === undefined) return { bypass: "query", tenant };
     const asked = query === undefined ? "" : `\n${query}`;
-    const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}`;
+    const contained = content === "" ? "" : `\n\n${content}`;
+    const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}${contained}`;
     const known = this.#http.requests.get(name);
     if (known) return known;
-    const resolved = this.#describe(req, { tenant, scope, tags, vary, varied, authority, query });
+    const resolved = this.#describe(req, {
+      tenant,
+      scope,
+      tags,
+      vary,
+      varied,
+      authority,
+      query,
+      content,
+    });
     if ("ref" in resolved) this.#http.requests.set(name, resolved);
     return resolved;
   }
@@ -146,7 +159,7 @@ export class RouteRequests implements RequestsOfRoute {
   }
 
   #describe(req: Request, described: Described): Resolved {
-    const { tags, vary: values, varied, authority, query } = described;
+    const { tags, vary: values, varied, authority, query, content } = described;
     const tenant = ownText(described.tenant);
     const scope = ownText(described.scope);
     // As the path: what earlier middleware made of the URL is what the handler answers to.
@@ -156,7 +169,7 @@ export class RouteRequests implements RequestsOfRoute {
     const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
     // Without an Express app around it a request has neither.
     const path = (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
-    const params = canonicalParams({ authority, path, rawQuery, query, scope, vary, varied });
+    const params = canonicalParams({ authority, path, rawQuery, query, scope, vary, varied, content });
     if (params === undefined) return { bypass: "too-long", tenant };
 
     const { options, engine } = this.#http;
@@ -203,6 +216,8 @@ interface Described {
   readonly tags: readonly string[];
   /** Values. */
   readonly vary: readonly string[];
+  /** What stands for the body of a query; empty where there is none. */
+  readonly content: string;
   /** What `varyBy` returned, in canonical form; empty where there is none. */
   readonly varied: string;
   readonly authority: string;
@@ -216,8 +231,10 @@ const NO_VALUES: readonly string[] = [];
 /**
  * What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks
  * for nothing of the kind.
+ *
+ * @param isContentKnown whether the body is part of the key
  */
-export function bypassReason(req: IncomingMessage): BypassReason | undefined {
+export function bypassReason(req: IncomingMessage, isContentKnown = false): BypassReason | undefined {
   const { headers } = req;
   // A part of an entry is never served.
   if (headers.range !== undefined) return "range";
@@ -229,7 +246,7 @@ export function bypassReason(req: IncomingMessage): BypassReason | undefined {
   // "server-sent events").
   if (headers.accept === "text/event-stream") return "event-stream";
   // It may be part of what the handler answers to.
-  return hasBody(req) ? "body" : undefined;
+  return !isContentKnown && hasBody(req) ? "body" : undefined;
 }
 
 /** Nothing is no query: what validation has not left would be the same for all. */

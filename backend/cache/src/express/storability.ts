@@ -13,6 +13,8 @@ export interface StorabilityRules {
   readonly vary: readonly string[];
   /** The most that it may be. */
   readonly ttlSeconds: number;
+  /** Whether what is for one user alone may be stored, because entries are that user's own. */
+  readonly storesPrivate: boolean;
   readonly maxBodyBytes: number;
 }
 
@@ -69,7 +71,7 @@ export function judge(
   // shows nothing.
   const allowedOrigin = ownHeader(res, before, "Access-Control-Allow-Origin") ?? "*";
   if (allowedOrigin !== "*" && !rules.vary.includes("origin")) return undeclaredVary("Origin");
-  return judgeFreshness(res, before, rules.ttlSeconds);
+  return judgeFreshness(res, before, rules);
 }
 
 function undeclaredVary(names: string): Storability {
@@ -117,16 +119,24 @@ const FORBIDDING = ["no-store", "private", "no-cache"] as const;
 /** What Express's sendFile says where nobody has chosen anything: no statement about this response. */
 const SEND_DEFAULT = "public, max-age=0";
 
-function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: number): Storability {
+function judgeFreshness(
+  res: Response,
+  before: OutgoingHttpHeaders,
+  { ttlSeconds, storesPrivate }: StorabilityRules,
+): Storability {
   const cacheControl = ownHeader(res, before, "Cache-Control") ?? "";
   const directives = parseCacheControl(cacheControl === SEND_DEFAULT ? "" : cacheControl);
-  const forbidding = FORBIDDING.find((name) => directives.has(name));
+  const isPrivate = directives.has("private");
+  const forbidding = FORBIDDING.find(
+    (name) => directives.has(name) && !(name === "private" && storesPrivate),
+  );
   if (forbidding) return unstorable(forbidding);
   // Section 5.2.2.3.
   if (directives.has("must-understand") && !(res.statusCode in STATUS_CODES)) return unstorable("status");
   const dateMs = parseHttpDate(ownHeader(res, before, "Date")) ?? Date.now();
+  // `s-maxage` is for caches that several users share, which one user's own entries are not (section 5.2.2.10).
   const declared =
-    secondsOf(directives, "s-maxage") ??
+    (isPrivate ? undefined : secondsOf(directives, "s-maxage")) ??
     secondsOf(directives, "max-age") ??
     lifetimeByExpires(ownHeader(res, before, "Expires"), dateMs);
   const lifetime = Math.min(ttlSeconds, declared ?? ttlSeconds);

@@ -90,8 +90,6 @@ export class ReturnedValues {
 }
 
 function tenantAdvice(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint")
-    return `return a string, as in String(${value})`;
   return typeof value === "string"
     ? `a tenant id has ${ID_FORM}`
     : idAdvice(value).replace(/^write/, "return");

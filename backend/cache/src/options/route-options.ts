@@ -2,13 +2,17 @@
 // Tests: test/unit/refusals/http-options.test.ts, test/unit/refusals/ttl.test.ts
 import type { Request, Response } from "express";
 import * as z from "zod";
+import { isModuleName } from "../identifiers.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type OwnHeadersOption, ownHeadersOfRoute } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
+import { type Policies, policiesOf, type RouteOptionsAsGiven, withPolicies } from "./policies.js";
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
 export type Scope = "tenant" | ((req: Request) => string);
+
+export type PrivateResponses = "refuse" | "scope";
 
 /** What a handler has answered, for functions that decide by it. */
 export interface HandlerAnswer {
@@ -18,10 +22,12 @@ export interface HandlerAnswer {
   /** A copy. */
   readonly body: Buffer;
   /** The body as JSON, parsed once. Throws where it is none. */
-  json(): unknown;
+  readonly json: () => unknown;
 }
 
 export interface CacheListOptions {
+  /** The name of one of the cache's `policies`, whose options this route has where it says nothing else. */
+  readonly policy?: string;
   /**
    * Seconds, or a function that is asked when the handler answers, with the status and headers on the
    * response: `undefined`, or less than a second, has the answer not stored. Parts of a second are cut off.
@@ -41,8 +47,26 @@ export interface CacheListOptions {
   /** Whether an answer that may be stored is. Default: it is. */
   readonly shouldStore?: (req: Request, answer: HandlerAnswer) => boolean;
   readonly scope?: Scope;
+  /**
+   * What answers that say `Cache-Control: private` are. `"refuse"`: not stored. `"scope"`: stored for the
+   * route's scope, which must be a function that returns the user (RFC 9111 section 3 forbids it to caches
+   * that users share); their `max-age` counts. Default: the cache's, `"refuse"`.
+   */
+  readonly privateResponses?: PrivateResponses;
+  /** False: all requests bypass the cache. Default true. */
+  readonly enabled?: boolean;
   /** See {@link AuthorityRule}. Default: the cache's. */
   readonly authority?: AuthorityRule;
+  /**
+   * Further methods that ask and change nothing, beside GET, HEAD and QUERY: `["POST"]` for searches and
+   * GraphQL. What POST may change as well needs `skip`: no handler runs on a hit.
+   */
+  readonly methods?: readonly "POST"[];
+  /** Of QUERY and of `methods`: the parsed body (`req.body`) is part of the key. */
+  readonly body?: {
+    /** Requests with a longer one bypass the cache, bytes of its canonical form. Default 16 KiB. */
+    readonly maxBytes?: number;
+  };
   /** Request headers the response depends on; they become part of the key. */
   readonly vary?: readonly string[];
   /**
@@ -104,6 +128,8 @@ export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>(
   error: 'write "tenant", or a function that returns a role or a user, for example (req) => req.auth.role',
 });
 
+export const privateResponses = z.enum(["refuse", "scope"]);
+
 const staleSeconds = z
   .int()
   .min(0)
@@ -112,7 +138,8 @@ const staleSeconds = z
 
 type RouteTtl = NonNullable<CacheListOptions["ttlSeconds"]>;
 
-const routeSchema = z.strictObject({
+export const routeSchema = z.strictObject({
+  policy: z.string().optional(),
   ttlSeconds: z
     .custom<RouteTtl>((value) => isTtl(value) || typeof value === "function", {
       error: ({ input }) => ttlAdvice(input),
@@ -128,7 +155,17 @@ const routeSchema = z.strictObject({
   ).optional(),
   varyBy: fn<NonNullable<CacheListOptions["varyBy"]>>("(req) => ({ plan: req.auth.plan })").optional(),
   scope: scope.optional(),
+  privateResponses: privateResponses.optional(),
+  enabled: z.boolean().default(true),
   authority: authority.optional(),
+  methods: z
+    .array(
+      z.literal("POST", {
+        error: 'write "POST": GET, HEAD and QUERY are cached as they are, and other methods change something',
+      }),
+    )
+    .default([]),
+  body: z.strictObject({ maxBytes: positiveInt.default(16 * 1024) }).prefault({}),
   vary: z
     .array(
       z.string().regex(/^(?!\*$)[!#$%&'*+.^_`|~\w-]+$/, {
@@ -155,16 +192,39 @@ const routeSchema = z.strictObject({
   maxStaleness: z.number().min(0).max(60_000).describe("a number of milliseconds from 0 to 60000").default(0),
 });
 
+const policySchema = routeSchema.omit({ policy: true });
+
 registerCall("cacheList", 'cacheList("accounts", { ttlSeconds: 180 })', routeSchema);
 
 export type ParsedRouteOptions = z.output<typeof routeSchema>;
 
 /**
- * Parses what follows the module in `cacheList(module, …)`: seconds, options, or nothing.
+ * Parses what follows the module in `cacheList(module, …)`: seconds, the name of a policy, options, or
+ * nothing.
+ *
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
  */
-export function parseRouteOptions(ttl: unknown): ParsedRouteOptions {
-  const isOptions = ttl === undefined || (typeof ttl === "object" && ttl !== null);
-  const options = isOptions ? (ttl ?? {}) : { ttlSeconds: configuredTtl(ttl, "cacheList: ttlSeconds") };
-  return parse("cacheList", routeSchema, options);
+export function parseRouteOptions(given: unknown, policies: Policies = {}): ParsedRouteOptions {
+  const options = givenAs(given, policies);
+  // What is no plain object is refused as it came.
+  if (Object.prototype.toString.call(options) !== "[object Object]")
+    return parse("cacheList", routeSchema, options);
+  return parse("cacheList", routeSchema, withPolicies(policies, options));
+}
+
+/** Seconds and names of policies as options. @throws TenantCacheError `ETC_TTL` for what is neither */
+export function givenAs(given: unknown, policies: Policies): RouteOptionsAsGiven {
+  if (given === undefined) return {};
+  if (typeof given === "object" && given !== null) return given as RouteOptionsAsGiven;
+  // A text that is no policy's name may be a time, as in other libraries: then the advice is about that.
+  if (typeof given === "string" && (policies[given] || isModuleName(given))) return { policy: given };
+  return { ttlSeconds: configuredTtl(given, "cacheList: ttlSeconds") };
+}
+
+/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME` */
+export function parsePolicies(given: unknown): Policies {
+  return policiesOf(given, (call, options) => {
+    registerCall(call, `${call}: { ttlSeconds: 3600 }`, policySchema);
+    parse(call, policySchema, options);
+  });
 }

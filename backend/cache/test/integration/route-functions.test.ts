@@ -171,7 +171,7 @@ const WRONG: readonly (readonly [name: string, options: object, status: string, 
     "tags",
     { tags: (_: unknown, { json }: { json(): unknown }) => json() as string[] },
     "fwd=miss; detail=tags",
-    /the tags function of module a threw/,
+    /the tags function of module a returned 1, a number: return at most 256 tags/,
   ],
   [
     "tags",
