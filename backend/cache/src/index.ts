@@ -15,6 +15,7 @@ export {
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { TenantId } from "./identifiers.js";
+export type { ForgottenUrl, Invalidations } from "./invalidations.js";
 export type { Logger } from "./logger.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {

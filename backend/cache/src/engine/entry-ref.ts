@@ -3,6 +3,7 @@
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
 import { areCurrent } from "./answer-tags.js";
+import { rebased } from "./forgotten-urls.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
 export interface EntryRef {
@@ -63,7 +64,11 @@ export function examine(ref: EntryRef, sealed: Buffer | null, fences: string, se
   const nowMs = Date.now();
   if (!entry || entry.createdAt > nowMs + MAX_CLOCK_DIFFERENCE_MS) return { kind: "corrupt" };
   if (entry.identity !== ref.identity) return { kind: "foreign" };
-  const isCurrent = entry.expiresAt > nowMs && areCurrent(ref, entry.fences, fences);
+  if (entry.expiresAt <= nowMs) return { kind: "absent" };
+  if (entry.fences === fences) return { kind: "valid", entry };
+  const carried = rebased(ref.identity, entry.fences, fences);
+  const isCurrent = areCurrent(ref, carried, fences);
   if (!isCurrent) return { kind: "absent" };
-  return { kind: isCurrent === "by-tags" ? "by-tags" : "valid", entry };
+  const kind = isCurrent === "by-tags" ? "by-tags" : "valid";
+  return { kind, entry: carried === entry.fences ? entry : { ...entry, fences: carried } };
 }

@@ -116,7 +116,7 @@ export function hashParams(params: string, algorithm: "md5" | "sha256"): string 
 type Decoded = string | readonly [raw: string];
 type Pair = readonly [name: Decoded, value?: Decoded];
 
-function canonicalQuery(rawQuery: string): Pair[] | undefined {
+export function canonicalQuery(rawQuery: string): Pair[] | undefined {
   if (rawQuery === "") return [];
   const segments = rawQuery.split("&");
   if (segments.length > MAX_QUERY_PAIRS) return undefined;

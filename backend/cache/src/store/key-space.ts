@@ -118,6 +118,17 @@ export class KeySpace {
     return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
   }
 
+  /**
+   * The tenant whose fence this is, or the tenant and module; `undefined` for fences of tags, keys and
+   * patterns, and for what is no fence.
+   */
+  parseFence(key: string): { tenant: string; module: string | undefined } | undefined {
+    if (!key.startsWith(this.allFences())) return undefined;
+    const [tag, module, ...more] = key.slice(this.allFences().length).split(":");
+    if (!tag || more.length > 0) return undefined;
+    return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
+  }
+
   #tag(tenant: string): string {
     return this.#hashTags ? `{${tenant}}` : tenant;
   }

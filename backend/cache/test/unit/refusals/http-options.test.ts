@@ -64,7 +64,7 @@ describe("what calls refuse", () => {
     [named("cacheIf", true), "no option cacheIf (true): write shouldStore, a function"],
     [named("ignoreParams", ["*"]), 'ignoreParams[0] is "*", a string: write the name of a query parameter'],
     [named("ttlSeconds", "60"), 'ttlSeconds is "60", a string: write 60'],
-    [named("privateResponses", "scope"), 'privateResponses is "scope", and module a has no scope: write {'],
+    [named("privateResponses", "scope"), 'privateResponses is "scope", and module ~ has no scope: write {'],
     [named("privateResponses", true), 'privateResponses is true: write "refuse" or "scope"'],
     [named("policy", "reference"), 'there is no policy "reference", a string: declare it: createTenantCache'],
     [
