@@ -16,7 +16,7 @@ export const MAX_MARKED_FENCE_CHARACTERS = 512;
  * @param query in canonical form; absent where all queries of the path are meant
  */
 export function markOf(path: string, query?: unknown): string {
-  return MARK + digest(path) + (query === undefined ? "" : digest(JSON.stringify(query)));
+  return MARK + digestOfPath(path) + (query === undefined ? "" : digest(JSON.stringify(query)));
 }
 
 /** The entry's fences with the marks that were added since, where none of them names it; else as they were. */
@@ -35,7 +35,7 @@ function isNamed(identity: string, marks: readonly string[]): boolean {
   const params = /^\S+ \S+ (\[.*\])$/s.exec(identity)?.[1];
   if (params === undefined) return false;
   const [, path, query] = JSON.parse(params) as [authority: string, path: string, query: unknown];
-  const ofPath = digest(path);
+  const ofPath = digestOfPath(path);
   // Where the route says how it understands its queries, the text of one tells nothing.
   const ofQuery = Array.isArray(query) ? digest(JSON.stringify(query)) : undefined;
   return marks.some((mark) => {
@@ -43,6 +43,11 @@ function isNamed(identity: string, marks: readonly string[]): boolean {
     const wanted = mark.slice(DIGEST_CHARACTERS);
     return wanted === "" || ofQuery === undefined || wanted === ofQuery;
   });
+}
+
+/** Below a mount Express adds a slash to the path that is all of it. */
+function digestOfPath(path: string): string {
+  return digest(path.endsWith("/") ? path.slice(0, -1) : path);
 }
 
 function digest(text: string): string {
