@@ -51,7 +51,7 @@ for (const store of CRM_STORES) {
       assert.deepEqual(second.body, first.body);
       assert.equal(crm.databaseUses(), uses);
       const none = await admin.get("/api/users/99999999-0000-4000-8000-000000000009").expect(404);
-      assert.equal(cacheStatus(none), "fwd=miss");
+      assert.equal(cacheStatus(none), "fwd=miss; detail=ttl-zero");
     });
 
     test("conditions: 304 while nothing has changed, 200 after a change", async () => {

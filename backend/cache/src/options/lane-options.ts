@@ -2,12 +2,13 @@
 // Tests: test/unit/refusals/http-options.test.ts
 import type { IncomingMessage, ServerResponse } from "node:http";
 import * as z from "zod";
+import type { TenantId } from "../identifiers.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
 
 /** What the lane must know of whoever asks, so that it answers nobody whom the app would have refused. */
 export interface LaneIdentity {
   /** As the `tenant` option resolves it in the app. */
-  readonly tenant: string;
+  readonly tenant: TenantId;
   /** As the route's `scope` function resolves it; absent for routes without one. */
   readonly scope?: string | undefined;
   /**

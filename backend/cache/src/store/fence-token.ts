@@ -4,6 +4,7 @@
 /*
  *   fence   = token "." milliseconds      set, and when, by the store's clock, since the epoch
  *           | "!" anything                pending: a guarded write is under way
+ *           | fence "~" anything           URLs were forgotten since: see engine/forgotten-urls.ts
  *   token                                 at least 96 random bits, never used twice
  *
  * All of it is printable ASCII without a comma: entries carry fences and the run id as one text, with commas between them. `settleMs`
@@ -52,7 +53,7 @@ export function isPending(fence: string): boolean {
  * one does not say it.
  */
 export function changedAtMs(fences: readonly string[]): number {
-  return Math.max(...fences.map((fence) => Number(fence.slice(fence.lastIndexOf(".") + 1))));
+  return Math.max(...fences.map((fence) => Number(/\.(\d+)(?:~[^.]*)?$/.exec(fence)?.[1])));
 }
 
 /**

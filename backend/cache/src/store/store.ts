@@ -270,8 +270,18 @@ export interface Store {
    * finds everything, and where that is absent.
    */
   sweepKeyspace?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
+  /**
+   * Writes `mark` behind each fence that is there, and keeps it otherwise. One that would be longer than `most` characters, or that has
+   * a guarded write under way, is replaced instead. Absent: whoever wants it replaces fences.
+   */
+  amendFences?(fenceKeys: readonly string[], mark: string, most: number, fenceTtlMs: number): Promise<void>;
   /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
   forgetAllFences(): Promise<void>;
+  /**
+   * The keys of fences that begin and end so, in pages, among them all that are there from the call to its end. Absent: what concerns all
+   * tenants (`clear`, `invalidateModule`) forgets every fence.
+   */
+  listFences?(beginning: string, ending: string): AsyncIterable<readonly string[]>;
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;
   /**
    * What the entries of each of these tenants count against `maxTenantBytes`, in the same order. Absent where
