@@ -11,6 +11,7 @@ export {
 } from "./express/express-server-options.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
+export type { InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { Logger } from "./logger.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
@@ -27,6 +28,7 @@ export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, Scope } from "./options/route-options.js";
+export type { Touched } from "./options/touched-arguments.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";

@@ -10,6 +10,12 @@ import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
+import {
+  type InvalidateTouched,
+  type TouchedCall,
+  TouchedWork,
+  type TransactionCall,
+} from "./express/touched.js";
 import { moduleName, requireTenantId, tagName } from "./identifiers.js";
 import { Misuse } from "./misuse/misuse.js";
 import { refuseSurplus } from "./options/arguments.js";
@@ -41,6 +47,12 @@ import { CacheManager } from "./toolkit/cache-manager.js";
 export interface TenantCache {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** Middleware for what `touched` tells in the handlers behind it. See {@link InvalidateTouched}. */
+  readonly invalidateTouched: InvalidateTouched;
+  /** For code below the routes, such as an ORM's hooks: says what has been changed. See {@link TouchedCall}. */
+  readonly touched: TouchedCall;
+  /** Around a transaction: what it touches counts once it has committed. See {@link TransactionCall}. */
+  readonly transaction: TransactionCall;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -187,9 +199,13 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
   const http = new HttpServices(engine, parsed, misuse);
   const manager = new CacheManager(engine, parsed, misuse);
+  const touched = new TouchedWork(http);
   const cache: TenantCache = {
     cacheList: createCacheList(http),
-    invalidateCache: createInvalidateCache(http),
+    invalidateCache: createInvalidateCache(http, touched),
+    invalidateTouched: touched.middleware,
+    touched: touched.touched,
+    transaction: touched.transaction,
     lane: createLane(http),
     manager,
     events: engine.events,

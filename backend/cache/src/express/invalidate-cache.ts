@@ -1,5 +1,5 @@
 // `invalidateCache(...modules)`: replaces the fences of what a mutation touched before its response is released.
-import type { NextFunction, Request, RequestHandler, Response } from "express";
+import type { NextFunction, RequestHandler, Response } from "express";
 import type { FencedScope } from "../engine/fences.js";
 import { tagsOf } from "../identifiers.js";
 import { MutationWatch } from "../misuse/mutation-watch.js";
@@ -12,6 +12,8 @@ import {
 import { randomToken } from "../store/fence-token.js";
 import { holdBack, type Moment } from "./held-response.js";
 import type { HttpServices } from "./http-services.js";
+import { isSafe } from "./safe-methods.js";
+import type { TouchedWork } from "./touched.js";
 
 /**
  * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received
@@ -25,17 +27,19 @@ export interface InvalidateCache {
 }
 
 /** @internal */
-export function createInvalidateCache(http: HttpServices): InvalidateCache {
+export function createInvalidateCache(http: HttpServices, touched: TouchedWork): InvalidateCache {
   const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
   return (...args: readonly unknown[]) => {
     if (isRequest(args[0])) throw http.misuse.uncalled("invalidateCache", example);
     const options = parseInvalidateArguments(args);
     const watch = new MutationWatch(http.misuse, options.modules, (req) => http.tenantOf(req));
-    return function invalidateCacheMiddleware(req, res, next) {
+    return function invalidateCacheMiddleware(req, res, goOn) {
       if (isSafe(req.method)) {
         watch.passed(req);
-        return next();
+        return goOn();
       }
+      const next: NextFunction = (problem?: unknown) =>
+        problem === undefined ? touched.around(req, res, goOn) : goOn(problem);
       const tenant = http.tenantOf(req);
       if (tenant === undefined) {
         http.engine.counters.add("bypasses");
@@ -91,10 +95,6 @@ async function guarded(
  */
 function mayHaveChanged(res: Response): boolean {
   return res.statusCode < 400 || res.statusCode >= 500;
-}
-
-function isSafe(method: Request["method"]): boolean {
-  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
 }
 
 /** RFC 9457. Nothing has been done yet: the client may try again. */
