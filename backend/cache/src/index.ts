@@ -11,7 +11,7 @@ export {
 } from "./express/express-server-options.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
-export type { InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
+export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { Logger } from "./logger.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {

@@ -11,6 +11,7 @@ import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
 import {
+  type AsTenant,
   type InvalidateTouched,
   type TouchedCall,
   TouchedWork,
@@ -53,6 +54,8 @@ export interface TenantCache {
   readonly touched: TouchedCall;
   /** Around a transaction: what it touches counts once it has committed. See {@link TransactionCall}. */
   readonly transaction: TransactionCall;
+  /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
+  readonly asTenant: AsTenant;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -206,6 +209,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     invalidateTouched: touched.middleware,
     touched: touched.touched,
     transaction: touched.transaction,
+    asTenant: touched.asTenant,
     lane: createLane(http),
     manager,
     events: engine.events,

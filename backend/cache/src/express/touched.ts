@@ -1,14 +1,15 @@
-// `touched`, `transaction` and `invalidateTouched`: code below the routes, an ORM's hooks say, tells what it has changed.
+// `touched`, `transaction`, `asTenant` and `invalidateTouched`: code below the routes, an ORM's hooks say, tells what it has changed.
 // Tests: test/integration/touched.test.ts
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { FencedScope } from "../engine/fences.js";
 import { TenantCacheError } from "../errors.js";
+import { requireTenantId } from "../identifiers.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { parseTouched, type Touched } from "../options/touched-arguments.js";
 import type { HttpServices } from "./http-services.js";
 import { isSafe } from "./safe-methods.js";
-import { RequestTouches, type Touches, TransactionTouches } from "./touches.js";
+import { RequestTouches, TenantTouches, type Touches, TransactionTouches } from "./touches.js";
 import { isOutcomeUnknown } from "./transaction-outcome.js";
 
 /**
@@ -36,7 +37,16 @@ export interface TouchedCall {
  * @returns what `work` returns
  * @throws TenantCacheError `ETC_ARGUMENTS`; what `work` throws
  */
-export type TransactionCall = <T>(work: () => Promise<T>) => Promise<T>;
+export type TransactionCall = <T>(work: () => PromiseLike<T>) => Promise<T>;
+
+/**
+ * Runs `work`, a job of one tenant: what it touches without naming a tenant is this one's, and is invalidated
+ * at once, in `transaction` once that has committed. Resolves when all of it is.
+ *
+ * @returns what `work` returns
+ * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`; what `work` throws
+ */
+export type AsTenant = <T>(tenantId: string, work: () => PromiseLike<T>) => Promise<T>;
 
 /**
  * Middleware: the answers of the handlers behind it wait until what they have told `touched` is invalidated.
@@ -47,7 +57,7 @@ export type TransactionCall = <T>(work: () => Promise<T>) => Promise<T>;
 export type InvalidateTouched = () => RequestHandler;
 
 const NO_TENANT =
-  'touched: there is no request whose tenant it could be, because none has come through invalidateTouched() or invalidateCache: write touched({ tenant, modules: ["orders"] })';
+  'touched: there is no request whose tenant it could be, because none has come through invalidateTouched() or invalidateCache: write touched({ tenant, modules: ["orders"] }), or give it to the whole job: asTenant(tenant, job)';
 
 /** Of one cache: what is touched where. */
 export class TouchedWork {
@@ -63,7 +73,7 @@ export class TouchedWork {
 
   readonly touched: TouchedCall = (...args: unknown[]) => {
     const { tenant: given, modules, tags } = parseTouched(args);
-    const touches = this.#current.getStore() ?? this.#elsewhere;
+    const touches = this.#outside();
     const tenant = given ?? touches.tenant;
     if (tenant === undefined) {
       if (touches.isOfRequest) return this.#tellTenantless(modules);
@@ -78,15 +88,28 @@ export class TouchedWork {
     const write = "transaction(() => db.transaction(…))";
     requireFunction("transaction", work, "the work", write);
     refuseSurplus("transaction", surplus, write);
-    const touches = new TransactionTouches(this.#current.getStore() ?? this.#elsewhere);
+    const touches = new TransactionTouches(this.#outside());
     try {
-      const result = await this.#current.run(touches, work);
+      const result = await this.#current.run(touches, awaited, work);
       await touches.committed();
       return result;
     } catch (error) {
       if (isOutcomeUnknown(error)) await touches.committed();
       else touches.rolledBack();
       throw error;
+    }
+  };
+
+  readonly asTenant: AsTenant = async (tenantId, work, ...surplus: unknown[]) => {
+    const write = "asTenant(tenantId, () => job())";
+    const tenant = requireTenantId(tenantId, "asTenant");
+    requireFunction("asTenant", work, "the work", write);
+    refuseSurplus("asTenant", surplus, write);
+    const touches = new TenantTouches(tenant, this.#outside());
+    try {
+      return await this.#current.run(touches, awaited, work);
+    } finally {
+      await touches.settled();
     }
   };
 
@@ -115,6 +138,11 @@ export class TouchedWork {
     this.#current.run(touches, next);
   }
 
+  /** What the caller is in: a request, a transaction, a job, or none of them. */
+  #outside(): Touches {
+    return this.#current.getStore() ?? this.#elsewhere;
+  }
+
   #invalidate(scope: FencedScope): Promise<boolean> {
     return this.#http.engine.invalidate(scope);
   }
@@ -132,4 +160,9 @@ export class TouchedWork {
       `${call} without tenant`,
     );
   }
+}
+
+/** Query builders of Knex and promises of Prisma begin when they are awaited: that has to be in here. */
+async function awaited<T>(work: () => PromiseLike<T>): Promise<T> {
+  return await work();
 }

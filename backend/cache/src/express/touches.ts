@@ -142,3 +142,30 @@ export class TransactionTouches implements Touches {
     this.#isOver = true;
   }
 }
+
+/** What a job of one tenant has changed. */
+export class TenantTouches implements Touches {
+  readonly tenant: string;
+  readonly isOfRequest = false;
+  readonly #outer: Touches;
+  readonly #pending = new Set<Promise<unknown>>();
+
+  constructor(tenant: string, outer: Touches) {
+    this.tenant = tenant;
+    this.#outer = outer;
+  }
+
+  add(scope: FencedScope): Promise<boolean> | undefined {
+    const invalidated = this.#outer.add(scope);
+    if (invalidated) {
+      this.#pending.add(invalidated);
+      void invalidated.finally(() => this.#pending.delete(invalidated));
+    }
+    return invalidated;
+  }
+
+  /** Also what a hook has not waited for. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+}

@@ -27,7 +27,6 @@ const touchedSchema = z.strictObject({
 });
 
 registerCall("touched", EXAMPLE, touchedSchema);
-
 export interface ParsedTouched {
   readonly tenant?: string | undefined;
   readonly modules: readonly string[];

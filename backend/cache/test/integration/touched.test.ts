@@ -89,7 +89,7 @@ for (const store of STORES) {
         cache.touched("orders");
         res.json({});
       };
-      for (let time = 0; time < 50; time++) {
+      for (let time = 0; time < 10; time++) {
         await post("/write");
         assert.equal((await read("/orders")).committed, committed);
         await warm("/orders");
@@ -269,6 +269,52 @@ for (const store of STORES) {
       assert.match((await read("/orders")).cache, /miss/);
     });
 
+    test("a job of a tenant: its hooks need not name it", async () => {
+      for (const path of ["/orders", "/order/1"]) await warm(path);
+      await warm("/orders", "tenant-2");
+      const job = async () => {
+        await transact(() => cache.touched("orders"));
+        cache.touched({ tags: ["order-1"] });
+        await assert.rejects(
+          transact(() => cache.touched({ tenant: "tenant-2", modules: ["orders"] }), "roll back"),
+        );
+        return "done";
+      };
+      assert.equal(await cache.asTenant("tenant-1", job), "done");
+      for (const path of ["/orders", "/order/1"]) assert.match((await read(path)).cache, /miss/, path);
+      assert.equal((await read("/orders", "tenant-2")).cache, "hit");
+    });
+
+    test("work that begins when it is awaited, as a query builder does", async () => {
+      for (const run of [
+        (work: () => PromiseLike<string>) => cache.asTenant("tenant-1", work),
+        (work: () => PromiseLike<string>) => cache.asTenant("tenant-1", () => cache.transaction(work)),
+      ]) {
+        await warm("/orders");
+        const builder: PromiseLike<string> = {
+          // biome-ignore lint/suspicious/noThenProperty: it is what a query builder is
+          then: (resolve, reject) => {
+            cache.touched("orders");
+            return Promise.resolve("rows").then(resolve, reject);
+          },
+        };
+        assert.equal(await run(() => builder), "rows");
+        assert.match((await read("/orders")).cache, /miss/);
+      }
+    });
+
+    test("a job that fails has changed what it had committed before", async () => {
+      await warm("/orders");
+      const job = async () => {
+        committed++;
+        // A hook that nobody waits for.
+        void cache.touched("orders");
+        throw new Error("later");
+      };
+      await assert.rejects(cache.asTenant("tenant-1", job), /later/);
+      assert.equal((await read("/orders")).committed, committed);
+    });
+
     test("a request without a tenant is told once, and one that names it is served", async () => {
       write = (_req, res) => {
         assert.equal(cache.touched("orders"), undefined);
@@ -341,7 +387,23 @@ describe("calls of touched that are refused", () => {
       assert.throws(call, (error: TenantCacheError) => error.code === code && words.test(error.message));
     });
 
-  test("a transaction without work", async () => {
-    await assert.rejects(Reflect.apply(cache.transaction, cache, [undefined]), { code: "ETC_ARGUMENTS" });
+  test("a transaction without work, or with what it does not take", async () => {
+    const work = async () => undefined;
+    for (const [args, code] of [
+      [[undefined], "ETC_ARGUMENTS"],
+      [[work, {}], "ETC_ARGUMENTS"],
+    ] as const)
+      await assert.rejects(Reflect.apply(cache.transaction, cache, [...args]), { code });
+  });
+
+  test("a job without tenant or work, or with more", async () => {
+    const work = async () => undefined;
+    for (const [args, code] of [
+      [[work], "ETC_TENANT_ID"],
+      [["a b", work], "ETC_TENANT_ID"],
+      [["t"], "ETC_ARGUMENTS"],
+      [["t", work, 1], "ETC_ARGUMENTS"],
+    ] as const)
+      await assert.rejects(Reflect.apply(cache.asTenant, cache, [...args]), { code });
   });
 });
