@@ -1,8 +1,16 @@
 // `touched` over real HTTP: what code below the routes has changed is invalidated before the answer of its request is released.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
+import { Queue, Worker } from "bullmq";
 import type { Request, Response } from "express";
+import { Redis } from "ioredis";
+import { projectFile } from "../../../project-root.js";
+import { sharedRedisUrl } from "../../../servers/index.js";
 import type { TenantCache, TenantCacheError } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
@@ -343,6 +351,38 @@ for (const store of STORES) {
     });
   });
 }
+
+describe("docs/use/writes.md", () => {
+  const page = readFileSync(projectFile("docs", "use", "writes.md"), "utf8");
+  const folder = projectFile("docs", "examples", "orm");
+  for (const name of [...readdirSync(folder)])
+    test(`shows ${name}`, () => {
+      const [, code = ""] = /^\/\/ [^\n]*\n(.*)$/s.exec(readFileSync(path.join(folder, name), "utf8")) ?? [];
+      assert.ok(page.includes(`\`\`\`js\n${code.trim()}\n\`\`\``));
+    });
+});
+
+test("the recipe for BullMQ: a job's hooks need not name its tenant", async () => {
+  const recipe = await import(pathToFileURL(projectFile("docs", "examples", "orm", "bullmq.js")).href);
+  const cache = await openCache("redis");
+  const connection = new Redis(await sharedRedisUrl(), { maxRetriesPerRequest: null });
+  const name = `orders-${randomUUID()}`;
+  const queue = new Queue(name, { connection });
+  let touched: Promise<boolean> | undefined;
+  const work = async () => {
+    touched = cache.touched("orders");
+  };
+  const worker = new Worker(name, recipe.touchedByJob(cache, work), { connection });
+  const hasRun = once(worker, "completed");
+  await queue.add("import", { tenantId: "acme" });
+  await hasRun;
+  assert.equal(await touched, true);
+  await worker.close();
+  await queue.obliterate();
+  await queue.close();
+  connection.disconnect();
+  await cache.close();
+});
 
 describe("calls of touched that are refused", () => {
   let cache: TenantCache;
