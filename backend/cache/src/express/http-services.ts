@@ -108,7 +108,7 @@ export class HttpServices {
 
   /** Shared by all routes; made for the first that needs it, which throws where it cannot be had. */
   get refresher(): Refresher {
-    this.#refresher ??= new Refresher(this.logger, this.options.fill.waitMs);
+    this.#refresher ??= new Refresher(this.logger, this.options.fill.waitMs, this.options.inject);
     return this.#refresher;
   }
 

@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
+import type { LightMyRequest } from "../peers.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
@@ -115,6 +116,11 @@ export interface TenantCacheOptions {
   readonly serverTiming?: boolean;
   /** Which headers the cache adds beside the handler's; a route may say otherwise. Default all. */
   readonly headers?: OwnHeadersOption;
+  /**
+   * The package `light-my-request`, for `staleWhileRevalidate`. Default: the one that is installed. For
+   * bundles that lack it.
+   */
+  readonly inject?: LightMyRequest;
   /** Default `console`. */
   readonly logger?: Logger;
 }
@@ -186,6 +192,7 @@ const cacheSchema = z.strictObject({
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
   headers: ownHeadersOfCache,
+  inject: fn<LightMyRequest>('require("light-my-request")').optional(),
   logger: z
     .custom<Logger>((value) => isLogger(value), {
       error: "write an object with the methods info, warn and error, for example console",

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import inject from "light-my-request";
 import { projectFile, projectRoot } from "../../../project-root.js";
 import {
   type CacheListOptions,
@@ -99,6 +100,7 @@ const CACHE: Required<TenantCacheOptions> = {
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     TenantCacheOptions["headers"]
   >,
+  inject,
   logger: console,
 };
 const ROUTE: Required<CacheListOptions> = {
