@@ -66,12 +66,16 @@ export function idAdvice(id: unknown): string {
   return `write a UUID or another id of ${ID_FORM}`;
 }
 
+export function isTag(tag: unknown): tag is string {
+  return typeof tag === "string" && TAG.test(tag);
+}
+
 /**
  * Returns the tag, or throws.
  * @throws TenantCacheError `ETC_TAG`
  */
 export function tagName(tag: unknown): string {
-  if (typeof tag === "string" && TAG.test(tag)) return tag;
+  if (isTag(tag)) return tag;
   throw new TenantCacheError("ETC_TAG", `the tag is ${shown(tag)}: ${tagAdvice(tag)}`);
 }
 

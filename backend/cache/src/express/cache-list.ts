@@ -1,6 +1,6 @@
 // `cacheList(module, ttl)`: serves a GET route from the cache, or fills the cache from it.
 import type { NextFunction, Request, RequestHandler, Response } from "express";
-import { type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
+import { type BypassReason, type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
 import type { Hit, ReadOutcome } from "../engine/lookups.js";
@@ -20,6 +20,7 @@ import { isRefresh } from "./refresher.js";
 import { defaultCacheControlWithHead } from "./replay.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
 import type { Resolved, RouteRef } from "./resolved-request.js";
+import { RouteFunctions } from "./route-functions.js";
 import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 
@@ -80,6 +81,7 @@ class CachedRoute {
   readonly #http: HttpServices;
   readonly #module: string;
   readonly #options: ParsedRouteOptions;
+  readonly #functions: RouteFunctions;
   readonly #requests: RouteRequests;
   readonly #vary: readonly string[];
   #watch: RouteWatch | undefined;
@@ -88,7 +90,8 @@ class CachedRoute {
     this.#http = http;
     this.#module = module;
     this.#options = options;
-    this.#requests = new RouteRequests(http, module, options);
+    this.#functions = new RouteFunctions(module, options, http.misuse.returned);
+    this.#requests = new RouteRequests(http, module, options, this.#functions);
     this.#vary = options.vary.map((name) => name.toLowerCase());
     http.misuse.mounted(module, options);
     this.#watch = new RouteWatch(http.misuse, module, options);
@@ -188,14 +191,18 @@ class CachedRoute {
     if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
     else if (res.headersSent) this.#leave(res, next);
     else if (outcome.kind === "follow") this.#join(outcome.entry, missing, exchange);
-    else this.#pass({ fwd: missing.fwd }, res, next);
+    else {
+      // No fill of a request fails: that is for loads of values.
+      const detail = outcome.kind === "run" ? outcome.reason : "unstorable";
+      this.#pass({ fwd: missing.fwd, detail }, res, next);
+    }
   }
 
   /** Sends what another request's handler has answered. */
   #join(entry: Entry, { fwd }: Missing, { ref, req, res, next }: Exchange): void {
-    const status = { fwd, collapsed: true };
+    const status = { fwd, collapsed: true } as const;
     const sending = this.#http.sender.send(req, res, entry, status, Date.now(), ref.own);
-    if (sending === "unsent") this.#pass({ fwd }, res, next);
+    if (sending === "unsent") this.#pass({ fwd, detail: "unsendable" }, res, next);
     else this.#http.note("collapsed", ref);
   }
 
@@ -208,7 +215,7 @@ class CachedRoute {
     recordInto(fill, req, res, {
       statuses: this.#options.statuses,
       vary: this.#vary,
-      ttlSeconds: this.#options.ttlSeconds,
+      ttlSeconds: this.#functions.maxTtlSeconds,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
       // A body that is larger than the tenant's share of the store is refused at its head, before anybody
@@ -219,6 +226,7 @@ class CachedRoute {
       ),
       fwd,
       own: this.#requests.own,
+      functions: this.#functions,
       onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
@@ -229,7 +237,7 @@ class CachedRoute {
     const sending = this.#http.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
     if (sending === "unsent") {
       this.#http.note("miss", ref);
-      this.#pass({ fwd: "miss" }, res, next);
+      this.#pass({ fwd: "miss", detail: "unsendable" }, res, next);
       return;
     }
     this.#http.note(event, ref);
@@ -255,7 +263,7 @@ class CachedRoute {
     return entry.expiresAt > entry.staleAt && Date.now() < entry.staleAt + staleSeconds * 1000;
   }
 
-  #bypass(detail: string, tenant: string | undefined, res: Response, next: NextFunction): void {
+  #bypass(detail: BypassReason, tenant: string | undefined, res: Response, next: NextFunction): void {
     const { counters, events } = this.#http.engine;
     counters.add("bypasses", tenant, this.#module);
     events.publish("bypass", { tenant, module: this.#module, detail });

@@ -18,10 +18,11 @@
 // HEAD has no fill: the same steps only make its head what GET's would be (RFC 9110 section 9.3.2).
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
-import { setCacheStatus } from "../cache-status.js";
+import { type CacheStatus, setCacheStatus, type UnstoredReason } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
 import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
+import { RecordedAnswer } from "./handler-answer.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
 import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
@@ -30,7 +31,7 @@ import { headersBefore } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
-import { declaredLength, judge } from "./storability.js";
+import { declaredLength, judge, limitedTo, type Storability, unstorable } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
 
 /**
@@ -60,6 +61,9 @@ class Recorder {
   #isSettled = false;
   #isEnding = false;
   #unused: UnusedBody | undefined;
+  /** Whether the route's own functions have seen the answer, and the tags that they have named. */
+  #isAsked = false;
+  #tags: readonly string[] | undefined;
 
   constructor(fill: Fill | undefined, req: Request, res: Response, rules: RecorderRules) {
     this.#fill = fill;
@@ -219,10 +223,10 @@ class Recorder {
    */
   #decide(whole: boolean): void {
     if (this.#answerInstead()) return;
-    const { own, fwd, compress, onUndeclaredVary } = this.#rules;
+    const { own, compress, onUndeclaredVary } = this.#rules;
     const res = this.#res;
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
-    const storability = judge(res, this.#before, this.#rules, bodyBytes);
+    const storability = this.#judge(bodyBytes, whole);
     const { storable } = storability;
     // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known from
     // it.
@@ -242,7 +246,7 @@ class Recorder {
     }
     const described = { status: head.status, headers: head.headers.set };
     if (storable && compress && isCompressible(described, bodyBytes ?? 0)) varyByEncoding(res);
-    if (own.cacheStatus) setCacheStatus(res, { fwd, stored: storable && whole && this.#fill !== undefined });
+    if (own.cacheStatus) setCacheStatus(res, this.#status(storability, whole));
     if (own.cacheControl) defaultCacheControl(res);
     const conditions = this.#hidden?.values ?? this.#req.headers;
     if (!this.#answersConditions(storable) || !isAnsweredNotModified(conditions, res)) return;
@@ -250,6 +254,35 @@ class Recorder {
     res.statusCode = 304;
     if (statusMessageOf(res) !== "") res.statusMessage = "";
     removeBodyHeaders(res, whole);
+  }
+
+  /** By the head, and by what the route's own functions say so far. */
+  #judge(bodyBytes: number | undefined, whole: boolean): Storability {
+    const { functions } = this.#rules;
+    const judged = judge(this.#res, this.#before, this.#rules, bodyBytes);
+    if (!judged.storable) return judged;
+    const limited = limitedTo(functions.ttlSeconds(this.#req, this.#res), judged);
+    if (!limited.storable || !whole) return limited;
+    const reason = this.#ask(readHead(this.#res, this.#before, limited));
+    return reason === undefined ? limited : unstorable(reason);
+  }
+
+  /** Has the route's own functions decide by the whole answer, once. */
+  #ask(head: RecordedHead): UnstoredReason | undefined {
+    const { functions } = this.#rules;
+    if (this.#isAsked || !this.#fill || !functions.decides) return undefined;
+    this.#isAsked = true;
+    const decided = functions.decide(this.#req, new RecordedAnswer(head, this.#body.whole()));
+    if ("reason" in decided) return decided.reason;
+    this.#tags = decided.tags;
+    return undefined;
+  }
+
+  #status(storability: Storability, whole: boolean): CacheStatus {
+    const { fwd } = this.#rules;
+    if (!this.#fill) return { fwd, detail: "head" };
+    if (!storability.storable) return { fwd, detail: storability.reason };
+    return whole ? { fwd, stored: true } : { fwd, detail: "streamed" };
   }
 
   /**
@@ -275,13 +308,13 @@ class Recorder {
       return;
     }
     const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.maxStaleSeconds);
-    if (!recording || !this.#fill) {
+    if (!recording || !this.#fill || this.#ask(this.#head) !== undefined) {
       this.#abandon("unstorable");
       return;
     }
     this.#isSettled = true;
     this.#hidden?.show();
-    this.#fill.commit(recording);
+    this.#fill.commit(recording, this.#tags);
   }
 
   #abandon(why: "unstorable" | "failed"): void {

@@ -23,6 +23,8 @@ export interface RequestParts {
   readonly scope: string;
   /** Names (lower case) and values of the declared `vary` headers. */
   readonly vary: readonly (readonly [name: string, value: string])[];
+  /** {@link canonicalData} of what else the answer depends on. Absent or empty: nothing. */
+  readonly varied?: string | undefined;
 }
 
 /**
@@ -39,12 +41,13 @@ export function canonicalParams({
   query,
   scope,
   vary,
+  varied,
 }: RequestParts): string | undefined {
   if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
   // A text is never equal to the pairs, which are an array.
   const asked = query ?? canonicalQuery(rawQuery);
   if (asked === undefined) return undefined;
-  const params = JSON.stringify([authority, path, asked, scope, vary]);
+  const params = JSON.stringify([authority, path, asked, scope, vary, ...(varied ? [varied] : [])]);
   return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
 }
 

@@ -2,6 +2,7 @@
 // Tests: test/integration/misuse-values.test.ts
 import { ID_FORM, idAdvice, tenantId } from "../identifiers.js";
 import { isThenable, shown } from "../shown.js";
+import { messageOf } from "../thrown.js";
 import type { Advice } from "./advice.js";
 
 const AT_ONCE =
@@ -65,6 +66,16 @@ export class ReturnedValues {
       advice,
       "such requests go to the app",
     );
+  }
+
+  /** What another function of a route returned, and may not. */
+  wrong(who: string, value: unknown, advice: string, consequence: string): void {
+    this.#tell(who, value, advice, consequence);
+  }
+
+  /** A function that decides about the cache alone has thrown. */
+  threw(who: string, error: unknown, consequence: string): void {
+    this.#advice.tell(`${who} threw (${messageOf(error)}); ${consequence}`, `${who} threw`);
   }
 
   #tell(who: string, value: unknown, advice: string, consequence: string): void {

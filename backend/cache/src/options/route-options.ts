@@ -1,6 +1,6 @@
 // The options of `cacheList`.
 // Tests: test/unit/refusals/http-options.test.ts, test/unit/refusals/ttl.test.ts
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import * as z from "zod";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
@@ -10,20 +10,53 @@ import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
 export type Scope = "tenant" | ((req: Request) => string);
 
+/** What a handler has answered, for functions that decide by it. */
+export interface HandlerAnswer {
+  readonly status: number;
+  /** Those that the handler set, by their names in lower case; several values of one name are joined. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** A copy. */
+  readonly body: Buffer;
+  /** The body as JSON, parsed once. Throws where it is none. */
+  json(): unknown;
+}
+
 export interface CacheListOptions {
-  /** Default {@link TTL_SECONDS}.list. */
-  readonly ttlSeconds?: number;
+  /**
+   * Seconds, or a function that is asked when the handler answers, with the status and headers on the
+   * response: `undefined`, or less than a second, has the answer not stored. Parts of a second are cut off.
+   * Default {@link TTL_SECONDS}.list.
+   */
+  readonly ttlSeconds?: number | ((req: Request, res: Response) => number | undefined);
   /** Modules whose data the response also shows: invalidating one of them reaches it. */
   readonly dependsOn?: readonly string[];
-  /** What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. */
-  readonly tags?: (req: Request) => readonly string[];
+  /**
+   * What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. A function that
+   * names two parameters is asked when the handler has answered, and may look at the answer; at most 256
+   * tags then. Of other functions the request is all they get, before it is looked up.
+   */
+  readonly tags?: (req: Request, answer: HandlerAnswer) => readonly string[];
+  /** Requests that bypass the cache. The lane leaves all requests of such a route to the app. */
+  readonly skip?: (req: Request) => boolean;
+  /** Whether an answer that may be stored is. Default: it is. */
+  readonly shouldStore?: (req: Request, answer: HandlerAnswer) => boolean;
   readonly scope?: Scope;
   /** See {@link AuthorityRule}. Default: the cache's. */
   readonly authority?: AuthorityRule;
   /** Request headers the response depends on; they become part of the key. */
   readonly vary?: readonly string[];
+  /**
+   * What else the response depends on, as plain data: it becomes part of the key. The lane leaves all
+   * requests of such a route to the app.
+   */
+  readonly varyBy?: (req: Request) => Readonly<Record<string, string | number | boolean | undefined>>;
   /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
   readonly params?: readonly string[];
+  /**
+   * Query parameters that no answer depends on, left out of the key: names, or how they begin (`"utm_*"`).
+   * Default none.
+   */
+  readonly ignoreParams?: readonly string[];
   /**
    * The query as the handler understands it, after validation: `(req) => parsed`, plain data. The key is made
    * of it in the place of the query's text, so that a default that is spelled out, `?limit=050` and
@@ -77,13 +110,23 @@ const staleSeconds = z
   .max(MAX_TTL_SECONDS)
   .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
 
+type RouteTtl = NonNullable<CacheListOptions["ttlSeconds"]>;
+
 const routeSchema = z.strictObject({
   ttlSeconds: z
-    .custom<number>(isTtl, { error: ({ input }) => ttlAdvice(input), params: { code: "ETC_TTL" } })
-    .describe(TTL_FORM)
+    .custom<RouteTtl>((value) => isTtl(value) || typeof value === "function", {
+      error: ({ input }) => ttlAdvice(input),
+      params: { code: "ETC_TTL" },
+    })
+    .describe(`${TTL_FORM}, or a function that returns one`)
     .default(TTL_SECONDS.list),
   dependsOn: moduleNames.default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),
+  skip: fn<NonNullable<CacheListOptions["skip"]>>('(req) => req.query.preview === "1"').optional(),
+  shouldStore: fn<NonNullable<CacheListOptions["shouldStore"]>>(
+    "(req, { status, headers, body }) => body.length > 2",
+  ).optional(),
+  varyBy: fn<NonNullable<CacheListOptions["varyBy"]>>("(req) => ({ plan: req.auth.plan })").optional(),
   scope: scope.optional(),
   authority: authority.optional(),
   vary: z
@@ -94,6 +137,13 @@ const routeSchema = z.strictObject({
     )
     .default([]),
   params: z.array(z.string()).optional(),
+  ignoreParams: z
+    .array(
+      z.string().regex(/^[^*]+\*?$/, {
+        error: 'write the name of a query parameter, or how it begins: "fbclid", "utm_*"',
+      }),
+    )
+    .default([]),
   query: fn<NonNullable<CacheListOptions["query"]>>("(req) => req.validatedQuery").optional(),
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),

@@ -46,6 +46,11 @@ export class KeySpace {
     return `${this.prefix}fence:${this.#tag(tenant)}:tag:${tag}`;
   }
 
+  /** Replaced with every tag's fence. No tag begins so. */
+  anyTagFence(tenant: string): string {
+    return this.tagFence(tenant, "-");
+  }
+
   /** The entry of a toolkit key such as `users:profile:42`, whose first part is its module. */
   keyed(tenant: string, key: string): string {
     return `${this.tenant(tenant)}${key}`;
