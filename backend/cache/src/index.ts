@@ -27,13 +27,7 @@ export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
-export type {
-  CacheListOptions,
-  CacheListOptions,
-  HandlerAnswer,
-  Scope,
-  Scope,
-} from "./options/route-options.js";
+export type { CacheListOptions, HandlerAnswer, Scope } from "./options/route-options.js";
 export type { Touched } from "./options/touched-arguments.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
