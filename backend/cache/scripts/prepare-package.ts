@@ -51,7 +51,12 @@ function emptyUnreached(): void {
     const imports = readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g);
     for (const [, target = ""] of imports) reach(path.resolve(path.dirname(file), `${target}.d.ts`));
   };
-  for (const entry of ["index.d.ts", "testing/index.d.ts", "testing/store-contract/index.d.ts"])
+  for (const entry of [
+    "index.d.ts",
+    "testing/index.d.ts",
+    "testing/store-contract/index.d.ts",
+    "nestjs/index.d.ts",
+  ])
     reach(path.join(dist, entry));
   for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
     const file = path.join(dist, name);
