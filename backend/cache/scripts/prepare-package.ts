@@ -53,7 +53,12 @@ function removeUnreached(): void {
     const imports = readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g);
     for (const [, target = ""] of imports) reach(path.resolve(path.dirname(file), `${target}.d.ts`));
   };
-  for (const entry of ["index.d.mts", "testing/index.d.mts", "testing/store-contract/index.d.mts"])
+  for (const entry of [
+    "index.d.mts",
+    "testing/index.d.mts",
+    "testing/store-contract/index.d.mts",
+    "nestjs/index.d.mts",
+  ])
     reach(path.join(dist, entry));
   for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
     const file = path.join(dist, name);

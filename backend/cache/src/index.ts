@@ -14,6 +14,7 @@ export {
 } from "./express/express-server-options.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
+export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { TenantId } from "./identifiers.js";
 export type { ForgottenUrl, Invalidations } from "./invalidations.js";
 export type { Logger } from "./logger.js";
@@ -33,6 +34,7 @@ export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-o
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";
 export type { RequestPattern, RoutesOptions } from "./options/routes-options.js";
+export type { Touched } from "./options/touched-arguments.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";

@@ -11,6 +11,13 @@ import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
+import {
+  type AsTenant,
+  type InvalidateTouched,
+  type TouchedCall,
+  TouchedWork,
+  type TransactionCall,
+} from "./express/touched.js";
 import { createInvalidations, type Invalidations } from "./invalidations.js";
 import { Misuse } from "./misuse/misuse.js";
 import { refuseSurplus } from "./options/arguments.js";
@@ -44,6 +51,14 @@ export interface TenantCache extends Invalidations {
   readonly invalidateCache: InvalidateCache;
   /** Both for a whole router or app, in one line. See {@link CacheRoutes}. */
   readonly routes: CacheRoutes;
+  /** Middleware for what `touched` tells in the handlers behind it. See {@link InvalidateTouched}. */
+  readonly invalidateTouched: InvalidateTouched;
+  /** For code below the routes, such as an ORM's hooks: says what has been changed. See {@link TouchedCall}. */
+  readonly touched: TouchedCall;
+  /** Around a transaction: what it touches counts once it has committed. See {@link TransactionCall}. */
+  readonly transaction: TransactionCall;
+  /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
+  readonly asTenant: AsTenant;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -172,10 +187,15 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
   const http = new HttpServices(engine, parsed, misuse);
   const manager = new CacheManager(engine, parsed, misuse);
+  const touched = new TouchedWork(http);
   const cache: TenantCache = {
     cacheList: createCacheList(http),
-    invalidateCache: createInvalidateCache(http),
-    routes: createCacheRoutes(http),
+    invalidateCache: createInvalidateCache(http, touched),
+    invalidateTouched: touched.middleware,
+    touched: touched.touched,
+    transaction: touched.transaction,
+    asTenant: touched.asTenant,
+    routes: createCacheRoutes(http, touched),
     lane: createLane(http),
     manager,
     events: engine.events,

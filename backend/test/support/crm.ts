@@ -17,8 +17,8 @@ import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
-import { TEST_TTLS } from "./test-ttls.js";
 import { DescribedAnswers } from "./described-answers.js";
+import { TEST_TTLS } from "./test-ttls.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
 export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";

@@ -13,10 +13,12 @@ import {
 import { isThenable } from "../shown.js";
 import { CachedRoute } from "./cached-route.js";
 import type { HttpServices } from "./http-services.js";
-import { invalidating, isSafe } from "./invalidate-cache.js";
+import { invalidating } from "./invalidate-cache.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { passBy } from "./pass-by.js";
 import { matcherOf, segmentsOf } from "./request-patterns.js";
+import { isSafe } from "./safe-methods.js";
+import type { TouchedWork } from "./touched.js";
 
 /**
  * Caches all that is mounted behind it: `app.use("/api", auth, cache.routes({ ttlSeconds: 60 }))`. Safe
@@ -32,11 +34,11 @@ export type CacheRoutes = (options?: RoutesOptions) => RequestHandler;
 const MAX_REMEMBERED = { maxCharacters: 512 * 1024, maxEntries: 1000 } as const;
 
 /** @internal */
-export function createCacheRoutes(http: HttpServices): CacheRoutes {
+export function createCacheRoutes(http: HttpServices, touched: TouchedWork): CacheRoutes {
   return (given: unknown, ...surplus: unknown[]) => {
     if (isRequest(given)) throw http.misuse.uncalled("routes", 'app.use("/api", auth, cache.routes())');
     refuseSurplus("routes", surplus, 'one object: routes({ ttlSeconds: 60, except: ["export"] })');
-    const routes = new CacheRoutesOf(http, parseRoutesOptions(given, http.options.policies));
+    const routes = new CacheRoutesOf(http, touched, parseRoutesOptions(given, http.options.policies));
     return function cacheRoutesMiddleware(req, res, next) {
       routes.handlerFor(req)(req, res, next);
     };
@@ -45,6 +47,7 @@ export function createCacheRoutes(http: HttpServices): CacheRoutes {
 
 class CacheRoutesOf {
   readonly #http: HttpServices;
+  readonly #touched: TouchedWork;
   readonly #options: ParsedRoutesOptions;
   readonly #own: OwnHeaders;
   readonly #isExcept: readonly ((req: Request) => boolean)[];
@@ -56,8 +59,9 @@ class CacheRoutesOf {
   readonly #writes = new BoundedMap<RequestHandler>(MAX_REMEMBERED);
   readonly #readMethods: ReadonlySet<string>;
 
-  constructor(http: HttpServices, options: ParsedRoutesOptions) {
+  constructor(http: HttpServices, touched: TouchedWork, options: ParsedRoutesOptions) {
     this.#http = http;
+    this.#touched = touched;
     this.#options = options;
     const { headers, methods } = parseRouteOptions(options.reads, http.options.policies);
     this.#own = ownHeaders(http.options.headers, headers);
@@ -125,7 +129,11 @@ class CacheRoutesOf {
     const known = this.#writes.get(name);
     if (known) return known;
     const everything = module === undefined;
-    const write = invalidating(this.#http, { ...this.#options.mutations, modules, everything });
+    const write = invalidating(this.#http, this.#touched, {
+      ...this.#options.mutations,
+      modules,
+      everything,
+    });
     this.#writes.set(name, write);
     return write;
   }

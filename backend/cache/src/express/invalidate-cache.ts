@@ -13,6 +13,8 @@ import { isThenable } from "../shown.js";
 import { randomToken } from "../store/fence-token.js";
 import { holdBack, type Moment } from "./held-response.js";
 import type { HttpServices } from "./http-services.js";
+import { isSafe } from "./safe-methods.js";
+import type { TouchedWork } from "./touched.js";
 
 /**
  * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received
@@ -26,13 +28,14 @@ export interface InvalidateCache {
 }
 
 /** @internal */
-export function createInvalidateCache(http: HttpServices): InvalidateCache {
+export function createInvalidateCache(http: HttpServices, touched: TouchedWork): InvalidateCache {
   const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
   return (...args: readonly unknown[]) => {
     if (isRequest(args[0])) throw http.misuse.uncalled("invalidateCache", example);
     const options = parseInvalidateArguments(args);
     return invalidating(
       http,
+      touched,
       options,
       new MutationWatch(http.misuse, options.modules, (req) => http.tenantOf(req)),
     );
@@ -42,15 +45,18 @@ export function createInvalidateCache(http: HttpServices): InvalidateCache {
 /** @param watch tells of mistakes; absent where the modules follow from paths, and not from a program */
 export function invalidating(
   http: HttpServices,
+  touched: TouchedWork,
   options: ParsedInvalidateOptions & { readonly everything?: boolean },
   watch?: MutationWatch,
 ): RequestHandler {
   const { modules, everything = false } = options;
-  return function invalidateCacheMiddleware(req, res, next) {
+  return function invalidateCacheMiddleware(req, res, goOn) {
     if (isSafe(req.method)) {
       watch?.passed(req);
-      return next();
+      return goOn();
     }
+    const next: NextFunction = (problem?: unknown) =>
+      problem === undefined ? touched.around(req, res, goOn) : goOn(problem);
     const tenant = http.tenantOf(req);
     if (tenant === undefined) {
       http.engine.counters.add("bypasses");
@@ -106,13 +112,6 @@ async function guarded(
 function mayHaveChanged(res: Response): boolean {
   return res.statusCode < 400 || res.statusCode >= 500;
 }
-
-export function isSafe(method: Request["method"]): boolean {
-  return SAFE.has(method);
-}
-
-/** QUERY: RFC 10008. */
-const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "QUERY"]);
 
 /** In doubt it is one. */
 function isChange(
