@@ -13,6 +13,7 @@ import { Overlay } from "../../backend/services/overlay/overlay.js";
 import { LocalKeyProvider } from "../../backend/services/subjects/local-key-provider.js";
 import { SubjectVault } from "../../backend/services/subjects/subject-vault.js";
 import { TenantKeys } from "../../backend/services/subjects/tenant-keys.js";
+import { tellOverlay } from "../../backend/services/sync/overlay-link.js";
 import { SyncService } from "../../backend/services/sync/sync-service.js";
 import { countQueries } from "./query-counter.js";
 import { HUBSPOT_SECRET, type ReplayedHubspot, startReplayedHubspot } from "./replayed-hubspot.js";
@@ -77,12 +78,7 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
     })),
   });
   const overlay = new Overlay({ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) });
-  sync.onClientChanged((tenantId, crmSystem, crmId) => {
-    const actor = { id: `connector:${crmSystem}`, role: "connector" };
-    const told = overlay.clients.setSyncStatus({ tenantId, actor }, crmSystem, crmId, "stale");
-    // Nobody here has asked for that client yet.
-    told.catch(() => undefined);
-  });
+  tellOverlay(sync, overlay);
   sync.start();
   return {
     overlay,
