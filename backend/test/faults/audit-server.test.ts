@@ -57,6 +57,15 @@ describe("the server", () => {
     assert.equal(checkpoint?.size, 5);
   });
 
+  test("does not start with a key that is damaged, and says which", async () => {
+    // Its form is good; its id is that of another key.
+    const damaged = signerKeyText(LOG_KEY).replace(/\+[0-9a-f]{8}\+/, "+00000000+");
+    const server = forkBackend({ ...env, AUDIT_SIGNING_KEY: damaged });
+    assert.equal(await server.ended, 1);
+    assert.match(server.output.text, /cannot start: AUDIT_SIGNING_KEY: is no signing key/);
+    assert.ok(!server.output.text.includes(damaged));
+  });
+
   test("does not start in production without a key or a place", async () => {
     for (const name of ["AUDIT_SIGNING_KEY", "AUDIT_CHECKPOINT_DIR"]) {
       const server = forkBackend({ ...env, [name]: "" });
