@@ -76,7 +76,11 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
       api_url: hubspot.url,
     })),
   });
-  const overlay = new Overlay({ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) });
+  const overlay = new Overlay({
+    ...{ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) },
+    // What is counted is what is asked of the other CRM, not how fast a busy machine answers.
+    sourceBudgetMs: 30_000,
+  });
   sync.onClientChanged((tenantId, crmSystem, crmId) => {
     const actor = { id: `connector:${crmSystem}`, role: "connector" };
     const told = overlay.clients.setSyncStatus({ tenantId, actor }, crmSystem, crmId, "stale");
