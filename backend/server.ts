@@ -21,6 +21,8 @@ import { openViews } from "./services/index.js";
 import { Overlay } from "./services/overlay/overlay.js";
 import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
+import { openSync } from "./services/sync/open-sync.js";
+import { tellOverlay } from "./services/sync/overlay-link.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
@@ -90,7 +92,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       audit: audit.trailWith,
       logger,
     });
-  const overlay = subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault });
+  const sync = subjects && openSync(config, { pool, cache, logger, ...subjects });
+  const overlay =
+    subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
+  if (sync && overlay) tellOverlay(sync, overlay);
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
@@ -110,6 +115,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     ttlSeconds,
     subjects,
     overlay,
+    sync,
+    publicUrl: config.SYNC_PUBLIC_URL,
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -143,6 +150,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    await sync?.close();
     await overlayUpkeep?.stop();
     await subjects?.stop();
     await audit.close();
@@ -156,6 +164,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   subjects?.start();
   overlayUpkeep?.start();
   if (subjects) audit.worker.start();
+  sync?.start();
   tellStart(config, cache, logger);
   logger.info(`listening on ${config.HOST}:${port}`);
   const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";

@@ -11,6 +11,9 @@ export interface SourceClient {
   /** Opaque. */
   readonly version: string;
   readonly modifiedAt: Date;
+  /** How the answer stands: a change may be on its way there, or the CRM be away. Default "fresh". */
+  readonly syncStatus?: "fresh" | "syncing" | "stale" | "conflict" | "failed";
+  readonly reason?: string;
 }
 
 /** Where clients come from that are not here: the connectors, as one function. */

@@ -1,4 +1,5 @@
 // What all services have beside their calls: figures, and what is over.
+// Tests: test/integration/overlay-upkeep.test.ts
 import type { Actor } from "../audit/audit-trail.js";
 
 /** Of one tenant, in PostgreSQL. */

@@ -120,7 +120,8 @@ export async function applyReading(
   const subjectIds = [subjectIdOf(connection.crm, crmId)];
   // Before the transaction, which must not wait for another connection.
   const copy = source && (await context.vault.seal(connection.tenant, subjectIds, SEALED.copy, source.data));
-  const isApplied = await inTenant(context, link, async (db) => {
+  if (!isKnown) await context.clientChanged(connection.tenant, connection.crm, crmId, "stale");
+  return inTenant(context, link, async (db) => {
     const { rowCount } = await db.query(
       `UPDATE sync_clients c SET done = CASE WHEN $8 THEN $4 ELSE done END, version = $5, modified_at = $6, data = $7, is_gone = $5::text IS NULL,
          read_at = now(), reason = NULL, attempts = 0, next_attempt_at = now(),
@@ -153,9 +154,6 @@ export async function applyReading(
     }
     return true;
   });
-  // Also what is known: who asks again finds it in the row.
-  if (isApplied) context.clientChanged(connection.tenant, connection.crm, crmId);
-  return isApplied;
 }
 
 /** What the row says of itself, from what is still open. */
@@ -217,6 +215,8 @@ export async function failReading(
     const record = clientRecord(link, crmId, { direction: "in", given_up: true }, "failure");
     await context.audit.append(db, connection.tenant, actorOf(link), [record]);
   });
+  if (isFinal && crmId !== undefined)
+    await context.clientChanged(connection.tenant, connection.crm, crmId, "failed", reason);
 }
 
 /** Nothing more to do with it now. */

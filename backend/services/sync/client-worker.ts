@@ -126,5 +126,4 @@ async function eraseHere(context: SyncContext, link: Link, { client, crmId }: Op
   const reason = erasedBySource(connection.crm);
   await context.vault.erase(connection.tenant, subjectIdOf(connection.crm, crmId), reason, actorOf(link));
   await forgetClient(context, link, client);
-  context.clientChanged(connection.tenant, connection.crm, crmId);
 }

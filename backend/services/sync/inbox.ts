@@ -76,8 +76,10 @@ export async function takeEvents(
   });
   if (taken.length > 0) context.wake();
   const waiting = new Set(taken.map(({ subject }) => subject));
+  // Told once more when the client has been read: what fails here is not lost.
   for (const [crmId, { subject }] of subjects)
-    if (waiting.has(subject)) context.clientChanged(connection.tenant, connection.crm, crmId);
+    if (waiting.has(subject))
+      await context.clientChanged(connection.tenant, connection.crm, crmId, "stale").catch(() => undefined);
   return { stored: taken.length };
 }
 

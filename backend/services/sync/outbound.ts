@@ -202,7 +202,7 @@ async function conflictOf(
     content,
   );
   const problem = source ? "changed here and there" : "changed here, deleted there";
-  return applyReading(context, link, client, {
+  const isKept = await applyReading(context, link, client, {
     crmId,
     source,
     isAnswerToEvents: false,
@@ -228,6 +228,8 @@ async function conflictOf(
       await context.audit.append(db, connection.tenant, actor, [record]);
     },
   });
+  if (isKept) await context.clientChanged(connection.tenant, connection.crm, crmId, "conflict", problem);
+  return isKept;
 }
 
 async function failedRow(

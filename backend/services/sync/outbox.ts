@@ -214,7 +214,7 @@ export async function resolveConflict(
   });
   if (!isDone) return undefined;
   context.wake();
-  context.clientChanged(tenant, link.connection.crm, ours.crmId);
+  await context.clientChanged(tenant, link.connection.crm, ours.crmId, "stale");
   return true;
 }
 

@@ -16,8 +16,17 @@ export interface Link {
   readonly connector: Connector;
 }
 
-/** Told after the change is durable: a copy elsewhere is no longer what the source has. */
-export type ClientChanged = (tenantId: string, crmSystem: string, crmId: string) => unknown;
+/**
+ * Told how copies elsewhere stand: `stale` before this side shows what is new, so that who dies in between has told of it. Twice is no harm.
+ * A rejection keeps what it is about from being done.
+ */
+export type ClientChanged = (
+  tenantId: string,
+  crmSystem: string,
+  crmId: string,
+  status: SyncStatus,
+  reason?: string,
+) => Promise<void>;
 
 export interface SyncLimits {
   /** Events of a connection that wait; above, all clients are read instead. Default 100,000. */

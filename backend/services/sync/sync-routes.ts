@@ -104,7 +104,7 @@ export function syncRouter(sync: SyncService): Router {
       const id = await withTenant(context.pool, tenantId, (client) =>
         sync.enqueue(client, actorOf(req), prepared),
       );
-      sync.changed(tenantId, crm_system, crm_id);
+      await sync.changed(tenantId, crm_system, crm_id);
       // RFC 9110 section 15.3.3: it is on its way.
       res.status(202);
       answer(res, { id, sync_status: "syncing" });

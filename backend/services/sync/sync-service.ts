@@ -72,8 +72,8 @@ export class SyncService {
       audit,
       logger,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
-      clientChanged: (...about) => {
-        for (const listener of this.#listeners) listener(...about);
+      clientChanged: async (...about) => {
+        for (const listener of this.#listeners) await listener(...about);
       },
       wake: () => this.#woken.abort(),
     };
@@ -82,7 +82,7 @@ export class SyncService {
       vault.onErase(holder);
   }
 
-  /** Told of each client whose copies elsewhere are old now: its row has changed, or is about to. Must not throw. */
+  /** For whoever keeps copies of clients: see {@link ClientChanged}. */
   onClientChanged(listener: ClientChanged): void {
     this.#listeners.push(listener);
   }
@@ -133,10 +133,10 @@ export class SyncService {
     return enqueueChange(this.context, client, actor, prepared);
   }
 
-  /** Once the transaction of a change is committed: copies elsewhere are old, and the change may go. */
-  changed(tenantId: string, crmSystem: string, crmId: string): void {
-    this.context.clientChanged(tenantId, crmSystem, crmId);
+  /** Once the transaction of a change is committed: it may go. */
+  async changed(tenantId: string, crmSystem: string, crmId: string): Promise<void> {
     this.context.wake();
+    await this.context.clientChanged(tenantId, crmSystem, crmId, "syncing", "a change is on its way there");
   }
 
   /** Works until {@link close}. */

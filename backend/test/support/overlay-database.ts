@@ -8,7 +8,7 @@ import { Redis } from "ioredis";
 import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
+import { createTestDatabase, startRedisServer } from "../../servers/index.js";
 import { AuditTrail, type Purpose } from "../../services/audit/audit-trail.js";
 import type { CacheService } from "../../services/overlay/cache-service.js";
 import { Overlay, type OverlayOptions } from "../../services/overlay/overlay.js";
@@ -108,17 +108,20 @@ export async function openOverlay(
   };
 }
 
-/** @param redisUrl of the cache; default: the server that suites share */
+/** @param redisUrl of the cache; default: a server of the test's own, which it may flush */
 export async function startOverlay(
   changes: Partial<OverlayOptions> = {},
   redisUrl?: string,
 ): Promise<OverlayDatabase> {
-  const database = await createTestDatabase();
+  const [database, server] = await Promise.all([
+    createTestDatabase(),
+    redisUrl === undefined ? startRedisServer() : undefined,
+  ]);
   await migrate(database.url, () => undefined);
   const folder = mkdtempSync(path.join(tmpdir(), "overlay-secrets-"));
   const settings: OverlaySettings = {
     databaseUrl: database.url,
-    redisUrl: redisUrl ?? (await sharedRedisUrl()),
+    redisUrl: redisUrl ?? server?.url ?? "",
     keyPrefix: `overlay-test:${randomUUID()}:`,
     folder,
     secret: randomBytes(32).toString("hex"),
@@ -148,6 +151,7 @@ export async function startOverlay(
       for (const other of others) await other.close();
       await first.close();
       redis.disconnect();
+      await server?.stop();
       await database.drop();
       rmSync(folder, { recursive: true, force: true });
     },

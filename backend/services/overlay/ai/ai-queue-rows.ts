@@ -93,7 +93,7 @@ export async function listActions(
 ): Promise<ActionRow[]> {
   const { rows } = await client.query<ActionRow>(
     `SELECT ${COLUMNS} FROM overlay_ai_actions WHERE tenant_id = $1 AND agent_id = $2 AND status = ANY($3)
-     ORDER BY (status IN ('done', 'dead')), priority DESC, CASE WHEN status IN ('done', 'dead') THEN -seq ELSE seq END LIMIT $4`,
+     ORDER BY expires_at DESC NULLS FIRST, priority DESC, seq LIMIT $4`,
     [tenantId, agentId, statuses, limit],
   );
   return rows;

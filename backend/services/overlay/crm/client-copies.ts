@@ -124,8 +124,9 @@ export class ClientCopies {
     const asked = await this.#source.ask(tenantId, ref, held);
     if (!asked) return undefined;
     const made = await this.sealed(tenantId, { ...ref, data: asked.data });
-    const { version: sourceVersion, modifiedAt } = asked;
-    const row = newClient(ref, made, held?.meta.agent_id ?? agentId, { sourceVersion, modifiedAt });
+    const { version: sourceVersion, modifiedAt, syncStatus, reason: syncReason } = asked;
+    const stands = { sourceVersion, modifiedAt, syncStatus, syncReason };
+    const row = newClient(ref, made, held?.meta.agent_id ?? agentId, stands);
     return await withTenant(this.#parts.pool, tenantId, (connection) =>
       this.#source.keep(connection, caller, ref, row),
     );

@@ -14,6 +14,8 @@ export const LISTED_AT_MOST = 200;
 export interface ListFilter {
   readonly status?: string | undefined;
   readonly after?: Place | undefined;
+  /** What this agent wrote alone. */
+  readonly agentId?: string | undefined;
 }
 
 export interface Listed {
@@ -64,6 +66,7 @@ export class ClientList {
         (meta) =>
           meta.expires_at > nowIso &&
           (filter.status === undefined || meta.status === filter.status) &&
+          (filter.agentId === undefined || meta.agent_id === filter.agentId) &&
           (!filter.after || isAfter({ at: meta.created_at, id: meta.id }, filter.after)),
       );
       if (metas.length < LISTED_AT_MOST || found.length >= limit)

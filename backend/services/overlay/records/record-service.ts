@@ -101,9 +101,8 @@ export class RecordService<T extends BaseRecord> {
     const limit = limitOf(filter);
     const isOwn = seesAll(caller) || (await this.#isOwn(caller, client));
     const after = placeOf(filter.cursor);
-    const { metas, source } = isOwn
-      ? await this.#lists.read(tenantId, clientId, client, { status: filter.status, after }, limit + 1)
-      : await this.#listed(caller, { client, status: filter.status, after }, limit + 1);
+    const narrowed = { status: filter.status, after, ...(!isOwn && { agentId: caller.actor.id }) };
+    const { metas, source } = await this.#lists.read(tenantId, clientId, client, narrowed, limit + 1);
     const search = { ...this.#about(clientId), subjectId: clientId, action: "search", source } as const;
     return await this.#page(caller, metas, limit, search);
   }
