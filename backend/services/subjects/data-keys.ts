@@ -1,4 +1,4 @@
-// Data keys in this process's memory: at most a minute, bounded, and good for no longer than an erasure waits.
+// Data keys in this process's memory: at most a minute, bounded, and checked for erasure at each use.
 // Tests: test/integration/subject-vault.test.ts, test/faults/erasure-processes.test.ts
 import { LRUCache } from "lru-cache";
 import type { Pool } from "pg";
@@ -71,9 +71,9 @@ export class DataKeys {
   /**
    * Runs `work` with copies of the keys, which are zeros afterwards.
    *
-   * The keys were live after this call began, or within the last 250 ms; and where that was longer ago when `work` has ended (a
-   * process can be stopped for minutes between any two steps), they are asked for once more. So whatever an erasure has answered before cannot be
-   * in a result that comes after.
+   * The keys were live after this call began, or within the last 250 ms; and where that was longer ago when
+   * `work` has ended (a process can be stopped for minutes between any two steps), they are asked for once
+   * more. So whatever an erasure has answered before cannot be in a result that comes after.
    *
    * @returns `undefined` where one of the keys is not live
    * @throws KeysUnavailable; the database's errors

@@ -88,7 +88,7 @@ describe("policies of the audit trail", () => {
     );
     assert.deepEqual(
       rows.map(({ detail }) => detail),
-      [{ lostAtLeast: 7, lostAtMost: 7 }],
+      [{ lost: 7 }],
     );
   });
 
@@ -181,8 +181,8 @@ describe("policies of the audit trail", () => {
     );
     const found = await settle();
     assert.deepEqual(
-      found.map(({ atLeast, atMost }) => ({ atLeast, atMost })),
-      [{ atLeast: 0, atMost: 20 }],
+      found.map(({ lost, heldAtMost }) => [lost, heldAtMost]),
+      [[0, 20]],
     );
     assert.deepEqual(await settle(), [], "it is told once");
     // It was only slow: what it writes now opens its row again.

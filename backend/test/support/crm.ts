@@ -18,6 +18,7 @@ import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { DescribedAnswers } from "./described-answers.js";
+import { TEST_TTLS } from "./test-ttls.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
 export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -57,11 +58,13 @@ export interface Crm {
   close(): Promise<void>;
 }
 
+/** Other dependencies; made from what is started, where they need it. */
+export type Overrides =
+  | Partial<AppDependencies>
+  | ((made: Pick<AppDependencies, "pool" | "cache">) => Partial<AppDependencies>);
+
 /** Starts the app, behind the lane as in production, on a free port, over a migrated database that has the tenants A and B. */
-export async function startCrm(
-  store: CrmStore = "memory",
-  overrides: Partial<AppDependencies> = {},
-): Promise<Crm> {
+export async function startCrm(store: CrmStore = "memory", overrides: Overrides = {}): Promise<Crm> {
   const database = await createTestDatabase();
   await migrate(database.url, () => undefined);
   const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
@@ -88,9 +91,9 @@ export async function startCrm(
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, count: 60, detail: 300 },
+    ttlSeconds: TEST_TTLS,
     rateLimit: { max: 0, windowSeconds: 60 },
-    ...overrides,
+    ...(typeof overrides === "function" ? overrides({ pool, cache }) : overrides),
   };
   const { app, listener } = createAppBehindLane(dependencies);
   const answers = await DescribedAnswers.of(app);

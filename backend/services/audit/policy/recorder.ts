@@ -16,8 +16,9 @@ import { AuditUnavailable } from "../audit-unavailable.js";
 import { ConsentRefused } from "../consent/consent-refused.js";
 import { type ConsentAsk, coveringConsents } from "../consent/consent-store.js";
 import { type ClassPolicy, type Mode, PolicyStore } from "./class-policy.js";
-import { GroupCommit } from "./group-commit.js";
+import { DEFAULT_MAX_WAIT_MS, GroupCommit } from "./group-commit.js";
 import { type Loss, RecordBuffer } from "./record-buffer.js";
+import { within } from "./within.js";
 
 export interface RecorderOptions {
   readonly pool: Pool;
@@ -154,7 +155,7 @@ export class Recorder {
   }
 
   /** The canonical record that buffered records were lost. */
-  async lossRecord(tenantId: string, { processId, atLeast, atMost }: Loss): Promise<string> {
+  async lossRecord(tenantId: string, { processId, ...detail }: Loss): Promise<string> {
     const [content] = await this.#options.canonicalRecords(tenantId, SYSTEM, [
       {
         action: "delete",
@@ -162,7 +163,7 @@ export class Recorder {
         entityId: processId,
         dataClass: "business",
         outcome: "failure",
-        detail: { lostAtLeast: atLeast, lostAtMost: atMost },
+        detail,
       },
     ]);
     if (content === undefined) throw new Error("one event makes one record");
@@ -202,12 +203,13 @@ export class Recorder {
 
   async #covering(tenantId: string, asks: readonly Ask[]): Promise<ConsentReference | undefined> {
     try {
-      const [consent] = await withTenant(
+      const asking = withTenant(
         this.#options.pool,
         tenantId,
         (client) => coveringConsents(client, tenantId, asks),
         ANY_TENANT,
       );
+      const [consent] = await within(this.#options.group?.maxWaitMs ?? DEFAULT_MAX_WAIT_MS, asking);
       return consent;
     } catch (error) {
       throw new AuditUnavailable(error);
