@@ -17,8 +17,9 @@ const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 
 /**
- * numeric(15, 2) has fifteen significant digits, which a double carries exactly: money is a JSON number. A date has no time zone and
- * stays text, as does a time of day, which is shown without its seconds. Timestamps are Dates, which JSON writes as ISO 8601 in UTC.
+ * numeric(15, 2) has fifteen significant digits, which a double carries exactly: money is a JSON number. A
+ * date has no time zone and stays text, as does a time of day, which is shown without its seconds. Timestamps
+ * are Dates, which JSON writes as ISO 8601 in UTC.
  */
 const PARSERS = new Map<number, (text: string) => unknown>([
   [types.builtins.NUMERIC, Number],
@@ -39,8 +40,8 @@ export function createPool({ databaseUrl, max = 10, onError }: PoolOptions): Poo
     types: { getTypeParser: (oid, format) => PARSERS.get(oid) ?? types.getTypeParser(oid, format) },
   });
   pool.on("error", (error) => onError(`postgres: connection lost (${error.message})`));
-  // A connection that dies between two queries of a transaction emits "error" too, and would end the process without a listener;
-  // the next query rejects and says so.
+  // A connection that dies between two queries of a transaction emits "error" too, and would end the process
+  // without a listener; the next query rejects and says so.
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }
