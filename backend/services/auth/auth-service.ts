@@ -3,10 +3,12 @@
 import { randomUUID } from "node:crypto";
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool, PoolClient } from "pg";
+import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
-import type { Auth } from "../../http/identity/auth.js";
+import { type Auth, ROLES } from "../../http/identity/auth.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";
 import { sessionTag } from "../../http/identity/session-tag.js";
+import { explained, named } from "../../http/openapi/named-schemas.js";
 import { unauthorized } from "../../http/problem.js";
 import { issueToken } from "../tokens.js";
 import type { AuthState, IssuedToken, SessionEntry } from "./auth-state.js";
@@ -20,7 +22,6 @@ import {
   findActiveUser,
   findLogin,
   holdLogin,
-  type LoginUser,
   lockSession,
   type Session,
   type SessionChoice,
@@ -46,15 +47,21 @@ export interface Credentials {
 }
 
 /** The names are those of RFC 6749 section 5.1. */
-export interface TokenPair {
-  readonly access_token: string;
-  readonly token_type: "Bearer";
-  readonly expires_in: number;
-  readonly refresh_token: string;
-  readonly user: LoginUser;
-  /** Somebody else has set the password: until the user has changed it, the access token is good for nothing else. */
-  readonly password_change_required: boolean;
-}
+export const tokenPair = named(
+  "TokenPair",
+  z.strictObject({
+    access_token: z.string(),
+    token_type: z.literal("Bearer"),
+    expires_in: z.int(),
+    refresh_token: z.string(),
+    user: z.strictObject({ id: z.guid(), email: z.string(), name: z.string(), role: z.enum(ROLES) }),
+    password_change_required: explained(
+      "Somebody else has set the password: until the user has changed it, the access token is good for nothing else.",
+      z.boolean(),
+    ),
+  }),
+);
+export type TokenPair = Readonly<z.output<typeof tokenPair>>;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -67,7 +74,8 @@ export class AuthService {
 
   /**
    * @param address the client's: logins of one wait behind those of others
-   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too many log in
+   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too
+   *   many log in
    * @throws TenantUnavailable where the tenant is suspended, to those who know the password
    */
   async login({ tenant_id: tenantId, email, password }: Credentials, address: string): Promise<TokenPair> {
@@ -85,7 +93,8 @@ export class AuthService {
 
   /**
    * For a user who has proved who it is.
-   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no longer log in
+   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no
+   *   longer log in
    * @throws HttpProblem 401 where it may not
    */
   async openSession(
@@ -103,7 +112,8 @@ export class AuthService {
   }
 
   /**
-   * Exchanges a refresh token for the next one. One that was exchanged before ends its session: somebody else has it, too.
+   * Exchanges a refresh token for the next one. One that was exchanged before ends its session: somebody else
+   * has it, too.
    * @throws HttpProblem 401; 503 where the persistent Redis is away
    */
   async refresh(refreshToken: string): Promise<TokenPair> {
@@ -131,8 +141,9 @@ export class AuthService {
   }
 
   /**
-   * Revokes the token that the request came with, and ends its session or, `everywhere`, all sessions of its user. Once
-   * this has resolved, no process accepts one of their tokens, and no response is served from the cache for one.
+   * Revokes the token that the request came with, and ends its session or, `everywhere`, all sessions of its
+   * user. Once this has resolved, no process accepts one of their tokens, and no response is served from the
+   * cache for one.
    */
   async logout(auth: Auth, everywhere: boolean): Promise<void> {
     const { tenantId, subject, jti, expiresAtMs } = auth;
@@ -149,7 +160,10 @@ export class AuthService {
     await this.#end(tenantId, { userId });
   }
 
-  /** Revokes again what sessions of a user that have ended had issued: the persistent Redis may have been away then. */
+  /**
+   * Revokes again what sessions of a user that have ended had issued: the persistent Redis may have been away
+   * then.
+   */
   async revokeEndedOf(tenantId: string, userId: string): Promise<void> {
     const ended = await withTenant(
       this.#options.pool,
@@ -181,7 +195,10 @@ export class AuthService {
     }
   }
 
-  /** The list first: from then on nothing new is served to the tokens, and the tags end what is served without asking it. */
+  /**
+   * The list first: from then on nothing new is served to the tokens, and the tags end what is served without
+   * asking it.
+   */
   async #revoke(tenantId: string | undefined, tokens: readonly IssuedToken[]): Promise<void> {
     await this.#options.state.revoke(tenantId, tokens);
     for (const { jti } of tokens) this.#options.authenticator.forget(jti);
@@ -191,8 +208,8 @@ export class AuthService {
   }
 
   /**
-   * Inside the transaction: where the persistent Redis is away, nothing has happened, and the same refresh token is good for
-   * another try.
+   * Inside the transaction: where the persistent Redis is away, nothing has happened, and the same refresh
+   * token is good for another try.
    */
   async #noted(tenantId: string, session: Session): Promise<Session> {
     await this.#options.state.noteSession(tenantId, session.user_id, {

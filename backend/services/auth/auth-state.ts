@@ -1,8 +1,10 @@
 // What logging in and out leaves in the persistent Redis: revoked tokens and users' sessions.
 // Tests: test/http/auth.test.ts, test/http/auth-away.test.ts
+import * as z from "zod";
 import type { Auth } from "../../http/identity/auth.js";
 import type { Revocations } from "../../http/identity/authenticator.js";
 import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";
+import { named } from "../../http/openapi/named-schemas.js";
 import { HttpProblem, unauthorized } from "../../http/problem.js";
 import type { Outage } from "../../outage.js";
 import type { RedisClient } from "../../state/open-redis.js";
@@ -15,11 +17,11 @@ export interface IssuedToken {
 }
 
 /** A user's session, as the session list shows it. */
-export interface SessionEntry {
-  readonly id: string;
-  readonly started_at: string;
-  readonly refreshed_at: string;
-}
+export const sessionEntry = named(
+  "SessionEntry",
+  z.strictObject({ id: z.guid(), started_at: z.iso.datetime(), refreshed_at: z.iso.datetime() }),
+);
+export type SessionEntry = Readonly<z.output<typeof sessionEntry>>;
 
 const SESSION_SECONDS = 24 * 3600;
 
@@ -58,7 +60,8 @@ export class AuthState implements Revocations {
   async isRevoked({ tenantId, jti }: Auth): Promise<boolean> {
     // Both at once: one round trip.
     const asked = tenantId === undefined ? 0 : this.redis.exists(this.#suspendedKey(tenantId));
-    // A token without id is accepted while Redis is away: the database, and the tenant's fence in the cache, know of a suspension, too.
+    // A token without id is accepted while Redis is away: the database, and the tenant's fence in the cache,
+    // know of a suspension, too.
     if (jti === undefined) return (await Promise.resolve(asked).catch(() => 0)) === 1 && refuseSuspended();
     const [revoked, suspended] = await this.#available(
       Promise.all([this.redis.exists(this.#blacklistKey(tenantId, jti)), asked]),
