@@ -1,4 +1,6 @@
 // What the overlay of a replayed tenant holds when the day begins: clients of its agents, with communications, tasks and documents.
+
+import type { CacheService } from "../../backend/services/overlay/cache-service.js";
 import {
   AGENTS_PER_TENANT,
   CLIENTS_PER_AGENT,
@@ -6,6 +8,7 @@ import {
   TASKS_PER_CLIENT,
 } from "./overlay-habits.js";
 import type { Population } from "./population.js";
+import type { ReplayedHubspot } from "./replayed-hubspot.js";
 import type { ReplayedOverlay } from "./replayed-overlay.js";
 
 export interface OverlayAgent {
@@ -39,36 +42,49 @@ export async function makeOverlayPopulation(
   await calls.addTemplate({ name: TEMPLATE, format: "text", body });
   const agents: OverlayAgent[] = [];
   for (const [index, { id: agentId }] of users.slice(0, AGENTS_PER_TENANT).entries()) {
-    const clients: OverlayClient[] = [];
-    const documentIds: string[] = [];
-    for (let n = 0; n < CLIENTS_PER_AGENT; n++) {
-      const crmId = String(FIRST_CRM_ID + index * CLIENTS_PER_AGENT + n);
-      const properties = { firstname: "Ada", lastname: `Client ${crmId}`, email: `c${crmId}@client.example` };
-      hubspot.create(crmId, properties);
-      // From there, so that synchronisation knows that it is watched here.
-      await calls.getCrmClient("hubspot", crmId, agentId);
-      const client_id = `hubspot:${crmId}`;
-      const communications = Array.from({ length: COMMUNICATIONS_PER_CLIENT }, (_, k) => ({
-        id: `c-${crmId}-${k}`,
-        client_id,
-        channel: "email",
-        direction: "inbound",
-        subject: "About the order",
-        body: "When does it arrive? ".repeat(20),
-        occurred_at: "2026-01-31T08:00:00Z",
-      }));
-      await calls.setCommunications(communications, agentId);
-      const tasks = Array.from({ length: TASKS_PER_CLIENT }, (_, k) => ({
-        id: `t-${crmId}-${k}`,
-        client_id,
-        title: "Call back",
-      }));
-      await calls.setTasks(tasks, agentId);
-      const asked = { template: TEMPLATE, client_id, data: { name: "Ada" } };
-      documentIds.push((await calls.generateDocument(asked, agentId)).id);
-      clients.push({ crmId, communicationIds: communications.map(({ id }) => id), tasks });
-    }
+    const made = await Promise.all(
+      Array.from({ length: CLIENTS_PER_AGENT }, (_, n) =>
+        makeClient(calls, hubspot, agentId, String(FIRST_CRM_ID + index * CLIENTS_PER_AGENT + n)),
+      ),
+    );
+    const clients = made.map(({ client }) => client);
+    const documentIds = made.map(({ documentId }) => documentId);
     agents.push({ id: agentId, clients, documentIds });
   }
   return { tenantId, agents };
+}
+
+async function makeClient(
+  calls: CacheService,
+  hubspot: ReplayedHubspot,
+  agentId: string,
+  crmId: string,
+): Promise<{ client: OverlayClient; documentId: string }> {
+  hubspot.create(crmId, {
+    firstname: "Ada",
+    lastname: `Client ${crmId}`,
+    email: `c${crmId}@client.example`,
+  });
+  // From there, so that synchronisation knows that it is watched here.
+  await calls.getCrmClient("hubspot", crmId, agentId);
+  const client_id = `hubspot:${crmId}`;
+  const communications = Array.from({ length: COMMUNICATIONS_PER_CLIENT }, (_, k) => ({
+    id: `c-${crmId}-${k}`,
+    client_id,
+    channel: "email",
+    direction: "inbound",
+    subject: "About the order",
+    body: "When does it arrive? ".repeat(20),
+    occurred_at: "2026-01-31T08:00:00Z",
+  }));
+  await calls.setCommunications(communications, agentId);
+  const tasks = Array.from({ length: TASKS_PER_CLIENT }, (_, k) => ({
+    id: `t-${crmId}-${k}`,
+    client_id,
+    title: "Call back",
+  }));
+  await calls.setTasks(tasks, agentId);
+  const asked = { template: TEMPLATE, client_id, data: { name: "Ada" } };
+  const { id: documentId } = await calls.generateDocument(asked, agentId);
+  return { client: { crmId, communicationIds: communications.map(({ id }) => id), tasks }, documentId };
 }

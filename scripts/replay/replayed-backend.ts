@@ -66,7 +66,8 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
     overlay: overlay.overlay,
     sync: overlay.sync,
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret }) }),
-    logger: pino({ level: "silent" }),
+    // Why an answer is 500 is in no answer.
+    logger: pino({ level: "error" }, pino.destination(2)),
     lifecycle: { draining: false },
     ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
