@@ -16,6 +16,7 @@ import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import { openAudit } from "./services/audit/audit-service.js";
+import { AuditWatch } from "./services/audit/status/audit-watch.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
@@ -88,6 +89,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       audit: audit.trailWith,
       logger,
     });
+  const auditWatch =
+    subjects &&
+    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -105,6 +109,13 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     state: identity.state,
     ttlSeconds,
     subjects,
+    audit: subjects &&
+      auditWatch && {
+        pool,
+        trail: subjects.audit,
+        pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
+        watch: auditWatch,
+      },
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -138,6 +149,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    await auditWatch?.stop();
     await subjects?.stop();
     await audit.close();
     await cache.close();

@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Pool, PoolClient } from "pg";
 import { pino } from "pino";
+import { checkpointsIn } from "../backend/config/audit-keys.js";
 import { type Config, parseConfig } from "../backend/config.js";
 import { noDatabase, withEmbeddedPostgres } from "../backend/db/embedded-postgres-running.js";
 import { createPool } from "../backend/db/pool.js";
@@ -22,8 +23,7 @@ import {
 } from "../backend/services/audit/bundle.js";
 import { originOf } from "../backend/services/audit/checkpointer.js";
 import { type IntegrityState, parseState } from "../backend/services/audit/integrity.js";
-import { PRUNER } from "../backend/services/audit/prune-record.js";
-import { olderThan, prunePlanned } from "../backend/services/audit/pruning.js";
+import { pruneTenant } from "../backend/services/audit/retention/prune.js";
 import { parseSignerKey } from "../backend/services/audit/signed-note.js";
 import { EXIT, type Result } from "./audit/exit.js";
 
@@ -128,29 +128,13 @@ async function written(
   });
 }
 
-interface PruneOptions extends TenantOptions {
-  readonly before?: string;
-  readonly class?: string;
-  readonly reason?: string;
-  readonly yes?: boolean;
-}
-
+/** By the tenant's retention policy: what is not said is counted only. */
 export async function prune({
   tenant = "",
   data,
-  before = "",
-  class: dataClass,
-  reason = "",
   yes = false,
-}: PruneOptions): Promise<Result> {
-  const end = new Date(before);
-  if (Number.isNaN(end.getTime()))
-    throw new Error(
-      `--before: ${JSON.stringify(before)} is no time: write 2020-01-31 or 2020-01-31T00:00:00Z`,
-    );
+}: TenantOptions & { readonly yes?: boolean }): Promise<Result> {
   return await withPool(data, async (pool, config) => {
-    const tenantId = tenant.toLowerCase();
-    const plan = olderThan({ before: end, dataClass, reason });
     const cache = openCache(
       { ...config, CACHE_BUDGET_MS: Math.max(config.CACHE_BUDGET_MS, PATIENT_BUDGET_MS) },
       { tenant: () => undefined, logger: SILENT },
@@ -159,25 +143,24 @@ export async function prune({
     try {
       await cache.ready(PATIENT_BUDGET_MS);
       const blocks = new AuditBlocks({ pool, cache });
-      const onPruned = async (indexes: readonly number[]) => {
-        if (!(await blocks.forget(tenantId, indexes))) isForgotten = false;
-      };
-      const pseudonym = NO_SUBJECTS;
-      const count = await prunePlanned({
+      const classes = await pruneTenant({
         pool,
-        tenantId,
-        plan,
-        actor: PRUNER,
+        tenantId: tenant.toLowerCase(),
         isDryRun: !yes,
-        onPruned,
-        pseudonym,
+        dependencies: { pseudonym: NO_SUBJECTS },
+        onPruned: async (tenantId, indexes) => {
+          if (!(await blocks.forget(tenantId, indexes))) isForgotten = false;
+        },
       });
-      const lines = [
-        yes ? `${count} records pruned` : `${count} records would be pruned: write --yes to do it`,
-        ...(isForgotten ? [] : [NOT_FORGOTTEN]),
-      ];
-      const found = { tenant, pruned: yes ? count : 0, found: count, isForgotten };
-      return { exitCode: isForgotten ? EXIT.done : EXIT.incomplete, lines, data: found };
+      const done = yes ? "pruned" : "would be pruned";
+      const lines = classes.map(
+        ({ dataClass, retentionDays, cutoff, over, held }) =>
+          `${dataClass}: ${over} records from before ${cutoff} (${retentionDays} days) ${done}, ${held} on legal hold stay`,
+      );
+      if (!yes) lines.push("nothing was changed: write --yes to do it");
+      if (!isForgotten) lines.push(NOT_FORGOTTEN);
+      const exitCode = isForgotten ? EXIT.done : EXIT.incomplete;
+      return { exitCode, lines, data: { tenant, isDryRun: !yes, classes, isForgotten } };
     } finally {
       await cache.close();
     }
@@ -201,7 +184,8 @@ async function withPool<T>(
   const data = path.resolve(folder ?? projectFile(".data"));
   const env = await withEmbeddedPostgres(process.env, data);
   if (!env.DATABASE_URL && !env.DATABASE_URL_FILE) throw new Error(noDatabase(data));
-  const config = parseConfig(env);
+  const isOwn = !process.env.DATABASE_URL && !process.env.DATABASE_URL_FILE;
+  const config = parseConfig({ ...env, ...(isOwn && checkpointsIn(data, env)) });
   const pool = createPool({ databaseUrl: config.DATABASE_URL, max: 3, onError: () => undefined });
   try {
     return await work(pool, config);

@@ -18,9 +18,6 @@ interface Options {
   readonly from?: number;
   readonly to?: number;
   readonly size?: number;
-  readonly before?: string;
-  readonly class?: string;
-  readonly reason?: string;
   readonly yes?: boolean;
   readonly log?: readonly string[];
   readonly host?: string;
@@ -91,10 +88,10 @@ ofTenant("export", "records with their proofs: a bundle")
   .option("--out <file>", "default: standard output")
   .action(run(async (options) => (await withDatabase()).exportRecords(options)));
 
-ofTenant("prune", "remove the contents of records, whose leaves stay")
-  .requiredOption("--before <time>", "ISO 8601: records that were made before")
-  .addOption(new Option("--class <data class>", "default: all").choices(["phi", "personal", "business"]))
-  .requiredOption("--reason <text>", "for the record of the pruning")
+ofTenant(
+  "prune",
+  "remove the contents of records whose time is over by the tenant's policy; leaves and legal holds stay",
+)
   .option("--yes", "really; without it, it is told how many there are")
   .action(run(async (options) => (await withDatabase()).prune(options)));
 

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { checkpointsIn } from "../backend/config/audit-keys.js";
 import { ConfigError, parseConfig } from "../backend/config.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../backend/db/embedded-postgres.js";
 import { migrate } from "../backend/db/migrate.js";
@@ -48,7 +49,10 @@ async function start(): Promise<void> {
   backend = await startBackendProcess({
     env: {
       ...settings,
-      ...(config.DATABASE_URL === EMBEDDED && subjectKeysIn(dataFolder, settings)),
+      ...(config.DATABASE_URL === EMBEDDED && {
+        ...subjectKeysIn(dataFolder, settings),
+        ...checkpointsIn(dataFolder, settings),
+      }),
       DATABASE_URL: databaseUrl,
       DATABASE_URL_FILE: "",
       MIGRATE_ON_START: "false",

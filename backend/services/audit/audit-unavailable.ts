@@ -3,6 +3,11 @@
 import { isDatabaseUnavailable } from "../../db/database-errors.js";
 import { HttpProblem } from "../../http/problem.js";
 
+/** A record could not be made durable: in time, or at all. */
+export class NotDurable extends Error {
+  override readonly name = "NotDurable";
+}
+
 /** Answered 503: nothing leaves without its record. */
 export class AuditUnavailable extends HttpProblem {
   constructor(cause: unknown) {
@@ -10,8 +15,8 @@ export class AuditUnavailable extends HttpProblem {
       detail: "The audit trail cannot take a record now, and nothing is disclosed without one.",
       headers: { "Retry-After": "1" },
       cause,
-      // The database's outage has a line of its own.
-      isTold: isDatabaseUnavailable(cause),
+      // The database's outage has a line of its own, and so has that of the trail.
+      isTold: isDatabaseUnavailable(cause) || cause instanceof NotDurable,
     });
   }
 }

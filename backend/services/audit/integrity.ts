@@ -1,5 +1,5 @@
 // Whether a tenant's records are those that were signed: one pass, in memory that does not grow, and the first bad index is named.
-// Tests: test/integration/audit-integrity.test.ts, test/unit/audit-mutations.test.ts
+// Tests: test/integration/audit-integrity.test.ts
 
 import type { CheckpointPlace } from "./checkpoint-place.js";
 import type { IntegrityBatch, IntegritySource, StoredRecord } from "./integrity-source.js";

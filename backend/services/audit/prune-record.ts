@@ -1,5 +1,5 @@
 // The record that says which records were pruned: without one, a missing content is a loss.
-// Tests: test/integration/audit-prune.test.ts
+// Tests: test/integration/audit-blocks.test.ts
 import type { Actor, AuditEvent, AuditRecord } from "./audit-event.js";
 import { MAX_TEXT_CHARACTERS } from "./canonical-record.js";
 

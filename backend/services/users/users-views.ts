@@ -18,6 +18,8 @@ export const userProfile = defineView({
   params: idParam,
   load: async (reading, { id }) => (await users(reading, "t.id = $2", [id]))[0],
   ttlSeconds: (ttl) => ttl.LONG,
+  // A colleague's business data.
+  audit: ({ id }) => ({ action: "read", entityType: "user", entityId: id, dataClass: "business" }),
 });
 
 export const allUsers = defineView({

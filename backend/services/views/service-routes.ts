@@ -18,6 +18,7 @@ import { noParameters } from "../../modules/list-query.js";
 import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "../../modules/module-context.js";
 import type { ChangeListener } from "../../modules/record-changes.js";
 import { RecordWriter } from "../../modules/record-writer.js";
+import { type AuditedTrail, auditedRoute } from "../audit/routes/audited-route.js";
 import { type CreationContext, listTag, type Service, type ServiceRecords } from "./service.js";
 import type { View, ViewParams } from "./view.js";
 import type { ViewCache } from "./view-cache.js";
@@ -29,19 +30,21 @@ export interface ServiceContext extends CreationContext {
   readonly views: ViewCache;
   /** Hears of every change of a record before it is answered; the views are among those it tells. */
   readonly changes: ChangeListener;
+  /** Told of reads of the views that say what. Default: nobody is. */
+  readonly trail?: AuditedTrail | undefined;
 }
 
 const ETAG_CHARACTERS = 27;
 
 /** The order on every route is: tenant, role, validation, cache or write. What is refused reads nothing and drops nothing. */
 export function serviceRouter(service: Service, context: ServiceContext): Router {
-  const { pool, views, changes } = context;
+  const { pool, changes } = context;
   const router = Router();
   // A path may be a view's and the records' at once: GET of the one, PUT and DELETE of the other.
   const paths = new Map<string, MethodHandlers>();
   const add = (path: string, handlers: MethodHandlers) =>
     paths.set(path, { ...handlers, ...paths.get(path) });
-  for (const view of service.views) add(view.path, { get: viewHandlers(view, views) });
+  for (const view of service.views) add(view.path, { get: viewHandlers(view, context) });
   if (service.records) {
     const { name } = service.records.module;
     const writer = new RecordWriter(service.records.module, pool, changes);
@@ -79,7 +82,7 @@ function listRoutes(
   ];
 }
 
-function viewHandlers(view: View, views: ViewCache): RequestHandler[] {
+function viewHandlers(view: View, { views, trail }: ServiceContext): RequestHandler[] {
   const read: RequestHandler = async (req, res) => {
     const { value, cacheStatus, ageSeconds } = await views.look(view, tenantOf(req), paramsOf(view, req));
     res.setHeader("Cache-Status", cacheStatus);
@@ -88,7 +91,10 @@ function viewHandlers(view: View, views: ViewCache): RequestHandler[] {
     res.setHeader("Cache-Control", "private, no-cache");
     sendTagged(res, { data: value });
   };
-  return [toldAs(domainOf(view)), ...admission("viewer"), read];
+  const begin = [toldAs(domainOf(view)), ...admission("viewer")];
+  if (!trail || !view.audit) return [...begin, read];
+  const recorded = auditedRoute({ trail, event: (req) => view.audit?.(paramsOf(view, req)) });
+  return [...begin, recorded, read];
 }
 
 /** With an ETag of the body: Express answers 304 to a client that has it already. */

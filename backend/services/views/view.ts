@@ -5,6 +5,7 @@ import type { TtlPreset } from "express-tenant-cache";
 import type { PoolClient } from "pg";
 import * as z from "zod";
 import { recordId } from "../../modules/field-types.js";
+import type { AuditEvent } from "../audit/audit-event.js";
 
 /** The variable parts of a key, by name. */
 export type ViewParams = Readonly<Record<string, string>>;
@@ -36,6 +37,8 @@ export interface View<Params extends ViewParams = ViewParams, Value = unknown> {
   ttlSeconds(ttl: TtlPreset, about: Lifetime<Params, Value>): number;
   /** For views that show "today": the day that a value was made for. A value of another day is not shown. */
   dayShown?(value: Value): string;
+  /** What the audit trail is told of each read, whatever answers it. Default: nothing. */
+  audit?(params: Params): AuditEvent;
 }
 
 /** Infers the types of a view from its parts; `load` comes before what uses its value. */

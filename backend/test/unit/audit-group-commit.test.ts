@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, test } from "@jest/globals";
-import { GroupCommit, NotDurable } from "../../services/audit/policy/group-commit.js";
+import { NotDurable } from "../../services/audit/audit-unavailable.js";
+import { GroupCommit } from "../../services/audit/policy/group-commit.js";
 
 /** Writes that end when the test says so. */
 function held() {

@@ -6,7 +6,10 @@ import { ConfigError, parseConfig } from "../../config.js";
 import { parseSignerKey, signerKey, signerKeyText, witnessKey } from "../../services/audit/signed-note.js";
 
 const BASE = { DATABASE_URL: "postgres://crm@127.0.0.1/crm", JWT_SECRET: "x".repeat(40) };
-const OVERLAY = { SUBJECT_WRAPPING_KEYS: `a:${Buffer.alloc(32, 1).toString("base64")}` };
+const OVERLAY = {
+  SUBJECT_WRAPPING_KEYS: `a:${Buffer.alloc(32, 1).toString("base64")}`,
+  SUBJECT_SECRETS_FOLDER: "/subject-secrets",
+};
 const KEY = signerKey("crm.example/audit", Buffer.alloc(32, 5));
 const WITNESS = witnessKey("witness.example/w", Buffer.alloc(32, 6));
 
@@ -57,7 +60,7 @@ describe("the audit trail's variables", () => {
 
   test("production needs a key of its own where the overlay is on, and never takes the development key", () => {
     const production = { NODE_ENV: "production" };
-    const signed = { AUDIT_SIGNING_KEY: signerKeyText(KEY) };
+    const signed = { AUDIT_SIGNING_KEY: signerKeyText(KEY), AUDIT_CHECKPOINT_DIR: "/checkpoints" };
     assert.deepEqual(problemsOf(production), []);
     assert.match(
       problemsOf({ ...production, ...OVERLAY })[0] ?? "",
@@ -65,6 +68,12 @@ describe("the audit trail's variables", () => {
     );
     assert.equal(problemsOf({ ...production, AUDIT_SIGNING_KEY: DEVELOPMENT_AUDIT_KEY }).length, 1);
     assert.deepEqual(problemsOf({ ...production, ...OVERLAY, ...signed }), []);
+    const nowhere = problemsOf({ ...production, ...OVERLAY, ...signed, AUDIT_CHECKPOINT_DIR: "" });
+    assert.match(nowhere[0] ?? "", /^AUDIT_CHECKPOINT_DIR: production needs a place/);
+    assert.deepEqual(
+      problemsOf({ ...production, ...OVERLAY, ...signed, AUDIT_CHECKPOINT_DIR: "", AUDIT_OBJECT_DIR: "/o" }),
+      [],
+    );
   });
 
   test("what is wrong is told, and never repeated", () => {
@@ -83,7 +92,10 @@ describe("the audit trail's variables", () => {
     ] as const) {
       const problems = problemsOf({ [name]: value });
       assert.equal(problems.length, 1, `${name} ${value}`);
-      assert.ok(problems[0]?.startsWith(`${name}: `) && (value.length < 5 || !problems[0].includes(value)), problems[0]);
+      assert.ok(
+        problems[0]?.startsWith(`${name}: `) && (value.length < 5 || !problems[0].includes(value)),
+        problems[0],
+      );
     }
   });
 });

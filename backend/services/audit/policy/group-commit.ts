@@ -1,6 +1,8 @@
 // Group commit: what is to be durable at the same time shares one transaction.
 // Tests: test/unit/audit-group-commit.test.ts
 
+import { NotDurable } from "../audit-unavailable.js";
+
 export interface GroupCommitOptions<T> {
   /** One transaction. Resolves when all of the batch is durable. */
   readonly write: (key: string, batch: readonly T[]) => Promise<void>;
@@ -12,11 +14,6 @@ export interface GroupCommitOptions<T> {
   readonly maxWaitMs?: number;
   /** For measurements: `false` gives each item a transaction of its own. Default true. */
   readonly groups?: boolean;
-}
-
-/** It could not be made durable: in time, or at all. */
-export class NotDurable extends Error {
-  override readonly name = "NotDurable";
 }
 
 interface Waiter<T> {

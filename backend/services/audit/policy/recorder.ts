@@ -59,6 +59,7 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #group: GroupCommit<Item>;
   readonly #buffer: RecordBuffer;
+  readonly #away: Outage;
   readonly policies: PolicyStore;
 
   constructor(options: RecorderOptions) {
@@ -68,6 +69,16 @@ export class Recorder {
     this.#group = new GroupCommit({
       write: (tenantId, batch) => this.#write(tenantId, batch),
       ...options.group,
+    });
+    this.#away = new Outage({
+      began: (reason) =>
+        logger?.error(
+          `audit: records cannot be committed (${reason}): what has to be on record first is answered 503`,
+        ),
+      ended: (seconds, failures) =>
+        logger?.info(
+          `audit: records are committed again; ${failures}, within ${seconds} s, were answered 503`,
+        ),
     });
     this.#buffer = new RecordBuffer({
       pool,
@@ -212,8 +223,11 @@ export class Recorder {
     const item: Item = { actor, events, asks };
     try {
       await this.#group.add(tenantId, item);
+      this.#away.worked();
     } catch (error) {
-      if (error instanceof AuditUnavailable || error instanceof TypeError) throw error;
+      if (error instanceof TypeError) throw error;
+      this.#away.failed(messageOf(error));
+      if (error instanceof AuditUnavailable) throw error;
       throw new AuditUnavailable(error);
     }
     if (item.refused !== undefined) throw new ConsentRefused(item.refused);
@@ -258,6 +272,8 @@ function decided(item: Item, given: ReadonlyMap<AuditEvent, ConsentReference | u
 function refusalOf({ consent: _asked, ...event }: AuditEvent): AuditEvent {
   return { ...event, outcome: "refused" };
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** What was refused is recorded before it is answered, and changes are never left out. */
 function modeOf({ outcome, action }: AuditEvent, { mode }: ClassPolicy): Mode {
