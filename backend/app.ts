@@ -13,6 +13,7 @@ import { errorHandler, unknownRoute } from "./http/error-handler.js";
 import { identify, requireIdentity, requireOwnPassword } from "./http/identity/authenticate.js";
 import type { Authenticator } from "./http/identity/authenticator.js";
 import { laneInFront } from "./http/lane.js";
+import { mountOpenApi } from "./http/openapi-route.js";
 import { onePathSpelling } from "./http/path-spelling.js";
 import type { RateLimitOptions } from "./http/rate-limit.js";
 import { boundSubjects } from "./http/subject-work.js";
@@ -31,7 +32,12 @@ import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
+import type { Overlay } from "./services/overlay/overlay.js";
+import { overlayRouter } from "./services/overlay/routes/overlay-routes.js";
 import { type SubjectRoutesOptions, subjectsRouter } from "./services/subjects/subject-routes.js";
+import { syncRouter } from "./services/sync/sync-routes.js";
+import type { SyncService } from "./services/sync/sync-service.js";
+import { webhookRouter } from "./services/sync/webhook-routes.js";
 import { cacheStatsRouter, healthRouter } from "./services/system-routes.js";
 import type { Clock } from "./services/views/calendar.js";
 import type { ViewCache } from "./services/views/view-cache.js";
@@ -67,6 +73,12 @@ export interface AppDependencies {
   readonly audit?: AuditRoutesOptions | undefined;
   /** Erasure and export of data about persons. Default: not offered. */
   readonly subjects?: SubjectRoutesOptions | undefined;
+  /** Synchronisation with other CRMs. Default: none; its routes are not there. */
+  readonly sync?: SyncService | undefined;
+  /** What other CRMs call this server. Default: as their requests say. */
+  readonly publicUrl?: string | undefined;
+  /** Clients of other CRMs, communications, tasks, AI actions, documents. Default: not offered. */
+  readonly overlay?: Overlay | undefined;
   /** Whether it is noted which tenants are active, whose lists are then warmed. Default: no. */
   readonly notesActivity?: boolean;
   readonly rateLimit: RateLimitOptions;
@@ -109,8 +121,13 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     operatorHealthRouter({ ...health, monitor }),
   );
 
+  const { sync, publicUrl } = deps;
+  // In front of everything that asks for a token or reads a body: what other CRMs send is signed, over its bytes.
+  if (sync) app.use("/api/sync/webhooks", webhookRouter({ sync, publicUrl, rateLimiter: edge.rateLimiter }));
+
   const api = Router();
   api.use(identify(deps.authenticator), edge.rateLimiter, boundSubjects(pool.options.max));
+  mountOpenApi(api, app);
   const auth = deps.auth && createAuthServices(deps, deps.auth);
   api.use("/auth", auth && deps.auth ? authRouter(auth, deps.auth) : authUnavailable());
   api.use(requireIdentity, requireOwnPassword);
@@ -120,6 +137,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
   const warmer = deps.warmer ?? openWarmer({ pool, cache, views, ttlSeconds });
+  if (sync) api.use("/sync", syncRouter(sync));
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;
   mountModules(api, { pool, cache, changes, ttlSeconds });
@@ -135,6 +153,7 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   });
   if (deps.audit) api.use("/overlay", auditRouter(deps.audit));
   if (deps.subjects) api.use("/overlay", subjectsRouter(deps.subjects));
+  if (deps.overlay) api.use("/overlay", overlayRouter(deps.overlay));
   app.use("/api", api);
 
   app.use(unknownRoute, errorHandler(logger, database));

@@ -1,6 +1,7 @@
 // The environment, parsed once: every variable of .env.example, and nothing else.
 import * as z from "zod";
 import { AUDIT_SECRETS, AUDIT_VARIABLES, type AuditConfig, auditFrom } from "./config/audit-keys.js";
+import { type CrmConnection, parseCrmConnections } from "./config/crm-connections.js";
 import { type Encryption, parseEncryptionKeys } from "./config/encryption-keys.js";
 import { HEALTH_DETAILS } from "./config/health-details.js";
 import { type RedisServers, redisSecrets, redisServersFrom, redisVariables } from "./config/redis-servers.js";
@@ -52,6 +53,9 @@ const schema = z.object({
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000, 10),
   LOGIN_MAX_FAILURES_PER_ADDRESS: wholeNumber(1, 1_000_000, 100),
 
+  SYNC_REPLAY_SECONDS: wholeNumber(1, 3600, 15),
+  SYNC_PUBLIC_URL: variable(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).optional()),
+
   RATE_LIMIT_MAX: wholeNumber(0, 10_000_000, 6000),
   RATE_LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 60),
 });
@@ -63,6 +67,7 @@ const SECRETS = [
   "CACHE_ENCRYPTION_KEYS",
   ...AUDIT_SECRETS,
   "SUBJECT_WRAPPING_KEYS",
+  "CRM_CONNECTIONS",
   ...redisSecrets("REDIS"),
   ...redisSecrets("REDIS_CACHE"),
 ];
@@ -74,6 +79,7 @@ export const VARIABLES: readonly string[] = [
   ...AUDIT_VARIABLES,
   "SUBJECT_WRAPPING_KEYS",
   "SUBJECT_SECRETS_FOLDER",
+  "CRM_CONNECTIONS",
   ...redisVariables("REDIS"),
   ...redisVariables("REDIS_CACHE"),
   ...SECRETS.map((name) => `${name}_FILE`),
@@ -94,6 +100,8 @@ export type Config = Omit<z.output<typeof schema>, "JWT_SECRET" | "SHUTDOWN_DELA
   readonly audit: AuditConfig;
   /** Of data about subjects. Absent where SUBJECT_WRAPPING_KEYS is not set: then there is no overlay. */
   readonly subjectKeys: SubjectKeys | undefined;
+  /** Of tenants with other CRMs, by CRM_CONNECTIONS. */
+  readonly crmConnections: readonly CrmConnection[];
 };
 
 /** Says everything that is wrong with the environment, one line each. */
@@ -119,12 +127,13 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
   const encryption = parseEncryptionKeys("CACHE_ENCRYPTION_KEYS", env.CACHE_ENCRYPTION_KEYS);
   const subjectKeys = subjectKeysFrom(env);
   const audit = auditFrom(env, { isOverlayOn: subjectKeys.value !== undefined });
-  const checked = [redis, redisCache, encryption, subjectKeys, audit];
+  const crmConnections = parseCrmConnections(env.CRM_CONNECTIONS);
+  const checked = [redis, redisCache, encryption, subjectKeys, audit, crmConnections];
   const parsed = schema.safeParse(env);
   const invalid = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  const problems = [invalid, secretProblems(env), ...checked.map((one) => one.problems)]
+  const problems = [invalid, secretProblems(env), syncProblems(env), ...checked.map((one) => one.problems)]
     .flat()
     // What is in a file that cannot be read is not missing as well.
     .filter((problem) => !fileProblems.some((known) => known.startsWith(problem.replace(/:.*/s, "_FILE:"))));
@@ -140,7 +149,14 @@ export function parseConfig(environment: Environment, readFile: ReadFile = readT
     encryption: encryption.value,
     audit: audit.value,
     subjectKeys: subjectKeys.value,
+    crmConnections: crmConnections.value,
   };
+}
+
+/** Clients and tokens are at rest under keys alone. */
+function syncProblems(env: Environment): string[] {
+  const isKept = !env.CRM_CONNECTIONS || env.SUBJECT_WRAPPING_KEYS;
+  return isKept ? [] : ["CRM_CONNECTIONS: needs SUBJECT_WRAPPING_KEYS, under which clients are kept"];
 }
 
 function secretProblems(env: Environment): string[] {

@@ -19,7 +19,11 @@ import { openAudit } from "./services/audit/audit-service.js";
 import { AuditWatch } from "./services/audit/status/audit-watch.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
+import { Overlay } from "./services/overlay/overlay.js";
+import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
+import { openSync } from "./services/sync/open-sync.js";
+import { tellOverlay } from "./services/sync/overlay-link.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
@@ -92,6 +96,11 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const auditWatch =
     subjects &&
     new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
+  const sync = subjects && openSync(config, { pool, cache, logger, ...subjects });
+  const overlay =
+    subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
+  if (sync && overlay) tellOverlay(sync, overlay);
+  const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -116,6 +125,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
         pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
         watch: auditWatch,
       },
+    overlay,
+    sync,
+    publicUrl: config.SYNC_PUBLIC_URL,
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -150,6 +162,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmQueue?.close();
     monitor.stop();
     await auditWatch?.stop();
+    await sync?.close();
+    await overlayUpkeep?.stop();
     await subjects?.stop();
     await audit.close();
     await cache.close();
@@ -160,7 +174,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   });
 
   subjects?.start();
+  overlayUpkeep?.start();
   if (subjects) audit.worker.start();
+  sync?.start();
   tellStart(config, cache, logger);
   logger.info(`listening on ${config.HOST}:${port}`);
   const isAnywhere = config.HOST === "0.0.0.0" || config.HOST === "::";

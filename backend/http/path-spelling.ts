@@ -8,10 +8,10 @@ import { HttpProblem, notFound } from "./problem.js";
  */
 const TARGET = /^((?:https?:\/\/[^/?#\\]*)?)(\/[^?#]*)((?:\?[^#]*)?)$/i;
 /**
- * Nothing here is named in upper case, and nothing needs percent-encoding: ids, days, months and names of
- * statuses.
+ * Nothing here is named in upper case, and nothing needs percent-encoding: ids, days, months, names of
+ * statuses, and one file.
  */
-const PATH = /^\/$|^(?:\/[a-z0-9_-]+)+$/;
+const PATH = /^\/$|^(?:\/[a-z0-9_-]+)+(?:\.json)?$/;
 /** Ids of persons in other systems, as these spell them: nothing below is cached by its path. */
 const PATH_OF_OVERLAY = /^\/api\/overlay(?:\/[\w.~:@!$&'()*+,;=%-]+)+$/;
 const UUID_SEGMENT = /(?<=\/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/gi;

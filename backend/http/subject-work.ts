@@ -3,6 +3,7 @@
 import type { Request, RequestHandler } from "express";
 import { BoundedWork, TooMuchWork } from "./bounded-work.js";
 import { callerOf } from "./client-address.js";
+import { tells } from "./openapi/facts.js";
 import { HttpProblem } from "./problem.js";
 
 /** Far above what a page asks for at a time. */
@@ -19,10 +20,11 @@ export function boundSubjects(connections: number): RequestHandler {
     atOncePerCaller: Math.max(1, Math.floor(connections / 2)),
     waitingPerCaller: WAITING_PER_SUBJECT,
   });
-  return (req, _res, next) => {
+  const bound: RequestHandler = (req, _res, next) => {
     bounds.set(req, work);
     next();
   };
+  return tells(bound, { problems: [429] });
 }
 
 /**

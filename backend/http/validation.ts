@@ -2,6 +2,7 @@
 // Tests: test/http/hostile-requests.test.ts, test/http/problems.test.ts
 import express, { type Request, type RequestHandler } from "express";
 import type * as z from "zod";
+import { tells } from "./openapi/facts.js";
 import { type FieldError, HttpProblem } from "./problem.js";
 
 export interface Validated<T> {
@@ -24,18 +25,23 @@ export function validatedBody<T>(schema: z.ZodType<T>): Validated<T> {
   return validated(schema, "body", (req) => req.body ?? {});
 }
 
-function validated<T>(schema: z.ZodType<T>, part: string, read: (req: Request) => unknown): Validated<T> {
+function validated<T>(
+  schema: z.ZodType<T>,
+  part: "query" | "body",
+  read: (req: Request) => unknown,
+): Validated<T> {
   const values = new WeakMap<Request, { readonly value: T }>();
+  const check: RequestHandler = (req, _res, next) => {
+    const given = read(req);
+    const result = schema.safeParse(given);
+    const errors = result.success ? unstorableTexts(given) : fieldErrors(result.error);
+    if (!result.success || errors.length > 0)
+      throw new HttpProblem(400, { detail: `The ${part} is not valid: see errors.`, errors });
+    values.set(req, { value: result.data });
+    next();
+  };
   return {
-    check: (req, _res, next) => {
-      const given = read(req);
-      const result = schema.safeParse(given);
-      const errors = result.success ? unstorableTexts(given) : fieldErrors(result.error);
-      if (!result.success || errors.length > 0)
-        throw new HttpProblem(400, { detail: `The ${part} is not valid: see errors.`, errors });
-      values.set(req, { value: result.data });
-      next();
-    },
+    check: tells(check, { [part]: schema, problems: [400] }),
     of: (req) => {
       const held = values.get(req);
       if (!held)
@@ -48,15 +54,18 @@ function validated<T>(schema: z.ZodType<T>, part: string, read: (req: Request) =
 const parseJson = express.json({ limit: MAX_BODY_BYTES });
 
 /** Parses JSON bodies up to 100 kB; a body of another type is 415. */
-export const jsonBody: RequestHandler = (req, res, next) => {
-  // Clients without a body send "Content-Length: 0" and no type; type-is would call that a body.
-  if (req.get("content-length") === "0") return next();
-  // null: there is no body. false: there is one, of another type.
-  if (req.is("application/json") === false) {
-    throw new HttpProblem(415, { detail: "Send the body as application/json." });
-  }
-  parseJson(req, res, next);
-};
+export const jsonBody: RequestHandler = tells(
+  (req, res, next) => {
+    // Clients without a body send "Content-Length: 0" and no type; type-is would call that a body.
+    if (req.get("content-length") === "0") return next();
+    // null: there is no body. false: there is one, of another type.
+    if (req.is("application/json") === false) {
+      throw new HttpProblem(415, { detail: "Send the body as application/json." });
+    }
+    parseJson(req, res, next);
+  },
+  { problems: [400, 413, 415] },
+);
 
 function fieldErrors(error: z.ZodError): FieldError[] {
   return error.issues

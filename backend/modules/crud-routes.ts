@@ -10,6 +10,7 @@ import { listHandlers } from "./list-handlers.js";
 import { noParameters } from "./list-query.js";
 import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "./module-context.js";
 import type { ModuleDefinition } from "./module-definition.js";
+import { recordFacts } from "./record-facts.js";
 import { noSuchRecord, RecordWriter } from "./record-writer.js";
 
 /** Lower case alone: see `http/path-spelling.ts`. */
@@ -42,31 +43,47 @@ export function crudRouter(
   const counts = cacheList(module.name, { ...ofCounts, query: handlers.countQuery.of });
   const details = cacheList(module.name, { ...ofDetails, query: plainQuery.of });
 
-  route(router, "/", {
-    get: [reader, handlers.listQuery.check, lists, handlers.list],
-    post: [
-      writer,
-      plain,
-      jsonBody,
-      handlers.document.check,
-      invalidateCache(...touchedBy.create),
-      handlers.create,
-    ],
-  });
-  route(router, "/count", { get: [reader, handlers.countQuery.check, counts, handlers.count] });
+  const facts = recordFacts(module);
+  route(
+    router,
+    "/",
+    {
+      get: [reader, handlers.listQuery.check, lists, handlers.list],
+      post: [
+        writer,
+        plain,
+        jsonBody,
+        handlers.document.check,
+        invalidateCache(...touchedBy.create),
+        handlers.create,
+      ],
+    },
+    { get: { ...facts.list, isConditional: true }, post: facts.create },
+  );
+  route(
+    router,
+    "/count",
+    { get: [reader, handlers.countQuery.check, counts, handlers.count] },
+    { get: { ...facts.count, isConditional: true } },
+  );
   ownRoutes(router);
-  route(router, "/:id", {
-    get: [reader, plain, details, handlers.read],
-    put: [
-      writer,
-      plain,
-      jsonBody,
-      handlers.document.check,
-      invalidateCache(...touchedBy.update),
-      handlers.replace,
-    ],
-    delete: [writer, plain, invalidateCache(...touchedBy.delete), handlers.delete],
-  });
+  route(
+    router,
+    "/:id",
+    {
+      get: [reader, plain, details, handlers.read],
+      put: [
+        writer,
+        plain,
+        jsonBody,
+        handlers.document.check,
+        invalidateCache(...touchedBy.update),
+        handlers.replace,
+      ],
+      delete: [writer, plain, invalidateCache(...touchedBy.delete), handlers.delete],
+    },
+    { get: { ...facts.read, isConditional: true }, put: facts.replace, delete: facts.delete },
+  );
   return router;
 }
 

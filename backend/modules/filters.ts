@@ -1,6 +1,7 @@
 // Filters: query parameters of a list, each with its schema and the SQL condition it stands for.
 // Tests: test/http/listing.test.ts
 import * as z from "zod";
+import { writtenAs } from "../http/openapi/named-schemas.js";
 import { instantOf } from "./field-types.js";
 
 /** Adds a value to the statement's parameters and returns its placeholder. */
@@ -14,18 +15,25 @@ export interface Filter {
   readonly column?: string;
 }
 
+const MAX_NUMBER = 9_999_999_999_999.99;
 // Schemas of values that appear once: a repeated parameter arrives as an array and is refused.
 const oneText = z.string("must be given once").min(1).max(254);
-const oneNumber = z
-  .string("must be given once")
-  .regex(/^-?\d{1,13}(\.\d{1,2})?$/, "must be a number")
-  .transform(Number);
+const oneNumber = writtenAs(
+  { type: "number", minimum: -MAX_NUMBER, maximum: MAX_NUMBER, description: "At most two decimals." },
+  z
+    .string("must be given once")
+    .regex(/^-?\d{1,13}(\.\d{1,2})?$/, "must be a number")
+    .transform(Number),
+);
 // A day alone begins at midnight UTC. Four-digit years from 1000: PostgreSQL has no year 0.
-const oneInstant = z
-  .string("must be given once")
-  .regex(/^[1-9]/, "must be an ISO 8601 date or time")
-  .pipe(z.union([z.iso.datetime({ offset: true }), z.iso.date()], "must be an ISO 8601 date or time"))
-  .transform((text) => instantOf(new Date(text)));
+const oneInstant = writtenAs(
+  { type: "string", anyOf: [{ format: "date-time" }, { format: "date" }] },
+  z
+    .string("must be given once")
+    .regex(/^[1-9]/, "must be an ISO 8601 date or time")
+    .pipe(z.union([z.iso.datetime({ offset: true }), z.iso.date()], "must be an ISO 8601 date or time"))
+    .transform((text) => instantOf(new Date(text))),
+);
 const oneFlag = z.enum(["true", "false"], 'must be "true" or "false"').transform((text) => text === "true");
 
 /** `?billing_city=Berlin`: equal. */
@@ -45,10 +53,13 @@ export const sortedSet = (values: readonly string[]): string[] => [...new Set(va
 
 /** `?status=new&status=working`: any of the values; the one filter that may be repeated. */
 export const oneOf = (values: readonly string[]): Filter => ({
-  schema: z
-    .union([z.string().transform((text) => [text]), z.array(z.string())])
-    .pipe(z.array(z.enum(values, `must be one of ${values.join(", ")}`)).max(values.length))
-    .transform(sortedSet),
+  schema: writtenAs(
+    { type: "array", items: { type: "string", enum: values }, minItems: 1, maxItems: values.length },
+    z
+      .union([z.string().transform((text) => [text]), z.array(z.string())])
+      .pipe(z.array(z.enum(values, `must be one of ${values.join(", ")}`)).max(values.length))
+      .transform(sortedSet),
+  ),
   condition: (column, value, bind) => `${column} = ANY(${bind(value)}::text[])`,
 });
 

@@ -1,6 +1,7 @@
 // The query of a list: page, order, search and filters, made from a module's definition.
 // Tests: test/http/listing.test.ts, test/http/spelling.test.ts
 import * as z from "zod";
+import { explained, writtenAs } from "../http/openapi/named-schemas.js";
 import { sortedSet } from "./filters.js";
 import type { ModuleDefinition, SortColumn } from "./module-definition.js";
 
@@ -25,11 +26,21 @@ const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 const MAX_OFFSET = 100_000;
 const MAX_SORT_TERMS = 3;
+const DEFAULT_SORT = "-created_at";
 const MAX_SEARCH_LENGTH = 100;
 const MAX_SEARCH_WORDS = 5;
 
 /** Part of every query: authentication has compared it with the token. No route reads it, so it is no part of what a schema makes. */
-export const tenantParameter = { tenant_id: z.string().optional() };
+export const tenantParameter = {
+  tenant_id: writtenAs(
+    {
+      type: "string",
+      format: "uuid",
+      description: "The tenant, for superadmins; for everybody else that of the token.",
+    },
+    z.string().optional(),
+  ),
+};
 
 /** For routes that take no parameters of their own. */
 export const noParameters = z.strictObject(tenantParameter).transform(() => ({}));
@@ -46,14 +57,17 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
 export const limitParameter = (fallback = DEFAULT_LIMIT) => wholeNumber(1, MAX_LIMIT, fallback);
 
 /** `?q=`, as lower-case words, in an order of their own: all of them must occur, so a search is the same in any order. */
-export const searchParameter = z
-  .string("must be given once")
-  .trim()
-  .min(1)
-  .max(MAX_SEARCH_LENGTH)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters")
-  .transform((q) => sortedSet(q.toLowerCase().split(/\s+/)))
-  .pipe(z.array(z.string()).max(MAX_SEARCH_WORDS, `must have at most ${MAX_SEARCH_WORDS} words`));
+export const searchParameter = explained(
+  `Words that must all occur, at most ${MAX_SEARCH_WORDS}.`,
+  z
+    .string("must be given once")
+    .trim()
+    .min(1)
+    .max(MAX_SEARCH_LENGTH)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters")
+    .transform((q) => sortedSet(q.toLowerCase().split(/\s+/)))
+    .pipe(z.array(z.string()).max(MAX_SEARCH_WORDS, `must have at most ${MAX_SEARCH_WORDS} words`)),
+);
 
 /** Refuses parameters that the module does not know. */
 export function listQuerySchema(module: ModuleDefinition): z.ZodType<ListQuery> {
@@ -87,9 +101,11 @@ function splitFilter({ q, tenant_id: _tenantId, ...rest }: Record<string, unknow
 /** `?sort=-created_at,name`: a minus sign turns the order around. Newest first by default. */
 function sortParameter(module: ModuleDefinition) {
   const names = Object.keys(module.sortable);
-  return z
+  const term = `-?(?:${names.join("|")})`;
+  const pattern = `^${term}(?:,${term}){0,${MAX_SORT_TERMS - 1}}$`;
+  const schema = z
     .string("must be given once")
-    .default("-created_at")
+    .default(DEFAULT_SORT)
     .transform((text, context): SortTerm[] => {
       const terms = text.split(",");
       const columns = terms.map((term) => term.replace(/^-/, ""));
@@ -104,4 +120,6 @@ function sortParameter(module: ModuleDefinition) {
         return column ? [{ ...column, descending: term.startsWith("-") }] : [];
       });
     });
+  const description = 'Different names; "-" in front turns the order around.';
+  return writtenAs({ type: "string", pattern, default: DEFAULT_SORT, description }, schema);
 }

@@ -2,6 +2,7 @@
 // Tests: test/http/crud.test.ts
 import type * as z from "zod";
 import { exactId, type Filter, timeRange } from "./filters.js";
+import { recordSchema } from "./record-schema.js";
 
 export interface SortColumn {
   readonly column: string;
@@ -41,8 +42,10 @@ export interface ModuleOptions {
   readonly singular: string;
   /** What POST and PUT take: one field for each writable column. */
   readonly document: z.ZodObject;
-  /** Columns that only routes of the module's own write. */
-  readonly readOnlyColumns?: readonly string[];
+  /** Columns that only routes of the module's own write, and what they hold. */
+  readonly readOnlyColumns?: Readonly<Record<string, z.ZodType>>;
+  /** Columns of the document that hold more than clients may set: a status that only a route of the module's own gives. */
+  readonly shownAs?: Readonly<Record<string, z.ZodType>>;
   /** By column. Its foreign key clears it where the other record is deleted. */
   readonly references?: Readonly<Record<`${string}_id`, Reference>>;
   readonly filters: Readonly<Record<string, Filter>>;
@@ -57,6 +60,8 @@ export interface ModuleDefinition extends Required<Pick<ModuleOptions, "constrai
   readonly name: string;
   readonly singular: string;
   readonly document: z.ZodObject;
+  /** A record as responses show it. */
+  readonly record: z.ZodObject;
   readonly writableColumns: readonly string[];
   /** What responses show, in this order; joined columns come after. */
   readonly columns: readonly string[];
@@ -78,23 +83,34 @@ const IDENTIFIER = /^[a-z][a-z0-9_]*$/;
  * @throws TypeError where a name is no plain SQL identifier: names are written into statements
  */
 export function defineModule(options: ModuleOptions): ModuleDefinition {
-  const { name, policy = {}, readOnlyColumns = [], references = {} } = options;
-  const writableColumns = Object.keys(options.document.shape);
-  const columns = ["id", ...writableColumns, ...readOnlyColumns, "created_at", "updated_at"];
+  const {
+    name,
+    singular,
+    document,
+    policy = {},
+    readOnlyColumns = {},
+    shownAs = {},
+    references = {},
+  } = options;
+  const writableColumns = Object.keys(document.shape);
+  const columns = ["id", ...writableColumns, ...Object.keys(readOnlyColumns), "created_at", "updated_at"];
   const sortColumns = Object.values(options.sortable).map((sort) => sort.column);
   for (const identifier of [name, ...columns, ...sortColumns, ...Object.keys(references)]) {
     if (!IDENTIFIER.test(identifier))
       throw new TypeError(`module ${name}: "${identifier}" is no column or table name`);
   }
+  const joined = joinOf(references);
+  const shown = { ...readOnlyColumns, ...shownAs };
   const touching = (others: readonly string[] = []) => [name, ...others];
   return {
     name,
-    singular: options.singular,
-    document: options.document,
+    singular,
+    document,
+    record: recordSchema({ singular, document, shown, joined: Object.keys(joined.columns) }),
     writableColumns,
     columns,
     references,
-    joined: joinOf(references),
+    joined,
     filters: {
       ...referenceFilters(references),
       ...options.filters,

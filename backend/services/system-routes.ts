@@ -2,13 +2,16 @@
 // Tests: test/http/problems.test.ts, test/http/identity.test.ts
 import { type RequestHandler, Router } from "express";
 import type { TenantCache } from "express-tenant-cache";
+import * as z from "zod";
 import type { HealthDetails } from "../config/health-details.js";
 import { identityOf, requireIdentity, requireRole } from "../http/identity/authenticate.js";
 import { chooseTenant } from "../http/identity/tenant-choice.js";
+import { dataOf } from "../http/openapi/named-schemas.js";
 import { route } from "../http/route-methods.js";
 import { validatedQuery } from "../http/validation.js";
 import { noParameters } from "../modules/list-query.js";
 import { checkHealth, detailsFor, type HealthReport, type HealthSources } from "./health.js";
+import { cacheStats, systemHealth } from "./operations/report-schemas.js";
 
 const noStore: RequestHandler = (_req, res, next) => {
   res.setHeader("Cache-Control", "no-store");
@@ -25,16 +28,27 @@ export function healthRouter(sources: HealthSources): Router {
     res.status(status === "unavailable" ? 503 : 200).json({ status, checks: told });
   };
   router.use(noStore);
-  route(router, "/", { get: [report] });
-  route(router, "/ready", { get: [report] });
+  const answers = { 200: systemHealth, 503: systemHealth };
+  route(router, "/", { get: [report] }, { get: { summary: "Whether all is well", answers } });
+  route(router, "/ready", { get: [report] }, { get: { summary: "Whether it should get requests", answers } });
   // Says only that the event loop turns: a process is not to be restarted because its database is away.
-  route(router, "/live", {
-    get: [
-      (_req, res) => {
-        res.json({ status: "ok" });
+  route(
+    router,
+    "/live",
+    {
+      get: [
+        (_req, res) => {
+          res.json({ status: "ok" });
+        },
+      ],
+    },
+    {
+      get: {
+        summary: "Whether the process is alive",
+        answers: { 200: z.strictObject({ status: z.literal("ok") }) },
       },
-    ],
-  });
+    },
+  );
   return router;
 }
 
@@ -58,8 +72,13 @@ export function cacheStatsRouter(cache: Pick<TenantCache, "stats">): Router {
     res.json({ data: await cache.stats(filter) });
   };
   router.use(noStore);
-  route(router, "/", {
-    get: [requireIdentity, requireRole("admin"), chooseTenant, validatedQuery(noParameters).check, stats],
-  });
+  route(
+    router,
+    "/",
+    {
+      get: [requireIdentity, requireRole("admin"), chooseTenant, validatedQuery(noParameters).check, stats],
+    },
+    { get: { summary: "Figures of the cache", answers: { 200: dataOf(cacheStats) } } },
+  );
   return router;
 }

@@ -1,6 +1,7 @@
 // From the Authorization header to `req.auth`, and the two middlewares that insist on it.
 // Tests: test/http/identity.test.ts
 import type { Request, RequestHandler } from "express";
+import { tells } from "../openapi/facts.js";
 import { forbidden, HttpProblem, unauthorized } from "../problem.js";
 import { type Auth, includesOverlayRole, includesRole, type OverlayRole, type Role } from "./auth.js";
 import type { Authenticator } from "./authenticator.js";
@@ -13,7 +14,7 @@ const refusals = new WeakMap<Request, unknown>();
  * in between also counts requests with bad tokens; {@link requireIdentity} refuses.
  */
 export function identify(authenticator: Authenticator): RequestHandler {
-  return async (req, _res, next) => {
+  const read: RequestHandler = async (req, _res, next) => {
     try {
       req.auth = await authenticator.authenticate(bearerToken(req));
     } catch (refusal) {
@@ -21,38 +22,49 @@ export function identify(authenticator: Authenticator): RequestHandler {
     }
     next();
   };
+  return tells(read, { token: "read" });
 }
 
 /** Answers 401 to requests without a valid token. */
-export const requireIdentity: RequestHandler = (req, _res, next) => {
-  if (!req.auth) throw refusals.get(req) ?? unauthorized("This needs a bearer token.");
-  next();
-};
+export const requireIdentity: RequestHandler = tells(
+  (req, _res, next) => {
+    if (!req.auth) throw refusals.get(req) ?? unauthorized("This needs a bearer token.");
+    next();
+  },
+  { token: "needed", problems: [401] },
+);
 
 /** Answers 403 to tokens of users who have to change their password first. */
-export const requireOwnPassword: RequestHandler = (req, _res, next) => {
-  if (identityOf(req).mustChangePassword) {
-    throw forbidden("Change your password first: POST /api/auth/password (current_password, new_password).");
-  }
-  next();
-};
+export const requireOwnPassword: RequestHandler = tells(
+  (req, _res, next) => {
+    if (identityOf(req).mustChangePassword) {
+      throw forbidden(
+        "Change your password first: POST /api/auth/password (current_password, new_password).",
+      );
+    }
+    next();
+  },
+  { problems: [403] },
+);
 
 /** Answers 403 to roles below `role`. */
 export function requireRole(role: Role): RequestHandler {
-  return (req, _res, next) => {
+  const check: RequestHandler = (req, _res, next) => {
     if (!includesRole(identityOf(req).role, role)) throw forbidden(`This needs the role ${role}.`);
     next();
   };
+  return tells(check, { needs: [`the role ${role}`], problems: [403] });
 }
 
 /** Answers 403 to who has none of these overlay roles. */
 export function requireOverlayRole(...roles: readonly OverlayRole[]): RequestHandler {
-  return (req, _res, next) => {
+  const check: RequestHandler = (req, _res, next) => {
     const own = identityOf(req).overlayRoles ?? [];
     if (!roles.some((role) => includesOverlayRole(own, role)))
       throw forbidden(`This needs the overlay role ${roles.join(" or ")}.`);
     next();
   };
+  return tells(check, { needs: [`the overlay role ${roles.join(" or ")}`], problems: [403] });
 }
 
 /** The identity, once {@link requireIdentity} has run. */

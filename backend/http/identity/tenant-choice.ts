@@ -2,31 +2,38 @@
 // Tests: test/http/identity.test.ts
 import type { Request, RequestHandler } from "express";
 import * as z from "zod";
+import { tells } from "../openapi/facts.js";
 import { forbidden, HttpProblem } from "../problem.js";
 import { identityOf } from "./authenticate.js";
 
 const tenantIdSchema = z.guid().toLowerCase();
 
 /** Applies `?tenant_id=` to `req.auth`: 403 where it is not the token's tenant, unless a superadmin chooses. */
-export const chooseTenant: RequestHandler = (req, _res, next) => {
-  const given = req.query.tenant_id;
-  if (given === undefined) return next();
-  const tenantId = tenantIdSchema.safeParse(given);
-  if (!tenantId.success) {
-    const errors = [{ pointer: "#/tenant_id", message: "must be one UUID" }];
-    throw new HttpProblem(400, { detail: "The query is not valid: see errors.", errors });
-  }
-  const auth = identityOf(req);
-  if (auth.role === "superadmin") req.auth = { ...auth, tenantId: tenantId.data };
-  else if (auth.tenantId !== tenantId.data) throw forbidden("tenant_id is not the tenant of your token.");
-  next();
-};
+export const chooseTenant: RequestHandler = tells(
+  (req, _res, next) => {
+    const given = req.query.tenant_id;
+    if (given === undefined) return next();
+    const tenantId = tenantIdSchema.safeParse(given);
+    if (!tenantId.success) {
+      const errors = [{ pointer: "#/tenant_id", message: "must be one UUID" }];
+      throw new HttpProblem(400, { detail: "The query is not valid: see errors.", errors });
+    }
+    const auth = identityOf(req);
+    if (auth.role === "superadmin") req.auth = { ...auth, tenantId: tenantId.data };
+    else if (auth.tenantId !== tenantId.data) throw forbidden("tenant_id is not the tenant of your token.");
+    next();
+  },
+  { problems: [400, 403] },
+);
 
 /** Answers 400 to a superadmin who has a token without tenant and has chosen none. */
-export const requireTenant: RequestHandler = (req, _res, next) => {
-  tenantOf(req);
-  next();
-};
+export const requireTenant: RequestHandler = tells(
+  (req, _res, next) => {
+    tenantOf(req);
+    next();
+  },
+  { problems: [400] },
+);
 
 /** The tenant that the request is about. */
 export function tenantOf(req: Request): string {

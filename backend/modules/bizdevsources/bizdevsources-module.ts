@@ -10,12 +10,14 @@ import {
   optional,
   percent,
   phone,
+  recordId,
   text,
   website,
 } from "../field-types.js";
 import { exact, numberRange, oneOf, present, timeRange } from "../filters.js";
 import { defineModule } from "../module-definition.js";
 import { INDUSTRIES } from "../picklists.js";
+import { instant } from "../record-schema.js";
 
 export const CHANNELS = [
   "referral",
@@ -55,7 +57,8 @@ export const bizdevsourcesModule = defineModule({
   name: "bizdevsources",
   singular: "business development source",
   document: bizdevsourceDocument,
-  readOnlyColumns: ["promoted_at", "promoted_account_id"],
+  readOnlyColumns: { promoted_at: instant().nullable(), promoted_account_id: recordId().nullable() },
+  shownAs: { status: z.enum([...OPEN_SOURCE_STATUSES, "promoted"]) },
   // What a source became; promoting one is in promote-bizdevsource.ts.
   references: { promoted_account_id: { module: "accounts" } },
   filters: {

@@ -6,6 +6,7 @@ import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { tenantOf } from "../../http/identity/tenant-choice.js";
+import { dataOf } from "../../http/openapi/named-schemas.js";
 import { conflict } from "../../http/problem.js";
 import { route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
@@ -14,6 +15,7 @@ import { CrudRepository, type ModuleRecord } from "../crud-repository.js";
 import { recordIdOf } from "../crud-routes.js";
 import { noParameters } from "../list-query.js";
 import type { ModuleContext } from "../module-context.js";
+import { idParams } from "../record-facts.js";
 import { noSuchRecord } from "../record-writer.js";
 import { type bizdevsourceDocument, bizdevsourcesModule } from "./bizdevsources-module.js";
 
@@ -23,6 +25,11 @@ interface Promotion {
   readonly bizdevsource: ModuleRecord;
   readonly account: ModuleRecord;
 }
+
+const promotionAnswer = z.strictObject({
+  bizdevsource: bizdevsourcesModule.record,
+  account: accountsModule.record,
+});
 
 const sources = new CrudRepository(bizdevsourcesModule);
 const accounts = new CrudRepository(accountsModule);
@@ -39,16 +46,28 @@ export function mountPromotion(router: Router, { pool, cache }: ModuleContext): 
       .location(`/api/accounts/${String(promoted.account.id)}`)
       .json({ data: promoted });
   };
-  route(router, "/:id/promote", {
-    post: [
-      requireRole("member"),
-      validatedQuery(noParameters).check,
-      jsonBody,
-      promotion.check,
-      cache.invalidateCache("bizdevsources", "accounts"),
-      promote,
-    ],
-  });
+  route(
+    router,
+    "/:id/promote",
+    {
+      post: [
+        requireRole("member"),
+        validatedQuery(noParameters).check,
+        jsonBody,
+        promotion.check,
+        cache.invalidateCache("bizdevsources", "accounts"),
+        promote,
+      ],
+    },
+    {
+      post: {
+        summary: "Promote a source to an account",
+        params: idParams,
+        answers: { 201: dataOf(promotionAnswer) },
+        problems: [404, 409],
+      },
+    },
+  );
 }
 
 async function promoteSource(

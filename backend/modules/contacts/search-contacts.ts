@@ -6,6 +6,7 @@ import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { tenantOf } from "../../http/identity/tenant-choice.js";
+import { dataOf, named } from "../../http/openapi/named-schemas.js";
 import { route } from "../../http/route-methods.js";
 import { validatedQuery } from "../../http/validation.js";
 import { limitParameter, searchParameter, tenantParameter } from "../list-query.js";
@@ -22,15 +23,19 @@ const searchQuery = validatedQuery(
 );
 
 /** A contact as a search shows it. */
-interface ContactMatch {
-  readonly id: string;
-  readonly first_name: string | null;
-  readonly last_name: string;
-  readonly email: string | null;
-  readonly title: string | null;
-  readonly account_id: string | null;
-  readonly account_name: string | null;
-}
+const contactMatch = named(
+  "ContactMatch",
+  z.strictObject({
+    id: z.guid(),
+    first_name: z.string().nullable(),
+    last_name: z.string(),
+    email: z.string().nullable(),
+    title: z.string().nullable(),
+    account_id: z.guid().nullable(),
+    account_name: z.string().nullable(),
+  }),
+);
+type ContactMatch = z.output<typeof contactMatch>;
 
 /** Mounts the search; it shows account names, as lists of contacts do, so it carries the same cache policy. */
 export function mountContactSearch(router: Router, { pool, cache, ttlSeconds }: ModuleContext): void {
@@ -43,19 +48,30 @@ export function mountContactSearch(router: Router, { pool, cache, ttlSeconds }: 
     });
     res.json({ data });
   };
-  route(router, "/search", {
-    get: [
-      requireRole("viewer"),
-      searchQuery.check,
-      cache.cacheList(name, {
-        ttlSeconds: ttlSeconds.list,
-        dependsOn,
-        query: searchQuery.of,
-        authority: ANSWERS_HAVE_NO_LINKS,
-      }),
-      search,
-    ],
-  });
+  route(
+    router,
+    "/search",
+    {
+      get: [
+        requireRole("viewer"),
+        searchQuery.check,
+        cache.cacheList(name, {
+          ttlSeconds: ttlSeconds.list,
+          dependsOn,
+          query: searchQuery.of,
+          authority: ANSWERS_HAVE_NO_LINKS,
+        }),
+        search,
+      ],
+    },
+    {
+      get: {
+        summary: "Find contacts while their name is being typed",
+        isConditional: true,
+        answers: { 200: dataOf(z.array(contactMatch)) },
+      },
+    },
+  );
 }
 
 /**

@@ -10,6 +10,7 @@ import { validatedQuery } from "../../http/validation.js";
 import { recordIdOf } from "../crud-routes.js";
 import { noParameters } from "../list-query.js";
 import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "../module-context.js";
+import { idParams } from "../record-facts.js";
 import { noSuchRecord } from "../record-writer.js";
 import { documentsModule } from "./documents-module.js";
 
@@ -18,6 +19,7 @@ const MAX_CONTENT_BYTES = 1024 * 1024;
 // A media type without control characters: it becomes a header again (RFC 9110 section 8.3.1).
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\w !#$&^.+-]*"))*$/;
 const MAX_MEDIA_TYPE_LENGTH = 127;
+const ANY_BYTES = { mediaType: "*/*" };
 
 interface Content {
   readonly name: string;
@@ -71,19 +73,40 @@ export function mountDocumentContent(router: Router, { pool, cache, ttlSeconds }
     res.status(204).end();
   };
 
-  route(router, "/:id/content", {
-    get: [
-      requireRole("viewer"),
-      plain,
-      cache.cacheList(moduleName, {
-        ttlSeconds: ttlSeconds.detail,
-        query: plainQuery.of,
-        authority: ANSWERS_HAVE_NO_LINKS,
-      }),
-      download,
-    ],
-    put: [requireRole("member"), plain, parseBytes, cache.invalidateCache(moduleName), upload],
-  });
+  route(
+    router,
+    "/:id/content",
+    {
+      get: [
+        requireRole("viewer"),
+        plain,
+        cache.cacheList(moduleName, {
+          ttlSeconds: ttlSeconds.detail,
+          query: plainQuery.of,
+          authority: ANSWERS_HAVE_NO_LINKS,
+        }),
+        download,
+      ],
+      put: [requireRole("member"), plain, parseBytes, cache.invalidateCache(moduleName), upload],
+    },
+    {
+      get: {
+        summary: "Download a document's content",
+        description: "Of the media type that it was uploaded with.",
+        params: idParams,
+        isConditional: true,
+        answers: { 200: ANY_BYTES },
+        problems: [404],
+      },
+      put: {
+        summary: "Upload a document's content",
+        params: idParams,
+        body: ANY_BYTES,
+        answers: { 204: "empty" },
+        problems: [400, 404, 413, 415],
+      },
+    },
+  );
 }
 
 function mediaTypeOf(header: string | undefined): string {

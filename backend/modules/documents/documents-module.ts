@@ -1,7 +1,7 @@
 // Documents: offers, contracts and notes of an account or an opportunity. Their content has routes of its own.
 // Tests: test/http/documents.test.ts, test/http/crud.test.ts
 import * as z from "zod";
-import { email, longText, optional, recordId, text } from "../field-types.js";
+import { count, email, longText, optional, recordId, text } from "../field-types.js";
 import { exact, oneOf, present } from "../filters.js";
 import { defineModule } from "../module-definition.js";
 
@@ -19,7 +19,7 @@ export const documentsModule = defineModule({
     description: optional(longText(4000)),
   }),
   // Of the content lists show these; the bytes come from document-content.ts.
-  readOnlyColumns: ["content_type", "content_bytes"],
+  readOnlyColumns: { content_type: z.string().nullable(), content_bytes: count().nullable() },
   references: {
     account_id: { module: "accounts", shows: { account_name: "account.name" } },
     opportunity_id: { module: "opportunities", shows: { opportunity_name: "opportunity.name" } },

@@ -6,6 +6,7 @@ import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { tenantOf } from "../../http/identity/tenant-choice.js";
+import { dataOf, named } from "../../http/openapi/named-schemas.js";
 import { conflict } from "../../http/problem.js";
 import { route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
@@ -17,6 +18,7 @@ import { recordIdOf } from "../crud-routes.js";
 import { recordId } from "../field-types.js";
 import { noParameters } from "../list-query.js";
 import type { ModuleContext } from "../module-context.js";
+import { idParams } from "../record-facts.js";
 import { noSuchRecord } from "../record-writer.js";
 import { type leadDocument, leadsModule } from "./leads-module.js";
 
@@ -34,6 +36,15 @@ interface Conversion {
   readonly contact: ModuleRecord;
   readonly account: ModuleRecord | null;
 }
+
+const conversionAnswer = named(
+  "Conversion",
+  z.strictObject({
+    lead: leadsModule.record,
+    contact: contactsModule.record,
+    account: accountsModule.record.nullable(),
+  }),
+);
 
 const leads = new CrudRepository(leadsModule);
 const contacts = new CrudRepository(contactsModule);
@@ -53,16 +64,28 @@ export function mountLeadConversion(router: Router, { pool, cache }: ModuleConte
       .location(`/api/contacts/${String(converted.contact.id)}`)
       .json({ data: converted });
   };
-  route(router, "/:id/convert", {
-    post: [
-      requireRole("member"),
-      validatedQuery(noParameters).check,
-      jsonBody,
-      conversion.check,
-      cache.invalidateCache("leads", "contacts", "accounts"),
-      convert,
-    ],
-  });
+  route(
+    router,
+    "/:id/convert",
+    {
+      post: [
+        requireRole("member"),
+        validatedQuery(noParameters).check,
+        jsonBody,
+        conversion.check,
+        cache.invalidateCache("leads", "contacts", "accounts"),
+        convert,
+      ],
+    },
+    {
+      post: {
+        summary: "Convert a lead to a contact and, where asked, an account",
+        params: idParams,
+        answers: { 201: dataOf(conversionAnswer) },
+        problems: [404, 409],
+      },
+    },
+  );
 }
 
 async function convertLead(

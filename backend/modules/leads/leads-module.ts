@@ -10,12 +10,14 @@ import {
   optional,
   percent,
   phone,
+  recordId,
   text,
   website,
 } from "../field-types.js";
 import { exact, numberRange, oneOf, present } from "../filters.js";
 import { defineModule } from "../module-definition.js";
 import { INDUSTRIES, RATINGS, SOURCES } from "../picklists.js";
+import { instant } from "../record-schema.js";
 
 /** What clients may set; conversion alone sets "converted". */
 export const OPEN_LEAD_STATUSES = ["new", "working", "nurturing", "qualified", "unqualified"] as const;
@@ -48,7 +50,12 @@ export const leadsModule = defineModule({
   name: "leads",
   singular: "lead",
   document: leadDocument,
-  readOnlyColumns: ["converted_at", "converted_contact_id", "converted_account_id"],
+  readOnlyColumns: {
+    converted_at: instant().nullable(),
+    converted_contact_id: recordId().nullable(),
+    converted_account_id: recordId().nullable(),
+  },
+  shownAs: { status: z.enum([...OPEN_LEAD_STATUSES, "converted"]) },
   // What a lead became; converting one is in convert-lead.ts.
   references: { converted_contact_id: { module: "contacts" }, converted_account_id: { module: "accounts" } },
   filters: {

@@ -5,12 +5,13 @@ import { rateLimit } from "express-rate-limit";
 import * as z from "zod";
 import { clientAddress } from "../../http/client-address.js";
 import { identityOf, requireIdentity } from "../../http/identity/authenticate.js";
+import { dataOf } from "../../http/openapi/named-schemas.js";
 import { HttpProblem } from "../../http/problem.js";
 import { countingStore } from "../../http/redis-rate-limit-store.js";
 import { route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
-import type { AuthService } from "./auth-service.js";
-import type { AuthState } from "./auth-state.js";
+import { type AuthService, tokenPair } from "./auth-service.js";
+import { type AuthState, sessionEntry } from "./auth-state.js";
 import { MAX_PASSWORD_LENGTH, newPassword, type PasswordService } from "./passwords.js";
 
 export interface AuthRoutesOptions {
@@ -57,76 +58,132 @@ export interface AuthServices {
 export function authRouter({ service, passwords }: AuthServices, options: AuthRoutesOptions): Router {
   const router = Router();
   router.use(noStore);
-  route(router, "/login", {
-    post: [
-      plain,
-      jsonBody,
-      credentials.check,
-      addressLimit(options),
-      failureLimit(options, (req) => credentials.of(req).tenant_id),
-      async (req, res) => {
-        res.json({ data: await service.login(credentials.of(req), clientAddress(req)) });
+  route(
+    router,
+    "/login",
+    {
+      post: [
+        plain,
+        jsonBody,
+        credentials.check,
+        addressLimit(options),
+        failureLimit(options, (req) => credentials.of(req).tenant_id),
+        async (req, res) => {
+          res.json({ data: await service.login(credentials.of(req), clientAddress(req)) });
+        },
+      ],
+    },
+    { post: { summary: "Log in", answers: { 200: dataOf(tokenPair) }, problems: [401, 429, 503] } },
+  );
+  route(
+    router,
+    "/refresh",
+    {
+      post: [
+        plain,
+        jsonBody,
+        refreshBody.check,
+        async (req, res) => {
+          res.json({ data: await service.refresh(refreshBody.of(req).refresh_token) });
+        },
+      ],
+    },
+    {
+      post: {
+        summary: "Exchange a refresh token",
+        answers: { 200: dataOf(tokenPair) },
+        problems: [401, 503],
       },
-    ],
-  });
-  route(router, "/refresh", {
-    post: [
-      plain,
-      jsonBody,
-      refreshBody.check,
-      async (req, res) => {
-        res.json({ data: await service.refresh(refreshBody.of(req).refresh_token) });
+    },
+  );
+  route(
+    router,
+    "/logout",
+    {
+      post: [
+        requireIdentity,
+        plain,
+        jsonBody,
+        logoutBody.check,
+        async (req, res) => {
+          await service.logout(identityOf(req), logoutBody.of(req).everywhere);
+          res.status(204).end();
+        },
+      ],
+    },
+    { post: { summary: "Log out, here or everywhere", answers: { 204: "empty" }, problems: [503] } },
+  );
+  route(
+    router,
+    "/password",
+    {
+      post: [
+        requireIdentity,
+        plain,
+        jsonBody,
+        changeBody.check,
+        failureLimit(options, (req) => identityOf(req).tenantId),
+        async (req, res) => {
+          const { current_password: current, new_password: replacement } = changeBody.of(req);
+          res.json({
+            data: await passwords.change(identityOf(req), current, replacement, clientAddress(req)),
+          });
+        },
+      ],
+    },
+    {
+      post: {
+        summary: "Change the own password",
+        answers: { 200: dataOf(tokenPair) },
+        problems: [403, 429, 503],
       },
-    ],
-  });
-  route(router, "/logout", {
-    post: [
-      requireIdentity,
-      plain,
-      jsonBody,
-      logoutBody.check,
-      async (req, res) => {
-        await service.logout(identityOf(req), logoutBody.of(req).everywhere);
-        res.status(204).end();
+    },
+  );
+  route(
+    router,
+    "/invitation",
+    {
+      post: [
+        plain,
+        jsonBody,
+        acceptBody.check,
+        addressLimit(options),
+        // Of no tenant: which one it is only a good invitation says.
+        failureLimit(options, () => undefined),
+        async (req, res) => {
+          const { invitation, password } = acceptBody.of(req);
+          res.json({ data: await passwords.accept(invitation, password, clientAddress(req)) });
+        },
+      ],
+    },
+    {
+      post: {
+        summary: "Accept an invitation with a password of one's own",
+        answers: { 200: dataOf(tokenPair) },
+        problems: [401, 429, 503],
       },
-    ],
-  });
-  route(router, "/password", {
-    post: [
-      requireIdentity,
-      plain,
-      jsonBody,
-      changeBody.check,
-      failureLimit(options, (req) => identityOf(req).tenantId),
-      async (req, res) => {
-        const { current_password: current, new_password: replacement } = changeBody.of(req);
-        res.json({ data: await passwords.change(identityOf(req), current, replacement, clientAddress(req)) });
+    },
+  );
+  route(
+    router,
+    "/sessions",
+    {
+      get: [
+        requireIdentity,
+        plain,
+        async (req, res) => {
+          res.json({ data: await service.sessionsOf(identityOf(req)) });
+        },
+      ],
+    },
+    {
+      get: {
+        summary: "List the own sessions",
+        answers: { 200: dataOf(z.array(sessionEntry)) },
+        problems: [503],
       },
-    ],
-  });
-  route(router, "/invitation", {
-    post: [
-      plain,
-      jsonBody,
-      acceptBody.check,
-      addressLimit(options),
-      // Of no tenant: which one it is only a good invitation says.
-      failureLimit(options, () => undefined),
-      async (req, res) => {
-        const { invitation, password } = acceptBody.of(req);
-        res.json({ data: await passwords.accept(invitation, password, clientAddress(req)) });
-      },
-    ],
-  });
-  route(router, "/sessions", {
-    get: [
-      requireIdentity,
-      plain,
-      async (req, res) => {
-        res.json({ data: await service.sessionsOf(identityOf(req)) });
-      },
-    ],
-  });
+    },
+  );
   return router;
 }
 

@@ -3,10 +3,12 @@
 import { randomUUID } from "node:crypto";
 import type { TenantCache } from "express-tenant-cache";
 import type { Pool, PoolClient } from "pg";
+import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
-import type { Auth } from "../../http/identity/auth.js";
+import { type Auth, ROLES } from "../../http/identity/auth.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";
 import { sessionTag } from "../../http/identity/session-tag.js";
+import { explained, named } from "../../http/openapi/named-schemas.js";
 import { unauthorized } from "../../http/problem.js";
 import { issueToken } from "../tokens.js";
 import type { AuthState, IssuedToken, SessionEntry } from "./auth-state.js";
@@ -20,7 +22,6 @@ import {
   findActiveUser,
   findLogin,
   holdLogin,
-  type LoginUser,
   lockSession,
   type Session,
   type SessionChoice,
@@ -46,15 +47,21 @@ export interface Credentials {
 }
 
 /** The names are those of RFC 6749 section 5.1. */
-export interface TokenPair {
-  readonly access_token: string;
-  readonly token_type: "Bearer";
-  readonly expires_in: number;
-  readonly refresh_token: string;
-  readonly user: LoginUser;
-  /** Somebody else has set the password: until the user has changed it, the access token is good for nothing else. */
-  readonly password_change_required: boolean;
-}
+export const tokenPair = named(
+  "TokenPair",
+  z.strictObject({
+    access_token: z.string(),
+    token_type: z.literal("Bearer"),
+    expires_in: z.int(),
+    refresh_token: z.string(),
+    user: z.strictObject({ id: z.guid(), email: z.string(), name: z.string(), role: z.enum(ROLES) }),
+    password_change_required: explained(
+      "Somebody else has set the password: until the user has changed it, the access token is good for nothing else.",
+      z.boolean(),
+    ),
+  }),
+);
+export type TokenPair = Readonly<z.output<typeof tokenPair>>;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -1,8 +1,10 @@
 // What logging in and out leaves in the persistent Redis: revoked tokens and users' sessions.
 // Tests: test/http/auth.test.ts, test/http/auth-away.test.ts
+import * as z from "zod";
 import type { Auth } from "../../http/identity/auth.js";
 import type { Revocations } from "../../http/identity/authenticator.js";
 import { CLOCK_TOLERANCE_SECONDS } from "../../http/identity/token-verifier.js";
+import { named } from "../../http/openapi/named-schemas.js";
 import { HttpProblem, unauthorized } from "../../http/problem.js";
 import type { Outage } from "../../outage.js";
 import type { RedisClient } from "../../state/open-redis.js";
@@ -15,11 +17,11 @@ export interface IssuedToken {
 }
 
 /** A user's session, as the session list shows it. */
-export interface SessionEntry {
-  readonly id: string;
-  readonly started_at: string;
-  readonly refreshed_at: string;
-}
+export const sessionEntry = named(
+  "SessionEntry",
+  z.strictObject({ id: z.guid(), started_at: z.iso.datetime(), refreshed_at: z.iso.datetime() }),
+);
+export type SessionEntry = Readonly<z.output<typeof sessionEntry>>;
 
 const SESSION_SECONDS = 24 * 3600;
 

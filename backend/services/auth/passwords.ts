@@ -5,6 +5,7 @@ import type { Pool, PoolClient } from "pg";
 import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Auth } from "../../http/identity/auth.js";
+import { named } from "../../http/openapi/named-schemas.js";
 import { HttpProblem, unauthorized } from "../../http/problem.js";
 import type { AuthService, TokenPair } from "./auth-service.js";
 import { INVITATION_SECONDS, readInvitation, signInvitation } from "./invitation.js";
@@ -22,10 +23,11 @@ export const newPassword = () =>
     .min(MIN_PASSWORD_LENGTH, `must have at least ${MIN_PASSWORD_LENGTH} characters`)
     .max(MAX_PASSWORD_LENGTH, `must have at most ${MAX_PASSWORD_LENGTH} characters`);
 
-export interface Invitation {
-  readonly token: string;
-  readonly expires_at: string;
-}
+export const invitationAnswer = named(
+  "Invitation",
+  z.strictObject({ token: z.string(), expires_at: z.iso.datetime() }),
+);
+export type Invitation = Readonly<z.output<typeof invitationAnswer>>;
 
 /** Inside a tenant's transaction: sets the password that somebody else knows, and ends what invitation there was. */
 export async function givePassword(

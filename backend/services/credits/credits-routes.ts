@@ -8,6 +8,7 @@ import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant, requireTenant, tenantOf } from "../../http/identity/tenant-choice.js";
+import { dataOf } from "../../http/openapi/named-schemas.js";
 import { conflict, notFound } from "../../http/problem.js";
 import { route } from "../../http/route-methods.js";
 import { userRateLimit } from "../../http/user-rate-limit.js";
@@ -16,7 +17,14 @@ import { noParameters } from "../../modules/list-query.js";
 import type { StateStore } from "../../state/state-redis.js";
 import { touch } from "../views/view.js";
 import type { ViewCache } from "../views/view-cache.js";
-import { addCredits, type CreditAccount, deductCredits, holdUser, MAX_BALANCE } from "./credits-store.js";
+import {
+  addCredits,
+  balanceAnswer,
+  type CreditAccount,
+  deductCredits,
+  holdUser,
+  MAX_BALANCE,
+} from "./credits-store.js";
 import { creditBalance, creditParams } from "./credits-views.js";
 
 export interface CreditsOptions {
@@ -74,7 +82,16 @@ export function creditsRouter({ pool, views, state }: CreditsOptions): Router {
   });
   const add = changing(addCredits, "The balance would be too large.");
   const deduct = changing(deductCredits, "There are not enough credits.");
-  route(router, "/credits/:userId/:type/add", handlers("credits-add", "admin", add));
-  route(router, "/credits/:userId/:type/deduct", handlers("credits-deduct", "member", deduct));
+  const facts = {
+    params: creditParams,
+    answers: { 200: dataOf(balanceAnswer) },
+    problems: [404, 409, 429],
+  } as const;
+  route(router, "/credits/:userId/:type/add", handlers("credits-add", "admin", add), {
+    post: { summary: "Add credits", ...facts },
+  });
+  route(router, "/credits/:userId/:type/deduct", handlers("credits-deduct", "member", deduct), {
+    post: { summary: "Deduct credits", ...facts },
+  });
   return router;
 }

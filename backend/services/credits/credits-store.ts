@@ -1,6 +1,8 @@
 // Balances of credits. Each change is one statement, so that changes at the same time add up.
 // Tests: test/http/credits-and-workflows.test.ts
 import type { PoolClient } from "pg";
+import * as z from "zod";
+import { named } from "../../http/openapi/named-schemas.js";
 
 export const CREDIT_TYPES = ["email", "sms", "enrichment", "call"] as const;
 export type CreditType = (typeof CREDIT_TYPES)[number];
@@ -8,11 +10,11 @@ export type CreditType = (typeof CREDIT_TYPES)[number];
 /** Whose credits, of which kind. */
 export type CreditAccount = Readonly<{ userId: string; type: CreditType }>;
 
-export interface CreditBalance {
-  readonly user_id: string;
-  readonly type: CreditType;
-  readonly balance: number;
-}
+export const balanceAnswer = named(
+  "CreditBalance",
+  z.strictObject({ user_id: z.guid(), type: z.enum(CREDIT_TYPES), balance: z.int() }),
+);
+export type CreditBalance = Readonly<z.output<typeof balanceAnswer>>;
 
 /** No balance is larger: JSON carries it exactly. */
 export const MAX_BALANCE = 1_000_000_000_000;

@@ -3,7 +3,7 @@
 import * as z from "zod";
 import { recordId } from "../../modules/field-types.js";
 import { defineView } from "../views/view.js";
-import { CREDIT_TYPES, findBalance } from "./credits-store.js";
+import { balanceAnswer, CREDIT_TYPES, findBalance } from "./credits-store.js";
 
 const TTL_SECONDS = 60;
 
@@ -16,6 +16,8 @@ export const creditBalance = defineView({
   key: "credits:{userId}:{type}",
   path: "/credits/:userId/:type",
   params: creditParams,
+  summary: "Read the balance of a user's credits",
+  answer: balanceAnswer,
   load: ({ client, tenantId }, account) => findBalance(client, tenantId, account),
   ttlSeconds: () => TTL_SECONDS,
 });

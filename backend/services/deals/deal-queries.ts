@@ -1,12 +1,22 @@
 // Sums over opportunities.
 // Tests: test/http/deals.test.ts
+
+import * as z from "zod";
+import { named } from "../../http/openapi/named-schemas.js";
 import { OPEN_STAGES } from "../../modules/opportunities/opportunities-module.js";
 import type { Reading } from "../views/view.js";
 
-export interface DealSum {
-  readonly count: number;
-  readonly amount: number;
-}
+export const dealSum = named("DealSum", z.strictObject({ count: z.int(), amount: z.number() }));
+export type DealSum = Readonly<z.output<typeof dealSum>>;
+
+/** What {@link figuresOfMonth} finds. */
+export const monthAnswer = z.strictObject({
+  month: z.string(),
+  opened: dealSum,
+  won: dealSum,
+  lost: dealSum,
+  win_rate: z.number().nullable(),
+});
 
 const SUM = "count(*)::int AS count, coalesce(sum(t.amount), 0) AS amount";
 const OWN = "FROM opportunities t WHERE t.tenant_id = $1";

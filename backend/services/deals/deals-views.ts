@@ -4,11 +4,11 @@ import * as z from "zod";
 import { accountsModule } from "../../modules/accounts/accounts-module.js";
 import { contactsModule } from "../../modules/contacts/contacts-module.js";
 import { recordId } from "../../modules/field-types.js";
-import { opportunitiesModule } from "../../modules/opportunities/opportunities-module.js";
+import { opportunitiesModule, STAGES } from "../../modules/opportunities/opportunities-module.js";
 import { usersModule } from "../records/users-module.js";
 import { recordRows } from "../views/record-rows.js";
 import { defineView, idParam, type Reading } from "../views/view.js";
-import { figuresOfMonth, openDeals, stagesOf } from "./deal-queries.js";
+import { dealSum, figuresOfMonth, monthAnswer, openDeals, stagesOf } from "./deal-queries.js";
 import { monthParam } from "./month.js";
 
 const MAX_DEALS = 200;
@@ -32,6 +32,8 @@ export const companyDeals = defineView({
   key: "deals:company:{companyId}",
   path: "/deals/company/:companyId",
   params: companyParam,
+  summary: "List the deals of a company",
+  answer: z.array(opportunitiesModule.record),
   load: (reading, { companyId }) =>
     ofCompany(reading, companyId, () =>
       opportunities(reading, `t.account_id = $2 ORDER BY t.created_at DESC, t.id DESC LIMIT ${MAX_DEALS}`, [
@@ -45,6 +47,11 @@ export const pipelineStats = defineView({
   key: "pipeline:stats:{companyId}",
   path: "/pipeline/stats/:companyId",
   params: companyParam,
+  summary: "Sum up the open and closed deals of a company by stage",
+  answer: z.strictObject({
+    company_id: z.guid(),
+    stages: z.array(z.strictObject({ stage: z.enum(STAGES), ...dealSum.shape, weighted_amount: z.number() })),
+  }),
   load: (reading, { companyId }) =>
     ofCompany(reading, companyId, async () => ({
       company_id: companyId,
@@ -57,6 +64,8 @@ export const monthlyAnalytics = defineView({
   key: "analytics:monthly:{month}",
   path: "/analytics/monthly/:month",
   params: monthParam,
+  summary: "Sum up what was opened, won and lost in a month",
+  answer: monthAnswer,
   load: (reading, { month }) => figuresOfMonth(reading, month),
   ttlSeconds: (ttl) => ttl.LONG,
 });
@@ -65,6 +74,8 @@ export const companyProfile = defineView({
   key: "company:profile:{id}",
   path: "/companies/:id/profile",
   params: idParam,
+  summary: "Read a company, with its open deals",
+  answer: z.strictObject({ ...accountsModule.record.shape, open_deals: dealSum }),
   load: async (reading, { id }) => {
     const [company] = await accounts(reading, "t.id = $2", [id]);
     return company && { ...company, open_deals: await openDeals(reading, id) };
@@ -77,6 +88,8 @@ export const userCard = defineView({
   key: "user:profile:{id}",
   path: "/users/:id/profile",
   params: idParam,
+  summary: "Read what others are shown of a user",
+  answer: usersModule.record.pick({ id: true, name: true, email: true, phone: true, role: true }),
   load: async (reading, { id }) => {
     const [user] = await users(reading, "t.id = $2 AND t.is_active", [id]);
     return user && { id, name: user.name, email: user.email, phone: user.phone, role: user.role };
@@ -89,6 +102,8 @@ export const companyContacts = defineView({
   key: "contacts:list:{companyId}",
   path: "/companies/:companyId/contacts",
   params: companyParam,
+  summary: "List the contacts of a company",
+  answer: z.array(contactsModule.record),
   load: (reading, { companyId }) =>
     ofCompany(reading, companyId, () =>
       contacts(

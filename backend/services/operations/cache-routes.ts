@@ -11,6 +11,7 @@ import { noParameters } from "../../modules/list-query.js";
 import type { ViewCache } from "../views/view-cache.js";
 import { WARM_PLAN_NAMES } from "../warming/warm-plans.js";
 import { isColdAltogether, warmReport } from "../warming/warm-report.js";
+import { cacheMetrics, warmAnswer } from "./report-schemas.js";
 
 export interface CacheRoutesOptions {
   readonly monitor: CacheMonitor;
@@ -54,7 +55,17 @@ export function cacheRouter({ monitor, views, warmer }: CacheRoutesOptions): Rou
     });
   };
 
-  route(router, "/metrics", { get: [...admission, metrics] });
-  route(router, "/warm", { post: [...admission, jsonBody, body.check, warm] });
+  route(
+    router,
+    "/metrics",
+    { get: [...admission, metrics] },
+    { get: { summary: "Figures of the cache, its server and the views", answers: { 200: cacheMetrics } } },
+  );
+  route(
+    router,
+    "/warm",
+    { post: [...admission, jsonBody, body.check, warm] },
+    { post: { summary: "Warm the cache now", answers: { 200: warmAnswer, 503: warmAnswer } } },
+  );
   return router;
 }

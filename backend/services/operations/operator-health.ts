@@ -5,6 +5,7 @@ import type { CacheMonitor } from "express-tenant-cache";
 import { route } from "../../http/route-methods.js";
 import { checkHealth, detailsFor, type HealthSources } from "../health.js";
 import { humanBytes, recentFigures } from "./cache-figures.js";
+import { operatorHealth } from "./report-schemas.js";
 
 export interface OperatorHealthOptions extends HealthSources {
   readonly monitor: CacheMonitor;
@@ -59,7 +60,13 @@ export function operatorHealthRouter({ monitor, ...sources }: OperatorHealthOpti
       },
     });
   };
-  route(router, "/", { get: [report] });
+  const answers = { 200: operatorHealth, 503: operatorHealth };
+  route(
+    router,
+    "/",
+    { get: [report] },
+    { get: { summary: "Whether all is well, for operators' dashboards", answers } },
+  );
   return router;
 }
 

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { day, longText, optional, recordId, text } from "../../modules/field-types.js";
 import { oneOf, timeRange } from "../../modules/filters.js";
 import { defineModule } from "../../modules/module-definition.js";
+import { instant } from "../../modules/record-schema.js";
 
 export const TASK_STATUSES = ["open", "in_progress", "completed", "cancelled"] as const;
 const PRIORITIES = ["low", "normal", "high", "urgent"] as const;
@@ -20,7 +21,7 @@ export const tasksModule = defineModule({
     priority: z.enum(PRIORITIES).default("normal"),
     due_on: optional(day()),
   }),
-  readOnlyColumns: ["completed_at"],
+  readOnlyColumns: { completed_at: instant().nullable() },
   references: {
     order_id: { module: "orders", shows: { order_number: '"order".number' } },
     technician_id: { module: "users", shows: { technician_name: "technician.name" } },

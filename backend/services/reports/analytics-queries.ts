@@ -1,11 +1,19 @@
 // Analytics of a period, a query for each type.
 // Tests: test/http/services.test.ts
+import * as z from "zod";
 import type { Reading } from "../views/view.js";
 import type { PeriodBounds } from "./period.js";
 
 type Rows = readonly Readonly<Record<string, unknown>>[];
 
 export const analyticsTypes = ["tasks", "technicians", "schedules"] as const;
+
+/** What a row of each type holds. */
+export const ANALYTICS_ROWS = {
+  tasks: z.strictObject({ priority: z.string(), opened: z.int(), completed: z.int() }),
+  technicians: z.strictObject({ technician_id: z.guid(), technician_name: z.string(), completed: z.int() }),
+  schedules: z.strictObject({ status: z.string(), count: z.int(), hours: z.number() }),
+} as const;
 
 /** Tasks and technicians count what was completed in the period, schedules what is planned in it. */
 export const ANALYTICS: Readonly<

@@ -1,13 +1,25 @@
 // The figures of the dashboard, and those of one technician.
 // Tests: test/http/services.test.ts
+import * as z from "zod";
 import type { Reading } from "../views/view.js";
 import { boundsOf, type PeriodBounds } from "./period.js";
 
-export interface DashboardFigures {
-  readonly date: string;
-  readonly tasks: Readonly<Record<"open" | "in_progress" | "overdue" | "completed_today", number>>;
-  readonly schedules_today: number;
-}
+export const dashboardAnswer = z.strictObject({
+  date: z.iso.date(),
+  tasks: z.strictObject({ open: z.int(), in_progress: z.int(), overdue: z.int(), completed_today: z.int() }),
+  schedules_today: z.int(),
+});
+export type DashboardFigures = Readonly<z.output<typeof dashboardAnswer>>;
+
+export const performanceAnswer = z.strictObject({
+  technician_id: z.guid(),
+  technician_name: z.string(),
+  period: z.string(),
+  opened: z.int(),
+  completed: z.int(),
+  completed_in_time: z.int(),
+  hours_to_complete: z.number().nullable(),
+});
 
 /** How things are now. */
 export async function dashboardFigures({ client, tenantId, today }: Reading): Promise<DashboardFigures> {

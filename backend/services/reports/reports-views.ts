@@ -5,14 +5,21 @@ import type { ModuleRecord } from "../../modules/crud-repository.js";
 import { recordId } from "../../modules/field-types.js";
 import { dayOf } from "../views/calendar.js";
 import { defineView, noParams, type Touch, touch } from "../views/view.js";
-import { ANALYTICS, analyticsTypes } from "./analytics-queries.js";
-import { dashboardFigures, technicianFigures } from "./figures-queries.js";
+import { ANALYTICS, ANALYTICS_ROWS, analyticsTypes } from "./analytics-queries.js";
+import {
+  dashboardAnswer,
+  dashboardFigures,
+  performanceAnswer,
+  technicianFigures,
+} from "./figures-queries.js";
 import { boundsOf, isOver, period, periodsOf } from "./period.js";
 
 export const dashboard = defineView({
   key: "reports:dashboard",
   path: "/reports/dashboard",
   params: noParams,
+  summary: "Read how things are now",
+  answer: dashboardAnswer,
   load: dashboardFigures,
   ttlSeconds: (ttl) => ttl.SHORT,
   dayShown: ({ date }) => date,
@@ -22,6 +29,8 @@ export const performance = defineView({
   key: "reports:performance:{technicianId}:{period}",
   path: "/reports/performance/:technicianId/:period",
   params: z.strictObject({ technicianId: recordId(), period: period() }),
+  summary: "Read the work of a technician in a day or a month",
+  answer: performanceAnswer,
   load: (reading, { technicianId, period }) =>
     technicianFigures(reading, technicianId, period, boundsOf(period)),
   ttlSeconds: (ttl, { params, today }) => (isOver(params.period, today) ? ttl.DAY : ttl.LONG),
@@ -33,6 +42,12 @@ export const analytics = defineView({
   params: z.strictObject({
     type: z.enum(analyticsTypes, `must be one of ${analyticsTypes.join(", ")}`),
     period: period(),
+  }),
+  summary: "Analyse a day or a month",
+  answer: z.strictObject({
+    type: z.enum(analyticsTypes),
+    period: z.string(),
+    rows: z.union(analyticsTypes.map((type) => z.array(ANALYTICS_ROWS[type]))),
   }),
   load: async (reading, { type, period }) => ({
     type,

@@ -14,6 +14,8 @@ export const technicianDay = defineView({
   key: "schedules:technician:{id}:date:{date}",
   path: "/schedules/technician/:id/date/:date",
   params: z.strictObject({ id: recordId(), date: day() }),
+  summary: "List the schedules of a technician's day",
+  answer: z.array(schedulesModule.record),
   load: (reading, { id, date }) =>
     schedules(reading, `t.technician_id = $2 AND t.date = $3 ${IN_ORDER}`, [id, date]),
   ttlSeconds: (ttl, { params, today }) => ttlOfDay(ttl, params.date, today),
@@ -23,6 +25,8 @@ export const schedulesToday = defineView({
   key: "schedules:today",
   path: "/schedules/today",
   params: noParams,
+  summary: "List the schedules of today",
+  answer: z.strictObject({ date: z.iso.date(), schedules: z.array(schedulesModule.record) }),
   load: async (reading) => ({
     date: reading.today,
     schedules: await schedules(reading, `t.date = $2 ${IN_ORDER}`, [reading.today]),
@@ -38,6 +42,8 @@ export const schedulesWeek = defineView({
   params: z.strictObject({
     startDate: day().pipe(z.string().refine((date) => mondayOf(date) === date, "must be a Monday")),
   }),
+  summary: "List the schedules of a week",
+  answer: z.strictObject({ start_date: z.iso.date(), schedules: z.array(schedulesModule.record) }),
   load: async (reading, { startDate }) => ({
     start_date: startDate,
     schedules: await schedules(reading, `t.date >= $2 AND t.date < $3 ${IN_ORDER}`, [

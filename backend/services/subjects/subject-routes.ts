@@ -5,13 +5,14 @@ import * as z from "zod";
 import { toldAs } from "../../http/access-log.js";
 import { identityOf, requireOverlayRole } from "../../http/identity/authenticate.js";
 import { chooseTenant, requireTenant, tenantOf } from "../../http/identity/tenant-choice.js";
+import { dataOf, named } from "../../http/openapi/named-schemas.js";
 import { HttpProblem, notFound } from "../../http/problem.js";
 import { route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
 import { text } from "../../modules/field-types.js";
 import { noParameters, tenantParameter } from "../../modules/list-query.js";
 import type { Actor, AuditEvent, AuditTrail } from "../audit/audit-trail.js";
-import { ErasureUnfinished } from "./erase-holder.js";
+import { type ErasureReport, ErasureUnfinished } from "./erase-holder.js";
 import type { SubjectVault } from "./subject-vault.js";
 
 export interface SubjectRoutesOptions {
@@ -23,6 +24,33 @@ const reason = text(500);
 const erasureBody = validatedBody(z.strictObject({ reason }));
 const exportQuery = validatedQuery(z.strictObject({ ...tenantParameter, reason }));
 const subjectId = text(256);
+const ofSubject = { params: z.strictObject({ id: subjectId }) };
+const held = z.array(
+  z.strictObject({ what: z.string(), where: z.string(), count: z.int(), until: z.iso.datetime().optional() }),
+);
+const erasureReport = named(
+  "ErasureReport",
+  z.strictObject({
+    id: z.guid(),
+    pseudonym: z.string(),
+    state: z.enum(["unfinished", "erased"]),
+    reason: z.string(),
+    requestedBy: z.strictObject({ id: z.string(), role: z.string() }),
+    requestedAt: z.iso.datetime(),
+    finishedAt: z.iso.datetime().optional(),
+    held: held.optional(),
+  } satisfies Record<keyof ErasureReport, z.ZodType>),
+);
+const subjectExport = named(
+  "SubjectExport",
+  z.strictObject({
+    subjectId: z.string(),
+    exportedAt: z.iso.datetime(),
+    held,
+    /** By who holds it. */
+    data: z.record(z.string(), z.array(z.unknown())),
+  }),
+);
 
 const noStore: RequestHandler = (_req, res, next) => {
   res.setHeader("Cache-Control", "no-store");
@@ -65,20 +93,55 @@ export function subjectsRouter({ vault, audit }: SubjectRoutesOptions): Router {
     res.json({ data });
   };
 
-  route(router, "/subjects/:id/erasure", {
-    post: [
-      ...before,
-      requireOverlayRole("supervisor"),
-      validatedQuery(noParameters).check,
-      jsonBody,
-      erasureBody.check,
-      erase,
-    ],
-    get: [...before, requireOverlayRole("auditor", "supervisor"), validatedQuery(noParameters).check, report],
-  });
-  route(router, "/subjects/:id/export", {
-    get: [...before, requireOverlayRole("supervisor"), exportQuery.check, exported],
-  });
+  route(
+    router,
+    "/subjects/:id/erasure",
+    {
+      post: [
+        ...before,
+        requireOverlayRole("supervisor"),
+        validatedQuery(noParameters).check,
+        jsonBody,
+        erasureBody.check,
+        erase,
+      ],
+      get: [
+        ...before,
+        requireOverlayRole("auditor", "supervisor"),
+        validatedQuery(noParameters).check,
+        report,
+      ],
+    },
+    {
+      get: {
+        summary: "Read the report of an erasure",
+        answers: { 200: dataOf(erasureReport) },
+        problems: [404],
+        ...ofSubject,
+      },
+      post: {
+        summary: "Erase a person",
+        answers: { 200: dataOf(erasureReport) },
+        problems: [404, 503],
+        ...ofSubject,
+      },
+    },
+  );
+  route(
+    router,
+    "/subjects/:id/export",
+    {
+      get: [...before, requireOverlayRole("supervisor"), exportQuery.check, exported],
+    },
+    {
+      get: {
+        summary: "Export what is held about a person",
+        answers: { 200: dataOf(subjectExport) },
+        problems: [404, 410, 503],
+        ...ofSubject,
+      },
+    },
+  );
   return router;
 }
 

@@ -14,6 +14,8 @@ export const orderTasks = defineView({
   key: "tasks:order:{id}",
   path: "/tasks/order/:id",
   params: idParam,
+  summary: "List the tasks of an order",
+  answer: z.array(tasksModule.record),
   load: (reading, { id }) => tasks(reading, "t.order_id = $2 ORDER BY t.created_at, t.id", [id]),
   // What is done changes no more: an order with nothing left to do is kept longer.
   ttlSeconds: (ttl, { value }) =>
@@ -24,6 +26,8 @@ export const activeTasks = defineView({
   key: "tasks:technician:{id}:active",
   path: "/tasks/technician/:id/active",
   params: idParam,
+  summary: "List the open tasks of a technician",
+  answer: z.array(tasksModule.record),
   load: (reading, { id }) =>
     tasks(
       reading,
@@ -40,6 +44,8 @@ export const tasksInStatus = defineView({
   params: z.strictObject({
     status: z.enum(TASK_STATUSES, `must be one of ${TASK_STATUSES.join(", ")}`),
   }),
+  summary: "List the tasks in a status",
+  answer: z.array(tasksModule.record),
   load: (reading, { status }) => tasks(reading, `t.status = $2 ${LATEST_FIRST} LIMIT ${MAX_TASKS}`, [status]),
   ttlSeconds: (ttl, { params }) => (params.status === "completed" ? ttl.LONG : ttl.SHORT),
 });
@@ -48,6 +54,8 @@ export const recentTasks = defineView({
   key: "tasks:recent",
   path: "/tasks/recent",
   params: noParams,
+  summary: "List the tasks that changed last",
+  answer: z.array(tasksModule.record),
   load: (reading) => tasks(reading, `true ${LATEST_FIRST} LIMIT ${MAX_RECENT}`),
   ttlSeconds: (ttl) => ttl.SHORT,
 });

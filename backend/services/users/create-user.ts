@@ -3,11 +3,13 @@
 import type { RequestHandler } from "express";
 import * as z from "zod";
 import { tenantOf } from "../../http/identity/tenant-choice.js";
+import { tells } from "../../http/openapi/facts.js";
+import { dataOf, named } from "../../http/openapi/named-schemas.js";
 import { HttpProblem } from "../../http/problem.js";
 import { validatedBody } from "../../http/validation.js";
 import type { RecordWriter } from "../../modules/record-writer.js";
 import { hashPassword } from "../auth/password.js";
-import { givePassword, type Invitation, invite, newPassword } from "../auth/passwords.js";
+import { givePassword, type Invitation, invitationAnswer, invite, newPassword } from "../auth/passwords.js";
 import { usersModule } from "../records/users-module.js";
 import type { CreationContext } from "../views/service.js";
 
@@ -19,12 +21,20 @@ const access = z.strictObject({
 });
 
 const body = validatedBody(
-  z
-    .strictObject({ ...usersModule.document.shape, ...access.shape })
-    .refine(({ password, invite: invited }) => !(invited && password !== undefined), {
-      path: ["invite"],
-      error: "set either password or invite",
-    }),
+  named(
+    "NewUser",
+    z
+      .strictObject({ ...usersModule.document.shape, ...access.shape })
+      .refine(({ password, invite: invited }) => !(invited && password !== undefined), {
+        path: ["invite"],
+        error: "set either password or invite",
+      }),
+  ),
+);
+
+const createdUser = named(
+  "CreatedUser",
+  z.strictObject({ ...usersModule.record.shape, invitation: invitationAnswer.optional() }),
 );
 
 export function createUser(writer: RecordWriter, { signing }: CreationContext): RequestHandler[] {
@@ -46,6 +56,7 @@ export function createUser(writer: RecordWriter, { signing }: CreationContext): 
       .location(`${req.baseUrl}${req.path}/${String(record.id)}`)
       .json({ data: invitation ? { ...record, invitation } : record });
   };
+  tells(create, { summary: "Create a user", answers: { 201: dataOf(createdUser) }, problems: [409, 503] });
   return [body.check, create];
 }
 

@@ -1,12 +1,16 @@
 // POST /api/users/:id/invitation: another invitation, for a user whose first has run out, or who has lost the password.
 // Tests: test/http/user-access.test.ts
 import type { RequestHandler } from "express";
+import * as z from "zod";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { tenantOf } from "../../http/identity/tenant-choice.js";
+import { tells } from "../../http/openapi/facts.js";
+import { dataOf } from "../../http/openapi/named-schemas.js";
 import { conflict } from "../../http/problem.js";
 import { recordIdOf } from "../../modules/crud-routes.js";
+import { idParams } from "../../modules/record-facts.js";
 import { noSuchRecord } from "../../modules/record-writer.js";
-import { invite } from "../auth/passwords.js";
+import { invitationAnswer, invite } from "../auth/passwords.js";
 import { usersModule } from "../records/users-module.js";
 import type { ActionContext } from "../views/service.js";
 import { noLogins } from "./create-user.js";
@@ -31,5 +35,13 @@ export function inviteAgain({ pool, signing }: ActionContext): RequestHandler[] 
     res.setHeader("Cache-Control", "no-store");
     res.status(201).json({ data });
   };
+  tells(handler, {
+    summary: "Invite a user again",
+    params: idParams,
+    answers: {
+      201: dataOf(z.strictObject({ id: z.guid(), email: z.string(), invitation: invitationAnswer })),
+    },
+    problems: [404, 409, 503],
+  });
   return [handler];
 }

@@ -8,6 +8,8 @@ import { toldAs } from "../../http/access-log.js";
 import type { Role } from "../../http/identity/auth.js";
 import { requireRole } from "../../http/identity/authenticate.js";
 import { chooseTenant, requireTenant, tenantOf } from "../../http/identity/tenant-choice.js";
+import { tells } from "../../http/openapi/facts.js";
+import { dataOf } from "../../http/openapi/named-schemas.js";
 import { notFound } from "../../http/problem.js";
 import { type MethodHandlers, route } from "../../http/route-methods.js";
 import { jsonBody, validatedBody, validatedQuery } from "../../http/validation.js";
@@ -17,6 +19,7 @@ import { listHandlers } from "../../modules/list-handlers.js";
 import { noParameters } from "../../modules/list-query.js";
 import { ANSWERS_HAVE_NO_LINKS, type ModuleContext } from "../../modules/module-context.js";
 import type { ChangeListener } from "../../modules/record-changes.js";
+import { recordFacts } from "../../modules/record-facts.js";
 import { RecordWriter } from "../../modules/record-writer.js";
 import { type AuditedTrail, auditedRoute } from "../audit/routes/audited-route.js";
 import { type CreationContext, listTag, type Service, type ServiceRecords } from "./service.js";
@@ -71,11 +74,14 @@ function listRoutes(
   { pool, cache, ttlSeconds }: ServiceContext,
 ): [path: string, handlers: MethodHandlers][] {
   const { name, dependsOn } = module;
+  const facts = recordFacts(module);
   const { listQuery, countQuery, list, count } = listHandlers(module, pool);
   const shared = { dependsOn, tags: () => [listTag(name)], authority: ANSWERS_HAVE_NO_LINKS } as const;
   const lists = cache.cacheList(name, { ttlSeconds: ttlSeconds.list, query: listQuery.of, ...shared });
   const counts = cache.cacheList(name, { ttlSeconds: ttlSeconds.count, query: countQuery.of, ...shared });
   const begin = [toldAs(name), ...entrance("viewer")];
+  tells(list, { ...facts.list, isConditional: true });
+  tells(count, { ...facts.count, isConditional: true });
   return [
     [`/${name}`, { get: [...begin, listQuery.check, lists, list] }],
     [`/${name}/count`, { get: [...begin, countQuery.check, counts, count] }],
@@ -91,6 +97,8 @@ function viewHandlers(view: View, { views, trail }: ServiceContext): RequestHand
     res.setHeader("Cache-Control", "private, no-cache");
     sendTagged(res, { data: value });
   };
+  const { params, summary, answer } = view;
+  tells(read, { summary, params, isConditional: true, answers: { 200: dataOf(answer) }, problems: [404] });
   const begin = [toldAs(domainOf(view)), ...admission("viewer")];
   if (!trail || !view.audit) return [...begin, read];
   const recorded = auditedRoute({ trail, event: (req) => view.audit?.(paramsOf(view, req)) });
@@ -130,6 +138,7 @@ function createHandlers(
       .location(`${req.baseUrl}${req.path}/${String(record.id)}`)
       .json({ data: record });
   };
+  tells(create, recordFacts(module).create);
   return [toldAs(module.name), ...admission(role), jsonBody, document.check, create];
 }
 
@@ -148,6 +157,10 @@ function recordHandlers({ module, writer: role }: ServiceRecords, writer: Record
     await writer.delete(tenantOf(req), idOf(req));
     res.status(204).end();
   };
+  const facts = recordFacts(module);
+  tells(read, facts.read);
+  tells(replace, facts.replace);
+  tells(remove, facts.delete);
   const told = toldAs(module.name);
   return {
     get: [told, ...admission("viewer"), read],

@@ -31,7 +31,7 @@ export interface ServiceRecords extends Watch {
   readonly module: ModuleDefinition;
   /** Who may write. */
   readonly writer: Role;
-  /** What POST runs, behind the role, where it takes more than the record. */
+  /** What POST runs, behind the role, where it takes more than the record. The last one tells of itself (`tells`), as those of actions do. */
   readonly create?: (writer: RecordWriter, context: CreationContext) => readonly RequestHandler[];
   /** What POST of a path below the record runs, behind the role: "invitation" for `/users/:id/invitation`. */
   readonly actions?: Readonly<Record<string, (context: ActionContext) => readonly RequestHandler[]>>;

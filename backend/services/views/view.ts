@@ -4,7 +4,6 @@
 import type { TtlPreset } from "express-tenant-cache";
 import type { PoolClient } from "pg";
 import * as z from "zod";
-import { recordId } from "../../modules/field-types.js";
 import type { AuditEvent } from "../audit/audit-event.js";
 
 /** The variable parts of a key, by name. */
@@ -31,6 +30,9 @@ export interface View<Params extends ViewParams = ViewParams, Value = unknown> {
   readonly path: string;
   /** Checks the parameters; a path that cannot exist is a 404. */
   readonly params: z.ZodType<Params>;
+  /** For the OpenAPI description: what is read, and what the value becomes as JSON. */
+  readonly summary: string;
+  readonly answer: z.ZodType;
   /** Resolves with `undefined` where there is no such thing: the answer is 404 and is not kept. */
   load(reading: Reading, params: Params): Promise<Value | undefined>;
   /** How long it is kept, seconds. `ttl` is the preset that the configuration chose. */
@@ -63,7 +65,7 @@ export function touch<Params extends ViewParams>(view: View<Params>, params: Par
 export const touchDomains = (...domains: string[]): Touch[] => domains.map((domain) => ({ domain }));
 
 export const noParams = z.strictObject({});
-export const idParam = z.strictObject({ id: recordId() });
+export { idParams as idParam } from "../../modules/record-facts.js";
 
 /** Today's TTL, that of days to come, and that of days that are over. */
 export function ttlOfDay(ttl: TtlPreset, date: string, today: string): number {

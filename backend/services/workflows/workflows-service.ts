@@ -22,6 +22,8 @@ export const workflowDefinition = defineView({
   key: "workflow:{id}:definition",
   path: "/workflows/:id/definition",
   params: idParam,
+  summary: "Read what runs a workflow",
+  answer: workflowsModule.record.pick({ id: true, trigger: true, is_active: true, definition: true }),
   load: async (reading, { id }) => {
     const [workflow] = await workflows(reading, "t.id = $2", [id]);
     if (!workflow) return undefined;
@@ -36,6 +38,8 @@ export const leadsOfList = defineView({
   key: "leads:{listId}",
   path: "/leadlists/:listId/leads",
   params: z.strictObject({ listId: recordId() }),
+  summary: "List the leads of a saved list",
+  answer: z.array(leadsModule.record),
   load: async (reading, { listId }) => {
     const [list] = await lists(reading, "t.id = $2", [listId]);
     if (!list) return undefined;

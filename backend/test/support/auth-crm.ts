@@ -12,7 +12,8 @@ import { type AuthOptions, AuthState } from "../../services/auth/index.js";
 import { hashPassword } from "../../services/auth/password.js";
 import { connectStateRedis, untilConnected } from "../../state/state-redis.js";
 import { PATIENT, quiet } from "./caches.js";
-import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
+import { asDescribed, type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
+import type { DescribedAnswers } from "./described-answers.js";
 import { serversAt } from "./servers-at.js";
 
 export const PASSWORD = "correct horse battery staple";
@@ -47,7 +48,7 @@ export async function startAuthCrm(stateUrl: string, options: Partial<AuthOption
   const neighbour = await startNeighbour(crm, stateUrl, keyPrefix, options);
   const hash = await hashPassword(PASSWORD);
   return {
-    ...processAt(crm.url, own),
+    ...processAt(crm.url, own, crm.answers),
     crm,
     keyPrefix,
     neighbour,
@@ -103,7 +104,7 @@ export async function authDependencies(
 }
 
 async function startNeighbour(
-  { pool }: Crm,
+  { pool, answers }: Crm,
   stateUrl: string,
   keyPrefix: string,
   options: Partial<AuthOptions>,
@@ -122,7 +123,7 @@ async function startNeighbour(
   const server = createServer(listener);
   const { port } = await listen(server, 0, "127.0.0.1");
   return {
-    ...processAt(`http://127.0.0.1:${port}`, own),
+    ...processAt(`http://127.0.0.1:${port}`, own, answers),
     close: async () => {
       await drain(server, 1000);
       await cache.close();
@@ -131,15 +132,20 @@ async function startNeighbour(
   };
 }
 
-function processAt(url: string, { authenticator, state }: OwnDependencies): AuthProcess {
+function processAt(
+  url: string,
+  { authenticator, state }: OwnDependencies,
+  answers: DescribedAnswers,
+): AuthProcess {
   const agent = supertest(url);
   return {
     authenticator,
     state,
-    post: (path, body) => agent.post(`/api/auth${path}`).send(body),
+    post: (path, body) => asDescribed(answers, agent.post(`/api/auth${path}`).send(body)),
     as: (token) => ({
-      get: (path) => agent.get(path).set("Authorization", `Bearer ${token}`),
-      post: (path, body) => agent.post(path).set("Authorization", `Bearer ${token}`).send(body),
+      get: (path) => asDescribed(answers, agent.get(path).set("Authorization", `Bearer ${token}`)),
+      post: (path, body) =>
+        asDescribed(answers, agent.post(path).set("Authorization", `Bearer ${token}`).send(body)),
     }),
   };
 }

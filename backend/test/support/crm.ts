@@ -17,6 +17,7 @@ import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
+import { DescribedAnswers } from "./described-answers.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
 export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -40,6 +41,8 @@ export interface Crm {
   /** The app alone once more, with other dependencies. */
   twin(changes: Partial<AppDependencies>): Express;
   readonly url: string;
+  /** Its description, which every answer to a client is held against. */
+  readonly answers: DescribedAnswers;
   readonly pool: Pool;
   readonly cache: TenantCache;
   readonly databaseUrl: string;
@@ -92,14 +95,16 @@ export async function startCrm(store: CrmStore = "memory", overrides: Overrides 
     ...(typeof overrides === "function" ? overrides({ pool, cache }) : overrides),
   };
   const { app, listener } = createAppBehindLane(dependencies);
+  const answers = await DescribedAnswers.of(app);
   const server = createServer(listener);
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
   const token = (role: Role, tenantId?: string) =>
     issueToken({ secret: SECRET, subject: `${role}@test`, role, ...(tenantId && { tenantId }) });
-  const withAuthorization = (authorization?: string) => clientOf(url, authorization);
+  const withAuthorization = (authorization?: string) => clientOf(url, authorization, answers);
   return {
     app,
+    answers,
     twin: (changes) => createApp({ ...dependencies, ...changes }),
     url,
     pool,
@@ -118,10 +123,10 @@ export async function startCrm(store: CrmStore = "memory", overrides: Overrides 
   };
 }
 
-function clientOf(url: string, authorization: string | undefined): CrmClient {
+function clientOf(url: string, authorization: string | undefined, answers: DescribedAnswers): CrmClient {
   const agent = supertest(url);
   const authorized = (request: supertest.Test) =>
-    authorization === undefined ? request : request.set("Authorization", authorization);
+    asDescribed(answers, authorization === undefined ? request : request.set("Authorization", authorization));
   return {
     get: (path) => authorized(agent.get(path)),
     post: (path, body) => authorized(agent.post(path)).send(body),
@@ -129,6 +134,16 @@ function clientOf(url: string, authorization: string | undefined): CrmClient {
     delete: (path) => authorized(agent.delete(path)),
     options: (path) => authorized(agent.options(path)),
   };
+}
+
+/** Has a request fail where its answer is not one that the description has. */
+export function asDescribed(answers: DescribedAnswers, request: supertest.Test): supertest.Test {
+  return request.expect((response) => {
+    const { method } = request;
+    const { pathname } = new URL(request.url);
+    const { status, headers, body } = response;
+    answers.check({ method, path: pathname, status, contentType: headers["content-type"], body });
+  });
 }
 
 /** What the response's Cache-Status says after the cache's name: "hit", "fwd=miss; stored", ... without the TTL. */

@@ -3,6 +3,7 @@
 import type { Request, RequestHandler, Response } from "express";
 import { holdAnswer } from "../../../http/held-answer.js";
 import { tenantOf } from "../../../http/identity/tenant-choice.js";
+import { tells } from "../../../http/openapi/facts.js";
 import { HttpProblem } from "../../../http/problem.js";
 import { type AuditEvent, PURPOSES, type Purpose } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
@@ -25,7 +26,7 @@ export const PURPOSE_HEADER = "purpose-of-use";
  * no middleware.
  */
 export function auditedRoute({ trail, event: eventOf }: AuditedRouteOptions): RequestHandler {
-  return async (req, res, next) => {
+  const audited: RequestHandler = async (req, res, next) => {
     const asked = eventOf(req);
     if (asked === undefined) return next();
     const purpose = asked.purpose ?? purposeOf(req);
@@ -44,6 +45,7 @@ export function auditedRoute({ trail, event: eventOf }: AuditedRouteOptions): Re
     });
     next();
   };
+  return tells(audited, { problems: [400, 403, 503] });
 }
 
 /** Of cached lists behind {@link auditedRoute}: no caller of the lane has it. */

@@ -1,0 +1,95 @@
+// The other CRM, asked for a client that is not here, or not fresh: within a budget, and what is here is better than no answer.
+// Tests: test/integration/overlay-clients.test.ts
+import type { PoolClient } from "pg";
+import { HttpProblem } from "../../../http/problem.js";
+import { type Caller, withPurpose } from "../overlay-caller.js";
+import type { OverlayParts, SourceClient } from "../overlay-parts.js";
+import { requireNotErased, type Sealed } from "../sealing.js";
+import { type ClientRow, findClients, type NewClient, type SyncStatus, writeClient } from "./client-rows.js";
+import { type ClientRef, clientEvent } from "./crm-client.js";
+
+export interface SetClientOptions {
+  /** Default "fresh". */
+  readonly syncStatus?: SyncStatus | undefined;
+  /** No personal data. */
+  readonly syncReason?: string | undefined;
+  readonly sourceVersion?: string | undefined;
+  /** When the source has changed it: what is older than what is here changes nothing. */
+  readonly modifiedAt?: Date | undefined;
+}
+
+const BUDGET_MS = 2000;
+
+export class ClientSource {
+  readonly #parts: OverlayParts;
+
+  constructor(parts: OverlayParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * `undefined` where what is held, or nothing, is the answer.
+   * @throws HttpProblem 503 where nothing is held, and the other CRM cannot answer
+   */
+  async ask(
+    tenantId: string,
+    { crm_system, crm_id }: ClientRef,
+    held: ClientRow | undefined,
+  ): Promise<SourceClient | undefined> {
+    const { sources, sourceBudgetMs = BUDGET_MS } = this.#parts;
+    if (!sources) return undefined;
+    const enough = AbortSignal.timeout(sourceBudgetMs);
+    try {
+      const answer = await Promise.race([
+        sources.read(tenantId, crm_system, crm_id, enough),
+        new Promise<never>((_resolve, reject) => {
+          enough.addEventListener("abort", () => reject(enough.reason as Error), { once: true });
+        }),
+      ]);
+      return answer === "none" ? undefined : answer;
+    } catch (cause) {
+      // It says itself that it is stale.
+      if (held?.sealed) return undefined;
+      throw new HttpProblem(503, {
+        detail: `${crm_system} cannot answer now, and nothing of this client is here.`,
+        headers: { "Retry-After": "5" },
+        cause,
+      });
+    }
+  }
+
+  /** In one transaction with its record. @returns what is kept: a later change that came meanwhile, where there is one */
+  async keep(
+    client: PoolClient,
+    caller: Caller,
+    ref: ClientRef,
+    row: NewClient,
+  ): Promise<ClientRow | undefined> {
+    const { tenantId, actor } = caller;
+    const { crmClient, task } = this.#parts.ttl;
+    await requireNotErased(client, tenantId, [row.client]);
+    const kept = await writeClient(client, tenantId, row, crmClient, Math.max(crmClient, task));
+    await this.#parts.audit.append(client, tenantId, actor, [
+      withPurpose(caller, { ...clientEvent(ref, "sync"), source: "source" }),
+    ]);
+    return kept ?? (await findClients(client, tenantId, [row.client])).get(row.client);
+  }
+}
+
+export function newClient(
+  ref: ClientRef,
+  { sealed, subjects: [client = ""] }: Sealed,
+  agentId: string,
+  { syncStatus = "fresh", syncReason, sourceVersion, modifiedAt }: SetClientOptions,
+): NewClient {
+  return {
+    client,
+    crmSystem: ref.crm_system,
+    agentId,
+    syncStatus,
+    syncReason: syncReason?.slice(0, 200) ?? null,
+    sourceVersion: sourceVersion ?? null,
+    sourceModifiedAt: modifiedAt ?? null,
+    sealed,
+  };
+}

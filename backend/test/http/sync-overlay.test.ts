@@ -1,0 +1,89 @@
+// The overlay's clients over synchronisation: read from the CRM, kept, and read again when something has changed there.
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { TENANT_A } from "../support/crm.js";
+import type { HubspotServer } from "../support/crms/hubspot-server.js";
+import { type SyncCrm, startSyncCrm } from "../support/crms/sync-crm.js";
+import { hubspotConnection, startHubspot } from "../support/crms/sync-system.js";
+
+describe("overlay over synchronisation", () => {
+  let server: HubspotServer;
+  let crm: SyncCrm;
+  let webhook: string;
+  beforeAll(async () => {
+    server = await startHubspot();
+    const connection = hubspotConnection(server, { tenant: TENANT_A });
+    crm = await startSyncCrm([connection]);
+    webhook = `${crm.url}/api/sync/webhooks/${connection.id}`;
+  });
+  afterAll(async () => {
+    await crm.close();
+    await server.close();
+  });
+  const get = async (id: string) =>
+    (await crm.ask(["agent"], "GET", `/api/overlay/clients/hubspot/${id}`)).body.data;
+  const change = (crm_id: string, changes: object) =>
+    crm.ask(["agent"], "POST", "/api/sync/changes", { crm_system: "hubspot", crm_id, changes });
+
+  test("a client that nobody has set here is read from the CRM, once", async () => {
+    const id = server.create({ firstname: "Ada" });
+    const first = await get(id);
+    assert.deepEqual([first.data.firstname, first.sync_status], ["Ada", "fresh"]);
+    const asked = server.calls.length;
+    assert.equal((await get(id)).data.firstname, "Ada");
+    assert.equal(server.calls.length, asked);
+  });
+
+  test("a change there is seen by the first read after its webhook was answered", async () => {
+    const id = server.create({ firstname: "Ada" });
+    await get(id);
+    server.takeEvents();
+    server.change(id, { firstname: "Grace" });
+    assert.equal(await server.deliver(webhook, server.takeEvents()), 204);
+    assert.equal((await get(id)).data.firstname, "Grace");
+  });
+
+  test("the CRM away: the copy, and it says that it is stale", async () => {
+    const id = server.create({ firstname: "Ada" });
+    await get(id);
+    server.takeEvents();
+    server.change(id, { firstname: "Grace" });
+    await server.deliver(webhook, server.takeEvents());
+    server.goAway("500");
+    const copy = await get(id);
+    assert.deepEqual([copy.data.firstname, copy.sync_status], ["Ada", "stale"]);
+    server.comeBack();
+    await crm.crm.pool.query("UPDATE sync_clients SET next_attempt_at = now()");
+    assert.equal((await get(id)).data.firstname, "Grace");
+  });
+
+  test("a change here is on its way, then there, then read from there", async () => {
+    const id = server.create({ firstname: "Ada" });
+    await get(id);
+    await change(id, { firstname: "Grace" });
+    await crm.work();
+    const read = await get(id);
+    assert.deepEqual([read.data.firstname, read.sync_status], ["Grace", "fresh"]);
+  });
+
+  test("a conflict shows on the client", async () => {
+    const id = server.create({ firstname: "Ada" });
+    await get(id);
+    await change(id, { firstname: "Ours" });
+    server.change(id, { firstname: "Theirs" });
+    await crm.work();
+    const { body } = await crm.ask(["agent"], "GET", `/api/overlay/clients/hubspot/${id}/sync-status`);
+    assert.equal(body.data.sync_status, "conflict");
+  });
+
+  test("erased in the CRM: gone from the overlay, too", async () => {
+    const id = server.create({ firstname: "Ada" });
+    await get(id);
+    server.takeEvents();
+    server.eraseForPrivacy(id);
+    await server.deliver(webhook, server.takeEvents());
+    await crm.work();
+    const { status } = await crm.ask(["agent"], "GET", `/api/overlay/clients/hubspot/${id}`);
+    assert.ok(status === 410 || status === 404, String(status));
+  });
+});
