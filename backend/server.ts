@@ -16,6 +16,7 @@ import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import { openAudit } from "./services/audit/audit-service.js";
+import { AuditWatch } from "./services/audit/status/audit-watch.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { Overlay } from "./services/overlay/overlay.js";
@@ -92,6 +93,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       audit: audit.trailWith,
       logger,
     });
+  const auditWatch =
+    subjects &&
+    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
   const sync = subjects && openSync(config, { pool, cache, logger, ...subjects });
   const overlay =
     subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
@@ -114,6 +118,13 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     state: identity.state,
     ttlSeconds,
     subjects,
+    audit: subjects &&
+      auditWatch && {
+        pool,
+        trail: subjects.audit,
+        pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
+        watch: auditWatch,
+      },
     overlay,
     sync,
     publicUrl: config.SYNC_PUBLIC_URL,
@@ -150,6 +161,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    await auditWatch?.stop();
     await sync?.close();
     await overlayUpkeep?.stop();
     await subjects?.stop();
