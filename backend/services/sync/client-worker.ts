@@ -17,7 +17,7 @@ import {
   SourceRefused,
   SourceThrottled,
 } from "./connector.js";
-import { erasedBySource, sendErasures } from "./erasures.js";
+import { erasedBySource, sendErasures } from "./source-erasures.js";
 import { isErased } from "./inbox.js";
 import { sendChanges } from "./outbound.js";
 import { actorOf, type Link, type SyncContext, subjectIdOf } from "./sync-context.js";

@@ -9,13 +9,13 @@ import { Outage } from "../../outage.js";
 import type { Actor } from "../audit/audit-event.js";
 import type { AuditTrail } from "../audit/audit-trail.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
-import { type ClientState, clientState, type ReadClient, readClient } from "./client-source.js";
+import { type ClientState, clientState, type ReadClient, readClient } from "./read-client.js";
 import { workRound } from "./client-worker.js";
 import type { ClientData } from "./connector.js";
 import { eraseHolders } from "./erase-holders.js";
 import { HubspotConnector } from "./hubspot/hubspot-connector.js";
 import { enqueueChange, type PreparedChange, prepareChange } from "./outbox.js";
-import { replayRound } from "./replay.js";
+import { replayRound } from "./source-replay.js";
 import { SalesforceConnector } from "./salesforce/salesforce-connector.js";
 import {
   type ClientChanged,
