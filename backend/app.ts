@@ -20,6 +20,7 @@ import { boundSubjects } from "./http/subject-work.js";
 import { mountModules } from "./modules/index.js";
 import type { ModuleContext } from "./modules/module-context.js";
 import { toAll } from "./modules/record-changes.js";
+import { type AuditRoutesOptions, auditRouter } from "./services/audit/routes/audit-routes.js";
 import {
   type AuthOptions,
   authRouter,
@@ -68,6 +69,8 @@ export interface AppDependencies {
   readonly ttl?: TtlPreset;
   /** Decides what "today" is. Default: the system's. */
   readonly clock?: Clock;
+  /** The audit trail: it is told of reads of views, and auditors see it. Default: nothing is recorded. */
+  readonly audit?: AuditRoutesOptions | undefined;
   /** Erasure and export of data about persons. Default: not offered. */
   readonly subjects?: SubjectRoutesOptions | undefined;
   /** Synchronisation with other CRMs. Default: none; its routes are not there. */
@@ -146,7 +149,9 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     changes,
     state: deps.state,
     signing: deps.auth?.signing,
+    trail: deps.audit?.trail,
   });
+  if (deps.audit) api.use("/overlay", auditRouter(deps.audit));
   if (deps.subjects) api.use("/overlay", subjectsRouter(deps.subjects));
   if (deps.overlay) api.use("/overlay", overlayRouter(deps.overlay));
   app.use("/api", api);

@@ -16,6 +16,7 @@ import { connectIdentity } from "./identity.js";
 import { moduleTtls, openCache } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import { openAudit } from "./services/audit/audit-service.js";
+import { AuditWatch } from "./services/audit/status/audit-watch.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
 import { Overlay } from "./services/overlay/overlay.js";
@@ -97,6 +98,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
   if (sync && overlay) tellOverlay(sync, overlay);
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
+  const auditWatch =
+    subjects &&
+    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -117,6 +121,13 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     overlay,
     sync,
     publicUrl: config.SYNC_PUBLIC_URL,
+    audit: subjects &&
+      auditWatch && {
+        pool,
+        trail: subjects.audit,
+        pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
+        watch: auditWatch,
+      },
     notesActivity: true,
     rateLimit: {
       max: config.RATE_LIMIT_MAX,
@@ -152,6 +163,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     monitor.stop();
     await sync?.close();
     await overlayUpkeep?.stop();
+    await auditWatch?.stop();
     await subjects?.stop();
     await audit.close();
     await cache.close();

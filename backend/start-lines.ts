@@ -8,7 +8,7 @@ import type { Config } from "./config.js";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** One line for the database, the cache, sealed entries, the state, logging in and warming. */
+/** One line for the database, the cache, sealed entries, the state, logging in, the audit trail and warming. */
 export function startLines(config: Config, cache: Pick<TenantCache, "health">): string[] {
   return [
     `database: ${databaseOf(config.DATABASE_URL)}, at most ${config.DATABASE_POOL_MAX} connections`,
@@ -18,6 +18,7 @@ export function startLines(config: Config, cache: Pick<TenantCache, "health">): 
       ? `state: Redis, ${describeServers(config.redis)}`
       : "state: none (REDIS_URL is not set): nobody can log in, no token can be revoked, and each process counts requests for itself",
     ...(config.JWT_JWKS_URL === undefined ? [] : [`tokens: of ${new URL(config.JWT_JWKS_URL).host}`]),
+    ...auditLines(config),
     config.CACHE_WARM_ON_START
       ? `warm-up: behind the start${config.redis ? ", and by one process after each midnight" : ""}`
       : "warm-up: none (CACHE_WARM_ON_START=false)",
@@ -45,6 +46,18 @@ function sealingLines({ encryption }: Config): string[] {
   const [current, ...others] = encryption.keys.map(({ id }) => `"${id}"`);
   const also = others.length > 0 ? `; ${others.join(", ")} open what was sealed before` : "";
   return [`cache: entries are sealed with the key ${current}${also}`];
+}
+
+function auditLines({ audit, subjectKeys }: Config): string[] {
+  if (!subjectKeys) return [];
+  const places = [audit.checkpointFolder, audit.objectFolder].filter((place) => place !== undefined);
+  const witnesses = audit.witnesses.map(({ url }) => new URL(url).host);
+  const where =
+    places.length > 0
+      ? `published in ${places.join(" and ")}`
+      : "in the database alone, which proves nothing to whoever owns that: set AUDIT_CHECKPOINT_DIR";
+  const cosigned = witnesses.length > 0 ? `, cosigned by ${witnesses.join(", ")}` : "";
+  return [`audit: checkpoints every ${audit.checkpointSeconds} s, ${where}${cosigned}`];
 }
 
 /** Host, port and name, as far as the URL says them: it may name a socket, or leave all to PGHOST and its like. */

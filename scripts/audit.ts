@@ -24,12 +24,15 @@ interface Options {
   readonly port?: number;
 }
 
+class UsageError extends Error {}
+
 const program = strict(new Command("audit"))
   .description("The audit trail: docs/crm/audit.md says what its records, checkpoints and bundles are.")
   .addHelpText(
     "after",
     `
-Exit codes: 0 done, or valid; 1 could not be done; 2 wrong arguments; 4 not valid: something is not what was signed.
+Exit codes: 0 done, or valid; 1 could not be done; 2 wrong arguments; 3 done in the
+database, but the cache has not confirmed it; 4 not valid: something is not what was signed.
 
 Examples:
   npm run audit -- keygen crm.example.com/audit
@@ -114,8 +117,6 @@ try {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
 }
-
-class UsageError extends Error {}
 
 function command(name: string, description: string): Command {
   return strict(program.command(name).description(description)).option(

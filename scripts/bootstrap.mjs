@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const OLDEST_NODE = [20, 19];
 const PARENT_WATCH_MS = 250;
 /** Run beside a server, often in its checkout: what a server has loaded its program from is not to be replaced under it. */
-const OPERATORS = new Set(["admin", "warm", "test-cache"]);
+const OPERATORS = new Set(["admin", "audit", "warm", "test-cache"]);
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const [script] = process.argv.slice(2);
 
@@ -60,8 +60,8 @@ function hasWhatRuns({ packages }) {
   const installed = path.join(root, "node_modules/.package-lock.json");
   if (!existsSync(installed)) return false;
   const { packages: present } = JSON.parse(readFileSync(installed, "utf8"));
-  // The backend, which admin is part of, runs without what is for development; scripts do not.
-  const needsDev = script !== "admin";
+  // The backend, and what operators run in its image, does without what is for development; other scripts do not.
+  const needsDev = script !== "admin" && script !== "audit";
   return Object.entries(packages).every(
     ([folder, { version, dev, optional, devOptional }]) =>
       folder === "" || optional || devOptional || (dev && !needsDev) || present[folder]?.version === version,

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { checkpointsIn } from "../backend/config/audit-keys.js";
 import { ConfigError, parseConfig } from "../backend/config.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../backend/db/embedded-postgres.js";
 import { migrate } from "../backend/db/migrate.js";
@@ -11,6 +12,7 @@ import { makeBanner } from "./start/banner.js";
 import { lockFolder } from "./start/data-lock.js";
 import { loadDemoData } from "./start/demo-data.js";
 import { checkListenAddress, localUrl } from "./start/listen-address.js";
+import { subjectKeysIn } from "./start/made-keys.js";
 
 /** Stands for the PostgreSQL that is started here. */
 const EMBEDDED = "postgres://embedded";
@@ -45,7 +47,16 @@ async function start(): Promise<void> {
   if (stopping) return;
 
   backend = await startBackendProcess({
-    env: { ...settings, DATABASE_URL: databaseUrl, DATABASE_URL_FILE: "", MIGRATE_ON_START: "false" },
+    env: {
+      ...settings,
+      ...(config.DATABASE_URL === EMBEDDED && {
+        ...subjectKeysIn(dataFolder, settings),
+        ...checkpointsIn(dataFolder, settings),
+      }),
+      DATABASE_URL: databaseUrl,
+      DATABASE_URL_FILE: "",
+      MIGRATE_ON_START: "false",
+    },
   });
   void backend.ended.then((how) => stopAfterCrash(`the backend has ended unexpectedly (${how})`));
   const url = localUrl({ host: config.HOST, port: backend.port });

@@ -1,6 +1,8 @@
 // Tenants: made, listed, suspended, resumed and deleted.
 // Tests: test/faults/admin.test.ts
 import type { Pool } from "pg";
+import { destroyTenantKeys } from "../services/subjects/destroy-tenant.js";
+import { LocalKeyProvider } from "../services/subjects/local-key-provider.js";
 import { AdminError, type Outcome, wrongArguments } from "./outcome.js";
 import type { Reach } from "./reach.js";
 import type { Admin } from "./recorded-command.js";
@@ -160,7 +162,7 @@ export async function deleteTenant(admin: Admin, idOrName: string): Promise<Outc
       data: { tenant: null },
     };
   }
-  if (tenant) await removeRows(admin.pool, id);
+  if (tenant) await removeRows(admin, id);
   const reach = await admin.reach();
   await shutOut(reach, id);
   return {
@@ -173,11 +175,14 @@ export async function deleteTenant(admin: Admin, idOrName: string): Promise<Outc
   };
 }
 
-async function removeRows(pool: Pool, id: string): Promise<void> {
+async function removeRows({ pool, config }: Admin, id: string): Promise<void> {
+  // Suspended in a transaction of its own, so that nobody adds to it meanwhile.
+  await pool.query("UPDATE tenants SET suspended_at = coalesce(suspended_at, now()) WHERE id = $1", [id]);
+  // The rows say which keys there are.
+  if (config.subjectKeys) await destroyTenantKeys(pool, new LocalKeyProvider(config.subjectKeys), id);
   const client = await pool.connect();
   try {
-    // A large tenant takes longer than a request may. Suspended in a transaction of its own, so that nobody adds to it meanwhile.
-    await client.query("UPDATE tenants SET suspended_at = coalesce(suspended_at, now()) WHERE id = $1", [id]);
+    // A large tenant takes longer than a request may.
     await client.query("BEGIN; SET LOCAL statement_timeout = 0");
     await client.query("DELETE FROM tenants WHERE id = $1", [id]);
     await client.query("COMMIT");

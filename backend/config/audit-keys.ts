@@ -1,5 +1,6 @@
 // AUDIT_…: what signs the audit trail's checkpoints, and where they are published.
 // Tests: test/unit/config-audit.test.ts
+import path from "node:path";
 import type { Checked, Environment } from "./secret-files.js";
 
 export interface AuditConfig {
@@ -45,6 +46,14 @@ export function auditFrom(
   const isDevelopment = signingKey === DEVELOPMENT_AUDIT_KEY || (signingKey === undefined && isOverlayOn);
   if (env.NODE_ENV === "production" && isDevelopment)
     problems.push(`AUDIT_SIGNING_KEY: production needs a key of its own; ${HOW}`);
+  const folders = (["AUDIT_CHECKPOINT_DIR", "AUDIT_OBJECT_DIR"] as const).map((name) => {
+    const folder = given(name);
+    return folder === undefined ? undefined : path.resolve(folder);
+  });
+  if (env.NODE_ENV === "production" && isOverlayOn && folders.every((folder) => folder === undefined))
+    problems.push(
+      "AUDIT_CHECKPOINT_DIR: production needs a place for checkpoints that the database's role cannot write (this, or AUDIT_OBJECT_DIR)",
+    );
   const formerKeys = listOf(given("AUDIT_FORMER_KEYS"));
   if (!formerKeys.every((key) => isKey(key, "")))
     problems.push("AUDIT_FORMER_KEYS: write verifier keys (<name>+<id>+<base64>), separated by commas");
@@ -61,13 +70,19 @@ export function auditFrom(
     value: {
       signingKey: signingKey ?? DEVELOPMENT_AUDIT_KEY,
       formerKeys,
-      checkpointFolder: given("AUDIT_CHECKPOINT_DIR"),
-      objectFolder: given("AUDIT_OBJECT_DIR"),
+      checkpointFolder: folders[0],
+      objectFolder: folders[1],
       witnesses,
       checkpointSeconds: seconds,
     },
     problems,
   };
+}
+
+/** Where `npm start` publishes, beside the database of its own: its commands look there, too. Nothing where another place is named. */
+export function checkpointsIn(folder: string, env: Environment): { readonly AUDIT_CHECKPOINT_DIR?: string } {
+  if (env.AUDIT_CHECKPOINT_DIR || env.AUDIT_OBJECT_DIR) return {};
+  return { AUDIT_CHECKPOINT_DIR: path.join(folder, "audit-checkpoints") };
 }
 
 const listOf = (text: string | undefined): string[] =>

@@ -1,4 +1,4 @@
-// CACHE_ENCRYPTION_KEYS, SUBJECT_WRAPPING_KEYS: "new:<base64>,old:<base64>". The first key seals, each of them opens.
+// CACHE_ENCRYPTION_KEYS, SUBJECT_WRAPPING_KEYS: "new:<base64>,old:<base64>". The first seals, all open.
 // Tests: test/unit/config-secrets.test.ts
 import type { TenantCacheOptions } from "express-tenant-cache";
 import type { Checked } from "./secret-files.js";

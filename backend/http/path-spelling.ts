@@ -3,7 +3,9 @@
 import type { RequestHandler } from "express";
 import { HttpProblem, notFound } from "./problem.js";
 
-/** Origin-form or absolute-form (RFC 9112 section 3.2): what stands before the path, the path, and the query. */
+/**
+ * Origin-form or absolute-form (RFC 9112 section 3.2): what stands before the path, the path, and the query.
+ */
 const TARGET = /^((?:https?:\/\/[^/?#\\]*)?)(\/[^?#]*)((?:\?[^#]*)?)$/i;
 /** Nothing here is named in upper case, and nothing needs percent-encoding: ids, days, months, names of statuses, and one file. */
 const PATH = /^\/$|^(?:\/[a-z0-9_-]+)+(?:\.json)?$/;
@@ -12,8 +14,9 @@ const PATH_OF_OVERLAY = /^\/api\/overlay(?:\/[\w.~:@!$&'()*+,;=%-]+)+$/;
 const UUID_SEGMENT = /(?<=\/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/gi;
 
 /**
- * Answers 404 to every spelling of a path but its own: upper case, percent-encoding (but in ids of the overlay), empty segments, a slash at the end. UUIDs are accepted
- * in either case (RFC 9562 section 4) and go on in lower case: the routes, the cache and the database see one.
+ * Answers 404 to every spelling of a path but its own: upper case, percent-encoding (but in ids of the
+ * overlay), empty segments, a slash at the end. UUIDs are accepted in either case (RFC 9562 section 4) and go
+ * on in lower case: the routes, the cache and the database see one.
  */
 export const onePathSpelling: RequestHandler = (req, _res, next) => {
   const [, authority = "", path = "", query = ""] = TARGET.exec(req.url) ?? [];

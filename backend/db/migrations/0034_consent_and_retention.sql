@@ -72,6 +72,13 @@ CREATE TABLE audit_buffers (
 CREATE INDEX audit_buffers_open ON audit_buffers (tenant_id, told_at) WHERE closed_at IS NULL;
 CALL put_behind_tenant('audit_buffers');
 
+-- Erasures, for whoever asks for all of them.
+ALTER TABLE audit_records ADD COLUMN action text COLLATE "C" GENERATED ALWAYS AS (content::jsonb ->> 'action') STORED;
+CREATE INDEX audit_records_erasures ON audit_records (tenant_id, leaf_index) WHERE action = 'erase';
+
 -- Down Migration
+
+DROP INDEX audit_records_erasures;
+ALTER TABLE audit_records DROP COLUMN action;
 
 DROP TABLE audit_buffers, audit_legal_holds, audit_policies, subject_consents;

@@ -8,8 +8,8 @@ import type { AuditLog, AuditRecord } from "./audit-event.js";
 import { rootAt, treeSize } from "./tree-store.js";
 
 export const BLOCK_RECORDS = 100;
-/** 90 days. */
-export const BLOCK_TTL_SECONDS = 7_776_000;
+/** The longest that the cache keeps anything: 30 days. Read after that, a block is copied again. */
+export const BLOCK_TTL_SECONDS = 2_592_000;
 
 /** A record whose content was pruned is its index alone. */
 export type BlockLog = AuditLog | { readonly index: number; readonly pruned: true };
@@ -67,10 +67,16 @@ export class AuditBlocks {
       : await load();
   }
 
-  /** Copies of blocks with these records go: what was pruned is not shown from a cache. */
-  async forget(tenantId: string, indexes: readonly number[]): Promise<void> {
+  /**
+   * Copies of blocks with these records go: what was pruned is not shown from a cache.
+   * @returns whether the store has confirmed all of it
+   */
+  async forget(tenantId: string, indexes: readonly number[]): Promise<boolean> {
     const blocks = new Set(indexes.map((index) => Math.floor(index / BLOCK_RECORDS)));
-    for (const block of blocks) await this.#hot.delete(tenantId, { n: String(block) });
+    let isConfirmed = true;
+    for (const block of blocks)
+      if (!(await this.#hot.delete(tenantId, { n: String(block) }))) isConfirmed = false;
+    return isConfirmed;
   }
 
   async #size(tenantId: string): Promise<number> {

@@ -1,4 +1,5 @@
 // What the audit trail is told, and what readers of it see.
+// Tests: test/unit/canonical-record.test.ts
 
 /** Policies of the trail and retention go by it. */
 export const DATA_CLASSES = ["phi", "personal", "business"] as const;
@@ -46,6 +47,8 @@ export interface AuditEvent {
   readonly entityId: string;
   /** Stored as its pseudonym. */
   readonly subjectId?: string;
+  /** In its place where the pseudonym alone is known. */
+  readonly subjectPseudonym?: string;
   readonly dataClass: DataClass;
   readonly purpose?: Purpose;
   readonly consent?: ConsentReference;

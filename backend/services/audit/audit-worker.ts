@@ -37,6 +37,7 @@ export class AuditWorker {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #signedAtMs = Number.NEGATIVE_INFINITY;
+  #isStarted = false;
   #isStopped = false;
 
   constructor(options: AuditWorkerOptions) {
@@ -55,6 +56,7 @@ export class AuditWorker {
 
   start(): this {
     const { pollMs = DEFAULT_POLL_MS } = this.#options;
+    this.#isStarted = true;
     const turn = () => {
       this.#running = this.#turn().finally(() => {
         if (!this.#isStopped) this.#timer = setTimeout(turn, pollMs).unref();
@@ -69,6 +71,7 @@ export class AuditWorker {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     await this.#running;
+    if (!this.#isStarted) return;
     this.#signedAtMs = Number.NEGATIVE_INFINITY;
     await this.#turn();
   }

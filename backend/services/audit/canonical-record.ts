@@ -29,8 +29,8 @@ export async function canonicalRecords(
   const at = new Date(now()).toISOString();
   return await Promise.all(
     events.map(async (event) => {
-      const { subjectId } = event;
-      const subject = subjectId === undefined ? undefined : await pseudonym(tenantId, subjectId);
+      const { subjectId, subjectPseudonym } = event;
+      const subject = subjectId === undefined ? subjectPseudonym : await pseudonym(tenantId, subjectId);
       return canonical(recordOf(tenantId, actor, event, { at, subject }));
     }),
   );

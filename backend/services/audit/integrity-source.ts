@@ -1,5 +1,5 @@
 // What a verification reads of a tenant's tree: rows as they are in the tables, in batches.
-// Tests: test/integration/audit-integrity.test.ts, test/unit/audit-mutations.test.ts
+// Tests: test/integration/audit-integrity.test.ts
 import type { Pool } from "pg";
 import type { TreeNode } from "./merkle.js";
 import { treeSize } from "./tree-store.js";

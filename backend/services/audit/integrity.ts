@@ -1,10 +1,10 @@
 // Whether a tenant's records are those that were signed: one pass, in memory that does not grow, and the first bad index is named.
-// Tests: test/integration/audit-integrity.test.ts, test/unit/audit-mutations.test.ts
+// Tests: test/integration/audit-integrity.test.ts
 
 import type { CheckpointPlace } from "./checkpoint-place.js";
 import type { IntegrityBatch, IntegritySource, StoredRecord } from "./integrity-source.js";
 import { HASH_BYTES, leafHash, subtreesOf, TreeEdge } from "./merkle.js";
-import { saysPruned } from "./prune-record.js";
+import { prunedRanges } from "./prune-record.js";
 import { PublishedLeaves } from "./published-leaves.js";
 import { openCheckpoint, type VerifierKey } from "./signed-note.js";
 
@@ -64,7 +64,7 @@ class Pass {
   /** Since the last checkpoint: what is wrong if the published leaves are right. */
   #suspects: Finding[] = [];
   #proven = 0;
-  #authorization: { readonly id: string; readonly content: string | undefined } | undefined;
+  #pruning: { readonly id: string; readonly ranges: ReturnType<typeof prunedRanges> } | undefined;
 
   constructor(options: IntegrityOptions) {
     this.#options = options;
@@ -154,11 +154,12 @@ class Pass {
 
   async #isPruned(index: number, by: string | null): Promise<boolean> {
     if (by === null) return false;
-    // One run prunes many: the last one is asked for again and again.
-    if (this.#authorization?.id !== by)
-      this.#authorization = { id: by, content: await this.#options.source.recordById(by) };
-    const { content } = this.#authorization;
-    return content !== undefined && saysPruned(content, index);
+    // One record prunes many: the last one is asked for again and again.
+    if (this.#pruning?.id !== by) {
+      const content = await this.#options.source.recordById(by);
+      this.#pruning = { id: by, ranges: content === undefined ? [] : prunedRanges(content) };
+    }
+    return this.#pruning.ranges.some(([first, last]) => first <= index && index <= last);
   }
 
   /** At a signed size: either the tables' tree is the signed one, or the published leaves tell what is wrong. */

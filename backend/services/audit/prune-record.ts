@@ -1,5 +1,5 @@
 // The record that says which records were pruned: without one, a missing content is a loss.
-// Tests: test/integration/audit-prune.test.ts
+// Tests: test/integration/audit-blocks.test.ts
 import type { Actor, AuditEvent, AuditRecord } from "./audit-event.js";
 import { MAX_TEXT_CHARACTERS } from "./canonical-record.js";
 
@@ -54,19 +54,18 @@ function rangesOf(indexes: readonly number[]): [first: number, last: number][] {
   return ranges;
 }
 
-/** Whether the content of a record says that this index was pruned. */
-export function saysPruned(content: string, index: number): boolean {
+/** The indexes that the content of a record says were pruned, as ranges with both ends. */
+export function prunedRanges(content: string): (readonly [first: number, last: number])[] {
   const { action, entityType, detail = {} } = JSON.parse(content) as AuditRecord;
-  if (action !== "erase" || entityType !== ENTITY_TYPE) return false;
-  return Object.entries(detail).some(
-    ([name, list]) =>
-      /^indexes\d+$/.test(name) &&
-      String(list)
-        .split(",")
-        .some((range) => {
-          const [first = Number.NaN, last = first] = range.split("-").map(Number);
-          return first <= index && index <= last;
-        }),
+  if (action !== "erase" || entityType !== ENTITY_TYPE) return [];
+  const lists = Object.entries(detail).filter(([name]) => /^indexes\d+$/.test(name));
+  return lists.flatMap(([, list]) =>
+    String(list)
+      .split(",")
+      .map((range) => {
+        const [first = Number.NaN, last = first] = range.split("-").map(Number);
+        return [first, last] as const;
+      }),
   );
 }
 

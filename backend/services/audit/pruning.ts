@@ -1,5 +1,5 @@
 // The storage's side of retention: contents go, leaves stay, and a record says which went and why.
-// Tests: test/integration/audit-prune.test.ts
+// Tests: test/integration/audit-blocks.test.ts, test/integration/audit-retention.test.ts
 import type { Pool } from "pg";
 import type { Actor, AuditRecord } from "./audit-event.js";
 import { insertRecords } from "./audit-trail.js";

@@ -1,4 +1,4 @@
-// Data keys in this process's memory: at most a minute, bounded, and good for no longer than an erasure waits.
+// Data keys in this process's memory: at most a minute, bounded, and checked for erasure at each use.
 // Tests: test/integration/subject-vault.test.ts, test/faults/erasure-processes.test.ts
 import { LRUCache } from "lru-cache";
 import type { Pool } from "pg";
@@ -10,6 +10,8 @@ export interface DataKeysOptions {
   readonly provider: KeyProvider;
   /** Kept in memory at most. Default 10,000. */
   readonly maxKeys?: number | undefined;
+  /** Milliseconds. Default 60,000. */
+  readonly keptForMs?: number | undefined;
 }
 
 /** From the moment on at which the question was sent. An erasure waits longer than this before it answers. */
@@ -51,12 +53,12 @@ export class DataKeys {
   readonly #waiting = new Map<string, Batch>();
   readonly #inFlight = new Map<string, Promise<unknown>>();
 
-  constructor({ pool, provider, maxKeys = MAX_KEYS }: DataKeysOptions) {
+  constructor({ pool, provider, maxKeys = MAX_KEYS, keptForMs = KEPT_FOR_MS }: DataKeysOptions) {
     this.#pool = pool;
     this.#provider = provider;
     this.#held = new LRUCache<string, Held>({
       max: maxKeys,
-      ttl: KEPT_FOR_MS,
+      ttl: keptForMs,
       ttlAutopurge: true,
       // Whoever uses a key has a copy.
       dispose: ({ key }) => key.fill(0),
@@ -71,9 +73,9 @@ export class DataKeys {
   /**
    * Runs `work` with copies of the keys, which are zeros afterwards.
    *
-   * The keys were live after this call began, or within the last 250 ms; and where that was longer ago when `work` has ended (a
-   * process can be stopped for minutes between any two steps), they are asked for once more. So whatever an erasure has answered before cannot be
-   * in a result that comes after.
+   * The keys were live after this call began, or within the last 250 ms; and where that was longer ago when
+   * `work` has ended (a process can be stopped for minutes between any two steps), they are asked for once
+   * more. So whatever an erasure has answered before cannot be in a result that comes after.
    *
    * @returns `undefined` where one of the keys is not live
    * @throws KeysUnavailable; the database's errors

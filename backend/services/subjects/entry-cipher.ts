@@ -42,7 +42,10 @@ export interface EntryKey {
   readonly key: Buffer;
 }
 
-/** Why bytes do not open. `key`: they commit to another key. `bytes`: they, or what they are for, were changed. */
+/**
+ * Why bytes do not open. `key`: they commit to another key. `bytes`: they, or what they are for, were
+ * changed.
+ */
 export type CipherRefusal = "key" | "bytes";
 
 /** @param keys 1 to 64, in any order; all of them are needed to open */
@@ -64,7 +67,10 @@ export function sealEntry(binding: EntryBinding, keys: readonly EntryKey[], plai
   return Buffer.concat([header, body, cipher.getAuthTag()]);
 }
 
-/** The ids of the keys that it needs, in their order; `undefined` where the bytes are no sealed value of a version that is known. */
+/**
+ * The ids of the keys that it needs, in their order; `undefined` where the bytes are no sealed value of a
+ * version that is known.
+ */
 export function keyIdsOf(sealed: Buffer): string[] | undefined {
   const count = sealed[2] ?? 0;
   if (sealed[0] !== MAGIC || sealed[1] !== VERSION || count < 1 || count > MAX_SUBJECTS) return undefined;
@@ -88,7 +94,8 @@ export function openEntry(
   const header = sealed.subarray(0, headerLength);
   const derived = derive(binding, header.subarray(0, -COMMITMENT_BYTES), keys);
   try {
-    // GCM alone commits to no key: bytes can be made that open under two. This is looked at first, and in constant time.
+    // GCM alone commits to no key: bytes can be made that open under two. This is looked at first, and in
+    // constant time.
     if (!timingSafeEqual(derived.commitment, header.subarray(-COMMITMENT_BYTES))) return "key";
     const decipher = createDecipheriv("aes-256-gcm", derived.key, derived.iv, { authTagLength: TAG_BYTES });
     decipher.setAAD(Buffer.concat([header, info(binding)]));
@@ -116,9 +123,9 @@ function info({ tenantId, context }: EntryBinding): Buffer {
 }
 
 /**
- * HKDF (RFC 5869) over all data keys, one after the other: without one of them, nothing is known of the result. The salt is random and the
- * result good for one entry, so its IV may be derived, too. The commitment is part of the same output: two keys with the same one would be
- * a collision of SHA-256.
+ * HKDF (RFC 5869) over all data keys, one after the other: without one of them, nothing is known of the
+ * result. The salt is random and the result good for one entry, so its IV may be derived, too. The commitment
+ * is part of the same output: two keys with the same one would be a collision of SHA-256.
  */
 function derive(binding: EntryBinding, prefix: Buffer, keys: readonly Buffer[]) {
   const secret = Buffer.concat(keys);

@@ -1,4 +1,5 @@
 // What holds data about subjects, as an erasure and an export ask it; and what an erasure reports.
+// Tests: test/integration/erasure.test.ts
 
 /** One kind of thing that is held about a subject. No personal data. */
 export interface Holding {
@@ -16,8 +17,8 @@ export interface EraseHolder {
   readonly name: string;
   holds(tenantId: string, subjectId: string): Promise<readonly Holding[]>;
   /**
-   * Drops it. May be called again, also by another process, and then finds less or nothing. An erasure waits for it: what is to happen in another
-   * system is ordered here, durably, and carried out behind it.
+   * Drops it. May be called again, also by another process, and then finds less or nothing. An erasure waits
+   * for it: what is to happen in another system is ordered here, durably, and carried out behind it.
    */
   erase(tenantId: string, subjectId: string, reason: string): Promise<void>;
   /** JSON (GDPR articles 15 and 20). */
@@ -38,8 +39,8 @@ export interface ErasureReport {
 }
 
 /**
- * Not finished yet: some step failed, or a holder did. The data key is destroyed or about to be, nothing is disclosed any more, and the job goes
- * on in the background, in any process.
+ * Not finished yet: some step failed, or a holder did. The data key is destroyed or about to be, nothing is
+ * disclosed any more, and the job goes on in the background, in any process.
  */
 export class ErasureUnfinished extends Error {
   override readonly name = "ErasureUnfinished";

@@ -52,8 +52,8 @@ export class ErasureJobs {
   }
 
   /**
-   * Notes the job and marks the subject's key in one transaction: once it has committed, no process opens anything more, and whoever finds
-   * the job can finish it. Finds the job that is there already.
+   * Notes the job and marks the subject's key in one transaction: once it has committed, no process opens
+   * anything more, and whoever finds the job can finish it. Finds the job that is there already.
    * @returns the job; the report where it is finished
    */
   async begin({ tenantId, subjectId, reason, actor }: ErasureRequest): Promise<ErasureJob | ErasureReport> {
@@ -135,6 +135,8 @@ export class ErasureJobs {
     { tenantId, id }: ErasureJob,
     tombstone: (client: PoolClient) => Promise<void>,
   ): Promise<ErasureReport> {
+    // The tombstone needs it, and must not wait for a second connection while it has one.
+    await this.#tenantKeys.jobKey(tenantId);
     return withTenant(
       this.#pool,
       tenantId,

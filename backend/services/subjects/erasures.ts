@@ -1,4 +1,4 @@
-// Erasure of a subject, step by step. Each step may be done again, by any process; what is not finished is taken over.
+// Erasure of a subject. Each step may be done again, by any process; what is not finished is taken over.
 // Tests: test/integration/erasure.test.ts, test/faults/erasure-processes.test.ts
 import { setTimeout as delay } from "node:timers/promises";
 import type { AuditTrail } from "../audit/audit-trail.js";
@@ -16,6 +16,8 @@ export interface ErasuresOptions {
   readonly dataKeys: DataKeys;
   readonly audit: Pick<AuditTrail, "append">;
   readonly fence: FenceTags;
+  /** How long one holder, or the key provider, may take for one step. Default 5,000. */
+  readonly stepBudgetMs?: number | undefined;
 }
 
 export interface Resumed {
@@ -29,6 +31,7 @@ export const subjectTag = (pseudonym: string) => `subject-${pseudonym}`;
 
 /** Clocks of two processes do not run equally fast. */
 const MARGIN_MS = 50;
+const STEP_BUDGET_MS = 5000;
 
 export class Erasures {
   readonly #options: ErasuresOptions;
@@ -82,7 +85,9 @@ export class Erasures {
     await allDone("what is held, and the data key", [this.#noteHeld(job), this.#destroyKeys(job)]);
     await allDone("the cache, and the holders", [
       fence(job.tenantId, subjectTag(job.pseudonym)),
-      ...this.holders.map((holder) => holder.erase(job.tenantId, job.subjectId, job.reason)),
+      ...this.holders.map((holder) =>
+        this.#within(holder.name, holder.erase(job.tenantId, job.subjectId, job.reason)),
+      ),
     ]);
     await unread;
     return jobs.finish(job, (client) =>
@@ -102,16 +107,33 @@ export class Erasures {
   /** Before the holders drop anything. */
   async #noteHeld(job: ErasureJob): Promise<void> {
     if (job.isHeldKnown) return;
-    const held = await Promise.all(this.holders.map((holder) => holder.holds(job.tenantId, job.subjectId)));
+    const held = await Promise.all(
+      this.holders.map((holder) => this.#within(holder.name, holder.holds(job.tenantId, job.subjectId))),
+    );
     await this.#options.jobs.noteHeld(job, [...keysHeld(job), ...held.flat()]);
   }
 
   /** The provider's secret first: it is what cannot be had back from any copy. */
   async #destroyKeys(job: ErasureJob): Promise<void> {
     const { provider, dataKeys, jobs } = this.#options;
-    for (const keyId of job.keyIds) await provider.destroy({ tenantId: job.tenantId, keyId });
+    for (const keyId of job.keyIds)
+      await this.#within("key provider", provider.destroy({ tenantId: job.tenantId, keyId }));
     dataKeys.drop(job.tenantId, job.keyIds);
     await jobs.removeKeys(job);
+  }
+
+  /** What hangs is tried again later, as what fails is. */
+  async #within<T>(name: string, work: Promise<T>): Promise<T> {
+    const { stepBudgetMs = STEP_BUDGET_MS } = this.#options;
+    const done = new AbortController();
+    const timeout = delay(stepBudgetMs, undefined, { signal: done.signal }).then(() => {
+      throw new Error(`"${name}" has not answered within ${stepBudgetMs} ms`);
+    });
+    try {
+      return await Promise.race([work, timeout]);
+    } finally {
+      done.abort();
+    }
   }
 }
 
@@ -126,8 +148,7 @@ async function allDone(what: string, work: readonly Promise<unknown>[]): Promise
     one.status === "rejected" ? [one.reason as unknown] : [],
   );
   if (failures.length === 0) return;
-  const cause = failures.length === 1 ? failures[0] : new AggregateError(failures);
-  throw new ErasureUnfinished(`an erasure is not finished (${what}): it goes on in the background`, {
-    cause,
-  });
+  const [cause] = failures;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new ErasureUnfinished(`${what}: ${why}`, { cause });
 }

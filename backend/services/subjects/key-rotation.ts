@@ -1,4 +1,4 @@
-// Rotation of the wrapping key: data keys are wrapped again, one after the other, and what they have sealed stays as it is.
+// Rotation of the wrapping key: data keys are wrapped again, and what they have sealed stays as it is.
 // Tests: test/integration/key-rotation.test.ts
 import type { Pool } from "pg";
 import { withTenant } from "../../db/tenant-transaction.js";
@@ -7,7 +7,10 @@ import { ANY_TENANT } from "./subject-key-rows.js";
 
 export interface Rotation {
   readonly rewrapped: number;
-  /** Still under an older version: its wrapping key is not configured, or the provider is away. The next run tries again. */
+  /**
+   * Still under an older version: its wrapping key is not configured, or the provider is away. The next run
+   * tries again.
+   */
   readonly failed: number;
   /** Why, of the first that failed. */
   readonly problem?: string;
@@ -22,8 +25,9 @@ interface Row {
 }
 
 /**
- * Re-wraps under the provider's current version all keys that another one has wrapped. A row says itself whether it is done, so a run that is
- * ended goes on with the next one, and several at a time do no harm. Nobody waits for it: both wraps open.
+ * Re-wraps under the provider's current version all keys that another one has wrapped. A row says itself
+ * whether it is done, so a run that is ended goes on with the next one, and several at a time do no harm.
+ * Nobody waits for it: both wraps open.
  */
 export async function rewrapKeys(pool: Pool, provider: KeyProvider, signal?: AbortSignal): Promise<Rotation> {
   const { rows } = await pool.query<{ tenant_id: string }>(

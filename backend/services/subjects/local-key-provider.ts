@@ -1,4 +1,4 @@
-// The key provider of one installation: wrapping keys from its configuration, and a folder with one small secret for each data key.
+// The local key provider: wrapping keys of the configuration, and a folder with a small secret for each key.
 // Tests: test/unit/key-providers.test.ts
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -27,8 +27,9 @@ const TAG_BYTES = 16;
 const WRAPPED_BYTES = 1 + IV_BYTES + DATA_KEY_BYTES + TAG_BYTES;
 
 /**
- * A wrapped key opens with two things: the wrapping key of its version, and its secret. `destroy` overwrites the secret and cuts it off, so that what
- * is left (any copy of the database, and all of this provider's state) is one half of a key.
+ * A wrapped key opens with two things: the wrapping key of its version, and its secret. `destroy` overwrites
+ * the secret and cuts it off, so that what is left (any copy of the database, and all of this provider's
+ * state) is one half of a key.
  */
 export class LocalKeyProvider implements KeyProvider {
   readonly currentVersion: string;
@@ -112,7 +113,9 @@ export class LocalKeyProvider implements KeyProvider {
     }
   }
 
-  /** Tenant, key and version are in the derivation: a row that was moved to another place does not open there. */
+  /**
+   * Tenant, key and version are in the derivation: a row that was moved to another place does not open there.
+   */
   #wrappingKey({ tenantId, keyId }: KeyRef, version: string, secret: Buffer): Buffer {
     const wrapping = this.#keys.get(version);
     if (!wrapping) {

@@ -6,16 +6,18 @@ import type * as z from "zod";
 const MARK = "x-sensitive";
 
 /**
- * Marks a field whose value is sealed, and never logged. Put it around the field as it is used, `sensitive(z.string().max(80)).optional()`:
- * what makes a new object schema of a marked one (`extend`, `pick`) leaves the mark behind.
+ * Marks a field whose value is sealed, and never logged. Put it around the field as it is used,
+ * `sensitive(z.string().max(80)).optional()`: what makes a new object schema of a marked one (`extend`,
+ * `pick`) leaves the mark behind.
  */
 export function sensitive<T extends z.ZodType>(schema: T): T {
   return schema.meta({ ...schema.meta(), [MARK]: true });
 }
 
 /**
- * What becomes of the parts of a value. Doubt is on the side of the sensitive: what the schema does not name, what is of another kind than
- * it says, and all of a union, a tuple or a transformation that has a mark anywhere in it.
+ * What becomes of the parts of a value. Doubt is on the side of the sensitive: what the schema does not name,
+ * what is of another kind than it says, and all of a union, a tuple or a transformation that has a mark
+ * anywhere in it.
  */
 export type Plan =
   | { readonly kind: "plain" | "sensitive" }

@@ -22,7 +22,9 @@ export class SubjectErased extends Error {
 /** The pseudonym of the row that holds the tenant's own key. */
 export const TENANT_ITSELF = "";
 
-/** Of vaults, which serve whoever has come so far: whether a tenant is suspended is their callers' question. */
+/**
+ * Of vaults, which serve whoever has come so far: whether a tenant is suspended is their callers' question.
+ */
 export const ANY_TENANT = { anyTenant: true } as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -35,7 +37,8 @@ interface Row {
 
 /**
  * Those of the keys that may be used, in one round trip: no erasure that had begun before the call is missed.
- * Statements that go together as one text are one transaction, without a BEGIN that an error could leave open.
+ * Statements that go together as one text are one transaction, without a BEGIN that an error could leave
+ * open.
  */
 export async function liveKeyRows(
   pool: Pool,
@@ -126,7 +129,8 @@ export async function makeKey(
       ANY_TENANT,
     );
   } finally {
-    // Where COMMIT failed it may have been kept all the same: then its secret is needed, and else it is harmless.
+    // Where COMMIT failed it may have been kept all the same: then its secret is needed, and else it is
+    // harmless.
     if (kept !== undefined && kept !== keyId) await provider.destroy(ref);
   }
   if (kept === undefined) {

@@ -15,7 +15,9 @@ export interface SubjectUpkeepOptions {
 }
 
 const ERASURES_EVERY_MS = 2000;
-/** Where another process writes under an older version yet, in a rolling deployment, the next run finds it. */
+/**
+ * Where another process writes under an older version yet, in a rolling deployment, the next run finds it.
+ */
 const ROTATION_EVERY_MS = 600_000;
 
 export class SubjectUpkeep {

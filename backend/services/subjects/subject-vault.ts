@@ -18,7 +18,8 @@ import { valueBytes, valueIn } from "./value-bytes.js";
 
 export interface SubjectVaultOptions {
   /**
-   * Of the vault's own: callers hold connections of theirs while they seal, and would wait for each other in one pool.
+   * Of the vault's own: callers hold connections of theirs while they seal, and would wait for each other in
+   * one pool.
    */
   readonly pool: Pool;
   readonly provider: KeyProvider;
@@ -29,6 +30,8 @@ export interface SubjectVaultOptions {
   readonly tenantKeys?: TenantKeys | undefined;
   /** Data keys in memory at most. Default 10,000. */
   readonly maxKeys?: number | undefined;
+  /** How long an erasure waits for one holder, or the key provider, at one step. Default 5,000. */
+  readonly stepBudgetMs?: number | undefined;
 }
 
 export interface SealOptions {
@@ -85,19 +88,28 @@ export class SubjectVault {
   readonly #counts = { sealed: 0, opened: 0 };
   readonly #refused = { format: 0, erased: 0, value: 0, key: 0, bytes: 0 };
 
-  constructor({ pool, provider, audit, fence, tenantKeys, maxKeys }: SubjectVaultOptions) {
+  constructor(options: SubjectVaultOptions) {
+    const { pool, provider, audit, fence, tenantKeys, maxKeys, stepBudgetMs } = options;
     this.#pool = pool;
     this.#provider = provider;
     this.#tenantKeys = tenantKeys ?? new TenantKeys(pool, provider);
     this.#dataKeys = new DataKeys({ pool, provider, maxKeys });
     this.#jobs = new ErasureJobs(pool, this.#tenantKeys);
-    this.#erasures = new Erasures({ jobs: this.#jobs, provider, dataKeys: this.#dataKeys, audit, fence });
+    this.#erasures = new Erasures({
+      jobs: this.#jobs,
+      provider,
+      dataKeys: this.#dataKeys,
+      audit,
+      fence,
+      stepBudgetMs,
+    });
   }
 
   /**
    * Seals JSON under the keys of all subjects it shows (1 to 64). Any one of them erased, it opens no more.
    * @param context what it is, such as `communication:42`: it opens for that alone
-   * @throws TooManySubjects above 64; SubjectErased where one is erased; ValueTooLarge above 8 MiB; KeysUnavailable
+   * @throws TooManySubjects above 64; SubjectErased where one is erased; ValueTooLarge above 8 MiB;
+   * KeysUnavailable
    */
   async seal(
     tenantId: string,
@@ -134,7 +146,8 @@ export class SubjectVault {
   }
 
   /**
-   * `undefined` where a subject's key has been destroyed, or the bytes are not what was sealed for this context; counted.
+   * `undefined` where a subject's key has been destroyed, or the bytes are not what was sealed for this
+   * context; counted.
    * @throws KeysUnavailable, and what the database throws while it is away: nothing is known then
    */
   async open(tenantId: string, context: string, sealed: Buffer): Promise<unknown | undefined> {
@@ -152,8 +165,8 @@ export class SubjectVault {
   }
 
   /**
-   * Seals the fields that the schema marks with `sensitive(…)`, and what it does not name, as one value: sizes and presence of single fields are
-   * not told. The rest stays readable, and is not bound to them.
+   * Seals the fields that the schema marks with `sensitive(…)`, and what it does not name, as one value:
+   * sizes and presence of single fields are not told. The rest stays readable, and is not bound to them.
    * @throws as {@link seal} does
    */
   async sealRecord<S extends z.ZodType>(
@@ -167,7 +180,10 @@ export class SubjectVault {
     return { readable, sealed: await this.seal(tenantId, subjectIds, fieldsOf(context), secrets) };
   }
 
-  /** The record as it was sealed; `undefined` as {@link open} says. The schema's transformations and defaults are not applied again. */
+  /**
+   * The record as it was sealed; `undefined` as {@link open} says. The schema's transformations and defaults
+   * are not applied again.
+   */
   async openRecord<S extends z.ZodType>(
     tenantId: string,
     context: string,
@@ -181,7 +197,10 @@ export class SubjectVault {
     return record === undefined ? this.#refuse("value") : (record as z.output<S>);
   }
 
-  /** HMAC-SHA-256 of the subject's id under a key of the tenant, 32 hex digits. It outlives erasure and rotation. */
+  /**
+   * HMAC-SHA-256 of the subject's id under a key of the tenant, 32 hex digits. It outlives erasure and
+   * rotation.
+   */
   pseudonym(tenantId: string, subjectId: string): Promise<string> {
     return this.#tenantKeys.pseudonym(tenantId, subjectId);
   }
@@ -202,13 +221,19 @@ export class SubjectVault {
   }
 
   /**
-   * Destroys the subject's key, drops what is held, and resolves once nothing about the subject can be read anywhere. Of a subject that has been
-   * erased, resolves with that report.
+   * Destroys the subject's key, drops what is held, and resolves once nothing about the subject can be read
+   * anywhere. Of a subject that has been erased, resolves with that report.
    * @param reason no personal data; at most 500 characters
    * @param actor default: the system
-   * @throws ErasureUnfinished where a step failed: nothing is disclosed any more, and the rest is done in the background
+   * @throws ErasureUnfinished where a step failed: nothing is disclosed any more, and the rest is done in the
+   * background
    */
-  erase(tenantId: string, subjectId: string, reason: string, actor: Actor = SYSTEM): Promise<ErasureReport> {
+  async erase(
+    tenantId: string,
+    subjectId: string,
+    reason: string,
+    actor: Actor = SYSTEM,
+  ): Promise<ErasureReport> {
     if (reason.trim() === "" || reason.length > MAX_REASON_CHARACTERS)
       throw new TypeError(`an erasure needs a reason of at most ${MAX_REASON_CHARACTERS} characters`);
     return this.#erasures.erase({ tenantId, subjectId, reason, actor });

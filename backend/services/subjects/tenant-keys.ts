@@ -1,4 +1,4 @@
-// The tenant's own key, which no erasure destroys: it makes pseudonyms, and seals what an unfinished erasure has to remember.
+// The tenant's own key, which no erasure destroys: for pseudonyms, and for what an unfinished erasure knows.
 // Tests: test/integration/subject-vault.test.ts
 import { createHmac, hkdfSync } from "node:crypto";
 import { LRUCache } from "lru-cache";

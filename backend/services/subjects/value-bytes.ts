@@ -1,4 +1,4 @@
-// From a JSON value to the bytes that are encrypted, and back: compressed where it pays, padded so that sizes tell little.
+// From a JSON value to the bytes that are encrypted, and back: compressed, and padded.
 // Tests: test/unit/value-bytes.test.ts
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
@@ -28,7 +28,8 @@ export class ValueTooLarge extends RangeError {
 }
 
 /**
- * @param padTo the padded size is a multiple of it, bytes; default: the next of 256, 512, 1024, … 64 KiB, then multiples of that
+ * @param padTo the padded size is a multiple of it, bytes; default: the next of 256, 512, 1024, … 64 KiB,
+ * then multiples of that
  * @throws TypeError where it is no JSON value; ValueTooLarge above 8 MiB
  */
 export async function valueBytes(value: unknown, padTo?: number): Promise<Buffer> {

@@ -205,7 +205,12 @@ describe("docker-compose.yml", () => {
 
   test("network and volumes have names of their own", () => {
     assert.deepEqual(file.networks, { backend: { name: "express-tenant-cache" } });
-    assert.deepEqual(Object.keys(file.volumes).sort(), ["postgres-data", "redis-data"]);
+    assert.deepEqual(Object.keys(file.volumes).sort(), [
+      "audit-checkpoints",
+      "postgres-data",
+      "redis-data",
+      "subject-secrets",
+    ]);
     for (const volume of Object.values(file.volumes)) assert.ok((volume as { name?: string }).name);
     for (const [name, each] of Object.entries(file.services))
       assert.deepEqual(each.networks, ["backend"], name);

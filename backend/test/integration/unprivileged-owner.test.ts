@@ -1,6 +1,9 @@
 // The CRM with a database user that is no superuser: it migrates, seeds and serves, and row-level security binds it, too.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Client } from "pg";
 import { migrate } from "../../db/migrate.js";
@@ -8,6 +11,9 @@ import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { DEMO_TENANTS, seedDemoData } from "../../seed/index.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
+import { rewrapKeys } from "../../services/subjects/key-rotation.js";
+import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js";
+import { SubjectVault } from "../../services/subjects/subject-vault.js";
 
 const [LARGEST] = DEMO_TENANTS;
 
@@ -63,6 +69,45 @@ describe("a database user that is no superuser", () => {
       // The owner itself, without a tenant: FORCE ROW LEVEL SECURITY.
       assert.deepEqual((await pool.query(count)).rows, [{ accounts: 0 }]);
     } finally {
+      await pool.end();
+    }
+  });
+
+  test("what goes on behind requests for subjects finds the tenants it is about, and changes nothing without one", async () => {
+    const pool = createPool({ databaseUrl: url, onError: () => undefined });
+    const folder = mkdtempSync(path.join(tmpdir(), "subject-secrets-"));
+    const [first, second] = ["first", "second"].map((id) => ({ id, secret: randomBytes(32) }));
+    assert.ok(first && second && LARGEST);
+    const vaultOf = (keys: readonly (typeof first)[]) => {
+      const provider = new LocalKeyProvider({ keys, folder });
+      const audit = { append: async () => undefined };
+      return { provider, vault: new SubjectVault({ pool, provider, audit, fence: async () => true }) };
+    };
+    const { vault } = vaultOf([first]);
+    try {
+      const sealed = await vault.seal(LARGEST.id, ["subject"], "note", 1);
+      const rotated = vaultOf([second, first]);
+      // The subject's, and the tenant's own.
+      assert.deepEqual(await rewrapKeys(pool, rotated.provider), { rewrapped: 2, failed: 0 });
+      assert.equal(await rotated.vault.open(LARGEST.id, "note", sealed), 1);
+      let isAway = true;
+      rotated.vault.onErase({
+        name: "notes",
+        holds: async () => [],
+        erase: async () => {
+          if (isAway) throw new Error("away");
+        },
+        export: async () => [],
+      });
+      await assert.rejects(rotated.vault.erase(LARGEST.id, "subject", "objection"), /away/);
+      isAway = false;
+      await administer(database.url, "UPDATE subject_erasures SET attempted_at = now() - interval '6 s'");
+      assert.deepEqual(await rotated.vault.resumeErasures(), { finished: 1 });
+      assert.equal((await pool.query("DELETE FROM subject_erasures")).rowCount, 0);
+      rotated.vault.close();
+    } finally {
+      vault.close();
+      rmSync(folder, { recursive: true });
       await pool.end();
     }
   });

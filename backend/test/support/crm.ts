@@ -57,11 +57,13 @@ export interface Crm {
   close(): Promise<void>;
 }
 
+/** Other dependencies; made from what is started, where they need it. */
+export type Overrides =
+  | Partial<AppDependencies>
+  | ((made: Pick<AppDependencies, "pool" | "cache">) => Partial<AppDependencies>);
+
 /** Starts the app, behind the lane as in production, on a free port, over a migrated database that has the tenants A and B. */
-export async function startCrm(
-  store: CrmStore = "memory",
-  overrides: Partial<AppDependencies> = {},
-): Promise<Crm> {
+export async function startCrm(store: CrmStore = "memory", overrides: Overrides = {}): Promise<Crm> {
   const database = await createTestDatabase();
   await migrate(database.url, () => undefined);
   const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
@@ -90,7 +92,7 @@ export async function startCrm(
     lifecycle: { draining: false },
     ttlSeconds: { list: 180, count: 60, detail: 300 },
     rateLimit: { max: 0, windowSeconds: 60 },
-    ...overrides,
+    ...(typeof overrides === "function" ? overrides({ pool, cache }) : overrides),
   };
   const { app, listener } = createAppBehindLane(dependencies);
   const answers = await DescribedAnswers.of(app);

@@ -19,7 +19,8 @@ export function opensUnderBoth(one: GcmKey, other: GcmKey, aad: Buffer): Buffer 
   const [mask1, mask2] = [one, other].map(({ key, iv }) =>
     encryptBlock(key, Buffer.concat([iv, Buffer.of(0, 0, 0, 1)])),
   ) as [bigint, bigint];
-  // Two blocks of any text. The second one is chosen so that both keys have the same tag; it stands before the block of lengths.
+  // Two blocks of any text. The second one is chosen so that both keys have the same tag; it stands before
+  // the block of lengths.
   const first = Buffer.from("whatever it says");
   const free = Buffer.alloc(BLOCK_BYTES);
   const rest = (h: bigint) => ghash(h, aad, Buffer.concat([first, free]));

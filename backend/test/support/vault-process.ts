@@ -1,5 +1,5 @@
 // A process with a vault of its own, which a test asks over IPC, stops and kills.
-// Started with the database's URL, the folder of secrets, the wrapping key (base64) and, where it is to die, the step it dies at.
+// Arguments: the database's URL, the folder of secrets, the wrapping key (base64), the step it dies at.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { createPool } from "../../db/pool.js";
@@ -92,7 +92,10 @@ function serve([databaseUrl = "", folder = "", secret = "", deadly = ""]: readon
     export: async () => [],
   });
 
-  /** Stops itself when the next answer of the database is here: between what it has checked and what it does with it. */
+  /**
+   * Stops itself when the next answer of the database is here: between what it has checked and what it does
+   * with it.
+   */
   const stopAtNextAnswer = () => {
     const query = pool.query;
     Reflect.set(pool, "query", async (...args: unknown[]) => {

@@ -83,6 +83,7 @@ describe("secrets from files", () => {
       "REDIS_PASSWORD",
       "REDIS_SENTINEL_PASSWORD",
       "REDIS_URL",
+      "SUBJECT_WRAPPING_KEYS",
     ]);
   });
 
@@ -139,5 +140,43 @@ describe("secrets from files", () => {
     assert.equal(problems.length, 1);
     assert.match(problems[0] ?? "", /^JWT_SECRET: must have at least 32 bytes/);
     assert.doesNotMatch(problems[0] ?? "", /hunter2/);
+  });
+});
+
+describe("SUBJECT_WRAPPING_KEYS and SUBJECT_SECRETS_FOLDER", () => {
+  const key = randomBytes(32);
+  const SUBJECT_WRAPPING_KEYS = `2027:${key.toString("base64")}`;
+
+  test("together they are a key provider; neither: there is none", () => {
+    const env = { DATABASE_URL, SUBJECT_WRAPPING_KEYS, SUBJECT_SECRETS_FOLDER: "/var/secrets" };
+    assert.deepEqual(parseConfig(env).subjectKeys, {
+      keys: [{ id: "2027", secret: key }],
+      folder: "/var/secrets",
+    });
+    assert.equal(parseConfig({ DATABASE_URL, SUBJECT_SECRETS_FOLDER: "" }).subjectKeys, undefined);
+  });
+
+  test("one without the other, and keys that are none, are refused", () => {
+    assert.match(
+      problemsOf({ SUBJECT_WRAPPING_KEYS }).join("\n"),
+      /^SUBJECT_SECRETS_FOLDER: is required beside/,
+    );
+    assert.match(
+      problemsOf({ SUBJECT_SECRETS_FOLDER: "x" }).join("\n"),
+      /^SUBJECT_SECRETS_FOLDER: says nothing without/,
+    );
+    const wrong = problemsOf({ SUBJECT_WRAPPING_KEYS: key.toString("base64"), SUBJECT_SECRETS_FOLDER: "x" });
+    assert.equal(wrong.length, 1);
+    assert.match(wrong[0] ?? "", /^SUBJECT_WRAPPING_KEYS: key 1 has no id/);
+  });
+
+  test("the keys may stand in a file", () => {
+    const files = { "/run/secrets/keys": `${SUBJECT_WRAPPING_KEYS}\n` };
+    const env = {
+      DATABASE_URL,
+      SUBJECT_WRAPPING_KEYS_FILE: "/run/secrets/keys",
+      SUBJECT_SECRETS_FOLDER: "/s",
+    };
+    assert.deepEqual(parseConfig(env, reading(files)).subjectKeys?.keys, [{ id: "2027", secret: key }]);
   });
 });

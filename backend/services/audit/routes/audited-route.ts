@@ -2,12 +2,12 @@
 // Tests: test/http/audited-routes.test.ts
 import type { Request, RequestHandler, Response } from "express";
 import { holdAnswer } from "../../../http/held-answer.js";
-import { identityOf } from "../../../http/identity/authenticate.js";
 import { tenantOf } from "../../../http/identity/tenant-choice.js";
 import { tells } from "../../../http/openapi/facts.js";
 import { HttpProblem } from "../../../http/problem.js";
-import { type Actor, type AuditEvent, PURPOSES, type Purpose } from "../audit-event.js";
+import { type AuditEvent, PURPOSES, type Purpose } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
+import { actorOf } from "./audit-request.js";
 
 export type AuditedTrail = Pick<AuditTrail, "requireConsent" | "disclose" | "record">;
 
@@ -50,16 +50,6 @@ export function auditedRoute({ trail, event: eventOf }: AuditedRouteOptions): Re
 
 /** Of cached lists behind {@link auditedRoute}: no caller of the lane has it. */
 export const AUDITED_SCOPE = () => "audited";
-
-/** Who acts, as records name it: by the overlay's role where there is one, else by the CRM's. */
-export function actorOf(req: Request): Actor {
-  const { subject, role, overlayRoles } = identityOf(req);
-  return {
-    id: subject,
-    role: overlayRoles?.[0] ?? role,
-    ...(req.id !== undefined && { requestId: String(req.id) }),
-  };
-}
 
 /** @throws HttpProblem 400 where the header names no purpose of use */
 export function purposeOf(req: Request): Purpose | undefined {
