@@ -101,6 +101,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const auditWatch =
     subjects &&
     new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
+  if (sync) auditWatch?.registerSync((tenantId) => sync.figures(tenantId).then((figures) => ({ ...figures })));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({

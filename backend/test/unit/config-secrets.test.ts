@@ -75,6 +75,7 @@ describe("secrets from files", () => {
   test("are those that are secrets", () => {
     assert.deepEqual([...names].sort(), [
       "CACHE_ENCRYPTION_KEYS",
+      "CRM_CONNECTIONS",
       "DATABASE_URL",
       "JWT_SECRET",
       "REDIS_CACHE_PASSWORD",
