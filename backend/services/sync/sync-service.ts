@@ -9,14 +9,14 @@ import { Outage } from "../../outage.js";
 import type { Actor } from "../audit/audit-event.js";
 import type { AuditTrail } from "../audit/audit-trail.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
-import { type ClientState, clientState, type ReadClient, readClient } from "./read-client.js";
 import { workRound } from "./client-worker.js";
 import type { ClientData } from "./connector.js";
 import { eraseHolders } from "./erase-holders.js";
 import { HubspotConnector } from "./hubspot/hubspot-connector.js";
 import { enqueueChange, type PreparedChange, prepareChange } from "./outbox.js";
-import { replayRound } from "./source-replay.js";
+import { type ClientState, clientState, type ReadClient, readClient } from "./read-client.js";
 import { SalesforceConnector } from "./salesforce/salesforce-connector.js";
+import { replayRound } from "./source-replay.js";
 import {
   type ClientChanged,
   DEFAULT_LIMITS,
@@ -119,7 +119,8 @@ export class SyncService {
     const links = this.links.filter(({ connection }) => connection.tenant === tenantId);
     const connections = await Promise.all(links.map((link) => connectionOverview(this.context, link)));
     const failures = connections.map(
-      ({ dead_letters, clients, needs_reconnect }) => dead_letters + clients.conflict + (needs_reconnect ? 1 : 0),
+      ({ dead_letters, clients, needs_reconnect }) =>
+        dead_letters + clients.conflict + (needs_reconnect ? 1 : 0),
     );
     return { failures: failures.reduce((sum, each) => sum + each, 0), connections };
   }

@@ -1,8 +1,8 @@
 // Reads: what is fresh is here; else the CRM is asked within a budget; else the last copy, which says that it is stale.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
-import type { ReadClient } from "../../services/sync/read-client.js";
 import { takeEvents } from "../../services/sync/inbox.js";
+import type { ReadClient } from "../../services/sync/read-client.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
 import {
   hubspotConnection,

@@ -1,8 +1,8 @@
 // CRM_CONNECTIONS: what it may say, and what it is told where it says something else.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
-import { ConfigError, parseConfig } from "../../config.js";
 import { parseCrmConnections } from "../../config/crm-connections.js";
+import { ConfigError, parseConfig } from "../../config.js";
 
 const HUBSPOT = {
   crm: "hubspot",
@@ -41,9 +41,17 @@ describe("CRM_CONNECTIONS", () => {
     ["another CRM", JSON.stringify([{ ...HUBSPOT, crm: "pipedrive" }]), /connection 1 crm/],
     ["a field too many", JSON.stringify([{ ...HUBSPOT, webhook: 1 }]), /connection 1/],
     ["no portal", JSON.stringify([{ ...HUBSPOT, portal_id: undefined }]), /connection 1 portal_id/],
-    ["a field's name", JSON.stringify([{ ...HUBSPOT, fields: ["a, b FROM Contact"] }]), /connection 1 fields.0/],
+    [
+      "a field's name",
+      JSON.stringify([{ ...HUBSPOT, fields: ["a, b FROM Contact"] }]),
+      /connection 1 fields.0/,
+    ],
     ["another protocol", JSON.stringify([{ ...HUBSPOT, api_url: "file:///etc" }]), /connection 1 api_url/],
-    ["one id twice", JSON.stringify([HUBSPOT, { ...SALESFORCE, id: HUBSPOT.id }]), /two connections have the id/],
+    [
+      "one id twice",
+      JSON.stringify([HUBSPOT, { ...SALESFORCE, id: HUBSPOT.id }]),
+      /two connections have the id/,
+    ],
     [
       "one CRM twice",
       JSON.stringify([HUBSPOT, { ...HUBSPOT, id: SALESFORCE.id }]),
