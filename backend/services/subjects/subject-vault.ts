@@ -9,7 +9,7 @@ import { DataKeys } from "./data-keys.js";
 import { type CipherRefusal, keyIdsOf, MAX_SUBJECTS, openEntry, sealEntry } from "./entry-cipher.js";
 import type { EraseHolder, ErasureReport, Holding } from "./erase-holder.js";
 import { ErasureJobs } from "./erasure-jobs.js";
-import { Erasures, type FenceTags, type Resumed, subjectTag } from "./erasures.js";
+import { Erasures, type FenceTags, type Resumed, subjectTag } from "./erasure-steps.js";
 import type { KeyProvider } from "./key-provider.js";
 import { joinRecord, type SplitRecord, splitRecord } from "./sensitive-fields.js";
 import { keyIdsByPseudonym, makeKey, SubjectErased } from "./subject-key-rows.js";
