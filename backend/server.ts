@@ -101,7 +101,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
   if (sync && overlay) tellOverlay(sync, overlay);
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
-  if (sync) auditWatch?.registerSync((tenantId) => sync.figures(tenantId).then((figures) => ({ ...figures })));
+  if (sync)
+    auditWatch?.registerSync((tenantId) => sync.figures(tenantId).then((figures) => ({ ...figures })));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
