@@ -36,11 +36,20 @@ export interface ReplayedOverlayOptions {
   readonly compression: number | undefined;
 }
 
+/** So many that nobody waits for one until that counts as an outage, however busy the machine is. */
+export const PATIENT_CONNECTIONS = 24;
+/** What is counted is what is asked, not how fast a busy machine answers. */
+const PATIENT_MS = 30_000;
+
 export async function startReplayedOverlay(options: ReplayedOverlayOptions): Promise<ReplayedOverlay> {
   const { databaseUrl, pool, compression, tenantIds } = options;
   const cache = compression === undefined ? keepingNothing(options.cache) : options.cache;
   const logger = pino({ level: "silent" });
-  const behind = createPool({ databaseUrl, onError: (line) => console.error(line) });
+  const behind = createPool({
+    databaseUrl,
+    max: PATIENT_CONNECTIONS,
+    onError: (line) => console.error(line),
+  });
   const queriesBehind = countQueries(behind);
   const folder = mkdtempSync(path.join(tmpdir(), "replay-keys-"));
   const provider = new LocalKeyProvider({ keys: [{ id: "first", secret: randomBytes(32) }], folder });
@@ -48,6 +57,7 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
   const audit = new AuditTrail({
     pool: behind,
     pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
+    group: { maxWaitMs: PATIENT_MS },
   });
   const vault = new SubjectVault({
     pool: behind,
@@ -77,7 +87,14 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
       api_url: hubspot.url,
     })),
   });
+<<<<<<< HEAD
   const overlay = new Overlay({ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) });
+=======
+  const overlay = new Overlay({
+    ...{ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) },
+    sourceBudgetMs: PATIENT_MS,
+  });
+>>>>>>> openapi
   tellOverlay(sync, overlay);
   sync.start();
   return {
