@@ -10,6 +10,7 @@ import { startRedisSentinels } from "../../../servers/redis-sentinel.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect } from "../../src/store/redis/connect.js";
 import type { UserNodeRedisClient } from "../../src/store/redis/redis-client.js";
+import type { RedisOption } from "../../src/store/redis/redis-option.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
 import { describeStore } from "./register-contract.js";
 
@@ -17,6 +18,17 @@ type Client = UserNodeRedisClient & {
   on(event: "error", listener: (error: unknown) => void): unknown;
   listenerCount(event: string): number;
 };
+
+/** Types: each of them is taken as it is. */
+type Taken<T extends RedisOption> = T;
+export type TakenAsTheyAre = [
+  Taken<ReturnType<typeof redis6.createClient>>,
+  Taken<ReturnType<typeof redis6.createCluster>>,
+  Taken<ReturnType<typeof redis6.createSentinel>>,
+  Taken<ReturnType<typeof redis5.createClient>>,
+  Taken<ReturnType<typeof redis5.createCluster>>,
+  Taken<ReturnType<typeof redis5.createSentinel>>,
+];
 
 /** @param made what the user has made, and not yet connected */
 function describeClient(

@@ -7,7 +7,7 @@ import type { Emitter, RedisClient, ScriptArgument } from "./redis-client.js";
 export interface NodeRedis extends Emitter {
   readonly isOpen: boolean;
   readonly isReady: boolean;
-  readonly options?: { readonly keyPrefix?: string; readonly readonly?: boolean } | undefined;
+  readonly options?: { readonly keyPrefix?: string } | undefined;
   sendCommand(args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown>;
 }
 
