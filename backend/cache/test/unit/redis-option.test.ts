@@ -40,6 +40,15 @@ class ForeignClient extends EventEmitter {
   async sendCommand(): Promise<void> {}
 }
 
+class Upstash {
+  hgetall(): void {}
+  scan(): void {}
+}
+class Glide {
+  customCommand(): void {}
+  close(): void {}
+}
+
 describe("the redis option", () => {
   afterAll(() => {
     for (const client of closing) client.disconnect();
@@ -57,8 +66,8 @@ describe("the redis option", () => {
     ["a client of node-redis in legacy mode", createClient().legacy(), /legacy mode cannot be used/],
     ["a transaction of node-redis", createClient().multi(), /a transaction or pipeline cannot be used/],
     ["a transaction of ioredis", new Redis({ lazyConnect: true }).multi(), /a transaction or pipeline/],
-    ["a client of Upstash", { hgetall: () => 1, scan: () => 1 }, /Upstash's REST API cannot be used/],
-    ["a client of GLIDE", { customCommand: () => 1, close: () => 1 }, /Valkey GLIDE cannot be used/],
+    ["a client of Upstash", new Upstash(), /Upstash's REST API cannot be used/],
+    ["a client of GLIDE", new Glide(), /Valkey GLIDE cannot be used/],
     ["a cache of another library", new Map(), /a cache of another library cannot be used/],
     ["a client that was not awaited", new ForeignClient().connect(), /is a promise: await it first/],
     ["a function", () => new ForeignClient(), /is a function: write a URL/],

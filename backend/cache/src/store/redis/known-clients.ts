@@ -31,12 +31,12 @@ function adapterOf(value: unknown): (() => RedisClient) | undefined {
 export function strangerIn(value: object): string | undefined {
   if (has(value, ["sendCommand", "withTypeMapping"]) && has(value, ["execute"]))
     return "a pool of node-redis cannot be used: its connections are others for each command; write createClient(), createCluster() or createSentinel()";
-  if (has(value, ["sendCommand", "connect"]) && "isOpen" in value)
+  if (has(value, ["sendCommand"]) && "isOpen" in value)
     return "a client of node-redis 4 cannot be used: update redis to 5 or later, or write its URL";
+  if (has(value, ["exec", "execAsPipeline"]) || has(value, ["exec", "execBuffer"]))
+    return "a transaction or pipeline cannot be used: write the client that it belongs to";
   if (has(value, ["sendCommand", "hSet"]) || has(value, ["sendCommand", "hset"]))
     return "a client of node-redis in legacy mode cannot be used: write the client itself, without legacy()";
-  if (has(value, ["exec", "addCommand"]) || has(value, ["exec", "execAsPipeline"]))
-    return "a transaction or pipeline cannot be used: write the client that it belongs to";
   if (has(value, ["hgetall", "scan"]) && !("status" in value))
     return "a client of Upstash's REST API cannot be used: write the rediss:// URL of the database";
   if (has(value, ["customCommand", "close"]))
