@@ -87,14 +87,10 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
       api_url: hubspot.url,
     })),
   });
-<<<<<<< HEAD
-  const overlay = new Overlay({ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) });
-=======
   const overlay = new Overlay({
     ...{ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) },
     sourceBudgetMs: PATIENT_MS,
   });
->>>>>>> openapi
   tellOverlay(sync, overlay);
   sync.start();
   return {

@@ -40,7 +40,7 @@ export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";
 export type * from "./store/keyed-store.js";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
-export type { UserRedisClient } from "./store/redis/redis-client.js";
+export type { UserNodeRedisClient, UserRedisClient } from "./store/redis/redis-client.js";
 export type { RedisClusterOptions, RedisOption, RedisServerOptions } from "./store/redis/redis-option.js";
 export type * from "./store/store.js";
 export { GroupUnavailable, NotConnected, StoreFull } from "./store/store-errors.js";
