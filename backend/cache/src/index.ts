@@ -13,10 +13,10 @@ export {
   expressServerOptions,
 } from "./express/express-server-options.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
+export type { ForgottenUrl, Invalidations } from "./express/invalidations.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { TenantId } from "./identifiers.js";
-export type { ForgottenUrl, Invalidations } from "./invalidations.js";
 export type { Logger } from "./logger.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
