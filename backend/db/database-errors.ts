@@ -28,7 +28,7 @@ const NO_WRITES_STATE = /^(53100|58...|25006)$/;
 const SOCKET_CODES = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"]);
 // pg gives these no code.
 const SOCKET_MESSAGES =
-  /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Cannot use a pool after)/;
+  /^(timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Cannot use a pool after)/;
 
 /** What lasts, and meets every request of its kind. */
 export type DatabaseTrouble = "away" | "no-writes";

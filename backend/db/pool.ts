@@ -12,6 +12,8 @@ export interface PoolOptions {
 
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** Of a server that does not answer at all: one that is stopped cannot end a statement. Longer than the server's own. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 
 /**
@@ -31,6 +33,7 @@ export function createPool({ databaseUrl, max = 10, onError }: PoolOptions): Poo
     max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     application_name: "crm",
     types: { getTypeParser: (oid, format) => PARSERS.get(oid) ?? types.getTypeParser(oid, format) },
