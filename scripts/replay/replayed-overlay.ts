@@ -81,11 +81,11 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
     // What is counted is what is asked of the other CRM, not how fast a busy machine answers.
     sourceBudgetMs: 30_000,
   });
-  sync.onClientChanged((tenantId, crmSystem, crmId) => {
+  sync.onClientChanged(async (tenantId, crmSystem, crmId) => {
     const actor = { id: `connector:${crmSystem}`, role: "connector" };
     const told = overlay.clients.setSyncStatus({ tenantId, actor }, crmSystem, crmId, "stale");
     // Nobody here has asked for that client yet.
-    told.catch(() => undefined);
+    await told.catch(() => undefined);
   });
   sync.start();
   return {
