@@ -24,6 +24,7 @@ import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
 import { openSync } from "./services/sync/open-sync.js";
 import { tellOverlay } from "./services/sync/overlay-link.js";
+import { syncFigures } from "./services/sync/sync-overview.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
@@ -101,8 +102,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
   if (sync && overlay) tellOverlay(sync, overlay);
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
-  if (sync)
-    auditWatch?.registerSync((tenantId) => sync.figures(tenantId).then((figures) => ({ ...figures })));
+  if (sync) auditWatch?.registerSync((tenantId) => syncFigures(sync, tenantId));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({

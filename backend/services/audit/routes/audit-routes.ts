@@ -14,6 +14,7 @@ import { fhirBundle } from "../fhir/fhir-audit-event.js";
 import { acknowledgeLosses } from "../policy/gone-buffers.js";
 import type { AuditWatch } from "../status/audit-watch.js";
 import { bufferLosses, checkpointStatus, erasures, recordsFrom } from "../status/trail-status.js";
+import { AUDIT_FACTS } from "./audit-facts.js";
 import { actorOf, entrance, exportQuery, pageQuery, plainQuery } from "./audit-request.js";
 import { consentRouter } from "./consent-routes.js";
 import { policyRouter } from "./policy-routes.js";
@@ -141,18 +142,58 @@ export function auditRouter(options: AuditRoutesOptions): Router {
 
   const auditor = entrance("auditor");
   const idOfEntity = (req: Request) => timelineQuery.of(req).entity_id;
-  route(router, "/audit/timeline", {
-    get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
-  });
-  route(router, "/audit/integrity", { get: [...auditor, plain.check, seen("read", "integrity"), integrity] });
-  route(router, "/audit/checkpoint", {
-    get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
-  });
-  route(router, "/audit/erasures", { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] });
-  route(router, "/audit/sync", { get: [...auditor, plain.check, seen("read", "sync"), sync] });
-  route(router, "/audit/alerts", { get: [...auditor, plain.check, seen("read", "alerts"), alerts] });
-  route(router, "/audit/losses/acknowledgement", { post: [...auditor, plain.check, acknowledge] });
-  route(router, "/audit/fhir", { get: [...auditor, exported.check, seen("export", "fhir"), fhir] });
+  route(
+    router,
+    "/audit/timeline",
+    {
+      get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
+    },
+    AUDIT_FACTS.timeline,
+  );
+  route(
+    router,
+    "/audit/integrity",
+    { get: [...auditor, plain.check, seen("read", "integrity"), integrity] },
+    AUDIT_FACTS.integrity,
+  );
+  route(
+    router,
+    "/audit/checkpoint",
+    {
+      get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
+    },
+    AUDIT_FACTS.checkpoint,
+  );
+  route(
+    router,
+    "/audit/erasures",
+    { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] },
+    AUDIT_FACTS.erasures,
+  );
+  route(
+    router,
+    "/audit/sync",
+    { get: [...auditor, plain.check, seen("read", "sync"), sync] },
+    AUDIT_FACTS.sync,
+  );
+  route(
+    router,
+    "/audit/alerts",
+    { get: [...auditor, plain.check, seen("read", "alerts"), alerts] },
+    AUDIT_FACTS.alerts,
+  );
+  route(
+    router,
+    "/audit/losses/acknowledgement",
+    { post: [...auditor, plain.check, acknowledge] },
+    AUDIT_FACTS.acknowledgement,
+  );
+  route(
+    router,
+    "/audit/fhir",
+    { get: [...auditor, exported.check, seen("export", "fhir"), fhir] },
+    AUDIT_FACTS.fhir,
+  );
   router.use(policyRouter(options), consentRouter(options));
   return router;
 }
