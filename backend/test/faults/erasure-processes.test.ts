@@ -100,6 +100,7 @@ describe("erasure and other processes", () => {
     for (const reader of readers) {
       assert.equal(await reader.ask("open", entry), VALUE);
       await reader.ask("openForever", entry);
+      await until("it reads", async () => Number(await reader.ask("opened", entry)) > 0);
     }
     await vault.erase(TENANT, entry.subjectId, "objection");
     const answeredAtMs = Date.now();
