@@ -13,6 +13,10 @@ import {
   subjectIdOf,
 } from "./sync-context.js";
 
+/** HubSpot waits five seconds for its answer. */
+const TELLS_WITHIN_MS = 1000;
+const TOLD_AT_ONCE = 4;
+
 export interface Taking {
   /** "webhook", "replay", "full-read" */
   readonly via: string;
@@ -75,12 +79,27 @@ export async function takeEvents(
     return fresh;
   });
   if (taken.length > 0) context.wake();
-  const waiting = new Set(taken.map(({ subject }) => subject));
-  // Told once more when the client has been read: what fails here is not lost.
-  for (const [crmId, { subject }] of subjects)
-    if (waiting.has(subject))
-      await context.clientChanged(connection.tenant, connection.crm, crmId, "stale").catch(() => undefined);
+  await tellStale(context, link, subjects, new Set(taken.map(({ subject }) => subject)));
   return { stored: taken.length };
+}
+
+/**
+ * Copies elsewhere are old: said before the sender is answered, as far as that goes in a second. It is said once more when a client has
+ * been read, so that what fails here, or takes longer, is not lost.
+ */
+async function tellStale(
+  context: SyncContext,
+  { connection }: Link,
+  subjects: ReadonlyMap<string, KnownSubject>,
+  waiting: ReadonlySet<string | null>,
+): Promise<void> {
+  const untilMs = performance.now() + TELLS_WITHIN_MS;
+  const left = [...subjects].flatMap(([crmId, { subject }]) => (waiting.has(subject) ? [crmId] : []));
+  const next = async (): Promise<void> => {
+    for (let crmId = left.pop(); crmId !== undefined && performance.now() < untilMs; crmId = left.pop())
+      await context.clientChanged(connection.tenant, connection.crm, crmId, "stale").catch(() => undefined);
+  };
+  await Promise.all(Array.from({ length: TOLD_AT_ONCE }, next));
 }
 
 /** For each client's id its pseudonym; and for those that are new here the id, sealed. */
@@ -101,13 +120,14 @@ async function knownSubjects(
     return new Set(rows.map(({ subject }) => subject));
   });
   const known = new Map<string, KnownSubject>();
-  for (const [crmId, subject] of pseudonyms) {
+  const added = [...pseudonyms].map(async ([crmId, subject]) => {
     if (present.has(subject)) known.set(crmId, { subject });
     else if (connection.clients === "all" || erased.has(crmId)) {
       const sealed = await sealedId(vault, connection.tenant, connection.crm, crmId);
       if (sealed) known.set(crmId, { subject, crmId: sealed });
     }
-  }
+  });
+  await Promise.all(added);
   return known;
 }
 
@@ -181,21 +201,31 @@ async function wantClients(
     events.flatMap(({ subject, kind }) => (kind === "erased" && subject ? [subject] : [])),
   );
   const wanted = [...new Set(events.flatMap(({ subject }) => subject ?? []))].toSorted();
-  for (const subject of wanted) {
-    const updated = await client.query(
-      `UPDATE sync_clients SET wanted = wanted + 1, status = CASE status WHEN 'conflict' THEN status ELSE 'stale' END,
-         is_erasure_wanted = is_erasure_wanted OR $3, attempts = 0, next_attempt_at = now()
-       WHERE connection_id = $1 AND subject = $2`,
-      [connectionId, subject, erased.has(subject)],
-    );
-    const crmId = sealed.get(subject);
-    if (updated.rowCount !== 0 || crmId === undefined) continue;
-    await client.query(
-      `INSERT INTO sync_clients (tenant_id, connection_id, subject, crm_id, status, wanted, is_erasure_wanted)
-       VALUES (current_tenant_id(), $1, $2, $3, 'stale', 1, $4)
-       ON CONFLICT (tenant_id, connection_id, subject) DO UPDATE SET wanted = sync_clients.wanted + 1,
-         is_erasure_wanted = sync_clients.is_erasure_wanted OR excluded.is_erasure_wanted`,
-      [connectionId, subject, crmId, erased.has(subject)],
-    );
-  }
+  if (wanted.length === 0) return;
+  const values = [connectionId, wanted, wanted.map((subject) => erased.has(subject))];
+  await client.query(
+    "SELECT FROM sync_clients WHERE connection_id = $1 AND subject = ANY($2) ORDER BY subject FOR UPDATE",
+    values.slice(0, 2),
+  );
+  await client.query(
+    `UPDATE sync_clients c SET wanted = wanted + 1, status = CASE status WHEN 'conflict' THEN status ELSE 'stale' END,
+       is_erasure_wanted = is_erasure_wanted OR is_erased, attempts = 0, next_attempt_at = now()
+     FROM unnest($2::text[], $3::boolean[]) AS given (subject, is_erased)
+     WHERE c.connection_id = $1 AND c.subject = given.subject`,
+    values,
+  );
+  const added = wanted.filter((subject) => sealed.get(subject) !== undefined);
+  await client.query(
+    `INSERT INTO sync_clients (tenant_id, connection_id, subject, crm_id, status, wanted, is_erasure_wanted)
+     SELECT current_tenant_id(), $1, subject, crm_id, 'stale', 1, is_erased
+     FROM unnest($2::text[], $3::boolean[], $4::bytea[]) AS given (subject, is_erased, crm_id)
+     ON CONFLICT (tenant_id, connection_id, subject) DO UPDATE SET wanted = sync_clients.wanted + 1,
+       is_erasure_wanted = sync_clients.is_erasure_wanted OR excluded.is_erasure_wanted`,
+    [
+      connectionId,
+      added,
+      added.map((subject) => erased.has(subject)),
+      added.map((subject) => sealed.get(subject)),
+    ],
+  );
 }

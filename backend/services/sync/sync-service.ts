@@ -170,6 +170,12 @@ export class SyncService {
         "DELETE FROM sync_events WHERE connection_id = $1 AND status = 'done' AND received_at < now() - make_interval(days => $2)",
         [id, EVENTS_KEPT_DAYS],
       );
+      // Taken while their client was erased.
+      await client.query(
+        `DELETE FROM sync_events e WHERE connection_id = $1 AND status <> 'done' AND subject IS NOT NULL
+           AND NOT EXISTS (SELECT FROM sync_clients c WHERE c.connection_id = e.connection_id AND c.subject = e.subject)`,
+        [id],
+      );
       await client.query(
         "DELETE FROM sync_outbox WHERE connection_id = $1 AND ended_at < now() - make_interval(days => $2)",
         [id, CHANGES_KEPT_DAYS],

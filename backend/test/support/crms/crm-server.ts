@@ -40,6 +40,8 @@ export abstract class CrmServer {
   refreshMs = 0;
   /** How long each request takes. */
   slowMs = 0;
+  /** Told before a request is carried out and after it; `true` ends the connection there. */
+  intercept: ((name: string, phase: "before" | "after") => Promise<boolean>) | undefined;
   readonly calls: { readonly method: string; readonly path: string }[] = [];
   readonly #accessTokens = new Map<string, number>();
   readonly #spent = new Set<string>();
@@ -129,8 +131,12 @@ export abstract class CrmServer {
       return;
     }
     if (this.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, this.slowMs));
+    if (await this.intercept?.(name, "before")) {
+      res.destroy();
+      return;
+    }
     const reply = fault === "500" ? this.failure() : await this.#reply(call);
-    if (fault === "reset-after") {
+    if (fault === "reset-after" || (await this.intercept?.(name, "after"))) {
       res.destroy();
       return;
     }

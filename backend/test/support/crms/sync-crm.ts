@@ -68,7 +68,7 @@ export async function startSyncCrm(
   const vault = new SubjectVault({ pool: own, provider, tenantKeys, audit: trail, fence });
   const logger = pino({ level: "silent" });
   const sync = new SyncService({ pool, cache, vault, audit: trail, logger, connections, limits });
-  const overlay = new Overlay({ pool, cache, audit: trail, vault, sources: sync });
+  const overlay = new Overlay({ pool, cache, audit: trail, vault, sources: sync, sourceBudgetMs: 20_000 });
   tellOverlay(sync, overlay);
   const server = createServer(crm.twin({ cache, overlay, sync, subjects: { vault, audit: trail } }));
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");

@@ -102,8 +102,10 @@ export interface SyncSystem {
   sql(statement: string, values?: unknown[]): Promise<any[]>;
   /** A change made here, in a transaction of its own. @returns its id */
   change(process: SyncProcess, crmId: string, change: Record<string, unknown>): Promise<string>;
-  /** Waiting times are over. */
+  /** Waiting times are over, and what dead processes have leased is free: no process may be at work. */
   hurry(): Promise<void>;
+  /** Waiting times are over, whoever is at work. */
+  due(): Promise<void>;
   /** What this side has of a client: its copy, `null` where it is gone, `undefined` where it is not known. */
   copy(process: SyncProcess, crmId: string): Promise<Record<string, unknown> | null | undefined>;
   status(process: SyncProcess, crmId: string): Promise<string | undefined>;
@@ -165,6 +167,12 @@ export async function startSyncSystem(
       return withTenant(database.pool, connection.tenant, (client) =>
         service.enqueue(client, ACTOR, prepared),
       );
+    },
+    due: async () => {
+      for (const table of ["sync_clients", "sync_outbox"]) {
+        const waiting = `SELECT ctid FROM ${table} WHERE next_attempt_at > now() FOR UPDATE SKIP LOCKED`;
+        await sql(`UPDATE ${table} SET next_attempt_at = now() WHERE ctid IN (${waiting})`);
+      }
     },
     hurry: async () => {
       await sql("UPDATE sync_clients SET next_attempt_at = now(), leased_until = NULL");
