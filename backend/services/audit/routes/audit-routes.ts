@@ -12,6 +12,7 @@ import type { AuditTrail } from "../audit-trail.js";
 import { fhirBundle } from "../fhir/fhir-audit-event.js";
 import type { AuditWatch } from "../status/audit-watch.js";
 import { bufferLosses, checkpointStatus, erasures, recordsFrom } from "../status/trail-status.js";
+import { auditFacts } from "./audit-facts.js";
 import { actorOf, entrance, exportQuery, pageQuery, plainQuery } from "./audit-request.js";
 import { consentRouter } from "./consent-routes.js";
 import { policyRouter } from "./policy-routes.js";
@@ -121,17 +122,52 @@ export function auditRouter(options: AuditRoutesOptions): Router {
 
   const auditor = entrance("auditor");
   const idOfEntity = (req: Request) => timelineQuery.of(req).entity_id;
-  route(router, "/audit/timeline", {
-    get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
-  });
-  route(router, "/audit/integrity", { get: [...auditor, plain.check, seen("read", "integrity"), integrity] });
-  route(router, "/audit/checkpoint", {
-    get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
-  });
-  route(router, "/audit/erasures", { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] });
-  route(router, "/audit/sync", { get: [...auditor, plain.check, seen("read", "sync"), sync] });
-  route(router, "/audit/alerts", { get: [...auditor, plain.check, seen("read", "alerts"), alerts] });
-  route(router, "/audit/fhir", { get: [...auditor, exported.check, seen("export", "fhir"), fhir] });
+  route(
+    router,
+    "/audit/timeline",
+    {
+      get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
+    },
+    auditFacts.timeline,
+  );
+  route(
+    router,
+    "/audit/integrity",
+    { get: [...auditor, plain.check, seen("read", "integrity"), integrity] },
+    auditFacts.integrity,
+  );
+  route(
+    router,
+    "/audit/checkpoint",
+    {
+      get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
+    },
+    auditFacts.checkpoint,
+  );
+  route(
+    router,
+    "/audit/erasures",
+    { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] },
+    auditFacts.erasures,
+  );
+  route(
+    router,
+    "/audit/sync",
+    { get: [...auditor, plain.check, seen("read", "sync"), sync] },
+    auditFacts.sync,
+  );
+  route(
+    router,
+    "/audit/alerts",
+    { get: [...auditor, plain.check, seen("read", "alerts"), alerts] },
+    auditFacts.alerts,
+  );
+  route(
+    router,
+    "/audit/fhir",
+    { get: [...auditor, exported.check, seen("export", "fhir"), fhir] },
+    auditFacts.fhir,
+  );
   router.use(policyRouter(options), consentRouter(options));
   return router;
 }
