@@ -172,6 +172,15 @@ describe("subject vault", () => {
     assert.ok(fetched.length > 0 && fetched.every((key) => key.every((byte) => byte === 0)));
   });
 
+  test("halves of characters, which UTF-8 cannot tell apart, are no ids and no contexts", async () => {
+    const vault = database.vault();
+    await assert.rejects(vault.pseudonym(TENANT, "\ud800"), /lone surrogate/);
+    await assert.rejects(vault.seal(TENANT, ["p:1"], "c\ud800", 1), /lone surrogate/);
+    const sealed = await vault.seal(TENANT, ["p:1"], "c\ufffd", 1);
+    assert.equal(await vault.open(TENANT, "c\ud800", sealed), undefined);
+    assert.equal(await vault.open(TENANT, "c\ufffd", sealed), 1);
+  });
+
   test("pseudonyms: the same in all processes, another one for each tenant", async () => {
     const [one, other] = [database.vault(), database.vault()];
     const pseudonym = await one.pseudonym(TENANT, "hubspot:9");
