@@ -18,7 +18,6 @@ export async function wholeApp({ crm }: AuthCrm): Promise<Express> {
     overlay: new Overlay(parts),
     audit: { trail: { recorder: {} }, watch: {} } as unknown as AuditRoutesOptions,
     subjects: nothing as SubjectRoutesOptions,
-    audit: { trail: { recorder: {} } } as unknown as AuditRoutesOptions,
     sync: { context: {}, links: [] } as unknown as SyncService,
   });
 }
