@@ -54,6 +54,8 @@ const START = {
   /** Of each record that prunes, until it is met: how many were. */
   prunings: {} as Record<string, number>,
   hasReached: false,
+  /** Whether all records are here, from the first on. */
+  isWhole: false,
 };
 
 class Refused extends Error {}
@@ -112,13 +114,13 @@ class Pass {
     else throw new Refused("a line of the bundle is not known");
   }
 
-  #head({ bundle, origin }: Record<string, unknown>): void {
+  #head({ bundle, origin, whole }: Record<string, unknown>): void {
     if (bundle !== "crm-audit/1" || typeof origin !== "string" || this.state.origin !== "")
       throw new Refused("this is no bundle of the audit trail, or one of another version");
     const names = this.#keys.map(({ name }) => name);
     if (!names.some((name) => origin.startsWith(`${name}/`)))
       throw new Refused(`the bundle is of ${origin}, the key of ${names.join(", ")}`);
-    this.state.origin = origin;
+    [this.state.origin, this.state.isWhole] = [origin, whole === true];
   }
 
   get #leaves(): number {
@@ -135,7 +137,8 @@ class Pass {
       const { size, root } = this.#tree(this.state.last);
       if (!refusing(() => rootOfInclusion(index, size, leaf, hashesOf(proof)))?.equals(root))
         throw new Refused(`index ${index}: the record is not in the signed tree`);
-    } else {
+    } else if (!this.state.isWhole) throw new Refused(`index ${index}: the record has no proof`);
+    else {
       // All records from the first on: whatever is missing or doubled has the wrong index.
       if (index !== this.#leaves) throw new Refused(`index ${this.#leaves}: the record is missing`);
       pushLeaf(this.state.parts, leaf);
@@ -155,7 +158,7 @@ class Pass {
     const count = this.state.prunings[id];
     if (count === undefined || action !== "erase" || entityType !== "audit_record") return;
     // Where all records are here, those that it pruned are, too.
-    if (this.#leaves > 0 && count !== detail?.count)
+    if (this.state.isWhole && count !== detail?.count)
       throw new Refused(
         `index ${index}: says that ${detail?.count} records were pruned, and ${count} are missing`,
       );
@@ -167,7 +170,7 @@ class Pass {
     const from = Number(this.state.last.split("\n")[1] ?? 0);
     if (origin !== this.state.origin) throw new Refused(`a checkpoint is of ${origin}`);
     if (size < from) throw new Refused("a checkpoint is smaller than the one before");
-    if (this.#leaves > 0 && !(size === this.#leaves && rootOf(this.state.parts).equals(root)))
+    if (this.state.isWhole && !(size === this.#leaves && size > 0 && rootOf(this.state.parts).equals(root)))
       throw new Refused(`index ${from} to ${size - 1}: the records are not those that were signed`);
     if (this.#expected?.size === size) {
       if (!this.#expected.root.equals(root))
@@ -185,7 +188,7 @@ class Pass {
 
   #end(): void {
     const { size } = this.#tree(this.state.last);
-    if (this.#leaves > 0 && size !== this.#leaves)
+    if (this.state.isWhole && size !== this.#leaves)
       throw new Refused(`index ${size} to ${this.#leaves - 1}: no checkpoint covers the last records`);
     if (this.#expected && !this.state.hasReached)
       throw new Refused(`the bundle does not reach the checkpoint of ${this.#expected.size} records`);

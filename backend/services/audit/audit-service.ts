@@ -61,7 +61,7 @@ export function openAudit({ pool, cache, config, logger }: OpenAuditOptions): Au
   };
 }
 
-/** @throws TypeError where a key is none, which the configuration has checked */
+/** @throws TypeError that names the variable, where a key is none */
 export function openCheckpointer(
   pool: Pool,
   { signingKey, formerKeys, checkpointFolder, objectFolder, witnesses }: AuditConfig,
@@ -79,13 +79,24 @@ export function openCheckpointer(
   };
   return new Checkpointer({
     pool,
-    key: parseSignerKey(signingKey),
-    formerKeys: formerKeys.map(parseVerifierKey),
+    key: named("AUDIT_SIGNING_KEY", () => parseSignerKey(signingKey)),
+    formerKeys: named("AUDIT_FORMER_KEYS", () => formerKeys.map(parseVerifierKey)),
     places,
-    witnesses: witnesses.map(({ url, key }) => new WitnessClient({ url, key: parseVerifierKey(key) })),
+    witnesses: named("AUDIT_WITNESSES", () =>
+      witnesses.map(({ url, key }) => new WitnessClient({ url, key: parseVerifierKey(key) })),
+    ),
     onTrouble: (where, { message }) => outageOf(where).failed(message),
     onWorked: (where) => outageOf(where).worked(),
   });
+}
+
+/** Says which variable it is: the configuration has looked at the form of a key alone. */
+function named<T>(variable: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new TypeError(`${variable}: ${(error as Error).message}`);
+  }
 }
 
 const linesOf = (where: string, logger: Pick<Logger, "info" | "warn">) => ({

@@ -33,7 +33,8 @@ const DEFAULT_CHECKPOINT_MS = 15_000;
 export class AuditWorker {
   readonly #options: AuditWorkerOptions;
   readonly #alarms = new Map<string, AuditAlarm>();
-  readonly #outage: Outage;
+  readonly #placing: Outage;
+  readonly #signing: Outage;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #signedAtMs = Number.NEGATIVE_INFINITY;
@@ -43,9 +44,14 @@ export class AuditWorker {
   constructor(options: AuditWorkerOptions) {
     this.#options = options;
     const { logger } = options;
-    this.#outage = new Outage({
+    this.#placing = new Outage({
       began: (reason) => logger.error(`audit: records are kept, but get no place in the tree (${reason})`),
       ended: (seconds) => logger.info(`audit: records get their places again, after ${seconds} s`),
+    });
+    this.#signing = new Outage({
+      began: (reason) =>
+        logger.error(`audit: trees are not signed (${reason}): what is recorded meanwhile is not proven`),
+      ended: (seconds) => logger.info(`audit: trees are signed again, after ${seconds} s`),
     });
   }
 
@@ -86,23 +92,33 @@ export class AuditWorker {
       const isDue = nowMs - this.#signedAtMs >= checkpointMs;
       if (isDue) {
         for (const { tenantId } of await tenantsToSign(pool))
-          await this.#for(tenantId, () => this.#options.checkpointer.checkpoint(tenantId));
+          await this.#for(tenantId, () => this.#sign(tenantId));
         this.#signedAtMs = nowMs;
       }
-      this.#outage.worked();
+      this.#placing.worked();
     } catch (error) {
-      this.#outage.failed((error as Error).message);
+      this.#placing.failed((error as Error).message);
     }
   }
 
   async #place(tenantId: string): Promise<void> {
-    const { pool, checkpointer, checkpointRecords = MAX_STEP_RECORDS } = this.#options;
+    const { pool, checkpointRecords = MAX_STEP_RECORDS } = this.#options;
     for (;;) {
       const step = await integrate(pool, tenantId);
       if (step === undefined || step.added === 0) return;
       const signed = await this.#signedSize(tenantId);
-      if (step.size - signed >= checkpointRecords) await checkpointer.checkpoint(tenantId);
+      if (step.size - signed >= checkpointRecords) await this.#sign(tenantId);
       if (step.added < MAX_STEP_RECORDS) return;
+    }
+  }
+
+  /** No place that takes checkpoints keeps no record from its place in the tree. */
+  async #sign(tenantId: string): Promise<void> {
+    try {
+      if (await this.#options.checkpointer.checkpoint(tenantId)) this.#signing.worked();
+    } catch (error) {
+      if (isBroken(error) || isDatabaseUnavailable(error)) throw error;
+      this.#signing.failed((error as Error).message);
     }
   }
 
@@ -121,14 +137,13 @@ export class AuditWorker {
       await work();
       if (this.#alarms.delete(tenantId)) logger.info(`audit: the tree of tenant ${tenantId} goes on`);
     } catch (error) {
-      if (!(error instanceof TreeBroken || error instanceof CheckpointFork)) {
-        if (isDatabaseUnavailable(error)) throw error;
-        this.#outage.failed((error as Error).message);
-        return;
-      }
+      if (!isBroken(error)) throw error;
       if (this.#alarms.get(tenantId)?.message === error.message) return;
       this.#alarms.set(tenantId, { tenantId, message: error.message, since: new Date() });
       logger.error(`audit: the tree of tenant ${tenantId} is not what was signed: ${error.message}`);
     }
   }
 }
+
+const isBroken = (error: unknown): error is TreeBroken | CheckpointFork =>
+  error instanceof TreeBroken || error instanceof CheckpointFork;

@@ -33,7 +33,7 @@ export async function* wholeBundle({
   key,
 }: BundleOptions): AsyncGenerator<string, void, undefined> {
   const { size } = await checkpointOf(client, tenantId);
-  yield head(key, tenantId, size);
+  yield head(key, tenantId, { size, whole: true });
   for (let from = 0; from < size; from += BATCH_RECORDS) {
     const to = Math.min(from + BATCH_RECORDS, size);
     const notes = new Map<number, string>();
@@ -61,7 +61,7 @@ export async function* provenBundle(
   const checkpoint = await checkpointOf(client, tenantId, size);
   if (!(from >= 0 && from < to && to <= checkpoint.size))
     throw new NotSigned(`the checkpoint covers the indexes 0 to ${checkpoint.size - 1}`);
-  yield head(key, tenantId, checkpoint.size) + line({ checkpoint: checkpoint.note });
+  yield head(key, tenantId, { size: checkpoint.size }) + line({ checkpoint: checkpoint.note });
   for (let start = from; start < to; start += BATCH_RECORDS)
     for (const record of await recordsOf(client, tenantId, start, Math.min(start + BATCH_RECORDS, to))) {
       const proof = await inclusionProof(client, tenantId, record.record, checkpoint.size);
@@ -76,12 +76,18 @@ export async function* consistencyBundle(
 ): AsyncGenerator<string, void, undefined> {
   const [old, now] = [await checkpointOf(client, tenantId, from), await checkpointOf(client, tenantId, to)];
   const proof = await consistencyProof(client, tenantId, old.size, now.size);
-  yield head(key, tenantId, now.size) + line({ checkpoint: old.note }) + line({ checkpoint: now.note });
+  yield head(key, tenantId, { size: now.size }) +
+    line({ checkpoint: old.note }) +
+    line({ checkpoint: now.note });
   yield line({ consistency: Buffer.concat(proof).toString("base64") });
 }
 
-function head(key: VerifierKey, tenantId: string, size: number): string {
-  return line({ bundle: "crm-audit/1", origin: originOf(key, tenantId), size });
+function head(
+  key: VerifierKey,
+  tenantId: string,
+  what: { readonly size: number; readonly whole?: true },
+): string {
+  return line({ bundle: "crm-audit/1", origin: originOf(key, tenantId), ...what });
 }
 
 /** @param size Default: the largest. @throws NotSigned */

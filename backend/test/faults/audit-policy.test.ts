@@ -12,7 +12,7 @@ import { type DurablePostgres, startDurablePostgres } from "../../servers/postgr
 import { until } from "../../servers/until.js";
 import { AuditTrail, insertRecords } from "../../services/audit/audit-trail.js";
 import { AuditUnavailable } from "../../services/audit/audit-unavailable.js";
-import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/record-buffer.js";
+import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/gone-buffers.js";
 import {
   ACTOR,
   type AuditDatabase,

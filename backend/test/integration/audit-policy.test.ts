@@ -7,7 +7,7 @@ import { closeAfterTest } from "../../servers/in-test.js";
 import { until } from "../../servers/until.js";
 import { AuditTrail, type AuditTrailOptions } from "../../services/audit/audit-trail.js";
 import { DEFAULT_POLICY, PolicyStore } from "../../services/audit/policy/class-policy.js";
-import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/record-buffer.js";
+import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/gone-buffers.js";
 import {
   ACTOR,
   type AuditDatabase,

@@ -1,6 +1,6 @@
 // The witness as others ask it (C2SP tlog-witness), and the log that asks it: a fork is refused, whoever forges it.
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -58,10 +58,13 @@ async function startWitness(file?: string) {
   const server = witnessServer(witness, key);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  afterTest(async () => {
+  const stop = async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    await state.close();
+    await state.close().catch(() => undefined);
+  };
+  afterTest(async () => {
+    await stop();
     rmSync(folder, { recursive: true, force: true });
   });
   const ask = async (body: string, pathname = "/add-checkpoint", method = "POST") => {
@@ -72,7 +75,7 @@ async function startWitness(file?: string) {
       body: await response.text(),
     };
   };
-  return { url, ask, file: file ?? path.join(folder, "state") };
+  return { url, ask, stop, file: file ?? path.join(folder, "state") };
 }
 
 describe("a witness", () => {
@@ -128,11 +131,16 @@ describe("a witness", () => {
   test("remembers when it is started again, whatever a crash has left of the last line", async () => {
     const first = await startWitness();
     assert.equal((await first.ask(good.body(0, 10))).status, 200);
+    await assert.rejects(WitnessState.open(first.file), /the memory of a witness that runs/);
+    await first.stop();
     appendFileSync(first.file, '"crm.example/aud');
+    // A witness that was killed has left its lock.
+    writeFileSync(`${first.file}.lock`, "999999999");
     const second = await startWitness(first.file);
     assert.deepEqual((await second.ask(good.body(0, 3))).body, "10\n");
     assert.equal((await second.ask(other.body(10, 11))).status, 422);
     assert.equal((await second.ask(good.body(10, 11))).status, 200);
+    await second.stop();
     const third = await startWitness(first.file);
     assert.deepEqual((await third.ask(good.body(0, 3))).body, "11\n");
     assert.match(readFileSync(first.file, "utf8"), /\n$/);

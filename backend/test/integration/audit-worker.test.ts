@@ -5,6 +5,7 @@ import { afterTest } from "../../servers/in-test.js";
 import { until } from "../../servers/until.js";
 import { AuditWorker, type AuditWorkerOptions } from "../../services/audit/audit-worker.js";
 import { sizeOf } from "../../services/audit/checkpoint-place.js";
+import { Checkpointer } from "../../services/audit/checkpointer.js";
 import { treeSize } from "../../services/audit/tree-store.js";
 import {
   ACTOR,
@@ -14,7 +15,7 @@ import {
   startAuditDatabase,
   TENANT,
 } from "../support/audit-database.js";
-import { openAuditLog } from "../support/audit-log.js";
+import { LOG_KEY, openAuditLog } from "../support/audit-log.js";
 
 describe("the worker", () => {
   let database: AuditDatabase;
@@ -74,6 +75,27 @@ describe("the worker", () => {
     await log.trail.record(TENANT, ACTOR, events(5));
     await worker.stop();
     assert.equal(await published(TENANT), 5);
+  });
+
+  test("no place that takes checkpoints: told once, and records get their places", async () => {
+    const away = {
+      name: "away",
+      latest: async () => undefined,
+      publish: () => Promise.reject(new Error("disk full")),
+      read: async function* () {},
+    };
+    const checkpointer = new Checkpointer({ pool: database.pool, key: LOG_KEY, places: [away] });
+    const { log, worker, lines } = open({ checkpointer, checkpointMs: 20 });
+    worker.start();
+    for (let n = 1; n <= 5; n++) {
+      await log.trail.record(TENANT, ACTOR, events(2));
+      await until("a place", async () => (await treeSize(database.pool, TENANT)) === 2 * n);
+    }
+    await until("the line", () => lines.length > 0);
+    assert.deepEqual(lines, [
+      "audit: trees are not signed (no place takes checkpoints): what is recorded meanwhile is not proven",
+    ]);
+    assert.deepEqual(worker.alarms, []);
   });
 
   test("one tenant's broken tree is told once, and is nobody else's trouble", async () => {

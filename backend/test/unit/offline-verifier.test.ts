@@ -103,7 +103,7 @@ describe("a bundle", () => {
     afterTest(() => rmSync(folder, { recursive: true, force: true }));
     for (let size = 1; size <= 40; size++) {
       const parts: Parts = [];
-      const lines: unknown[] = [{ bundle: "crm-audit/1", origin, size }];
+      const lines: unknown[] = [{ bundle: "crm-audit/1", origin, size, whole: true }];
       for (let index = 0; index < size; index++) {
         const content = JSON.stringify({ id: `${index}`, tenant: "t" });
         pushLeaf(parts, hashOfLeaf(content));

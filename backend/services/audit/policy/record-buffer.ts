@@ -56,8 +56,6 @@ const MAX_BATCH = 500;
 const RETRY_AFTER_MS = 1000;
 const OPENS_WITHIN_MS = 1000;
 const HEARTBEAT_MS = 60_000;
-/** A process that has said nothing for so long is gone. */
-export const GONE_AFTER_SECONDS = 180;
 const ANY_TENANT = { anyTenant: true } as const;
 
 export class RecordBuffer {
@@ -252,37 +250,6 @@ export class RecordBuffer {
     tenant.opening = undefined;
     throw new Error("the buffer's row is not what this process has written");
   }
-}
-
-/**
- * Puts on record what processes have taken along that were killed while they had a buffer: what they had said to have and had not
- * written, and since when nobody knows. In a transaction of the tenant.
- */
-export async function settleGoneBuffers(
-  client: PoolClient,
-  tenantId: string,
-  { insert, lossRecord }: Pick<RecordBufferOptions, "insert" | "lossRecord">,
-): Promise<Loss[]> {
-  const { rows } = await client.query<{
-    process_id: string;
-    capacity: number;
-    accepted: string;
-    written: string;
-    told_at: Date;
-  }>(
-    `UPDATE audit_buffers SET closed_at = now()
-     WHERE tenant_id = $1 AND closed_at IS NULL AND told_at < now() - make_interval(secs => $2)
-     RETURNING process_id, capacity, accepted, written, told_at`,
-    [tenantId, GONE_AFTER_SECONDS],
-  );
-  const losses = rows.map(({ process_id, capacity, accepted, written, told_at }) => ({
-    processId: process_id,
-    lost: Number(accepted) - Number(written),
-    silentSince: told_at.toISOString(),
-    heldAtMost: capacity,
-  }));
-  for (const loss of losses) await insert(client, tenantId, [await lossRecord(tenantId, loss)]);
-  return losses;
 }
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

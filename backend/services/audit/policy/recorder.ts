@@ -117,7 +117,12 @@ export class Recorder {
     if (kept.length === 0) return;
     const asks = await this.#asksOf(
       tenantId,
-      kept.filter(({ consent, outcome }) => consent !== undefined && (outcome ?? "success") === "success"),
+      kept.filter(
+        (event) =>
+          event.consent !== undefined &&
+          (event.outcome ?? "success") === "success" &&
+          needsConsent(event, policy[event.dataClass]),
+      ),
     );
     if (asks.length > 0 || modes.includes("require")) await this.#durably(tenantId, actor, kept, asks);
     else await this.#buffer.add(tenantId, await this.#options.canonicalRecords(tenantId, actor, kept));
@@ -178,12 +183,9 @@ export class Recorder {
     return left;
   }
 
-  async #needsConsent(tenantId: string, { subjectId, purpose, dataClass }: AuditEvent): Promise<boolean> {
-    if (subjectId === undefined) return false;
-    const { purposesWithoutConsent } = (await this.policies.of(tenantId))[dataClass];
-    if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
-    // An access without a purpose is covered where no purpose needs consent.
-    return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
+  async #needsConsent(tenantId: string, event: AuditEvent): Promise<boolean> {
+    if (event.subjectId === undefined) return false;
+    return needsConsent(event, (await this.policies.of(tenantId))[event.dataClass]);
   }
 
   /** What is to be asked about events that say a subject and a purpose. */
@@ -269,6 +271,12 @@ function decided(item: Item, given: ReadonlyMap<AuditEvent, ConsentReference | u
     const consent = given.get(event);
     return consent ? { ...event, consent } : event;
   });
+}
+
+/** An access without a purpose is covered where no purpose needs consent. */
+function needsConsent({ purpose }: AuditEvent, { purposesWithoutConsent }: ClassPolicy): boolean {
+  if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
+  return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
 }
 
 function refusalOf({ consent: _asked, ...event }: AuditEvent): AuditEvent {
