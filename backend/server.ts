@@ -24,7 +24,6 @@ import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
 import { openSync } from "./services/sync/open-sync.js";
 import { tellOverlay } from "./services/sync/overlay-link.js";
-import { syncFigures } from "./services/sync/sync-overview.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
@@ -102,7 +101,6 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const auditWatch =
     subjects &&
     new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
-  if (sync) auditWatch?.registerSync((tenantId) => syncFigures(sync, tenantId));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({

@@ -17,9 +17,10 @@ const SCALE = 0.1;
 
 const program = new Command("replay")
   .description(
-    "Replays a working day of eight hours on users, technicians, schedules, tasks and reports: readers and writers as " +
-      "in scripts/replay/habits.ts, the real routes over HTTP, PostgreSQL and Redis of its own, time and TTLs both " +
-      "300 times shorter. Prints the hit rate of each service, and the database queries with and without the cache.",
+    "Replays a working day of eight hours on users, technicians, schedules, tasks and reports, and on the overlay: readers " +
+      "and writers as in scripts/replay/habits.ts and overlay-habits.ts, the real routes over HTTP, PostgreSQL, Redis and " +
+      "another CRM of its own, time and TTLs both 300 times shorter. Prints the hit rate of each service, and the " +
+      "database queries with and without the cache.",
   )
   .option("--seed <n>", "of the traffic; the same seed asks for the same", wholeNumber(0, 2 ** 31), 1)
   .option("--hours <n>", "of the day, from its beginning", wholeNumber(1, 8), 8)

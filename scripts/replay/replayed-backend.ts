@@ -14,7 +14,7 @@ import { exchange } from "../../backend/servers/exchange.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 import { countQueries } from "./query-counter.js";
-import { type ReplayedOverlay, startReplayedOverlay } from "./replayed-overlay.js";
+import { PATIENT_CONNECTIONS, type ReplayedOverlay, startReplayedOverlay } from "./replayed-overlay.js";
 
 export interface ReplayedBackend {
   readonly port: number;
@@ -46,7 +46,11 @@ export interface ReplayedBackendOptions {
 
 /** @throws Error where Redis cannot be reached */
 export async function startReplayedBackend(options: ReplayedBackendOptions): Promise<ReplayedBackend> {
-  const pool = createPool({ databaseUrl: options.databaseUrl, onError: (line) => console.error(line) });
+  const pool = createPool({
+    databaseUrl: options.databaseUrl,
+    max: PATIENT_CONNECTIONS,
+    onError: (line) => console.error(line),
+  });
   const queries = countQueries(pool);
   const cache = createTenantCache({
     redis: options.redisUrl,

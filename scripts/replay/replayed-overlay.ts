@@ -13,6 +13,7 @@ import { Overlay } from "../../backend/services/overlay/overlay.js";
 import { LocalKeyProvider } from "../../backend/services/subjects/local-key-provider.js";
 import { SubjectVault } from "../../backend/services/subjects/subject-vault.js";
 import { TenantKeys } from "../../backend/services/subjects/tenant-keys.js";
+import { tellOverlay } from "../../backend/services/sync/overlay-link.js";
 import { SyncService } from "../../backend/services/sync/sync-service.js";
 import { countQueries } from "./query-counter.js";
 import { HUBSPOT_SECRET, type ReplayedHubspot, startReplayedHubspot } from "./replayed-hubspot.js";
@@ -35,11 +36,20 @@ export interface ReplayedOverlayOptions {
   readonly compression: number | undefined;
 }
 
+/** So many that nobody waits for one until that counts as an outage, however busy the machine is. */
+export const PATIENT_CONNECTIONS = 24;
+/** What is counted is what is asked, not how fast a busy machine answers. */
+const PATIENT_MS = 30_000;
+
 export async function startReplayedOverlay(options: ReplayedOverlayOptions): Promise<ReplayedOverlay> {
   const { databaseUrl, pool, compression, tenantIds } = options;
   const cache = compression === undefined ? keepingNothing(options.cache) : options.cache;
   const logger = pino({ level: "silent" });
-  const behind = createPool({ databaseUrl, onError: (line) => console.error(line) });
+  const behind = createPool({
+    databaseUrl,
+    max: PATIENT_CONNECTIONS,
+    onError: (line) => console.error(line),
+  });
   const queriesBehind = countQueries(behind);
   const folder = mkdtempSync(path.join(tmpdir(), "replay-keys-"));
   const provider = new LocalKeyProvider({ keys: [{ id: "first", secret: randomBytes(32) }], folder });
@@ -47,6 +57,7 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
   const audit = new AuditTrail({
     pool: behind,
     pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
+    group: { maxWaitMs: PATIENT_MS },
   });
   const vault = new SubjectVault({
     pool: behind,
@@ -78,15 +89,9 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
   });
   const overlay = new Overlay({
     ...{ pool, cache, audit, vault, sources: sync, ttl: ttlOf(compression) },
-    // What is counted is what is asked of the other CRM, not how fast a busy machine answers.
-    sourceBudgetMs: 30_000,
+    sourceBudgetMs: PATIENT_MS,
   });
-  sync.onClientChanged(async (tenantId, crmSystem, crmId) => {
-    const actor = { id: `connector:${crmSystem}`, role: "connector" };
-    const told = overlay.clients.setSyncStatus({ tenantId, actor }, crmSystem, crmId, "stale");
-    // Nobody here has asked for that client yet.
-    await told.catch(() => undefined);
-  });
+  tellOverlay(sync, overlay);
   sync.start();
   return {
     overlay,

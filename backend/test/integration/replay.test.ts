@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import type { Population } from "../../../scripts/replay/population.js";
 import { replayDay } from "../../../scripts/replay/replay-day.js";
-import { planTraffic } from "../../../scripts/replay/traffic.js";
+import { type PlannedRequest, planOverlayTraffic, planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
 import { Random } from "../../seed/random.js";
 
@@ -38,6 +38,33 @@ describe("the replayed day", () => {
     assert.ok(writes > 50 && writes < requests.length / 20, `${writes} of ${requests.length}`);
   });
 
+  test("so is the overlay's, by agents on clients of their own, and by the other CRM", () => {
+    const agents = existing(2).map(({ id }) => ({
+      id,
+      clients: [1, 2, 3].map((n) => ({
+        crmId: `${id.at(-1)}${n}`,
+        communicationIds: [`c-${id.at(-1)}${n}`],
+        tasks: [{ id: `t-${id.at(-1)}${n}`, client_id: `hubspot:${n}`, title: "Call back" }],
+      })),
+      documentIds: [id],
+    }));
+    const { tenantId } = POPULATION;
+    const plan = (seed: number) => planOverlayTraffic([{ tenantId, agents }], { seed, hours: 8 });
+    const told = (requests: readonly PlannedRequest[]) => JSON.stringify(requests);
+    const requests = plan(1);
+    assert.equal(told(plan(1)), told(requests));
+    assert.notEqual(told(plan(2)), told(requests));
+    const own = requests.filter(({ path }) => /\/clients\/hubspot\/\d+$/.test(path));
+    for (const { path, agentId } of own)
+      assert.ok(
+        agents.find(({ id }) => id === agentId)?.clients.some(({ crmId }) => path.endsWith(`/${crmId}`)),
+      );
+    const counted = (isCounted: (request: PlannedRequest) => boolean) => requests.filter(isCounted).length;
+    assert.ok(own.length > 200, `${own.length}`);
+    assert.ok(counted(({ changedCrmId }) => changedCrmId !== undefined) > 100, "webhooks");
+    assert.ok(counted(({ followedBy }) => followedBy !== undefined) > 30, "claims of the queue");
+  });
+
   test("the most popular is asked for most", () => {
     const random = new Random(7);
     const zipf = new Zipf(10, 1);
@@ -52,7 +79,7 @@ describe("the replayed day", () => {
   });
 
   test("an hour against real servers: every answer is good, and most reads load nothing", async () => {
-    const { services, queries } = await replayDay({
+    const { services, queries, queriesBehind } = await replayDay({
       seed: 1,
       hours: 1,
       tenants: 1,
@@ -64,5 +91,7 @@ describe("the replayed day", () => {
       assert.equal(hitRate, 1 - loads / reads);
     }
     assert.ok(queries.with > 0 && queries.with < queries.without / 2, JSON.stringify(queries));
+    // Each access is on record, whatever it was answered from.
+    assert.ok(queriesBehind.with > queriesBehind.without / 2, JSON.stringify(queriesBehind));
   });
 });

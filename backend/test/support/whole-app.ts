@@ -16,8 +16,8 @@ export async function wholeApp({ crm }: AuthCrm): Promise<Express> {
   return crm.twin({
     cache,
     overlay: new Overlay(parts),
+    audit: { trail: { recorder: {} }, watch: {} } as unknown as AuditRoutesOptions,
     subjects: nothing as SubjectRoutesOptions,
-    audit: { trail: { recorder: {} } } as unknown as AuditRoutesOptions,
     sync: { context: {}, links: [] } as unknown as SyncService,
   });
 }
