@@ -93,14 +93,16 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       audit: audit.trailWith,
       logger,
     });
+  const auditWatch =
+    subjects &&
+    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
   const sync = subjects && openSync(config, { pool, cache, logger, ...subjects });
   const overlay =
     subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
   if (sync && overlay) tellOverlay(sync, overlay);
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
-  const auditWatch =
-    subjects &&
-    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
+  if (sync)
+    auditWatch?.registerSync((tenantId) => sync.figures(tenantId).then((figures) => ({ ...figures })));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -118,7 +120,6 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     state: identity.state,
     ttlSeconds,
     subjects,
-    overlay,
     audit: subjects &&
       auditWatch && {
         pool,
@@ -126,6 +127,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
         pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
         watch: auditWatch,
       },
+    overlay,
     sync,
     publicUrl: config.SYNC_PUBLIC_URL,
     notesActivity: true,
@@ -161,9 +163,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    await auditWatch?.stop();
     await sync?.close();
     await overlayUpkeep?.stop();
-    await auditWatch?.stop();
     await subjects?.stop();
     await audit.close();
     await cache.close();

@@ -66,7 +66,7 @@ export function parseCrmConnections(text: string | undefined): Checked<readonly 
     const problems = parsed.error.issues.map(({ path, message }) => {
       const [index, ...rest] = path.map(String);
       const where = index === undefined ? "" : ` connection ${Number(index) + 1} ${rest.join(".")}`;
-      return `${NAME}:${where.trimEnd()}: ${message}: ${HOW}`;
+      return `${NAME}:${where.trimEnd()}${where === "" ? "" : ":"} ${message}: ${HOW}`;
     });
     return { value: [], problems };
   }

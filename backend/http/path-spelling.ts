@@ -7,7 +7,10 @@ import { HttpProblem, notFound } from "./problem.js";
  * Origin-form or absolute-form (RFC 9112 section 3.2): what stands before the path, the path, and the query.
  */
 const TARGET = /^((?:https?:\/\/[^/?#\\]*)?)(\/[^?#]*)((?:\?[^#]*)?)$/i;
-/** Nothing here is named in upper case, and nothing needs percent-encoding: ids, days, months, names of statuses, and one file. */
+/**
+ * Nothing here is named in upper case, and nothing needs percent-encoding: ids, days, months, names of
+ * statuses, and one file.
+ */
 const PATH = /^\/$|^(?:\/[a-z0-9_-]+)+(?:\.json)?$/;
 /** Ids of persons in other systems, as these spell them: nothing below is cached by its path. */
 const PATH_OF_OVERLAY = /^\/api\/overlay(?:\/[\w.~:@!$&'()*+,;=%-]+)+$/;

@@ -14,6 +14,18 @@ export interface Validated<T> {
 
 export const MAX_BODY_BYTES = 100 * 1024;
 const MAX_REPORTED_ERRORS = 20;
+/** Schemas of any JSON, and what writes JSON, call themselves for each level: a body of brackets alone would take all of the stack. */
+export const MAX_NESTING = 64;
+
+/** Whether a JSON value has more levels than that. Calls itself for none of them. */
+export function nestsDeeper(value: unknown, levels: number): boolean {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; depth <= levels; depth += 1) {
+    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
+}
 
 /** The query must be what the schema says. The schema should be strict: a parameter that is ignored would still fill a cache. */
 export function validatedQuery<T>(schema: z.ZodType<T>): Validated<T> {
@@ -33,6 +45,8 @@ function validated<T>(
   const values = new WeakMap<Request, { readonly value: T }>();
   const check: RequestHandler = (req, _res, next) => {
     const given = read(req);
+    if (nestsDeeper(given, MAX_NESTING))
+      throw new HttpProblem(400, { detail: `The ${part} has more than ${MAX_NESTING} levels.` });
     const result = schema.safeParse(given);
     const errors = result.success ? unstorableTexts(given) : fieldErrors(result.error);
     if (!result.success || errors.length > 0)

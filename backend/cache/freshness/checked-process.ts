@@ -19,6 +19,7 @@ import {
 } from "./checked-protocol.js";
 import { machineNowMs } from "./clock.js";
 import { FailoverNews } from "./failover-news.js";
+import { nodeRedisOf } from "./node-redis.js";
 import { StoreRecorder } from "./recorded-store.js";
 import { connectTruth } from "./truth.js";
 import { weaken } from "./weakened-store.js";
@@ -30,8 +31,9 @@ const LOCAL_BYTES = 400_000;
 const config = JSON.parse(process.argv[2] ?? "") as BackendConfig;
 const say = (line: string) => send({ type: "log", atMs: machineNowMs(), line });
 
+const redis = config.client === "node-redis" ? nodeRedisOf(config.redis) : config.redis;
 const options = parseCacheOptions({
-  redis: config.redis,
+  redis,
   tenant: (req: { get(name: string): string | undefined }) =>
     config.without === "tenant-key" ? "everybody" : req.get(TENANT_HEADER),
   // Without the fence check, the in-process tier would still make it.
@@ -39,7 +41,7 @@ const options = parseCacheOptions({
   logger: { info: say, warn: say, error: say },
   ...(config.budgetMs !== undefined && { budgetMs: config.budgetMs }),
 });
-const connection = connect(config.redis);
+const connection = connect(redis);
 const keys = new KeySpace(options.keyPrefix, false);
 const news = new FailoverNews();
 await news.listen(config.redis);

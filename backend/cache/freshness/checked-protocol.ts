@@ -10,6 +10,8 @@ export interface BackendConfig {
   readonly seed: number;
   readonly truthPort: number;
   readonly redis: RedisOptions;
+  /** Whose client is passed; absent, the options are, of ioredis. */
+  readonly client?: "node-redis";
   readonly without?: Protection;
   readonly budgetMs?: number;
   /** Writes are guarded, and refused where the store cannot be told about them. */

@@ -21,6 +21,7 @@ interface Arguments {
   readonly stage?: StageName;
   readonly faults?: readonly FaultName[];
   readonly without?: Protection;
+  readonly client?: "node-redis";
 }
 
 const LONG_RUN_READS = 1_000_000;
@@ -50,6 +51,12 @@ const given = new Command("check:freshness")
   .addOption(new Option("--faults <names...>", "only these faults").choices(FAULT_NAMES))
   .addOption(
     new Option("--without <protection>", "switch one off, and expect violations").choices(PROTECTION_NAMES),
+  )
+  .addOption(
+    new Option(
+      "--client <name>",
+      "whose client the cache is given, with --stage deferred or guarded",
+    ).choices(["node-redis"]),
   )
   .parse()
   .opts<Arguments>();
@@ -86,7 +93,7 @@ function allOn(stage: StageName, isOnly: boolean): StageOptions {
 }
 
 function common(faultPauseMs: number): Omit<StageOptions, "reads" | "seconds"> {
-  const { seed, processes, clients, faults, writeShare, faultPause = faultPauseMs } = given;
+  const { seed, processes, clients, client, faults, writeShare, faultPause = faultPauseMs } = given;
   return {
     seed,
     processes,
@@ -95,6 +102,7 @@ function common(faultPauseMs: number): Omit<StageOptions, "reads" | "seconds"> {
     faultPauseMs: faultPause,
     stopAtViolation: false,
     ...(faults && { faults }),
+    ...(client && { client }),
   };
 }
 

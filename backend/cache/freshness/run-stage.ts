@@ -36,6 +36,8 @@ export interface StageOptions {
   readonly without?: Protection;
   /** Of the backends' caches, milliseconds. Default: the library's. */
   readonly budgetMs?: number;
+  /** Whose client the backends pass, instead of options of ioredis. Of one server: without Sentinel. */
+  readonly client?: "node-redis";
   /** Called about once a second with the reads judged so far. */
   readonly onProgress?: (reads: number) => void;
 }
@@ -76,7 +78,7 @@ async function run(
   options: StageOptions,
   onEnd: (cleanUp: () => unknown) => void,
 ): Promise<StageReport> {
-  const { seed, processes, without, budgetMs } = options;
+  const { seed, processes, without, budgetMs, client } = options;
   const truthServer = await startTruth();
   onEnd(() => truthServer.child.kill("SIGKILL"));
   const truth = await connectTruth(truthServer.port);
@@ -95,6 +97,7 @@ async function run(
     proxies: topology.proxies,
     guarded: stage.guarded,
     ...(without && { without }),
+    ...(client && { client }),
     ...(budgetMs !== undefined && { budgetMs }),
   }));
   const pool = new BackendPool(configs, {

@@ -13,10 +13,10 @@ export {
   expressServerOptions,
 } from "./express/express-server-options.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
+export type { ForgottenUrl, Invalidations } from "./express/invalidations.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { TenantId } from "./identifiers.js";
-export type { ForgottenUrl, Invalidations } from "./invalidations.js";
 export type { Logger } from "./logger.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
@@ -40,7 +40,7 @@ export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";
 export type * from "./store/keyed-store.js";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
-export type { UserRedisClient } from "./store/redis/redis-client.js";
+export type { UserNodeRedisClient, UserRedisClient } from "./store/redis/redis-client.js";
 export type { RedisClusterOptions, RedisOption, RedisServerOptions } from "./store/redis/redis-option.js";
 export type * from "./store/store.js";
 export { GroupUnavailable, NotConnected, StoreFull } from "./store/store-errors.js";

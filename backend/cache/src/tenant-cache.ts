@@ -10,6 +10,7 @@ import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
+import { createInvalidations, type Invalidations } from "./express/invalidations.js";
 import { type CreateLane, createLane } from "./express/lane.js";
 import {
   type AsTenant,
@@ -18,7 +19,6 @@ import {
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
-import { createInvalidations, type Invalidations } from "./invalidations.js";
 import { Misuse } from "./misuse/misuse.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {

@@ -5,8 +5,8 @@ import type { AIAction, ClaimedAction, ClaimOptions, Failure, GivenAction } from
 import type { AIContext } from "./ai/ai-contexts.js";
 import type { AIStatus } from "./ai/ai-queue-rows.js";
 import type { Integrity } from "./audit-trail-service.js";
+import type { SetClientOptions } from "./crm/ask-source.js";
 import type { SyncState, SyncStatus } from "./crm/client-rows.js";
-import type { SetClientOptions } from "./crm/client-source.js";
 import type { ClientResult } from "./crm/crm-cache-service.js";
 import type { ClientData, ClientRef, CrmClient } from "./crm/crm-client.js";
 import type { CachedDocument, Download } from "./documents/document-cache-service.js";

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { named } from "../../http/openapi/named-schemas.js";
 import { HttpProblem } from "../../http/problem.js";
+import { MAX_NESTING, nestsDeeper } from "../../http/validation.js";
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
 
@@ -24,6 +25,8 @@ export const jsonObject = () => z.record(z.string().min(1).max(100), anyJson);
 
 /** @throws HttpProblem 400 */
 export function checked<T>(schema: z.ZodType<T>, given: unknown, what: string): T {
+  if (nestsDeeper(given, MAX_NESTING))
+    throw new HttpProblem(400, { detail: `The ${what} has more than ${MAX_NESTING} levels.` });
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const errors = result.error.issues

@@ -10,6 +10,8 @@ export interface DataKeysOptions {
   readonly provider: KeyProvider;
   /** Kept in memory at most. Default 10,000. */
   readonly maxKeys?: number | undefined;
+  /** Milliseconds. Default 60,000. */
+  readonly keptForMs?: number | undefined;
 }
 
 /** From the moment on at which the question was sent. An erasure waits longer than this before it answers. */
@@ -51,12 +53,12 @@ export class DataKeys {
   readonly #waiting = new Map<string, Batch>();
   readonly #inFlight = new Map<string, Promise<unknown>>();
 
-  constructor({ pool, provider, maxKeys = MAX_KEYS }: DataKeysOptions) {
+  constructor({ pool, provider, maxKeys = MAX_KEYS, keptForMs = KEPT_FOR_MS }: DataKeysOptions) {
     this.#pool = pool;
     this.#provider = provider;
     this.#held = new LRUCache<string, Held>({
       max: maxKeys,
-      ttl: KEPT_FOR_MS,
+      ttl: keptForMs,
       ttlAutopurge: true,
       // Whoever uses a key has a copy.
       dispose: ({ key }) => key.fill(0),

@@ -1,9 +1,9 @@
 // Which parts of a record a schema marks as sensitive.
 // Tests: test/unit/sensitive-fields.test.ts
-import type * as z from "zod";
+import * as z from "zod";
 
-/** Also in the JSON Schema that OpenAPI descriptions are made of. */
-const MARK = "x-sensitive";
+/** Zod's global registry is left alone: another library may use it. */
+const marks = z.registry<{ readonly isSensitive: true }>();
 
 /**
  * Marks a field whose value is sealed, and never logged. Put it around the field as it is used,
@@ -11,7 +11,10 @@ const MARK = "x-sensitive";
  * `pick`) leaves the mark behind.
  */
 export function sensitive<T extends z.ZodType>(schema: T): T {
-  return schema.meta({ ...schema.meta(), [MARK]: true });
+  // A copy: the schema itself may be used elsewhere. What is made of the copy (`.min(1)`) inherits the mark.
+  const marked = schema.clone();
+  marks.add(marked, { isSensitive: true });
+  return marked;
 }
 
 /**
@@ -55,7 +58,7 @@ interface Definition {
 }
 
 const definitionOf = (schema: z.ZodType) => schema._zod.def as unknown as Definition;
-const isMarked = (schema: z.ZodType) => schema.meta()?.[MARK] === true;
+const isMarked = (schema: z.ZodType) => marks.get(schema)?.isSensitive === true;
 
 function makePlan(schema: z.ZodType): Plan {
   if (isMarked(schema)) return SENSITIVE;
@@ -112,4 +115,4 @@ function hasMarks(schema: z.ZodType): boolean {
   return search(schema);
 }
 
-const isSchema = (value: object): value is z.ZodType => "_zod" in value && "meta" in value;
+const isSchema = (value: object): value is z.ZodType => "_zod" in value;

@@ -81,14 +81,15 @@ export function subjectsRouter({ vault, audit }: SubjectRoutesOptions): Router {
 
   const exported: RequestHandler = async (req, res) => {
     const [tenantId, id] = [tenantOf(req), subjectOf(req)];
-    if (await vault.isErased(tenantId, id))
-      throw new HttpProblem(410, { detail: "This subject has been erased." });
+    if (await vault.isErased(tenantId, id)) throw gone();
     const data = await vault.export(tenantId, id);
     const event = eventOf("export", id, "phi");
     // Nothing leaves before it is on record.
     await audit.record(tenantId, actorOf(req, "supervisor"), [
       { ...event, purpose: "PATRQT", detail: { reason: exportQuery.of(req).reason } },
     ]);
+    // An erasure may have answered since it was read.
+    if (await vault.isErased(tenantId, id)) throw gone();
     res.setHeader("Content-Disposition", 'attachment; filename="subject.json"');
     res.json({ data });
   };
@@ -165,6 +166,8 @@ const eventOf = (action: "read" | "export", id: string, dataClass: "phi" | "busi
   subjectId: id,
   dataClass,
 });
+
+const gone = () => new HttpProblem(410, { detail: "This subject has been erased." });
 
 const goesOn = (cause: ErasureUnfinished) =>
   new HttpProblem(503, {

@@ -10,7 +10,7 @@ import type { SubjectVault } from "./subject-vault.js";
 export interface SubjectUpkeepOptions {
   readonly pool: Pool;
   readonly provider: KeyProvider;
-  readonly vault: Pick<SubjectVault, "resumeErasures">;
+  readonly vault: Pick<SubjectVault, "resumeErasures" | "stats">;
   readonly logger: Logger;
 }
 
@@ -24,6 +24,8 @@ export class SubjectUpkeep {
   readonly #options: SubjectUpkeepOptions;
   readonly #stopped = new AbortController();
   readonly #outage: Outage;
+  readonly #damage: Outage;
+  #damaged = 0;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #running = new Set<Promise<void>>();
 
@@ -35,10 +37,18 @@ export class SubjectUpkeep {
         logger.error(`subjects: erasures cannot be finished (${reason}); nothing of them is disclosed`),
       ended: (seconds) => logger.info(`subjects: erasures are finished again, after ${seconds} s`),
     });
+    this.#damage = new Outage({
+      began: (reason) =>
+        logger.error(`subjects: sealed values do not open (${reason}): they were changed, moved, or damaged`),
+      ended: (seconds) => logger.info(`subjects: no more sealed values that do not open, after ${seconds} s`),
+    });
   }
 
   start(): this {
-    this.#every(ERASURES_EVERY_MS, () => this.finishErasures());
+    this.#every(ERASURES_EVERY_MS, async () => {
+      this.watchDamage();
+      await this.finishErasures();
+    });
     this.#every(ROTATION_EVERY_MS, () => this.rotate());
     return this;
   }
@@ -52,6 +62,15 @@ export class SubjectUpkeep {
     } catch (error) {
       this.#outage.failed(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** What an erasure shuts is not damaged. */
+  watchDamage(): void {
+    const { format, key, bytes, value } = this.#options.vault.stats().refused;
+    const damaged = format + key + bytes + value;
+    if (damaged === this.#damaged) this.#damage.worked();
+    else this.#damage.failed(`format ${format}, key ${key}, bytes ${bytes}, value ${value} since the start`);
+    this.#damaged = damaged;
   }
 
   /** Wraps again what an older version has wrapped. */

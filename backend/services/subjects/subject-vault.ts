@@ -6,15 +6,18 @@ import type * as z from "zod";
 import type { Actor } from "../audit/audit-event.js";
 import type { AuditTrail } from "../audit/audit-trail.js";
 import { DataKeys } from "./data-keys.js";
-import { type CipherRefusal, keyIdsOf, MAX_SUBJECTS, openEntry, sealEntry } from "./entry-cipher.js";
-import type { EraseHolder, ErasureReport, Holding } from "./erase-holder.js";
+import { keyIdsOf, MAX_SUBJECTS, openEntry, sealEntry } from "./entry-cipher.js";
+import type { EraseHolder, ErasureReport } from "./erase-holder.js";
 import { ErasureJobs } from "./erasure-jobs.js";
-import { Erasures, type FenceTags, type Resumed, subjectTag } from "./erasures.js";
+import { Erasures, type FenceTags, type Resumed, subjectTag } from "./erasure-steps.js";
 import type { KeyProvider } from "./key-provider.js";
 import { joinRecord, type SplitRecord, splitRecord } from "./sensitive-fields.js";
 import { keyIdsByPseudonym, makeKey, SubjectErased } from "./subject-key-rows.js";
-import { TenantKeys } from "./tenant-keys.js";
+import { LONE_SURROGATE, TenantKeys } from "./tenant-keys.js";
 import { valueBytes, valueIn } from "./value-bytes.js";
+import type { SealedRecord, SealOptions, SubjectExport, VaultStats } from "./vault-types.js";
+
+export type * from "./vault-types.js";
 
 export interface SubjectVaultOptions {
   /**
@@ -34,38 +37,9 @@ export interface SubjectVaultOptions {
   readonly stepBudgetMs?: number | undefined;
 }
 
-export interface SealOptions {
-  /** The sealed size is a multiple of it, and some 100 bytes. Default: buckets from 256 bytes on. */
-  readonly padTo?: number;
-}
-
 /** An entry that shows more than 64 subjects is not stored. */
 export class TooManySubjects extends RangeError {
   override readonly name = "TooManySubjects";
-}
-
-/** A record whose sensitive fields are sealed. */
-export interface SealedRecord {
-  /** The other fields: for queries, sorting, and changes without the keys. */
-  readonly readable: Readonly<Record<string, unknown>>;
-  readonly sealed: Buffer;
-}
-
-/** Why something was not opened, since this process began. */
-export interface VaultStats {
-  readonly sealed: number;
-  readonly opened: number;
-  readonly refused: Readonly<Record<"format" | "erased" | "value" | CipherRefusal, number>>;
-  /** Data keys in memory now. */
-  readonly keysHeld: number;
-}
-
-export interface SubjectExport {
-  readonly subjectId: string;
-  readonly exportedAt: string;
-  readonly held: readonly Holding[];
-  /** By holder. */
-  readonly data: Readonly<Record<string, readonly unknown[]>>;
 }
 
 const SYSTEM: Actor = { id: "system", role: "system" };
@@ -124,6 +98,7 @@ export class SubjectVault {
       throw new TooManySubjects(
         `${subjects.length} subjects: a value of more than ${MAX_SUBJECTS} is not sealed`,
       );
+    if (LONE_SURROGATE.test(context)) throw new TypeError("a context holds a lone surrogate");
     const plaintext = await valueBytes(value, padTo);
     const pseudonyms = await Promise.all(subjects.map((id) => this.pseudonym(tenantId, id)));
     // Twice where a key is known that has gone since: the second look says whether by an erasure.
@@ -153,6 +128,7 @@ export class SubjectVault {
   async open(tenantId: string, context: string, sealed: Buffer): Promise<unknown | undefined> {
     const keyIds = keyIdsOf(sealed);
     if (!keyIds) return this.#refuse("format");
+    if (LONE_SURROGATE.test(context)) return this.#refuse("bytes");
     const used = await this.#dataKeys.use(tenantId, keyIds, (keys) =>
       openEntry({ tenantId, context }, keys, sealed),
     );

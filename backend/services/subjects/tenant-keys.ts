@@ -16,6 +16,8 @@ const MAX_TENANTS = 1000;
 const KEPT_FOR_MS = 60_000;
 const PSEUDONYM_DIGITS = 32;
 const MAX_SUBJECT_ID_CHARACTERS = 256;
+/** Half of a character of UTF-16. */
+export const LONE_SURROGATE = /\p{Cs}/u;
 
 export class TenantKeys {
   readonly #keys: LRUCache<string, TenantKey>;
@@ -30,10 +32,12 @@ export class TenantKeys {
     });
   }
 
-  /** @throws TypeError where the id is empty, or longer than 256 characters */
+  /** @throws TypeError where the id is empty, longer than 256 characters, or no well-formed text */
   async pseudonym(tenantId: string, subjectId: string): Promise<string> {
     if (subjectId === "" || subjectId.length > MAX_SUBJECT_ID_CHARACTERS)
       throw new TypeError(`a subject's id has 1 to ${MAX_SUBJECT_ID_CHARACTERS} characters`);
+    // In UTF-8 they would all be the same.
+    if (LONE_SURROGATE.test(subjectId)) throw new TypeError("a subject's id holds a lone surrogate");
     const { pseudonyms } = await this.#keyOf(tenantId);
     return createHmac("sha256", pseudonyms).update(subjectId).digest("hex").slice(0, PSEUDONYM_DIGITS);
   }

@@ -92,6 +92,28 @@ export async function renewLease(
   return rowCount === 1;
 }
 
+/** As {@link renewLease}, of clients that were claimed together. @returns those that are still held */
+export function renewLeases<T extends { readonly client: LeasedClient }>(
+  context: SyncContext,
+  link: Link,
+  held: readonly T[],
+): Promise<T[]> {
+  return inTenant(context, link, async (client) => {
+    const { rows } = await client.query<{ subject: string }>(
+      `UPDATE sync_clients SET leased_until = now() + make_interval(secs => $4)
+       WHERE connection_id = $1 AND subject = ANY($2) AND lease = ANY($3) RETURNING subject`,
+      [
+        link.connection.id,
+        held.map(({ client: { subject } }) => subject),
+        [...new Set(held.map(({ client: { lease } }) => lease))],
+        LEASE_SECONDS,
+      ],
+    );
+    const still = new Set(rows.map(({ subject }) => subject));
+    return held.filter(({ client: { subject } }) => still.has(subject));
+  });
+}
+
 export interface Reading {
   readonly crmId: string;
   readonly source: SourceClient | undefined;
@@ -179,7 +201,7 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
-/** The lease is given back; the client is tried again later, or given up, with its events as dead letters. */
+/** The lease is given back; the client is tried again later, whoever wanted it, or given up, with its events as dead letters. */
 export async function failReading(
   context: SyncContext,
   link: Link,
@@ -193,7 +215,7 @@ export async function failReading(
       `UPDATE sync_clients SET lease = NULL, leased_until = NULL, attempts = attempts + $4,
          next_attempt_at = now() + make_interval(secs => $5), reason = $6,
          status = CASE WHEN status = 'conflict' THEN status WHEN $7 THEN 'failed' ELSE 'stale' END,
-         done = CASE WHEN $7 THEN $8 ELSE done END
+         done = CASE WHEN $7 THEN $8 ELSE done END, wanted = CASE WHEN $7 THEN wanted ELSE greatest(wanted, done + 1) END
        WHERE connection_id = $1 AND subject = $2 AND lease = $3`,
       [
         connection.id,

@@ -8,6 +8,7 @@ import {
   type LeasedClient,
   openedId,
   releaseLease,
+  renewLeases,
 } from "./client-leases.js";
 import {
   type BatchRead,
@@ -17,9 +18,9 @@ import {
   SourceRefused,
   SourceThrottled,
 } from "./connector.js";
-import { erasedBySource, sendErasures } from "./erasures.js";
 import { isErased } from "./inbox.js";
 import { sendChanges } from "./outbound.js";
+import { erasedBySource, sendErasures } from "./source-erasures.js";
 import { actorOf, type Link, type SyncContext, subjectIdOf } from "./sync-context.js";
 
 interface Opened {
@@ -46,7 +47,9 @@ export async function workRound(
       else await releaseLease(context, link, client);
     }
   }
-  if (toRead.length > 0) await readBatch(context, link, toRead, signal);
+  // Sending may have taken longer than a lease lasts.
+  const held = toRead.length > 0 ? await renewLeases(context, link, toRead) : [];
+  if (held.length > 0) await readBatch(context, link, held, signal);
   return erasures + claimed.length;
 }
 

@@ -2,8 +2,8 @@
 // Tests: test/integration/sync-erasure.test.ts
 import type { EraseHolder, Holding } from "../subjects/erase-holder.js";
 import type { ClientData } from "./connector.js";
-import { erasedBySource } from "./erasures.js";
 import { enqueueErasure, type SealedChange, type Theirs } from "./outbox.js";
+import { erasedBySource } from "./source-erasures.js";
 import { inTenant, type Link, SEALED, type SyncContext } from "./sync-context.js";
 
 export interface Links {

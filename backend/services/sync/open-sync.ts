@@ -1,5 +1,5 @@
 // Synchronisation of a process, as the configuration says.
-// Tests: test/faults/sync-kills.test.ts
+// Tests: test/faults/sync-server.test.ts
 import type { Config } from "../../config.js";
 import { SyncService, type SyncServiceOptions } from "./sync-service.js";
 

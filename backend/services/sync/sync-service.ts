@@ -9,14 +9,14 @@ import { Outage } from "../../outage.js";
 import type { Actor } from "../audit/audit-event.js";
 import type { AuditTrail } from "../audit/audit-trail.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
-import { type ClientState, clientState, type ReadClient, readClient } from "./client-source.js";
 import { workRound } from "./client-worker.js";
 import type { ClientData } from "./connector.js";
 import { eraseHolders } from "./erase-holders.js";
 import { HubspotConnector } from "./hubspot/hubspot-connector.js";
 import { enqueueChange, type PreparedChange, prepareChange } from "./outbox.js";
-import { replayRound } from "./replay.js";
+import { type ClientState, clientState, type ReadClient, readClient } from "./read-client.js";
 import { SalesforceConnector } from "./salesforce/salesforce-connector.js";
+import { replayRound } from "./source-replay.js";
 import {
   type ClientChanged,
   DEFAULT_LIMITS,
@@ -25,6 +25,7 @@ import {
   type SyncContext,
   type SyncLimits,
 } from "./sync-context.js";
+import { type ConnectionOverview, connectionOverview } from "./sync-overview.js";
 import { TokenKeeper } from "./token-keeper.js";
 
 export interface SyncServiceOptions {
@@ -111,6 +112,17 @@ export class SyncService {
   async state(tenantId: string, crmSystem: string, crmId: string): Promise<ClientState | undefined> {
     const link = this.link(tenantId, crmSystem);
     return link && clientState(this.context, link, crmId);
+  }
+
+  /** For whoever watches and shows: how many things wait for somebody, and how each connection stands. */
+  async figures(tenantId: string): Promise<{ failures: number; connections: readonly ConnectionOverview[] }> {
+    const links = this.links.filter(({ connection }) => connection.tenant === tenantId);
+    const connections = await Promise.all(links.map((link) => connectionOverview(this.context, link)));
+    const failures = connections.map(
+      ({ dead_letters, clients, needs_reconnect }) =>
+        dead_letters + clients.conflict + (needs_reconnect ? 1 : 0),
+    );
+    return { failures: failures.reduce((sum, each) => sum + each, 0), connections };
   }
 
   /**

@@ -189,6 +189,12 @@ describe("routes of the overlay", () => {
     await ada.get("/stats").expect(403);
   });
 
+  test("a body of brackets alone is 400", async () => {
+    const deep = JSON.parse(`${"[".repeat(2000)}${"]".repeat(2000)}`);
+    await ada.put("/clients/hubspot/101", { data: { deep } }).expect(400);
+    await ada.put("/sessions/deep", { deep }).expect(400);
+  });
+
   test("other methods are 405, other paths 404, and both are problem documents", async () => {
     for (const [path, allow] of [
       ["/clients/hubspot/101", "GET, HEAD, PUT"],

@@ -56,9 +56,8 @@ describe("the queue of AI actions", () => {
 
   test("many processes claim: each action is one's alone", async () => {
     const others = await Promise.all([db.process(), db.process()]);
-    const added = await Promise.all(
-      Array.from({ length: 40 }, (_, n) => db.as(BOB).addAIAction(BOB, { type: `n${n}` })),
-    );
+    const added: { id: string }[] = [];
+    for (let n = 0; n < 40; n += 1) added.push(await db.as(BOB).addAIAction(BOB, { type: `n${n}` }));
     const everyone = [db, ...others].map((each) => each.as(BOB));
     const claimed: string[] = [];
     for (let round = 0; round < 10; round += 1) {

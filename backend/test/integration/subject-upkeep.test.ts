@@ -90,6 +90,21 @@ describe("upkeep of subjects", () => {
     );
   });
 
+  test("sealed values that were changed are told, once; those of an erased subject are not", async () => {
+    const { vault, start } = open();
+    const sealed = await vault.seal(TENANT, ["changed"], "note", 1);
+    await vault.erase(TENANT, "gone", "objection");
+    start();
+    const changed = sealed.with(-1, (sealed.at(-1) ?? 0) ^ 1);
+    for (let read = 0; read < 3; read += 1)
+      assert.equal(await vault.open(TENANT, "note", Buffer.from(changed)), undefined);
+    await until("it is told", () => log.length > 0);
+    assert.match(
+      log.join("\n"),
+      /^subjects: sealed values do not open \(format 0, key 0, bytes \d, value 0 since the start\)[^\n]*$/,
+    );
+  });
+
   test("a folder of secrets that is away: 503, nothing is taken for erased, one line when it begins and one when it is over", async () => {
     const { vault } = open();
     const sealed = await vault.seal(TENANT, ["away"], "note", 1);

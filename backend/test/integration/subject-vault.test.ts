@@ -1,6 +1,13 @@
 // Sealing and opening under the keys of subjects, with a real database.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import fc from "fast-check";
+import * as z from "zod";
+import { until } from "../../servers/until.js";
+import { DataKeys } from "../../services/subjects/data-keys.js";
+import { keyIdsOf } from "../../services/subjects/entry-cipher.js";
+import type { KeyProvider } from "../../services/subjects/key-provider.js";
+import { sensitive } from "../../services/subjects/sensitive-fields.js";
 import { SubjectErased } from "../../services/subjects/subject-key-rows.js";
 import { TooManySubjects } from "../../services/subjects/subject-vault.js";
 import {
@@ -66,6 +73,112 @@ describe("subject vault", () => {
       sealed.map((bytes, index) => reader?.open(TENANT, `raced:${index}`, bytes)),
     );
     assert.deepEqual(opened, [0, 1, 2, 3]);
+  });
+
+  test("any JSON, about any subjects, comes back", async () => {
+    const vault = database.vault();
+    const ids = fc.uniqueArray(fc.constantFrom("p:1", "p:2", "p:3", "p:4"), { minLength: 1 });
+    const property = fc.asyncProperty(fc.jsonValue(), ids, fc.string(), async (given, subjects, context) => {
+      const value: unknown = JSON.parse(JSON.stringify(given));
+      const sealed = await vault.seal(TENANT, subjects, context, value);
+      assert.deepEqual(await vault.open(TENANT, context, sealed), value);
+      assert.equal(await vault.open(TENANT, `${context}.`, sealed), undefined);
+    });
+    await fc.assert(property, { numRuns: 60 });
+  });
+
+  test("whatever bytes are opened: nothing, counted, and never an exception", async () => {
+    const vault = database.vault();
+    const sealed = await vault.seal(TENANT, ["p:1", "p:2"], "c", VALUE);
+    const changed = fc
+      .tuple(fc.nat(sealed.length - 1), fc.integer({ min: 1, max: 255 }))
+      .map(([at, by]) => sealed.map((byte, index) => (index === at ? byte ^ by : byte)));
+    const bytes = fc.oneof(
+      changed,
+      fc.uint8Array({ maxLength: 400 }),
+      fc.nat(sealed.length - 1).map((end) => sealed.subarray(0, end)),
+    );
+    let runs = 0;
+    const property = fc.asyncProperty(bytes, async (given) => {
+      runs += 1;
+      assert.equal(await vault.open(TENANT, "c", Buffer.from(given)), undefined);
+    });
+    await fc.assert(property, { numRuns: 150 });
+    assert.equal(
+      Object.values(vault.stats().refused).reduce((sum, count) => sum + count),
+      runs,
+    );
+  });
+
+  test("a record: its sensitive fields are sealed, the rest is readable and may change", async () => {
+    const vault = database.vault();
+    const schema = z.object({ id: z.string(), status: z.string(), name: sensitive(z.string()).optional() });
+    const record = { id: "1", status: "new", name: "Ada Lovelace" };
+    const { readable, sealed } = await vault.sealRecord(TENANT, ["p:1"], "record", schema, record);
+    assert.deepEqual(readable, { id: "1", status: "new" });
+    const changed = { readable: { ...readable, status: "old" }, sealed };
+    assert.deepEqual(await vault.openRecord(TENANT, "record", schema, changed), { ...record, status: "old" });
+    assert.equal(await vault.openRecord(TENANT, "another", schema, changed), undefined);
+    assert.equal(await vault.open(TENANT, "record", sealed), undefined, "a record is no value");
+    const nameless = await vault.sealRecord(TENANT, ["p:1"], "record", schema, { id: "1", status: "new" });
+    assert.equal(nameless.sealed.length, sealed.length, "presence is not told");
+  });
+
+  test("data keys in memory are bounded in number; what was pushed out is fetched again", async () => {
+    const vault = database.vault({ maxKeys: 3 });
+    const subjects = Array.from({ length: 10 }, (_, index) => `bounded:${index}`);
+    const sealed = await Promise.all(subjects.map((id) => vault.seal(TENANT, [id], id, id)));
+    const all = await vault.seal(TENANT, subjects, "all", "all");
+    const opened = () =>
+      Promise.all(sealed.map((bytes, index) => vault.open(TENANT, subjects[index] ?? "", bytes)));
+    for (let round = 0; round < 3; round += 1) {
+      assert.deepEqual(await opened(), subjects);
+      assert.equal(await vault.open(TENANT, "all", all), "all");
+      assert.ok(vault.stats().keysHeld <= 3);
+    }
+    vault.close();
+    assert.equal(vault.stats().keysHeld, 0);
+  });
+
+  test("data keys leave the memory after their time, used or not, and are overwritten", async () => {
+    const vault = database.vault();
+    const sealed = await vault.seal(TENANT, ["timed:1"], "timed", 1);
+    const [keyId = ""] = keyIdsOf(sealed) ?? [];
+    const { pool, provider } = database;
+    const fetched: Buffer[] = [];
+    const noted: KeyProvider = {
+      currentVersion: provider.currentVersion,
+      generate: (ref) => provider.generate(ref),
+      rewrap: (ref, wrapped) => provider.rewrap(ref, wrapped),
+      destroy: (ref) => provider.destroy(ref),
+      unwrap: async (ref, wrapped) => {
+        const key = await provider.unwrap(ref, wrapped);
+        fetched.push(key);
+        return key;
+      },
+    };
+    const keys = new DataKeys({ pool, provider: noted, keptForMs: 300 });
+    const until300Ms = performance.now() + 300;
+    let given: readonly Buffer[] = [];
+    while (performance.now() < until300Ms) {
+      const used = await keys.use(TENANT, [keyId], (copies) => {
+        given = copies;
+        return copies.some((copy) => copy.some((byte) => byte !== 0));
+      });
+      assert.deepEqual(used, { result: true });
+      assert.ok(given[0]?.every((byte) => byte === 0));
+    }
+    await until("it is gone", () => keys.size === 0);
+    assert.ok(fetched.length > 0 && fetched.every((key) => key.every((byte) => byte === 0)));
+  });
+
+  test("halves of characters, which UTF-8 cannot tell apart, are no ids and no contexts", async () => {
+    const vault = database.vault();
+    await assert.rejects(vault.pseudonym(TENANT, "\ud800"), /lone surrogate/);
+    await assert.rejects(vault.seal(TENANT, ["p:1"], "c\ud800", 1), /lone surrogate/);
+    const sealed = await vault.seal(TENANT, ["p:1"], "c\ufffd", 1);
+    assert.equal(await vault.open(TENANT, "c\ud800", sealed), undefined);
+    assert.equal(await vault.open(TENANT, "c\ufffd", sealed), 1);
   });
 
   test("pseudonyms: the same in all processes, another one for each tenant", async () => {

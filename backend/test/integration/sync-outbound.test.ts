@@ -11,7 +11,9 @@ import {
   hubspotConnection,
   type SyncProcess,
   type SyncSystem,
+  salesforceConnection,
   startHubspot,
+  startSalesforce,
   startSyncSystem,
 } from "../support/crms/sync-system.js";
 import { TENANT } from "../support/subject-database.js";
@@ -221,6 +223,62 @@ describe("outbound", () => {
     server.goAway("500");
     for (let index = 0; index < 20; index += 1) await system.change(one, id, { firstname: String(index) });
     await assert.rejects(system.change(one, id, { firstname: "too much" }), SyncBacklogFull);
+  });
+
+  test("Salesforce: changed in the second that dates it, then by both sides; each ends where it should", async () => {
+    const salesforce = await startSalesforce();
+    const own = await startSyncSystem(salesforceConnection(salesforce));
+    try {
+      const process = await own.process();
+      const id = salesforce.create({ FirstName: "Ada", Phone: "1" });
+      const signal = AbortSignal.timeout(20_000);
+      await process.service.read(TENANT, "salesforce", id, signal);
+      await own.change(process, id, { FirstName: "Grace" });
+      await process.work();
+      assert.equal(salesforce.contacts.get(id)?.fields.FirstName, "Grace");
+      await own.change(process, id, { FirstName: "Ours" });
+      salesforce.beforeWrite = () => {
+        salesforce.beforeWrite = undefined;
+        salesforce.change(id, { FirstName: "Theirs" });
+      };
+      await process.work();
+      assert.equal(salesforce.contacts.get(id)?.fields.FirstName, "Theirs");
+      assert.equal(await own.status(process, id), "conflict");
+      const [row] = await own.sql("SELECT id FROM sync_outbox WHERE status = 'conflict'");
+      await resolveConflict(process.service.context, process.link, row.id, "ours", ACTOR);
+      await process.work();
+      await own.hurry();
+      await process.work();
+      assert.equal(salesforce.contacts.get(id)?.fields.FirstName, "Ours");
+      assert.equal(await own.status(process, id), "fresh");
+      assert.equal(salesforce.writes.length, 2);
+    } finally {
+      await own.close();
+      await salesforce.close();
+    }
+  });
+
+  test("a field that names the change tells for certain whether it has arrived, whatever became of it since", async () => {
+    const own = await startSyncSystem(
+      hubspotConnection(server, { refresh_token: server.refreshToken, write_key_field: "sync_key" }),
+    );
+    try {
+      const process = await own.process();
+      const id = server.create({ firstname: "Ada" });
+      await process.service.read(TENANT, "hubspot", id, AbortSignal.timeout(20_000));
+      server.failNext("reset-after", /^PATCH/);
+      await own.change(process, id, { firstname: "Grace" });
+      await process.work();
+      server.change(id, { firstname: "Changed again there" });
+      await own.hurry();
+      await process.work();
+      const [row] = await own.sql("SELECT status FROM sync_outbox");
+      assert.equal(row.status, "done");
+      assert.equal(there(id)?.firstname, "Changed again there");
+      assert.equal(server.writes.length, 1);
+    } finally {
+      await own.close();
+    }
   });
 
   test("every step has its record, of who changed it", async () => {

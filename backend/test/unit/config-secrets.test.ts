@@ -74,7 +74,9 @@ describe("secrets from files", () => {
 
   test("are those that are secrets", () => {
     assert.deepEqual([...names].sort(), [
+      "AUDIT_SIGNING_KEY",
       "CACHE_ENCRYPTION_KEYS",
+      "CRM_CONNECTIONS",
       "DATABASE_URL",
       "JWT_SECRET",
       "REDIS_CACHE_PASSWORD",

@@ -71,7 +71,10 @@ describe("CRM_CONNECTIONS", () => {
       (error) => error instanceof ConfigError && /needs SUBJECT_WRAPPING_KEYS/.test(error.message),
     );
     const key = Buffer.alloc(32, 7).toString("base64");
-    const config = parseConfig({ ...env, SUBJECT_WRAPPING_KEYS: `first:${key}` }, read);
+    const config = parseConfig(
+      { ...env, SUBJECT_WRAPPING_KEYS: `first:${key}`, SUBJECT_SECRETS_FOLDER: "/secrets" },
+      read,
+    );
     assert.equal(config.crmConnections.length, 1);
     assert.equal(parseConfig({ DATABASE_URL: "postgres://x" }).crmConnections.length, 0);
   });

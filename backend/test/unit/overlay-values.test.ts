@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { HttpProblem } from "../../http/problem.js";
+import { fewAtOnce } from "../../services/overlay/few-at-once.js";
 import { checked, jsonObject, plainId, requireSize, subjectId } from "../../services/overlay/given.js";
 import { cursorOf, isAfter, limitOf, placeOf } from "../../services/overlay/records/record-page.js";
 import { rowBytes, rowOf, secondsLeft } from "../../services/overlay/row-bytes.js";
@@ -47,7 +48,42 @@ describe("pages", () => {
   });
 });
 
+describe("a few at once", () => {
+  test("in order, never more than a few, and not past a failure", async () => {
+    let running = 0;
+    let most = 0;
+    const work = async (n: number) => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise(setImmediate);
+      running -= 1;
+      if (n === 13) throw new Error("thirteen");
+      return n * 2;
+    };
+    const items = Array.from({ length: 12 }, (_, n) => n);
+    assert.deepEqual(
+      await fewAtOnce(items, work),
+      items.map((n) => n * 2),
+    );
+    assert.equal(most, 3);
+    let begun = 0;
+    const counted = (n: number) => {
+      begun += 1;
+      return work(n);
+    };
+    await assert.rejects(fewAtOnce([13, ...items, ...items], counted), /thirteen/);
+    assert.ok(begun <= 6 && running === 0, `${begun} begun`);
+  });
+});
+
 describe("what callers give", () => {
+  test("JSON of a thousand levels is refused, and is no reason to run out of stack", () => {
+    const nested = (levels: number) => JSON.parse(`{"a":${"[".repeat(levels)}${"]".repeat(levels)}}`);
+    assert.deepEqual(checked(jsonObject(), nested(50), "object"), nested(50));
+    for (const levels of [100, 50_000])
+      assert.throws(() => checked(jsonObject(), nested(levels), "object"), isBad);
+  });
+
   test("ids, persons and JSON", () => {
     assert.equal(checked(plainId(), "a-1._~", "id"), "a-1._~");
     for (const id of ["", "a:b", "a b", "-a", "x".repeat(101), 5])

@@ -13,10 +13,15 @@
 // - An entry carries the fences of its tags behind the others, each as `tag=fence`. A read that finds the fence
 //   of any tag as the entry carries it need not look at them. Otherwise it reads them: one more round trip,
 //   where the entry is not in this process.
-import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
 import type { CarriedFences, FenceReading } from "./grouped-reads.js";
-import type { LocalEntry } from "./local-entries.js";
+
+/** What is asked of a ref. */
+interface Tagged {
+  readonly fenceKeys: readonly string[];
+  readonly carriesTags?: boolean;
+  tagFence?(tag: string): string;
+}
 
 /** @param fences of the fill's start, joined */
 export function joinTagged(fences: string, tags: readonly string[], tagFences: readonly string[]): string {
@@ -24,7 +29,7 @@ export function joinTagged(fences: string, tags: readonly string[], tagFences: r
 }
 
 /** The keys of the fences that must be as this entry carries them, and what it carries. */
-export function fencesOf(ref: EntryRef, joined: string): FenceReading {
+export function fencesOf(ref: Tagged, joined: string): FenceReading {
   const { fenceKeys, carriesTags } = ref;
   const { runId, fences } = splitFences(joined);
   if (!carriesTags) return { fenceKeys, runId, fences };
@@ -46,7 +51,7 @@ export function fencesOf(ref: EntryRef, joined: string): FenceReading {
  * @param seen the ref's fences as they are now, joined
  * @returns `by-tags` where the fences of its tags have to be read to know
  */
-export function areCurrent(ref: EntryRef, joined: string, seen: string): boolean | "by-tags" {
+export function areCurrent(ref: Tagged, joined: string, seen: string): boolean | "by-tags" {
   if (joined === seen) return true;
   if (!ref.carriesTags) return false;
   if (joined.startsWith(`${seen},`)) return true;
@@ -56,8 +61,8 @@ export function areCurrent(ref: EntryRef, joined: string, seen: string): boolean
 
 /** What must be current for an entry of this process to be served. */
 export function dependenciesOf(
-  ref: EntryRef,
-  { fences, carried }: LocalEntry,
+  ref: Tagged,
+  { fences, carried }: { readonly fences: string; readonly carried: CarriedFences },
 ): { readonly fenceKeys: readonly string[]; readonly carried: CarriedFences } {
   if (!ref.carriesTags) return { fenceKeys: ref.fenceKeys, carried };
   const depends = fencesOf(ref, fences);

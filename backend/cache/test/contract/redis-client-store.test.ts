@@ -1,9 +1,10 @@
-// The store contract, for clients that the user already has: ioredis of this and of the previous major, with its own defaults.
+// The store contract, for clients that the user already has: ioredis of this and of the previous major, and iovalkey, with their own defaults.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe } from "@jest/globals";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
+import { Redis as Iovalkey } from "iovalkey";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { connect } from "../../src/store/redis/connect.js";
 import { isRedisClient, type RedisClient } from "../../src/store/redis/redis-client.js";
@@ -13,6 +14,7 @@ import { describeStore } from "./register-contract.js";
 const clients: [name: string, open: (url: string) => unknown][] = [
   ["ioredis 6", (url) => new Redis(url)],
   ["ioredis 5", (url) => new Redis5(url)],
+  ["iovalkey", (url) => new Iovalkey(url)],
 ];
 
 for (const [name, openClient] of clients) {

@@ -157,17 +157,20 @@ describe("docs/examples", () => {
       return [cache, JSON.parse(body).data] as const;
     };
     const named = "query Named($id: ID!) { name(id: $id) }";
-    assert.deepEqual(await send(named, { id: "1" }), ["fwd=miss; stored", { name: "nobody" }]);
+    // graphql-http writes the head first, so that nobody knows the rest then.
+    const filled = "fwd=miss; detail=streamed";
+    assert.deepEqual(await send(named, { id: "1" }), [filled, { name: "nobody" }]);
     assert.deepEqual(await send(named, { id: "1" }), ["hit", { name: "nobody" }]);
-    assert.equal((await send(named, { id: "2" }))[0], "fwd=miss; stored");
-    assert.equal((await send(named, { id: "1" }, "other"))[0], "fwd=miss; stored");
-    assert.equal((await send("query { name }"))[0], "fwd=miss; detail=should-store");
+    assert.equal((await send(named, { id: "2" }))[0], filled);
+    assert.equal((await send(named, { id: "1" }, "other"))[0], filled);
+    for (let round = 0; round < 2; round++)
+      assert.notEqual((await send("query { name }"))[0], "hit", "its answer has errors");
     const { queries } = runs;
     assert.equal((await send(named, { id: "1" }))[0], "hit", "what was wrong has invalidated nothing");
     assert.equal(runs.queries, queries);
     const rename = 'mutation { rename(id: "1", name: "Ada") }';
     assert.deepEqual(await send(rename), ["fwd=bypass; detail=skipped", { rename: "Ada" }]);
-    assert.deepEqual(await send(named, { id: "1" }), ["fwd=miss; stored", { name: "Ada" }]);
+    assert.deepEqual(await send(named, { id: "1" }), [filled, { name: "Ada" }]);
     assert.equal((await send(named, { id: "1" }, "other"))[0], "hit", "another tenant's is still there");
   });
 

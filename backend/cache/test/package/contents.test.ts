@@ -10,7 +10,7 @@ import { brokenLinks, type Place, SHOWN_AT } from "../../../servers/page-links.j
 import { createNpmProject, packLibrary, type Tarball } from "./npm.js";
 
 /** Of other packages: relative ones begin with a dot. */
-const IMPORTS = /^import .*?from "([^".][^"]*)"/gm;
+const REQUIRES = /\brequire\("([^".][^"]*)"\)/g;
 // 14,000 of them are the store contract with the types of its page.
 const MAX_TARBALL_BYTES = 229_000;
 const manifest = JSON.parse(readFileSync(projectFile("backend", "cache", "package.json"), "utf8"));
@@ -20,6 +20,9 @@ describe("the packed library", () => {
   let tarball: Tarball;
   let data: Uint8Array<ArrayBuffer>;
 
+  const packedText = (file: string) =>
+    createPackageFromTarballData(data).readFile(`/node_modules/${manifest.name}/${file}`);
+
   beforeAll(async () => {
     tarball = await packLibrary(project.folder);
     data = new Uint8Array(readFileSync(tarball.file));
@@ -28,8 +31,10 @@ describe("the packed library", () => {
 
   test("holds compiled code, types and documents, and nothing else", () => {
     const documents = ["CHANGELOG.md", "LICENSE", "README.md", "docs/error-codes.md", "package.json"];
-    const others = tarball.contents.filter((file) => !/^dist\/[\w/-]+\.(js|d\.ts)$/.test(file));
-    assert.deepEqual(others.sort(), documents.sort());
+    // Says that what is in `dist` is CommonJS.
+    const type = "dist/package.json";
+    const others = tarball.contents.filter((file) => !/^dist\/[\w/-]+\.(m?js|d\.m?ts)$/.test(file));
+    assert.deepEqual(others.sort(), [...documents, type].sort());
   });
 
   test("its pages link to what is packed, or to the repository", () => {
@@ -51,11 +56,32 @@ describe("the packed library", () => {
     for (const url of [homepage, bugs]) assert.ok(url.startsWith(SHOWN_AT), url);
   });
 
-  test("has a declaration beside every module", () => {
-    const modules = tarball.contents.filter((file) => file.endsWith(".js"));
-    assert.ok(modules.includes("dist/index.js"));
-    const lacking = modules.filter((file) => !tarball.contents.includes(file.replace(/\.js$/, ".d.ts")));
-    assert.deepEqual(lacking, []);
+  test("each entry point has code and types for both ways to load it, and the code is one", () => {
+    const modules = new Set<string>();
+    for (const [name, targets] of Object.entries<Record<string, Record<string, string>>>(manifest.exports)) {
+      if (name === "./package.json") continue;
+      for (const condition of ["import", "require"]) {
+        const { types = "", default: code = "" } = targets[condition] ?? {};
+        for (const file of [types, code]) {
+          assert.ok(tarball.contents.includes(file.replace("./", "")), `${name}, ${condition}: ${file}`);
+          if (file.endsWith(".mjs")) modules.add(file.replace("./", ""));
+        }
+      }
+    }
+    // Whatever else were ESM would be loaded beside its twin.
+    const esm = tarball.contents.filter((file) => file.endsWith(".mjs"));
+    assert.deepEqual(esm.sort(), [...modules].sort());
+    for (const file of esm) {
+      const statements = packedText(file)
+        .replace(/^\/\/.*\n/gm, "")
+        .trim();
+      assert.equal(statements, 'export * from "./index.js";', file);
+    }
+  });
+
+  test("no path asks where its file lies, which bundlers and Jest cannot tell it", () => {
+    for (const file of tarball.contents.filter((each) => /\.m?js$/.test(each)))
+      assert.doesNotMatch(packedText(file), /import\.meta|createRequire|__dirname|__filename/, file);
   });
 
   test(`is smaller than ${MAX_TARBALL_BYTES} bytes`, () => {
@@ -77,21 +103,14 @@ describe("the packed library", () => {
   test("its types resolve as its code does", async () => {
     const result = await checkPackage(createPackageFromTarballData(data));
     assert.ok(result.types, "no types were found");
-    // CommonJS resolves to ESM, which every supported Node loads with `require`.
-    const wrong = result.problems
-      .filter(({ kind }) => kind !== "CJSResolvesToESM")
-      // The oldest way to resolve, gone from TypeScript 7, reads no `exports` and so finds no subpath.
-      .filter((problem) => problem.kind !== "NoResolution" || problem.resolutionKind !== "node10");
-    assert.deepEqual(wrong, []);
+    assert.deepEqual(result.problems, []);
   });
 
   test("the store contract needs no test runner: it imports Node, and zod for its options", () => {
     const modules = tarball.contents.filter((file) => /^dist\/testing\/store-contract\/.*\.js$/.test(file));
     assert.ok(modules.length > 5, "the contract was not found");
     const imported = modules.flatMap((file) =>
-      [...readFileSync(projectFile("backend", "cache", file), "utf8").matchAll(IMPORTS)].map(
-        ([, name]) => name,
-      ),
+      [...packedText(file).matchAll(REQUIRES)].map(([, name]) => name),
     );
     const others = imported.filter((name) => !name?.startsWith("node:"));
     assert.deepEqual([...new Set(others)], ["zod"]);
@@ -105,9 +124,11 @@ describe("the packed library", () => {
   test("imports its dependencies and Node, and depends on nothing that it does not import", () => {
     const imported = tarball.contents
       .filter((file) => file.endsWith(".js"))
-      .flatMap((file) => [...readFileSync(projectFile("backend", "cache", file), "utf8").matchAll(IMPORTS)])
+      .flatMap((file) => [...packedText(file).matchAll(REQUIRES)])
       .map(([, name = ""]) => name);
     const packages = new Set(imported.filter((name) => !name.startsWith("node:")));
-    assert.deepEqual([...packages].sort(), Object.keys(manifest.dependencies).sort());
+    // Where something needs them, and of which nothing is loaded before.
+    const peers = ["ioredis", "light-my-request"];
+    assert.deepEqual([...packages].sort(), [...Object.keys(manifest.dependencies), ...peers].sort());
   });
 });

@@ -4,6 +4,7 @@ import { EventEmitter } from "node:events";
 import { afterAll, describe, test } from "@jest/globals";
 import { Cluster, Redis } from "ioredis";
 import { Cluster as Cluster5, Redis as Redis5 } from "ioredis-5";
+import { createClient, createClientPool } from "redis";
 import { createTenantCache, TenantCacheError } from "../../src/index.js";
 import { checkRedisOption } from "../../src/store/redis/check-option.js";
 import { quiet } from "../support/caches.js";
@@ -39,15 +40,35 @@ class ForeignClient extends EventEmitter {
   async sendCommand(): Promise<void> {}
 }
 
+class Upstash {
+  hgetall(): void {}
+  scan(): void {}
+}
+class Glide {
+  customCommand(): void {}
+  close(): void {}
+}
+
 describe("the redis option", () => {
   afterAll(() => {
     for (const client of closing) client.disconnect();
   });
 
   const foreign: [what: string, value: unknown, says: RegExp][] = [
-    ["a client of another library", new ForeignClient(), /client of node-redis cannot be used/],
-    ["one that derives from it, as pools do", Object.create(new ForeignClient()), /node-redis cannot/],
+    [
+      "a client of another library",
+      new ForeignClient(),
+      /client of node-redis 4 cannot be used: update redis/,
+    ],
+    ["one that derives from it, as pools do", Object.create(new ForeignClient()), /node-redis 4 cannot/],
     ["a client of a third library", new EventEmitter(), /another library cannot be used/],
+    ["a pool of node-redis", createClientPool(), /a pool of node-redis cannot be used/],
+    ["a client of node-redis in legacy mode", createClient().legacy(), /legacy mode cannot be used/],
+    ["a transaction of node-redis", createClient().multi(), /a transaction or pipeline cannot be used/],
+    ["a transaction of ioredis", new Redis({ lazyConnect: true }).multi(), /a transaction or pipeline/],
+    ["a client of Upstash", new Upstash(), /Upstash's REST API cannot be used/],
+    ["a client of GLIDE", new Glide(), /Valkey GLIDE cannot be used/],
+    ["a cache of another library", new Map(), /a cache of another library cannot be used/],
     ["a client that was not awaited", new ForeignClient().connect(), /is a promise: await it first/],
     ["a function", () => new ForeignClient(), /is a function: write a URL/],
     ["a list", NODES, /write \{ cluster: \[\{ host, port \}\] \}/],

@@ -113,6 +113,13 @@ export const auditFacts = {
       problems: [AWAY],
     },
   },
+  acknowledgement: {
+    post: {
+      summary: "Acknowledge losses of buffers, which ends their alert",
+      answers: { 200: dataOf(z.strictObject({ acknowledged: z.int() })) },
+      problems: [AWAY],
+    },
+  },
   fhir: {
     get: {
       summary: "Export records as FHIR AuditEvents",

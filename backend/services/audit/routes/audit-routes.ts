@@ -164,6 +164,12 @@ export function auditRouter(options: AuditRoutesOptions): Router {
   );
   route(
     router,
+    "/audit/losses/acknowledgement",
+    { post: [...auditor, plain.check, acknowledge] },
+    auditFacts.acknowledgement,
+  );
+  route(
+    router,
     "/audit/fhir",
     { get: [...auditor, exported.check, seen("export", "fhir"), fhir] },
     auditFacts.fhir,

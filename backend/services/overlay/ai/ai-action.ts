@@ -1,15 +1,16 @@
 // An action that an AI agent is to do: what callers give, and what they see.
 // Tests: test/integration/overlay-ai.test.ts
 import * as z from "zod";
+import { sensitive } from "../../subjects/sensitive-fields.js";
 import { jsonObject, plainId, subjectId } from "../given.js";
 import type { ActionRow, AIStatus } from "./ai-queue-rows.js";
 
 export const aiActionSchema = z.strictObject({
   /** What is to be done: "summarize", "draft_reply". */
   type: z.string().regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'must be a word such as "draft_reply"'),
-  payload: jsonObject().default({}),
+  payload: sensitive(jsonObject().default({})),
   /** The person that it is about: it goes where that is erased. */
-  client_id: subjectId().optional(),
+  client_id: sensitive(subjectId()).optional(),
   /** The higher, the earlier. */
   priority: z.int().min(-100).max(100).default(0),
   /** The same key is the same action, however often it is added. */

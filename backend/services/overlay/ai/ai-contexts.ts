@@ -1,6 +1,7 @@
 // Contexts of AI conversations: in the cache alone, for an hour.
 // Tests: test/integration/overlay-ai.test.ts
 import * as z from "zod";
+import { sensitive } from "../../subjects/sensitive-fields.js";
 import { checked, jsonObject, plainId, requireSize, subjectId } from "../given.js";
 import type { Caller } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
@@ -10,8 +11,8 @@ const MAX_BYTES = 128 * 1024;
 
 export const aiContextSchema = z.strictObject({
   /** The person that it is about: it opens no more once that is erased. */
-  client_id: subjectId().optional(),
-  context: jsonObject(),
+  client_id: sensitive(subjectId()).optional(),
+  context: sensitive(jsonObject()),
 });
 export type AIContext = z.output<typeof aiContextSchema>;
 

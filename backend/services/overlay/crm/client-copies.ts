@@ -6,8 +6,8 @@ import type { Caller } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import { type CachedRow, rowBytes, rowOf, secondsLeft } from "../row-bytes.js";
 import { requireNotErased, type Sealed, sealed } from "../sealing.js";
+import { ClientSource, newClient } from "./ask-source.js";
 import { type ClientMeta, type ClientRow, findClients, type SyncStatus } from "./client-rows.js";
-import { ClientSource, newClient } from "./client-source.js";
 import {
   type ClientCopy,
   type ClientRef,

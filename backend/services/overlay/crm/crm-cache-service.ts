@@ -3,6 +3,7 @@
 import type { PoolClient } from "pg";
 import { HttpProblem, notFound } from "../../../http/problem.js";
 import { disclose } from "../disclosing.js";
+import { fewAtOnce } from "../few-at-once.js";
 import { checked, requireSize } from "../given.js";
 import {
   type Caller,
@@ -16,6 +17,7 @@ import {
 import type { OverlayParts } from "../overlay-parts.js";
 import { requireNotErased } from "../sealing.js";
 import type { StaleKeys, StaleNote } from "../stale-keys.js";
+import { newClient, type SetClientOptions } from "./ask-source.js";
 import { ClientCopies, MAX_CLIENT_BYTES } from "./client-copies.js";
 import {
   type ClientRow,
@@ -26,7 +28,6 @@ import {
   writeClient,
   writeSyncStatus,
 } from "./client-rows.js";
-import { newClient, type SetClientOptions } from "./client-source.js";
 import {
   type ClientCopy,
   type ClientData,
@@ -120,18 +121,16 @@ export class CrmCacheService {
   async getMany(caller: Caller, refs: readonly ClientRef[], agentId: string): Promise<ClientResult[]> {
     if (refs.length > MAX_CLIENTS)
       throw new HttpProblem(400, { detail: `At most ${MAX_CLIENTS} clients are read at once.` });
-    return await Promise.all(
-      refs.map(async ({ crm_system, crm_id }) => {
-        const ref = { crm_system, crm_id };
-        try {
-          const client = await this.get(caller, crm_system, crm_id, agentId);
-          return client ? { ...ref, client } : { ...ref, problem: { status: 404, detail: NO_SUCH_CLIENT } };
-        } catch (error) {
-          if (!(error instanceof HttpProblem) || error.status === 500) throw error;
-          return { ...ref, problem: { status: error.status, detail: error.message } };
-        }
-      }),
-    );
+    return await fewAtOnce(refs, async ({ crm_system, crm_id }) => {
+      const ref = { crm_system, crm_id };
+      try {
+        const client = await this.get(caller, crm_system, crm_id, agentId);
+        return client ? { ...ref, client } : { ...ref, problem: { status: 404, detail: NO_SUCH_CLIENT } };
+      } catch (error) {
+        if (!(error instanceof HttpProblem) || error.status === 500) throw error;
+        return { ...ref, problem: { status: error.status, detail: error.message } };
+      }
+    });
   }
 
   /** How the copy stands; no data of the client. @throws HttpProblem 403 for another agent's, 404 */

@@ -2,6 +2,7 @@
 // Tests: test/integration/overlay-clients.test.ts
 import * as z from "zod";
 import type { AuditEvent } from "../../audit/audit-trail.js";
+import { sensitive } from "../../subjects/sensitive-fields.js";
 import { checked, jsonObject } from "../given.js";
 import type { ClientMeta, SyncState } from "./client-rows.js";
 
@@ -38,7 +39,7 @@ export const crmId = () =>
     .regex(/^[^\p{Cc}\p{Cs}\s]+$/u, "must not contain white space or control characters");
 
 export const clientRef = z.strictObject({ crm_system: crmSystem(), crm_id: crmId() });
-export const clientData = jsonObject();
+export const clientData = sensitive(jsonObject());
 
 /** @throws HttpProblem 400 */
 export const refOf = (system: string, id: string): ClientRef =>

@@ -5,8 +5,9 @@ import * as z from "zod";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { conflict, notFound } from "../../../http/problem.js";
 import type { AuditEvent } from "../../audit/audit-trail.js";
+import { sensitive } from "../../subjects/sensitive-fields.js";
 import { checked, jsonObject, plainId, subjectId } from "../given.js";
-import { type Caller, refusal, requireAgent, seesAll } from "../overlay-caller.js";
+import { type Caller, refusal, requireAgent, seesAll, withPurpose } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import type { Kept } from "../records/record-kind.js";
 import { RecordService } from "../records/record-service.js";
@@ -34,7 +35,7 @@ export const generationSchema = z.strictObject({
   template: templateName(),
   /** Default: the newest. */
   version: z.int().min(1).optional(),
-  client_id: subjectId(),
+  client_id: sensitive(subjectId()),
   /** Of the file, without its extension; default: the template's name. */
   name: z
     .string()
@@ -44,17 +45,17 @@ export const generationSchema = z.strictObject({
     .regex(/^[^\p{Cc}\p{Cs}/\\]*$/u, "must not contain slashes or control characters")
     .optional(),
   /** What the template's names stand for. */
-  data: jsonObject(),
+  data: sensitive(jsonObject()),
 });
 
 export const documentSchema = z.strictObject({
   id: plainId().optional(),
-  client_id: subjectId(),
+  client_id: sensitive(subjectId()),
   status: z.literal("generated"),
-  name: z.string(),
+  name: sensitive(z.string()),
   media_type: z.string(),
   template: z.strictObject({ name: z.string(), version: z.int() }),
-  content: z.string(),
+  content: sensitive(z.string()),
 });
 
 export type CachedDocument = Omit<z.output<typeof documentSchema>, "id"> & { readonly id: string };
@@ -169,6 +170,7 @@ export class DocumentCacheService extends RecordService<CachedDocument> {
   async #requireAny(caller: Caller, event: AuditEvent): Promise<void> {
     if (!seesAll(caller) && caller.actor.role !== "agent")
       throw await refusal(this.parts.audit, caller, event);
+    await this.parts.audit.record(caller.tenantId, caller.actor, [withPurpose(caller, event)]);
   }
 
   #about(id: string, clientId: string) {

@@ -28,7 +28,7 @@ export const FORMAT_RULES: Readonly<Record<Format, FormatRules>> = {
 export const MAX_TEMPLATE_BYTES = 64 * 1024;
 export const MAX_OUTPUT_BYTES = 1024 * 1024;
 /** Sections inside sections multiply: so many names and turns are all that one document takes. */
-const MAX_STEPS = 200_000;
+const MAX_STEPS = 50_000;
 const MAX_DEPTH = 20;
 
 type Token = readonly [type: string, value: string, start: number, end: number, children?: readonly Token[]];

@@ -2,6 +2,7 @@
 // Tests: test/integration/overlay-records.test.ts
 import * as z from "zod";
 import { optional } from "../../../modules/field-types.js";
+import { sensitive } from "../../subjects/sensitive-fields.js";
 import { jsonObject, plainId, subjectId } from "../given.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import type { StaleKeys } from "../stale-keys.js";
@@ -12,16 +13,16 @@ const KIB = 1024;
 export const communicationSchema = z.strictObject({
   /** Default: a new UUID. */
   id: plainId().optional(),
-  client_id: subjectId(),
+  client_id: sensitive(subjectId()),
   /** Others whom it shows: it is sealed under their keys, too, and goes with any of them. */
-  participants: z.array(subjectId()).max(63).default([]),
+  participants: sensitive(z.array(subjectId()).max(63).default([])),
   channel: z.enum(["email", "call", "sms", "chat", "meeting", "letter"]),
   direction: z.enum(["inbound", "outbound"]),
   status: z.enum(["draft", "scheduled", "sent", "received", "failed"]).default("received"),
-  subject: optional(z.string().max(500)),
-  body: optional(z.string().max(60_000)),
+  subject: sensitive(optional(z.string().max(500))),
+  body: sensitive(optional(z.string().max(60_000))),
   occurred_at: z.iso.datetime({ offset: true }),
-  metadata: jsonObject().default({}),
+  metadata: sensitive(jsonObject().default({})),
 });
 
 export type Communication = Omit<z.output<typeof communicationSchema>, "id"> & { readonly id: string };

@@ -5,6 +5,7 @@ import type { PoolClient } from "pg";
 import { conflict } from "../../../http/problem.js";
 import type { AuditEvent } from "../../audit/audit-trail.js";
 import { ownersOf } from "../crm/client-rows.js";
+import { fewAtOnce } from "../few-at-once.js";
 import { type Caller, mayActFor, NotOwn, refusing, withPurpose } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import { rowBytes } from "../row-bytes.js";
@@ -47,7 +48,7 @@ export class RecordWrites<T extends BaseRecord> {
     records: readonly T[],
     agentId: string,
   ): Promise<ReadonlyMap<string, RecordMeta>> {
-    const prepared = await Promise.all(records.map((record) => this.#prepare(caller.tenantId, record)));
+    const prepared = await fewAtOnce(records, (record) => this.#prepare(caller.tenantId, record));
     // In the order of their ids: two batches lock their rows one after the other.
     const sorted = prepared.toSorted((a, b) => (a.record.id < b.record.id ? -1 : 1));
     return await refusing(this.#parts.audit, caller, () =>

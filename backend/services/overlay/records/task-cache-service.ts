@@ -2,6 +2,7 @@
 // Tests: test/integration/overlay-records.test.ts
 import * as z from "zod";
 import { optional } from "../../../modules/field-types.js";
+import { sensitive } from "../../subjects/sensitive-fields.js";
 import { jsonObject, plainId, subjectId } from "../given.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import type { StaleKeys } from "../stale-keys.js";
@@ -15,13 +16,13 @@ export type TaskStatus = (typeof TASK_STATUSES)[number];
 export const taskSchema = z.strictObject({
   /** Default: a new UUID. */
   id: plainId().optional(),
-  client_id: subjectId(),
-  title: z.string().trim().min(1).max(300),
-  description: optional(z.string().max(20_000)),
+  client_id: sensitive(subjectId()),
+  title: sensitive(z.string().trim().min(1).max(300)),
+  description: sensitive(optional(z.string().max(20_000))),
   status: z.enum(TASK_STATUSES).default("open"),
   priority: z.enum(["low", "normal", "high", "urgent"]).default("normal"),
   due_at: optional(z.iso.datetime({ offset: true })),
-  metadata: jsonObject().default({}),
+  metadata: sensitive(jsonObject().default({})),
 });
 
 export type Task = Omit<z.output<typeof taskSchema>, "id"> & { readonly id: string };

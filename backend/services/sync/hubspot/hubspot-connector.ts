@@ -78,7 +78,9 @@ export class HubspotConnector implements Connector {
     const query = new URLSearchParams({ properties: this.#properties.join(",") });
     const answer = await this.#http.request("GET", `${pathOf(crmId)}?${query}`, { signal, expects: [404] });
     if (answer.status === 404) return undefined;
-    return clientOf(valid(contact, answer));
+    const found = valid(contact, answer);
+    // One that was merged into another is answered with the other.
+    return found.id === crmId ? clientOf(found) : undefined;
   }
 
   async fetchClients(crmIds: readonly string[], signal: AbortSignal): Promise<BatchRead> {

@@ -69,12 +69,14 @@ export async function* readChanges(
     yield { key: `replay:lost:${cursor}`, kind: "overflow", cursor: ALL_KEPT };
     return;
   }
-  const giveUpAtMs = performance.now() + WAIT_MS;
+  let giveUpAtMs = performance.now() + WAIT_MS;
   do {
     const found = await poll(options, clientId, channel, giveUpAtMs, signal);
     if (found === undefined) return;
     for (const data of found) yield* eventsOf(data, options.object);
     if (found.length === 0) return;
+    // What has come is not kept waiting for more.
+    giveUpAtMs = 0;
   } while (!signal.aborted);
 }
 

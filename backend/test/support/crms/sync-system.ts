@@ -10,7 +10,7 @@ import { withTenant } from "../../../db/tenant-transaction.js";
 import type { SubjectVault } from "../../../services/subjects/subject-vault.js";
 import { workRound } from "../../../services/sync/client-worker.js";
 import type { AccessTokens } from "../../../services/sync/crm-http.js";
-import { replayRound } from "../../../services/sync/replay.js";
+import { replayRound } from "../../../services/sync/source-replay.js";
 import type { Link, SyncLimits } from "../../../services/sync/sync-context.js";
 import { SyncService } from "../../../services/sync/sync-service.js";
 import { openCache, type StoreName } from "../caches.js";

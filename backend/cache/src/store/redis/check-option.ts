@@ -4,8 +4,9 @@ import type { ClusterNode, RedisOptions } from "ioredis";
 import { TenantCacheError } from "../../errors.js";
 import { isThenable, shown } from "../../shown.js";
 import { besideCluster, unknownOption } from "./ioredis-options.js";
+import { clientIn, strangerIn } from "./known-clients.js";
 import type { PasswordFunction } from "./password.js";
-import { isRedisClient, type RedisClient } from "./redis-client.js";
+import type { RedisClient } from "./redis-client.js";
 
 /** What is to be connected to, and how. */
 export type RedisTarget =
@@ -22,16 +23,18 @@ export type RedisTarget =
   | { readonly kind: "found"; readonly options: RedisOptions; readonly password?: PasswordFunction }
   | { readonly kind: "cluster"; readonly nodes: readonly ClusterNode[]; readonly redisOptions: RedisOptions };
 
-const FORMS = "a URL, ioredis options, { cluster: [{ host, port }] } or an ioredis client";
+const FORMS =
+  "a URL, ioredis options, { cluster: [{ host, port }] } or a client of ioredis, iovalkey or node-redis";
 
 /** @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA` */
 export function checkRedisOption(redis: unknown): RedisTarget {
-  if (isRedisClient(redis)) {
-    refuseMisleading(redis.options);
-    return { kind: "client", client: redis };
+  const client = clientIn(redis);
+  if (client !== undefined) {
+    refuseMisleading(client.options);
+    return { kind: "client", client };
   }
   if (typeof redis === "string") return { kind: "server", url: checkedUrl(redis), options: {} };
-  if (redis instanceof URL) return { kind: "server", url: checkedUrl(redis.href), options: {} };
+  if (isUrl(redis)) return { kind: "server", url: checkedUrl(redis.href), options: {} };
   if (!isPlainObject(redis))
     throw refusal(
       `is ${shown(redis)}: ${adviceOn(redis)}; or leave it out, and entries stay in this process`,
@@ -84,7 +87,7 @@ function clusterOf(option: object): RedisTarget {
 function nodeOf(node: unknown): ClusterNode {
   if (typeof node === "number") return node;
   if (typeof node === "string") return checkedUrl(node);
-  if (node instanceof URL) return checkedUrl(node.href);
+  if (isUrl(node)) return checkedUrl(node.href);
   if (isPlainObject(node)) refuseUnknown(node, "cluster");
   refuseNowhere(node, "cluster");
   return node as ClusterNode;
@@ -175,15 +178,18 @@ function adviceOn(redis: unknown): string {
   if (Array.isArray(redis)) return "write { cluster: [{ host, port }] }";
   if (typeof redis === "number") return `write { host: "127.0.0.1", port: ${redis} }`;
   if (typeof redis !== "object" || redis === null) return `write ${FORMS}`;
-  if ("sendCommand" in redis && "isOpen" in redis)
-    return "a client of node-redis cannot be used: write its URL, or an ioredis client";
-  return `a client or object of another library cannot be used: write ${FORMS}`;
+  return strangerIn(redis) ?? `a client or object of another library cannot be used: write ${FORMS}`;
 }
 
 /** ioredis takes digits, too, as environment variables have them. */
 function isIn(value: unknown, min: number, max: number): boolean {
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   return typeof number === "number" && Number.isInteger(number) && number >= min && number <= max;
+}
+
+/** Of another realm too, as in test runners that have a `URL` of their own. */
+function isUrl(value: unknown): value is URL {
+  return Object.prototype.toString.call(value) === "[object URL]";
 }
 
 function isPlainObject(value: unknown): value is object {

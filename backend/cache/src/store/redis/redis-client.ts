@@ -10,6 +10,15 @@ export type UserRedisClient = { readonly status: string } & Readonly<
   Record<(typeof NEEDED)[number], unknown>
 >;
 
+/** `createClient()`, `createCluster()` or `createSentinel()` of node-redis, 5 or later. Known by its shape, too. */
+export interface UserNodeRedisClient {
+  readonly isOpen: boolean;
+  connect(): Promise<unknown>;
+  destroy(): unknown;
+  withTypeMapping(...args: never[]): unknown;
+  sendCommand(...args: never[]): unknown;
+}
+
 export type ScriptArgument = string | number | Buffer;
 
 /** What tells of changes. */
@@ -36,6 +45,8 @@ export interface RedisClient extends Emitter {
   /** What the connection has been told: above all the database, which a user may have changed since. */
   readonly condition?: { readonly select?: number | string | undefined } | null | undefined;
   readonly isCluster?: boolean | undefined;
+  /** What to tell the user where it is closed. Absent: it is an ioredis client, which stays closed. */
+  readonly whenEnded?: string | undefined;
   /** How it finds its server: `sentinel-connector.ts`, or ioredis's own. */
   readonly connector?: { readonly configEpoch?: number | undefined } | undefined;
   /** Of the connection that there is; a Cluster has those of its nodes. */

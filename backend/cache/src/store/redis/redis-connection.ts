@@ -112,7 +112,9 @@ export class RedisConnection {
   /** The client and the servers become usable in either order: a Cluster is ready apart from its nodes. */
   #report(): void {
     if (this.client.status === "end" && !this.#owned)
-      this.#explain("the ioredis client that was passed is closed: make another one");
+      this.#explain(
+        this.client.whenEnded ?? "the ioredis client that was passed is closed: make another one",
+      );
     const isUp = this.client.status === "ready" && this.servers.known;
     if (isUp === this.#isUp) return;
     // A master that hung while we connected may have been replaced before it answered.

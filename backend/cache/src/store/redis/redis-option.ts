@@ -1,5 +1,5 @@
 // The types of the `redis` option: those of the installed ioredis, and a stand-in where it is not installed.
-import type { UserRedisClient } from "./redis-client.js";
+import type { UserNodeRedisClient, UserRedisClient } from "./redis-client.js";
 
 // The comments travel with the published types: without ioredis, an optional peer, they resolve to `any` instead of failing.
 // biome-ignore-start lint/suspicious/noTsIgnore: an error only where ioredis is missing, so nothing to expect here
@@ -34,6 +34,13 @@ export type RedisServerOptions = Omit<RedisOptions, "password"> & {
 
 /**
  * A URL (`redis://`, `rediss://`, or the path of a Unix socket), ioredis options that name a server (also
- * with `sentinels`), Cluster nodes, or an ioredis client of any major.
+ * with `sentinels`), Cluster nodes, a client of ioredis or iovalkey of any major, or a client, Cluster or Sentinel
+ * of node-redis (5 or later).
  */
-export type RedisOption = string | URL | RedisServerOptions | RedisClusterOptions | UserRedisClient;
+export type RedisOption =
+  | string
+  | URL
+  | RedisServerOptions
+  | RedisClusterOptions
+  | UserRedisClient
+  | UserNodeRedisClient;

@@ -107,7 +107,7 @@ describe("what createTenantCache refuses", () => {
     [redis(true), "redis is true: write a URL, ioredis options"],
     [redis("https://example.com"), "redis is a URL of https: write one of redis:// or rediss://"],
     [redis(new URL("https://example.com")), "redis is a URL of https: write one of redis:// or rediss://"],
-    [redis(new NodeRedis()), "redis is an object (NodeRedis): a client of node-redis cannot be used"],
+    [redis(new NodeRedis()), "redis is an object (NodeRedis): a client of node-redis 4 cannot be used"],
     [redis(Promise.resolve({})), "redis is a promise: await it first"],
     [redis([{ host: "a" }]), "redis is an array: write { cluster: [{ host, port }] }"],
     [redis({ url: "redis://x" }), "redis has url, ~ write the URL itself: redis: url"],

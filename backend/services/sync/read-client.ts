@@ -2,7 +2,7 @@
 // Tests: test/integration/sync-reads.test.ts
 
 import { SubjectErased } from "../subjects/subject-key-rows.js";
-import { applyReading, claimClient, failReading, openedId, releaseLease } from "./client-leases.js";
+import { applyReading, claimClient, failReading, forgetClient, openedId } from "./client-leases.js";
 import { type ClientData, isSourceError, type SourceClient, SourceUnavailable } from "./connector.js";
 import { isErased, sealedId } from "./inbox.js";
 import {
@@ -144,9 +144,10 @@ async function askSource(
     await applyReading(context, link, leased, { crmId, source });
     return source;
   } catch (error) {
-    if (signal.aborted) await releaseLease(context, link, leased);
-    else if (!isErased(error)) {
-      const reason = error instanceof Error ? error.message : "the CRM did not answer";
+    if (isErased(error)) await forgetClient(context, link, leased);
+    else {
+      // Whoever asked does not wait any longer; the worker goes on with it.
+      const reason = isSourceError(error) ? error.message : "the CRM did not answer in time";
       await failReading(context, link, leased, { reason, isFinal: false, counts: false });
     }
     throw error;

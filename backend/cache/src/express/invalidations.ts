@@ -1,15 +1,15 @@
 // What jobs, scripts and operators invalidate by a call: of a tenant, of all tenants, or by URL.
 // Tests: test/integration/invalidate-cache.test.ts, test/integration/clear.test.ts
 import type { Request } from "express";
-import type { CacheEngine } from "./engine/cache-engine.js";
-import { markOf } from "./engine/forgotten-urls.js";
-import { TenantCacheError } from "./errors.js";
-import type { HttpServices } from "./express/http-services.js";
-import { queryOf, withoutIgnored } from "./express/query-params.js";
-import { canonicalQuery } from "./express/request-key.js";
-import { moduleName, requireTenantId, type TenantId, tagName } from "./identifiers.js";
-import { isRequest, refuseSurplus } from "./options/arguments.js";
-import { shown } from "./shown.js";
+import type { CacheEngine } from "../engine/cache-engine.js";
+import { markOf } from "../engine/forgotten-urls.js";
+import { TenantCacheError } from "../errors.js";
+import { moduleName, requireTenantId, type TenantId, tagName } from "../identifiers.js";
+import { isRequest, refuseSurplus } from "../options/arguments.js";
+import { shown } from "../shown.js";
+import type { HttpServices } from "./http-services.js";
+import { queryOf, withoutIgnored } from "./query-params.js";
+import { canonicalQuery } from "./request-key.js";
 
 /** A URL as the app sees it, with its query or without, and whose. */
 export interface ForgottenUrl {
