@@ -3,6 +3,7 @@
 import { type Request, type RequestHandler, Router } from "express";
 import type { Pool } from "pg";
 import * as z from "zod";
+import { withTenant } from "../../../db/tenant-transaction.js";
 import { tenantOf } from "../../../http/identity/tenant-choice.js";
 import { route } from "../../../http/route-methods.js";
 import { validatedQuery } from "../../../http/validation.js";
@@ -10,6 +11,7 @@ import { text } from "../../../modules/field-types.js";
 import type { AuditAction, AuditLog, Pseudonym } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { fhirBundle } from "../fhir/fhir-audit-event.js";
+import { acknowledgeLosses } from "../policy/gone-buffers.js";
 import type { AuditWatch } from "../status/audit-watch.js";
 import { bufferLosses, checkpointStatus, erasures, recordsFrom } from "../status/trail-status.js";
 import { auditFacts } from "./audit-facts.js";
@@ -107,6 +109,24 @@ export function auditRouter(options: AuditRoutesOptions): Router {
       buffer: trail.recorder.figures,
       losses: losses.map(({ at, entityId, detail }) => ({ at, process: entityId, ...detail })),
     });
+  };
+  const acknowledge: RequestHandler = async (req, res) => {
+    const [tenantId, actor] = [tenantOf(req), actorOf(req, "auditor")];
+    const count = await withTenant(pool, tenantId, async (client) => {
+      const found = await acknowledgeLosses(client, tenantId, actor.id);
+      await trail.append(client, tenantId, actor, [
+        {
+          action: "update",
+          entityType: "audit_losses",
+          entityId: "all",
+          dataClass: "business",
+          detail: { count: found },
+        },
+      ]);
+      return found;
+    });
+    await watch.look(tenantId);
+    res.json({ data: { acknowledged: count } });
   };
   const fhir: RequestHandler = async (req, res) => {
     const { from, limit } = exported.of(req);
