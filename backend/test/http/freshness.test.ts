@@ -91,7 +91,10 @@ for (const store of CRM_STORES) {
           .set("If-None-Match", first.headers.etag ?? "")
           .expect(304);
       }
-      assert.equal(cacheStatus(await member.get(`/api/accounts/${id}`).expect(404)), "fwd=miss; detail=status");
+      assert.equal(
+        cacheStatus(await member.get(`/api/accounts/${id}`).expect(404)),
+        "fwd=miss; detail=status",
+      );
     });
 
     test("the TTLs are those of the policy", async () => {
