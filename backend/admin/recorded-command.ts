@@ -53,8 +53,8 @@ export async function openAdmin(folder: string): Promise<Admin & { close(): Prom
 }
 
 /**
- * Carries a command out between two lines of its record: a row of `admin_log`, which says "begun" until it has ended, and a line of
- * the log on standard error.
+ * Carries a command out between two lines of its record: a row of `admin_log`, which says "begun" until it
+ * has ended, and a line of the log on standard error.
  */
 export async function recorded(
   { pool }: Admin,

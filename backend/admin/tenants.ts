@@ -105,8 +105,9 @@ async function inserted(
 }
 
 /**
- * The database first, where every read and write of the tenant looks; then the persistent Redis, which is asked about every token; then
- * the tenant's fence, which ends what is cached. Each is done whether or not the others could be.
+ * The database first, where every read and write of the tenant looks; then the persistent Redis, which is
+ * asked about every token; then the tenant's fence, which ends what is cached. Each is done whether or not
+ * the others could be.
  */
 export async function suspendTenant(
   admin: Admin,
@@ -151,7 +152,10 @@ export async function resumeTenant(
   };
 }
 
-/** Deletes the tenant and every record of it. Its tokens are refused from then on, as a suspended tenant's are. */
+/**
+ * Deletes the tenant and every record of it. Its tokens are refused from then on, as a suspended tenant's
+ * are.
+ */
 export async function deleteTenant(admin: Admin, idOrName: string): Promise<Outcome> {
   const tenant = await findTenant(admin.pool, idOrName);
   const id = await tenantIdOf(admin.pool, idOrName);

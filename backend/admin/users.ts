@@ -67,7 +67,9 @@ export async function createUser(
   };
 }
 
-/** Makes the user where there is none, and an invitation in any case; it takes the place of an earlier one. */
+/**
+ * Makes the user where there is none, and an invitation in any case; it takes the place of an earlier one.
+ */
 export async function inviteUser(admin: Admin, tenant: Tenant, user: NewUser): Promise<Outcome> {
   const { signing } = requireLogins(admin);
   const known = await findUser(admin, tenant, user.email);

@@ -39,7 +39,10 @@ export type RedisServers =
 
 export type RedisVariable = "REDIS" | "REDIS_CACHE";
 
-/** One server in three variables, as other programs read them too: they are nobody's business here where there is a URL. */
+/**
+ * One server in three variables, as other programs read them too: they are nobody's business here where there
+ * is a URL.
+ */
 const HOST_PARTS = ["HOST", "PORT", "PASSWORD"] as const;
 /** What goes beside a URL only. */
 const URL_COMPANIONS = ["SENTINEL_USERNAME", "SENTINEL_PASSWORD", ...TLS_PARTS] as const;
@@ -124,7 +127,8 @@ function serversOf(url: RedisUrl, tls: Tls | undefined, sentinel: ServerOptions)
   if (kind === "cluster") return { kind, nodes: addresses, options };
   if (kind === "single") {
     const [{ host, port }] = addresses;
-    // Node sends no server name of its own accord (RFC 6066 section 3), and servers behind one address are told apart by it.
+    // Node sends no server name of its own accord (RFC 6066 section 3), and servers behind one address are
+    // told apart by it.
     const named = tls && isIP(host) === 0 ? { tls: { servername: host, ...tls } } : {};
     return { kind, options: { ...options, ...named, host, port, db: url.db } };
   }

@@ -20,7 +20,9 @@ export interface TlsSource {
   readonly readFile: ReadFile;
 }
 
-/** Options for `tls.connect`; `undefined` where TLS is not used. Files are read once, when the process starts. */
+/**
+ * Options for `tls.connect`; `undefined` where TLS is not used. Files are read once, when the process starts.
+ */
 export function parseTls(source: TlsSource): Checked<ConnectionOptions | undefined> {
   const { isUsed, urlName, variable, given, readFile } = source;
   if (!isUsed) {

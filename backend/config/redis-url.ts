@@ -33,7 +33,10 @@ const ADDRESS = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i;
 export const DEFAULT_PORT = { single: 6379, sentinel: 26_379, cluster: 6379 };
 const ESCAPES = "other characters of user and password are percent-encoded (@ is %40, / is %2F, : is %3A)";
 
-/** @throws Error that says what to write instead; it repeats neither the URL nor a part of it that may be secret */
+/**
+ * @throws Error that says what to write instead; it repeats neither the URL nor a part of it that may be
+ *   secret
+ */
 export function parseRedisUrl(text: string): RedisUrl {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1];
   const [, secure, form = ""] = SCHEME.exec(scheme ?? "") ?? [];

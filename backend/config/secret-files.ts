@@ -8,13 +8,19 @@ export type ReadFile = (path: string) => string;
 
 export const readTextFile: ReadFile = (path) => readFileSync(path, "utf8");
 
-/** A value, with what is wrong about it: one line each, which begins with the variable's name and never repeats a value. */
+/**
+ * A value, with what is wrong about it: one line each, which begins with the variable's name and never
+ * repeats a value.
+ */
 export interface Checked<T> {
   readonly value: T;
   readonly problems: readonly string[];
 }
 
-/** Takes the values of `names` from their files, where these are named. The end of a file's last line is no part of a value. */
+/**
+ * Takes the values of `names` from their files, where these are named. The end of a file's last line is no
+ * part of a value.
+ */
 export function withSecretFiles(
   env: Environment,
   names: readonly string[],

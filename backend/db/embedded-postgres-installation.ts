@@ -18,7 +18,9 @@ import path from "node:path";
 export interface Installation {
   readonly postgres: string;
   readonly initdb: string;
-  /** Where data may be kept: what was asked for, or, as root, a folder that the unprivileged user can reach. */
+  /**
+   * Where data may be kept: what was asked for, or, as root, a folder that the unprivileged user can reach.
+   */
   readonly folder: string;
   /** As root PostgreSQL refuses to run: the user it runs as instead. */
   readonly runAs: { readonly uid?: number; readonly gid?: number };
@@ -80,7 +82,10 @@ async function importBinaries(): Promise<Binaries> {
   }
 }
 
-/** npm does not run install scripts that nobody has approved, and packages cannot hold symlinks: this one is made up for. */
+/**
+ * npm does not run install scripts that nobody has approved, and packages cannot hold symlinks: this one is
+ * made up for.
+ */
 function repairSymlinks(native: string): void {
   const list = path.join(native, "pg-symlinks.json");
   if (!existsSync(list)) return;
@@ -111,7 +116,10 @@ function unprivilegedUser(): { uid: number; gid: number } {
   );
 }
 
-/** @throws an Error where the name is taken: folders for everybody, such as /var/tmp, let others put a link or a folder there first */
+/**
+ * @throws an Error where the name is taken: folders for everybody, such as /var/tmp, let others put a link or
+ *   a folder there first
+ */
 function makeOwnFolder(folder: string, { uid, gid }: { uid: number; gid: number }): void {
   mkdirSync(folder, { recursive: true });
   const found = lstatSync(folder);

@@ -37,8 +37,8 @@ async function waitUntilGone(pid: number): Promise<boolean> {
 }
 
 /**
- * Stops a PostgreSQL that still runs in the data folder, and removes the pid file of one that died. A process that
- * merely got its id (usual in containers, where ids start over) is left alone.
+ * Stops a PostgreSQL that still runs in the data folder, and removes the pid file of one that died. A process
+ * that merely got its id (usual in containers, where ids start over) is left alone.
  * @throws Error when it does not stop.
  */
 export async function endLeftover(data: string, log: (line: string) => void): Promise<void> {

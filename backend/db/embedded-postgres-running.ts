@@ -8,7 +8,8 @@ import { folderElsewhere } from "./embedded-postgres-installation.js";
 const CONNECTS_WITHIN_MS = 5000;
 
 /**
- * The environment of a command beside `npm start`: with the database that runs for the folder, where none is named.
+ * The environment of a command beside `npm start`: with the database that runs for the folder, where none is
+ * named.
  * @returns what it was given, where a database is named or none runs
  */
 export async function withEmbeddedPostgres(
@@ -47,7 +48,10 @@ function urlFrom(folder: string): string | undefined {
   return `postgres://crm:${readFileSync(passwordFile, "utf8")}@127.0.0.1:${port}/crm`;
 }
 
-/** A server that was killed leaves its file behind, and another may have its port by now: the password tells them apart. */
+/**
+ * A server that was killed leaves its file behind, and another may have its port by now: the password tells
+ * them apart.
+ */
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECTS_WITHIN_MS });
   client.on("error", () => undefined);

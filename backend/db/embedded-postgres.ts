@@ -22,7 +22,10 @@ import { endLeftover } from "./embedded-postgres-leftover.js";
 import { findFreePort } from "./free-port.js";
 
 export interface EmbeddedPostgresOptions {
-  /** Where the cluster is kept; made if missing. As root it may have to be elsewhere: see {@link EmbeddedPostgres.folder}. */
+  /**
+   * Where the cluster is kept; made if missing. As root it may have to be elsewhere: see
+   * {@link EmbeddedPostgres.folder}.
+   */
   readonly folder: string;
   /** False trades crash safety for speed: for tests. */
   readonly durable: boolean;
@@ -50,18 +53,20 @@ const STARTS_WITHIN_MS = 60_000;
 const STOPS_WITHIN_MS = 10_000;
 const START_ATTEMPTS = 5;
 const RETRY_AFTER_MS = 500;
-// What goes away by itself: another process took the port first, or workers of a killed server hold its memory yet.
+// What goes away by itself: another process took the port first, or workers of a killed server hold its
+// memory yet.
 const PASSING_FAILURE = /Address already in use|could not create any TCP\/IP sockets|shared memory block/;
 // Not the caller's PG* and LC_* variables, which would reach into a server that is not theirs.
 const ENVIRONMENT = { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" };
 
 /**
- * Starts the server on a free loopback port. It is detached from the terminal, so that Ctrl-C does not take the database from a
- * backend that is still draining; it ends with this process all the same. Whoever calls this makes sure that nobody else does so
- * for the same folder: a server that runs there is taken for a leftover and ended.
+ * Starts the server on a free loopback port. It is detached from the terminal, so that Ctrl-C does not take
+ * the database from a backend that is still draining; it ends with this process all the same. Whoever calls
+ * this makes sure that nobody else does so for the same folder: a server that runs there is taken for a
+ * leftover and ended.
  *
- * @throws an Error of one line where this platform has no binaries, where the folder holds another major version's data, or with
- * the server's last words where it does not start
+ * @throws an Error of one line where this platform has no binaries, where the folder holds another major
+ *   version's data, or with the server's last words where it does not start
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const installation = await findInstallation(options.folder, options.log);
@@ -138,7 +143,10 @@ function readPassword({ runAs }: Installation, file: string): string {
   return readFileSync(file, "utf8");
 }
 
-/** Made beside its place and moved there when it is whole, so that an interrupted start leaves nothing half made. */
+/**
+ * Made beside its place and moved there when it is whole, so that an interrupted start leaves nothing half
+ * made.
+ */
 async function makeCluster(
   { initdb, postgres, runAs, folder }: Installation,
   data: string,

@@ -4,8 +4,9 @@ import { runner } from "node-pg-migrate";
 import { projectFile } from "../project-root.js";
 
 /**
- * Runs the migrations that the database has not seen, all in one transaction. Instances that start at the same time wait for each
- * other. The user of the URL becomes the tables' owner and needs CREATEROLE, or a role `crm_app` that it is a member of.
+ * Runs the migrations that the database has not seen, all in one transaction. Instances that start at the
+ * same time wait for each other. The user of the URL becomes the tables' owner and needs CREATEROLE, or a
+ * role `crm_app` that it is a member of.
  *
  * @returns names of the migrations that were run
  */

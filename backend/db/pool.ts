@@ -12,11 +12,14 @@ export interface PoolOptions {
 
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** Of a server that does not answer at all: one that is stopped cannot end a statement. Longer than the server's own. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 
 /**
- * numeric(15, 2) has fifteen significant digits, which a double carries exactly: money is a JSON number. A date has no time zone and
- * stays text, as does a time of day, which is shown without its seconds. Timestamps are Dates, which JSON writes as ISO 8601 in UTC.
+ * numeric(15, 2) has fifteen significant digits, which a double carries exactly: money is a JSON number. A
+ * date has no time zone and stays text, as does a time of day, which is shown without its seconds. Timestamps
+ * are Dates, which JSON writes as ISO 8601 in UTC.
  */
 const PARSERS = new Map<number, (text: string) => unknown>([
   [types.builtins.NUMERIC, Number],
@@ -31,13 +34,14 @@ export function createPool({ databaseUrl, max = 10, onError }: PoolOptions): Poo
     max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     application_name: "crm",
     types: { getTypeParser: (oid, format) => PARSERS.get(oid) ?? types.getTypeParser(oid, format) },
   });
   pool.on("error", (error) => onError(`postgres: connection lost (${error.message})`));
-  // A connection that dies between two queries of a transaction emits "error" too, and would end the process without a listener;
-  // the next query rejects and says so.
+  // A connection that dies between two queries of a transaction emits "error" too, and would end the process
+  // without a listener; the next query rejects and says so.
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }

@@ -18,11 +18,11 @@ export class TenantUnavailable extends Error {
 }
 
 /**
- * Runs `work` in a transaction as role `crm_app` with `app.tenant_id` set, so that row-level security hides every other tenant.
- * Commits when it resolves and rolls back when it rejects.
+ * Runs `work` in a transaction as role `crm_app` with `app.tenant_id` set, so that row-level security hides
+ * every other tenant. Commits when it resolves and rolls back when it rejects.
  *
- * Whether the tenant is suspended is read in the same snapshot as the rows, so that no process can miss it: cached answers end with
- * the tenant's fence, and whatever would fill the cache again comes by here.
+ * Whether the tenant is suspended is read in the same snapshot as the rows, so that no process can miss it:
+ * cached answers end with the tenant's fence, and whatever would fill the cache again comes by here.
  *
  * @throws TypeError where `tenantId` is no UUID; TenantUnavailable where the tenant is suspended or unknown
  */

@@ -19,7 +19,10 @@ export function findRedis(): Promise<RedisSource> {
 
 const PROGRAMS = ["redis-server", "valkey-server"];
 
-/** All servers that this machine has: the one that suites use comes first. `TEST_REDIS_SERVER` names another program, or its path. */
+/**
+ * All servers that this machine has: the one that suites use comes first. `TEST_REDIS_SERVER` names another
+ * program, or its path.
+ */
 export function redisBinaries(): string[] {
   const wanted = process.env.TEST_REDIS_SERVER;
   const named = wanted?.includes(path.sep) ? wanted : wanted && onPath(wanted);
@@ -70,7 +73,8 @@ export async function dockerAnswers(): Promise<boolean> {
 function installOnDebian(): string | undefined {
   if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) return undefined;
   console.log("installing Debian's package redis-server for the tests");
-  // The package would start a server of its own on 6379: a policy that forbids it is what Debian has for that.
+  // The package would start a server of its own on 6379: a policy that forbids it is what Debian has for
+  // that.
   const policy = "/usr/sbin/policy-rc.d";
   const script = `set -e
     if [ ! -e ${policy} ]; then printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod +x ${policy}; trap 'rm -f ${policy}' EXIT; fi

@@ -21,7 +21,8 @@ function send(order: GuardOrder): void {
 }
 
 /**
- * Ends the child, and removes its folders, should this process end first. Until what it returns is called: the child has ended by itself.
+ * Ends the child, and removes its folders, should this process end first. Until what it returns is called:
+ * the child has ended by itself.
  * @param pid negative: the process group of the child
  * @param signal what ends it at once: SIGKILL, but SIGQUIT for PostgreSQL, which then frees its shared memory
  */
@@ -35,7 +36,8 @@ export function guardChild(pid: number, signal: NodeJS.Signals, folders: readonl
     send({ verb: "release", pid, signal, folders });
     guarded--;
     if (guarded > 0) return;
-    // Nothing to guard any more: a runner loads this module once for each test file, and each would keep a guardian.
+    // Nothing to guard any more: a runner loads this module once for each test file, and each would keep a
+    // guardian.
     guardian?.stdin?.end();
     guardian = undefined;
   };

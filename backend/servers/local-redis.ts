@@ -101,7 +101,8 @@ export class LocalRedis implements RedisServer {
       child.once("exit", release);
     }
     await untilReady(child, child.stdout, this.#binary);
-    // Its later output is read and dropped, or the server would block on a full pipe; it keeps no test process alive.
+    // Its later output is read and dropped, or the server would block on a full pipe; it keeps no test
+    // process alive.
     child.stdout.resume();
     child.unref();
     (child.stdout as Socket).unref();

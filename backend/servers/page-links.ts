@@ -19,7 +19,9 @@ const { repository } = JSON.parse(REPOSITORY.read(path.join("backend", "cache", 
 export const SHOWN_AT = repository.url.replace(/^git\+(.*)\.git$/, "$1/");
 const SHOWN_FILE = /^(?:blob|tree)\/main\//;
 
-/** Links of a page that lead to no file, or to no heading of the file. Those to other sites are not looked at. */
+/**
+ * Links of a page that lead to no file, or to no heading of the file. Those to other sites are not looked at.
+ */
 export function brokenLinks(page: string, place: Place): string[] {
   return linksOf(place.read(page)).filter((link) => {
     if (link.startsWith(SHOWN_AT)) {

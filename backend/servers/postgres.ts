@@ -23,7 +23,10 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A server of one test, which keeps what was committed: killed and started again at will, at the same address. */
+/**
+ * A server of one test, which keeps what was committed: killed and started again at will, at the same
+ * address.
+ */
 export interface DurablePostgres {
   /** Of an empty database, as its owner: no superuser, as in production. */
   readonly url: string;
@@ -91,7 +94,10 @@ export async function startPostgresServer(): Promise<PostgresServer> {
 
 let own: Promise<PostgresServer> | undefined;
 
-/** A database of the test's own, on the server of `TEST_DATABASE_URL` or on one that is started for this process. */
+/**
+ * A database of the test's own, on the server of `TEST_DATABASE_URL` or on one that is started for this
+ * process.
+ */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const admin = process.env.TEST_DATABASE_URL ?? (await ownServer());
   const name = `test_${randomBytes(8).toString("hex")}`;

@@ -1,7 +1,10 @@
 // Requests as they are on the wire: whatever text the test writes, and every byte that comes back.
 import { connect } from "node:net";
 
-/** Sends a text over a connection of its own and resolves with all that the server sends until it closes: the request must ask it to. */
+/**
+ * Sends a text over a connection of its own and resolves with all that the server sends until it closes: the
+ * request must ask it to.
+ */
 export function exchange(port: number, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");

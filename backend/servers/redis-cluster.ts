@@ -21,7 +21,10 @@ const FORMS_WITHIN_MS = 120_000;
 export interface RedisClusterOptions extends RedisServerOptions {
   /** Whether one more server follows the first master. Default false. */
   readonly withReplica?: boolean;
-  /** How long a node may be silent before the others take it for failed, milliseconds. Default a minute: a busy machine holds nodes up. */
+  /**
+   * How long a node may be silent before the others take it for failed, milliseconds. Default a minute: a
+   * busy machine holds nodes up.
+   */
   readonly nodeTimeoutMs?: number;
 }
 

@@ -19,8 +19,9 @@ export interface RedisSentinels {
   readonly master: RedisServer;
   readonly replica: RedisServer;
   /**
-   * Has the sentinels replace the master at `port`, and resolves when they name another one. They do not suspect it by themselves: one
-   * that a busy machine holds up must not be replaced before its time, and how long they take to suspect one is not what is tested.
+   * Has the sentinels replace the master at `port`, and resolves when they name another one. They do not
+   * suspect it by themselves: one that a busy machine holds up must not be replaced before its time, and how
+   * long they take to suspect one is not what is tested.
    */
   failedOver(port: number): Promise<number>;
   /** The port of the master that the sentinel which is asked first names now. */
@@ -32,7 +33,10 @@ export interface RedisSentinels {
 export const REPLICATE_AT_ONCE = ["--repl-diskless-sync-delay", "0"];
 const NAME = "cache";
 const SENTINELS = 3;
-/** Sentinels of a machine that holds them up for two seconds do nothing for thirty (their tilt mode), and begin anew. */
+/**
+ * Sentinels of a machine that holds them up for two seconds do nothing for thirty (their tilt mode), and
+ * begin anew.
+ */
 const SETTLES_WITHIN_MS = 240_000;
 /** Ten times as long may a replica have been cut off that is to be the new master. */
 const DOWN_AFTER_MS = 600_000;

@@ -13,7 +13,9 @@ export const clientTls = () => ({
   servername: "localhost",
 });
 
-/** Flags of a server whose only port speaks TLS, also to its replicas and to the other nodes of its Cluster. */
+/**
+ * Flags of a server whose only port speaks TLS, also to its replicas and to the other nodes of its Cluster.
+ */
 export const tlsFlags = (port: number): string[] => [
   ...["--port", "0", "--tls-port", String(port)],
   ...["--tls-cert-file", CERT_FILE, "--tls-key-file", KEY_FILE, "--tls-ca-cert-file", CERT_FILE],

@@ -105,7 +105,10 @@ function passLater(from: Socket, to: Socket, delayMs: () => number): void {
   });
 }
 
-/** A reset while a socket's end is being sent fails in Node without a word, and the process can then never end: it spins at its exit. */
+/**
+ * A reset while a socket's end is being sent fails in Node without a word, and the process can then never
+ * end: it spins at its exit.
+ */
 export function resetConnection(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();

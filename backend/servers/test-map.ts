@@ -6,13 +6,15 @@ import { projectFile } from "../project-root.js";
 /** Files with their texts, by their paths from the part's folder, with slashes. */
 export type Files = ReadonlyMap<string, string>;
 
-/** A line of a header that names the tests: `// Tests: test/unit/fills.test.ts, test/faults/stampede.test.ts` */
+/**
+ * A line of a header that names the tests: `// Tests: test/unit/fills.test.ts, test/faults/stampede.test.ts`
+ */
 const NAMED = /^\/\/ Tests: (.*)$/;
 const CODE = /^(?:export )?(?:default )?(?:abstract |async )?(?:const|let|function|class|await|if|for)\b/m;
 
 /**
- * `src/a/b.ts` is tested by `test/**\/b.test.ts`, or its header names its tests. Excepted: the face of a folder
- * (`index.ts`), which only exports, and files of types alone.
+ * `src/a/b.ts` is tested by `test/**\/b.test.ts`, or its header names its tests. Excepted: the face of a
+ * folder (`index.ts`), which only exports, and files of types alone.
  *
  * @returns what is not so, a line for each file; empty where all is well
  */

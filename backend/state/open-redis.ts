@@ -2,7 +2,7 @@
 // Tests: test/faults/redis-topologies.test.ts
 import { Cluster, Redis } from "ioredis";
 import type { RedisServers } from "../config/redis-servers.js";
-import { LastingSentinelConnector } from "./sentinel-connector.js";
+import { LastingSentinelConnector } from "./lasting-sentinel-connector.js";
 
 /** What both clients offer; a command's keys must be in one slot. */
 export type RedisClient = Redis | Cluster;
@@ -18,7 +18,10 @@ export interface OpenRedisOptions {
   readonly commandTimeout?: number;
   /** Milliseconds. Default 10,000. */
   readonly connectTimeout?: number;
-  /** Commands of one turn of the event loop are sent together. Not on a Cluster, where each node would get some of them. */
+  /**
+   * Commands of one turn of the event loop are sent together. Not on a Cluster, where each node would get
+   * some of them.
+   */
   readonly enableAutoPipelining?: boolean;
 }
 
@@ -36,7 +39,8 @@ export function openRedis(servers: RedisServers, options: OpenRedisOptions): Red
     redisOptions: { ...servers.options, ...ofNodes },
     // Names stay names: resolved here, they would be gone before TLS compares them with the certificate.
     dnsLookup: (address, callback) => callback(null, address),
-    // A command that finds its node away is sent again 16 times, 100 ms apart, unless it is to fail at once. Moved slots are followed anyway.
+    // A command that finds its node away is sent again 16 times, 100 ms apart, unless it is to fail at once.
+    // Moved slots are followed anyway.
     ...(!enableOfflineQueue && { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }),
   });
 }

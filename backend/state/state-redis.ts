@@ -19,7 +19,10 @@ export interface StateStore {
 
 const CONNECT_TIMEOUT_MS = 2000;
 
-/** Connects in the background, and again whenever the connection is lost. Without one, commands fail at once: they never queue. */
+/**
+ * Connects in the background, and again whenever the connection is lost. Without one, commands fail at once:
+ * they never queue.
+ */
 export function connectStateRedis(servers: RedisServers, options: StateRedisOptions): RedisClient {
   const redis = openRedis(servers, {
     enableOfflineQueue: false,
@@ -29,7 +32,8 @@ export function connectStateRedis(servers: RedisServers, options: StateRedisOpti
     connectTimeout: CONNECT_TIMEOUT_MS,
     connectionName: options.connectionName,
   });
-  // What a lost connection means to requests is logged where their commands fail, which say only that there is none.
+  // What a lost connection means to requests is logged where their commands fail, which say only that there
+  // is none.
   noteProblems(redis);
   return redis;
 }
@@ -66,7 +70,10 @@ export async function untilConnected(redis: RedisClient): Promise<boolean> {
   }
 }
 
-/** @throws Error where keys may be evicted: a revoked token would be good again. A server that does not say is believed. */
+/**
+ * @throws Error where keys may be evicted: a revoked token would be good again. A server that does not say is
+ *   believed.
+ */
 export async function requireNoEviction(redis: RedisClient): Promise<void> {
   const masters = redis.isCluster ? (redis as Cluster).nodes("master") : [redis as Redis];
   await Promise.all(masters.map(requireNoEvictionOf));
@@ -84,8 +91,8 @@ async function requireNoEvictionOf(redis: Redis): Promise<void> {
 }
 
 /**
- * What every key of a tenant's state begins with. Unlike the cache's own keys it begins with "state:", so that no purge of
- * a cache that was put on the same server by mistake can reach it.
+ * What every key of a tenant's state begins with. Unlike the cache's own keys it begins with "state:", so
+ * that no purge of a cache that was put on the same server by mistake can reach it.
  *
  * @param tenantId absent for what belongs to no tenant: superadmins' tokens
  */

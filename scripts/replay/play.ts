@@ -28,21 +28,34 @@ const TICK_MS = 5;
 export async function play({ backend, requests, compression, onProgress }: PlayOptions): Promise<Played> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const tokens = new Map<string, string>();
-  for (const { tenantId } of requests)
-    if (!tokens.has(tenantId)) tokens.set(tenantId, await backend.token(tenantId));
+  const callerOf = ({ tenantId, agentId = "" }: PlannedRequest) => `${tenantId} ${agentId}`;
+  for (const request of requests)
+    if (!tokens.has(callerOf(request)))
+      tokens.set(callerOf(request), await backend.token(request.tenantId, request.agentId));
   const failures: string[] = [];
   let done = 0;
-  const send = async ({ tenantId, method, path, body }: PlannedRequest) => {
-    const headers = {
-      authorization: `Bearer ${tokens.get(tenantId)}`,
-      ...(body && { "content-type": "application/json" }),
-    };
+  const ask = async (request: PlannedRequest): Promise<void> => {
+    const { tenantId, method, path, body, changedCrmId, followedBy } = request;
     try {
-      const answer = await exchange(agent, backend.port, method, path, headers, body && JSON.stringify(body));
-      if (answer.status >= 300) failures.push(`${method} ${path}: ${answer.status} ${answer.body}`);
+      const { headers, text, to } =
+        changedCrmId === undefined
+          ? {
+              to: path,
+              text: body && JSON.stringify(body),
+              headers: headersOf(tokens.get(callerOf(request)), body),
+            }
+          : backend.webhook(tenantId, changedCrmId);
+      const answer = await exchange(agent, backend.port, method, to, headers, text);
+      if (answer.status >= 300) failures.push(`${method} ${to}: ${answer.status} ${answer.body}`);
+      else
+        for (const next of followedBy?.(JSON.parse(answer.body)) ?? [])
+          await ask({ ...request, followedBy: undefined, ...next });
     } catch (error) {
       failures.push(`${method} ${path}: ${String(error)}`);
     }
+  };
+  const send = async (request: PlannedRequest) => {
+    await ask(request);
     onProgress(++done);
   };
   try {
@@ -55,6 +68,12 @@ export async function play({ backend, requests, compression, onProgress }: PlayO
     agent.destroy();
   }
 }
+
+const headersOf = (token: string | undefined, body: object | undefined) => ({
+  authorization: `Bearer ${token}`,
+  "purpose-of-use": "TREAT",
+  ...(body && { "content-type": "application/json" }),
+});
 
 type Send = (request: PlannedRequest) => Promise<void>;
 

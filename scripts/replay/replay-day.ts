@@ -4,11 +4,13 @@ import { migrate } from "../../backend/db/migrate.js";
 import { DEMO_TENANTS, seedDemoData } from "../../backend/seed/index.js";
 import { createTestDatabase, startRedisServer } from "../../backend/servers/index.js";
 import { dayOf } from "../../backend/services/views/calendar.js";
+import type { ViewReport } from "../../backend/services/views/view-cache.js";
+import { makeOverlayPopulation, type OverlayPopulation } from "./overlay-population.js";
 import { play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
 import { makeReport, type ReplayReport, type Run } from "./replay-report.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";
-import { type PlannedRequest, planTraffic } from "./traffic.js";
+import { type PlannedRequest, planOverlayTraffic, planTraffic } from "./traffic.js";
 
 export interface ReplayOptions {
   readonly seed: number;
@@ -40,9 +42,17 @@ export async function replayDay(options: ReplayOptions): Promise<ReplayReport> {
   const redis = await startRedisServer();
   try {
     options.onStep("without the cache, as fast as it goes");
-    const without = await onFreshBackend(options, { today, redisUrl: redis.url, ttl: NOTHING_KEPT }, playAll);
+    const without = await onFreshBackend(
+      options,
+      { today, redisUrl: redis.url, ttl: NOTHING_KEPT, compression: undefined },
+      playAll,
+    );
     options.onStep(`with the cache, ${COMPRESSION} times faster than life`);
-    const cached = await onFreshBackend(options, { today, redisUrl: redis.url, ttl: COMPRESSED }, playInTime);
+    const cached = await onFreshBackend(
+      options,
+      { today, redisUrl: redis.url, ttl: COMPRESSED, compression: COMPRESSION },
+      playInTime,
+    );
     return makeReport(without, cached);
   } finally {
     await redis.stop();
@@ -53,6 +63,7 @@ interface Circumstances {
   readonly today: string;
   readonly redisUrl: string;
   readonly ttl: TtlPreset;
+  readonly compression: number | undefined;
 }
 
 type Playing = (
@@ -63,29 +74,50 @@ type Playing = (
 
 async function onFreshBackend(
   options: ReplayOptions,
-  { today, redisUrl, ttl }: Circumstances,
+  { today, ...circumstances }: Circumstances,
   playing: Playing,
 ): Promise<Run> {
   const database = await createTestDatabase();
   try {
     await migrate(database.url, () => undefined);
     await seedDemoData(database.url, { scale: options.scale, today });
-    const backend = await startReplayedBackend({ databaseUrl: database.url, redisUrl, ttl });
+    const tenantIds = DEMO_TENANTS.slice(0, options.tenants).map(({ id }) => id);
+    const backend = await startReplayedBackend({ databaseUrl: database.url, tenantIds, ...circumstances });
     try {
       const populations: Population[] = [];
-      for (const { id } of DEMO_TENANTS.slice(0, options.tenants))
-        populations.push(await readPopulation(backend.pool, id, today));
-      const requests = planTraffic(populations, { ...options, today });
-      const before = backend.queries();
+      const overlays: OverlayPopulation[] = [];
+      for (const id of tenantIds) {
+        const population = await readPopulation(backend.pool, id, today);
+        populations.push(population);
+        overlays.push(await makeOverlayPopulation(backend.overlay, population));
+      }
+      const requests = [
+        ...planTraffic(populations, { ...options, today }),
+        ...planOverlayTraffic(overlays, options),
+      ].sort((one, other) => one.atHours - other.atHours);
+      const before = { queries: backend.queries(), behind: backend.overlay.queriesBehind() };
+      const viewsBefore = await backend.views();
       const failures = await playing(backend, requests, options);
       if (failures.length > 0) throw new Error(`${failures.length} requests failed, as ${failures[0]}`);
-      return { queries: backend.queries() - before, views: await backend.views() };
+      return {
+        queries: backend.queries() - before.queries,
+        queriesBehind: backend.overlay.queriesBehind() - before.behind,
+        views: since(viewsBefore, await backend.views()),
+      };
     } finally {
       await backend.stop();
     }
   } finally {
     await database.drop();
   }
+}
+
+/** What happened to each view between two reports. */
+function since(before: readonly ViewReport[], after: readonly ViewReport[]): ViewReport[] {
+  return after.map(({ key, reads, loads }) => {
+    const was = before.find((view) => view.key === key);
+    return { key, reads: reads - (was?.reads ?? 0), loads: loads - (was?.loads ?? 0) };
+  });
 }
 
 const playAll: Playing = async (backend, requests) =>

@@ -2,6 +2,9 @@
 import { Random } from "../../backend/seed/random.js";
 import { addDays, mondayOf, monthOf } from "../../backend/services/views/calendar.js";
 import { BUSYNESS, HABITS, type HabitName, SKEW } from "./habits.js";
+import { OVERLAY_HABITS, type OverlayHabitName } from "./overlay-habits.js";
+import type { OverlayPopulation } from "./overlay-population.js";
+import { overlayRequestsOf } from "./overlay-traffic.js";
 import type { Existing, Population } from "./population.js";
 import { Zipf } from "./zipf.js";
 
@@ -12,6 +15,12 @@ export interface PlannedRequest {
   readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly body?: Readonly<Record<string, unknown>>;
+  /** Who asks, with the overlay's role agent. Default: an administrator. */
+  readonly agentId?: string;
+  /** Nobody of ours asks: the other CRM tells of a change of this client. */
+  readonly changedCrmId?: string;
+  /** What follows from the answer at once. */
+  readonly followedBy?: ((answer: unknown) => readonly Planned[]) | undefined;
 }
 
 export interface TrafficOptions {
@@ -21,7 +30,7 @@ export interface TrafficOptions {
   readonly today: string;
 }
 
-type Planned = Omit<PlannedRequest, "atHours" | "tenantId">;
+export type Planned = Omit<PlannedRequest, "atHours" | "tenantId">;
 
 const read = (path: string): Planned => ({ method: "GET", path: `/api${path}` });
 const replace = (path: string, { id, document }: Existing, change: Record<string, unknown>): Planned => ({
@@ -41,20 +50,45 @@ function planTenant(population: Population, random: Random, { hours, today }: Tr
   const make = requestsOf(population, random, today);
   return (Object.keys(HABITS) as HabitName[]).flatMap((name) => {
     const { of, perHour } = HABITS[name];
-    return BUSYNESS.slice(0, Math.ceil(hours)).flatMap((busyness, hour) => {
-      const lengthHours = Math.min(1, hours - hour);
-      const expected = perHour * people[of] * busyness * lengthHours;
-      // What is left of a whole number happens as often as it is likely.
-      const count = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0);
-      return Array.from(
-        { length: count },
-        (): PlannedRequest => ({
-          atHours: hour + random.next() * lengthHours,
-          tenantId: population.tenantId,
-          ...make[name](),
-        }),
-      );
-    });
+    return inTheDay(population.tenantId, perHour * people[of], hours, random, make[name]);
+  });
+}
+
+/** As {@link planTraffic}, of the overlay. */
+export function planOverlayTraffic(
+  populations: readonly OverlayPopulation[],
+  { seed, hours }: Pick<TrafficOptions, "seed" | "hours">,
+): PlannedRequest[] {
+  return populations
+    .flatMap((population, i) => {
+      const random = new Random(seed + i);
+      const make = overlayRequestsOf(population, random);
+      const people = { agent: population.agents.length, tenant: 1 };
+      return (Object.keys(OVERLAY_HABITS) as OverlayHabitName[]).flatMap((name) => {
+        const { of, perHour } = OVERLAY_HABITS[name];
+        return inTheDay(population.tenantId, perHour * people[of], hours, random, make[name]);
+      });
+    })
+    .sort((left, right) => left.atHours - right.atHours);
+}
+
+/** @param perHour on average */
+function inTheDay(
+  tenantId: string,
+  perHour: number,
+  hours: number,
+  random: Random,
+  make: () => Planned,
+): PlannedRequest[] {
+  return BUSYNESS.slice(0, Math.ceil(hours)).flatMap((busyness, hour) => {
+    const lengthHours = Math.min(1, hours - hour);
+    const expected = perHour * busyness * lengthHours;
+    // What is left of a whole number happens as often as it is likely.
+    const count = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0);
+    return Array.from(
+      { length: count },
+      (): PlannedRequest => ({ atHours: hour + random.next() * lengthHours, tenantId, ...make() }),
+    );
   });
 }
 

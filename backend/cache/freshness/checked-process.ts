@@ -23,7 +23,8 @@ import { StoreRecorder } from "./recorded-store.js";
 import { connectTruth } from "./truth.js";
 import { weaken } from "./weakened-store.js";
 
-// Below the number of different requests, so that entries also leave the in-process tier and come back from Redis.
+// Below the number of different requests, so that entries also leave the in-process tier and come back from
+// Redis.
 const LOCAL_BYTES = 400_000;
 
 const config = JSON.parse(process.argv[2] ?? "") as BackendConfig;
@@ -75,7 +76,10 @@ function recordOf(tenant: string, sinceMs: number): WriteRecord {
   return { epoch: recoveries, isDeferred, changes: recorder.changesOf(tenant, sinceMs) };
 }
 
-/** Once the store is in use, and nothing waits: checked in the same step, because it may be lost again while this is told. */
+/**
+ * Once the store is in use, and nothing waits: checked in the same step, because it may be lost again while
+ * this is told.
+ */
 async function announceRecovery(): Promise<void> {
   if (isRecovering) return;
   isRecovering = true;

@@ -22,8 +22,8 @@ export interface BackendConfig {
 export type BackendMessage =
   | { readonly type: "listening"; readonly port: number }
   /**
-   * The store is in use again, on whichever server it is now, and all invalidations that waited have been replayed, for the `epoch`-th
-   * time.
+   * The store is in use again, on whichever server it is now, and all invalidations that waited have been
+   * replayed, for the `epoch`-th time.
    */
   | { readonly type: "recovered"; readonly epoch: number }
   /** What the cache says in its log. */
@@ -87,7 +87,10 @@ export interface WriteRecord {
 
 export const TENANT_HEADER = "x-tenant";
 
-/** What lists and writes answer: the version of each module at the moment that their handler read or wrote them. */
+/**
+ * What lists and writes answer: the version of each module at the moment that their handler read or wrote
+ * them.
+ */
 export interface ListBody {
   readonly tenant: string;
   readonly url: string;

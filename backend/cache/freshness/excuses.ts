@@ -3,9 +3,13 @@ import type { StoreChange, StoreConnection } from "./checked-protocol.js";
 
 /** What a run knows of its servers. Times are those of `machineNowMs`. */
 export interface Servers {
-  /** When marks of writers were lost last: with all data, or in a failover. `Infinity` while that may happen. */
+  /**
+   * When marks of writers were lost last: with all data, or in a failover. `Infinity` while that may happen.
+   */
   readonly lostMarksAtMs: number;
-  /** Whether the server with this port was a second master, after its replacement, at some time between these. */
+  /**
+   * Whether the server with this port was a second master, after its replacement, at some time between these.
+   */
   wasSecondMaster(port: number, fromMs: number, toMs: number): boolean;
 }
 
@@ -16,8 +20,8 @@ export const ONE_SERVER: Servers = {
 };
 
 /**
- * Whether a write was confirmed by a master that had been replaced. Until the writer's process has left that, readers of the new one do not
- * see the write. Not excused is a process that had been told before it asked.
+ * Whether a write was confirmed by a master that had been replaced. Until the writer's process has left that,
+ * readers of the new one do not see the write. Not excused is a process that had been told before it asked.
  */
 export function isWrittenToSecond(changes: readonly StoreChange[], servers: Servers): boolean {
   return changes.some(({ port, sentAtMs, endedAtMs, toldAtMs, error }) => {
@@ -26,7 +30,10 @@ export function isWrittenToSecond(changes: readonly StoreChange[], servers: Serv
   });
 }
 
-/** Whether a read was answered from a master that had been replaced, by a process that had not been told when it was asked. */
+/**
+ * Whether a read was answered from a master that had been replaced, by a process that had not been told when
+ * it was asked.
+ */
 export function isReadFromSecond(
   connections: readonly StoreConnection[],
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },

@@ -5,8 +5,8 @@ import { machineNowMs } from "./clock.js";
 const SWITCH = "+switch-master";
 
 /**
- * Hears from every sentinel, in the process and so in the event loop of the backend: what has been heard here, a listener beside it has
- * been told, too.
+ * Hears from every sentinel, in the process and so in the event loop of the backend: what has been heard
+ * here, a listener beside it has been told, too.
  */
 export class FailoverNews {
   /** By the port of the server that was replaced. */
@@ -33,7 +33,8 @@ export class FailoverNews {
     if (replacedPort === undefined || masterPort === undefined) return;
     this.#toldAtMs.delete(masterPort);
     try {
-      // A sentinel tells all its listeners before it answers the next question; what has arrived is read within two turns.
+      // A sentinel tells all its listeners before it answers the next question; what has arrived is read
+      // within two turns.
       await asker.ping();
       for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
     } catch {

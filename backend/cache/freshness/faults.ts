@@ -20,7 +20,10 @@ export const FAULT_NAMES = Object.keys(FAULTS) as readonly FaultName[];
 
 /** What the clients do meanwhile. */
 export interface FaultWork {
-  /** Resolves when so many more writes have been answered: what a fault is for takes work, not time, which a busy machine has less of. */
+  /**
+   * Resolves when so many more writes have been answered: what a fault is for takes work, not time, which a
+   * busy machine has less of.
+   */
   written(writes: number): Promise<void>;
 }
 

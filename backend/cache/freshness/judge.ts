@@ -65,7 +65,10 @@ export interface Version {
 interface Cell {
   /** Known to every process: a later read anywhere must show it. */
   confirmed: Version;
-  /** Acknowledged while the process could not reach Redis, and not replayed yet: only its own reads must show them. */
+  /**
+   * Acknowledged while the process could not reach Redis, and not replayed yet: only its own reads must show
+   * them.
+   */
   readonly deferred: Map<string, Version>;
 }
 
@@ -97,8 +100,8 @@ export class Judge {
   contested = 0;
 
   /**
-   * @param strict nothing is excused, and what any read has shown, later reads must show too; else only what was
-   * acknowledged
+   * @param strict nothing is excused, and what any read has shown, later reads must show too; else only what
+   *   was acknowledged
    * @param isExcused whether what the process of the read tells afterwards excuses what would be a violation
    */
   constructor(strict: boolean, servers: Servers, isExcused: (violation: Violation) => Promise<boolean>) {
@@ -124,7 +127,10 @@ export class Judge {
     }
   }
 
-  /** A writer has died, and these versions were committed by then. Without guarded writes nothing is promised about them. */
+  /**
+   * A writer has died, and these versions were committed by then. Without guarded writes nothing is promised
+   * about them.
+   */
   writerDied(tenant: string, modules: readonly string[], versions: readonly number[], write: Write): void {
     if (!this.#strict) return;
     for (const [index, module] of modules.entries()) {

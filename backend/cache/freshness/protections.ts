@@ -42,8 +42,9 @@ export type Protection = keyof typeof PROTECTIONS;
 export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[];
 
 /**
- * How a stage is run to catch a protection that is off: many writes, and the one fault that it takes. It goes on for so much work that
- * luck cannot hide a violation, however long a busy machine takes for that, and ends with the first one that is seen.
+ * How a stage is run to catch a protection that is off: many writes, and the one fault that it takes. It goes
+ * on for so much work that luck cannot hide a violation, however long a busy machine takes for that, and ends
+ * with the first one that is seen.
  */
 export function catching(without: Protection) {
   const { fault }: ProtectionDescription = PROTECTIONS[without];

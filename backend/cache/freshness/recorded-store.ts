@@ -14,7 +14,10 @@ import { machineNowMs } from "./clock.js";
 import type { TimelineEvent } from "./timeline.js";
 import { replacing } from "./weakened-store.js";
 
-/** Where a command goes: the port of the server behind the present connection, `undefined` while there is none. */
+/**
+ * Where a command goes: the port of the server behind the present connection, `undefined` while there is
+ * none.
+ */
 export type Where = () => number | undefined;
 
 interface Call {

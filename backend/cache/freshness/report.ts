@@ -6,7 +6,8 @@ import { PROTECTIONS } from "./protections.js";
 import type { StageReport } from "./run-stage.js";
 
 /**
- * Passed: with all protections on, no violation and every request answered; with one off, at least one violation.
+ * Passed: with all protections on, no violation and every request answered; with one off, at least one
+ * violation.
  */
 export function hasPassed({ without, violations, counts }: StageReport): boolean {
   return without ? violations > 0 : violations === 0 && counts.failed === 0;

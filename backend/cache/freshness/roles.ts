@@ -25,8 +25,9 @@ const LOOK_EVERY_MS = 50;
 const ASK_WITHIN_MS = 2000;
 
 /**
- * Resolves when one of two servers is the master that sentinels name, and the other follows it. Where sentinels that are late have told each of them
- * to follow the other one, none of the three ends that, and the one that they name is made master, as an operator would.
+ * Resolves when one of two servers is the master that sentinels name, and the other follows it. Where
+ * sentinels that are late have told each of them to follow the other one, none of the three ends that, and
+ * the one that they name is made master, as an operator would.
  * @throws Error after a while
  */
 export async function untilReplicating<N extends Asked>(

@@ -107,8 +107,8 @@ class Failovers {
   }
 
   /**
-   * A fault that is done to whoever is master when it begins: others may have had it replaced since. Where that happens in its midst it is
-   * undone and tried anew.
+   * A fault that is done to whoever is master when it begins: others may have had it replaced since. Where
+   * that happens in its midst it is undone and tried anew.
    */
   fault(harm: (roles: Roles<Node>, random: Random, work: FaultWork) => Promise<void>): Fault {
     return async (random, work) => {
@@ -150,7 +150,10 @@ class Failovers {
     await this.#demote(master, replica, random);
   }
 
-  /** Meanwhile the first backend has to connect anew, and finds the new master; the old one answers the others again. */
+  /**
+   * Meanwhile the first backend has to connect anew, and finds the new master; the old one answers the others
+   * again.
+   */
   async hangMaster({ master, replica }: Roles<Node>, random: Random, work: FaultWork): Promise<void> {
     try {
       await this.#replace(master, replica, "hangs (SIGSTOP)", () => master.server.pause());
@@ -170,7 +173,8 @@ class Failovers {
   async #replace(master: Node, replica: Node, how: string, take: () => Promise<void>): Promise<void> {
     const { port } = master.server;
     this.#timeline.note(`:${port} ${how}`);
-    // From here on until the other one is promoted: a mark that was set shortly before may not have reached it.
+    // From here on until the other one is promoted: a mark that was set shortly before may not have reached
+    // it.
     this.#state.lostMarksAtMs = Number.POSITIVE_INFINITY;
     await take();
     const now = await this.#sentinels.failedOver(port);

@@ -10,8 +10,8 @@ export interface Stage {
   /** Writes are guarded, and refused where Redis cannot be told about them. */
   readonly guarded: boolean;
   /**
-   * Nothing is excused, what died writers have committed counts, and what any read has shown, later reads must show too. A guard
-   * promises that as long as its mark is not lost.
+   * Nothing is excused, what died writers have committed counts, and what any read has shown, later reads
+   * must show too. A guard promises that as long as its mark is not lost.
    */
   readonly strict: boolean;
   readonly startTopology: (without: Protection | undefined, timeline: Timeline) => Promise<Topology>;

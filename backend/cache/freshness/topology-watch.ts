@@ -6,7 +6,9 @@ import type { Timeline } from "./timeline.js";
 
 const LOOK_EVERY_MS = 50;
 
-/** Every event of every sentinel but those of every hello, and each change of a server's role, ids and master. */
+/**
+ * Every event of every sentinel but those of every hello, and each change of a server's role, ids and master.
+ */
 export async function watchTopology(
   { sentinels }: RedisSentinels["options"],
   nodes: readonly { readonly server: RedisServer }[],

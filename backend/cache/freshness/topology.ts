@@ -16,7 +16,10 @@ export interface Topology {
   stop(): Promise<void>;
 }
 
-/** One server; the first backend reaches it through a proxy that can be cut. `losingData`: faults that empty the server, too. */
+/**
+ * One server; the first backend reaches it through a proxy that can be cut. `losingData`: faults that empty
+ * the server, too.
+ */
 export async function startStandalone(losingData: boolean): Promise<Topology> {
   const server = await startRedisServer();
   const proxy = await startTcpProxy(server.port);

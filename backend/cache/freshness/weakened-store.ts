@@ -23,7 +23,9 @@ export function weaken(store: Store, without: Protection | undefined): Store {
   return store;
 }
 
-/** Stores with the fences of the moment of storing, as a cache does that reads its generation when it writes. */
+/**
+ * Stores with the fences of the moment of storing, as a cache does that reads its generation when it writes.
+ */
 function storeWhateverHappened(store: Store): Methods {
   return {
     async commitFill(commit: FillCommit): Promise<CommitResult> {
@@ -38,8 +40,8 @@ function storeWhateverHappened(store: Store): Methods {
 }
 
 /**
- * Has entries carry the fences that are current, whichever they were made under. Only for a process without entries of its own
- * beside the store. Which fences an entry depends on is learnt from fills.
+ * Has entries carry the fences that are current, whichever they were made under. Only for a process without
+ * entries of its own beside the store. Which fences an entry depends on is learnt from fills.
  */
 function believeEveryEntry(store: Store): Methods {
   const dependsOn = new Map<string, readonly string[]>();
@@ -69,7 +71,10 @@ function carrying(bytes: Buffer | null, fences: string): Buffer | null {
   return entry ? Buffer.concat(encodeEntry({ ...entry, fences })) : bytes;
 }
 
-/** Nor is anything repeated on the next server, which a probe does: where all processes live that would cover for the ids. */
+/**
+ * Nor is anything repeated on the next server, which a probe does: where all processes live that would cover
+ * for the ids.
+ */
 function oneServerForEver(store: Store): Methods {
   const runId = "the-only-one";
   return {

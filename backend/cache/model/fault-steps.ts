@@ -142,7 +142,9 @@ function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, of
   });
 }
 
-/** A replica holds what its master held at some time: how far it lags is a matter of when it last caught up. */
+/**
+ * A replica holds what its master held at some time: how far it lags is a matter of when it last caught up.
+ */
 function copyData(next: State, from: number, to: number): void {
   const source = next.servers[from];
   const target = next.servers[to];

@@ -15,8 +15,8 @@ import {
 type Step = (label: string, change: (next: State, self: Reader) => void) => void;
 
 /**
- * Requests that go to their handler without storing anything (store away, write pending) are not steps: they read the truth
- * after they began and leave nothing behind.
+ * Requests that go to their handler without storing anything (store away, write pending) are not steps: they
+ * read the truth after they began and leave nothing behind.
  */
 export function readerSteps(state: State, settings: Settings, offer: Offer): void {
   for (const [index, reader] of state.readers.entries()) {
@@ -122,8 +122,8 @@ function follow(_next: State, self: Reader): void {
 }
 
 /**
- * Followers get the answer, and the entry is stored where it still may be. A command that was sent before the process was cut off
- * may be carried out after: what counts is that its server is still there.
+ * Followers get the answer, and the entry is stored where it still may be. A command that was sent before the
+ * process was cut off may be carried out after: what counts is that its server is still there.
  */
 function finish(
   state: State,

@@ -19,9 +19,15 @@ export interface Protections {
   provesMaster: boolean;
   /** Entries carry how many failovers the sentinels had counted, too. */
   epochInIds: boolean;
-  /** Whoever has been led to the new master is not led back to the old one, by a sentinel that has not heard yet. */
+  /**
+   * Whoever has been led to the new master is not led back to the old one, by a sentinel that has not heard
+   * yet.
+   */
   neverGoesBack: boolean;
-  /** What another server had confirmed is repeated on the one that has taken its place, before that is trusted. */
+  /**
+   * What another server had confirmed is repeated on the one that has taken its place, before that is
+   * trusted.
+   */
   repeatsOnNextServer: boolean;
   /** The circuit closes only when the recovery queue has been replayed. */
   replayBeforeTrust: boolean;
@@ -69,16 +75,23 @@ export interface Settings {
   /** A guarded writer may still be at work when its mark expires. */
   readonly outlivesDeadline: boolean;
   /**
-   * The old master goes on serving whoever is still connected to it, until it is demoted. What one master has confirmed counts for its readers, and for the other's once the writer's process has moved there.
+   * The old master goes on serving whoever is still connected to it, until it is demoted. What one master has
+   * confirmed counts for its readers, and for the other's once the writer's process has moved there.
    */
   readonly splitBrain: boolean;
   /** Asks more than is promised: with two masters, what one has confirmed counts for readers of both. */
   readonly splitCounts: boolean;
-  /** A promoted server takes an id it never had, as Redis does with `master_replid`; off: its run id, as it was. */
+  /**
+   * A promoted server takes an id it never had, as Redis does with `master_replid`; off: its run id, as it
+   * was.
+   */
   readonly idPerPromotion: boolean;
   /** Asks more than is promised: an unguarded write that crashes counts as if it had been answered. */
   readonly crashCounts: boolean;
-  /** A deferred invalidation counts for readers of the other process at once where the write is marked: the mark stands for it. */
+  /**
+   * A deferred invalidation counts for readers of the other process at once where the write is marked: the
+   * mark stands for it.
+   */
   readonly markedDeferredCounts: boolean;
   /** Asks more than is promised: a deferred invalidation counts for readers of the other process at once. */
   readonly deferredCounts: boolean;

@@ -9,7 +9,10 @@ export interface Entry {
   readonly runId: number;
 }
 
-/** A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one step. */
+/**
+ * A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one
+ * step.
+ */
 export interface Server {
   runId: number;
   /** Takes writes; not so a replica, nor a master that has been demoted. */
@@ -50,7 +53,10 @@ export interface Writer {
 
 export interface Reader {
   readonly process: number;
-  /** `missed` has seen fences, `filling` began a fill, `read` has read the truth, `following` waits for the other reader. */
+  /**
+   * `missed` has seen fences, `filling` began a fill, `read` has read the truth, `following` waits for the
+   * other reader.
+   */
   phase: "idle" | "missed" | "filling" | "read" | "following";
   required: number;
   fence: Token;

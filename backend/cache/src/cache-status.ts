@@ -10,16 +10,67 @@ const CACHE_NAME = "express-tenant-cache";
  */
 export type Forwarded = "miss" | "stale" | "request";
 
+/** Why a request is not looked up. */
+export type BypassReason =
+  | "no-tenant"
+  | "async-tenant"
+  | "disabled"
+  | "no-module"
+  | "skipped"
+  | "range"
+  | "precondition"
+  | "event-stream"
+  | "body"
+  | "authority"
+  | "params"
+  | "query"
+  | "vary-by"
+  | "too-long"
+  | "scope"
+  | "async-scope"
+  | "request"
+  | "store-unavailable"
+  | "write-pending";
+
+/** Why a request runs its handler without a fill: nothing of it is stored. */
+export type RunReason = "store-unavailable" | "write-pending" | "settling" | "unstorable" | "wait-exceeded";
+
+/** Why an answer may not be stored. */
+export type UnstoredReason =
+  | "status"
+  | "no-store"
+  | "no-cache"
+  | "private"
+  | "set-cookie"
+  | "vary"
+  | "too-large"
+  | "ttl-zero"
+  | "should-store"
+  | "tags"
+  | "partial"
+  | "trailers"
+  | "etag"
+  | "value"
+  | "event-stream"
+  | "transfer-coding";
+
+/**
+ * What else is said of an answer. `streamed`: the head leaves before the body is there, so that nobody knows
+ * yet whether it will be stored. `head`: a HEAD fills nothing. `unsendable`: there was an entry that Node
+ * refused to send.
+ */
+type OtherDetail = "streamed" | "head" | "unsendable" | "stale-if-error" | "only-if-cached";
+
+/** All that `detail` may be. */
+export type CacheStatusDetail = BypassReason | RunReason | UnstoredReason | OtherDetail;
+
 /** What happened, in the header's terms; the key is never shown. */
 export type CacheStatus =
   | { readonly hit: true; readonly ttlSeconds: number }
-  | {
-      readonly fwd: Forwarded;
-      readonly stored?: boolean;
-      readonly collapsed?: boolean;
-      readonly detail?: string;
-    }
-  | { readonly fwd: "bypass"; readonly detail: string };
+  | { readonly fwd: Forwarded; readonly stored: true }
+  | { readonly fwd: Forwarded; readonly collapsed: true }
+  | { readonly fwd: Forwarded; readonly detail: RunReason | UnstoredReason | OtherDetail }
+  | { readonly fwd: "bypass"; readonly detail: BypassReason };
 
 /** What the header says of an entry. */
 interface Ageing {
@@ -45,11 +96,9 @@ export function formatHit(ttlSeconds: number): string {
 
 export function formatCacheStatus(status: CacheStatus): string {
   if ("hit" in status) return formatHit(status.ttlSeconds);
-  if (status.fwd === "bypass") return `${CACHE_NAME}; fwd=bypass; detail=${status.detail}`;
-  const stored = status.stored ? "; stored" : "";
-  const collapsed = status.collapsed ? "; collapsed" : "";
-  const detail = status.detail === undefined ? "" : `; detail=${status.detail}`;
-  return `${CACHE_NAME}; fwd=${status.fwd}${stored}${collapsed}${detail}`;
+  const forwarded = `${CACHE_NAME}; fwd=${status.fwd}`;
+  if ("detail" in status) return `${forwarded}; detail=${status.detail}`;
+  return `${forwarded}; ${"stored" in status ? "stored" : "collapsed"}`;
 }
 
 /** Adds ours after those of caches nearer to the origin (RFC 9211 section 2). */

@@ -15,6 +15,7 @@ export type TenantCacheErrorCode =
   | "ETC_REDIS_MISSING"
   | "ETC_STORE_PART"
   | "ETC_LIGHT_MY_REQUEST"
+  | "ETC_NEST_ADAPTER"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"
   | "ETC_KEY_COLLISION"
@@ -38,7 +39,7 @@ export class TenantCacheError extends Error {
   /** URL of the section that explains the code. The package holds the same page as `docs/error-codes.md`. */
   readonly help: string;
 
-  constructor(code: TenantCacheErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: TenantCacheErrorCode, message: string, options?: { readonly cause?: unknown }) {
     const help = `${PAGE}#${code.toLowerCase()}`;
     super(`${code}: ${message} (${help})`, options);
     this.code = code;

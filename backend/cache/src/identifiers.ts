@@ -14,6 +14,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MODULE_NAME_LETTERS = 'a-z, 0-9, "_", "-", the first a letter, at most 64 characters';
 export const ID_FORM = 'letters, digits, ".", "_", "@", "-", the first a letter or digit, at most 128';
 
+/** A number is the same tenant as its text. */
+export type TenantId = string | number | bigint;
+
 export function isModuleName(name: unknown): name is string {
   return typeof name === "string" && MODULE_NAME.test(name);
 }
@@ -40,12 +43,19 @@ export function moduleName(name: unknown, where: string): string {
 
 /**
  * The tenant id as it appears in keys, or `undefined` where it is none: the caller then bypasses the cache,
- * it never shares a key. UUIDs are case-insensitive (RFC 9562 section 4), so they are lower-cased: otherwise
+ * it never shares a key. Whole numbers are the tenant that their text is, because database drivers return one
+ * id as either. UUIDs are case-insensitive (RFC 9562 section 4), so they are lower-cased: otherwise
  * an invalidation written in capitals would miss the entries.
  */
 export function tenantId(id: unknown): string | undefined {
-  if (typeof id !== "string" || !TENANT_ID.test(id)) return undefined;
-  return UUID.test(id) ? id.toLowerCase() : id;
+  const text = isNumber(id) ? String(id) : id;
+  if (typeof text !== "string" || !TENANT_ID.test(text)) return undefined;
+  return UUID.test(text) ? text.toLowerCase() : text;
+}
+
+/** Whole, and not so large that two of them are one. */
+function isNumber(id: unknown): id is number | bigint {
+  return typeof id === "bigint" || Number.isSafeInteger(id);
 }
 
 /**
@@ -61,9 +71,12 @@ export function requireTenantId(id: unknown, where: string): string {
 /** What to write, or to return, instead of what is no tenant id. */
 export function idAdvice(id: unknown): string {
   if (isThenable(id)) return "await it first";
-  if (typeof id === "number" || typeof id === "bigint") return `write a string: String(id), which is "${id}"`;
   if (typeof id === "object" && id !== null && "id" in id) return "write its id";
   return `write a UUID or another id of ${ID_FORM}`;
+}
+
+export function isTag(tag: unknown): tag is string {
+  return typeof tag === "string" && TAG.test(tag);
 }
 
 /**
@@ -71,7 +84,7 @@ export function idAdvice(id: unknown): string {
  * @throws TenantCacheError `ETC_TAG`
  */
 export function tagName(tag: unknown): string {
-  if (typeof tag === "string" && TAG.test(tag)) return tag;
+  if (isTag(tag)) return tag;
   throw new TenantCacheError("ETC_TAG", `the tag is ${shown(tag)}: ${tagAdvice(tag)}`);
 }
 

@@ -1,9 +1,12 @@
 // The public face of express-tenant-cache: exports only.
+
+export type { CacheStatusDetail } from "./cache-status.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
 export type { CounterReport } from "./engine/counters.js";
 export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./engine/events.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
+export type { CacheRoutes } from "./express/cache-routes.js";
 export {
   type AppPrototypes,
   type ExpressServerOptions,
@@ -11,6 +14,9 @@ export {
 } from "./express/express-server-options.js";
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
+export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
+export type { TenantId } from "./identifiers.js";
+export type { ForgottenUrl, Invalidations } from "./invalidations.js";
 export type { Logger } from "./logger.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
@@ -26,7 +32,9 @@ export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
-export type { CacheListOptions, Scope } from "./options/route-options.js";
+export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";
+export type { RequestPattern, RoutesOptions } from "./options/routes-options.js";
+export type { Touched } from "./options/touched-arguments.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";

@@ -5,27 +5,33 @@ import type { SealCount } from "./codec/encryption.js";
 import type { CacheEngine } from "./engine/cache-engine.js";
 import type { CounterReport } from "./engine/counters.js";
 import type { CircuitState } from "./engine/store-gate.js";
-import { requireTenantId } from "./identifiers.js";
+import { requireTenantId, type TenantId } from "./identifiers.js";
 import { parse, registerCall } from "./options/parse.js";
 import type { Inventory, ServerReport } from "./store/store.js";
 import { monotonicNow } from "./timers.js";
 
 export interface StatsFilter {
   /** Only this tenant's figures. */
-  readonly tenantId?: string;
+  readonly tenantId?: TenantId;
   /** Also a breakdown by tenant; figures of all tenants, so only for whoever may see them. */
   readonly perTenant?: boolean;
 }
 
+/** With the tenant's id as keys have it. */
+type ParsedStatsFilter = Omit<StatsFilter, "tenantId"> & { readonly tenantId?: string };
+
 const statsFilter = z.strictObject({
-  tenantId: z.string().optional(),
+  tenantId: z
+    .custom<TenantId>((id) => ["string", "number", "bigint"].includes(typeof id))
+    .describe("a string or a whole number")
+    .optional(),
   perTenant: z.boolean().default(false),
 });
 
 registerCall("stats", "stats({ tenantId })", statsFilter);
 
 /** @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID` */
-export function parseStatsFilter(filter: unknown): StatsFilter {
+export function parseStatsFilter(filter: unknown): ParsedStatsFilter {
   const { tenantId, perTenant } = parse("stats", statsFilter, filter);
   return tenantId === undefined ? { perTenant } : { perTenant, tenantId: requireTenantId(tenantId, "stats") };
 }
@@ -96,7 +102,7 @@ const EMPTY: Inventory = { rows: [], complete: false };
  * rejects.
  * @internal
  */
-export async function collectStats(engine: CacheEngine, filter: StatsFilter): Promise<CacheStats> {
+export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilter): Promise<CacheStats> {
   const { store, counters } = engine;
   const tenant = filter.tenantId;
   const latencyMs = await measureLatency(engine);

@@ -7,10 +7,18 @@ import { Counters } from "./engine/counters.js";
 import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
+import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { type CreateLane, createLane } from "./express/lane.js";
-import { moduleName, requireTenantId, tagName } from "./identifiers.js";
+import {
+  type AsTenant,
+  type InvalidateTouched,
+  type TouchedCall,
+  TouchedWork,
+  type TransactionCall,
+} from "./express/touched.js";
+import { createInvalidations, type Invalidations } from "./invalidations.js";
 import { Misuse } from "./misuse/misuse.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
@@ -38,9 +46,19 @@ import type { Store } from "./store/store.js";
 import { offers, requirePart } from "./store/store-parts.js";
 import { CacheManager } from "./toolkit/cache-manager.js";
 
-export interface TenantCache {
+export interface TenantCache extends Invalidations {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** Both for a whole router or app, in one line. See {@link CacheRoutes}. */
+  readonly routes: CacheRoutes;
+  /** Middleware for what `touched` tells in the handlers behind it. See {@link InvalidateTouched}. */
+  readonly invalidateTouched: InvalidateTouched;
+  /** For code below the routes, such as an ORM's hooks: says what has been changed. See {@link TouchedCall}. */
+  readonly touched: TouchedCall;
+  /** Around a transaction: what it touches counts once it has committed. See {@link TransactionCall}. */
+  readonly transaction: TransactionCall;
+  /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
+  readonly asTenant: AsTenant;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -50,24 +68,6 @@ export interface TenantCache {
    * `express-tenant-cache:<event>`.
    */
   readonly events: CacheEvents;
-  /**
-   * For jobs and scripts: invalidates modules of a tenant as `invalidateCache` does for a request.
-   *
-   * @returns true once the store has confirmed; false where it is away and the invalidation waits to be
-   *   replayed
-   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_MODULE_NAME`
-   */
-  invalidateTenantCache(tenantId: string, ...modules: string[]): Promise<boolean>;
-  /**
-   * Invalidates everything that carries one of the tags.
-   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_TAG`
-   */
-  invalidateTags(tenantId: string, ...tags: string[]): Promise<boolean>;
-  /**
-   * Invalidates all that is cached for a tenant.
-   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`
-   */
-  invalidateAllTenant(tenantId: string): Promise<boolean>;
   /**
    * What happened and what is stored; asks the store, and does not reject where that is away.
    * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`, `ETC_ARGUMENTS`
@@ -187,33 +187,19 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
   const http = new HttpServices(engine, parsed, misuse);
   const manager = new CacheManager(engine, parsed, misuse);
+  const touched = new TouchedWork(http);
   const cache: TenantCache = {
     cacheList: createCacheList(http),
-    invalidateCache: createInvalidateCache(http),
+    invalidateCache: createInvalidateCache(http, touched),
+    invalidateTouched: touched.middleware,
+    touched: touched.touched,
+    transaction: touched.transaction,
+    asTenant: touched.asTenant,
+    routes: createCacheRoutes(http, touched),
     lane: createLane(http),
     manager,
     events: engine.events,
-    invalidateTenantCache: async (tenantId, ...modules) => {
-      const call = "invalidateTenantCache";
-      const tenant = requireTenantId(tenantId, call);
-      // One at least: called without any it would seem to have invalidated something.
-      const names = [modules[0], ...modules.slice(1)].map((module) => moduleName(module, call));
-      misuse.modules.mutated(call, names);
-      return engine.invalidate({ tenant, modules: names, tags: [] });
-    },
-    invalidateTags: async (tenantId, ...tags) => {
-      const tenant = requireTenantId(tenantId, "invalidateTags");
-      return engine.invalidate({ tenant, modules: [], tags: tags.map(tagName) });
-    },
-    invalidateAllTenant: async (tenantId, ...surplus: unknown[]) => {
-      const call = "invalidateAllTenant";
-      refuseSurplus(
-        call,
-        surplus,
-        "invalidateTenantCache(tenantId, module) for a module, and a call for each tenant",
-      );
-      return engine.invalidateTenant(requireTenantId(tenantId, call));
-    },
+    ...createInvalidations(engine, http),
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));

@@ -67,6 +67,12 @@ CREATE TABLE audit_buffers (
   told_at timestamptz(3) NOT NULL DEFAULT now(),
   -- When it ended by itself, or when another process found it gone.
   closed_at timestamptz(3),
+  -- When another process found it gone.
+  settled_at timestamptz(3),
+  -- Somebody has looked into what was lost.
+  acknowledged_at timestamptz(3),
+  acknowledged_by text,
+  lost_acknowledged bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant_id, process_id)
 );
 CREATE INDEX audit_buffers_open ON audit_buffers (tenant_id, told_at) WHERE closed_at IS NULL;

@@ -221,7 +221,8 @@ function limitOf(state: AuthState, max: number, keyOf: (req: Request) => string)
     legacyHeaders: false,
     store: countingStore(state.redis, state.keyPrefix),
     keyGenerator: keyOf,
-    // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is taken back.
+    // Each attempt counts when it begins, so that many at once cannot pass together; what did not fail is
+    // taken back.
     skipSuccessfulRequests: true,
     requestWasSuccessful: (_req, res) => res.statusCode !== 401,
     handler: (_req, _res, next) => {

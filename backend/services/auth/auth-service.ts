@@ -74,7 +74,8 @@ export class AuthService {
 
   /**
    * @param address the client's: logins of one wait behind those of others
-   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too many log in
+   * @throws HttpProblem 401, the same one whatever was wrong; 503 where the persistent Redis is away, or too
+   *   many log in
    * @throws TenantUnavailable where the tenant is suspended, to those who know the password
    */
   async login({ tenant_id: tenantId, email, password }: Credentials, address: string): Promise<TokenPair> {
@@ -92,7 +93,8 @@ export class AuthService {
 
   /**
    * For a user who has proved who it is.
-   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no longer log in
+   * @param hold reads the user in the transaction that starts the session; `undefined` where that may no
+   *   longer log in
    * @throws HttpProblem 401 where it may not
    */
   async openSession(
@@ -110,7 +112,8 @@ export class AuthService {
   }
 
   /**
-   * Exchanges a refresh token for the next one. One that was exchanged before ends its session: somebody else has it, too.
+   * Exchanges a refresh token for the next one. One that was exchanged before ends its session: somebody else
+   * has it, too.
    * @throws HttpProblem 401; 503 where the persistent Redis is away
    */
   async refresh(refreshToken: string): Promise<TokenPair> {
@@ -138,8 +141,9 @@ export class AuthService {
   }
 
   /**
-   * Revokes the token that the request came with, and ends its session or, `everywhere`, all sessions of its user. Once
-   * this has resolved, no process accepts one of their tokens, and no response is served from the cache for one.
+   * Revokes the token that the request came with, and ends its session or, `everywhere`, all sessions of its
+   * user. Once this has resolved, no process accepts one of their tokens, and no response is served from the
+   * cache for one.
    */
   async logout(auth: Auth, everywhere: boolean): Promise<void> {
     const { tenantId, subject, jti, expiresAtMs } = auth;
@@ -156,7 +160,10 @@ export class AuthService {
     await this.#end(tenantId, { userId });
   }
 
-  /** Revokes again what sessions of a user that have ended had issued: the persistent Redis may have been away then. */
+  /**
+   * Revokes again what sessions of a user that have ended had issued: the persistent Redis may have been away
+   * then.
+   */
   async revokeEndedOf(tenantId: string, userId: string): Promise<void> {
     const ended = await withTenant(
       this.#options.pool,
@@ -188,7 +195,10 @@ export class AuthService {
     }
   }
 
-  /** The list first: from then on nothing new is served to the tokens, and the tags end what is served without asking it. */
+  /**
+   * The list first: from then on nothing new is served to the tokens, and the tags end what is served without
+   * asking it.
+   */
   async #revoke(tenantId: string | undefined, tokens: readonly IssuedToken[]): Promise<void> {
     await this.#options.state.revoke(tenantId, tokens);
     for (const { jti } of tokens) this.#options.authenticator.forget(jti);
@@ -198,8 +208,8 @@ export class AuthService {
   }
 
   /**
-   * Inside the transaction: where the persistent Redis is away, nothing has happened, and the same refresh token is good for
-   * another try.
+   * Inside the transaction: where the persistent Redis is away, nothing has happened, and the same refresh
+   * token is good for another try.
    */
   async #noted(tenantId: string, session: Session): Promise<Session> {
     await this.#options.state.noteSession(tenantId, session.user_id, {

@@ -60,7 +60,8 @@ export class AuthState implements Revocations {
   async isRevoked({ tenantId, jti }: Auth): Promise<boolean> {
     // Both at once: one round trip.
     const asked = tenantId === undefined ? 0 : this.redis.exists(this.#suspendedKey(tenantId));
-    // A token without id is accepted while Redis is away: the database, and the tenant's fence in the cache, know of a suspension, too.
+    // A token without id is accepted while Redis is away: the database, and the tenant's fence in the cache,
+    // know of a suspension, too.
     if (jti === undefined) return (await Promise.resolve(asked).catch(() => 0)) === 1 && refuseSuspended();
     const [revoked, suspended] = await this.#available(
       Promise.all([this.redis.exists(this.#blacklistKey(tenantId, jti)), asked]),

@@ -7,8 +7,9 @@ import { BoundedWork, TooMuchWork } from "../../http/bounded-work.js";
 import { HttpProblem } from "../../http/problem.js";
 
 /**
- * Hashes run in Node's thread pool, of four threads, where signatures of tokens are checked, too. Half of them, and never all of the
- * machine's cores, are for passwords; whoever sends many logins waits behind those who send one.
+ * Hashes run in Node's thread pool, of four threads, where signatures of tokens are checked, too. Half of
+ * them, and never all of the machine's cores, are for passwords; whoever sends many logins waits behind those
+ * who send one.
  */
 export const passwordWork = new BoundedWork({
   atOnce: Math.max(1, Math.min(2, availableParallelism() - 1)),
@@ -43,8 +44,8 @@ async function inTurn<T>(caller: string = randomUUID(), work: () => Promise<T>):
 let decoy: Promise<string> | undefined;
 
 /**
- * Whether the password is the one that was hashed. Without a hash the answer is no, after just as much work: how long
- * it takes must not tell which users there are.
+ * Whether the password is the one that was hashed. Without a hash the answer is no, after just as much work:
+ * how long it takes must not tell which users there are.
  * @param caller who wants to know: the client's address. Default: a caller of its own
  * @throws HttpProblem 503 where too many passwords wait to be checked
  */

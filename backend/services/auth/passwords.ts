@@ -16,7 +16,10 @@ import type { TokenSigning } from "./typed-token.js";
 export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 256;
 
-/** What a new password has to be: long enough (NIST SP 800-63B section 3.1.1.2); what is in it is its user's affair. */
+/**
+ * What a new password has to be: long enough (NIST SP 800-63B section 3.1.1.2); what is in it is its user's
+ * affair.
+ */
 export const newPassword = () =>
   z
     .string()
@@ -29,7 +32,10 @@ export const invitationAnswer = named(
 );
 export type Invitation = Readonly<z.output<typeof invitationAnswer>>;
 
-/** Inside a tenant's transaction: sets the password that somebody else knows, and ends what invitation there was. */
+/**
+ * Inside a tenant's transaction: sets the password that somebody else knows, and ends what invitation there
+ * was.
+ */
 export async function givePassword(
   client: PoolClient,
   tenantId: string,
@@ -43,7 +49,10 @@ export async function givePassword(
   );
 }
 
-/** Inside a tenant's transaction: an invitation in the place of an earlier one. A password that there is stays good. */
+/**
+ * Inside a tenant's transaction: an invitation in the place of an earlier one. A password that there is stays
+ * good.
+ */
 export async function invite(
   client: PoolClient,
   signing: TokenSigning,
@@ -100,7 +109,8 @@ export class PasswordService {
       throw new HttpProblem(400, { detail: "The body is not valid: see errors.", errors });
     }
     const hash = await hashPassword(replacement, address);
-    // Compared once more: of two changes at once the second would overwrite what the first has been told is set.
+    // Compared once more: of two changes at once the second would overwrite what the first has been told is
+    // set.
     const changed = await withTenant(pool, tenantId, (client) =>
       setOwn(client, "id = $2 AND password_hash = $4", [tenantId, subject, hash, before]),
     );
@@ -108,7 +118,10 @@ export class PasswordService {
     return await this.#reopened(tenantId, subject, hash);
   }
 
-  /** Accepts an invitation with a password of the user's own. @throws HttpProblem 401 where it is not good (any more) */
+  /**
+   * Accepts an invitation with a password of the user's own. @throws HttpProblem 401 where it is not good
+   * (any more)
+   */
   async accept(token: string, password: string, address: string): Promise<TokenPair> {
     const claims = await readInvitation(this.#options.signing, token);
     if (!claims) throw unusableInvitation();

@@ -50,8 +50,9 @@ export async function findLogin(
 }
 
 /**
- * The user of a login whose password has just been checked, unless that one, or whether the user may log in, has changed meanwhile. Held
- * as it is until the transaction ends: who takes away what the user may do then finds the session that has begun.
+ * The user of a login whose password has just been checked, unless that one, or whether the user may log in,
+ * has changed meanwhile. Held as it is until the transaction ends: who takes away what the user may do then
+ * finds the session that has begun.
  */
 export async function holdLogin(
   client: PoolClient,
@@ -87,7 +88,8 @@ export async function startSession(
   access: IssuedToken,
   expiresAt: Date,
 ): Promise<Session> {
-  // Ended ones are kept for a while: what could not be revoked at once is revoked when the request is repeated.
+  // Ended ones are kept for a while: what could not be revoked at once is revoked when the request is
+  // repeated.
   await client.query(
     "DELETE FROM sessions WHERE tenant_id = $1 AND (expires_at < now() OR ended_at < now() - interval '1 day')",
     [tenantId],

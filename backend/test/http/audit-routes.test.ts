@@ -220,6 +220,22 @@ describe("routes of the audit trail", () => {
     await foreign.delete(`${path}/${id}`).expect(404);
   });
 
+  test("lost records are an alert until an auditor has acknowledged them", async () => {
+    await audited.crm.pool.query(
+      "INSERT INTO audit_buffers (tenant_id, process_id, capacity, lost) VALUES ($1, $2, 10, 4)",
+      [TENANT_A, ID],
+    );
+    const [alert] = (await get("alerts")).data;
+    assert.equal(alert.name, "records-lost");
+    assert.match(alert.message, /: 4\)$/);
+    const path = `${BASE}/audit/losses/acknowledgement`;
+    await supervisor.post(path).expect(403);
+    assert.deepEqual((await auditor.post(path).expect(200)).body.data, { acknowledged: 1 });
+    assert.deepEqual((await get("alerts")).data, []);
+    const [record] = await audited.trail.getAuditLogs(TENANT_A, "audit_losses", "all");
+    assert.deepEqual(record?.detail, { count: 1 });
+  });
+
   test("corruption is an alert, said once, and gone when it is mended", async () => {
     await audited.sign();
     const { rows } = await audited.crm.pool.query(

@@ -180,7 +180,7 @@ describe("auth", () => {
     const { invalidateTags } = auth.crm.cache;
     const { access_token } = await login();
     auth.crm.cache.invalidateTags = async (tenantId, ...named) => {
-      tags.push([tenantId, ...named]);
+      tags.push([String(tenantId), ...named]);
       return await invalidateTags(tenantId, ...named);
     };
     try {

@@ -7,7 +7,7 @@ import { closeAfterTest } from "../../servers/in-test.js";
 import { until } from "../../servers/until.js";
 import { AuditTrail, type AuditTrailOptions } from "../../services/audit/audit-trail.js";
 import { DEFAULT_POLICY, PolicyStore } from "../../services/audit/policy/class-policy.js";
-import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/record-buffer.js";
+import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/gone-buffers.js";
 import {
   ACTOR,
   type AuditDatabase,
@@ -88,7 +88,7 @@ describe("policies of the audit trail", () => {
     );
     assert.deepEqual(
       rows.map(({ detail }) => detail),
-      [{ lostAtLeast: 7, lostAtMost: 7 }],
+      [{ lost: 7 }],
     );
   });
 
@@ -181,8 +181,8 @@ describe("policies of the audit trail", () => {
     );
     const found = await settle();
     assert.deepEqual(
-      found.map(({ atLeast, atMost }) => ({ atLeast, atMost })),
-      [{ atLeast: 0, atMost: 20 }],
+      found.map(({ lost, heldAtMost }) => [lost, heldAtMost]),
+      [[0, 20]],
     );
     assert.deepEqual(await settle(), [], "it is told once");
     // It was only slow: what it writes now opens its row again.

@@ -15,6 +15,7 @@ import { PATIENT, quiet } from "./caches.js";
 import { asDescribed, type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import type { DescribedAnswers } from "./described-answers.js";
 import { serversAt } from "./servers-at.js";
+import { TEST_TTLS } from "./test-ttls.js";
 
 export const PASSWORD = "correct horse battery staple";
 
@@ -116,7 +117,7 @@ async function startNeighbour(
     cache,
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, count: 60, detail: 300 },
+    ttlSeconds: TEST_TTLS,
     rateLimit: { max: 0, windowSeconds: 60 },
     ...own.overrides,
   });

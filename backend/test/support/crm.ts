@@ -18,6 +18,7 @@ import { createTestDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { DescribedAnswers } from "./described-answers.js";
+import { TEST_TTLS } from "./test-ttls.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
 export const TENANT_A = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -90,7 +91,7 @@ export async function startCrm(store: CrmStore = "memory", overrides: Overrides 
     authenticator: new Authenticator({ verify: createTokenVerifier({ secret: SECRET }) }),
     logger: pino({ level: "silent" }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, count: 60, detail: 300 },
+    ttlSeconds: TEST_TTLS,
     rateLimit: { max: 0, windowSeconds: 60 },
     ...(typeof overrides === "function" ? overrides({ pool, cache }) : overrides),
   };

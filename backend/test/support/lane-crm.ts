@@ -13,6 +13,7 @@ import { issueToken } from "../../services/tokens.js";
 import { authDependencies, PASSWORD } from "./auth-crm.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
+import { TEST_TTLS } from "./test-ttls.js";
 
 export interface Asked {
   readonly method?: string;
@@ -125,7 +126,7 @@ async function startProcess(
     isCacheShared,
     logger: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line)) }),
     lifecycle: { draining: false },
-    ttlSeconds: { list: 180, count: 60, detail: 300 },
+    ttlSeconds: TEST_TTLS,
     rateLimit,
     ...own.overrides,
   });

@@ -1,5 +1,6 @@
 // The app with all that can be mounted, to look at its routes: behind those of the overlay and of synchronisation there is nothing that works.
 import type { Express } from "express";
+import type { AuditRoutesOptions } from "../../services/audit/routes/audit-routes.js";
 import { Overlay, type OverlayOptions } from "../../services/overlay/overlay.js";
 import type { SubjectRoutesOptions } from "../../services/subjects/subject-routes.js";
 import type { SyncService } from "../../services/sync/sync-service.js";
@@ -16,6 +17,7 @@ export async function wholeApp({ crm }: AuthCrm): Promise<Express> {
     cache,
     overlay: new Overlay(parts),
     subjects: nothing as SubjectRoutesOptions,
+    audit: { trail: { recorder: {} } } as unknown as AuditRoutesOptions,
     sync: { context: {}, links: [] } as unknown as SyncService,
   });
 }

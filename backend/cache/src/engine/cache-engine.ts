@@ -12,6 +12,7 @@ import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
 import { type FencedScope, partFenceKeys } from "./fences.js";
 import { Fills, type FillsOptions } from "./fills.js";
+import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import type { GateOptions } from "./gate-options.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { Leases } from "./leases.js";
@@ -21,6 +22,7 @@ import { RefusedValues } from "./refused-values.js";
 import { StoreGate } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
+import { WideInvalidations } from "./wide-invalidations.js";
 
 export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
@@ -45,6 +47,7 @@ export class CacheEngine {
   readonly #fills: Fills;
   readonly #variants: VariantMaker;
   readonly #sweeps: Sweeps;
+  readonly #wide: WideInvalidations;
   readonly #options: EngineOptions;
   readonly #logger: Logger;
   #hasWarnedOfQuota = false;
@@ -94,6 +97,14 @@ export class CacheEngine {
       alarm: (ref, problem) => this.#alarm(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
+    this.#wide = new WideInvalidations({
+      store,
+      keys,
+      gate: this.gate,
+      replace: (tenant, fenceKeys) =>
+        this.#replace(tenant, fenceKeys, () => store.replaceFences(fenceKeys, options.fenceTtlMs)),
+      replaced: (tenant) => this.#sweeps.enqueue({ tenant }),
+    });
   }
 
   /** Keys that sweeps have removed since the process began. */
@@ -135,13 +146,26 @@ export class CacheEngine {
   }
 
   /** Like {@link invalidate}, for all that a tenant has. */
-  async invalidateTenant(tenant: string): Promise<boolean> {
+  invalidateTenant(tenant: string): Promise<boolean> {
+    return this.invalidate({ tenant, modules: [], tags: [], everything: true });
+  }
+
+  /** All that is cached, or what is cached of one module, of every tenant: see {@link WideInvalidations}. */
+  invalidateEverywhere(module?: string): Promise<boolean> {
+    return this.#wide.invalidate(module);
+  }
+
+  /** @param marks of the URL: see `forgotten-urls.ts` */
+  async forgetUrl(tenant: string, marks: string): Promise<boolean> {
     const fenceKeys = [this.keys.fence(tenant)];
+    const { fenceTtlMs } = this.#options;
+    const most = MAX_MARKED_FENCE_CHARACTERS;
     const confirmed = await this.#replace(tenant, fenceKeys, () =>
-      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+      this.store.amendFences
+        ? this.store.amendFences(fenceKeys, marks, most, fenceTtlMs)
+        : this.store.replaceFences(fenceKeys, fenceTtlMs),
     );
     this.#count(confirmed, tenant);
-    this.#sweeps.enqueue({ tenant });
     return confirmed;
   }
 
@@ -205,7 +229,12 @@ export class CacheEngine {
     return confirmed;
   }
 
-  #account({ tenant, modules, tags }: FencedScope, confirmed: boolean): void {
+  #account({ tenant, modules, tags, everything }: FencedScope, confirmed: boolean): void {
+    if (everything) {
+      this.#count(confirmed, tenant);
+      this.#sweeps.enqueue({ tenant });
+      return;
+    }
     for (const module of modules) {
       this.#count(confirmed, tenant, module);
       this.#sweeps.enqueue({ tenant, module });

@@ -2,6 +2,8 @@
 // Tests: test/integration/forged-entries.test.ts
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
+import { areCurrent } from "./answer-tags.js";
+import { rebased } from "./forgotten-urls.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
 export interface EntryRef {
@@ -28,6 +30,10 @@ export interface EntryRef {
    * Present: how long handlers for such entries have taken; fills add to it, and wait no longer than it says.
    */
   readonly durations?: HandlerDurations;
+  /** Whether entries carry tags of their own, which their answers have named: see `answer-tags.ts`. */
+  readonly carriesTags?: boolean;
+  /** Present where they may: the key of a tag's fence. */
+  tagFence?(tag: string): string;
 }
 
 /**
@@ -36,6 +42,8 @@ export interface EntryRef {
  */
 export type Verdict =
   | { readonly kind: "valid"; readonly entry: Entry }
+  /** Valid if the fences of its own tags are the current ones. */
+  | { readonly kind: "by-tags"; readonly entry: Entry }
   /** Cut off by a fence, expired, or not there. */
   | { readonly kind: "absent" }
   | { readonly kind: "corrupt" }
@@ -56,6 +64,11 @@ export function examine(ref: EntryRef, sealed: Buffer | null, fences: string, se
   const nowMs = Date.now();
   if (!entry || entry.createdAt > nowMs + MAX_CLOCK_DIFFERENCE_MS) return { kind: "corrupt" };
   if (entry.identity !== ref.identity) return { kind: "foreign" };
-  if (entry.fences !== fences || entry.expiresAt <= nowMs) return { kind: "absent" };
-  return { kind: "valid", entry };
+  if (entry.expiresAt <= nowMs) return { kind: "absent" };
+  if (entry.fences === fences) return { kind: "valid", entry };
+  const carried = rebased(ref.identity, entry.fences, fences);
+  const isCurrent = areCurrent(ref, carried, fences);
+  if (!isCurrent) return { kind: "absent" };
+  const kind = isCurrent === "by-tags" ? "by-tags" : "valid";
+  return { kind, entry: carried === entry.fences ? entry : { ...entry, fences: carried } };
 }

@@ -2,11 +2,14 @@
 // Tests: test/unit/leases.test.ts
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
+import { isPending } from "../store/fence-token.js";
 import type { CommitOutcome, CommitResult, HeldLease, Store } from "../store/store.js";
 import { ValueTooLarge } from "../store/store-errors.js";
 import { nextTurn } from "../timers.js";
+import { joinTagged } from "./answer-tags.js";
 import type { Counters } from "./counters.js";
 import type { EntryRef } from "./entry-ref.js";
+import { splitFences } from "./fences.js";
 import type { Leases } from "./leases.js";
 import type { RefusedValues } from "./refused-values.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
@@ -48,7 +51,9 @@ export interface EntryWriterParts {
 
 /** What an entry is stored under. */
 export interface WriteStart {
-  /** Of its fences, in the order of the ref's. */
+  /** Absent: the ref's. */
+  readonly fenceKeys?: readonly string[];
+  /** In the order of the keys. */
   readonly tokens: readonly string[];
   readonly lease?: HeldLease | undefined;
 }
@@ -96,12 +101,12 @@ export class EntryWriter {
   /** The step in the store. Counts nothing but what the tenant's quota has cost; rejects as the gate does. */
   async commit(
     ref: EntryRef,
-    { tokens, lease }: WriteStart,
+    { tokens, lease, fenceKeys = ref.fenceKeys }: WriteStart,
     entry: Entry,
     expected?: Buffer | null,
   ): Promise<CommitOutcome | "refused"> {
     const { store, gate, refused, counters } = this.#parts;
-    const { tenant, module, entryKey, maxEntries, fenceKeys } = ref;
+    const { tenant, module, entryKey, maxEntries } = ref;
     const ttlMs = entry.expiresAt - Date.now();
     const fenceTtlMs =
       ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
@@ -147,6 +152,50 @@ export class EntryWriter {
     whenWritten: (outcome: WriteOutcome) => void,
   ): void {
     this.#inBackground(nextTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
+  }
+
+  /**
+   * Like {@link writeBehind}, for an answer that has named tags. Their fences are read now: see
+   * `answer-tags.ts`.
+   */
+  writeTagged(
+    ref: EntryRef,
+    start: WriteStart & { readonly fences: string },
+    entry: Entry,
+    tags: readonly string[],
+    whenWritten: (outcome: WriteOutcome) => void,
+  ): void {
+    const write = async () => {
+      await nextTurn();
+      const tagged = await this.#withTags(ref, start, tags);
+      const fences = tagged && joinTagged(start.fences, tags, tagged.tokens.slice(start.tokens.length));
+      if (tagged && fences) return this.write(ref, tagged, { ...entry, fences });
+      this.#parts.counters.add("fenced", ref.tenant, ref.module);
+      this.releaseLease(start.lease);
+      return "fenced";
+    };
+    const failed = (error: unknown): WriteOutcome => {
+      this.countFailure(ref, error);
+      this.releaseLease(start.lease);
+      return "failed";
+    };
+    this.#inBackground(write().catch(failed).then(whenWritten));
+  }
+
+  /** `undefined` where the server is another one than at the start, or a guarded write is under way. */
+  async #withTags(
+    ref: EntryRef,
+    start: WriteStart & { readonly fences: string },
+    tags: readonly string[],
+  ): Promise<WriteStart | undefined> {
+    const { store, gate } = this.#parts;
+    const { entryKey, fenceKeys } = ref;
+    if (tags.length === 0) return start;
+    const tagKeys = tags.map((tag) => ref.tagFence?.(tag) ?? "");
+    const { fenceTtlMs } = this.#options;
+    const now = await gate.run(() => store.beginFill({ entryKey, fenceKeys: tagKeys, fenceTtlMs }));
+    if (now.runId !== splitFences(start.fences).runId || now.fences.some(isPending)) return undefined;
+    return { ...start, fenceKeys: [...fenceKeys, ...tagKeys], tokens: [...start.tokens, ...now.fences] };
   }
 
   /** @param skipMs above 0: tells other processes for so long not to wait for this entry */

@@ -35,6 +35,11 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
   readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
   /** Of runs of the warmer: mostly none. */
   readonly #watchers = new Set<(ref: EntryRef) => void>();
+  /**
+   * What routes leave out of their keys, for `verifyRoutes`.
+   * @internal
+   */
+  readonly ignoredParams = new Set<string>();
   readonly #logger: Logger;
   #hasFailed = false;
 

@@ -8,6 +8,8 @@ export interface FencedScope {
   readonly tenant: string;
   readonly modules: readonly string[];
   readonly tags: readonly string[];
+  /** Instead of parts: all that the tenant has. */
+  readonly everything?: boolean;
 }
 
 /**
@@ -15,14 +17,23 @@ export interface FencedScope {
  * tags'.
  */
 export function fenceKeysOf(keys: KeySpace, scope: FencedScope): string[] {
-  return [keys.fence(scope.tenant), ...partFenceKeys(keys, scope)];
+  return [
+    keys.fence(scope.tenant),
+    ...scope.modules.map((module) => keys.fence(scope.tenant, module)),
+    ...scope.tags.map((tag) => keys.tagFence(scope.tenant, tag)),
+  ];
 }
 
-/** The fences that a mutation of these parts replaces. */
-export function partFenceKeys(keys: KeySpace, { tenant, modules, tags }: FencedScope): string[] {
+/**
+ * The fences that a mutation of these parts replaces. That of any tag tells fills whose answers name their
+ * tags that one was invalidated.
+ */
+export function partFenceKeys(keys: KeySpace, { tenant, modules, tags, everything }: FencedScope): string[] {
+  if (everything) return [keys.fence(tenant)];
   return [
     ...modules.map((module) => keys.fence(tenant, module)),
     ...tags.map((tag) => keys.tagFence(tenant, tag)),
+    ...(tags.length === 0 ? [] : [keys.anyTagFence(tenant)]),
   ];
 }
 

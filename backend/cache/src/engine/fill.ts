@@ -1,5 +1,6 @@
 // One fill: the right to run the handler for an entry and to store what it answers, unless a mutation overtakes it.
 // Tests: test/unit/fills.test.ts
+import type { RunReason } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import { hasNoContent } from "../codec/sendable.js";
 
@@ -14,9 +15,6 @@ export type FillOutcome =
   /** Run the handler, store nothing. */
   | { readonly kind: "run"; readonly reason: RunReason };
 
-/** Why a request runs its handler without a fill; part of `Cache-Status`. */
-export type RunReason = "store-unavailable" | "write-pending" | "settling" | "unstorable" | "wait-exceeded";
-
 /** A recorded answer: an entry but for its identity and fences, which the fill knows. */
 export type Recording = Omit<Entry, "identity" | "fences">;
 
@@ -29,8 +27,12 @@ export interface Fill {
    * worth waiting for.
    */
   unshare(): void;
-  /** Stores the recording behind the response and hands it to the requests that wait for it. */
-  commit(recording: Recording): void;
+  /**
+   * Stores the recording behind the response and hands it to the requests that wait for it.
+   *
+   * @param tags of the answer, where its route names them by it
+   */
+  commit(recording: Recording, tags?: readonly string[]): void;
   /** Hands the recording to the requests that wait for it, and stores nothing. */
   share(recording: Recording): void;
   /** Fails the requests that wait as this one has: they do not all try the same again. */

@@ -2,7 +2,7 @@
 // Tests: test/unit/fills.test.ts
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
-import type { EntryWriter, WriteStart } from "./entry-writer.js";
+import type { EntryWriter, WriteOutcome, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type Recording } from "./fill.js";
 import type { Flight, FlightResult } from "./flight.js";
 import type { SkippedEntries } from "./skipped-entries.js";
@@ -43,12 +43,15 @@ export class LedFill implements Fill {
     this.#giveUp();
   }
 
-  commit(recording: Recording): void {
+  commit(recording: Recording, tags?: readonly string[]): void {
     const { writer, skipped } = this.#host;
-    writer.writeBehind(this.#ref, this.#start, this.#answer(recording), (outcome) => {
+    const entry = this.#answer(recording);
+    const whenWritten = (outcome: WriteOutcome) => {
       if (outcome === "too-large" || outcome === "refused") skipped.add(this.#ref);
       else skipped.delete(this.#ref);
-    });
+    };
+    if (tags) writer.writeTagged(this.#ref, this.#start, entry, tags, whenWritten);
+    else writer.writeBehind(this.#ref, this.#start, entry, whenWritten);
   }
 
   share(recording: Recording): void {

@@ -3,6 +3,7 @@ import { PLAIN, type Sealer } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
+import { dependenciesOf, fencesOf } from "./answer-tags.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
@@ -10,7 +11,7 @@ import type { SharedStart } from "./fill-starts.js";
 import type { Fills } from "./fills.js";
 import { type FenceReading, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
-import { Miss, Stale } from "./miss.js";
+import { Miss, type MissedRead, Stale } from "./miss.js";
 import type { StoreGate } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
 
@@ -153,9 +154,10 @@ export class Lookups {
 
   /** A hit at once, where the route's `maxStaleness` allows it. */
   #recall(ref: EntryRef, local: LocalEntry, caller?: FenceReading): Promise<ReadOutcome> | undefined {
+    if (ref.maxStaleness === 0) return undefined;
+    const { fenceKeys, carried } = dependenciesOf(ref, local);
     const isKnown =
-      ref.maxStaleness > 0 &&
-      this.#reads.recalls(ref.fenceKeys, local.carried, ref.maxStaleness) &&
+      this.#reads.recalls(fenceKeys, carried, ref.maxStaleness) &&
       (!caller || this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness));
     if (!isKnown || local.staleAt <= Date.now()) return undefined;
     return endOfTurn().then(() => ({ kind: "hit", entry: local }));
@@ -179,10 +181,11 @@ export class Lookups {
     toFill: boolean,
   ): Promise<CallerOutcome> {
     const expiresAtMs = this.#parts.gate.expiry();
+    const { fenceKeys, carried } = dependenciesOf(ref, local);
     try {
-      const answer = await this.#reads.read(withCaller(ref, caller));
+      const answer = await this.#reads.read(withCaller(fenceKeys, caller));
       if (caller && !answer.confirms(caller.fenceKeys, caller)) return REVOKED;
-      if (answer.confirms(ref.fenceKeys, local.carried) && local.staleAt > Date.now())
+      if (answer.confirms(fenceKeys, carried) && local.staleAt > Date.now())
         return { kind: "hit", entry: local };
       this.#parts.local?.delete(ref);
       if (toFill) return await this.#readOrBegin(ref, expiresAtMs, expiresAtMs);
@@ -190,7 +193,8 @@ export class Lookups {
         () => this.#parts.store.read(ref.fenceKeys, [ref.entryKey]),
         expiresAtMs,
       );
-      return this.#judge(ref, snapshot.fences, snapshot.runId, snapshot.entries[0] ?? null, expiresAtMs);
+      const bytes = snapshot.entries[0] ?? null;
+      return await this.#judge(ref, snapshot.fences, snapshot.runId, bytes, expiresAtMs);
     } catch (error) {
       return this.#unavailable(ref, error);
     }
@@ -200,11 +204,12 @@ export class Lookups {
   #fetch(ref: EntryRef, caller: FenceReading | undefined, expiresAtMs: number): Promise<CallerOutcome>;
   async #fetch(ref: EntryRef, caller: FenceReading | undefined, expiresAtMs: number): Promise<CallerOutcome> {
     try {
-      const answer = await this.#reads.read(withCaller(ref, caller), ref.entryKey);
+      const answer = await this.#reads.read(withCaller(ref.fenceKeys, caller), ref.entryKey);
       if (caller && !answer.confirms(caller.fenceKeys, caller)) return REVOKED;
       const fences = answer.fences(ref.fenceKeys);
       const bytes = answer.entry(ref.entryKey);
-      const outcome = this.#judge(ref, fences, answer.runId, bytes, expiresAtMs);
+      const judged = this.#judge(ref, fences, answer.runId, bytes, expiresAtMs);
+      const outcome = judged instanceof Promise ? await judged : judged;
       this.#note(outcome);
       if (outcome.kind !== "hit") return outcome;
       // Written out: V8 makes a hidden class for each object that is spread and added to.
@@ -225,7 +230,8 @@ export class Lookups {
       // The store takes no lease where an entry is there: if that turns out not to be valid, nothing has
       // begun.
       const mayHaveBegun = entry === null || lease !== "none";
-      const outcome = this.#judge(ref, fences, runId, entry, expiresAtMs, mayHaveBegun ? begun : undefined);
+      const judged = this.#judge(ref, fences, runId, entry, expiresAtMs, mayHaveBegun ? begun : undefined);
+      const outcome = judged instanceof Promise ? await judged : judged;
       this.#note(outcome);
       if (outcome.kind !== "miss" || !mayHaveBegun) this.#parts.fills.drop(begun);
       return outcome;
@@ -251,25 +257,36 @@ export class Lookups {
     bytes: Buffer | null,
     expiresAtMs: number,
     begun?: SharedStart,
-  ): ReadOutcome {
-    const { fills, local, sealer } = this.#parts;
+  ): ReadOutcome | Promise<ReadOutcome> {
+    const { fills, sealer } = this.#parts;
     if (!areSettled(fences)) {
       const pending = fences.some((fence) => fence !== null && isPending(fence));
       return pending ? WRITE_PENDING : new Miss(fills, ref, { seen: undefined, expiresAtMs, begun });
     }
     const seen = joinFences(runId, fences);
     const verdict = examine(ref, bytes, seen, sealer);
-    if (verdict.kind === "valid") {
-      const { entry } = verdict;
-      local?.set(ref, entry);
-      if (entry.staleAt > Date.now()) return { kind: "hit", entry };
-      return new Stale(fills, ref, { seen, expiresAtMs }, entry);
-    }
+    if (verdict.kind === "valid") return this.#valid(ref, verdict.entry, { seen, expiresAtMs });
+    if (verdict.kind === "by-tags") return this.#judgeTags(ref, verdict.entry, { seen, expiresAtMs, begun });
     if (verdict.kind !== "absent") this.#parts.alarm(ref, verdict.kind);
     return new Miss(fills, ref, { seen, expiresAtMs, begun });
   }
+
+  #valid(ref: EntryRef, entry: Entry, read: MissedRead): ReadOutcome {
+    this.#parts.local?.set(ref, entry);
+    if (entry.staleAt > Date.now()) return { kind: "hit", entry };
+    return new Stale(this.#parts.fills, ref, read, entry);
+  }
+
+  /** Some tag of the tenant was invalidated since the entry was stored: perhaps one of its own. */
+  async #judgeTags(ref: EntryRef, entry: Entry, read: MissedRead): Promise<ReadOutcome> {
+    const depends = fencesOf(ref, entry.fences);
+    const answer = await this.#reads.read(depends.fenceKeys);
+    if (!answer.confirms(depends.fenceKeys, depends)) return new Miss(this.#parts.fills, ref, read);
+    const { seen, expiresAtMs } = read;
+    return this.#valid(ref, entry, { seen, expiresAtMs });
+  }
 }
 
-function withCaller({ fenceKeys }: EntryRef, caller: FenceReading | undefined): readonly string[] {
+function withCaller(fenceKeys: readonly string[], caller: FenceReading | undefined): readonly string[] {
   return caller ? [...fenceKeys, ...caller.fenceKeys] : fenceKeys;
 }

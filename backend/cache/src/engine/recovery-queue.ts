@@ -46,6 +46,12 @@ export class RecoveryQueue {
     else for (const key of tenants) this.#pending.set(key, key);
   }
 
+  /** All fences are to be forgotten. */
+  addEverything(): void {
+    this.#pending.clear();
+    this.#everything = true;
+  }
+
   /**
    * Takes out the next invalidations to replay: at most `maxFences`, all of one tenant (one Cluster slot);
    * `undefined` when empty. Taken before they are written, so that a mutation which ends meanwhile is queued

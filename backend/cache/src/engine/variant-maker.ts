@@ -4,9 +4,9 @@ import { availableParallelism } from "node:os";
 import { BoundedMap } from "../bounded-map.js";
 import { makeVariants } from "../codec/content-coding.js";
 import type { Entry } from "../codec/entry.js";
+import { fencesOf } from "./answer-tags.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
-import { splitFences } from "./fences.js";
 
 /**
  * Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's
@@ -47,7 +47,7 @@ export class VariantMaker {
   async #make(ref: EntryRef, entry: Entry): Promise<void> {
     const variants = await makeVariants(entry.body);
     if (variants.length === 0 || entry.expiresAt <= Date.now()) return;
-    const { fences: tokens } = splitFences(entry.fences);
-    await this.#writer.commit(ref, { tokens }, { ...entry, variants });
+    const { fenceKeys, fences: tokens } = fencesOf(ref, entry.fences);
+    await this.#writer.commit(ref, { fenceKeys, tokens }, { ...entry, variants });
   }
 }

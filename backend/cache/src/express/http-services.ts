@@ -10,6 +10,7 @@ import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { isThenable } from "../shown.js";
 import { messageOf } from "../thrown.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
 import type { PassedRequest } from "./passed-request.js";
@@ -57,6 +58,8 @@ export class HttpServices {
   readonly #tenants = new BoundedMap<string>({ maxCharacters: MAX_TENANT_CHARACTERS });
   /** The keys of the entries that a request's handler fills. */
   readonly #filling = new WeakMap<object, readonly string[]>();
+  /** Requests whose tenant was a promise. */
+  readonly #asynchronous = new WeakSet<object>();
   #routes = 0;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
@@ -96,6 +99,11 @@ export class HttpServices {
     return this.#filling.get(req)?.includes(entryKey) ?? false;
   }
 
+  /** Why a request without a tenant is not looked up. */
+  bypassOf(req: Request): "no-tenant" | "async-tenant" {
+    return this.#asynchronous.has(req) ? "async-tenant" : "no-tenant";
+  }
+
   /** A name that no other route has. */
   nameRoute(): string {
     return String(this.#routes++);
@@ -108,7 +116,7 @@ export class HttpServices {
 
   /** Shared by all routes; made for the first that needs it, which throws where it cannot be had. */
   get refresher(): Refresher {
-    this.#refresher ??= new Refresher(this.logger, this.options.fill.waitMs);
+    this.#refresher ??= new Refresher(this.logger, this.options.fill.waitMs, this.options.inject);
     return this.#refresher;
   }
 
@@ -131,8 +139,11 @@ export class HttpServices {
     try {
       const id = this.options.tenant(req);
       if (id === undefined) return undefined;
-      const tenant = this.#tenants.get(id) ?? this.#checked(id);
-      if (tenant === undefined) this.misuse.returned.wrongTenant(id);
+      const tenant = typeof id === "string" ? (this.#tenants.get(id) ?? this.#checked(id)) : tenantId(id);
+      if (tenant === undefined) {
+        if (isThenable(id)) this.#asynchronous.add(req);
+        this.misuse.returned.wrongTenant(id);
+      }
       return tenant;
     } catch (error) {
       if (!this.#resolverHasThrown) {

@@ -1,8 +1,7 @@
 // Requests that do not come from a socket: light-my-request, an optional peer, loaded where something needs it.
 // Tests: test/integration/stale.test.ts, test/integration/origins.test.ts
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { createRequire } from "node:module";
-import { TenantCacheError } from "../errors.js";
+import { type LightMyRequest, loadLightMyRequest } from "../peers.js";
 
 type Dispatch = (req: never, res: never) => void;
 
@@ -24,17 +23,13 @@ export type Inject = (
   made?: (req: object, res: ServerResponse) => void,
 ) => Promise<{ readonly statusCode: number }>;
 
-type LightMyRequest = (
-  dispatch: (req: IncomingMessage, res: ServerResponse) => void,
-  options: { readonly method: "GET"; readonly url: string; readonly remoteAddress?: string },
-) => Promise<{ readonly statusCode: number }>;
-
 /**
  * @param why what needs it, for the advice
+ * @param given the package, where the user has loaded it
  * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed
  */
-export function loadInject(why: string): Inject {
-  const lightMyRequest = load(why);
+export function loadInject(why: string, given: LightMyRequest | undefined): Inject {
+  const lightMyRequest = loadLightMyRequest(why, given);
   return (app, { url, headers, isEncrypted, remoteAddress }, made) => {
     const dispatch = (req: IncomingMessage, res: ServerResponse) => {
       // As they are: light-my-request would spell the URL anew, and add a Host and a User-Agent of its own.
@@ -54,13 +49,4 @@ export function loadInject(why: string): Inject {
       ...(remoteAddress !== undefined && { remoteAddress }),
     });
   };
-}
-
-function load(why: string): LightMyRequest {
-  try {
-    return createRequire(import.meta.url)("light-my-request") as LightMyRequest;
-  } catch (cause) {
-    const advice = `${why} through light-my-request: npm install light-my-request`;
-    throw new TenantCacheError("ETC_LIGHT_MY_REQUEST", advice, { cause });
-  }
 }

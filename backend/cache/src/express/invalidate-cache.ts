@@ -9,9 +9,12 @@ import {
   type ParsedInvalidateOptions,
   parseInvalidateArguments,
 } from "../options/invalidate-options.js";
+import { isThenable } from "../shown.js";
 import { randomToken } from "../store/fence-token.js";
 import { holdBack, type Moment } from "./held-response.js";
 import type { HttpServices } from "./http-services.js";
+import { isSafe } from "./safe-methods.js";
+import type { TouchedWork } from "./touched.js";
 
 /**
  * Invalidates modules (or tags) after the following handlers, unless they answer 4xx. Whoever has received
@@ -25,40 +28,57 @@ export interface InvalidateCache {
 }
 
 /** @internal */
-export function createInvalidateCache(http: HttpServices): InvalidateCache {
+export function createInvalidateCache(http: HttpServices, touched: TouchedWork): InvalidateCache {
   const example = 'app.post("/accounts", cache.invalidateCache("accounts"), handler)';
   return (...args: readonly unknown[]) => {
     if (isRequest(args[0])) throw http.misuse.uncalled("invalidateCache", example);
     const options = parseInvalidateArguments(args);
-    const watch = new MutationWatch(http.misuse, options.modules, (req) => http.tenantOf(req));
-    return function invalidateCacheMiddleware(req, res, next) {
-      if (isSafe(req.method)) {
-        watch.passed(req);
-        return next();
-      }
-      const tenant = http.tenantOf(req);
-      if (tenant === undefined) {
-        http.engine.counters.add("bypasses");
-        watch.tenantless(req, res);
-        return next();
-      }
-      watch.mutated();
-      const scope = { tenant, modules: options.modules, tags: tagsOf(options.tags, req) };
-      const { gate } = http.engine;
-      if (options.guard) return void guarded(http, options, scope, res, next).catch(next);
-      const handle = () => {
-        if (options.onUnreachable === "reject" && gate.state !== "closed") return refuse(res);
-        const beforeRelease = async () => {
-          if (mayHaveChanged(res)) await http.engine.invalidate(scope);
-        };
-        holdBack(res, beforeRelease, next);
-        next();
+    return invalidating(
+      http,
+      touched,
+      options,
+      new MutationWatch(http.misuse, options.modules, (req) => http.tenantOf(req)),
+    );
+  };
+}
+
+/** @param watch tells of mistakes; absent where the modules follow from paths, and not from a program */
+export function invalidating(
+  http: HttpServices,
+  touched: TouchedWork,
+  options: ParsedInvalidateOptions & { readonly everything?: boolean },
+  watch?: MutationWatch,
+): RequestHandler {
+  const { modules, everything = false } = options;
+  return function invalidateCacheMiddleware(req, res, goOn) {
+    if (isSafe(req.method)) {
+      watch?.passed(req);
+      return goOn();
+    }
+    const next: NextFunction = (problem?: unknown) =>
+      problem === undefined ? touched.around(req, res, goOn) : goOn(problem);
+    const tenant = http.tenantOf(req);
+    if (tenant === undefined) {
+      http.engine.counters.add("bypasses");
+      watch?.tenantless(req, res);
+      return next();
+    }
+    watch?.mutated();
+    const scope = { tenant, modules, tags: tagsOf(options.tags, req), everything };
+    const { gate } = http.engine;
+    if (options.guard) return void guarded(http, options, scope, res, next).catch(next);
+    const handle = () => {
+      if (options.onUnreachable === "reject" && gate.state !== "closed") return refuse(res);
+      const beforeRelease = async () => {
+        if (mayHaveChanged(res) && isChange(http, options, req, res)) await http.engine.invalidate(scope);
       };
-      // A store that has not answered yet is not away.
-      const starting = options.onUnreachable === "reject" ? gate.starting : undefined;
-      if (starting) starting.then(handle).catch(next);
-      else handle();
+      holdBack(res, beforeRelease, next);
+      next();
     };
+    // A store that has not answered yet is not away.
+    const starting = options.onUnreachable === "reject" ? gate.starting : undefined;
+    if (starting) starting.then(handle).catch(next);
+    else handle();
   };
 }
 
@@ -93,8 +113,23 @@ function mayHaveChanged(res: Response): boolean {
   return res.statusCode < 400 || res.statusCode >= 500;
 }
 
-function isSafe(method: Request["method"]): boolean {
-  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
+/** In doubt it is one. */
+function isChange(
+  http: HttpServices,
+  { when, modules }: ParsedInvalidateOptions,
+  req: Request,
+  res: Response,
+): boolean {
+  if (!when) return true;
+  const who = `the when function of invalidateCache(${modules.join(", ")})`;
+  try {
+    const said: unknown = when(req, res);
+    if (!isThenable(said)) return Boolean(said);
+    http.misuse.returned.wrong(who, said, "", "such requests invalidate");
+  } catch (error) {
+    http.misuse.returned.threw(who, error, "such requests invalidate");
+  }
+  return true;
 }
 
 /** RFC 9457. Nothing has been done yet: the client may try again. */

@@ -102,7 +102,7 @@ export class LaneCallers {
         tenant: ownText(tenant),
         scope: ownText(scope),
         identity: {
-          tenant: ownText(identity.tenant),
+          tenant: typeof identity.tenant === "string" ? ownText(identity.tenant) : identity.tenant,
           scope: identity.scope && ownText(identity.scope),
           tags: tags.map(ownText),
         },

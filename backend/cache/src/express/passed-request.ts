@@ -143,7 +143,7 @@ export class PassedRequest {
   handledBy(requests: RequestsOfRoute, obeysRequest: boolean, resolved: Resolved, req: Request): void {
     if (this.#wasHandled) return;
     this.#wasHandled = true;
-    if (!this.#mayLearn || !this.#isAsItCame(req) || !this.#isTheirs(resolved)) {
+    if (requests.areOpaque || !this.#mayLearn || !this.#isAsItCame(req) || !this.#isTheirs(resolved)) {
       this.#learnt.delete(this.#name);
       return;
     }

@@ -1,6 +1,7 @@
 // What a route, and the request that missed, tell the recorder.
 import type { Forwarded } from "../cache-status.js";
 import type { OwnHeaders } from "./own-headers.js";
+import type { RouteFunctions } from "./route-functions.js";
 import type { StorabilityRules } from "./storability.js";
 
 export interface RecorderRules extends StorabilityRules {
@@ -12,6 +13,7 @@ export interface RecorderRules extends StorabilityRules {
   readonly fwd: Forwarded;
   /** Which headers the cache may add. */
   readonly own: OwnHeaders;
+  readonly functions: RouteFunctions;
   readonly onUndeclaredVary: (names: string) => void;
   /**
    * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent

@@ -21,6 +21,7 @@ import type { Request, Response } from "express";
 import { setCacheStatus } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
+import { AnswerJudge } from "./answer-judge.js";
 import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
@@ -55,6 +56,7 @@ class Recorder {
   /** The client's conditions, which the handler does not see: the cache answers them in its stead. */
   readonly #hidden: HiddenConditions | undefined;
   readonly #body: RecordedBody;
+  readonly #judge: AnswerJudge;
   #head: RecordedHead | undefined;
   #course: Course = "through";
   #isSettled = false;
@@ -68,6 +70,7 @@ class Recorder {
     this.#rules = rules;
     this.#body = new RecordedBody(rules.maxBodyBytes);
     this.#before = headersBefore(res);
+    this.#judge = new AnswerJudge(req, res, this.#before, rules, fill !== undefined);
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
     // Where the answer is known not to be stored, the handler answers the conditions itself.
@@ -155,10 +158,7 @@ class Recorder {
     return ended;
   }
 
-  /**
-   * Where Node refuses what the handler writes, an error page may follow: that is not the answer that was
-   * judged.
-   */
+  /** Where Node refuses what the handler writes, an error page may follow, which was not judged. */
   #unlessRefused<Sent>(send: () => Sent): Sent {
     try {
       return send();
@@ -219,13 +219,12 @@ class Recorder {
    */
   #decide(whole: boolean): void {
     if (this.#answerInstead()) return;
-    const { own, fwd, compress, onUndeclaredVary } = this.#rules;
+    const { own, compress, onUndeclaredVary } = this.#rules;
     const res = this.#res;
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
-    const storability = judge(res, this.#before, this.#rules, bodyBytes);
+    const storability = this.#judge.head(bodyBytes, whole ? this.#body : undefined);
     const { storable } = storability;
-    // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known from
-    // it.
+    // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known.
     const bodyIsKnown = whole && (this.#fill !== undefined || this.#body.bytes > 0);
     if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag"))
       res.setHeader("ETag", this.#body.weakETag());
@@ -240,9 +239,10 @@ class Recorder {
       // known already.
       this.#abandon(res.statusCode === 304 && !this.#hidden?.wereSeen ? "failed" : "unstorable");
     }
-    const described = { status: head.status, headers: head.headers.set };
-    if (storable && compress && isCompressible(described, bodyBytes ?? 0)) varyByEncoding(res);
-    if (own.cacheStatus) setCacheStatus(res, { fwd, stored: storable && whole && this.#fill !== undefined });
+    const { status, headers } = head;
+    if (storable && compress && isCompressible({ status, headers: headers.set }, bodyBytes ?? 0))
+      varyByEncoding(res);
+    if (own.cacheStatus) setCacheStatus(res, this.#judge.status(storability, whole));
     if (own.cacheControl) defaultCacheControl(res);
     const conditions = this.#hidden?.values ?? this.#req.headers;
     if (!this.#answersConditions(storable) || !isAnsweredNotModified(conditions, res)) return;
@@ -275,13 +275,13 @@ class Recorder {
       return;
     }
     const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.maxStaleSeconds);
-    if (!recording || !this.#fill) {
+    if (!recording || !this.#fill || this.#judge.ask(this.#head, this.#body) !== undefined) {
       this.#abandon("unstorable");
       return;
     }
     this.#isSettled = true;
     this.#hidden?.show();
-    this.#fill.commit(recording);
+    this.#fill.commit(recording, this.#judge.tags);
   }
 
   #abandon(why: "unstorable" | "failed"): void {

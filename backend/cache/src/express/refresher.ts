@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Application, Request } from "express";
 import type { Logger } from "../logger.js";
+import type { LightMyRequest } from "../peers.js";
 import { messageOf } from "../thrown.js";
 import { delay } from "../timers.js";
 import { hostOf, isEncrypted } from "./authority.js";
@@ -44,12 +45,13 @@ export class Refresher {
 
   /**
    * @param waitMs how long a refresh is waited for: its handler may never answer
+   * @param inject the package, where the user has loaded it
    * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed
    */
-  constructor(logger: Logger, waitMs: number) {
+  constructor(logger: Logger, waitMs: number, inject: LightMyRequest | undefined) {
     this.#logger = logger;
     this.#waitMs = waitMs;
-    this.#inject = loadInject("staleWhileRevalidate refreshes");
+    this.#inject = loadInject("staleWhileRevalidate refreshes", inject);
   }
 
   /** Starts a refresh unless one of the same entry is under way in this process. */

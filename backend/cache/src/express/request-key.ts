@@ -23,6 +23,10 @@ export interface RequestParts {
   readonly scope: string;
   /** Names (lower case) and values of the declared `vary` headers. */
   readonly vary: readonly (readonly [name: string, value: string])[];
+  /** {@link canonicalData} of what else the answer depends on. Absent or empty: nothing. */
+  readonly varied?: string | undefined;
+  /** Stands for the body. Absent or empty: it has none. */
+  readonly content?: string | undefined;
 }
 
 /**
@@ -39,13 +43,21 @@ export function canonicalParams({
   query,
   scope,
   vary,
+  varied = "",
+  content = "",
 }: RequestParts): string | undefined {
   if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
   // A text is never equal to the pairs, which are an array.
   const asked = query ?? canonicalQuery(rawQuery);
   if (asked === undefined) return undefined;
-  const params = JSON.stringify([authority, path, asked, scope, vary]);
+  const params = JSON.stringify([authority, path, asked, scope, vary, ...moreOf(varied, content)]);
   return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
+}
+
+/** Absent where there is neither, so that most requests are as short as they can be. */
+function moreOf(varied: string, content: string): readonly string[] {
+  if (content !== "") return [varied, content];
+  return varied === "" ? [] : [varied];
 }
 
 /**
@@ -104,7 +116,7 @@ export function hashParams(params: string, algorithm: "md5" | "sha256"): string 
 type Decoded = string | readonly [raw: string];
 type Pair = readonly [name: Decoded, value?: Decoded];
 
-function canonicalQuery(rawQuery: string): Pair[] | undefined {
+export function canonicalQuery(rawQuery: string): Pair[] | undefined {
   if (rawQuery === "") return [];
   const segments = rawQuery.split("&");
   if (segments.length > MAX_QUERY_PAIRS) return undefined;

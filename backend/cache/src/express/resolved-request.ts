@@ -1,20 +1,8 @@
 // What a request on a cached route resolves to: the entry that it names, or why it bypasses the cache.
 import type { IncomingMessage } from "node:http";
+import type { BypassReason } from "../cache-status.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { OwnHeaders } from "./own-headers.js";
-
-/** Why a request is not looked up; the `detail` of its `Cache-Status`. */
-export type BypassReason =
-  | "no-tenant"
-  | "range"
-  | "precondition"
-  | "event-stream"
-  | "body"
-  | "authority"
-  | "params"
-  | "query"
-  | "too-long"
-  | "scope";
 
 /** What names an entry, and what its route says of answers made from it. */
 export interface RouteRef extends EntryRef {
@@ -33,6 +21,8 @@ export interface Found {
 
 /** The requests of one route. */
 export interface RequestsOfRoute {
+  /** Whether more decides what a request names than its method, URL, caller and the headers of `vary`. */
+  readonly areOpaque: boolean;
   /** The values of the headers that the route varies by. */
   varyOf(req: IncomingMessage): readonly string[];
 }

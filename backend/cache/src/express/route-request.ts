@@ -3,17 +3,22 @@
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { ownText } from "../bounded-map.js";
+import type { BypassReason } from "../cache-status.js";
 import { fenceKeysOf } from "../engine/fences.js";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import { tagsOf } from "../identifiers.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import { isThenable } from "../shown.js";
 import type { KeySpace } from "../store/key-space.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
+import { hasOnly, queryOf, withoutIgnored } from "./query-params.js";
+import { contentOf, isConditional } from "./request-content.js";
 import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
-import type { BypassReason, RequestsOfRoute, Resolved, RouteRef } from "./resolved-request.js";
+import type { RequestsOfRoute, Resolved, RouteRef } from "./resolved-request.js";
+import type { RouteFunctions } from "./route-functions.js";
 
 /** What only misses need is worked out for them: refs are remembered with every request. */
 class RequestRef implements RouteRef {
@@ -27,10 +32,11 @@ class RequestRef implements RouteRef {
   readonly maxEntries: number;
   readonly own: OwnHeaders;
   readonly durations: HandlerDurations;
+  readonly carriesTags: boolean;
   readonly #keys: KeySpace;
   readonly #hash: string;
 
-  constructor(keys: KeySpace, hash: string, ref: Omit<RequestRef, "leaseKey">) {
+  constructor(keys: KeySpace, hash: string, ref: Omit<RequestRef, "leaseKey" | "tagFence">) {
     this.#keys = keys;
     this.#hash = hash;
     this.tenant = ref.tenant;
@@ -43,6 +49,11 @@ class RequestRef implements RouteRef {
     this.maxEntries = ref.maxEntries;
     this.own = ref.own;
     this.durations = ref.durations;
+    this.carriesTags = ref.carriesTags;
+  }
+
+  tagFence(tag: string): string {
+    return this.#keys.tagFence(this.tenant, tag);
   }
 
   get leaseKey(): string {
@@ -63,9 +74,17 @@ export class RouteRequests implements RequestsOfRoute {
   readonly #name: string;
   readonly #own: OwnHeaders;
   readonly #durations: HandlerDurations;
+  readonly #functions: RouteFunctions;
+  /** Known before the handler runs; absent where the route has none, or its answers are asked for theirs. */
+  readonly #tags: ((req: Request) => readonly string[]) | undefined;
+  readonly areOpaque: boolean;
 
-  constructor(http: HttpServices, module: string, route: ParsedRouteOptions) {
+  constructor(http: HttpServices, module: string, route: ParsedRouteOptions, functions: RouteFunctions) {
     this.#http = http;
+    this.#functions = functions;
+    // It names no second parameter.
+    this.#tags = functions.tagsOfAnswers ? undefined : (route.tags as (req: Request) => readonly string[]);
+    this.areOpaque = route.skip !== undefined || route.varyBy !== undefined;
     this.#module = module;
     this.#route = route;
     this.#vary = route.vary.map((name) => name.toLowerCase());
@@ -80,25 +99,41 @@ export class RouteRequests implements RequestsOfRoute {
   resolve(req: Request): Resolved {
     const route = this.#route;
     const tenant = this.#http.tenantOf(req);
-    if (tenant === undefined) return { bypass: "no-tenant", tenant };
-    const bypass = bypassReason(req);
+    if (tenant === undefined) return { bypass: this.#http.bypassOf(req), tenant };
+    const content = req.method === "GET" ? "" : contentOf(req, route.body.maxBytes);
+    if (typeof content !== "string") return { ...content, tenant };
+    const bypass = isConditional(req) ? "precondition" : bypassReason(req, content !== "");
     if (bypass !== undefined) return { bypass, tenant };
+    if (route.skip && this.#functions.skips(req)) return { bypass: "skipped", tenant };
     const authority = this.#authorities.of(req);
     if (authority === undefined) return { bypass: "authority", tenant };
     const scope = this.#scopeOf(req);
-    const tags = route.tags ? tagsOf(route.tags, req) : NO_TAGS;
+    if (typeof scope !== "string") return { bypass: scope.bypass, tenant };
+    const tags = this.#tags ? tagsOf(this.#tags, req) : NO_TAGS;
     const vary = this.varyOf(req);
-    const isTenants = scope === "" && vary.length === 0 && tags.length === 0;
+    const varied = route.varyBy ? this.#functions.varied(req) : "";
+    if (typeof varied !== "string") return { ...varied, tenant };
+    const isTenants = scope === "" && vary.length === 0 && tags.length === 0 && varied === "";
     // No part can look like another: those that are any text are written as JSON, and no other part but the
     // last has a line break.
-    const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags])}\n`;
+    const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags, varied])}\n`;
     const query = route.query && queryText(route.query(req));
     if (route.query && query === undefined) return { bypass: "query", tenant };
     const asked = query === undefined ? "" : `\n${query}`;
-    const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}`;
+    const contained = content === "" ? "" : `\n\n${content}`;
+    const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}${contained}`;
     const known = this.#http.requests.get(name);
     if (known) return known;
-    const resolved = this.#describe(req, { tenant, scope, tags, vary, authority, query });
+    const resolved = this.#describe(req, {
+      tenant,
+      scope,
+      tags,
+      vary,
+      varied,
+      authority,
+      query,
+      content,
+    });
     if ("ref" in resolved) this.#http.requests.set(name, resolved);
     return resolved;
   }
@@ -114,28 +149,27 @@ export class RouteRequests implements RequestsOfRoute {
   }
 
   /** The tenant's own view is written as an empty scope: a function may not return it by mistake. */
-  #scopeOf(req: Request): string | undefined {
+  #scopeOf(req: Request): string | { readonly bypass: BypassReason } {
     const scope = this.#route.scope ?? this.#http.options.scope;
     if (scope === "tenant") return "";
     const value: unknown = scope(req);
     if (typeof value === "string" && value !== "") return value;
     this.#http.misuse.returned.wrongScope(this.#module, value);
-    return undefined;
+    return { bypass: isThenable(value) ? "async-scope" : "scope" };
   }
 
   #describe(req: Request, described: Described): Resolved {
-    const { tags, vary: values, authority, query } = described;
+    const { tags, vary: values, varied, authority, query, content } = described;
     const tenant = ownText(described.tenant);
-    const scope = described.scope && ownText(described.scope);
+    const scope = ownText(described.scope);
     // As the path: what earlier middleware made of the URL is what the handler answers to.
-    const rawQuery = queryOf(req.url);
-    const { params: known, settleMs, maxStaleness } = this.#route;
-    if (known && !onlyKnown(rawQuery, known)) return { bypass: "params", tenant };
-    if (scope === undefined) return { bypass: "scope", tenant };
+    const { params: known, ignoreParams, settleMs, maxStaleness } = this.#route;
+    const rawQuery = withoutIgnored(queryOf(req.url), ignoreParams);
+    if (known && !hasOnly(rawQuery, known)) return { bypass: "params", tenant };
     const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
     // Without an Express app around it a request has neither.
     const path = (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
-    const params = canonicalParams({ authority, path, rawQuery, query, scope, vary });
+    const params = canonicalParams({ authority, path, rawQuery, query, scope, vary, varied, content });
     if (params === undefined) return { bypass: "too-long", tenant };
 
     const { options, engine } = this.#http;
@@ -156,6 +190,7 @@ export class RouteRequests implements RequestsOfRoute {
       maxEntries: options.maxEntriesPerModule,
       own: this.#own,
       durations: this.#durations,
+      carriesTags: this.#functions.tagsOfAnswers,
     });
     const texts = [entryKey, identity, scope, ...tagKeys];
     return { ref, scope, characters: texts.reduce((sum, text) => sum + text.length, 0) };
@@ -167,6 +202,8 @@ export class RouteRequests implements RequestsOfRoute {
     const known = fenceKeys.get(name);
     if (known) return known;
     const keys = fenceKeysOf(engine.keys, { tenant, modules: this.#modules, tags: [] });
+    // The last one: see `engine/answer-tags.ts`.
+    if (this.#functions.tagsOfAnswers) keys.push(engine.keys.anyTagFence(tenant));
     fenceKeys.set(name, keys);
     return keys;
   }
@@ -175,10 +212,14 @@ export class RouteRequests implements RequestsOfRoute {
 /** What the key of a request is made of, beside its URL. */
 interface Described {
   readonly tenant: string;
-  readonly scope: string | undefined;
+  readonly scope: string;
   readonly tags: readonly string[];
   /** Values. */
   readonly vary: readonly string[];
+  /** What stands for the body of a query; empty where there is none. */
+  readonly content: string;
+  /** What `varyBy` returned, in canonical form; empty where there is none. */
+  readonly varied: string;
   readonly authority: string;
   /** In canonical form; absent where the raw query counts. */
   readonly query: string | undefined;
@@ -190,8 +231,10 @@ const NO_VALUES: readonly string[] = [];
 /**
  * What a request asks for that is no stored answer, read from its headers alone; `undefined` where it asks
  * for nothing of the kind.
+ *
+ * @param isContentKnown whether the body is part of the key
  */
-export function bypassReason(req: IncomingMessage): BypassReason | undefined {
+export function bypassReason(req: IncomingMessage, isContentKnown = false): BypassReason | undefined {
   const { headers } = req;
   // A part of an entry is never served.
   if (headers.range !== undefined) return "range";
@@ -203,7 +246,7 @@ export function bypassReason(req: IncomingMessage): BypassReason | undefined {
   // "server-sent events").
   if (headers.accept === "text/event-stream") return "event-stream";
   // It may be part of what the handler answers to.
-  return hasBody(req) ? "body" : undefined;
+  return !isContentKnown && hasBody(req) ? "body" : undefined;
 }
 
 /** Nothing is no query: what validation has not left would be the same for all. */
@@ -214,15 +257,4 @@ function queryText(query: unknown): string | undefined {
 function pathOf(url: string): string {
   const end = url.search(/[?#]/);
   return end === -1 ? url : url.slice(0, end);
-}
-
-function queryOf(url: string): string {
-  const start = url.indexOf("?");
-  if (start === -1) return "";
-  const end = url.indexOf("#", start);
-  return end === -1 ? url.slice(start + 1) : url.slice(start + 1, end);
-}
-
-function onlyKnown(rawQuery: string, known: readonly string[]): boolean {
-  return [...new URLSearchParams(rawQuery).keys()].every((name) => known.includes(name));
 }

@@ -1,6 +1,7 @@
 // Whether a response may be stored (RFC 9111 section 3, as a shared cache that its routes opt into), and for how long.
 import { type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import type { Response } from "express";
+import type { UnstoredReason } from "../cache-status.js";
 import { isETag } from "../codec/sendable.js";
 import { parseCacheControl, secondsOf } from "./cache-control.js";
 import { parseHttpDate } from "./http-date.js";
@@ -10,7 +11,10 @@ export interface StorabilityRules {
   readonly statuses: readonly number[];
   /** Lower case. */
   readonly vary: readonly string[];
+  /** The most that it may be. */
   readonly ttlSeconds: number;
+  /** Whether what is for one user alone may be stored, because entries are that user's own. */
+  readonly storesPrivate: boolean;
   readonly maxBodyBytes: number;
 }
 
@@ -28,11 +32,14 @@ export type Storability =
     }
   | {
       readonly storable: false;
+      readonly reason: UnstoredReason;
       /** Header names that the handler varies by and the route does not declare. */
       readonly undeclaredVary?: string;
     };
 
-const UNSTORABLE: Storability = { storable: false };
+export function unstorable(reason: UnstoredReason): Storability {
+  return { storable: false, reason };
+}
 
 /**
  * Judges the head of an answer: its status and headers.
@@ -45,26 +52,36 @@ export function judge(
   rules: StorabilityRules,
   bodyBytes: number | undefined,
 ): Storability {
-  if (!rules.statuses.includes(res.statusCode)) return UNSTORABLE;
-  if (bodyBytes !== undefined && !(bodyBytes <= rules.maxBodyBytes)) return UNSTORABLE;
-  if (!isCodedPlainly(res) || isEventStream(res)) return UNSTORABLE;
-  if (cookiesChanged(res, before)) return UNSTORABLE;
-  if (res.hasHeader("Content-Range")) return UNSTORABLE;
-  if (res.hasHeader("Trailer")) return UNSTORABLE;
-  if (!isETag(String(res.getHeader("ETag") ?? ""))) return UNSTORABLE;
+  if (!rules.statuses.includes(res.statusCode)) return unstorable("status");
+  if (bodyBytes !== undefined && !(bodyBytes <= rules.maxBodyBytes)) return unstorable("too-large");
+  if (!isCodedPlainly(res)) return unstorable("transfer-coding");
+  if (isEventStream(res)) return unstorable("event-stream");
+  if (cookiesChanged(res, before)) return unstorable("set-cookie");
+  if (res.hasHeader("Content-Range")) return unstorable("partial");
+  if (res.hasHeader("Trailer")) return unstorable("trailers");
+  if (!isETag(String(res.getHeader("ETag") ?? ""))) return unstorable("etag");
   const undeclared = addedVary(res, before).filter((name) => !rules.vary.includes(name.toLowerCase()));
   // Chosen for one client behind the cache, also where middleware in front of it had named the header before.
   const isNegotiated =
     ownHeader(res, before, "Content-Encoding") !== undefined && !rules.vary.includes("accept-encoding");
   if (isNegotiated && /accept-encoding/i.test(String(res.getHeader("Vary") ?? "")))
-    return { storable: false, undeclaredVary: "Accept-Encoding" };
-  if (undeclared.length > 0) return { storable: false, undeclaredVary: undeclared.join(", ") };
+    return undeclaredVary("Accept-Encoding");
+  if (undeclared.length > 0) return undeclaredVary(undeclared.join(", "));
   // Made for one origin, also where earlier middleware had named Origin in Vary, so that naming it again
   // shows nothing.
   const allowedOrigin = ownHeader(res, before, "Access-Control-Allow-Origin") ?? "*";
-  if (allowedOrigin !== "*" && !rules.vary.includes("origin"))
-    return { storable: false, undeclaredVary: "Origin" };
-  return judgeFreshness(res, before, rules.ttlSeconds);
+  if (allowedOrigin !== "*" && !rules.vary.includes("origin")) return undeclaredVary("Origin");
+  return judgeFreshness(res, before, rules);
+}
+
+function undeclaredVary(names: string): Storability {
+  return { storable: false, reason: "vary", undeclaredVary: names };
+}
+
+/** The same with a TTL that is known only now. */
+export function limitedTo(ttlSeconds: number, judged: Storability): Storability {
+  if (!judged.storable || ttlSeconds >= judged.ttlSeconds) return judged;
+  return judged.ageSeconds >= ttlSeconds ? unstorable("ttl-zero") : { ...judged, ttlSeconds };
 }
 
 /**
@@ -98,26 +115,35 @@ function ownHeader(res: Response, before: OutgoingHttpHeaders, name: string): st
   return value === undefined || value === before[name.toLowerCase()] ? undefined : String(value);
 }
 
-const FORBIDDING = ["no-store", "private", "no-cache"];
+const FORBIDDING = ["no-store", "private", "no-cache"] as const;
 /** What Express's sendFile says where nobody has chosen anything: no statement about this response. */
 const SEND_DEFAULT = "public, max-age=0";
 
-function judgeFreshness(res: Response, before: OutgoingHttpHeaders, ttlSeconds: number): Storability {
+function judgeFreshness(
+  res: Response,
+  before: OutgoingHttpHeaders,
+  { ttlSeconds, storesPrivate }: StorabilityRules,
+): Storability {
   const cacheControl = ownHeader(res, before, "Cache-Control") ?? "";
   const directives = parseCacheControl(cacheControl === SEND_DEFAULT ? "" : cacheControl);
-  if (FORBIDDING.some((name) => directives.has(name))) return UNSTORABLE;
+  const isPrivate = directives.has("private");
+  const forbidding = FORBIDDING.find(
+    (name) => directives.has(name) && !(name === "private" && storesPrivate),
+  );
+  if (forbidding) return unstorable(forbidding);
   // Section 5.2.2.3.
-  if (directives.has("must-understand") && !(res.statusCode in STATUS_CODES)) return UNSTORABLE;
+  if (directives.has("must-understand") && !(res.statusCode in STATUS_CODES)) return unstorable("status");
   const dateMs = parseHttpDate(ownHeader(res, before, "Date")) ?? Date.now();
+  // `s-maxage` is for caches that several users share, which one user's own entries are not (section 5.2.2.10).
   const declared =
-    secondsOf(directives, "s-maxage") ??
+    (isPrivate ? undefined : secondsOf(directives, "s-maxage")) ??
     secondsOf(directives, "max-age") ??
     lifetimeByExpires(ownHeader(res, before, "Expires"), dateMs);
   const lifetime = Math.min(ttlSeconds, declared ?? ttlSeconds);
   // Sections 4.2.3 and 5.1: the greater of what the response says and what its date shows.
   const saidAge = Number.parseInt(ownHeader(res, before, "Age") ?? "0", 10) || 0;
   const ageSeconds = Math.max(0, saidAge, Math.floor((Date.now() - dateMs) / 1000));
-  if (ageSeconds >= lifetime) return UNSTORABLE;
+  if (ageSeconds >= lifetime) return unstorable("ttl-zero");
   const mayBeStale = !["must-revalidate", "proxy-revalidate", "s-maxage"].some((name) =>
     directives.has(name),
   );

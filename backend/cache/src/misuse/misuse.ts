@@ -33,6 +33,8 @@ export class Misuse {
   /**
    * One route of a module has a scope and another has none: the other shows one user's view to all, or has no
    * need of it.
+   *
+   * @internal
    */
   mounted(
     module: string,

@@ -2,6 +2,7 @@
 // Tests: test/integration/misuse-values.test.ts
 import { ID_FORM, idAdvice, tenantId } from "../identifiers.js";
 import { isThenable, shown } from "../shown.js";
+import { messageOf } from "../thrown.js";
 import type { Advice } from "./advice.js";
 
 const AT_ONCE =
@@ -67,6 +68,16 @@ export class ReturnedValues {
     );
   }
 
+  /** What another function of a route returned, and may not. */
+  wrong(who: string, value: unknown, advice: string, consequence: string): void {
+    this.#tell(who, value, advice, consequence);
+  }
+
+  /** A function that decides about the cache alone has thrown. */
+  threw(who: string, error: unknown, consequence: string): void {
+    this.#advice.tell(`${who} threw (${messageOf(error)}); ${consequence}`, `${who} threw`);
+  }
+
   #tell(who: string, value: unknown, advice: string, consequence: string): void {
     // Nobody else waits for it: its rejection would end the process.
     if (isThenable(value)) value.then(undefined, () => undefined);
@@ -79,8 +90,6 @@ export class ReturnedValues {
 }
 
 function tenantAdvice(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint")
-    return `return a string, as in String(${value})`;
   return typeof value === "string"
     ? `a tenant id has ${ID_FORM}`
     : idAdvice(value).replace(/^write/, "return");

@@ -10,6 +10,7 @@ import { originOf } from "../origin.js";
  */
 export type AuthorityRule = "key" | "ignore" | readonly string[];
 
+/** @internal */
 export const authority = z.custom<AuthorityRule>((value) => isAuthorityRule(value), {
   error:
     'write "key" (answers may depend on the host; the default), "ignore" (they do not), or the hosts that the app answers to as requests name them, without scheme and path: ["api.example.com", "localhost"]',

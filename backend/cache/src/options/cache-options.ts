@@ -3,7 +3,9 @@ import type { Request } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
+import type { TenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
+import type { LightMyRequest } from "../peers.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
@@ -11,7 +13,15 @@ import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
-import { type Scope, scope } from "./route-options.js";
+import type { Policies } from "./policies.js";
+import {
+  type CacheListOptions,
+  type PrivateResponses,
+  parsePolicies,
+  privateResponses,
+  type Scope,
+  scope,
+} from "./route-options.js";
 
 const MIB = 1024 * 1024;
 
@@ -27,8 +37,11 @@ export interface TenantCacheOptions {
    * `express-tenant-cache/testing/store`.
    */
   readonly store?: (keys: KeySpace) => Store;
-  /** Who owns the response; `undefined`, or an id that is none: the cache is bypassed. */
-  readonly tenant: (req: Request) => string | undefined;
+  /**
+   * Who owns the response; `undefined`, or an id that is none: the cache is bypassed. A number is the same
+   * tenant as its text: 42 and `"42"`.
+   */
+  readonly tenant: (req: Request) => TenantId | undefined;
   /** Default of all routes: `"tenant"`. */
   readonly scope?: Scope;
   /**
@@ -37,6 +50,18 @@ export interface TenantCacheOptions {
    * out: `["api.example.com"]`.
    */
   readonly authority?: AuthorityRule;
+  /** Default of all routes: `"refuse"`. It concerns those with a scope function alone. */
+  readonly privateResponses?: PrivateResponses;
+  /**
+   * Options that routes have in common, by a name: `cacheList("plans", "reference")`. What `base` says, all
+   * routes have. A number is `ttlSeconds`.
+   */
+  readonly policies?: Readonly<Record<string, Omit<CacheListOptions, "policy"> | number>>;
+  /**
+   * False: all requests bypass the cache, and nothing is stored. Mutations still invalidate what other
+   * processes have stored. Default true.
+   */
+  readonly enabled?: boolean;
   /** In front of every key: one for each app that shares a Redis. Default none. */
   readonly keyPrefix?: string;
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
@@ -115,6 +140,11 @@ export interface TenantCacheOptions {
   readonly serverTiming?: boolean;
   /** Which headers the cache adds beside the handler's; a route may say otherwise. Default all. */
   readonly headers?: OwnHeadersOption;
+  /**
+   * The package `light-my-request`, for `staleWhileRevalidate`. Default: the one that is installed. For
+   * bundles that lack it.
+   */
+  readonly inject?: LightMyRequest;
   /** Default `console`. */
   readonly logger?: Logger;
 }
@@ -126,6 +156,7 @@ const encryptionKey = z.strictObject({
   }),
 });
 
+/** @internal */
 const cacheSchema = z.strictObject({
   redis: z
     .custom<RedisOption>()
@@ -135,6 +166,9 @@ const cacheSchema = z.strictObject({
   tenant: fn<TenantCacheOptions["tenant"]>("(req) => req.auth?.tenantId"),
   scope: scope.default("tenant"),
   authority: authority.default("key"),
+  privateResponses: privateResponses.default("refuse"),
+  policies: z.record(z.string(), z.unknown()).optional(),
+  enabled: z.boolean().default(true),
   keyPrefix: z
     .string()
     .regex(/^[\w.:-]*$/, { error: 'write letters, digits, "_", ".", ":", "-", for example "crm:"' })
@@ -186,6 +220,7 @@ const cacheSchema = z.strictObject({
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
   headers: ownHeadersOfCache,
+  inject: fn<LightMyRequest>('require("light-my-request")').optional(),
   logger: z
     .custom<Logger>((value) => isLogger(value), {
       error: "write an object with the methods info, warn and error, for example console",
@@ -195,12 +230,19 @@ const cacheSchema = z.strictObject({
 
 registerCall("createTenantCache", "createTenantCache({ tenant: (req) => req.auth?.tenantId })", cacheSchema);
 
-export type ParsedCacheOptions = z.output<typeof cacheSchema>;
+/** @internal */
+export type ParsedCacheOptions = Omit<z.output<typeof cacheSchema>, "policies"> & {
+  readonly policies: Policies;
+};
 
-/** @throws TenantCacheError `ETC_OPTIONS` */
+/**
+ * @throws TenantCacheError `ETC_OPTIONS`
+ * @internal
+ */
 export function parseCacheOptions(options: unknown): ParsedCacheOptions {
   const parsed = parse("createTenantCache", cacheSchema, options);
-  if (parsed.store === undefined || parsed.redis === undefined) return parsed;
+  if (parsed.store === undefined || parsed.redis === undefined)
+    return { ...parsed, policies: parsePolicies(parsed.policies) };
   throw new TenantCacheError(
     "ETC_OPTIONS",
     "createTenantCache: redis and store are given: write one of them, redis or a store of your own",

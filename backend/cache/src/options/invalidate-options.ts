@@ -1,6 +1,6 @@
 // The options of `invalidateCache`.
 // Tests: test/unit/refusals/http-options.test.ts
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { shown } from "../shown.js";
@@ -9,6 +9,12 @@ import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 export interface InvalidateOptions {
   readonly modules?: readonly string[];
   readonly tags?: (req: Request) => readonly string[];
+  /**
+   * Whether the request has changed anything, asked when the handler answers: tells mutations from queries
+   * where both are sent to one URL. What throws counts as yes. Not with `guard`, which is told before the
+   * handler runs. Default: yes, unless the answer is a 4xx.
+   */
+  readonly when?: (req: Request, res: Response) => boolean;
   /**
    * What happens where the store cannot be reached: `"defer"` (default) answers, and this process serves
    * nothing from the cache until the invalidation has been replayed; `"reject"` answers 503 before the
@@ -24,9 +30,11 @@ export interface InvalidateOptions {
   readonly guardMs?: number;
 }
 
-const invalidateSchema = z.strictObject({
+/** @internal */
+export const invalidateSchema = z.strictObject({
   modules: moduleNames.default([]),
   tags: fn<NonNullable<InvalidateOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),
+  when: fn<NonNullable<InvalidateOptions["when"]>>("(req) => isMutation(req.body)").optional(),
   onUnreachable: z.enum(["defer", "reject"]).default("defer"),
   guard: z.boolean().default(false),
   guardMs: positiveInt.default(30_000),
@@ -34,11 +42,13 @@ const invalidateSchema = z.strictObject({
 
 registerCall("invalidateCache", 'invalidateCache({ modules: ["accounts"] })', invalidateSchema);
 
+/** @internal */
 export type ParsedInvalidateOptions = z.output<typeof invalidateSchema>;
 
 /**
  * Parses the arguments of `invalidateCache`: module names, or one options object.
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_MODULE_NAME`
+ * @internal
  */
 export function parseInvalidateArguments(args: readonly unknown[]): ParsedInvalidateOptions {
   const [first] = args;
@@ -46,6 +56,12 @@ export function parseInvalidateArguments(args: readonly unknown[]): ParsedInvali
   if (!isOptions) refuseMixed(args);
   const options = isOptions ? first : { modules: args };
   const parsed = parse("invalidateCache", invalidateSchema, options);
+  if (parsed.guard && parsed.when) {
+    throw new TenantCacheError(
+      "ETC_OPTIONS",
+      "invalidateCache: guard and when are given: a guard is set before anybody knows; write guard: true on a route that changes something each time",
+    );
+  }
   if (parsed.modules.length > 0 || parsed.tags) return parsed;
   throw new TenantCacheError(
     "ETC_OPTIONS",

@@ -2,12 +2,13 @@
 // Tests: test/unit/refusals/http-options.test.ts
 import type { IncomingMessage, ServerResponse } from "node:http";
 import * as z from "zod";
+import type { TenantId } from "../identifiers.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
 
 /** What the lane must know of whoever asks, so that it answers nobody whom the app would have refused. */
 export interface LaneIdentity {
   /** As the `tenant` option resolves it in the app. */
-  readonly tenant: string;
+  readonly tenant: TenantId;
   /** As the route's `scope` function resolves it; absent for routes without one. */
   readonly scope?: string | undefined;
   /**
@@ -50,6 +51,7 @@ export interface LaneOptions {
   readonly relearnSeconds?: number;
 }
 
+/** @internal */
 const laneSchema = z.strictObject({
   identify: fn<LaneOptions["identify"]>("(req) => sessions.get(req.headers.authorization)"),
   use: z.array(fn<LaneMiddleware>("helmet()")).default([]),
@@ -59,9 +61,13 @@ const laneSchema = z.strictObject({
 
 registerCall("lane", "lane(app, { identify: (req) => sessions.get(req.headers.authorization) })", laneSchema);
 
+/** @internal */
 export type ParsedLaneOptions = z.output<typeof laneSchema>;
 
-/** @throws TenantCacheError `ETC_OPTIONS` */
+/**
+ * @throws TenantCacheError `ETC_OPTIONS`
+ * @internal
+ */
 export function parseLaneOptions(options: unknown): ParsedLaneOptions {
   return parse("lane", laneSchema, options);
 }

@@ -16,10 +16,16 @@ const ownHeaders = z
   .strictObject({ etag: z.boolean(), cacheControl: z.boolean(), cacheStatus: z.boolean() })
   .partial();
 
-/** What a route leaves out, the cache says. */
+/**
+ * What a route leaves out, the cache says.
+ * @internal
+ */
 export const ownHeadersOfRoute = ownHeaders.prefault({});
 
-/** The same for all routes of a cache. */
+/**
+ * The same for all routes of a cache.
+ * @internal
+ */
 export const ownHeadersOfCache = ownHeadersOfRoute.transform((chosen) => ({
   etag: true,
   cacheControl: true,

@@ -1,29 +1,86 @@
 // The options of `cacheList`.
 // Tests: test/unit/refusals/http-options.test.ts, test/unit/refusals/ttl.test.ts
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import * as z from "zod";
+import { isModuleName } from "../identifiers.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type OwnHeadersOption, ownHeadersOfRoute } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
+import { type Policies, policiesOf, type RouteOptionsAsGiven, withPolicies } from "./policies.js";
 
 /** Whose view a response is: the tenant's, or that of what the function returns (a role, a user). */
 export type Scope = "tenant" | ((req: Request) => string);
 
+export type PrivateResponses = "refuse" | "scope";
+
+/** What a handler has answered, for functions that decide by it. */
+export interface HandlerAnswer {
+  readonly status: number;
+  /** Those that the handler set, by their names in lower case; several values of one name are joined. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** A copy. */
+  readonly body: Buffer;
+  /** The body as JSON, parsed once. Throws where it is none. */
+  readonly json: () => unknown;
+}
+
 export interface CacheListOptions {
-  /** Default {@link TTL_SECONDS}.list. */
-  readonly ttlSeconds?: number;
+  /** The name of one of the cache's `policies`, whose options this route has where it says nothing else. */
+  readonly policy?: string;
+  /**
+   * Seconds, or a function that is asked when the handler answers, with the status and headers on the
+   * response: `undefined`, or less than a second, has the answer not stored. Parts of a second are cut off.
+   * Default {@link TTL_SECONDS}.list.
+   */
+  readonly ttlSeconds?: number | ((req: Request, res: Response) => number | undefined);
   /** Modules whose data the response also shows: invalidating one of them reaches it. */
   readonly dependsOn?: readonly string[];
-  /** What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. */
-  readonly tags?: (req: Request) => readonly string[];
+  /**
+   * What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. A function that
+   * names two parameters is asked when the handler has answered, and may look at the answer; at most 256
+   * tags then. Of other functions the request is all they get, before it is looked up.
+   */
+  readonly tags?: (req: Request, answer: HandlerAnswer) => readonly string[];
+  /** Requests that bypass the cache. The lane leaves all requests of such a route to the app. */
+  readonly skip?: (req: Request) => boolean;
+  /** Whether an answer that may be stored is. Default: it is. */
+  readonly shouldStore?: (req: Request, answer: HandlerAnswer) => boolean;
   readonly scope?: Scope;
+  /**
+   * What answers that say `Cache-Control: private` are. `"refuse"`: not stored. `"scope"`: stored for the
+   * route's scope, which must be a function that returns the user (RFC 9111 section 3 forbids it to caches
+   * that users share); their `max-age` counts. Default: the cache's, `"refuse"`.
+   */
+  readonly privateResponses?: PrivateResponses;
+  /** False: all requests bypass the cache. Default true. */
+  readonly enabled?: boolean;
   /** See {@link AuthorityRule}. Default: the cache's. */
   readonly authority?: AuthorityRule;
+  /**
+   * Further methods that ask and change nothing, beside GET, HEAD and QUERY: `["POST"]` for searches and
+   * GraphQL. What POST may change as well needs `skip`: no handler runs on a hit.
+   */
+  readonly methods?: readonly "POST"[];
+  /** Of QUERY and of `methods`: the parsed body (`req.body`) is part of the key. */
+  readonly body?: {
+    /** Requests with a longer one bypass the cache, bytes of its canonical form. Default 16 KiB. */
+    readonly maxBytes?: number;
+  };
   /** Request headers the response depends on; they become part of the key. */
   readonly vary?: readonly string[];
+  /**
+   * What else the response depends on, as plain data: it becomes part of the key. The lane leaves all
+   * requests of such a route to the app.
+   */
+  readonly varyBy?: (req: Request) => Readonly<Record<string, string | number | boolean | undefined>>;
   /** Query parameters the route knows; a request with another one bypasses the cache. Default: all. */
   readonly params?: readonly string[];
+  /**
+   * Query parameters that no answer depends on, left out of the key: names, or how they begin (`"utm_*"`).
+   * Default none.
+   */
+  readonly ignoreParams?: readonly string[];
   /**
    * The query as the handler understands it, after validation: `(req) => parsed`, plain data. The key is made
    * of it in the place of the query's text, so that a default that is spelled out, `?limit=050` and
@@ -67,9 +124,12 @@ export interface CacheListOptions {
   readonly headers?: OwnHeadersOption;
 }
 
+/** @internal */
 export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>()], {
   error: 'write "tenant", or a function that returns a role or a user, for example (req) => req.auth.role',
 });
+
+export const privateResponses = z.enum(["refuse", "scope"]);
 
 const staleSeconds = z
   .int()
@@ -77,15 +137,37 @@ const staleSeconds = z
   .max(MAX_TTL_SECONDS)
   .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
 
-const routeSchema = z.strictObject({
+type RouteTtl = NonNullable<CacheListOptions["ttlSeconds"]>;
+
+/** @internal */
+export const routeSchema = z.strictObject({
+  policy: z.string().optional(),
   ttlSeconds: z
-    .custom<number>(isTtl, { error: ({ input }) => ttlAdvice(input), params: { code: "ETC_TTL" } })
-    .describe(TTL_FORM)
+    .custom<RouteTtl>((value) => isTtl(value) || typeof value === "function", {
+      error: ({ input }) => ttlAdvice(input),
+      params: { code: "ETC_TTL" },
+    })
+    .describe(`${TTL_FORM}, or a function that returns one`)
     .default(TTL_SECONDS.list),
   dependsOn: moduleNames.default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),
+  skip: fn<NonNullable<CacheListOptions["skip"]>>('(req) => req.query.preview === "1"').optional(),
+  shouldStore: fn<NonNullable<CacheListOptions["shouldStore"]>>(
+    "(req, { status, headers, body }) => body.length > 2",
+  ).optional(),
+  varyBy: fn<NonNullable<CacheListOptions["varyBy"]>>("(req) => ({ plan: req.auth.plan })").optional(),
   scope: scope.optional(),
+  privateResponses: privateResponses.optional(),
+  enabled: z.boolean().default(true),
   authority: authority.optional(),
+  methods: z
+    .array(
+      z.literal("POST", {
+        error: 'write "POST": GET, HEAD and QUERY are cached as they are, and other methods change something',
+      }),
+    )
+    .default([]),
+  body: z.strictObject({ maxBytes: positiveInt.default(16 * 1024) }).prefault({}),
   vary: z
     .array(
       z.string().regex(/^(?!\*$)[!#$%&'*+.^_`|~\w-]+$/, {
@@ -94,6 +176,13 @@ const routeSchema = z.strictObject({
     )
     .default([]),
   params: z.array(z.string()).optional(),
+  ignoreParams: z
+    .array(
+      z.string().regex(/^[^*]+\*?$/, {
+        error: 'write the name of a query parameter, or how it begins: "fbclid", "utm_*"',
+      }),
+    )
+    .default([]),
   query: fn<NonNullable<CacheListOptions["query"]>>("(req) => req.validatedQuery").optional(),
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),
@@ -105,16 +194,48 @@ const routeSchema = z.strictObject({
   maxStaleness: z.number().min(0).max(60_000).describe("a number of milliseconds from 0 to 60000").default(0),
 });
 
+const policySchema = routeSchema.omit({ policy: true });
+
 registerCall("cacheList", 'cacheList("accounts", { ttlSeconds: 180 })', routeSchema);
 
+/** @internal */
 export type ParsedRouteOptions = z.output<typeof routeSchema>;
 
 /**
- * Parses what follows the module in `cacheList(module, …)`: seconds, options, or nothing.
+ * Parses what follows the module in `cacheList(module, …)`: seconds, the name of a policy, options, or
+ * nothing.
+ *
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
+ * @internal
  */
-export function parseRouteOptions(ttl: unknown): ParsedRouteOptions {
-  const isOptions = ttl === undefined || (typeof ttl === "object" && ttl !== null);
-  const options = isOptions ? (ttl ?? {}) : { ttlSeconds: configuredTtl(ttl, "cacheList: ttlSeconds") };
-  return parse("cacheList", routeSchema, options);
+export function parseRouteOptions(given: unknown, policies: Policies = {}): ParsedRouteOptions {
+  const options = givenAs(given, policies);
+  // What is no plain object is refused as it came.
+  if (Object.prototype.toString.call(options) !== "[object Object]")
+    return parse("cacheList", routeSchema, options);
+  return parse("cacheList", routeSchema, withPolicies(policies, options));
+}
+
+/**
+ * Seconds and names of policies as options.
+ * @throws TenantCacheError `ETC_TTL` for what is neither
+ * @internal
+ */
+export function givenAs(given: unknown, policies: Policies): RouteOptionsAsGiven {
+  if (given === undefined) return {};
+  if (typeof given === "object" && given !== null) return given as RouteOptionsAsGiven;
+  // A text that is no policy's name may be a time, as in other libraries: then the advice is about that.
+  if (typeof given === "string" && (policies[given] || isModuleName(given))) return { policy: given };
+  return { ttlSeconds: configuredTtl(given, "cacheList: ttlSeconds") };
+}
+
+/**
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
+ * @internal
+ */
+export function parsePolicies(given: unknown): Policies {
+  return policiesOf(given, (call, options) => {
+    registerCall(call, `${call}: { ttlSeconds: 3600 }`, policySchema);
+    parse(call, policySchema, options);
+  });
 }

@@ -14,8 +14,19 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   scope:
     "user userid username role roles session sessionid principal owner by per perUser varyByUser private",
   vary: "varyheaders varyby headers header appendkey",
+  enabled: "enable active on disabled disable off caching",
+  policy: "profile preset policies strategy template",
+  methods: "method verbs httpmethods",
+  "body.maxBytes": "maxrequestbytes maxquerybytes",
+  privateResponses: "storeprivate cacheprivate allowprivate respectprivate",
+  varyBy: "varyon varyfn appendtokey keyparts keyextra discriminator",
   params:
     "queries queryparams queryparameters parameters allowedparams allowedquery whitelist allowlist querystring",
+  ignoreParams:
+    "ignorequery ignorequeryparams ignoredparams excludeparams excludequery stripparams ignoresearch blocklist trackingparams",
+  skip: "bypass bypassif unless skipif skipcache nocache except",
+  shouldStore:
+    "condition cacheif shouldcache storeif cachewhen shouldcacheresponse shouldcacheresult toggle filter if when",
   statuses: "status statuscode statuscodes cacheablestatus cacheablestatuses okstatuses",
   tags: "tag labels label surrogatekey surrogatekeys cachetags",
   dependsOn: "depends dependson dependencies dependency deps also relatedmodules",
@@ -82,13 +93,12 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 const NOT_OPTIONS: readonly (readonly [names: string, advice: string])[] = [
   [
     "key keys keyfn keygenerator generatekey getkey cachekey keybuilder createkey customkey keyresolver",
-    "the library makes the keys: say what a response depends on by scope, vary or params",
+    "the library makes the keys: say what a response depends on by scope, vary or params, and what else by varyBy",
   ],
   [
-    "enabled enable disabled disable active when unless condition skip bypass bypassif cacheif shouldcache toggle if filter",
+    "when unless condition bypass bypassif cacheif shouldcache toggle if filter",
     "leave cacheList out where nothing is to be cached, or have the handler send Cache-Control: no-store",
   ],
-  ["method methods verbs httpmethods", "GET and HEAD are cached, and nothing else"],
   ["cachecontrol", "set Cache-Control in the handler, which the cache leaves as it is"],
   ["purgeon invalidateon clearon", "mount invalidateCache on what changes the data"],
 ];

@@ -4,6 +4,7 @@
 /*
  *   fence   = token "." milliseconds      set, and when, by the store's clock, since the epoch
  *           | "!" anything                pending: a guarded write is under way
+ *           | fence "~" anything           URLs were forgotten since: see engine/forgotten-urls.ts
  *   token                                 at least 96 random bits, never used twice
  *
  * All of it is printable ASCII without a comma: entries carry fences and the run id as one text, with commas between them. `settleMs`
@@ -47,12 +48,18 @@ export function isPending(fence: string): boolean {
   return fence.startsWith(PENDING_MARK);
 }
 
-/** When the youngest of the fences was set, by the store's clock (milliseconds since the epoch). `NaN` where one does not say it. */
+/**
+ * When the youngest of the fences was set, by the store's clock (milliseconds since the epoch). `NaN` where
+ * one does not say it.
+ */
 export function changedAtMs(fences: readonly string[]): number {
-  return Math.max(...fences.map((fence) => Number(fence.slice(fence.lastIndexOf(".") + 1))));
+  return Math.max(...fences.map((fence) => Number(/\.(\d+)(?:~[^.]*)?$/.exec(fence)?.[1])));
 }
 
-/** As `etcSweep` writes it too: names the generation that the fences of a tenant and a module stand for: the first two that an entry carries. */
+/**
+ * As `etcSweep` writes it too: names the generation that the fences of a tenant and a module stand for: the
+ * first two that an entry carries.
+ */
 export function generationOf(fences: readonly (string | null)[]): string {
   return fences
     .slice(0, 2)
@@ -60,7 +67,9 @@ export function generationOf(fences: readonly (string | null)[]): string {
     .join("_");
 }
 
-/** Whether these are the very fences that a fill began with: the current ones, `null` where one is missing. */
+/**
+ * Whether these are the very fences that a fill began with: the current ones, `null` where one is missing.
+ */
 export function areSame(current: readonly (string | null)[], begun: readonly string[]): boolean {
   return current.length === begun.length && current.every((fence, index) => fence === begun[index]);
 }

@@ -46,6 +46,11 @@ export class KeySpace {
     return `${this.prefix}fence:${this.#tag(tenant)}:tag:${tag}`;
   }
 
+  /** Replaced with every tag's fence. No tag begins so. */
+  anyTagFence(tenant: string): string {
+    return this.tagFence(tenant, "-");
+  }
+
   /** The entry of a toolkit key such as `users:profile:42`, whose first part is its module. */
   keyed(tenant: string, key: string): string {
     return `${this.tenant(tenant)}${key}`;
@@ -110,6 +115,17 @@ export class KeySpace {
     if (!key.startsWith(this.allEntries())) return undefined;
     const [tag, module] = key.slice(this.allEntries().length).split(":");
     if (!tag || !module) return undefined;
+    return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
+  }
+
+  /**
+   * The tenant whose fence this is, or the tenant and module; `undefined` for fences of tags, keys and
+   * patterns, and for what is no fence.
+   */
+  parseFence(key: string): { tenant: string; module: string | undefined } | undefined {
+    if (!key.startsWith(this.allFences())) return undefined;
+    const [tag, module, ...more] = key.slice(this.allFences().length).split(":");
+    if (!tag || more.length > 0) return undefined;
     return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
   }
 

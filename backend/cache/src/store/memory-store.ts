@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { monotonicNow } from "../timers.js";
 import { characterLru } from "./character-lru.js";
-import { areSame, newFence, PENDING_MARK } from "./fence-token.js";
+import { areSame, isPending, newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
 import type {
@@ -29,7 +29,8 @@ export interface MemoryStoreOptions {
   readonly maxTenantBytes: number;
 }
 
-// Some hundred thousand fences. One that is dropped counts as changed, so this bound costs hits, never freshness.
+// Some hundred thousand fences. One that is dropped counts as changed, so this bound costs hits, never
+// freshness.
 const MAX_FENCE_CHARACTERS = 20 * 1024 * 1024;
 const MAX_LEASE_CHARACTERS = 4 * 1024 * 1024;
 
@@ -129,6 +130,15 @@ export class MemoryStore implements Store {
     for (const key of fenceKeys) this.#replaceFence(key);
   }
 
+  async amendFences(fenceKeys: readonly string[], mark: string, most: number): Promise<void> {
+    for (const key of fenceKeys) {
+      const fence = this.#fence(key);
+      if (fence === null) continue;
+      if (isPending(fence) || fence.length + mark.length > most) this.#replaceFence(key);
+      else this.#fences.set(key, fence + mark);
+    }
+  }
+
   async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
     for (const key of fenceKeys) this.#writers.add(key, writer, deadlineMs);
   }
@@ -157,6 +167,10 @@ export class MemoryStore implements Store {
 
   async forgetAllFences(): Promise<void> {
     this.#fences.clear();
+  }
+
+  async *listFences(beginning: string, ending: string): AsyncGenerator<readonly string[]> {
+    yield [...this.#fences.keys()].filter((key) => key.startsWith(beginning) && key.endsWith(ending));
   }
 
   async inventory({ tenant }: { readonly tenant?: string }): Promise<Inventory> {

@@ -3,18 +3,24 @@ import type { KeyedStore } from "./keyed-store.js";
 
 /** What one round trip reads: the bytes of entries and the fences that must match them. */
 export interface Snapshot {
-  /** In the order of the keys asked for; `null` where the fence is missing. Their format is that of `fences`, which the library exports. */
+  /**
+   * In the order of the keys asked for; `null` where the fence is missing. Their format is that of `fences`,
+   * which the library exports.
+   */
   readonly fences: readonly (string | null)[];
   /** In the order of the keys asked for; `null` where there is none. */
   readonly entries: readonly (Buffer | null)[];
   /**
-   * Identifies the server process that answered: its successor, or a promoted replica, has another one. Entries carry it beside their
-   * fences, so it is written in the same characters.
+   * Identifies the server process that answered: its successor, or a promoted replica, has another one.
+   * Entries carry it beside their fences, so it is written in the same characters.
    */
   readonly runId: string;
 }
 
-/** `leading`: we hold it. `waiting`: another process is filling the same entry. `skipped`: the entry is known not to be storable. */
+/**
+ * `leading`: we hold it. `waiting`: another process is filling the same entry. `skipped`: the entry is known
+ * not to be storable.
+ */
 export type LeaseState = "leading" | "waiting" | "skipped" | "none";
 
 export interface FillRequest {
@@ -34,8 +40,8 @@ export interface HeldLease {
 export interface LeaseRequest extends HeldLease {
   readonly ttlMs: number;
   /**
-   * No lease is taken where an entry with the current fences is there, because the request may turn out to be a hit. A store that
-   * cannot tell (the entry is encrypted) takes it.
+   * No lease is taken where an entry with the current fences is there, because the request may turn out to be
+   * a hit. A store that cannot tell (the entry is encrypted) takes it.
    */
   readonly unlessStored?: boolean;
 }
@@ -61,11 +67,14 @@ export interface FillCommit {
   /** Bounds the entries of this tenant and module: the one that expires soonest makes room. */
   readonly maxEntries: number;
   /**
-   * Bounds the bytes of all entries of this tenant, as the store counts them: no less than their values. The tenant's own entries make
-   * room, never another's. Absent: unbounded.
+   * Bounds the bytes of all entries of this tenant, as the store counts them: no less than their values. The
+   * tenant's own entries make room, never another's. Absent: unbounded.
    */
   readonly maxTenantBytes?: number;
-  /** Compared with the current fences; the entry is written only if all are equal. The first two are the tenant's and the module's. */
+  /**
+   * Compared with the current fences; the entry is written only if all are equal. The first two are the
+   * tenant's and the module's.
+   */
   readonly fenceKeys: readonly string[];
   readonly fences: readonly string[];
   /** What the fences live at least from now on; one that lives longer keeps that. */
@@ -78,8 +87,8 @@ export interface FillCommit {
 /**
  * - `stored`
  * - `fenced`: a mutation had overtaken the fill, or another value than the expected one was there
- * - `too-large`: larger than `maxTenantBytes`. The lease is still held, so that its holder can turn it into the word that nobody should
- *   wait for this entry
+ * - `too-large`: larger than `maxTenantBytes`. The lease is still held, so that its holder can turn it into
+ *   the word that nobody should wait for this entry
  * - `no-room`: not enough could be removed in one step
  */
 export type CommitOutcome = "stored" | "fenced" | "too-large" | "no-room";
@@ -88,11 +97,16 @@ export interface CommitResult {
   readonly outcome: CommitOutcome;
   /** Entries of the tenant that were valid still, and have made room because of `maxTenantBytes`. */
   readonly evicted: number;
-  /** The store has lost count of the tenant's bytes: a walk with {@link SweepTarget.adopt} puts that right. Default false. */
+  /**
+   * The store has lost count of the tenant's bytes: a walk with {@link SweepTarget.adopt} puts that right.
+   * Default false.
+   */
   readonly recount?: boolean;
 }
 
-/** What a sweep reclaims: the entries that the fences of this module, or of the whole tenant, have cut off. */
+/**
+ * What a sweep reclaims: the entries that the fences of this module, or of the whole tenant, have cut off.
+ */
 export interface SweepTarget {
   readonly tenant: string;
   readonly module?: string;
@@ -143,9 +157,11 @@ export interface StoreListener {
   /** The connection works and the server is known: operations may be sent. */
   up(): void;
   /**
-   * Operations would fail. Called again whenever more is known of the reason, which goes into the log and must name no key.
+   * Operations would fail. Called again whenever more is known of the reason, which goes into the log and
+   * must name no key.
    *
-   * @param reason absent where only the connection is known to have gone: what the next attempt meets says why
+   * @param reason absent where only the connection is known to have gone: what the next attempt meets says
+   *   why
    */
   down(reason?: string): void;
   /** The store can be used, and the operator should know this: it is logged once. */
@@ -153,27 +169,40 @@ export interface StoreListener {
 }
 
 /**
- * A place for entries and fences. Every method rejects when the place cannot be reached; none retries, none waits for a
- * connection: deadlines and the circuit are the engine's (`engine/store-gate.ts`). Errors of `store-errors.ts` say whom a failure
- * concerns; any other is the whole store's. Every implementation passes `storeContract` of `express-tenant-cache/testing/store`.
+ * A place for entries and fences. Every method rejects when the place cannot be reached; none retries, none
+ * waits for a connection: deadlines and the circuit are the engine's (`engine/store-gate.ts`). Errors of
+ * `store-errors.ts` say whom a failure concerns; any other is the whole store's. Every implementation passes
+ * `storeContract` of `express-tenant-cache/testing/store`.
  *
- * A simple store may leave out {@link keyed}, {@link sweep} and {@link tenantBytes}. What the cache does then is said there.
+ * A simple store may leave out {@link keyed}, {@link sweep} and {@link tenantBytes}. What the cache does then
+ * is said there.
  */
 export interface Store {
   /** Names the store in `stats()` and `health()`. Nothing is decided by it. */
   readonly kind: string;
-  /** Single keys, counters and locks. Absent where the store has none: `cache.manager` then refuses to be used. */
+  /**
+   * Single keys, counters and locks. Absent where the store has none: `cache.manager` then refuses to be
+   * used.
+   */
   readonly keyed?: KeyedStore;
-  /** Connections that were tried since the last one was lost; 0 while connected. Absent where there is nothing to connect to. */
+  /**
+   * Connections that were tried since the last one was lost; 0 while connected. Absent where there is nothing
+   * to connect to.
+   */
   readonly reconnectAttempts?: number;
-  /** True where there is nothing to connect to: the store is in use from the first moment on. Default false. */
+  /**
+   * True where there is nothing to connect to: the store is in use from the first moment on. Default false.
+   */
   readonly isInProcess?: boolean;
   /**
-   * True where this process alone sees what is stored, so that mutations of other processes do not reach it. The cache warns where it
-   * finds itself to be one of several. Default false.
+   * True where this process alone sees what is stored, so that mutations of other processes do not reach it.
+   * The cache warns where it finds itself to be one of several. Default false.
    */
   readonly isPrivate?: boolean;
-  /** True where entries are in this process's memory: the cache keeps no decoded copies beside the store. Default false. */
+  /**
+   * True where entries are in this process's memory: the cache keeps no decoded copies beside the store.
+   * Default false.
+   */
   readonly holdsInMemory?: boolean;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
@@ -183,60 +212,81 @@ export interface Store {
    */
   ping(): Promise<void>;
   /**
-   * Called when the store answers again after it had been silent: whether it is still the right one to ask. True where it has begun to
-   * connect anew, which it reports as down and up; false where there is nothing to find out.
+   * Called when the store answers again after it had been silent: whether it is still the right one to ask.
+   * True where it has begun to connect anew, which it reports as down and up; false where there is nothing to
+   * find out.
    */
   renew?(): boolean;
   /**
    * Reads fences and entries as they are at one moment. The keys must be of one group: see {@link groupOf}.
    *
-   * @param onLoan whether entries may be in memory that the store uses again once it is {@link giveBack given back}. Default false
+   * @param onLoan whether entries may be in memory that the store uses again once it is
+   *   {@link giveBack given back}. Default false
    */
   read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan?: boolean): Promise<Snapshot>;
   /**
-   * Gives back what {@link read} has lent: whoever calls this must have been the only reader, and nothing may look at these bytes again.
-   * What was not lent, or was given back before, stays as it is. Absent where nothing is ever lent.
+   * Gives back what {@link read} has lent: whoever calls this must have been the only reader, and nothing may
+   * look at these bytes again. What was not lent, or was given back before, stays as it is. Absent where
+   * nothing is ever lent.
    */
   giveBack?(entry: Buffer): void;
   /** Names the group of keys that one round trip can read together: all of them, or a Cluster slot. */
   groupOf(key: string): string;
   /**
-   * Called with true where a group's fences could not be replaced: its keys are then neither read nor filled, until it is called with
-   * false. Absent where no operation rejects with {@link GroupUnavailable}.
+   * Called with true where a group's fences could not be replaced: its keys are then neither read nor filled,
+   * until it is called with false. Absent where no operation rejects with {@link GroupUnavailable}.
    */
   suspend?(group: string, isSuspended: boolean): void;
   /** Reads fences and entry, creates the missing fences, and takes the lease where asked for, as one step. */
   beginFill(request: FillRequest): Promise<FillStart>;
-  /** Writes the entry if the fences are still the same and the bounds allow it, as one step; gives the lease back, but for `too-large`. */
+  /**
+   * Writes the entry if the fences are still the same and the bounds allow it, as one step; gives the lease
+   * back, but for `too-large`.
+   */
   commitFill(commit: FillCommit): Promise<CommitResult>;
-  /** Gives the lease back; `skipMs` above 0 tells other processes for so long that the entry is not storable. */
+  /**
+   * Gives the lease back; `skipMs` above 0 tells other processes for so long that the entry is not storable.
+   */
   abandonFill(lease: HeldLease, skipMs: number): Promise<void>;
   /** Gives every fence a new token, in one round trip. Pending writers of a fence stay pending. */
   replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void>;
-  /** Marks fences as pending for a writer until `deadlineMs` from now; see `invalidateCache({ guard: true })`. */
+  /**
+   * Marks fences as pending for a writer until `deadlineMs` from now; see `invalidateCache({ guard: true })`.
+   */
   beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void>;
   /** Takes the writer's marks away and gives every fence a new token. */
   endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void>;
   remove(key: string): Promise<void>;
   /**
-   * Reclaims what the store knows to be cut off; resolves with the number of keys removed, or with `undefined` where another process
-   * is sweeping: ask again later. Slow, paced, never awaited by a request. Absent where the store gets rid of such entries by their TTL
-   * alone.
+   * Reclaims what the store knows to be cut off; resolves with the number of keys removed, or with
+   * `undefined` where another process is sweeping: ask again later. Slow, paced, never awaited by a request.
+   * Absent where the store gets rid of such entries by their TTL alone.
    *
    * @param isAwaited whether anybody waits for its end by now: it may then take more of the server's time
    */
   sweep?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
   /**
-   * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Absent where {@link sweep} finds everything, and
-   * where that is absent.
+   * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Absent where {@link sweep}
+   * finds everything, and where that is absent.
    */
   sweepKeyspace?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
+  /**
+   * Writes `mark` behind each fence that is there, and keeps it otherwise. One that would be longer than `most` characters, or that has
+   * a guarded write under way, is replaced instead. Absent: whoever wants it replaces fences.
+   */
+  amendFences?(fenceKeys: readonly string[], mark: string, most: number, fenceTtlMs: number): Promise<void>;
   /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
   forgetAllFences(): Promise<void>;
+  /**
+   * The keys of fences that begin and end so, in pages, among them all that are there from the call to its end. Absent: what concerns all
+   * tenants (`clear`, `invalidateModule`) forgets every fence.
+   */
+  listFences?(beginning: string, ending: string): AsyncIterable<readonly string[]>;
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;
   /**
-   * What the entries of each of these tenants count against `maxTenantBytes`, in the same order. Absent where the store does not bound
-   * the bytes of a tenant: `maxTenantBytes` is then never asked for, and the option `maxBytesPerTenant` is refused.
+   * What the entries of each of these tenants count against `maxTenantBytes`, in the same order. Absent where
+   * the store does not bound the bytes of a tenant: `maxTenantBytes` is then never asked for, and the option
+   * `maxBytesPerTenant` is refused.
    */
   tenantBytes?(tenants: readonly string[]): Promise<readonly number[]>;
   serverReport(): Promise<ServerReport | null>;

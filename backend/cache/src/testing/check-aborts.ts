@@ -9,7 +9,8 @@ export async function checkAborts(probe: RouteProbe): Promise<string> {
   for (const moment of ["sent", "answered"] as const) {
     for (let round = 0; round < ROUNDS; round++) {
       await probe.cool();
-      // One that stays, beside the one that goes: it must get a whole answer, also where it waited for that one's handler.
+      // One that stays, beside the one that goes: it must get a whole answer, also where it waited for that
+      // one's handler.
       const [staying] = await Promise.all([probe.read(0), probe.abort(0, moment)]);
       probe.expectSame(staying, whole, "a request beside one whose client hung up");
       await probe.cool();

@@ -27,10 +27,34 @@ export async function checkVariation(probe: RouteProbe): Promise<string> {
     for (const headers of views) varying += await varies(probe, tenant, headers, "view");
   }
   for (const headers of USUAL_SUSPECTS) varying += await varies(probe, 0, headers, "header");
+  for (const name of ignoredBy(probe)) await ignores(probe, name);
   return `${varying} of the requests that were tried change the answer, and each gets its own`;
 }
 
-/** Fills the cache without the headers, then reads with them. Resolves with 1 where they change the handler's answer. */
+/** Query parameters that some route of the cache leaves out of its keys. */
+function ignoredBy(probe: RouteProbe): string[] {
+  return [...(probe.options.cache.events.ignoredParams ?? [])].map((pattern) =>
+    pattern.replace("*", "source"),
+  );
+}
+
+/** Fills the cache without the parameter, then reads with it. */
+async function ignores(probe: RouteProbe, name: string): Promise<void> {
+  const plain = probe.url(0);
+  const url = `${plain}${plain.includes("?") ? "&" : "?"}${encodeURIComponent(name)}=other`;
+  await probe.warm(0);
+  const answer = await probe.read(0, { url });
+  const comparison = probe.compare(answer, await probe.uncached(0, { url }));
+  if (comparison.same) return;
+  throw new CheckFailure(
+    `the handler's answer depends on the query parameter ${name}, the cache's does not; take it out of ignoreParams (${comparison.difference})`,
+  );
+}
+
+/**
+ * Fills the cache without the headers, then reads with them. Resolves with 1 where they change the handler's
+ * answer.
+ */
 async function varies(
   probe: RouteProbe,
   tenant: TenantIndex,

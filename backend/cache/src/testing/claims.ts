@@ -46,7 +46,10 @@ const USUAL_FIELDS = [
   "workspaceId",
   "workspace_id",
 ];
-/** What authenticates, where it is among a tenant's headers; the others are then what the client says beside it. */
+/**
+ * What authenticates, where it is among a tenant's headers; the others are then what the client says beside
+ * it.
+ */
 const CREDENTIALS = ["authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token"];
 /** As sub-domains are read: the first label, or Express's `req.subdomains`. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;

@@ -45,8 +45,9 @@ const NOT_COMPARED = new Set([
 ]);
 
 /**
- * The names of headers that a cached answer lacks or has with another value. Headers that differ between the two uncached answers, made
- * before and after it, are those of each request (ids, rate limits) and do not count.
+ * The names of headers that a cached answer lacks or has with another value. Headers that differ between the
+ * two uncached answers, made before and after it, are those of each request (ids, rate limits) and do not
+ * count.
  */
 export function differingHeaders(
   cached: Answer,

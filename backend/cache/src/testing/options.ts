@@ -32,11 +32,14 @@ export interface VerifiedRoute {
   /** Values for `:name`: one set, or one for each tenant. */
   readonly params?: PathParams | readonly [PathParams, PathParams];
   /**
-   * Made as the first tenant, several times: where the same request changes nothing twice (PUT) or is refused the second time (a unique
-   * name), give a function of the round.
+   * Made as the first tenant, several times: where the same request changes nothing twice (PUT) or is refused
+   * the second time (a unique name), give a function of the round.
    */
   readonly mutate?: Mutation | ((round: number) => Mutation);
-  /** Takes out of a body what differs in each answer (a time, a request id), so that the rest is compared. Default: all bytes count. */
+  /**
+   * Takes out of a body what differs in each answer (a time, a request id), so that the rest is compared.
+   * Default: all bytes count.
+   */
   readonly normalize?: (body: string) => string;
 }
 
@@ -51,9 +54,11 @@ export interface Outage {
  * - `transparency`: a hit has the status, the bytes and the handler's headers of an answer without the cache
  * - `isolation`: each tenant gets its own answers, never the other's
  * - `no-tenant`: a request without a tenant is not answered from the cache
- * - `variation`: request headers and other users of the tenant that change the handler's answer are part of the key
+ * - `variation`: request headers and other users of the tenant that change the handler's answer are part of
+ *   the key
  * - `authority`: what was made for one host and scheme is not served for another
- * - `claimed-tenant`: a request that names another tenant, in a header, the query, the body or the host, stays its own tenant's
+ * - `claimed-tenant`: a request that names another tenant, in a header, the query, the body or the host,
+ *   stays its own tenant's
  * - `mutation`: the read after a mutation is fresh, and the other tenant's entry is still a hit
  * - `race`: reads that were under way during a mutation leave nothing old
  * - `abort`: clients that hang up leave nothing partial
@@ -82,7 +87,10 @@ export interface VerifyOptions {
   /** Two of them, which see different data. */
   readonly tenants: readonly [VerifiedTenant, VerifiedTenant];
   readonly routes: readonly VerifiedRoute[];
-  /** Headers, query parameters and fields of bodies in which a client may name a tenant, beside the usual ones. */
+  /**
+   * Headers, query parameters and fields of bodies in which a client may name a tenant, beside the usual
+   * ones.
+   */
   readonly claims?: readonly string[];
   /** Absent: what an outage does is not verified. */
   readonly outage?: Outage;

@@ -28,8 +28,8 @@ interface Place {
   readonly module: string;
 }
 
-// cacheList never serves a part, so any Range passes it by; a handler ignores a unit that it does not know (RFC 9110 section 14.2),
-// where `bytes` could make it answer 206.
+// cacheList never serves a part, so any Range passes it by; a handler ignores a unit that it does not know
+// (RFC 9110 section 14.2), where `bytes` could make it answer 206.
 const PAST_THE_CACHE = { range: "uncached=0-" };
 /** Bytes are compared: in one coding. */
 const PLAIN = { "accept-encoding": "identity" };
@@ -78,7 +78,8 @@ export class RouteProbe {
 
   /**
    * Changes what the first tenant's route answers.
-   * @throws CheckFailure where that is refused; 503 is allowed where the route may refuse changes in an outage (`onUnreachable`)
+   * @throws CheckFailure where that is refused; 503 is allowed where the route may refuse changes in an
+   *   outage (`onUnreachable`)
    */
   async mutate({ mayBeUnavailable = false } = {}): Promise<void> {
     const mutation = this.#nextMutation();
@@ -89,7 +90,10 @@ export class RouteProbe {
     throw new CheckFailure(`the mutation was answered with ${answer.status}: ${excerpt(answer.body)}`);
   }
 
-  /** The same, with another tenant's name in its body. Resolves with false where that cannot be said, or is refused. */
+  /**
+   * The same, with another tenant's name in its body. Resolves with false where that cannot be said, or is
+   * refused.
+   */
   async mutateFor(name: string): Promise<boolean> {
     const mutation = this.#nextMutation();
     const { body = {} } = mutation;
@@ -212,7 +216,10 @@ export function isHit(answer: Answer): boolean {
   return /; hit\b/.test(cacheStatus(answer));
 }
 
-/** Whether time can help: not where no cacheList has seen the request, nor where it is none that could be cached. */
+/**
+ * Whether time can help: not where no cacheList has seen the request, nor where it is none that could be
+ * cached.
+ */
 function mayBecomeHit(answer: Answer): boolean {
   const status = cacheStatus(answer);
   if (status === "none") return false;

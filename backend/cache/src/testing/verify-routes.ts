@@ -9,11 +9,13 @@ import { RouteProbe } from "./route-probe.js";
 import { checkOptions } from "./verify-schema.js";
 
 /**
- * Verifies that an app's cached routes keep the cache's guarantees: serves the app on a loopback port, and reads, changes and
- * races each route as two tenants. Makes some hundred requests a route, and invalidates what it reads.
+ * Verifies that an app's cached routes keep the cache's guarantees: serves the app on a loopback port, and
+ * reads, changes and races each route as two tenants. Makes some hundred requests a route, and invalidates
+ * what it reads.
  *
  * @returns what each check found; a check that fails does not reject
- * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` where the options cannot be used (no route, a path parameter without a value)
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS` where the options cannot be used (no route, a path
+ *   parameter without a value)
  */
 export async function verifyRoutes(options: VerifyOptions, ...surplus: never[]): Promise<VerifyReport> {
   refuseSurplus("verifyRoutes", surplus, "one object: verifyRoutes({ app, cache, tenants, routes })");

@@ -1,7 +1,7 @@
 // `cache.manager`: the engine as an API, for what is not a response.
 // Tests: test/integration/toolkit-values.test.ts
 import type { CacheEngine } from "../engine/cache-engine.js";
-import { requireTenantId } from "../identifiers.js";
+import { requireTenantId, type TenantId } from "../identifiers.js";
 import type { Misuse } from "../misuse/misuse.js";
 import { limitArguments } from "../options/arguments.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
@@ -58,7 +58,7 @@ export class CacheManager {
   }
 
   /** The keys of one tenant. @throws TenantCacheError `ETC_TENANT_ID`, `ETC_STORE_PART` */
-  tenant(tenantId: string): CacheSpace {
+  tenant(tenantId: TenantId): CacheSpace {
     requirePart(this.#context.engine.store, "keyed", "manager.tenant");
     this.#context.misuse.modules.usedByToolkit();
     return new CacheSpace(this.#context, requireTenantId(tenantId, "manager.tenant"), "", this.#rules);

@@ -1,6 +1,6 @@
 // A collection: values of one type behind keys of one pattern, defined once and used for any tenant.
 // Tests: test/integration/toolkit-collections.test.ts
-import { requireTenantId } from "../identifiers.js";
+import { requireTenantId, type TenantId } from "../identifiers.js";
 import { limitArguments, requireArray, requireFunction, requireItems } from "../options/arguments.js";
 import type { KeyParams, KeyPattern } from "./key-pattern.js";
 import type { Load, Looked } from "./keyed-cache.js";
@@ -78,12 +78,12 @@ export class Collection<T, P extends KeyParams = KeyParams> {
     return this.pattern.key(params);
   }
 
-  async get(tenantId: string, params: P): Promise<T | undefined> {
+  async get(tenantId: TenantId, params: P): Promise<T | undefined> {
     return (await this.#context.cache.get(this.#ref(tenantId, params), this.#rules)) as T | undefined;
   }
 
   /** In the order of `params`, from one round trip. */
-  async mGet(tenantId: string, params: readonly P[]): Promise<(T | undefined)[]> {
+  async mGet(tenantId: TenantId, params: readonly P[]): Promise<(T | undefined)[]> {
     requireArray("mGet", params, "what is asked for", "mGet(tenantId, [params, …])");
     const refs = params.map((of) => this.#ref(tenantId, of));
     return (await this.#context.cache.getMany(refs, this.#rules)) as (T | undefined)[];
@@ -91,7 +91,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
 
   /** @returns whether it is stored; see `CacheSpace.set` */
   async set(
-    tenantId: string,
+    tenantId: TenantId,
     params: P,
     value: T,
     options: Pick<SetOnceOptions, "nx"> = {},
@@ -101,7 +101,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
   }
 
   /** @returns for each whether it is stored */
-  async mSet(tenantId: string, items: readonly CollectionItem<T, P>[]): Promise<boolean[]> {
+  async mSet(tenantId: TenantId, items: readonly CollectionItem<T, P>[]): Promise<boolean[]> {
     requireItems("mSet", items, "mSet(tenantId, [{ params, value }])");
     return this.#context.cache.setMany(
       items.map(({ params, value }) => [this.#ref(tenantId, params), value, this.#rulesOf(params)]),
@@ -112,7 +112,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
    * The value, or what `load` resolves with, which is then stored unless the key was deleted or set
    * meanwhile. @throws what `load` throws
    */
-  async getOrSet(tenantId: string, params: P, load: Load<T>): Promise<T> {
+  async getOrSet(tenantId: TenantId, params: P, load: Load<T>): Promise<T> {
     requireFunction("getOrSet", load, "the load", "getOrSet(tenantId, params, () => load())");
     return this.#context.cache.getOrSet(this.#ref(tenantId, params), load, this.#rulesOf(params));
   }
@@ -121,13 +121,13 @@ export class Collection<T, P extends KeyParams = KeyParams> {
    * As {@link getOrSet}, with what the cache did: for answers that say so, in `Cache-Status` and `Age`.
    * @throws what `load` throws
    */
-  async lookUp(tenantId: string, params: P, load: Load<T>): Promise<Looked<T>> {
+  async lookUp(tenantId: TenantId, params: P, load: Load<T>): Promise<Looked<T>> {
     requireFunction("lookUp", load, "the load", "lookUp(tenantId, params, () => load())");
     return this.#context.cache.lookUp(this.#ref(tenantId, params), load, this.#rulesOf(params));
   }
 
   /** Changes the source, and then the cache; see `CacheSpace.update`. @throws what `write` throws */
-  async update(tenantId: string, params: P, write: Load<T>): Promise<T> {
+  async update(tenantId: TenantId, params: P, write: Load<T>): Promise<T> {
     requireFunction("update", write, "the write", "update(tenantId, params, () => write())");
     return this.#context.cache.update(this.#ref(tenantId, params), write, this.#rulesOf(params));
   }
@@ -135,7 +135,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
   /**
    * @returns true once the store has confirmed; false where it is away and the deletion waits to be replayed
    */
-  async delete(tenantId: string, ...params: readonly P[]): Promise<boolean> {
+  async delete(tenantId: TenantId, ...params: readonly P[]): Promise<boolean> {
     return deleteKeys(
       this.#context,
       requireTenantId(tenantId, this.pattern.text),
@@ -147,7 +147,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
    * Cuts off the whole collection of a tenant in one step, however large it is; its memory is reclaimed by
    * TTL. @returns as {@link delete}
    */
-  async deleteAll(tenantId: string): Promise<boolean> {
+  async deleteAll(tenantId: TenantId): Promise<boolean> {
     const tenant = requireTenantId(tenantId, this.pattern.text);
     if (this.pattern.isSingle) return deleteKeys(this.#context, tenant, [this.pattern.text]);
     return this.#context.engine.keyed.cutOff(tenant, this.pattern.domain, this.pattern.text);
@@ -157,7 +157,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
    * Removes what some of the parameters name: `deleteMatching(tenantId, { technicianId })`. Walks through the
    * keys of the server.
    */
-  async deleteMatching(tenantId: string, params: Partial<P>): Promise<PatternDeletion> {
+  async deleteMatching(tenantId: TenantId, params: Partial<P>): Promise<PatternDeletion> {
     return deleteMatching(
       this.#context,
       requireTenantId(tenantId, this.pattern.text),
@@ -165,16 +165,16 @@ export class Collection<T, P extends KeyParams = KeyParams> {
     );
   }
 
-  async exists(tenantId: string, params: P): Promise<boolean> {
+  async exists(tenantId: TenantId, params: P): Promise<boolean> {
     return (await this.ttl(tenantId, params)) !== undefined;
   }
 
   /** Seconds until the value is too old; `undefined` where there is none. */
-  async ttl(tenantId: string, params: P): Promise<number | undefined> {
+  async ttl(tenantId: TenantId, params: P): Promise<number | undefined> {
     return this.#context.cache.remainingSeconds(this.#ref(tenantId, params));
   }
 
-  #ref(tenantId: string, params: P) {
+  #ref(tenantId: TenantId, params: P) {
     return this.#context.names.ref(requireTenantId(tenantId, this.pattern.text), this.key(params));
   }
 

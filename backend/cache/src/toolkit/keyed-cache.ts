@@ -1,7 +1,13 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
 // Tests: test/integration/toolkit-loads.test.ts, test/integration/toolkit-values.test.ts
 
-import { formatCacheStatus, hitStatus } from "../cache-status.js";
+import {
+  type BypassReason,
+  formatCacheStatus,
+  hitStatus,
+  type RunReason,
+  type UnstoredReason,
+} from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome } from "../engine/fill.js";
@@ -32,8 +38,9 @@ type Found =
   | { readonly kind: "value"; readonly value: unknown; readonly entry: Entry }
   | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Stale }
   | { readonly kind: "none"; readonly miss: Miss }
-  | { readonly kind: "bypass"; readonly reason: string };
+  | { readonly kind: "bypass"; readonly reason: BypassReason };
 
+/** @internal */
 export class KeyedCache {
   readonly #engine: CacheEngine;
   readonly #logger: Logger;
@@ -189,11 +196,11 @@ export class KeyedCache {
       case "failed":
         throw outcome.error;
       case "run":
-        return missed(await load());
+        return missed(await load(), outcome.reason);
       case "follow": {
         const decoded = await this.#decode(ref, outcome.entry, rules);
         // Another version of this program may have loaded it.
-        if (!decoded) return missed(await load());
+        if (!decoded) return missed(await load(), "unstorable");
         this.#note("collapsed", ref);
         return {
           value: decoded.value as T,
@@ -219,11 +226,10 @@ export class KeyedCache {
       throw error;
     }
     const recorded = await this.#record(ref, value, rules);
-    const isKept = recorded !== undefined && recorded.unkept === undefined;
     if (!recorded) fill.abandon("unstorable");
-    else if (isKept) fill.commit(recorded.recording);
+    else if (recorded.unkept === undefined) fill.commit(recorded.recording);
     else fill.share(recorded.recording);
-    return missed(value, isKept);
+    return missed(value, recorded ? recorded.unkept : "value");
   }
 
   /** What a source returned is not kept back because it cannot be stored: that is said once. */
@@ -275,8 +281,10 @@ function lookedAt<T>(value: T, entry: Entry): Looked<T> {
   return { value, cacheStatus: formatCacheStatus(hitStatus(entry, nowMs)), ageSeconds };
 }
 
-function missed<T>(value: T, stored = false): Looked<T> {
-  return { value, cacheStatus: formatCacheStatus({ fwd: "miss", stored }) };
+/** @param detail why it is not stored; absent where it is */
+function missed<T>(value: T, detail?: RunReason | UnstoredReason): Looked<T> {
+  const stored = { fwd: "miss", stored: true } as const;
+  return { value, cacheStatus: formatCacheStatus(detail ? { fwd: "miss", detail } : stored) };
 }
 
 const COUNTED_AS = {

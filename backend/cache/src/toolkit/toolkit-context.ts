@@ -10,6 +10,7 @@ import type { KeyedCache } from "./keyed-cache.js";
 import type { Locks } from "./locks.js";
 import type { StateCounters } from "./state-counters.js";
 
+/** @internal */
 export interface ToolkitContext {
   readonly engine: CacheEngine;
   readonly names: KeyNames;
@@ -33,7 +34,10 @@ export interface PatternDeletion {
   readonly confirmed: boolean;
 }
 
-/** @throws TenantCacheError `ETC_KEY` */
+/**
+ * @throws TenantCacheError `ETC_KEY`
+ * @internal
+ */
 export async function deleteKeys(
   { cache }: ToolkitContext,
   tenant: string,
@@ -48,7 +52,10 @@ export async function deleteKeys(
   return (await Promise.all(removals)).every(Boolean);
 }
 
-/** @throws TenantCacheError `ETC_KEY` */
+/**
+ * @throws TenantCacheError `ETC_KEY`
+ * @internal
+ */
 export async function deleteMatching(
   { engine, names }: ToolkitContext,
   tenant: string,
@@ -60,7 +67,10 @@ export async function deleteMatching(
   return engine.keyed.removeMatching({ tenant, module, pattern }, names.fenceAbove(tenant, pattern));
 }
 
-/** @throws TenantCacheError `ETC_OPTIONS` where what is kept would not be encrypted */
+/**
+ * @throws TenantCacheError `ETC_OPTIONS` where what is kept would not be encrypted
+ * @internal
+ */
 export function demandEncryption(context: ToolkitContext, where: string, encrypt: boolean): void {
   if (!encrypt || context.isEncrypted) return;
   throw new TenantCacheError(

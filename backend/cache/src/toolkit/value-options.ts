@@ -83,6 +83,7 @@ const seconds = z
   .max(MAX_TTL_SECONDS)
   .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
 
+/** @internal */
 const full = z.strictObject({
   ttlSeconds: z
     .custom<number | ((value: unknown) => number)>(isTtlOrFunction, {
@@ -104,7 +105,10 @@ const full = z.strictObject({
 });
 const all = full.partial();
 
-/** What each call takes of them. */
+/**
+ * What each call takes of them.
+ * @internal
+ */
 const SCHEMAS = {
   set: all.pick({ ttlSeconds: true, jitter: true, nx: true }),
   mSet: all.pick({ ttlSeconds: true, jitter: true }),
@@ -121,7 +125,10 @@ const SCHEMAS = {
   "set of a collection": all.pick({ nx: true }),
 } as const;
 
-/** The calls whose options these are, as messages name them. */
+/**
+ * The calls whose options these are, as messages name them.
+ * @internal
+ */
 export type ValueCall = keyof typeof SCHEMAS;
 
 registerCall("set", "set(key, value, { ttlSeconds: 60 })", SCHEMAS.set);
@@ -143,11 +150,18 @@ registerCall(
  */
 const CONFIGURED: readonly ValueCall[] = ["namespace", "collection"];
 
+/** @internal */
 type Full = z.output<typeof full>;
-/** Without a default. */
+/**
+ * Without a default.
+ * @internal
+ */
 type Unset = "compressAboveBytes" | "schema";
 
-/** Parsed {@link ValueOptions}, with all defaults. */
+/**
+ * Parsed {@link ValueOptions}, with all defaults.
+ * @internal
+ */
 export type ValueRules = Omit<Full, Unset> & { readonly [Name in Unset]?: Full[Name] | undefined };
 
 /**
@@ -155,6 +169,7 @@ export type ValueRules = Omit<Full, Unset> & { readonly [Name in Unset]?: Full[N
  *
  * @param options seconds, options, or nothing
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`
+ * @internal
  */
 export function parseValueOptions(call: ValueCall, options: unknown, defaults: ValueRules): ValueRules {
   if (options === undefined) return defaults;
@@ -167,7 +182,10 @@ export function parseValueOptions(call: ValueCall, options: unknown, defaults: V
   return { ...defaults, ...Object.fromEntries(given) };
 }
 
-/** The rules of a cache whose namespaces and collections say nothing. */
+/**
+ * The rules of a cache whose namespaces and collections say nothing.
+ * @internal
+ */
 export function defaultRules(ttlSeconds: number): ValueRules {
   return {
     ttlSeconds,

@@ -10,7 +10,7 @@ import type { ValueRules } from "./value-options.js";
 export interface RecordedValue {
   readonly recording: Recording;
   /** Why it is handed to those that wait for it, but not stored. */
-  readonly unkept?: "no-ttl" | "too-large";
+  readonly unkept?: "ttl-zero" | "too-large";
 }
 
 /**
@@ -40,7 +40,7 @@ export async function recordValue(
     removedHeaders: [],
     variants: [],
   };
-  if (ttlSeconds === 0) return { recording, unkept: "no-ttl" };
+  if (ttlSeconds === 0) return { recording, unkept: "ttl-zero" };
   return encoded.body.length > rules.maxBytes ? { recording, unkept: "too-large" } : { recording };
 }
 

@@ -5,6 +5,7 @@ import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { loadInject } from "../express/inject.js";
 import { fn, parse, registerCall } from "../options/parse.js";
+import type { LightMyRequest } from "../peers.js";
 import { shown } from "../shown.js";
 
 type Listed<T> = Iterable<T> | AsyncIterable<T>;
@@ -36,6 +37,8 @@ export interface RouteStrategy extends TenantsStrategy {
    * adds, where it is trusted.
    */
   readonly headers: (tenantId: string) => IncomingHttpHeaders | Promise<IncomingHttpHeaders>;
+  /** The package `light-my-request`. Default: the one that is installed. For bundles that lack it. */
+  readonly inject?: LightMyRequest;
 }
 
 export type WarmStrategy = EntryStrategy | RouteStrategy;
@@ -51,6 +54,7 @@ const routeStrategy = z.strictObject({
     .min(1, "write at least one path"),
   headers: fn("(tenantId) => ({ authorization })"),
   origin: z.union([z.string(), fn("(tenantId) => origin")], { error: ORIGIN_FORM }).optional(),
+  inject: fn('require("light-my-request")').optional(),
 });
 
 registerCall("register", "register(name, { tenants, entries })", entryStrategy);
@@ -97,8 +101,9 @@ function checkTask(task: WarmTask): WarmTask {
   );
 }
 
-function routeTasks({ app, urls, origin = LOCAL, headers }: RouteStrategy): (tenantId: string) => WarmTask[] {
-  const inject = loadInject("routes are warmed");
+function routeTasks(strategy: RouteStrategy): (tenantId: string) => WarmTask[] {
+  const { app, urls, origin = LOCAL, headers } = strategy;
+  const inject = loadInject("routes are warmed", strategy.inject);
   return (tenantId) => {
     const base = parseOrigin(typeof origin === "string" ? origin : origin(tenantId));
     return urls.map((url) => async () => {

@@ -54,7 +54,7 @@ for (const store of STORES) {
       await list.request("/list/vary-undeclared");
       assert.equal(
         (await list.request("/list/vary-undeclared")).cache,
-        "fwd=miss",
+        "fwd=miss; detail=vary",
         "an undeclared Vary is not stored",
       );
       list.handle((_req, res) => res.json(1));
@@ -167,7 +167,7 @@ for (const store of STORES) {
 
     test("only GET fills and only GET and HEAD are answered", async () => {
       list.handle((req, res) => res.send(req.method));
-      assert.equal((await list.request("/list/methods", { method: "HEAD" })).cache, "fwd=miss");
+      assert.equal((await list.request("/list/methods", { method: "HEAD" })).cache, "fwd=miss; detail=head");
       await list.request("/list/methods");
       assert.equal((await list.request("/list/methods", { method: "POST" })).body, "POST");
       const head = await list.request("/list/methods", { method: "HEAD" });

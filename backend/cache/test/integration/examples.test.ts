@@ -19,11 +19,13 @@ interface Example {
   readonly rows: Map<string, unknown>;
   readonly warmer: CacheWarmer;
   readonly monitor: CacheMonitor;
+  readonly runs: { readonly queries: number };
   importRates(tenantIds: readonly string[]): Promise<void>;
 }
 
 const FOLDER = projectFile("docs", "examples");
-const tried = new Set(["quick-start.js"]);
+// By integration/readme, integration/touched and package/orm-hooks.
+const tried = new Set(["quick-start.js", "orm"]);
 
 function example(name: string, run: (app: HttpApp, it: Example) => Promise<void>): void {
   tried.add(name);
@@ -72,6 +74,101 @@ describe("docs/examples", () => {
     const [changed, other] = [await app.request("/accounts/1"), await app.request("/accounts/2")];
     assert.deepEqual([changed.body, changed.cache], [body, "fwd=miss; stored"]);
     assert.equal(other.cache, "hit");
+  });
+
+  example("routes.js", async (app) => {
+    const read = async (path: string) => (await app.request(path)).cache;
+    for (const path of ["/api/leads", "/api/accounts", "/api/plans"]) await read(path);
+    assert.equal(await read("/api/leads?utm_source=mail"), "hit");
+    assert.equal(await read("/api/leads/export"), "fwd=bypass; detail=skipped");
+    await app.request("/api/leads/17/convert", { method: "POST" });
+    assert.deepEqual(JSON.parse((await app.request("/api/accounts")).body), ["Ada"]);
+    assert.deepEqual(JSON.parse((await app.request("/api/leads")).body), []);
+    const plans = await app.request("/api/plans");
+    assert.match(plans.headers.get("cache-status") ?? "", /hit; ttl=3[56]\d\d$/);
+    assert.equal((await app.request("/api/leads", { tenant: "" })).status, 401);
+  });
+
+  example("route-functions.js", async (app, { cache }) => {
+    const read = async (path: string, headers = {}) => {
+      const answer = await app.request(path, { headers });
+      await cache.idle();
+      return answer;
+    };
+    const leftOf = async (id: number) =>
+      Number(/ttl=(\d+)/.exec((await read(`/orders/${id}`)).headers.get("cache-status") ?? "")?.[1]);
+    for (const path of ["/orders/1", "/orders/2", "/orders?status=open", "/orders?status=closed"])
+      assert.equal((await read(path)).cache, "fwd=miss; stored", path);
+    assert.ok((await leftOf(1)) <= 30 && (await leftOf(2)) > 80_000);
+    assert.equal((await read("/orders/2", { "x-role": "auditor" })).cache, "fwd=bypass; detail=skipped");
+    assert.equal((await read("/orders?utm_id=7&status=open&_=1")).cache, "hit");
+    assert.equal((await read("/orders?status=open", { "x-currency": "USD" })).cache, "fwd=miss; stored");
+    await app.request("/orders/2", {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ status: "disputed" }),
+    });
+    assert.equal((await read("/orders?status=open")).cache, "hit");
+    assert.deepEqual(JSON.parse((await read("/orders?status=closed")).body).orders, []);
+  });
+
+  example("clear.js", async (app) => {
+    const clear = (body: object, role = "operator") =>
+      app.request("/admin/cache/clear", {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-role": role },
+        body: JSON.stringify(body),
+      });
+    const hits = async () => {
+      const seen: boolean[] = [];
+      for (const [path, tenant] of [
+        ["/plans/1", "acme"],
+        ["/plans/2", "acme"],
+        ["/plans/1", "other"],
+      ] as const)
+        seen.push((await app.request(path, { tenant })).cache === "hit");
+      return seen;
+    };
+    await hits();
+    assert.equal((await clear({}, "viewer")).status, 403);
+    assert.deepEqual(await hits(), [true, true, true]);
+    const cleared: readonly (readonly [said: object, left: boolean[]])[] = [
+      [{ tenant: "acme", url: "/plans/1" }, [false, true, true]],
+      [{ tenant: "acme", module: "plans" }, [false, false, true]],
+      [{ tenant: "other" }, [true, true, false]],
+      [{ module: "plans" }, [false, false, false]],
+      [{}, [false, false, false]],
+    ];
+    for (const [said, left] of cleared) {
+      assert.deepEqual(JSON.parse((await clear(said)).body), { confirmed: true });
+      assert.deepEqual(await hits(), left, JSON.stringify(said));
+      assert.deepEqual(await hits(), [true, true, true]);
+    }
+  });
+
+  example("graphql.js", async (app, { runs }) => {
+    const send = async (query: string, variables: object = {}, tenant = "acme") => {
+      const { body, cache } = await app.request("/graphql", {
+        method: "POST",
+        tenant,
+        headers: { "content-type": "application/json", accept: "application/json" },
+        body: JSON.stringify({ query, variables }),
+      });
+      return [cache, JSON.parse(body).data] as const;
+    };
+    const named = "query Named($id: ID!) { name(id: $id) }";
+    assert.deepEqual(await send(named, { id: "1" }), ["fwd=miss; stored", { name: "nobody" }]);
+    assert.deepEqual(await send(named, { id: "1" }), ["hit", { name: "nobody" }]);
+    assert.equal((await send(named, { id: "2" }))[0], "fwd=miss; stored");
+    assert.equal((await send(named, { id: "1" }, "other"))[0], "fwd=miss; stored");
+    assert.equal((await send("query { name }"))[0], "fwd=miss; detail=should-store");
+    const { queries } = runs;
+    assert.equal((await send(named, { id: "1" }))[0], "hit", "what was wrong has invalidated nothing");
+    assert.equal(runs.queries, queries);
+    const rename = 'mutation { rename(id: "1", name: "Ada") }';
+    assert.deepEqual(await send(rename), ["fwd=bypass; detail=skipped", { rename: "Ada" }]);
+    assert.deepEqual(await send(named, { id: "1" }), ["fwd=miss; stored", { name: "Ada" }]);
+    assert.equal((await send(named, { id: "1" }, "other"))[0], "hit", "another tenant's is still there");
   });
 
   example("jobs.js", async (app, { importRates }) => {

@@ -126,7 +126,7 @@ describe("followers", () => {
     rest = gate();
     rest.open();
     for (const [name, expected] of [
-      ["an event stream", "fwd=miss"],
+      ["an event stream", "fwd=miss; detail=event-stream"],
       ["a flushed head", "hit"],
     ] as const) {
       begun = BEGINNINGS[name] ?? (() => undefined);

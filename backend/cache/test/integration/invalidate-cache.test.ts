@@ -213,8 +213,8 @@ for (const store of STORES) {
 
     test("fills that begin soon after a change are not stored where the route says that it settles", async () => {
       await reset();
-      assert.equal((await read("/settling")).cache, "fwd=miss");
-      assert.equal((await read("/settling")).cache, "fwd=miss");
+      assert.equal((await read("/settling")).cache, "fwd=miss; detail=settling");
+      assert.equal((await read("/settling")).cache, "fwd=miss; detail=settling");
       assert.equal(reads.settling, 2);
     });
 

@@ -100,8 +100,8 @@ for (const [way, late] of Object.entries(WAYS)) {
           held.open();
           const answers = [...(await Promise.all(together)), await askPlainly(world.url, origin)];
           assert.deepEqual(
-            answers.map(({ cache }) => cache),
-            ["fwd=miss", "fwd=miss", "fwd=miss"],
+            answers.map(({ cache }) => /^fwd=miss; detail=[a-z-]+$/.test(cache)),
+            [true, true, true],
           );
           assert.equal(world.runs(), 3);
         });

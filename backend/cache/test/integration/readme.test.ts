@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import inject from "light-my-request";
 import { projectFile, projectRoot } from "../../../project-root.js";
 import {
   type CacheListOptions,
@@ -80,6 +81,9 @@ const CACHE: Required<TenantCacheOptions> = {
   tenant: () => undefined,
   scope: "tenant",
   authority: "key",
+  privateResponses: "refuse",
+  policies: { reference: { ttlSeconds: 1 } },
+  enabled: true,
   keyPrefix: "",
   hash: "md5",
   budgetMs: 1,
@@ -99,16 +103,26 @@ const CACHE: Required<TenantCacheOptions> = {
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     TenantCacheOptions["headers"]
   >,
+  inject,
   logger: console,
 };
 const ROUTE: Required<CacheListOptions> = {
+  policy: "reference",
+  privateResponses: "refuse",
+  enabled: true,
   ttlSeconds: 1,
   dependsOn: [],
   tags: () => [],
   scope: "tenant",
   authority: "ignore",
   vary: [],
+  skip: () => false,
+  shouldStore: () => true,
+  varyBy: () => ({}),
+  methods: ["POST"],
+  body: { maxBytes: 1 } satisfies Required<CacheListOptions["body"]>,
   params: [],
+  ignoreParams: [],
   query: () => undefined,
   statuses: [],
   maxBodyBytes: 1,
@@ -124,6 +138,7 @@ const ROUTE: Required<CacheListOptions> = {
 const INVALIDATE: Required<InvalidateOptions> = {
   modules: ["accounts"],
   tags: () => [],
+  when: () => true,
   onUnreachable: "defer",
   guard: false,
   guardMs: 1,
@@ -138,10 +153,13 @@ const LANE: Required<LaneOptions> = {
 const TABLES = {
   TenantCacheOptions: {
     // One of the two places where entries may be.
-    all: parseCacheOptions({ ...CACHE, redis: undefined }),
-    defaults: parseCacheOptions({ tenant: CACHE.tenant }),
+    all: { ...parseCacheOptions({ ...CACHE, redis: undefined }), policies: "" },
+    defaults: { ...parseCacheOptions({ tenant: CACHE.tenant }), policies: undefined },
   },
-  CacheListOptions: { all: parseRouteOptions(ROUTE), defaults: parseRouteOptions(undefined) },
+  CacheListOptions: {
+    all: { policy: "", ...parseRouteOptions(ROUTE, { reference: {} }) },
+    defaults: parseRouteOptions(undefined),
+  },
   InvalidateOptions: {
     all: parseInvalidateArguments([INVALIDATE]),
     defaults: { ...parseInvalidateArguments(["accounts"]), modules: [] },

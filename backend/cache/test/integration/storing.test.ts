@@ -50,17 +50,20 @@ for (const store of STORES) {
       assert.equal((await list.request("/list/ended")).headers.get("etag"), ended.headers.get("etag"));
     });
 
-    const unstorable: Record<string, Answer> = {
-      "an error status": (_req, res) => res.status(500).json({}),
-      "404 where it is not declared": (_req, res) => res.status(404).json({}),
-      "a cookie": (_req, res) => res.cookie("user", "1").json({}),
-      "no-store": (_req, res) => res.set("Cache-Control", "no-store").json({}),
-      private: (_req, res) => res.set("Cache-Control", "private, max-age=60").json({}),
-      "Vary: *": (_req, res) => res.set("Vary", "*").json({}),
-      "too large": (_req, res) => res.send("x".repeat(10_001)),
-      "too large in parts": (_req, res) => Readable.from(["x".repeat(6000), "x".repeat(6000)]).pipe(res),
+    const unstorable: Record<string, [detail: string, answer: Answer]> = {
+      "an error status": ["status", (_req, res) => res.status(500).json({})],
+      "404 where it is not declared": ["status", (_req, res) => res.status(404).json({})],
+      "a cookie": ["set-cookie", (_req, res) => res.cookie("user", "1").json({})],
+      "no-store": ["no-store", (_req, res) => res.set("Cache-Control", "no-store").json({})],
+      private: ["private", (_req, res) => res.set("Cache-Control", "private, max-age=60").json({})],
+      "Vary: *": ["vary", (_req, res) => res.set("Vary", "*").json({})],
+      "too large": ["too-large", (_req, res) => res.send("x".repeat(10_001))],
+      "too large in parts": [
+        "streamed",
+        (_req, res) => Readable.from(["x".repeat(6000), "x".repeat(6000)]).pipe(res),
+      ],
     };
-    for (const [name, answer] of Object.entries(unstorable)) {
+    for (const [name, [detail, answer]] of Object.entries(unstorable)) {
       test(`not stored, and passed on untouched: ${name}`, async () => {
         list.handle(answer);
         const path = `/list/unstorable-${name.replaceAll(/\W/g, "-")}`;
@@ -68,7 +71,7 @@ for (const store of STORES) {
         assert.equal(list.runs, 2);
         assert.deepEqual(
           answers.map((one) => one.cache),
-          ["fwd=miss", "fwd=miss"],
+          [`fwd=miss; detail=${detail}`, `fwd=miss; detail=${detail}`],
         );
         assert.equal(answers[0]?.body, answers[1]?.body);
       });
@@ -122,7 +125,11 @@ for (const store of STORES) {
         ["no-cache", { "Cache-Control": 'no-cache="Set-Cookie, X"' }],
       ];
       for (const [name, headers] of forbidden)
-        assert.equal((await readTwice(name, headers)).cache, "fwd=miss", name);
+        assert.equal(
+          (await readTwice(name, headers)).cache,
+          `fwd=miss; detail=${name === "no-cache" ? name : "ttl-zero"}`,
+          name,
+        );
     });
 
     test("a file that Express sends is recorded whole", async () => {

@@ -126,7 +126,7 @@ for (const store of STORES) {
 
     test("a body larger than the quota is known at once not to be storable, whatever maxBodyBytes says", async () => {
       const answer = await app.request(`/list/larger?bytes=${QUOTA + 1}`, { tenant: "larger" });
-      assert.equal(answer.cache, "fwd=miss");
+      assert.equal(answer.cache, "fwd=miss; detail=too-large");
       await cache.idle();
       assert.equal((await cache.stats({ tenantId: "larger" })).totals.quotaRefusals, 0, "not even asked");
     });

@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { sharedRedisUrl } from "../../../servers/index.js";
+import { EXPECTED } from "./expected.js";
 import { nodeBinary } from "./node-binaries.js";
 import { createNpmProject, install, type NpmProject, packLibrary } from "./npm.js";
-import type { Seen } from "./probe.js";
 import { COMPILERS, compile, writeTypedConsumer } from "./typed-consumer.js";
 
 const run = promisify(execFile);
@@ -44,16 +44,6 @@ const { probe } = require("./probe.mjs");
 probe(require("express-tenant-cache"), require("express"));
 `,
 };
-const EXPECTED: readonly Seen[] = [
-  { request: "GET acme", cache: "fwd=miss; stored", handlerRuns: 1, body: ["Example Ltd"] },
-  { request: "GET acme", cache: "hit", handlerRuns: 1, body: ["Example Ltd"] },
-  { request: "GET other", cache: "fwd=miss; stored", handlerRuns: 2, body: [] },
-  { request: "POST acme", cache: null, handlerRuns: 2, body: "Created" },
-  { request: "GET acme", cache: "fwd=miss; stored", handlerRuns: 3, body: ["Example Ltd", "New Ltd"] },
-  { request: "GET acme", cache: "hit", handlerRuns: 3, body: ["Example Ltd", "New Ltd"] },
-  { request: "GET other", cache: "hit", handlerRuns: 3, body: [] },
-];
-
 const packed = createNpmProject();
 let tarball: string;
 beforeAll(async () => {

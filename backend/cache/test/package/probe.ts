@@ -13,13 +13,20 @@ export interface Seen {
   readonly body: unknown;
 }
 
-/** Prints the requests as one line of JSON. Redis is used where `PROBE_REDIS_URL` is set. */
+/**
+ * Prints the requests as one line of JSON. Redis is used where `PROBE_REDIS_URL` is set, and with `PROBE_STALE` a stale entry
+ * is refreshed at the end.
+ *
+ * @param given options in the place of those that the library finds by itself
+ */
 export async function probe(
-  { createTenantCache }: typeof library,
+  { createTenantCache }: Pick<typeof library, "createTenantCache">,
   express: typeof expressModule,
+  given: Pick<library.TenantCacheOptions, "redis" | "inject"> = {},
 ): Promise<void> {
   const cache = createTenantCache({
     redis: process.env.PROBE_REDIS_URL || undefined,
+    ...given,
     keyPrefix: process.env.PROBE_KEY_PREFIX ?? "",
     tenant: (req) => req.get("x-tenant"),
     // A busy machine is no store that is away.
@@ -34,15 +41,36 @@ export async function probe(
     handlerRuns += 1;
     res.json(names[req.get("x-tenant") ?? ""]);
   });
+  if (process.env.PROBE_STALE) {
+    const options = { ttlSeconds: 1, staleWhileRevalidate: 3600 };
+    app.get("/stale", cache.cacheList("stale", options), (_req, res) => {
+      handlerRuns += 1;
+      res.json(handlerRuns);
+    });
+  }
   app.post("/accounts", cache.invalidateCache("accounts"), (req, res) => {
     names[req.get("x-tenant") ?? ""]?.push("New Ltd");
     res.sendStatus(201);
   });
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/accounts`;
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const seen: Seen[] = [];
+  const ask = async (request: string, path: string) => {
+    const [method = "", tenant = ""] = request.split(" ");
+    const response = await fetch(origin + path, { method, headers: { "x-tenant": tenant } });
+    const text = await response.text();
+    // A miss is answered before its entry is stored, a stale entry before it is refreshed.
+    await cache.idle();
+    const status = response.headers.get("cache-status");
+    seen.push({
+      request,
+      cache: status?.replace("express-tenant-cache; ", "").replace(/; ttl=-?\d+/, "") ?? null,
+      handlerRuns,
+      body: method === "GET" ? JSON.parse(text) : text,
+    });
+  };
   for (const request of [
     "GET acme",
     "GET acme",
@@ -51,19 +79,12 @@ export async function probe(
     "GET acme",
     "GET acme",
     "GET other",
-  ]) {
-    const [method = "", tenant = ""] = request.split(" ");
-    const response = await fetch(url, { method, headers: { "x-tenant": tenant } });
-    const text = await response.text();
-    // A miss is answered before its entry is stored.
-    await cache.idle();
-    const status = response.headers.get("cache-status");
-    seen.push({
-      request,
-      cache: status?.replace("express-tenant-cache; ", "").replace(/; ttl=\d+$/, "") ?? null,
-      handlerRuns,
-      body: method === "GET" ? JSON.parse(text) : text,
-    });
+  ])
+    await ask(request, "/accounts");
+  if (process.env.PROBE_STALE) {
+    await ask("GET acme", "/stale");
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    for (let asked = 0; asked < 2; asked++) await ask("GET acme", "/stale");
   }
   server.closeAllConnections();
   server.close();

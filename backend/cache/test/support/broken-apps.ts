@@ -60,6 +60,15 @@ export const BROKEN_APPS: readonly BrokenApp[] = [
     { read: (req, res, notes) => res.json([req.get("accept-language") ?? "en", ...notesOf(req, notes)]) },
   ],
   [
+    "a query parameter that it leaves out of the key",
+    "variation",
+    /query parameter ref_source, .* take it out of ignoreParams/,
+    {
+      list: { ignoreParams: ["utm_*", "ref_*"] },
+      read: (req, res, notes) => res.json([req.query.ref_source ?? "none", ...notesOf(req, notes)]),
+    },
+  ],
+  [
     "a role that is not declared",
     "variation",
     /another view of tenant 1 \(x-role\)/,

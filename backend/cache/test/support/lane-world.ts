@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Express, type Request } from "express";
-import type { LaneIdentity, LaneOptions, TenantCache } from "../../src/index.js";
+import type { CacheListOptions, LaneIdentity, LaneOptions, TenantCache } from "../../src/index.js";
 import { openCache, type StoreName } from "./caches.js";
 
 interface Session {
@@ -39,6 +39,8 @@ export interface LaneWorldOptions {
   readonly lane?: Partial<LaneOptions>;
   readonly maxStaleness?: number;
   readonly configure?: (app: Express) => void;
+  /** Further routes, which answer as all others do. */
+  readonly routes?: Readonly<Record<string, CacheListOptions>>;
 }
 
 export async function openLaneWorld({
@@ -46,6 +48,7 @@ export async function openLaneWorld({
   lane,
   maxStaleness = 0,
   configure,
+  routes = {},
 }: LaneWorldOptions): Promise<LaneWorld> {
   const known = sessions();
   const sessionOf = (authorization: string | undefined): Session | undefined => {
@@ -53,7 +56,7 @@ export async function openLaneWorld({
     return session?.state === "active" ? session : undefined;
   };
   const cache = await openCache(store, { tenant: (req) => sessionOf(req.headers.authorization)?.tenant });
-  const app = buildApp(cache, sessionOf, maxStaleness, configure);
+  const app = buildApp(cache, sessionOf, maxStaleness, routes, configure);
   let dispatched = 0;
   const counted: Express = Object.assign(
     ((req: never, res: never) => {
@@ -86,6 +89,7 @@ function buildApp(
   cache: TenantCache,
   sessionOf: (authorization: string | undefined) => Session | undefined,
   maxStaleness: number,
+  routes: Readonly<Record<string, CacheListOptions>>,
   configure: ((app: Express) => void) | undefined,
 ): Express {
   const app = express();
@@ -124,6 +128,8 @@ function buildApp(
         .send(`item ${req.params.id} ${JSON.stringify(answer(req))}`);
     },
   );
+  for (const [path, options] of Object.entries(routes))
+    app.get(path, cache.cacheList("items", options), (req, res) => void res.json(answer(req)));
   const mounted = express.Router();
   mounted.get("/", cache.cacheList("items"), (req, res) => {
     res.json(answer(req));

@@ -11,6 +11,7 @@ const RULES: StorabilityRules = {
   statuses: [200, 404],
   vary: ["accept"],
   ttlSeconds: 180,
+  storesPrivate: false,
   maxBodyBytes: 100,
 };
 const NOW_MS = Date.UTC(2026, 0, 1);

@@ -4,6 +4,7 @@ import type { Pool, PoolClient } from "pg";
 import * as z from "zod";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { DATA_CLASSES, type DataClass, PURPOSES, type Purpose } from "../audit-event.js";
+import { within } from "./within.js";
 
 /**
  * `require`: nothing leaves before its record is durable. `buffer`: its record is written soon, and may be lost with the process.
@@ -68,10 +69,12 @@ interface PolicyRow extends ClassPolicyDocument {
 /** How old a policy may be that a process acts by, milliseconds: so much later a change holds in the others. */
 const REMEMBERED_MS = 5000;
 const MAX_REMEMBERED = 10_000;
+const ANSWERS_WITHIN_MS = 1000;
 
 export class PolicyStore {
   readonly #pool: Pool;
   readonly #nowMs: () => number;
+  readonly #reading = new Map<string, Promise<TenantPolicy>>();
   readonly #known = new Map<string, { readonly policy: TenantPolicy; readonly atMs: number }>();
 
   /** @param nowMs a clock that does not jump; for tests */
@@ -84,14 +87,25 @@ export class PolicyStore {
   async of(tenantId: string): Promise<TenantPolicy> {
     const known = this.#known.get(tenantId);
     if (known && this.#nowMs() - known.atMs < REMEMBERED_MS) return known.policy;
+    // Those that ask at the same time share one look.
+    const reading = this.#reading.get(tenantId) ?? this.#look(tenantId);
+    this.#reading.set(tenantId, reading);
+    try {
+      return await within(ANSWERS_WITHIN_MS, reading);
+    } catch {
+      // What the class then asks for decides: "require" meets the same database, and refuses.
+      return known?.policy ?? DEFAULT_POLICY;
+    }
+  }
+
+  async #look(tenantId: string): Promise<TenantPolicy> {
     try {
       return await withTenant(this.#pool, tenantId, (client) => this.read(client, tenantId), {
         readOnly: true,
         anyTenant: true,
       });
-    } catch {
-      // What the class then asks for decides: "require" meets the same database, and refuses.
-      return known?.policy ?? DEFAULT_POLICY;
+    } finally {
+      this.#reading.delete(tenantId);
     }
   }
 

@@ -2,6 +2,7 @@
 // Tests: test/unit/audit-group-commit.test.ts
 
 import { NotDurable } from "../audit-unavailable.js";
+import { within } from "./within.js";
 
 export interface GroupCommitOptions<T> {
   /** One transaction. Resolves when all of the batch is durable. */
@@ -12,9 +13,11 @@ export interface GroupCommitOptions<T> {
   readonly maxWaiting?: number;
   /** The longest that a caller waits until its item is durable, milliseconds. Default 2,000. */
   readonly maxWaitMs?: number;
-  /** For measurements: `false` gives each item a transaction of its own. Default true. */
+  /** For measurements: `false` gives each item a transaction of its own, all at once. Default true. */
   readonly groups?: boolean;
 }
+
+export const DEFAULT_MAX_WAIT_MS = 2000;
 
 interface Waiter<T> {
   readonly item: T;
@@ -33,6 +36,7 @@ interface Lane<T> {
  */
 export class GroupCommit<T> {
   readonly #write: GroupCommitOptions<T>["write"];
+  readonly #groups: boolean;
   readonly #maxBatch: number;
   readonly #maxWaiting: number;
   readonly #maxWaitMs: number;
@@ -43,11 +47,12 @@ export class GroupCommit<T> {
     write,
     maxBatch = 256,
     maxWaiting = 10_000,
-    maxWaitMs = 2000,
+    maxWaitMs = DEFAULT_MAX_WAIT_MS,
     groups = true,
   }: GroupCommitOptions<T>) {
     this.#write = write;
-    this.#maxBatch = groups ? maxBatch : 1;
+    this.#groups = groups;
+    this.#maxBatch = maxBatch;
     this.#maxWaiting = maxWaiting;
     this.#maxWaitMs = maxWaitMs;
   }
@@ -64,6 +69,7 @@ export class GroupCommit<T> {
    */
   async add(key: string, item: T): Promise<void> {
     if (this.#waiting >= this.#maxWaiting) throw new NotDurable(`${this.#waiting} records wait already`);
+    if (!this.#groups) return await within(this.#maxWaitMs, this.#write(key, [item]));
     const lane = this.#lanes.get(key) ?? { waiting: [], startedMs: undefined };
     const nowMs = performance.now();
     // A transaction that hangs is not waited for by everybody in turn.

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import type { Outage } from "../../../outage.js";
+import { within } from "./within.js";
 
 export interface RecordBufferOptions {
   readonly pool: Pool;
@@ -19,10 +20,15 @@ export interface RecordBufferOptions {
   readonly flushAfterMs?: number;
 }
 
+/** Records that are not in the trail. */
 export interface Loss {
   readonly processId: string;
-  readonly atLeast: number;
-  readonly atMost: number;
+  /** Known to be lost. */
+  readonly lost: number;
+  /** Of a process that is gone: since when it said nothing, ISO 8601. What it recorded since then is lost, too. */
+  readonly silentSince?: string;
+  /** How many of these it can have held. What did not fit, only its own log told. */
+  readonly heldAtMost?: number;
 }
 
 interface Attempt {
@@ -48,9 +54,8 @@ interface TenantBuffer {
 
 const MAX_BATCH = 500;
 const RETRY_AFTER_MS = 1000;
+const OPENS_WITHIN_MS = 1000;
 const HEARTBEAT_MS = 60_000;
-/** A process that has said nothing for so long is gone. */
-export const GONE_AFTER_SECONDS = 180;
 const ANY_TENANT = { anyTenant: true } as const;
 
 export class RecordBuffer {
@@ -89,6 +94,8 @@ export class RecordBuffer {
       tenant.lost += lost;
       this.#options.outage.failed(`${this.#options.capacity} records wait, and no more fit`);
     }
+    // The fuller it is, the more a kill would take along.
+    if (this.#size * 2 > this.#options.capacity) void this.flush();
     this.#flushSoon(this.#options.flushAfterMs);
   }
 
@@ -135,7 +142,7 @@ export class RecordBuffer {
         void this.#tell(each, "told_at = now()").catch(() => undefined);
     }, HEARTBEAT_MS).unref();
     try {
-      await withTenant(
+      const opening = withTenant(
         this.#options.pool,
         tenantId,
         (client) =>
@@ -146,6 +153,7 @@ export class RecordBuffer {
           ),
         ANY_TENANT,
       );
+      await within(OPENS_WITHIN_MS, opening);
       return true;
     } catch (error) {
       // Tried again with the next flush. Until then a kill would go unnoticed, so it is said.
@@ -222,7 +230,7 @@ export class RecordBuffer {
     const batch = waiting.slice(0, MAX_BATCH);
     const news = lost - lossTold;
     if (news === 0) return { contents: batch, taken: batch.length, lost };
-    const loss = { processId: this.processId, atLeast: news, atMost: news };
+    const loss = { processId: this.processId, lost: news };
     return {
       contents: [...batch, await this.#options.lossRecord(tenantId, loss)],
       taken: batch.length,
@@ -242,35 +250,6 @@ export class RecordBuffer {
     tenant.opening = undefined;
     throw new Error("the buffer's row is not what this process has written");
   }
-}
-
-/**
- * Puts on record what processes have taken along that were killed while they had a buffer: at least what they had said to have and had
- * not written, at most what they had room for. In a transaction of the tenant.
- */
-export async function settleGoneBuffers(
-  client: PoolClient,
-  tenantId: string,
-  { insert, lossRecord }: Pick<RecordBufferOptions, "insert" | "lossRecord">,
-): Promise<Loss[]> {
-  const { rows } = await client.query<{
-    process_id: string;
-    capacity: number;
-    accepted: string;
-    written: string;
-  }>(
-    `UPDATE audit_buffers SET closed_at = now()
-     WHERE tenant_id = $1 AND closed_at IS NULL AND told_at < now() - make_interval(secs => $2)
-     RETURNING process_id, capacity, accepted, written`,
-    [tenantId, GONE_AFTER_SECONDS],
-  );
-  const losses = rows.map(({ process_id, capacity, accepted, written }) => ({
-    processId: process_id,
-    atLeast: Number(accepted) - Number(written),
-    atMost: capacity,
-  }));
-  for (const loss of losses) await insert(client, tenantId, [await lossRecord(tenantId, loss)]);
-  return losses;
 }
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -16,8 +16,9 @@ import { AuditUnavailable } from "../audit-unavailable.js";
 import { ConsentRefused } from "../consent/consent-refused.js";
 import { type ConsentAsk, coveringConsents } from "../consent/consent-store.js";
 import { type ClassPolicy, type Mode, PolicyStore } from "./class-policy.js";
-import { GroupCommit } from "./group-commit.js";
+import { DEFAULT_MAX_WAIT_MS, GroupCommit } from "./group-commit.js";
 import { type Loss, RecordBuffer } from "./record-buffer.js";
+import { within } from "./within.js";
 
 export interface RecorderOptions {
   readonly pool: Pool;
@@ -116,7 +117,12 @@ export class Recorder {
     if (kept.length === 0) return;
     const asks = await this.#asksOf(
       tenantId,
-      kept.filter(({ consent, outcome }) => consent !== undefined && (outcome ?? "success") === "success"),
+      kept.filter(
+        (event) =>
+          event.consent !== undefined &&
+          (event.outcome ?? "success") === "success" &&
+          needsConsent(event, policy[event.dataClass]),
+      ),
     );
     if (asks.length > 0 || modes.includes("require")) await this.#durably(tenantId, actor, kept, asks);
     else await this.#buffer.add(tenantId, await this.#options.canonicalRecords(tenantId, actor, kept));
@@ -154,7 +160,7 @@ export class Recorder {
   }
 
   /** The canonical record that buffered records were lost. */
-  async lossRecord(tenantId: string, { processId, atLeast, atMost }: Loss): Promise<string> {
+  async lossRecord(tenantId: string, { processId, ...detail }: Loss): Promise<string> {
     const [content] = await this.#options.canonicalRecords(tenantId, SYSTEM, [
       {
         action: "delete",
@@ -162,7 +168,7 @@ export class Recorder {
         entityId: processId,
         dataClass: "business",
         outcome: "failure",
-        detail: { lostAtLeast: atLeast, lostAtMost: atMost },
+        detail,
       },
     ]);
     if (content === undefined) throw new Error("one event makes one record");
@@ -177,12 +183,9 @@ export class Recorder {
     return left;
   }
 
-  async #needsConsent(tenantId: string, { subjectId, purpose, dataClass }: AuditEvent): Promise<boolean> {
-    if (subjectId === undefined) return false;
-    const { purposesWithoutConsent } = (await this.policies.of(tenantId))[dataClass];
-    if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
-    // An access without a purpose is covered where no purpose needs consent.
-    return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
+  async #needsConsent(tenantId: string, event: AuditEvent): Promise<boolean> {
+    if (event.subjectId === undefined) return false;
+    return needsConsent(event, (await this.policies.of(tenantId))[event.dataClass]);
   }
 
   /** What is to be asked about events that say a subject and a purpose. */
@@ -202,12 +205,13 @@ export class Recorder {
 
   async #covering(tenantId: string, asks: readonly Ask[]): Promise<ConsentReference | undefined> {
     try {
-      const [consent] = await withTenant(
+      const asking = withTenant(
         this.#options.pool,
         tenantId,
         (client) => coveringConsents(client, tenantId, asks),
         ANY_TENANT,
       );
+      const [consent] = await within(this.#options.group?.maxWaitMs ?? DEFAULT_MAX_WAIT_MS, asking);
       return consent;
     } catch (error) {
       throw new AuditUnavailable(error);
@@ -267,6 +271,12 @@ function decided(item: Item, given: ReadonlyMap<AuditEvent, ConsentReference | u
     const consent = given.get(event);
     return consent ? { ...event, consent } : event;
   });
+}
+
+/** An access without a purpose is covered where no purpose needs consent. */
+function needsConsent({ purpose }: AuditEvent, { purposesWithoutConsent }: ClassPolicy): boolean {
+  if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
+  return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
 }
 
 function refusalOf({ consent: _asked, ...event }: AuditEvent): AuditEvent {

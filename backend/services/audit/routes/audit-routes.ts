@@ -3,6 +3,7 @@
 import { type Request, type RequestHandler, Router } from "express";
 import type { Pool } from "pg";
 import * as z from "zod";
+import { withTenant } from "../../../db/tenant-transaction.js";
 import { tenantOf } from "../../../http/identity/tenant-choice.js";
 import { route } from "../../../http/route-methods.js";
 import { validatedQuery } from "../../../http/validation.js";
@@ -10,8 +11,10 @@ import { text } from "../../../modules/field-types.js";
 import type { AuditAction, AuditLog, Pseudonym } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { fhirBundle } from "../fhir/fhir-audit-event.js";
+import { acknowledgeLosses } from "../policy/gone-buffers.js";
 import type { AuditWatch } from "../status/audit-watch.js";
 import { bufferLosses, checkpointStatus, erasures, recordsFrom } from "../status/trail-status.js";
+import { AUDIT_FACTS } from "./audit-facts.js";
 import { actorOf, entrance, exportQuery, pageQuery, plainQuery } from "./audit-request.js";
 import { consentRouter } from "./consent-routes.js";
 import { policyRouter } from "./policy-routes.js";
@@ -107,6 +110,24 @@ export function auditRouter(options: AuditRoutesOptions): Router {
       losses: losses.map(({ at, entityId, detail }) => ({ at, process: entityId, ...detail })),
     });
   };
+  const acknowledge: RequestHandler = async (req, res) => {
+    const [tenantId, actor] = [tenantOf(req), actorOf(req, "auditor")];
+    const count = await withTenant(pool, tenantId, async (client) => {
+      const found = await acknowledgeLosses(client, tenantId, actor.id);
+      await trail.append(client, tenantId, actor, [
+        {
+          action: "update",
+          entityType: "audit_losses",
+          entityId: "all",
+          dataClass: "business",
+          detail: { count: found },
+        },
+      ]);
+      return found;
+    });
+    await watch.look(tenantId);
+    res.json({ data: { acknowledged: count } });
+  };
   const fhir: RequestHandler = async (req, res) => {
     const { from, limit } = exported.of(req);
     const logs = await recordsFrom(pool, tenantOf(req), { from, limit });
@@ -121,17 +142,58 @@ export function auditRouter(options: AuditRoutesOptions): Router {
 
   const auditor = entrance("auditor");
   const idOfEntity = (req: Request) => timelineQuery.of(req).entity_id;
-  route(router, "/audit/timeline", {
-    get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
-  });
-  route(router, "/audit/integrity", { get: [...auditor, plain.check, seen("read", "integrity"), integrity] });
-  route(router, "/audit/checkpoint", {
-    get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
-  });
-  route(router, "/audit/erasures", { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] });
-  route(router, "/audit/sync", { get: [...auditor, plain.check, seen("read", "sync"), sync] });
-  route(router, "/audit/alerts", { get: [...auditor, plain.check, seen("read", "alerts"), alerts] });
-  route(router, "/audit/fhir", { get: [...auditor, exported.check, seen("export", "fhir"), fhir] });
+  route(
+    router,
+    "/audit/timeline",
+    {
+      get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
+    },
+    AUDIT_FACTS.timeline,
+  );
+  route(
+    router,
+    "/audit/integrity",
+    { get: [...auditor, plain.check, seen("read", "integrity"), integrity] },
+    AUDIT_FACTS.integrity,
+  );
+  route(
+    router,
+    "/audit/checkpoint",
+    {
+      get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
+    },
+    AUDIT_FACTS.checkpoint,
+  );
+  route(
+    router,
+    "/audit/erasures",
+    { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] },
+    AUDIT_FACTS.erasures,
+  );
+  route(
+    router,
+    "/audit/sync",
+    { get: [...auditor, plain.check, seen("read", "sync"), sync] },
+    AUDIT_FACTS.sync,
+  );
+  route(
+    router,
+    "/audit/alerts",
+    { get: [...auditor, plain.check, seen("read", "alerts"), alerts] },
+    AUDIT_FACTS.alerts,
+  );
+  route(
+    router,
+    "/audit/losses/acknowledgement",
+    { post: [...auditor, plain.check, acknowledge] },
+    AUDIT_FACTS.acknowledgement,
+  );
+  route(
+    router,
+    "/audit/fhir",
+    { get: [...auditor, exported.check, seen("export", "fhir"), fhir] },
+    AUDIT_FACTS.fhir,
+  );
   router.use(policyRouter(options), consentRouter(options));
   return router;
 }

@@ -13,6 +13,7 @@ import { tenantParameter } from "../../../modules/list-query.js";
 import { type Actor, type AuditEvent, type Pseudonym, PURPOSES } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { addConsent, type Consent, changeConsent, consentsOf, versionsOf } from "../consent/consent-store.js";
+import { AUDIT_FACTS } from "./audit-facts.js";
 import { actorOf, entrance, idOf, plainQuery } from "./audit-request.js";
 
 export interface ConsentRoutesOptions {
@@ -99,15 +100,25 @@ export function consentRouter({ pool, trail, pseudonym }: ConsentRoutesOptions):
 
   const writers = entrance("agent", "supervisor");
   const readers = entrance("agent", "supervisor", "auditor");
-  route(router, "/consents", {
-    get: [...readers, bySubject.check, list],
-    post: [...writers, plain.check, jsonBody, newConsent.check, add],
-  });
-  route(router, "/consents/:id", {
-    get: [...readers, plain.check, versions],
-    put: [...writers, plain.check, jsonBody, newTerms.check, change],
-    delete: [...writers, plain.check, revoke],
-  });
+  route(
+    router,
+    "/consents",
+    {
+      get: [...readers, bySubject.check, list],
+      post: [...writers, plain.check, jsonBody, newConsent.check, add],
+    },
+    AUDIT_FACTS.consents,
+  );
+  route(
+    router,
+    "/consents/:id",
+    {
+      get: [...readers, plain.check, versions],
+      put: [...writers, plain.check, jsonBody, newTerms.check, change],
+      delete: [...writers, plain.check, revoke],
+    },
+    AUDIT_FACTS.consent,
+  );
   return router;
 }
 

@@ -13,6 +13,7 @@ import { DATA_CLASSES, type Pseudonym } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { classPolicySchema, toldPolicy } from "../policy/class-policy.js";
 import { holdsOf, type LegalHold, releaseHold, setHold } from "../retention/legal-holds.js";
+import { AUDIT_FACTS } from "./audit-facts.js";
 import { actorOf, entrance, idOf, plainQuery } from "./audit-request.js";
 
 export interface PolicyRoutesOptions {
@@ -53,7 +54,12 @@ export function policyRouter({ pool, trail, pseudonym }: PolicyRoutesOptions): R
     const policy = await withTenant(pool, tenantId, (client) => policies.read(client, tenantId));
     res.json({ data: toldPolicy(policy) });
   };
-  route(router, "/audit/policy", { get: [...entrance("auditor", "supervisor"), plain.check, read] });
+  route(
+    router,
+    "/audit/policy",
+    { get: [...entrance("auditor", "supervisor"), plain.check, read] },
+    AUDIT_FACTS.policies,
+  );
   for (const dataClass of DATA_CLASSES) {
     const body = validatedBody(classPolicySchema(dataClass));
     const write: RequestHandler = async (req, res) => {
@@ -79,9 +85,14 @@ export function policyRouter({ pool, trail, pseudonym }: PolicyRoutesOptions): R
       res.json({ data: toldPolicy(policy).find((told) => told.data_class === dataClass) });
     };
     // Who weakens the trail needs both: the CRM's administrator, with the overlay's role.
-    route(router, `/audit/policy/${dataClass}`, {
-      put: [...entrance("supervisor"), requireRole("admin"), plain.check, jsonBody, body.check, write],
-    });
+    route(
+      router,
+      `/audit/policy/${dataClass}`,
+      {
+        put: [...entrance("supervisor"), requireRole("admin"), plain.check, jsonBody, body.check, write],
+      },
+      AUDIT_FACTS.policy,
+    );
   }
 
   const list: RequestHandler = async (req, res) => {
@@ -111,10 +122,20 @@ export function policyRouter({ pool, trail, pseudonym }: PolicyRoutesOptions): R
   const release = changing("delete", (client, { req, tenantId, actorId }) =>
     releaseHold(client, tenantId, idOf(req), actorId),
   );
-  route(router, "/audit/holds", {
-    get: [...entrance("auditor"), plain.check, list],
-    post: [...entrance("auditor"), plain.check, jsonBody, holdBody.check, set],
-  });
-  route(router, "/audit/holds/:id", { delete: [...entrance("auditor"), plain.check, release] });
+  route(
+    router,
+    "/audit/holds",
+    {
+      get: [...entrance("auditor"), plain.check, list],
+      post: [...entrance("auditor"), plain.check, jsonBody, holdBody.check, set],
+    },
+    AUDIT_FACTS.holds,
+  );
+  route(
+    router,
+    "/audit/holds/:id",
+    { delete: [...entrance("auditor"), plain.check, release] },
+    AUDIT_FACTS.hold,
+  );
   return router;
 }

@@ -6,7 +6,7 @@ import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { type AuditTrail, insertRecords } from "../audit-trail.js";
-import { settleGoneBuffers } from "../policy/record-buffer.js";
+import { openLosses, settleGoneBuffers } from "../policy/gone-buffers.js";
 import { checkpointStatus } from "./trail-status.js";
 
 export interface SyncFigures {
@@ -119,7 +119,7 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
 
   /** Looks at one tenant now. @returns what is wrong */
   async look(tenantId: string): Promise<readonly AuditAlert[]> {
-    const { pool, maxCheckpointAgeSeconds, trail, verifyEveryMs } = this.#options;
+    const { pool, maxCheckpointAgeSeconds, verifyEveryMs } = this.#options;
     const { waitingSeconds, notCovered } = await checkpointStatus(pool, tenantId);
     this.#judge(
       tenantId,
@@ -128,24 +128,7 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
         ? `${notCovered} records are not covered by a checkpoint, the oldest for ${waitingSeconds} s`
         : undefined,
     );
-    const gone = await withTenant(
-      pool,
-      tenantId,
-      (client) =>
-        settleGoneBuffers(client, tenantId, {
-          insert: insertRecords,
-          lossRecord: (of, loss) => trail.recorder.lossRecord(of, loss),
-        }),
-      { anyTenant: true },
-    );
-    if (gone.length > 0) {
-      const [atLeast, atMost] = [sum(gone, "atLeast"), sum(gone, "atMost")];
-      this.#judge(
-        tenantId,
-        "records-lost",
-        `${gone.length} processes ended with buffered records: at least ${atLeast} and at most ${atMost} are lost`,
-      );
-    }
+    this.#judge(tenantId, "records-lost", await this.#lossesOf(tenantId));
     const broken = this.#options.brokenTrees().find((tree) => tree.tenantId === tenantId);
     const report = broken ? undefined : await this.integrity(tenantId, verifyEveryMs);
     this.#judge(
@@ -162,11 +145,6 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
     return [...this.#alerts.values()].filter((alert) => alert.tenantId === tenantId);
   }
 
-  /** Whoever has looked into lost records says so: they do not come back. */
-  acknowledgeLoss(tenantId: string): void {
-    this.#judge(tenantId, "records-lost", undefined);
-  }
-
   /** A verification of all records, by default at most a minute old; those that ask at the same time share one. */
   async integrity(tenantId: string, maxAgeMs = 60_000): Promise<Integrity> {
     const { trail } = this.#options;
@@ -181,6 +159,27 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
     this.#verified.set(tenantId, { atMs: performance.now(), report });
     report.catch(() => this.#verified.delete(tenantId));
     return await report;
+  }
+
+  async #lossesOf(tenantId: string): Promise<string | undefined> {
+    const { pool, trail } = this.#options;
+    const losses = await withTenant(
+      pool,
+      tenantId,
+      async (client) => {
+        await settleGoneBuffers(client, tenantId, {
+          insert: insertRecords,
+          lossRecord: (of, loss) => trail.recorder.lossRecord(of, loss),
+        });
+        return await openLosses(client, tenantId);
+      },
+      { anyTenant: true },
+    );
+    const told = losses.map(({ process_id, lost, silent_since, capacity }) => {
+      const gone = silent_since && `up to ${capacity} that it recorded since ${silent_since.toISOString()}`;
+      return `process ${process_id}: ${[lost > 0 && `${lost}`, gone].filter(Boolean).join(", and ")}`;
+    });
+    return told.length > 0 ? `buffered records were lost (${told.join("; ")})` : undefined;
   }
 
   async #lookAtSync(tenantId: string): Promise<void> {
@@ -205,6 +204,3 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
     if (!raised) this.emit("alert", alert);
   }
 }
-
-const sum = (losses: readonly { atLeast: number; atMost: number }[], which: "atLeast" | "atMost") =>
-  losses.reduce((total, loss) => total + loss[which], 0);

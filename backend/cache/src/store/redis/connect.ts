@@ -1,9 +1,8 @@
 // From the `redis` option to a client that never keeps a request waiting.
 // Tests: test/integration/redis-connection.test.ts
-import { createRequire } from "node:module";
-import type { Cluster, ClusterNode, Redis, RedisOptions, SentinelConnector } from "ioredis";
+import type { Cluster, ClusterNode, Redis, RedisOptions } from "ioredis";
 import { BackOff } from "../../back-off.js";
-import { TenantCacheError } from "../../errors.js";
+import { type IoRedisModule, loadIoRedis } from "../../peers.js";
 import { areTimersFaked } from "../../timers.js";
 import { checkRedisOption } from "./check-option.js";
 import { askForPassword, type PasswordFunction } from "./password.js";
@@ -145,24 +144,10 @@ function reconnectDelayMs(backOff: BackOff): number | null {
   return areTimersFaked() ? null : backOff.nextSpread();
 }
 
-interface IoRedisModule {
-  readonly SentinelConnector: typeof SentinelConnector;
-  readonly Redis: typeof Redis;
-  readonly Cluster: typeof Cluster;
-}
-
 /** ioredis is an optional peer: it is loaded only when a connection is to be made. */
 function own(create: (ioredis: IoRedisModule) => Redis | Cluster): RedisClient {
-  let ioredis: IoRedisModule;
-  try {
-    ioredis = createRequire(import.meta.url)("ioredis") as IoRedisModule;
-  } catch (cause) {
-    throw new TenantCacheError("ETC_REDIS_MISSING", "the redis option needs ioredis: npm install ioredis", {
-      cause,
-    });
-  }
   // ioredis types every command with many overloads; the store uses the few that RedisClient names.
-  const client = create(ioredis) as unknown as RedisClient;
+  const client = create(loadIoRedis()) as unknown as RedisClient;
   giveUpSilentPeers(client);
   return client;
 }

@@ -20,7 +20,7 @@ import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
 import { refusesValues } from "./error-messages.js";
-import { scanKeys } from "./keyspace-scan.js";
+import { scanKeys, scanMatching } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
@@ -130,6 +130,16 @@ export class RedisStore implements Store {
     await this.#changeFences("replaceFences", fenceKeys, fenceTtlMs);
   }
 
+  async amendFences(
+    fenceKeys: readonly string[],
+    mark: string,
+    most: number,
+    fenceTtlMs: number,
+  ): Promise<void> {
+    await this.#onFences("amendFences", fenceKeys, [randomToken(), mark, most, fenceTtlMs]);
+    this.#note(fenceKeys);
+  }
+
   async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
     await this.#onFences("beginWrite", fenceKeys, [randomToken(), writer, deadlineMs]);
   }
@@ -156,6 +166,10 @@ export class RedisStore implements Store {
       await Promise.all(page.map((key) => removeKeys(this.#servers, [key])));
       this.#note(page);
     }
+  }
+
+  listFences(beginning: string, ending: string): AsyncIterable<readonly string[]> {
+    return scanMatching(this.#client, beginning, `*${ending}`);
   }
 
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory> {

@@ -84,6 +84,20 @@ end
 return 1
 `;
 
+/** KEYS: fences…. ARGV: random, what is written behind them, most characters, fence TTL. */
+const AMEND_FENCES = `${CLOCK}${WRITERS}
+for i, key in ipairs(KEYS) do
+  local held = redis.call('GET', key)
+  if held and string.byte(held) ~= 33 and #held + #ARGV[2] <= tonumber(ARGV[3]) then
+    redis.call('SET', key, held .. ARGV[2], 'KEEPTTL')
+  elseif held then
+    local writers, last = writersOf(held, '')
+    put(key, fence(ARGV[1], i), writers, last, ARGV[4])
+  end
+end
+return 1
+`;
+
 /** KEYS: fences…. ARGV: random, writer, deadline in ms from now. */
 const BEGIN_WRITE = `${CLOCK}${WRITERS}
 local deadline = now + tonumber(ARGV[3])
@@ -111,6 +125,7 @@ export const SCRIPTS = {
   commitFill: COMMIT_FILL,
   abandonFill: ABANDON_FILL,
   replaceFences: REPLACE_FENCES,
+  amendFences: AMEND_FENCES,
   beginWrite: BEGIN_WRITE,
   endWrite: END_WRITE,
   probe: PROBE,

@@ -121,6 +121,53 @@ export const fenceCases = casesOf([], {
     );
   },
 
+  "a mark is written behind a fence, which keeps its time; a long or guarded one is replaced": async (
+    all,
+  ) => {
+    const { amendFences } = all.store;
+    // For the stores that can: it may be left out.
+    if (!amendFences) return;
+    const amend = (keys: readonly string[], most: number) =>
+      Reflect.apply(amendFences, all.store, [keys, "~mark", most, MINUTE_MS]);
+    const at = all.place();
+    const [tenantFence] = at.fenceKeys;
+    await amend([tenantFence], 500);
+    assert.deepEqual(await all.fencesAt(at), [null, null], "one that is not there stays so");
+    const start = await all.begin(at);
+    await amend([tenantFence], 500);
+    const [marked] = await all.fencesAt(at);
+    assert.equal(marked, `${start.fences[0]}~mark`);
+    assert.equal(changedAtMs([String(marked)]), changedAtMs(start.fences.slice(0, 1)));
+    assert.equal(await all.commit(at, start), false, "to a fill under way it is another fence");
+    await amend([tenantFence], String(marked).length);
+    const [replaced] = await all.fencesAt(at);
+    assert.equal(
+      String(replaced).includes("~") || String(replaced).startsWith(String(start.fences[0])),
+      false,
+    );
+    await all.store.beginWrite([tenantFence], "writer-1", MINUTE_MS);
+    await amend([tenantFence], 500);
+    assert.equal(
+      (await all.fencesAt(at)).slice(0, 1).every((fence) => isPending(String(fence))),
+      true,
+    );
+    await all.store.endWrite([tenantFence], "writer-1", MINUTE_MS);
+  },
+
+  "the fences that are there are listed, by how they begin and end": async (all) => {
+    if (!all.store.listFences) return;
+    const [at, other] = [all.place("plans"), all.place("orders")];
+    await all.begin(at);
+    await all.begin(other);
+    const listed = async (ending: string) => {
+      const keys: string[] = [];
+      for await (const page of all.store.listFences?.(all.keys.allFences(), ending) ?? []) keys.push(...page);
+      return [...at.fenceKeys, ...other.fenceKeys].map((key) => keys.includes(key));
+    };
+    assert.deepEqual(await listed(""), [true, true, true, true]);
+    assert.deepEqual(await listed(":plans"), [false, true, false, false]);
+  },
+
   "a guarded write of one module leaves the others alone": async (all) => {
     const at = all.place();
     const other = all.place("leads", at.tenant);

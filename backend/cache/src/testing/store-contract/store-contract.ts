@@ -19,12 +19,13 @@ import { sweepCases } from "./sweep-cases.js";
 
 export interface StoreContractOptions {
   /**
-   * Opens the store, as the option `store` of `createTenantCache` does: called once for each case, which closes it at its end. All of
-   * them may use one server that holds nothing else.
+   * Opens the store, as the option `store` of `createTenantCache` does: called once for each case, which
+   * closes it at its end. All of them may use one server that holds nothing else.
    */
   readonly open: (keys: KeySpace) => Store | Promise<Store>;
   /**
-   * What the store leaves out: its cases are left out, too, and that the store does not offer it is a case. Default: nothing.
+   * What the store leaves out: its cases are left out, too, and that the store does not offer it is a case.
+   * Default: nothing.
    */
   readonly without?: readonly StorePart[];
   /**
@@ -37,7 +38,10 @@ export interface StoreContractOptions {
 export interface StoreCase {
   /** Different for each case. */
   readonly name: string;
-  /** Rejects with an AssertionError of `node:assert` where the store does something else. Takes no arguments, as runners count them. */
+  /**
+   * Rejects with an AssertionError of `node:assert` where the store does something else. Takes no arguments,
+   * as runners count them.
+   */
   readonly run: () => Promise<void>;
 }
 
@@ -52,9 +56,10 @@ const options = z.strictObject({
 registerCall("storeContract", "storeContract({ open: (keys) => new MyStore(keys) })", options);
 
 /**
- * The store contract: register each case with the test runner, `for (const { name, run } of storeContract({ open })) test(name, run)`.
- * Cases are independent of each other and may run one after the other or at once, unless all of them use one server: then one after the
- * other. A store that passes keeps all of the cache's guarantees, `settleMs` and `guard` among them.
+ * The store contract: register each case with the test runner,
+ * `for (const { name, run } of storeContract({ open })) test(name, run)`. Cases are independent of each other
+ * and may run one after the other or at once, unless all of them use one server: then one after the other. A
+ * store that passes keeps all of the cache's guarantees, `settleMs` and `guard` among them.
  *
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`
  */

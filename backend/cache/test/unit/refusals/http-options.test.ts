@@ -58,8 +58,19 @@ describe("what calls refuse", () => {
       named("modules", []),
       "no option modules (an empty array): it belongs to invalidateCache ~ { modules: … }",
     ],
-    [named("enabled", false), "no option enabled (false): leave cacheList out"],
-    [named("methods", ["GET"]), "no option methods (an array): GET and HEAD are cached, and nothing else"],
+    [named("disabled", true), "no option disabled (true): write enabled, true or false"],
+    [named("enabled", "no"), 'enabled is "no", a string: write true or false'],
+    [named("skip", true), "skip is true: write a function, for example (req) => "],
+    [named("cacheIf", true), "no option cacheIf (true): write shouldStore, a function"],
+    [named("ignoreParams", ["*"]), 'ignoreParams[0] is "*", a string: write the name of a query parameter'],
+    [named("ttlSeconds", "60"), 'ttlSeconds is "60", a string: write 60'],
+    [named("privateResponses", "scope"), 'privateResponses is "scope", and module ~ has no scope: write {'],
+    [named("privateResponses", true), 'privateResponses is true: write "refuse" or "scope"'],
+    [named("policy", "reference"), 'there is no policy "reference", a string: declare it: createTenantCache'],
+    [
+      named("methods", ["PUT"]),
+      'methods[0] is "PUT", a string: write "POST": GET, HEAD and QUERY are cached',
+    ],
     [named("dependson", []), "no option dependson (an empty array): write dependsOn"],
   ]);
 
@@ -162,8 +173,8 @@ describe("what calls refuse", () => {
 
   testRefusals("for jobs and operators", [
     [
-      () => cache.invalidateTenantCache(any(42), "a"),
-      'the tenant id is 42, a number: write a string: String(id), which is "42"',
+      () => cache.invalidateTenantCache(any(4.2), "a"),
+      "the tenant id is 4.2, a number: write a UUID or another id",
     ],
     [() => cache.invalidateTenantCache("acme"), "the module is undefined: write a lower-case word"],
     [

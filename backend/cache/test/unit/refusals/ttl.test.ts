@@ -52,7 +52,10 @@ describe("TTLs", () => {
       const says = `ETC_TTL: ~ ttlSeconds is ${given}: ~ ${write}`;
       return [
         [() => cache.cacheList("accounts", any(value)), says],
-        [() => cache.cacheList("accounts", any({ ttlSeconds: value })), says],
+        // A function is one there.
+        ...(typeof value === "function"
+          ? []
+          : ([[() => cache.cacheList("accounts", any({ ttlSeconds: value })), says]] as RefusedCall[])),
         ...(typeof value === "function"
           ? []
           : ([[() => space.set("users:1", 1, any(value)), says]] as RefusedCall[])),

@@ -7,16 +7,18 @@ import { type Redis, type SentinelConnectionOptions, SentinelConnector } from "i
  */
 
 /**
- * With `failoverDetector` ioredis leaves a master at the sentinels' news of another one (`+switch-master`). It hears news of the connection
- * that was lost before, too, also while it is asking for the next one: then it breaks off, and the client has ended for good. So nobody listens
- * any more once a new connection is begun; the one that is made listens again.
+ * With `failoverDetector` ioredis leaves a master at the sentinels' news of another one (`+switch-master`).
+ * It hears news of the connection that was lost before, too, also while it is asking for the next one: then
+ * it breaks off, and the client has ended for good. So nobody listens any more once a new connection is
+ * begun; the one that is made listens again.
  */
 export class LastingSentinelConnector extends SentinelConnector {
   /** @param options all of the client's, as ioredis hands them to any connector */
   constructor(options: unknown) {
     super(options as SentinelConnectionOptions);
     const connectToSentinel = Reflect.get(this, "connectToSentinel") as (...to: unknown[]) => Redis;
-    // Of a sentinel that is away the client tells (`sentinelError`). What nobody listens to ioredis writes on the console.
+    // Of a sentinel that is away the client tells (`sentinelError`). What nobody listens to ioredis writes on
+    // the console.
     Reflect.set(this, "connectToSentinel", (...to: unknown[]) =>
       connectToSentinel.apply(this, to).on("error", () => undefined),
     );

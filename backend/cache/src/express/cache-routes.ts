@@ -1,0 +1,142 @@
+// `cache.routes(options)`: one line for a router or an app. Reads are cached, and what changes something invalidates its module.
+import type { Request, RequestHandler } from "express";
+import { BoundedMap } from "../bounded-map.js";
+import { isModuleName } from "../identifiers.js";
+import { isRequest, refuseSurplus } from "../options/arguments.js";
+import { mixed } from "../options/policies.js";
+import { givenAs, parseRouteOptions } from "../options/route-options.js";
+import {
+  type ParsedRoutesOptions,
+  parseRoutesOptions,
+  type RoutesOptions,
+} from "../options/routes-options.js";
+import { isThenable } from "../shown.js";
+import { CachedRoute } from "./cached-route.js";
+import type { HttpServices } from "./http-services.js";
+import { invalidating } from "./invalidate-cache.js";
+import { type OwnHeaders, ownHeaders } from "./own-headers.js";
+import { passBy } from "./pass-by.js";
+import { matcherOf, segmentsOf } from "./request-patterns.js";
+import { isSafe } from "./safe-methods.js";
+import type { TouchedWork } from "./touched.js";
+
+/**
+ * Caches all that is mounted behind it: `app.use("/api", auth, cache.routes({ ttlSeconds: 60 }))`. Safe
+ * methods are answered as by `cacheList` of their module, all others invalidate theirs, as `invalidateCache`
+ * does. The module is the first segment of the path below the mount, unless `module` says otherwise. Mount it
+ * after authentication and authorization, because a hit ends here.
+ *
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`, `ETC_ARGUMENTS`
+ */
+export type CacheRoutes = (options?: RoutesOptions) => RequestHandler;
+
+/** Paths that are none make modules, too: what is not asked for any more is made again. */
+const MAX_REMEMBERED = { maxCharacters: 512 * 1024, maxEntries: 1000 } as const;
+
+/** @internal */
+export function createCacheRoutes(http: HttpServices, touched: TouchedWork): CacheRoutes {
+  return (given: unknown, ...surplus: unknown[]) => {
+    if (isRequest(given)) throw http.misuse.uncalled("routes", 'app.use("/api", auth, cache.routes())');
+    refuseSurplus("routes", surplus, 'one object: routes({ ttlSeconds: 60, except: ["export"] })');
+    const routes = new CacheRoutesOf(http, touched, parseRoutesOptions(given, http.options.policies));
+    return function cacheRoutesMiddleware(req, res, next) {
+      routes.handlerFor(req)(req, res, next);
+    };
+  };
+}
+
+class CacheRoutesOf {
+  readonly #http: HttpServices;
+  readonly #touched: TouchedWork;
+  readonly #options: ParsedRoutesOptions;
+  readonly #own: OwnHeaders;
+  readonly #isExcept: readonly ((req: Request) => boolean)[];
+  readonly #touches: readonly {
+    readonly matches: (req: Request) => boolean;
+    readonly modules: readonly string[];
+  }[];
+  readonly #reads = new BoundedMap<CachedRoute>(MAX_REMEMBERED);
+  readonly #writes = new BoundedMap<RequestHandler>(MAX_REMEMBERED);
+  readonly #readMethods: ReadonlySet<string>;
+
+  constructor(http: HttpServices, touched: TouchedWork, options: ParsedRoutesOptions) {
+    this.#http = http;
+    this.#touched = touched;
+    this.#options = options;
+    const { headers, methods } = parseRouteOptions(options.reads, http.options.policies);
+    this.#own = ownHeaders(http.options.headers, headers);
+    this.#readMethods = new Set<string>(methods);
+    this.#isExcept = options.except.map(matcherOf);
+    this.#touches = Object.entries(options.touches).map(([pattern, modules]) => ({
+      matches: matcherOf(pattern),
+      modules,
+    }));
+    for (const module of Object.keys(options.modules)) this.#routeOf(module);
+  }
+
+  handlerFor(req: Request): RequestHandler {
+    const module = this.#moduleOf(req);
+    const isRead = isSafe(req.method) || this.#readMethods.has(req.method);
+    if (!isRead) return this.#writeOf(req, module);
+    if (req.method === "OPTIONS" || req.method === "TRACE") return pass;
+    const isExcepted = this.#isExcept.some((matches) => matches(req));
+    if (module === undefined || isExcepted) {
+      const detail = isExcepted ? "skipped" : "no-module";
+      return (_req, res, next) => passBy(this.#http, this.#own, { detail, module: "" }, res, next);
+    }
+    const route = this.#routeOf(module);
+    return (_req, res, next) => route.handle(req, res, next);
+  }
+
+  /** `undefined` where nobody can tell: a read is not cached then, and a mutation may concern anything. */
+  #moduleOf(req: Request): string | undefined {
+    const { module: moduleOf } = this.#options;
+    if (!moduleOf) {
+      const [first] = segmentsOf(req.path);
+      return isModuleName(first) ? first : undefined;
+    }
+    const { returned } = this.#http.misuse;
+    const consequence =
+      "such reads bypass the cache, and such mutations invalidate all that their tenant has";
+    try {
+      const said: unknown = moduleOf(req);
+      if (isModuleName(said)) return said;
+      const isWrong = said !== undefined && said !== null;
+      const advice = isThenable(said) ? "" : 'return a lower-case word such as "orders", or undefined';
+      if (isWrong) returned.wrong("the module function of routes", said, advice, consequence);
+    } catch (error) {
+      returned.threw("the module function of routes", error, consequence);
+    }
+    return undefined;
+  }
+
+  #routeOf(module: string): CachedRoute {
+    const known = this.#reads.get(module);
+    if (known) return known;
+    const { policies } = this.#http.options;
+    const { reads, modules } = this.#options;
+    const own = Object.hasOwn(modules, module) ? givenAs(modules[module], policies) : {};
+    const options = parseRouteOptions(mixed(policies, reads, own), policies);
+    const route = new CachedRoute(this.#http, module, options);
+    this.#reads.set(module, route);
+    return route;
+  }
+
+  #writeOf(req: Request, module: string | undefined): RequestHandler {
+    const touched = this.#touches.filter(({ matches }) => matches(req)).flatMap(({ modules }) => modules);
+    const modules = module === undefined ? [] : [...new Set([module, ...touched])].sort();
+    const name = modules.join();
+    const known = this.#writes.get(name);
+    if (known) return known;
+    const everything = module === undefined;
+    const write = invalidating(this.#http, this.#touched, {
+      ...this.#options.mutations,
+      modules,
+      everything,
+    });
+    this.#writes.set(name, write);
+    return write;
+  }
+}
+
+const pass: RequestHandler = (_req, _res, next) => next();

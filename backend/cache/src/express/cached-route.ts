@@ -1,0 +1,289 @@
+// One cached route: a request is answered from its entry, or fills it, or passes by.
+// Tests: test/integration/cache-list.test.ts, test/integration/stale.test.ts
+import type { NextFunction, Request, Response } from "express";
+import { type BypassReason, type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
+import type { Entry } from "../codec/entry.js";
+import type { Fill } from "../engine/fill.js";
+import type { Hit, ReadOutcome } from "../engine/lookups.js";
+import type { Miss, Stale } from "../engine/miss.js";
+import { TenantCacheError } from "../errors.js";
+import { RouteWatch } from "../misuse/route-watch.js";
+import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { HttpServices } from "./http-services.js";
+import { passBy, passOn } from "./pass-by.js";
+import type { PassedRequest } from "./passed-request.js";
+import { recordInto } from "./recorder.js";
+import { isRefresh } from "./refresher.js";
+import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
+import type { Resolved, RouteRef } from "./resolved-request.js";
+import { RouteFunctions } from "./route-functions.js";
+import { RouteRequests } from "./route-request.js";
+import { addServerTiming } from "./server-timing.js";
+
+/** A request on its way through the middleware. */
+interface Exchange {
+  readonly ref: RouteRef;
+  readonly req: Request;
+  readonly res: Response;
+  readonly next: NextFunction;
+}
+
+/** An entry that answers, and the loan that its body may lie in. */
+type Answering = Pick<Hit, "entry" | "loan">;
+
+/** Why the handler answers, and what it is asked for. */
+interface Missing {
+  readonly fwd: Forwarded;
+  /** The entry that the handler is to replace; it may answer where the handler fails. */
+  readonly stale?: Entry | undefined;
+  /**
+   * The request asks for an answer that was made after this, milliseconds since the epoch; 0 where it does
+   * not.
+   */
+  readonly notBeforeMs?: number | undefined;
+}
+
+const REFRESH: Missing = { fwd: "stale" };
+
+export class CachedRoute {
+  readonly #http: HttpServices;
+  readonly #module: string;
+  readonly #options: ParsedRouteOptions;
+  readonly #functions: RouteFunctions;
+  readonly #requests: RouteRequests;
+  readonly #vary: readonly string[];
+  readonly #storesPrivate: boolean;
+  readonly #methods: ReadonlySet<string>;
+  readonly #isEnabled: boolean;
+  #watch: RouteWatch | undefined;
+
+  constructor(http: HttpServices, module: string, options: ParsedRouteOptions) {
+    this.#http = http;
+    this.#module = module;
+    this.#options = options;
+    this.#methods = new Set(["GET", "HEAD", "QUERY", ...options.methods]);
+    this.#isEnabled = options.enabled && http.options.enabled;
+    this.#functions = new RouteFunctions(module, options, http.misuse.returned);
+    this.#requests = new RouteRequests(http, module, options, this.#functions);
+    this.#vary = options.vary.map((name) => name.toLowerCase());
+    const isScoped = typeof (options.scope ?? http.options.scope) === "function";
+    const isAsked = options.privateResponses ?? http.options.privateResponses;
+    if (options.privateResponses === "scope" && !isScoped) throw unscopedPrivate(module);
+    this.#storesPrivate = isScoped && isAsked === "scope";
+    for (const pattern of options.ignoreParams) http.engine.events.ignoredParams.add(pattern);
+    http.misuse.mounted(module, options);
+    this.#watch = new RouteWatch(http.misuse, module, options);
+    // Made now, so that a package that it needs and that is not installed is named when the route is mounted.
+    if (options.staleWhileRevalidate > 0) void http.refresher;
+  }
+
+  /** Whether it caches what is answered to such requests, or answers them from what it has cached. */
+  answers(method: string): boolean {
+    return this.#methods.has(method);
+  }
+
+  handle(req: Request, res: Response, next: NextFunction): void {
+    if (!this.#isEnabled) {
+      this.#bypass("disabled", undefined, res, next);
+      return;
+    }
+    let resolved: Resolved;
+    try {
+      resolved = this.#requests.resolve(req);
+    } catch (error) {
+      // The user's own scope, tags or query function threw: that is the application's error, as if a handler
+      // had thrown it.
+      next(error);
+      return;
+    }
+    const passed = this.#http.passedByLane.get(req);
+    passed?.handledBy(this.#requests, this.#options.obeyRequest, resolved, req);
+    if (this.#watch && !this.#watch.lookedUp(!("bypass" in resolved) || resolved.tenant !== undefined))
+      this.#watch = undefined;
+    if (this.#http.options.serverTiming) addServerTiming(res);
+    if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
+    else this.#lookUp({ ref: resolved.ref, req, res, next }, passed?.found);
+  }
+
+  /** @param found what the lane has read on behalf of this request, since it arrived */
+  #lookUp(exchange: Exchange, found: PassedRequest["found"]): void {
+    const { ref, req, res, next } = exchange;
+    const { engine, refreshes } = this.#http;
+    if (refreshes && isRefresh(req)) {
+      this.#fill(engine.lookups.miss(ref), REFRESH, exchange).catch(next);
+      return;
+    }
+    const asked = this.#options.obeyRequest ? requestDirectives(req.headers, Date.now()) : undefined;
+    if (asked?.noStore) {
+      this.#bypass("request", ref.tenant, res, next);
+      return;
+    }
+    // A HEAD does not fill what it misses. A request with directives may turn out not to: it takes no lease
+    // before that is known.
+    const mayFill = req.method !== "HEAD" && !asked;
+    const { lookups } = engine;
+    const outcome =
+      found?.ref === ref ? found.outcome : mayFill ? lookups.readToFill(ref) : lookups.read(ref);
+    if (!(outcome instanceof Promise)) this.#answer(outcome, asked, exchange);
+    // Reads never reject; what could throw here is an entry that Node refuses.
+    else outcome.then((read) => this.#answer(read, asked, exchange)).catch(next);
+  }
+
+  /** The entry has been read: it answers (hit), it answers once more (stale), or the handler does (miss). */
+  #answer(outcome: ReadOutcome, asked: RequestDirectives | undefined, exchange: Exchange): void {
+    const { ref, req, res, next } = exchange;
+    if (res.headersSent) {
+      if (outcome.kind === "miss") outcome.drop();
+      this.#leave(res, next);
+    } else if (outcome.kind === "bypass") this.#bypass(outcome.reason, ref.tenant, res, next);
+    else if (outcome.kind === "hit" && (!asked || accepts(asked, outcome.entry, Date.now())))
+      this.#hit("hit", outcome, exchange);
+    else if (asked?.onlyIfCached) this.#refuse(res);
+    else if (outcome.kind === "hit") {
+      // The request has refused the entry: it follows no other request, which may have found the same one.
+      const notBeforeMs = asked?.notBeforeMs || Date.now();
+      this.#miss(this.#http.engine.lookups.miss(ref), { fwd: "request", notBeforeMs }, exchange);
+    } else if (outcome.kind === "miss")
+      this.#miss(outcome, { fwd: "miss", notBeforeMs: asked?.notBeforeMs }, exchange);
+    else if (
+      !asked?.notBeforeMs &&
+      // A refresh repeats the head of a request alone.
+      (req.method === "GET" || req.method === "HEAD") &&
+      this.#isWithin(outcome.entry, this.#options.staleWhileRevalidate)
+    ) {
+      this.#hit("stale", outcome, exchange);
+      this.#http.refresher.refresh(ref.entryKey, req);
+    } else {
+      const missing = { fwd: "stale", stale: outcome.entry, notBeforeMs: asked?.notBeforeMs } as const;
+      this.#miss(outcome, missing, exchange);
+    }
+  }
+
+  #miss(miss: Miss | Stale, missing: Missing, exchange: Exchange): void {
+    this.#http.note("miss", exchange.ref);
+    if (exchange.req.method === "HEAD") {
+      miss.drop();
+      this.#record(undefined, missing, exchange);
+    } else this.#fill(miss, missing, exchange).catch(exchange.next);
+  }
+
+  /**
+   * Of the requests that miss together one leads, and its handler answers; the others join, and get the same
+   * answer.
+   */
+  async #fill(miss: Miss | Stale, missing: Missing, exchange: Exchange): Promise<void> {
+    const { ref, req, res, next } = exchange;
+    // `cacheList` is mounted twice for this request, which would wait for itself.
+    if (this.#http.isFilling(req, ref)) {
+      miss.drop();
+      next();
+      return;
+    }
+    const outcome = await miss.open(missing.notBeforeMs || undefined);
+    if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
+    else if (res.headersSent) this.#leave(res, next);
+    else if (outcome.kind === "follow") this.#join(outcome.entry, missing, exchange);
+    else {
+      // No fill of a request fails: that is for loads of values.
+      const detail = outcome.kind === "run" ? outcome.reason : "unstorable";
+      this.#pass({ fwd: missing.fwd, detail }, res, next);
+    }
+  }
+
+  /** Sends what another request's handler has answered. */
+  #join(entry: Entry, { fwd }: Missing, { ref, req, res, next }: Exchange): void {
+    const status = { fwd, collapsed: true } as const;
+    const sending = this.#http.sender.send(req, res, entry, status, Date.now(), ref.own);
+    if (sending === "unsent") this.#pass({ fwd, detail: "unsendable" }, res, next);
+    else this.#http.note("collapsed", ref);
+  }
+
+  /** The handler answers; without a fill (HEAD) nothing is stored. */
+  #record(fill: Fill | undefined, { fwd, stale }: Missing, exchange: Exchange): void {
+    const { options } = this.#http;
+    const { ref, req, res, next } = exchange;
+    if (fill) this.#http.fills(req, ref);
+    const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
+    recordInto(fill, req, res, {
+      statuses: this.#options.statuses,
+      vary: this.#vary,
+      ttlSeconds: this.#functions.maxTtlSeconds,
+      storesPrivate: this.#storesPrivate,
+      maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
+      compress: options.compress,
+      // A body that is larger than the tenant's share of the store is refused at its head, before anybody
+      // waits for it.
+      maxBodyBytes: Math.min(
+        this.#options.maxBodyBytes ?? options.maxBodyBytes,
+        this.#http.engine.maxTenantBytes,
+      ),
+      fwd,
+      own: this.#requests.own,
+      functions: this.#functions,
+      onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
+      ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
+    });
+    next();
+  }
+
+  #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next }: Exchange): void {
+    const sending = this.#http.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
+    if (sending === "unsent") {
+      this.#http.note("miss", ref);
+      this.#pass({ fwd: "miss", detail: "unsendable" }, res, next);
+      return;
+    }
+    this.#http.note(event, ref);
+    this.#http.answered(hit, ref, res, sending);
+  }
+
+  /** @returns whether it has answered; the response is as it was where not */
+  #insteadOfError(entry: Entry, { ref, req, res }: Exchange): boolean {
+    const { counters, events } = this.#http.engine;
+    const status = { fwd: "stale", detail: "stale-if-error" } as const;
+    if (this.#http.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
+    counters.add("stale", ref.tenant, ref.module);
+    events.publish("stale", {
+      tenant: ref.tenant,
+      module: ref.module,
+      key: ref.entryKey,
+      detail: "if-error",
+    });
+    return true;
+  }
+
+  #isWithin(entry: Entry, staleSeconds: number): boolean {
+    return entry.expiresAt > entry.staleAt && Date.now() < entry.staleAt + staleSeconds * 1000;
+  }
+
+  #bypass(detail: BypassReason, tenant: string | undefined, res: Response, next: NextFunction): void {
+    passBy(this.#http, this.#requests.own, { detail, tenant, module: this.#module }, res, next);
+  }
+
+  #pass(status: CacheStatus, res: Response, next: NextFunction): void {
+    passOn(this.#requests.own, status, res, next);
+  }
+
+  /**
+   * While the store was asked, a time limit or the like has begun to answer: the handler learns of that,
+   * unless the answer has ended.
+   */
+  #leave(res: Response, next: NextFunction): void {
+    if (!res.writableEnded) next();
+  }
+
+  /** `only-if-cached` (RFC 9111 section 5.2.1.7). */
+  #refuse(res: Response): void {
+    if (this.#requests.own.cacheStatus) setCacheStatus(res, { fwd: "request", detail: "only-if-cached" });
+    res.statusCode = 504;
+    res.end();
+  }
+}
+
+/** Without a scope of the user's own, what is for one user would be shown to all of a tenant. */
+function unscopedPrivate(module: string): TenantCacheError {
+  return new TenantCacheError(
+    "ETC_OPTIONS",
+    `cacheList: privateResponses is "scope", and module ${module} has no scope: write { privateResponses: "scope", scope: (req) => req.auth.userId }`,
+  );
+}

@@ -1,0 +1,32 @@
+// The query of a URL as text: which parameters it has, and what is left of it without those that no answer depends on.
+// Tests: test/integration/cache-list.test.ts, test/integration/route-functions.test.ts
+
+/** What follows the first `?`, without a fragment. */
+export function queryOf(url: string): string {
+  const start = url.indexOf("?");
+  if (start === -1) return "";
+  const end = url.indexOf("#", start);
+  return end === -1 ? url.slice(start + 1) : url.slice(start + 1, end);
+}
+
+export function hasOnly(rawQuery: string, known: readonly string[]): boolean {
+  return [...new URLSearchParams(rawQuery).keys()].every((name) => known.includes(name));
+}
+
+/**
+ * @param ignored names, or how they begin, with a `*` at their end. A name is compared whole: `a[]` is not
+ *   `a`, because some parsers tell them apart
+ */
+export function withoutIgnored(rawQuery: string, ignored: readonly string[]): string {
+  if (ignored.length === 0 || rawQuery === "") return rawQuery;
+  const isIgnored = (segment: string) => {
+    const [[name = ""] = []] = new URLSearchParams(segment);
+    return ignored.some((pattern) =>
+      pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
+    );
+  };
+  return rawQuery
+    .split("&")
+    .filter((segment) => !isIgnored(segment))
+    .join("&");
+}

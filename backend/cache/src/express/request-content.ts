@@ -1,0 +1,36 @@
+// What a request with a body asks for: the method, what kind of body it is, and the body in a form that does not depend on its spelling.
+// Tests: test/integration/queries.test.ts
+import { hash } from "node:crypto";
+import type { Request } from "express";
+import type { BypassReason } from "../cache-status.js";
+import { fieldOf, hasBody } from "./request-fields.js";
+import { canonicalData } from "./request-key.js";
+
+/**
+ * @param maxBytes of the body's canonical form
+ * @returns the text that stands for it in the key; empty for GET and HEAD, whose bodies have no meaning (RFC
+ *   9110 section 9.3.1)
+ */
+export function contentOf(req: Request, maxBytes: number): string | { readonly bypass: BypassReason } {
+  const { method } = req;
+  if (method === "GET" || method === "HEAD") return "";
+  const body: unknown = req.body;
+  // Nobody has parsed it: the handler may, and nobody else may then.
+  if (body === undefined && hasBody(req)) return { bypass: "body" };
+  const bytes = Buffer.isBuffer(body) ? body : undefined;
+  const text = bytes ? bytes.toString("base64") : canonicalData(body);
+  if (text === undefined) return { bypass: "body" };
+  if (Buffer.byteLength(text) > maxBytes) return { bypass: "too-long" };
+  const type = (fieldOf(req.headers, "content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  // The digest stands for the body: two bodies with one are not to be had.
+  return JSON.stringify([method, type, bytes ? "bytes" : "data", hash("sha256", text, "base64url")]);
+}
+
+/**
+ * Of a method that is neither GET nor QUERY, conditions ask for a 412 and not for a 304 (RFC 9110 section
+ * 13.1.2): the handler answers them.
+ */
+export function isConditional({ method, headers }: Request): boolean {
+  if (method !== "POST") return false;
+  return headers["if-none-match"] !== undefined || headers["if-modified-since"] !== undefined;
+}

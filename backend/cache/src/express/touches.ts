@@ -1,0 +1,171 @@
+// What has been changed and is not invalidated yet: of a request until its answer is let go, of a transaction until it has committed.
+// Tests: test/integration/touched.test.ts
+import type { NextFunction, Response } from "express";
+import type { FencedScope } from "../engine/fences.js";
+import { holdBack } from "./held-response.js";
+
+/** Where `touched` hands over what it was told. */
+export interface Touches {
+  /** Of those who do not name one. */
+  readonly tenant: string | undefined;
+  readonly isOfRequest: boolean;
+  /** @returns what to wait for; `undefined` where somebody else waits for the invalidation */
+  add(scope: FencedScope): Promise<boolean> | undefined;
+}
+
+/** @returns true once the store has confirmed. Does not reject */
+type Invalidate = (scope: FencedScope) => Promise<boolean>;
+
+/** Scopes of each tenant, each module and tag once. */
+class ScopeSet {
+  readonly #ofTenants = new Map<string, { modules: Set<string>; tags: Set<string> }>();
+
+  add({ tenant, modules, tags }: FencedScope): void {
+    const known = this.#ofTenants.get(tenant) ?? { modules: new Set(), tags: new Set() };
+    this.#ofTenants.set(tenant, known);
+    for (const module of modules) known.modules.add(module);
+    for (const tag of tags) known.tags.add(tag);
+  }
+
+  all(): FencedScope[] {
+    return [...this.#ofTenants].map(([tenant, { modules, tags }]) => ({
+      tenant,
+      modules: [...modules],
+      tags: [...tags],
+    }));
+  }
+}
+
+/**
+ * What a request has changed. Its answer is held from the first change on: a request that changes nothing is
+ * left alone.
+ */
+export class RequestTouches implements Touches {
+  readonly isOfRequest = true;
+  readonly #tenant: () => string | undefined;
+  readonly #res: Response;
+  readonly #fail: NextFunction;
+  readonly #invalidate: Invalidate;
+  readonly #tellLate: () => void;
+  readonly #scopes = new ScopeSet();
+  #state: "free" | "held" | "closed" | "released" = "free";
+
+  /**
+   * @param fail gets what Node throws when the answer is let go
+   * @param tellLate says that something was changed behind the answer
+   */
+  constructor(
+    request: {
+      readonly tenant: () => string | undefined;
+      readonly res: Response;
+      readonly fail: NextFunction;
+    },
+    invalidate: Invalidate,
+    tellLate: () => void,
+  ) {
+    this.#tenant = request.tenant;
+    this.#res = request.res;
+    this.#fail = request.fail;
+    this.#invalidate = invalidate;
+    this.#tellLate = tellLate;
+  }
+
+  get tenant(): string | undefined {
+    return this.#tenant();
+  }
+
+  add(scope: FencedScope): Promise<boolean> | undefined {
+    if (this.#state === "free") this.#hold();
+    if (this.#state === "released") {
+      // Whoever has the answer may have read the older state already. From here on nobody does.
+      this.#tellLate();
+      return this.#invalidate(scope);
+    }
+    this.#scopes.add(scope);
+    // The client is gone, and the handler may never end its answer.
+    return this.#state === "closed" ? this.#invalidate(scope) : undefined;
+  }
+
+  #hold(): void {
+    const res = this.#res;
+    if (res.headersSent || res.writableEnded || res.destroyed) {
+      this.#state = "released";
+      return;
+    }
+    this.#state = "held";
+    holdBack(
+      res,
+      async (moment) => {
+        // Of an answer in parts, or one that nobody waits for, the transaction may still be open: once more at
+        // its end.
+        if (moment === "closed") this.#state = "closed";
+        if (moment === "ended") this.#state = "released";
+        await Promise.all(this.#scopes.all().map(this.#invalidate));
+      },
+      this.#fail,
+    );
+  }
+}
+
+/** What a transaction has changed. Nobody can read it before COMMIT, so nothing is invalidated before. */
+export class TransactionTouches implements Touches {
+  readonly #outer: Touches;
+  readonly #scopes = new ScopeSet();
+  #isOver = false;
+
+  constructor(outer: Touches) {
+    this.#outer = outer;
+  }
+
+  get tenant(): string | undefined {
+    return this.#outer.tenant;
+  }
+
+  get isOfRequest(): boolean {
+    return this.#outer.isOfRequest;
+  }
+
+  add(scope: FencedScope): Promise<boolean> | undefined {
+    // Work that goes on behind the transaction is none of it.
+    if (this.#isOver) return this.#outer.add(scope);
+    this.#scopes.add(scope);
+    return undefined;
+  }
+
+  /** What is invalidated now, or with the answer of the request. */
+  async committed(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#scopes.all().map((scope) => this.#outer.add(scope)));
+  }
+
+  rolledBack(): void {
+    this.#isOver = true;
+  }
+}
+
+/** What a job of one tenant has changed. */
+export class TenantTouches implements Touches {
+  readonly tenant: string;
+  readonly isOfRequest = false;
+  readonly #outer: Touches;
+  readonly #pending = new Set<Promise<unknown>>();
+
+  constructor(tenant: string, outer: Touches) {
+    this.tenant = tenant;
+    this.#outer = outer;
+  }
+
+  add(scope: FencedScope): Promise<boolean> | undefined {
+    const invalidated = this.#outer.add(scope);
+    if (invalidated) {
+      this.#pending.add(invalidated);
+      void invalidated.finally(() => this.#pending.delete(invalidated));
+    }
+    return invalidated;
+  }
+
+  /** Also what a hook has not waited for. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+}

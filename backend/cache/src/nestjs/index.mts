@@ -1,0 +1,2 @@
+// `express-tenant-cache/nestjs` for `import`.
+export * from "./index.js";

@@ -1,0 +1,78 @@
+// `TenantCacheModule`: one cache for a Nest application, opened with it and closed with it.
+// Tests: test/package/nest.test.ts
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from "@nestjs/common";
+import { HttpAdapterHost } from "@nestjs/core";
+import { TenantCacheError } from "../errors.js";
+import type { TenantCacheOptions } from "../options/cache-options.js";
+import { createTenantCache, type TenantCache } from "../tenant-cache.js";
+import { TENANT_CACHE } from "./tenant-cache-token.js";
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<TenantCacheOptions>({
+  moduleName: "TenantCache",
+})
+  .setClassMethodName("forRoot")
+  .setFactoryMethodName("createTenantCacheOptions")
+  .build();
+
+/**
+ * Provides the cache to all modules of the application.
+ *
+ * - `TenantCacheModule.forRoot({ tenant: (req) => req.user?.tenantId, redis })`: the options of
+ *   `createTenantCache`
+ * - `TenantCacheModule.forRootAsync({ imports, inject, useFactory })`, also with `useClass` or `useExisting`: a
+ *   class with `createTenantCacheOptions()`
+ *
+ * It is for applications on Express (`@nestjs/platform-express`); on another adapter the application does not
+ * start. The cache is closed when the application has shut down.
+ *
+ * @throws TenantCacheError while the application starts: what `createTenantCache` throws, and
+ *   `ETC_NEST_ADAPTER`
+ */
+export class TenantCacheModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnApplicationShutdown
+{
+  readonly #cache: TenantCache;
+  readonly #host: HttpAdapterHost;
+
+  constructor(cache: TenantCache, host: HttpAdapterHost) {
+    super();
+    this.#cache = cache;
+    this.#host = host;
+  }
+
+  onModuleInit(): void {
+    // None in an application without HTTP: a worker may use the cache, too.
+    const adapter = this.#host.httpAdapter?.getType();
+    if (adapter === undefined || adapter === "" || adapter === "express") return;
+    throw new TenantCacheError(
+      "ETC_NEST_ADAPTER",
+      `TenantCacheModule needs the Express adapter, and the application's is ${adapter}: write NestFactory.create(AppModule) with @nestjs/platform-express`,
+    );
+  }
+
+  /** Behind the last request. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.#cache.close();
+  }
+}
+
+// By calls: decorators are no syntax that can be erased.
+Inject(TENANT_CACHE)(TenantCacheModule, undefined, 0);
+Inject(HttpAdapterHost)(TenantCacheModule, undefined, 1);
+Module({
+  providers: [
+    {
+      provide: TENANT_CACHE,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: TenantCacheOptions) => createTenantCache(options),
+    },
+  ],
+  exports: [TENANT_CACHE],
+})(TenantCacheModule);

@@ -1,0 +1,2 @@
+// `express-tenant-cache/testing` for `import`.
+export * from "./index.js";

@@ -1,0 +1,208 @@
+// The trail's database stops, dies and comes back: nothing is disclosed without a record, no record is lost, and what is lost is counted.
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { createPool } from "../../db/pool.js";
+import { withTenant } from "../../db/tenant-transaction.js";
+import { projectFile } from "../../project-root.js";
+import { afterTest, closeAfterTest, tell } from "../../servers/in-test.js";
+import { type DurablePostgres, startDurablePostgres } from "../../servers/postgres.js";
+import { until } from "../../servers/until.js";
+import { AuditTrail, insertRecords } from "../../services/audit/audit-trail.js";
+import { AuditUnavailable } from "../../services/audit/audit-unavailable.js";
+import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/gone-buffers.js";
+import {
+  ACTOR,
+  type AuditDatabase,
+  event,
+  pseudonym,
+  startAuditDatabase,
+  TENANT,
+} from "../support/audit-database.js";
+
+const PROGRAM = projectFile("dist/backend/test/support/buffering-process.js");
+
+describe("the trail while its database is away", () => {
+  let server: DurablePostgres;
+  let database: AuditDatabase;
+  beforeAll(async () => {
+    server = await startDurablePostgres();
+    database = await startAuditDatabase(server.url);
+  });
+  afterAll(async () => {
+    await database.close();
+    await server.stop();
+  });
+
+  const open = () => {
+    const pool = createPool({ databaseUrl: server.url, max: 4, onError: () => undefined });
+    const lines: string[] = [];
+    const say = (line: unknown) => void lines.push(String(line));
+    const trail = new AuditTrail({
+      pool,
+      pseudonym,
+      logger: { info: say, error: say },
+      group: { maxWaitMs: 500 },
+    });
+    closeAfterTest({ close: () => pool.end() }, trail);
+    return { trail, lines };
+  };
+  const recorded = async (entityId: string) => {
+    const { rows } = await database.pool.query(
+      "SELECT content::jsonb ->> 'request' AS request FROM audit_pending WHERE content::jsonb ->> 'entityId' = $1",
+      [entityId],
+    );
+    return new Set(rows.map(({ request }) => request));
+  };
+  /** Readers that go on until they are told, and what they have disclosed: each is a request of its own. */
+  const readers = (trail: AuditTrail, entityId: string) => {
+    const disclosed: string[] = [];
+    let [isOver, refused, slowestMs] = [false, 0, 0];
+    const read = async (reader: number) => {
+      for (let n = 0; !isOver; n++) {
+        const requestId = `${reader}-${n}`;
+        const beganMs = performance.now();
+        try {
+          await trail.disclose(TENANT, { ...ACTOR, requestId }, event(n, { entityId }));
+          disclosed.push(requestId);
+        } catch (error) {
+          assert.ok(error instanceof AuditUnavailable, String(error));
+          assert.equal(error.status, 503);
+          refused++;
+          await delay(10);
+        }
+        slowestMs = Math.max(slowestMs, performance.now() - beganMs);
+      }
+    };
+    const all = Promise.all(Array.from({ length: 20 }, (_, n) => read(n)));
+    return {
+      disclosed,
+      refused: () => refused,
+      stop: async () => {
+        isOver = true;
+        await all;
+        return slowestMs;
+      },
+    };
+  };
+
+  test("killed in the middle of reads: all that was disclosed is on record", async () => {
+    const { trail, lines } = open();
+    const reading = readers(trail, "killed");
+    await until("they read", () => reading.disclosed.length > 200);
+    await server.kill();
+    await until("they are refused", () => reading.refused() > 50);
+    const before = reading.disclosed.length;
+    await delay(200);
+    assert.equal(reading.disclosed.length, before, "nothing is disclosed while it is away");
+    await server.restart();
+    await until("they read again", () => reading.disclosed.length > before + 200);
+    await reading.stop();
+    const records = await recorded("killed");
+    assert.deepEqual(
+      reading.disclosed.filter((requestId) => !records.has(requestId)),
+      [],
+    );
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(String(lines[0]), /^audit: records cannot be committed/);
+  });
+
+  test("stopped, so that it does not answer at all: refused within the bound, and it goes on afterwards", async () => {
+    const { trail } = open();
+    const reading = readers(trail, "stopped");
+    await until("they read", () => reading.disclosed.length > 100);
+    const { rows } = await database.pool.query(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    );
+    const { rows: own } = await database.pool.query(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'",
+    );
+    const stopped = [...rows, ...own].map(({ pid }) => Number(pid));
+    const go = () => {
+      for (const pid of stopped) {
+        try {
+          process.kill(pid, "SIGCONT");
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+    };
+    afterTest(go);
+    for (const pid of stopped) process.kill(pid, "SIGSTOP");
+    await until("they are refused", () => reading.refused() > 50);
+    const before = reading.disclosed.length;
+    await delay(1500);
+    assert.equal(reading.disclosed.length, before, "nothing is disclosed while it is stopped");
+    go();
+    await until("they read again", () => reading.disclosed.length > before + 100);
+    const slowestMs = await reading.stop();
+    tell(`  slowest read or refusal: ${Math.round(slowestMs)} ms`);
+    assert.ok(slowestMs < 5000, `${slowestMs} ms`);
+    const records = await recorded("stopped");
+    assert.deepEqual(
+      reading.disclosed.filter((requestId) => !records.has(requestId)),
+      [],
+    );
+  });
+
+  test("buffered records outlive an outage of the database", async () => {
+    const { trail } = open();
+    const buffered = (n: number) => event(n, { dataClass: "business", entityId: "outlives" });
+    await trail.record(TENANT, ACTOR, [buffered(0)]);
+    await until("it is written", () => trail.recorder.figures.waiting === 0);
+    await server.kill();
+    for (let n = 0; n < 30; n++) await trail.record(TENANT, { ...ACTOR, requestId: `b-${n}` }, [buffered(n)]);
+    assert.equal(trail.recorder.figures.waiting, 30);
+    await server.restart();
+    await until("they are written", () => trail.recorder.figures.waiting === 0);
+    assert.equal((await recorded("outlives")).size, 31);
+  });
+
+  test("a process that is killed with a full buffer leaves behind since when its records are missing", async () => {
+    const child = fork(PROGRAM, [server.url]);
+    afterTest(() => child.kill("SIGKILL"));
+    await once(child, "message");
+    await server.kill();
+    child.send(60);
+    const [figures] = await once(child, "message");
+    assert.deepEqual({ ...figures }, { waiting: 50, lost: 11 });
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await server.restart();
+    const { trail } = open();
+    const settle = () =>
+      withTenant(database.pool, TENANT, (client) =>
+        settleGoneBuffers(client, TENANT, {
+          insert: insertRecords,
+          lossRecord: (tenantId, loss) => trail.recorder.lossRecord(tenantId, loss),
+        }),
+      );
+    await until("the database is there", () =>
+      settle().then(
+        () => true,
+        () => false,
+      ),
+    );
+    const { rows: told } = await withTenant(database.pool, TENANT, (client) =>
+      client.query(
+        `UPDATE audit_buffers SET told_at = told_at - make_interval(secs => $1) WHERE capacity = 50
+         RETURNING told_at`,
+        [GONE_AFTER_SECONDS + 1],
+      ),
+    );
+    const losses = await settle();
+    assert.deepEqual(
+      losses.map(({ lost, heldAtMost, silentSince }) => [lost, heldAtMost, silentSince]),
+      [[0, 50, told[0].told_at.toISOString()]],
+    );
+    assert.equal((await recorded("buffered")).size, 0);
+    const { rows } = await database.pool.query(
+      "SELECT content::jsonb AS record FROM audit_pending WHERE content LIKE '%audit_buffer%' ORDER BY id DESC LIMIT 1",
+    );
+    const [{ record }] = rows;
+    assert.deepEqual(record.detail, { lost: 0, heldAtMost: 50, silentSince: losses[0]?.silentSince });
+    assert.equal(record.outcome, "failure");
+  });
+});
