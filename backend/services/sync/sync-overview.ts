@@ -55,6 +55,21 @@ export async function connectionOverview(context: SyncContext, link: Link): Prom
   });
 }
 
+/** For the watch over audit trails: all connections of a tenant, and how many things of theirs wait for somebody. */
+export async function syncFigures(
+  { context, links }: { readonly context: SyncContext; readonly links: readonly Link[] },
+  tenantId: string,
+): Promise<{ readonly failures: number; readonly connections: readonly ConnectionOverview[] }> {
+  const own = links.filter(({ connection }) => connection.tenant === tenantId);
+  const connections = await Promise.all(own.map((link) => connectionOverview(context, link)));
+  const failures = connections.reduce(
+    (total, { dead_letters, clients, needs_reconnect }) =>
+      total + dead_letters + clients.conflict + (needs_reconnect ? 1 : 0),
+    0,
+  );
+  return { failures, connections };
+}
+
 export interface SyncFailure {
   readonly id: string;
   readonly connection_id: string;

@@ -25,7 +25,6 @@ import {
   type SyncContext,
   type SyncLimits,
 } from "./sync-context.js";
-import { type ConnectionOverview, connectionOverview } from "./sync-overview.js";
 import { TokenKeeper } from "./token-keeper.js";
 
 export interface SyncServiceOptions {
@@ -112,17 +111,6 @@ export class SyncService {
   async state(tenantId: string, crmSystem: string, crmId: string): Promise<ClientState | undefined> {
     const link = this.link(tenantId, crmSystem);
     return link && clientState(this.context, link, crmId);
-  }
-
-  /** For whoever watches and shows: how many things wait for somebody, and how each connection stands. */
-  async figures(tenantId: string): Promise<{ failures: number; connections: readonly ConnectionOverview[] }> {
-    const links = this.links.filter(({ connection }) => connection.tenant === tenantId);
-    const connections = await Promise.all(links.map((link) => connectionOverview(this.context, link)));
-    const failures = connections.map(
-      ({ dead_letters, clients, needs_reconnect }) =>
-        dead_letters + clients.conflict + (needs_reconnect ? 1 : 0),
-    );
-    return { failures: failures.reduce((sum, each) => sum + each, 0), connections };
   }
 
   /**
