@@ -27,6 +27,8 @@ export class TenantKeys {
       max: MAX_TENANTS,
       ttl: KEPT_FOR_MS,
       ttlAutopurge: true,
+      // A key that is asked for again just when its time is over may be purged while it is loaded: that is no failure.
+      ignoreFetchAbort: true,
       // Of all who miss it, one asks.
       fetchMethod: (tenantId) => loadKey(pool, provider, tenantId),
     });
