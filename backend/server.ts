@@ -24,6 +24,7 @@ import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
 import { openSync } from "./services/sync/open-sync.js";
 import { tellOverlay } from "./services/sync/overlay-link.js";
+import { syncFigures } from "./services/sync/sync-overview.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
 import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
@@ -93,16 +94,15 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       audit: audit.trailWith,
       logger,
     });
-  const auditWatch =
-    subjects &&
-    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
   const sync = subjects && openSync(config, { pool, cache, logger, ...subjects });
   const overlay =
     subjects && new Overlay({ pool, cache, audit: subjects.audit, vault: subjects.vault, sources: sync });
   if (sync && overlay) tellOverlay(sync, overlay);
   const overlayUpkeep = overlay && new OverlayUpkeep(overlay, logger);
-  if (sync)
-    auditWatch?.registerSync((tenantId) => sync.figures(tenantId).then((figures) => ({ ...figures })));
+  const auditWatch =
+    subjects &&
+    new AuditWatch({ pool, trail: subjects.audit, logger, brokenTrees: () => audit.worker.alarms }).start();
+  if (sync) auditWatch?.registerSync((tenantId) => syncFigures(sync, tenantId));
   const rateLimitStore = config.redis && redisRateLimitStore(config.redis, config.CACHE_KEY_PREFIX, logger);
   const [identity] = await Promise.all([connectIdentity(config, logger), cache.ready(CACHE_READY_WITHIN_MS)]);
   const { app, listener } = createAppBehindLane({
@@ -120,6 +120,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     state: identity.state,
     ttlSeconds,
     subjects,
+    overlay,
     audit: subjects &&
       auditWatch && {
         pool,
@@ -127,7 +128,6 @@ async function serve(config: Config, logger: Logger): Promise<void> {
         pseudonym: (tenantId, subjectId) => subjects.vault.pseudonym(tenantId, subjectId),
         watch: auditWatch,
       },
-    overlay,
     sync,
     publicUrl: config.SYNC_PUBLIC_URL,
     notesActivity: true,
@@ -163,9 +163,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
-    await auditWatch?.stop();
     await sync?.close();
     await overlayUpkeep?.stop();
+    await auditWatch?.stop();
     await subjects?.stop();
     await audit.close();
     await cache.close();

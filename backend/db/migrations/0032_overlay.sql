@@ -112,6 +112,8 @@ CREATE TABLE overlay_stale_keys (
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, id)
 );
+-- It is emptied all the time.
+ALTER TABLE overlay_stale_keys SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CALL put_behind_tenant('overlay_stale_keys');
 -- The owner repairs for all tenants.
 CREATE POLICY overlay_stale_keys_administration ON overlay_stale_keys TO CURRENT_USER USING (true) WITH CHECK (true);

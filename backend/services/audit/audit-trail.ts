@@ -135,6 +135,11 @@ export class AuditTrail {
     );
   }
 
+  /** For whoever cannot throw it any more: a mistake in the program, told in the log. */
+  unforeseen(error: unknown): void {
+    this.#recorder.unforeseen(error);
+  }
+
   /** Writes what is buffered. @returns how many records were not written: others will find them missing */
   async close(): Promise<number> {
     return await this.#recorder.close();

@@ -31,13 +31,12 @@ export interface LeasedClient {
   readonly has_changes: boolean;
 }
 
-/** Changes that may be sent now: none that is older is in its way. */
-const SENDABLE = `EXISTS (
-  SELECT FROM sync_outbox o WHERE o.connection_id = c.connection_id AND o.subject = c.subject AND o.kind = 'update'
-    AND o.status IN ('pending', 'sending') AND o.next_attempt_at <= now()
-    AND NOT EXISTS (SELECT FROM sync_outbox older WHERE older.connection_id = o.connection_id AND older.subject = o.subject
-      AND older.status IN ('pending', 'sending', 'conflict', 'dead') AND older.seq < o.seq))`;
-const LEASED = `subject, crm_id, lease, version, attempts, wanted::integer, done::integer, is_erasure_wanted, ${SENDABLE} AS has_changes,
+/** Changes that may be sent now: none of the same client that is older is in their way. */
+const SENDABLE = `sync_outbox o WHERE o.connection_id = $1 AND o.kind = 'update' AND o.status IN ('pending', 'sending')
+  AND o.next_attempt_at <= now() AND NOT EXISTS (SELECT FROM sync_outbox older WHERE older.connection_id = o.connection_id
+    AND older.subject = o.subject AND older.kind = 'update' AND older.status IN ('pending', 'sending', 'conflict', 'dead')
+    AND older.seq < o.seq)`;
+const LEASED = `subject, crm_id, lease, version, attempts, wanted::integer, done::integer, is_erasure_wanted, EXISTS (SELECT FROM ${SENDABLE} AND o.subject = c.subject) AS has_changes,
   (SELECT max(e.seq)::float8 FROM sync_events e WHERE e.connection_id = c.connection_id AND e.subject = c.subject AND e.status = 'pending') AS last_seq`;
 
 /** Clients with something to do, up to `limit`, which are then this caller's for a minute. */
@@ -48,8 +47,11 @@ export function claimClients(context: SyncContext, link: Link, limit: number): P
          status = CASE status WHEN 'conflict' THEN status ELSE 'syncing' END
        WHERE c.connection_id = $1 AND c.subject IN (
          SELECT subject FROM sync_clients c WHERE c.connection_id = $1 AND (leased_until IS NULL OR leased_until < now())
-           AND ((wanted > done AND next_attempt_at <= now()) OR ${SENDABLE})
-         ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+           AND subject IN (
+             (SELECT subject FROM sync_clients WHERE connection_id = $1 AND wanted > done AND next_attempt_at <= now()
+                AND (leased_until IS NULL OR leased_until < now()) ORDER BY next_attempt_at LIMIT $3)
+             UNION (SELECT subject FROM ${SENDABLE} ORDER BY o.seq LIMIT $3))
+         LIMIT $3 FOR UPDATE SKIP LOCKED)
        RETURNING ${LEASED}`,
       [link.connection.id, randomUUID(), limit, LEASE_SECONDS],
     );

@@ -23,9 +23,9 @@ interface Run {
 }
 
 /** Longer than a poll of the source's stream. */
-const RUN_SECONDS = 180;
+const RUN_SECONDS = 60;
 const BATCH = 200;
-/** An event that is not followed by another waits no longer than this until it is taken. */
+/** A list that never ends is gone on with in the next round. */
 const MAX_PAGES_AT_ONCE = 10_000;
 
 /**

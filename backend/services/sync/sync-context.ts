@@ -74,7 +74,7 @@ export const SEALED = {
   theirs: "sync:theirs",
 };
 
-export const actorOf = ({ connection }: Link): Actor => ({
+export const actorOf = ({ connection }: Pick<Link, "connection">): Actor => ({
   id: `connector:${connection.crm}`,
   role: "connector",
 });
@@ -120,14 +120,16 @@ export function clientRecord(
 
 /** The record of a step that is about no client. */
 export function connectionRecord(
-  { connection }: Link,
+  { connection }: Pick<Link, "connection">,
   detail: Record<string, string | number | boolean>,
+  outcome: "success" | "failure" = "success",
 ): AuditEvent {
   return {
     action: "sync",
     entityType: "sync_connection",
     entityId: connection.id,
     dataClass: "business",
+    outcome,
     detail,
   };
 }

@@ -55,6 +55,20 @@ export async function connectionOverview(context: SyncContext, link: Link): Prom
   });
 }
 
+/** For the watch over audit trails: all connections of a tenant, and how many changes wait for somebody. */
+export async function syncFigures(
+  { context, links }: { readonly context: SyncContext; readonly links: readonly Link[] },
+  tenantId: string,
+): Promise<{ readonly failures: number; readonly connections: readonly ConnectionOverview[] }> {
+  const own = links.filter(({ connection }) => connection.tenant === tenantId);
+  const connections = await Promise.all(own.map((link) => connectionOverview(context, link)));
+  const failures = connections.reduce(
+    (total, { dead_letters, clients }) => total + dead_letters + clients.conflict + clients.failed,
+    0,
+  );
+  return { failures, connections };
+}
+
 export interface SyncFailure {
   readonly id: string;
   readonly connection_id: string;

@@ -60,7 +60,7 @@ export class SyncService {
     const { pool, cache, vault, audit, logger, connections } = options;
     this.#replayEveryMs = options.replayEveryMs ?? 15_000;
     this.links = connections.map((connection) => {
-      const tokens = new TokenKeeper({ pool, vault, manager: cache.manager, connection });
+      const tokens = new TokenKeeper({ pool, vault, audit, manager: cache.manager, connection });
       const connector =
         connection.crm === "hubspot"
           ? new HubspotConnector(connection, tokens)

@@ -7,14 +7,16 @@ import type { Pool } from "pg";
 import * as z from "zod";
 import type { CrmConnection } from "../../config/crm-connections.js";
 import { withTenant } from "../../db/tenant-transaction.js";
+import type { AuditTrail } from "../audit/audit-trail.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
 import { NeedsReconnect, SourceUnavailable } from "./connector.js";
 import type { AccessTokens } from "./crm-http.js";
-import { ensureConnection } from "./sync-context.js";
+import { actorOf, connectionRecord, ensureConnection } from "./sync-context.js";
 
 export interface TokenKeeperOptions {
   readonly pool: Pool;
   readonly vault: Pick<SubjectVault, "seal" | "open">;
+  readonly audit: Pick<AuditTrail, "append">;
   readonly manager: TenantCache["manager"];
   readonly connection: CrmConnection;
 }
@@ -175,7 +177,8 @@ export class TokenKeeper implements AccessTokens {
   async #save(tokens: StoredTokens, claim: string): Promise<StoredTokens> {
     const { connection, vault } = this.#options;
     const sealed = await vault.seal(connection.tenant, [this.#subject], CONTEXT, tokens);
-    await this.#query(
+    await this.#recorded(
+      "token renewed",
       `UPDATE sync_connections SET tokens = $2, token_generation = token_generation + 1, token_claim = NULL,
          token_claimed_until = NULL, token_problem = NULL
        WHERE id = $1 AND (token_claim = $3 OR token_claim IS NULL OR token_claimed_until < now())`,
@@ -210,10 +213,22 @@ export class TokenKeeper implements AccessTokens {
   }
 
   async #release(claim: string, problem: string | null): Promise<void> {
-    await this.#query(
+    await this.#recorded(
+      problem === null ? "token not renewed" : "token refused",
       "UPDATE sync_connections SET token_claim = NULL, token_claimed_until = NULL, token_problem = $3 WHERE id = $1 AND token_claim = $2",
       [this.#options.connection.id, claim, problem],
     );
+  }
+
+  /** A change of the connection's row, with its record. */
+  async #recorded(step: string, sql: string, values: readonly unknown[]): Promise<void> {
+    const { pool, connection, audit } = this.#options;
+    const outcome = step === "token renewed" ? "success" : "failure";
+    await withTenant(pool, connection.tenant, async (client) => {
+      await client.query(sql, [...values]);
+      const record = connectionRecord({ connection }, { step }, outcome);
+      await audit.append(client, connection.tenant, actorOf({ connection }), [record]);
+    });
   }
 
   async #opened(sealed: Buffer | null): Promise<StoredTokens | undefined> {

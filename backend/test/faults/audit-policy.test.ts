@@ -13,6 +13,9 @@ import { until } from "../../servers/until.js";
 import { AuditTrail, insertRecords } from "../../services/audit/audit-trail.js";
 import { AuditUnavailable } from "../../services/audit/audit-unavailable.js";
 import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/gone-buffers.js";
+import { pruneRecords } from "../../services/audit/pruning.js";
+import { setHold } from "../../services/audit/retention/legal-holds.js";
+import { pruneTenant } from "../../services/audit/retention/prune.js";
 import {
   ACTOR,
   type AuditDatabase,
@@ -21,6 +24,7 @@ import {
   startAuditDatabase,
   TENANT,
 } from "../support/audit-database.js";
+import { openAuditLog } from "../support/audit-log.js";
 
 const PROGRAM = projectFile("dist/backend/test/support/buffering-process.js");
 
@@ -145,6 +149,40 @@ describe("the trail while its database is away", () => {
       reading.disclosed.filter((requestId) => !records.has(requestId)),
       [],
     );
+  });
+
+  // Here the tables' owner is no superuser, as in production: row security holds for it, too.
+  test("a legal hold is seen by the tables' owner, who prunes", async () => {
+    const log = openAuditLog(database);
+    afterTest(() => log.remove());
+    const now = () => Date.now() - 3000 * 86_400_000;
+    await new AuditTrail({ pool: database.pool, pseudonym, now }).record(TENANT, ACTOR, [
+      event(1, { entityId: "held" }),
+      event(2, { entityId: "free", entityType: "task" }),
+    ]);
+    await log.grow(1);
+    await withTenant(database.pool, TENANT, (client) =>
+      setHold(client, TENANT, { entityType: "communication" }, "a lawsuit", "somebody"),
+    );
+    const { rows } = await database.pool.query(
+      "SELECT leaf_index FROM audit_records WHERE entity_id IN ('held', 'free') ORDER BY leaf_index",
+    );
+    const indexes = rows.map(({ leaf_index }) => Number(leaf_index));
+    assert.deepEqual(
+      await pruneRecords(
+        database.pool,
+        { tenantId: TENANT, indexes, reason: "all of it", actor: ACTOR },
+        { pseudonym },
+      ),
+      indexes.slice(1),
+    );
+    const report = await pruneTenant({
+      pool: database.pool,
+      tenantId: TENANT,
+      isDryRun: false,
+      dependencies: { pseudonym },
+    });
+    assert.deepEqual([report[0]?.over, report[0]?.held], [0, 1]);
   });
 
   test("buffered records outlive an outage of the database", async () => {

@@ -34,7 +34,7 @@ describe("the files of the image", () => {
     await database.drop();
   });
 
-  test("are enough for npm run admin, which installs and compiles nothing there", async () => {
+  test("are enough for npm run admin and npm run audit, which install and compile nothing there", async () => {
     assert.ok(!existsSync(path.join(image, "node_modules/typescript")));
     for (const folder of NOT_COMPILED) assert.ok(!existsSync(path.join(image, "dist", folder)), folder);
     const env = {
@@ -43,9 +43,12 @@ describe("the files of the image", () => {
       JWT_SECRET: SECRET,
       DATABASE_URL: database.url,
     };
-    const admin = async (...args: string[]) =>
-      (await promisify(execFile)("npm", ["run", "--silent", "admin", "--", ...args], { cwd: image, env }))
+    const run = async (script: string, ...args: string[]) =>
+      (await promisify(execFile)("npm", ["run", "--silent", script, "--", ...args], { cwd: image, env }))
         .stdout;
+    const admin = (...args: string[]) => run("admin", ...args);
+    assert.match(await run("audit", "keygen", "crm.example/audit"), /^AUDIT_SIGNING_KEY=PRIVATE\+KEY\+/);
+    assert.match(await run("audit", "--help"), /Exit codes/);
     assert.match(await admin("migrate"), /migrated: 0001_tenants/);
     assert.match(
       await admin("tenant", "create", "In the image", "--admin", "a@b.example"),

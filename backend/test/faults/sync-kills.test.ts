@@ -81,6 +81,9 @@ describe("killed processes", () => {
       return (await open()) === 0;
     });
     await kill(child);
+    // What that one had just read of the stream, and held when it was killed.
+    await system.hurry();
+    await here.work();
   };
 
   test.each([

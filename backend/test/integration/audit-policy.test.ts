@@ -139,6 +139,20 @@ describe("policies of the audit trail", () => {
     await database.pool.query("DELETE FROM audit_policies WHERE tenant_id = $1", [TENANT]);
   });
 
+  test("a change that is rolled back is acted by nowhere", async () => {
+    const store = new PolicyStore(database.pool);
+    await assert.rejects(
+      withTenant(database.pool, TENANT, async (client) => {
+        const document = { mode: "off", retention_days: 2192, purposes_without_consent: [] } as const;
+        await store.write(client, TENANT, "phi", { ...document, purposes_without_consent: [] }, "somebody");
+        assert.equal((await store.read(client, TENANT)).phi.mode, "off");
+        throw new Error("its record failed");
+      }),
+      /its record failed/,
+    );
+    assert.equal((await store.of(TENANT)).phi.mode, "require");
+  });
+
   test("less than six years are for business data alone", async () => {
     for (const dataClass of ["phi", "personal"])
       await assert.rejects(

@@ -76,6 +76,8 @@ describe("erasure in the overlay", () => {
     for (const as of [ada, theirs]) {
       assert.equal((await read(as)).filter(Boolean).length, 0);
       await assert.rejects(as.getCrmClient("hubspot", "1", ADA), gone);
+      const [asked] = await db.trail.getAuditLogs(TENANT, "crm_client", "hubspot:1");
+      assert.deepEqual([asked?.action, asked?.outcome], ["read", "failure"]);
       assert.ok(await as.getCommunication("friends", ADA));
       assert.equal((await as.getClientCommunications(friend)).items.length, 1);
       assert.deepEqual((await as.getCrmClient("hubspot", "2", ADA))?.data, { name: "Grace" });

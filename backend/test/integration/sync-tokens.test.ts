@@ -43,7 +43,13 @@ describe("access tokens", () => {
       const keepers = await Promise.all(
         Array.from({ length: 6 }, async () => {
           const { manager } = await cacheOf(store);
-          return new TokenKeeper({ pool: database.pool, vault: database.vault(), manager, connection });
+          return new TokenKeeper({
+            pool: database.pool,
+            audit: database.trail,
+            vault: database.vault(),
+            manager,
+            connection,
+          });
         }),
       );
       for (let generation = 1; generation <= 3; generation += 1) {
@@ -66,6 +72,7 @@ describe("access tokens", () => {
       closeAfterTest(cache);
       return new TokenKeeper({
         pool: database.pool,
+        audit: database.trail,
         vault: database.vault(),
         manager: cache.manager,
         connection,
@@ -78,13 +85,25 @@ describe("access tokens", () => {
   test("the new refresh token is in the database, sealed, and a process that starts later goes on with it", async () => {
     const { server, connection } = await started();
     const { manager } = await cacheOf("memory");
-    const make = () => new TokenKeeper({ pool: database.pool, vault: database.vault(), manager, connection });
+    const make = () =>
+      new TokenKeeper({
+        pool: database.pool,
+        audit: database.trail,
+        vault: database.vault(),
+        manager,
+        connection,
+      });
     const { accessToken } = await make().access(never);
     const { rows } = await database.pool.query("SELECT tokens FROM sync_connections WHERE id = $1", [
       connection.id,
     ]);
     const stored: Buffer = rows[0].tokens;
     for (const secret of [server.refreshToken, accessToken]) assert.ok(!stored.includes(secret));
+    const logs = await database.trail.getAuditLogs(connection.tenant, "sync_connection", connection.id);
+    assert.deepEqual(
+      logs.map(({ detail }) => detail),
+      [{ step: "token renewed" }],
+    );
     const later = make();
     assert.equal((await later.access(never)).accessToken, accessToken);
     server.expireTokens();
@@ -105,7 +124,13 @@ describe("access tokens", () => {
         return vault.seal(...args);
       },
     };
-    const keeper = new TokenKeeper({ pool: database.pool, vault: flaky, manager, connection });
+    const keeper = new TokenKeeper({
+      pool: database.pool,
+      audit: database.trail,
+      vault: flaky,
+      manager,
+      connection,
+    });
     isAway = true;
     await assert.rejects(keeper.access(never), /away/);
     await assert.rejects(keeper.access(never), /away/);
@@ -118,7 +143,13 @@ describe("access tokens", () => {
     const { server, connection } = await started();
     const { manager } = await cacheOf("memory");
     server.expiresInSeconds = 30;
-    const keeper = new TokenKeeper({ pool: database.pool, vault: database.vault(), manager, connection });
+    const keeper = new TokenKeeper({
+      pool: database.pool,
+      audit: database.trail,
+      vault: database.vault(),
+      manager,
+      connection,
+    });
     await keeper.access(never);
     await keeper.access(never);
     assert.equal(server.refreshes, 2);
@@ -128,7 +159,13 @@ describe("access tokens", () => {
     const { server, connection } = await started();
     const { manager } = await cacheOf("memory");
     server.revoke();
-    const keeper = new TokenKeeper({ pool: database.pool, vault: database.vault(), manager, connection });
+    const keeper = new TokenKeeper({
+      pool: database.pool,
+      audit: database.trail,
+      vault: database.vault(),
+      manager,
+      connection,
+    });
     await assert.rejects(keeper.access(never), NeedsReconnect);
     const asked = server.count(/token/);
     await assert.rejects(keeper.access(never), NeedsReconnect);
@@ -138,6 +175,7 @@ describe("access tokens", () => {
     const reconnected = { ...connection, api_url: fresh.url, refresh_token: fresh.refreshToken };
     const again = new TokenKeeper({
       pool: database.pool,
+      audit: database.trail,
       vault: database.vault(),
       manager,
       connection: reconnected,
@@ -148,7 +186,13 @@ describe("access tokens", () => {
   test("a token endpoint that fails is asked again by whoever comes next", async () => {
     const { server, connection } = await started();
     const { manager } = await cacheOf("memory");
-    const keeper = new TokenKeeper({ pool: database.pool, vault: database.vault(), manager, connection });
+    const keeper = new TokenKeeper({
+      pool: database.pool,
+      audit: database.trail,
+      vault: database.vault(),
+      manager,
+      connection,
+    });
     for (const fault of ["500", "reset", "half"] as const) {
       server.failNext(fault, /oauth/);
       // Half an answer may have spent the token: HubSpot keeps it good.
@@ -163,7 +207,13 @@ describe("access tokens", () => {
     closeAfterTest(server);
     const { manager } = await cacheOf("memory");
     const connection = salesforceConnection(server);
-    const keeper = new TokenKeeper({ pool: database.pool, vault: database.vault(), manager, connection });
+    const keeper = new TokenKeeper({
+      pool: database.pool,
+      audit: database.trail,
+      vault: database.vault(),
+      manager,
+      connection,
+    });
     const { baseUrl, expiresAtMs } = await keeper.access(never);
     assert.deepEqual([baseUrl, expiresAtMs], [server.url, undefined]);
   });

@@ -7,6 +7,7 @@
 // walk reads the state from after the call.
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
+import { messageOf } from "../thrown.js";
 import { monotonicNow } from "../timers.js";
 import type { StoreGate } from "./store-gate.js";
 
@@ -20,6 +21,8 @@ export interface WideParts {
   replaced(tenant: string): void;
 }
 
+/** What a user may not do, or a server does not know. */
+const IS_FORBIDDEN = /\bNOPERM\b|ACL failure|can't run this command|unknown command/;
 /** Other requests come between. */
 const AT_A_TIME = 50;
 /** As long as a recovery may take to forget all fences. */
@@ -35,7 +38,7 @@ export class WideInvalidations {
   /**
    * All that is cached, or what is cached of one module, of every tenant. Resolves with true once the store
    * has confirmed, with false where it is away: everything is then forgotten before this process uses the
-   * store again. Never rejects.
+   * store again. Rejects where the server refuses to list its keys.
    */
   async invalidate(module?: string): Promise<boolean> {
     const { gate, store } = this.#parts;
@@ -50,6 +53,8 @@ export class WideInvalidations {
       await gate.bound(store.forgetAllFences(), monotonicNow() + WITHIN_MS);
       return true;
     } catch (error) {
+      // It would be refused when the store is back, too, and the store never used again: the caller is told.
+      if (IS_FORBIDDEN.test(messageOf(error))) throw error;
       gate.recovery.addEverything();
       gate.distrust(error);
       return false;

@@ -1,10 +1,13 @@
 // What clears more, or less, than a module of a tenant: everything, a module of all tenants, one URL. Also for other processes, on a Cluster, and for fills under way.
 import assert from "node:assert/strict";
-import { describe, test } from "@jest/globals";
+import { describe, jest, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
+import { startRedisServer } from "../../../servers/index.js";
 import { startRedisCluster } from "../../../servers/redis-cluster.js";
+import { startTcpProxy } from "../../../servers/tcp-proxy.js";
 import { until } from "../../../servers/until.js";
 import type { CacheListOptions, TenantCacheOptions } from "../../src/index.js";
+import { engineOf } from "../../src/tenant-cache.js";
 import { isError } from "../../src/thrown.js";
 import { openCache, STORES, type StoreName } from "../support/caches.js";
 import { gate, serve } from "../support/http-app.js";
@@ -171,6 +174,34 @@ describe("clearing", () => {
     const cluster = await startRedisCluster();
     afterTest(() => cluster.stop());
     await clearsWhatItSays(await open("redis", { redis: { cluster: cluster.nodes } }));
+  });
+
+  test("where the server forbids to list keys, the caller is told, and the cache is used as before", async () => {
+    const app = await open("redis", { keyPrefix: `test:clear:${process.pid}:forbidden:` });
+    const { store } = engineOf(app.cache);
+    jest.spyOn(store, "listFences").mockImplementation(() => {
+      throw new Error("NOPERM this user has no permissions to run the 'scan' command");
+    });
+    await assert.rejects(app.cache.clear(), (error) => isError(error) && /NOPERM/.test(error.message));
+    assert.equal(await app.read("/plans/1"), "fwd=miss; stored");
+    await app.cache.idle();
+    assert.equal(await app.read("/plans/1"), "hit");
+  });
+
+  test("while the store is away, everything is forgotten before it is used again", async () => {
+    const server = await startRedisServer();
+    afterTest(() => server.stop());
+    const proxy = await startTcpProxy(server.port);
+    afterTest(() => proxy.close());
+    const app = await open("redis", { redis: `redis://127.0.0.1:${proxy.port}` });
+    await app.hits(["tenant-1"], "/plans/1", "/orders");
+    assert.equal((await app.hits(["tenant-1"], "/plans/1", "/orders")).length, 2);
+    proxy.cut();
+    await until("the cache knows", () => !app.cache.health().connected);
+    assert.equal(await app.cache.invalidateModule("plans"), false);
+    proxy.heal();
+    await until("the store is back", () => app.cache.health().connected);
+    assert.deepEqual(await app.hits(["tenant-1"], "/plans/1", "/orders"), []);
   });
 
   test("what is no URL, and nobody's, is refused", async () => {

@@ -74,6 +74,7 @@ const ANSWERS_WITHIN_MS = 1000;
 export class PolicyStore {
   readonly #pool: Pool;
   readonly #nowMs: () => number;
+  #changes = 0;
   readonly #reading = new Map<string, Promise<TenantPolicy>>();
   readonly #known = new Map<string, { readonly policy: TenantPolicy; readonly atMs: number }>();
 
@@ -99,27 +100,29 @@ export class PolicyStore {
   }
 
   async #look(tenantId: string): Promise<TenantPolicy> {
+    const changes = this.#changes;
     try {
-      return await withTenant(this.#pool, tenantId, (client) => this.read(client, tenantId), {
+      const policy = await withTenant(this.#pool, tenantId, (client) => this.read(client, tenantId), {
         readOnly: true,
         anyTenant: true,
       });
+      if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
+      // What a change of this process has overtaken is not remembered.
+      if (changes === this.#changes) this.#known.set(tenantId, { policy, atMs: this.#nowMs() });
+      return policy;
     } finally {
       this.#reading.delete(tenantId);
     }
   }
 
-  /** In the caller's transaction. */
+  /** In the caller's transaction, which may not be committed: not remembered. */
   async read(client: PoolClient, tenantId: string): Promise<TenantPolicy> {
     const { rows } = await client.query<PolicyRow>(
       "SELECT data_class, mode, retention_days, purposes_without_consent FROM audit_policies WHERE tenant_id = $1",
       [tenantId],
     );
     const own = Object.fromEntries(rows.map((row) => [row.data_class, policyOf(row)]));
-    const policy = { ...DEFAULT_POLICY, ...own };
-    if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
-    this.#known.set(tenantId, { policy, atMs: this.#nowMs() });
-    return policy;
+    return { ...DEFAULT_POLICY, ...own };
   }
 
   /** In the caller's transaction, which also records it. Holds in this process once `forget` is called. */
@@ -142,6 +145,8 @@ export class PolicyStore {
 
   /** After the COMMIT of a change. */
   forget(tenantId: string): void {
+    this.#changes++;
+    this.#reading.delete(tenantId);
     this.#known.delete(tenantId);
   }
 }

@@ -175,6 +175,10 @@ export class Recorder {
     return content;
   }
 
+  unforeseen(error: unknown): void {
+    this.#options.logger?.error({ err: error }, "audit: a record could not be made");
+  }
+
   /** Writes what waits, for at most five seconds. @returns how many records were not written */
   async close(): Promise<number> {
     const left = await this.#buffer.close();

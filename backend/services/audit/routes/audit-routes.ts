@@ -14,7 +14,7 @@ import { fhirBundle } from "../fhir/fhir-audit-event.js";
 import { acknowledgeLosses } from "../policy/gone-buffers.js";
 import type { AuditWatch } from "../status/audit-watch.js";
 import { bufferLosses, checkpointStatus, erasures, recordsFrom } from "../status/trail-status.js";
-import { auditFacts } from "./audit-facts.js";
+import { AUDIT_FACTS } from "./audit-facts.js";
 import { actorOf, entrance, exportQuery, pageQuery, plainQuery } from "./audit-request.js";
 import { consentRouter } from "./consent-routes.js";
 import { policyRouter } from "./policy-routes.js";
@@ -148,13 +148,13 @@ export function auditRouter(options: AuditRoutesOptions): Router {
     {
       get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
     },
-    auditFacts.timeline,
+    AUDIT_FACTS.timeline,
   );
   route(
     router,
     "/audit/integrity",
     { get: [...auditor, plain.check, seen("read", "integrity"), integrity] },
-    auditFacts.integrity,
+    AUDIT_FACTS.integrity,
   );
   route(
     router,
@@ -162,25 +162,31 @@ export function auditRouter(options: AuditRoutesOptions): Router {
     {
       get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
     },
-    auditFacts.checkpoint,
+    AUDIT_FACTS.checkpoint,
   );
   route(
     router,
     "/audit/erasures",
     { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] },
-    auditFacts.erasures,
+    AUDIT_FACTS.erasures,
   );
   route(
     router,
     "/audit/sync",
     { get: [...auditor, plain.check, seen("read", "sync"), sync] },
-    auditFacts.sync,
+    AUDIT_FACTS.sync,
   );
   route(
     router,
     "/audit/alerts",
     { get: [...auditor, plain.check, seen("read", "alerts"), alerts] },
-    auditFacts.alerts,
+    AUDIT_FACTS.alerts,
+  );
+  route(
+    router,
+    "/audit/losses/acknowledgement",
+    { post: [...auditor, plain.check, acknowledge] },
+    AUDIT_FACTS.acknowledgement,
   );
   route(
     router,
@@ -192,7 +198,7 @@ export function auditRouter(options: AuditRoutesOptions): Router {
     router,
     "/audit/fhir",
     { get: [...auditor, exported.check, seen("export", "fhir"), fhir] },
-    auditFacts.fhir,
+    AUDIT_FACTS.fhir,
   );
   router.use(policyRouter(options), consentRouter(options));
   return router;

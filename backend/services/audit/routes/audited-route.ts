@@ -9,7 +9,8 @@ import { type AuditEvent, PURPOSES, type Purpose } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { actorOf } from "./audit-request.js";
 
-export type AuditedTrail = Pick<AuditTrail, "requireConsent" | "disclose" | "record">;
+export type AuditedTrail = Pick<AuditTrail, "requireConsent" | "disclose" | "record"> &
+  Partial<Pick<AuditTrail, "unforeseen">>;
 
 export interface AuditedRouteOptions {
   readonly trail: AuditedTrail;
@@ -35,7 +36,12 @@ export function auditedRoute({ trail, event: eventOf }: AuditedRouteOptions): Re
     await trail.requireConsent(tenantId, actor, event);
     holdAnswer(res, {
       instance: req.originalUrl.split("?", 1)[0] ?? "/",
-      problemOf: (error) => (error instanceof HttpProblem ? error : new HttpProblem(500, { cause: error })),
+      problemOf: (error) => {
+        if (error instanceof HttpProblem) return error;
+        // No error handler sees it: the answer is on its way already.
+        trail.unforeseen?.(error);
+        return new HttpProblem(500, { cause: error });
+      },
       beforeRelease: async () => {
         const outcome = outcomeOf(res.statusCode);
         const happened = { ...event, ...sourceOf(res), outcome };

@@ -103,11 +103,15 @@ export class CrmCacheService {
     const { tenantId, actor } = caller;
     // Also before it is read: the other CRM is not to be asked for what would be refused.
     await this.#parts.audit.requireConsent(tenantId, actor, withPurpose(caller, event));
-    const found = await this.#copies.look(caller, ref, agentId);
+    const failed = () =>
+      this.#parts.audit.record(tenantId, actor, [withPurpose(caller, { ...event, outcome: "failure" })]);
+    const found = await this.#copies.look(caller, ref, agentId).catch(async (error: unknown) => {
+      // Erased, or the other CRM is away.
+      if (error instanceof HttpProblem) await failed();
+      throw error;
+    });
     if (!found) {
-      await this.#parts.audit.record(tenantId, actor, [
-        withPurpose(caller, { ...event, outcome: "failure" }),
-      ]);
+      await failed();
       return undefined;
     }
     if (!mayActFor(caller, found.client.agent_id)) throw await refusal(this.#parts.audit, caller, event);

@@ -8,14 +8,12 @@ import { identityOf, requireOverlayRole } from "../../../http/identity/authentic
 import { chooseTenant, requireTenant, tenantOf } from "../../../http/identity/tenant-choice.js";
 import { HttpProblem } from "../../../http/problem.js";
 import { tenantParameter } from "../../../modules/list-query.js";
-import type { Purpose } from "../../audit/audit-trail.js";
+import { PURPOSES, type Purpose } from "../../audit/audit-event.js";
 import type { CacheService } from "../cache-service.js";
 import type { Overlay } from "../overlay.js";
 import type { Caller } from "../overlay-caller.js";
 import { MAX_PAGE } from "../records/record-page.js";
 
-/** From HL7's PurposeOfUse. */
-const PURPOSES = ["TREAT", "HPAYMT", "HOPERAT", "CAREMGT", "HMARKT", "PATRQT", "ETREAT"] as const;
 const purpose = z.enum(PURPOSES, `must be one of ${PURPOSES.join(", ")}`);
 
 /** Part of every query. */

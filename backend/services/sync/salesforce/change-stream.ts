@@ -21,8 +21,8 @@ export interface ChangeStreamOptions {
 export const ALL_KEPT = "-2";
 /** Of an overflow event: no record. */
 const NO_RECORD = /^0{15}(AAA)?$/;
-/** The server answers a poll within 110 s. */
-const POLL_TIMEOUT_MS = 115_000;
+/** The server would keep a poll for 110 s; it is asked to answer within {@link WAIT_MS}. */
+const POLL_TIMEOUT_MS = 30_000;
 /** For how long one reading waits for something new. */
 const WAIT_MS = 10_000;
 

@@ -1,7 +1,7 @@
 // A Cluster of node-redis, as the store knows Clusters: a client for each node, and which of them has which slot.
 // Tests: test/contract/node-redis-store.test.ts
 
-import { clearTimeout, setTimeout, type Timer } from "../../timers.js";
+import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../../timers.js";
 import {
   type CommandArgument,
   type Heeded,
@@ -42,6 +42,7 @@ interface KnownNode {
 
 /** A node that has died is connected to for as long as it is in the Cluster: nobody waits for that. */
 const CONNECTED_WITHIN_MS = 1000;
+const REDISCOVERED_AT_MOST_EVERY_MS = 500;
 
 export class NodeRedisClusterClient extends NodeRedisCommands implements RedisClusterClient {
   readonly isCluster = true;
@@ -50,11 +51,12 @@ export class NodeRedisClusterClient extends NodeRedisCommands implements RedisCl
   readonly #nodes = new Map<string, KnownNode>();
   #slots: (readonly string[] | undefined)[] = [];
   #isHeeding = false;
+  #rediscoveredAtMs = Number.NEGATIVE_INFINITY;
   readonly #heeded: Heeded = [
     ["connect", () => void this.#look()],
     ["node-ready", () => void this.#look()],
     ["disconnect", () => this.tell("end")],
-    ["node-error", (error: unknown) => this.tell("node error", error)],
+    ["node-error", (error: unknown) => this.#nodeFailed(error)],
     ["error", (error: unknown) => this.tell("error", error)],
   ];
 
@@ -96,6 +98,14 @@ export class NodeRedisClusterClient extends NodeRedisCommands implements RedisCl
   protected ignore(): void {
     this.#isHeeding = false;
     for (const [event, listener] of this.#heeded) this.#cluster.off(event, listener);
+  }
+
+  /** node-redis 5 goes on connecting to a master that is gone, and asks nobody who has its slots now. */
+  #nodeFailed(error: unknown): void {
+    this.tell("node error", error);
+    if (monotonicNow() - this.#rediscoveredAtMs < REDISCOVERED_AT_MOST_EVERY_MS) return;
+    this.#rediscoveredAtMs = monotonicNow();
+    void this.#rediscover();
   }
 
   async #rediscover(): Promise<void> {

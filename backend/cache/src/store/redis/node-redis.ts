@@ -48,7 +48,8 @@ export abstract class NodeRedisCommands implements RedisClient {
   protected abstract ignore(): void;
 
   protected tell(event: string, ...args: unknown[]): void {
-    this.#emitter.emit(event, ...args);
+    // An error that nobody listens to is thrown; those of a Cluster's nodes are told by the Cluster.
+    if (this.#emitter.listenerCount(event) > 0) this.#emitter.emit(event, ...args);
   }
 
   on(event: string, listener: (...args: never[]) => void): this {
