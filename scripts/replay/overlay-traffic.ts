@@ -2,7 +2,7 @@
 import type { Random } from "../../backend/seed/random.js";
 import { CLIENT_SKEW, type OverlayHabitName } from "./overlay-habits.js";
 import { type OverlayAgent, type OverlayPopulation, TEMPLATE } from "./overlay-population.js";
-import type { Planned } from "./traffic.js";
+import type { Planned } from "./planned-request.js";
 import { Zipf } from "./zipf.js";
 
 interface ClaimAnswer {

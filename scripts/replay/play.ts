@@ -2,8 +2,8 @@
 import { Agent } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { exchange } from "../../backend/servers/exchange.js";
+import type { PlannedRequest } from "./planned-request.js";
 import type { ReplayedBackend } from "./replayed-backend.js";
-import type { PlannedRequest } from "./traffic.js";
 
 export interface PlayOptions {
   readonly backend: ReplayedBackend;

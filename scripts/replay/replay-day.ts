@@ -6,11 +6,12 @@ import { createTestDatabase, startRedisServer } from "../../backend/servers/inde
 import { dayOf } from "../../backend/services/views/calendar.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 import { makeOverlayPopulation, type OverlayPopulation } from "./overlay-population.js";
+import type { PlannedRequest } from "./planned-request.js";
 import { play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
 import { makeReport, type ReplayReport, type Run } from "./replay-report.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";
-import { type PlannedRequest, planOverlayTraffic, planTraffic } from "./traffic.js";
+import { planOverlayTraffic, planTraffic } from "./traffic.js";
 
 export interface ReplayOptions {
   readonly seed: number;

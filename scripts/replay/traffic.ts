@@ -5,23 +5,9 @@ import { BUSYNESS, HABITS, type HabitName, SKEW } from "./habits.js";
 import { OVERLAY_HABITS, type OverlayHabitName } from "./overlay-habits.js";
 import type { OverlayPopulation } from "./overlay-population.js";
 import { overlayRequestsOf } from "./overlay-traffic.js";
+import type { Planned, PlannedRequest } from "./planned-request.js";
 import type { Existing, Population } from "./population.js";
 import { Zipf } from "./zipf.js";
-
-export interface PlannedRequest {
-  /** Since the beginning of the day, hours. */
-  readonly atHours: number;
-  readonly tenantId: string;
-  readonly method: "GET" | "POST" | "PUT";
-  readonly path: string;
-  readonly body?: Readonly<Record<string, unknown>>;
-  /** Who asks, with the overlay's role agent. Default: an administrator. */
-  readonly agentId?: string;
-  /** Nobody of ours asks: the other CRM tells of a change of this client. */
-  readonly changedCrmId?: string;
-  /** What follows from the answer at once. */
-  readonly followedBy?: ((answer: unknown) => readonly Planned[]) | undefined;
-}
 
 export interface TrafficOptions {
   readonly seed: number;
@@ -29,8 +15,6 @@ export interface TrafficOptions {
   readonly hours: number;
   readonly today: string;
 }
-
-export type Planned = Omit<PlannedRequest, "atHours" | "tenantId">;
 
 const read = (path: string): Planned => ({ method: "GET", path: `/api${path}` });
 const replace = (path: string, { id, document }: Existing, change: Record<string, unknown>): Planned => ({

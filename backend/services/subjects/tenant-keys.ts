@@ -22,11 +22,14 @@ export const LONE_SURROGATE = /\p{Cs}/u;
 export class TenantKeys {
   readonly #keys: LRUCache<string, TenantKey>;
 
-  constructor(pool: Pool, provider: KeyProvider) {
+  /** @param keptForMs how long a key stays in memory */
+  constructor(pool: Pool, provider: KeyProvider, keptForMs = KEPT_FOR_MS) {
     this.#keys = new LRUCache<string, TenantKey>({
       max: MAX_TENANTS,
-      ttl: KEPT_FOR_MS,
+      ttl: keptForMs,
       ttlAutopurge: true,
+      // A key that is asked for again just when its time is over may be purged while it is loaded: that is no failure.
+      ignoreFetchAbort: true,
       // Of all who miss it, one asks.
       fetchMethod: (tenantId) => loadKey(pool, provider, tenantId),
     });

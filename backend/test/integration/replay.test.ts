@@ -1,9 +1,10 @@
 // An hour of the replayed day: what it counts, and that its traffic is the same for the same seed.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
+import type { PlannedRequest } from "../../../scripts/replay/planned-request.js";
 import type { Population } from "../../../scripts/replay/population.js";
 import { replayDay } from "../../../scripts/replay/replay-day.js";
-import { type PlannedRequest, planOverlayTraffic, planTraffic } from "../../../scripts/replay/traffic.js";
+import { planOverlayTraffic, planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
 import { Random } from "../../seed/random.js";
 

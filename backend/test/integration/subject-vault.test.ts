@@ -1,5 +1,6 @@
 // Sealing and opening under the keys of subjects, with a real database.
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import fc from "fast-check";
 import * as z from "zod";
@@ -10,6 +11,7 @@ import type { KeyProvider } from "../../services/subjects/key-provider.js";
 import { sensitive } from "../../services/subjects/sensitive-fields.js";
 import { SubjectErased } from "../../services/subjects/subject-key-rows.js";
 import { TooManySubjects } from "../../services/subjects/subject-vault.js";
+import { TenantKeys } from "../../services/subjects/tenant-keys.js";
 import {
   OTHER_TENANT,
   type SubjectDatabase,
@@ -188,5 +190,18 @@ describe("subject vault", () => {
     assert.equal(await other.pseudonym(TENANT, "hubspot:9"), pseudonym);
     assert.notEqual(await other.pseudonym(OTHER_TENANT, "hubspot:9"), pseudonym);
     assert.equal(await one.tag(TENANT, "hubspot:9"), `subject-${pseudonym}`);
+  });
+
+  test("a tenant's key whose time ends while it is asked for again is loaded again, and no failure", async () => {
+    const keptForMs = 50;
+    const keys = new TenantKeys(database.pool, database.provider, keptForMs);
+    const pseudonym = await keys.pseudonym(TENANT, "hubspot:9");
+    // The clock that expiry goes by is read anew after a turn.
+    await delay(keptForMs / 2);
+    const busyUntilMs = performance.now() + 2 * keptForMs;
+    // Timers are late on a busy process: the one that purges comes while the key is loaded.
+    while (performance.now() < busyUntilMs);
+    assert.equal(await keys.pseudonym(TENANT, "hubspot:9"), pseudonym);
+    keys.clear();
   });
 });

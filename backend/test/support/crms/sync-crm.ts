@@ -22,6 +22,7 @@ import { SyncService } from "../../../services/sync/sync-service.js";
 import { issueToken } from "../../../services/tokens.js";
 import { openCache } from "../caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "../crm.js";
+import { DescribedAnswers } from "../described-answers.js";
 
 export interface Answered {
   readonly status: number;
@@ -70,7 +71,9 @@ export async function startSyncCrm(
   const sync = new SyncService({ pool, cache, vault, audit: trail, logger, connections, limits });
   const overlay = new Overlay({ pool, cache, audit: trail, vault, sources: sync, sourceBudgetMs: 20_000 });
   tellOverlay(sync, overlay);
-  const server = createServer(crm.twin({ cache, overlay, sync, subjects: { vault, audit: trail } }));
+  const app = crm.twin({ cache, overlay, sync, subjects: { vault, audit: trail } });
+  const answers = await DescribedAnswers.of(app);
+  const server = createServer(app);
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
   return {
@@ -95,7 +98,15 @@ export async function startSyncCrm(
         ...(body && { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, body: text && JSON.parse(text) };
+      const { status, headers } = response;
+      const answer = { status, headers, body: text && JSON.parse(text) };
+      answers.check({
+        ...answer,
+        method,
+        path: where,
+        contentType: headers.get("content-type") ?? undefined,
+      });
+      return answer;
     },
     close: async () => {
       await overlay.staleKeys.idle();
