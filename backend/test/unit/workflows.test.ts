@@ -54,7 +54,8 @@ describe(".github", () => {
     const oldest = manifest.engines.node.replace(">=", "");
     assert.equal(suites?.strategy?.matrix.node?.[0], oldest);
     const versions = databases?.strategy?.matrix.postgres ?? [];
-    const [, documented] = /PostgreSQL (\d+) or newer/.exec(text("docs", "operate", "configuration.md")) ?? [];
+    const [, documented] =
+      /PostgreSQL (\d+) or newer/.exec(text("docs", "operate", "configuration.md")) ?? [];
     const [, shipped] = /image: postgres:(\d+)/.exec(text("docker-compose.yml")) ?? [];
     assert.deepEqual([versions[0], versions.at(-1)], [documented, shipped]);
   });
