@@ -7,6 +7,7 @@ import { connect } from "../src/store/redis/connect.js";
 import { RedisStore } from "../src/store/redis/redis-store.js";
 import { createTenantCacheOn } from "../src/tenant-cache.js";
 import { createBackendApp } from "./checked-app.js";
+import { nodeRedisOf } from "./checked-client.js";
 import {
   type BackendConfig,
   type BackendMessage,
@@ -19,7 +20,6 @@ import {
 } from "./checked-protocol.js";
 import { machineNowMs } from "./clock.js";
 import { FailoverNews } from "./failover-news.js";
-import { nodeRedisOf } from "./node-redis.js";
 import { StoreRecorder } from "./recorded-store.js";
 import { connectTruth } from "./truth.js";
 import { weaken } from "./weakened-store.js";

@@ -75,8 +75,12 @@ export const setImmediate: (work: () => void) => void = isFake(timers.setImmedia
   ? (work) => void promises.scheduler.yield().then(work)
   : timers.setImmediate;
 
-/** Milliseconds on a clock that nobody sets: `performance.now()`. */
-export const monotonicNow: () => number = Object.getPrototypeOf(performance).now.bind(performance);
+/**
+ * Milliseconds on a clock that nobody sets: `performance.now()`, of the prototype, which fake timers leave
+ * alone. Bun's has none there that could be called.
+ */
+const { now = performance.now }: { readonly now?: () => number } = Object.getPrototypeOf(performance) ?? {};
+export const monotonicNow: () => number = now.bind(performance);
 
 /**
  * The same by the global clock: for how old things are, which tests may turn forward, and never for how long

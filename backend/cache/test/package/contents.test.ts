@@ -20,12 +20,13 @@ describe("the packed library", () => {
   let tarball: Tarball;
   let data: Uint8Array<ArrayBuffer>;
 
-  const packedText = (file: string) =>
-    createPackageFromTarballData(data).readFile(`/node_modules/${manifest.name}/${file}`);
+  let packed: ReturnType<typeof createPackageFromTarballData>;
+  const packedText = (file: string) => packed.readFile(`/node_modules/${manifest.name}/${file}`);
 
   beforeAll(async () => {
     tarball = await packLibrary(project.folder);
     data = new Uint8Array(readFileSync(tarball.file));
+    packed = createPackageFromTarballData(data);
   });
   afterAll(() => project.remove());
 
@@ -38,7 +39,6 @@ describe("the packed library", () => {
   });
 
   test("its pages link to what is packed, or to the repository", () => {
-    const packed = createPackageFromTarballData(data);
     const inPackage = (file: string) => `/node_modules/${manifest.name}/${file}`;
     const place: Place = {
       has: (file) => packed.fileExists(inPackage(file)),
@@ -101,7 +101,7 @@ describe("the packed library", () => {
   });
 
   test("its types resolve as its code does", async () => {
-    const result = await checkPackage(createPackageFromTarballData(data));
+    const result = await checkPackage(packed);
     assert.ok(result.types, "no types were found");
     assert.deepEqual(result.problems, []);
   });
