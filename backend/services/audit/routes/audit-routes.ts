@@ -14,7 +14,7 @@ import { fhirBundle } from "../fhir/fhir-audit-event.js";
 import { acknowledgeLosses } from "../policy/gone-buffers.js";
 import type { AuditWatch } from "../status/audit-watch.js";
 import { bufferLosses, checkpointStatus, erasures, recordsFrom } from "../status/trail-status.js";
-import { AUDIT_FACTS } from "./audit-facts.js";
+import { auditFacts } from "./audit-facts.js";
 import { actorOf, entrance, exportQuery, pageQuery, plainQuery } from "./audit-request.js";
 import { consentRouter } from "./consent-routes.js";
 import { policyRouter } from "./policy-routes.js";
@@ -148,13 +148,13 @@ export function auditRouter(options: AuditRoutesOptions): Router {
     {
       get: [...auditor, timelineQuery.check, seen("search", "timeline", idOfEntity), timeline],
     },
-    AUDIT_FACTS.timeline,
+    auditFacts.timeline,
   );
   route(
     router,
     "/audit/integrity",
     { get: [...auditor, plain.check, seen("read", "integrity"), integrity] },
-    AUDIT_FACTS.integrity,
+    auditFacts.integrity,
   );
   route(
     router,
@@ -162,31 +162,25 @@ export function auditRouter(options: AuditRoutesOptions): Router {
     {
       get: [...auditor, plain.check, seen("read", "checkpoint"), checkpoint],
     },
-    AUDIT_FACTS.checkpoint,
+    auditFacts.checkpoint,
   );
   route(
     router,
     "/audit/erasures",
     { get: [...auditor, pageOnly.check, seen("search", "erasures"), erased] },
-    AUDIT_FACTS.erasures,
+    auditFacts.erasures,
   );
   route(
     router,
     "/audit/sync",
     { get: [...auditor, plain.check, seen("read", "sync"), sync] },
-    AUDIT_FACTS.sync,
+    auditFacts.sync,
   );
   route(
     router,
     "/audit/alerts",
     { get: [...auditor, plain.check, seen("read", "alerts"), alerts] },
-    AUDIT_FACTS.alerts,
-  );
-  route(
-    router,
-    "/audit/losses/acknowledgement",
-    { post: [...auditor, plain.check, acknowledge] },
-    AUDIT_FACTS.acknowledgement,
+    auditFacts.alerts,
   );
   route(
     router,
@@ -198,7 +192,7 @@ export function auditRouter(options: AuditRoutesOptions): Router {
     router,
     "/audit/fhir",
     { get: [...auditor, exported.check, seen("export", "fhir"), fhir] },
-    AUDIT_FACTS.fhir,
+    auditFacts.fhir,
   );
   router.use(policyRouter(options), consentRouter(options));
   return router;

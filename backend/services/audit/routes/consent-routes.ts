@@ -13,7 +13,7 @@ import { tenantParameter } from "../../../modules/list-query.js";
 import { type Actor, type AuditEvent, type Pseudonym, PURPOSES } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { addConsent, type Consent, changeConsent, consentsOf, versionsOf } from "../consent/consent-store.js";
-import { AUDIT_FACTS } from "./audit-facts.js";
+import { consentFacts } from "./audit-facts.js";
 import { actorOf, entrance, idOf, plainQuery } from "./audit-request.js";
 
 export interface ConsentRoutesOptions {
@@ -107,7 +107,7 @@ export function consentRouter({ pool, trail, pseudonym }: ConsentRoutesOptions):
       get: [...readers, bySubject.check, list],
       post: [...writers, plain.check, jsonBody, newConsent.check, add],
     },
-    AUDIT_FACTS.consents,
+    consentFacts.all,
   );
   route(
     router,
@@ -117,7 +117,7 @@ export function consentRouter({ pool, trail, pseudonym }: ConsentRoutesOptions):
       put: [...writers, plain.check, jsonBody, newTerms.check, change],
       delete: [...writers, plain.check, revoke],
     },
-    AUDIT_FACTS.consent,
+    consentFacts.one,
   );
   return router;
 }

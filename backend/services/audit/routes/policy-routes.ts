@@ -13,7 +13,7 @@ import { DATA_CLASSES, type Pseudonym } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { classPolicySchema, toldPolicy } from "../policy/class-policy.js";
 import { holdsOf, type LegalHold, releaseHold, setHold } from "../retention/legal-holds.js";
-import { AUDIT_FACTS } from "./audit-facts.js";
+import { policyFacts } from "./audit-facts.js";
 import { actorOf, entrance, idOf, plainQuery } from "./audit-request.js";
 
 export interface PolicyRoutesOptions {
@@ -58,7 +58,7 @@ export function policyRouter({ pool, trail, pseudonym }: PolicyRoutesOptions): R
     router,
     "/audit/policy",
     { get: [...entrance("auditor", "supervisor"), plain.check, read] },
-    AUDIT_FACTS.policies,
+    policyFacts.all,
   );
   for (const dataClass of DATA_CLASSES) {
     const body = validatedBody(classPolicySchema(dataClass));
@@ -91,7 +91,7 @@ export function policyRouter({ pool, trail, pseudonym }: PolicyRoutesOptions): R
       {
         put: [...entrance("supervisor"), requireRole("admin"), plain.check, jsonBody, body.check, write],
       },
-      AUDIT_FACTS.policy,
+      policyFacts.one,
     );
   }
 
@@ -129,13 +129,13 @@ export function policyRouter({ pool, trail, pseudonym }: PolicyRoutesOptions): R
       get: [...entrance("auditor"), plain.check, list],
       post: [...entrance("auditor"), plain.check, jsonBody, holdBody.check, set],
     },
-    AUDIT_FACTS.holds,
+    policyFacts.holds,
   );
   route(
     router,
     "/audit/holds/:id",
     { delete: [...entrance("auditor"), plain.check, release] },
-    AUDIT_FACTS.hold,
+    policyFacts.hold,
   );
   return router;
 }
