@@ -118,7 +118,7 @@ describe("blocks and pruning", () => {
   test("neither records of pruning nor what is not signed yet are pruned", async () => {
     const { pool } = database;
     await log.trail.record(TENANT, PRUNER, [
-      { action: "read", entityType: "t", entityId: "1", dataClass: "business" },
+      { action: "read", entityType: "t", entityId: "1", dataClass: "phi" },
     ]);
     const indexes = Array.from({ length: 1000 }, (_, index) => index);
     const request = { tenantId: TENANT, indexes, reason: "all", actor: PRUNER };

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import { EXPECTED_WITH_STALE } from "./expected.js";
-import { createToolProject, runIn, type ToolProject } from "./tools.js";
+import { createToolProject, isFull, runIn, type ToolProject } from "./tools.js";
 
 const ENTRY = `import express from "express";
 import { createTenantCache } from "express-tenant-cache";
@@ -69,22 +69,24 @@ const bin = (...parts: string[]) => path.join("node_modules", ...parts);
 /** The commands of each bundler, and the bundle. */
 const BUNDLERS: Readonly<Record<string, { readonly args: readonly string[]; readonly bundle: string }>> = {
   "esbuild, cjs": { args: ["esbuild.cjs", "entry.mjs", "out.cjs", "cjs"], bundle: "out.cjs" },
-  "esbuild, cjs, required": {
-    args: ["esbuild.cjs", "required.cjs", "required-out.cjs", "cjs"],
-    bundle: "required-out.cjs",
-  },
   "esbuild, esm": { args: ["esbuild.cjs", "entry.mjs", "out.mjs", "esm"], bundle: "out.mjs" },
   webpack: { args: ["webpack.cjs", "entry.mjs", "webpack-out.cjs"], bundle: "webpack-out.cjs" },
   "rollup, peers given": { args: ["rollup.mjs", "giving.mjs", "rollup.cjs", "cjs"], bundle: "rollup.cjs" },
-  "rollup, told to follow": {
-    args: ["rollup.mjs", "entry.mjs", "follow.mjs", "es", "follow"],
-    bundle: "follow.mjs",
-  },
-  ncc: {
-    args: [bin("@vercel", "ncc", "dist", "ncc", "cli.js"), "build", "entry.mjs", "-o", "ncc"],
-    bundle: "ncc",
-  },
-  tsup: { args: ["tsup.mjs"], bundle: path.join("tsup", "entry.cjs") },
+  ...(isFull && {
+    "esbuild, cjs, required": {
+      args: ["esbuild.cjs", "required.cjs", "required-out.cjs", "cjs"],
+      bundle: "required-out.cjs",
+    },
+    "rollup, told to follow": {
+      args: ["rollup.mjs", "entry.mjs", "follow.mjs", "es", "follow"],
+      bundle: "follow.mjs",
+    },
+    ncc: {
+      args: [bin("@vercel", "ncc", "dist", "ncc", "cli.js"), "build", "entry.mjs", "-o", "ncc"],
+      bundle: "ncc",
+    },
+    tsup: { args: ["tsup.mjs"], bundle: path.join("tsup", "entry.cjs") },
+  }),
 };
 
 let project: ToolProject;

@@ -105,9 +105,7 @@ interface Runner {
 }
 const RUNNERS: Readonly<Record<string, Runner>> = {
   "Jest 30, CommonJS, babel-jest": babel(JEST_CJS),
-  "Jest 30, CommonJS, ts-jest": tsJest(JEST_CJS),
-  "Jest 30, CommonJS, @swc/jest": swc(JEST_CJS),
-  "Jest 29, CommonJS, ts-jest": tsJest(JEST_29),
+  "Jest 29, CommonJS, @swc/jest": swc(JEST_29),
   "Jest 30, ESM": {
     type: "module",
     args: [
@@ -119,11 +117,13 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
     type: "module",
     args: ["node_modules/vitest/vitest.mjs", "run", "--globals", "--dir", ".", "vitest.test.js"],
   },
-  Mocha: { type: "module", args: ["node_modules/mocha/bin/mocha.js", "suite.js"] },
   "node --test": { type: "module", args: ["--test", "node-test.js"] },
   "import and require": { type: "module", args: ["both.js"] },
   ...(isFull && {
-    "Jest 29, CommonJS, @swc/jest": swc(JEST_29),
+    Mocha: { type: "module", args: ["node_modules/mocha/bin/mocha.js", "suite.js"] },
+    "Jest 30, CommonJS, ts-jest": tsJest(JEST_CJS),
+    "Jest 30, CommonJS, @swc/jest": swc(JEST_CJS),
+    "Jest 29, CommonJS, ts-jest": tsJest(JEST_29),
     "Jest 29, CommonJS, babel-jest": babel(JEST_29),
     ...Object.fromEntries(
       ["20.19.0", "22", "24", "26"].flatMap((node): [string, Runner][] => [

@@ -16,12 +16,22 @@ export const isFull = process.env.TEST_PACKAGE === "full";
 const TOOLS = [
   ...["express@5", "@types/express@5", "@types/node@20", "ioredis@6", "light-my-request@6.6"],
   ...["lru-cache@11", "zod@4", "cluster-key-slot@1"],
-  ...["jest@30", "jest-29@npm:jest@29", "ts-jest@29", "@swc/jest", "@swc/core", "vitest@4", "mocha@12"],
+  ...["jest@30", "jest-29@npm:jest@29", "@swc/jest", "@swc/core", "vitest@4"],
   ...["babel-jest@30", "@babel/core@7", "@babel/preset-env@7", "@babel/preset-typescript@7"],
-  ...["esbuild@0.28", "webpack@5", "rollup@4", "@vercel/ncc@0.45", "tsup@8"],
+  ...["esbuild@0.28", "webpack@5", "rollup@4"],
   ...["@rollup/plugin-commonjs@29", "@rollup/plugin-node-resolve@16", "@rollup/plugin-json@6"],
-  ...["typescript@5.9", "typescript-5.2@npm:typescript@5.2", "typescript-6@npm:typescript@6"],
-  ...(isFull ? ["bun@1", "deno@2"] : []),
+  ...["typescript@5.9", "typescript-5.2@npm:typescript@5.2"],
+  ...(isFull
+    ? [
+        "ts-jest@29",
+        "mocha@12",
+        "@vercel/ncc@0.45",
+        "tsup@8",
+        "typescript-6@npm:typescript@6",
+        "bun@1",
+        "deno@2",
+      ]
+    : []),
 ];
 
 /** A project with the library, unpacked, and all tools. */
