@@ -42,7 +42,10 @@ export function createInvalidateCache(http: HttpServices, touched: TouchedWork):
   };
 }
 
-/** @param watch tells of mistakes; absent where the modules follow from paths, and not from a program */
+/**
+ * @param watch tells of mistakes; absent where the modules follow from paths, and not from a program
+ * @internal
+ */
 export function invalidating(
   http: HttpServices,
   touched: TouchedWork,

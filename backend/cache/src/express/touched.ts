@@ -59,7 +59,10 @@ export type InvalidateTouched = () => RequestHandler;
 const NO_TENANT =
   'touched: there is no request whose tenant it could be, because none has come through invalidateTouched() or invalidateCache: write touched({ tenant, modules: ["orders"] }), or give it to the whole job: asTenant(tenant, job)';
 
-/** Of one cache: what is touched where. */
+/**
+ * Of one cache: what is touched where.
+ * @internal
+ */
 export class TouchedWork {
   readonly #http: HttpServices;
   readonly #current = new AsyncLocalStorage<Touches>();

@@ -48,17 +48,22 @@ const own = z.strictObject({
 });
 
 const ofMutations = invalidateSchema.pick({ onUnreachable: true, guard: true, guardMs: true, when: true });
+/** @internal */
 const routesSchema = z.strictObject({ ...routeSchema.shape, ...ofMutations.shape, ...own.shape });
 
 registerCall("routes", 'app.use("/api", auth, cache.routes({ ttlSeconds: 180 }))', routesSchema);
 
+/** @internal */
 export type ParsedRoutesOptions = z.output<typeof own> & {
   /** As they were given, for each module's reads. */
   readonly reads: Readonly<Record<string, unknown>>;
   readonly mutations: ParsedInvalidateOptions;
 };
 
-/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME` */
+/**
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
+ * @internal
+ */
 export function parseRoutesOptions(given: unknown, policies: Policies): ParsedRoutesOptions {
   const options = given ?? {};
   parse("routes", routesSchema, options);

@@ -143,7 +143,10 @@ describe("hits that cannot be sent", () => {
           assert.equal(answer.headers.get("x-handler"), "yes");
           assert.equal(answer.headers.get("age"), null);
           assert.equal(answer.headers.get("content-encoding"), null);
-          assert.equal(answer.headers.get("cache-status"), "express-tenant-cache; fwd=miss; detail=unsendable");
+          assert.equal(
+            answer.headers.get("cache-status"),
+            "express-tenant-cache; fwd=miss; detail=unsendable",
+          );
         }
         assert.equal((await cache.stats()).totals.hits, hits);
         assert.equal(lines.filter((line) => /a hit could not be sent \(sabotage\)/.test(line)).length, 1);
