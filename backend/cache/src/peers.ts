@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Cluster, Redis, SentinelConnector } from "ioredis";
 import { TenantCacheError } from "./errors.js";
 
+/** @internal */
 export interface IoRedisModule {
   readonly SentinelConnector: typeof SentinelConnector;
   readonly Redis: typeof Redis;
@@ -16,7 +17,10 @@ export type LightMyRequest = (
   options: { readonly method: "GET"; readonly url: string; readonly remoteAddress?: string },
 ) => Promise<{ readonly statusCode: number }>;
 
-/** @throws TenantCacheError `ETC_REDIS_MISSING` where it cannot be loaded */
+/**
+ * @throws TenantCacheError `ETC_REDIS_MISSING` where it cannot be loaded
+ * @internal
+ */
 export function loadIoRedis(): IoRedisModule {
   try {
     return require("ioredis") as IoRedisModule;

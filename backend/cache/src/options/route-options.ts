@@ -129,6 +129,7 @@ export const scope = z.union([z.literal("tenant"), fn<(req: Request) => string>(
   error: 'write "tenant", or a function that returns a role or a user, for example (req) => req.auth.role',
 });
 
+/** @internal */
 export const privateResponses = z.enum(["refuse", "scope"]);
 
 const staleSeconds = z

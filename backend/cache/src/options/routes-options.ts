@@ -35,11 +35,13 @@ export interface RoutesOptions
   readonly touches?: Readonly<Record<RequestPattern, readonly string[]>>;
 }
 
+/** @internal */
 const pattern = z.string().regex(/^(?:(?:[A-Z]+ )?\/[^\s?#]*|[^\s/?#]+)$/, {
   error:
     'write a path below the mount, or one of its segments: "/orders/export", "POST /orders/:id/ship", "export"',
 });
 
+/** @internal */
 const own = z.strictObject({
   module: fn<NonNullable<RoutesOptions["module"]>>('(req) => req.path.split("/")[1]').optional(),
   modules: z.record(z.string(), z.unknown()).default({}),
@@ -47,6 +49,7 @@ const own = z.strictObject({
   touches: z.record(pattern, moduleNames).default({}),
 });
 
+/** @internal */
 const ofMutations = invalidateSchema.pick({ onUnreachable: true, guard: true, guardMs: true, when: true });
 /** @internal */
 const routesSchema = z.strictObject({ ...routeSchema.shape, ...ofMutations.shape, ...own.shape });
