@@ -32,10 +32,16 @@ const COMPILERS = {
   }),
   "TypeScript 7": projectFile("node_modules", "typescript", "bin", "tsc"),
 };
+/** The oldest compiler on the oldest ways, the newest on those that are usual now. */
+const USUAL: Readonly<Record<string, readonly string[]>> = {
+  "TypeScript 5.2": ["node10", "node16, ESM"],
+  "TypeScript 7": ["node16, CommonJS", "bundler"],
+};
 const cases = Object.keys(COMPILERS).flatMap((compiler) =>
   (Object.keys(RESOLUTIONS) as (keyof typeof RESOLUTIONS)[])
     // Gone from TypeScript 7.
     .filter((resolution) => !(compiler === "TypeScript 7" && resolution === "node10"))
+    .filter((resolution) => isFull || USUAL[compiler]?.includes(resolution))
     .map((resolution) => [compiler as keyof typeof COMPILERS, resolution] as const),
 );
 
