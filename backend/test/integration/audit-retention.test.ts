@@ -160,10 +160,10 @@ describe("retention", () => {
       inTenant((client) => setHold(client, TENANT, { entityType: "communication" }, "late", "somebody")),
     ]);
     const { over, held } = report[0] ?? { over: -1, held: -1 };
-    const left = (await entities()).filter((id) => /^r-\d+$/.test(id)).length;
-    // What was not signed yet when the first pruning went by is over by now, too.
-    assert.ok(over + left >= 300, `${over} are over, ${left} are left`);
-    assert.ok(left === 0 || left === 300, `${left} are left`);
+    // The one that was not signed in the test before is signed by now, and as old.
+    const left = (await entities()).filter((id) => /^r-(?:\d+|unsigned)$/.test(id)).length;
+    assert.equal(over + left, 301);
+    assert.ok(left === 0 || left === 301, `${left} are left`);
     assert.ok(held >= left, "what is left is held");
   });
 });
