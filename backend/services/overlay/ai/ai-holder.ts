@@ -3,11 +3,10 @@
 import { withTenant } from "../../../db/tenant-transaction.js";
 import type { EraseHolder } from "../../subjects/erase-holder.js";
 import type { OverlayParts } from "../overlay-parts.js";
-import { type Figures, SYSTEM } from "../upkeep.js";
+import { ANY_TENANT, type Figures, removeOnRecord } from "../upkeep.js";
 import type { AICacheService } from "./ai-cache-service.js";
 import { removeExpiredActions } from "./ai-queue-rows.js";
 
-const ANY_TENANT = { anyTenant: true } as const;
 const EXPORTED_AT_MOST = 10_000;
 const OF_SUBJECT = "FROM overlay_ai_actions WHERE tenant_id = $1 AND subjects @> ARRAY[$2::text]";
 
@@ -57,21 +56,12 @@ export function aiHolder({ pool, vault }: OverlayParts, service: AICacheService)
 
 /** Removes at most so many actions that are over, on record. @returns how many */
 export async function removeEndedActions(
-  { pool, audit }: OverlayParts,
+  parts: OverlayParts,
   tenantId: string,
   limit: number,
 ): Promise<number> {
-  return await withTenant(
-    pool,
-    tenantId,
-    async (client) => {
-      const removed = await removeExpiredActions(client, tenantId, limit);
-      const about = { entityType: "ai_action", entityId: "expired", dataClass: "phi" } as const;
-      if (removed > 0)
-        await audit.append(client, tenantId, SYSTEM, [{ action: "delete", ...about, detail: { removed } }]);
-      return removed;
-    },
-    ANY_TENANT,
+  return await removeOnRecord(parts, tenantId, { entityType: "ai_action", dataClass: "phi" }, (client) =>
+    removeExpiredActions(client, tenantId, limit),
   );
 }
 

@@ -3,11 +3,9 @@
 import { withTenant } from "../../../db/tenant-transaction.js";
 import type { EraseHolder } from "../../subjects/erase-holder.js";
 import type { OverlayParts } from "../overlay-parts.js";
-import { type Figures, SYSTEM } from "../upkeep.js";
+import { ANY_TENANT, type Figures, removeOnRecord } from "../upkeep.js";
 import { clientFigures, deleteClient, findClients, removeExpiredClients } from "./client-rows.js";
 import type { CrmCacheService } from "./crm-cache-service.js";
-
-const ANY_TENANT = { anyTenant: true } as const;
 
 /** Registered with the vault at start. */
 export function clientHolder({ pool, vault }: OverlayParts, service: CrmCacheService): EraseHolder {
@@ -45,21 +43,12 @@ export function clientHolder({ pool, vault }: OverlayParts, service: CrmCacheSer
 
 /** At most so many, on record. @returns how many copies and rows are gone */
 export async function removeOldClients(
-  { pool, audit }: OverlayParts,
+  parts: OverlayParts,
   tenantId: string,
   limit: number,
 ): Promise<number> {
-  return await withTenant(
-    pool,
-    tenantId,
-    async (client) => {
-      const removed = await removeExpiredClients(client, tenantId, limit);
-      const about = { entityType: "crm_client", entityId: "expired", dataClass: "phi" } as const;
-      if (removed > 0)
-        await audit.append(client, tenantId, SYSTEM, [{ action: "delete", ...about, detail: { removed } }]);
-      return removed;
-    },
-    ANY_TENANT,
+  return await removeOnRecord(parts, tenantId, { entityType: "crm_client", dataClass: "phi" }, (client) =>
+    removeExpiredClients(client, tenantId, limit),
   );
 }
 

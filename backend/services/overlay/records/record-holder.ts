@@ -3,11 +3,10 @@
 import { withTenant } from "../../../db/tenant-transaction.js";
 import type { EraseHolder } from "../../subjects/erase-holder.js";
 import type { OverlayParts } from "../overlay-parts.js";
-import { type Figures, SYSTEM } from "../upkeep.js";
+import { ANY_TENANT, type Figures, removeOnRecord } from "../upkeep.js";
 import type { BaseRecord } from "./record-kind.js";
 import type { RecordService } from "./record-service.js";
 
-const ANY_TENANT = { anyTenant: true } as const;
 const EXPORTED_AT_MOST = 10_000;
 
 /** Registered with the vault at start. */
@@ -60,22 +59,16 @@ export function recordHolder<T extends BaseRecord>(
 
 /** Removes at most so many records that are over, on record. @returns how many */
 export async function removeExpired<T extends BaseRecord>(
-  { pool, audit }: OverlayParts,
+  parts: OverlayParts,
   { kind, rows }: RecordService<T>,
   tenantId: string,
   limit: number,
 ): Promise<number> {
-  return await withTenant(
-    pool,
+  return await removeOnRecord(
+    parts,
     tenantId,
-    async (client) => {
-      const removed = await rows.deleteExpired(client, tenantId, limit);
-      const about = { entityType: kind.entityType, entityId: "expired", dataClass: kind.dataClass };
-      if (removed > 0)
-        await audit.append(client, tenantId, SYSTEM, [{ action: "delete", ...about, detail: { removed } }]);
-      return removed;
-    },
-    ANY_TENANT,
+    { entityType: kind.entityType, dataClass: kind.dataClass },
+    (client) => rows.deleteExpired(client, tenantId, limit),
   );
 }
 
