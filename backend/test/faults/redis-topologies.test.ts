@@ -14,7 +14,7 @@ import { startRedisSentinels } from "../../servers/redis-sentinel.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
 import { until } from "../../servers/until.js";
 import { hashPassword } from "../../services/auth/password.js";
-import { queuePrefix } from "../../services/warming/warm-queue.js";
+import { queuePrefix, warmJobOptions } from "../../services/warming/warm-queue.js";
 import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { PASSWORD } from "../support/auth-crm.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
@@ -24,6 +24,7 @@ import { serversAt } from "../support/servers-at.js";
 const NO_EVICTION = ["--maxmemory-policy", "noeviction"];
 /** Beside the name "localhost", which the certificate has, an address needs to be told which name is expected. */
 const EXPECTED_NAME = { TLS_SERVERNAME: "localhost" };
+const RETRY_AFTER_MS = 1000;
 const TLS_FILES = { TLS_CA_FILE: CERT_FILE, TLS_CERT_FILE: CERT_FILE, TLS_KEY_FILE: KEY_FILE };
 
 interface Topology {
@@ -166,12 +167,17 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
     async function runsAJob(): Promise<void> {
       const queue = new Queue("warming", { connection: admin, prefix: queuePrefix(servers, keyPrefix) });
       queue.on("error", () => undefined);
-      const job = await queue.add("all", {});
+      const job = await queue.add("all", {}, warmJobOptions(RETRY_AFTER_MS));
       assert.ok(job.id);
       const { id } = job;
-      await until("the job", async () => (await queue.getJobState(id)) === "completed");
-      const { returnvalue } = (await queue.getJob(id)) ?? {};
+      let state = "";
+      await until("the job's end", async () => {
+        state = await queue.getJobState(id);
+        return ["completed", "failed", "unknown"].includes(state);
+      });
+      const { returnvalue, failedReason } = (await queue.getJob(id)) ?? {};
       await queue.close();
+      assert.equal(state, "completed", failedReason);
       assert.deepEqual(
         (returnvalue as { plan: string }[]).map(({ plan }) => plan),
         ["users", "schedules", "reports", "accounts", "leads", "contacts", "bizdevsources"],
