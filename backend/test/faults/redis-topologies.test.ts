@@ -6,9 +6,13 @@ import { Queue } from "bullmq";
 import { type Cluster, Redis } from "ioredis";
 import { type BackendProcess, startBackendProcess } from "../../../scripts/backend-process.js";
 import type { RedisServers } from "../../config/redis-servers.js";
-import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
+import {
+  createMigratedDatabase,
+  createTestDatabase,
+  startRedisServer,
+  type TestDatabase,
+} from "../../servers/index.js";
 import { startRedisCluster } from "../../servers/redis-cluster.js";
 import { startRedisSentinels } from "../../servers/redis-sentinel.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
@@ -108,7 +112,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
     let backend: BackendProcess;
 
     beforeAll(async () => {
-      [database, topology] = await Promise.all([createTestDatabase(), startTopology()]);
+      [database, topology] = await Promise.all([createMigratedDatabase(), startTopology()]);
       await addUser(database.url);
       servers = serversAt(topology.url, topology.variables);
       admin = openRedis(servers, {
@@ -273,7 +277,6 @@ function environment(
 }
 
 async function addUser(databaseUrl: string): Promise<void> {
-  await migrate(databaseUrl, () => undefined);
   const pool = createPool({ databaseUrl, onError: () => undefined });
   await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A')", [TENANT_A]);
   await pool.query(

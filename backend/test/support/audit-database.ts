@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { createTestDatabase } from "../../servers/index.js";
+import { createMigratedDatabase } from "../../servers/index.js";
 import type { Actor, AuditEvent, Pseudonym } from "../../services/audit/audit-event.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 
@@ -24,8 +24,8 @@ export interface AuditDatabase {
 
 /** @param url Of a server that is there; default: a database of the test's own. */
 export async function startAuditDatabase(url?: string): Promise<AuditDatabase> {
-  const database = url === undefined ? await createTestDatabase() : { url, drop: async () => undefined };
-  await migrate(database.url, () => undefined);
+  const database = url === undefined ? await createMigratedDatabase() : { url, drop: async () => undefined };
+  if (url !== undefined) await migrate(url, () => undefined);
   const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
   await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A'), ($2, 'B') ON CONFLICT DO NOTHING", [
     TENANT,
