@@ -6,7 +6,7 @@ import type { Caller } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import { type CachedRow, rowBytes, rowOf, secondsLeft } from "../row-bytes.js";
 import { requireNotErased, type Sealed, sealed } from "../sealing.js";
-import { ClientSource, newClient } from "./ask-source.js";
+import { ClientSource } from "./ask-source.js";
 import { type ClientMeta, type ClientRow, findClients, type SyncStatus } from "./client-rows.js";
 import {
   type ClientCopy,
@@ -124,11 +124,8 @@ export class ClientCopies {
     const asked = await this.#source.ask(tenantId, ref, held);
     if (!asked) return undefined;
     const made = await this.sealed(tenantId, { ...ref, data: asked.data });
-    const { version: sourceVersion, modifiedAt, syncStatus, reason: syncReason } = asked;
-    const stands = { sourceVersion, modifiedAt, syncStatus, syncReason };
-    const row = newClient(ref, made, held?.meta.agent_id ?? agentId, stands);
     return await withTenant(this.#parts.pool, tenantId, (connection) =>
-      this.#source.keep(connection, caller, ref, row),
+      this.#source.keep(connection, caller, ref, { asked, made, held, agentId }),
     );
   }
 
