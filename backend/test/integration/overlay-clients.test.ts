@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
 import { HttpProblem } from "../../http/problem.js";
+import { setClock } from "../../servers/in-test.js";
 import { CACHE_TTL } from "../../services/overlay/cache-ttl.js";
 import type { ClientSources, SourceClient } from "../../services/overlay/overlay-parts.js";
 import { ADA, type OverlayDatabase, startOverlay, TENANT } from "../support/overlay-database.js";
@@ -176,6 +177,16 @@ describe("clients of other CRMs", () => {
     assert.deepEqual(six?.client?.data, { n: 3 });
     const tooLarge = { text: "x".repeat(300_000) };
     await assert.rejects(ada.setCrmClient("hubspot", "8", tooLarge, ADA), /bytes, and 262144 are the most/);
+  });
+
+  test("in the last moment of its hours it is still there", async () => {
+    const ada = db.as(ADA);
+    await ada.setCrmClient("hubspot", "10", { name: "Old" }, ADA);
+    await db.redis.flushall();
+    // PostgreSQL's clock says that it is not over, and the process's that it is: so is a row that is over when it has been read.
+    await db.pool.query("UPDATE overlay_clients SET expires_at = now() + interval '1 hour'");
+    setClock(Date.now() + 2 * 3_600_000);
+    assert.deepEqual((await ada.getCrmClient("hubspot", "10", ADA))?.data, { name: "Old" });
   });
 
   test("after its hours the copy is gone, and whose client it is stays", async () => {

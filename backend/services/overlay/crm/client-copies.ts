@@ -104,12 +104,13 @@ export class ClientCopies {
     };
     const looked = await this.#clients.lookUp(tenantId, params, load);
     const isCached = looked.ageSeconds !== undefined;
-    const opened = await this.#opened(tenantId, looked.value);
+    // What its row had a moment ago may be shown, although the moment was its last: it is not that nobody knows the client.
+    const opened = await this.#opened(tenantId, looked.value, isCached ? Date.now() : 0);
     if (opened) return { client: opened, source: isCached ? "cache" : source };
     if (!isCached) return undefined;
     // What the cache has does not open: it is not what was stored there.
     await this.#clients.delete(tenantId, params);
-    const again = await this.#opened(tenantId, await load());
+    const again = await this.#opened(tenantId, await load(), 0);
     return again && { client: again, source };
   }
 
@@ -129,8 +130,8 @@ export class ClientCopies {
     );
   }
 
-  async #opened(tenantId: string, bytes: Buffer | null): Promise<CrmClient | undefined> {
-    const row = rowOf<ClientMeta>(bytes);
+  async #opened(tenantId: string, bytes: Buffer | null, nowMs: number): Promise<CrmClient | undefined> {
+    const row = rowOf<ClientMeta>(bytes, nowMs);
     return row && (await this.open(tenantId, row));
   }
 }
