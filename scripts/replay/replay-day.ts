@@ -99,7 +99,8 @@ async function onFreshBackend(
       const before = { queries: backend.queries(), behind: backend.overlay.queriesBehind() };
       const viewsBefore = await backend.views();
       const failures = await playing(backend, requests, options);
-      if (failures.length > 0) throw new Error(`${failures.length} requests failed, as ${failures[0]}`);
+      if (failures.length > 0)
+        throw new Error(`${failures.length} requests failed, as\n${failures.slice(0, 10).join("\n")}`);
       return {
         queries: backend.queries() - before.queries,
         queriesBehind: backend.overlay.queriesBehind() - before.behind,
@@ -132,6 +133,6 @@ const playInTime: Playing = async (backend, requests, { onProgress, onStep }) =>
     compression: COMPRESSION,
     onProgress: (done) => onProgress?.(done, requests.length),
   });
-  onStep(`${requests.length} requests, none more than ${maxLatenessMs} ms late`);
+  onStep(`${requests.length} requests, the slowest answered ${maxLatenessMs} ms after it was due`);
   return failures;
 };
