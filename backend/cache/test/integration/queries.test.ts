@@ -89,7 +89,9 @@ describe("queries with a body", () => {
     assert.equal(search.runs, 2);
   });
 
-  (METHODS.includes("QUERY") ? test : test.skip)("QUERY is cached as it is, and is safe", async () => {
+  const parsesQuery = METHODS.includes("QUERY");
+  const leftOut = parsesQuery ? "" : ` (left out: Node ${process.versions.node} does not parse it, 22 does)`;
+  (parsesQuery ? test : test.skip)(`QUERY is cached as it is, and is safe${leftOut}`, async () => {
     const search = await open("memory", {});
     const query = (body: object): Promise<string> =>
       new Promise((resolve, reject) => {
