@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
 import { until } from "../../servers/until.js";
-import { takeEvents } from "../../services/sync/inbox.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
 import type { SyncProcessParts } from "../support/crms/sync-process.js";
 import {
@@ -24,7 +23,6 @@ describe("killed processes", () => {
   let system: SyncSystem;
   let here: SyncProcess;
   const children: ChildProcess[] = [];
-  let number = 0;
   beforeAll(async () => {
     server = await startHubspot();
     system = await startSyncSystem(hubspotConnection(server));
@@ -60,10 +58,6 @@ describe("killed processes", () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");
     await once(child, "exit");
-  };
-  const event = (crmId: string) => {
-    const events = [{ key: `test:${number++}`, kind: "changed" as const, crmId }];
-    return takeEvents(here.service.context, here.link, events, { via: "webhook" });
   };
   const open = async () => {
     const [{ count }] = await system.sql(
@@ -109,7 +103,7 @@ describe("killed processes", () => {
     };
     if (step.includes("token")) server.expireTokens();
     await system.change(here, changed, { firstname: "Changed" });
-    await event(told);
+    await here.take(told);
     await here.vault.erase(TENANT, `hubspot:${erased}`, "asked for it");
     await until("the process was killed", () => isKilled);
     await settled();

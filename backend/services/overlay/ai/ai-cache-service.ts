@@ -124,7 +124,8 @@ export class AICacheService {
   }
 
   /**
-   * Takes what is due for as long as the lease lasts. What is not completed or failed by then is free again, as one attempt that failed.
+   * Takes what is due for as long as the lease lasts. What is not completed or failed by then is free again, as one attempt that failed; what
+   * consent keeps from the claimer is so at once, as `not_disclosed`.
    * @throws HttpProblem 403
    */
   async claim(
@@ -151,6 +152,14 @@ export class AICacheService {
     });
     const leased = new Map(rows.filter(({ status }) => status === "leased").map((row) => [row.id, row]));
     const shown = await this.#disclosed(caller, [...leased.values()], "read");
+    // What the claimer must not see is not the claimer's to work on: it waits, as after an attempt that failed.
+    const seen = new Set(shown.map(({ id }) => id));
+    for (const { id, lease } of leased.values())
+      if (lease && !seen.has(id))
+        await this.fail(caller, id, lease, { problem: "not_disclosed" }).catch((error: unknown) => {
+          // Erased meanwhile.
+          if (!(error instanceof HttpProblem)) throw error;
+        });
     return shown.flatMap((action) => {
       const row = leased.get(action.id);
       if (!row?.lease || !row.leased_until) return [];
