@@ -85,7 +85,7 @@ export interface ClaimOptions {
   readonly leaseSeconds?: number | undefined;
 }
 
-export function boundedClaim({ limit = 1, leaseSeconds = 60 }: ClaimOptions): Required<ClaimOptions> {
+export function boundedClaim({ limit = 1, leaseSeconds = 60 }: ClaimOptions) {
   const between = (least: number, value: number, most: number) =>
     Math.max(least, Math.min(most, Math.floor(value)));
   return { limit: between(1, limit, 50), leaseSeconds: between(5, leaseSeconds, 3600) };
