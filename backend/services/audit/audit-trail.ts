@@ -10,6 +10,7 @@ import { type IntegrityOptions, type IntegrityReport, verifyIntegrity } from "./
 import { integritySource } from "./integrity-source.js";
 import { Recorder, type RecorderOptions } from "./policy/recorder.js";
 import { type LogPage, logsOfEntity } from "./record-reader.js";
+import { openCheckpoint } from "./signed-note.js";
 
 export type * from "./audit-event.js";
 
@@ -109,12 +110,15 @@ export class AuditTrail {
     pass: Pick<IntegrityOptions, "from" | "onProven"> = {},
   ): Promise<IntegrityReport> {
     const { keys = [], places = [] } = this.#checkpointer ?? {};
+    const origins = keys.map((key) => originOf(key, tenantId));
     return await verifyIntegrity({
       source: integritySource(this.#pool, tenantId),
       tenantId,
       places,
-      keys,
-      origins: keys.map((key) => originOf(key, tenantId)),
+      opened: (note) => {
+        const checkpoint = openCheckpoint(note, keys);
+        return checkpoint && origins.includes(checkpoint.origin) ? checkpoint : undefined;
+      },
       ...pass,
     });
   }

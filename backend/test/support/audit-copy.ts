@@ -9,8 +9,17 @@ import {
   integritySource,
   type StoredRecord,
 } from "../../services/audit/integrity-source.js";
+import { type Checkpoint, openCheckpoint } from "../../services/audit/signed-note.js";
 import { TENANT } from "./audit-database.js";
 import { LOG_KEY } from "./audit-log.js";
+
+/** The same few notes thousands of times: their signatures are verified once. */
+const checkpoints = new Map<string, Checkpoint | undefined>();
+function opened(note: string): Checkpoint | undefined {
+  if (!checkpoints.has(note)) checkpoints.set(note, openCheckpoint(note, [LOG_KEY]));
+  const checkpoint = checkpoints.get(note);
+  return checkpoint?.origin === originOf(LOG_KEY, TENANT) ? checkpoint : undefined;
+}
 
 export interface AuditCopy {
   readonly records: StoredRecord[];
@@ -55,7 +64,6 @@ export function verifyCopy({ records, nodes, checkpoints, published }: AuditCopy
     },
     tenantId: TENANT,
     places: [place],
-    keys: [LOG_KEY],
-    origins: [originOf(LOG_KEY, TENANT)],
+    opened,
   });
 }
