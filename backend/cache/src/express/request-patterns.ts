@@ -5,25 +5,36 @@ import type { Request } from "express";
 type Matcher = (req: Request) => boolean;
 
 /**
- * As Express matches by default: capitals and a slash at the end make no difference. What another router
- * tells apart is matched all the same: it is not cached, or one module more is invalidated.
+ * As Express matches by default: capitals and a slash at the end make no difference, nor do percent-encodings,
+ * which parameters of a path are decoded from. What another router tells apart is matched all the same: it is
+ * not cached, or one module more is invalidated.
  */
 export function matcherOf(pattern: string): Matcher {
   const slash = pattern.indexOf("/");
   if (slash === -1) {
     const word = pattern.toLowerCase();
-    return ({ path }) => segmentsOf(path).includes(word);
+    return ({ path }) => decodedSegments(path).includes(word);
   }
   const method = pattern.slice(0, slash).trim();
-  const wanted = segmentsOf(pattern.slice(slash));
+  const wanted = decodedSegments(pattern.slice(slash));
   return (req) => {
     if (method !== "" && method !== req.method) return false;
-    const segments = segmentsOf(req.path);
+    const segments = decodedSegments(req.path);
     return (
       segments.length === wanted.length &&
       wanted.every((segment, index) => segment.startsWith(":") || segment === segments[index])
     );
   };
+}
+
+function decodedSegments(path: string): string[] {
+  return segmentsOf(path).map((segment) => {
+    try {
+      return decodeURIComponent(segment).toLowerCase();
+    } catch {
+      return segment;
+    }
+  });
 }
 
 export function segmentsOf(path: string): string[] {
