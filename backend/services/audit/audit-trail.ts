@@ -5,12 +5,11 @@ import { withTenant } from "../../db/tenant-transaction.js";
 import type { Actor, AuditEvent, AuditLog, ConsentReference } from "./audit-event.js";
 import { AuditUnavailable } from "./audit-unavailable.js";
 import { canonicalRecords, type RecordDependencies } from "./canonical-record.js";
-import { type Checkpointer, originOf } from "./checkpointer.js";
+import { type Checkpointer, openTenantCheckpoint } from "./checkpointer.js";
 import { type IntegrityOptions, type IntegrityReport, verifyIntegrity } from "./integrity.js";
 import { integritySource } from "./integrity-source.js";
 import { Recorder, type RecorderOptions } from "./policy/recorder.js";
 import { type LogPage, logsOfEntity } from "./record-reader.js";
-import { openCheckpoint } from "./signed-note.js";
 
 export type * from "./audit-event.js";
 
@@ -110,15 +109,11 @@ export class AuditTrail {
     pass: Pick<IntegrityOptions, "from" | "onProven"> = {},
   ): Promise<IntegrityReport> {
     const { keys = [], places = [] } = this.#checkpointer ?? {};
-    const origins = keys.map((key) => originOf(key, tenantId));
     return await verifyIntegrity({
       source: integritySource(this.#pool, tenantId),
       tenantId,
       places,
-      opened: (note) => {
-        const checkpoint = openCheckpoint(note, keys);
-        return checkpoint && origins.includes(checkpoint.origin) ? checkpoint : undefined;
-      },
+      opened: (note) => openTenantCheckpoint(note, keys, tenantId),
       ...pass,
     });
   }

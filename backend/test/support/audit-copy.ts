@@ -2,23 +2,22 @@
 import type { Pool } from "pg";
 import type { CheckpointPlace, PlaceEntry } from "../../services/audit/checkpoint-place.js";
 import { sizeOf } from "../../services/audit/checkpoint-place.js";
-import { originOf } from "../../services/audit/checkpointer.js";
+import { openTenantCheckpoint } from "../../services/audit/checkpointer.js";
 import { type IntegrityReport, verifyIntegrity } from "../../services/audit/integrity.js";
 import {
   type IntegrityBatch,
   integritySource,
   type StoredRecord,
 } from "../../services/audit/integrity-source.js";
-import { type Checkpoint, openCheckpoint } from "../../services/audit/signed-note.js";
+import type { Checkpoint } from "../../services/audit/signed-note.js";
 import { TENANT } from "./audit-database.js";
 import { LOG_KEY } from "./audit-log.js";
 
 /** The same few notes thousands of times: their signatures are verified once. */
 const checkpoints = new Map<string, Checkpoint | undefined>();
 function opened(note: string): Checkpoint | undefined {
-  if (!checkpoints.has(note)) checkpoints.set(note, openCheckpoint(note, [LOG_KEY]));
-  const checkpoint = checkpoints.get(note);
-  return checkpoint?.origin === originOf(LOG_KEY, TENANT) ? checkpoint : undefined;
+  if (!checkpoints.has(note)) checkpoints.set(note, openTenantCheckpoint(note, [LOG_KEY], TENANT));
+  return checkpoints.get(note);
 }
 
 export interface AuditCopy {
