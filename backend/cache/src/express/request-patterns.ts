@@ -2,7 +2,20 @@
 // Tests: test/integration/cache-routes.test.ts
 import type { Request } from "express";
 
-type Matcher = (req: Request) => boolean;
+/** What patterns are held against. */
+interface Target {
+  readonly method: string;
+  readonly segments: readonly string[];
+}
+
+export type Matcher = (target: Target) => boolean;
+
+/** Those of the patterns that a request matches: its path is decoded once for all of them. */
+export function matching<T extends { readonly matches: Matcher }>(patterns: readonly T[], req: Request): T[] {
+  if (patterns.length === 0) return [];
+  const target = { method: req.method, segments: decodedSegments(req.path) };
+  return patterns.filter(({ matches }) => matches(target));
+}
 
 /**
  * As Express matches by default: capitals and a slash at the end make no difference, nor do percent-encodings,
@@ -13,18 +26,14 @@ export function matcherOf(pattern: string): Matcher {
   const slash = pattern.indexOf("/");
   if (slash === -1) {
     const word = pattern.toLowerCase();
-    return ({ path }) => decodedSegments(path).includes(word);
+    return ({ segments }) => segments.includes(word);
   }
   const method = pattern.slice(0, slash).trim();
   const wanted = decodedSegments(pattern.slice(slash));
-  return (req) => {
-    if (method !== "" && method !== req.method) return false;
-    const segments = decodedSegments(req.path);
-    return (
-      segments.length === wanted.length &&
-      wanted.every((segment, index) => segment.startsWith(":") || segment === segments[index])
-    );
-  };
+  return (target) =>
+    (method === "" || method === target.method) &&
+    target.segments.length === wanted.length &&
+    wanted.every((segment, index) => segment.startsWith(":") || segment === target.segments[index]);
 }
 
 function decodedSegments(path: string): string[] {
