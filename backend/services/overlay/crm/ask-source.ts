@@ -78,7 +78,10 @@ export class ClientSource {
     const changed = now && now.revision !== held?.revision ? now : undefined;
     if (changed && isSetAnew(changed, held)) return changed;
     const row = newClient(ref, made, now?.meta.agent_id ?? agentId, {
-      ...{ sourceVersion: asked.version, modifiedAt: asked.modifiedAt, syncStatus, syncReason },
+      sourceVersion: asked.version,
+      modifiedAt: asked.modifiedAt,
+      syncStatus,
+      syncReason,
       ...(changed && isSaid(changed, standing !== undefined) && saidOf(changed)),
     });
     const { crmClient, task } = this.#parts.ttl;
