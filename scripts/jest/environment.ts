@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Circus } from "@jest/types";
 import { TestEnvironment } from "jest-environment-node";
-import { openHandles } from "./open-handles.js";
+import { openChildren, openHandles } from "./open-handles.js";
 import { slowdown } from "./slowdown.js";
 
 /** For what has been closed to be gone. */
@@ -13,20 +13,30 @@ const KINDS = ["ProcessWrap", "TCPServerWrap", "TCPSocketWrap", "TLSWrap", "UDPW
 
 export default class Environment extends TestEnvironment {
   #openBefore = countOpen();
+  #failed = 0;
 
   override async setup(): Promise<void> {
     await super.setup();
     this.#openBefore = countOpen();
   }
 
-  async handleTestEvent({ name }: Circus.AsyncEvent): Promise<void> {
-    if (name !== "run_finish") return;
+  async handleTestEvent(event: Circus.AsyncEvent | Circus.SyncEvent): Promise<void> {
+    if (event.name === "test_done" && event.test.errors.length > 0) this.#failed++;
+    if (event.name !== "run_finish") return;
     const giveUpAtMs = performance.now() + CLOSES_WITHIN_MS * slowdown();
     while (this.#left().length > 0) {
-      if (performance.now() > giveUpAtMs)
-        throw new Error(`left open: ${this.#left().join(", ")}\n  ${openHandles().join("\n  ")}`);
+      if (performance.now() > giveUpAtMs) return this.#giveUp();
       await delay(LOOK_EVERY_MS);
     }
+  }
+
+  #giveUp(): void {
+    const problem = `left open: ${this.#left().join(", ")}\n  ${openHandles().join("\n  ")}`;
+    // They share the worker's output: Jest would wait for them for ever.
+    for (const pid of openChildren()) process.kill(pid, "SIGKILL");
+    // A test that fails may leave things behind. Thrown, this would take the place of why it has failed.
+    if (this.#failed === 0) throw new Error(problem);
+    process.stderr.write(`${problem}\n`);
   }
 
   #left(): string[] {

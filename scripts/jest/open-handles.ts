@@ -18,10 +18,17 @@ interface Handle {
 
 /** Servers, connections, child processes and timers of this process, as the diagnostic report has them. */
 export function openHandles(): string[] {
+  return handles().flatMap((handle) => describe(handle) ?? []);
+}
+
+/** Process ids of the children of this process that run. */
+export function openChildren(): number[] {
+  return handles().flatMap(({ type, pid }) => (type === "process" && pid ? [pid] : []));
+}
+
+function handles(): Handle[] {
   const { libuv } = process.report.getReport() as unknown as { libuv: readonly Handle[] };
-  return libuv
-    .filter(({ is_active, is_referenced }) => is_active && is_referenced)
-    .flatMap((handle) => describe(handle) ?? []);
+  return libuv.filter(({ is_active, is_referenced }) => is_active && is_referenced);
 }
 
 function describe({

@@ -1,4 +1,4 @@
-// The runner of the suites: what is left open fails, and what hangs is named and ended with all that it has started.
+// The runner of the suites: what is left open fails, what hangs is named, and all that was started ends with it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -51,10 +51,34 @@ function runs(pid: number): boolean {
   return !existsSync("/proc") || (existsSync(stat) && !/^\d+ \(.*\) [ZX]/.test(readFileSync(stat, "utf8")));
 }
 
+/** Resolves when the process of that file has ended. */
+async function ends(pidFile: string): Promise<void> {
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  assert.ok(pid > 1);
+  while (runs(pid)) await delay(20);
+}
+
 test("a file that leaves a server listening fails, and says where that listens", async () => {
   const { code, output } = await run("leaves-open", { TEST_CLOSES_WITHIN_MS: "100" });
   assert.equal(code, 1, output);
   assert.match(output, /left open: TCPServerWrap\n\s+server at 127\.0\.0\.1:\d+/);
+});
+
+test("a file that fails and leaves a process behind says why it has failed, and the process ends", async () => {
+  const PID_FILE = path.join(folder, "left-by-a-failure");
+  const { code, output } = await run("fails-open", { PID_FILE, TEST_CLOSES_WITHIN_MS: "100" });
+  assert.equal(code, 1, output);
+  assert.match(output, /● that fails before it ends its process\n[^●]*Received:\s+"seen"/);
+  assert.match(output, /left open: ProcessWrap\n\s+child process \d+/);
+  await ends(PID_FILE);
+});
+
+test("a run that does not end after its last file is ended", async () => {
+  const PID_FILE = path.join(folder, "left-by-a-process");
+  const { code, output } = await run("never-ends", { PID_FILE, TEST_ENDS_WITHIN_MS: "1000" });
+  assert.equal(code, null, output);
+  assert.match(output, /It does not end: [\d.]+ s after its last file\./);
+  await ends(PID_FILE);
 });
 
 test("a file that does not give the event loop back is named, and ended with the server that it has started", async () => {
@@ -65,7 +89,5 @@ test("a file that does not give the event loop back is named, and ended with the
     output,
     /It hangs: nothing has begun or ended for [\d.]+ s\. Under way:\n {2}.*busy\.fixture\.js\n {4}that does not give the event loop back\n/,
   );
-  const pid = Number(readFileSync(PID_FILE, "utf8"));
-  assert.ok(pid > 1);
-  while (runs(pid)) await delay(20);
+  await ends(PID_FILE);
 });

@@ -4,7 +4,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { messageOf } from "../../src/thrown.js";
 import { createNpmProject, install, packLibrary } from "./npm.js";
 import { readmeCommands, readmeFile, readmeFiles } from "./readme-blocks.js";
 import { linkTools, runIn } from "./tools.js";
@@ -45,7 +47,23 @@ describe("the package's README", () => {
     });
   const node = (...args: string[]) => runIn(project, process.execPath, args);
   const nodeWithRedis = (...args: string[]) =>
-    runIn(project, process.execPath, args, { REDIS_URL: redis.url });
+    onRedis(() => runIn(project, process.execPath, args, { REDIS_URL: redis.url }));
+
+  /**
+   * The README's files wait for Redis as long as they do by default, 50 ms, which a busy machine may exceed. The answer
+   * says so then, and it is tried again; nothing else is.
+   */
+  async function onRedis<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    for (let others = 20; ; others--) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (others === 0 || !messageOf(error).includes("store-unavailable")) throw error;
+        await redis.kill();
+        await redis.restart();
+      }
+    }
+  }
 
   tries(["app.mjs", "server.mjs"], "leads from npm install to a cached route", async () => {
     const server = await serve({});
@@ -58,21 +76,24 @@ describe("the package's README", () => {
     assert.deepEqual(await server.end(), [server.url, "the handler runs", "the handler runs"]);
   });
 
-  tries(["server.mjs"], "and to two processes on Redis", async () => {
-    const servers = {
-      3001: await serve({ REDIS_URL: redis.url }),
-      3002: await serve({ REDIS_URL: redis.url }),
-    };
-    const urlOf = (port: number) => servers[port as keyof typeof servers].url;
-    assert.deepEqual(await askAll(3001, urlOf), [
-      ["fwd=miss; stored", FIRST],
-      ["hit; ttl=…", FIRST],
-      ["", { name: NEW.name }],
-      // Accounts are in the memory of the process that has changed them.
-      ["fwd=miss; stored", FIRST],
-    ]);
-    for (const server of Object.values(servers)) await server.end();
-  });
+  tries(["server.mjs"], "and to two processes on Redis", () =>
+    onRedis(async () => {
+      const servers = {
+        3001: await serve({ REDIS_URL: redis.url }),
+        3002: await serve({ REDIS_URL: redis.url }),
+      };
+      const urlOf = (port: number) => servers[port as keyof typeof servers].url;
+      const seen = await askAll(3001, urlOf);
+      for (const server of Object.values(servers)) await server.end();
+      assert.deepEqual(seen, [
+        ["fwd=miss; stored", FIRST],
+        ["hit; ttl=…", FIRST],
+        ["", { name: NEW.name }],
+        // Accounts are in the memory of the process that has changed them.
+        ["fwd=miss; stored", FIRST],
+      ]);
+    }),
+  );
 
   tries(["node-redis.mjs"], "and to a client of node-redis", async () => {
     const script = `import("./node-redis.mjs").then(async ({ cache }) => {
@@ -111,6 +132,7 @@ describe("the package's README", () => {
       env: { ...process.env, PORT: "0", ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
+    afterTest(() => child.kill("SIGKILL"));
     const lines: string[] = [];
     const output = createInterface({ input: child.stdout });
     output.on("line", (line) => lines.push(line));
