@@ -18,6 +18,8 @@ export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
+export type { MetricsHandlerOptions, MetricsOptions } from "./metrics/cache-metrics.js";
+export type { MetricsRegistry } from "./metrics/prometheus.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
   CacheMonitor,
@@ -35,6 +37,7 @@ export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";
 export type { RequestPattern, RoutesOptions } from "./options/routes-options.js";
 export type { Touched } from "./options/touched-arguments.js";
+export type { TelemetryOptions } from "./peers.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";
