@@ -2,7 +2,7 @@
 
 export type { CacheStatusDetail } from "./cache-status.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
-export type { CounterReport } from "./engine/counters.js";
+export type { CounterReport, ProbeFigures } from "./engine/counters.js";
 export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./engine/events.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
@@ -29,6 +29,7 @@ export {
 } from "./ops/cache-monitor.js";
 export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
 export type { MonitorMetrics } from "./ops/monitor-metrics.js";
+export { StalenessProbe, type StalenessProbeOptions } from "./ops/staleness-probe.js";
 export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
