@@ -19,6 +19,8 @@ interface Named {
   readonly counts: ModuleCounts;
   /** What had been counted when it got its name. */
   readonly before: Counts;
+  /** What was last told under its name. */
+  shown: Counts;
 }
 
 interface Candidate {
@@ -61,10 +63,10 @@ export class BusiestTenants {
     this.#choose();
     const rest = difference(this.#counters.all.totals, this.#retired);
     const rows: CountedTenant[] = [];
-    for (const [tenant, { counts, before }] of this.#named) {
-      const since = difference(counts.totals, before);
-      subtract(rest, since);
-      rows.push([tenant, since]);
+    for (const [tenant, named] of this.#named) {
+      named.shown = difference(named.counts.totals, named.before);
+      subtract(rest, named.shown);
+      rows.push([tenant, named.shown]);
     }
     rows.push([OTHER, rest]);
     return rows;
@@ -107,15 +109,15 @@ export class BusiestTenants {
 
   #name({ tenant, counts, isNew }: Candidate): void {
     const before = isNew ? difference(counts.totals, counts.totals) : { ...counts.totals };
-    this.#named.set(tenant, { counts, before });
+    this.#named.set(tenant, { counts, before, shown: difference(before, before) });
   }
 
   #giveUp(tenant: string): void {
     const named = this.#named.get(tenant);
     if (!named) return;
     this.#named.delete(tenant);
-    const since = difference(named.counts.totals, named.before);
-    for (const name of namesOf(since)) this.#retired[name] += since[name];
+    // What it did since then is part of the rest: nobody has been told of it yet.
+    for (const name of namesOf(named.shown)) this.#retired[name] += named.shown[name];
   }
 }
 

@@ -135,6 +135,7 @@ describe("the busiest tenants", () => {
           before = rows;
         }
       }),
+      { numRuns: 1000 },
     );
   });
 });
