@@ -15,6 +15,8 @@ export type TenantCacheErrorCode =
   | "ETC_REDIS_MISSING"
   | "ETC_STORE_PART"
   | "ETC_LIGHT_MY_REQUEST"
+  | "ETC_PROM_CLIENT"
+  | "ETC_OPENTELEMETRY"
   | "ETC_NEST_ADAPTER"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"

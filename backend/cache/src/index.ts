@@ -2,7 +2,7 @@
 
 export type { CacheStatusDetail } from "./cache-status.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
-export type { CounterReport } from "./engine/counters.js";
+export type { CounterReport, ProbeFigures } from "./engine/counters.js";
 export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./engine/events.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
@@ -18,6 +18,8 @@ export type { CreateLane, LaneApp } from "./express/lane.js";
 export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
+export type { MetricsHandlerOptions, MetricsOptions } from "./metrics/cache-metrics.js";
+export type { MetricsRegistry } from "./metrics/prometheus.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
   CacheMonitor,
@@ -27,6 +29,7 @@ export {
 } from "./ops/cache-monitor.js";
 export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
 export type { MonitorMetrics } from "./ops/monitor-metrics.js";
+export { StalenessProbe, type StalenessProbeOptions } from "./ops/staleness-probe.js";
 export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
@@ -35,6 +38,7 @@ export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";
 export type { RequestPattern, RoutesOptions } from "./options/routes-options.js";
 export type { Touched } from "./options/touched-arguments.js";
+export type { TelemetryOptions } from "./peers.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";

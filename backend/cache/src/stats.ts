@@ -182,6 +182,7 @@ export interface QuickStats {
 export async function quickStats(engine: CacheEngine): Promise<QuickStats> {
   const latencyMs = await measureLatency(engine);
   const server = latencyMs === null ? null : await ask(engine.store.serverReport(), null);
+  engine.lastReport.tookServer(server, latencyMs);
   return { totals: engine.counters.report().totals, store: storeStats(engine, latencyMs), server };
 }
 

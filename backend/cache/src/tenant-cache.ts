@@ -19,6 +19,8 @@ import {
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
+import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
+import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
@@ -46,7 +48,7 @@ import type { Store } from "./store/store.js";
 import { offers, requirePart } from "./store/store-parts.js";
 import { CacheManager } from "./toolkit/cache-manager.js";
 
-export interface TenantCache extends Invalidations {
+export interface TenantCache extends Invalidations, Metrics {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
   /** Both for a whole router or app, in one line. See {@link CacheRoutes}. */
@@ -157,8 +159,15 @@ export function engineOf(cache: TenantCache): CacheEngine {
  * Makes a cache on a store that is open already: the freshness checker weakens the store in between.
  * @internal
  */
-export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCacheOptions): TenantCache {
+export function createTenantCacheOn(
+  { store: plainStore, keys }: OpenStore,
+  parsed: ParsedCacheOptions,
+): TenantCache {
   const counters = new Counters();
+  const telemetry = parsed.telemetry
+    ? new Telemetry(parsed.telemetry === true ? {} : parsed.telemetry)
+    : undefined;
+  const store = telemetry?.trace(plainStore) ?? plainStore;
   const engine = new CacheEngine(
     store,
     keys,
@@ -181,11 +190,13 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       maxTenantBytes: offers(store, "quota") ? maxTenantBytesOf(parsed) : Number.POSITIVE_INFINITY,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
+      trace: telemetry && ((fences, replace) => telemetry.invalidation(fences, replace)),
     },
     parsed.logger,
   );
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
-  const http = new HttpServices(engine, parsed, misuse);
+  const http = new HttpServices(engine, parsed, misuse, telemetry);
+  const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
   const manager = new CacheManager(engine, parsed, misuse);
   const touched = new TouchedWork(http);
   const cache: TenantCache = {
@@ -200,6 +211,8 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     manager,
     events: engine.events,
     ...createInvalidations(engine, http),
+    metrics: metrics.metrics,
+    metricsHandler: metrics.metricsHandler,
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));
@@ -213,6 +226,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       await engine.idle();
     },
     close: async () => {
+      metrics.stop();
       await http.idle();
       await manager.idle();
       await engine.close();

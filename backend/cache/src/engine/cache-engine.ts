@@ -15,6 +15,7 @@ import { Fills, type FillsOptions } from "./fills.js";
 import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import type { GateOptions } from "./gate-options.js";
 import { KeyedEntries } from "./keyed-entries.js";
+import { LastReport } from "./last-report.js";
 import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
 import { Lookups } from "./lookups.js";
@@ -30,6 +31,8 @@ export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions 
   readonly localTenantBytes: number;
   /** Whether compressed variants are made. */
   readonly compress: boolean;
+  /** Around each invalidation, where it is traced. */
+  readonly trace?: ((fences: number, replace: () => Promise<boolean>) => Promise<boolean>) | undefined;
 }
 
 export class CacheEngine {
@@ -38,6 +41,7 @@ export class CacheEngine {
   readonly counters: Counters;
   readonly gate: StoreGate;
   readonly events: CacheEvents;
+  readonly lastReport = new LastReport();
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
@@ -60,7 +64,7 @@ export class CacheEngine {
     this.#options = options;
     this.#logger = logger;
     this.events = new CacheEvents(logger);
-    this.gate = new StoreGate(store, keys, options, logger);
+    this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     // A store that holds its entries in this process's memory is such a tier already.
     if (options.localBytes > 0 && !store.holdsInMemory) {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
@@ -79,6 +83,7 @@ export class CacheEngine {
       gate: this.gate,
       local: this.#local,
       sealer: options.sealer,
+      counters,
       writer: this.#writer,
       fills: this.#fills,
       fenceTtlMs: options.fenceTtlMs,
@@ -120,6 +125,11 @@ export class CacheEngine {
   /** What the entries of one tenant may take in the store, bytes; `Infinity` where that is not bounded. */
   get maxTenantBytes(): number {
     return this.#options.maxTenantBytes;
+  }
+
+  /** The in-process tier beside the store; absent where there is none. */
+  get local(): Pick<LocalEntries, "size" | "bytes" | "evictions"> | undefined {
+    return this.#local;
   }
 
   get pendingSweeps(): number {
@@ -222,8 +232,11 @@ export class CacheEngine {
   }
 
   async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
+    const begun = this.counters.latencies.begin();
     this.lookups.forget(fenceKeys);
-    const confirmed = await this.gate.invalidate(tenant, fenceKeys, write);
+    const replace = () => this.gate.invalidate(tenant, fenceKeys, write);
+    const confirmed = await (this.#options.trace?.(fenceKeys.length, replace) ?? replace());
+    this.counters.latencies.end("invalidation", begun);
     // What was read between the two may be from before the change.
     this.lookups.forget(fenceKeys);
     return confirmed;

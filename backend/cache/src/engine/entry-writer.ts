@@ -135,10 +135,12 @@ export class EntryWriter {
         ...(expected !== undefined && { expected }),
         ...(Number.isFinite(maxTenantBytes) && { maxTenantBytes }),
       });
+    const begun = counters.latencies.begin();
     const result = await gate.run(write).catch((error: unknown) => {
       refused.failed(entryKey, bytes, error);
       throw error;
     });
+    counters.latencies.end("store", begun);
     refused.stored(entryKey, bytes);
     const { outcome, evicted, recount } = result;
     const isRefused = outcome === "too-large" || outcome === "no-room";

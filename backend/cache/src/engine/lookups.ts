@@ -4,6 +4,7 @@ import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
 import { dependenciesOf, fencesOf } from "./answer-tags.js";
+import type { Counters } from "./counters.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
@@ -48,6 +49,7 @@ export interface LookupParts {
   /** Absent: entries are in the store only. */
   readonly local: LocalEntries | undefined;
   readonly sealer: Sealer;
+  readonly counters: Counters;
   readonly writer: Pick<EntryWriter, "countFailure">;
   readonly fills: Pick<Fills, "readOrBegin" | "open" | "drop">;
   readonly fenceTtlMs: number;
@@ -160,6 +162,7 @@ export class Lookups {
       this.#reads.recalls(fenceKeys, carried, ref.maxStaleness) &&
       (!caller || this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness));
     if (!isKnown || local.staleAt <= Date.now()) return undefined;
+    this.#parts.counters.localHits++;
     return endOfTurn().then(() => ({ kind: "hit", entry: local }));
   }
 
@@ -185,8 +188,10 @@ export class Lookups {
     try {
       const answer = await this.#reads.read(withCaller(fenceKeys, caller));
       if (caller && !answer.confirms(caller.fenceKeys, caller)) return REVOKED;
-      if (answer.confirms(fenceKeys, carried) && local.staleAt > Date.now())
+      if (answer.confirms(fenceKeys, carried) && local.staleAt > Date.now()) {
+        this.#parts.counters.localHits++;
         return { kind: "hit", entry: local };
+      }
       this.#parts.local?.delete(ref);
       if (toFill) return await this.#readOrBegin(ref, expiresAtMs, expiresAtMs);
       const snapshot = await this.#parts.gate.run(

@@ -4,6 +4,7 @@ import type { NextFunction, Request, Response } from "express";
 import { type BypassReason, type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
+import type { Moment } from "../engine/latencies.js";
 import type { Hit, ReadOutcome } from "../engine/lookups.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import { TenantCacheError } from "../errors.js";
@@ -26,6 +27,8 @@ interface Exchange {
   readonly req: Request;
   readonly res: Response;
   readonly next: NextFunction;
+  /** When it came, where that is measured. */
+  readonly begun: Moment;
 }
 
 /** An entry that answers, and the loan that its body may lie in. */
@@ -83,10 +86,17 @@ export class CachedRoute {
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
+    const { telemetry } = this.#http;
+    if (!telemetry) this.#handle(req, res, next);
+    else telemetry.request(this.#module, req, res, () => this.#handle(req, res, next));
+  }
+
+  #handle(req: Request, res: Response, next: NextFunction): void {
     if (!this.#isEnabled) {
       this.#bypass("disabled", undefined, res, next);
       return;
     }
+    const begun = this.#http.engine.counters.latencies.begin();
     let resolved: Resolved;
     try {
       resolved = this.#requests.resolve(req);
@@ -102,7 +112,7 @@ export class CachedRoute {
       this.#watch = undefined;
     if (this.#http.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    else this.#lookUp({ ref: resolved.ref, req, res, next }, passed?.found);
+    else this.#lookUp({ ref: resolved.ref, req, res, next, begun }, passed?.found);
   }
 
   /** @param found what the lane has read on behalf of this request, since it arrived */
@@ -161,6 +171,7 @@ export class CachedRoute {
 
   #miss(miss: Miss | Stale, missing: Missing, exchange: Exchange): void {
     this.#http.note("miss", exchange.ref);
+    this.#http.timeMiss(exchange.begun, exchange.res);
     if (exchange.req.method === "HEAD") {
       miss.drop();
       this.#record(undefined, missing, exchange);
@@ -226,7 +237,7 @@ export class CachedRoute {
     next();
   }
 
-  #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next }: Exchange): void {
+  #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next, begun }: Exchange): void {
     const sending = this.#http.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
     if (sending === "unsent") {
       this.#http.note("miss", ref);
@@ -234,7 +245,7 @@ export class CachedRoute {
       return;
     }
     this.#http.note(event, ref);
-    this.#http.answered(hit, ref, res, sending);
+    this.#http.answered(hit, ref, res, sending, begun);
   }
 
   /** @returns whether it has answered; the response is as it was where not */

@@ -5,9 +5,11 @@ import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { EntryRef } from "../engine/entry-ref.js";
+import type { Moment } from "../engine/latencies.js";
 import type { Hit } from "../engine/lookups.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
+import type { Telemetry } from "../metrics/telemetry.js";
 import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { isThenable } from "../shown.js";
@@ -37,6 +39,8 @@ export class HttpServices {
   readonly logger: Logger;
   readonly misuse: Misuse;
   readonly sender: EntrySender;
+  /** Absent without the option. */
+  readonly telemetry: Telemetry | undefined;
   /** The entries that requests of all routes name, by all that this depends on: see `route-request.ts`. */
   readonly requests = new BoundedMap<Found>({
     maxCharacters: MAX_REQUEST_CHARACTERS,
@@ -64,8 +68,9 @@ export class HttpServices {
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
 
-  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
+  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse, telemetry?: Telemetry) {
     this.engine = engine;
+    this.telemetry = telemetry;
     this.options = options;
     this.logger = options.logger;
     this.misuse = misuse;
@@ -76,6 +81,7 @@ export class HttpServices {
   note(event: "hit" | "stale" | "miss" | "collapsed", ref: EntryRef): void {
     const { counters, events } = this.engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    this.telemetry?.decided(event);
     events.asked(ref);
     if (events.isHeard(event))
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
@@ -85,9 +91,21 @@ export class HttpServices {
    * Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that
    * has lent it.
    */
-  answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
+  answered(
+    hit: Omit<Hit, "kind">,
+    ref: EntryRef,
+    res: ServerResponse,
+    sending: Sending,
+    begun: Moment,
+  ): void {
+    this.engine.counters.latencies.end("hit", begun);
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);
+  }
+
+  /** A miss lasts until its answer has been sent. */
+  timeMiss(begun: Moment, res: ServerResponse): void {
+    if (begun !== 0) res.once("finish", () => this.engine.counters.latencies.end("miss", begun));
   }
 
   /** The request's handler fills this entry. */

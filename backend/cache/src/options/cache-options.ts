@@ -5,7 +5,7 @@ import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
 import type { TenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
-import type { LightMyRequest } from "../peers.js";
+import type { LightMyRequest, TelemetryOptions } from "../peers.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
@@ -145,6 +145,22 @@ export interface TenantCacheOptions {
    * bundles that lack it.
    */
   readonly inject?: LightMyRequest;
+  /** Of `cache.metrics()`, `cache.metricsHandler()` and `telemetry`. */
+  readonly metrics?: {
+    /** Tenants that have series of their own: the busiest. Default 20, at most 1,000. */
+    readonly maxTenants?: number;
+    /** Modules that have series of their own: the first. Default 50, at most 1,000. */
+    readonly maxModules?: number;
+    /** How old the server's figures may be before they are asked for, milliseconds. Default 15,000. */
+    readonly reportIntervalMs?: number;
+    /** How often the entries are counted, milliseconds; 0: never. Default 300,000. */
+    readonly inventoryIntervalMs?: number;
+  };
+  /**
+   * Spans and metrics through `@opentelemetry/api`: true for those of its global providers, or a tracer and a
+   * meter of one's own. Default: none, and nothing of it runs.
+   */
+  readonly telemetry?: boolean | TelemetryOptions;
   /** Default `console`. */
   readonly logger?: Logger;
 }
@@ -154,6 +170,17 @@ const encryptionKey = z.strictObject({
   secret: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32, {
     error: "write a Buffer of 32 bytes, for example Buffer.from(process.env.CACHE_KEY, 'base64')",
   }),
+});
+
+const telemetry = z.strictObject({
+  tracer: having<NonNullable<TelemetryOptions["tracer"]>>(
+    "startSpan",
+    "a Tracer of OpenTelemetry",
+  ).optional(),
+  meter: having<NonNullable<TelemetryOptions["meter"]>>(
+    "createHistogram",
+    "a Meter of OpenTelemetry",
+  ).optional(),
 });
 
 /** @internal */
@@ -220,6 +247,15 @@ const cacheSchema = z.strictObject({
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
   headers: ownHeadersOfCache,
+  metrics: z
+    .strictObject({
+      maxTenants: z.int().min(0).max(1000).default(20),
+      maxModules: z.int().min(0).max(1000).default(50),
+      reportIntervalMs: z.int().min(1000).default(15_000),
+      inventoryIntervalMs: z.int().min(0).default(300_000),
+    })
+    .prefault({}),
+  telemetry: z.union([z.boolean(), telemetry]).default(false),
   inject: fn<LightMyRequest>('require("light-my-request")').optional(),
   logger: z
     .custom<Logger>((value) => isLogger(value), {
@@ -247,6 +283,11 @@ export function parseCacheOptions(options: unknown): ParsedCacheOptions {
     "ETC_OPTIONS",
     "createTenantCache: redis and store are given: write one of them, redis or a store of your own",
   );
+}
+
+function having<T>(method: string, wanted: string) {
+  const has = (value: unknown) => typeof Reflect.get(Object(value), method) === "function";
+  return z.custom<T>(has, { error: `write ${wanted}` }).describe(wanted);
 }
 
 function isLogger(value: unknown): boolean {

@@ -62,8 +62,8 @@ export class KeyedCache {
   async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
     const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
-    this.#note(found.kind === "bypass" ? "bypass" : "miss", ref);
-    return undefined;
+    if (found.kind === "bypass") return this.#bypassed(found.reason, ref);
+    return this.#note("miss", ref);
   }
 
   /** Values in the order of the refs, from one round trip. */
@@ -71,7 +71,7 @@ export class KeyedCache {
     const entries = await this.#engine.keyed.readMany(refs);
     return Promise.all(
       refs.map(async (ref, index) => {
-        if (!entries) return this.#note("bypass", ref);
+        if (!entries) return this.#bypassed("store-unavailable", ref);
         const entry = entries[index];
         const decoded = entry && (await this.#decode(ref, entry, rules));
         if (decoded) return this.#hit("hit", ref, decoded.value);
@@ -140,7 +140,7 @@ export class KeyedCache {
       return lookedAt(found.value as T, found.entry);
     }
     if (found.kind === "bypass") {
-      this.#note("bypass", ref);
+      this.#bypassed(found.reason, ref);
       return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
     }
     const { staleWhileRevalidate } = rules;
@@ -268,7 +268,12 @@ export class KeyedCache {
     return value;
   }
 
-  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): void {
+  #bypassed(reason: BypassReason, ref: KeyedRef): undefined {
+    this.#engine.counters.bypassed(reason, ref.tenant, ref.module);
+    this.#engine.events.publish("bypass", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+  }
+
+  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): undefined {
     const { counters, events } = this.#engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
@@ -292,5 +297,4 @@ const COUNTED_AS = {
   stale: ["hits", "stale"],
   miss: ["misses"],
   collapsed: ["collapsed"],
-  bypass: ["bypasses"],
 } as const;

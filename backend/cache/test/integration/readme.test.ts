@@ -103,6 +103,13 @@ const CACHE: Required<TenantCacheOptions> = {
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     TenantCacheOptions["headers"]
   >,
+  metrics: {
+    maxTenants: 1,
+    maxModules: 1,
+    reportIntervalMs: 1000,
+    inventoryIntervalMs: 0,
+  } satisfies Required<TenantCacheOptions["metrics"]>,
+  telemetry: false,
   inject,
   logger: console,
 };
