@@ -8,12 +8,14 @@ import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
+import { createCauses, type ReadCauses } from "./express/causes-call.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { createInvalidations, type Invalidations } from "./express/invalidations.js";
 import { type CreateLane, createLane } from "./express/lane.js";
 import {
   type AsTenant,
+  type Because,
   type InvalidateTouched,
   type TouchedCall,
   TouchedWork,
@@ -61,6 +63,10 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
+  /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
+  readonly because: Because;
+  /** What has invalidated something of a tenant in the last 24 hours. See {@link ReadCauses}. */
+  readonly causes: ReadCauses;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -178,6 +184,7 @@ export function createTenantCacheOn(
       probeIntervalMs: FIRST_PROBE_MS,
       maxProbeIntervalMs: SLOWEST_PROBE_MS,
       maxPendingInvalidations: parsed.maxPendingInvalidations,
+      maxCausesPerTenant: parsed.causes ? parsed.causes.maxPerTenant : 0,
       fenceTtlMs: FENCE_TTL_MS,
       waitMs: parsed.fill.waitMs,
       leaseMs: parsed.fill.waitMs,
@@ -210,9 +217,11 @@ export function createTenantCacheOn(
     lane: createLane(http),
     manager,
     events: engine.events,
-    ...createInvalidations(engine, http),
     metrics: metrics.metrics,
     metricsHandler: metrics.metricsHandler,
+    ...createInvalidations(engine, http, touched),
+    because: touched.because,
+    causes: createCauses(engine),
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));

@@ -13,4 +13,6 @@ export interface GateOptions {
   readonly fenceTtlMs: number;
   /** Told how long each round trip takes. */
   readonly latencies?: Latencies;
+  /** About so many causes are kept of each tenant. Default none. */
+  readonly maxCausesPerTenant?: number;
 }

@@ -15,6 +15,7 @@ import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { isThenable } from "../shown.js";
 import { messageOf } from "../thrown.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
+import { Origins } from "./origins.js";
 import type { PassedRequest } from "./passed-request.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
@@ -41,6 +42,7 @@ export class HttpServices {
   readonly sender: EntrySender;
   /** Absent without the option. */
   readonly telemetry: Telemetry | undefined;
+  readonly origins: Origins;
   /** The entries that requests of all routes name, by all that this depends on: see `route-request.ts`. */
   readonly requests = new BoundedMap<Found>({
     maxCharacters: MAX_REQUEST_CHARACTERS,
@@ -75,6 +77,7 @@ export class HttpServices {
     this.logger = options.logger;
     this.misuse = misuse;
     this.sender = new EntrySender(options.logger);
+    this.origins = new Origins(options);
   }
 
   /** Counts a decision and publishes it. */

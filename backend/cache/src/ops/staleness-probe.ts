@@ -105,7 +105,8 @@ export class StalenessProbe {
     const { truth, confirmed } = this.#counters();
     const version = await gate.run(() => keyed.addToCounter(truth, 1, 2 * DAY_MS));
     this.#figures.writes++;
-    if (!(await this.#engine.invalidate({ tenant: TENANT, modules: [MODULE], tags: [] }))) return;
+    const scope = { tenant: TENANT, modules: [MODULE], tags: [] };
+    if (!(await this.#engine.invalidate(scope, { kind: "job", name: "staleness probe" }))) return;
     const known = (await gate.run(() => keyed.readCounter(confirmed))) ?? 0;
     // Whoever took too long is not the only writer any more.
     if (version > known && (await gate.run(() => keyed.renewLock(lock, holder, turnMs))))
