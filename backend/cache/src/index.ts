@@ -1,5 +1,15 @@
 // The public face of express-tenant-cache: exports only.
 
+export type {
+  AdviceWarning,
+  AdviceWarningCode,
+  CacheAdvice,
+  RouteAdvice,
+  TenantAdvice,
+  TtlForecast,
+} from "./advice/cache-advice.js";
+export type { CurvePoint } from "./advice/distance-curve.js";
+export type { RouteKind } from "./advice/route-figures.js";
 export type { CacheStatusDetail } from "./cache-status.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
 export type { CounterReport } from "./engine/counters.js";
@@ -15,6 +25,7 @@ export {
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { ForgottenUrl, Invalidations } from "./express/invalidations.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
+export type { Observe } from "./express/observe.js";
 export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
 export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
@@ -51,8 +62,9 @@ export type { Collection, CollectionItem, CollectionOptions } from "./toolkit/co
 export { type Order, type Page, paginatedKey, sortedKey, timestampedKey } from "./toolkit/key-parts.js";
 export type { KeyParams, KeyPattern } from "./toolkit/key-pattern.js";
 export type { KeyBuilders, KeyRegistry } from "./toolkit/key-registry.js";
-export type { Load, Looked } from "./toolkit/keyed-cache.js";
+export type { Load } from "./toolkit/keyed-cache.js";
 export type { LockOptions } from "./toolkit/locks.js";
+export type { Looked } from "./toolkit/looked.js";
 export type { CounterOptions } from "./toolkit/state-counters.js";
 export type { PatternDeletion } from "./toolkit/toolkit-context.js";
 export type {
