@@ -1,5 +1,15 @@
 // The public face of express-tenant-cache: exports only.
 
+export type {
+  AdviceWarning,
+  AdviceWarningCode,
+  CacheAdvice,
+  RouteAdvice,
+  TenantAdvice,
+  TtlForecast,
+} from "./advice/cache-advice.js";
+export type { CurvePoint } from "./advice/distance-curve.js";
+export type { RouteKind } from "./advice/route-figures.js";
 export type { CacheStatusDetail } from "./cache-status.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
 export type { Cause, CauseKind, Origin } from "./engine/cause-text.js";
@@ -25,6 +35,7 @@ export {
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { ForgottenUrl, Invalidations } from "./express/invalidations.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
+export type { Observe } from "./express/observe.js";
 export type {
   AsTenant,
   Because,
@@ -72,8 +83,9 @@ export type { Collection, CollectionItem, CollectionOptions } from "./toolkit/co
 export { type Order, type Page, paginatedKey, sortedKey, timestampedKey } from "./toolkit/key-parts.js";
 export type { KeyParams, KeyPattern } from "./toolkit/key-pattern.js";
 export type { KeyBuilders, KeyRegistry } from "./toolkit/key-registry.js";
-export type { Load, Looked } from "./toolkit/keyed-cache.js";
+export type { Load } from "./toolkit/keyed-cache.js";
 export type { LockOptions } from "./toolkit/locks.js";
+export type { Looked } from "./toolkit/looked.js";
 export type { CounterOptions } from "./toolkit/state-counters.js";
 export type { PatternDeletion } from "./toolkit/toolkit-context.js";
 export type {

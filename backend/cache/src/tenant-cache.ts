@@ -1,6 +1,9 @@
 // `createTenantCache`: from options to the cache that routes, jobs and operators use.
 // Tests: test/unit/refusals/cache-options.test.ts, test/integration/cache-list.test.ts
 import * as z from "zod";
+import { Advisor } from "./advice/advisor.js";
+import type { CacheAdvice } from "./advice/cache-advice.js";
+import { NO_ADVICE, writeAdvice } from "./advice/write-advice.js";
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
@@ -13,6 +16,7 @@ import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { createInvalidations, type Invalidations } from "./express/invalidations.js";
 import { type CreateLane, createLane } from "./express/lane.js";
+import { createObserve, type Observe } from "./express/observe.js";
 import {
   type AsTenant,
   type Because,
@@ -53,6 +57,8 @@ import { CacheManager } from "./toolkit/cache-manager.js";
 export interface TenantCache extends Invalidations, Metrics {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** For routes that are not cached: what caching them would save. See {@link Observe} and {@link advice}. */
+  readonly observe: Observe;
   /** Both for a whole router or app, in one line. See {@link CacheRoutes}. */
   readonly routes: CacheRoutes;
   /** Middleware for what `touched` tells in the handlers behind it. See {@link InvalidateTouched}. */
@@ -81,6 +87,11 @@ export interface TenantCache extends Invalidations, Metrics {
    * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`, `ETC_ARGUMENTS`
    */
   stats(filter?: StatsFilter): Promise<CacheStats>;
+  /**
+   * What each route would save or saves, for which TTL, and what more memory would bring, as the requests to
+   * this process say; asks nobody. See `docs/operate/advice.md`.
+   */
+  advice(): CacheAdvice;
   /** How the store is, without asking it. */
   health(): StoreStats;
   /**
@@ -195,6 +206,7 @@ export function createTenantCacheOn(
       walkGatherMs: WALK_GATHER_MS,
       compress: parsed.compress,
       maxTenantBytes: offers(store, "quota") ? maxTenantBytesOf(parsed) : Number.POSITIVE_INFINITY,
+      advisor: parsed.advice.enabled ? new Advisor() : undefined,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
       trace: telemetry && ((fences, replace) => telemetry.invalidation(fences, replace)),
@@ -209,6 +221,7 @@ export function createTenantCacheOn(
   const cache: TenantCache = {
     cacheList: createCacheList(http),
     invalidateCache: createInvalidateCache(http, touched),
+    observe: createObserve(http),
     invalidateTouched: touched.middleware,
     touched: touched.touched,
     transaction: touched.transaction,
@@ -226,6 +239,7 @@ export function createTenantCacheOn(
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));
     },
+    advice: () => adviceOf(engine),
     health: () => storeStats(engine),
     ready: async (timeoutMs = 5000) =>
       engine.gate.whenClosed(parse("ready", readyTimeout, { timeoutMs }).timeoutMs),
@@ -243,6 +257,15 @@ export function createTenantCacheOn(
   };
   engines.set(cache, engine);
   return cache;
+}
+
+function adviceOf({ advisor, counters, maxTenantBytes }: CacheEngine): CacheAdvice {
+  if (!advisor) return NO_ADVICE;
+  const { modules } = counters.report();
+  return writeAdvice(advisor, {
+    maxTenantBytes,
+    invalidations: (module) => modules[module]?.invalidations ?? 0,
+  });
 }
 
 /**

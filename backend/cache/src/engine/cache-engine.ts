@@ -1,5 +1,6 @@
 // The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
 // Tests: test/unit/fills.test.ts, test/integration/invalidate-cache.test.ts
+import type { Advisor } from "../advice/advisor.js";
 import { BoundedMap } from "../bounded-map.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
@@ -49,6 +50,8 @@ export class CacheEngine {
   readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
+  /** Absent where nothing is sampled. */
+  readonly advisor: Advisor | undefined;
   readonly #local: LocalEntries | undefined;
   readonly #writer: EntryWriter;
   readonly #fills: Fills;
@@ -66,6 +69,7 @@ export class CacheEngine {
     this.counters = counters;
     this.#options = options;
     this.#logger = logger;
+    this.advisor = options.advisor;
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     this.causes = new Causes(store, keys, this.gate, options);
@@ -184,20 +188,18 @@ export class CacheEngine {
     const most = MAX_MARKED_FENCE_CHARACTERS;
     const scope = { tenant, modules: [], tags: [] };
     const note = this.causes.note(tenant, origin, scope);
-    const confirmed = await this.#replace(tenant, fenceKeys, () =>
-      this.store.amendFences
-        ? this.store.amendFences(fenceKeys, marks, most, fenceTtlMs, note)
-        : this.store.replaceFences(fenceKeys, fenceTtlMs, note),
-    );
+    const { amendFences } = this.store;
+    const write = () =>
+      amendFences
+        ? amendFences.call(this.store, fenceKeys, marks, most, fenceTtlMs, note)
+        : this.store.replaceFences(fenceKeys, fenceTtlMs, note);
+    const confirmed = await this.#replace(tenant, fenceKeys, write, amendFences ? [] : fenceKeys);
     this.#count(confirmed, tenant);
     this.#publish(scope, origin, confirmed);
     return confirmed;
   }
 
-  /**
-   * Marks a write as under way, so that a crash between its commit and its invalidation leaves nothing stale.
-   * Rejects where the store cannot confirm the mark.
-   */
+  /** Marks a write as under way: see `invalidateCache({ guard: true })`. Rejects where the store cannot confirm it. */
   async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
     const fenceKeys = partFenceKeys(this.keys, scope);
     this.lookups.forget(fenceKeys);
@@ -247,7 +249,14 @@ export class CacheEngine {
     await this.store.close();
   }
 
-  async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
+  /** @param reached the fences whose entries are all cut off */
+  async #replace(
+    tenant: string,
+    fenceKeys: readonly string[],
+    write: () => Promise<void>,
+    reached = fenceKeys,
+  ): Promise<boolean> {
+    this.advisor?.invalidated(tenant, reached);
     const begun = this.counters.latencies.begin();
     this.lookups.forget(fenceKeys);
     const replace = () => this.gate.invalidate(tenant, fenceKeys, write);

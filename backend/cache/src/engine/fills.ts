@@ -86,6 +86,7 @@ export class Fills implements FillOpener {
       writer: parts.writer,
       skipped: this.#skipped,
       skipMs: options.skipMs,
+      advisor: options.advisor,
       settle: (ref, flight, result) => this.#settle(ref, flight, result),
     };
   }

@@ -10,16 +10,19 @@ import type { Miss, Stale } from "../engine/miss.js";
 import { TenantCacheError } from "../errors.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import { AnswerObserver, tellQueries } from "./answer-observer.js";
 import type { HttpServices } from "./http-services.js";
 import { passBy, passOn } from "./pass-by.js";
 import type { PassedRequest } from "./passed-request.js";
 import { recordInto } from "./recorder.js";
+import { storabilityRules } from "./recorder-rules.js";
 import { isRefresh } from "./refresher.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
 import type { Resolved, RouteRef } from "./resolved-request.js";
 import { RouteFunctions } from "./route-functions.js";
 import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
+import type { StorabilityRules } from "./storability.js";
 
 /** A request on its way through the middleware. */
 interface Exchange {
@@ -54,10 +57,11 @@ export class CachedRoute {
   readonly #options: ParsedRouteOptions;
   readonly #functions: RouteFunctions;
   readonly #requests: RouteRequests;
-  readonly #vary: readonly string[];
-  readonly #storesPrivate: boolean;
+  readonly #storability: StorabilityRules;
   readonly #methods: ReadonlySet<string>;
   readonly #isEnabled: boolean;
+  /** Of a route that is not cached. */
+  readonly #observer: AnswerObserver | undefined;
   #watch: RouteWatch | undefined;
 
   constructor(http: HttpServices, module: string, options: ParsedRouteOptions) {
@@ -65,14 +69,21 @@ export class CachedRoute {
     this.#module = module;
     this.#options = options;
     this.#methods = new Set(["GET", "HEAD", "QUERY", ...options.methods]);
-    this.#isEnabled = options.enabled && http.options.enabled;
+    const { observeOnly } = http.options.advice;
+    this.#isEnabled = options.enabled && http.options.enabled && !observeOnly;
     this.#functions = new RouteFunctions(module, options, http.misuse.returned);
-    this.#requests = new RouteRequests(http, module, options, this.#functions);
-    this.#vary = options.vary.map((name) => name.toLowerCase());
+    const kind = this.#isEnabled ? "cached" : "observed";
+    this.#requests = new RouteRequests(http, module, options, this.#functions, kind);
     const isScoped = typeof (options.scope ?? http.options.scope) === "function";
     const isAsked = options.privateResponses ?? http.options.privateResponses;
     if (options.privateResponses === "scope" && !isScoped) throw unscopedPrivate(module);
-    this.#storesPrivate = isScoped && isAsked === "scope";
+    this.#storability = storabilityRules(http, options, this.#functions, isScoped && isAsked === "scope");
+    if (!this.#isEnabled && http.engine.advisor) {
+      this.#observer = new AnswerObserver(http, http.engine.advisor, this.#requests, {
+        ...this.#storability,
+        functions: this.#functions,
+      });
+    }
     for (const pattern of options.ignoreParams) http.engine.events.ignoredParams.add(pattern);
     http.misuse.mounted(module, options);
     this.#watch = new RouteWatch(http.misuse, module, options);
@@ -93,6 +104,7 @@ export class CachedRoute {
 
   #handle(req: Request, res: Response, next: NextFunction): void {
     if (!this.#isEnabled) {
+      this.#observer?.observe(req, res);
       this.#bypass("disabled", undefined, res, next);
       return;
     }
@@ -214,20 +226,12 @@ export class CachedRoute {
     const { options } = this.#http;
     const { ref, req, res, next } = exchange;
     if (fill) this.#http.fills(req, ref);
+    if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(fill, req, res, {
-      statuses: this.#options.statuses,
-      vary: this.#vary,
-      ttlSeconds: this.#functions.maxTtlSeconds,
-      storesPrivate: this.#storesPrivate,
+      ...this.#storability,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
-      // A body that is larger than the tenant's share of the store is refused at its head, before anybody
-      // waits for it.
-      maxBodyBytes: Math.min(
-        this.#options.maxBodyBytes ?? options.maxBodyBytes,
-        this.#http.engine.maxTenantBytes,
-      ),
       fwd,
       own: this.#requests.own,
       functions: this.#functions,

@@ -82,10 +82,11 @@ export class HttpServices {
 
   /** Counts a decision and publishes it. */
   note(event: "hit" | "stale" | "miss" | "collapsed", ref: EntryRef): void {
-    const { counters, events } = this.engine;
+    const { counters, events, advisor } = this.engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     this.telemetry?.decided(event);
     events.asked(ref);
+    if (event !== "collapsed") advisor?.asked(ref);
     if (events.isHeard(event))
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }

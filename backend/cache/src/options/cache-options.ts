@@ -1,5 +1,5 @@
 // The options of `createTenantCache`.
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
@@ -128,6 +128,22 @@ export interface TenantCacheOptions {
     readonly waitMs?: number;
     /** How many. Default 1,000. */
     readonly maxWaiting?: number;
+  };
+  /** What `cache.advice()` is worked out from: see `docs/operate/advice.md`. */
+  readonly advice?: {
+    /** False: nothing is sampled. Default true. */
+    readonly enabled?: boolean;
+    /**
+     * True: nothing is looked up and nothing stored, on no route and by no value of `cache.manager`; all is
+     * observed as by `cache.observe`, with the TTLs that it would have. Mutations still invalidate. Default
+     * false.
+     */
+    readonly observeOnly?: boolean;
+    /**
+     * How many queries the handler has made, asked when it has answered: `(req, res) => res.locals.queries`.
+     * Default: nobody knows.
+     */
+    readonly queries?: (req: Request, res: Response) => number | undefined;
   };
   /** Of `cache.manager`, the toolkit. */
   readonly manager?: {
@@ -270,6 +286,18 @@ const cacheSchema = z.strictObject({
     .prefault({}),
   fill: z
     .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
+    .prefault({}),
+  advice: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      observeOnly: z.boolean().default(false),
+      queries: fn<NonNullable<NonNullable<TenantCacheOptions["advice"]>["queries"]>>(
+        "(req, res) => res.locals.queries",
+      ).optional(),
+    })
+    .refine(({ enabled, observeOnly }) => enabled || !observeOnly, {
+      error: "observeOnly observes for cache.advice(), and enabled is false: leave one of them out",
+    })
     .prefault({}),
   manager: z
     .strictObject({

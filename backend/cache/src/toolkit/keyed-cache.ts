@@ -1,37 +1,25 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
 // Tests: test/integration/toolkit-loads.test.ts, test/integration/toolkit-values.test.ts
 
-import {
-  type BypassReason,
-  formatCacheStatus,
-  hitStatus,
-  type RunReason,
-  type UnstoredReason,
-} from "../cache-status.js";
+import { type BypassReason, formatCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
+import { answerOf } from "../engine/answer-of.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import type { Fill, FillOutcome } from "../engine/fill.js";
+import type { Fill, FillOutcome, Recording } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { ReadOutcome } from "../engine/lookups.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
+import { type Looked, lookedAt, missed } from "./looked.js";
+import { loadObserved } from "./observed-load.js";
 import { Refreshes } from "./refreshes.js";
 import { decodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
 import { type RecordedValue, recordValue } from "./value-record.js";
 
 export type Load<T> = () => T | PromiseLike<T>;
-
-/** A value, and what the cache did to have it. */
-export interface Looked<T> {
-  readonly value: T;
-  /** As a `Cache-Status` header says it (RFC 9211). */
-  readonly cacheStatus: string;
-  /** How long ago it was loaded, whole seconds; absent where it was loaded for this call. */
-  readonly ageSeconds?: number;
-}
 
 /** What a look at a key's entry found. */
 type Found =
@@ -41,25 +29,33 @@ type Found =
   | { readonly kind: "bypass"; readonly reason: BypassReason };
 
 /** @internal */
+export interface KeyedCacheOptions {
+  /** What a value that was compressed may become, bytes. */
+  readonly maxInflatedBytes: number;
+  /** Nothing is looked up and nothing stored: see the option `advice`. */
+  readonly observeOnly: boolean;
+}
+
+/** @internal */
 export class KeyedCache {
   readonly #engine: CacheEngine;
   readonly #logger: Logger;
   readonly #refreshes: Refreshes;
   readonly #maxInflatedBytes: number;
+  readonly #observeOnly: boolean;
   #hasWarned = false;
 
-  /**
-   * @param maxInflatedBytes what a value that was compressed may become, bytes
-   * @internal
-   */
-  constructor(engine: CacheEngine, logger: Logger, maxInflatedBytes: number) {
+  /** @internal */
+  constructor(engine: CacheEngine, logger: Logger, options: KeyedCacheOptions) {
     this.#engine = engine;
     this.#logger = logger;
-    this.#maxInflatedBytes = maxInflatedBytes;
+    this.#maxInflatedBytes = options.maxInflatedBytes;
+    this.#observeOnly = options.observeOnly;
     this.#refreshes = new Refreshes(logger);
   }
 
   async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
+    if (this.#observeOnly) return this.#observed(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
     if (found.kind === "bypass") return this.#bypassed(found.reason, ref);
@@ -68,6 +64,7 @@ export class KeyedCache {
 
   /** Values in the order of the refs, from one round trip. */
   async getMany(refs: readonly KeyedRef[], rules: ValueRules): Promise<unknown[]> {
+    if (this.#observeOnly) return refs.map((ref) => this.#observed(ref));
     const entries = await this.#engine.keyed.readMany(refs);
     return Promise.all(
       refs.map(async (ref, index) => {
@@ -113,6 +110,10 @@ export class KeyedCache {
       if (why === "too-large" && rules.onTooLarge === "throw")
         throw this.#tooLarge(ref, recording.body.length, rules);
     const kept = recorded.filter((item) => item.unkept === undefined);
+    if (this.#observeOnly) {
+      for (const { ref, recording } of kept) this.#tell(ref, recording);
+      return items.map(() => false);
+    }
     const stored = new Set<KeyedRef>();
     const always = kept.filter(({ rules }) => !rules.nx);
     const writing = this.#engine.keyed.write(always.map(({ ref, recording }) => [ref, recording]));
@@ -124,6 +125,7 @@ export class KeyedCache {
     const written = await writing;
     for (const [index, { ref }] of always.entries()) if (written[index]) stored.add(ref);
     await Promise.all(writingOnce);
+    for (const { ref, recording } of kept) if (stored.has(ref)) this.#tell(ref, recording);
     return items.map(([ref]) => stored.has(ref));
   }
 
@@ -133,6 +135,8 @@ export class KeyedCache {
 
   /** As {@link getOrSet}, with what happened. */
   async lookUp<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<Looked<T>> {
+    if (this.#observeOnly)
+      return loadObserved(this.#engine.advisor, ref, load, (value) => this.#record(ref, value, rules));
     this.#engine.events.asked(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.readToFill(ref));
     if (found.kind === "value") {
@@ -164,7 +168,9 @@ export class KeyedCache {
       return value;
     } finally {
       // Also where the write failed: whether it took effect is not known.
-      await finish(recorded?.unkept === undefined ? recorded?.recording : undefined);
+      const recording = recorded?.unkept === undefined ? recorded?.recording : undefined;
+      const isStored = await finish(this.#observeOnly ? undefined : recording);
+      if (recording && (isStored || this.#observeOnly)) this.#tell(ref, recording);
     }
   }
 
@@ -273,23 +279,24 @@ export class KeyedCache {
     this.#engine.events.publish("bypass", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
 
+  /** A request for a value that nobody looks up. */
+  #observed(ref: KeyedRef): undefined {
+    this.#engine.advisor?.asked(ref);
+    return undefined;
+  }
+
+  /** A value was set. */
+  #tell(ref: KeyedRef, recording: Recording): void {
+    const { advisor } = this.#engine;
+    advisor?.written(ref, answerOf(advisor, ref, recording));
+  }
+
   #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): undefined {
-    const { counters, events } = this.#engine;
+    const { counters, events, advisor } = this.#engine;
+    if (event !== "collapsed") advisor?.asked(ref);
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
-}
-
-function lookedAt<T>(value: T, entry: Entry): Looked<T> {
-  const nowMs = Date.now();
-  const ageSeconds = Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000));
-  return { value, cacheStatus: formatCacheStatus(hitStatus(entry, nowMs)), ageSeconds };
-}
-
-/** @param detail why it is not stored; absent where it is */
-function missed<T>(value: T, detail?: RunReason | UnstoredReason): Looked<T> {
-  const stored = { fwd: "miss", stored: true } as const;
-  return { value, cacheStatus: formatCacheStatus(detail ? { fwd: "miss", detail } : stored) };
 }
 
 const COUNTED_AS = {

@@ -1,0 +1,299 @@
+// The advisor: sees requests, answers and invalidations of one cache, and simulates entries for a bounded sample of them.
+// Tests: test/integration/advice.test.ts
+import { ownText } from "../bounded-map.js";
+import { monotonicNow } from "../timers.js";
+import { BusiestTenants } from "./busiest-tenants.js";
+import { RouteFigures, type RouteTerms } from "./route-figures.js";
+import { ALL_HIT, MAX_FENCES, NEVER, PRESENT_TTL, SampleColumns, TTL_FACTORS } from "./sample-columns.js";
+import { SeenViews } from "./seen-views.js";
+import type { TenantSample } from "./tenant-sample.js";
+import { SAMPLE_SPACE, textHash } from "./text-hash.js";
+
+const MAX_KEYS = 4096;
+/** However busy the process is, so many stay. */
+const LEAST_KEYS = 512;
+const MAX_ROUTES = 64;
+/** What an entry takes beside its body. */
+const ENTRY_BYTES = 512;
+/** A hit that follows another one so soon is one, too, and at no distance. */
+const REPEAT_SECONDS = 0.008;
+const MAX_SIMULATED_A_SECOND = 4000;
+/** Of so many simulations one is timed. */
+const TIMED_EACH = 64;
+const DEFAULT_TTL_SECONDS = 180;
+
+/** What an entry that is asked for tells the advisor; absent figures: it is not looked at. */
+export interface AdvisedEntry {
+  readonly tenant: string;
+  readonly fenceKeys: readonly string[];
+  readonly figures?: RouteFigures | undefined;
+  /** See {@link sampleOf}. */
+  readonly sample?: number | undefined;
+  /** Hashes of the request without its scope, and of the scope; 0 where it has none. */
+  readonly view?: number | undefined;
+  readonly viewer?: number | undefined;
+  readonly carriesTags?: boolean | undefined;
+  tagFence?(tag: string): string;
+}
+
+/** What a handler, or a load, has answered. */
+export interface AdvisedAnswer {
+  /** Absent where nobody has measured it. */
+  readonly durationMs?: number | undefined;
+  /** Absent where nobody knows. */
+  readonly bytes?: number | undefined;
+  /** Seconds that it may be stored for. */
+  readonly ttlSeconds: number;
+  /** What it is known by: its ETag, or a hash of its body. */
+  readonly identity?: string | undefined;
+  /** Whoever asked, where that is no part of the key. */
+  readonly caller?: string | undefined;
+  /** That the answer has named. */
+  readonly tags?: readonly string[] | undefined;
+}
+
+export class Advisor {
+  readonly since = new Date();
+  readonly #startedAtMs = monotonicNow();
+  readonly #columns = new SampleColumns(MAX_KEYS);
+  readonly tenants = new BusiestTenants(this.#columns);
+  readonly routes: RouteFigures[] = [];
+  readonly #domains = new Map<string, RouteFigures>();
+  readonly #views = new SeenViews();
+  #windowEnd = 1;
+  #inWindow = 0;
+  #simulated = 0;
+  #timedMs = 0;
+
+  /** Milliseconds of this process that simulations have taken. */
+  get cpuMs(): number {
+    return this.#timedMs * TIMED_EACH;
+  }
+
+  get byteLength(): number {
+    return this.#columns.byteLength + this.tenants.byteLength + this.#views.byteLength;
+  }
+
+  get elapsedSeconds(): number {
+    return this.#now();
+  }
+
+  /** The figures of a route; those of all routes that are one too many are shared. */
+  route(terms: RouteTerms): RouteFigures {
+    const last = this.routes[MAX_ROUTES - 1];
+    if (last) return last;
+    const isLast = this.routes.length === MAX_ROUTES - 1;
+    const figures = new RouteFigures(isLast ? { module: "other", kind: terms.kind } : terms);
+    this.routes.push(figures);
+    return figures;
+  }
+
+  /** Those of the values of a domain of the toolkit. */
+  values(domain: string): RouteFigures {
+    const known = this.#domains.get(domain);
+    if (known) return known;
+    const figures = this.route({ module: domain, kind: "values" });
+    // Domains are parts of keys: those that are too many are not remembered.
+    if (this.#domains.size < MAX_ROUTES) this.#domains.set(ownText(domain), figures);
+    return figures;
+  }
+
+  /** A request asks for an entry. Called for each hit. */
+  asked(entry: AdvisedEntry): void {
+    const { figures, sample } = entry;
+    if (!figures || sample === undefined) return;
+    figures.requests++;
+    const tenant = this.tenants.of(entry.tenant);
+    tenant.requests++;
+    if (sample >= tenant.threshold) return;
+    if (++this.#simulated % TIMED_EACH > 0) {
+      this.#simulate(entry, figures, tenant, sample);
+      return;
+    }
+    const startedAtMs = monotonicNow();
+    this.#simulate(entry, figures, tenant, sample);
+    this.#timedMs += monotonicNow() - startedAtMs;
+  }
+
+  /** Its handler has answered, and the answer may be stored. */
+  answered(entry: AdvisedEntry, answer: AdvisedAnswer): void {
+    const { figures } = entry;
+    if (!figures) return;
+    const { durationMs, bytes, ttlSeconds } = answer;
+    if (durationMs !== undefined) figures.took(durationMs);
+    figures.ttlAnswers++;
+    figures.ttlSum += ttlSeconds;
+    if (bytes !== undefined) {
+      figures.measuredAnswers++;
+      figures.answerBytes += bytes;
+    }
+    const tenant = this.tenants.known(entry.tenant);
+    if (!tenant || answer.identity === undefined) return;
+    const identity = textHash(answer.identity) || 1;
+    if (entry.view && entry.viewer)
+      this.#views.compare(figures, entry.view, entry.viewer, identity, tenant.invalidations);
+    const place = entry.sample === undefined ? undefined : tenant.placeOf(entry.sample);
+    if (place === undefined) return;
+    const columns = this.#columns;
+    columns.ttl[place] = ttlSeconds;
+    if (bytes !== undefined && columns.bytes[place] !== bytes + ENTRY_BYTES)
+      tenant.resize(place, bytes + ENTRY_BYTES);
+    if (answer.tags && entry.carriesTags) this.#dependOnTags(entry, place, answer.tags);
+    this.#compare(figures, place, identity, answer.caller);
+  }
+
+  /** Its handler has answered what may not be stored. */
+  refused(entry: AdvisedEntry, reason: string, durationMs?: number): void {
+    const { figures } = entry;
+    if (!figures) return;
+    figures.refused(reason);
+    if (durationMs !== undefined) figures.took(durationMs);
+    const place = this.#placeOf(entry);
+    if (place !== undefined) this.#columns.drop(place);
+  }
+
+  /** A value is written, and not loaded: it is there from now on, whatever its fences were before. */
+  written(entry: AdvisedEntry, answer: AdvisedAnswer): void {
+    this.answered(entry, answer);
+    const place = this.#placeOf(entry);
+    if (place === undefined) return;
+    const first = place * TTL_FACTORS.length;
+    this.#columns.begunAt.fill(this.#now(), first, first + TTL_FACTORS.length);
+    this.#columns.cutOffAt[place] = NEVER;
+  }
+
+  /** Whether the identity of an answer will be looked at. */
+  compares(entry: AdvisedEntry): boolean {
+    return Boolean(entry.view) || this.#placeOf(entry) !== undefined;
+  }
+
+  /** Fences of a tenant are replaced. */
+  invalidated(tenant: string, fenceKeys: readonly string[]): void {
+    const sample = this.tenants.known(tenant);
+    if (!sample) return;
+    sample.invalidations++;
+    const columns = this.#columns;
+    const now = this.#now();
+    for (const key of fenceKeys) {
+      const fence = fenceOf(key);
+      if (!columns.mayDepend(fence)) continue;
+      for (const place of sample.places()) {
+        if (!columns.dependsOn(place, fence)) continue;
+        columns.cutOffAt[place] = now;
+        columns.outcomes[place] = 0;
+      }
+    }
+  }
+
+  #now(): number {
+    return (monotonicNow() - this.#startedAtMs) / 1000;
+  }
+
+  #placeOf({ tenant, sample }: AdvisedEntry): number | undefined {
+    return sample === undefined ? undefined : this.tenants.known(tenant)?.placeOf(sample);
+  }
+
+  #simulate(entry: AdvisedEntry, figures: RouteFigures, tenant: TenantSample, sample: number): void {
+    const columns = this.#columns;
+    const now = this.#now();
+    const known = tenant.placeOf(sample);
+    const place = known ?? tenant.admit(sample);
+    if (place === undefined) return;
+    const weight = SAMPLE_SPACE / tenant.threshold;
+    figures.weight += weight;
+    tenant.weight += weight;
+    const idleSeconds = now - (columns.lastAskedAt[place] ?? NEVER);
+    columns.lastAskedAt[place] = now;
+    if (known === undefined) this.#begin(entry, figures, place);
+    else if (columns.outcomes[place] === ALL_HIT && idleSeconds < REPEAT_SECONDS) {
+      for (let index = 0; index < TTL_FACTORS.length; index++)
+        figures.hits[index] = (figures.hits[index] ?? 0) + weight;
+      tenant.curve.add(0, weight);
+      return;
+    }
+    this.#pace(now);
+    const outcomes = this.#ask(figures, place, now, weight);
+    const distance = tenant.touch(place);
+    if (distance !== undefined && outcomes & (1 << PRESENT_TTL))
+      tenant.curve.add(distance + (columns.bytes[place] ?? 0), weight);
+  }
+
+  #begin({ fenceKeys, carriesTags }: AdvisedEntry, figures: RouteFigures, place: number): void {
+    this.#columns.bytes[place] = figures.meanBytes + ENTRY_BYTES;
+    // The last one tells of any tag: entries depend on their own.
+    const keys = carriesTags ? fenceKeys.slice(0, -1) : fenceKeys;
+    this.#columns.dependOn(place, keys.slice(0, MAX_FENCES).map(fenceOf));
+  }
+
+  /** Asks the simulated entries, and begins those that are not there. @returns a bit for each that hits */
+  #ask(figures: RouteFigures, place: number, now: number, weight: number): number {
+    const columns = this.#columns;
+    const cutOffAt = columns.cutOffAt[place] ?? NEVER;
+    const ttlSeconds = columns.ttl[place] || figures.meanTtlSeconds || DEFAULT_TTL_SECONDS;
+    const fillSeconds = figures.meanMs / 1000;
+    const first = place * TTL_FACTORS.length;
+    let outcomes = 0;
+    for (let index = 0; index < TTL_FACTORS.length; index++) {
+      const begunAt = columns.begunAt[first + index] ?? NEVER;
+      const filledAt = begunAt + fillSeconds;
+      const isThere = begunAt >= 0 && begunAt > cutOffAt;
+      if (index === PRESENT_TTL && begunAt >= 0 && !isThere) figures.cutOff += weight;
+      if (!isThere || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1))
+        columns.begunAt[first + index] = now;
+      else if (now >= filledAt) {
+        outcomes |= 1 << index;
+        figures.hits[index] = (figures.hits[index] ?? 0) + weight;
+      }
+    }
+    columns.outcomes[place] = outcomes;
+    return outcomes;
+  }
+
+  #dependOnTags(entry: AdvisedEntry, place: number, tags: readonly string[]): void {
+    const fixed = Math.min(MAX_FENCES, entry.fenceKeys.length - 1);
+    const own = tags.slice(0, MAX_FENCES - fixed).map((tag) => fenceOf(entry.tagFence?.(tag) ?? ""));
+    this.#columns.dependOn(place, own, fixed);
+  }
+
+  #compare(figures: RouteFigures, place: number, identity: number, caller: string | undefined): void {
+    const columns = this.#columns;
+    const before = columns.answer[place] ?? 0;
+    const isCutOff = (columns.cutOffAt[place] ?? NEVER) >= (columns.answeredAt[place] ?? NEVER);
+    const callerHash = caller === undefined ? 0 : textHash(caller) || 1;
+    const isOther = callerHash !== 0 && columns.caller[place] !== 0 && callerHash !== columns.caller[place];
+    columns.answeredAt[place] = this.#now();
+    columns.caller[place] = callerHash;
+    if (before !== 0 && isCutOff && columns.cutOffAt[place] !== NEVER) {
+      if (before === identity) figures.unchangedRefills++;
+      else figures.changedRefills++;
+    } else if (before !== 0) {
+      const { compared } = figures;
+      if (before === identity) {
+        compared.same++;
+        if (isOther) compared.sameByOther++;
+      } else {
+        compared.differing++;
+        if (isOther) compared.differingByOther++;
+        if (columns.earlierAnswer[place] === identity) compared.alternating++;
+      }
+    }
+    if (before === identity) return;
+    columns.earlierAnswer[place] = before;
+    columns.answer[place] = identity;
+  }
+
+  /** Keeps to its share of the CPU: where too much is simulated, half of the sample goes. */
+  #pace(now: number): void {
+    if (now > this.#windowEnd) {
+      this.#windowEnd = now + 1;
+      this.#inWindow = 0;
+    }
+    if (++this.#inWindow <= MAX_SIMULATED_A_SECOND) return;
+    this.#inWindow = 0;
+    this.tenants.halve(LEAST_KEYS);
+  }
+}
+
+function fenceOf(key: string): number {
+  return textHash(key) || 1;
+}
