@@ -7,7 +7,7 @@ import { dayOf } from "../../backend/services/views/calendar.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 import { makeOverlayPopulation, type OverlayPopulation } from "./overlay-population.js";
 import type { PlannedRequest } from "./planned-request.js";
-import { play } from "./play.js";
+import { type Played, play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
 import { makeReport, type ReplayReport, type Run } from "./replay-report.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";
@@ -71,7 +71,7 @@ type Playing = (
   backend: ReplayedBackend,
   requests: readonly PlannedRequest[],
   options: ReplayOptions,
-) => Promise<readonly string[]>;
+) => Promise<Played>;
 
 async function onFreshBackend(
   options: ReplayOptions,
@@ -98,13 +98,14 @@ async function onFreshBackend(
       ].sort((one, other) => one.atHours - other.atHours);
       const before = { queries: backend.queries(), behind: backend.overlay.queriesBehind() };
       const viewsBefore = await backend.views();
-      const failures = await playing(backend, requests, options);
+      const { failures, maxLatenessMs } = await playing(backend, requests, options);
       if (failures.length > 0)
         throw new Error(`${failures.length} requests failed, as\n${failures.slice(0, 10).join("\n")}`);
       return {
         queries: backend.queries() - before.queries,
         queriesBehind: backend.overlay.queriesBehind() - before.behind,
         views: since(viewsBefore, await backend.views()),
+        maxLatenessMs,
       };
     } finally {
       await backend.stop();
@@ -122,17 +123,16 @@ function since(before: readonly ViewReport[], after: readonly ViewReport[]): Vie
   });
 }
 
-const playAll: Playing = async (backend, requests) =>
-  (await play({ backend, requests, onProgress: () => undefined })).failures;
+const playAll: Playing = (backend, requests) => play({ backend, requests, onProgress: () => undefined });
 
 const playInTime: Playing = async (backend, requests, { onProgress, onStep }) => {
   for (const tenantId of new Set(requests.map((request) => request.tenantId))) await backend.warm(tenantId);
-  const { failures, maxLatenessMs } = await play({
+  const played = await play({
     backend,
     requests,
     compression: COMPRESSION,
     onProgress: (done) => onProgress?.(done, requests.length),
   });
-  onStep(`${requests.length} requests, the slowest answered ${maxLatenessMs} ms after it was due`);
-  return failures;
+  onStep(`${requests.length} requests, the slowest answered ${played.maxLatenessMs} ms after it was due`);
+  return played;
 };

@@ -154,6 +154,16 @@ describe("clients of other CRMs", () => {
     assert.deepEqual((await ada.getCrmClient("hubspot", "6", ADA))?.data, { n: 3 });
   });
 
+  test("deleted in the other CRM: nobody's, though a copy is held; restored: as it is there", async () => {
+    const ada = db.as(ADA);
+    await ada.setCrmClient("hubspot", "11", { name: "Held" }, ADA, { syncStatus: "stale" });
+    answer = async () => undefined;
+    assert.equal(await ada.getCrmClient("hubspot", "11", ADA), undefined);
+    assert.equal((await newest("hubspot:11"))?.outcome, "failure");
+    answer = async () => ({ data: { name: "Restored" }, version: "v2", modifiedAt: at(2) });
+    assert.deepEqual((await ada.getCrmClient("hubspot", "11", ADA))?.data, { name: "Restored" });
+  });
+
   test("a status is seen by the next read of every process", async () => {
     const other = await db.process();
     await db.as(ADA).setCrmClient("hubspot", "7", {}, ADA);

@@ -9,6 +9,7 @@ import inject from "light-my-request";
 import { projectFile, projectRoot } from "../../../project-root.js";
 import {
   type CacheListOptions,
+  createTenantCache,
   type InvalidateOptions,
   type LaneOptions,
   MemoryStore,
@@ -178,6 +179,16 @@ const TABLES = {
   },
   LaneOptions: { all: parseLaneOptions(LANE), defaults: parseLaneOptions({ identify: LANE.identify }) },
 };
+
+test("the package's README tells every member of a cache", async () => {
+  const cache = createTenantCache({ tenant: () => undefined });
+  const [, table = ""] = packageReadme.split("| member | does |\n");
+  const told = [...(table.split("\n\n", 1)[0] ?? "").matchAll(/^\| ((?:\\\||[^|])+) \|/gm)].flatMap(
+    ([, cell = ""]) => [...cell.matchAll(/`(\w+)/g)].map(([, name]) => name),
+  );
+  assert.deepEqual([...new Set(told)].sort(), Object.keys(cache).sort());
+  await cache.close();
+});
 
 describe("the option tables of the package's README", () => {
   for (const [name, { all, defaults }] of Object.entries(TABLES)) {

@@ -28,14 +28,14 @@ export class ClientSource {
   }
 
   /**
-   * `undefined` where what is held, or nothing, is the answer.
+   * `"none"` where the other CRM says that it has no such client (any more); `undefined` where what is held, or nothing, is the answer.
    * @throws HttpProblem 503 where nothing is held, and the other CRM cannot answer
    */
   async ask(
     tenantId: string,
     { crm_system, crm_id }: ClientRef,
     held: ClientRow | undefined,
-  ): Promise<SourceClient | undefined> {
+  ): Promise<SourceClient | "none" | undefined> {
     const { sources, sourceBudgetMs = BUDGET_MS } = this.#parts;
     if (!sources) return undefined;
     const enough = AbortSignal.timeout(sourceBudgetMs);
@@ -46,7 +46,7 @@ export class ClientSource {
           enough.addEventListener("abort", () => reject(enough.reason as Error), { once: true });
         }),
       ]);
-      return answer === "none" ? undefined : answer;
+      return answer === "none" ? undefined : (answer ?? "none");
     } catch (cause) {
       // It says itself that it is stale.
       if (held?.sealed) return undefined;
@@ -78,7 +78,10 @@ export class ClientSource {
     const changed = now && now.revision !== held?.revision ? now : undefined;
     if (changed && isSetAnew(changed, held)) return changed;
     const row = newClient(ref, made, now?.meta.agent_id ?? agentId, {
-      ...{ sourceVersion: asked.version, modifiedAt: asked.modifiedAt, syncStatus, syncReason },
+      sourceVersion: asked.version,
+      modifiedAt: asked.modifiedAt,
+      syncStatus,
+      syncReason,
       ...(changed && isSaid(changed, standing !== undefined) && saidOf(changed)),
     });
     const { crmClient, task } = this.#parts.ttl;

@@ -100,7 +100,8 @@ export class ClientCopies {
       const isFresh = held?.sealed && !NOT_CACHED.includes(held.meta.sync_status);
       const renewed = isFresh ? undefined : await this.#renewed(caller, ref, held, agentId);
       if (renewed) source = "source";
-      return bytesOf(renewed ?? held);
+      // What is held of somebody whom the other CRM has deleted is shown to nobody; it goes when its hours are over.
+      return renewed === "none" ? null : bytesOf(renewed ?? held);
     };
     const looked = await this.#clients.lookUp(tenantId, params, load);
     const isCached = looked.ageSeconds !== undefined;
@@ -114,16 +115,16 @@ export class ClientCopies {
     return again && { client: again, source };
   }
 
-  /** As the other CRM has it now; `undefined` where it does not say. */
+  /** As the other CRM has it now; `"none"` where it has no such client, `undefined` where it does not say. */
   async #renewed(
     caller: Caller,
     ref: ClientRef,
     held: ClientRow | undefined,
     agentId: string,
-  ): Promise<ClientRow | undefined> {
+  ): Promise<ClientRow | "none" | undefined> {
     const { tenantId } = caller;
     const asked = await this.#source.ask(tenantId, ref, held);
-    if (!asked) return undefined;
+    if (asked === undefined || asked === "none") return asked;
     const made = await this.sealed(tenantId, { ...ref, data: asked.data });
     return await withTenant(this.#parts.pool, tenantId, (connection) =>
       this.#source.keep(connection, caller, ref, { asked, made, held, agentId }),
