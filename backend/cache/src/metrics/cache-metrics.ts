@@ -71,7 +71,10 @@ export class CacheMetrics implements Metrics {
   constructor(engine: CacheEngine, options: ParsedCacheOptions["metrics"], telemetry: Telemetry | undefined) {
     this.#engine = engine;
     this.#views = new MetricsViews(engine, options);
-    this.#reporter = new Reporter(engine, options, () => this.#views.busiest.names);
+    this.#reporter = new Reporter(engine, options, () => {
+      this.#views.now();
+      return this.#views.busiest.names;
+    });
     if (!telemetry) return;
     telemetry.observe(engine, this.#views);
     this.#reporter.start();
