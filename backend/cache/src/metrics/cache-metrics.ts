@@ -1,5 +1,5 @@
 // `cache.metrics()` and `cache.metricsHandler()`: the figures in Prometheus's text format, or OpenMetrics.
-// Tests: test/integration/metrics.test.ts, test/unit/refusals/metrics-options.test.ts
+// Tests: test/integration/metrics.test.ts
 import type { Request, RequestHandler, Response } from "express";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
