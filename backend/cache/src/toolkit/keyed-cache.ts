@@ -268,15 +268,14 @@ export class KeyedCache {
     return value;
   }
 
-  #bypassed(reason: BypassReason, ref: KeyedRef): undefined {
-    this.#engine.counters.bypassed(reason, ref.tenant, ref.module);
-    this.#engine.events.publish("bypass", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+  #bypassed(reason: BypassReason, { tenant, module, entryKey: key }: KeyedRef): undefined {
+    this.#engine.counters.bypassed(reason, tenant, module);
+    this.#engine.events.publish("bypass", { tenant, module, key });
   }
 
-  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): undefined {
-    const { counters, events } = this.#engine;
-    for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
-    events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+  #note(event: keyof typeof COUNTED_AS, { tenant, module, entryKey: key }: KeyedRef): undefined {
+    for (const counter of COUNTED_AS[event]) this.#engine.counters.add(counter, tenant, module);
+    this.#engine.events.publish(event, { tenant, module, key });
   }
 }
 
@@ -288,8 +287,8 @@ function lookedAt<T>(value: T, entry: Entry): Looked<T> {
 
 /** @param detail why it is not stored; absent where it is */
 function missed<T>(value: T, detail?: RunReason | UnstoredReason): Looked<T> {
-  const stored = { fwd: "miss", stored: true } as const;
-  return { value, cacheStatus: formatCacheStatus(detail ? { fwd: "miss", detail } : stored) };
+  const status = detail ? ({ fwd: "miss", detail } as const) : ({ fwd: "miss", stored: true } as const);
+  return { value, cacheStatus: formatCacheStatus(status) };
 }
 
 const COUNTED_AS = {
