@@ -275,10 +275,8 @@ export class CacheEngine {
       this.#sweeps.enqueue({ tenant });
       return;
     }
-    for (const module of modules) {
-      this.#count(confirmed, tenant, module);
-      this.#sweeps.enqueue({ tenant, module });
-    }
+    for (const module of modules) this.#count(confirmed, tenant, module);
+    for (const module of modules) this.#sweeps.enqueue({ tenant, module });
     // What a tag reaches is spread over modules: it is left to its TTL.
     for (const _tag of tags) this.#count(confirmed, tenant);
   }

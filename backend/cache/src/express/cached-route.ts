@@ -30,7 +30,6 @@ interface Exchange {
   readonly req: Request;
   readonly res: Response;
   readonly next: NextFunction;
-  /** When it came, where that is measured. */
   readonly begun: Moment;
 }
 
@@ -97,9 +96,9 @@ export class CachedRoute {
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
-    const { telemetry } = this.#http;
-    if (!telemetry) this.#handle(req, res, next);
-    else telemetry.request(this.#module, req, res, () => this.#handle(req, res, next));
+    const { telemetry: traced } = this.#http;
+    if (traced) traced.request(this.#module, req, res, () => this.#handle(req, res, next));
+    else this.#handle(req, res, next);
   }
 
   #handle(req: Request, res: Response, next: NextFunction): void {

@@ -1,5 +1,5 @@
 // `cache.metrics()` and `cache.metricsHandler()`: the figures in Prometheus's text format, or OpenMetrics.
-// Tests: test/integration/metrics.test.ts, test/unit/refusals/metrics-options.test.ts
+// Tests: test/integration/metrics.test.ts
 import type { Request, RequestHandler, Response } from "express";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
@@ -71,7 +71,10 @@ export class CacheMetrics implements Metrics {
   constructor(engine: CacheEngine, options: ParsedCacheOptions["metrics"], telemetry: Telemetry | undefined) {
     this.#engine = engine;
     this.#views = new MetricsViews(engine, options);
-    this.#reporter = new Reporter(engine, options, () => this.#views.busiest.names);
+    this.#reporter = new Reporter(engine, options, () => {
+      this.#views.now();
+      return this.#views.busiest.names;
+    });
     if (!telemetry) return;
     telemetry.observe(engine, this.#views);
     this.#reporter.start();

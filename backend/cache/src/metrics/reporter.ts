@@ -5,6 +5,7 @@ import { later } from "../later.js";
 import { quickStats } from "../stats.js";
 import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 
+/** At first more often: whoever has just started looks, and each pause is twice as long as the one before. */
 const FIRST_MS = 1000;
 const MAX_INVENTORY_KEYS = 100_000;
 /** After a walk through the entries, a hundred times as long without one. */
@@ -21,6 +22,7 @@ export class Reporter {
   readonly #options: ReporterOptions;
   readonly #tenants: () => readonly string[];
   #timer: Timer | undefined;
+  #pauseMs: number;
   #nextInventoryMs = 0;
   #isStopped = false;
 
@@ -29,12 +31,13 @@ export class Reporter {
     this.#engine = engine;
     this.#options = options;
     this.#tenants = tenants;
+    this.#pauseMs = Math.min(FIRST_MS, options.reportIntervalMs);
   }
 
   /** Keeps no process alive. */
   start(): void {
     if (this.#timer || this.#isStopped) return;
-    this.#schedule(Math.min(FIRST_MS, this.#options.reportIntervalMs));
+    this.#schedule();
   }
 
   stop(): void {
@@ -45,8 +48,7 @@ export class Reporter {
   /** Asks now. Never rejects. */
   async report(): Promise<void> {
     const { lastReport, store } = this.#engine;
-    const { reportIntervalMs } = this.#options;
-    const isYoung = lastReport.server && monotonicNow() - lastReport.server.atMs < reportIntervalMs * 0.9;
+    const isYoung = lastReport.server && monotonicNow() - lastReport.server.atMs < this.#pauseMs * 0.9;
     if (!isYoung) await quickStats(this.#engine);
     if (this.#engine.gate.state !== "closed") return;
     const tenants = this.#tenants();
@@ -59,10 +61,11 @@ export class Reporter {
     if (this.#isInventoryDue()) await this.#takeInventory().catch(() => undefined);
   }
 
-  #schedule(delayMs: number): void {
-    this.#timer = later(delayMs, () => {
+  #schedule(): void {
+    this.#timer = later(this.#pauseMs, () => {
       void this.report().then(() => {
-        if (!this.#isStopped) this.#schedule(this.#options.reportIntervalMs);
+        this.#pauseMs = Math.min(2 * this.#pauseMs, this.#options.reportIntervalMs);
+        if (!this.#isStopped) this.#schedule();
       });
     });
   }
@@ -81,7 +84,9 @@ export class Reporter {
       if (this.#isStopped || fences >= MAX_INVENTORY_KEYS) break;
     }
     lastReport.tookInventory(inventory, store.listFences ? fences : null);
+    // An empty store costs nothing to look at, and is mostly one that has just begun to be filled.
+    const intervalMs = inventory.rows.length === 0 ? 0 : this.#options.inventoryIntervalMs;
     const tookMs = monotonicNow() - startedAtMs;
-    this.#nextInventoryMs = monotonicNow() + Math.max(this.#options.inventoryIntervalMs, REST * tookMs);
+    this.#nextInventoryMs = monotonicNow() + Math.max(intervalMs, REST * tookMs);
   }
 }

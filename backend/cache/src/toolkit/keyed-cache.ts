@@ -274,9 +274,9 @@ export class KeyedCache {
     return value;
   }
 
-  #bypassed(reason: BypassReason, ref: KeyedRef): undefined {
-    this.#engine.counters.bypassed(reason, ref.tenant, ref.module);
-    this.#engine.events.publish("bypass", { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+  #bypassed(reason: BypassReason, { tenant, module, entryKey: key }: KeyedRef): undefined {
+    this.#engine.counters.bypassed(reason, tenant, module);
+    this.#engine.events.publish("bypass", { tenant, module, key });
   }
 
   /** A request for a value that nobody looks up. */

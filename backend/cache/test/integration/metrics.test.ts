@@ -1,7 +1,10 @@
 // Metrics: what is counted is what is shown, series stay few, a scrape is quick and asks no store, and only who may see it sees it.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Counter, Registry } from "prom-client";
+import { projectFile } from "../../../project-root.js";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
 import { createTenantCache, MemoryStore, type StoreListener, type TenantCache } from "../../src/index.js";
@@ -96,7 +99,7 @@ describe.each(STORES)("metrics on %s", (store) => {
 });
 
 describe("series", () => {
-  test("10,000 tenants and 200 modules: few series, and a scrape takes under 5 ms", async () => {
+  test("10,000 tenants and 200 modules: few series", async () => {
     const cache = closing(createTenantCache({ tenant: () => "none", logger: quiet }));
     const { counters } = engineOf(cache);
     for (let n = 0; n < 10_000; n++) counters.add("hits", `tenant-${n}`, `module-${n % 200}`, 1 + (n % 7));
@@ -109,14 +112,14 @@ describe("series", () => {
     assert.equal(shown.sum("etc_tenant_requests_total", { result: "hit" }), all);
     assert.equal(shown.sum("etc_requests_total", { result: "hit" }), all);
     assert.ok(shown.series.length < 1200, `${shown.series.length} series`);
-    let fastestMs = Number.POSITIVE_INFINITY;
-    for (let n = 0; n < 50; n++) {
-      const startedAtMs = performance.now();
-      await cache.metrics();
-      fastestMs = Math.min(fastestMs, performance.now() - startedAtMs);
-    }
+  });
+
+  // In the context of a test, where each global is looked up anew, it takes twice as long: a process of its own.
+  test("10,000 tenants and 200 modules: a scrape takes under 5 ms", async () => {
+    const program = projectFile("dist/backend/cache/test/support/scrape-process.js");
+    const { stdout } = await promisify(execFile)(process.execPath, [program]);
     // The fastest: others use the machine, too.
-    assert.ok(fastestMs < 5, `${fastestMs} ms`);
+    assert.ok(Number(stdout) > 0 && Number(stdout) < 5, `${stdout} ms`);
   });
 
   test("the bounds are options", async () => {
