@@ -15,6 +15,8 @@ export type TenantCacheErrorCode =
   | "ETC_REDIS_MISSING"
   | "ETC_STORE_PART"
   | "ETC_LIGHT_MY_REQUEST"
+  | "ETC_EXPLAIN_APP"
+  | "ETC_EXPLAIN_TENANT"
   | "ETC_NEST_ADAPTER"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"
