@@ -103,9 +103,10 @@ export class EntryMemory {
     }
     const expiresAtMs = "expiresAt" in stored ? stored.expiresAt : stored.expiresAtMs;
     const replaced = replacedFences(ref, stored.fences, seen);
-    // A mutation ends an entry sooner than its life does: whichever came first. Both being over, the life says it.
+    // Where both have happened nobody knows which came first: it would have been gone by now anyway.
     if (expiresAtMs <= Date.now()) return { reason: "expired" };
-    return replaced.length > 0 ? { reason: "fenced", replaced } : { reason: "evicted" };
+    if (replaced.length > 0) return { reason: "fenced", replaced };
+    return { reason: held ? "expired" : "evicted" };
   }
 
   #remember(entryKey: string, record: EntryRecord): void {

@@ -76,7 +76,7 @@ export class Stale extends Fillable {
   readonly entry: Entry;
 
   constructor(fills: FillOpener, ref: EntryRef, read: MissedRead, entry: Entry) {
-    super(fills, ref, read);
+    super(fills, ref, { ...read, held: entry });
     this.entry = entry;
   }
 }

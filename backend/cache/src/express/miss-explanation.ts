@@ -23,8 +23,9 @@ export async function explainMiss(
   const { memory } = http.engine;
   const evidence = memory.explain(ref, { seen: look.seen, held: look.entry });
   // Where nobody here remembers the entry, the store's own books may.
-  const isGone = look.entry === undefined && look.peek?.isListed === true;
-  if (isGone && evidence.reason !== "evicted") return { reason: "evicted", evictedBy: "server" };
+  const isForgotten = evidence.reason === "cold" || evidence.reason === "unknown";
+  if (isForgotten && look.entry === undefined && look.peek?.isListed)
+    return { reason: "evicted", evictedBy: "server" };
   return explained(http, ref, evidence, look.seen, causes, evictedBy(http, ref, look));
 }
 

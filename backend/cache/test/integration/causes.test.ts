@@ -162,7 +162,11 @@ describe("causes in Redis", () => {
   test("another process reads them, under the same pseudonyms; they are bounded and end", async () => {
     const server = await startRedisServer();
     afterTest(() => server.stop());
-    const options = { redis: server.url, keyPrefix: "", causes: { secret: SECRET, maxPerTenant: 50 } } as const;
+    const options = {
+      redis: server.url,
+      keyPrefix: "",
+      causes: { secret: SECRET, maxPerTenant: 50 },
+    } as const;
     const [one, other] = await Promise.all([open("redis", options), open("redis", options)]);
     for (let n = 0; n < 400; n++) await one.cache.invalidateTenantCache("tenant-1", "accounts");
     await one.write("POST", "/orgs/1/accounts/2");
