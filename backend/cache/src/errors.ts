@@ -17,6 +17,8 @@ export type TenantCacheErrorCode =
   | "ETC_LIGHT_MY_REQUEST"
   | "ETC_PROM_CLIENT"
   | "ETC_OPENTELEMETRY"
+  | "ETC_EXPLAIN_APP"
+  | "ETC_EXPLAIN_TENANT"
   | "ETC_NEST_ADAPTER"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"

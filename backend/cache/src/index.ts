@@ -15,6 +15,7 @@ export type { EncryptionKey, SealCount } from "./codec/encryption.js";
 export type { Cause, CauseKind, Origin } from "./engine/cause-text.js";
 export { CAUSE_KINDS } from "./engine/cause-text.js";
 export type { CounterReport, ProbeFigures } from "./engine/counters.js";
+export { MISS_REASONS, type MissReason } from "./engine/entry-memory.js";
 export type {
   CacheEvent,
   CacheEventMap,
@@ -27,6 +28,19 @@ export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
 export type { CacheRoutes } from "./express/cache-routes.js";
 export type { CausesQuery, ReadCauses } from "./express/causes-call.js";
+export type { Explain, Explained } from "./express/explain-call.js";
+export {
+  type EvictedBy,
+  type ExplainedEntry,
+  type ExplainedFence,
+  type ExplainedRoute,
+  type Explanation,
+  type FencedBy,
+  type MissExplanation,
+  type RequestExplanation,
+  VERDICTS,
+  type Verdict,
+} from "./express/explanation.js";
 export {
   type AppPrototypes,
   type ExpressServerOptions,
@@ -59,6 +73,7 @@ export type { MonitorMetrics } from "./ops/monitor-metrics.js";
 export { StalenessProbe, type StalenessProbeOptions } from "./ops/staleness-probe.js";
 export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
+export type { ExplainRequest } from "./options/explain-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { GivenOrigin } from "./options/origin-option.js";

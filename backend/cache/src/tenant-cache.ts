@@ -7,11 +7,13 @@ import { NO_ADVICE, writeAdvice } from "./advice/write-advice.js";
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
+import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
 import { createCauses, type ReadCauses } from "./express/causes-call.js";
+import { createExplain, createExplained, type Explain, type Explained } from "./express/explain-call.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { createInvalidations, type Invalidations } from "./express/invalidations.js";
@@ -73,6 +75,10 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly because: Because;
   /** What has invalidated something of a tenant in the last 24 hours. See {@link ReadCauses}. */
   readonly causes: ReadCauses;
+  /** What the next such request would be told, and why, without running its handler. See {@link Explain}. */
+  readonly explain: Explain;
+  /** Why a request of the last minutes was no hit, by its id. See {@link Explained}. */
+  readonly explained: Explained;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -92,6 +98,8 @@ export interface TenantCache extends Invalidations, Metrics {
    * this process say; asks nobody. See `docs/operate/advice.md`.
    */
   advice(): CacheAdvice;
+  /** Misses of routes by their reasons, in this process since it began. */
+  missReasons(): Readonly<Record<MissReason, number>>;
   /** How the store is, without asking it. */
   health(): StoreStats;
   /**
@@ -235,6 +243,9 @@ export function createTenantCacheOn(
     ...createInvalidations(engine, http, touched),
     because: touched.because,
     causes: createCauses(engine),
+    explain: createExplain(http),
+    explained: createExplained(http),
+    missReasons: () => engine.memory.counts,
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));

@@ -10,6 +10,7 @@ import type { CommitResult, Store } from "../store/store.js";
 import type { Origin } from "./cause-text.js";
 import { Causes, type CausesOptions } from "./causes.js";
 import type { Counters } from "./counters.js";
+import { EntryMemory } from "./entry-memory.js";
 import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
@@ -17,6 +18,7 @@ import { type FencedScope, partFenceKeys } from "./fences.js";
 import { Fills, type FillsOptions } from "./fills.js";
 import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import type { GateOptions } from "./gate-options.js";
+import { Inspector } from "./inspector.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { LastReport } from "./last-report.js";
 import { Leases } from "./leases.js";
@@ -46,6 +48,9 @@ export class CacheEngine {
   readonly events: CacheEvents;
   readonly lastReport = new LastReport();
   readonly causes: Causes;
+  /** What is known of entries that are missing. */
+  readonly memory = new EntryMemory();
+  readonly inspector: Inspector;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
@@ -80,7 +85,10 @@ export class CacheEngine {
     const leases = new Leases(store, this.gate, options);
     const refused = new RefusedValues(logger);
     this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
-      onCommitted: (ref, entry) => this.#local?.set(ref, entry),
+      onCommitted: (ref, entry) => {
+        this.#local?.set(ref, entry);
+        this.memory.stored(ref, entry);
+      },
       onStored: ({ tenant, module, entryKey }) =>
         this.events.publish("stored", { tenant, module, key: entryKey }),
       onBounded: (ref, result) => this.#bounded(ref, result),
@@ -96,6 +104,13 @@ export class CacheEngine {
       fills: this.#fills,
       fenceTtlMs: options.fenceTtlMs,
       alarm: (ref, problem) => this.#alarm(ref, problem),
+    });
+    this.inspector = new Inspector({
+      store,
+      gate: this.gate,
+      local: this.#local,
+      sealer: options.sealer,
+      recalled: (ref) => this.lookups.recalled(ref),
     });
     this.#variants = new VariantMaker(this.#writer);
     this.keyed = new KeyedEntries({
@@ -147,6 +162,11 @@ export class CacheEngine {
 
   get pendingSweeps(): number {
     return this.#sweeps.pending;
+  }
+
+  /** Whether a request that misses would be answered by a handler that runs already. */
+  isFilling(ref: EntryRef, seen: string | undefined): boolean {
+    return this.#fills.isUnderWay(ref, seen);
   }
 
   get fillsInFlight(): number {

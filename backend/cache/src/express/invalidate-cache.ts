@@ -11,6 +11,7 @@ import {
 } from "../options/invalidate-options.js";
 import { isThenable } from "../shown.js";
 import { randomToken } from "../store/fence-token.js";
+import { dryRunOf } from "./dry-run.js";
 import { holdBack, type Moment } from "./held-response.js";
 import type { HttpServices } from "./http-services.js";
 import { isSafe } from "./safe-methods.js";
@@ -58,6 +59,8 @@ export function invalidating(
       watch?.passed(req);
       return goOn();
     }
+    // It ends in front of the handler, and changes nothing.
+    if (dryRunOf(req)) return goOn();
     const next: NextFunction = (problem?: unknown) =>
       problem === undefined ? touched.around(req, res, goOn) : goOn(problem);
     const tenant = http.tenantOf(req);

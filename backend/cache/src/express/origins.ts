@@ -54,7 +54,7 @@ export function routeOf(req: Request): string {
     .map((segment) => names.get(segment) ?? (/\d/.test(segment) && !/^v\d+$/.test(segment) ? ":id" : segment))
     .join("/");
   const path = route?.path === undefined || route.path === "/" ? "" : String(route.path);
-  return `${req.method} ${mount}${path}` + (mount + path === "" ? "/" : "");
+  return `${req.method} ${mount + path === "" ? "/" : mount + path}`;
 }
 
 /** As passport, express-jwt and the like leave it. */

@@ -1,5 +1,6 @@
 // What scripts do for explanations: keep why fences were replaced, read that, and look at an entry without using it.
 // Tests: test/contract/redis-store.test.ts, test/integration/causes.test.ts
+import { NOW } from "./lua-parts.js";
 
 /**
  * What scripts that replace fences end with; needs `now`. The cause is their last key, the log, and their last
@@ -32,13 +33,13 @@ return found
 
 /**
  * KEYS: entry, ledger, fences…. ARGV: what the names of the module's indexes begin with. Returns the entry, whether the
- * live generation lists it, how many entries that lists, the tenant's bytes, fences….
+ * live generation lists it as one that has not expired, how many entries that lists, the tenant's bytes, fences….
  */
-const PEEK = `
+const PEEK = `${NOW}
 local fences = {}
 for i = 3, #KEYS do fences[i - 2] = redis.call('GET', KEYS[i]) end
 local index = ARGV[1] .. (fences[1] or '') .. '_' .. (fences[2] or '')
-local listed = redis.call('ZSCORE', index, KEYS[1]) and 1 or 0
+local listed = tonumber(redis.call('ZSCORE', index, KEYS[1]) or 0) > now and 1 or 0
 local bytes = tonumber(redis.call('ZSCORE', KEYS[2], '') or 0)
 return { redis.call('GET', KEYS[1]), listed, redis.call('ZCARD', index), string.format('%.0f', bytes), unpack(fences) }
 `;

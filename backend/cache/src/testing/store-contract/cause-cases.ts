@@ -71,7 +71,7 @@ export const causeCases = casesOf([], {
     await all.store.replaceFences(
       at.fenceKeys,
       MINUTE_MS,
-      noteOf(all, at, "\u0000é,\n\"'" + "x".repeat(4096)),
+      noteOf(all, at, `\u0000é,\n"'${"x".repeat(4096)}`),
     );
     const after = await all.fencesAt(at);
     assert.equal(after.length, 2);
