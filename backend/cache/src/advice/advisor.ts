@@ -4,7 +4,16 @@ import { ownText } from "../bounded-map.js";
 import { monotonicNow } from "../timers.js";
 import { BusiestTenants } from "./busiest-tenants.js";
 import { RouteFigures, type RouteTerms } from "./route-figures.js";
-import { ALL_HIT, MAX_FENCES, NEVER, PRESENT_TTL, SampleColumns, TTL_FACTORS } from "./sample-columns.js";
+import {
+  ALL_HIT,
+  CUT_ANSWER,
+  CUT_ENTRY,
+  MAX_FENCES,
+  NEVER,
+  PRESENT_TTL,
+  SampleColumns,
+  TTL_FACTORS,
+} from "./sample-columns.js";
 import { SeenViews } from "./seen-views.js";
 import type { TenantSample } from "./tenant-sample.js";
 import { SAMPLE_SPACE, textHash } from "./text-hash.js";
@@ -54,7 +63,8 @@ export interface AdvisedAnswer {
 
 export class Advisor {
   readonly since = new Date();
-  readonly #startedAtMs = monotonicNow();
+  readonly #clock: () => number;
+  readonly #startedAtMs: number;
   readonly #columns = new SampleColumns(MAX_KEYS);
   readonly tenants = new BusiestTenants(this.#columns);
   readonly routes: RouteFigures[] = [];
@@ -64,6 +74,12 @@ export class Advisor {
   #inWindow = 0;
   #simulated = 0;
   #timedMs = 0;
+
+  /** @param clock milliseconds that never go back */
+  constructor(clock: () => number = monotonicNow) {
+    this.#clock = clock;
+    this.#startedAtMs = clock();
+  }
 
   /** Milliseconds of this process that simulations have taken. */
   get cpuMs(): number {
@@ -159,7 +175,7 @@ export class Advisor {
     if (place === undefined) return;
     const first = place * TTL_FACTORS.length;
     this.#columns.begunAt.fill(this.#now(), first, first + TTL_FACTORS.length);
-    this.#columns.cutOffAt[place] = NEVER;
+    this.#columns.cuts[place] = 0;
   }
 
   /** Whether the identity of an answer will be looked at. */
@@ -173,20 +189,20 @@ export class Advisor {
     if (!sample) return;
     sample.invalidations++;
     const columns = this.#columns;
-    const now = this.#now();
     for (const key of fenceKeys) {
       const fence = fenceOf(key);
       if (!columns.mayDepend(fence)) continue;
       for (const place of sample.places()) {
         if (!columns.dependsOn(place, fence)) continue;
-        columns.cutOffAt[place] = now;
-        columns.outcomes[place] = 0;
+        const isThere = (columns.begunAt[place * TTL_FACTORS.length + PRESENT_TTL] ?? NEVER) >= 0;
+        columns.cuts[place] = (columns.cuts[place] ?? 0) | CUT_ANSWER | (isThere ? CUT_ENTRY : 0);
+        columns.drop(place);
       }
     }
   }
 
   #now(): number {
-    return (monotonicNow() - this.#startedAtMs) / 1000;
+    return (this.#clock() - this.#startedAtMs) / 1000;
   }
 
   #placeOf({ tenant, sample }: AdvisedEntry): number | undefined {
@@ -200,14 +216,16 @@ export class Advisor {
     const place = known ?? tenant.admit(sample);
     if (place === undefined) return;
     const weight = SAMPLE_SPACE / tenant.threshold;
+    const asks = (columns.asks[place] ?? 0) + 1;
+    columns.asks[place] = asks;
     figures.weight += weight;
+    figures.hotWeight += asks;
     tenant.weight += weight;
     const idleSeconds = now - (columns.lastAskedAt[place] ?? NEVER);
     columns.lastAskedAt[place] = now;
     if (known === undefined) this.#begin(entry, figures, place);
     else if (columns.outcomes[place] === ALL_HIT && idleSeconds < REPEAT_SECONDS) {
-      for (let index = 0; index < TTL_FACTORS.length; index++)
-        figures.hits[index] = (figures.hits[index] ?? 0) + weight;
+      for (let index = 0; index < TTL_FACTORS.length; index++) figures.hit(index, weight, asks);
       tenant.curve.add(0, weight);
       return;
     }
@@ -228,7 +246,10 @@ export class Advisor {
   /** Asks the simulated entries, and begins those that are not there. @returns a bit for each that hits */
   #ask(figures: RouteFigures, place: number, now: number, weight: number): number {
     const columns = this.#columns;
-    const cutOffAt = columns.cutOffAt[place] ?? NEVER;
+    const asks = columns.asks[place] ?? 1;
+    const cuts = columns.cuts[place] ?? 0;
+    if (cuts & CUT_ENTRY) figures.cutOff += weight;
+    columns.cuts[place] = cuts & ~CUT_ENTRY;
     const ttlSeconds = columns.ttl[place] || figures.meanTtlSeconds || DEFAULT_TTL_SECONDS;
     const fillSeconds = figures.meanMs / 1000;
     const first = place * TTL_FACTORS.length;
@@ -236,13 +257,11 @@ export class Advisor {
     for (let index = 0; index < TTL_FACTORS.length; index++) {
       const begunAt = columns.begunAt[first + index] ?? NEVER;
       const filledAt = begunAt + fillSeconds;
-      const isThere = begunAt >= 0 && begunAt > cutOffAt;
-      if (index === PRESENT_TTL && begunAt >= 0 && !isThere) figures.cutOff += weight;
-      if (!isThere || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1))
+      if (begunAt < 0 || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1))
         columns.begunAt[first + index] = now;
       else if (now >= filledAt) {
         outcomes |= 1 << index;
-        figures.hits[index] = (figures.hits[index] ?? 0) + weight;
+        figures.hit(index, weight, asks);
       }
     }
     columns.outcomes[place] = outcomes;
@@ -258,12 +277,12 @@ export class Advisor {
   #compare(figures: RouteFigures, place: number, identity: number, caller: string | undefined): void {
     const columns = this.#columns;
     const before = columns.answer[place] ?? 0;
-    const isCutOff = (columns.cutOffAt[place] ?? NEVER) >= (columns.answeredAt[place] ?? NEVER);
+    const cuts = columns.cuts[place] ?? 0;
+    columns.cuts[place] = cuts & ~CUT_ANSWER;
     const callerHash = caller === undefined ? 0 : textHash(caller) || 1;
     const isOther = callerHash !== 0 && columns.caller[place] !== 0 && callerHash !== columns.caller[place];
-    columns.answeredAt[place] = this.#now();
     columns.caller[place] = callerHash;
-    if (before !== 0 && isCutOff && columns.cutOffAt[place] !== NEVER) {
+    if (before !== 0 && cuts & CUT_ANSWER) {
       if (before === identity) figures.unchangedRefills++;
       else figures.changedRefills++;
     } else if (before !== 0) {

@@ -3,6 +3,7 @@
 import { ownText } from "../bounded-map.js";
 import type { SampleColumns } from "./sample-columns.js";
 import { TenantSample } from "./tenant-sample.js";
+import { mixed } from "./text-hash.js";
 
 /** Told apart. */
 const MAX_TENANTS = 15;
@@ -44,7 +45,8 @@ export class BusiestTenants {
   /** The tenant's sample, or that of all others. */
   of(tenant: string): TenantSample {
     const known = this.#tenants.get(tenant);
-    if (++this.#requests % COUNTED_EACH === 0) this.#count(tenant, known);
+    // Not every 16th: who asks in turns would always be counted, or never.
+    if (mixed(++this.#requests) % COUNTED_EACH === 0) this.#count(tenant, known);
     return known ?? this.#open(tenant);
   }
 

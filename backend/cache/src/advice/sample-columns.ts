@@ -12,6 +12,11 @@ export const NEVER = -1;
 /** {@link SampleColumns.outcomes} where the last request would have hit at each TTL. */
 export const ALL_HIT = 2 ** TTL_FACTORS.length - 1;
 
+/** A fence was replaced behind the entry that is simulated at the present TTL, and nobody has asked since. */
+export const CUT_ENTRY = 1;
+/** A fence was replaced since the last answer. */
+export const CUT_ANSWER = 2;
+
 export class SampleColumns {
   readonly capacity: number;
   /** When the entry that is simulated was begun, for each TTL. */
@@ -19,10 +24,10 @@ export class SampleColumns {
   /** Seconds; 0 before an answer has told. */
   readonly ttl: Float32Array;
   readonly lastAskedAt: Float32Array;
-  /** When a fence of the entry was last replaced. */
-  readonly cutOffAt: Float32Array;
-  /** When it was last answered by a handler. */
-  readonly answeredAt: Float32Array;
+  /** How often it was asked for. */
+  readonly asks: Uint32Array;
+  /** {@link CUT_ENTRY} and {@link CUT_ANSWER}. */
+  readonly cuts: Uint8Array;
   readonly bytes: Float64Array;
   /** Hashes; 0 for none. */
   readonly fences: Uint32Array;
@@ -45,8 +50,8 @@ export class SampleColumns {
     this.begunAt = new Float32Array(capacity * TTL_FACTORS.length);
     this.ttl = new Float32Array(capacity);
     this.lastAskedAt = new Float32Array(capacity);
-    this.cutOffAt = new Float32Array(capacity);
-    this.answeredAt = new Float32Array(capacity);
+    this.asks = new Uint32Array(capacity);
+    this.cuts = new Uint8Array(capacity);
     this.bytes = new Float64Array(capacity);
     this.fences = new Uint32Array(capacity * MAX_FENCES);
     this.answer = new Uint32Array(capacity);
@@ -59,7 +64,7 @@ export class SampleColumns {
   }
 
   get byteLength(): number {
-    const columns = [this.begunAt, this.ttl, this.lastAskedAt, this.cutOffAt, this.answeredAt, this.bytes];
+    const columns = [this.begunAt, this.ttl, this.lastAskedAt, this.asks, this.cuts, this.bytes];
     const hashes = [this.fences, this.answer, this.earlierAnswer, this.caller, this.outcomes, this.position];
     const all = [...columns, ...hashes, this.#free, this.#dependents];
     return all.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -72,8 +77,8 @@ export class SampleColumns {
     this.begunAt.fill(NEVER, first, first + TTL_FACTORS.length);
     this.ttl[place] = 0;
     this.lastAskedAt[place] = NEVER;
-    this.cutOffAt[place] = NEVER;
-    this.answeredAt[place] = NEVER;
+    this.asks[place] = 0;
+    this.cuts[place] = 0;
     this.bytes[place] = 0;
     this.answer[place] = 0;
     this.earlierAnswer[place] = 0;
