@@ -127,6 +127,12 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   // The default bounds what can be bounded; one that was asked for must not be lost.
   if (options.maxBytesPerTenant !== undefined && Number.isFinite(parsed.maxBytesPerTenant))
     requirePart(opened.store, "quota", "createTenantCache: maxBytesPerTenant");
+  const { reservedBytesPerTenant, maxPooledBytes } = parsed;
+  if (reservedBytesPerTenant > 0 || Number.isFinite(maxPooledBytes)) {
+    const what = "createTenantCache: reservedBytesPerTenant and maxPooledBytes";
+    requirePart(opened.store, "sharing", what);
+    opened.store.share?.({ reservedBytesPerTenant, maxPooledBytes });
+  }
   return createTenantCacheOn(opened, parsed);
 }
 

@@ -2,6 +2,7 @@
 // Tests: test/integration/advice.test.ts
 import { ownText } from "../bounded-map.js";
 import { monotonicNow } from "../timers.js";
+import type { AdvisedAnswer, AdvisedEntry } from "./advised.js";
 import { BusiestTenants } from "./busiest-tenants.js";
 import { RouteFigures, type RouteTerms } from "./route-figures.js";
 import {
@@ -30,36 +31,6 @@ const MAX_SIMULATED_A_SECOND = 4000;
 /** Of so many simulations one is timed. */
 const TIMED_EACH = 64;
 const DEFAULT_TTL_SECONDS = 180;
-
-/** What an entry that is asked for tells the advisor; absent figures: it is not looked at. */
-export interface AdvisedEntry {
-  readonly tenant: string;
-  readonly fenceKeys: readonly string[];
-  readonly figures?: RouteFigures | undefined;
-  /** See {@link sampleOf}. */
-  readonly sample?: number | undefined;
-  /** Hashes of the request without its scope, and of the scope; 0 where it has none. */
-  readonly view?: number | undefined;
-  readonly viewer?: number | undefined;
-  readonly carriesTags?: boolean | undefined;
-  tagFence?(tag: string): string;
-}
-
-/** What a handler, or a load, has answered. */
-export interface AdvisedAnswer {
-  /** Absent where nobody has measured it. */
-  readonly durationMs?: number | undefined;
-  /** Absent where nobody knows. */
-  readonly bytes?: number | undefined;
-  /** Seconds that it may be stored for. */
-  readonly ttlSeconds: number;
-  /** What it is known by: its ETag, or a hash of its body. */
-  readonly identity?: string | undefined;
-  /** Whoever asked, where that is no part of the key. */
-  readonly caller?: string | undefined;
-  /** That the answer has named. */
-  readonly tags?: readonly string[] | undefined;
-}
 
 export class Advisor {
   readonly since = new Date();

@@ -5,6 +5,7 @@ import { characterLru } from "./character-lru.js";
 import { areSame, isPending, newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
+import type { SharingTerms } from "./sharing-terms.js";
 import type {
   CommitResult,
   FillCommit,
@@ -64,6 +65,10 @@ export class MemoryStore implements Store {
     this.#maxBytes = options.maxBytes;
     this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
     this.keyed = new MemoryKeyedStore(this.#entries, this.#fences);
+  }
+
+  share(terms: SharingTerms): void {
+    this.#entries.share(terms);
   }
 
   listen(listener: StoreListener): void {

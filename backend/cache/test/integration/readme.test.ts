@@ -90,6 +90,8 @@ const CACHE: Required<TenantCacheOptions> = {
   maxBodyBytes: 1,
   maxEntriesPerModule: 1,
   maxBytesPerTenant: 1,
+  reservedBytesPerTenant: 1,
+  maxPooledBytes: 1,
   encryption: { keys: [{ id: "a", secret: Buffer.alloc(32) }] },
   advice: { enabled: true, observeOnly: true, queries: () => 1 } satisfies Required<
     TenantCacheOptions["advice"]

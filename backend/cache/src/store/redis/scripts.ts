@@ -3,6 +3,7 @@
 import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
+import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE } from "./probe-script.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
@@ -131,4 +132,5 @@ export const SCRIPTS = {
   probe: PROBE,
   ...LEDGER_SCRIPTS,
   ...SWEEP_SCRIPTS,
+  ...POOL_SCRIPTS,
 };
