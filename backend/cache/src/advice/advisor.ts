@@ -122,6 +122,7 @@ export class Advisor {
     const place = entry.sample === undefined ? undefined : tenant.placeOf(entry.sample);
     if (place === undefined) return;
     const columns = this.#columns;
+    columns.pending[place] = 0;
     columns.ttl[place] = ttlSeconds;
     if (bytes !== undefined && columns.bytes[place] !== bytes + ENTRY_BYTES)
       tenant.resize(place, bytes + ENTRY_BYTES);
@@ -225,17 +226,20 @@ export class Advisor {
     const fillSeconds = figures.meanMs / 1000;
     const first = place * TTL_FACTORS.length;
     let outcomes = 0;
+    let pending = columns.pending[place] ?? 0;
     for (let index = 0; index < TTL_FACTORS.length; index++) {
       const begunAt = columns.begunAt[first + index] ?? NEVER;
       const filledAt = begunAt + fillSeconds;
-      if (begunAt < 0 || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1))
+      if (begunAt < 0 || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1)) {
         columns.begunAt[first + index] = now;
-      else if (now >= filledAt) {
+        pending |= 1 << index;
+      } else if (now >= filledAt || !(pending & (1 << index))) {
         outcomes |= 1 << index;
         figures.hit(index, weight, asks);
       }
     }
     columns.outcomes[place] = outcomes;
+    columns.pending[place] = pending;
     return outcomes;
   }
 

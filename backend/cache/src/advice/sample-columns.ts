@@ -37,6 +37,8 @@ export class SampleColumns {
   readonly caller: Uint32Array;
   /** A bit for each TTL at which the last request would have hit. */
   readonly outcomes: Uint8Array;
+  /** A bit for each TTL whose entry was begun and has not been answered yet. */
+  readonly pending: Uint8Array;
   /** Place in the order of use. */
   readonly position: Uint32Array;
   readonly #free: Uint16Array;
@@ -58,6 +60,7 @@ export class SampleColumns {
     this.earlierAnswer = new Uint32Array(capacity);
     this.caller = new Uint32Array(capacity);
     this.outcomes = new Uint8Array(capacity);
+    this.pending = new Uint8Array(capacity);
     this.position = new Uint32Array(capacity);
     this.#free = Uint16Array.from({ length: capacity }, (_, place) => capacity - 1 - place);
     this.#freeCount = capacity;
@@ -65,8 +68,8 @@ export class SampleColumns {
 
   get byteLength(): number {
     const columns = [this.begunAt, this.ttl, this.lastAskedAt, this.asks, this.cuts, this.bytes];
-    const hashes = [this.fences, this.answer, this.earlierAnswer, this.caller, this.outcomes, this.position];
-    const all = [...columns, ...hashes, this.#free, this.#dependents];
+    const hashes = [this.fences, this.answer, this.earlierAnswer, this.caller, this.position];
+    const all = [...columns, ...hashes, this.outcomes, this.pending, this.#free, this.#dependents];
     return all.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
@@ -84,6 +87,7 @@ export class SampleColumns {
     this.earlierAnswer[place] = 0;
     this.caller[place] = 0;
     this.outcomes[place] = 0;
+    this.pending[place] = 0;
     return place;
   }
 
