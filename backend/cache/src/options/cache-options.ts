@@ -89,8 +89,8 @@ export interface TenantCacheOptions {
   readonly reservedBytesPerTenant?: number;
   /**
    * What all tenants together may hold beyond their reservations, bytes; where it is more, the tenant that
-   * holds most of it makes room. Default `Infinity`: in process all that is not reserved, in Redis as much as
-   * the server holds.
+   * holds most of it makes room. Default none, as `Infinity`: in process all that is not reserved, in Redis as
+   * much as the server holds.
    */
   readonly maxPooledBytes?: number;
   /** The in-process store's bounds. */

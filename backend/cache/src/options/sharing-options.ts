@@ -13,12 +13,12 @@ export const bytesOrInfinity = z.custom<number>(
 /** @internal */
 export const sharingOptions = {
   reservedBytesPerTenant: z.int().min(0).default(0),
-  maxPooledBytes: bytesOrInfinity.default(Number.POSITIVE_INFINITY),
+  maxPooledBytes: bytesOrInfinity.optional(),
 };
 
 interface Sharing {
   readonly reservedBytesPerTenant: number;
-  readonly maxPooledBytes: number;
+  readonly maxPooledBytes?: number | undefined;
   readonly maxBytesPerTenant: number;
   readonly redis?: unknown;
   readonly store?: unknown;
@@ -31,7 +31,14 @@ interface Sharing {
  * @internal
  */
 export function refuseEmptyReservations(options: Sharing): void {
-  const { reservedBytesPerTenant, maxPooledBytes, maxBytesPerTenant, redis, store, memory } = options;
+  const {
+    reservedBytesPerTenant,
+    maxPooledBytes = Number.POSITIVE_INFINITY,
+    maxBytesPerTenant,
+    redis,
+    store,
+    memory,
+  } = options;
   if (reservedBytesPerTenant === 0) return;
   const isInProcess = redis === undefined && store === undefined;
   const most = isInProcess
