@@ -1,5 +1,6 @@
 // The result of a replay: hit rates by service, database queries with and without the cache, and whether they are good enough.
 import Table from "cli-table3";
+import type { CacheAdvice } from "express-tenant-cache";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 
 interface ServiceRow {
@@ -28,7 +29,22 @@ export interface Run {
   /** Those of the audit trail, of keys and of synchronisation, which no cache saves: they are no part of `queries`. */
   readonly queriesBehind: number;
   readonly views: readonly ViewReport[];
+  /** Of each module and domain of the cache. */
+  readonly modules: Readonly<Record<string, { readonly hits: number; readonly misses: number }>>;
+  readonly advice: CacheAdvice;
 }
+
+export interface Forecast {
+  readonly module: string;
+  readonly requests: number;
+  /** Between 0 and 1. */
+  readonly forecast: number;
+  readonly measured: number;
+}
+
+/** Of fewer requests each is more than a point. */
+const FEWEST_REQUESTS = 100;
+const FORECAST_WITHIN = 0.05;
 
 export interface ReplayReport {
   readonly services: readonly {
@@ -42,6 +58,8 @@ export interface ReplayReport {
   readonly queries: { readonly without: number; readonly with: number; readonly downBy: number };
   /** Of the audit trail, of keys and of synchronisation. */
   readonly queriesBehind: { readonly without: number; readonly with: number };
+  /** For each module: the hit ratio that the run without the cache has forecast, and that of the other. */
+  readonly forecasts: readonly Forecast[];
   /** What is below what is wanted, in words. */
   readonly shortfalls: readonly string[];
 }
@@ -59,15 +77,32 @@ export function makeReport(without: Run, cached: Run): ReplayReport {
     .map(({ name, hitRate, wanted }) => `${name}: ${percent(hitRate)} of ${percent(wanted ?? 0)}`);
   if (downBy < QUERIES_DOWN_BY)
     shortfalls.push(`queries: down by ${percent(downBy)} of ${percent(QUERIES_DOWN_BY)}`);
+  const forecasts = forecastsOf(without, cached);
+  for (const { module, requests, forecast, measured } of forecasts)
+    if (requests >= FEWEST_REQUESTS && Math.abs(forecast - measured) > FORECAST_WITHIN)
+      shortfalls.push(`forecast of ${module}: ${percent(forecast)}, and it was ${percent(measured)}`);
   return {
     services,
+    forecasts,
     queries: { without: without.queries, with: cached.queries, downBy },
     queriesBehind: { without: without.queriesBehind, with: cached.queriesBehind },
     shortfalls,
   };
 }
 
-export function formatReport({ services, queries, queriesBehind, shortfalls }: ReplayReport): string {
+/** A module of several routes is forecast as their requests together. */
+function forecastsOf(without: Run, cached: Run): Forecast[] {
+  return Object.entries(cached.modules).flatMap(([module, { hits, misses }]) => {
+    const routes = without.advice.routes.filter((route) => route.module === module);
+    const requests = routes.reduce((sum, route) => sum + route.requests, 0);
+    if (requests === 0 || hits + misses === 0) return [];
+    const expected = routes.reduce((sum, route) => sum + route.requests * (route.present?.hitRatio ?? 0), 0);
+    return { module, requests, forecast: expected / requests, measured: hits / (hits + misses) };
+  });
+}
+
+export function formatReport(report: ReplayReport): string {
+  const { services, forecasts, queries, queriesBehind, shortfalls } = report;
   const table = new Table({
     head: ["service", "reads", "loads", "hit rate", "wanted"],
     colAligns: ["left", "right", "right", "right", "right"],
@@ -75,10 +110,17 @@ export function formatReport({ services, queries, queriesBehind, shortfalls }: R
   });
   for (const { name, reads, loads, hitRate, wanted } of services)
     table.push([name, reads, loads, percent(hitRate), wanted === null ? "" : percent(wanted)]);
+  const foreseen = new Table({
+    head: ["module", "requests", "forecast", "measured"],
+    colAligns: ["left", "right", "right", "right"],
+    style: { head: [], border: [] },
+  });
+  for (const { module, requests, forecast, measured } of forecasts)
+    foreseen.push([module, requests, percent(forecast), percent(measured)]);
   const line = `database queries: ${queries.without} without the cache, ${queries.with} with it: down by ${percent(queries.downBy)} (wanted: ${percent(QUERIES_DOWN_BY)})`;
   const behind = `beside these, of the audit trail, keys and synchronisation: ${queriesBehind.without} without the cache, ${queriesBehind.with} with it`;
   const verdict = shortfalls.length === 0 ? "all as wanted" : `TOO LOW: ${shortfalls.join("; ")}`;
-  return [table.toString(), line, behind, verdict].join("\n");
+  return [table.toString(), foreseen.toString(), line, behind, verdict].join("\n");
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

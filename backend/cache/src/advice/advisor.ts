@@ -4,6 +4,7 @@ import { ownText } from "../bounded-map.js";
 import { monotonicNow } from "../timers.js";
 import type { AdvisedAnswer, AdvisedEntry } from "./advised.js";
 import { BusiestTenants } from "./busiest-tenants.js";
+import { compareAnswer } from "./compare-answer.js";
 import { RouteFigures, type RouteTerms } from "./route-figures.js";
 import {
   ALL_HIT,
@@ -127,7 +128,7 @@ export class Advisor {
     if (bytes !== undefined && columns.bytes[place] !== bytes + ENTRY_BYTES)
       tenant.resize(place, bytes + ENTRY_BYTES);
     if (answer.tags && entry.carriesTags) this.#dependOnTags(entry, place, answer.tags);
-    this.#compare(figures, place, identity, answer.caller);
+    compareAnswer(figures, columns, place, identity, answer.caller);
   }
 
   /** Its handler has answered what may not be stored. */
@@ -142,9 +143,18 @@ export class Advisor {
 
   /** A value is written, and not loaded: it is there from now on, whatever its fences were before. */
   written(entry: AdvisedEntry, answer: AdvisedAnswer): void {
+    const { figures, sample } = entry;
+    if (!figures || sample === undefined) return;
+    const tenant = this.tenants.of(entry.tenant);
+    let place = tenant.placeOf(sample);
+    // Whoever asks for it first finds it there.
+    if (place === undefined && sample < tenant.threshold) {
+      place = tenant.admit(sample);
+      if (place !== undefined) this.#begin(entry, figures, place);
+    }
     this.answered(entry, answer);
-    const place = this.#placeOf(entry);
     if (place === undefined) return;
+    tenant.touch(place);
     const first = place * TTL_FACTORS.length;
     this.#columns.begunAt.fill(this.#now(), first, first + TTL_FACTORS.length);
     this.#columns.cuts[place] = 0;
@@ -247,33 +257,6 @@ export class Advisor {
     const fixed = Math.min(MAX_FENCES, entry.fenceKeys.length - 1);
     const own = tags.slice(0, MAX_FENCES - fixed).map((tag) => fenceOf(entry.tagFence?.(tag) ?? ""));
     this.#columns.dependOn(place, own, fixed);
-  }
-
-  #compare(figures: RouteFigures, place: number, identity: number, caller: string | undefined): void {
-    const columns = this.#columns;
-    const before = columns.answer[place] ?? 0;
-    const cuts = columns.cuts[place] ?? 0;
-    columns.cuts[place] = cuts & ~CUT_ANSWER;
-    const callerHash = caller === undefined ? 0 : textHash(caller) || 1;
-    const isOther = callerHash !== 0 && columns.caller[place] !== 0 && callerHash !== columns.caller[place];
-    columns.caller[place] = callerHash;
-    if (before !== 0 && cuts & CUT_ANSWER) {
-      if (before === identity) figures.unchangedRefills++;
-      else figures.changedRefills++;
-    } else if (before !== 0) {
-      const { compared } = figures;
-      if (before === identity) {
-        compared.same++;
-        if (isOther) compared.sameByOther++;
-      } else {
-        compared.differing++;
-        if (isOther) compared.differingByOther++;
-        if (columns.earlierAnswer[place] === identity) compared.alternating++;
-      }
-    }
-    if (before === identity) return;
-    columns.earlierAnswer[place] = before;
-    columns.answer[place] = identity;
   }
 
   /** Keeps to its share of the CPU: where too much is simulated, half of the sample goes. */
