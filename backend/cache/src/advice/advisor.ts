@@ -20,7 +20,7 @@ import { SeenViews } from "./seen-views.js";
 import type { TenantSample } from "./tenant-sample.js";
 import { SAMPLE_SPACE, textHash } from "./text-hash.js";
 
-const MAX_KEYS = 4096;
+const MAX_KEYS = 3072;
 /** However busy the process is, so many stay. */
 const LEAST_KEYS = 512;
 const MAX_ROUTES = 64;

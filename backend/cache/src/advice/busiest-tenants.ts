@@ -11,9 +11,9 @@ const MAX_TENANTS = 15;
 const MAX_CANDIDATES = 64;
 const MAX_NAME_CHARACTERS = 128;
 /** Of so many requests one is counted. */
-const COUNTED_EACH = 16;
+const COUNTED_EACH = 64;
 /** After so many counted requests the old ones count half. */
-const HALVED_AFTER = 4096;
+const HALVED_AFTER = 2048;
 /** By how much a candidate has to be busier than whom it replaces: that one's curve begins anew. */
 const BUSIER = 1.25;
 const BUSIER_BY = 4;
@@ -45,7 +45,7 @@ export class BusiestTenants {
   /** The tenant's sample, or that of all others. */
   of(tenant: string): TenantSample {
     const known = this.#tenants.get(tenant);
-    // Not every 16th: who asks in turns would always be counted, or never.
+    // Not every 64th: who asks in turns would always be counted, or never.
     if (mixed(++this.#requests) % COUNTED_EACH === 0) this.#count(tenant, known);
     return known ?? this.#open(tenant);
   }

@@ -28,7 +28,7 @@ export class SampleColumns {
   readonly asks: Uint32Array;
   /** {@link CUT_ENTRY} and {@link CUT_ANSWER}. */
   readonly cuts: Uint8Array;
-  readonly bytes: Float64Array;
+  readonly bytes: Uint32Array;
   /** Hashes; 0 for none. */
   readonly fences: Uint32Array;
   /** What the last answer is known by, and the one before that was another; 0 for none. */
@@ -43,8 +43,8 @@ export class SampleColumns {
   readonly position: Uint32Array;
   readonly #free: Uint16Array;
   #freeCount: number;
-  /** How many places depend on a fence, by 16 bits of its hash; what has once been at 255 stays there. */
-  readonly #dependents = new Uint8Array(2 ** 16);
+  /** How many places depend on a fence, by 15 bits of its hash; what has once been at 255 stays there. */
+  readonly #dependents = new Uint8Array(2 ** 15);
 
   /** @param capacity keys, at most 65,536 */
   constructor(capacity: number) {
@@ -54,7 +54,7 @@ export class SampleColumns {
     this.lastAskedAt = new Float32Array(capacity);
     this.asks = new Uint32Array(capacity);
     this.cuts = new Uint8Array(capacity);
-    this.bytes = new Float64Array(capacity);
+    this.bytes = new Uint32Array(capacity);
     this.fences = new Uint32Array(capacity * MAX_FENCES);
     this.answer = new Uint32Array(capacity);
     this.earlierAnswer = new Uint32Array(capacity);
@@ -103,7 +103,7 @@ export class SampleColumns {
 
   /** False where no place depends on this fence; true where one may. */
   mayDepend(fence: number): boolean {
-    return this.#dependents[fence & 0xffff] !== 0;
+    return this.#dependents[fence & 0x7fff] !== 0;
   }
 
   dependsOn(place: number, fence: number): boolean {
@@ -128,7 +128,7 @@ export class SampleColumns {
   }
 
   #count(fence: number, by: 1 | -1): void {
-    const dependents = this.#dependents[fence & 0xffff] ?? 0;
-    if (fence !== 0 && dependents < 255) this.#dependents[fence & 0xffff] = dependents + by;
+    const dependents = this.#dependents[fence & 0x7fff] ?? 0;
+    if (fence !== 0 && dependents < 255) this.#dependents[fence & 0x7fff] = dependents + by;
   }
 }

@@ -127,7 +127,7 @@ describe("the advisor's forecasts", () => {
         world.ask(`t${Math.floor(random() * tenants)}`, pick());
       }
       const { cost } = writeAdvice(world.advisor, GROUNDS);
-      assert.ok(cost.sampledKeys <= 4096 && cost.sampledKeys > 2000, `${cost.sampledKeys}`);
+      assert.ok(cost.sampledKeys <= 3072 && cost.sampledKeys > 2000, `${cost.sampledKeys}`);
       assert.ok(world.error() < 0.04, `${tenants}: ${world.error()}`);
     }
   });
@@ -212,7 +212,7 @@ describe("the advisor's bounds", () => {
     const named = new Set(tenants.map(({ tenant }) => tenant));
     for (const tenant of busy) assert.ok(named.has(tenant), tenant);
     assert.ok(cost.bytes < 1024 * 1024, `${cost.bytes}`);
-    assert.ok(cost.sampledKeys <= 4096);
+    assert.ok(cost.sampledKeys <= 3072);
   });
 
   test("routes and names are bounded, whoever makes them", () => {

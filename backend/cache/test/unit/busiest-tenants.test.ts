@@ -22,7 +22,7 @@ describe("the busiest tenants", () => {
     const tenants = new BusiestTenants(new SampleColumns(64));
     for (let n = 0; n < 1000; n++) tenants.of(`quiet-${n % 100}`).admit(mixed(n) >>> 1);
     assert.equal(namesOf(tenants).length, 16);
-    for (let n = 0; n < 3000; n++) {
+    for (let n = 0; n < 6000; n++) {
       tenants.of("busy").admit(mixed(n) >>> 1);
       tenants.of(`quiet-${n % 100}`);
     }
