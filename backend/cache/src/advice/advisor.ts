@@ -11,6 +11,7 @@ import {
   CUT_ANSWER,
   CUT_ENTRY,
   MAX_FENCES,
+  MAX_ROUTES,
   NEVER,
   PRESENT_TTL,
   SampleColumns,
@@ -18,12 +19,11 @@ import {
 } from "./sample-columns.js";
 import { SeenViews } from "./seen-views.js";
 import type { TenantSample } from "./tenant-sample.js";
-import { SAMPLE_SPACE, textHash } from "./text-hash.js";
+import { textHash } from "./text-hash.js";
 
 const MAX_KEYS = 3072;
 /** However busy the process is, so many stay. */
 const LEAST_KEYS = 512;
-const MAX_ROUTES = 64;
 /** What an entry takes beside its body. */
 const ENTRY_BYTES = 512;
 /** A hit that follows another one so soon is one, too, and at no distance. */
@@ -71,7 +71,10 @@ export class Advisor {
     const last = this.routes[MAX_ROUTES - 1];
     if (last) return last;
     const isLast = this.routes.length === MAX_ROUTES - 1;
-    const figures = new RouteFigures(isLast ? { module: "other", kind: terms.kind } : terms);
+    const figures = new RouteFigures(
+      this.routes.length,
+      isLast ? { module: "other", kind: terms.kind } : terms,
+    );
     this.routes.push(figures);
     return figures;
   }
@@ -93,7 +96,7 @@ export class Advisor {
     figures.requests++;
     const tenant = this.tenants.of(entry.tenant);
     tenant.requests++;
-    if (sample >= tenant.threshold) return;
+    if (!tenant.samples(sample, figures.id)) return;
     if (++this.#simulated % TIMED_EACH > 0) {
       this.#simulate(entry, figures, tenant, sample);
       return;
@@ -148,8 +151,8 @@ export class Advisor {
     const tenant = this.tenants.of(entry.tenant);
     let place = tenant.placeOf(sample);
     // Whoever asks for it first finds it there.
-    if (place === undefined && sample < tenant.threshold) {
-      place = tenant.admit(sample);
+    if (place === undefined && tenant.samples(sample, figures.id)) {
+      place = tenant.admit(sample, figures.id);
       if (place !== undefined) this.#begin(entry, figures, place);
     }
     this.answered(entry, answer);
@@ -195,9 +198,9 @@ export class Advisor {
     const columns = this.#columns;
     const now = this.#now();
     const known = tenant.placeOf(sample);
-    const place = known ?? tenant.admit(sample);
+    const place = known ?? tenant.admit(sample, figures.id);
     if (place === undefined) return;
-    const weight = SAMPLE_SPACE / tenant.threshold;
+    const weight = tenant.weightOf(figures.id);
     const asks = (columns.asks[place] ?? 0) + 1;
     columns.asks[place] = asks;
     figures.weight += weight;

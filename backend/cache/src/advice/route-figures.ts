@@ -30,6 +30,8 @@ export interface Comparisons {
 const MAX_REASONS = 32;
 
 export class RouteFigures {
+  /** Its number, below `MAX_ROUTES`. */
+  readonly id: number;
   readonly terms: RouteTerms;
   /** The path as the app mounted it: "/accounts/:id". Absent before the first request, and where nobody knows. */
   path: string | undefined;
@@ -71,7 +73,8 @@ export class RouteFigures {
   needsBodies = false;
   readonly unstorable = new Map<string, number>();
 
-  constructor(terms: RouteTerms) {
+  constructor(id: number, terms: RouteTerms) {
+    this.id = id;
     this.terms = terms;
   }
 

@@ -5,6 +5,8 @@
 export const TTL_FACTORS = [1 / 16, 1 / 4, 1 / 2, 1, 2, 4, 16, 64] as const;
 /** The place of 1 in {@link TTL_FACTORS}. */
 export const PRESENT_TTL = 3;
+/** What comes later is counted together. */
+export const MAX_ROUTES = 64;
 /** Of the fences that an entry depends on, so many are looked at. */
 export const MAX_FENCES = 8;
 /** When nothing was begun. Times are seconds since the advisor began, in 32 bits: milliseconds within a day. */
@@ -39,6 +41,8 @@ export class SampleColumns {
   readonly outcomes: Uint8Array;
   /** A bit for each TTL whose entry was begun and has not been answered yet. */
   readonly pending: Uint8Array;
+  /** Which route's key it is. */
+  readonly route: Uint8Array;
   /** Place in the order of use. */
   readonly position: Uint32Array;
   readonly #free: Uint16Array;
@@ -61,6 +65,7 @@ export class SampleColumns {
     this.caller = new Uint32Array(capacity);
     this.outcomes = new Uint8Array(capacity);
     this.pending = new Uint8Array(capacity);
+    this.route = new Uint8Array(capacity);
     this.position = new Uint32Array(capacity);
     this.#free = Uint16Array.from({ length: capacity }, (_, place) => capacity - 1 - place);
     this.#freeCount = capacity;
@@ -69,7 +74,15 @@ export class SampleColumns {
   get byteLength(): number {
     const columns = [this.begunAt, this.ttl, this.lastAskedAt, this.asks, this.cuts, this.bytes];
     const hashes = [this.fences, this.answer, this.earlierAnswer, this.caller, this.position];
-    const all = [...columns, ...hashes, this.outcomes, this.pending, this.#free, this.#dependents];
+    const all = [
+      ...columns,
+      ...hashes,
+      this.outcomes,
+      this.pending,
+      this.route,
+      this.#free,
+      this.#dependents,
+    ];
     return all.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 

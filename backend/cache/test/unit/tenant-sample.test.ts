@@ -26,16 +26,33 @@ describe("hashes to sample by", () => {
 });
 
 describe("a tenant's sample", () => {
-  test("holds the keys with the least hashes, and its threshold is what tells them", () => {
-    const hashes = fc.array(fc.integer({ min: 0, max: SAMPLE_SPACE - 1 }), { maxLength: 200 });
+  test("holds the keys with the least hashes of each route, and thresholds are what tells them", () => {
+    const asks = fc.array(
+      fc.record({
+        hash: fc.integer({ min: 1, max: SAMPLE_SPACE - 1 }),
+        isRare: fc.integer({ min: 0, max: 9 }),
+      }),
+      { maxLength: 200 },
+    );
     fc.assert(
-      fc.property(hashes, (asked) => {
-        const sample = new TenantSample("t", new SampleColumns(16), 16);
-        for (const hash of asked)
-          if (hash < sample.threshold && sample.placeOf(hash) === undefined) sample.admit(hash);
-        const least = [...new Set(asked)].sort((one, other) => one - other).slice(0, 16);
-        assert.equal(sample.keys, least.length);
-        for (const hash of least) assert.ok(sample.placeOf(hash) !== undefined && hash < sample.threshold);
+      fc.property(asks, (asked) => {
+        const sample = new TenantSample("t", new SampleColumns(32), 32);
+        const hashesOf = [new Set<number>(), new Set<number>()] as const;
+        for (const { hash, isRare } of asked) {
+          const route = isRare === 0 ? 1 : 0;
+          if (hashesOf[1 - route]?.has(hash)) continue;
+          hashesOf[route].add(hash);
+          if (sample.samples(hash, route) && sample.placeOf(hash) === undefined) sample.admit(hash, route);
+        }
+        const held = hashesOf.map((hashes) =>
+          [...hashes].filter((hash) => sample.placeOf(hash) !== undefined),
+        );
+        for (const [route, hashes] of hashesOf.entries())
+          for (const hash of hashes) assert.equal(sample.samples(hash, route), held[route]?.includes(hash));
+        const all = hashesOf[0].size + hashesOf[1].size;
+        assert.ok(sample.keys <= 32 && sample.keys >= Math.min(all, 30), `${sample.keys} of ${all}`);
+        // A route with fewer keys than the other is known by all of them.
+        if (hashesOf[1].size < 10) assert.equal(held[1]?.length, hashesOf[1].size);
       }),
     );
   });
@@ -52,18 +69,19 @@ describe("a tenant's sample", () => {
       }
       const hash = mixed(mixed(n) % 40) >>> 1;
       const known = sample.placeOf(hash);
-      if (known === undefined && hash >= sample.threshold) continue;
+      if (known === undefined && !sample.samples(hash, 0)) continue;
       const before = sample.keys;
-      const place = known ?? sample.admit(hash);
+      const place = known ?? sample.admit(hash, 0);
       for (const other of [...order])
         if (sample.placeOf(other) === undefined) order.splice(order.indexOf(other), 1);
       if (place === undefined) continue;
       if (known === undefined) columns.bytes[place] = 100 + (hash % 50);
+      const weight = sample.weightOf(0);
       const distance = sample.touch(place);
       const at = order.indexOf(hash);
       const since = order.slice(at + 1).reduce((sum, other) => sum + 100 + (other % 50), 0);
       if (known === undefined) assert.equal(distance, undefined, `${before}`);
-      else assert.ok(Math.abs((distance ?? -1) * sample.rate - since) < 1e-6, `${n}`);
+      else assert.ok(Math.abs((distance ?? -1) / weight - since) < 1e-6, `${n}`);
       if (at >= 0) order.splice(at, 1);
       order.push(hash);
     }
@@ -74,7 +92,7 @@ describe("a tenant's sample", () => {
     const columns = new SampleColumns(8);
     for (let round = 0; round < 5; round++) {
       const sample = new TenantSample("t", columns, 8);
-      const places = new Set(Array.from({ length: 8 }, (_, n) => sample.admit(n * 1000 + round)));
+      const places = new Set(Array.from({ length: 8 }, (_, n) => sample.admit(n * 1000 + round, n % 3)));
       assert.equal(places.size, 8);
       for (const place of places) columns.dependOn(place ?? 0, [7, 9]);
       assert.ok(columns.mayDepend(7) && columns.dependsOn(0, 9));
