@@ -58,7 +58,7 @@ export interface ReplayReport {
   readonly queries: { readonly without: number; readonly with: number; readonly downBy: number };
   /** Of the audit trail, of keys and of synchronisation. */
   readonly queriesBehind: { readonly without: number; readonly with: number };
-  /** For each module: the hit ratio that the run without the cache has forecast, and that of the other. */
+  /** For each module that was asked for often enough: the hit ratio that the run without the cache has forecast, and that of the other. */
   readonly forecasts: readonly Forecast[];
   /** What is below what is wanted, in words. */
   readonly shortfalls: readonly string[];
@@ -78,8 +78,8 @@ export function makeReport(without: Run, cached: Run): ReplayReport {
   if (downBy < QUERIES_DOWN_BY)
     shortfalls.push(`queries: down by ${percent(downBy)} of ${percent(QUERIES_DOWN_BY)}`);
   const forecasts = forecastsOf(without, cached);
-  for (const { module, requests, forecast, measured } of forecasts)
-    if (requests >= FEWEST_REQUESTS && Math.abs(forecast - measured) > FORECAST_WITHIN)
+  for (const { module, forecast, measured } of forecasts)
+    if (Math.abs(forecast - measured) > FORECAST_WITHIN)
       shortfalls.push(`forecast of ${module}: ${percent(forecast)}, and it was ${percent(measured)}`);
   return {
     services,
@@ -95,7 +95,7 @@ function forecastsOf(without: Run, cached: Run): Forecast[] {
   return Object.entries(cached.modules).flatMap(([module, { hits, misses }]) => {
     const routes = without.advice.routes.filter((route) => route.module === module);
     const requests = routes.reduce((sum, route) => sum + route.requests, 0);
-    if (requests === 0 || hits + misses === 0) return [];
+    if (requests < FEWEST_REQUESTS || hits + misses === 0) return [];
     const expected = routes.reduce((sum, route) => sum + route.requests * (route.present?.hitRatio ?? 0), 0);
     return { module, requests, forecast: expected / requests, measured: hits / (hits + misses) };
   });

@@ -93,14 +93,13 @@ describe("the replayed day", () => {
       assert.equal(hitRate, 1 - loads / reads);
     }
     assert.ok(queries.with > 0 && queries.with < queries.without / 2, JSON.stringify(queries));
-    const told = forecasts.filter(({ requests }) => requests >= 100);
-    assert.ok(told.length >= 4, JSON.stringify(forecasts));
+    assert.ok(forecasts.length >= 4, JSON.stringify(forecasts));
     tell(
-      told
+      forecasts
         .map(({ module, forecast, measured }) => `${module} ${forecast.toFixed(3)} ${measured.toFixed(3)}`)
         .join(", "),
     );
-    for (const { module, forecast, measured } of told)
+    for (const { module, forecast, measured } of forecasts)
       assert.ok(
         Math.abs(forecast - measured) <= 0.05,
         `${module}: ${forecast} forecast, ${measured} measured`,
