@@ -71,6 +71,7 @@ export {
 export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
 export type { MonitorMetrics } from "./ops/monitor-metrics.js";
 export { StalenessProbe, type StalenessProbeOptions } from "./ops/staleness-probe.js";
+export type { AdviceOption } from "./options/advice-option.js";
 export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { ExplainRequest } from "./options/explain-options.js";
@@ -89,6 +90,7 @@ export type * from "./store/keyed-store.js";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
 export type { UserNodeRedisClient, UserRedisClient } from "./store/redis/redis-client.js";
 export type { RedisClusterOptions, RedisOption, RedisServerOptions } from "./store/redis/redis-option.js";
+export type { SharingTerms } from "./store/sharing-terms.js";
 export type * from "./store/store.js";
 export { GroupUnavailable, NotConnected, StoreFull } from "./store/store-errors.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";

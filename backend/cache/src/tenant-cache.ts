@@ -95,7 +95,7 @@ export interface TenantCache extends Invalidations, Metrics {
   stats(filter?: StatsFilter): Promise<CacheStats>;
   /**
    * What each route would save or saves, for which TTL, and what more memory would bring, as the requests to
-   * this process say; asks nobody. See `docs/operate/advice.md`.
+   * this process say; asks nobody. See `docs/operate/advice.md`. @throws TenantCacheError `ETC_ARGUMENTS`
    */
   advice(): CacheAdvice;
   /** Misses of routes by their reasons, in this process since it began. */
@@ -143,6 +143,12 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   // The default bounds what can be bounded; one that was asked for must not be lost.
   if (options.maxBytesPerTenant !== undefined && Number.isFinite(parsed.maxBytesPerTenant))
     requirePart(opened.store, "quota", "createTenantCache: maxBytesPerTenant");
+  const { reservedBytesPerTenant, maxPooledBytes = Number.POSITIVE_INFINITY } = parsed;
+  if (reservedBytesPerTenant > 0 || Number.isFinite(maxPooledBytes)) {
+    const what = "createTenantCache: reservedBytesPerTenant and maxPooledBytes";
+    requirePart(opened.store, "sharing", what);
+    opened.store.share?.({ reservedBytesPerTenant, maxPooledBytes });
+  }
   return createTenantCacheOn(opened, parsed);
 }
 
@@ -250,7 +256,10 @@ export function createTenantCacheOn(
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));
     },
-    advice: () => adviceOf(engine),
+    advice: (...surplus: unknown[]) => {
+      refuseSurplus("advice", surplus, "advice(), and look for the route or tenant in what it returns");
+      return adviceOf(engine);
+    },
     health: () => storeStats(engine),
     ready: async (timeoutMs = 5000) =>
       engine.gate.whenClosed(parse("ready", readyTimeout, { timeoutMs }).timeoutMs),

@@ -8,6 +8,7 @@ import { formatReport, makeReport } from "../../../scripts/replay/replay-report.
 import { planOverlayTraffic, planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
 import { Random } from "../../seed/random.js";
+import { tell } from "../../servers/in-test.js";
 
 const existing = (n: number, document = {}) =>
   Array.from({ length: n }, (_, i) => ({
@@ -88,7 +89,7 @@ describe("the replayed day", () => {
   });
 
   test("an hour against real servers: every answer is good, and most reads load nothing", async () => {
-    const { services, queries, queriesBehind } = await replayDay({
+    const { services, queries, queriesBehind, forecasts } = await replayDay({
       seed: 1,
       hours: 1,
       tenants: 1,
@@ -100,6 +101,17 @@ describe("the replayed day", () => {
       assert.equal(hitRate, 1 - loads / reads);
     }
     assert.ok(queries.with > 0 && queries.with < queries.without / 2, JSON.stringify(queries));
+    assert.ok(forecasts.length >= 4, JSON.stringify(forecasts));
+    tell(
+      forecasts
+        .map(({ module, forecast, measured }) => `${module} ${forecast.toFixed(3)} ${measured.toFixed(3)}`)
+        .join(", "),
+    );
+    for (const { module, forecast, measured } of forecasts)
+      assert.ok(
+        Math.abs(forecast - measured) <= 0.05,
+        `${module}: ${forecast} forecast, ${measured} measured`,
+      );
     // Each access is on record, whatever it was answered from.
     assert.ok(queriesBehind.with > queriesBehind.without / 2, JSON.stringify(queriesBehind));
   });

@@ -2,17 +2,28 @@
 // Tests: test/integration/advice.test.ts
 import { ownText } from "../bounded-map.js";
 import { monotonicNow } from "../timers.js";
+import type { AdvisedAnswer, AdvisedEntry } from "./advised.js";
 import { BusiestTenants } from "./busiest-tenants.js";
+import { compareAnswer } from "./compare-answer.js";
 import { RouteFigures, type RouteTerms } from "./route-figures.js";
-import { ALL_HIT, MAX_FENCES, NEVER, PRESENT_TTL, SampleColumns, TTL_FACTORS } from "./sample-columns.js";
+import {
+  ALL_HIT,
+  CUT_ANSWER,
+  CUT_ENTRY,
+  MAX_FENCES,
+  MAX_ROUTES,
+  NEVER,
+  PRESENT_TTL,
+  SampleColumns,
+  TTL_FACTORS,
+} from "./sample-columns.js";
 import { SeenViews } from "./seen-views.js";
 import type { TenantSample } from "./tenant-sample.js";
-import { SAMPLE_SPACE, textHash } from "./text-hash.js";
+import { textHash } from "./text-hash.js";
 
-const MAX_KEYS = 4096;
+const MAX_KEYS = 3072;
 /** However busy the process is, so many stay. */
 const LEAST_KEYS = 512;
-const MAX_ROUTES = 64;
 /** What an entry takes beside its body. */
 const ENTRY_BYTES = 512;
 /** A hit that follows another one so soon is one, too, and at no distance. */
@@ -22,39 +33,10 @@ const MAX_SIMULATED_A_SECOND = 4000;
 const TIMED_EACH = 64;
 const DEFAULT_TTL_SECONDS = 180;
 
-/** What an entry that is asked for tells the advisor; absent figures: it is not looked at. */
-export interface AdvisedEntry {
-  readonly tenant: string;
-  readonly fenceKeys: readonly string[];
-  readonly figures?: RouteFigures | undefined;
-  /** See {@link sampleOf}. */
-  readonly sample?: number | undefined;
-  /** Hashes of the request without its scope, and of the scope; 0 where it has none. */
-  readonly view?: number | undefined;
-  readonly viewer?: number | undefined;
-  readonly carriesTags?: boolean | undefined;
-  tagFence?(tag: string): string;
-}
-
-/** What a handler, or a load, has answered. */
-export interface AdvisedAnswer {
-  /** Absent where nobody has measured it. */
-  readonly durationMs?: number | undefined;
-  /** Absent where nobody knows. */
-  readonly bytes?: number | undefined;
-  /** Seconds that it may be stored for. */
-  readonly ttlSeconds: number;
-  /** What it is known by: its ETag, or a hash of its body. */
-  readonly identity?: string | undefined;
-  /** Whoever asked, where that is no part of the key. */
-  readonly caller?: string | undefined;
-  /** That the answer has named. */
-  readonly tags?: readonly string[] | undefined;
-}
-
 export class Advisor {
   readonly since = new Date();
-  readonly #startedAtMs = monotonicNow();
+  readonly #clock: () => number;
+  readonly #startedAtMs: number;
   readonly #columns = new SampleColumns(MAX_KEYS);
   readonly tenants = new BusiestTenants(this.#columns);
   readonly routes: RouteFigures[] = [];
@@ -64,6 +46,12 @@ export class Advisor {
   #inWindow = 0;
   #simulated = 0;
   #timedMs = 0;
+
+  /** @param clock milliseconds that never go back */
+  constructor(clock: () => number = monotonicNow) {
+    this.#clock = clock;
+    this.#startedAtMs = clock();
+  }
 
   /** Milliseconds of this process that simulations have taken. */
   get cpuMs(): number {
@@ -83,7 +71,10 @@ export class Advisor {
     const last = this.routes[MAX_ROUTES - 1];
     if (last) return last;
     const isLast = this.routes.length === MAX_ROUTES - 1;
-    const figures = new RouteFigures(isLast ? { module: "other", kind: terms.kind } : terms);
+    const figures = new RouteFigures(
+      this.routes.length,
+      isLast ? { module: "other", kind: terms.kind } : terms,
+    );
     this.routes.push(figures);
     return figures;
   }
@@ -105,7 +96,7 @@ export class Advisor {
     figures.requests++;
     const tenant = this.tenants.of(entry.tenant);
     tenant.requests++;
-    if (sample >= tenant.threshold) return;
+    if (!tenant.samples(sample, figures.id)) return;
     if (++this.#simulated % TIMED_EACH > 0) {
       this.#simulate(entry, figures, tenant, sample);
       return;
@@ -135,11 +126,12 @@ export class Advisor {
     const place = entry.sample === undefined ? undefined : tenant.placeOf(entry.sample);
     if (place === undefined) return;
     const columns = this.#columns;
+    columns.pending[place] = 0;
     columns.ttl[place] = ttlSeconds;
     if (bytes !== undefined && columns.bytes[place] !== bytes + ENTRY_BYTES)
       tenant.resize(place, bytes + ENTRY_BYTES);
     if (answer.tags && entry.carriesTags) this.#dependOnTags(entry, place, answer.tags);
-    this.#compare(figures, place, identity, answer.caller);
+    compareAnswer(figures, columns, place, identity, answer.caller);
   }
 
   /** Its handler has answered what may not be stored. */
@@ -154,12 +146,21 @@ export class Advisor {
 
   /** A value is written, and not loaded: it is there from now on, whatever its fences were before. */
   written(entry: AdvisedEntry, answer: AdvisedAnswer): void {
+    const { figures, sample } = entry;
+    if (!figures || sample === undefined) return;
+    const tenant = this.tenants.of(entry.tenant);
+    let place = tenant.placeOf(sample);
+    // Whoever asks for it first finds it there.
+    if (place === undefined && tenant.samples(sample, figures.id)) {
+      place = tenant.admit(sample, figures.id);
+      if (place !== undefined) this.#begin(entry, figures, place);
+    }
     this.answered(entry, answer);
-    const place = this.#placeOf(entry);
     if (place === undefined) return;
+    tenant.touch(place);
     const first = place * TTL_FACTORS.length;
     this.#columns.begunAt.fill(this.#now(), first, first + TTL_FACTORS.length);
-    this.#columns.cutOffAt[place] = NEVER;
+    this.#columns.cuts[place] = 0;
   }
 
   /** Whether the identity of an answer will be looked at. */
@@ -173,20 +174,20 @@ export class Advisor {
     if (!sample) return;
     sample.invalidations++;
     const columns = this.#columns;
-    const now = this.#now();
     for (const key of fenceKeys) {
       const fence = fenceOf(key);
       if (!columns.mayDepend(fence)) continue;
       for (const place of sample.places()) {
         if (!columns.dependsOn(place, fence)) continue;
-        columns.cutOffAt[place] = now;
-        columns.outcomes[place] = 0;
+        const isThere = (columns.begunAt[place * TTL_FACTORS.length + PRESENT_TTL] ?? NEVER) >= 0;
+        columns.cuts[place] = (columns.cuts[place] ?? 0) | CUT_ANSWER | (isThere ? CUT_ENTRY : 0);
+        columns.drop(place);
       }
     }
   }
 
   #now(): number {
-    return (monotonicNow() - this.#startedAtMs) / 1000;
+    return (this.#clock() - this.#startedAtMs) / 1000;
   }
 
   #placeOf({ tenant, sample }: AdvisedEntry): number | undefined {
@@ -197,17 +198,19 @@ export class Advisor {
     const columns = this.#columns;
     const now = this.#now();
     const known = tenant.placeOf(sample);
-    const place = known ?? tenant.admit(sample);
+    const place = known ?? tenant.admit(sample, figures.id);
     if (place === undefined) return;
-    const weight = SAMPLE_SPACE / tenant.threshold;
+    const weight = tenant.weightOf(figures.id);
+    const asks = (columns.asks[place] ?? 0) + 1;
+    columns.asks[place] = asks;
     figures.weight += weight;
+    figures.hotWeight += asks;
     tenant.weight += weight;
     const idleSeconds = now - (columns.lastAskedAt[place] ?? NEVER);
     columns.lastAskedAt[place] = now;
     if (known === undefined) this.#begin(entry, figures, place);
     else if (columns.outcomes[place] === ALL_HIT && idleSeconds < REPEAT_SECONDS) {
-      for (let index = 0; index < TTL_FACTORS.length; index++)
-        figures.hits[index] = (figures.hits[index] ?? 0) + weight;
+      for (let index = 0; index < TTL_FACTORS.length; index++) figures.hit(index, weight, asks);
       tenant.curve.add(0, weight);
       return;
     }
@@ -228,24 +231,28 @@ export class Advisor {
   /** Asks the simulated entries, and begins those that are not there. @returns a bit for each that hits */
   #ask(figures: RouteFigures, place: number, now: number, weight: number): number {
     const columns = this.#columns;
-    const cutOffAt = columns.cutOffAt[place] ?? NEVER;
+    const asks = columns.asks[place] ?? 1;
+    const cuts = columns.cuts[place] ?? 0;
+    if (cuts & CUT_ENTRY) figures.cutOff += weight;
+    columns.cuts[place] = cuts & ~CUT_ENTRY;
     const ttlSeconds = columns.ttl[place] || figures.meanTtlSeconds || DEFAULT_TTL_SECONDS;
     const fillSeconds = figures.meanMs / 1000;
     const first = place * TTL_FACTORS.length;
     let outcomes = 0;
+    let pending = columns.pending[place] ?? 0;
     for (let index = 0; index < TTL_FACTORS.length; index++) {
       const begunAt = columns.begunAt[first + index] ?? NEVER;
       const filledAt = begunAt + fillSeconds;
-      const isThere = begunAt >= 0 && begunAt > cutOffAt;
-      if (index === PRESENT_TTL && begunAt >= 0 && !isThere) figures.cutOff += weight;
-      if (!isThere || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1))
+      if (begunAt < 0 || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1)) {
         columns.begunAt[first + index] = now;
-      else if (now >= filledAt) {
+        pending |= 1 << index;
+      } else if (now >= filledAt || !(pending & (1 << index))) {
         outcomes |= 1 << index;
-        figures.hits[index] = (figures.hits[index] ?? 0) + weight;
+        figures.hit(index, weight, asks);
       }
     }
     columns.outcomes[place] = outcomes;
+    columns.pending[place] = pending;
     return outcomes;
   }
 
@@ -253,33 +260,6 @@ export class Advisor {
     const fixed = Math.min(MAX_FENCES, entry.fenceKeys.length - 1);
     const own = tags.slice(0, MAX_FENCES - fixed).map((tag) => fenceOf(entry.tagFence?.(tag) ?? ""));
     this.#columns.dependOn(place, own, fixed);
-  }
-
-  #compare(figures: RouteFigures, place: number, identity: number, caller: string | undefined): void {
-    const columns = this.#columns;
-    const before = columns.answer[place] ?? 0;
-    const isCutOff = (columns.cutOffAt[place] ?? NEVER) >= (columns.answeredAt[place] ?? NEVER);
-    const callerHash = caller === undefined ? 0 : textHash(caller) || 1;
-    const isOther = callerHash !== 0 && columns.caller[place] !== 0 && callerHash !== columns.caller[place];
-    columns.answeredAt[place] = this.#now();
-    columns.caller[place] = callerHash;
-    if (before !== 0 && isCutOff && columns.cutOffAt[place] !== NEVER) {
-      if (before === identity) figures.unchangedRefills++;
-      else figures.changedRefills++;
-    } else if (before !== 0) {
-      const { compared } = figures;
-      if (before === identity) {
-        compared.same++;
-        if (isOther) compared.sameByOther++;
-      } else {
-        compared.differing++;
-        if (isOther) compared.differingByOther++;
-        if (columns.earlierAnswer[place] === identity) compared.alternating++;
-      }
-    }
-    if (before === identity) return;
-    columns.earlierAnswer[place] = before;
-    columns.answer[place] = identity;
   }
 
   /** Keeps to its share of the CPU: where too much is simulated, half of the sample goes. */

@@ -1,8 +1,9 @@
 // Which tenants are told apart: the busiest, found by Space-Saving (Metwally et al., ICDT 2005); all others are one.
-// Tests: test/unit/busiest-tenants.test.ts
+// Tests: test/unit/advice-tenants.test.ts
 import { ownText } from "../bounded-map.js";
 import type { SampleColumns } from "./sample-columns.js";
 import { TenantSample } from "./tenant-sample.js";
+import { mixed } from "./text-hash.js";
 
 /** Told apart. */
 const MAX_TENANTS = 15;
@@ -10,9 +11,9 @@ const MAX_TENANTS = 15;
 const MAX_CANDIDATES = 64;
 const MAX_NAME_CHARACTERS = 128;
 /** Of so many requests one is counted. */
-const COUNTED_EACH = 16;
+const COUNTED_EACH = 64;
 /** After so many counted requests the old ones count half. */
-const HALVED_AFTER = 4096;
+const HALVED_AFTER = 2048;
 /** By how much a candidate has to be busier than whom it replaces: that one's curve begins anew. */
 const BUSIER = 1.25;
 const BUSIER_BY = 4;
@@ -44,7 +45,8 @@ export class BusiestTenants {
   /** The tenant's sample, or that of all others. */
   of(tenant: string): TenantSample {
     const known = this.#tenants.get(tenant);
-    if (++this.#requests % COUNTED_EACH === 0) this.#count(tenant, known);
+    // Not every 64th: who asks in turns would always be counted, or never.
+    if (mixed(++this.#requests) % COUNTED_EACH === 0) this.#count(tenant, known);
     return known ?? this.#open(tenant);
   }
 

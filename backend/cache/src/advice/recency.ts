@@ -4,13 +4,18 @@ import type { SampleColumns } from "./sample-columns.js";
 
 export class Recency {
   readonly #columns: SampleColumns;
+  readonly #weightOf: (place: number) => number;
   #tree: Float64Array;
   #next = 1;
   #total = 0;
 
-  /** @param maxKeys that are in the order at a time */
-  constructor(columns: SampleColumns, maxKeys: number) {
+  /**
+   * @param maxKeys that are in the order at a time
+   * @param weightOf how many keys a sampled one stands for: where that changes, the order is built anew
+   */
+  constructor(columns: SampleColumns, maxKeys: number, weightOf: (place: number) => number) {
     this.#columns = columns;
+    this.#weightOf = weightOf;
     this.#tree = new Float64Array(2 * maxKeys + 1);
   }
 
@@ -18,7 +23,7 @@ export class Recency {
     return this.#tree.byteLength;
   }
 
-  /** Bytes of all keys in the order. */
+  /** Bytes of all keys in the order, and of those that they stand for. */
   get totalBytes(): number {
     return this.#total;
   }
@@ -63,9 +68,10 @@ export class Recency {
   }
 
   #add(place: number, bytes: number): void {
-    this.#total += bytes;
+    const weighted = bytes * this.#weightOf(place);
+    this.#total += weighted;
     const tree = this.#tree;
     for (let at = this.#columns.position[place] ?? 0; at > 0 && at < tree.length; at += at & -at)
-      tree[at] = (tree[at] ?? 0) + bytes;
+      tree[at] = (tree[at] ?? 0) + weighted;
   }
 }

@@ -30,6 +30,8 @@ export interface Comparisons {
 const MAX_REASONS = 32;
 
 export class RouteFigures {
+  /** Its number, below `MAX_ROUTES`. */
+  readonly id: number;
   readonly terms: RouteTerms;
   /** The path as the app mounted it: "/accounts/:id". Absent before the first request, and where nobody knows. */
   path: string | undefined;
@@ -38,6 +40,9 @@ export class RouteFigures {
   weight = 0;
   /** Weighted, for each TTL. */
   readonly hits = new Float64Array(TTL_FACTORS.length);
+  /** The same, with each request counting as often as its key was asked for: what the hottest keys do. */
+  hotWeight = 0;
+  readonly hotHits = new Float64Array(TTL_FACTORS.length);
   /** Weighted: sampled requests whose entry a fence had cut off. */
   cutOff = 0;
   answers = 0;
@@ -68,7 +73,8 @@ export class RouteFigures {
   needsBodies = false;
   readonly unstorable = new Map<string, number>();
 
-  constructor(terms: RouteTerms) {
+  constructor(id: number, terms: RouteTerms) {
+    this.id = id;
     this.terms = terms;
   }
 
@@ -88,12 +94,17 @@ export class RouteFigures {
   /** Between 0 and 1, at the TTL of that place in {@link TTL_FACTORS}; `undefined` before the first request. */
   hitRatio(index: number): number | undefined {
     if (this.requests === 0 || this.weight === 0) return undefined;
-    // The hottest keys are in the sample or not: what it lacks, or has too much, are repeated requests for
-    // them (SHARDS-adj). They hit wherever anything does.
+    // The hottest keys are in the sample or not: what it lacks, or has too much, are requests for them
+    // (SHARDS-adj). They hit as those do that are the hottest in the sample.
     const hits = this.hits[index] ?? 0;
-    const best = Math.max(...this.hits);
-    const surplus = best === 0 ? 0 : (this.requests - this.weight) * (hits / best);
+    const surplus = (this.requests - this.weight) * ((this.hotHits[index] ?? 0) / this.hotWeight);
     return Math.min(1, Math.max(0, (hits + surplus) / this.requests));
+  }
+
+  /** @param asks for the request's key until now */
+  hit(index: number, weight: number, asks: number): void {
+    this.hits[index] = (this.hits[index] ?? 0) + weight;
+    this.hotHits[index] = (this.hotHits[index] ?? 0) + asks;
   }
 
   /** A handler has answered. */

@@ -1,7 +1,8 @@
 // What the advisor is told of an answer that is recorded.
 // Tests: test/integration/advice.test.ts
 import { hash } from "node:crypto";
-import type { AdvisedAnswer, Advisor } from "../advice/advisor.js";
+import type { AdvisedAnswer } from "../advice/advised.js";
+import type { Advisor } from "../advice/advisor.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { Recording } from "./fill.js";
 

@@ -260,6 +260,7 @@ export class CacheEngine {
     await this.#variants.idle();
     await this.#writer.idle();
     await this.#sweeps.idle();
+    await this.store.idle?.();
   }
 
   async close(): Promise<void> {

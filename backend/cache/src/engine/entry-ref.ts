@@ -1,6 +1,6 @@
 // What names an entry, the rules it is filled by, and whether stored bytes are it.
 // Tests: test/integration/forged-entries.test.ts
-import type { AdvisedEntry } from "../advice/advisor.js";
+import type { AdvisedEntry } from "../advice/advised.js";
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
 import { areCurrent } from "./answer-tags.js";

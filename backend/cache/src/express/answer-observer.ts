@@ -11,6 +11,7 @@ import type { HttpServices } from "./http-services.js";
 import { setMethods } from "./own-methods.js";
 import { isChunk } from "./recorded-body.js";
 import { headersBefore } from "./recorded-headers.js";
+import { hasDefaultCacheControl } from "./replay.js";
 import { fieldOf } from "./request-fields.js";
 import type { RouteRef } from "./resolved-request.js";
 import type { RouteFunctions } from "./route-functions.js";
@@ -99,7 +100,7 @@ export class AnswerObserver {
     const statuses = isNotModified ? [304] : this.#rules.statuses;
     const judged = limitedTo(
       functions.ttlSeconds(req, res),
-      judge(res, before, { ...this.#rules, statuses }, bytes),
+      judge(res, withoutDefault(res, before), { ...this.#rules, statuses }, bytes),
     );
     if (!judged.storable) this.#advisor.refused(ref, judged.reason, durationMs);
     else {
@@ -152,6 +153,13 @@ export class AnswerObserver {
     this.#hashed += bytes;
     return this.#hashed <= MAX_HASHED_A_SECOND;
   }
+}
+
+/** What the cache itself has added is no word of the handler's. */
+function withoutDefault(res: Response, before: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return hasDefaultCacheControl(res)
+    ? { ...before, "cache-control": String(res.getHeader("Cache-Control")) }
+    : before;
 }
 
 /** What tells callers apart where the route does not say whose its answers are. */

@@ -1,4 +1,5 @@
 // What a route, and the request that missed, tell the recorder.
+// Tests: test/integration/storing.test.ts
 import type { Forwarded, UnstoredReason } from "../cache-status.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { HttpServices } from "./http-services.js";

@@ -25,10 +25,21 @@ export function defaultCacheControlWithHead(res: ServerResponse): void {
   const writeHead = res.writeHead;
   const withDefault = (...args: Parameters<typeof writeHead>) => {
     // What these arguments say replaces it.
-    if (!res.headersSent) defaultCacheControl(res);
+    if (!res.headersSent && !res.hasHeader("Cache-Control")) {
+      defaulted.add(res);
+      defaultCacheControl(res);
+    }
     return Reflect.apply(writeHead, res, args);
   };
   setMethods(res, { writeHead: withDefault as typeof writeHead });
+}
+
+/** Responses whose handlers have said nothing of caching. */
+const defaulted = new WeakSet<ServerResponse>();
+
+/** Whether the `Cache-Control` of a response that the cache has let pass is the cache's own. */
+export function hasDefaultCacheControl(res: ServerResponse): boolean {
+  return defaulted.has(res);
 }
 
 /** What of an entry a request gets. */

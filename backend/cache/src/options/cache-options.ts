@@ -1,5 +1,5 @@
 // The options of `createTenantCache`.
-import type { Request, Response } from "express";
+import type { Request } from "express";
 import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
@@ -10,6 +10,7 @@ import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
+import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
@@ -22,6 +23,7 @@ import {
   type Scope,
   scope,
 } from "./route-options.js";
+import { bytesOrInfinity, refuseEmptyReservations, sharingOptions } from "./sharing-options.js";
 
 const MIB = 1024 * 1024;
 
@@ -99,6 +101,17 @@ export interface TenantCacheOptions {
    * room, never another's. All processes should have the same. Default 64 MiB; `Infinity` for no bound.
    */
   readonly maxBytesPerTenant?: number;
+  /**
+   * What each tenant keeps of the store, however much others store, bytes; the rest is a pool for whoever
+   * uses it. In Redis together with {@link maxPooledBytes}. Default 0.
+   */
+  readonly reservedBytesPerTenant?: number;
+  /**
+   * What all tenants together may hold beyond their reservations, bytes; where it is more, the tenant that
+   * holds most of it makes room. Default none, as `Infinity`: in process all that is not reserved, in Redis as
+   * much as the server holds.
+   */
+  readonly maxPooledBytes?: number;
   /** The in-process store's bounds. */
   readonly memory?: {
     /** Default 64 MiB. */
@@ -129,22 +142,8 @@ export interface TenantCacheOptions {
     /** How many. Default 1,000. */
     readonly maxWaiting?: number;
   };
-  /** What `cache.advice()` is worked out from: see `docs/operate/advice.md`. */
-  readonly advice?: {
-    /** False: nothing is sampled. Default true. */
-    readonly enabled?: boolean;
-    /**
-     * True: nothing is looked up and nothing stored, on no route and by no value of `cache.manager`; all is
-     * observed as by `cache.observe`, with the TTLs that it would have. Mutations still invalidate. Default
-     * false.
-     */
-    readonly observeOnly?: boolean;
-    /**
-     * How many queries the handler has made, asked when it has answered: `(req, res) => res.locals.queries`.
-     * Default: nobody knows.
-     */
-    readonly queries?: (req: Request, res: Response) => number | undefined;
-  };
+  /** What `cache.advice()` is worked out from. */
+  readonly advice?: AdviceOption;
   /** Of `cache.manager`, the toolkit. */
   readonly manager?: {
     /** The TTLs that `cache.manager.ttl` names, out of {@link TTL_PRESETS}. Default `"default"`. */
@@ -255,11 +254,8 @@ const cacheSchema = z.strictObject({
   budgetMs: z.number().min(1).max(10_000).default(50),
   maxBodyBytes: positiveInt.default(MIB),
   maxEntriesPerModule: positiveInt.default(1000),
-  maxBytesPerTenant: z
-    .custom<number>((value) => value === Number.POSITIVE_INFINITY || positiveInt.safeParse(value).success, {
-      error: "must be a whole number of bytes above 0, or Infinity for no bound",
-    })
-    .default(64 * MIB),
+  maxBytesPerTenant: bytesOrInfinity.default(64 * MIB),
+  ...sharingOptions,
   memory: z
     .strictObject({
       maxBytes: positiveInt.default(64 * MIB),
@@ -287,18 +283,7 @@ const cacheSchema = z.strictObject({
   fill: z
     .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
     .prefault({}),
-  advice: z
-    .strictObject({
-      enabled: z.boolean().default(true),
-      observeOnly: z.boolean().default(false),
-      queries: fn<NonNullable<NonNullable<TenantCacheOptions["advice"]>["queries"]>>(
-        "(req, res) => res.locals.queries",
-      ).optional(),
-    })
-    .refine(({ enabled, observeOnly }) => enabled || !observeOnly, {
-      error: "observeOnly observes for cache.advice(), and enabled is false: leave one of them out",
-    })
-    .prefault({}),
+  advice: adviceOption,
   manager: z
     .strictObject({
       preset: z.enum(Object.keys(TTL_PRESETS) as [TtlPresetName, ...TtlPresetName[]]).default("default"),
@@ -340,6 +325,7 @@ export type ParsedCacheOptions = Omit<z.output<typeof cacheSchema>, "policies"> 
  */
 export function parseCacheOptions(options: unknown): ParsedCacheOptions {
   const parsed = parse("createTenantCache", cacheSchema, options);
+  refuseEmptyReservations(parsed);
   if (parsed.store === undefined || parsed.redis === undefined)
     return { ...parsed, policies: parsePolicies(parsed.policies) };
   throw new TenantCacheError(

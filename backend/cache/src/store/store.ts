@@ -1,6 +1,7 @@
 // The Store contract: what the engine asks of Redis, of the process's own memory, or of a store that a user brings.
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import type { KeyedStore } from "./keyed-store.js";
+import type { SharingTerms } from "./sharing-terms.js";
 
 /** What one round trip reads: the bytes of entries and the fences that must match them. */
 export interface Snapshot {
@@ -205,6 +206,10 @@ export interface Store {
    * Default false.
    */
   readonly holdsInMemory?: boolean;
+  /** Called once, before the store is used, where options say how tenants share it; absent: those are refused. */
+  share?(terms: SharingTerms): void;
+  /** Resolves when what it does behind its answers is done. */
+  idle?(): Promise<void>;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
   /**

@@ -17,7 +17,7 @@ import { loadObserved } from "./observed-load.js";
 import { Refreshes } from "./refreshes.js";
 import { decodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
-import { type RecordedValue, recordValue } from "./value-record.js";
+import { type RecordedValue, recordValue, tooLarge } from "./value-record.js";
 
 export type Load<T> = () => T | PromiseLike<T>;
 
@@ -108,7 +108,7 @@ export class KeyedCache {
     await Promise.all(unkept.map(({ ref }) => this.remove(ref.tenant, ref.module, [ref.key])));
     for (const { ref, rules, recording, unkept: why } of unkept)
       if (why === "too-large" && rules.onTooLarge === "throw")
-        throw this.#tooLarge(ref, recording.body.length, rules);
+        throw tooLarge(ref.key, recording.body.length, rules, this.#maxInflatedBytes);
     const kept = recorded.filter((item) => item.unkept === undefined);
     if (this.#observeOnly) {
       for (const { ref, recording } of kept) this.#tell(ref, recording);
@@ -243,7 +243,7 @@ export class KeyedCache {
     try {
       const recorded = await recordValue(value, rules, "negative-ttl", this.#maxInflatedBytes);
       if (recorded.unkept === "too-large")
-        this.#warn(this.#tooLarge(ref, recorded.recording.body.length, rules));
+        this.#warn(tooLarge(ref.key, recorded.recording.body.length, rules, this.#maxInflatedBytes));
       return recorded;
     } catch (error) {
       this.#warn(error);
@@ -256,17 +256,6 @@ export class KeyedCache {
     this.#hasWarned = true;
     const reason = messageOf(error);
     this.#logger.warn(`express-tenant-cache: a value was not stored (${reason}); said once`);
-  }
-
-  #tooLarge(ref: KeyedRef, bytes: number, { maxBytes }: ValueRules): TenantCacheError {
-    const isCompressible = bytes <= this.#maxInflatedBytes;
-    const advice = isCompressible
-      ? "compress it (compressAboveBytes), keep less, or raise maxBytes"
-      : `keep less, or raise maxBytes; above manager.maxInflatedBytes (${this.#maxInflatedBytes}) nothing is compressed`;
-    return new TenantCacheError(
-      "ETC_VALUE_TOO_LARGE",
-      `${ref.key}: ${bytes} bytes, and maxBytes is ${maxBytes}: ${advice}`,
-    );
   }
 
   #hit(event: "hit" | "stale", ref: KeyedRef, value: unknown): unknown {

@@ -50,6 +50,21 @@ describe("docs/examples", () => {
     for (const role of ["admin", "viewer"]) assert.equal((await read(role)).cache, "hit");
   });
 
+  example("advice.js", async (app) => {
+    for (let n = 0; n < 30; n++) {
+      const { status, headers } = await app.request(`/accounts/${n % 3}`);
+      assert.deepEqual([status, headers.get("cache-status")], [200, null]);
+    }
+    await app.request("/accounts/1", { method: "PUT" });
+    assert.equal((await app.request("/ops/advice")).status, 403);
+    const { body } = await app.request("/ops/advice", { headers: { "x-role": "operator" } });
+    const [route] = JSON.parse(body).routes;
+    assert.deepEqual([route.module, route.path, route.requests], ["accounts", "/accounts/:id", 30]);
+    assert.equal(route.present.hitRatio, 0.9);
+    assert.ok(route.present.queriesSavedPerHour > 0);
+    assert.deepEqual(route.warnings, []);
+  });
+
   example("jwt.js", async (app) => {
     const secret = new TextEncoder().encode("a-secret-of-at-least-32-bytes-for-the-example");
     const read = async (tenantId: string) => {

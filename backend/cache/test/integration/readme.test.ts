@@ -96,7 +96,12 @@ const CACHE: Required<TenantCacheOptions> = {
   maxBodyBytes: 1,
   maxEntriesPerModule: 1,
   maxBytesPerTenant: 1,
+  reservedBytesPerTenant: 1,
+  maxPooledBytes: 1,
   encryption: { keys: [{ id: "a", secret: Buffer.alloc(32) }] },
+  advice: { enabled: true, observeOnly: true, queries: () => 1 } satisfies Required<
+    TenantCacheOptions["advice"]
+  >,
   memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
   fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,

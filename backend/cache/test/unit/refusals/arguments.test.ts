@@ -27,6 +27,8 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
     cache,
     {
       cacheList: ["accounts", 180],
+      observe: ["accounts", 180],
+      advice: [],
       invalidateCache: SEVERAL,
       routes: [{}],
       lane: [fn, { identify: fn }],
