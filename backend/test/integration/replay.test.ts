@@ -1,6 +1,7 @@
 // An hour of the replayed day: what it counts, and that its traffic is the same for the same seed.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
+import { createTenantCache } from "express-tenant-cache";
 import type { PlannedRequest } from "../../../scripts/replay/planned-request.js";
 import type { Population } from "../../../scripts/replay/population.js";
 import { replayDay } from "../../../scripts/replay/replay-day.js";
@@ -82,7 +83,8 @@ describe("the replayed day", () => {
   });
 
   test("a machine that cannot keep up is told from rates that are too low", () => {
-    const run = { queries: 10, queriesBehind: 1, views: [], maxLatenessMs: 0 };
+    const advice = createTenantCache({ tenant: () => undefined }).advice();
+    const run = { queries: 10, queriesBehind: 1, views: [], maxLatenessMs: 0, modules: {}, advice };
     const reportOf = (maxLatenessMs: number) => formatReport(makeReport(run, { ...run, maxLatenessMs }));
     assert.match(reportOf(25_000), /could not keep up: an answer came 25 s after it was due/);
     assert.doesNotMatch(reportOf(5000), /keep up/);

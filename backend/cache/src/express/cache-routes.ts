@@ -87,7 +87,7 @@ class CacheRoutesOf {
       return;
     }
     const module = this.#moduleOf(req);
-    const isExcepted = this.#isExcept.some((matches) => matches(req));
+    const isExcepted = matching(this.#except, req).length > 0;
     const route = module === undefined || isExcepted ? undefined : this.#routeOf(module);
     run.reached(route ?? bypassing(isExcepted ? "skipped" : "no-module"), req);
   }

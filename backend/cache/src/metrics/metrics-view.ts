@@ -40,7 +40,7 @@ export class MetricsViews {
   now(): MetricsView {
     if (!this.#view) {
       this.#view = this.#look();
-      queueMicrotask(() => {
+      void Promise.resolve().then(() => {
         this.#view = undefined;
       });
     }
