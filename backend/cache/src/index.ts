@@ -11,9 +11,10 @@ export type {
 export type { CurvePoint } from "./advice/distance-curve.js";
 export type { RouteKind } from "./advice/route-figures.js";
 export type { CacheStatusDetail } from "./cache-status.js";
+export type { CauseKind, Origin } from "./cause-origin.js";
+export { CAUSE_KINDS } from "./cause-origin.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
-export type { Cause, CauseKind, Origin } from "./engine/cause-text.js";
-export { CAUSE_KINDS } from "./engine/cause-text.js";
+export type { Cause } from "./engine/cause-text.js";
 export type { CounterReport, ProbeFigures } from "./engine/counters.js";
 export { MISS_REASONS, type MissReason } from "./engine/entry-memory.js";
 export type {
@@ -74,9 +75,11 @@ export { StalenessProbe, type StalenessProbeOptions } from "./ops/staleness-prob
 export type { AdviceOption } from "./options/advice-option.js";
 export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
+export type { CausesOption } from "./options/causes-option.js";
 export type { ExplainRequest } from "./options/explain-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
+export type { MetricsOption } from "./options/metrics-option.js";
 export type { GivenOrigin } from "./options/origin-option.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";
@@ -93,6 +96,7 @@ export type { RedisClusterOptions, RedisOption, RedisServerOptions } from "./sto
 export type { SharingTerms } from "./store/sharing-terms.js";
 export type * from "./store/store.js";
 export { GroupUnavailable, NotConnected, StoreFull } from "./store/store-errors.js";
+export type * from "./store/store-report.js";
 export { createTenantCache, type TenantCache } from "./tenant-cache.js";
 export type { CacheManager } from "./toolkit/cache-manager.js";
 export type { CacheSpace, SetItem } from "./toolkit/cache-space.js";

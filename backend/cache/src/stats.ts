@@ -7,7 +7,7 @@ import type { CounterReport } from "./engine/counters.js";
 import type { CircuitState } from "./engine/store-gate.js";
 import { requireTenantId, type TenantId } from "./identifiers.js";
 import { parse, registerCall } from "./options/parse.js";
-import type { Inventory, ServerReport } from "./store/store.js";
+import type { Inventory, ServerReport } from "./store/store-report.js";
 import { monotonicNow } from "./timers.js";
 
 export interface StatsFilter {

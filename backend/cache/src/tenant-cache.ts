@@ -36,6 +36,7 @@ import {
   parseCacheOptions,
   type TenantCacheOptions,
 } from "./options/cache-options.js";
+import { maxTenantBytesOf, type OpenStore, openStore } from "./options/open-store.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
 import {
@@ -47,12 +48,6 @@ import {
   storeStats,
 } from "./stats.js";
 import { FENCE_TTL_MS } from "./store/fence-token.js";
-import { KeySpace } from "./store/key-space.js";
-import { MemoryStore } from "./store/memory-store.js";
-import { connect } from "./store/redis/connect.js";
-import { isClusterClient } from "./store/redis/redis-client.js";
-import { RedisStore } from "./store/redis/redis-store.js";
-import type { Store } from "./store/store.js";
 import { offers, requirePart } from "./store/store-parts.js";
 import { CacheManager } from "./toolkit/cache-manager.js";
 
@@ -150,15 +145,6 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
     opened.store.share?.({ reservedBytesPerTenant, maxPooledBytes });
   }
   return createTenantCacheOn(opened, parsed);
-}
-
-/**
- * A store, and the names of the keys in it.
- * @internal
- */
-export interface OpenStore {
-  readonly store: Store;
-  readonly keys: KeySpace;
 }
 
 const readyTimeout = z.strictObject({
@@ -286,36 +272,4 @@ function adviceOf({ advisor, counters, maxTenantBytes }: CacheEngine): CacheAdvi
     maxTenantBytes,
     invalidations: (module) => modules[module]?.invalidations ?? 0,
   });
-}
-
-/**
- * The store that the options name.
- * @internal
- */
-export function openStore(options: ParsedCacheOptions): OpenStore {
-  if (options.store) {
-    const keys = new KeySpace(options.keyPrefix, false);
-    return { store: options.store(keys), keys };
-  }
-  if (options.redis === undefined) {
-    const { maxBytes } = options.memory;
-    return {
-      store: new MemoryStore({ maxBytes, maxTenantBytes: memoryShareOf(options) }),
-      keys: new KeySpace(options.keyPrefix, false),
-    };
-  }
-  const connection = connect(options.redis);
-  const keys = new KeySpace(options.keyPrefix, isClusterClient(connection.client));
-  return { store: new RedisStore(connection, keys), keys };
-}
-
-function memoryShareOf({ memory }: ParsedCacheOptions): number {
-  return Math.floor(memory.maxBytes * memory.maxTenantShare);
-}
-
-/** In process, where a tenant has a share of the store, the smaller of the two. */
-function maxTenantBytesOf(options: ParsedCacheOptions): number {
-  const { maxBytesPerTenant, redis, store } = options;
-  const isInProcess = redis === undefined && store === undefined;
-  return isInProcess ? Math.min(maxBytesPerTenant, memoryShareOf(options)) : maxBytesPerTenant;
 }

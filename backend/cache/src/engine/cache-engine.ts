@@ -1,13 +1,13 @@
 // The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
 // Tests: test/unit/fills.test.ts, test/integration/invalidate-cache.test.ts
 import type { Advisor } from "../advice/advisor.js";
-import { BoundedMap } from "../bounded-map.js";
+import type { Origin } from "../cause-origin.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { CommitResult, Store } from "../store/store.js";
-import type { Origin } from "./cause-text.js";
+import { Alarms } from "./alarms.js";
 import { Causes, type CausesOptions } from "./causes.js";
 import type { Counters } from "./counters.js";
 import { EntryMemory } from "./entry-memory.js";
@@ -19,6 +19,7 @@ import { Fills, type FillsOptions } from "./fills.js";
 import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import type { GateOptions } from "./gate-options.js";
 import { Inspector } from "./inspector.js";
+import { InvalidationAccount } from "./invalidation-account.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { LastReport } from "./last-report.js";
 import { Leases } from "./leases.js";
@@ -64,19 +65,18 @@ export class CacheEngine {
   readonly #sweeps: Sweeps;
   readonly #wide: WideInvalidations;
   readonly #options: EngineOptions;
-  readonly #logger: Logger;
-  #hasWarnedOfQuota = false;
-  readonly #alarmed = new BoundedMap<true>({ maxCharacters: 512 * 1024 });
+  readonly #alarms: Alarms;
+  readonly #account: InvalidationAccount;
 
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
     this.store = store;
     this.keys = keys;
     this.counters = counters;
     this.#options = options;
-    this.#logger = logger;
     this.advisor = options.advisor;
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
+    this.#alarms = new Alarms(this, logger);
     this.causes = new Causes(store, keys, this.gate, options);
     // A store that holds its entries in this process's memory is such a tier already.
     if (options.localBytes > 0 && !store.holdsInMemory) {
@@ -103,7 +103,7 @@ export class CacheEngine {
       writer: this.#writer,
       fills: this.#fills,
       fenceTtlMs: options.fenceTtlMs,
-      alarm: (ref, problem) => this.#alarm(ref, problem),
+      alarm: (ref, problem) => this.#alarms.raise(ref, problem),
     });
     this.inspector = new Inspector({
       store,
@@ -121,10 +121,11 @@ export class CacheEngine {
       sealer: options.sealer,
       fenceTtlMs: options.fenceTtlMs,
       replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
-      countInvalidation: (confirmed, tenant, module) => this.#count(confirmed, tenant, module),
-      alarm: (ref, problem) => this.#alarm(ref, problem),
+      countInvalidation: (confirmed, tenant, module) => this.#account.count(confirmed, tenant, module),
+      alarm: (ref, problem) => this.#alarms.raise(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
+    this.#account = new InvalidationAccount(counters, this.events, this.#sweeps);
     this.#wide = new WideInvalidations({
       store,
       keys,
@@ -187,7 +188,7 @@ export class CacheEngine {
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
       this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs, note),
     );
-    this.#account(scope, origin, confirmed);
+    this.#account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -214,8 +215,8 @@ export class CacheEngine {
         ? amendFences.call(this.store, fenceKeys, marks, most, fenceTtlMs, note)
         : this.store.replaceFences(fenceKeys, fenceTtlMs, note);
     const confirmed = await this.#replace(tenant, fenceKeys, write, amendFences ? [] : fenceKeys);
-    this.#count(confirmed, tenant);
-    this.#publish(scope, origin, confirmed);
+    this.#account.count(confirmed, tenant);
+    this.#account.publish(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -240,14 +241,14 @@ export class CacheEngine {
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
       this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs, note),
     );
-    this.#account(scope, origin, confirmed);
+    this.#account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 
   /** For an entry that is what it should be but for its contents: a counted alarm, and removed. */
   discard(ref: EntryRef): void {
     this.#local?.delete(ref);
-    this.#alarm(ref, "invalid");
+    this.#alarms.raise(ref, "invalid");
   }
 
   /** Makes compressed variants of an entry behind a hit that could have used one. */
@@ -288,66 +289,8 @@ export class CacheEngine {
     return confirmed;
   }
 
-  #account(scope: FencedScope, origin: Origin, confirmed: boolean): void {
-    const { tenant, modules, tags, everything } = scope;
-    this.#publish(scope, origin, confirmed);
-    if (everything) {
-      this.#count(confirmed, tenant);
-      this.#sweeps.enqueue({ tenant });
-      return;
-    }
-    for (const module of modules) this.#count(confirmed, tenant, module);
-    for (const module of modules) this.#sweeps.enqueue({ tenant, module });
-    // What a tag reaches is spread over modules: it is left to its TTL.
-    for (const _tag of tags) this.#count(confirmed, tenant);
-  }
-
-  #publish(scope: FencedScope, origin: Origin, confirmed: boolean): void {
-    if (!this.events.isHeard("invalidated")) return;
-    const { tenant, modules, tags, everything = false } = scope;
-    this.events.publish("invalidated", { ...origin, tenant, modules, tags, everything, confirmed });
-  }
-
-  #count(confirmed: boolean, tenant: string, module?: string): void {
-    this.counters.add("invalidations", tenant, module);
-    if (!confirmed) this.counters.add("deferredInvalidations", tenant, module);
-  }
-
   #bounded({ tenant }: EntryRef, { outcome, evicted, recount }: CommitResult): void {
     if (recount) this.#sweeps.enqueueRecount(tenant);
-    if (this.#hasWarnedOfQuota || (outcome === "stored" && evicted === 0)) return;
-    this.#hasWarnedOfQuota = true;
-    this.#logger.warn(
-      `express-tenant-cache: a tenant has reached maxBytesPerTenant (${this.maxTenantBytes} bytes): its own entries make room, counted in quotaEvictions; said once`,
-    );
-  }
-
-  /**
-   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module;
-   * whose entry it was is told by the event, because a key names its tenant.
-   */
-  #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
-    this.counters.add("alarms", ref.tenant, ref.module);
-    this.events.publish("alarm", {
-      tenant: ref.tenant,
-      module: ref.module,
-      key: ref.entryKey,
-      detail: problem,
-    });
-    const alarm = `${problem} ${ref.module}`;
-    if (!this.#alarmed.has(alarm)) {
-      this.#alarmed.set(alarm, true);
-      this.#logger.error(
-        `express-tenant-cache: ALARM: an entry of module "${ref.module}" ${ALARMS[problem]}; said once`,
-      );
-    }
-    if (problem !== "foreign")
-      void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
+    if (outcome !== "stored" || evicted > 0) this.#alarms.quotaReached(this.maxTenantBytes);
   }
 }
-
-const ALARMS = {
-  corrupt: "does not decode; removed",
-  foreign: "holds another request's entry; not served",
-  invalid: "fails its schema; removed",
-} as const;

@@ -1,6 +1,6 @@
 // What the store has said of itself last, whoever asked: for metrics, which ask nobody.
 // Tests: test/integration/metrics.test.ts
-import type { Inventory, ServerReport } from "../store/store.js";
+import type { Inventory, ServerReport } from "../store/store-report.js";
 import { monotonicNow } from "../timers.js";
 
 export interface Reported<T> {

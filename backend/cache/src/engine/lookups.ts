@@ -13,30 +13,9 @@ import type { Fills } from "./fills.js";
 import { type FenceReading, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
 import { Miss, type MissedRead, Stale } from "./miss.js";
+import type { CallerOutcome, ReadOutcome } from "./read-outcome.js";
 import type { StoreGate } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
-
-export interface Hit {
-  readonly kind: "hit";
-  readonly entry: Entry;
-  /**
-   * Present where the body lies in memory that the store has lent, and wants back: see
-   * {@link Lookups.giveBack}.
-   */
-  readonly loan?: Buffer | undefined;
-}
-
-export type ReadOutcome =
-  | Hit
-  | Stale
-  | Miss
-  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
-
-/**
- * `revoked`: the caller's own fences have been replaced since it read them, so that the app must allow it
- * anew.
- */
-export type CallerOutcome = ReadOutcome | { readonly kind: "revoked" };
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
 const WRITE_PENDING: ReadOutcome = { kind: "bypass", reason: "write-pending" };

@@ -1,16 +1,16 @@
 // One cached route: a request is answered from its entry, or fills it, or passes by.
 // Tests: test/integration/cache-list.test.ts, test/integration/stale.test.ts
 import type { NextFunction, Request, Response } from "express";
-import { type BypassReason, type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
+import { type BypassReason, type CacheStatus, setCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
-import type { Moment } from "../engine/latencies.js";
-import type { Hit, ReadOutcome } from "../engine/lookups.js";
 import type { Miss, Stale } from "../engine/miss.js";
+import type { ReadOutcome } from "../engine/read-outcome.js";
 import { TenantCacheError } from "../errors.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import { AnswerObserver, tellQueries } from "./answer-observer.js";
+import type { Answering, Exchange, Missing } from "./exchange.js";
 import { explainRoute } from "./explain-route.js";
 import type { RouteExplanation } from "./explanation.js";
 import type { HttpServices } from "./http-services.js";
@@ -20,35 +20,11 @@ import { recordInto } from "./recorder.js";
 import { storabilityRules } from "./recorder-rules.js";
 import { isRefresh } from "./refresher.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
-import type { Resolved, RouteRef } from "./resolved-request.js";
+import type { Resolved } from "./resolved-request.js";
 import { RouteFunctions } from "./route-functions.js";
 import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
 import type { StorabilityRules } from "./storability.js";
-
-/** A request on its way through the middleware. */
-interface Exchange {
-  readonly ref: RouteRef;
-  readonly req: Request;
-  readonly res: Response;
-  readonly next: NextFunction;
-  readonly begun: Moment;
-}
-
-/** An entry that answers, and the loan that its body may lie in. */
-type Answering = Pick<Hit, "entry" | "loan">;
-
-/** Why the handler answers, and what it is asked for. */
-interface Missing {
-  readonly fwd: Forwarded;
-  /** The entry that the handler is to replace; it may answer where the handler fails. */
-  readonly stale?: Entry | undefined;
-  /**
-   * The request asks for an answer that was made after this, milliseconds since the epoch; 0 where it does
-   * not.
-   */
-  readonly notBeforeMs?: number | undefined;
-}
 
 const REFRESH: Missing = { fwd: "stale" };
 

@@ -8,7 +8,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import type { MissEvidence, Missed } from "../engine/entry-memory.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { Moment } from "../engine/latencies.js";
-import type { Hit } from "../engine/lookups.js";
+import type { Hit } from "../engine/read-outcome.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { Telemetry } from "../metrics/telemetry.js";

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { BoundedMap } from "../bounded-map.js";
 import { hitStatus } from "../cache-status.js";
 import type { Moment } from "../engine/latencies.js";
-import type { CallerOutcome, Hit } from "../engine/lookups.js";
+import type { CallerOutcome, Hit } from "../engine/read-outcome.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { messageOf } from "../thrown.js";

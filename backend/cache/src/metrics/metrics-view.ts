@@ -3,7 +3,7 @@
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Counts } from "../engine/counters.js";
 import type { Reported } from "../engine/last-report.js";
-import type { ServerReport } from "../store/store.js";
+import type { ServerReport } from "../store/store-report.js";
 import { monotonicNow } from "../timers.js";
 import { BusiestTenants, type CountedTenant, OTHER } from "./busiest-tenants.js";
 

@@ -12,6 +12,8 @@ import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
 import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
+import { type CausesOption, causesOption } from "./causes-option.js";
+import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
 import type { Policies } from "./policies.js";
@@ -74,17 +76,7 @@ export interface TenantCacheOptions {
   /** What the app's log calls a request. Default: `req.id`, or the header `X-Request-Id`. */
   readonly requestId?: (req: Request) => string | number | undefined;
   /** Who has invalidated what is kept for a day, with the fences. Default: it is; false: it is not. */
-  readonly causes?:
-    | false
-    | {
-        /**
-         * The key of the pseudonyms, the same in all processes. Default none: who knows the subjects can then find
-         * out which is which.
-         */
-        readonly secret?: string | Uint8Array;
-        /** About so many are kept of each tenant. Default 1,000. */
-        readonly maxPerTenant?: number;
-      };
+  readonly causes?: CausesOption;
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
   readonly hash?: "md5" | "sha256";
   /**
@@ -180,16 +172,7 @@ export interface TenantCacheOptions {
    */
   readonly inject?: LightMyRequest;
   /** Of `cache.metrics()`, `cache.metricsHandler()` and `telemetry`. */
-  readonly metrics?: {
-    /** Tenants that have series of their own: the busiest. Default 20, at most 1,000. */
-    readonly maxTenants?: number;
-    /** Modules that have series of their own: the first. Default 50, at most 1,000. */
-    readonly maxModules?: number;
-    /** How old the server's figures may be before they are asked for, milliseconds. Default 15,000. */
-    readonly reportIntervalMs?: number;
-    /** How often the entries are counted, milliseconds; 0: never. Default 300,000. */
-    readonly inventoryIntervalMs?: number;
-  };
+  readonly metrics?: MetricsOption;
   /**
    * Spans and metrics through `@opentelemetry/api`: true for those of its global providers, or a tracer and a
    * meter of one's own. Default: none, and nothing of it runs.
@@ -204,17 +187,6 @@ const encryptionKey = z.strictObject({
   secret: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32, {
     error: "write a Buffer of 32 bytes, for example Buffer.from(process.env.CACHE_KEY, 'base64')",
   }),
-});
-
-const telemetry = z.strictObject({
-  tracer: having<NonNullable<TelemetryOptions["tracer"]>>(
-    "startSpan",
-    "a Tracer of OpenTelemetry",
-  ).optional(),
-  meter: having<NonNullable<TelemetryOptions["meter"]>>(
-    "createHistogram",
-    "a Meter of OpenTelemetry",
-  ).optional(),
 });
 
 /** @internal */
@@ -236,20 +208,7 @@ const cacheSchema = z.strictObject({
     .default(""),
   actor: fn<NonNullable<TenantCacheOptions["actor"]>>("(req) => req.auth?.sub").optional(),
   requestId: fn<NonNullable<TenantCacheOptions["requestId"]>>("(req) => req.id").optional(),
-  causes: z
-    .union([
-      z.literal(false),
-      z.strictObject({
-        secret: z
-          .custom<string | Uint8Array>(
-            (value) => (typeof value === "string" || value instanceof Uint8Array) && value.length >= 16,
-            { error: "write a text or Buffer of 16 characters or bytes at least, the same in all processes" },
-          )
-          .optional(),
-        maxPerTenant: positiveInt.max(100_000).default(1000),
-      }),
-    ])
-    .prefault({}),
+  causes: causesOption,
   hash: z.enum(["md5", "sha256"]).default("md5"),
   budgetMs: z.number().min(1).max(10_000).default(50),
   maxBodyBytes: positiveInt.default(MIB),
@@ -295,15 +254,8 @@ const cacheSchema = z.strictObject({
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
   headers: ownHeadersOfCache,
-  metrics: z
-    .strictObject({
-      maxTenants: z.int().min(0).max(1000).default(20),
-      maxModules: z.int().min(0).max(1000).default(50),
-      reportIntervalMs: z.int().min(1000).default(15_000),
-      inventoryIntervalMs: z.int().min(0).default(300_000),
-    })
-    .prefault({}),
-  telemetry: z.union([z.boolean(), telemetry]).default(false),
+  metrics: metricsOption,
+  telemetry: telemetryOption,
   inject: fn<LightMyRequest>('require("light-my-request")').optional(),
   logger: z
     .custom<Logger>((value) => isLogger(value), {
@@ -332,11 +284,6 @@ export function parseCacheOptions(options: unknown): ParsedCacheOptions {
     "ETC_OPTIONS",
     "createTenantCache: redis and store are given: write one of them, redis or a store of your own",
   );
-}
-
-function having<T>(method: string, wanted: string) {
-  const has = (value: unknown) => typeof Reflect.get(Object(value), method) === "function";
-  return z.custom<T>(has, { error: `write ${wanted}` }).describe(wanted);
 }
 
 function isLogger(value: unknown): boolean {

@@ -14,15 +14,14 @@ import type {
   FillRequest,
   FillStart,
   HeldLease,
-  Inventory,
   LeaseRequest,
   LeaseState,
-  ServerReport,
   Snapshot,
   Store,
   StoreListener,
   SweepTarget,
 } from "./store.js";
+import type { Inventory, ServerReport } from "./store-report.js";
 import { TenantLru } from "./tenant-lru.js";
 
 export interface MemoryStoreOptions {

@@ -6,8 +6,9 @@ import { sharedRedisUrl } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import { StalenessProbe, type TenantCache, type TenantCacheOptions } from "../../src/index.js";
 import { parseCacheOptions } from "../../src/options/cache-options.js";
+import { openStore } from "../../src/options/open-store.js";
 import type { Store } from "../../src/store/store.js";
-import { createTenantCacheOn, openStore } from "../../src/tenant-cache.js";
+import { createTenantCacheOn } from "../../src/tenant-cache.js";
 import { openCache, PATIENT, quiet, READY_WITHIN_MS, STORES } from "../support/caches.js";
 import { Exposition } from "../support/exposition.js";
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import fc from "fast-check";
-import { CAUSE_KINDS, type Cause, causeNote, decodeCause, type Origin } from "../../src/engine/cause-text.js";
+import { CAUSE_KINDS, type Origin } from "../../src/cause-origin.js";
+import { type Cause, causeNote, decodeCause } from "../../src/engine/cause-text.js";
 import { causeOf, isMade } from "../../src/engine/causes.js";
 import { MADE_MARK, newFence } from "../../src/store/fence-token.js";
 

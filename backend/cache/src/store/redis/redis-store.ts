@@ -9,15 +9,14 @@ import type {
   FillRequest,
   FillStart,
   HeldLease,
-  Inventory,
   LeaseState,
-  ServerReport,
   Snapshot,
   Store,
   StoreListener,
   SweepTarget,
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
+import type { Inventory, ServerReport } from "../store-report.js";
 import { CauseCalls } from "./cause-calls.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
