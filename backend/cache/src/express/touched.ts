@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { FencedScope } from "../engine/fences.js";
 import { TenantCacheError } from "../errors.js";
-import { requireTenantId } from "../identifiers.js";
+import { requireTenantId, type TenantId } from "../identifiers.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { parseTouched, type Touched } from "../options/touched-arguments.js";
 import type { HttpServices } from "./http-services.js";
@@ -46,7 +46,7 @@ export type TransactionCall = <T>(work: () => PromiseLike<T>) => Promise<T>;
  * @returns what `work` returns
  * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`; what `work` throws
  */
-export type AsTenant = <T>(tenantId: string, work: () => PromiseLike<T>) => Promise<T>;
+export type AsTenant = <T>(tenantId: TenantId, work: () => PromiseLike<T>) => Promise<T>;
 
 /**
  * Middleware: the answers of the handlers behind it wait until what they have told `touched` is invalidated.
