@@ -32,8 +32,20 @@ const TIMERS = [
 
 /** Until the test has ended, dates are read from a clock that stands still; timers run. */
 export function setClock(nowMs: number): void {
-  jest.useFakeTimers({ doNotFake: [...TIMERS], now: nowMs });
+  holdTime([], nowMs);
+}
+
+/**
+ * Until the test has ended, dates stand still, and so do the timers and clocks that are named. So nothing depends on how long things take.
+ * @returns moves them on, milliseconds
+ */
+export function holdTime(
+  held: readonly (typeof TIMERS)[number][],
+  nowMs = Date.now(),
+): (passedMs: number) => void {
+  jest.useFakeTimers({ doNotFake: TIMERS.filter((timer) => !held.includes(timer)), now: nowMs });
   afterTest(() => jest.useRealTimers());
+  return (passedMs) => jest.advanceTimersByTime(passedMs);
 }
 
 /** Says what a test has measured. */

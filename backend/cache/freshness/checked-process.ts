@@ -46,7 +46,7 @@ const keys = new KeySpace(options.keyPrefix, false);
 const news = new FailoverNews();
 await news.listen(config.redis);
 const recorder = new StoreRecorder(
-  weaken(new RedisStore(connection, keys), config.without),
+  weaken(new RedisStore(connection, keys), keys, config.without),
   () => serverPort(connection.client.stream?.remotePort),
   (port) => news.toldAtMs(port),
 );

@@ -1,6 +1,7 @@
 // Stores with one protection taken away: decorators, so that no switch exists in the library itself.
 import { decodeEntry, encodeEntry } from "../src/codec/entry.js";
 import { joinFences, splitFences } from "../src/engine/fences.js";
+import type { KeySpace } from "../src/store/key-space.js";
 import type {
   CommitResult,
   FillCommit,
@@ -13,12 +14,16 @@ import type { Protection } from "./protections.js";
 
 type Methods = Partial<Store>;
 
-/** The store without the protection; the same store where the protection is none of a store's. */
-export function weaken(store: Store, without: Protection | undefined): Store {
+/**
+ * The store without the protection; the same store where the protection is none of a store's.
+ *
+ * @param keys those of the store
+ */
+export function weaken(store: Store, keys: KeySpace, without: Protection | undefined): Store {
   if (without === "compare-and-set") return replacing(store, storeWhateverHappened(store));
   if (without === "fence-check") return replacing(store, carryingCurrent(store, everyFence));
   if (without === "answer-tags") return replacing(store, carryingCurrent(store, fenceOfAnyTag));
-  if (without === "any-tag") return replacing(store, storeWhicheverTagChanged(store));
+  if (without === "any-tag") return replacing(store, storeWhicheverTagChanged(store, keys));
   if (without === "run-id") return replacing(store, oneServerForEver(store));
   // Neither told by Sentinel (the client's options) nor asking it.
   if (without === "failover-news") return replacing(store, { renew: () => false });
@@ -44,10 +49,10 @@ function storeWhateverHappened(store: Store): Methods {
 }
 
 /** Fills whose answers name tags compare the fences of these alone, which are read when the handler has run. */
-function storeWhicheverTagChanged(store: Store): Methods {
+function storeWhicheverTagChanged(store: Store, keys: KeySpace): Methods {
   return {
     async commitFill(commit: FillCommit): Promise<CommitResult> {
-      const at = commit.fenceKeys.findIndex(isOfAnyTag);
+      const at = commit.fenceKeys.findIndex((key) => keys.isAnyTagFence(key));
       if (at < 0) return store.commitFill(commit);
       const { fences } = await store.read([commit.fenceKeys[at] ?? ""], []);
       return store.commitFill({ ...commit, fences: commit.fences.with(at, fences[0] ?? "") });
@@ -59,8 +64,6 @@ function storeWhicheverTagChanged(store: Store): Methods {
 function tagIn(carried = ""): string {
   return carried.slice(0, carried.indexOf("=") + 1);
 }
-
-const isOfAnyTag = (key: string) => key.endsWith(":tag:-");
 
 /** Fences of an entry in the place of those it carries; `current` are those that its fill began with, as they are now. */
 type Restamp = (carried: string, runId: string, current: readonly string[]) => string;

@@ -125,14 +125,15 @@ export class Erasures {
   /** What hangs is tried again later, as what fails is. */
   async #within<T>(name: string, work: Promise<T>): Promise<T> {
     const { stepBudgetMs = STEP_BUDGET_MS } = this.#options;
-    const done = new AbortController();
-    const timeout = delay(stepBudgetMs, undefined, { signal: done.signal }).then(() => {
-      throw new Error(`"${name}" has not answered within ${stepBudgetMs} ms`);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const problem = `"${name}" has not answered within ${stepBudgetMs} ms`;
+      timer = setTimeout(() => reject(new Error(problem)), stepBudgetMs);
     });
     try {
-      return await Promise.race([work, timeout]);
+      return await Promise.race([work, late]);
     } finally {
-      done.abort();
+      clearTimeout(timer);
     }
   }
 }

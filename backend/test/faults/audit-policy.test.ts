@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { projectFile } from "../../project-root.js";
-import { afterTest, closeAfterTest, tell } from "../../servers/in-test.js";
+import { afterTest, closeAfterTest } from "../../servers/in-test.js";
 import { type DurablePostgres, startDurablePostgres } from "../../servers/postgres.js";
 import { until } from "../../servers/until.js";
 import { AuditTrail, insertRecords } from "../../services/audit/audit-trail.js";
@@ -26,6 +26,7 @@ import {
 } from "../support/audit-database.js";
 import { openAuditLog } from "../support/audit-log.js";
 
+const READERS = 20;
 const PROGRAM = projectFile("dist/backend/test/support/buffering-process.js");
 
 describe("the trail while its database is away", () => {
@@ -40,7 +41,8 @@ describe("the trail while its database is away", () => {
     await server.stop();
   });
 
-  const open = () => {
+  /** @param maxWaitMs default: nobody is refused because the machine is busy */
+  const open = (maxWaitMs = 120_000) => {
     const pool = createPool({ databaseUrl: server.url, max: 4, onError: () => undefined });
     const lines: string[] = [];
     const say = (line: unknown) => void lines.push(String(line));
@@ -48,7 +50,7 @@ describe("the trail while its database is away", () => {
       pool,
       pseudonym,
       logger: { info: say, error: say },
-      group: { maxWaitMs: 500 },
+      group: { maxWaitMs },
     });
     closeAfterTest({ close: () => pool.end() }, trail);
     return { trail, lines };
@@ -63,31 +65,31 @@ describe("the trail while its database is away", () => {
   /** Readers that go on until they are told, and what they have disclosed: each is a request of its own. */
   const readers = (trail: AuditTrail, entityId: string) => {
     const disclosed: string[] = [];
-    let [isOver, refused, slowestMs] = [false, 0, 0];
+    const refusals = Array<number>(READERS).fill(0);
+    let isOver = false;
     const read = async (reader: number) => {
       for (let n = 0; !isOver; n++) {
         const requestId = `${reader}-${n}`;
-        const beganMs = performance.now();
         try {
           await trail.disclose(TENANT, { ...ACTOR, requestId }, event(n, { entityId }));
           disclosed.push(requestId);
         } catch (error) {
           assert.ok(error instanceof AuditUnavailable, String(error));
           assert.equal(error.status, 503);
-          refused++;
+          refusals[reader] = (refusals[reader] ?? 0) + 1;
           await delay(10);
         }
-        slowestMs = Math.max(slowestMs, performance.now() - beganMs);
       }
     };
-    const all = Promise.all(Array.from({ length: 20 }, (_, n) => read(n)));
+    const all = Promise.all(refusals.map((_, n) => read(n)));
     return {
       disclosed,
-      refused: () => refused,
+      refused: () => refusals.reduce((sum, n) => sum + n),
+      /** Of the reader that was refused least. */
+      eachRefused: () => Math.min(...refusals),
       stop: async () => {
         isOver = true;
         await all;
-        return slowestMs;
       },
     };
   };
@@ -114,7 +116,7 @@ describe("the trail while its database is away", () => {
   });
 
   test("stopped, so that it does not answer at all: refused within the bound, and it goes on afterwards", async () => {
-    const { trail } = open();
+    const { trail } = open(500);
     const reading = readers(trail, "stopped");
     await until("they read", () => reading.disclosed.length > 100);
     const { rows } = await database.pool.query(
@@ -136,14 +138,12 @@ describe("the trail while its database is away", () => {
     afterTest(go);
     for (const pid of stopped) process.kill(pid, "SIGSTOP");
     await until("they are refused", () => reading.refused() > 50);
-    const before = reading.disclosed.length;
-    await delay(1500);
+    const [before, refusedBefore] = [reading.disclosed.length, reading.eachRefused()];
+    await until("nobody waits until it goes on", () => reading.eachRefused() >= refusedBefore + 3);
     assert.equal(reading.disclosed.length, before, "nothing is disclosed while it is stopped");
     go();
     await until("they read again", () => reading.disclosed.length > before + 100);
-    const slowestMs = await reading.stop();
-    tell(`  slowest read or refusal: ${Math.round(slowestMs)} ms`);
-    assert.ok(slowestMs < 5000, `${slowestMs} ms`);
+    await reading.stop();
     const records = await recorded("stopped");
     assert.deepEqual(
       reading.disclosed.filter((requestId) => !records.has(requestId)),

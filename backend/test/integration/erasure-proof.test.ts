@@ -4,14 +4,14 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { createTenantCache, type TenantCache } from "express-tenant-cache";
+import type { TenantCache } from "express-tenant-cache";
 import { Redis } from "ioredis";
 import * as z from "zod";
 import { type RedisServer, startRedisServer } from "../../servers/index.js";
 import { KeyDestroyed } from "../../services/subjects/key-provider.js";
 import { sensitive } from "../../services/subjects/sensitive-fields.js";
 import type { SealedRecord, SubjectVault } from "../../services/subjects/subject-vault.js";
-import { quiet } from "../support/caches.js";
+import { openCache } from "../support/caches.js";
 import { type SubjectDatabase, startSubjectDatabase, TENANT } from "../support/subject-database.js";
 
 const client = z.object({
@@ -53,8 +53,7 @@ describe("proof of erasure", () => {
     database = await startSubjectDatabase();
     redisServer = await startRedisServer({ service: "redis", args: ["--appendfsync", "always"] });
     redis = new Redis(redisServer.url);
-    cache = createTenantCache({ redis: redisServer.url, tenant: () => TENANT, logger: quiet });
-    await cache.ready(10_000);
+    cache = await openCache("redis", { redis: redisServer.url, keyPrefix: "", tenant: () => TENANT });
     vault = database.vault({ fence: (tenantId, ...tags) => cache.invalidateTags(tenantId, ...tags) });
     await database.pool.query(
       "CREATE TABLE kept (id text PRIMARY KEY, sealed bytea NOT NULL, readable jsonb NOT NULL)",

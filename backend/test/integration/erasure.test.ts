@@ -1,6 +1,7 @@
 // Erasure as a job: what it asks of holders, what it reports, and that there is one of it.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { holdTime } from "../../servers/in-test.js";
 import { destroyTenantKeys } from "../../services/subjects/destroy-tenant.js";
 import { type EraseHolder, ErasureUnfinished } from "../../services/subjects/erase-holder.js";
 import { KeyDestroyed } from "../../services/subjects/key-provider.js";
@@ -173,14 +174,28 @@ describe("erasure", () => {
   });
 
   test("a holder that never answers does not hold the caller for ever", async () => {
+    const pass = holdTime(["setTimeout", "clearTimeout"]);
     const vault = database.vault({ stepBudgetMs: 200 });
+    let asked = () => {};
+    const erasing = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
     vault.onErase({
       name: "hung",
       holds: async () => [],
-      erase: () => new Promise(() => undefined),
+      erase: () => {
+        asked();
+        return new Promise(() => undefined);
+      },
       export: async () => [],
     });
-    await assert.rejects(vault.erase(TENANT, "hung", "objection"), /"hung" has not answered within 200 ms/);
+    const refused = assert.rejects(
+      vault.erase(TENANT, "hung", "objection"),
+      /"hung" has not answered within 200 ms/,
+    );
+    await erasing;
+    pass(200);
+    await refused;
     await database.pool.query("DELETE FROM subject_erasures WHERE finished_at IS NULL");
   });
 

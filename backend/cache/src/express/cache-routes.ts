@@ -20,7 +20,7 @@ import { invalidating } from "./invalidate-cache.js";
 import { routeOf } from "./origins.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { passBy } from "./pass-by.js";
-import { type Matcher, matcherOf, matching, segmentsOf } from "./request-patterns.js";
+import { type Matcher, matcherOf, matching, type Target, targetOf } from "./request-patterns.js";
 import { isSafe } from "./safe-methods.js";
 import type { TouchedWork } from "./touched.js";
 
@@ -86,18 +86,20 @@ class CacheRoutesOf {
       run.over({ kind: "not-cached", route: routeOf(req) });
       return;
     }
-    const module = this.#moduleOf(req);
-    const isExcepted = matching(this.#except, req).length > 0;
+    const target = targetOf(req);
+    const module = this.#moduleOf(req, target);
+    const isExcepted = matching(this.#except, target).length > 0;
     const route = module === undefined || isExcepted ? undefined : this.#routeOf(module);
     run.reached(route ?? bypassing(isExcepted ? "skipped" : "no-module"), req);
   }
 
   handlerFor(req: Request): RequestHandler {
-    const module = this.#moduleOf(req);
+    const target = targetOf(req);
+    const module = this.#moduleOf(req, target);
     const isRead = isSafe(req.method) || this.#readMethods.has(req.method);
-    if (!isRead) return this.#writeOf(req, module);
+    if (!isRead) return this.#writeOf(target, module);
     if (req.method === "OPTIONS" || req.method === "TRACE") return pass;
-    const isExcepted = matching(this.#except, req).length > 0;
+    const isExcepted = matching(this.#except, target).length > 0;
     if (module === undefined || isExcepted) {
       const detail = isExcepted ? "skipped" : "no-module";
       return (_req, res, next) => passBy(this.#http, this.#own, { detail, module: "" }, res, next);
@@ -107,12 +109,9 @@ class CacheRoutesOf {
   }
 
   /** `undefined` where nobody can tell: a read is not cached then, and a mutation may concern anything. */
-  #moduleOf(req: Request): string | undefined {
+  #moduleOf(req: Request, { segments: [first] }: Target): string | undefined {
     const { module: moduleOf } = this.#options;
-    if (!moduleOf) {
-      const [first] = segmentsOf(req.path);
-      return isModuleName(first) ? first : undefined;
-    }
+    if (!moduleOf) return isModuleName(first) ? first : undefined;
     const { returned } = this.#http.misuse;
     const consequence =
       "such reads bypass the cache, and such mutations invalidate all that their tenant has";
@@ -140,8 +139,8 @@ class CacheRoutesOf {
     return route;
   }
 
-  #writeOf(req: Request, module: string | undefined): RequestHandler {
-    const touched = matching(this.#touches, req).flatMap(({ modules }) => modules);
+  #writeOf(target: Target, module: string | undefined): RequestHandler {
+    const touched = matching(this.#touches, target).flatMap(({ modules }) => modules);
     const modules = module === undefined ? [] : [...new Set([module, ...touched])].sort();
     const name = modules.join();
     const known = this.#writes.get(name);

@@ -1,11 +1,13 @@
 // What jobs, scripts and operators invalidate by a call: of a tenant, of all tenants, or by URL.
 // Tests: test/integration/invalidate-cache.test.ts, test/integration/clear.test.ts
 import type { Request } from "express";
+import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { markOf } from "../engine/forgotten-urls.js";
 import { TenantCacheError } from "../errors.js";
 import { moduleName, requireTenantId, type TenantId, tagName } from "../identifiers.js";
 import { isRequest, refuseSurplus } from "../options/arguments.js";
+import { parse, registerCall } from "../options/parse.js";
 import { shown } from "../shown.js";
 import type { HttpServices } from "./http-services.js";
 import { queryOf, withoutIgnored } from "./query-params.js";
@@ -45,7 +47,7 @@ export interface Invalidations {
    * Invalidates what is cached of one URL, of all scopes, hosts and headers: of this request's tenant and URL,
    * or of those that are named. A URL without a query stands for all queries of its path. For single URLs: after
    * some forty, all that the tenant has is invalidated. What each mutation touches is better said by tags.
-   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`
+   * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`, `ETC_OPTIONS`
    */
   forget(target: Request | ForgottenUrl): Promise<boolean>;
   /**
@@ -55,6 +57,11 @@ export interface Invalidations {
    */
   clear(): Promise<boolean>;
 }
+
+// Each says itself what is wrong with its value.
+const forgottenUrl = z.strictObject({ tenant: z.unknown(), url: z.unknown() });
+
+registerCall("forget", 'forget({ tenant, url: "/accounts?page=2" })', forgottenUrl);
 
 /** @internal */
 export function createInvalidations(
@@ -115,7 +122,7 @@ function namesOf(call: string, [first, ...others]: readonly unknown[]): string[]
 }
 
 function named(target: unknown): { readonly tenant?: unknown; readonly url?: unknown } {
-  if (typeof target === "object" && target !== null) return target;
+  if (typeof target === "object" && target !== null) return parse("forget", forgottenUrl, target);
   throw new TenantCacheError(
     "ETC_ARGUMENTS",
     `forget was given ${shown(target)}: write forget(req), or forget({ tenant, url: "/accounts?page=2" })`,

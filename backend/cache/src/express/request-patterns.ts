@@ -2,19 +2,25 @@
 // Tests: test/integration/cache-routes.test.ts
 import type { Request } from "express";
 
-/** What patterns are held against. */
-interface Target {
+/** What patterns are held against, and what modules are named by. */
+export interface Target {
   readonly method: string;
+  /** Of the path: decoded, in lower case. */
   readonly segments: readonly string[];
 }
 
 export type Matcher = (target: Target) => boolean;
 
-/** Those of the patterns that a request matches: its path is decoded once for all of them. */
-export function matching<T extends { readonly matches: Matcher }>(patterns: readonly T[], req: Request): T[] {
-  if (patterns.length === 0) return [];
-  const target = { method: req.method, segments: decodedSegments(req.path) };
-  return patterns.filter(({ matches }) => matches(target));
+export function targetOf({ method, path }: Pick<Request, "method" | "path">): Target {
+  return { method, segments: decodedSegments(path) };
+}
+
+/** Those of the patterns that a request matches. */
+export function matching<T extends { readonly matches: Matcher }>(
+  patterns: readonly T[],
+  target: Target,
+): T[] {
+  return patterns.length === 0 ? [] : patterns.filter(({ matches }) => matches(target));
 }
 
 /**
@@ -37,15 +43,14 @@ export function matcherOf(pattern: string): Matcher {
 }
 
 function decodedSegments(path: string): string[] {
-  return segmentsOf(path).map((segment) => {
-    try {
-      return decodeURIComponent(segment).toLowerCase();
-    } catch {
-      return segment;
-    }
-  });
+  const segments = path.toLowerCase().split("/").filter(Boolean);
+  return path.includes("%") ? segments.map(decoded) : segments;
 }
 
-export function segmentsOf(path: string): string[] {
-  return path.toLowerCase().split("/").filter(Boolean);
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment).toLowerCase();
+  } catch {
+    return segment;
+  }
 }

@@ -5,7 +5,7 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { CauseKind, Origin } from "../cause-origin.js";
 import type { FencedScope } from "../engine/fences.js";
 import { TenantCacheError } from "../errors.js";
-import { requireTenantId } from "../identifiers.js";
+import { requireTenantId, type TenantId } from "../identifiers.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type GivenOrigin, parseOrigin } from "../options/origin-option.js";
 import { parseTouched, type Touched } from "../options/touched-arguments.js";
@@ -48,7 +48,7 @@ export type TransactionCall = <T>(work: () => PromiseLike<T>) => Promise<T>;
  * @returns what `work` returns
  * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`; what `work` throws
  */
-export type AsTenant = <T>(tenantId: string, work: () => PromiseLike<T>) => Promise<T>;
+export type AsTenant = <T>(tenantId: TenantId, work: () => PromiseLike<T>) => Promise<T>;
 
 /**
  * Runs `work`: what it invalidates, and what is awaited in it, is put down to this job, or to this operator. See

@@ -33,13 +33,35 @@ export function requireFunction(call: string, argument: unknown, name: string, w
   throw new TenantCacheError("ETC_ARGUMENTS", `${call}: ${name} is ${shown(argument)}: write ${write}`);
 }
 
-/** @throws TenantCacheError `ETC_ARGUMENTS` where the argument is no array of objects */
-export function requireItems(call: string, argument: unknown, write: string): void {
+/**
+ * @param known what members of an item may be called. Default: whoever parses the items says it
+ * @throws TenantCacheError `ETC_ARGUMENTS` where the argument is no array of objects
+ */
+export function requireItems(
+  call: string,
+  argument: unknown,
+  write: string,
+  known?: readonly string[],
+): void {
   requireArray(call, argument, "what is to be stored", write);
-  const odd = (argument as unknown[]).findIndex((item) => typeof item !== "object" || item === null);
-  if (odd === -1) return;
-  const item = (argument as unknown[])[odd];
-  throw new TenantCacheError("ETC_ARGUMENTS", `${call}: item ${odd} is ${shown(item)}: write ${write}`);
+  for (const [index, item] of (argument as unknown[]).entries()) {
+    const isObject = typeof item === "object" && item !== null;
+    const stray = isObject && known ? strayMember(item, known) : undefined;
+    if (isObject && stray === undefined) continue;
+    const problem = isObject ? `has ${stray}, which belongs to no item` : `is ${shown(item)}`;
+    throw new TenantCacheError("ETC_ARGUMENTS", `${call}: item ${index} ${problem}: write ${write}`);
+  }
+}
+
+/**
+ * For objects that are read too often, or too simple, for a schema.
+ *
+ * @param known what their members may be called
+ * @returns one that the object should not have; what is `undefined` is not given
+ */
+export function strayMember(given: object, known: readonly string[]): string | undefined {
+  for (const name in given) if (!known.includes(name) && Reflect.get(given, name) !== undefined) return name;
+  return undefined;
 }
 
 /** @throws TenantCacheError `ETC_ARGUMENTS` where the argument is no array */

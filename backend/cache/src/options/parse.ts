@@ -21,7 +21,11 @@ export const moduleNames = z.array(
     .describe('a module name such as "accounts"'),
 );
 
-const calls = new Map<string, DescribedCall>();
+/**
+ * All calls that take options, by name.
+ * @internal
+ */
+export const calls = new Map<string, DescribedCall>();
 
 /**
  * Names the call that takes these options, so that refusals can say how it is written, and which call an

@@ -2,13 +2,13 @@
 // Tests: test/unit/refusals/touched.test.ts
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
-import { moduleName, requireTenantId, tagName } from "../identifiers.js";
+import { moduleName, requireTenantId, type TenantId, tagName } from "../identifiers.js";
 import { moduleNames, parse, registerCall } from "./parse.js";
 
 /** What has been changed. At least one module or tag. */
 export interface Touched {
   /** Whose it is. Default: the tenant of the request in which `touched` is called. */
-  readonly tenant?: string;
+  readonly tenant?: TenantId;
   readonly modules?: readonly string[];
   /** Everything that carries one of these tags. */
   readonly tags?: readonly string[];
@@ -19,8 +19,8 @@ const EXAMPLE = 'touched({ tenant: order.tenantId, modules: ["orders"] })';
 /** @internal */
 const touchedSchema = z.strictObject({
   tenant: z
-    .string()
-    .describe("a tenant's id, a string")
+    .union([z.string(), z.number(), z.bigint()])
+    .describe("a tenant's id, a string or a number")
     .transform((id) => requireTenantId(id, "touched"))
     .optional(),
   modules: moduleNames.default([]),

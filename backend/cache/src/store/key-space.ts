@@ -1,5 +1,7 @@
 // The names of all keys: one place that writes them and reads them back.
-// Tests: test/integration/redis-connection.test.ts, test/integration/tenant-inventory.test.ts
+// Tests: test/unit/key-space.test.ts, test/integration/redis-connection.test.ts, test/integration/tenant-inventory.test.ts
+
+const ANY_TAG = "-";
 
 /** The part of a tenant's data that a fence stands for. */
 export type FencedPart =
@@ -55,7 +57,13 @@ export class KeySpace {
 
   /** Replaced with every tag's fence. No tag begins so. */
   anyTagFence(tenant: string): string {
-    return this.tagFence(tenant, "-");
+    return this.tagFence(tenant, ANY_TAG);
+  }
+
+  isAnyTagFence(key: string): boolean {
+    if (!key.startsWith(this.allFences())) return false;
+    const [, kind, name, ...more] = key.slice(this.allFences().length).split(":");
+    return kind === "tag" && name === ANY_TAG && more.length === 0;
   }
 
   /** The entry of a toolkit key such as `users:profile:42`, whose first part is its module. */

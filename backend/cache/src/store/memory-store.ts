@@ -1,5 +1,7 @@
 // The in-process store: entries and fences of one process, for a single instance, development and tests.
 import { randomBytes } from "node:crypto";
+import { TenantCacheError } from "../errors.js";
+import { shown } from "../shown.js";
 import { monotonicNow } from "../timers.js";
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import { characterLru } from "./character-lru.js";
@@ -63,9 +65,17 @@ export class MemoryStore implements Store {
   readonly #runId = randomBytes(12).toString("base64url");
   readonly #startedAtMs = monotonicNow();
 
-  constructor(options: MemoryStoreOptions) {
-    this.#maxBytes = options.maxBytes;
-    this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
+  /** @throws TenantCacheError `ETC_OPTIONS` */
+  constructor(options: MemoryStoreOptions, ...surplus: never[]) {
+    const { maxBytes, maxTenantBytes, ...others } = Object(options) as MemoryStoreOptions;
+    const write = "write new MemoryStore({ maxBytes, maxTenantBytes }), with numbers of bytes";
+    for (const name of [...Object.keys(others), ...surplus.map(shown)])
+      throw new TenantCacheError("ETC_OPTIONS", `MemoryStore takes no ${name}: ${write}`);
+    for (const bytes of [maxBytes, maxTenantBytes])
+      if (typeof bytes !== "number" || !(bytes >= 0))
+        throw new TenantCacheError("ETC_OPTIONS", `MemoryStore: a bound is ${shown(bytes)}: ${write}`);
+    this.#maxBytes = maxBytes;
+    this.#entries = new TenantLru({ maxBytes, maxTenantBytes });
     this.keyed = new MemoryKeyedStore(this.#entries, this.#fences);
   }
 

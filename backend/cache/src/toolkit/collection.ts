@@ -103,7 +103,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
 
   /** @returns for each whether it is stored */
   async mSet(tenantId: TenantId, items: readonly CollectionItem<T, P>[]): Promise<boolean[]> {
-    requireItems("mSet", items, "mSet(tenantId, [{ params, value }])");
+    requireItems("mSet", items, "mSet(tenantId, [{ params, value }])", ["params", "value"]);
     return this.#context.cache.setMany(
       items.map(({ params, value }) => [this.#ref(tenantId, params), value, this.#rulesOf(params)]),
     );

@@ -2,7 +2,7 @@
 // Tests: test/unit/key-registry.test.ts, test/unit/refusals/toolkit-options.test.ts
 import { types } from "node:util";
 import { TenantCacheError } from "../errors.js";
-import { refuseSurplus } from "../options/arguments.js";
+import { refuseSurplus, strayMember } from "../options/arguments.js";
 import { shown } from "../shown.js";
 
 export interface Page {
@@ -21,6 +21,7 @@ export interface Order {
 export function paginatedKey(base: string, options: Page, ...surplus: never[]): string {
   const write = 'paginatedKey("users:list", { page: 1, pageSize: 50 })';
   refuseSurplus("paginatedKey", surplus, write);
+  refuseStray(base, options, ["page", "pageSize"], write);
   const { page, pageSize } = Object(options) as Page;
   for (const count of [page, pageSize])
     if (!Number.isSafeInteger(count) || count < 1)
@@ -32,6 +33,7 @@ export function paginatedKey(base: string, options: Page, ...surplus: never[]): 
 export function sortedKey(base: string, options: Order, ...surplus: never[]): string {
   const write = 'sortedKey("users:list", { by: "name", direction: "desc" })';
   refuseSurplus("sortedKey", surplus, write);
+  refuseStray(base, options, ["by", "direction"], write);
   const { by, direction = "asc" } = Object(options) as Order;
   if (typeof by !== "string" || by === "")
     throw invalid(base, `by is ${shown(by)}: name a field, and write ${write}`);
@@ -59,6 +61,12 @@ export function timestampedKey(
   if (!Object.hasOwn(DIGITS, every))
     throw invalid(base, `every is ${shown(every)}: write "day", "hour" or "minute"`);
   return `${base}:${time.toISOString().slice(0, DIGITS[every]).replaceAll(":", ".")}`;
+}
+
+/** Left out of the key, it would have two lists share one. */
+function refuseStray(base: string, options: object, known: readonly string[], write: string): void {
+  const stray = strayMember(Object(options), known);
+  if (stray !== undefined) throw invalid(base, `there is no option ${stray}: write ${write}`);
 }
 
 function invalid(base: string, why: string): TenantCacheError {

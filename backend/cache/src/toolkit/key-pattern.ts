@@ -1,7 +1,7 @@
 // A key with gaps, such as `users:profile:{id}`: builds keys, and knows its own again.
 // Tests: test/unit/key-registry.test.ts
 import { TenantCacheError } from "../errors.js";
-import { limitArguments } from "../options/arguments.js";
+import { limitArguments, strayMember } from "../options/arguments.js";
 import { shown } from "../shown.js";
 import { domainOf } from "./key-syntax.js";
 
@@ -53,9 +53,11 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
 
   /**
    * The key with its gaps filled. What would be read as a separator in a value is percent-encoded.
-   * @throws TenantCacheError `ETC_KEY` where a value is missing or empty
+   * @throws TenantCacheError `ETC_KEY` where a value is missing or empty, or has no gap: two keys that it should
+   *   tell apart would be one
    */
   key(params: P): string {
+    this.#refuseOthers(Object(params));
     return this.#parts
       .map((part) => (typeof part === "string" ? part : this.#fill(part.gap, params)))
       .join(":");
@@ -110,7 +112,7 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
 
   #refuseOthers(params: Partial<P>): void {
     const isObject = typeof params === "object" && params !== null;
-    const other = isObject ? Object.keys(params).find((name) => !this.params.includes(name)) : String(params);
+    const other = isObject ? strayMember(params, this.params) : String(params);
     if (other === undefined) return;
     throw new TenantCacheError(
       "ETC_KEY",

@@ -89,14 +89,31 @@ for (const store of STORES) {
       );
     });
 
+    test("a module is told by the decoded path, as parameters of routes are", async () => {
+      const api = await open(store, { except: ["/orders/export"], touches: { orders: ["stock"] } });
+      for (const path of ["/%6frders", "/%4Frders/", "/ord%65rs/17"]) {
+        await api.hits("/orders", "/stock", "/customers");
+        await api.write(path);
+        assert.deepEqual(await api.hits("/orders", "/stock", "/customers"), ["/customers"], path);
+        assert.equal(await api.read(path), "fwd=miss; stored");
+        await api.write("/orders");
+        assert.equal(await api.read(path), "fwd=miss; stored", "of the same module");
+      }
+      assert.equal(await api.read("/%6frders/export"), "fwd=bypass; detail=skipped");
+    });
+
     test("a mutation whose module nobody can tell invalidates all that the tenant has", async () => {
       const api = await open(store);
       await api.hits("/orders", "/customers");
       assert.equal(await api.read("/"), "fwd=bypass; detail=no-module");
       await api.write("/");
       assert.deepEqual(await api.hits("/orders", "/customers"), []);
-      await api.write("/%6frders");
-      assert.deepEqual(await api.hits("/orders", "/customers"), []);
+      for (const path of ["/%6frders%zz", "/or%2Fders", "/%6Frd%20ers"]) {
+        assert.equal(await api.read(path), "fwd=bypass; detail=no-module", path);
+        await api.hits("/orders", "/customers");
+        await api.write(path);
+        assert.deepEqual(await api.hits("/orders", "/customers"), [], path);
+      }
     });
   });
 }

@@ -4,6 +4,7 @@ import { afterAll, describe, test } from "@jest/globals";
 import * as library from "../../../src/index.js";
 import { assertRoutes, verifyRoutes } from "../../../src/testing/index.js";
 import { storeContract } from "../../../src/testing/store-contract/index.js";
+import { KeyPattern } from "../../../src/toolkit/key-pattern.js";
 import { openCache, quiet } from "../../support/caches.js";
 import { any, called, refusalOf } from "../../support/refused-calls.js";
 
@@ -26,11 +27,11 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
     "a cache",
     cache,
     {
-      cacheList: ["accounts", 180],
-      observe: ["accounts", 180],
+      cacheList: ["accounts", { ttlSeconds: 180 }],
+      observe: ["accounts", { ttlSeconds: 180 }],
       advice: [],
       invalidateCache: SEVERAL,
-      routes: [{}],
+      routes: [{ modules: { accounts: { ttlSeconds: 60 } } }],
       lane: [fn, { identify: fn }],
       invalidateTenantCache: SEVERAL,
       invalidateTags: SEVERAL,
@@ -63,10 +64,10 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
     {
       get: ["users:1"],
       mGet: [["users:1"]],
-      set: ["users:1", 1, 60],
-      mSet: [[{ key: "users:1", value: 1 }], 60],
-      getOrSet: ["users:1", fn, 60],
-      update: ["users:1", fn, 60],
+      set: ["users:1", 1, { ttlSeconds: 60 }],
+      mSet: [[{ key: "users:1", value: 1 }], { ttlSeconds: 60 }],
+      getOrSet: ["users:1", fn, { ttlSeconds: 60 }],
+      update: ["users:1", fn, { ttlSeconds: 60 }],
       delete: SEVERAL,
       deletePattern: ["users:*"],
       exists: ["users:1"],
@@ -76,7 +77,7 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
       count: ["users:1"],
       flush: [{}],
       withLock: ["users:1", {}, fn],
-      namespace: ["users", 60],
+      namespace: ["users", { ttlSeconds: 60 }],
     },
   ],
   [
@@ -131,6 +132,36 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
   ],
 ];
 
+/** Calls that take an object, and that the table cannot show with one. */
+const WITH_OBJECTS: readonly (readonly [owner: object, method: string, given: readonly unknown[]])[] = [
+  [cache, "invalidateCache", [{ modules: ["accounts"] }]],
+  [cache, "touched", [{ tenant: "acme", modules: ["accounts"] }]],
+  [things, "delete", ["acme", params]],
+  [
+    { make: (options: never) => new library.MemoryStore(options) },
+    "make",
+    [{ maxBytes: 1, maxTenantBytes: 1 }],
+  ],
+  [{ make: (options: never) => new CacheMonitor(cache, options) }, "make", [{ intervalMs: 1000 }]],
+  [{ make: (options: never) => new CacheWarmer(cache, options) }, "make", [{}]],
+  [new KeyPattern("users:{id}"), "key", [params]],
+  [new KeyPattern("users:{id}"), "match", [params]],
+];
+/** What they take has names that callers choose, or is of Node. */
+const FREE = new Set(["define", "expressServerOptions"]);
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+/** Each of the arguments that is an object, or an array of objects, with a member that no call knows. */
+function* withStrays(given: readonly unknown[]): Generator<readonly unknown[]> {
+  const stray = (value: object) => ({ ...value, colour: "blue" });
+  for (const [at, value] of given.entries()) {
+    if (isObject(value)) yield given.with(at, stray(value));
+    if (Array.isArray(value) && value.some(isObject)) yield given.with(at, value.map(stray));
+  }
+}
+
 /** What can be called of an object, but for what it has from Node. */
 function methodsOf(owner: object): string[] {
   const isClass = (value: unknown) => /^class\b/.test(String(value));
@@ -160,6 +191,32 @@ describe("arguments", () => {
       }
     });
   }
+
+  test("members of an object that no call knows are refused", async () => {
+    let tried = 0;
+    const ofTable = CALLS.flatMap(([, owner, taken]) =>
+      Object.entries(taken).flatMap(([method, given]) =>
+        typeof given === "string" ? [] : ([[owner, method, given]] as const),
+      ),
+    );
+    for (const [owner, method, given] of [...ofTable, ...WITH_OBJECTS]) {
+      if (FREE.has(method)) continue;
+      for (const wrong of withStrays(given)) {
+        const message = await refusalOf(called(owner, method, ...wrong));
+        assert.match(message, /colour/, method);
+        tried++;
+      }
+    }
+    assert.ok(tried > 40, `${tried}`);
+  });
+
+  test("what would fill a gap that is not there is refused, unless it is undefined", () => {
+    assert.equal(things.key(any({ id: 1, colour: undefined })), "things:1");
+    assert.throws(
+      () => things.key(any({ id: 1, colour: "blue" })),
+      /ETC_KEY: things:\{id\} has no gap "colour"/,
+    );
+  });
 
   test("methods that return promises reject", async () => {
     const promises = [

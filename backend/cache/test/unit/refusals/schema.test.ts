@@ -5,7 +5,11 @@ import { runInNewContext } from "node:vm";
 import { describe, test } from "@jest/globals";
 import * as z from "zod";
 import { nearest } from "../../../src/nearest.js";
-import { parse, registerCall } from "../../../src/options/parse.js";
+import "../../../src/index.js";
+import { calls, parse, registerCall } from "../../../src/options/parse.js";
+import { describe as jsonSchemaOf, type Wanted } from "../../../src/options/wanted.js";
+import "../../../src/testing/index.js";
+import "../../../src/testing/store-contract/index.js";
 import { type RefusedCall, testRefusals } from "../../support/refused-calls.js";
 
 const schema = z.strictObject({
@@ -55,6 +59,21 @@ describe("refusals of a new call", () => {
   test("options of another realm, as Jest has one for each file, are options", () => {
     assert.equal(parse("newCall", schema, runInNewContext("({ pauseMs: 7 })")).pauseMs, 7);
   });
+});
+
+test("what no schema names is refused, in every group of every call's options", () => {
+  const open: string[] = [];
+  const look = (at: string, wanted: Wanted): void => {
+    if (wanted.properties !== undefined && wanted.additionalProperties !== false) open.push(at);
+    for (const [name, within] of Object.entries(wanted.properties ?? {}))
+      look(`${at}.${name}`, within as Wanted);
+    const { items, prefixItems, anyOf, additionalProperties } = wanted;
+    for (const within of [items, prefixItems, anyOf, additionalProperties].flat())
+      if (typeof within === "object" && within !== null) look(at, within as Wanted);
+  };
+  for (const [call, { schema: of }] of calls) look(call, jsonSchemaOf(of));
+  assert.deepEqual(open, []);
+  assert.ok(calls.size > 20);
 });
 
 test("the nearest name: a slip or two away, and no other word", () => {
