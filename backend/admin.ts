@@ -1,36 +1,27 @@
 // `npm run admin`: what operators do to tenants, users, tokens and the cache, against the database of DATABASE_URL.
+// What a command needs is loaded when it runs: operators wait for each of them, and most need little of the backend.
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { loadEnvFile } from "node:process";
 import { Command, CommanderError, Option } from "commander";
-import { pino } from "pino";
-import * as z from "zod";
-import { checkTokenRequest, issueAccessToken, secondsOf } from "./admin/access-tokens.js";
-import { CACHED_MODULES, clearCache } from "./admin/cache-clear.js";
-import { given, plain } from "./admin/inputs.js";
 import { type Options, overlayRoleOption, USER_ROLES } from "./admin/options.js";
 import { EXIT, type Outcome, wrongArguments } from "./admin/outcome.js";
-import { type Admin, exitCodeOf, messageOf, openAdmin, recorded } from "./admin/recorded-command.js";
-import {
-  createTenant,
-  deleteTenant,
-  listTenants,
-  requireTenant,
-  resumeTenant,
-  suspendTenant,
-  tenantIdOf,
-} from "./admin/tenants.js";
-import { createUser, inviteUser, setActive, setOverlayRoles, setPassword } from "./admin/users.js";
-import { migrate } from "./db/migrate.js";
+import type { Admin } from "./admin/recorded-command.js";
+import type { Tenant } from "./admin/tenants.js";
 import type { Role } from "./http/identity/auth.js";
 import { projectFile } from "./project-root.js";
+
+const accessTokens = () => import("./admin/access-tokens.js");
+const cacheClear = () => import("./admin/cache-clear.js");
+const inputs = () => import("./admin/inputs.js");
+const recording = () => import("./admin/recorded-command.js");
+const tenants = () => import("./admin/tenants.js");
+const users = () => import("./admin/users.js");
 
 interface Target {
   readonly tenantId?: string | undefined;
   readonly details?: Readonly<Record<string, unknown>>;
 }
-
-const logger = pino({ base: null }, pino.destination({ dest: 2, sync: true }));
 
 const program = strict(new Command("admin"))
   .description(
@@ -49,12 +40,14 @@ command(tenant, "create", "make a tenant, and with --admin its first user")
   .option("--admin <email>", "make this user with the role admin, and a password that is shown once")
   .action(run("tenant create", make));
 command(tenant, "list", "all tenants").action(
-  async (_options: Options, own: Command) => await inside(own, (admin) => listTenants(admin)),
+  async (_options: Options, own: Command) =>
+    await inside(own, async (admin) => (await tenants()).listTenants(admin)),
 );
 command(tenant, "suspend", "refuse all tokens of a tenant, in every process, at once")
   .argument("<tenant>", "id or name")
   .action(
     run("tenant suspend", async (admin, { reason }, [name = ""], record) => {
+      const { requireTenant, suspendTenant } = await tenants();
       const found = await requireTenant(admin.pool, name);
       return await record({ tenantId: found.id }, () => suspendTenant(admin, found, reason));
     }),
@@ -63,6 +56,7 @@ command(tenant, "resume", "accept them again")
   .argument("<tenant>", "id or name")
   .action(
     run("tenant resume", async (admin, _options, [name = ""], record) => {
+      const { requireTenant, resumeTenant } = await tenants();
       const found = await requireTenant(admin.pool, name);
       return await record({ tenantId: found.id }, () => resumeTenant(admin, found));
     }),
@@ -73,6 +67,7 @@ command(tenant, "delete", "delete a tenant with every record it has")
   .action(
     run("tenant delete", async (admin, { yes }, [name = ""], record) => {
       if (!yes) throw wrongArguments("this deletes every record of the tenant: write --yes to do it");
+      const { tenantIdOf, deleteTenant } = await tenants();
       const tenantId = await tenantIdOf(admin.pool, name);
       return await record({ tenantId, details: { name } }, () => deleteTenant(admin, name));
     }),
@@ -89,37 +84,45 @@ ofUser("create", "make a user with a password")
   )
   .option("--permanent", "the password need not be changed at the first login")
   .action(
-    ofTenant("user create", async (admin, found, options) =>
-      createUser(admin, found, { email: "", ...options }, await given(options)),
-    ),
+    ofTenant("user create", async (admin, found, options) => {
+      const [{ createUser }, { given }] = await Promise.all([users(), inputs()]);
+      return await createUser(admin, found, { email: "", ...options }, await given(options));
+    }),
   );
 ofUser("invite", "make an invitation, and the user where there is none")
   .option("--name <name>", "default: what stands in front of the @")
   .addOption(new Option("--role <role>", "of a user who is made").choices(USER_ROLES).default("member"))
   .addOption(overlayRoleOption("of a user who is made; default: none"))
   .action(
-    ofTenant("user invite", (admin, found, options) => inviteUser(admin, found, { email: "", ...options })),
+    ofTenant("user invite", async (admin, found, options) =>
+      (await users()).inviteUser(admin, found, { email: "", ...options }),
+    ),
   );
 ofUser("set-password", "set a user's password, and end the user's sessions")
   .option("--password-stdin", "read it from standard input; default: a new one, which is shown once")
   .option("--permanent", "it need not be changed at the first login")
   .action(
-    ofTenant("user set-password", async (admin, found, options) =>
-      setPassword(admin, found, options.email ?? "", await given(options)),
-    ),
+    ofTenant("user set-password", async (admin, found, options) => {
+      const [{ setPassword }, { given }] = await Promise.all([users(), inputs()]);
+      return await setPassword(admin, found, options.email ?? "", await given(options));
+    }),
   );
 ofUser("overlay-roles", "replace a user's overlay roles, and end the user's sessions")
   .addOption(overlayRoleOption("all that the user is to have; default: none"))
   .action(
-    ofTenant("user overlay-roles", (admin, found, { email = "", overlayRole = [] }) =>
-      setOverlayRoles(admin, found, email, overlayRole),
+    ofTenant("user overlay-roles", async (admin, found, { email = "", overlayRole = [] }) =>
+      (await users()).setOverlayRoles(admin, found, email, overlayRole),
     ),
   );
 ofUser("deactivate", "keep a user from logging in, and end the user's sessions").action(
-  ofTenant("user deactivate", (admin, found, { email = "" }) => setActive(admin, found, email, false)),
+  ofTenant("user deactivate", async (admin, found, { email = "" }) =>
+    (await users()).setActive(admin, found, email, false),
+  ),
 );
 ofUser("activate", "let a user log in again").action(
-  ofTenant("user activate", (admin, found, { email = "" }) => setActive(admin, found, email, true)),
+  ofTenant("user activate", async (admin, found, { email = "" }) =>
+    (await users()).setActive(admin, found, email, true),
+  ),
 );
 
 command(group("token", "issue access tokens"), "issue", "print an access token, and nothing else")
@@ -132,6 +135,8 @@ command(group("token", "issue access tokens"), "issue", "print an access token, 
     run(
       "token issue",
       async (admin, { tenant: name, email, role, overlayRole, expiresIn = "1h" }, _args, record) => {
+        const { checkTokenRequest, issueAccessToken, secondsOf } = await accessTokens();
+        const { requireTenant } = await tenants();
         checkTokenRequest({ tenant: name, email, role, overlayRole });
         const found = name === undefined ? undefined : await requireTenant(admin.pool, name);
         const expiresInSeconds = secondsOf(expiresIn);
@@ -155,9 +160,10 @@ command(
   "replace the fences of a tenant, or of modules of it",
 )
   .requiredOption("--tenant <id or name>")
-  .addOption(new Option("--module <name...>", "default: all").choices(CACHED_MODULES))
+  .addOption(new Option("--module <name...>", "default: all").choices(await cachedModules()))
   .action(
     run("cache clear", async (admin, { tenant: name = "", module = [] }, _args, record) => {
+      const [{ clearCache }, { requireTenant, tenantIdOf }] = await Promise.all([cacheClear(), tenants()]);
       const tenantId = (await tenantIdOf(admin.pool, name)) ?? (await requireTenant(admin.pool, name)).id;
       return await record({ tenantId, details: { modules: module } }, () =>
         clearCache(admin, tenantId, module),
@@ -168,6 +174,7 @@ command(
 command(program, "migrate", "bring the schema of DATABASE_URL up to date").action(
   async (_options: Options, own: Command) =>
     inside(own, async ({ config }) => {
+      const { migrate } = await import("./db/migrate.js");
       const lines: string[] = [];
       const migrations = await migrate(config.DATABASE_URL, (line) => lines.push(line));
       const changed = migrations.length > 0;
@@ -183,6 +190,11 @@ try {
   // Commander has told what is wrong, and has no error code for help that was asked for.
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
+}
+
+/** Of all that is cached: the whole backend says it, so that other commands go without. */
+async function cachedModules(): Promise<readonly string[]> {
+  return process.argv.includes("cache") ? (await cacheClear()).CACHED_MODULES : [];
 }
 
 type Recorder = (target: Target, work: () => Promise<Outcome>) => Promise<Outcome>;
@@ -217,6 +229,8 @@ function run(name: string, work: Work) {
     const own = given.at(-1) as Command;
     const options = own.opts<Options>();
     await inside(own, async (admin) => {
+      const [{ plain }, { recorded }, { pino }] = await Promise.all([inputs(), recording(), import("pino")]);
+      const logger = pino({ base: null }, pino.destination({ dest: 2, sync: true }));
       const reason = plain("--reason", options.reason);
       const actor = plain("--actor", options.actor);
       return await work(admin, options, own.args, ({ tenantId, details = {} }, carryOut) =>
@@ -226,15 +240,9 @@ function run(name: string, work: Work) {
   };
 }
 
-function ofTenant(
-  name: string,
-  work: (
-    admin: Admin,
-    found: Awaited<ReturnType<typeof requireTenant>>,
-    options: Options,
-  ) => Promise<Outcome>,
-) {
+function ofTenant(name: string, work: (admin: Admin, found: Tenant, options: Options) => Promise<Outcome>) {
   return run(name, async (admin, options, _args, record) => {
+    const { requireTenant } = await tenants();
     const found = await requireTenant(admin.pool, options.tenant ?? "");
     return await record({ tenantId: found.id, details: { email: options.email } }, () =>
       work(admin, found, options),
@@ -248,12 +256,14 @@ async function make(
   [name = ""]: readonly string[],
   record: Recorder,
 ): Promise<Outcome> {
+  const [{ createTenant, isUuid, requireTenant }, { plain }] = await Promise.all([tenants(), inputs()]);
   const checked = plain("<name>", name) ?? "";
-  if (id !== undefined && !z.guid().safeParse(id).success) throw wrongArguments("--id: write a UUID");
+  if (id !== undefined && !isUuid(id)) throw wrongArguments("--id: write a UUID");
   return await record({ tenantId: id, details: { name: checked, admin: email } }, async () => {
     const made = await createTenant(admin, checked, id?.toLowerCase());
     if (email === undefined) return made;
     const found = await requireTenant(admin.pool, made.tenantId ?? "");
+    const { createUser } = await users();
     const first = await createUser(admin, found, { email, role: "admin" }, {});
     return {
       ...made,
@@ -269,6 +279,7 @@ async function make(
 async function inside(own: Command, work: (admin: Admin) => Promise<Outcome>): Promise<void> {
   const isJson = own.opts<Options>().json === true;
   const name = [own.parent === program ? "" : own.parent?.name(), own.name()].join(" ").trim();
+  const { exitCodeOf, messageOf, openAdmin } = await recording();
   let admin: Awaited<ReturnType<typeof openAdmin>> | undefined;
   try {
     admin = await openAdmin(path.resolve(own.opts<Options>().data ?? projectFile(".data")));

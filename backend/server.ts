@@ -27,7 +27,6 @@ import { openSync } from "./services/sync/open-sync.js";
 import { tellOverlay } from "./services/sync/overlay-link.js";
 import { syncFigures } from "./services/sync/sync-overview.js";
 import { warmOnStart } from "./services/warming/warm-on-start.js";
-import { WarmQueue } from "./services/warming/warm-queue.js";
 import { openWarmer } from "./services/warming/warmer.js";
 import { tellStart } from "./start-lines.js";
 
@@ -147,10 +146,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     trustProxy: config.TRUST_PROXY,
   });
 
+  // BullMQ takes as long to load as all of Express does: not for who does without.
+  const { WarmQueue } = config.CACHE_WARM_ON_START ? await import("./services/warming/warm-queue.js") : {};
   const server = createServer({ ...expressServerOptions(app), keepAliveTimeout: KEEP_ALIVE_MS }, listener);
   const { port } = await listen(server, config.PORT, config.HOST);
   const warmQueue =
-    config.CACHE_WARM_ON_START && config.redis !== undefined
+    WarmQueue && config.redis !== undefined
       ? new WarmQueue({ servers: config.redis, keyPrefix: config.CACHE_KEY_PREFIX, warmer, logger })
       : undefined;
   const warming = new AbortController();

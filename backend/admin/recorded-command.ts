@@ -7,7 +7,7 @@ import { type Config, ConfigError, parseConfig } from "../config.js";
 import { noDatabase, withEmbeddedPostgres } from "../db/embedded-postgres-running.js";
 import { createPool } from "../db/pool.js";
 import { AdminError, EXIT, type Outcome } from "./outcome.js";
-import { openReach, type Reach } from "./reach.js";
+import type { Reach } from "./reach.js";
 
 export interface Admin {
   readonly config: Config;
@@ -41,7 +41,8 @@ export async function openAdmin(folder: string): Promise<Admin & { close(): Prom
     config,
     pool,
     reach: () => {
-      reach ??= openReach(config, pool);
+      // Most commands of an operator need the database alone.
+      reach ??= import("./reach.js").then(({ openReach }) => openReach(config, pool));
       return reach;
     },
     close: async () => {

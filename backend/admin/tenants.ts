@@ -16,11 +16,13 @@ export interface Tenant {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+export const isUuid = (text: string) => UUID.test(text);
+
 const COLUMNS = "id, name, created_at, suspended_at, suspended_reason";
 
 /** By id, or by its whole name where only one tenant has it. */
 export async function findTenant(pool: Pool, idOrName: string): Promise<Tenant | undefined> {
-  const column = UUID.test(idOrName) ? "id" : "name";
+  const column = isUuid(idOrName) ? "id" : "name";
   const { rows } = await pool.query<Tenant>(`SELECT ${COLUMNS} FROM tenants WHERE ${column} = $1`, [
     idOrName,
   ]);
@@ -43,7 +45,7 @@ export async function requireTenant(pool: Pool, idOrName: string): Promise<Tenan
 
 /** The tenant that may have gone: of a deleted one the id is enough to end what is left of it. */
 export async function tenantIdOf(pool: Pool, idOrName: string): Promise<string | undefined> {
-  if (UUID.test(idOrName)) return idOrName.toLowerCase();
+  if (isUuid(idOrName)) return idOrName.toLowerCase();
   return (await findTenant(pool, idOrName))?.id;
 }
 

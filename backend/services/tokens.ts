@@ -1,7 +1,7 @@
 // Access tokens: what a login answers with, and what development, demonstration and tests use.
 // Tests: test/http/identity.test.ts, test/http/auth.test.ts
 import { randomUUID } from "node:crypto";
-import { SignJWT } from "jose";
+import { SignJWT } from "jose/jwt/sign";
 import type { OverlayRole, Role } from "../http/identity/auth.js";
 
 export interface TokenOptions {

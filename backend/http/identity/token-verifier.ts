@@ -1,6 +1,10 @@
 // Verification of bearer tokens: signature, algorithm, times, issuer, audience, and the claims we use.
 // Tests: test/http/identity.test.ts, test/unit/authenticator.test.ts
-import { createRemoteJWKSet, errors, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from "jose";
+import type { JWTVerifyOptions, JWTVerifyResult } from "jose";
+// Each by its own name: all of it are fifty files, which every start of a process would read.
+import * as errors from "jose/errors";
+import { createRemoteJWKSet } from "jose/jwks/remote";
+import { jwtVerify } from "jose/jwt/verify";
 import * as z from "zod";
 import { HttpProblem, unauthorized } from "../problem.js";
 import { type Auth, OVERLAY_ROLES, ROLES } from "./auth.js";

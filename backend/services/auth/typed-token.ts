@@ -1,6 +1,8 @@
 // Tokens of one kind: signed with JWT_SECRET, and never taken for those of another kind (RFC 8725 section 3.11).
 // Tests: test/http/auth.test.ts, test/http/user-access.test.ts
-import { type JWTPayload, jwtVerify, SignJWT } from "jose";
+import type { JWTPayload } from "jose";
+import { SignJWT } from "jose/jwt/sign";
+import { jwtVerify } from "jose/jwt/verify";
 import type * as z from "zod";
 
 /** How tokens are signed. */

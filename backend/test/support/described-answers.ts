@@ -1,5 +1,8 @@
 // Holds real answers against the OpenAPI description of the app that gave them. Clients of the test app do so with every answer.
 import assert from "node:assert/strict";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { describeApp, type OpenApiDocument } from "../../http/openapi/document.js";
@@ -48,11 +51,12 @@ export class DescribedAnswers {
       }));
   }
 
-  /** Apps of one file that have the same routes share one: to describe them takes half a second. */
+  /** Apps that have the same routes share one, through files of the run's folder: to describe them takes half a second. */
   static of(app: { readonly router: object }): Promise<DescribedAnswers> {
     const routes = mountedRoutes(app).map(({ method, path }) => `${method} ${path}`);
     const name = routes.sort().join("\n");
-    const made = described.get(name) ?? describeApp(app).then((document) => new DescribedAnswers(document));
+    const made =
+      described.get(name) ?? documentOf(app, name).then((document) => new DescribedAnswers(document));
     described.set(name, made);
     return made;
   }
@@ -102,6 +106,20 @@ export class DescribedAnswers {
       value = Reflect.get(Object(value), step.replaceAll("~1", "/").replaceAll("~0", "~"));
     return value as Response;
   }
+}
+
+/** What another file of this run has described, or is described now. */
+async function documentOf(app: { readonly router: object }, name: string): Promise<OpenApiDocument> {
+  const folder = process.env.TEST_RUN_FOLDER;
+  if (folder === undefined) return await describeApp(app);
+  const file = path.join(folder, `${createHash("sha256").update(name).digest("hex")}.json`);
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
+  const document = await describeApp(app);
+  // Whoever reads it finds all of it.
+  const unfinished = `${file}.${randomUUID()}`;
+  writeFileSync(unfinished, JSON.stringify(document));
+  renameSync(unfinished, file);
+  return document;
 }
 
 /** RFC 6901, in a URI: ajv decodes it. */

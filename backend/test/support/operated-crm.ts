@@ -1,6 +1,7 @@
 // What an operator has: a database, both Redis servers, backend processes, and `npm run admin` as a process of its own.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, fork } from "node:child_process";
+import { once } from "node:events";
 import pg from "pg";
 import { projectFile } from "../../project-root.js";
 import {
@@ -11,12 +12,7 @@ import {
 } from "../../servers/index.js";
 import { until } from "../../servers/until.js";
 import { type BackendProcess, forkBackend } from "./forked-backend.js";
-
-export interface AdminRun {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import type { CommandOutcome } from "./operator-process.js";
 
 export interface Answer {
   readonly status: number;
@@ -38,8 +34,11 @@ export interface OperatedCrm {
   readonly cache: RedisServer;
   readonly env: NodeJS.ProcessEnv;
   /** Runs the command; what is on standard input is `input`. */
-  admin(args: readonly string[], options?: { env?: NodeJS.ProcessEnv; input?: string }): Promise<AdminRun>;
-  /** Runs it with `--json`. @throws Error where the exit code is not 0 */
+  admin(
+    args: readonly string[],
+    options?: { env?: NodeJS.ProcessEnv; input?: string },
+  ): Promise<CommandOutcome>;
+  /** Runs it with `--json`, in the one process that carries out all of these. @throws Error where the exit code is not 0 */
   // biome-ignore lint/suspicious/noExplicitAny: JSON of any command
   done(...args: string[]): Promise<any>;
   // biome-ignore lint/suspicious/noExplicitAny: rows of any query
@@ -57,6 +56,7 @@ export interface OperatedCrmOptions {
 }
 
 const ADMIN = projectFile("dist/backend/admin.js");
+const OPERATOR = projectFile("dist/backend/test/support/operator-process.js");
 
 export async function startOperatedCrm({
   postgres,
@@ -94,13 +94,25 @@ export async function startOperatedCrm({
       );
       child.stdin?.end(options.input ?? "");
     });
+  let operator: ChildProcess | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (args: readonly string[]) => {
+    const outcome = last.then(async () => {
+      operator ??= fork(OPERATOR, { env, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+      operator.send(args);
+      const [told] = await once(operator, "message");
+      return told as CommandOutcome;
+    });
+    last = outcome;
+    return outcome;
+  };
   return {
     state,
     cache,
     env,
     admin,
     done: async (...args) => {
-      const { code, stdout, stderr } = await admin([...args, "--json"]);
+      const { code, stdout, stderr } = await inTurn([...args, "--json"]);
       if (code !== 0) throw new Error(`admin ${args.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
       return JSON.parse(stdout);
     },
@@ -120,6 +132,7 @@ export async function startOperatedCrm({
       return { url, process: child, ask: (token, path, options) => ask(url, token, path, options) };
     },
     close: async () => {
+      if (operator?.kill()) await once(operator, "exit");
       await Promise.all(children.map((child) => child.kill()));
       await Promise.all([state.stop(), cache.stop()]);
       await database.drop();

@@ -45,9 +45,20 @@ function isNamed(identity: string, marks: readonly string[]): boolean {
   });
 }
 
-/** Below a mount Express adds a slash to the path that is all of it. */
+/**
+ * However it is spelled: capitals, percent-encodings and a slash at the end make no difference to Express, so that
+ * clients choose. Below a mount it adds that slash itself.
+ */
 function digestOfPath(path: string): string {
-  return digest(path.endsWith("/") ? path.slice(0, -1) : path);
+  return digest(decoded(path).toLowerCase().replace(/\/$/, ""));
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 function digest(text: string): string {

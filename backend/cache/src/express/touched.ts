@@ -142,8 +142,10 @@ export class TouchedWork {
     if (isRequest(args[0])) throw this.#http.misuse.uncalled("invalidateTouched", example);
     refuseSurplus("invalidateTouched", args, example);
     return (req, res, next) => {
-      if (isSafe(req.method)) next();
-      else this.around(req, res, next);
+      if (!isSafe(req.method)) this.around(req, res, next);
+      // A request that the handler of another one makes of the app: what it touches is not that one's.
+      else if (this.#outside().isOfRequest && !this.#begun.has(res)) this.#current.run(this.#elsewhere, next);
+      else next();
     };
   };
 

@@ -98,11 +98,13 @@ export class RequestTouches implements Touches {
 
   #hold(): void {
     const res = this.#res;
-    if (res.headersSent || res.writableEnded || res.destroyed) {
+    if (res.headersSent || res.writableEnded) {
       this.#state = "released";
       return;
     }
-    this.#state = "held";
+    // The client may be gone before anything was changed. Its handler may end the answer all the same, behind
+    // its COMMIT: then once more.
+    this.#state = res.destroyed ? "closed" : "held";
     holdBack(
       res,
       async (moment) => {

@@ -73,6 +73,63 @@ async function clearsWhatItSays(app: Awaited<ReturnType<typeof open>>): Promise<
   assert.deepEqual(await hits(), all);
 }
 
+/** One URL, of a store that is empty. */
+async function forgetsWhatItSays(app: Awaited<ReturnType<typeof open>>): Promise<void> {
+  const urls = ["/plans/1", "/plans/1?a=1", "/plans/1?a=1&b=2", "/plans/2", "/orders"];
+  const both = ["tenant-1", "tenant-2"];
+  const all = both.flatMap((tenant) => urls.map((url) => `${tenant} ${url}`));
+  const hits = () => app.hits(both, ...urls);
+  await hits();
+  await app.cache.forget({ tenant: "tenant-1", url: "/plans/1?b=2&a=1" });
+  assert.deepEqual(
+    await hits(),
+    all.filter((each) => each !== "tenant-1 /plans/1?a=1&b=2"),
+  );
+  await app.cache.forget({ tenant: "tenant-1", url: "https://api.example.com/plans/1" });
+  assert.deepEqual(
+    await hits(),
+    all.filter((each) => !each.startsWith("tenant-1 /plans/1")),
+  );
+  assert.deepEqual(await hits(), all);
+  // In a request: of its own tenant and path.
+  await app.request("/plans/2", { method: "PUT", tenant: "tenant-2" });
+  assert.deepEqual(
+    await hits(),
+    all.filter((each) => each !== "tenant-2 /plans/2"),
+  );
+  for (let round = 0; round < 2; round++) assert.deepEqual(await hits(), all, "and they are kept again");
+}
+
+/** What is being filled, by each of the calls. All that ask meanwhile get what they have begun with. */
+async function forgetsWhatIsFilled(app: Awaited<ReturnType<typeof open>>): Promise<void> {
+  const { cache, world } = app;
+  const calls: Readonly<Record<string, () => Promise<boolean>>> = {
+    clear: () => cache.clear(),
+    invalidateModule: () => cache.invalidateModule("plans"),
+    invalidateAllTenant: () => cache.invalidateAllTenant("tenant-1"),
+    forget: () => cache.forget({ tenant: "tenant-1", url: "/plans/7" }),
+    "forget, spelled otherwise": () => cache.forget({ tenant: "tenant-1", url: "/Plans/%37/" }),
+  };
+  for (const [name, clear] of Object.entries(calls)) {
+    await cache.clear();
+    const { passed, open: release } = gate();
+    world.hold = passed;
+    const before = world.runs;
+    const early = [app.read("/plans/7"), app.read("/plans/7")];
+    await until("the handler runs", () => world.runs === before + 1);
+    assert.equal(await clear(), true, name);
+    // Whoever comes after the call does not get what was begun before it.
+    const late = app.read("/plans/7");
+    await until("another one runs", () => world.runs === before + 2);
+    release();
+    await Promise.all([...early, late]);
+    await cache.idle();
+    world.hold = undefined;
+    const { body } = await app.request("/plans/7", { tenant: "tenant-1", headers: { "x-user": "ada" } });
+    assert.notEqual(JSON.parse(body)[0], before + 1, `${name}: what was begun before it is not kept`);
+  }
+}
+
 for (const store of STORES) {
   describe(`clearing (${store})`, () => {
     test("a module of all tenants, and everything", async () => {
@@ -80,47 +137,11 @@ for (const store of STORES) {
     });
 
     test("also what is being filled at that moment", async () => {
-      for (const clear of ["clear", "invalidateModule", "forget"] as const) {
-        const app = await open(store);
-        const { passed, open: release } = gate();
-        app.world.hold = passed;
-        const under = app.read("/plans/7");
-        await until("the handler runs", () => app.world.runs === 1);
-        if (clear === "clear") await app.cache.clear();
-        else if (clear === "invalidateModule") await app.cache.invalidateModule("plans");
-        else await app.cache.forget({ tenant: "tenant-1", url: "/plans/7" });
-        release();
-        await under;
-        await app.cache.idle();
-        assert.equal(await app.read("/plans/7"), "fwd=miss; stored", clear);
-      }
+      await forgetsWhatIsFilled(await open(store));
     });
 
     test("one URL: of all queries, of one, for all users, and of no other tenant", async () => {
-      const app = await open(store);
-      const urls = ["/plans/1", "/plans/1?a=1", "/plans/1?a=1&b=2", "/plans/2", "/orders"];
-      const both = ["tenant-1", "tenant-2"];
-      const all = both.flatMap((tenant) => urls.map((url) => `${tenant} ${url}`));
-      const hits = () => app.hits(both, ...urls);
-      await hits();
-      await app.cache.forget({ tenant: "tenant-1", url: "/plans/1?b=2&a=1" });
-      assert.deepEqual(
-        await hits(),
-        all.filter((each) => each !== "tenant-1 /plans/1?a=1&b=2"),
-      );
-      await app.cache.forget({ tenant: "tenant-1", url: "https://api.example.com/plans/1" });
-      assert.deepEqual(
-        await hits(),
-        all.filter((each) => !each.startsWith("tenant-1 /plans/1")),
-      );
-      assert.deepEqual(await hits(), all);
-      // In a request: of its own tenant and path.
-      await app.request("/plans/2", { method: "PUT", tenant: "tenant-2" });
-      assert.deepEqual(
-        await hits(),
-        all.filter((each) => each !== "tenant-2 /plans/2"),
-      );
-      for (let round = 0; round < 2; round++) assert.deepEqual(await hits(), all, "and they are kept again");
+      await forgetsWhatItSays(await open(store));
     });
 
     test("one URL: of every scope, also by a parameter that its route leaves out", async () => {
@@ -173,7 +194,21 @@ describe("clearing", () => {
   test("on a Cluster, where tenants are in different slots", async () => {
     const cluster = await startRedisCluster();
     afterTest(() => cluster.stop());
-    await clearsWhatItSays(await open("redis", { redis: { cluster: cluster.nodes } }));
+    const options = { redis: { cluster: cluster.nodes }, keyPrefix: "clear:" };
+    const [one, other] = [await open("redis", options), await open("redis", options)];
+    await clearsWhatItSays(one);
+    await forgetsWhatItSays(one);
+    await forgetsWhatIsFilled(one);
+    // Of another process, also for what that has in its memory.
+    const urls = ["/plans/1", "/plans/2"];
+    await other.hits(TENANTS, ...urls);
+    assert.equal((await other.hits(TENANTS, ...urls)).length, 2 * TENANTS.length);
+    await one.cache.forget({ tenant: "tenant-2", url: "/plans/1" });
+    const left = TENANTS.flatMap((tenant) => urls.map((url) => `${tenant} ${url}`));
+    assert.deepEqual(
+      await other.hits(TENANTS, ...urls),
+      left.filter((each) => each !== "tenant-2 /plans/1"),
+    );
   });
 
   test("where the server forbids to list keys, the caller is told, and the cache is used as before", async () => {

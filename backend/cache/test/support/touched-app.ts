@@ -1,6 +1,6 @@
 // An app of orders whose mutations say what they change by `touched`, and the truth behind it, which can roll back.
 import assert from "node:assert/strict";
-import type { Request, Response } from "express";
+import type { Express, Request, Response } from "express";
 import { openCache, type StoreName } from "./caches.js";
 import { serve } from "./http-app.js";
 
@@ -16,7 +16,9 @@ export async function openTouchedApp(store: StoreName) {
   /** `committed` is what is true: how often a change was committed. */
   const orders = { committed: 0, write: (() => undefined) as Write };
   const write: Write = (req, res) => orders.write(req, res);
+  let handler: Express | undefined;
   const app = await serve((express) => {
+    handler = express;
     const list = (_req: Request, res: Response) => void res.json({ committed: orders.committed });
     express.get("/orders", cache.cacheList("orders", 180), list);
     express.get(
@@ -29,6 +31,7 @@ export async function openTouchedApp(store: StoreName) {
     express.post("/named", cache.invalidateCache("customers"), write);
     express.use(cache.invalidateTouched());
     express.post("/write", write);
+    express.all("/either", write);
     express.post("/both", cache.invalidateCache("customers"), write);
   });
   const read = async (path: string, tenant = "tenant-1") => {
@@ -37,6 +40,8 @@ export async function openTouchedApp(store: StoreName) {
   };
   return Object.assign(orders, {
     cache,
+    /** For requests that are made of it without a connection. */
+    app: handler as unknown as Express,
     request: app.request,
     warnings,
     read,

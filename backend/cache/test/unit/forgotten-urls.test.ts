@@ -31,6 +31,15 @@ describe("a fence with marks", () => {
       assert.ok(!isLost(other, page2), other);
   });
 
+  test("of a path, however it is spelled", () => {
+    for (const spelled of ["/Accounts", "/accounts/", "/%61ccounts", "/%41CCOUNTS/"]) {
+      assert.ok(isLost(identityOf(spelled, []), markOf("/accounts")), spelled);
+      assert.ok(isLost(identityOf("/accounts", []), markOf(spelled)), spelled);
+    }
+    assert.ok(!isLost(identityOf("/accounts/%zz", []), markOf("/accounts")));
+    assert.ok(isLost(identityOf("/accounts/%zz", []), markOf("/accounts/%zz")));
+  });
+
   test("counts from where the entry was stored", () => {
     const mark = markOf("/accounts");
     assert.equal(rebased(LIST, after(mark), after(mark, markOf("/x"))), after(mark, markOf("/x")));
