@@ -19,6 +19,7 @@ export type TenantCacheErrorCode =
   | "ETC_OPENTELEMETRY"
   | "ETC_EXPLAIN_APP"
   | "ETC_EXPLAIN_TENANT"
+  | "ETC_OPERATIONS_ACCESS"
   | "ETC_NEST_ADAPTER"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"
