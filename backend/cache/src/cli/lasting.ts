@@ -1,0 +1,48 @@
+// Commands that go on until somebody ends them: steps at an interval, and connections that are lost for a while.
+// Tests: test/integration/cli-live.test.ts
+import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../store/redis/error-messages.js";
+import type { Context } from "./context.js";
+import { isLost } from "./redis-access.js";
+
+/** Longer than a failover takes, and a restart. */
+const GIVE_UP_MS = 60_000;
+
+/**
+ * Runs `step` at once and then each `intervalMs`, until the command is ended, or `step` says that it was the last
+ * one. What is lost for less than a minute is told and tried again.
+ */
+export async function repeat(
+  { output, ended }: Pick<Context, "output" | "ended">,
+  intervalMs: number,
+  step: () => Promise<"go on" | "done">,
+): Promise<void> {
+  let lostAtMs: number | undefined;
+  while (!ended.aborted) {
+    const startedMs = performance.now();
+    try {
+      const answer = await step();
+      if (lostAtMs !== undefined) output.warn("the connection is back");
+      lostAtMs = undefined;
+      if (answer === "done") return;
+    } catch (error) {
+      // What was under way when the command was ended.
+      if (ended.aborted) return;
+      const reason = messageOf(error);
+      if (!isLost(reason)) throw error;
+      if (lostAtMs === undefined)
+        output.warn(`the connection is lost (${reason}); trying again for ${GIVE_UP_MS / 1000} s`);
+      lostAtMs ??= startedMs;
+      if (startedMs - lostAtMs > GIVE_UP_MS) throw error;
+    }
+    await pause(intervalMs - (performance.now() - startedMs), ended);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(Math.max(0, ms), undefined, { signal });
+  } catch {
+    // Ended while it waited.
+  }
+}
