@@ -34,15 +34,16 @@ interface ListedKey {
 const HEAD_BYTES = 2048;
 
 export async function runKeys(
-  { output, timeoutMs }: Context,
+  context: Context,
   target: RedisTarget,
   { tenant, module, after, limit }: KeysOptions,
 ): Promise<ExitCode> {
+  const { output } = context;
   if (module !== undefined && tenant === undefined)
     throw wrongArguments("keys --module needs --tenant: entries are listed by tenant and module");
   if (after !== undefined && module === undefined)
     throw wrongArguments("keys --after needs --tenant and --module: it goes on in a list of entries");
-  const access = await openRedis(target, { timeoutMs });
+  const access = await openRedis(target, context);
   try {
     if (tenant === undefined) await listTenants({ output }, access, limit);
     else if (module === undefined) await listModules({ output }, access, tenant);

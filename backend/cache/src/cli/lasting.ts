@@ -8,12 +8,35 @@ import { isLost } from "./redis-access.js";
 /** Longer than a failover takes, and a restart. */
 const GIVE_UP_MS = 60_000;
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Has a signal end the command as `q` does; a second one kills the process. Until what is returned is called. */
+export function endOnSignals({ end }: Pick<Context, "end">): () => void {
+  for (const signal of SIGNALS) process.once(signal, end);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, end);
+  };
+}
+
 /**
  * Runs `step` at once and then each `intervalMs`, until the command is ended, or `step` says that it was the last
  * one. What is lost for less than a minute is told and tried again.
  */
 export async function repeat(
-  { output, ended }: Pick<Context, "output" | "ended">,
+  context: Context,
+  intervalMs: number,
+  step: () => Promise<"go on" | "done">,
+): Promise<void> {
+  const leave = endOnSignals(context);
+  try {
+    await repeated(context, intervalMs, step);
+  } finally {
+    leave();
+  }
+}
+
+async function repeated(
+  { output, ended }: Context,
   intervalMs: number,
   step: () => Promise<"go on" | "done">,
 ): Promise<void> {

@@ -1,6 +1,7 @@
 // `purge` on a Redis: the calls of a cache that is opened for it, so that it is done, confirmed and put on record as from an app.
 // Tests: test/integration/cli-purge.test.ts
 import { hostname, userInfo } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { readBeginning } from "../codec/entry-beginning.js";
 import { messageOf } from "../store/redis/error-messages.js";
 import { createTenantCache, type TenantCache } from "../tenant-cache.js";
@@ -21,12 +22,13 @@ const HEAD_BYTES = 2048;
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 export async function runPurgeOnRedis(
-  { output, timeoutMs }: Context,
+  context: Context,
   target: RedisTarget,
   options: PurgeOptions,
 ): Promise<ExitCode> {
+  const { output, timeoutMs } = context;
   const scope = purgeScope(options);
-  const plan = await planned(target, scope, timeoutMs);
+  const plan = await planned(context, target, scope);
   if (!options.yes)
     return showPurge(output, target.name, {
       scope,
@@ -52,7 +54,10 @@ export async function runPurgeOnRedis(
       carriedOut(cache, scope),
     );
     const tookMs = Math.round((performance.now() - startedMs) * 100) / 100;
-    return showPurge(output, target.name, { scope, dryRun: false, ...plan, confirmed, reason, tookMs });
+    const code = showPurge(output, target.name, { scope, dryRun: false, ...plan, confirmed, reason, tookMs });
+    // Its sweep gives the memory back. Nobody waits for it longer than for an answer: what is left ends with its TTL.
+    if (confirmed) await Promise.race([cache.idle(), delay(timeoutMs, undefined, { ref: false })]);
+    return code;
   } catch (error) {
     throw endedBy(error, target);
   } finally {
@@ -84,8 +89,8 @@ function carriedOut(cache: TenantCache, scope: PurgeScope): Promise<boolean> {
 }
 
 /** What would be missed; a right that is missing leaves it uncounted. */
-async function planned(target: RedisTarget, scope: PurgeScope, timeoutMs: number): Promise<PurgePlan> {
-  const access = await openRedis(target, { timeoutMs });
+async function planned(context: Context, target: RedisTarget, scope: PurgeScope): Promise<PurgePlan> {
+  const access = await openRedis(target, context);
   try {
     return await count(access, scope);
   } catch (error) {

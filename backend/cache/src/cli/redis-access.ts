@@ -7,6 +7,7 @@ import { messageOf } from "../store/redis/error-messages.js";
 import { isClusterClient, type RedisClient } from "../store/redis/redis-client.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import { redisOption } from "../store/redis/url-servers.js";
+import type { Context } from "./context.js";
 import { refused, unreachable } from "./exit-codes.js";
 import type { RedisTarget } from "./redis-target.js";
 
@@ -45,7 +46,8 @@ const RETRY_MS = 1000;
  */
 export async function openRedis(
   target: RedisTarget,
-  { timeoutMs, isLasting = false }: { readonly timeoutMs: number; readonly isLasting?: boolean },
+  { timeoutMs, ended }: Pick<Context, "timeoutMs" | "ended">,
+  isLasting = false,
 ): Promise<RedisAccess> {
   const { client } = connect(cliOption(target, timeoutMs, isLasting));
   try {
@@ -55,6 +57,8 @@ export async function openRedis(
     throw error;
   }
   const isCluster = isClusterClient(client);
+  // What is under way would be waited for.
+  ended.addEventListener("abort", () => client.disconnect(), { once: true });
   return {
     keys: new KeySpace(target.prefix, isCluster),
     isCluster,
@@ -161,5 +165,7 @@ export function failureOf(reason: string, { name }: RedisTarget): Error {
     return refused(
       `${name} refuses a command (${reason}): express-tenant-cache doctor tells which are missing`,
     );
+  if (/RESP type|Protocol error/i.test(reason))
+    return unreachable(`what answers at ${name} is no Redis (${reason})`);
   return unreachable(`${name} cannot be reached (${reason})`);
 }

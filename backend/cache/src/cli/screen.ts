@@ -53,7 +53,8 @@ export class Screen {
 
   readonly #redraw = (): void => {
     if (!this.#isOpen) return;
-    const { columns = 80, rows = 24 } = this.#stdout;
+    // Some pseudo-terminals have a size of 0.
+    const [columns, rows] = [this.#stdout.columns || 80, this.#stdout.rows || 24];
     const lines = this.#draw(columns, rows).slice(0, rows);
     this.#stdout.write(`${HOME}${lines.map((line) => line + END_OF_LINE).join("\r\n")}${REST}`);
   };

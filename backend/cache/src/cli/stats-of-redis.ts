@@ -6,7 +6,7 @@ import { reportServer } from "../store/redis/redis-report.js";
 import type { ServerReport } from "../store/store.js";
 import { table } from "./columns.js";
 import type { Context } from "./context.js";
-import { EXIT, type ExitCode } from "./exit-codes.js";
+import { EXIT, type ExitCode, refused } from "./exit-codes.js";
 import type { Output } from "./output.js";
 import { bytesText, countText, durationText, percentText } from "./quantities-text.js";
 import { endedBy, isForbidden, openRedis, type RedisAccess } from "./redis-access.js";
@@ -25,16 +25,21 @@ export interface StoredOfAll {
 }
 
 export async function runStatsOfRedis(
-  { output, timeoutMs }: Context,
+  context: Context,
   target: RedisTarget,
   { tenant, limit }: StatsOptions,
 ): Promise<ExitCode> {
-  const access = await openRedis(target, { timeoutMs });
+  const { output } = context;
+  const access = await openRedis(target, context);
   try {
     const server = await allowed(output, "figures of the server", () => reportServer(access.client));
     const stored = await allowed(output, "what is stored", () =>
       tenant === undefined ? readStored(access, limit) : ofOne(access, tenant),
     );
+    if (!server && !stored)
+      throw refused(
+        `${target.name} shows this user nothing: express-tenant-cache doctor tells what is missing`,
+      );
     const sums = stored && sumOf(stored.tenants);
     output.json({
       target: target.name,

@@ -24,8 +24,8 @@ export async function runTailOfRedis(
   target: RedisTarget,
   { tenant, module, lines, follow }: TailOptions,
 ): Promise<ExitCode> {
-  const { output, timeoutMs } = context;
-  const access = await openRedis(target, { timeoutMs, isLasting: true });
+  const { output } = context;
+  const access = await openRedis(target, context, true);
   try {
     const follower = new CauseFollower(access, tenant);
     const isMeant = ({ everything, modules }: Cause) =>

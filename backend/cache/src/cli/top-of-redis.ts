@@ -7,7 +7,7 @@ import type { ServerReport } from "../store/store.js";
 import { CauseFollower } from "./cause-follower.js";
 import { originText, partsText } from "./cause-line.js";
 import type { Context } from "./context.js";
-import { EXIT, type ExitCode } from "./exit-codes.js";
+import { EXIT, type ExitCode, refused } from "./exit-codes.js";
 import { bytesText, countText, percentText, rateText } from "./quantities-text.js";
 import { endedBy, isForbidden, openRedis, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
@@ -33,7 +33,7 @@ export async function runTopOfRedis(
   target: RedisTarget,
   options: TopOptions,
 ): Promise<ExitCode> {
-  const access = await openRedis(target, { timeoutMs: context.timeoutMs, isLasting: true });
+  const access = await openRedis(target, context, true);
   try {
     const sampler = new RedisSampler(access, target);
     await sampler.begin();
@@ -73,6 +73,10 @@ class RedisSampler {
       this.#stored = await this.#allowed("tenants", () => readStored(this.#access, MOST_TENANTS));
       this.#storedAtMs = performance.now();
     }
+    if (this.#lacking.size === 3)
+      throw refused(
+        `${this.#target.name} shows this user nothing: express-tenant-cache doctor tells what is missing`,
+      );
     const nowMs = Date.now();
     this.#causes = [...this.#causes, ...causes]
       .filter(({ atMs }) => atMs > nowMs - RECENT_MS)

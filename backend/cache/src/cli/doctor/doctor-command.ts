@@ -24,14 +24,16 @@ const STYLES: Readonly<Record<Severity, Style>> = {
 };
 
 export async function runDoctor(
-  { output, timeoutMs }: Context,
+  context: Context,
   target: RedisTarget,
   { aclUser }: DoctorOptions,
 ): Promise<ExitCode> {
-  const access = await openRedis(target, { timeoutMs });
+  const { output } = context;
+  const access = await openRedis(target, context);
   try {
     const { prefix } = target;
-    const rights = { user: aclUser, prefix, isCluster: access.isCluster };
+    const connectedAs = target.servers.options.username;
+    const rights = { user: aclUser, connectedAs, prefix, isCluster: access.isCluster };
     const examined = await Promise.all(access.masters().map((node) => examine(node, access, rights)));
     const cluster = access.isCluster ? [await judgeCluster(access)] : [];
     const findings = [...cluster, ...connectionOf(target), ...examined.flatMap((each) => each.findings)];

@@ -14,4 +14,6 @@ export interface Finding {
   readonly means?: string | undefined;
   /** What to write, and where. */
   readonly write?: string | undefined;
+  /** Of missing rights. */
+  readonly commands?: readonly string[] | undefined;
 }

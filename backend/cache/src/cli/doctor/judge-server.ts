@@ -43,11 +43,10 @@ function infoIsThere({ infoRefusal }: ServerFacts): Judged {
   if (infoRefusal === undefined) return undefined;
   return {
     id: "info",
-    severity: "warning",
+    severity: "info",
     says: `INFO is refused: ${infoRefusal}`,
-    means:
-      "processes cannot tell one server from another: each keeps entries of its own, and loses them when it connects anew. Version, memory and role are not checked here",
-    write: "allow +info",
+    means: "version, role, memory and policy are not checked here",
+    write: "a user here who may, or +info",
   };
 }
 

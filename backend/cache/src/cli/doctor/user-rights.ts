@@ -11,17 +11,22 @@ import {
 } from "../../store/redis/least-user.js";
 import { refused } from "../exit-codes.js";
 import { isForbidden, isLost, type RedisNode } from "../redis-access.js";
-import type { Finding } from "./finding.js";
+import type { Finding, Severity } from "./finding.js";
 
 export interface RightsOf {
   /** Whose; `undefined`: the connected user's. */
   readonly user: string | undefined;
+  /** As the URL says, where the server does not tell. */
+  readonly connectedAs: string | undefined;
   readonly prefix: string;
   readonly isCluster: boolean;
 }
 
 const WITHOUT: Readonly<Record<LeastUse, string>> = {
   all: "the cache does not work: all requests go to their handlers",
+  identity:
+    "processes cannot tell one server from another: each keeps entries of its own, and loses them when it connects anew",
+  name: "connections have no name in CLIENT LIST",
   databases: "the cache does not work in another database than 0",
   toolkit: "counters and locks of the toolkit do not work",
   reports: "sweeps by a walk through the keys, clear and cache-stats do not work",
@@ -29,33 +34,50 @@ const WITHOUT: Readonly<Record<LeastUse, string>> = {
   cluster: "the cache cannot use this Cluster",
 };
 
+const SEVERITIES: Readonly<Record<LeastUse, Severity>> = {
+  all: "error",
+  databases: "error",
+  cluster: "error",
+  identity: "warning",
+  toolkit: "warning",
+  reports: "warning",
+  causes: "warning",
+  name: "info",
+};
+
 /** Part of no tenant's keys: `!` begins no tenant's id. */
 const PROBED = "!probe";
 
+interface Missing extends LeastCommand {
+  /** Nobody has it, whatever the rights. */
+  readonly isUnknown: boolean;
+}
+
 export async function judgeRights(node: RedisNode, of: RightsOf): Promise<Finding[]> {
-  const name = of.user ?? (await nameOf(node));
+  const name = of.user ?? (await nameOf(node, of.connectedAs));
   const key = `${of.prefix}fence:${PROBED}`;
   const commands = [...LEAST_COMMANDS.flat(), ...(of.isCluster ? LEAST_OF_CLUSTER : [])];
-  const findings: Finding[] = [];
+  const missing: Missing[] = [];
   let tried = 0;
   for (const each of commands) {
     if (!each.harmless) continue;
     tried += 1;
     const reason = await refusalOf(node, of, each.command.split("|"), each.harmless(key));
     // Which keys the user may use is asked for behind.
-    if (reason !== undefined && !isAboutKeys(reason)) findings.push(missing(node, name, each, reason));
+    if (reason === undefined || isAboutKeys(reason)) continue;
+    missing.push({ ...each, isUnknown: isUnknownCommand(reason) });
   }
-  const families = await refusedFamilies(node, of, findings);
+  const families = await refusedFamilies(node, of, missing);
+  const findings = byUse(missing).map((some) => told(node, name, some));
   if (families.length > 0) {
+    const rules = keyRules(of.prefix).map((rule) => `'${rule}'`);
     findings.push({
       id: "acl-keys",
       severity: "error",
       node: node.address,
       says: `user ${name} may not use keys that begin with ${families.join(", ")}`,
       means: WITHOUT.all,
-      write: `ACL SETUSER ${name} ${keyRules(of.prefix)
-        .map((rule) => `'${rule}'`)
-        .join(" ")}`,
+      write: `ACL SETUSER ${name} ${rules.join(" ")}`,
     });
   }
   if (findings.length > 0) return findings;
@@ -63,15 +85,31 @@ export async function judgeRights(node: RedisNode, of: RightsOf): Promise<Findin
   return [{ id: "acl", severity: "ok", node: node.address, says }];
 }
 
-function missing(node: RedisNode, name: string, { command, use }: LeastCommand, reason: string): Finding {
-  const isUnknown = /unknown (sub)?command/i.test(reason);
+/** Those that are missed alike, so that one line allows them. */
+function byUse(missing: readonly Missing[]): Missing[][] {
+  const groups = new Map<string, Missing[]>();
+  for (const each of missing) {
+    const group = `${each.use} ${each.isUnknown}`;
+    groups.set(group, [...(groups.get(group) ?? []), each]);
+  }
+  return [...groups.values()];
+}
+
+function told(node: RedisNode, name: string, missing: readonly Missing[]): Finding {
+  const [{ use, isUnknown } = { use: "all" as const, isUnknown: false }] = missing;
+  const commands = missing.map(({ command }) => command);
   return {
-    id: `acl-${command.replace("|", "-")}`,
-    severity: use === "all" || use === "cluster" ? "error" : "warning",
+    id: `acl-${use === "all" ? "commands" : use}`,
+    severity: SEVERITIES[use],
     node: node.address,
-    says: isUnknown ? `the server has no ${command}` : `user ${name} may not use ${command}`,
+    says: isUnknown
+      ? `the server does not have ${commands.join(", ")}`
+      : `user ${name} may not use ${commands.join(", ")}`,
     means: WITHOUT[use],
-    write: isUnknown ? "a server that has it, or that has not renamed it" : `ACL SETUSER ${name} +${command}`,
+    write: isUnknown
+      ? "a server that has them, and has not renamed them"
+      : `ACL SETUSER ${name} ${commands.map((command) => `+${command}`).join(" ")}`,
+    commands,
   };
 }
 
@@ -89,7 +127,7 @@ async function refusalOf(
   } catch (error) {
     const reason = messageOf(error);
     if (isLost(reason)) throw error;
-    return isForbidden(reason) || /unknown (sub)?command/i.test(reason) ? reason : undefined;
+    return isForbidden(reason) || isUnknownCommand(reason) ? reason : undefined;
   }
 }
 
@@ -120,15 +158,17 @@ async function dryRun(
   return answer === "OK" ? undefined : `NOPERM ${answer}`;
 }
 
+const isUnknownCommand = (reason: string) => /unknown (sub)?command|unsupported command/i.test(reason);
+
 const isAboutKeys = (reason: string) => /\bkeys?\b/.test(reason) && !/unknown command/i.test(reason);
 
 async function refusedFamilies(
   node: RedisNode,
   of: RightsOf,
-  commands: readonly Finding[],
+  missing: readonly Missing[],
 ): Promise<readonly string[]> {
   // Any command with a key will do: the first that is allowed.
-  const lacking = new Set(commands.map(({ id }) => id.slice("acl-".length)));
+  const lacking = new Set(missing.map(({ command }) => command));
   const able = LEAST_COMMANDS.flat().find(
     ({ command, harmless }) => !lacking.has(command) && harmless?.("?")[0] === "?",
   );
@@ -142,10 +182,10 @@ async function refusedFamilies(
   return refusedKeys;
 }
 
-async function nameOf(node: RedisNode): Promise<string> {
+async function nameOf(node: RedisNode, connectedAs = "default"): Promise<string> {
   try {
     return String(await node.call("acl", "whoami"));
   } catch {
-    return "default";
+    return connectedAs;
   }
 }

@@ -1,8 +1,16 @@
 // The least user that the cache can work with: each command and key family, what it is for, and how to try it without changing anything.
 // Tests: test/integration/least-user.test.ts, test/unit/operations-page.test.ts
 
-/** Without it: nothing is cached, or that one thing does not work. */
-export type LeastUse = "all" | "databases" | "toolkit" | "reports" | "causes" | "cluster";
+/** What is lost without it: everything, which server answers, a name in CLIENT LIST, or that one thing. */
+export type LeastUse =
+  | "all"
+  | "identity"
+  | "name"
+  | "databases"
+  | "toolkit"
+  | "reports"
+  | "causes"
+  | "cluster";
 
 export interface LeastCommand {
   /** As an ACL rule has it, without `+`. */
@@ -24,8 +32,8 @@ const key = (name: string) => [name];
 export const LEAST_COMMANDS: readonly (readonly LeastCommand[])[] = [
   [
     { command: "mget", use: "all", harmless: key },
-    { command: "info", use: "all", harmless: () => ["server"] },
-    { command: "client|setname", use: "all", harmless: () => ["express-tenant-cache-cli"] },
+    { command: "info", use: "identity", harmless: () => ["server"] },
+    { command: "client|setname", use: "name", harmless: () => ["express-tenant-cache-cli"] },
     { command: "select", use: "databases" },
   ],
   [
