@@ -120,7 +120,7 @@ function parsePath(kind: RedisUrl["kind"], path: string): Pick<RedisUrl, "master
     );
   if (kind === "cluster" && Number(db) > 0)
     throw new Error(
-      `names database ${Number(db)}, and a Redis Cluster has database 0 alone: leave it out, and choose a key prefix where others use the Cluster, too`,
+      `names database ${Number(db)}, and a Redis Cluster has database 0 alone: leave it out, and set CACHE_KEY_PREFIX where others use the Cluster, too`,
     );
   return { db: Number(db), ...(master !== undefined && { master }) };
 }
