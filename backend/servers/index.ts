@@ -1,8 +1,10 @@
 // The servers that tests run against.
 export { findRedis, type RedisSource, redisBinaries } from "./find-redis.js";
 export {
+  createMigratedDatabase,
   createTestDatabase,
   type DurablePostgres,
+  dropTemplateDatabase,
   startDurablePostgres,
   startPostgresServer,
   type TestDatabase,

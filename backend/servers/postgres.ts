@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../db/embedded-postgres.js";
+import { migrate } from "../db/migrate.js";
 import { imageOf } from "./compose.js";
 import { dockerAnswers } from "./find-redis.js";
 import { guardChild } from "./guard.js";
@@ -99,24 +100,74 @@ let own: Promise<PostgresServer> | undefined;
  * process.
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const admin = process.env.TEST_DATABASE_URL ?? (await ownServer());
+  return createDatabase((client, name) => client.query(`CREATE DATABASE ${name}`));
+}
+
+/**
+ * A database of the test's own that has the CRM's schema: a copy of the run's template, which the first one
+ * that asks makes. A copy takes a fifth of the time of the migrations.
+ */
+export async function createMigratedDatabase(): Promise<TestDatabase> {
+  const template = process.env.TEST_TEMPLATE_DATABASE;
+  if (template === undefined) {
+    const database = await createTestDatabase();
+    await migrate(database.url, () => undefined);
+    return database;
+  }
+  return createDatabase(async (client, name, admin) => {
+    // Whoever comes while it is made waits. The session's end gives the lock back.
+    await client.query("SELECT pg_advisory_lock(hashtext($1))", [template]);
+    const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [template]);
+    if (rowCount === 0) await makeTemplate(client, admin, template);
+    await client.query("SELECT pg_advisory_unlock(hashtext($1))", [template]);
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+  });
+}
+
+async function createDatabase(
+  create: (client: pg.Client, name: string, admin: string) => Promise<unknown>,
+): Promise<TestDatabase> {
+  const admin = await adminUrl();
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await execute(admin, `CREATE DATABASE ${name}`);
+  await run(admin, (client) => create(client, name, admin));
+  return testDatabase(admin, name);
+}
+
+/** What was broken off has another name than what is whole. */
+async function makeTemplate(client: pg.Client, admin: string, template: string): Promise<void> {
+  const unfinished = `${template}_unfinished`;
+  await client.query(`DROP DATABASE IF EXISTS ${unfinished} WITH (FORCE)`);
+  await client.query(`CREATE DATABASE ${unfinished}`);
+  await migrate(testDatabase(admin, unfinished).url, () => undefined);
+  await client.query(`ALTER DATABASE ${unfinished} RENAME TO ${template}`);
+}
+
+/** Behind a run, on a server that stays. */
+export async function dropTemplateDatabase(): Promise<void> {
+  const template = process.env.TEST_TEMPLATE_DATABASE;
+  if (template === undefined) return;
+  await run(await adminUrl(), (client) => client.query(`DROP DATABASE IF EXISTS ${template} WITH (FORCE)`));
+}
+
+function testDatabase(admin: string, name: string): TestDatabase {
   const url = new URL(admin);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => execute(admin, `DROP DATABASE ${name} WITH (FORCE)`) };
+  const drop = () => run(admin, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
+  return { url: url.href, drop };
 }
+
+const adminUrl = async () => process.env.TEST_DATABASE_URL ?? (await ownServer());
 
 async function ownServer(): Promise<string> {
   own ??= startPostgresServer();
   return (await own).url;
 }
 
-async function execute(url: string, sql: string): Promise<void> {
+async function run(url: string, act: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(sql);
+    await act(client);
   } finally {
     await client.end();
   }

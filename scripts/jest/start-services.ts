@@ -1,5 +1,6 @@
 // Before a run: the servers that suites share. Those that are named in the environment are used, the others are started.
-import { startPostgresServer, startRedisServer } from "../../backend/servers/index.js";
+import { randomBytes } from "node:crypto";
+import { dropTemplateDatabase, startPostgresServer, startRedisServer } from "../../backend/servers/index.js";
 import { stops } from "./services.js";
 
 export default async function startServices(): Promise<void> {
@@ -12,5 +13,7 @@ export default async function startServices(): Promise<void> {
     const postgres = await startPostgresServer();
     stops.push(() => postgres.stop());
     process.env.TEST_DATABASE_URL = postgres.url;
-  }
+  } else stops.push(dropTemplateDatabase);
+  // Another one for each run: the migrations may have changed.
+  process.env.TEST_TEMPLATE_DATABASE = `test_template_${randomBytes(8).toString("hex")}`;
 }

@@ -46,12 +46,7 @@ export class WarmQueue {
     this.#logger = logger;
     const prefix = queuePrefix(servers, keyPrefix);
     const options = { connection: this.#redis, prefix };
-    const backoff = { type: "exponential", delay: retryAfterMs };
-    const kept = { removeOnComplete: KEPT_JOBS, removeOnFail: KEPT_JOBS };
-    this.#queue = new Queue(NAME, {
-      ...options,
-      defaultJobOptions: { attempts: ATTEMPTS, backoff, ...kept },
-    });
+    this.#queue = new Queue(NAME, { ...options, defaultJobOptions: warmJobOptions(retryAfterMs) });
     this.#worker = new Worker(
       NAME,
       () => {
@@ -104,6 +99,12 @@ export class WarmQueue {
     const closed = Promise.all([this.#worker.close(true), this.#queue.close()]).catch(() => undefined);
     await Promise.race([closed, delay(CLOSES_WITHIN_MS, undefined, { ref: false })]);
   }
+}
+
+/** A job that meets a failover finds the store or the database away for a moment: it is tried again. */
+export function warmJobOptions(retryAfterMs: number) {
+  const backoff = { type: "exponential", delay: retryAfterMs };
+  return { attempts: ATTEMPTS, backoff, removeOnComplete: KEPT_JOBS, removeOnFail: KEPT_JOBS };
 }
 
 /** A step of the queue takes several keys: on a Cluster they need one slot, which the hash tag gives them. */

@@ -6,11 +6,10 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { startBackendProcess } from "../../../scripts/backend-process.js";
-import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
 import {
-  createTestDatabase,
+  createMigratedDatabase,
   type RedisServer,
   startRedisServer,
   type TestDatabase,
@@ -30,9 +29,8 @@ describe("the keys of encryption", () => {
   let env: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    [database, redis] = await Promise.all([createTestDatabase(), startRedisServer()]);
+    [database, redis] = await Promise.all([createMigratedDatabase(), startRedisServer()]);
     admin = new Redis(redis.url);
-    await migrate(database.url, () => undefined);
     const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
     await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A')", [TENANT_A]);
     await pool.query("INSERT INTO accounts (tenant_id, name, type) VALUES ($1, $2, 'prospect')", [

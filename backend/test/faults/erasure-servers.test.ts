@@ -10,7 +10,7 @@ import { Client } from "pg";
 import supertest from "supertest";
 import type { OverlayRole } from "../../http/identity/auth.js";
 import {
-  createTestDatabase,
+  createMigratedDatabase,
   type RedisServer,
   startRedisServer,
   type TestDatabase,
@@ -29,7 +29,7 @@ describe("erasure with two servers", () => {
   let urls: string[] = [];
   const folder = mkdtempSync(path.join(tmpdir(), "subject-secrets-"));
   beforeAll(async () => {
-    database = await createTestDatabase();
+    database = await createMigratedDatabase();
     redis = await startRedisServer();
     const env = {
       PATH: process.env.PATH,

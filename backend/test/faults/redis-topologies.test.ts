@@ -6,15 +6,19 @@ import { Queue } from "bullmq";
 import { type Cluster, Redis } from "ioredis";
 import { type BackendProcess, startBackendProcess } from "../../../scripts/backend-process.js";
 import type { RedisServers } from "../../config/redis-servers.js";
-import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { createTestDatabase, startRedisServer, type TestDatabase } from "../../servers/index.js";
+import {
+  createMigratedDatabase,
+  createTestDatabase,
+  startRedisServer,
+  type TestDatabase,
+} from "../../servers/index.js";
 import { startRedisCluster } from "../../servers/redis-cluster.js";
 import { startRedisSentinels } from "../../servers/redis-sentinel.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
 import { until } from "../../servers/until.js";
 import { hashPassword } from "../../services/auth/password.js";
-import { queuePrefix } from "../../services/warming/warm-queue.js";
+import { queuePrefix, warmJobOptions } from "../../services/warming/warm-queue.js";
 import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { PASSWORD } from "../support/auth-crm.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
@@ -24,6 +28,7 @@ import { serversAt } from "../support/servers-at.js";
 const NO_EVICTION = ["--maxmemory-policy", "noeviction"];
 /** Beside the name "localhost", which the certificate has, an address needs to be told which name is expected. */
 const EXPECTED_NAME = { TLS_SERVERNAME: "localhost" };
+const RETRY_AFTER_MS = 1000;
 const TLS_FILES = { TLS_CA_FILE: CERT_FILE, TLS_CERT_FILE: CERT_FILE, TLS_KEY_FILE: KEY_FILE };
 
 interface Topology {
@@ -107,7 +112,7 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
     let backend: BackendProcess;
 
     beforeAll(async () => {
-      [database, topology] = await Promise.all([createTestDatabase(), startTopology()]);
+      [database, topology] = await Promise.all([createMigratedDatabase(), startTopology()]);
       await addUser(database.url);
       servers = serversAt(topology.url, topology.variables);
       admin = openRedis(servers, {
@@ -166,12 +171,17 @@ for (const [name, startTopology] of Object.entries(TOPOLOGIES)) {
     async function runsAJob(): Promise<void> {
       const queue = new Queue("warming", { connection: admin, prefix: queuePrefix(servers, keyPrefix) });
       queue.on("error", () => undefined);
-      const job = await queue.add("all", {});
+      const job = await queue.add("all", {}, warmJobOptions(RETRY_AFTER_MS));
       assert.ok(job.id);
       const { id } = job;
-      await until("the job", async () => (await queue.getJobState(id)) === "completed");
-      const { returnvalue } = (await queue.getJob(id)) ?? {};
+      let state = "";
+      await until("the job's end", async () => {
+        state = await queue.getJobState(id);
+        return ["completed", "failed", "unknown"].includes(state);
+      });
+      const { returnvalue, failedReason } = (await queue.getJob(id)) ?? {};
       await queue.close();
+      assert.equal(state, "completed", failedReason);
       assert.deepEqual(
         (returnvalue as { plan: string }[]).map(({ plan }) => plan),
         ["users", "schedules", "reports", "accounts", "leads", "contacts", "bizdevsources"],
@@ -267,7 +277,6 @@ function environment(
 }
 
 async function addUser(databaseUrl: string): Promise<void> {
-  await migrate(databaseUrl, () => undefined);
   const pool = createPool({ databaseUrl, onError: () => undefined });
   await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A')", [TENANT_A]);
   await pool.query(

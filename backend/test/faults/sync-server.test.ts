@@ -6,8 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Client } from "pg";
-import { migrate } from "../../db/migrate.js";
-import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
+import { createMigratedDatabase, type TestDatabase } from "../../servers/index.js";
 import { until } from "../../servers/until.js";
 import { issueToken } from "../../services/tokens.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
@@ -24,8 +23,7 @@ describe("a server that is connected to HubSpot", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "sync-secrets-"));
   beforeAll(async () => {
     hubspot = await startHubspot();
-    database = await createTestDatabase();
-    await migrate(database.url, () => undefined);
+    database = await createMigratedDatabase();
     const client = new Client({ connectionString: database.url });
     await client.connect();
     await client.query("INSERT INTO tenants (id, name) VALUES ($1, 'Tenant A')", [TENANT_A]);

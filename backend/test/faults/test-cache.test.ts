@@ -15,7 +15,6 @@ import type { Check } from "../../../scripts/test-cache/check.js";
 import { MODULE_PROBES } from "../../../scripts/test-cache/module-probe.js";
 import { createApp } from "../../app.js";
 import { findFreePort } from "../../db/free-port.js";
-import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import type { Role } from "../../http/identity/auth.js";
@@ -23,7 +22,7 @@ import { Authenticator } from "../../http/identity/authenticator.js";
 import { createTokenVerifier } from "../../http/identity/token-verifier.js";
 import { projectFile } from "../../project-root.js";
 import { DEMO_TENANTS, seedDemoData } from "../../seed/index.js";
-import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
+import { createMigratedDatabase, type TestDatabase } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { quiet } from "../support/caches.js";
 
@@ -38,8 +37,7 @@ let database: TestDatabase;
 let pool: Pool;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  await migrate(database.url, () => undefined);
+  database = await createMigratedDatabase();
   await seedDemoData(database.url, { scale: 0.01 });
   pool = createPool({ databaseUrl: database.url, onError: () => undefined });
 });

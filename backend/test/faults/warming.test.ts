@@ -13,7 +13,7 @@ import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
 import {
-  createTestDatabase,
+  createMigratedDatabase,
   type RedisServer,
   startRedisServer,
   type TestDatabase,
@@ -34,8 +34,7 @@ describe("warming by a process", () => {
   const opened: TenantCache[] = [];
 
   beforeAll(async () => {
-    [database, redis] = await Promise.all([createTestDatabase(), startRedisServer()]);
-    await migrate(database.url, () => undefined);
+    [database, redis] = await Promise.all([createMigratedDatabase(), startRedisServer()]);
     const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
     await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A'), ($2, 'B')", [TENANT_A, TENANT_B]);
     await pool.query("UPDATE tenants SET last_active_at = now() WHERE id = $1", [TENANT_A]);

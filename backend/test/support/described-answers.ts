@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { describeApp, type OpenApiDocument } from "../../http/openapi/document.js";
+import { mountedRoutes } from "../../http/openapi/mounted-routes.js";
 
 /** An answer, as supertest or fetch gave it. */
 export interface GivenAnswer {
@@ -24,6 +25,8 @@ interface Response {
   readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
 }
 
+const described = new Map<string, Promise<DescribedAnswers>>();
+
 export class DescribedAnswers {
   readonly #ajv: Ajv2020;
   readonly #templates: readonly { readonly pattern: RegExp; readonly template: string }[];
@@ -31,7 +34,9 @@ export class DescribedAnswers {
 
   constructor(document: OpenApiDocument) {
     this.document = document;
-    this.#ajv = new Ajv2020({ strict: false, allErrors: true });
+    // What an answer is held against is compiled for this file's few answers: making its code small, and
+    // holding the description itself against its meta-schema (`openapi.test.ts` does), would take longer.
+    this.#ajv = new Ajv2020({ strict: false, code: { optimize: false }, validateSchema: false });
     addFormats.default(this.#ajv);
     this.#ajv.addSchema(document, "document");
     // As Express does, "/tasks/recent" comes before "/tasks/{id}": what has fewer parameters is tried first.
@@ -43,8 +48,13 @@ export class DescribedAnswers {
       }));
   }
 
-  static async of(app: { readonly router: object }): Promise<DescribedAnswers> {
-    return new DescribedAnswers(await describeApp(app));
+  /** Apps of one file that have the same routes share one: to describe them takes half a second. */
+  static of(app: { readonly router: object }): Promise<DescribedAnswers> {
+    const routes = mountedRoutes(app).map(({ method, path }) => `${method} ${path}`);
+    const name = routes.sort().join("\n");
+    const made = described.get(name) ?? describeApp(app).then((document) => new DescribedAnswers(document));
+    described.set(name, made);
+    return made;
   }
 
   /** @throws AssertionError where the answer is not one that the description has */

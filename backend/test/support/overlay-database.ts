@@ -6,9 +6,8 @@ import path from "node:path";
 import { createTenantCache, type TenantCache } from "express-tenant-cache";
 import { Redis } from "ioredis";
 import type { Pool } from "pg";
-import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { createTestDatabase, startRedisServer } from "../../servers/index.js";
+import { createMigratedDatabase, startRedisServer } from "../../servers/index.js";
 import { AuditTrail, type Purpose } from "../../services/audit/audit-trail.js";
 import type { CacheService } from "../../services/overlay/cache-service.js";
 import { Overlay, type OverlayOptions } from "../../services/overlay/overlay.js";
@@ -114,10 +113,9 @@ export async function startOverlay(
   redisUrl?: string,
 ): Promise<OverlayDatabase> {
   const [database, server] = await Promise.all([
-    createTestDatabase(),
+    createMigratedDatabase(),
     redisUrl === undefined ? startRedisServer() : undefined,
   ]);
-  await migrate(database.url, () => undefined);
   const folder = mkdtempSync(path.join(tmpdir(), "overlay-secrets-"));
   const settings: OverlaySettings = {
     databaseUrl: database.url,

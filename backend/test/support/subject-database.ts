@@ -4,9 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Pool } from "pg";
-import { migrate } from "../../db/migrate.js";
 import { createPool } from "../../db/pool.js";
-import { createTestDatabase } from "../../servers/index.js";
+import { createMigratedDatabase } from "../../servers/index.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js";
 import { SubjectVault, type SubjectVaultOptions } from "../../services/subjects/subject-vault.js";
@@ -31,8 +30,7 @@ export interface SubjectDatabase {
 }
 
 export async function startSubjectDatabase(): Promise<SubjectDatabase> {
-  const database = await createTestDatabase();
-  await migrate(database.url, () => undefined);
+  const database = await createMigratedDatabase();
   const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
   await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'Tenant'), ($2, 'Other')", [
     TENANT,

@@ -4,6 +4,7 @@ import { CAUSE_SCRIPTS, keepCause } from "./cause-scripts.js";
 import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
+import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE } from "./probe-script.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
@@ -135,4 +136,5 @@ export const SCRIPTS = {
   ...CAUSE_SCRIPTS,
   ...LEDGER_SCRIPTS,
   ...SWEEP_SCRIPTS,
+  ...POOL_SCRIPTS,
 };
