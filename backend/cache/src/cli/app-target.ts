@@ -61,7 +61,7 @@ function baseOf(given: string, source: string): URL {
     url = new URL(given);
   } catch {
     throw wrongArguments(
-      `${source}: write the URL where cache.operations is mounted, as http://127.0.0.1:3000/ops/cache`,
+      `${source}: write the URL where cache.operations is mounted, as http://127.0.0.1:3000/ops/cache-api`,
     );
   }
   if (url.protocol !== "http:" && url.protocol !== "https:")

@@ -1,7 +1,5 @@
 // What each command is given: where it writes, what it may wait for, and the target that it asks.
-import type { AppTarget } from "./app-target.js";
 import type { Output } from "./output.js";
-import type { RedisTarget } from "./redis-target.js";
 
 export interface Context {
   readonly output: Output;
@@ -10,5 +8,3 @@ export interface Context {
   readonly ended: AbortSignal;
   end(): void;
 }
-
-export type Target = RedisTarget | AppTarget;

@@ -3,10 +3,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../store/redis/error-messages.js";
 import type { Context } from "./context.js";
+import { EXIT, exitCodeOf } from "./exit-codes.js";
 import { isLost } from "./redis-access.js";
 
 /** Longer than a failover takes, and a restart. */
 const GIVE_UP_MS = 60_000;
+
+/** Calls `answered` where it has heard of the target before it ends. */
+export type Step = (answered: () => void) => Promise<"go on" | "done">;
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -22,11 +26,7 @@ export function endOnSignals({ end }: Pick<Context, "end">): () => void {
  * Runs `step` at once and then each `intervalMs`, until the command is ended, or `step` says that it was the last
  * one. What is lost for less than a minute is told and tried again.
  */
-export async function repeat(
-  context: Context,
-  intervalMs: number,
-  step: () => Promise<"go on" | "done">,
-): Promise<void> {
+export async function repeat(context: Context, intervalMs: number, step: Step): Promise<void> {
   const leave = endOnSignals(context);
   try {
     await repeated(context, intervalMs, step);
@@ -35,24 +35,27 @@ export async function repeat(
   }
 }
 
-async function repeated(
-  { output, ended }: Context,
-  intervalMs: number,
-  step: () => Promise<"go on" | "done">,
-): Promise<void> {
+async function repeated({ output, ended }: Context, intervalMs: number, step: Step): Promise<void> {
   let lostAtMs: number | undefined;
+  let hasAnswered = false;
+  const answered = () => {
+    if (lostAtMs !== undefined) output.warn("the connection is back");
+    lostAtMs = undefined;
+    hasAnswered = true;
+  };
   while (!ended.aborted) {
     const startedMs = performance.now();
     try {
-      const answer = await step();
-      if (lostAtMs !== undefined) output.warn("the connection is back");
-      lostAtMs = undefined;
+      const answer = await step(answered);
+      answered();
       if (answer === "done") return;
     } catch (error) {
       // What was under way when the command was ended.
       if (ended.aborted) return;
       const reason = messageOf(error);
-      if (!isLost(reason)) throw error;
+      const mayComeBack = isLost(reason) || exitCodeOf(error) === EXIT.unreachable;
+      // What was never there is most likely somewhere else.
+      if (!mayComeBack || !hasAnswered) throw error;
       if (lostAtMs === undefined)
         output.warn(`the connection is lost (${reason}); trying again for ${GIVE_UP_MS / 1000} s`);
       lostAtMs ??= startedMs;

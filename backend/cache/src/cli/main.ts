@@ -7,7 +7,8 @@ import { messageOf } from "../thrown.js";
 import type { Context } from "./context.js";
 import { EXIT, exitCodeOf } from "./exit-codes.js";
 import { createOutput, endWithReader } from "./output.js";
-import { createProgram, type GlobalOptions, type Run } from "./program.js";
+import { createProgram } from "./program.js";
+import type { GlobalOptions, Run } from "./program-options.js";
 
 const { version } = require("../../package.json") as { readonly version: string };
 const [, , ...args] = process.argv;
@@ -41,6 +42,6 @@ function fail(error: unknown): void {
 endWithReader(process.stdout, () => process.exit(EXIT.done));
 endWithReader(process.stderr, () => undefined);
 
-const program = createProgram(version, process.env, run);
+const program = createProgram(version, { env: process.env, run });
 for (const each of [program, ...program.commands]) each.exitOverride();
 program.parseAsync().catch(fail);

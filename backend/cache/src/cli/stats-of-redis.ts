@@ -3,7 +3,7 @@
 import { printable } from "../printable.js";
 import { messageOf } from "../store/redis/error-messages.js";
 import { reportServer } from "../store/redis/redis-report.js";
-import type { ServerReport } from "../store/store.js";
+import type { ServerReport } from "../store/store-report.js";
 import { table } from "./columns.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode, refused } from "./exit-codes.js";

@@ -3,7 +3,7 @@
 import { printable } from "../printable.js";
 import { messageOf } from "../store/redis/error-messages.js";
 import { reportServer } from "../store/redis/redis-report.js";
-import type { ServerReport } from "../store/store.js";
+import type { ServerReport } from "../store/store-report.js";
 import { CauseFollower } from "./cause-follower.js";
 import { originText, partsText } from "./cause-line.js";
 import type { Context } from "./context.js";
