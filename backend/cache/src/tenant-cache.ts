@@ -30,6 +30,7 @@ import {
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
+import { type CreateOperations, createOperations } from "./operations/create-operations.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
   type ParsedCacheOptions,
@@ -74,6 +75,8 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly explain: Explain;
   /** Why a request of the last minutes was no hit, by its id. See {@link Explained}. */
   readonly explained: Explained;
+  /** All of this by HTTP, for operators: `app.use("/ops/cache-api", cache.operations({ authorize }))`. */
+  readonly operations: CreateOperations;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -237,6 +240,7 @@ export function createTenantCacheOn(
     causes: createCauses(engine),
     explain: createExplain(http),
     explained: createExplained(http),
+    operations: createOperations(() => cache),
     missReasons: () => engine.memory.counts,
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
