@@ -23,10 +23,17 @@ export interface Output {
   paint(style: Style, text: string): string;
 }
 
+/** Of a process, or what stands for it. */
 export interface Streams {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
-  readonly env: NodeJS.ProcessEnv;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+interface Sink {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
 }
 
 export function createOutput({ stdout, stderr, env }: Streams, isJson: boolean): Output {
@@ -36,7 +43,7 @@ export function createOutput({ stdout, stderr, env }: Streams, isJson: boolean):
     isJson,
     isTerminal,
     get columns() {
-      return isTerminal && stdout.columns > 0 ? stdout.columns : undefined;
+      return isTerminal && stdout.columns ? stdout.columns : undefined;
     },
     line: (text = "") => {
       if (!isJson) stdout.write(`${text}\n`);

@@ -14,7 +14,13 @@ import type { RedisTarget } from "./redis-target.js";
 import { readStored } from "./stats-of-redis.js";
 import { fencesOf, holdingsOf } from "./tenant-holdings.js";
 
-const UNCOUNTED: PurgePlan = { tenants: null, entries: null, bytes: null };
+const UNCOUNTED: PurgePlan = {
+  tenants: null,
+  entries: null,
+  bytes: null,
+  isExact: false,
+  hitsPerSecond: null,
+};
 /** More of a tenant are not read for a dry run. */
 const MOST_READ = 10_000;
 const PAGE = 200;
@@ -102,7 +108,6 @@ async function planned(context: Context, target: RedisTarget, scope: PurgeScope)
 }
 
 async function count(access: RedisAccess, scope: PurgeScope): Promise<PurgePlan> {
-  if (scope.kind === "tags") return UNCOUNTED;
   if (scope.kind === "url") return countUrl(access, scope);
   const { tenants } =
     "tenant" in scope
@@ -115,7 +120,14 @@ async function count(access: RedisAccess, scope: PurgeScope): Promise<PurgePlan>
   });
   const sum = (pick: (of: { entries: number; bytes: number }) => number) =>
     held.flat().reduce((total, each) => total + pick(each), 0);
-  return { tenants: held.length, entries: sum(({ entries }) => entries), bytes: sum(({ bytes }) => bytes) };
+  return {
+    tenants: held.length,
+    entries: sum(({ entries }) => entries),
+    bytes: sum(({ bytes }) => bytes),
+    // Which entries carry a tag is listed nowhere.
+    isExact: scope.kind !== "tags",
+    hitsPerSecond: null,
+  };
 }
 
 /** Entries say at their beginning which URL they are of. */
@@ -139,7 +151,7 @@ async function countUrl(
       if (keys.length < PAGE) break;
     }
   }
-  return { tenants: 1, entries, bytes };
+  return { tenants: 1, entries, bytes, isExact: true, hitsPerSecond: null };
 }
 
 async function sizeIfOf(access: RedisAccess, key: string, wanted: URL): Promise<number> {

@@ -3,13 +3,17 @@
 import { EXIT, type ExitCode } from "./exit-codes.js";
 import type { Output } from "./output.js";
 import { type PurgeScope, scopeText } from "./purge-scope.js";
-import { bytesText, countText, millisecondsText } from "./quantities-text.js";
+import { bytesText, countText, millisecondsText, rateText } from "./quantities-text.js";
 
 /** `null`: nobody has counted. */
 export interface PurgePlan {
   readonly tenants: number | null;
   readonly entries: number | null;
   readonly bytes: number | null;
+  /** False: what is purged is a part of these. */
+  readonly isExact: boolean;
+  /** Of what is purged, as an app counts them. */
+  readonly hitsPerSecond: number | null;
 }
 
 export interface PurgeReport extends PurgePlan {
@@ -22,17 +26,14 @@ export interface PurgeReport extends PurgePlan {
 }
 
 export function showPurge(output: Output, target: string, report: PurgeReport): ExitCode {
-  const { scope, dryRun, confirmed, entries, bytes, tenants, tookMs, reason } = report;
+  const { scope, dryRun, confirmed, tookMs, reason } = report;
   output.json({ target, ...report });
-  const much =
-    entries === null
-      ? "how many entries carry it is not listed anywhere"
-      : `${countText(entries)} entries, ${bytesText(bytes)}${tenants === null || tenants === 1 ? "" : `, of ${countText(tenants)} tenants`}`;
+  const much = muchText(report);
   if (dryRun) {
     output.line(`${output.paint("bold", "dry run")}: ${scopeText(scope)} on ${target}`);
     output.line(`  ${much}`);
-    if (entries !== null && entries > 0)
-      output.line(`  at most ${countText(entries)} handler runs more, as they are asked for again`);
+    const load = loadText(report);
+    if (load !== undefined) output.line(`  ${load}`);
     output.line('nothing was changed; to do it, add: --yes --reason "why"');
     return EXIT.done;
   }
@@ -46,4 +47,18 @@ export function showPurge(output: Output, target: string, report: PurgeReport): 
     `  confirmed for every process after ${millisecondsText(tookMs ?? 0)}; reason: ${reason ?? "-"}`,
   );
   return EXIT.done;
+}
+
+function muchText({ entries, bytes, tenants, isExact }: PurgePlan): string {
+  if (entries === null) return "how many entries that is could not be counted";
+  const of = tenants === null || tenants === 1 ? "" : `, of ${countText(tenants)} tenants`;
+  return `${isExact ? "" : "a part of "}${countText(entries)} entries, ${bytesText(bytes)}${of}`;
+}
+
+/** What handlers have to expect. */
+function loadText({ entries, hitsPerSecond }: PurgePlan): string | undefined {
+  if (!entries) return undefined;
+  const rate =
+    hitsPerSecond === null ? "" : `; ${rateText(hitsPerSecond)} hits a second wait for them at first`;
+  return `at most ${countText(entries)} handler runs more, as they are asked for again${rate}`;
 }

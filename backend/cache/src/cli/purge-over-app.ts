@@ -11,7 +11,8 @@ interface Plan {
   readonly plan: string;
   readonly entries: number | null;
   readonly bytes: number | null;
-  readonly hitsPerSecond?: number | null;
+  readonly isExact: boolean;
+  readonly hitsPerSecond: number;
 }
 
 interface Result {
@@ -35,7 +36,8 @@ export async function runPurgeOverApp(
   const client = new AppClient(target, context);
   for (let attempt = 1; ; attempt++) {
     const { data: planned } = await client.post<Plan>("purge", request);
-    const plan = { tenants: null, entries: planned.entries ?? null, bytes: planned.bytes ?? null };
+    const { plan: signed, entries, bytes, isExact, hitsPerSecond } = planned;
+    const plan = { tenants: null, entries, bytes, isExact, hitsPerSecond };
     if (!options.yes)
       return showPurge(output, target.name, {
         scope,
@@ -46,7 +48,7 @@ export async function runPurgeOverApp(
         tookMs: null,
       });
     try {
-      const { data } = await client.post<Result>("purge", { ...request, plan: planned.plan });
+      const { data } = await client.post<Result>("purge", { ...request, plan: signed });
       return showPurge(output, target.name, {
         scope,
         dryRun: false,
@@ -72,6 +74,7 @@ function requestOf(scope: PurgeScope): object {
     scope: scope.kind,
     ...("tenant" in scope && { tenant: scope.tenant }),
     ...(names && { names }),
-    ...("url" in scope && { url: scope.url }),
+    // The operations route takes a path: an entry is of all hosts.
+    ...("url" in scope && { url: scope.url.replace(/^https?:\/\/[^/]+/i, "") }),
   };
 }

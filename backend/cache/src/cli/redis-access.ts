@@ -49,7 +49,7 @@ export async function openRedis(
   { timeoutMs, ended }: Pick<Context, "timeoutMs" | "ended">,
   isLasting = false,
 ): Promise<RedisAccess> {
-  const { client } = connect(cliOption(target, timeoutMs, isLasting));
+  const { client } = connect(cliOption(target, timeoutMs, isLasting, { reconnectOnError: () => false }));
   try {
     await whenReady(client, target, timeoutMs);
   } catch (error) {
@@ -74,8 +74,14 @@ export async function openRedis(
 }
 
 /** As the cache itself connects, but for the name, and for how long is waited. */
-export function cliOption(target: RedisTarget, timeoutMs: number, isLasting: boolean): RedisOption {
+export function cliOption(
+  target: RedisTarget,
+  timeoutMs: number,
+  isLasting: boolean,
+  more: object = {},
+): RedisOption {
   const options = {
+    ...more,
     connectionName: "express-tenant-cache-cli",
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,

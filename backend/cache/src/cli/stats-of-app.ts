@@ -61,7 +61,8 @@ function show(output: Output, name: string, stats: CacheStats, limit: number): v
   const { store, server, totals, modules, tenants, uptimeSeconds, maxBytesPerTenant } = stats;
   output.line(`${output.paint("bold", name)}, one process, counting for ${durationText(uptimeSeconds)}`);
   const circuit = store.circuit === "closed" ? "in use" : output.paint("red", `circuit ${store.circuit}`);
-  const reason = store.reason === null ? "" : ` (${printable(store.reason)})`;
+  // Of somebody who sees some tenants only, the app tells less of its store.
+  const reason = !store.reason ? "" : ` (${printable(store.reason)})`;
   output.line(`${"store".padEnd(10)}${store.kind}, ${circuit}${reason}, ${store.latencyMs ?? "-"} ms`);
   if (store.pendingInvalidations > 0)
     output.line(

@@ -110,7 +110,7 @@ function sampleOf(name: string, { stats, atMs }: Taken, before: Taken | undefine
     ),
   ];
   return {
-    title: `${name}, one process${store.reason === null ? "" : `: ${printable(store.reason)}`}`,
+    title: `${name}, one process${!store.reason ? "" : `: ${printable(store.reason)}`}`,
     value: {
       at: new Date().toISOString(),
       seconds: seconds ?? null,

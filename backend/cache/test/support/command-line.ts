@@ -1,7 +1,8 @@
-// The command line as people run it: a process, its output and its exit code; on a terminal through `script`, which makes one.
+// The command line as people run it: in this process, as one of its own, or on a terminal through `script`, which makes one.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { projectFile } from "../../../project-root.js";
+import { runCommandLine } from "../../src/cli/run-command-line.js";
 
 /** What `npx express-tenant-cache` runs. */
 export const PROGRAM = projectFile("backend", "cache", "dist", "cli", "main.js");
@@ -17,6 +18,22 @@ export interface RunningCommand {
   readonly result: Promise<CommandResult>;
   /** What it has written so far. */
   stdout(): string;
+}
+
+/** In this process: what is about arguments and answers needs none of its own, which takes a second to start. */
+export async function runHere(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
+  let [stdout, stderr] = ["", ""];
+  const sink = (take: (text: string) => void) => ({ write: take });
+  const code = await runCommandLine(args, {
+    stdout: sink((text) => {
+      stdout += text;
+    }),
+    stderr: sink((text) => {
+      stderr += text;
+    }),
+    env,
+  });
+  return { code, stdout, stderr };
 }
 
 /** Without what the machine that tests run on may have set. */
