@@ -9,6 +9,7 @@ import { runCommandLine } from "./run-command-line.js";
 endWithReader(process.stdout, () => process.exit(EXIT.done));
 endWithReader(process.stderr, () => undefined);
 
-runCommandLine(process.argv.slice(2), process).then((code) => {
+const { version } = require("../../package.json") as { readonly version: string };
+runCommandLine(process.argv.slice(2), version, process).then((code) => {
   process.exitCode = code;
 });

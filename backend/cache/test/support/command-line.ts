@@ -24,7 +24,7 @@ export interface RunningCommand {
 export async function runHere(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
   let [stdout, stderr] = ["", ""];
   const sink = (take: (text: string) => void) => ({ write: take });
-  const code = await runCommandLine(args, {
+  const code = await runCommandLine(args, "1.2.3", {
     stdout: sink((text) => {
       stdout += text;
     }),

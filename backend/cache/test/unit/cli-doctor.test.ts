@@ -86,6 +86,8 @@ describe("a server", () => {
     ["swapped out", { info: { mem_fragmentation_ratio: "0.6" } }, "fragmentation", "warning"],
     ["no room for clients", { info: { connected_clients: "9000" } }, "clients", "warning"],
     ["far away", { latency: { p50Ms: 18, p99Ms: 25, samples: 100 } }, "latency", "warning"],
+    ["slow now and then", { latency: { p50Ms: 0.2, p99Ms: 70, samples: 100 } }, "latency", "warning"],
+    ["held up for a moment", { latency: { p50Ms: 0.2, p99Ms: 30, samples: 100 } }, "latency", "info"],
     ["ahead", { clock: { aheadMs: 4000, uncertaintyMs: 1 } }, "clock", "warning"],
     ["behind", { clock: { aheadMs: -4000, uncertaintyMs: 1 } }, "clock", "warning"],
     ["silent of itself", { infoRefusal: "NOPERM" }, "info", "info"],
