@@ -32,6 +32,7 @@ import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { type MetricsAccess, mayReadMetrics } from "./services/operations/metrics-access.js";
+import { operationsRouter } from "./services/operations/operations-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
 import type { Overlay } from "./services/overlay/overlay.js";
 import { overlayRouter } from "./services/overlay/routes/overlay-routes.js";
@@ -143,6 +144,11 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
   const warmer = deps.warmer ?? openWarmer({ pool, cache, views, ttlSeconds });
+  const { rateLimiter } = edge;
+  app.use(
+    "/ops/cache-api",
+    operationsRouter({ cache, authenticator: deps.authenticator, warmer, rateLimiter }),
+  );
   if (sync) api.use("/sync", syncRouter(sync));
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;
