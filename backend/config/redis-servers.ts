@@ -1,41 +1,13 @@
 // A connection to Redis from its variables: REDIS_… for the state, REDIS_CACHE_… for the cache. One parser for both.
 // Tests: test/unit/config-redis.test.ts
-import { isIP } from "node:net";
-import type { RedisOption } from "express-tenant-cache";
-import type { RedisOptions } from "ioredis";
+import { redisUrls } from "express-tenant-cache";
 import { parseTls, TLS_PARTS } from "./redis-tls.js";
-import { type Address, DEFAULT_PORT, isHost, isPort, parseRedisUrl, type RedisUrl } from "./redis-url.js";
 import type { Checked, Environment, ReadFile } from "./secret-files.js";
 
-/** What the URL and its companions decide of a client's options. */
-export type ServerOptions = Pick<
-  RedisOptions,
-  | "host"
-  | "port"
-  | "db"
-  | "family"
-  | "username"
-  | "password"
-  | "tls"
-  | "sentinels"
-  | "name"
-  | "sentinelUsername"
-  | "sentinelPassword"
-  | "sentinelTLS"
-  | "enableTLSForSentinelMode"
-  | "failoverDetector"
-  | "sentinelCommandTimeout"
->;
+export type RedisServers = redisUrls.RedisServers;
+type ServerOptions = redisUrls.ServerOptions;
 
-/** What ioredis needs to connect to a single server, to a master by its sentinels, or to a Cluster. */
-export type RedisServers =
-  | { readonly kind: "single" | "sentinel"; readonly options: ServerOptions }
-  | {
-      readonly kind: "cluster";
-      readonly nodes: readonly Address[];
-      /** Of each node's connection. */
-      readonly options: ServerOptions;
-    };
+export const { redisOption, describeServers } = redisUrls;
 
 export type RedisVariable = "REDIS" | "REDIS_CACHE";
 
@@ -58,9 +30,6 @@ export const redisSecrets = (prefix: RedisVariable): string[] => [
   `${prefix}_SENTINEL_PASSWORD`,
 ];
 
-/** A sentinel that hangs is left for the next one. */
-const SENTINEL_ANSWERS_WITHIN_MS = 2000;
-
 /** `undefined` where neither the URL nor the host is set: there is no such connection. */
 export function redisServersFrom(
   prefix: RedisVariable,
@@ -77,9 +46,9 @@ export function redisServersFrom(
     problems.push(...byHost.problems);
     return { value: problems.length > 0 ? undefined : byHost.value, problems };
   }
-  let url: RedisUrl;
+  let url: redisUrls.RedisUrl;
   try {
-    url = parseRedisUrl(text);
+    url = redisUrls.parseRedisUrl(text);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { value: undefined, problems: [`${variable("URL")}: ${problem}`] };
@@ -89,7 +58,7 @@ export function redisServersFrom(
   const problems = [...tls.problems, ...sentinel.problems];
   return problems.length > 0
     ? { value: undefined, problems }
-    : { value: serversOf(url, tls.value, sentinel.value), problems };
+    : { value: redisUrls.serversOf(url, { tls: tls.value, sentinel: sentinel.value }), problems };
 }
 
 /** A password alone names no server: Compose reads the same variable for its own. */
@@ -98,15 +67,15 @@ function serverByHost(variable: Variable, given: Given): Checked<RedisServers | 
   const password = given("PASSWORD");
   if (host === undefined) return { value: undefined, problems: [] };
   const problems: string[] = [];
-  if (!isHost(host))
+  if (!redisUrls.isHost(host))
     problems.push(
       `${variable("HOST")}: must be a name or an address and nothing else; for several servers, or TLS, set ${variable("URL")} instead`,
     );
-  if (port !== undefined && !isPort(port))
+  if (port !== undefined && !redisUrls.isPort(port))
     problems.push(`${variable("PORT")}: must be a whole number from 1 to 65535`);
   const options = {
     host: host.replace(/^\[(.*)\]$/, "$1"),
-    port: Number(port ?? DEFAULT_PORT.single),
+    port: Number(port ?? redisUrls.DEFAULT_PORT.single),
     db: 0,
   };
   return { value: { kind: "single", options: { ...(password && { password }), ...options } }, problems };
@@ -114,40 +83,8 @@ function serverByHost(variable: Variable, given: Given): Checked<RedisServers | 
 
 type Variable = (part: Part) => string;
 type Given = (part: Part) => string | undefined;
-type Tls = NonNullable<ServerOptions["tls"]>;
 
-function serversOf(url: RedisUrl, tls: Tls | undefined, sentinel: ServerOptions): RedisServers {
-  const { kind, addresses, username, password, family } = url;
-  const options: ServerOptions = {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(family !== undefined && { family }),
-    ...(tls && { tls }),
-  };
-  if (kind === "cluster") return { kind, nodes: addresses, options };
-  if (kind === "single") {
-    const [{ host, port }] = addresses;
-    // Node sends no server name of its own accord (RFC 6066 section 3), and servers behind one address are
-    // told apart by it.
-    const named = tls && isIP(host) === 0 ? { tls: { servername: host, ...tls } } : {};
-    return { kind, options: { ...options, ...named, host, port, db: url.db } };
-  }
-  return {
-    kind,
-    options: {
-      ...options,
-      ...sentinel,
-      sentinels: [...addresses],
-      name: url.master ?? "",
-      db: url.db,
-      failoverDetector: true,
-      sentinelCommandTimeout: SENTINEL_ANSWERS_WITHIN_MS,
-      ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
-    },
-  };
-}
-
-function sentinelFrom(url: RedisUrl, variable: Variable, given: Given): Checked<ServerOptions> {
+function sentinelFrom(url: redisUrls.RedisUrl, variable: Variable, given: Given): Checked<ServerOptions> {
   const [username, password] = [given("SENTINEL_USERNAME"), given("SENTINEL_PASSWORD")];
   const problems: string[] = [];
   if (url.kind !== "sentinel") {
@@ -167,20 +104,4 @@ function sentinelFrom(url: RedisUrl, variable: Variable, given: Given): Checked<
     },
     problems,
   };
-}
-
-/** The library's `redis` option. */
-export function redisOption(servers: RedisServers): RedisOption {
-  return servers.kind === "cluster"
-    ? { cluster: servers.nodes, redisOptions: servers.options }
-    : servers.options;
-}
-
-/** For the log: where it is, without secrets. */
-export function describeServers({ kind, options, ...rest }: RedisServers): string {
-  const tls = options.tls ? ", TLS" : "";
-  if (kind === "single") return `${options.host}:${options.port}${tls}`;
-  if (kind === "sentinel") return `Sentinel, master ${options.name}${tls}`;
-  const nodes = "nodes" in rest ? rest.nodes : [];
-  return `Cluster, ${nodes.map(({ host, port }) => `${host}:${port}`).join(", ")}${tls}`;
 }

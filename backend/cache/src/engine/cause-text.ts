@@ -1,6 +1,7 @@
 // A cause as text: what is kept with the fences, and what is made of it again.
 // Tests: test/unit/causes.test.ts, test/integration/causes.test.ts
 import { CAUSE_KINDS, type Origin } from "../cause-origin.js";
+import { printable } from "../printable.js";
 import type { CauseNote, StoredCause } from "../store/cause-log.js";
 import type { FencedScope } from "./fences.js";
 
@@ -69,9 +70,4 @@ export function decodeCause(tenant: string, { atMs, text }: StoredCause): Cause 
     tags: namesOf(value.t),
     everything: value.e === 1,
   };
-}
-
-/** Terminals and logs show them. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, " ");
 }

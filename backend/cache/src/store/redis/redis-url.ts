@@ -1,5 +1,5 @@
 // The URL of Redis servers: a single one, sentinels that know the master, or nodes of a Cluster; with or without TLS.
-// Tests: test/unit/config-redis.test.ts
+// Tests: test/unit/redis-url.test.ts
 import { isIP } from "node:net";
 
 export interface Address {
@@ -131,7 +131,7 @@ function parseQuery(query: string): Pick<RedisUrl, "family"> {
   parameters.delete("family");
   if (parameters.size > 0)
     throw new Error(
-      "has parameters that are not known: it may have ?family=4 or ?family=6, everything else has variables of its own (docs/operate/configuration.md)",
+      "has parameters that are not known: it may have ?family=4 or ?family=6, and everything else is said beside it",
     );
   if (family === null || family === "0") return {};
   if (family !== "4" && family !== "6") throw new Error("has a family that is neither 4 nor 6");

@@ -1,0 +1,73 @@
+// Which app a command asks: where its operations are mounted, and what it is told of who asks.
+// Tests: test/unit/cli-targets.test.ts
+import { wrongArguments } from "./exit-codes.js";
+import { type Environment, fromFile } from "./redis-target.js";
+
+export interface AppOptions {
+  readonly app?: string | undefined;
+  readonly header?: readonly string[] | undefined;
+}
+
+export interface AppTarget {
+  readonly kind: "app";
+  /** Ends with a slash. */
+  readonly base: URL;
+  readonly headers: Headers;
+  /** Without user and password. */
+  readonly name: string;
+}
+
+/** `undefined` where neither an option nor a variable names an app. */
+export function appTarget(options: AppOptions, env: Environment): AppTarget | undefined {
+  const given = options.app ?? (env.ETC_APP_URL || undefined);
+  if (given === undefined) return undefined;
+  const source = options.app === undefined ? "ETC_APP_URL" : "--app";
+  const base = baseOf(given, source);
+  const headers = new Headers();
+  if (env.ETC_APP_TOKEN) setHeader(headers, `Authorization: Bearer ${env.ETC_APP_TOKEN}`, "ETC_APP_TOKEN");
+  if (base.username !== "" || base.password !== "") {
+    const pair = `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`;
+    headers.set("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
+    base.username = "";
+    base.password = "";
+  }
+  for (const line of headerLines(options.header ?? [], "--header")) setHeader(headers, line, "--header");
+  return { kind: "app", base, headers, name: base.href };
+}
+
+/** Each a header, or `@file` with one in each line. */
+export function headerLines(given: readonly string[], source: string): string[] {
+  return given.flatMap((each) =>
+    fromFile(each, source)
+      .split(/\r?\n/)
+      .filter((line) => line.trim() !== ""),
+  );
+}
+
+export function setHeader(headers: Headers, line: string, source: string): void {
+  const colon = line.indexOf(":");
+  try {
+    if (colon < 1) throw new TypeError("no name");
+    headers.set(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
+  } catch {
+    // The line may hold a token: it is not repeated.
+    throw wrongArguments(`${source}: write "Name: value", or @file with such a line for each header`);
+  }
+}
+
+function baseOf(given: string, source: string): URL {
+  let url: URL;
+  try {
+    url = new URL(given);
+  } catch {
+    throw wrongArguments(
+      `${source}: write the URL where cache.operations is mounted, as http://127.0.0.1:3000/ops/cache-api`,
+    );
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw wrongArguments(`${source}: write an http:// or https:// URL; --redis is for a Redis`);
+  url.search = "";
+  url.hash = "";
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url;
+}

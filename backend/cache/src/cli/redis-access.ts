@@ -1,0 +1,177 @@
+// A command's own connections to Redis: commands by name, to every master, with reasons that people understand.
+// Tests: test/integration/cli-redis.test.ts
+import { TenantCacheError } from "../errors.js";
+import { KeySpace } from "../store/key-space.js";
+import { connect } from "../store/redis/connect.js";
+import { messageOf } from "../store/redis/error-messages.js";
+import { isClusterClient, type RedisClient } from "../store/redis/redis-client.js";
+import type { RedisOption } from "../store/redis/redis-option.js";
+import { redisOption } from "../store/redis/url-servers.js";
+import type { Context } from "./context.js";
+import { refused, unreachable } from "./exit-codes.js";
+import type { RedisTarget } from "./redis-target.js";
+
+/** An ioredis client, which also takes commands by name. */
+type CommandClient = RedisClient & {
+  call(name: string, ...args: (string | number)[]): Promise<unknown>;
+  callBuffer(name: string, ...args: (string | number)[]): Promise<unknown>;
+};
+
+export interface RedisNode {
+  /** `host:port`. */
+  readonly address: string;
+  call(name: string, ...args: (string | number)[]): Promise<unknown>;
+}
+
+export interface RedisAccess {
+  readonly keys: KeySpace;
+  readonly isCluster: boolean;
+  readonly client: RedisClient;
+  /** The server, or the masters of a Cluster as they are now. */
+  masters(): RedisNode[];
+  /** Where the keys of the command are. Rejects as a {@link RedisNode} does. */
+  call(name: string, ...args: (string | number)[]): Promise<unknown>;
+  /** Of a command that answers with one value. */
+  bytes(name: string, ...args: (string | number)[]): Promise<Buffer>;
+  close(): void;
+}
+
+/** How often a connection that is lost is tried anew, where a command goes on. */
+const RETRY_MS = 1000;
+
+/**
+ * Connects. With `isLasting` a lost connection is made anew, for commands that go on until somebody ends them.
+ *
+ * @throws TenantCacheError `ETC_CLI_UNREACHABLE`, `ETC_CLI_REFUSED`, `ETC_REDIS_MISSING`
+ */
+export async function openRedis(
+  target: RedisTarget,
+  { timeoutMs, ended }: Pick<Context, "timeoutMs" | "ended">,
+  isLasting = false,
+): Promise<RedisAccess> {
+  const { client } = connect(cliOption(target, timeoutMs, isLasting, { reconnectOnError: () => false }));
+  try {
+    await whenReady(client, target, timeoutMs);
+  } catch (error) {
+    client.disconnect();
+    throw error;
+  }
+  const isCluster = isClusterClient(client);
+  // What is under way would be waited for.
+  ended.addEventListener("abort", () => client.disconnect(), { once: true });
+  return {
+    keys: new KeySpace(target.prefix, isCluster),
+    isCluster,
+    client,
+    masters: () => (isClusterClient(client) ? client.nodes("master") : [client]).map(nodeOf),
+    call: (name, ...args) => (client as CommandClient).call(name, ...args),
+    bytes: async (name, ...args) => {
+      const value = await (client as CommandClient).callBuffer(name, ...args);
+      return Buffer.isBuffer(value) ? value : Buffer.alloc(0);
+    },
+    close: () => client.disconnect(),
+  };
+}
+
+/** As the cache itself connects, but for the name, and for how long is waited. */
+export function cliOption(
+  target: RedisTarget,
+  timeoutMs: number,
+  isLasting: boolean,
+  more: object = {},
+): RedisOption {
+  const options = {
+    ...more,
+    connectionName: "express-tenant-cache-cli",
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    retryStrategy: () => (isLasting ? RETRY_MS : null),
+  };
+  const option = redisOption(target.servers);
+  if (typeof option === "object" && "cluster" in option)
+    return { ...option, redisOptions: { ...option.redisOptions, ...options } };
+  return { ...(option as object), ...options } as RedisOption;
+}
+
+function nodeOf(client: RedisClient): RedisNode {
+  const { host, port, path } = client.options ?? {};
+  const address = path ? path : `${host}:${port}`;
+  return { address, call: (name, ...args) => (client as CommandClient).call(name, ...args) };
+}
+
+async function whenReady(client: RedisClient, target: RedisTarget, timeoutMs: number): Promise<void> {
+  let reason = `no answer within ${timeoutMs} ms`;
+  await new Promise<void>((resolve, reject) => {
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
+      // A connection that fails later rejects the command that needs it.
+      client.on("error", () => undefined);
+      settle();
+    };
+    const fail = () => finish(() => reject(failureOf(reason, target)));
+    const timer = setTimeout(fail, timeoutMs);
+    const listeners = {
+      ready: () => finish(resolve),
+      error: (error: unknown) => {
+        reason = messageOf(error);
+        // Sentinel and Cluster try others; a password is refused by all.
+        if (isRefusal(reason)) fail();
+      },
+      end: fail,
+    };
+    for (const [event, listener] of Object.entries(listeners)) client.on(event, listener);
+    if (client.status === "ready") finish(resolve);
+  });
+  // Where a password is missing, the connection is ready all the same.
+  await answered(client, target, timeoutMs);
+}
+
+async function answered(client: RedisClient, target: RedisTarget, timeoutMs: number): Promise<void> {
+  const [node = client] = isClusterClient(client) ? client.nodes("master") : [client];
+  const late = new Promise<never>((_resolve, reject) => {
+    setTimeout(() => reject(failureOf(`no answer within ${timeoutMs} ms`, target)), timeoutMs).unref();
+  });
+  // TIME asks for nothing, and any answer to it but these is one of a server that can be asked more.
+  const asked = (node as CommandClient).call("time").catch((error: unknown) => {
+    const reason = messageOf(error);
+    if (isRefusal(reason) || isLost(reason)) throw failureOf(reason, target);
+  });
+  await Promise.race([asked, late]);
+}
+
+const isRefusal = (reason: string) => /NOAUTH|WRONGPASS|invalid password|invalid username/i.test(reason);
+
+/** Whether the server could not be asked at all. */
+export function isLost(reason: string): boolean {
+  return /connection is closed|ECONN|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|timed? ?out|stream isn't writeable|LOADING|MASTERDOWN|None of startup nodes|No available/i.test(
+    reason,
+  );
+}
+
+/** Whether the server has refused a command to this user. */
+export function isForbidden(reason: string): boolean {
+  return /NOPERM|ACL failure|can't run this command/.test(reason);
+}
+
+/** What a command ends with that an error of Redis has stopped. What is told already stays as it is. */
+export function endedBy(error: unknown, target: RedisTarget): unknown {
+  if (error instanceof TenantCacheError) return error;
+  const reason = messageOf(error);
+  return isRefusal(reason) || isForbidden(reason) || isLost(reason) ? failureOf(reason, target) : error;
+}
+
+/** What a command ends with, by the reason why the server cannot be used. */
+export function failureOf(reason: string, { name }: RedisTarget): Error {
+  if (isRefusal(reason))
+    return refused(
+      `${name} refuses the password (${reason}): write the URL with user and password in REDIS_CACHE_URL, or the password in REDISCLI_AUTH`,
+    );
+  if (isForbidden(reason))
+    return refused(
+      `${name} refuses a command (${reason}): express-tenant-cache doctor tells which are missing`,
+    );
+  if (/RESP type|Protocol error/i.test(reason))
+    return unreachable(`what answers at ${name} is no Redis (${reason})`);
+  return unreachable(`${name} cannot be reached (${reason})`);
+}
