@@ -16,6 +16,8 @@ export type TenantCacheErrorCode =
   | "ETC_STORE_PART"
   | "ETC_LIGHT_MY_REQUEST"
   | "ETC_NEST_ADAPTER"
+  | "ETC_CONSOLE_AUTHORIZE"
+  | "ETC_CONSOLE_ACCESS"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"
   | "ETC_KEY_COLLISION"

@@ -29,6 +29,16 @@ export type { MonitorFigures, RecentRates } from "./ops/monitor-figures.js";
 export type { MonitorMetrics } from "./ops/monitor-metrics.js";
 export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
+export type {
+  ConsoleAccess,
+  ConsoleDecision,
+  ConsoleHandler,
+  ConsoleMonitor,
+  ConsoleOptions,
+  ConsoleRedirect,
+  ConsoleWarmer,
+  CreateConsole,
+} from "./options/console-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";

@@ -26,6 +26,7 @@ import {
   parseCacheOptions,
   type TenantCacheOptions,
 } from "./options/cache-options.js";
+import type { ConsoleHandler, ConsoleOptions, CreateConsole } from "./options/console-options.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
 import {
@@ -59,6 +60,12 @@ export interface TenantCache extends Invalidations {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
+  /**
+   * Pages for operators: `app.use("/ops/cache", cache.console({ authorize }))`. See {@link CreateConsole}. Loaded when
+   * it is first called.
+   * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_CONSOLE_AUTHORIZE`
+   */
+  readonly console: CreateConsole;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -117,6 +124,18 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   if (options.maxBytesPerTenant !== undefined && Number.isFinite(parsed.maxBytesPerTenant))
     requirePart(opened.store, "quota", "createTenantCache: maxBytesPerTenant");
   return createTenantCacheOn(opened, parsed);
+}
+
+type LoadedConsole = (
+  cache: TenantCache,
+  options: ConsoleOptions,
+  surplus: readonly unknown[],
+) => ConsoleHandler;
+
+/** The one room above this one that is loaded from here: late, so that an app without a console has nothing of it. */
+function loadConsole(): LoadedConsole {
+  const { createConsole } = require("./console/create-console.js") as { createConsole: LoadedConsole };
+  return createConsole;
 }
 
 /**
@@ -197,6 +216,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     asTenant: touched.asTenant,
     routes: createCacheRoutes(http, touched),
     lane: createLane(http),
+    console: (options, ...surplus) => loadConsole()(cache, options, surplus),
     manager,
     events: engine.events,
     ...createInvalidations(engine, http),

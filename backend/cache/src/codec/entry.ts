@@ -41,8 +41,10 @@ export interface Entry {
   [HEAD]?: object | undefined;
 }
 
-const MAGIC = 0x45544301; // "ETC" and the format's version, 1
-const PREFIX_BYTES = 12;
+/** @internal */
+export const MAGIC = 0x45544301; // "ETC" and the format's version, 1
+/** @internal */
+export const PREFIX_BYTES = 12;
 const FIXED_HEADER_BYTES = 3 * 8 + 2;
 
 /**

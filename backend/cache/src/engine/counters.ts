@@ -107,6 +107,13 @@ export class Counters {
   }
 }
 
+/** Of all of them together. */
+export function sumOfReports(reports: readonly CounterReport[]): CounterReport {
+  const sum = zeros();
+  for (const report of reports) for (const name of COUNTED) sum[name] += report[name];
+  return withRatio(sum);
+}
+
 function withRatio(counts: Counts): CounterReport {
   const lookups = counts.hits + counts.misses;
   return { ...counts, hitRatio: lookups === 0 ? null : counts.hits / lookups };

@@ -1,4 +1,5 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+import type { EntryPage, ListRequest } from "../entry-page.js";
 import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type {
@@ -19,6 +20,7 @@ import { GroupUnavailable } from "../store-errors.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
+import { listEntries } from "./entry-listing.js";
 import { refusesValues } from "./error-messages.js";
 import { scanKeys, scanMatching } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
@@ -174,6 +176,10 @@ export class RedisStore implements Store {
 
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory> {
     return takeInventory(this.#client, this.#keys, filter);
+  }
+
+  listEntries(request: ListRequest): Promise<EntryPage> {
+    return listEntries(this.#servers, this.#keys, request);
   }
 
   tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {

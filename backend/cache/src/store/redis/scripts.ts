@@ -2,6 +2,7 @@
 // Tests: test/contract/redis-store.test.ts
 import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
+import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { PROBE } from "./probe-script.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
@@ -130,5 +131,6 @@ export const SCRIPTS = {
   endWrite: END_WRITE,
   probe: PROBE,
   ...LEDGER_SCRIPTS,
+  ...LISTING_SCRIPTS,
   ...SWEEP_SCRIPTS,
 };
