@@ -2,11 +2,35 @@
 
 export type { CacheStatusDetail } from "./cache-status.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
+export type { Cause, CauseKind, Origin } from "./engine/cause-text.js";
+export { CAUSE_KINDS } from "./engine/cause-text.js";
 export type { CounterReport } from "./engine/counters.js";
-export type { CacheEvent, CacheEventMap, CacheEventName, CacheEvents } from "./engine/events.js";
+export { MISS_REASONS, type MissReason } from "./engine/entry-memory.js";
+export type {
+  CacheEvent,
+  CacheEventMap,
+  CacheEventName,
+  CacheEvents,
+  DecisionName,
+  InvalidatedEvent,
+} from "./engine/events.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
 export type { CacheRoutes } from "./express/cache-routes.js";
+export type { CausesQuery, ReadCauses } from "./express/causes-call.js";
+export type { Explain, Explained } from "./express/explain-call.js";
+export {
+  type EvictedBy,
+  type ExplainedEntry,
+  type ExplainedFence,
+  type ExplainedRoute,
+  type Explanation,
+  type FencedBy,
+  type MissExplanation,
+  type RequestExplanation,
+  VERDICTS,
+  type Verdict,
+} from "./express/explanation.js";
 export {
   type AppPrototypes,
   type ExpressServerOptions,
@@ -15,7 +39,13 @@ export {
 export type { InvalidateCache } from "./express/invalidate-cache.js";
 export type { ForgottenUrl, Invalidations } from "./express/invalidations.js";
 export type { CreateLane, LaneApp } from "./express/lane.js";
-export type { AsTenant, InvalidateTouched, TouchedCall, TransactionCall } from "./express/touched.js";
+export type {
+  AsTenant,
+  Because,
+  InvalidateTouched,
+  TouchedCall,
+  TransactionCall,
+} from "./express/touched.js";
 export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
@@ -39,8 +69,10 @@ export type {
   ConsoleWarmer,
   CreateConsole,
 } from "./options/console-options.js";
+export type { ExplainRequest } from "./options/explain-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
+export type { GivenOrigin } from "./options/origin-option.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";
 export type { RequestPattern, RoutesOptions } from "./options/routes-options.js";

@@ -14,7 +14,12 @@ export interface IoRedisModule {
 /** What `light-my-request` exports: hands a request that it makes to `dispatch`. */
 export type LightMyRequest = (
   dispatch: (req: IncomingMessage, res: ServerResponse) => void,
-  options: { readonly method: "GET"; readonly url: string; readonly remoteAddress?: string },
+  options: {
+    readonly method: "GET";
+    readonly url: string;
+    readonly payload?: string;
+    readonly remoteAddress?: string;
+  },
 ) => Promise<{ readonly statusCode: number }>;
 
 /**

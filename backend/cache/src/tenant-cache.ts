@@ -4,16 +4,20 @@ import * as z from "zod";
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
+import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
+import { createCauses, type ReadCauses } from "./express/causes-call.js";
+import { createExplain, createExplained, type Explain, type Explained } from "./express/explain-call.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { createInvalidations, type Invalidations } from "./express/invalidations.js";
 import { type CreateLane, createLane } from "./express/lane.js";
 import {
   type AsTenant,
+  type Because,
   type InvalidateTouched,
   type TouchedCall,
   TouchedWork,
@@ -66,6 +70,14 @@ export interface TenantCache extends Invalidations {
    * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_CONSOLE_AUTHORIZE`
    */
   readonly console: CreateConsole;
+  /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
+  readonly because: Because;
+  /** What has invalidated something of a tenant in the last 24 hours. See {@link ReadCauses}. */
+  readonly causes: ReadCauses;
+  /** What the next such request would be told, and why, without running its handler. See {@link Explain}. */
+  readonly explain: Explain;
+  /** Why a request of the last minutes was no hit, by its id. See {@link Explained}. */
+  readonly explained: Explained;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -80,6 +92,8 @@ export interface TenantCache extends Invalidations {
    * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`, `ETC_ARGUMENTS`
    */
   stats(filter?: StatsFilter): Promise<CacheStats>;
+  /** Misses of routes by their reasons, in this process since it began. */
+  missReasons(): Readonly<Record<MissReason, number>>;
   /** How the store is, without asking it. */
   health(): StoreStats;
   /**
@@ -188,6 +202,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       probeIntervalMs: FIRST_PROBE_MS,
       maxProbeIntervalMs: SLOWEST_PROBE_MS,
       maxPendingInvalidations: parsed.maxPendingInvalidations,
+      maxCausesPerTenant: parsed.causes ? parsed.causes.maxPerTenant : 0,
       fenceTtlMs: FENCE_TTL_MS,
       waitMs: parsed.fill.waitMs,
       leaseMs: parsed.fill.waitMs,
@@ -219,7 +234,12 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     console: (options, ...surplus) => loadConsole()(cache, options, surplus),
     manager,
     events: engine.events,
-    ...createInvalidations(engine, http),
+    ...createInvalidations(engine, http, touched),
+    because: touched.because,
+    causes: createCauses(engine),
+    explain: createExplain(http),
+    explained: createExplained(http),
+    missReasons: () => engine.memory.counts,
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));

@@ -6,7 +6,10 @@ import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { CommitResult, Store } from "../store/store.js";
+import type { Origin } from "./cause-text.js";
+import { Causes, type CausesOptions } from "./causes.js";
 import type { Counters } from "./counters.js";
+import { EntryMemory } from "./entry-memory.js";
 import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
@@ -14,6 +17,7 @@ import { type FencedScope, partFenceKeys } from "./fences.js";
 import { Fills, type FillsOptions } from "./fills.js";
 import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import type { GateOptions } from "./gate-options.js";
+import { Inspector } from "./inspector.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
@@ -24,7 +28,7 @@ import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
 import { WideInvalidations } from "./wide-invalidations.js";
 
-export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
+export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions, CausesOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
   readonly localBytes: number;
   readonly localTenantBytes: number;
@@ -38,6 +42,10 @@ export class CacheEngine {
   readonly counters: Counters;
   readonly gate: StoreGate;
   readonly events: CacheEvents;
+  readonly causes: Causes;
+  /** What is known of entries that are missing. */
+  readonly memory = new EntryMemory();
+  readonly inspector: Inspector;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
@@ -61,6 +69,7 @@ export class CacheEngine {
     this.#logger = logger;
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, options, logger);
+    this.causes = new Causes(store, keys, this.gate, options);
     // A store that holds its entries in this process's memory is such a tier already.
     if (options.localBytes > 0 && !store.holdsInMemory) {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
@@ -68,7 +77,10 @@ export class CacheEngine {
     const leases = new Leases(store, this.gate, options);
     const refused = new RefusedValues(logger);
     this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
-      onCommitted: (ref, entry) => this.#local?.set(ref, entry),
+      onCommitted: (ref, entry) => {
+        this.#local?.set(ref, entry);
+        this.memory.stored(ref, entry);
+      },
       onStored: ({ tenant, module, entryKey }) =>
         this.events.publish("stored", { tenant, module, key: entryKey }),
       onBounded: (ref, result) => this.#bounded(ref, result),
@@ -83,6 +95,13 @@ export class CacheEngine {
       fills: this.#fills,
       fenceTtlMs: options.fenceTtlMs,
       alarm: (ref, problem) => this.#alarm(ref, problem),
+    });
+    this.inspector = new Inspector({
+      store,
+      gate: this.gate,
+      local: this.#local,
+      sealer: options.sealer,
+      recalled: (ref) => this.lookups.recalled(ref),
     });
     this.#variants = new VariantMaker(this.#writer);
     this.keyed = new KeyedEntries({
@@ -101,8 +120,13 @@ export class CacheEngine {
       store,
       keys,
       gate: this.gate,
-      replace: (tenant, fenceKeys) =>
-        this.#replace(tenant, fenceKeys, () => store.replaceFences(fenceKeys, options.fenceTtlMs)),
+      replace: (tenant, fenceKeys, module, origin) => {
+        const parts = { modules: module === undefined ? [] : [module], tags: [], everything: !module };
+        const note = this.causes.note(tenant, origin, parts);
+        return this.#replace(tenant, fenceKeys, () =>
+          store.replaceFences(fenceKeys, options.fenceTtlMs, note),
+        );
+      },
       replaced: (tenant) => this.#sweeps.enqueue({ tenant }),
     });
   }
@@ -126,6 +150,11 @@ export class CacheEngine {
     return this.#sweeps.pending;
   }
 
+  /** Whether a request that misses would be answered by a handler that runs already. */
+  isFilling(ref: EntryRef, seen: string | undefined): boolean {
+    return this.#fills.isUnderWay(ref, seen);
+  }
+
   get fillsInFlight(): number {
     return this.#fills.inFlight;
   }
@@ -134,38 +163,44 @@ export class CacheEngine {
    * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with
    * false when the invalidation waits in the recovery queue; never rejects and never takes longer than the
    * budget.
+   *
+   * @param origin who does that, for the causes
    */
-  async invalidate(scope: FencedScope): Promise<boolean> {
+  async invalidate(scope: FencedScope, origin: Origin): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
     if (fenceKeys.length === 0) return true;
+    const note = this.causes.note(scope.tenant, origin, scope);
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
-      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs, note),
     );
-    this.#account(scope, confirmed);
+    this.#account(scope, origin, confirmed);
     return confirmed;
   }
 
   /** Like {@link invalidate}, for all that a tenant has. */
-  invalidateTenant(tenant: string): Promise<boolean> {
-    return this.invalidate({ tenant, modules: [], tags: [], everything: true });
+  invalidateTenant(tenant: string, origin: Origin): Promise<boolean> {
+    return this.invalidate({ tenant, modules: [], tags: [], everything: true }, origin);
   }
 
   /** All that is cached, or what is cached of one module, of every tenant: see {@link WideInvalidations}. */
-  invalidateEverywhere(module?: string): Promise<boolean> {
-    return this.#wide.invalidate(module);
+  invalidateEverywhere(module: string | undefined, origin: Origin): Promise<boolean> {
+    return this.#wide.invalidate(module, origin);
   }
 
   /** @param marks of the URL: see `forgotten-urls.ts` */
-  async forgetUrl(tenant: string, marks: string): Promise<boolean> {
+  async forgetUrl(tenant: string, marks: string, origin: Origin): Promise<boolean> {
     const fenceKeys = [this.keys.fence(tenant)];
     const { fenceTtlMs } = this.#options;
     const most = MAX_MARKED_FENCE_CHARACTERS;
+    const scope = { tenant, modules: [], tags: [] };
+    const note = this.causes.note(tenant, origin, scope);
     const confirmed = await this.#replace(tenant, fenceKeys, () =>
       this.store.amendFences
-        ? this.store.amendFences(fenceKeys, marks, most, fenceTtlMs)
-        : this.store.replaceFences(fenceKeys, fenceTtlMs),
+        ? this.store.amendFences(fenceKeys, marks, most, fenceTtlMs, note)
+        : this.store.replaceFences(fenceKeys, fenceTtlMs, note),
     );
     this.#count(confirmed, tenant);
+    this.#publish(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -187,12 +222,13 @@ export class CacheEngine {
   }
 
   /** Like {@link invalidate}, and takes the writer's mark away. */
-  async endWrite(scope: FencedScope, writer: string): Promise<boolean> {
+  async endWrite(scope: FencedScope, writer: string, origin: Origin): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
+    const note = this.causes.note(scope.tenant, origin, scope);
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
-      this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs),
+      this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs, note),
     );
-    this.#account(scope, confirmed);
+    this.#account(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -229,7 +265,9 @@ export class CacheEngine {
     return confirmed;
   }
 
-  #account({ tenant, modules, tags, everything }: FencedScope, confirmed: boolean): void {
+  #account(scope: FencedScope, origin: Origin, confirmed: boolean): void {
+    const { tenant, modules, tags, everything } = scope;
+    this.#publish(scope, origin, confirmed);
     if (everything) {
       this.#count(confirmed, tenant);
       this.#sweeps.enqueue({ tenant });
@@ -241,6 +279,12 @@ export class CacheEngine {
     }
     // What a tag reaches is spread over modules: it is left to its TTL.
     for (const _tag of tags) this.#count(confirmed, tenant);
+  }
+
+  #publish(scope: FencedScope, origin: Origin, confirmed: boolean): void {
+    if (!this.events.isHeard("invalidated")) return;
+    const { tenant, modules, tags, everything = false } = scope;
+    this.events.publish("invalidated", { ...origin, tenant, modules, tags, everything, confirmed });
   }
 
   #count(confirmed: boolean, tenant: string, module?: string): void {

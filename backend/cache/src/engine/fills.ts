@@ -94,6 +94,11 @@ export class Fills implements FillOpener {
     return this.#flights.size;
   }
 
+  /** Whether a request that has read these fences would follow a handler of this process. */
+  isUnderWay(ref: EntryRef, seen: string | undefined): boolean {
+    return this.#joinable(ref, seen) !== undefined;
+  }
+
   /** Decides what a request does that missed: joins what is under way, or begins. Never rejects. */
   async open(ref: EntryRef, read: MissedRead, notBeforeMs?: number): Promise<FillOutcome> {
     if (notBeforeMs !== undefined) {

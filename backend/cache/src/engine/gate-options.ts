@@ -10,4 +10,6 @@ export interface GateOptions {
   readonly maxProbeIntervalMs: number;
   readonly maxPendingInvalidations: number;
   readonly fenceTtlMs: number;
+  /** About so many causes are kept of each tenant. Default none. */
+  readonly maxCausesPerTenant?: number;
 }

@@ -46,6 +46,12 @@ export class LocalEntries {
     return local?.identity === ref.identity ? local : undefined;
   }
 
+  /** Like {@link get}, and does not count as a use. */
+  peek(ref: EntryRef): LocalEntry | undefined {
+    const local = this.#entries.peek(ref.entryKey);
+    return local?.identity === ref.identity ? local : undefined;
+  }
+
   set(ref: EntryRef, entry: Entry): void {
     const body = ownBytes(entry.body);
     const variants =

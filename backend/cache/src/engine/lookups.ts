@@ -154,13 +154,21 @@ export class Lookups {
 
   /** A hit at once, where the route's `maxStaleness` allows it. */
   #recall(ref: EntryRef, local: LocalEntry, caller?: FenceReading): Promise<ReadOutcome> | undefined {
-    if (ref.maxStaleness === 0) return undefined;
-    const { fenceKeys, carried } = dependenciesOf(ref, local);
-    const isKnown =
-      this.#reads.recalls(fenceKeys, carried, ref.maxStaleness) &&
-      (!caller || this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness));
-    if (!isKnown || local.staleAt <= Date.now()) return undefined;
+    if (!this.#isKnown(ref, local)) return undefined;
+    if (caller && !this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness)) return undefined;
     return endOfTurn().then(() => ({ kind: "hit", entry: local }));
+  }
+
+  #isKnown(ref: EntryRef, local: LocalEntry): boolean {
+    if (ref.maxStaleness === 0) return false;
+    const { fenceKeys, carried } = dependenciesOf(ref, local);
+    return this.#reads.recalls(fenceKeys, carried, ref.maxStaleness) && local.staleAt > Date.now();
+  }
+
+  /** For who only looks: the entry that would answer without the store. */
+  recalled(ref: EntryRef): Entry | undefined {
+    const local = this.#parts.local?.peek(ref);
+    return local && this.#isKnown(ref, local) ? local : undefined;
   }
 
   /**
@@ -268,7 +276,8 @@ export class Lookups {
     if (verdict.kind === "valid") return this.#valid(ref, verdict.entry, { seen, expiresAtMs });
     if (verdict.kind === "by-tags") return this.#judgeTags(ref, verdict.entry, { seen, expiresAtMs, begun });
     if (verdict.kind !== "absent") this.#parts.alarm(ref, verdict.kind);
-    return new Miss(fills, ref, { seen, expiresAtMs, begun });
+    const held = verdict.kind === "absent" ? verdict.held : undefined;
+    return new Miss(fills, ref, { seen, expiresAtMs, begun, held });
   }
 
   #valid(ref: EntryRef, entry: Entry, read: MissedRead): ReadOutcome {
@@ -281,7 +290,9 @@ export class Lookups {
   async #judgeTags(ref: EntryRef, entry: Entry, read: MissedRead): Promise<ReadOutcome> {
     const depends = fencesOf(ref, entry.fences);
     const answer = await this.#reads.read(depends.fenceKeys);
-    if (!answer.confirms(depends.fenceKeys, depends)) return new Miss(this.#parts.fills, ref, read);
+    if (!answer.confirms(depends.fenceKeys, depends)) {
+      return new Miss(this.#parts.fills, ref, { ...read, held: entry });
+    }
     const { seen, expiresAtMs } = read;
     return this.#valid(ref, entry, { seen, expiresAtMs });
   }

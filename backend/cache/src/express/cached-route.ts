@@ -9,6 +9,8 @@ import type { Miss, Stale } from "../engine/miss.js";
 import { TenantCacheError } from "../errors.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import { explainRoute } from "./explain-route.js";
+import type { RouteExplanation } from "./explanation.js";
 import type { HttpServices } from "./http-services.js";
 import { passBy, passOn } from "./pass-by.js";
 import type { PassedRequest } from "./passed-request.js";
@@ -80,6 +82,17 @@ export class CachedRoute {
   /** Whether it caches what is answered to such requests, or answers them from what it has cached. */
   answers(method: string): boolean {
     return this.#methods.has(method);
+  }
+
+  /** For a dry run: see `dry-run.ts`. */
+  explain(req: Request): Promise<RouteExplanation> {
+    const view = {
+      module: this.#module,
+      options: this.#options,
+      requests: this.#requests,
+      isEnabled: this.#isEnabled,
+    };
+    return explainRoute(this.#http, view, req);
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
@@ -161,6 +174,7 @@ export class CachedRoute {
 
   #miss(miss: Miss | Stale, missing: Missing, exchange: Exchange): void {
     this.#http.note("miss", exchange.ref);
+    this.#http.missed(exchange.req, exchange.ref, missing.fwd, miss.found);
     if (exchange.req.method === "HEAD") {
       miss.drop();
       this.#record(undefined, missing, exchange);
@@ -221,6 +235,7 @@ export class CachedRoute {
       own: this.#requests.own,
       functions: this.#functions,
       onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
+      onUnstored: (why) => this.#http.engine.memory.unstored(ref, why),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
     next();

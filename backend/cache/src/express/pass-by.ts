@@ -8,13 +8,15 @@ import { defaultCacheControlWithHead } from "./replay.js";
 
 /** A request is not looked up: counted and published. */
 export function passBy(
-  { engine: { counters, events } }: HttpServices,
+  http: HttpServices,
   own: OwnHeaders,
   why: { readonly detail: BypassReason; readonly tenant?: string | undefined; readonly module: string },
   res: Response,
   next: NextFunction,
 ): void {
   const { detail, tenant, module } = why;
+  const { counters, events } = http.engine;
+  http.bypassed(res.req, why);
   counters.add("bypasses", tenant, module === "" ? undefined : module);
   events.publish("bypass", { tenant, module, detail });
   passOn(own, { fwd: "bypass", detail }, res, next);

@@ -1,5 +1,5 @@
 // What a route, and the request that missed, tell the recorder.
-import type { Forwarded } from "../cache-status.js";
+import type { Forwarded, UnstoredReason } from "../cache-status.js";
 import type { OwnHeaders } from "./own-headers.js";
 import type { RouteFunctions } from "./route-functions.js";
 import type { StorabilityRules } from "./storability.js";
@@ -15,6 +15,8 @@ export interface RecorderRules extends StorabilityRules {
   readonly own: OwnHeaders;
   readonly functions: RouteFunctions;
   readonly onUndeclaredVary: (names: string) => void;
+  /** Told why an answer that might have been stored is not. */
+  readonly onUnstored: (why: UnstoredReason) => void;
   /**
    * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent
    * where nothing may.

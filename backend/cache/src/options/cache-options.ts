@@ -64,6 +64,25 @@ export interface TenantCacheOptions {
   readonly enabled?: boolean;
   /** In front of every key: one for each app that shares a Redis. Default none. */
   readonly keyPrefix?: string;
+  /**
+   * Who sends a request, for the causes of invalidations: a subject's id, of which only a pseudonym is kept. Default:
+   * `req.auth.sub`, `req.user.id` or `req.user.sub`.
+   */
+  readonly actor?: (req: Request) => string | number | undefined;
+  /** What the app's log calls a request. Default: `req.id`, or the header `X-Request-Id`. */
+  readonly requestId?: (req: Request) => string | number | undefined;
+  /** Who has invalidated what is kept for a day, with the fences. Default: it is; false: it is not. */
+  readonly causes?:
+    | false
+    | {
+        /**
+         * The key of the pseudonyms, the same in all processes. Default none: who knows the subjects can then find
+         * out which is which.
+         */
+        readonly secret?: string | Uint8Array;
+        /** About so many are kept of each tenant. Default 1,000. */
+        readonly maxPerTenant?: number;
+      };
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
   readonly hash?: "md5" | "sha256";
   /**
@@ -173,6 +192,22 @@ const cacheSchema = z.strictObject({
     .string()
     .regex(/^[\w.:-]*$/, { error: 'write letters, digits, "_", ".", ":", "-", for example "crm:"' })
     .default(""),
+  actor: fn<NonNullable<TenantCacheOptions["actor"]>>("(req) => req.auth?.sub").optional(),
+  requestId: fn<NonNullable<TenantCacheOptions["requestId"]>>("(req) => req.id").optional(),
+  causes: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        secret: z
+          .custom<string | Uint8Array>(
+            (value) => (typeof value === "string" || value instanceof Uint8Array) && value.length >= 16,
+            { error: "write a text or Buffer of 16 characters or bytes at least, the same in all processes" },
+          )
+          .optional(),
+        maxPerTenant: positiveInt.max(100_000).default(1000),
+      }),
+    ])
+    .prefault({}),
   hash: z.enum(["md5", "sha256"]).default("md5"),
   budgetMs: z.number().min(1).max(10_000).default(50),
   maxBodyBytes: positiveInt.default(MIB),

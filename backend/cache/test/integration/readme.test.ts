@@ -85,6 +85,11 @@ const CACHE: Required<TenantCacheOptions> = {
   policies: { reference: { ttlSeconds: 1 } },
   enabled: true,
   keyPrefix: "",
+  actor: () => undefined,
+  requestId: () => undefined,
+  causes: { secret: "0123456789abcdef", maxPerTenant: 1 } satisfies Required<
+    Exclude<TenantCacheOptions["causes"], false>
+  >,
   hash: "md5",
   budgetMs: 1,
   maxBodyBytes: 1,
