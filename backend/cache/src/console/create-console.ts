@@ -15,7 +15,9 @@ import type { CacheWarmer } from "../warmer/cache-warmer.js";
 import { Access } from "./access.js";
 import { alertsPage } from "./alerts-page.js";
 import { ASSET_VERSION, CONSOLE_CSS, CONSOLE_JS } from "./assets.js";
+import { causesPage } from "./causes-page.js";
 import { entriesPage } from "./entries-page.js";
+import { explainPage } from "./explain-page.js";
 import { isSameOrigin, isSigned, secretOf, sentSecret, sign } from "./forgery.js";
 import { Refused, readForm } from "./form.js";
 import { type Html, html } from "./html.js";
@@ -82,7 +84,9 @@ class Console {
       modulesPage,
       tenantsPage,
       entriesPage,
-      createPurgePage((_asked, _reason, work) => work()),
+      explainPage,
+      causesPage,
+      createPurgePage(),
       warmPage,
       alertsPage,
       tailPage,

@@ -32,11 +32,8 @@ interface Plan {
   readonly at: string;
 }
 
-/** @param work what is done, and put on record for whoever has asked */
-export type OnRecord = (asked: Asked, reason: string, work: () => Promise<boolean>) => Promise<boolean>;
-
 /** With the rates of one console. */
-export function createPurgePage(onRecord: OnRecord): Page {
+export function createPurgePage(): Page {
   const rates = {
     dryRuns: new Rates(DRY_RUNS_A_MINUTE),
     purges: new Rates(PURGES_A_MINUTE),
@@ -71,11 +68,17 @@ export function createPurgePage(onRecord: OnRecord): Page {
       if (waitSeconds !== undefined) return tooOften(waitSeconds);
       used.set(signature, true);
       const startedAtMs = monotonicNow();
-      const confirmed = await onRecord(asked, plan.reason, () => purge(plan.target, sources.cache));
+      const confirmed = await onRecord(asked, plan);
       sources.forgetStats();
       return done(plan, confirmed, monotonicNow() - startedAtMs);
     },
   };
+}
+
+/** Among the causes: by whom, as a pseudonym, and why. */
+function onRecord({ access, sources }: Asked, { target, reason }: Plan): Promise<boolean> {
+  const actor = isWide(target) ? {} : { actor: { tenant: target.tenant, subject: access.name } };
+  return sources.cache.because({ reason, ...actor }, () => purge(target, sources.cache));
 }
 
 function tooOften(waitSeconds: number): Refused {

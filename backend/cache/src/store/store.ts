@@ -1,6 +1,7 @@
 // The Store contract: what the engine asks of Redis, of the process's own memory, or of a store that a user brings.
-import type { EntryPage, ListRequest } from "./entry-page.js";
+
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
+import type { EntryPage, ListRequest } from "./entry-page.js";
 import type { KeyedStore } from "./keyed-store.js";
 
 /** What one round trip reads: the bytes of entries and the fences that must match them. */

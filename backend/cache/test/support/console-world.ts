@@ -22,7 +22,18 @@ export type Person = keyof typeof PEOPLE;
 export const isPerson = (name: unknown): name is Person => typeof name === "string" && name in PEOPLE;
 
 /** Pages that a GET shows. */
-export const PAGES = ["", "modules", "tenants", "entries", "purge", "warm", "alerts", "tail"];
+export const PAGES = [
+  "",
+  "modules",
+  "tenants",
+  "entries",
+  "explain",
+  "causes",
+  "purge",
+  "warm",
+  "alerts",
+  "tail",
+];
 
 export interface ConsoleWorld extends HttpApp {
   readonly monitor: CacheMonitor;

@@ -1,6 +1,7 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
-import type { EntryPage, ListRequest } from "../entry-page.js";
+
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../cause-log.js";
+import type { EntryPage, ListRequest } from "../entry-page.js";
 import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type {

@@ -1,0 +1,137 @@
+// The console in Chromium: each page as viewer, tenant admin and superadmin, light and dark, at a phone's width, by axe and by keyboard.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import type { Browser, Page } from "playwright-core";
+import type { TenantCache } from "../../src/index.js";
+import { openBrowser } from "../support/browser.js";
+import { openCache } from "../support/caches.js";
+import { type ConsoleWorld, consoleWorld, PAGES, type Person } from "../support/console-world.js";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+/** Where screenshots go; none are made without it. */
+const { CONSOLE_SCREENSHOTS } = process.env;
+
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+describe("the console in Chromium", () => {
+  let cache: TenantCache;
+  let world: ConsoleWorld;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    cache = await openCache("memory");
+    world = await consoleWorld(cache);
+    for (const tenant of ["acme", "globex"])
+      for (let index = 0; index < 40; index++) await world.request(`/accounts?page=${index % 8}`, { tenant });
+    await cache.idle();
+    browser = await openBrowser();
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await world.close();
+    await cache.close();
+  });
+
+  async function open(
+    person: Person,
+    scheme: "light" | "dark",
+    width: number,
+  ): Promise<{ page: Page; problems: string[] }> {
+    const context = await browser.newContext({
+      colorScheme: scheme,
+      viewport: { width, height: 800 },
+      bypassCSP: false,
+    });
+    await context.addCookies([{ name: "person", value: person, url: world.url }]);
+    const page = await context.newPage();
+    const problems: string[] = [];
+    page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+    page.on("pageerror", (error) => problems.push(String(error)));
+    page.on("request", (request) => {
+      if (!request.url().startsWith(world.url)) problems.push(`asks ${request.url()}`);
+    });
+    return { page, problems };
+  }
+
+  for (const person of ["viewer", "admin", "superadmin"] as const)
+    test.each([
+      ["light", 1200],
+      ["dark", 1200],
+      ["light", 360],
+      ["dark", 360],
+    ] as const)(
+      `each page as ${person}, %s, %i wide: nothing sticks out, axe finds nothing`,
+      async (scheme, width) => {
+        const { page, problems } = await open(person, scheme, width);
+        const shown = PAGES.filter((name) => person !== "viewer" || name !== "purge");
+        for (const name of [
+          ...shown,
+          "entries?tenant=acme&module=accounts",
+          "explain?tenant=acme&url=%2Faccounts",
+        ]) {
+          await page.goto(`${world.url}/ops/cache/${name}`);
+          const sticksOut = await page.evaluate<number>(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+          );
+          assert.ok(sticksOut <= 0, `${name}: ${sticksOut} px wider than the screen`);
+          assert.equal(await page.getByRole("main").getByRole("heading", { level: 1 }).count(), 1, name);
+          assert.ok(
+            (await page.getByRole("navigation", { name: "Pages" }).getByRole("link").count()) >= 8,
+            name,
+          );
+          // By the debugger, past the page's policy.
+          await page.addScriptTag({ path: AXE }).catch(() => undefined);
+          const source = await import("node:fs").then((fs) => fs.readFileSync(AXE, "utf8"));
+          await page.evaluate(source);
+          const violations = await page.evaluate<Violation[]>(
+            "axe.run().then(({ violations }) => violations)",
+          );
+          const told = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+          assert.deepEqual([...told], [], name);
+          if (CONSOLE_SCREENSHOTS && person === "superadmin" && !name.includes("explain?")) {
+            mkdirSync(CONSOLE_SCREENSHOTS, { recursive: true });
+            const file = `${name.split("?")[0] || "overview"}-${scheme}-${width}.png`;
+            await page.screenshot({ path: path.join(CONSOLE_SCREENSHOTS, file), scale: "css" });
+          }
+        }
+        const own = problems.filter(
+          (problem) => !/axe|addScriptTag|inline script|status of 422/i.test(problem),
+        );
+        assert.deepEqual(own, []);
+        await page.context().close();
+      },
+      120_000,
+    );
+
+  test("the chart is drawn and says what it shows; a purge can be done by keyboard alone", async () => {
+    const { page } = await open("superadmin", "light", 1200);
+    await page.goto(`${world.url}/ops/cache/`);
+    await page.locator("#chart canvas").waitFor({ timeout: 20_000 });
+    await page.getByRole("img", { name: /Hit ratio and latency over time\. Now: \d/ }).waitFor();
+    await page.goto(`${world.url}/ops/cache/purge`);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");
+    await page.getByLabel("Tenant").fill("acme");
+    await page.getByLabel("Modules or tags").fill("accounts");
+    await page.getByLabel("Reason").fill("tried by keyboard");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Purge now" }).press("Enter");
+    await page.getByRole("status").filter({ hasText: "Confirmed in" }).waitFor();
+    await page.context().close();
+  }, 60_000);
+
+  test("the live tail shows events as they come", async () => {
+    const { page } = await open("admin", "light", 1200);
+    await page.goto(`${world.url}/ops/cache/tail`);
+    await page.getByText("Following.").waitFor();
+    await world.request("/accounts?page=99", { tenant: "acme" });
+    await page.getByRole("cell", { name: "miss" }).first().waitFor();
+    await page.context().close();
+  }, 60_000);
+});
