@@ -50,7 +50,7 @@ async function listing(asked: Asked, tenant: string, module: string): Promise<Ht
   }
   const prefix = engine.keys.module(tenant, module);
   const gone = page.entries.filter((entry) => entry.bytes === 0).length;
-  const heads = ["request", "scope", "status", "size", "ends in", "age", ""];
+  const heads = ["request", "scope", "status", "size", "ends in", "age", "action"];
   const rows = page.entries.map((entry) => row(asked, entry, { tenant, module, prefix }));
   return html`<h2>${module} of ${tenant}</h2>
 ${gone > 0 && html`<p class="warning">${count(gone)} of these are listed and gone: the server has evicted them for want of memory. <a href="${link("tenants", { tenant })}">Who holds how much</a></p>`}

@@ -32,7 +32,7 @@ export function html(markup: TemplateStringsArray, ...values: readonly Insertion
 function inserted(value: Insertion): string {
   if (value === undefined || value === null || value === false) return "";
   if (value instanceof Html) return value.text;
-  if (typeof value === "object") return value.map(({ text }) => text).join("");
+  if (Array.isArray(value)) return value.map(inserted).join("");
   return String(value).replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
 }
 

@@ -12,7 +12,8 @@ import { createNpmProject, packLibrary, type Tarball } from "./npm.js";
 /** Of other packages: relative ones begin with a dot. */
 const REQUIRES = /\brequire\("([^".][^"]*)"\)/g;
 // 14,000 of them are the store contract with the types of its page, 10,000 what is for Nest and for clients of node-redis.
-const MAX_TARBALL_BYTES = 262_000;
+// Some 50,000 are the console: its script with uPlot, and its pages.
+const MAX_TARBALL_BYTES = 322_000;
 const manifest = JSON.parse(readFileSync(projectFile("backend", "cache", "package.json"), "utf8"));
 
 describe("the packed library", () => {

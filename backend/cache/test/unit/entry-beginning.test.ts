@@ -1,0 +1,39 @@
+// What the first bytes of an entry tell operators, and that nothing is made of what is no entry.
+import assert from "node:assert/strict";
+import { describe, test } from "@jest/globals";
+import { encodeEntry } from "../../src/codec/entry.js";
+import { readBeginning } from "../../src/codec/entry-beginning.js";
+
+const encoded = (identity: string) =>
+  Buffer.concat(
+    encodeEntry({
+      identity,
+      fences: "run,a,b",
+      createdAt: 1000,
+      staleAt: 2000,
+      expiresAt: 3000,
+      status: 200,
+      statusMessage: "OK",
+      etag: '"e"',
+      headers: [],
+      removedHeaders: [],
+      body: Buffer.from("secret"),
+      variants: [],
+    }),
+  );
+
+describe("the beginning of an entry", () => {
+  test("path, query and scope of a route; no URL of a value", () => {
+    const identity = `acme accounts ${JSON.stringify(["", "/accounts", [["q", "a b&c"], ["flag"]], "role", []])}`;
+    const beginning = { createdAtMs: 1000, status: 200, url: "/accounts?q=a%20b%26c&flag", scope: "role" };
+    assert.deepEqual(readBeginning(encoded(identity)), beginning);
+    assert.equal(readBeginning(encoded("acme users profile:1"))?.url, undefined);
+  });
+
+  test("cut off within the query: the path; what is no entry: nothing", () => {
+    const identity = `acme accounts ${JSON.stringify(["", "/accounts", [["q", "x".repeat(900)]], "", []])}`;
+    assert.equal(readBeginning(encoded(identity).subarray(0, 300))?.url, "/accounts?…");
+    for (const bytes of [Buffer.alloc(0), Buffer.alloc(200, 7), encoded(identity).subarray(0, 20)])
+      assert.equal(readBeginning(bytes), undefined);
+  });
+});
