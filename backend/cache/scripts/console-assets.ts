@@ -16,6 +16,7 @@ export function assetsModule(): string {
   const script = `/*!\n${licence}\n*/\n${plot("uPlot.iife.min.js")}\n${own("console.js")}`;
   const style = `${plot("uPlot.min.css")}\n${own("console.css")}`;
   return `// The console's script and style sheet, as texts: written by \`npm run build:console\` from \`browser/\` and uPlot (MIT, its licence is in front).
+// Tests: test/unit/console-parts.test.ts
 export const CONSOLE_JS: string = ${JSON.stringify(script)};
 export const CONSOLE_CSS: string = ${JSON.stringify(style)};
 export const ASSET_VERSION = "${hash("sha256", script + style).slice(0, 12)}";

@@ -1,4 +1,5 @@
 // Figures as pages write them: with their units, and "–" where nobody knows.
+// Tests: test/integration/console-pages.test.ts
 
 const UNKNOWN = "–";
 const WHOLE = new Intl.NumberFormat("en");

@@ -86,8 +86,7 @@ describe("the console in Chromium", () => {
             name,
           );
           // By the debugger, past the page's policy.
-          const source = await import("node:fs").then((fs) => fs.readFileSync(AXE, "utf8"));
-          await page.evaluate(source);
+          await page.evaluate(AXE);
           const violations = await page.evaluate<Violation[]>(
             "axe.run().then(({ violations }) => violations)",
           );
