@@ -36,8 +36,13 @@ import { warmPage } from "./warm-page.js";
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/** Without one, browsers ask the app for its `/favicon.ico`. */
+const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0969da"/><path d="M3 5h10M3 8h7M3 11h4" stroke="#fff" stroke-width="2"/></svg>';
+
 const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = {
   "console.css": ["text/css; charset=utf-8", CONSOLE_CSS],
+  "console.svg": ["image/svg+xml", ICON],
   "console.js": ["text/javascript; charset=utf-8", CONSOLE_JS],
 };
 

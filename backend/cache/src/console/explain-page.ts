@@ -71,7 +71,7 @@ function shown({
     .filter(([, value]) => value)
     .map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`);
   const heads = ["fence", "state", "age", "cuts off", "cause"];
-  return html`<h2 role="status">${verdict}${miss && `: ${missInWords(miss)}`}</h2>
+  return html`<div role="status"><h2>${verdict}${miss && `: ${missInWords(miss)}`}</h2></div>
 ${table("What it goes by", ["what", "is"], rows, "Nothing is known of it.")}
 <h2>Fences</h2>
 ${table("Fences", heads, fences.map(fenceRow), "It has none: it did not come to a cached route.")}`;

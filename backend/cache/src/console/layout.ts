@@ -26,6 +26,7 @@ export function layout({ title, access, pages, current }: Frame, content: Html):
 <meta name="robots" content="noindex">
 <title>${title} – cache</title>
 <link rel="stylesheet" href="${link("console.css", { v: ASSET_VERSION })}">
+<link rel="icon" href="${link("console.svg", { v: ASSET_VERSION })}">
 <script src="${link("console.js", { v: ASSET_VERSION })}" defer></script>
 </head>
 <body>

@@ -41,7 +41,7 @@ for (const store of STORES) {
     test("explain names the verdict, and refuses what is another tenant's", async () => {
       const { status, body } = await world.get("admin", "explain?tenant=acme&url=%2Faccounts%3Fpage%3D1");
       assert.equal(status, 200, body);
-      assert.match(body, /<h2 role="status">miss: fenced by module accounts \(operator, /);
+      assert.match(body, /<div role="status"><h2>miss: fenced by module accounts \(operator, /);
       for (const page of ["explain?url=%2Faccounts&tenant=globex", "causes?tenant=globex", "causes?tenant=*"])
         assert.equal((await world.get("admin", page)).status, 403, page);
       const wrong = await world.get("admin", "explain?tenant=acme&url=nonsense");
