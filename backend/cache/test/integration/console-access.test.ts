@@ -98,7 +98,7 @@ describe("who may see the console", () => {
     const fields = { scope: "tenant", tenant: "acme", reason: "because" };
 
     test("another origin, none, and a null one are refused; the own one is not", async () => {
-      const { cookie, token } = await formOf(await world.get("admin", "purge"));
+      const { cookie, token } = formOf(await world.get("admin", "purge"));
       const post = (headers: Record<string, string>, more: Record<string, string> = {}) =>
         world.request("/ops/cache/purge", {
           method: "POST",
@@ -125,7 +125,7 @@ describe("who may see the console", () => {
     });
 
     test("a token of one person is no other's, and is no plan", async () => {
-      const { cookie, token } = await formOf(await world.get("admin", "purge"));
+      const { cookie, token } = formOf(await world.get("admin", "purge"));
       const send = (person: string, more: Record<string, string> = {}) =>
         world.request("/ops/cache/purge", {
           method: "POST",
@@ -137,7 +137,7 @@ describe("who may see the console", () => {
     });
 
     test("what is no form, or too large, is refused; a parser in front may have read it", async () => {
-      const { cookie, token } = await formOf(await world.get("admin", "purge"));
+      const { cookie, token } = formOf(await world.get("admin", "purge"));
       const headers = { "x-person": "admin", cookie, origin: world.url };
       const send = (body: string, type: string) =>
         world.request("/ops/cache/purge", {

@@ -22,7 +22,7 @@ for (const store of STORES) {
     });
 
     test("a purge is among the causes, with its reason, and no raw name", async () => {
-      const { cookie, token } = await formOf(await world.get("admin", "purge"));
+      const { cookie, token } = formOf(await world.get("admin", "purge"));
       const send = (fields: Record<string, string>) =>
         world.request("/ops/cache/purge", {
           method: "POST",

@@ -10,7 +10,7 @@ type Fields = Record<string, string>;
 
 /** Both steps, in one browser: the answer of the second. */
 async function purge(world: ConsoleWorld, person: Person, fields: Fields, change: Fields = {}) {
-  const { cookie, token } = await formOf(await world.get(person, "purge"));
+  const { cookie, token } = formOf(await world.get(person, "purge"));
   const send = (body: Fields) =>
     world.request("/ops/cache/purge", {
       method: "POST",
@@ -126,7 +126,7 @@ describe("what a purge needs", () => {
   test("who may only look has neither the form nor the purge", async () => {
     assert.equal((await world.get("viewer", "purge")).status, 403);
     assert.doesNotMatch((await world.get("viewer", "")).body, /href="purge"/);
-    const { cookie } = await formOf(await world.get("viewer", ""));
+    const { cookie } = formOf(await world.get("viewer", ""));
     const answer = await world.request("/ops/cache/purge", {
       method: "POST",
       body: new URLSearchParams({ ...own, reason: "because" }),

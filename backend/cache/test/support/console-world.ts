@@ -105,7 +105,7 @@ export async function consoleWorld(cache: TenantCache, options: WorldOptions = {
     warmer,
     get: (person, page, headers = {}) => send(person, page, { headers }),
     async post(person, page, fields, headers = {}) {
-      const { cookie, token } = await formOf(await send(person, page, {}));
+      const { cookie, token } = formOf(await send(person, page, {}));
       const body = new URLSearchParams({ token, ...fields });
       return send(person, page, { method: "POST", body, headers: { cookie, origin: http.url, ...headers } });
     },
@@ -117,7 +117,10 @@ export async function consoleWorld(cache: TenantCache, options: WorldOptions = {
 }
 
 /** The cookie and the token that a page with a form brings. */
-export async function formOf({ headers, body }: Answer): Promise<{ cookie: string; token: string }> {
+export function formOf({ headers, body }: Pick<Answer, "headers" | "body">): {
+  readonly cookie: string;
+  readonly token: string;
+} {
   const [cookie = ""] = (headers.get("set-cookie") ?? "").split(";");
   const [, token = ""] = /name="token" value="([^"]*)"/.exec(body) ?? [];
   return { cookie, token };
