@@ -23,6 +23,8 @@ export const causesPage: Page = {
     if (asked === undefined) return { content: form };
     const tenant = access.tenant(asked);
     if (tenant === undefined) return new Refused(403, "You may not see this tenant.");
+    if (sources.figures(access).store.circuit !== "closed")
+      return { content: html`${form}<p class="warning">The store does not answer now.</p>` };
     const causes = await sources.cache.causes({ tenant, limit: ROWS, ...(module !== "" && { module }) });
     const rows = causes.map(
       (

@@ -41,8 +41,11 @@ function ofStore({ circuit, reason, pendingInvalidations }: StoreStats): Finding
     found.push({ text: `The store is away (${reason ?? circuit}): handlers answer`, page: "alerts" });
   else if (reason !== null) found.push({ text: `The store: ${reason}`, page: "alerts" });
   if (pendingInvalidations > 0) {
-    const waiting = count(pendingInvalidations);
-    found.push({ text: `${waiting} invalidations wait for the store to come back`, page: "alerts" });
+    const waiting =
+      pendingInvalidations === 1
+        ? "1 invalidation waits"
+        : `${count(pendingInvalidations)} invalidations wait`;
+    found.push({ text: `${waiting} for the store to come back`, page: "alerts" });
   }
   return found;
 }
