@@ -63,6 +63,7 @@ export type {
   ConsoleAccess,
   ConsoleDecision,
   ConsoleHandler,
+  ConsoleIdentity,
   ConsoleMonitor,
   ConsoleOptions,
   ConsoleRedirect,

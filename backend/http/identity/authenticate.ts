@@ -8,6 +8,13 @@ import type { Authenticator } from "./authenticator.js";
 import { bearerTokenIn } from "./bearer-token.js";
 
 const refusals = new WeakMap<Request, unknown>();
+/** Of requests that this process has made itself: none from outside can be among them. */
+const assumed = new WeakMap<Request, Auth>();
+
+/** Has {@link identify} take a request that is not from outside for this identity's. */
+export function assume(req: Request, auth: Auth): void {
+  assumed.set(req, auth);
+}
 
 /**
  * Sets `req.auth` where the request has a valid token that nobody has revoked. Refuses nothing yet, so that the rate limit
@@ -16,7 +23,7 @@ const refusals = new WeakMap<Request, unknown>();
 export function identify(authenticator: Authenticator): RequestHandler {
   const read: RequestHandler = async (req, _res, next) => {
     try {
-      req.auth = await authenticator.authenticate(bearerToken(req));
+      req.auth = assumed.get(req) ?? (await authenticator.authenticate(bearerToken(req)));
     } catch (refusal) {
       refusals.set(req, refusal);
     }

@@ -1,8 +1,15 @@
 // /ops: the cache's console for administrators, and the login in front of it: a browser's navigation carries no bearer token.
 // Tests: test/http/console.test.ts
 import express, { type Request, type RequestHandler, Router } from "express";
-import type { CacheMonitor, CacheWarmer, ConsoleDecision, TenantCache } from "express-tenant-cache";
+import type {
+  CacheMonitor,
+  CacheWarmer,
+  ConsoleDecision,
+  ConsoleIdentity,
+  TenantCache,
+} from "express-tenant-cache";
 import type { Auth } from "../../http/identity/auth.js";
+import { assume } from "../../http/identity/authenticate.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";
 
 export interface ConsoleRoutesOptions {
@@ -43,7 +50,11 @@ export function consoleRouter({
     const auth = await authOf(cookieOf(req) ?? "");
     return auth ? accessOf(auth) : { redirect: "../login" };
   };
-  router.use("/cache", cache.console({ authorize, monitor, warmer }));
+  const explainAs = async (req: Request, tenantId: string): Promise<ConsoleIdentity> => {
+    const auth = await authOf(cookieOf(req) ?? "");
+    return auth ? { as: (explained) => assume(explained, { ...auth, tenantId }) } : {};
+  };
+  router.use("/cache", cache.console({ authorize, monitor, warmer, explainAs }));
   router.get("/login", (_req, res) => {
     res.send(loginPage(""));
   });

@@ -41,6 +41,24 @@ describe("/ops/cache", () => {
       assert.equal((await login(await crm.token(role, TENANT_A))).status, 401, role);
   });
 
+  test("an explanation is asked as the operator, for the tenant: a superadmin's for any, an admin's for the own", async () => {
+    const cookieOfRole = async (role: "admin" | "superadmin") => {
+      const answer = await login(await crm.token(role, role === "admin" ? TENANT_A : undefined));
+      return (answer.get("Set-Cookie") ?? [])[0]?.split(";")[0] ?? "";
+    };
+    await (await crm.client("member", TENANT_B)).get("/api/accounts").expect(200);
+    const explain = async (role: "admin" | "superadmin", tenant: string) =>
+      supertest(crm.app)
+        .get("/ops/cache/explain")
+        .query({ tenant, url: "/api/accounts" })
+        .set("cookie", await cookieOfRole(role));
+    const theirs = await explain("superadmin", TENANT_B);
+    assert.match(theirs.text, /<h2>hit/);
+    const own = await explain("admin", TENANT_A);
+    assert.match(own.text, /<h2>miss: cold/);
+    assert.equal((await explain("admin", TENANT_B)).status, 403);
+  });
+
   test("another site logs nobody in, and a token that is none does not", async () => {
     const token = await crm.token("admin", TENANT_A);
     assert.equal((await login(token, { "sec-fetch-site": "cross-site" })).status, 401);

@@ -7,6 +7,7 @@ import { refuseSurplus } from "../options/arguments.js";
 import {
   type ConsoleHandler,
   type ConsoleOptions,
+  type ParsedConsoleOptions,
   parseConsoleOptions,
   parseDecision,
 } from "../options/console-options.js";
@@ -17,7 +18,7 @@ import { alertsPage } from "./alerts-page.js";
 import { ASSET_VERSION, CONSOLE_CSS, CONSOLE_JS } from "./assets.js";
 import { causesPage } from "./causes-page.js";
 import { entriesPage } from "./entries-page.js";
-import { explainPage } from "./explain-page.js";
+import { createExplainPage } from "./explain-page.js";
 import { isSameOrigin, isSigned, secretOf, sentSecret, sign } from "./forgery.js";
 import { Refused, readForm } from "./form.js";
 import { type Html, html } from "./html.js";
@@ -56,8 +57,7 @@ export function createConsole(
   surplus: readonly unknown[],
 ): ConsoleHandler {
   refuseSurplus("console", surplus, "one object: console({ authorize, monitor, warmer })");
-  const { authorize, monitor, warmer } = parseConsoleOptions(options);
-  const console = new Console(cache, authorize, monitor as CacheMonitor, warmer as CacheWarmer);
+  const console = new Console(cache, parseConsoleOptions(options));
   return (req, res, next) => {
     console.handle(req, res).catch((error: unknown) => {
       // Nothing more can be said of it to the browser.
@@ -74,22 +74,18 @@ class Console {
   readonly #pages: ReadonlyMap<string, Page>;
   readonly #ownMonitor: CacheMonitor | undefined;
 
-  constructor(
-    cache: TenantCache,
-    authorize: ConsoleOptions["authorize"],
-    monitor: CacheMonitor | undefined,
-    warmer: CacheWarmer | undefined,
-  ) {
+  constructor(cache: TenantCache, { authorize, monitor, warmer, explainAs }: ParsedConsoleOptions) {
     this.#authorize = authorize;
     this.#ownMonitor = monitor === undefined ? new CacheMonitor(cache) : undefined;
-    this.#sources = new Sources(cache, monitor ?? (this.#ownMonitor as CacheMonitor), warmer);
+    const watching = (monitor as CacheMonitor | undefined) ?? (this.#ownMonitor as CacheMonitor);
+    this.#sources = new Sources(cache, watching, warmer as CacheWarmer | undefined);
     this.#tail = new Tail(this.#sources.engine.events);
     const pages = [
       overviewPage,
       modulesPage,
       tenantsPage,
       entriesPage,
-      explainPage,
+      createExplainPage(explainAs),
       causesPage,
       createPurgePage(),
       warmPage,
@@ -120,7 +116,7 @@ class Console {
     if (!page) return this.#other(name, { req, res, access, query });
     const secret = secretOf(req, res);
     const token = sign(secret, "token", access.name);
-    const asked: Asked = { access, query, sources: this.#sources, token, secret };
+    const asked: Asked = { req: req as Request, access, query, sources: this.#sources, token, secret };
     const shown = method === "POST" ? await this.#take(req, page, asked) : await page.show(asked);
     if (shown instanceof Refused) return refused(shown);
     if ("goTo" in shown) return redirect(res, shown.goTo);

@@ -2,6 +2,7 @@
 // Tests: test/integration/console-explain.test.ts
 import { TenantCacheError } from "../errors.js";
 import type { ExplainedFence, Explanation, MissExplanation } from "../express/explanation.js";
+import type { ConsoleOptions } from "../options/console-options.js";
 import { causeInWords } from "./causes-page.js";
 import { Refused } from "./form.js";
 import { type Html, html } from "./html.js";
@@ -9,31 +10,39 @@ import { table } from "./layout.js";
 import type { Asked, Page } from "./page.js";
 import { bytes, seconds } from "./quantities.js";
 
-export const explainPage: Page = {
-  name: "explain",
-  title: "Explain",
-  async show(asked) {
-    const { access, query, sources } = asked;
-    const url = query.get("url");
-    if (url === null) return { content: form(asked) };
-    const tenant = access.tenant(query.get("tenant"));
-    if (tenant === undefined) return new Refused(403, "You may not see this tenant.");
-    const method = (query.get("method") || "GET").toUpperCase();
-    let explanation: Explanation;
-    try {
-      explanation = await sources.cache.explain({ tenant, url, method });
-    } catch (error) {
-      if (!(error instanceof TenantCacheError)) throw error;
-      // Whose request it is instead is nobody's business.
-      const isOthers = error.code === "ETC_EXPLAIN_TENANT";
-      const message = isOthers ? "The app takes this request for another tenant's." : error.message;
-      return { content: html`${form(asked)}<p role="alert" class="warning">${message}</p>`, status: 422 };
-    }
-    if (explanation.tenant !== null && explanation.tenant !== tenant)
-      return new Refused(403, "You may not see this tenant.");
-    return { content: html`${form(asked)}${shown(explanation)}` };
-  },
-};
+type ExplainAs = ConsoleOptions["explainAs"];
+
+export function createExplainPage(explainAs: ExplainAs): Page {
+  const form = (asked: Asked) => formOf(asked, explainAs !== undefined);
+  return {
+    name: "explain",
+    title: "Explain",
+    async show(asked) {
+      const { req, access, query, sources } = asked;
+      const url = query.get("url");
+      if (url === null) return { content: form(asked) };
+      const tenant = access.tenant(query.get("tenant"));
+      if (tenant === undefined) return new Refused(403, "You may not see this tenant.");
+      const method = (query.get("method") || "GET").toUpperCase();
+      const { headers, as } = (await explainAs?.(req, tenant)) ?? {};
+      let explanation: Explanation;
+      try {
+        const identity = { ...(headers && { headers }), ...(as && { as }) };
+        explanation = await sources.cache.explain({ tenant, url, method, ...identity });
+      } catch (error) {
+        if (!(error instanceof TenantCacheError)) throw error;
+        // Whose request it is instead is nobody's business.
+        const isOthers = error.code === "ETC_EXPLAIN_TENANT";
+        const message = isOthers ? "The app takes this request for another tenant's." : error.message;
+        const content = html`${form(asked)}<p role="alert" class="warning">${message}</p>`;
+        return { content, status: 422 };
+      }
+      if (explanation.tenant !== null && explanation.tenant !== tenant)
+        return new Refused(403, "You may not see this tenant.");
+      return { content: html`${form(asked)}${shown(explanation)}` };
+    },
+  };
+}
 
 function shown({
   verdict,
@@ -90,12 +99,16 @@ function fenceRow({ fence, state, ageSeconds, cutsOff, cause, isMade }: Explaine
 <td>${cutsOff === null ? "–" : cutsOff ? "yes" : "no"}</td><td>${why}</td></tr>`;
 }
 
-function form({ access, query }: Asked): Html {
+function formOf({ access, query }: Asked, isAskedAsSomebody: boolean): Html {
   const [only = ""] = access.own.length === 1 ? access.own : [];
   return html`<form method="get" action="explain" class="row">
 <label>Tenant <input name="tenant" required value="${query.get("tenant") ?? only}" autocomplete="off"></label>
 <label>Method <input name="method" value="${query.get("method") ?? "GET"}" autocomplete="off"></label>
 <label>URL <input name="url" required value="${query.get("url")}" autocomplete="off" placeholder="/accounts?page=2"></label>
 <button>Explain</button></form>
-<p>No handler runs. What stands in front of the cache does, as for a request without a login: where that refuses it, the command line explains it with headers.</p>`;
+<p>No handler runs. What stands in front of the cache does, ${
+    isAskedAsSomebody
+      ? "as for a request of yours for this tenant."
+      : "as for a request without a login: give the console `explainAs` where that refuses it."
+  }</p>`;
 }

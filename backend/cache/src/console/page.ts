@@ -1,4 +1,5 @@
 // What a page of the console is: who may see it, what it shows, and what a form that is sent to it does.
+import type { Request } from "express";
 import type { Access } from "./access.js";
 import type { Form, Refused } from "./form.js";
 import type { Html } from "./html.js";
@@ -6,6 +7,7 @@ import type { Sources } from "./sources.js";
 
 /** A request for a page, by somebody who may see the console. */
 export interface Asked {
+  readonly req: Request;
   readonly access: Access;
   readonly query: URLSearchParams;
   readonly sources: Sources;

@@ -7,7 +7,8 @@ import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import type { TenantId } from "../identifiers.js";
 import { shown } from "../shown.js";
-import { parse, registerCall } from "./parse.js";
+import type { ExplainRequest } from "./explain-options.js";
+import { fn, parse, registerCall } from "./parse.js";
 
 /** What a person may see and do in the console. */
 export interface ConsoleAccess {
@@ -40,6 +41,9 @@ export interface ConsoleWarmer extends Pick<EventEmitter, "on" | "off"> {
   readonly names: readonly string[];
 }
 
+/** Whose an explained request is: fields that it is sent with, or an identity that is put on it. */
+export type ConsoleIdentity = Pick<ExplainRequest, "headers" | "as">;
+
 export interface ConsoleOptions {
   /** Decides for each request who asks and what that person may: from the session, never from what a client claims. */
   readonly authorize: (req: Request) => ConsoleDecision | Promise<ConsoleDecision>;
@@ -47,6 +51,11 @@ export interface ConsoleOptions {
   readonly monitor?: ConsoleMonitor;
   /** The app's own. Default: none, and no warm-ups. */
   readonly warmer?: ConsoleWarmer;
+  /**
+   * For the page that explains a request: how the app is to know whose it is. `req` is the operator's own request,
+   * `tenant` one that `authorize` allows. Default: it is asked without a login.
+   */
+  readonly explainAs?: (req: Request, tenant: string) => ConsoleIdentity | Promise<ConsoleIdentity>;
 }
 
 /** Middleware to be mounted by `app.use(path, …)`. */
@@ -76,15 +85,21 @@ const consoleSchema = z.strictObject({
   warmer: z
     .custom<ConsoleWarmer>(has("on", "off", "warm"), { error: "write the app's CacheWarmer" })
     .optional(),
+  explainAs: fn<NonNullable<ConsoleOptions["explainAs"]>>(
+    "(req, tenant) => ({ headers: { authorization: req.session.token } })",
+  ).optional(),
 });
 
 registerCall("console", "console({ authorize: (req) => req.session?.operator })", consoleSchema);
+
+/** @internal */
+export type ParsedConsoleOptions = z.output<typeof consoleSchema>;
 
 /**
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_CONSOLE_AUTHORIZE`
  * @internal
  */
-export function parseConsoleOptions(options: unknown): z.output<typeof consoleSchema> {
+export function parseConsoleOptions(options: unknown): ParsedConsoleOptions {
   return parse("console", consoleSchema, options);
 }
 
