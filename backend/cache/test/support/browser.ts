@@ -1,23 +1,11 @@
-// Chromium for tests: that of CHROMIUM_PATH, or one that is installed; none is a failure that says what to do.
-import { execFileSync } from "node:child_process";
+// Chromium for tests, driven by playwright-core.
 import { type Browser, chromium } from "playwright-core";
+import { findBrowser } from "../../../servers/find-browser.js";
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+/** In containers there is little shared memory, and tests run as root. */
+const ARGS = ["--no-sandbox", "--disable-dev-shm-usage"];
 
+/** @throws an Error that says what to install where there is no browser */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM_PATH ?? installed();
-  if (executablePath === undefined)
-    throw new Error("no Chromium: set CHROMIUM_PATH, or install one (Debian: apt-get install chromium)");
-  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
-}
-
-function installed(): string | undefined {
-  for (const name of NAMES) {
-    try {
-      return execFileSync("which", [name], { encoding: "utf8" }).trim();
-    } catch {
-      // The next one, perhaps.
-    }
-  }
-  return undefined;
+  return chromium.launch({ executablePath: findBrowser(), args: ARGS });
 }
