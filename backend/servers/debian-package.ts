@@ -32,8 +32,9 @@ export function installOnDebian(name: string, program: string): string | undefin
     exec 9> "$1/debian-packages.lock"; flock 9
     if command -v "$3" > /dev/null; then exit; fi
     if [ ! -e ${policy} ]; then printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod +x ${policy}; trap 'rm -f ${policy}' EXIT; fi
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"`;
+    # Whoever else asks for lists at the same moment has them locked for a while.
+    for pause in 5 20 60 0; do apt-get update -qq && break; sleep $pause; done
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$2"`;
   try {
     execFileSync("sh", ["-c", script, "sh", tmpdir(), name, program], {
       stdio: ["ignore", "ignore", "inherit"],

@@ -1,4 +1,4 @@
-// Sends a day's requests: at their times, or as fast as they are answered.
+// Sends a day's requests at their times.
 import { Agent } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { exchange } from "../../backend/servers/exchange.js";
@@ -8,15 +8,15 @@ import type { ReplayedBackend } from "./replayed-backend.js";
 export interface PlayOptions {
   readonly backend: ReplayedBackend;
   readonly requests: readonly PlannedRequest[];
-  /** How many times faster than life; `undefined`: as fast as they are answered, 16 at a time. */
-  readonly compression?: number;
+  /** How many times faster than life. */
+  readonly compression: number;
   readonly onProgress: (done: number) => void;
 }
 
 export interface Played {
   /** Answers that were no success. */
   readonly failures: readonly string[];
-  /** The most that a request was late, milliseconds. */
+  /** The most that an answer came after its request was due, milliseconds: where that is long, the machine could not keep up. */
   readonly maxLatenessMs: number;
 }
 
@@ -59,10 +59,7 @@ export async function play({ backend, requests, compression, onProgress }: PlayO
     onProgress(++done);
   };
   try {
-    const maxLatenessMs =
-      compression === undefined
-        ? await sendAll(requests, send)
-        : await sendInTime(requests, compression, send);
+    const maxLatenessMs = await sendInTime(requests, compression, send);
     return { failures, maxLatenessMs };
   } finally {
     agent.destroy();
@@ -77,15 +74,6 @@ const headersOf = (token: string | undefined, body: object | undefined) => ({
 
 type Send = (request: PlannedRequest) => Promise<void>;
 
-async function sendAll(requests: readonly PlannedRequest[], send: Send): Promise<number> {
-  const rest = requests.values();
-  const work = async () => {
-    for (const request of rest) await send(request);
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, work));
-  return 0;
-}
-
 async function sendInTime(
   requests: readonly PlannedRequest[],
   compression: number,
@@ -94,12 +82,15 @@ async function sendInTime(
   const startedAtMs = performance.now();
   const sent: Promise<void>[] = [];
   let maxLatenessMs = 0;
+  const answered = async (request: PlannedRequest, atMs: number) => {
+    await send(request);
+    maxLatenessMs = Math.max(maxLatenessMs, performance.now() - atMs);
+  };
   for (const request of requests) {
     const atMs = startedAtMs + (request.atHours * HOUR_MS) / compression;
     // Timers are coarse: requests of one tick go together.
     while (performance.now() + TICK_MS < atMs) await delay(atMs - performance.now());
-    maxLatenessMs = Math.max(maxLatenessMs, performance.now() - atMs);
-    sent.push(send(request));
+    sent.push(answered(request, atMs));
   }
   await Promise.all(sent);
   return Math.round(maxLatenessMs);

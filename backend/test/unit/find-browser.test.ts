@@ -9,7 +9,7 @@ import { findBrowser } from "../../servers/find-browser.js";
 import { afterTest } from "../../servers/in-test.js";
 
 /** Programs that the installation itself runs. */
-const TOOLS = ["sh", "flock", "chmod", "rm"];
+const TOOLS = ["sh", "flock", "chmod", "rm", "sleep"];
 const INSTALLS = process.getuid?.() === 0 && existsSync("/etc/debian_version");
 
 /** The only folder on the path until the test has ended. */
@@ -62,14 +62,14 @@ describe("the browser of the tests", () => {
   test("else is Debian's package, where that may be installed", () => {
     const folder = onlyFolder(undefined);
     const chromium = path.join(folder, "chromium");
-    program(folder, "apt-get", `if [ "$1" = install ]; then : > ${chromium}; chmod +x ${chromium}; fi`);
+    program(folder, "apt-get", `case "$*" in *install*) : > ${chromium}; chmod +x ${chromium}; esac`);
     if (INSTALLS) assert.equal(findBrowser(), chromium);
     else assert.throws(findBrowser, /install Chromium/);
   });
 
   test("else is a failure that says what to install", () => {
     const folder = onlyFolder(undefined);
-    program(folder, "apt-get", "exit 100");
+    program(folder, "apt-get", 'test "$1" = update');
     assert.throws(findBrowser, /install Chromium .* or Google Chrome, or set TEST_CHROMIUM to its path/);
   });
 });

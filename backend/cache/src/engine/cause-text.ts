@@ -1,37 +1,8 @@
 // A cause as text: what is kept with the fences, and what is made of it again.
 // Tests: test/unit/causes.test.ts, test/integration/causes.test.ts
+import { CAUSE_KINDS, type Origin } from "../cause-origin.js";
 import type { CauseNote, StoredCause } from "../store/cause-log.js";
 import type { FencedScope } from "./fences.js";
-
-/**
- * - `route`: `invalidateCache` or `routes`; `touched`: an ORM's hook or the like; `job`: in `asTenant`
- * - `call`: `invalidateTenantCache` and its like; `forget`: of a URL; `clear`: of all tenants
- * - `operator`: a purge by the console, the command line, or what `because` says is one
- * - `recovery`: what waited for the store. Whose each was, nobody knows any more
- */
-export const CAUSE_KINDS = [
-  "route",
-  "touched",
-  "job",
-  "call",
-  "forget",
-  "clear",
-  "operator",
-  "recovery",
-] as const;
-export type CauseKind = (typeof CAUSE_KINDS)[number];
-
-/** Who does something, as far as it is known where it is done. */
-export interface Origin {
-  readonly kind: CauseKind;
-  /** A route's method and pattern, a job, a call. */
-  readonly name?: string | undefined;
-  /** Pseudonymous. */
-  readonly actor?: string | undefined;
-  readonly requestId?: string | undefined;
-  /** As an operator has given it. */
-  readonly reason?: string | undefined;
-}
 
 /** What has invalidated something of a tenant. */
 export interface Cause extends Origin {

@@ -1,17 +1,12 @@
 // Causes: what has replaced fences, written with them and read back for a day.
 // Tests: test/integration/causes.test.ts, test/unit/causes.test.ts
+
+import type { Origin } from "../cause-origin.js";
 import type { CauseNote } from "../store/cause-log.js";
 import { changedAtMs, MADE_MARK } from "../store/fence-token.js";
 import type { FencedPart, KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
-import {
-  CAUSES_KEPT_MS,
-  type Cause,
-  type CauseParts,
-  causeNote,
-  decodeCause,
-  type Origin,
-} from "./cause-text.js";
+import { CAUSES_KEPT_MS, type Cause, type CauseParts, causeNote, decodeCause } from "./cause-text.js";
 import type { StoreGate } from "./store-gate.js";
 
 export interface CausesOptions {

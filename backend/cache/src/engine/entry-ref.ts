@@ -1,12 +1,13 @@
 // What names an entry, the rules it is filled by, and whether stored bytes are it.
 // Tests: test/integration/forged-entries.test.ts
+import type { AdvisedEntry } from "../advice/advised.js";
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
 import { areCurrent } from "./answer-tags.js";
 import { rebased } from "./forgotten-urls.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
-export interface EntryRef {
+export interface EntryRef extends AdvisedEntry {
   readonly tenant: string;
   readonly module: string;
   readonly entryKey: string;

@@ -2,9 +2,9 @@
 // Tests: test/integration/decisions.test.ts
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
+import type { Origin } from "../cause-origin.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
-import type { Origin } from "./cause-text.js";
 import type { EntryRef } from "./entry-ref.js";
 
 /**

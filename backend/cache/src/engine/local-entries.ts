@@ -37,6 +37,11 @@ export class LocalEntries {
     return this.#entries.bytes;
   }
 
+  /** Entries that made room for others since the process began. */
+  get evictions(): number {
+    return this.#entries.evictions;
+  }
+
   /**
    * The entry of this very request, if it has not expired; whether it is still valid is for the fences to
    * say.

@@ -4,6 +4,7 @@ import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
 import { dependenciesOf, fencesOf } from "./answer-tags.js";
+import type { Counters } from "./counters.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
@@ -12,30 +13,9 @@ import type { Fills } from "./fills.js";
 import { type FenceReading, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
 import { Miss, type MissedRead, Stale } from "./miss.js";
+import type { CallerOutcome, ReadOutcome } from "./read-outcome.js";
 import type { StoreGate } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
-
-export interface Hit {
-  readonly kind: "hit";
-  readonly entry: Entry;
-  /**
-   * Present where the body lies in memory that the store has lent, and wants back: see
-   * {@link Lookups.giveBack}.
-   */
-  readonly loan?: Buffer | undefined;
-}
-
-export type ReadOutcome =
-  | Hit
-  | Stale
-  | Miss
-  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
-
-/**
- * `revoked`: the caller's own fences have been replaced since it read them, so that the app must allow it
- * anew.
- */
-export type CallerOutcome = ReadOutcome | { readonly kind: "revoked" };
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
 const WRITE_PENDING: ReadOutcome = { kind: "bypass", reason: "write-pending" };
@@ -48,6 +28,7 @@ export interface LookupParts {
   /** Absent: entries are in the store only. */
   readonly local: LocalEntries | undefined;
   readonly sealer: Sealer;
+  readonly counters: Counters;
   readonly writer: Pick<EntryWriter, "countFailure">;
   readonly fills: Pick<Fills, "readOrBegin" | "open" | "drop">;
   readonly fenceTtlMs: number;
@@ -156,6 +137,7 @@ export class Lookups {
   #recall(ref: EntryRef, local: LocalEntry, caller?: FenceReading): Promise<ReadOutcome> | undefined {
     if (!this.#isKnown(ref, local)) return undefined;
     if (caller && !this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness)) return undefined;
+    this.#parts.counters.localHits++;
     return endOfTurn().then(() => ({ kind: "hit", entry: local }));
   }
 
@@ -193,8 +175,10 @@ export class Lookups {
     try {
       const answer = await this.#reads.read(withCaller(fenceKeys, caller));
       if (caller && !answer.confirms(caller.fenceKeys, caller)) return REVOKED;
-      if (answer.confirms(fenceKeys, carried) && local.staleAt > Date.now())
+      if (answer.confirms(fenceKeys, carried) && local.staleAt > Date.now()) {
+        this.#parts.counters.localHits++;
         return { kind: "hit", entry: local };
+      }
       this.#parts.local?.delete(ref);
       if (toFill) return await this.#readOrBegin(ref, expiresAtMs, expiresAtMs);
       const snapshot = await this.#parts.gate.run(

@@ -5,11 +5,12 @@
 // that fence made before: the walk through the keys finds it, because what is there from its beginning to its
 // end is found. A fence that is lost meanwhile has cut its entries off by that. What begins to fill during the
 // walk reads the state from after the call.
+
+import type { Origin } from "../cause-origin.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import { messageOf } from "../thrown.js";
 import { monotonicNow } from "../timers.js";
-import type { Origin } from "./cause-text.js";
 import type { StoreGate } from "./store-gate.js";
 
 export interface WideParts {

@@ -20,7 +20,7 @@ import { invalidating } from "./invalidate-cache.js";
 import { routeOf } from "./origins.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { passBy } from "./pass-by.js";
-import { matcherOf, segmentsOf } from "./request-patterns.js";
+import { type Matcher, matcherOf, matching, segmentsOf } from "./request-patterns.js";
 import { isSafe } from "./safe-methods.js";
 import type { TouchedWork } from "./touched.js";
 
@@ -56,9 +56,9 @@ class CacheRoutesOf {
   readonly #touched: TouchedWork;
   readonly #options: ParsedRoutesOptions;
   readonly #own: OwnHeaders;
-  readonly #isExcept: readonly ((req: Request) => boolean)[];
+  readonly #except: readonly { readonly matches: Matcher }[];
   readonly #touches: readonly {
-    readonly matches: (req: Request) => boolean;
+    readonly matches: Matcher;
     readonly modules: readonly string[];
   }[];
   readonly #reads = new BoundedMap<CachedRoute>(MAX_REMEMBERED);
@@ -72,7 +72,7 @@ class CacheRoutesOf {
     const { headers, methods } = parseRouteOptions(options.reads, http.options.policies);
     this.#own = ownHeaders(http.options.headers, headers);
     this.#readMethods = new Set<string>(methods);
-    this.#isExcept = options.except.map(matcherOf);
+    this.#except = options.except.map((pattern) => ({ matches: matcherOf(pattern) }));
     this.#touches = Object.entries(options.touches).map(([pattern, modules]) => ({
       matches: matcherOf(pattern),
       modules,
@@ -87,7 +87,7 @@ class CacheRoutesOf {
       return;
     }
     const module = this.#moduleOf(req);
-    const isExcepted = this.#isExcept.some((matches) => matches(req));
+    const isExcepted = matching(this.#except, req).length > 0;
     const route = module === undefined || isExcepted ? undefined : this.#routeOf(module);
     run.reached(route ?? bypassing(isExcepted ? "skipped" : "no-module"), req);
   }
@@ -97,7 +97,7 @@ class CacheRoutesOf {
     const isRead = isSafe(req.method) || this.#readMethods.has(req.method);
     if (!isRead) return this.#writeOf(req, module);
     if (req.method === "OPTIONS" || req.method === "TRACE") return pass;
-    const isExcepted = this.#isExcept.some((matches) => matches(req));
+    const isExcepted = matching(this.#except, req).length > 0;
     if (module === undefined || isExcepted) {
       const detail = isExcepted ? "skipped" : "no-module";
       return (_req, res, next) => passBy(this.#http, this.#own, { detail, module: "" }, res, next);
@@ -141,7 +141,7 @@ class CacheRoutesOf {
   }
 
   #writeOf(req: Request, module: string | undefined): RequestHandler {
-    const touched = this.#touches.filter(({ matches }) => matches(req)).flatMap(({ modules }) => modules);
+    const touched = matching(this.#touches, req).flatMap(({ modules }) => modules);
     const modules = module === undefined ? [] : [...new Set([module, ...touched])].sort();
     const name = modules.join();
     const known = this.#writes.get(name);

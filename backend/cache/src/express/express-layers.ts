@@ -31,7 +31,9 @@ export function cachesBehind(middleware: RequestHandler): RequestHandler {
 export function layersOf(app: unknown): readonly Layer[] | undefined {
   const { _router, stack } = Object(app) as { _router?: { stack?: unknown }; stack?: unknown };
   const found = _router?.stack ?? stack ?? routerOf(app)?.stack;
-  return Array.isArray(found) ? found : undefined;
+  if (Array.isArray(found)) return found;
+  // One of Express 4 has no router before something is mounted.
+  return typeof Object(app).lazyrouter === "function" ? [] : undefined;
 }
 
 /** Express 4 throws where one asks for it. */

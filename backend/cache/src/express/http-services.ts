@@ -7,9 +7,11 @@ import type { BypassReason, Forwarded } from "../cache-status.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { MissEvidence, Missed } from "../engine/entry-memory.js";
 import type { EntryRef } from "../engine/entry-ref.js";
-import type { Hit } from "../engine/lookups.js";
+import type { Moment } from "../engine/latencies.js";
+import type { Hit } from "../engine/read-outcome.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
+import type { Telemetry } from "../metrics/telemetry.js";
 import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { isThenable } from "../shown.js";
@@ -52,6 +54,8 @@ export class HttpServices {
   readonly logger: Logger;
   readonly misuse: Misuse;
   readonly sender: EntrySender;
+  /** Absent without the option. */
+  readonly telemetry: Telemetry | undefined;
   readonly origins: Origins;
   /** Requests that were no hits. */
   readonly recent = new RecentRequests();
@@ -84,8 +88,9 @@ export class HttpServices {
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
 
-  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
+  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse, telemetry?: Telemetry) {
     this.engine = engine;
+    this.telemetry = telemetry;
     this.options = options;
     this.logger = options.logger;
     this.misuse = misuse;
@@ -95,9 +100,11 @@ export class HttpServices {
 
   /** Counts a decision and publishes it. */
   note(event: "hit" | "stale" | "miss" | "collapsed", ref: EntryRef): void {
-    const { counters, events } = this.engine;
+    const { counters, events, advisor } = this.engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    this.telemetry?.decided(event);
     events.asked(ref);
+    if (event !== "collapsed") advisor?.asked(ref);
     if (events.isHeard(event))
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
@@ -106,9 +113,21 @@ export class HttpServices {
    * Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that
    * has lent it.
    */
-  answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
+  answered(
+    hit: Omit<Hit, "kind">,
+    ref: EntryRef,
+    res: ServerResponse,
+    sending: Sending,
+    begun: Moment,
+  ): void {
+    this.engine.counters.latencies.end("hit", begun);
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);
+  }
+
+  /** A miss lasts until its answer has been sent. */
+  timeMiss(begun: Moment, res: ServerResponse): void {
+    if (begun !== 0) res.once("finish", () => this.engine.counters.latencies.end("miss", begun));
   }
 
   /** Remembers why a request was no hit, for whoever asks by its id. */

@@ -65,7 +65,7 @@ export function invalidating(
       problem === undefined ? touched.around(req, res, goOn) : goOn(problem);
     const tenant = http.tenantOf(req);
     if (tenant === undefined) {
-      http.engine.counters.add("bypasses");
+      http.engine.counters.bypassed("mutation-no-tenant");
       watch?.tenantless(req, res);
       return next();
     }

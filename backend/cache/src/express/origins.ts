@@ -3,7 +3,7 @@
 import { createHmac } from "node:crypto";
 import type { Request } from "express";
 import { ownText } from "../bounded-map.js";
-import type { CauseKind, Origin } from "../engine/cause-text.js";
+import type { CauseKind, Origin } from "../cause-origin.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { fieldOf } from "./request-fields.js";
 

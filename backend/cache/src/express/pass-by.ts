@@ -15,9 +15,11 @@ export function passBy(
   next: NextFunction,
 ): void {
   const { detail, tenant, module } = why;
-  const { counters, events } = http.engine;
+  const { engine, telemetry } = http;
+  const { counters, events } = engine;
   http.bypassed(res.req, why);
-  counters.add("bypasses", tenant, module === "" ? undefined : module);
+  counters.bypassed(detail, tenant, module === "" ? undefined : module);
+  telemetry?.decided("bypass", detail);
   events.publish("bypass", { tenant, module, detail });
   passOn(own, { fwd: "bypass", detail }, res, next);
 }

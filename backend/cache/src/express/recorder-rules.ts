@@ -1,5 +1,8 @@
 // What a route, and the request that missed, tell the recorder.
+// Tests: test/integration/storing.test.ts
 import type { Forwarded, UnstoredReason } from "../cache-status.js";
+import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
 import type { RouteFunctions } from "./route-functions.js";
 import type { StorabilityRules } from "./storability.js";
@@ -22,4 +25,23 @@ export interface RecorderRules extends StorabilityRules {
    * where nothing may.
    */
   readonly insteadOfError?: () => boolean;
+}
+
+/** What a route says of answers that may be stored. */
+export function storabilityRules(
+  { options, engine }: HttpServices,
+  route: ParsedRouteOptions,
+  functions: RouteFunctions,
+  storesPrivate: boolean,
+): StorabilityRules {
+  const { statuses, vary, maxBodyBytes = options.maxBodyBytes } = route;
+  return {
+    statuses,
+    vary: vary.map((name) => name.toLowerCase()),
+    ttlSeconds: functions.maxTtlSeconds,
+    storesPrivate,
+    // A body that is larger than the tenant's share of the store is refused at its head, before anybody waits
+    // for it.
+    maxBodyBytes: Math.min(maxBodyBytes, engine.maxTenantBytes),
+  };
 }

@@ -29,7 +29,7 @@ import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./record
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
-import { defaultCacheControl, varyByEncoding } from "./replay.js";
+import { defaultCacheControl, isGone, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { declaredLength, judge } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
@@ -296,9 +296,4 @@ class Recorder {
     this.#hidden?.show();
     this.#fill?.abandon(why);
   }
-}
-
-/** Whether the connection, or HTTP/2's stream, is gone. */
-function isGone(res: Response & { readonly stream?: { readonly destroyed: boolean } }): boolean {
-  return res.destroyed || res.stream?.destroyed === true;
 }

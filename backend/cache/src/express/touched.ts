@@ -1,8 +1,8 @@
 // `touched`, `transaction`, `asTenant` and `invalidateTouched`: code below the routes, an ORM's hooks say, tells what it has changed.
-// Tests: test/integration/touched.test.ts
+// Tests: test/integration/touched.test.ts, test/integration/touched-jobs.test.ts
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
-import type { CauseKind, Origin } from "../engine/cause-text.js";
+import type { CauseKind, Origin } from "../cause-origin.js";
 import type { FencedScope } from "../engine/fences.js";
 import { TenantCacheError } from "../errors.js";
 import { requireTenantId } from "../identifiers.js";

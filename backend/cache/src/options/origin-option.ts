@@ -1,7 +1,7 @@
 // What `because` is told: which job, or which operator and why.
 // Tests: test/unit/refusals/http-options.test.ts, test/integration/causes.test.ts
 import * as z from "zod";
-import type { Origin } from "../engine/cause-text.js";
+import type { Origin } from "../cause-origin.js";
 import { tenantId } from "../identifiers.js";
 import { parse, registerCall } from "./parse.js";
 

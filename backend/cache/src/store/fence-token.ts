@@ -17,7 +17,10 @@ import { randomFillSync } from "node:crypto";
 /** A fence that starts with this is pending: a guarded write is under way. By itself it is such a fence. */
 export const PENDING_MARK = "!";
 
-/** Longer than any entry lives, so that a fence does not cut its own entries off by expiring. */
+/**
+ * How long a fence is set for at first. Each entry that is stored makes its fences outlive it, where that is longer, so that a fence does
+ * not cut its own entries off by expiring.
+ */
 export const FENCE_TTL_MS = 31 * 86_400_000;
 
 const TOKEN_BYTES = 12;

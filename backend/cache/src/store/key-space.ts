@@ -117,6 +117,11 @@ export class KeySpace {
     return `${this.prefix}causes:${this.#tag(tenant)}`;
   }
 
+  /** What each tenant holds beyond its reservation, and all of them together. */
+  pool(): string {
+    return `${this.prefix}pool`;
+  }
+
   /** Held by the one process that sweeps. */
   sweepLease(kind: "indexes" | "keyspace"): string {
     return `${this.prefix}sweep:${kind}`;

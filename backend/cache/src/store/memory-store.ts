@@ -8,21 +8,21 @@ import { areSame, isPending, MADE_MARK, newFence, PENDING_MARK } from "./fence-t
 import { MemoryCauses } from "./memory-causes.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
+import type { SharingTerms } from "./sharing-terms.js";
 import type {
   CommitResult,
   FillCommit,
   FillRequest,
   FillStart,
   HeldLease,
-  Inventory,
   LeaseRequest,
   LeaseState,
-  ServerReport,
   Snapshot,
   Store,
   StoreListener,
   SweepTarget,
 } from "./store.js";
+import type { Inventory, ServerReport } from "./store-report.js";
 import { TenantLru } from "./tenant-lru.js";
 
 export interface MemoryStoreOptions {
@@ -68,6 +68,10 @@ export class MemoryStore implements Store {
     this.#maxBytes = options.maxBytes;
     this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
     this.keyed = new MemoryKeyedStore(this.#entries, this.#fences);
+  }
+
+  share(terms: SharingTerms): void {
+    this.#entries.share(terms);
   }
 
   listen(listener: StoreListener): void {

@@ -3,6 +3,8 @@
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import type { EntryPage, ListRequest } from "./entry-page.js";
 import type { KeyedStore } from "./keyed-store.js";
+import type { SharingTerms } from "./sharing-terms.js";
+import type { Inventory, ServerReport } from "./store-report.js";
 
 /** What one round trip reads: the bytes of entries and the fences that must match them. */
 export interface Snapshot {
@@ -117,45 +119,6 @@ export interface SweepTarget {
   readonly adopt?: boolean;
 }
 
-export interface InventoryRow {
-  readonly tenant: string;
-  readonly module: string;
-  readonly entries: number;
-  readonly bytes: number;
-}
-
-export interface Inventory {
-  readonly rows: readonly InventoryRow[];
-  /** False where the keyspace was too large to be read whole within the limit. */
-  readonly complete: boolean;
-}
-
-/** What the server says of itself; `null` where it does not. */
-export interface ServerReport {
-  readonly version: string | null;
-  readonly usedMemoryBytes: number | null;
-  readonly maxMemoryBytes: number | null;
-  readonly evictedKeys: number | null;
-  readonly expiredKeys: number | null;
-  readonly keys: number | null;
-  readonly uptimeSeconds: number | null;
-  readonly connectedClients: number | null;
-  /** Memory that the process takes to what its data take. */
-  readonly fragmentationRatio: number | null;
-  readonly commandsProcessed: number | null;
-  /** Of all keys that are looked up, fences and leases among them: not the cache's own hit ratio. */
-  readonly keyspaceHits: number | null;
-  readonly keyspaceMisses: number | null;
-  /** By database (`db0`); empty where it holds none. */
-  readonly keyspace: Readonly<Record<string, KeyspaceFigures>> | null;
-}
-
-export interface KeyspaceFigures {
-  readonly keys: number;
-  /** Of them, those with a TTL. */
-  readonly expires: number;
-}
-
 export interface StoreListener {
   /** The connection works and the server is known: operations may be sent. */
   up(): void;
@@ -207,6 +170,10 @@ export interface Store {
    * Default false.
    */
   readonly holdsInMemory?: boolean;
+  /** Called once, before the store is used, where options say how tenants share it; absent: those are refused. */
+  share?(terms: SharingTerms): void;
+  /** Resolves when what it does behind its answers is done. */
+  idle?(): Promise<void>;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
   /**

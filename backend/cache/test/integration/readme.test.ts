@@ -9,6 +9,7 @@ import inject from "light-my-request";
 import { projectFile, projectRoot } from "../../../project-root.js";
 import {
   type CacheListOptions,
+  createTenantCache,
   type InvalidateOptions,
   type LaneOptions,
   MemoryStore,
@@ -95,7 +96,12 @@ const CACHE: Required<TenantCacheOptions> = {
   maxBodyBytes: 1,
   maxEntriesPerModule: 1,
   maxBytesPerTenant: 1,
+  reservedBytesPerTenant: 1,
+  maxPooledBytes: 1,
   encryption: { keys: [{ id: "a", secret: Buffer.alloc(32) }] },
+  advice: { enabled: true, observeOnly: true, queries: () => 1 } satisfies Required<
+    TenantCacheOptions["advice"]
+  >,
   memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
   fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,
@@ -108,6 +114,13 @@ const CACHE: Required<TenantCacheOptions> = {
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     TenantCacheOptions["headers"]
   >,
+  metrics: {
+    maxTenants: 1,
+    maxModules: 1,
+    reportIntervalMs: 1000,
+    inventoryIntervalMs: 0,
+  } satisfies Required<TenantCacheOptions["metrics"]>,
+  telemetry: false,
   inject,
   logger: console,
 };
@@ -171,6 +184,16 @@ const TABLES = {
   },
   LaneOptions: { all: parseLaneOptions(LANE), defaults: parseLaneOptions({ identify: LANE.identify }) },
 };
+
+test("the package's README tells every member of a cache", async () => {
+  const cache = createTenantCache({ tenant: () => undefined });
+  const [, table = ""] = packageReadme.split("| member | does |\n");
+  const told = [...(table.split("\n\n", 1)[0] ?? "").matchAll(/^\| ((?:\\\||[^|])+) \|/gm)].flatMap(
+    ([, cell = ""]) => [...cell.matchAll(/`(\w+)/g)].map(([, name]) => name),
+  );
+  assert.deepEqual([...new Set(told)].sort(), Object.keys(cache).sort());
+  await cache.close();
+});
 
 describe("the option tables of the package's README", () => {
   for (const [name, { all, defaults }] of Object.entries(TABLES)) {

@@ -4,21 +4,21 @@ import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../c
 import type { EntryPage, ListRequest } from "../entry-page.js";
 import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
+import type { SharingTerms } from "../sharing-terms.js";
 import type {
   CommitResult,
   FillCommit,
   FillRequest,
   FillStart,
   HeldLease,
-  Inventory,
   LeaseState,
-  ServerReport,
   Snapshot,
   Store,
   StoreListener,
   SweepTarget,
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
+import type { Inventory, ServerReport } from "../store-report.js";
 import { CauseCalls } from "./cause-calls.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
@@ -29,6 +29,7 @@ import { scanKeys, scanMatching } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
+import { RedisPool } from "./redis-pool.js";
 import { RedisReads } from "./redis-reads.js";
 import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
@@ -53,6 +54,7 @@ export class RedisStore implements Store {
   readonly #causes: CauseCalls;
   /** Groups whose fences are out of date. */
   readonly #suspended = new Set<string>();
+  #pool: RedisPool | undefined;
 
   constructor(connection: Connection, keys: KeySpace) {
     this.#reads = new RedisReads(connection.reads);
@@ -64,6 +66,14 @@ export class RedisStore implements Store {
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     if (!isClusterClient(this.#client)) this.#confirmed = new ConfirmedFences(keys.allFences());
     this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
+  }
+
+  share(terms: SharingTerms): void {
+    if (Number.isFinite(terms.maxPooledBytes)) this.#pool = new RedisPool(this.#servers, this.#keys, terms);
+  }
+
+  async idle(): Promise<void> {
+    await this.#pool?.idle();
   }
 
   get reconnectAttempts(): number {
@@ -125,7 +135,10 @@ export class RedisStore implements Store {
   async commitFill(commit: FillCommit): Promise<CommitResult> {
     const { keys, args } = commitCall(this.#keys, commit);
     const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args));
-    return commitResult(reply as (number | string)[]);
+    const figures = reply as (number | string)[];
+    const bytes = Number(figures[3] ?? -1);
+    if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);
+    return commitResult(figures);
   }
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {

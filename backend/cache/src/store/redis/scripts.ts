@@ -5,6 +5,7 @@ import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
+import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE } from "./probe-script.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
@@ -137,4 +138,5 @@ export const SCRIPTS = {
   ...LEDGER_SCRIPTS,
   ...LISTING_SCRIPTS,
   ...SWEEP_SCRIPTS,
+  ...POOL_SCRIPTS,
 };
