@@ -27,7 +27,6 @@ import {
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
-import { loadConsole } from "./load-console.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
@@ -37,7 +36,7 @@ import {
   parseCacheOptions,
   type TenantCacheOptions,
 } from "./options/cache-options.js";
-import type { CreateConsole } from "./options/console-options.js";
+import type { ConsoleHandler, ConsoleOptions, CreateConsole } from "./options/console-options.js";
 import { maxTenantBytesOf, type OpenStore, openStore } from "./options/open-store.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
@@ -153,6 +152,18 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
     opened.store.share?.({ reservedBytesPerTenant, maxPooledBytes });
   }
   return createTenantCacheOn(opened, parsed);
+}
+
+type LoadedConsole = (
+  cache: TenantCache,
+  options: ConsoleOptions,
+  surplus: readonly unknown[],
+) => ConsoleHandler;
+
+/** The one room above this one that is loaded from here: late, so that an app without a console has nothing of it. */
+function loadConsole(): LoadedConsole {
+  const { createConsole } = require("./console/create-console.js") as { createConsole: LoadedConsole };
+  return createConsole;
 }
 
 const readyTimeout = z.strictObject({

@@ -47,6 +47,7 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
       explain: [{ url: "/" }],
       explained: ["request-1"],
       missReasons: NONE,
+      console: [{ authorize: fn }],
       metrics: [{}],
       metricsHandler: [{ authorize: fn }],
       stats: [{}],
