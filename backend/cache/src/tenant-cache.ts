@@ -9,6 +9,7 @@ import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
 import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
+import { SaidLines } from "./engine/said-lines.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
@@ -197,8 +198,9 @@ export function engineOf(cache: TenantCache): CacheEngine {
  */
 export function createTenantCacheOn(
   { store: plainStore, keys }: OpenStore,
-  parsed: ParsedCacheOptions,
+  given: ParsedCacheOptions,
 ): TenantCache {
+  const parsed = { ...given, logger: new SaidLines(given.logger) };
   const counters = new Counters();
   const telemetry = parsed.telemetry
     ? new Telemetry(parsed.telemetry === true ? {} : parsed.telemetry)

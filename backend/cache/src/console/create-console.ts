@@ -14,6 +14,7 @@ import {
 import type { TenantCache } from "../tenant-cache.js";
 import type { CacheWarmer } from "../warmer/cache-warmer.js";
 import { Access } from "./access.js";
+import { advicePage } from "./advice-page.js";
 import { alertsPage } from "./alerts-page.js";
 import { ASSET_VERSION, CONSOLE_CSS, CONSOLE_JS } from "./assets.js";
 import { causesPage } from "./causes-page.js";
@@ -84,6 +85,7 @@ class Console {
       overviewPage,
       modulesPage,
       tenantsPage,
+      advicePage,
       entriesPage,
       createExplainPage(explainAs),
       causesPage,

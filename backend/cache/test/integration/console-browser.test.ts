@@ -8,7 +8,14 @@ import { projectFile } from "../../../project-root.js";
 import type { TenantCache } from "../../src/index.js";
 import { openBrowser } from "../support/browser.js";
 import { openCache } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, PAGES, PEOPLE, type Person } from "../support/console-world.js";
+import {
+  type ConsoleWorld,
+  consoleWorld,
+  PAGES,
+  PAGES_OF_ALL,
+  PEOPLE,
+  type Person,
+} from "../support/console-world.js";
 
 const AXE = readFileSync(projectFile("node_modules", "axe-core", "axe.min.js"), "utf8");
 /** Where screenshots go; none are made without it. */
@@ -64,6 +71,7 @@ describe("the console in Chromium", () => {
     "entries?tenant=acme&module=accounts",
     "explain?tenant=acme&url=%2Faccounts",
     "causes?tenant=acme",
+    ...(person === "superadmin" ? PAGES_OF_ALL : []),
   ];
 
   test.each(Object.keys(PEOPLE) as Person[])(

@@ -44,6 +44,8 @@ for (const store of STORES) {
           assert.ok(!body.includes("globex"), page);
           answers.push(body);
         }
+      assert.equal((await world.get("admin", "advice")).status, 403);
+      assert.doesNotMatch(answers.join(""), /href="advice"|logged/);
       const own = await cache.stats({ tenantId: "acme" });
       const [overview = ""] = answers;
       assert.match(overview, new RegExp(`${own.totals.hits + own.totals.misses} lookups`));
@@ -161,8 +163,13 @@ describe("the overview tells what wants an operator", () => {
     }
     const { body } = await world.get("superadmin", "");
     assert.match(body, /accounts: nothing has invalidated it/);
-    assert.match(body, /leads: 100\.0 % of its requests are not looked up/);
-    assert.match(body, /href="tail\?module=leads"/);
+    assert.match(
+      body,
+      /leads: 100\.0 % of its requests are not looked up: no-tenant, the option tenant found nobody/,
+    );
+    assert.match(body, /href="modules\?module=leads"/);
+    const detail = (await world.get("superadmin", "modules?module=leads")).body;
+    assert.match(detail, /<th scope="row">no-tenant<\/th><td>25<\/td>/);
     const own = (await world.get("admin", "")).body;
     assert.doesNotMatch(own, /leads/);
   });

@@ -35,6 +35,9 @@ export const PAGES = [
   "tail",
 ];
 
+/** Those that sum over tenants: for whoever sees all of them. */
+export const PAGES_OF_ALL = ["advice", "modules?module=accounts"];
+
 export interface ConsoleWorld extends HttpApp {
   readonly monitor: CacheMonitor;
   readonly warmer: CacheWarmer;
