@@ -77,7 +77,7 @@ ${warnings.map(({ code, text }) => html`<p class="warning"><strong>${code}</stro
 ${suggestedTags && html`<p>Most refills bring what was there before. Name tags: <code>${suggestedTags}</code></p>`}
 ${suggestedScope && html`<p>Its scopes get equal answers: the tenant would do.</p>`}
 ${cutOffRatio > 0 && html`<p>${percent(cutOffRatio)} of its requests miss because of an invalidation.</p>`}
-${table(`TTLs of ${name}`, ["TTL", "hit ratio", "handler time saved an hour", ""], rows, "Not enough is known of its TTL.")}
+${table(`TTLs of ${name}`, ["TTL", "hit ratio", "handler time saved an hour", "which"], rows, "Not enough is known of its TTL.")}
 ${reasonsTable(`Answers of ${name} that were not stored`, Object.entries(unstorable))}`;
 }
 

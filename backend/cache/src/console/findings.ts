@@ -85,7 +85,7 @@ function ofModule(module: string, stats: ModuleStats, whole: Whole | undefined):
   const told = routes.flatMap(ofRoute);
   found.push(...told);
   if (told.length === 0 && hits + misses >= ENOUGH && hits / (hits + misses) < MIN_HIT_RATIO)
-    found.push(`hit ratio ${percent(hits / (hits + misses))}; ${whyFewHits(stats)}`);
+    found.push(`hit ratio ${percent(hits / (hits + misses))}; ${whyFewHits(stats, routes)}`);
   if (hits >= ENOUGH && invalidations === 0 && !isWrittenUnseen(routes))
     found.push("nothing has invalidated it since this process began. Does whatever writes it say so?");
   if (alarms > 0) found.push(`${count(alarms)} alarms. Entries did not decode, or were another request's`);
@@ -93,7 +93,15 @@ function ofModule(module: string, stats: ModuleStats, whole: Whole | undefined):
   return found.map((text) => ({ text: `${module}: ${text}`, page }));
 }
 
-function whyFewHits({ misses, sets, invalidations }: ModuleStats): string {
+function whyFewHits(
+  { misses, sets, invalidations, quotaEvictions }: ModuleStats,
+  routes: readonly RouteAdvice[],
+): string {
+  const best = Math.max(0, ...routes.flatMap(({ ttls }) => ttls.map(({ hitRatio }) => hitRatio)));
+  if (quotaEvictions * 4 > misses)
+    return `entries made room for others of their tenant (${count(quotaEvictions)} times)`;
+  if (routes.length > 0 && best < MIN_HIT_RATIO)
+    return `little is asked for twice: no TTL would bring more than ${percent(best)}`;
   if (invalidations * 2 > misses) return `it is invalidated often (${count(invalidations)} times)`;
   return sets < misses / 2
     ? "most of its answers are not stored: see their Cache-Status"

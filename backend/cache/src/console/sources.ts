@@ -53,9 +53,10 @@ export class Sources {
     return { totals, store: { kind, circuit, connected, latencyMs } };
   }
 
-  /** Of all tenants: for whoever sees all. */
-  whole(): Promise<CacheStats> {
-    return this.#remembered("", () => this.cache.stats({ perTenant: true }));
+  /** Of all tenants: for whoever sees all. Whether the store is in use is known at once. */
+  async whole(): Promise<CacheStats> {
+    const stats = await this.#remembered("", () => this.cache.stats({ perTenant: true }));
+    return { ...stats, store: storeStats(this.engine) };
   }
 
   /** By tenant, of those that this person sees. */
