@@ -109,6 +109,6 @@ function formOf({ access, query }: Asked, isAskedAsSomebody: boolean): Html {
 <p>No handler runs. What stands in front of the cache does, ${
     isAskedAsSomebody
       ? "as for a request of yours for this tenant."
-      : "as for a request without a login: give the console `explainAs` where that refuses it."
+      : html`as for a request without a login: give the console <code>explainAs</code> where that refuses it.`
   }</p>`;
 }
