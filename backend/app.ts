@@ -31,6 +31,7 @@ import {
 import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
+import { consoleRouter } from "./services/operations/console-routes.js";
 import { type MetricsAccess, mayReadMetrics } from "./services/operations/metrics-access.js";
 import { operationsRouter } from "./services/operations/operations-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
@@ -144,11 +145,10 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
   const warmer = deps.warmer ?? openWarmer({ pool, cache, views, ttlSeconds });
+  const { authenticator } = deps;
   const { rateLimiter } = edge;
-  app.use(
-    "/ops/cache-api",
-    operationsRouter({ cache, authenticator: deps.authenticator, warmer, rateLimiter }),
-  );
+  app.use("/ops/cache-api", operationsRouter({ cache, authenticator, warmer, rateLimiter }));
+  app.use("/ops", consoleRouter({ cache, authenticator, monitor, warmer, rateLimiter }));
   if (sync) api.use("/sync", syncRouter(sync));
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;

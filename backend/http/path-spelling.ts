@@ -14,6 +14,8 @@ const TARGET = /^((?:https?:\/\/[^/?#\\]*)?)(\/[^?#]*)((?:\?[^#]*)?)$/i;
 const PATH = /^\/$|^(?:\/[a-z0-9_-]+)+(?:\.json)?$/;
 /** Ids of persons in other systems, as these spell them: nothing below is cached by its path. */
 const PATH_OF_OVERLAY = /^\/api\/overlay(?:\/[\w.~:@!$&'()*+,;=%-]+)+$/;
+/** The console's pages are below the slash at its end; nothing of it is cached. */
+const PATH_OF_CONSOLE = /^\/ops\/cache\/(?:[a-z-]+(?:\.css|\.js)?)?$/;
 const UUID_SEGMENT = /(?<=\/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/gi;
 
 /**
@@ -24,7 +26,8 @@ const UUID_SEGMENT = /(?<=\/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)
 export const onePathSpelling: RequestHandler = (req, _res, next) => {
   const [, authority = "", path = "", query = ""] = TARGET.exec(req.url) ?? [];
   const spelled = path.replace(UUID_SEGMENT, (id) => id.toLowerCase());
-  if (!PATH.test(spelled) && !(PATH_OF_OVERLAY.test(path) && isDecodable(path)))
+  const isKnown = PATH.test(spelled) || PATH_OF_CONSOLE.test(path);
+  if (!isKnown && !(PATH_OF_OVERLAY.test(path) && isDecodable(path)))
     throw isDecodable(path) ? noSuchPath() : new HttpProblem(400, NOT_DECODABLE);
   // Untouched where it is right already: the lane answers only for what nobody has rewritten.
   if (spelled !== path) req.url = authority + spelled + query;

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { projectFile } from "../project-root.js";
-import { onPath } from "./find-redis.js";
+import { onPath } from "./debian-package.js";
 
 const FOLDER = projectFile("node_modules", ".cache", "promtool");
 const UNPACKED = path.join(FOLDER, "usr", "bin", "promtool");

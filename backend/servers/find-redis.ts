@@ -1,8 +1,9 @@
 // Where tests get a Redis server from: a binary, Docker, or Debian's package, in this order.
-import { execFile, execFileSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
+import { installOnDebian, onPath } from "./debian-package.js";
 
 export type RedisSource = { readonly kind: "binary"; readonly path: string } | { readonly kind: "docker" };
 
@@ -36,25 +37,12 @@ async function find(): Promise<RedisSource> {
   const [binary] = redisBinaries();
   if (binary) return { kind: "binary", path: binary };
   if (await dockerAnswers()) return { kind: "docker" };
-  const installed = installOnDebian();
+  const installed = installOnDebian("redis-server", "redis-server");
   if (installed) return { kind: "binary", path: installed };
   throw new Error(
     "the tests need a Redis server: install redis-server or valkey-server, start Docker, or set TEST_REDIS_URL " +
       "(fault tests stop and kill servers of their own, so they need one of the first two)",
   );
-}
-
-export function onPath(program: string): string | undefined {
-  for (const folder of (process.env.PATH ?? "").split(path.delimiter)) {
-    const candidate = path.join(folder, program);
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return undefined;
 }
 
 /** Whether a Docker engine answers, not only whether its client is installed. */
@@ -67,23 +55,4 @@ export async function dockerAnswers(): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** On Debian as root, and only there: nobody's machine is changed who could not expect it. */
-function installOnDebian(): string | undefined {
-  if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) return undefined;
-  console.log("installing Debian's package redis-server for the tests");
-  // The package would start a server of its own on 6379: a policy that forbids it is what Debian has for
-  // that.
-  const policy = "/usr/sbin/policy-rc.d";
-  const script = `set -e
-    if [ ! -e ${policy} ]; then printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod +x ${policy}; trap 'rm -f ${policy}' EXIT; fi
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server`;
-  try {
-    execFileSync("sh", ["-c", script], { stdio: ["ignore", "ignore", "inherit"] });
-  } catch {
-    return undefined;
-  }
-  return onPath("redis-server");
 }

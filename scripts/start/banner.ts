@@ -35,6 +35,8 @@ The API is at ${url} (Ctrl-C stops everything). A token of ${tenant.name}'s admi
 
 export TOKEN=${token}
 
+The cache's console is at ${url}/ops/cache/: log in with this token.
+
 The first answer is a miss, the same again is a hit, and after a change the next one is fresh:
 
 ${get}

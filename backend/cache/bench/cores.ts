@@ -1,7 +1,7 @@
 // Keeps the servers that are measured on cores of their own, apart from what loads them.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { onPath } from "../../servers/find-redis.js";
+import { onPath } from "../../servers/debian-package.js";
 
 export interface Cores {
   /** Of this process and all that it starts: the load generator, Redis, PostgreSQL. */

@@ -79,6 +79,17 @@ export type { AdviceOption } from "./options/advice-option.js";
 export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { CausesOption } from "./options/causes-option.js";
+export type {
+  ConsoleAccess,
+  ConsoleDecision,
+  ConsoleHandler,
+  ConsoleIdentity,
+  ConsoleMonitor,
+  ConsoleOptions,
+  ConsoleRedirect,
+  ConsoleWarmer,
+  CreateConsole,
+} from "./options/console-options.js";
 export type { ExplainRequest } from "./options/explain-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";

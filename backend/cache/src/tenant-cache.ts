@@ -9,6 +9,7 @@ import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
 import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
+import { SaidLines } from "./engine/said-lines.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
@@ -37,6 +38,7 @@ import {
   parseCacheOptions,
   type TenantCacheOptions,
 } from "./options/cache-options.js";
+import type { ConsoleHandler, ConsoleOptions, CreateConsole } from "./options/console-options.js";
 import { maxTenantBytesOf, type OpenStore, openStore } from "./options/open-store.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
@@ -67,6 +69,12 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
+  /**
+   * Pages for operators: `app.use("/ops/cache", cache.console({ authorize }))`. See {@link CreateConsole}. Loaded when
+   * it is first called.
+   * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_CONSOLE_AUTHORIZE`
+   */
+  readonly console: CreateConsole;
   /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
   readonly because: Because;
   /** What has invalidated something of a tenant in the last 24 hours. See {@link ReadCauses}. */
@@ -150,6 +158,18 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   return createTenantCacheOn(opened, parsed);
 }
 
+type LoadedConsole = (
+  cache: TenantCache,
+  options: ConsoleOptions,
+  surplus: readonly unknown[],
+) => ConsoleHandler;
+
+/** The one room above this one that is loaded from here: late, so that an app without a console has nothing of it. */
+function loadConsole(): LoadedConsole {
+  const { createConsole } = require("./console/create-console.js") as { createConsole: LoadedConsole };
+  return createConsole;
+}
+
 const readyTimeout = z.strictObject({
   timeoutMs: z
     .number()
@@ -181,8 +201,9 @@ export function engineOf(cache: TenantCache): CacheEngine {
  */
 export function createTenantCacheOn(
   { store: plainStore, keys }: OpenStore,
-  parsed: ParsedCacheOptions,
+  given: ParsedCacheOptions,
 ): TenantCache {
+  const parsed = { ...given, logger: new SaidLines(given.logger) };
   const counters = new Counters();
   const telemetry = parsed.telemetry
     ? new Telemetry(parsed.telemetry === true ? {} : parsed.telemetry)
@@ -231,6 +252,7 @@ export function createTenantCacheOn(
     asTenant: touched.asTenant,
     routes: createCacheRoutes(http, touched),
     lane: createLane(http),
+    console: (options, ...surplus) => loadConsole()(cache, options, surplus),
     manager,
     events: engine.events,
     metrics: metrics.metrics,

@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { findFreePort } from "../../db/free-port.js";
 import { projectFile, projectRoot } from "../../project-root.js";
-import { onPath } from "../../servers/find-redis.js";
+import { onPath } from "../../servers/debian-package.js";
 import { guardChild } from "../../servers/guard.js";
 
 interface Started {

@@ -1,5 +1,5 @@
 // Closed-loop load: each connection sends its next request when the last one has been answered.
-import { onPath } from "../../../servers/find-redis.js";
+import { onPath } from "../../../servers/debian-package.js";
 import { loadByAutocannon } from "./autocannon.js";
 import { loadOfHeads } from "./head.js";
 import type { Load, LoadResult } from "./request.js";

@@ -58,6 +58,7 @@ export class CacheEngine {
   readonly keyed: KeyedEntries;
   /** Absent where nothing is sampled. */
   readonly advisor: Advisor | undefined;
+  readonly logger: Logger;
   readonly #local: LocalEntries | undefined;
   readonly #writer: EntryWriter;
   readonly #fills: Fills;
@@ -74,6 +75,7 @@ export class CacheEngine {
     this.counters = counters;
     this.#options = options;
     this.advisor = options.advisor;
+    this.logger = logger;
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     this.#alarms = new Alarms(this, logger);

@@ -130,6 +130,8 @@ export class Counters {
   /** What a staleness probe has found; absent where none runs. */
   probe: ProbeFigures | undefined;
   readonly #reasons = new Map(Object.entries(NO_BYPASSES)) as Map<CountedBypass, number>;
+  /** Of the modules that are counted. */
+  readonly #moduleReasons = new Map<string, Map<CountedBypass, number>>();
   readonly #all = new ModuleCounts();
   readonly #tenants = new BoundedMap<ModuleCounts>({
     maxCharacters: MAX_TENANT_CHARACTERS,
@@ -153,6 +155,18 @@ export class Counters {
   bypassed(reason: CountedBypass, tenant?: string, module?: string): void {
     this.add("bypasses", tenant, module);
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
+    if (module === undefined || !this.#all.modules.has(module)) return;
+    let reasons = this.#moduleReasons.get(module);
+    if (!reasons) {
+      reasons = new Map();
+      this.#moduleReasons.set(ownText(module), reasons);
+    }
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+
+  /** The same of one module, where it is there. */
+  reasonsOf(module: string): ReadonlyMap<CountedBypass, number> {
+    return this.#moduleReasons.get(module) ?? new Map();
   }
 
   /** Of `bypasses`, how many for which reason. */
@@ -180,6 +194,13 @@ export class Counters {
   tenants(): string[] {
     return [...this.#tenants.keys()];
   }
+}
+
+/** Of all of them together. */
+export function sumOfReports(reports: readonly CounterReport[]): CounterReport {
+  const sum = zeros();
+  for (const report of reports) for (const name of COUNTED) sum[name] += report[name];
+  return withRatio(sum);
 }
 
 function withRatio(counts: Counts): CounterReport {

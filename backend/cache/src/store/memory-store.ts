@@ -5,6 +5,7 @@ import { shown } from "../shown.js";
 import { monotonicNow } from "../timers.js";
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import { characterLru } from "./character-lru.js";
+import { type EntryPage, type ListedEntry, type ListRequest, readCursor, writeCursor } from "./entry-page.js";
 import { areSame, isPending, MADE_MARK, newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryCauses } from "./memory-causes.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
@@ -226,6 +227,24 @@ export class MemoryStore implements Store {
   async inventory({ tenant }: { readonly tenant?: string }): Promise<Inventory> {
     const rows = [...this.#entries.holdings()].filter((row) => tenant === undefined || row.tenant === tenant);
     return { rows, complete: true };
+  }
+
+  async listEntries({ tenant, module, after, most, headBytes }: ListRequest): Promise<EntryPage> {
+    const from = readCursor(after);
+    const isBehind = (place: number, key: string) =>
+      place > Number(from.place) || (place === Number(from.place) && key > from.key);
+    const live: (ListedEntry & { readonly place: number })[] = [];
+    for (const { key, value, expiresAtMs } of this.#entries.listed(tenant, module)) {
+      if (!isBehind(expiresAtMs, key) || !this.#areCurrent(value.fenceKeys, value.fences)) continue;
+      const { value: entry } = value;
+      const wallMs = Math.round(Date.now() + expiresAtMs - monotonicNow());
+      const head = entry.subarray(0, headBytes);
+      live.push({ key, expiresAtMs: wallMs, bytes: entry.length, head, place: expiresAtMs });
+    }
+    live.sort((one, other) => one.place - other.place || (one.key < other.key ? -1 : 1));
+    const page = live.slice(0, most);
+    const last = live.length > most ? page.at(-1) : undefined;
+    return { entries: page, next: last && writeCursor(String(last.place), last.key) };
   }
 
   async tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {

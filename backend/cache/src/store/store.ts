@@ -1,5 +1,7 @@
 // The Store contract: what the engine asks of Redis, of the process's own memory, or of a store that a user brings.
+
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
+import type { EntryPage, ListRequest } from "./entry-page.js";
 import type { KeyedStore } from "./keyed-store.js";
 import type { SharingTerms } from "./sharing-terms.js";
 import type { Inventory, ServerReport } from "./store-report.js";
@@ -276,6 +278,11 @@ export interface Store {
    */
   listFences?(beginning: string, ending: string): AsyncIterable<readonly string[]>;
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;
+  /**
+   * A page of what is stored of a tenant's module under its current fences, in the order in which it expires. For
+   * operators: never asked for by a request. Absent where the store cannot list a module: the console says so.
+   */
+  listEntries?(request: ListRequest): Promise<EntryPage>;
   /**
    * What the entries of each of these tenants count against `maxTenantBytes`, in the same order. Absent where
    * the store does not bound the bytes of a tenant: `maxTenantBytes` is then never asked for, and the option

@@ -154,6 +154,15 @@ export class TenantLru<V extends object> {
     return [...(modules?.values() ?? [])].flatMap(({ keys }) => [...keys]);
   }
 
+  /** What a tenant's module holds, without counting as a use of it. `expiresAtMs` is of the process's own clock. */
+  *listed(tenant: string, module: string): Generator<{ key: string; value: V; expiresAtMs: number }> {
+    const nowMs = monotonicNow();
+    for (const key of this.keysOf(tenant, module)) {
+      const item = this.#items.peek(key);
+      if (item && item.expiresAtMs > nowMs) yield { key, value: item.value, expiresAtMs: item.expiresAtMs };
+    }
+  }
+
   *holdings(): Generator<{ tenant: string; module: string; entries: number; bytes: number }> {
     const nowMs = monotonicNow();
     for (const [key, item] of [...this.#items.entries(), ...(this.#reserved?.entries() ?? [])])

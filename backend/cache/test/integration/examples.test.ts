@@ -210,6 +210,30 @@ describe("docs/examples", () => {
     assert.deepEqual(JSON.parse((await app.request("/rates")).body), { rate: 2 });
   });
 
+  example("console.js", async (app, { monitor }) => {
+    const login = async (name: string, password: string) => {
+      const body = new URLSearchParams({ name, password });
+      const answer = await app.request("/login", { method: "POST", body, tenant: "" });
+      return (answer.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+    };
+    const read = (cookie: string, page: string) =>
+      app.request(page, { tenant: "", headers: cookie === "" ? {} : { cookie } });
+    const nobody = await read("", "/ops/cache/");
+    assert.deepEqual([nobody.status, nobody.headers.get("location")], [303, "/login"]);
+    assert.equal((await read(await login("ada", "wrong"), "/ops/cache/")).status, 303);
+    const [olga, ada, max] = [await login("olga", "o"), await login("ada", "a"), await login("max", "m")];
+    assert.equal((await read(max, "/ops/cache/")).status, 403);
+    assert.equal((await read(ada, "/invoices")).status, 200);
+    assert.equal((await read("", "/invoices")).status, 401);
+    for (const cookie of [olga, ada]) {
+      const explained = await read(cookie, "/ops/cache/explain?tenant=acme&url=%2Finvoices");
+      assert.match(explained.body, /<h2>hit/);
+    }
+    assert.equal((await read(olga, "/ops/cache/explain?tenant=other&url=%2Finvoices")).status, 200);
+    assert.equal((await read(ada, "/ops/cache/explain?tenant=other&url=%2Finvoices")).status, 403);
+    monitor.stop();
+  });
+
   // The store itself: contract/custom-store.test.ts, integration/own-store.test.ts.
   example("custom-store.js", async (app, { cache }) => {
     await app.request("/notes");

@@ -1,5 +1,7 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../cause-log.js";
+import type { EntryPage, ListRequest } from "../entry-page.js";
 import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { SharingTerms } from "../sharing-terms.js";
@@ -21,6 +23,7 @@ import { CauseCalls } from "./cause-calls.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
+import { listEntries } from "./entry-listing.js";
 import { refusesValues } from "./error-messages.js";
 import { scanKeys, scanMatching } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
@@ -205,6 +208,10 @@ export class RedisStore implements Store {
 
   inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory> {
     return takeInventory(this.#client, this.#keys, filter);
+  }
+
+  listEntries(request: ListRequest): Promise<EntryPage> {
+    return listEntries(this.#servers, this.#keys, request);
   }
 
   tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {

@@ -3,6 +3,7 @@
 import { CAUSE_SCRIPTS, keepCause } from "./cause-scripts.js";
 import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
+import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE } from "./probe-script.js";
@@ -135,6 +136,7 @@ export const SCRIPTS = {
   probe: PROBE,
   ...CAUSE_SCRIPTS,
   ...LEDGER_SCRIPTS,
+  ...LISTING_SCRIPTS,
   ...SWEEP_SCRIPTS,
   ...POOL_SCRIPTS,
 };

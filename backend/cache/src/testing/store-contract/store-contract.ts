@@ -14,6 +14,7 @@ import { fenceCases } from "./fence-cases.js";
 import { fillCases } from "./fill-cases.js";
 import { keyedCases } from "./keyed-cases.js";
 import { leaseCases } from "./lease-cases.js";
+import { listingCases } from "./listing-cases.js";
 import { Places } from "./places.js";
 import { quotaCases } from "./quota-cases.js";
 import { sweepCases } from "./sweep-cases.js";
@@ -79,6 +80,7 @@ export function storeContract(given: StoreContractOptions, ...surplus: never[]):
     ...sweepCases,
     ...quotaCases,
     ...causeCases,
+    ...listingCases,
   ];
   return [partsCase(without), ...cases]
     .filter(({ needs }) => needs.every(isOffered))

@@ -49,6 +49,7 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
       explained: ["request-1"],
       missReasons: NONE,
       operations: [{ authorize: fn }],
+      console: [{ authorize: fn }],
       metrics: [{}],
       metricsHandler: [{ authorize: fn }],
       stats: [{}],

@@ -1,0 +1,97 @@
+// Where the console's figures come from: the cache's stats, its counters, the app's monitor and warmer. Nothing is counted here.
+// Tests: test/integration/console-pages.test.ts
+import { BoundedMap } from "../bounded-map.js";
+import type { CacheEngine } from "../engine/cache-engine.js";
+import { type CounterReport, sumOfReports } from "../engine/counters.js";
+import type { CacheMonitor } from "../ops/cache-monitor.js";
+import type { CacheStats, StoreStats, TenantStats } from "../stats.js";
+import { storeStats } from "../stats.js";
+import { engineOf, type TenantCache } from "../tenant-cache.js";
+import { monotonicNow } from "../timers.js";
+import type { CacheWarmer } from "../warmer/cache-warmer.js";
+import type { Access } from "./access.js";
+import { History } from "./history.js";
+import { sumOfModules } from "./sums.js";
+import { WarmRuns } from "./warm-runs.js";
+
+/** An inventory walks through entries: many readers are to cost one. */
+const REMEMBERED_MS = 5000;
+
+/** What the chart and the tiles show, and what is asked for again and again: without a round trip. */
+export interface Figures {
+  readonly totals: CounterReport;
+  readonly store: Pick<StoreStats, "kind" | "circuit" | "connected" | "latencyMs">;
+}
+
+interface Remembered {
+  readonly atMs: number;
+  readonly stats: Promise<CacheStats>;
+}
+
+export class Sources {
+  readonly cache: TenantCache;
+  readonly engine: CacheEngine;
+  readonly monitor: CacheMonitor;
+  readonly history: History;
+  readonly warmRuns: WarmRuns | undefined;
+  readonly #stats = new BoundedMap<Remembered>({ maxCharacters: 1024 * 1024, maxEntries: 100 });
+
+  constructor(cache: TenantCache, monitor: CacheMonitor, warmer: CacheWarmer | undefined) {
+    this.cache = cache;
+    this.engine = engineOf(cache);
+    this.monitor = monitor;
+    this.history = new History(monitor);
+    this.warmRuns = warmer && new WarmRuns(warmer);
+  }
+
+  figures(access: Access): Figures {
+    const { kind, circuit, connected, latencyMs } = storeStats(this.engine);
+    const { counters } = this.engine;
+    const totals = access.seesAll
+      ? counters.report().totals
+      : sumOfReports(access.own.map((tenant) => counters.report(tenant).totals));
+    return { totals, store: { kind, circuit, connected, latencyMs } };
+  }
+
+  /** Of all tenants: for whoever sees all. Whether the store is in use is known at once. */
+  async whole(): Promise<CacheStats> {
+    const stats = await this.#remembered("", () => this.cache.stats({ perTenant: true }));
+    return { ...stats, store: storeStats(this.engine) };
+  }
+
+  /** By tenant, of those that this person sees. */
+  async tenants(access: Access): Promise<ReadonlyMap<string, TenantStats>> {
+    if (access.seesAll) return new Map(Object.entries((await this.whole()).tenants ?? {}));
+    const own = access.own.map(async (tenant) => [tenant, await this.tenant(tenant)] as const);
+    return new Map(await Promise.all(own));
+  }
+
+  async tenant(tenant: string): Promise<TenantStats> {
+    const {
+      totals,
+      modules,
+      quotaBytes = null,
+    } = await this.#remembered(tenant, () => this.cache.stats({ tenantId: tenant }));
+    return { ...totals, quotaBytes, modules };
+  }
+
+  /** By module, over the tenants that this person sees. */
+  async modules(access: Access): Promise<CacheStats["modules"]> {
+    if (access.seesAll) return (await this.whole()).modules;
+    const tenants = await this.tenants(access);
+    return sumOfModules([...tenants.values()].map(({ modules }) => modules));
+  }
+
+  /** After a purge, so that the next page shows what is left. */
+  forgetStats(): void {
+    for (const key of [...this.#stats.keys()]) this.#stats.delete(key);
+  }
+
+  #remembered(key: string, ask: () => Promise<CacheStats>): Promise<CacheStats> {
+    const known = this.#stats.get(key);
+    if (known && monotonicNow() - known.atMs < REMEMBERED_MS) return known.stats;
+    const stats = ask();
+    this.#stats.set(key, { atMs: monotonicNow(), stats });
+    return stats;
+  }
+}

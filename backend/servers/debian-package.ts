@@ -1,0 +1,48 @@
+// Debian's packages, for tests that need a program which the machine lacks.
+import { execFileSync } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+/** Where the program lies, or `undefined` where it is not on the `PATH`. */
+export function onPath(program: string): string | undefined {
+  for (const folder of (process.env.PATH ?? "").split(path.delimiter)) {
+    const candidate = path.join(folder, program);
+    try {
+      accessSync(candidate, constants.X_OK);
+      return candidate;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Installs the package that brings the program. On Debian as root, and only there: nobody's machine is changed who could
+ * not expect it. Test processes that want packages at once wait for each other.
+ * @returns where the program lies now; `undefined` where that cannot be had
+ */
+export function installOnDebian(name: string, program: string): string | undefined {
+  if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) return undefined;
+  console.log(`installing Debian's package ${name} for the tests`);
+  // A server's package would start one of its own: a policy that forbids it is what Debian has for that.
+  const policy = "/usr/sbin/policy-rc.d";
+  const script = `set -e
+    exec 9> "$1/debian-packages.lock"; flock 9
+    if command -v "$3" > /dev/null; then exit; fi
+    if [ ! -e ${policy} ]; then printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod +x ${policy}; trap 'rm -f ${policy}' EXIT; fi
+    # Whoever else asks for lists at the same moment has them locked for a while.
+    for pause in 5 20 60 0; do apt-get update -qq && break; sleep $pause; done
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$2"`;
+  try {
+    execFileSync("sh", ["-c", script, "sh", tmpdir(), name, program], {
+      stdio: ["ignore", "ignore", "inherit"],
+      // Said, because Jest's is a copy.
+      env: process.env,
+    });
+  } catch {
+    return undefined;
+  }
+  return onPath(program);
+}

@@ -1,0 +1,126 @@
+// /ops: the cache's console for administrators, and the login in front of it: a browser's navigation carries no bearer token.
+// Tests: test/http/console.test.ts
+import express, { type Request, type RequestHandler, Router } from "express";
+import type {
+  CacheMonitor,
+  CacheWarmer,
+  ConsoleDecision,
+  ConsoleIdentity,
+  TenantCache,
+} from "express-tenant-cache";
+import type { Auth } from "../../http/identity/auth.js";
+import { assume } from "../../http/identity/authenticate.js";
+import type { Authenticator } from "../../http/identity/authenticator.js";
+
+export interface ConsoleRoutesOptions {
+  readonly cache: Pick<TenantCache, "console">;
+  readonly authenticator: Authenticator;
+  readonly monitor: CacheMonitor;
+  readonly warmer: CacheWarmer;
+  /** Of attempts to log in. */
+  readonly rateLimiter: RequestHandler;
+}
+
+const COOKIE = "crm-ops";
+const MAX_TOKEN_CHARACTERS = 3500;
+/** Never longer than the token, which is checked with each request, its revocation too. */
+const COOKIE_SECONDS = 8 * 3600;
+const TOKEN = /^[\w.~+/-]+=*$/;
+
+/** Admins see their own tenant, superadmins all; nobody else sees it. */
+export function consoleRouter({
+  cache,
+  authenticator,
+  monitor,
+  warmer,
+  rateLimiter,
+}: ConsoleRoutesOptions): Router {
+  const router = Router();
+  router.use((_req, res, next) => {
+    res.setHeader("Cache-Control", "no-store");
+    // With helmet's own, browsers would say that forms come from nowhere.
+    res.setHeader("Referrer-Policy", "same-origin");
+    next();
+  });
+  const authOf = async (token: string): Promise<Auth | undefined> => {
+    if (!TOKEN.test(token) || token.length > MAX_TOKEN_CHARACTERS) return undefined;
+    return authenticator.authenticate(token).catch(() => undefined);
+  };
+  const authorize = async (req: Request): Promise<ConsoleDecision> => {
+    const auth = await authOf(cookieOf(req) ?? "");
+    return auth ? accessOf(auth) : { redirect: "../login" };
+  };
+  const explainAs = async (req: Request, tenantId: string): Promise<ConsoleIdentity> => {
+    const auth = await authOf(cookieOf(req) ?? "");
+    return auth ? { as: (explained) => assume(explained, { ...auth, tenantId }) } : {};
+  };
+  router.use("/cache", cache.console({ authorize, monitor, warmer, explainAs }));
+  router.get("/login", (_req, res) => {
+    res.send(loginPage(""));
+  });
+  router.post(
+    "/login",
+    rateLimiter,
+    express.urlencoded({ extended: false, limit: "8kb" }),
+    async (req, res) => {
+      const fields: unknown = req.body;
+      const given: unknown = Reflect.get(Object(fields), "token");
+      const token = typeof given === "string" ? given.trim() : "";
+      const auth = isOwnForm(req) ? await authOf(token) : undefined;
+      if (!auth || !accessOf(auth)) {
+        res
+          .status(401)
+          .send(loginPage("This is no token of an administrator, or it is not valid any longer."));
+        return;
+      }
+      const options = { httpOnly: true, sameSite: "strict", secure: req.secure, path: "/ops" } as const;
+      res.cookie(COOKIE, token, { ...options, maxAge: COOKIE_SECONDS * 1000 });
+      res.redirect(303, "cache/");
+    },
+  );
+  return router;
+}
+
+function accessOf({ role, tenantId, subject, mustChangePassword }: Auth): ConsoleDecision {
+  if (mustChangePassword) return false;
+  const may = { view: true, purge: true, warm: true, name: subject } as const;
+  if (role === "superadmin") return { ...may, tenants: "all" };
+  return role === "admin" && tenantId !== undefined && { ...may, tenants: [tenantId] };
+}
+
+function cookieOf(req: Request): string | undefined {
+  for (const pair of (req.get("cookie") ?? "").split(";")) {
+    const [name, value] = pair.trim().split("=", 2);
+    if (name === COOKIE && value !== undefined) return decoded(value);
+  }
+  return undefined;
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return "";
+  }
+}
+
+/** Nobody else logs a browser in: as the console judges its own forms. */
+function isOwnForm(req: Request): boolean {
+  const site = req.get("sec-fetch-site");
+  if (site !== undefined) return site === "same-origin";
+  const origin = req.get("origin");
+  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === req.host;
+}
+
+function loginPage(problem: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Log in – cache</title></head>
+<body><main><h1>The cache's console</h1>
+${problem && `<p role="alert">${problem}</p>`}
+<form method="post" action="login"><p><label>Token of an admin or superadmin<br>
+<input type="password" name="token" required autocomplete="off"></label></p><button>Log in</button></form>
+</main></body></html>
+`;
+}

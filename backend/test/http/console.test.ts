@@ -1,0 +1,68 @@
+// The console in the CRM: who gets in, by which cookie, and what an admin sees of other tenants.
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import supertest from "supertest";
+import { type Crm, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
+
+describe("/ops/cache", () => {
+  let crm: Crm;
+
+  beforeAll(async () => {
+    crm = await startCrm("memory");
+  });
+  afterAll(() => crm.close());
+
+  const login = (token: string, headers: Record<string, string> = { "sec-fetch-site": "same-origin" }) =>
+    supertest(crm.app).post("/ops/login").set(headers).type("form").send({ token });
+
+  test("a browser without a login is led to it, and a bearer token alone is none", async () => {
+    const token = await crm.token("admin", TENANT_A);
+    const answer = await supertest(crm.app).get("/ops/cache/").auth(token, { type: "bearer" });
+    assert.deepEqual([answer.status, answer.headers.location], [303, "../login"]);
+    assert.equal((await supertest(crm.app).get("/ops/login")).status, 200);
+  });
+
+  test("an admin sees the own tenant, a superadmin all, others nothing; the cookie is HttpOnly and Strict", async () => {
+    const seen = async (role: "admin" | "superadmin") => {
+      const answer = await login(await crm.token(role, TENANT_A));
+      assert.deepEqual([answer.status, answer.headers.location], [303, "cache/"]);
+      const [cookie = ""] = answer.get("Set-Cookie") ?? [];
+      assert.match(cookie, /Path=\/ops;.*HttpOnly; SameSite=Strict/);
+      const page = await supertest(crm.app)
+        .get("/ops/cache/tenants")
+        .set("cookie", cookie.split(";")[0] ?? "");
+      assert.equal(page.status, 200);
+      return page.text;
+    };
+    await (await crm.client("member", TENANT_B)).get("/api/accounts").expect(200);
+    assert.doesNotMatch(await seen("admin"), new RegExp(TENANT_B));
+    assert.match(await seen("superadmin"), new RegExp(TENANT_B));
+    for (const role of ["viewer", "member"] as const)
+      assert.equal((await login(await crm.token(role, TENANT_A))).status, 401, role);
+  });
+
+  test("an explanation is asked as the operator, for the tenant: a superadmin's for any, an admin's for the own", async () => {
+    const cookieOfRole = async (role: "admin" | "superadmin") => {
+      const answer = await login(await crm.token(role, role === "admin" ? TENANT_A : undefined));
+      return (answer.get("Set-Cookie") ?? [])[0]?.split(";")[0] ?? "";
+    };
+    await (await crm.client("member", TENANT_B)).get("/api/accounts").expect(200);
+    const explain = async (role: "admin" | "superadmin", tenant: string) =>
+      supertest(crm.app)
+        .get("/ops/cache/explain")
+        .query({ tenant, url: "/api/accounts" })
+        .set("cookie", await cookieOfRole(role));
+    const theirs = await explain("superadmin", TENANT_B);
+    assert.match(theirs.text, /<h2>hit/);
+    const own = await explain("admin", TENANT_A);
+    assert.match(own.text, /<h2>miss: cold/);
+    assert.equal((await explain("admin", TENANT_B)).status, 403);
+  });
+
+  test("another site logs nobody in, and a token that is none does not", async () => {
+    const token = await crm.token("admin", TENANT_A);
+    assert.equal((await login(token, { "sec-fetch-site": "cross-site" })).status, 401);
+    assert.equal((await login(token, {})).status, 401);
+    assert.equal((await login("nonsense")).status, 401);
+  });
+});
