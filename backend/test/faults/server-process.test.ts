@@ -94,10 +94,11 @@ describe("server process", () => {
   test("says what it runs on: without Redis, that its cache is for one process", async () => {
     const lines = await startLog({ CACHE_WARM_ON_START: "false", CACHE_MEMORY_BYTES: "1572864" });
     const { host, pathname } = new URL(database.url);
-    assert.deepEqual(lines.slice(-4), [
+    assert.deepEqual(lines.slice(-5), [
       `database: ${host}${pathname}, at most 10 connections`,
       "cache: this process's memory, at most 1.5 MiB, for one process alone: where there are several, set REDIS_CACHE_URL",
       "state: none (REDIS_URL is not set): nobody can log in, no token can be revoked, and each process counts requests for itself",
+      "metrics: /metrics, for this machine alone (METRICS_TOKEN is not set)",
       "warm-up: none (CACHE_WARM_ON_START=false)",
     ]);
   });
@@ -112,13 +113,14 @@ describe("server process", () => {
     const REDIS_HOST = { REDIS_HOST: hostname, REDIS_PORT: port, REDIS_PASSWORD: PASSWORD };
     const own = `redis://:${PASSWORD}@${hostname}:${port}`;
     const lines = await startLog({ ...REDIS_HOST, REDIS_CACHE_URL: own });
-    assert.deepEqual(lines.slice(-3), [
+    assert.deepEqual(lines.slice(-4), [
       `cache: Redis, ${hostname}:${port}; circuit closed`,
       `state: Redis, ${hostname}:${port}`,
+      "metrics: /metrics, for this machine alone (METRICS_TOKEN is not set)",
       "warm-up: behind the start, and by one process after each midnight",
     ]);
     const away = await startLog({ ...REDIS_HOST, REDIS_CACHE_URL: `redis://:${PASSWORD}@127.0.0.1:1` });
-    assert.match(away.at(-3) ?? "", /^cache: Redis, 127\.0\.0\.1:1; circuit (half-)?open \(.+\)$/);
+    assert.match(away.at(-4) ?? "", /^cache: Redis, 127\.0\.0\.1:1; circuit (half-)?open \(.+\)$/);
     for (const line of [...lines, ...away]) assert.ok(!line.includes(PASSWORD), line);
   });
 

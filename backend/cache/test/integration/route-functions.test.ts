@@ -35,10 +35,10 @@ for (const store of STORES) {
 
     test("ttlSeconds is asked with the answer: whole seconds of what it says", async () => {
       list.handle((_req, res) => res.json(1));
-      const miss = await list.request("/ttl?ttl=7.9");
+      const miss = await list.request("/ttl?ttl=87.9");
       assert.equal(miss.cache, "fwd=miss; stored");
-      const hit = await list.request("/ttl?ttl=7.9");
-      assert.match(hit.headers.get("cache-status") ?? "", /hit; ttl=[67]$/);
+      const hit = await list.request("/ttl?ttl=87.9");
+      assert.match(hit.headers.get("cache-status") ?? "", /hit; ttl=8[0-7]$/);
       assert.equal(list.runs, 1);
       for (const ttl of ["0", "0.5", "-1"])
         for (let round = 0; round < 2; round++)
