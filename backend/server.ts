@@ -7,7 +7,6 @@ import { CacheMonitor, expressServerOptions, StalenessProbe } from "express-tena
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
-import { migrate } from "./db/migrate.js";
 import { createPool } from "./db/pool.js";
 import { firstSteps } from "./first-steps.js";
 import { answerWhileNoticed, drain, KEEP_ALIVE_MS, listen } from "./http/http-server.js";
@@ -50,7 +49,10 @@ async function main(): Promise<void> {
   const config = readConfig();
   const logger = pino({ level: config.LOG_LEVEL });
   try {
-    if (config.MIGRATE_ON_START) await migrate(config.DATABASE_URL, (line) => logger.info(line));
+    if (config.MIGRATE_ON_START) {
+      const { migrate } = await import("./db/migrate.js");
+      await migrate(config.DATABASE_URL, (line) => logger.info(line));
+    }
     await serve(config, logger);
   } catch (error) {
     fail(`cannot start: ${startProblem(error, config)}`);

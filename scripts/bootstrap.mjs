@@ -2,7 +2,7 @@
 // In the image, which has no sources, what was compiled is run as it is.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -21,14 +21,7 @@ if (!script) fail("usage: node scripts/bootstrap.mjs <start|test|test-cache|...>
 
 if (existsSync(path.join(root, "tsconfig.json"))) {
   installWhatIsMissing();
-  // Incremental: next to nothing where nothing changed. `npm test` reports it again, as a step of its own.
-  const compiler = path.join(root, "node_modules/typescript/bin/tsc");
-  // Absent where somebody has compiled, and then left out what only that needs (npm prune --omit=dev).
-  if (existsSync(compiler) || compiledScript() === undefined) {
-    // The package first: the backend imports it by its name.
-    for (const project of ["backend/cache", "tsconfig.json"])
-      run("the compiler", process.execPath, [compiler, "--project", path.join(root, project)]);
-  }
+  compileWhatChanged();
 }
 stopWithNpm();
 await runScript();
@@ -66,6 +59,43 @@ function hasWhatRuns({ packages }) {
     ([folder, { version, dev, optional, devOptional }]) =>
       folder === "" || optional || devOptional || (dev && !needsDev) || present[folder]?.version === version,
   );
+}
+
+/** The compiler takes seconds to see that nothing has changed. `npm test` runs it again, as a step of its own. */
+function compileWhatChanged() {
+  const compiler = path.join(root, "node_modules/typescript/bin/tsc");
+  // Absent where somebody has compiled, and then left out what only that needs (npm prune --omit=dev).
+  if (!existsSync(compiler) && compiledScript() !== undefined) return;
+  const stamp = path.join(root, "dist/.compiled-from");
+  const isCompiled = [stamp, path.join(root, "backend/cache/dist/index.js")].every((file) =>
+    existsSync(file),
+  );
+  // Taken before: what is saved while the compiler runs is compiled the next time.
+  const sources = stateOfSources();
+  if (isCompiled && readFileSync(stamp, "utf8") === sources) return;
+  // The package first: the backend imports it by its name.
+  for (const project of ["backend/cache", "tsconfig.json"])
+    run("the compiler", process.execPath, [compiler, "--project", path.join(root, project)]);
+  writeFileSync(stamp, sources);
+}
+
+/** Names, sizes and times of all that is compiled, and of what says how. */
+function stateOfSources() {
+  const state = createHash("sha256");
+  const look = (file) => {
+    const { size, mtimeMs } = statSync(path.join(root, file));
+    state.update(`${file} ${size} ${mtimeMs}\n`);
+  };
+  const walk = (folder) => {
+    for (const entry of readdirSync(path.join(root, folder), { withFileTypes: true })) {
+      const name = `${folder}/${entry.name}`;
+      if (entry.isDirectory() && !["dist", "node_modules"].includes(entry.name)) walk(name);
+      else if (/\.(?:m?ts|json)$/.test(entry.name)) look(name);
+    }
+  };
+  for (const folder of ["backend", "scripts"]) if (existsSync(path.join(root, folder))) walk(folder);
+  for (const file of ["tsconfig.json", "package-lock.json"]) look(file);
+  return state.digest("hex");
 }
 
 function compiledScript() {

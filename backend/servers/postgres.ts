@@ -4,8 +4,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../db/embedded-postgres.js";
-import { migrate } from "../db/migrate.js";
-import { imageOf } from "./compose.js";
 import { dockerAnswers } from "./find-redis.js";
 import { guardChild } from "./guard.js";
 import { startTcpProxy } from "./tcp-proxy.js";
@@ -87,6 +85,7 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     if (!(await dockerAnswers())) throw error;
+    const { imageOf } = await import("./compose.js");
     const { PostgreSqlContainer } = await import("@testcontainers/postgresql");
     const container = await new PostgreSqlContainer(imageOf("postgres")).start();
     return { url: container.getConnectionUri(), stop: async () => void (await container.stop()) };
@@ -111,7 +110,7 @@ export async function createMigratedDatabase(): Promise<TestDatabase> {
   const template = process.env.TEST_TEMPLATE_DATABASE;
   if (template === undefined) {
     const database = await createTestDatabase();
-    await migrate(database.url, () => undefined);
+    await migrated(database.url);
     return database;
   }
   return createDatabase(async (client, name, admin) => {
@@ -133,12 +132,18 @@ async function createDatabase(
   return testDatabase(admin, name);
 }
 
+/** Loaded by who makes the template: all others copy it. */
+async function migrated(databaseUrl: string): Promise<void> {
+  const { migrate } = await import("../db/migrate.js");
+  await migrate(databaseUrl, () => undefined);
+}
+
 /** What was broken off has another name than what is whole. */
 async function makeTemplate(client: pg.Client, admin: string, template: string): Promise<void> {
   const unfinished = `${template}_unfinished`;
   await client.query(`DROP DATABASE IF EXISTS ${unfinished} WITH (FORCE)`);
   await client.query(`CREATE DATABASE ${unfinished}`);
-  await migrate(testDatabase(admin, unfinished).url, () => undefined);
+  await migrated(testDatabase(admin, unfinished).url);
   await client.query(`ALTER DATABASE ${unfinished} RENAME TO ${template}`);
 }
 

@@ -1,5 +1,4 @@
 // Redis servers for tests: private ones that faults may be done to, and one that suites share.
-import { serverFlags } from "./compose.js";
 import { findRedis } from "./find-redis.js";
 import { LocalRedis } from "./local-redis.js";
 import type { RedisServer, RedisServerOptions } from "./redis-server.js";
@@ -14,6 +13,8 @@ export async function startRedisServer({
   tls = false,
   program,
 }: RedisServerOptions = {}): Promise<RedisServer> {
+  // Loaded where a server is started: most suites share one, and a parser of YAML is seventy files.
+  const { serverFlags } = await import("./compose.js");
   const flags = [...serverFlags(service), ...args];
   if (program !== undefined) return new LocalRedis(program, flags, tls).start();
   const source = await findRedis();

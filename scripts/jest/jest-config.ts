@@ -38,8 +38,6 @@ export default {
     testMatch: ["**/*.test.js"],
     // What tsc has compiled is what is tested: Node loads it as ESM.
     transform: {},
-    // Messages in fifty languages, which zod's index exports and nobody here reads: each file would load them anew.
-    moduleNameMapper: { "^\\.\\./locales/index\\.js$": beside("./no-locales.js") },
     testEnvironment: beside("./environment.js"),
     setupFilesAfterEnv: [beside("./patience.js")],
     restoreMocks: true,

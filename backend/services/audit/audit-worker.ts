@@ -85,17 +85,19 @@ export class AuditWorker {
   /** One look at all tenants: what is committed gets its place. */
   async #turn(): Promise<void> {
     const { pool, checkpointMs = DEFAULT_CHECKPOINT_MS } = this.#options;
+    let problem: string | undefined;
     try {
       for (const tenantId of await tenantsWithPending(pool))
-        await this.#for(tenantId, () => this.#place(tenantId));
+        problem = (await this.#for(tenantId, () => this.#place(tenantId))) ?? problem;
       const nowMs = performance.now();
       const isDue = nowMs - this.#signedAtMs >= checkpointMs;
       if (isDue) {
         for (const { tenantId } of await tenantsToSign(pool))
-          await this.#for(tenantId, () => this.#sign(tenantId));
+          problem = (await this.#for(tenantId, () => this.#sign(tenantId))) ?? problem;
         this.#signedAtMs = nowMs;
       }
-      this.#placing.worked();
+      if (problem === undefined) this.#placing.worked();
+      else this.#placing.failed(problem);
     } catch (error) {
       this.#placing.failed((error as Error).message);
     }
@@ -130,18 +132,24 @@ export class AuditWorker {
     return Number(rows[0]?.size ?? 0);
   }
 
-  /** One tenant's broken tree is no other tenant's trouble. */
-  async #for(tenantId: string, work: () => Promise<unknown>): Promise<void> {
+  /**
+   * One tenant's trouble, a broken tree or a record that gets no place, is no other tenant's.
+   * @returns what is wrong with it but for its tree, which has an alarm
+   * @throws where the database is away
+   */
+  async #for(tenantId: string, work: () => Promise<unknown>): Promise<string | undefined> {
     const { logger } = this.#options;
     try {
       await work();
       if (this.#alarms.delete(tenantId)) logger.info(`audit: the tree of tenant ${tenantId} goes on`);
     } catch (error) {
-      if (!isBroken(error)) throw error;
-      if (this.#alarms.get(tenantId)?.message === error.message) return;
+      if (isDatabaseUnavailable(error)) throw error;
+      if (!isBroken(error)) return `tenant ${tenantId}: ${(error as Error).message}`;
+      if (this.#alarms.get(tenantId)?.message === error.message) return undefined;
       this.#alarms.set(tenantId, { tenantId, message: error.message, since: new Date() });
       logger.error(`audit: the tree of tenant ${tenantId} is not what was signed: ${error.message}`);
     }
+    return undefined;
   }
 }
 

@@ -84,8 +84,11 @@ export class ErasureJobs {
     );
   }
 
-  /** Jobs of the tenant that nobody has been at for five seconds; they are this process's now. */
-  async takeOver(tenantId: string): Promise<ErasureJob[]> {
+  /**
+   * Jobs of the tenant that nobody has been at for five seconds; they are this process's now. Each is opened by
+   * itself: one that cannot be keeps no other from being finished.
+   */
+  async takeOver(tenantId: string): Promise<(() => Promise<ErasureJob>)[]> {
     const { rows } = await withTenant(
       this.#pool,
       tenantId,
@@ -101,8 +104,8 @@ export class ErasureJobs {
         ),
       ANY_TENANT,
     );
-    return Promise.all(
-      rows.map(async (row) => jobOf(tenantId, await this.#openSubject(tenantId, row.sealed_subject), row)),
+    return rows.map(
+      (row) => async () => jobOf(tenantId, await this.#openSubject(tenantId, row.sealed_subject), row),
     );
   }
 

@@ -64,14 +64,18 @@ export class Erasures {
   async resume(): Promise<Resumed> {
     const { jobs } = this.#options;
     let [finished, problem]: [number, string | undefined] = [0, undefined];
+    // Others must not wait for one whose holder fails, or whose tenant's key is gone. It stays in the table.
+    const note = (error: unknown) => {
+      problem ??= error instanceof Error ? error.message : String(error);
+    };
     for (const tenantId of await jobs.tenantsWithJobs()) {
-      for (const job of await jobs.takeOver(tenantId)) {
+      const taken = await jobs.takeOver(tenantId).catch(note);
+      for (const open of taken ?? []) {
         try {
-          await this.#finish(job);
+          await this.#finish(await open());
           finished += 1;
         } catch (error) {
-          // Others must not wait for one whose holder fails. It stays in the table.
-          problem ??= error instanceof Error ? error.message : String(error);
+          note(error);
         }
       }
     }

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
+import { Outage } from "../../outage.js";
 import { closeAfterTest } from "../../servers/in-test.js";
 import { until } from "../../servers/until.js";
 import { AuditTrail, type AuditTrailOptions } from "../../services/audit/audit-trail.js";
+import { AuditUnavailable } from "../../services/audit/audit-unavailable.js";
 import { DEFAULT_POLICY, PolicyStore } from "../../services/audit/policy/class-policy.js";
 import { GONE_AFTER_SECONDS, settleGoneBuffers } from "../../services/audit/policy/gone-buffers.js";
+import { RecordBuffer } from "../../services/audit/policy/record-buffer.js";
 import {
   ACTOR,
   type AuditDatabase,
@@ -165,6 +168,62 @@ describe("policies of the audit trail", () => {
         ),
         /check constraint/,
       );
+  });
+
+  test("an event that no record can be made of fails alone: what shares its transaction is on record", async () => {
+    const { trail } = open();
+    const wrong = { ...event(1, { entityId: "wrong" }), detail: { share: Number.NaN } };
+    // The first begins a transaction; the others come while it is under way, and share the next one.
+    const first = trail.record(TENANT, ACTOR, [event(1, { entityId: "shared" })]);
+    const together = await Promise.allSettled(
+      [event(1, { entityId: "shared" }), wrong, event(1, { entityId: "shared" })].map((event) =>
+        trail.record(TENANT, ACTOR, [event]),
+      ),
+    );
+    await first;
+    assert.deepEqual(
+      together.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+    assert.ok(together[1]?.status === "rejected" && together[1].reason instanceof TypeError);
+    assert.deepEqual([await about("shared"), await about("wrong")], [3, 0]);
+  });
+
+  test("where nobody knows the tenant's policy, it may be a stricter one: nothing leaves", async () => {
+    const gone = createPool({ databaseUrl: database.url, onError: () => undefined });
+    await gone.end();
+    const trail = new AuditTrail({ pool: gone, pseudonym });
+    await assert.rejects(trail.record(TENANT, ACTOR, [business("unknown")]), AuditUnavailable);
+    assert.equal(await trail.close(), 0);
+  });
+
+  test("a loss of a tenant that has nothing else to write is told, also where the first attempt fails", async () => {
+    const attempts: string[] = [];
+    let isAway = true;
+    const buffer = new RecordBuffer({
+      pool: database.pool,
+      capacity: 1,
+      flushAfterMs: 60_000,
+      outage: new Outage({ began: () => undefined, ended: () => undefined }),
+      lossRecord: async (tenantId, { lost }) => `{"tenant":"${tenantId}","lost":${lost}}`,
+      insert: async (_client, tenantId, contents) => {
+        if (isAway && tenantId === OTHER_TENANT) throw new Error("away");
+        attempts.push(...contents);
+      },
+    });
+    await buffer.add(TENANT, ["{}"]);
+    await buffer.add(OTHER_TENANT, ["{}"]);
+    assert.deepEqual(buffer.figures, { waiting: 1, lost: 1 });
+    assert.equal(await buffer.flush(), false, "the loss is not told yet");
+    isAway = false;
+    assert.equal(await buffer.flush(), true);
+    assert.deepEqual(attempts, ["{}", `{"tenant":"${OTHER_TENANT}","lost":1}`]);
+    assert.equal(await buffer.close(), 0);
+    const { rows } = await database.pool.query(
+      "SELECT count(*) AS open FROM audit_buffers WHERE process_id = $1 AND closed_at IS NULL",
+      [buffer.processId],
+    );
+    assert.equal(Number(rows[0].open), 0);
   });
 
   test("what a process has taken along is found by another, at most as much as it had room for", async () => {

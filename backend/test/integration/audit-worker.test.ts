@@ -98,6 +98,27 @@ describe("the worker", () => {
     assert.deepEqual(worker.alarms, []);
   });
 
+  test("a record that gets no place is told once, and is nobody else's trouble", async () => {
+    const { log, worker, published, lines } = open();
+    // What the application's role may insert: nothing but a limit of its size is checked.
+    for (const tenantId of [TENANT, OTHER_TENANT])
+      await database.pool.query("INSERT INTO audit_pending (tenant_id, content) VALUES ($1, $2)", [
+        tenantId,
+        tenantId === TENANT ? "no JSON" : "{}",
+      ]);
+    for (const tenantId of [TENANT, OTHER_TENANT]) await log.trail.record(tenantId, ACTOR, events(5));
+    worker.start();
+    await until("the other tenant's checkpoint", async () => (await published(OTHER_TENANT)) === 6);
+    await until("the line", () => lines.length > 0);
+    assert.match(
+      lines.join(),
+      /^audit: records are kept, but get no place in the tree \(tenant \S+: invalid input syntax for type json\)$/,
+    );
+    assert.ok(lines[0]?.includes(TENANT));
+    await database.pool.query("DELETE FROM audit_pending WHERE content = 'no JSON'");
+    await until("its own", async () => (await published(TENANT)) === 5);
+  });
+
   test("one tenant's broken tree is told once, and is nobody else's trouble", async () => {
     const { log, worker, published, lines } = open();
     await log.grow(5);

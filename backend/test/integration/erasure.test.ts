@@ -173,6 +173,31 @@ describe("erasure", () => {
     assert.deepEqual(await vault.resumeErasures(), { finished: 0 });
   });
 
+  test("one whose subject nobody can tell any more keeps no other from being finished, of any tenant", async () => {
+    const failing = new Holder("failing");
+    failing.failure = new Error("not now");
+    const vault = vaultWith(failing);
+    for (const [tenantId, subjectId] of [
+      [TENANT, "untold"],
+      [TENANT, "told"],
+      [OTHER_TENANT, "theirs"],
+    ] as const)
+      await assert.rejects(vault.erase(tenantId, subjectId, "objection"), ErasureUnfinished);
+    const untold = await vault.pseudonym(TENANT, "untold");
+    await database.pool.query("UPDATE subject_erasures SET sealed_subject = '\\x00' WHERE pseudonym = $1", [
+      untold,
+    ]);
+    failing.failure = undefined;
+    await staled();
+    const { finished, problem } = await vault.resumeErasures();
+    assert.equal(finished, 2);
+    assert.match(problem ?? "", /does not say which subject/);
+    assert.equal((await vault.erasureReport(TENANT, "told"))?.state, "erased");
+    assert.equal((await vault.erasureReport(OTHER_TENANT, "theirs"))?.state, "erased");
+    assert.equal((await vault.erasureReport(TENANT, "untold"))?.state, "unfinished");
+    await database.pool.query("DELETE FROM subject_erasures WHERE pseudonym = $1", [untold]);
+  });
+
   test("a holder that never answers does not hold the caller for ever", async () => {
     const pass = holdTime(["setTimeout", "clearTimeout"]);
     const vault = database.vault({ stepBudgetMs: 200 });

@@ -10,7 +10,7 @@ import {
   VERSION_NEUTRAL,
 } from "@nestjs/common";
 import type { Request, RequestHandler, Response } from "express";
-import { Observable } from "rxjs";
+import { Observable, type Subscriber } from "rxjs";
 import type { TenantCache } from "../tenant-cache.js";
 import { TENANT_CACHE } from "./tenant-cache-token.js";
 
@@ -38,9 +38,15 @@ export function routeInterceptor(
       const http = context.switchToHttp();
       const middleware = this.#of(versionOf(context));
       return new Observable((subscriber) => {
-        // Where the cache answers it goes on to nobody: then this never ends. Nest would answer once more if it
-        // ended with a value, and log an error if it ended without. Nothing holds on to it.
-        middleware(http.getRequest<Request>(), http.getResponse<Response>(), (problem?: unknown) => {
+        const response = http.getResponse<Response>();
+        let isAnswered = true;
+        // Where the cache answers it goes on to nobody. Nest would answer once more if this ended with a value, and
+        // log an error if it ended without.
+        response.once("close", () => {
+          if (isAnswered) release(subscriber);
+        });
+        middleware(http.getRequest<Request>(), response, (problem?: unknown) => {
+          isAnswered = false;
           if (problem === undefined) subscriber.add(handler.handle().subscribe(subscriber));
           else subscriber.error(problem);
         });
@@ -55,6 +61,24 @@ export function routeInterceptor(
   }
   Inject(TENANT_CACHE)(RouteInterceptor, undefined, 0);
   return mixin(RouteInterceptor);
+}
+
+/**
+ * Lets go of all that waits for the handler: `finalize` of the interceptors around this one runs, and their
+ * `timeout` does not, which would have an exception filter answer once more. A subscriber has no public way to
+ * those around it.
+ */
+function release(subscriber: Subscriber<unknown>): void {
+  let outermost: unknown = subscriber;
+  for (let around = outermost; isSubscription(around); around = Reflect.get(around, "destination"))
+    outermost = around;
+  if (isSubscription(outermost)) outermost.unsubscribe();
+}
+
+function isSubscription(value: unknown): value is { unsubscribe(): void } {
+  return (
+    typeof value === "object" && value !== null && typeof Reflect.get(value, "unsubscribe") === "function"
+  );
 }
 
 function versionOf(context: ExecutionContext): string | undefined {

@@ -38,7 +38,7 @@ describe("Nest", () => {
           cwd: project.folder,
           env,
         });
-        assert.match(stderr, /Tests: +11 passed, 11 total/);
+        assert.match(stderr, /Tests: +14 passed, 14 total/);
       });
 
       test("on another adapter it does not start", async () => {

@@ -4,6 +4,7 @@ import type { Pool, PoolClient } from "pg";
 import * as z from "zod";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { DATA_CLASSES, type DataClass, PURPOSES, type Purpose } from "../audit-event.js";
+import { AuditUnavailable } from "../audit-unavailable.js";
 import { within } from "./within.js";
 
 /**
@@ -84,7 +85,10 @@ export class PolicyStore {
     this.#nowMs = nowMs;
   }
 
-  /** The policy to act by: at most five seconds old. Where the database is away, the last one known, else the default. */
+  /**
+   * The policy to act by: at most five seconds old. Where the database is away, the last one known.
+   * @throws AuditUnavailable (503) where none is known: the tenant's own may be stricter than the default
+   */
   async of(tenantId: string): Promise<TenantPolicy> {
     const known = this.#known.get(tenantId);
     if (known && this.#nowMs() - known.atMs < REMEMBERED_MS) return known.policy;
@@ -93,9 +97,10 @@ export class PolicyStore {
     this.#reading.set(tenantId, reading);
     try {
       return await within(ANSWERS_WITHIN_MS, reading);
-    } catch {
+    } catch (error) {
       // What the class then asks for decides: "require" meets the same database, and refuses.
-      return known?.policy ?? DEFAULT_POLICY;
+      if (known) return known.policy;
+      throw new AuditUnavailable(error);
     }
   }
 

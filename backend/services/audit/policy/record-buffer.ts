@@ -99,7 +99,7 @@ export class RecordBuffer {
     this.#flushSoon(this.#options.flushAfterMs);
   }
 
-  /** Writes what waits. @returns whether nothing waits any more */
+  /** Writes what waits. @returns whether all is written, and all that was lost told */
   async flush(): Promise<boolean> {
     this.#flushing ??= this.#flushAll().finally(() => {
       this.#flushing = undefined;
@@ -114,10 +114,11 @@ export class RecordBuffer {
     while (!giveUp.aborted && !(await Promise.race([this.flush(), aborted(giveUp)])) && !giveUp.aborted)
       await new Promise((resolve) => setTimeout(resolve, 50));
     clearTimeout(this.#timer);
-    if (this.#size > 0) return this.#size;
-    for (const tenantId of this.#tenants.keys())
-      await this.#tell(tenantId, "closed_at = now()").catch(() => undefined);
-    return 0;
+    // Of a tenant whose records, or losses, are not written others find the row open.
+    for (const [tenantId, tenant] of this.#tenants)
+      if (isWritten(tenant) && !giveUp.aborted)
+        await this.#tell(tenantId, "closed_at = now()").catch(() => undefined);
+    return this.#size;
   }
 
   #tenantOf(tenantId: string): TenantBuffer {
@@ -187,14 +188,13 @@ export class RecordBuffer {
   async #flushAll(): Promise<boolean> {
     for (const [tenantId, tenant] of this.#tenants) {
       try {
-        while (tenant.waiting.length > 0 || tenant.lost > tenant.lossTold)
-          await this.#flushSome(tenantId, tenant);
+        while (!isWritten(tenant)) await this.#flushSome(tenantId, tenant);
         this.#options.outage.worked();
       } catch (error) {
         this.#options.outage.failed(reasonOf(error));
       }
     }
-    return this.#size === 0;
+    return [...this.#tenants.values()].every(isWritten);
   }
 
   async #flushSome(tenantId: string, tenant: TenantBuffer): Promise<void> {
@@ -251,6 +251,10 @@ export class RecordBuffer {
     throw new Error("the buffer's row is not what this process has written");
   }
 }
+
+/** A loss, too, that has no record yet: where others fill the buffer, a tenant may have nothing else to write. */
+const isWritten = ({ waiting, lost, lossTold }: TenantBuffer): boolean =>
+  waiting.length === 0 && lost === lossTold;
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 

@@ -47,6 +47,8 @@ interface Item {
   readonly asks: readonly Ask[];
   /** Why it was refused. */
   refused?: Purpose;
+  /** Why it has no record, where that is its own fault. */
+  failed?: unknown;
 }
 
 interface Ask extends ConsentAsk {
@@ -231,6 +233,7 @@ export class Recorder {
     const item: Item = { actor, events, asks };
     try {
       await this.#group.add(tenantId, item);
+      if (item.failed !== undefined) throw item.failed;
       this.#away.worked();
     } catch (error) {
       if (error instanceof TypeError) throw error;
@@ -252,10 +255,16 @@ export class Recorder {
       async (client) => {
         const covering = asks.length > 0 ? await coveringConsents(client, tenantId, asks) : [];
         const given = new Map(asks.map(({ event }, index) => [event, covering[index]]));
-        const contents = await Promise.all(
+        const made = await Promise.allSettled(
           items.map((item) => canonicalRecords(tenantId, item.actor, decided(item, given))),
         );
-        await insert(client, tenantId, contents.flat());
+        // What is wrong with one is no matter of those that share its transaction.
+        const contents = made.flatMap((one, index) => {
+          if (one.status === "fulfilled") return one.value;
+          Object.assign(items[index] ?? {}, { failed: one.reason as unknown });
+          return [];
+        });
+        await insert(client, tenantId, contents);
       },
       ANY_TENANT,
     );
