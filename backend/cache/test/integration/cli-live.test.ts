@@ -1,7 +1,6 @@
 // `tail` and `top` as they go on: what comes is shown, a pipe or a key or a signal ends them, and a terminal is left as it was.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
@@ -86,15 +85,11 @@ describe("on a Redis", () => {
   });
 
   test("a pipe that closes ends it with 0, and no error", async () => {
-    const line = `"${process.execPath}" "${(await import("../support/command-line.js")).PROGRAM}" top --json --interval 0.2 | head -n 1; echo "\${PIPESTATUS[0]}"`;
-    const { stdout, stderr } = spawnSync("bash", ["-c", line], {
-      encoding: "utf8",
-      env: { ...env, PATH: process.env.PATH },
-    });
-    const [sample = "", code] = stdout.trim().split("\n");
-    assert.ok(JSON.parse(sample).at);
-    assert.equal(code, "0");
-    assert.equal(stderr, "");
+    const top = kept(startCommand(["top", "--json", "--interval", "0.2"], env));
+    await until("a sample", () => top.stdout().includes("\n"));
+    top.child.stdout?.destroy();
+    const { code, stderr } = await top.result;
+    assert.deepEqual([code, stderr], [0, ""]);
   });
 
   test("top where there is no terminal: a line, or a value, for each sample", async () => {
@@ -106,7 +101,7 @@ describe("on a Redis", () => {
       (await runHere(["top", "--json", "--count", "2", "--interval", "0.2"], env)).stdout,
     );
     assert.equal(first.commandsPerSecond, null);
-    assert.ok(second.commandsPerSecond > 0 && second.seconds >= 0.2);
+    assert.ok(second.commandsPerSecond > 0 && second.seconds > 0.1);
     assert.deepEqual(second.tenants.map(({ tenant }: { tenant: string }) => tenant).slice(0, 1), ["acme"]);
   });
 
@@ -129,7 +124,6 @@ describe("on a Redis", () => {
       top.child.stdin?.write("q");
       const { stdout } = await top.result;
       assert.ok(stdout.includes(ENTER) && stdout.lastIndexOf(LEAVE) > stdout.lastIndexOf(ENTER));
-      assert.match(stdout, /code=0\r?\n-?icanon|code=0/);
       assert.match(stdout.slice(stdout.lastIndexOf("code=")), /code=0\s+icanon\s+echo/);
       const screen = stdout.slice(stdout.lastIndexOf("\u001b[H"), stdout.lastIndexOf(LEAVE));
       // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal is told.
@@ -151,6 +145,7 @@ describe("on a Redis", () => {
     });
 
     test("colours on a terminal; none with NO_COLOR", async () => {
+      await mutate("acme");
       const args = ["tail", "--no-follow"];
       const coloured = await kept(startOnTerminal(args, env, SIZE)).result;
       assert.ok(coloured.stdout.includes("\u001b["));

@@ -89,13 +89,13 @@ describe("purge", () => {
         for (const url of urls) if ((await read(tenant, url)) !== "hit") missing.push(tenant + url);
       return missing;
     };
-    assert.deepEqual(await gone("--tenant", "acme", "--url", "/accounts?page=1"), ["acme/accounts?page=1"]);
     assert.deepEqual(await gone("--tenant", "acme", "--tag", "any"), []);
     assert.deepEqual(
       await gone("--tenant", "globex"),
       urls.map((url) => `globex${url}`),
     );
     assert.deepEqual(await gone("--module", "leads"), ["acme/leads", "globex/leads"]);
+    assert.deepEqual(await gone("--tenant", "acme", "--url", "/accounts?page=1"), ["acme/accounts?page=1"]);
     assert.equal((await gone("--everything")).length, 6);
   }, 120_000);
 
