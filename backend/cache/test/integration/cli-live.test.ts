@@ -102,7 +102,7 @@ describe("on a Redis", () => {
     );
     assert.equal(first.commandsPerSecond, null);
     assert.ok(second.commandsPerSecond > 0 && second.seconds > 0.1);
-    assert.deepEqual(second.tenants.map(({ tenant }: { tenant: string }) => tenant).slice(0, 1), ["acme"]);
+    assert.ok(second.tenants.some(({ tenant }: { tenant: string }) => tenant === "globex"));
   });
 
   test("a server that comes back is waited for", async () => {
