@@ -96,7 +96,7 @@ export interface TenantCache extends Invalidations, Metrics {
    * this process say; asks nobody. See `docs/operate/advice.md`. @throws TenantCacheError `ETC_ARGUMENTS`
    */
   advice(): CacheAdvice;
-  /** Misses of routes by their reasons, in this process since it began. */
+  /** Misses by their reasons, of routes and of values, in this process since it began. */
   missReasons(): Readonly<Record<MissReason, number>>;
   /** How the store is, without asking it. */
   health(): StoreStats;
