@@ -48,6 +48,7 @@ describe("docs/operate/cli.md", () => {
         express.post(`/${name}`, cache.invalidateCache(name), (_req, res) => void res.sendStatus(204));
       }
     });
+    await app.request("/accounts", { tenant: "acme", method: "POST" });
     for (const tenant of ["acme", "globex"]) await app.request("/accounts?page=0", { tenant });
     await cache.idle();
     await app.request("/accounts", { tenant: "globex", method: "POST" });
