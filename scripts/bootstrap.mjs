@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const OLDEST_NODE = [20, 19];
 const PARENT_WATCH_MS = 250;
 /** Run beside a server, often in its checkout: what a server has loaded its program from is not to be replaced under it. */
-const OPERATORS = new Set(["admin", "audit", "warm", "test-cache"]);
+const OPERATORS = new Set(["admin", "audit", "cache", "warm", "test-cache"]);
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const [script] = process.argv.slice(2);
 

@@ -33,7 +33,8 @@ export function untested(files: Files): readonly string[] {
 }
 
 function testsNamedIn(text: string): readonly string[] {
-  const lines = text.split("\n");
+  // A program's first line is for the system that starts it.
+  const lines = text.replace(/^#!.*\n/, "").split("\n");
   const end = lines.findIndex((line) => !line.startsWith("//"));
   const header = end === -1 ? lines : lines.slice(0, end);
   return header.flatMap((line) => NAMED.exec(line)?.[1]?.split(", ") ?? []);

@@ -3,7 +3,7 @@
 import { EXIT, type ExitCode } from "./exit-codes.js";
 import type { Output } from "./output.js";
 import { type PurgeScope, scopeText } from "./purge-scope.js";
-import { bytesText, countText, millisecondsText, rateText } from "./quantities-text.js";
+import { bytesText, counted, millisecondsText, rateText } from "./quantities-text.js";
 
 /** `null`: nobody has counted. */
 export interface PurgePlan {
@@ -51,8 +51,8 @@ export function showPurge(output: Output, target: string, report: PurgeReport): 
 
 function muchText({ entries, bytes, tenants, isExact }: PurgePlan): string {
   if (entries === null) return "how many entries that is could not be counted";
-  const of = tenants === null || tenants === 1 ? "" : `, of ${countText(tenants)} tenants`;
-  return `${isExact ? "" : "a part of "}${countText(entries)} entries, ${bytesText(bytes)}${of}`;
+  const of = tenants === null || tenants === 1 ? "" : `, of ${counted(tenants, "tenant")}`;
+  return `${isExact ? "" : "a part of "}${counted(entries, "entry", "entries")}, ${bytesText(bytes)}${of}`;
 }
 
 /** What handlers have to expect. */
@@ -60,5 +60,5 @@ function loadText({ entries, hitsPerSecond }: PurgePlan): string | undefined {
   if (!entries) return undefined;
   const rate =
     hitsPerSecond === null ? "" : `; ${rateText(hitsPerSecond)} hits a second wait for them at first`;
-  return `at most ${countText(entries)} handler runs more, as they are asked for again${rate}`;
+  return `at most ${counted(entries, "handler run")} more, as they are asked for again${rate}`;
 }

@@ -1,5 +1,6 @@
 // What a purge is about: of one tenant or of all, by module, tag or URL. What contradicts itself is refused before anything is asked.
 // Tests: test/unit/cli-targets.test.ts
+import { moduleName, requireTenantId, tagName } from "../identifiers.js";
 import { printable } from "../printable.js";
 import { wrongArguments } from "./exit-codes.js";
 
@@ -26,10 +27,13 @@ export type PurgeScope =
 /** As long as what a cause keeps of it. */
 const MOST_REASON = 200;
 
-/** @throws TenantCacheError `ETC_CLI_ARGUMENTS` */
+/** @throws TenantCacheError `ETC_CLI_ARGUMENTS`, `ETC_TENANT_ID`, `ETC_MODULE_NAME`, `ETC_TAG` */
 export function purgeScope(options: PurgeOptions): PurgeScope {
-  const { tenant, module: modules = [], tag: tags = [], url, everything } = options;
+  const { module: modules = [], tag: tags = [], url, everything } = options;
   requireReason(options);
+  const tenant = options.tenant === undefined ? undefined : requireTenantId(options.tenant, "purge");
+  for (const name of modules) moduleName(name, "purge");
+  for (const name of tags) tagName(name);
   const named = [
     modules.length > 0 && "--module",
     tags.length > 0 && "--tag",

@@ -45,3 +45,8 @@ export function rateText(rate: number | null | undefined): string {
 export function millisecondsText(milliseconds: number): string {
   return `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms`;
 }
+
+/** `1 entry`, `1,234 entries`, `- entries` where it is not known. */
+export function counted(count: number | null | undefined, one: string, several = `${one}s`): string {
+  return `${countText(count)} ${count === 1 ? one : several}`;
+}

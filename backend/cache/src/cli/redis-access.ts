@@ -49,7 +49,7 @@ export async function openRedis(
   { timeoutMs, ended }: Pick<Context, "timeoutMs" | "ended">,
   isLasting = false,
 ): Promise<RedisAccess> {
-  const { client } = connect(cliOption(target, timeoutMs, isLasting, { reconnectOnError: () => false }));
+  const client = connected(cliOption(target, timeoutMs, isLasting, { reconnectOnError: () => false }));
   try {
     await whenReady(client, target, timeoutMs);
   } catch (error) {
@@ -71,6 +71,17 @@ export async function openRedis(
     },
     close: () => client.disconnect(),
   };
+}
+
+function connected(option: RedisOption): RedisClient {
+  try {
+    return connect(option).client;
+  } catch (error) {
+    if (!(error instanceof TenantCacheError) || error.code !== "ETC_REDIS_MISSING") throw error;
+    const advice =
+      "a Redis is asked through ioredis, which is not installed here: npm install ioredis, or npx -p express-tenant-cache -p ioredis express-tenant-cache …; an app (--app) is asked without it";
+    throw new TenantCacheError("ETC_REDIS_MISSING", advice, { cause: error });
+  }
 }
 
 /** As the cache itself connects, but for the name, and for how long is waited. */

@@ -8,7 +8,7 @@ import { table } from "./columns.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode, refused } from "./exit-codes.js";
 import type { Output } from "./output.js";
-import { bytesText, countText, durationText, percentText } from "./quantities-text.js";
+import { bytesText, counted, countText, durationText, percentText } from "./quantities-text.js";
 import { endedBy, isForbidden, openRedis, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { holdingsOf, type TenantHolding, tenantsOf } from "./tenant-holdings.js";
@@ -115,7 +115,7 @@ function show(
   if (!stored) return;
   const { tenants, entries, bytes } = sumOf(stored.tenants);
   output.line(
-    `${"stored".padEnd(10)}${countText(entries)} entries of ${countText(tenants)} tenants, ${bytesText(bytes)}`,
+    `${"stored".padEnd(10)}${counted(entries, "entry", "entries")} of ${counted(tenants, "tenant")}, ${bytesText(bytes)}`,
   );
   const rows = [...stored.tenants]
     .sort((one, other) => other.bytes - one.bytes)
@@ -147,7 +147,7 @@ function serverLines(server: ServerReport): [label: string, text: string][] {
   return [
     [
       "server",
-      `${server.version ?? "unknown"}, up ${durationText(server.uptimeSeconds)}, ${countText(server.connectedClients)} clients`,
+      `${server.version ?? "unknown"}, up ${durationText(server.uptimeSeconds)}, ${counted(server.connectedClients, "client")}`,
     ],
     ["memory", `${bytesText(used)}${share}`],
     [

@@ -59,7 +59,7 @@ describe("a server", () => {
     const own = await filled.cache.stats({ perTenant: true });
     assert.equal(totals.bytes, (own.tenants?.acme?.quotaBytes ?? 0) + (own.tenants?.globex?.quotaBytes ?? 0));
     const text = await runHere(["stats", "--tenant", "acme"], env);
-    assert.match(text.stdout, /6 entries of 1 tenants/);
+    assert.match(text.stdout, /6 entries of 1 tenant,/);
     assert.match(text.stdout, /acme +accounts +5 /);
     assert.doesNotMatch(text.stdout, /globex/);
     const other = await runHere(["stats", "--json", "--prefix", "other:"], env);

@@ -5,6 +5,7 @@ import { originText, partsText } from "../../src/cli/cause-line.js";
 import { cut, table, widthOf, wrap } from "../../src/cli/columns.js";
 import {
   bytesText,
+  counted,
   countText,
   durationText,
   millisecondsText,
@@ -83,6 +84,7 @@ test("figures", () => {
   ]);
   assert.deepEqual([0.931, 1, null].map(percentText), ["93.1 %", "100.0 %", "-"]);
   assert.deepEqual([1234, undefined].map(countText), ["1,234", "-"]);
+  assert.deepEqual([counted(1, "entry", "entries"), counted(2, "client")], ["1 entry", "2 clients"]);
   assert.deepEqual([0, 0.42, 1234.4, null].map(rateText), ["0", "0.4", "1,234", "-"]);
   assert.deepEqual([0.421, 42.1].map(millisecondsText), ["0.42 ms", "42 ms"]);
 });

@@ -5,6 +5,7 @@ import path from "node:path";
 import { describe, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 import { createTenantCache } from "../../src/index.js";
+import { keyRules, LEAST_OF_CLUSTER, ruleLines } from "../../src/store/redis/least-user.js";
 
 const page = readFileSync(projectFile("docs", "operate", "operations.md"), "utf8");
 const source = (...parts: string[]) => readFileSync(projectFile("backend", "cache", "src", ...parts), "utf8");
@@ -73,6 +74,22 @@ describe("docs/operate/operations.md", () => {
       fields.filter((field) => !section.includes(`\`${field}\``)),
       [],
     );
+  });
+
+  test("shows the least user as the code has it", () => {
+    const command = (name: string) =>
+      (new RegExp(`ACL SETUSER ${name} ((?:[^\\n]*\\\\\\n)*[^\\n]*)`).exec(page)?.[1] ?? "")
+        .split(/[\s\\]+/)
+        .filter((rule) => rule.startsWith("+"));
+    assert.deepEqual(
+      command("cache"),
+      ruleLines().flatMap((line) => line.split(" ")),
+    );
+    assert.deepEqual(
+      command("cache-of-cluster"),
+      LEAST_OF_CLUSTER.map((each) => `+${each.command}`),
+    );
+    assert.ok(page.includes(`\`${keyRules("").join(" ")}\``));
   });
 
   test("explains every log line", () => {

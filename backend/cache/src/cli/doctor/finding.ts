@@ -1,4 +1,5 @@
 // What `doctor` finds: how bad it is, what it means, and what to write.
+// Tests: test/unit/cli-doctor.test.ts
 
 export const SEVERITIES = ["error", "warning", "info", "ok"] as const;
 export type Severity = (typeof SEVERITIES)[number];

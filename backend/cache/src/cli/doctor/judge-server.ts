@@ -1,6 +1,13 @@
 // What the facts of a server mean for a cache on it: pure rules, one function each.
 // Tests: test/unit/cli-doctor.test.ts
-import { bytesText, countText, durationText, millisecondsText, percentText } from "../quantities-text.js";
+import {
+  bytesText,
+  counted,
+  countText,
+  durationText,
+  millisecondsText,
+  percentText,
+} from "../quantities-text.js";
 import type { Finding } from "./finding.js";
 import type { ServerFacts } from "./server-facts.js";
 
@@ -72,7 +79,7 @@ function role({ info }: ServerFacts): Judged {
   if (is === undefined) return undefined;
   if (is === "master") {
     const replicas = number(info, "connected_slaves") ?? 0;
-    return { id: "role", severity: "ok", says: `master, ${countText(replicas)} replicas` };
+    return { id: "role", severity: "ok", says: `master, ${counted(replicas, "replica")}` };
   }
   const master = `${info.get("master_host")}:${info.get("master_port")}`;
   return {
@@ -201,7 +208,7 @@ function evictions({ info }: ServerFacts): Judged {
   return {
     id: "evictions",
     severity: "info",
-    says: `${countText(evicted)} keys were evicted in ${since}`,
+    says: `${counted(evicted, "eviction")} in ${since}`,
     means: "they were stored, and missed when they were asked for again: top shows whether it goes on",
     write: "raise maxmemory where it goes on",
   };
@@ -233,7 +240,7 @@ function fragmentation({ info }: ServerFacts): Judged {
 function clients({ info }: ServerFacts): Judged {
   const [connected, most] = [number(info, "connected_clients"), number(info, "maxclients")];
   if (connected === undefined) return undefined;
-  const says = `${countText(connected)} clients${most === undefined ? "" : ` of ${countText(most)}`}`;
+  const says = `${counted(connected, "client")}${most === undefined ? "" : ` of ${countText(most)}`}`;
   if (most === undefined || connected < 0.8 * most) return { id: "clients", severity: "ok", says };
   return {
     id: "clients",
