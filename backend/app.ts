@@ -33,6 +33,7 @@ import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { consoleRouter } from "./services/operations/console-routes.js";
 import { type MetricsAccess, mayReadMetrics } from "./services/operations/metrics-access.js";
+import { operationsRouter } from "./services/operations/operations-routes.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
 import type { Overlay } from "./services/overlay/overlay.js";
 import { overlayRouter } from "./services/overlay/routes/overlay-routes.js";
@@ -144,8 +145,10 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     deps.views ??
     openViews({ pool, cache, ...(deps.ttl && { ttl: deps.ttl }), ...(deps.clock && { clock: deps.clock }) });
   const warmer = deps.warmer ?? openWarmer({ pool, cache, views, ttlSeconds });
+  const { rateLimiter } = edge;
   const { authenticator } = deps;
-  app.use("/ops", consoleRouter({ cache, authenticator, monitor, warmer, rateLimiter: edge.rateLimiter }));
+  app.use("/ops/cache-api", operationsRouter({ cache, authenticator, warmer, rateLimiter }));
+  app.use("/ops", consoleRouter({ cache, authenticator, monitor, warmer, rateLimiter }));
   if (sync) api.use("/sync", syncRouter(sync));
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;

@@ -94,6 +94,7 @@ async function onFreshBackend(
         maxLatenessMs,
         modules: await backend.modules(),
         advice: backend.advice(),
+        missReasons: backend.missReasons(),
       };
     } finally {
       await backend.stop();

@@ -2,6 +2,7 @@
 import Table from "cli-table3";
 import type { CacheAdvice } from "express-tenant-cache";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
+import { type MissReasons, type MissShares, missesInWords, sharesOf, UNKNOWN_BELOW } from "./miss-shares.js";
 
 interface ServiceRow {
   readonly name: string;
@@ -36,6 +37,8 @@ export interface Run {
   /** Of each module and domain of the cache. */
   readonly modules: Readonly<Record<string, { readonly hits: number; readonly misses: number }>>;
   readonly advice: CacheAdvice;
+  /** Misses by their reasons. */
+  readonly missReasons: MissReasons;
 }
 
 export interface Forecast {
@@ -65,6 +68,8 @@ export interface ReplayReport {
   readonly queriesBehind: { readonly without: number; readonly with: number };
   /** For each module that was asked for often enough: the hit ratio that the run without the cache has forecast, and that of the other. */
   readonly forecasts: readonly Forecast[];
+  /** Of the run with the cache. */
+  readonly misses: MissShares;
   /** What is below what is wanted, in words. */
   readonly shortfalls: readonly string[];
 }
@@ -86,8 +91,12 @@ export function makeReport(without: Run, cached: Run): ReplayReport {
   for (const { module, forecast, measured } of forecasts)
     if (Math.abs(forecast - measured) > FORECAST_WITHIN)
       shortfalls.push(`forecast of ${module}: ${percent(forecast)}, and it was ${percent(measured)}`);
+  const misses = sharesOf(cached.missReasons);
+  if (misses.unknown >= UNKNOWN_BELOW)
+    shortfalls.push(`misses of an unknown reason: ${percent(misses.unknown)} of ${percent(UNKNOWN_BELOW)}`);
   return {
     services,
+    misses,
     forecasts,
     queries: { without: without.queries, with: cached.queries, downBy },
     queriesBehind: { without: without.queriesBehind, with: cached.queriesBehind },
@@ -132,7 +141,15 @@ export function formatReport(report: ReplayReport): string {
           `the machine could not keep up: an answer came ${Math.round(maxLatenessMs / 1000)} s after it was due, when entries were over that live compressed; the rates are the machine's`,
         ]
       : [];
-  return [table.toString(), foreseen.toString(), line, behind, verdict, ...lateness].join("\n");
+  return [
+    table.toString(),
+    foreseen.toString(),
+    missesInWords(report.misses),
+    line,
+    behind,
+    verdict,
+    ...lateness,
+  ].join("\n");
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

@@ -1,7 +1,13 @@
 // The backend that a day is replayed against: the real app over HTTP, on a database of its own, in this process so that its queries can be counted.
 import { randomBytes, randomUUID } from "node:crypto";
 import { Agent, createServer } from "node:http";
-import { type CacheAdvice, createTenantCache, type TenantCache, type TtlPreset } from "express-tenant-cache";
+import {
+  type CacheAdvice,
+  createTenantCache,
+  type MissReason,
+  type TenantCache,
+  type TtlPreset,
+} from "express-tenant-cache";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import { createApp } from "../../backend/app.js";
@@ -33,6 +39,8 @@ export interface ReplayedBackend {
   /** Hits and misses of each module and domain since it began, and what was worked out from its requests. */
   modules(): Promise<Readonly<Record<string, { readonly hits: number; readonly misses: number }>>>;
   advice(): CacheAdvice;
+  /** Misses by their reasons, since it began. */
+  missReasons(): Readonly<Record<MissReason, number>>;
   stop(): Promise<void>;
 }
 
@@ -121,6 +129,7 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
     ],
     modules: async () => (await cache.stats()).modules,
     advice: () => cache.advice(),
+    missReasons: () => cache.missReasons(),
     stop: async () => {
       await drain(server, 1000);
       await overlay.stop();

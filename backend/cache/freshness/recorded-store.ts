@@ -1,5 +1,6 @@
 // A store that remembers what it was asked and what was answered, so that a violation can be explained.
 import { decodeEntry } from "../src/codec/entry.js";
+import type { CauseNote } from "../src/store/cause-log.js";
 import type {
   CommitResult,
   FillCommit,
@@ -88,12 +89,12 @@ export class StoreRecorder {
           `${outcome}: ${told(Buffer.concat(value))}; only over ${fencesOf(fenceKeys, fences, tenant)}`;
         return this.#record("commitFill", [commit.entryKey], store.commitFill(commit), tell);
       },
-      replaceFences: (fenceKeys: readonly string[], fenceTtlMs: number) =>
-        this.#change("replaceFences", fenceKeys, () => store.replaceFences(fenceKeys, fenceTtlMs)),
+      replaceFences: (fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote) =>
+        this.#change("replaceFences", fenceKeys, () => store.replaceFences(fenceKeys, fenceTtlMs, cause)),
       beginWrite: (fenceKeys: readonly string[], writer: string, deadlineMs: number) =>
         this.#change("beginWrite", fenceKeys, () => store.beginWrite(fenceKeys, writer, deadlineMs)),
-      endWrite: (fenceKeys: readonly string[], writer: string, fenceTtlMs: number) =>
-        this.#change("endWrite", fenceKeys, () => store.endWrite(fenceKeys, writer, fenceTtlMs)),
+      endWrite: (fenceKeys: readonly string[], writer: string, fenceTtlMs: number, cause?: CauseNote) =>
+        this.#change("endWrite", fenceKeys, () => store.endWrite(fenceKeys, writer, fenceTtlMs, cause)),
     };
   }
 

@@ -62,6 +62,9 @@ export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
 export type { MetricsHandlerOptions, MetricsOptions } from "./metrics/cache-metrics.js";
 export type { MetricsRegistry } from "./metrics/prometheus.js";
+export type { CreateOperations } from "./operations/create-operations.js";
+export { PURGE_SCOPES, type PurgeEstimate, type PurgeScope } from "./operations/purge-target.js";
+export type { PurgePlan, PurgeResult } from "./operations/purges.js";
 export type { Alert, AlertRule, AlertThresholds } from "./ops/alert-rules.js";
 export {
   CacheMonitor,
@@ -91,6 +94,12 @@ export type { ExplainRequest } from "./options/explain-options.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { MetricsOption } from "./options/metrics-option.js";
+export type {
+  OperatedRun,
+  OperatedWarmer,
+  OperationsAccess,
+  OperationsOptions,
+} from "./options/operations-options.js";
 export type { GivenOrigin } from "./options/origin-option.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
 export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";

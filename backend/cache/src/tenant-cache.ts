@@ -31,6 +31,7 @@ import {
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
+import { type CreateOperations, createOperations } from "./operations/create-operations.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
   type ParsedCacheOptions,
@@ -68,11 +69,7 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
-  /**
-   * Pages for operators: `app.use("/ops/cache", cache.console({ authorize }))`. See {@link CreateConsole}. Loaded when
-   * it is first called.
-   * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_CONSOLE_AUTHORIZE`
-   */
+  /** Pages for operators, loaded when it is first called: `app.use("/ops/cache", cache.console({ authorize }))`. */
   readonly console: CreateConsole;
   /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
   readonly because: Because;
@@ -82,6 +79,8 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly explain: Explain;
   /** Why a request of the last minutes was no hit, by its id. See {@link Explained}. */
   readonly explained: Explained;
+  /** All of this by HTTP, for operators: `app.use("/ops/cache-api", cache.operations({ authorize }))`. */
+  readonly operations: CreateOperations;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -101,7 +100,7 @@ export interface TenantCache extends Invalidations, Metrics {
    * this process say; asks nobody. See `docs/operate/advice.md`. @throws TenantCacheError `ETC_ARGUMENTS`
    */
   advice(): CacheAdvice;
-  /** Misses of routes by their reasons, in this process since it began. */
+  /** Misses by their reasons, of routes and of values, in this process since it began. */
   missReasons(): Readonly<Record<MissReason, number>>;
   /** How the store is, without asking it. */
   health(): StoreStats;
@@ -259,6 +258,7 @@ export function createTenantCacheOn(
     causes: createCauses(engine),
     explain: createExplain(http),
     explained: createExplained(http),
+    operations: createOperations(() => cache),
     missReasons: () => engine.memory.counts,
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");

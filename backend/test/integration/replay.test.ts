@@ -84,14 +84,43 @@ describe("the replayed day", () => {
 
   test("a machine that cannot keep up is told from rates that are too low", () => {
     const advice = createTenantCache({ tenant: () => undefined }).advice();
-    const run = { queries: 10, queriesBehind: 1, views: [], maxLatenessMs: 0, modules: {}, advice };
+    const missReasons = { cold: 6, expired: 2, fenced: 2, evicted: 0, unstorable: 0, refused: 0, unknown: 0 };
+    const run = {
+      queries: 10,
+      queriesBehind: 1,
+      views: [],
+      maxLatenessMs: 0,
+      modules: {},
+      advice,
+      missReasons,
+    };
     const reportOf = (maxLatenessMs: number) => formatReport(makeReport(run, { ...run, maxLatenessMs }));
     assert.match(reportOf(25_000), /could not keep up: an answer came 25 s after it was due/);
     assert.doesNotMatch(reportOf(5000), /keep up/);
   });
 
+  test("misses of an unknown reason are a shortfall from one in a hundred on", () => {
+    const { advice } = createTenantCache({ tenant: () => undefined });
+    const run = { queries: 10, queriesBehind: 1, views: [], maxLatenessMs: 0, modules: {}, advice: advice() };
+    const reportOf = (unknown: number) => {
+      const missReasons = {
+        cold: 0,
+        expired: 0,
+        fenced: 100 - unknown,
+        evicted: 0,
+        unstorable: 0,
+        refused: 0,
+        unknown,
+      };
+      return formatReport(makeReport({ ...run, missReasons }, { ...run, missReasons }));
+    };
+    assert.match(reportOf(0), /why it missed: fenced 100.0 %, cold 0.0 %/);
+    assert.doesNotMatch(reportOf(0), /unknown reason/);
+    assert.match(reportOf(1), /TOO LOW: .*misses of an unknown reason: 1.0 % of 1.0 %/);
+  });
+
   test("an hour against real servers: every answer is good, and most reads load nothing", async () => {
-    const { services, queries, queriesBehind, forecasts } = await replayDay({
+    const { services, queries, queriesBehind, forecasts, misses } = await replayDay({
       seed: 1,
       hours: 1,
       tenants: 1,
@@ -103,6 +132,9 @@ describe("the replayed day", () => {
       assert.equal(hitRate, 1 - loads / reads);
     }
     assert.ok(queries.with > 0 && queries.with < queries.without / 2, JSON.stringify(queries));
+    tell(JSON.stringify(misses));
+    assert.ok(misses.fenced > 0 && misses.cold > 0, JSON.stringify(misses));
+    assert.ok(misses.unknown < 0.01, JSON.stringify(misses));
     assert.ok(forecasts.length >= 4, JSON.stringify(forecasts));
     tell(
       forecasts

@@ -1,11 +1,9 @@
-// What a purge is asked to remove: read from a form, put into words, estimated, and done.
+// What a purge is asked to remove, as a form says it; the rest of it is the operations route's, too.
 // Tests: test/integration/console-purge.test.ts
 import { isModuleName, isTag } from "../identifiers.js";
-import type { TenantCache } from "../tenant-cache.js";
-import type { Access } from "./access.js";
+import type { Access } from "../operations/access.js";
+import { isWide, type PurgeScope, type PurgeTarget } from "../operations/purge-target.js";
 import { type Form, Refused } from "./form.js";
-import type { Sources } from "./sources.js";
-import { known } from "./sums.js";
 
 export const SCOPES = {
   modules: "modules of a tenant",
@@ -14,37 +12,14 @@ export const SCOPES = {
   url: "a URL of a tenant",
   "module-everywhere": "modules of all tenants",
   everything: "all of all tenants",
-} as const;
-
-export type Scope = keyof typeof SCOPES;
-
-/** Names are texts as forms send them; which of them count depends on the scope. */
-export interface Target {
-  readonly scope: Scope;
-  readonly tenant: string;
-  readonly names: readonly string[];
-  readonly url: string;
-}
-
-export interface Estimate {
-  readonly entries: number | null;
-  readonly bytes: number | null;
-  /** False: what is purged is a part of these. */
-  readonly isExact: boolean;
-  /** Of what is purged, in this process since it began: each hit a second becomes a miss until it is filled again. */
-  readonly hitsPerSecond: number;
-}
+} as const satisfies Record<PurgeScope, string>;
 
 const MAX_NAMES = 20;
 
-export function isWide({ scope }: Target): boolean {
-  return scope === "everything" || scope === "module-everywhere";
-}
-
-export function readTarget(form: Form, access: Access): Target | Refused {
+export function readTarget(form: Form, access: Access): PurgeTarget | Refused {
   const scope = form.get("scope") ?? "";
   if (!isScope(scope)) return new Refused(400, "Choose what to purge.");
-  const wide = isWide({ scope, tenant: "", names: [], url: "" });
+  const wide = isWide(scope);
   if (wide && !access.seesAll) return new Refused(403, "You may not purge what others have.");
   const tenant = wide ? "" : access.tenant(form.get("tenant")?.trim());
   if (tenant === undefined) return new Refused(403, "You may not purge this tenant.");
@@ -56,11 +31,11 @@ export function readTarget(form: Form, access: Access): Target | Refused {
   return { scope, tenant, names: isNamed ? names : [], url: scope === "url" ? url : "" };
 }
 
-function isScope(scope: string): scope is Scope {
+function isScope(scope: string): scope is PurgeScope {
   return Object.hasOwn(SCOPES, scope);
 }
 
-function problemOf(scope: Scope, names: readonly string[], url: string): string | undefined {
+function problemOf(scope: PurgeScope, names: readonly string[], url: string): string | undefined {
   if (names.length > MAX_NAMES) return `At most ${MAX_NAMES} names at a time.`;
   switch (scope) {
     case "modules":
@@ -76,58 +51,5 @@ function problemOf(scope: Scope, names: readonly string[], url: string): string 
         : "Write a path with its query: /accounts?page=2";
     default:
       return undefined;
-  }
-}
-
-export function inWords({ scope, tenant, names, url }: Target): string {
-  const listed = names.join(", ");
-  switch (scope) {
-    case "modules":
-      return `${listed} of ${tenant}`;
-    case "tenant":
-      return `all that is cached for ${tenant}`;
-    case "tags":
-      return `what carries ${listed}, of ${tenant}`;
-    case "url":
-      return `${url} of ${tenant}`;
-    case "module-everywhere":
-      return `${listed} of all tenants`;
-    case "everything":
-      return "all that is cached, of all tenants";
-  }
-}
-
-/** From the same figures as the pages. */
-export async function estimate(target: Target, sources: Sources): Promise<Estimate> {
-  const { scope, tenant, names } = target;
-  const modules = isWide(target) ? (await sources.whole()).modules : (await sources.tenant(tenant)).modules;
-  const isPart = scope === "tags" || scope === "url";
-  const rows = Object.entries(modules)
-    .filter(([name]) => names.length === 0 || isPart || names.includes(name))
-    .map(([, stats]) => stats);
-  const uptimeSeconds = Math.max(1, (Date.now() - sources.engine.counters.since.getTime()) / 1000);
-  return {
-    entries: known(rows, "entries"),
-    bytes: known(rows, "bytes"),
-    isExact: !isPart,
-    hitsPerSecond: rows.reduce((sum, { hits }) => sum + hits, 0) / uptimeSeconds,
-  };
-}
-
-/** Whether the store has confirmed. */
-export function purge({ scope, tenant, names, url }: Target, cache: TenantCache): Promise<boolean> {
-  switch (scope) {
-    case "modules":
-      return cache.invalidateTenantCache(tenant, ...names);
-    case "tenant":
-      return cache.invalidateAllTenant(tenant);
-    case "tags":
-      return cache.invalidateTags(tenant, ...names);
-    case "url":
-      return cache.forget({ tenant, url });
-    case "module-everywhere":
-      return cache.invalidateModule(...names);
-    case "everything":
-      return cache.clear();
   }
 }

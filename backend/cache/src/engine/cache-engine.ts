@@ -250,6 +250,7 @@ export class CacheEngine {
   /** For an entry that is what it should be but for its contents: a counted alarm, and removed. */
   discard(ref: EntryRef): void {
     this.#local?.delete(ref);
+    this.memory.unstored(ref, "value");
     this.#alarms.raise(ref, "invalid");
   }
 

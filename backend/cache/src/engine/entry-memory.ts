@@ -5,9 +5,10 @@ import type { UnstoredReason } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
+import { OnceKnown } from "./once-known.js";
 
 /**
- * - `cold`: not that this process knows: never asked for, or stored by another process
+ * - `cold`: not that this process knows: never asked for, stored by another process, or long ago
  * - `expired`: its life is over; `fenced`: something has invalidated it
  * - `evicted`: it was stored, nothing has invalidated it, its life is not over, and it is gone
  * - `unstorable`: the last answer could not be stored
@@ -64,7 +65,7 @@ export class EntryMemory {
     MissReason,
     number
   >;
-  #known = 0;
+  readonly #known = new OnceKnown();
 
   /** Misses by their reasons, since the process began. */
   get counts(): Readonly<Record<MissReason, number>> {
@@ -99,7 +100,7 @@ export class EntryMemory {
     const stored = held ?? (record && "fences" in record ? record : undefined);
     if (!stored) {
       if (record && "why" in record) return { reason: "unstorable", why: record.why };
-      return { reason: this.#known > this.#records.size ? "unknown" : "cold" };
+      return { reason: !record && this.#known.has(ref.entryKey) ? "unknown" : "cold" };
     }
     const expiresAtMs = "expiresAt" in stored ? stored.expiresAt : stored.expiresAtMs;
     const replaced = replacedFences(ref, stored.fences, seen);
@@ -110,7 +111,7 @@ export class EntryMemory {
   }
 
   #remember(entryKey: string, record: EntryRecord): void {
-    if (!this.#records.has(entryKey)) this.#known++;
+    if (!this.#records.has(entryKey)) this.#known.add(entryKey);
     this.#records.set(entryKey, record);
   }
 }

@@ -8,6 +8,7 @@ import type { TurnedFence } from "../store/keyed-store.js";
 import type { FillStart, Store } from "../store/store.js";
 import { keyedOf } from "../store/store-parts.js";
 import { monotonicNow } from "../timers.js";
+import type { Missed } from "./entry-memory.js";
 import { type EntryRef, examine, type Verdict } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
@@ -43,6 +44,11 @@ export interface KeyedParts {
   alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
 }
 
+/** A valid entry, or what was found that is none. */
+export type KeyedRead =
+  | { readonly entry: Entry; readonly missed?: never }
+  | { readonly entry?: never; readonly missed: Missed };
+
 type KeyedRecording = readonly [ref: KeyedRef, recording: Recording];
 
 /** Keys of one command: others wait for it in the server, and a longer one could outlast the budget. */
@@ -58,15 +64,15 @@ export class KeyedEntries {
   }
 
   /**
-   * The valid entries, in the order of the refs, from one round trip for each batch; all of one tenant.
-   * `undefined` where the store is away; never rejects.
+   * The valid entries, or what was found instead, in the order of the refs, from one round trip for each batch; all of
+   * one tenant. `undefined` where the store is away; never rejects.
    */
-  async readMany(refs: readonly EntryRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
+  async readMany(refs: readonly EntryRef[]): Promise<readonly KeyedRead[] | undefined> {
     const found = await Promise.all(batchesOf(refs).map((batch) => this.#readBatch(batch)));
     return found.every((batch) => batch !== undefined) ? found.flat() : undefined;
   }
 
-  async #readBatch(refs: readonly EntryRef[]): Promise<readonly (Entry | undefined)[] | undefined> {
+  async #readBatch(refs: readonly EntryRef[]): Promise<readonly KeyedRead[] | undefined> {
     const [first] = refs;
     if (!first) return [];
     const { store, gate, sealer } = this.#parts;
@@ -77,10 +83,14 @@ export class KeyedEntries {
       const snapshot = await gate.run(() => store.read(fenceKeys, entryKeys));
       return refs.map((ref, index) => {
         const fences = ref.fenceKeys.map((key) => snapshot.fences[positions.get(key) ?? -1] ?? null);
-        if (!areSettled(fences)) return undefined;
+        if (!areSettled(fences)) return { missed: { seen: undefined } };
         const sealed = snapshot.entries[index] ?? null;
-        const verdict = examine(ref, sealed, joinFences(snapshot.runId, fences), sealer);
-        return this.#fresh(ref, verdict);
+        const seen = joinFences(snapshot.runId, fences);
+        const verdict = examine(ref, sealed, seen, sealer);
+        const entry = this.#fresh(ref, verdict);
+        if (entry) return { entry };
+        const held = verdict.kind === "valid" ? verdict.entry : heldBy(verdict);
+        return { missed: { seen, held } };
       });
     } catch (error) {
       this.#parts.writer.countFailure(first, error);
@@ -244,6 +254,10 @@ export class KeyedEntries {
     if (verdict.kind === "corrupt" || verdict.kind === "foreign") this.#parts.alarm(ref, verdict.kind);
     return verdict.kind === "valid" && verdict.entry.staleAt > Date.now() ? verdict.entry : undefined;
   }
+}
+
+function heldBy(verdict: Verdict): Entry | undefined {
+  return verdict.kind === "absent" ? verdict.held : undefined;
 }
 
 function batchesOf<T>(all: readonly T[]): (readonly T[])[] {

@@ -5,6 +5,7 @@ import { type BypassReason, formatCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import { answerOf } from "../engine/answer-of.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
+import type { Missed } from "../engine/entry-memory.js";
 import type { Fill, FillOutcome, Recording } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { Miss, Stale } from "../engine/miss.js";
@@ -59,20 +60,20 @@ export class KeyedCache {
     const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
     if (found.kind === "bypass") return this.#bypassed(found.reason, ref);
-    return this.#note("miss", ref);
+    return this.#missed(ref, found.miss.found);
   }
 
   /** Values in the order of the refs, from one round trip. */
   async getMany(refs: readonly KeyedRef[], rules: ValueRules): Promise<unknown[]> {
     if (this.#observeOnly) return refs.map((ref) => this.#observed(ref));
-    const entries = await this.#engine.keyed.readMany(refs);
+    const reads = await this.#engine.keyed.readMany(refs);
     return Promise.all(
       refs.map(async (ref, index) => {
-        if (!entries) return this.#bypassed("store-unavailable", ref);
-        const entry = entries[index];
-        const decoded = entry && (await this.#decode(ref, entry, rules));
+        const read = reads?.[index];
+        if (!read) return this.#bypassed("store-unavailable", ref);
+        const decoded = read.entry && (await this.#decode(ref, read.entry, rules));
         if (decoded) return this.#hit("hit", ref, decoded.value);
-        return this.#note("miss", ref);
+        return this.#missed(ref, read.missed ?? { seen: undefined });
       }),
     );
   }
@@ -153,7 +154,7 @@ export class KeyedCache {
       this.#note("stale", ref);
       return lookedAt(found.value as T, found.entry);
     }
-    this.#note("miss", ref);
+    this.#missed(ref, found.miss.found);
     return this.#fill(ref, load, rules, found.miss);
   }
 
@@ -232,10 +233,12 @@ export class KeyedCache {
       throw error;
     }
     const recorded = await this.#record(ref, value, rules);
+    const why = recorded ? recorded.unkept : "value";
+    if (why) this.#engine.memory.unstored(ref, why);
     if (!recorded) fill.abandon("unstorable");
-    else if (recorded.unkept === undefined) fill.commit(recorded.recording);
-    else fill.share(recorded.recording);
-    return missed(value, recorded ? recorded.unkept : "value");
+    else if (why) fill.share(recorded.recording);
+    else fill.commit(recorded.recording);
+    return missed(value, why);
   }
 
   /** What a source returned is not kept back because it cannot be stored: that is said once. */
@@ -266,6 +269,12 @@ export class KeyedCache {
   #bypassed(reason: BypassReason, { tenant, module, entryKey: key }: KeyedRef): undefined {
     this.#engine.counters.bypassed(reason, tenant, module);
     this.#engine.events.publish("bypass", { tenant, module, key });
+  }
+
+  /** Counted, with its reason. */
+  #missed(ref: KeyedRef, found: Missed): undefined {
+    this.#engine.memory.missed(ref, found);
+    return this.#note("miss", ref);
   }
 
   /** A request for a value that nobody looks up. */

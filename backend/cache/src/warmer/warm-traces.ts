@@ -92,7 +92,10 @@ export class WarmTraces {
   /** Asks the store itself, not what this process keeps; `undefined` where it does not answer. */
   async #heldOf(refs: readonly EntryRef[]): Promise<string[] | undefined> {
     const entries = await this.#engine.keyed.readMany(refs);
-    return entries && refs.filter((_, index) => entries[index] !== undefined).map(({ entryKey }) => entryKey);
+    return (
+      entries &&
+      refs.filter((_, index) => entries[index]?.entry !== undefined).map(({ entryKey }) => entryKey)
+    );
   }
 }
 

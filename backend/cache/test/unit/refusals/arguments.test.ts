@@ -48,6 +48,7 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
       explained: ["request-1"],
       missReasons: NONE,
       console: [{ authorize: fn }],
+      operations: [{ authorize: fn }],
       metrics: [{}],
       metricsHandler: [{ authorize: fn }],
       stats: [{}],

@@ -1,9 +1,7 @@
-// What the person who asks may see and do, and the rule that everything else goes by.
-// Tests: test/integration/console-access.test.ts
+// What whoever asks may see and do, and the rule that everything else goes by.
+// Tests: test/integration/operations-access.test.ts
 import { requireTenantId, tenantId } from "../identifiers.js";
-import type { ParsedDecision } from "../options/console-options.js";
-
-type Allowed = Extract<ParsedDecision, { readonly view: boolean }>;
+import type { ParsedAccess } from "../options/operations-options.js";
 
 export class Access {
   readonly name: string;
@@ -13,14 +11,14 @@ export class Access {
   readonly tenants: "all" | ReadonlySet<string>;
 
   /** @throws TenantCacheError `ETC_TENANT_ID` where one of the ids is none */
-  constructor({ name, purge, warm, tenants }: Allowed) {
+  constructor({ name, purge, warm, tenants }: ParsedAccess) {
     this.name = name;
     this.mayPurge = purge;
     this.mayWarm = warm;
     this.tenants =
       tenants === "all"
         ? "all"
-        : new Set(tenants.map((id) => requireTenantId(id, "authorize of the console")));
+        : new Set(tenants.map((id) => requireTenantId(id, "authorize of operations")));
   }
 
   get seesAll(): boolean {
@@ -37,11 +35,11 @@ export class Access {
   }
 
   /**
-   * The tenant that is asked about, in the form that keys use; `undefined` where this person may not see it, or
-   * where there cannot be one of that name: the two are answered alike.
+   * The tenant that is asked about, in the form that keys use; `undefined` where it may not be seen, or where there
+   * cannot be one of that name: the two are answered alike.
    */
-  tenant(asked: string | null | undefined): string | undefined {
-    const tenant = tenantId(asked ?? undefined);
+  tenant(asked: unknown): string | undefined {
+    const tenant = tenantId(asked);
     return tenant !== undefined && this.sees(tenant) ? tenant : undefined;
   }
 }
