@@ -15,7 +15,7 @@ import { isSigned, sign } from "./forgery.js";
 import { type Form, Refused } from "./form.js";
 import { type Html, html } from "./html.js";
 import type { Asked, Page, Shown } from "./page.js";
-import { readTarget, SCOPES } from "./purge-target.js";
+import { readTarget, SCOPES } from "./purge-form.js";
 import { bytes, count, milliseconds } from "./quantities.js";
 
 const PURGES_A_MINUTE = 10;

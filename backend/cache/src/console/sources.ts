@@ -5,6 +5,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { type CounterReport, sumOfReports } from "../engine/counters.js";
 import type { TenantId } from "../identifiers.js";
 import type { Access } from "../operations/access.js";
+import { WarmRuns } from "../operations/warm-runs.js";
 import type { CacheMonitor } from "../ops/cache-monitor.js";
 import type { CacheStats, StoreStats, TenantStats } from "../stats.js";
 import { storeStats } from "../stats.js";
@@ -13,7 +14,6 @@ import { monotonicNow } from "../timers.js";
 import type { CacheWarmer } from "../warmer/cache-warmer.js";
 import { History } from "./history.js";
 import { sumOfModules } from "./sums.js";
-import { WarmRuns } from "./warm-runs.js";
 
 /** An inventory walks through entries: many readers are to cost one. */
 const REMEMBERED_MS = 5000;
