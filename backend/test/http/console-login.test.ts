@@ -22,7 +22,10 @@ describe("the CRM's console in a browser", () => {
       args: ["--no-sandbox", "--disable-dev-shm-usage"],
     });
     page = await browser.newPage();
-    page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+    page.on(
+      "console",
+      (message) => message.type() === "error" && problems.push(`${message.text()} ${message.location().url}`),
+    );
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("request", (request) => {
       if (!request.url().startsWith(crm.url)) problems.push(`asks ${request.url()}`);
