@@ -15,7 +15,7 @@ const PATH = /^\/$|^(?:\/[a-z0-9_-]+)+(?:\.json)?$/;
 /** Ids of persons in other systems, as these spell them: nothing below is cached by its path. */
 const PATH_OF_OVERLAY = /^\/api\/overlay(?:\/[\w.~:@!$&'()*+,;=%-]+)+$/;
 /** The console's pages are below the slash at its end; nothing of it is cached. */
-const PATH_OF_CONSOLE = /^\/ops\/cache\/(?:[a-z-]+(?:\.css|\.js)?)?$/;
+const PATH_OF_CONSOLE = /^\/ops\/cache\/(?:[a-z-]+(?:\.(?:css|js|svg))?)?$/;
 const UUID_SEGMENT = /(?<=\/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/gi;
 
 /**

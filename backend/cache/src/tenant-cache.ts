@@ -69,11 +69,7 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
-  /**
-   * Pages for operators: `app.use("/ops/cache", cache.console({ authorize }))`. See {@link CreateConsole}. Loaded when
-   * it is first called.
-   * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_CONSOLE_AUTHORIZE`
-   */
+  /** Pages for operators, loaded when it is first called: `app.use("/ops/cache", cache.console({ authorize }))`. */
   readonly console: CreateConsole;
   /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
   readonly because: Because;

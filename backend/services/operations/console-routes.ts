@@ -22,6 +22,9 @@ export interface ConsoleRoutesOptions {
 }
 
 const COOKIE = "crm-ops";
+/** The console replaces it by its own. */
+const LOGIN_POLICY =
+  "default-src 'none'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const MAX_TOKEN_CHARACTERS = 3500;
 /** Never longer than the token, which is checked with each request, its revocation too. */
 const COOKIE_SECONDS = 8 * 3600;
@@ -40,6 +43,8 @@ export function consoleRouter({
     res.setHeader("Cache-Control", "no-store");
     // With helmet's own, browsers would say that forms come from nowhere.
     res.setHeader("Referrer-Policy", "same-origin");
+    // And would send forms to HTTPS, also where nothing listens there.
+    res.setHeader("Content-Security-Policy", LOGIN_POLICY);
     next();
   });
   const authOf = async (token: string): Promise<Auth | undefined> => {
@@ -116,7 +121,7 @@ function loginPage(problem: string): string {
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>Log in – cache</title></head>
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>Log in – cache</title></head>
 <body><main><h1>The cache's console</h1>
 ${problem && `<p role="alert">${problem}</p>`}
 <form method="post" action="login"><p><label>Token of an admin or superadmin<br>

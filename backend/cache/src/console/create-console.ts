@@ -2,6 +2,7 @@
 // Tests: test/integration/console-access.test.ts
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Request } from "express";
+import { Access } from "../operations/access.js";
 import { CacheMonitor } from "../ops/cache-monitor.js";
 import { refuseSurplus } from "../options/arguments.js";
 import {
@@ -13,7 +14,6 @@ import {
 } from "../options/console-options.js";
 import type { TenantCache } from "../tenant-cache.js";
 import type { CacheWarmer } from "../warmer/cache-warmer.js";
-import { Access } from "./access.js";
 import { advicePage } from "./advice-page.js";
 import { alertsPage } from "./alerts-page.js";
 import { ASSET_VERSION, CONSOLE_CSS, CONSOLE_JS } from "./assets.js";

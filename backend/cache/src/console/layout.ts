@@ -1,6 +1,6 @@
 // The frame of every page: head, the ways to the others, and the assets by their hash.
 // Tests: test/integration/console-pages.test.ts
-import type { Access } from "./access.js";
+import type { Access } from "../operations/access.js";
 import { ASSET_VERSION } from "./assets.js";
 import { type Html, html, link } from "./html.js";
 import type { Page } from "./page.js";

@@ -3,7 +3,7 @@
 import { BUCKET_SECONDS } from "../engine/latencies.js";
 import { type SaidLine, SaidLines } from "../engine/said-lines.js";
 import type { Logger } from "../logger.js";
-import type { Access } from "./access.js";
+import type { Access } from "../operations/access.js";
 import { findingsOf } from "./findings.js";
 import { type Html, html } from "./html.js";
 import type { Page } from "./page.js";

@@ -1,6 +1,6 @@
 // What a page of the console is: who may see it, what it shows, and what a form that is sent to it does.
 import type { Request } from "express";
-import type { Access } from "./access.js";
+import type { Access } from "../operations/access.js";
 import type { Form, Refused } from "./form.js";
 import type { Html } from "./html.js";
 import type { Sources } from "./sources.js";

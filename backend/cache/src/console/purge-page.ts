@@ -1,23 +1,22 @@
 // The page of purges: a form, then a dry run, then the purge itself.
 // Tests: test/integration/console-purge.test.ts
 import { BoundedMap } from "../bounded-map.js";
+import {
+  estimate,
+  inWords,
+  isWide,
+  type PurgeEstimate,
+  type PurgeTarget,
+  purge,
+} from "../operations/purge-target.js";
+import { Rates } from "../operations/rates.js";
 import { monotonicNow } from "../timers.js";
 import { isSigned, sign } from "./forgery.js";
 import { type Form, Refused } from "./form.js";
 import { type Html, html } from "./html.js";
 import type { Asked, Page, Shown } from "./page.js";
-import {
-  type Estimate,
-  estimate,
-  inWords,
-  isWide,
-  purge,
-  readTarget,
-  SCOPES,
-  type Target,
-} from "./purge-target.js";
+import { readTarget, SCOPES } from "./purge-form.js";
 import { bytes, count, milliseconds } from "./quantities.js";
-import { Rates } from "./rates.js";
 
 const PURGES_A_MINUTE = 10;
 const PURGES_OF_ALL_A_MINUTE = 60;
@@ -27,7 +26,7 @@ const [MIN_REASON, MAX_REASON] = [3, 200];
 
 /** A purge that has been planned: what, why, when, and the signature over it. */
 interface Plan {
-  readonly target: Target;
+  readonly target: PurgeTarget;
   readonly reason: string;
   readonly at: string;
 }
@@ -77,7 +76,7 @@ export function createPurgePage(): Page {
 
 /** Among the causes: by whom, as a pseudonym, and why. */
 function onRecord({ access, sources }: Asked, { target, reason }: Plan): Promise<boolean> {
-  const actor = isWide(target) ? {} : { actor: { tenant: target.tenant, subject: access.name } };
+  const actor = isWide(target.scope) ? {} : { actor: { tenant: target.tenant, subject: access.name } };
   return sources.cache.because({ reason, ...actor }, () => purge(target, sources.cache));
 }
 
@@ -106,7 +105,7 @@ function isGood(asked: Asked, plan: Plan, signature: string): boolean {
 function dryRun(
   asked: Asked,
   given: Plan,
-  { entries, bytes: size, isExact, hitsPerSecond }: Estimate,
+  { entries, bytes: size, isExact, hitsPerSecond }: PurgeEstimate,
 ): Shown {
   const plan = { ...given, at: String(Date.now()) };
   const { target, reason } = plan;
@@ -133,7 +132,7 @@ function dryRun(
 <div><dt>Expected handler load</dt><dd><strong>at most ${count(entries)} runs</strong> <span>one for each entry that is asked for again; ${hitsPerSecond.toFixed(1)} hits a second of this process wait for them</span></dd></div>
 </dl>
 <p>Reason: ${reason}</p>
-<form method="post" action="purge">${fields}<button class="danger">Purge ${isWide(target) ? "for all tenants" : "now"}</button> <a href="purge">Do not</a></form>`,
+<form method="post" action="purge">${fields}<button class="danger">Purge ${isWide(target.scope) ? "for all tenants" : "now"}</button> <a href="purge">Do not</a></form>`,
   };
 }
 

@@ -3,16 +3,17 @@
 import { BoundedMap } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { type CounterReport, sumOfReports } from "../engine/counters.js";
+import type { TenantId } from "../identifiers.js";
+import type { Access } from "../operations/access.js";
+import { WarmRuns } from "../operations/warm-runs.js";
 import type { CacheMonitor } from "../ops/cache-monitor.js";
 import type { CacheStats, StoreStats, TenantStats } from "../stats.js";
 import { storeStats } from "../stats.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { monotonicNow } from "../timers.js";
 import type { CacheWarmer } from "../warmer/cache-warmer.js";
-import type { Access } from "./access.js";
 import { History } from "./history.js";
 import { sumOfModules } from "./sums.js";
-import { WarmRuns } from "./warm-runs.js";
 
 /** An inventory walks through entries: many readers are to cost one. */
 const REMEMBERED_MS = 5000;
@@ -66,12 +67,15 @@ export class Sources {
     return new Map(await Promise.all(own));
   }
 
+  /** Of one tenant, or of all. */
+  stats({ tenantId }: { readonly tenantId?: TenantId } = {}): Promise<CacheStats> {
+    return tenantId === undefined
+      ? this.whole()
+      : this.#remembered(String(tenantId), () => this.cache.stats({ tenantId }));
+  }
+
   async tenant(tenant: string): Promise<TenantStats> {
-    const {
-      totals,
-      modules,
-      quotaBytes = null,
-    } = await this.#remembered(tenant, () => this.cache.stats({ tenantId: tenant }));
+    const { totals, modules, quotaBytes = null } = await this.stats({ tenantId: tenant });
     return { ...totals, quotaBytes, modules };
   }
 

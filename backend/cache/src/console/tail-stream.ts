@@ -2,8 +2,8 @@
 // Tests: test/integration/console-tail.test.ts
 import type { ServerResponse } from "node:http";
 import type { CacheEvent, CacheEventName, CacheEvents } from "../engine/events.js";
+import type { Access } from "../operations/access.js";
 import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../timers.js";
-import type { Access } from "./access.js";
 
 const MAX_READERS = 8;
 /** In each interval; what is more is counted. */

@@ -13,17 +13,13 @@ export const warmPage: Page = {
   async show({ access, sources, token }) {
     const { warmRuns } = sources;
     if (!warmRuns) return new Refused(404, "The app has no warmer.");
-    const records = warmRuns.records.filter(
-      ({ tenants }) => access.seesAll || tenants?.every((tenant) => access.sees(tenant)),
-    );
-    const rows = records.map(
+    const { runs, underWay } = warmRuns.seenBy(access);
+    const rows = runs.map(
       (
         run,
       ) => html`<tr><th scope="row">${run.name}</th><td>${run.tenants?.join(", ") ?? "all"}</td><td>${run.by ?? "the app"}</td>
-<td>${time(run.endedAt)}</td><td>${milliseconds(run.durationMs)}</td><td>${count(run.done - run.failed)} of ${count(run.total)}</td><td>${run.error}</td></tr>`,
+<td>${time(run.endedAtMs)}</td><td>${milliseconds(run.durationMs)}</td><td>${count(run.done - run.failed)} of ${count(run.total)}</td><td>${run.error}</td></tr>`,
     );
-    // How much there is to do for whom sums over tenants.
-    const underWay = access.seesAll ? warmRuns.underWay : [];
     const strategies = warmRuns.names.map(
       (name) =>
         html`<li><span>${name}</span>${
@@ -45,7 +41,7 @@ ${table("Runs, the newest first", ["strategy", "tenants", "by", "ended", "took",
     const name = form.get("name") ?? "";
     if (!warmRuns?.names.includes(name)) return new Refused(404, "There is no such warm-up.");
     if (!access.mayWarm) return new Refused(403, "You may not start warm-ups.");
-    warmRuns.start(name, access.seesAll ? undefined : access.own, access.name);
+    warmRuns.begin(name, access.seesAll ? undefined : access.own, access.name);
     return { goTo: "warm" };
   },
 };

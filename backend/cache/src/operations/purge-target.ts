@@ -86,7 +86,10 @@ export function inWords({ scope, tenant, names, url }: PurgeTarget): string {
   }
 }
 
-export async function estimate(target: PurgeTarget, cache: OperatedCache): Promise<PurgeEstimate> {
+export async function estimate(
+  target: PurgeTarget,
+  cache: Pick<OperatedCache, "stats">,
+): Promise<PurgeEstimate> {
   const { scope, tenant, names } = target;
   const stats: CacheStats = await cache.stats(isWide(scope) ? {} : { tenantId: tenant });
   const isPart = scope === "tags" || scope === "url";

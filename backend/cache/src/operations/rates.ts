@@ -1,5 +1,5 @@
 // How often somebody may do something: so many times in any minute.
-// Tests: test/integration/operations-purge.test.ts
+// Tests: test/unit/console-parts.test.ts, test/integration/operations-purge.test.ts
 import { BoundedMap } from "../bounded-map.js";
 import { monotonicNow } from "../timers.js";
 

@@ -1,5 +1,5 @@
 // Runs of the app's warmer: what was started here, for whom, and what others have started.
-// Tests: test/integration/operations.test.ts
+// Tests: test/integration/operations.test.ts, test/integration/console-pages.test.ts
 import type { OperatedRun, OperatedWarmer } from "../options/operations-options.js";
 import { messageOf } from "../thrown.js";
 import type { Access } from "./access.js";
@@ -44,17 +44,27 @@ export class WarmRuns {
     });
   }
 
-  /** Of somebody who sees some tenants only: what was started for these. */
-  told(access: Access): Answer {
+  get names(): readonly string[] {
+    return this.#warmer.names;
+  }
+
+  /**
+   * The newest first, and what is under way. Of somebody who sees some tenants only: what was started for these; how much
+   * there is to do for whom sums over tenants.
+   */
+  seenBy(access: Access): {
+    readonly runs: readonly WarmRecord[];
+    readonly underWay: readonly OperatedRun[];
+  } {
     const isForThem = ({ tenants }: WarmRecord) => tenants?.every((tenant) => access.sees(tenant)) ?? false;
     const runs = this.#records.map(({ record }) => record);
-    return {
-      data: {
-        strategies: this.#warmer.names,
-        runs: access.seesAll ? runs : runs.filter(isForThem),
-        underWay: access.seesAll ? [...this.#underWay.values()] : [],
-      },
-    };
+    return access.seesAll
+      ? { runs, underWay: [...this.#underWay.values()] }
+      : { runs: runs.filter(isForThem), underWay: [] };
+  }
+
+  told(access: Access): Answer {
+    return { data: { strategies: this.names, ...this.seenBy(access) } };
   }
 
   /** Begins a run, and does not wait for it. */
@@ -72,15 +82,20 @@ export class WarmRuns {
     const given = asked?.map((id: unknown) => access.tenant(id));
     if (given?.includes(undefined)) return NO_SUCH_TENANT;
     const tenants = (given as string[] | undefined) ?? (access.seesAll ? undefined : access.own);
+    this.begin(name, tenants, access.name);
+    return { status: 202, data: { started: true } };
+  }
+
+  /** @param tenants absent: those of the strategy */
+  begin(name: string, tenants: readonly string[] | undefined, by: string): void {
     this.#warmer.warm(name, tenants === undefined ? {} : { tenantIds: tenants }).then(
       (result) => {
         const own = this.#records.find((each) => each.result === result);
-        if (own) own.record = { ...own.record, tenants: tenants ?? null, by: access.name };
+        if (own) own.record = { ...own.record, tenants: tenants ?? null, by };
       },
       // It fails in its result; this is a strategy that is gone.
       () => undefined,
     );
-    return { status: 202, data: { started: true } };
   }
 }
 

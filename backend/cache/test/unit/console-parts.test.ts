@@ -6,7 +6,7 @@ import { projectFile } from "../../../project-root.js";
 import { assetsModule } from "../../scripts/console-assets.js";
 import { CONSOLE_CSS, CONSOLE_JS } from "../../src/console/assets.js";
 import { html, link } from "../../src/console/html.js";
-import { Rates } from "../../src/console/rates.js";
+import { Rates } from "../../src/operations/rates.js";
 
 describe("parts of the console", () => {
   test("what is put into a template is text, whatever it is", () => {
