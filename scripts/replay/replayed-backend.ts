@@ -31,7 +31,9 @@ export interface ReplayedBackend {
   /** Reads and loads of every view so far, and those of the overlay by the first part of their keys ("crm_client"). */
   views(): Promise<readonly ViewReport[]>;
   /** Hits and misses of each module and domain since it began, and what was worked out from its requests. */
-  modules(): Promise<Readonly<Record<string, { readonly hits: number; readonly misses: number }>>>;
+  modules(): Promise<
+    Readonly<Record<string, { readonly hits: number; readonly misses: number; readonly collapsed: number }>>
+  >;
   advice(): CacheAdvice;
   stop(): Promise<void>;
 }

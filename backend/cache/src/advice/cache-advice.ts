@@ -5,8 +5,10 @@ import type { RouteKind } from "./route-figures.js";
 /** Hit ratio and savings at a TTL. */
 export interface TtlForecast {
   readonly ttlSeconds: number;
-  /** Between 0 and 1. */
+  /** Between 0 and 1, as stats count it. */
   readonly hitRatio: number;
+  /** Share of the requests that run no handler: hits, and those that another request's run answers. */
+  readonly savedRatio: number;
   /** Time that handlers need not run, seconds in an hour. */
   readonly handlerSecondsSavedPerHour: number;
   /** `null` where the app does not tell of queries: the option `advice.queries`. */

@@ -101,12 +101,14 @@ function forecasts(figures: RouteFigures, perHour: number): TtlForecast[] {
   return TTL_FACTORS.flatMap((factor, index) => {
     const hitRatio = figures.hitRatio(index);
     if (hitRatio === undefined) return [];
-    const hits = requests * perHour * hitRatio;
+    const savedRatio = Math.min(1, hitRatio + (figures.collapsedRatio(index) ?? 0));
+    const saved = requests * perHour * savedRatio;
     return {
       ttlSeconds: Math.min(MAX_TTL_SECONDS, rounded(ttlSeconds * factor)),
       hitRatio,
-      handlerSecondsSavedPerHour: (hits * meanMs) / 1000,
-      queriesSavedPerHour: toldAnswers === 0 ? null : hits * (queries / toldAnswers),
+      savedRatio,
+      handlerSecondsSavedPerHour: (saved * meanMs) / 1000,
+      queriesSavedPerHour: toldAnswers === 0 ? null : saved * (queries / toldAnswers),
     };
   });
 }

@@ -64,6 +64,7 @@ export class LedFill implements Fill {
 
   fail(error: unknown): void {
     this.#settle({ kind: "failed", error });
+    this.#host.advisor?.refused(this.#ref, "failed");
     this.#host.writer.releaseLease(this.#start.lease);
   }
 

@@ -61,7 +61,7 @@ export class AnswerObserver {
     if (req.method === "HEAD") return;
     const ref = this.#resolve(req);
     if (!ref) return;
-    this.#advisor.asked(ref);
+    this.#advisor.asked(ref, "runs");
     const looksAtBody = ref.figures?.needsBodies === true && this.#advisor.compares(ref);
     const observed: Observed = {
       ref,

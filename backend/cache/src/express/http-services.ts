@@ -77,7 +77,7 @@ export class HttpServices {
     const { counters, events, advisor } = this.engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     events.asked(ref);
-    if (event !== "collapsed") advisor?.asked(ref);
+    if (event !== "collapsed") advisor?.asked(ref, event === "miss" ? "runs" : "none");
     if (events.isHeard(event))
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }

@@ -57,6 +57,7 @@ export class RouteRequests implements RequestsOfRoute {
       ttlSeconds: typeof route.ttlSeconds === "number" ? route.ttlSeconds : undefined,
       isScoped: typeof (route.scope ?? http.options.scope) === "function",
       hasTags: route.tags !== undefined,
+      staleSeconds: route.staleWhileRevalidate,
     });
     this.#functions = functions;
     // It names no second parameter.

@@ -1,6 +1,7 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
 // Tests: test/integration/toolkit-loads.test.ts, test/integration/toolkit-values.test.ts
 
+import type { Asking } from "../advice/simulated-entries.js";
 import { type BypassReason, formatCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import { answerOf } from "../engine/answer-of.js";
@@ -58,7 +59,7 @@ export class KeyedCache {
     if (this.#observeOnly) return this.#observed(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
-    this.#note(found.kind === "bypass" ? "bypass" : "miss", ref);
+    this.#note(found.kind === "bypass" ? "bypass" : "miss", ref, "looks");
     return undefined;
   }
 
@@ -72,7 +73,7 @@ export class KeyedCache {
         const entry = entries[index];
         const decoded = entry && (await this.#decode(ref, entry, rules));
         if (decoded) return this.#hit("hit", ref, decoded.value);
-        return this.#note("miss", ref);
+        return this.#note("miss", ref, "looks");
       }),
     );
   }
@@ -135,6 +136,7 @@ export class KeyedCache {
 
   /** As {@link getOrSet}, with what happened. */
   async lookUp<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<Looked<T>> {
+    if (ref.figures) ref.figures.staleSeconds = rules.staleWhileRevalidate;
     if (this.#observeOnly)
       return loadObserved(this.#engine.advisor, ref, load, (value) => this.#record(ref, value, rules));
     this.#engine.events.asked(ref);
@@ -147,13 +149,12 @@ export class KeyedCache {
       this.#note("bypass", ref);
       return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
     }
-    const { staleWhileRevalidate } = rules;
-    if (found.kind === "stale" && Date.now() < found.entry.staleAt + staleWhileRevalidate * 1000) {
+    if (found.kind === "stale" && Date.now() < found.entry.staleAt + rules.staleWhileRevalidate * 1000) {
       this.#refreshes.start(ref.entryKey, () => this.#fill(ref, load, rules, found.miss));
       this.#note("stale", ref);
       return lookedAt(found.value as T, found.entry);
     }
-    this.#note("miss", ref);
+    this.#note("miss", ref, "runs");
     return this.#fill(ref, load, rules, found.miss);
   }
 
@@ -265,7 +266,7 @@ export class KeyedCache {
 
   /** A request for a value that nobody looks up. */
   #observed(ref: KeyedRef): undefined {
-    this.#engine.advisor?.asked(ref);
+    this.#engine.advisor?.asked(ref, "looks");
     return undefined;
   }
 
@@ -275,9 +276,9 @@ export class KeyedCache {
     advisor?.written(ref, answerOf(advisor, ref, recording));
   }
 
-  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): void {
+  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef, asking: Asking = "none"): void {
     const { counters, events, advisor } = this.#engine;
-    if (event !== "collapsed" && event !== "bypass") advisor?.asked(ref);
+    if (event !== "collapsed" && event !== "bypass") advisor?.asked(ref, asking);
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }

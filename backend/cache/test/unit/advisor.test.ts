@@ -194,6 +194,87 @@ describe("the advisor's forecasts", () => {
   });
 });
 
+describe("a run that is under way", () => {
+  const answer = (durationMs: number) => ({ durationMs, bytes: 10, ttlSeconds: 10, identity: "same" });
+
+  test("is waited for: those that ask meanwhile miss, and save a run", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    for (let n = 0; n < 4; n++) {
+      world.advisor.asked(entry, "runs");
+      world.nowMs += 100;
+    }
+    world.advisor.answered(entry, answer(400));
+    for (let n = 0; n < 6; n++) {
+      world.advisor.asked(entry, "runs");
+      world.nowMs += 1600;
+    }
+    // Its time begins when it is answered.
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 7 / 11);
+    world.nowMs += 500;
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 7 / 12);
+    assert.equal(world.figures.collapsedRatio(PRESENT_TTL), 3 / 12);
+  });
+
+  test("that an invalidation overtakes fills nothing; that of the next request does", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    world.advisor.asked(entry, "runs");
+    world.nowMs += 100;
+    world.advisor.invalidated("t1", ["fence:t1:accounts"]);
+    world.advisor.asked(entry, "runs");
+    world.nowMs += 100;
+    world.advisor.answered(entry, answer(200));
+    world.advisor.asked(entry, "runs");
+    assert.deepEqual(
+      [world.figures.hitRatio(PRESENT_TTL), world.figures.collapsedRatio(PRESENT_TTL)],
+      [0, 1 / 3],
+    );
+    world.advisor.answered(entry, answer(100));
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 1 / 4);
+  });
+
+  test("whose last answer could not be stored saves nobody a run", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    for (let n = 0; n < 10; n++) {
+      for (let at = 0; at < 3; at++) world.advisor.asked(entry, "runs");
+      world.nowMs += 100;
+      for (let at = 0; at < 3; at++) world.advisor.refused(entry, "no-store", 100);
+    }
+    const [route] = writeAdvice(world.advisor, GROUNDS).routes;
+    // Those of the first three, before anybody knew.
+    assert.equal(route?.present?.savedRatio, 2 / 30);
+  });
+
+  test("that never answers is not waited for without end", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    world.advisor.asked(entry, "runs");
+    world.nowMs += 31_000;
+    for (let n = 0; n < 2; n++) world.advisor.asked(entry, "runs");
+    world.advisor.answered(entry, answer(0));
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 1 / 4);
+  });
+
+  test("behind a stale answer lets that hit", () => {
+    const advisorOf = (staleSeconds: number) => {
+      const world = new World(10);
+      world.figures.staleSeconds = staleSeconds;
+      for (let n = 0; n < 10; n++) {
+        world.ask("t1", 1);
+        world.nowMs += 12_000;
+      }
+      return world.figures.hitRatio(PRESENT_TTL);
+    };
+    assert.deepEqual([advisorOf(0), advisorOf(1), advisorOf(5)], [0, 0, 0.9]);
+  });
+});
+
 describe("the advisor's bounds", () => {
   test("ten thousand tenants: the busiest are told apart, and all others together", () => {
     const world = new World(60);
