@@ -23,7 +23,8 @@ const oneNumber = writtenAs(
   z
     .string("must be given once")
     .regex(/^-?\d{1,13}(\.\d{1,2})?$/, "must be a number")
-    .transform(Number),
+    // "-0" is 0: to the database, and so to the key, which would tell them apart.
+    .transform((text) => Number(text) + 0),
 );
 // A day alone begins at midnight UTC. Four-digit years from 1000: PostgreSQL has no year 0.
 const oneInstant = writtenAs(

@@ -100,10 +100,7 @@ let own: Promise<PostgresServer> | undefined;
  * process.
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const admin = await adminUrl();
-  const name = `test_${randomBytes(8).toString("hex")}`;
-  await run(admin, (client) => client.query(`CREATE DATABASE ${name}`));
-  return testDatabase(admin, name);
+  return createDatabase((client, name) => client.query(`CREATE DATABASE ${name}`));
 }
 
 /**
@@ -117,9 +114,7 @@ export async function createMigratedDatabase(): Promise<TestDatabase> {
     await migrate(database.url, () => undefined);
     return database;
   }
-  const admin = await adminUrl();
-  const name = `test_${randomBytes(8).toString("hex")}`;
-  await run(admin, async (client) => {
+  return createDatabase(async (client, name, admin) => {
     // Whoever comes while it is made waits. The session's end gives the lock back.
     await client.query("SELECT pg_advisory_lock(hashtext($1))", [template]);
     const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [template]);
@@ -127,6 +122,14 @@ export async function createMigratedDatabase(): Promise<TestDatabase> {
     await client.query("SELECT pg_advisory_unlock(hashtext($1))", [template]);
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   });
+}
+
+async function createDatabase(
+  create: (client: pg.Client, name: string, admin: string) => Promise<unknown>,
+): Promise<TestDatabase> {
+  const admin = await adminUrl();
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await run(admin, (client) => create(client, name, admin));
   return testDatabase(admin, name);
 }
 

@@ -1,19 +1,8 @@
 // Verifies a bundle of the audit trail with no database: one pass, line by line, in memory that does not grow, restartable.
 // Tests: test/unit/offline-verifier.test.ts, test/faults/audit-command.test.ts
 import { createReadStream, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import {
-  hashesOf,
-  hashOfLeaf,
-  isConsistent,
-  leavesOf,
-  type Parts,
-  publicKeyOf,
-  pushLeaf,
-  rootOf,
-  rootOfInclusion,
-  signedTree,
-  type Tree,
-} from "./offline-proofs.js";
+import * as proofs from "./offline-proofs.js";
+import { check, Refused, signedTree } from "./offline-proofs.js";
 
 export interface VerifyOptions {
   /** Verifier keys of the log: the one that signs, and those that did before. */
@@ -26,206 +15,177 @@ export interface VerifyOptions {
   readonly stateFile?: string | undefined;
 }
 
-export interface VerifyResult {
-  readonly valid: boolean;
-  /** What was found first; empty where all is proven. */
-  readonly errors: readonly string[];
-  readonly origin: string;
-  /** Leaves of the largest signed tree. */
-  readonly size: number;
-  /** Records whose place in a signed tree is proven, those without content among them. */
-  readonly records: number;
-  readonly pruned: number;
-  /** Pruned records whose pruning this bundle has no record of: a part of a trail may not have it. */
-  readonly prunedElsewhere: number;
-}
-
-const SAVE_EVERY_LINES = 10_000;
-
 /** All that is known behind a line. */
-const START = {
+const newState = () => ({
   offset: 0,
   origin: "",
+  /** Whether all records are here, from the first on. */
+  isWhole: false,
   records: 0,
   pruned: 0,
+  /** The last two checkpoints. */
   last: "",
   before: "",
-  parts: [] as Parts,
+  tree: { leaves: 0, roots: [] } as proofs.Growing,
   /** Of each record that prunes, until it is met: how many were. */
   prunings: {} as Record<string, number>,
   hasReached: false,
-  /** Whether all records are here, from the first on. */
-  isWhole: false,
-};
+});
 
-class Refused extends Error {}
-
-/** @throws Error where the file cannot be read, or a key is none */
-export async function verifyBundle(file: string, options: VerifyOptions): Promise<VerifyResult> {
+/**
+ * @returns `errors`: what was found first; `size`: leaves of the largest signed tree; `records`: those whose place in it is proven, `pruned` of
+ *   them without content; `prunedElsewhere`: pruned by a record that is not here, which a part of a trail may lack
+ * @throws Error where the file cannot be read, or a key is none
+ */
+export async function verifyBundle(file: string, options: VerifyOptions) {
   const pass = new Pass(options);
   const errors: string[] = [];
   try {
-    await pass.run(file);
+    let lines = 0;
+    for await (const { line, end } of linesOf(file, pass.state.offset)) {
+      pass.line(parsed(line));
+      pass.state.offset = end;
+      if (++lines % SAVE_EVERY_LINES === 0) pass.save();
+    }
+    pass.end();
+    pass.save();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     errors.push(error.message);
   }
   const { origin, records, pruned, prunings, last } = pass.state;
   const prunedElsewhere = Object.values(prunings).reduce((sum, count) => sum + count, 0);
-  const size = Number(last.split("\n")[1] ?? 0);
-  return { valid: errors.length === 0, errors, origin, size, records, pruned, prunedElsewhere };
+  return { valid: errors.length === 0, errors, origin, size: sizeOf(last), records, pruned, prunedElsewhere };
 }
 
 class Pass {
-  readonly state: typeof START;
-  readonly #options: VerifyOptions;
-  readonly #keys: ReturnType<typeof publicKeyOf>[];
-  readonly #expected: Tree | undefined;
+  readonly state: ReturnType<typeof newState>;
+  readonly #keys: proofs.PublicKey[];
+  readonly #witnesses: proofs.PublicKey[];
+  readonly #expected: proofs.Tree | undefined;
+  readonly #file: string;
 
-  constructor(options: VerifyOptions) {
-    const { keys, checkpoint, stateFile } = options;
-    this.#options = options;
-    this.#keys = keys.map(publicKeyOf);
+  constructor({ keys, witnesses = [], checkpoint, stateFile = "" }: VerifyOptions) {
+    [this.#keys, this.#witnesses] = [keys.map(proofs.publicKeyOf), witnesses.map(proofs.publicKeyOf)];
     this.#expected = checkpoint === undefined ? undefined : signedTree(checkpoint, this.#keys);
-    const isResumed = stateFile !== undefined && existsSync(stateFile);
-    const fresh = { offset: 0, origin: "", records: 0, pruned: 0, last: "", before: "", hasReached: false };
-    this.state = isResumed
-      ? JSON.parse(readFileSync(stateFile, "utf8"))
-      : { ...fresh, parts: [], prunings: {} };
+    this.#file = stateFile;
+    this.state = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, "utf8")) : newState();
   }
 
-  async run(file: string): Promise<void> {
-    let lines = 0;
-    for await (const { line, end } of linesOf(file, this.state.offset)) {
-      this.#line(refusing(() => JSON.parse(line) as Record<string, unknown>));
-      this.state.offset = end;
-      if (++lines % SAVE_EVERY_LINES === 0) this.#save();
-    }
-    this.#end();
-    this.#save();
-  }
-
-  #line(entry: Record<string, unknown>): void {
-    if (entry.bundle !== undefined) this.#head(entry);
-    else if (this.state.origin === "") throw new Refused("this is no bundle of the audit trail");
-    else if (typeof entry.checkpoint === "string") this.#checkpoint(entry.checkpoint);
-    else if (typeof entry.consistency === "string") this.#consistency(entry.consistency);
-    else if (typeof entry.record === "number") this.#record(entry.record, entry);
+  line(entry: Record<string, unknown>): void {
+    const { bundle, checkpoint, consistency, record } = entry;
+    check(bundle !== undefined || this.state.origin !== "", "this is no bundle of the audit trail");
+    if (bundle !== undefined) this.#head(entry);
+    else if (typeof checkpoint === "string") this.#checkpoint(checkpoint);
+    else if (typeof consistency === "string") this.#consistency(consistency);
+    else if (Number.isSafeInteger(record)) this.#record(Number(record), entry);
     else throw new Refused("a line of the bundle is not known");
   }
 
   #head({ bundle, origin, whole }: Record<string, unknown>): void {
-    if (bundle !== "crm-audit/1" || typeof origin !== "string" || this.state.origin !== "")
-      throw new Refused("this is no bundle of the audit trail, or one of another version");
-    const names = this.#keys.map(({ name }) => name);
-    if (!names.some((name) => origin.startsWith(`${name}/`)))
-      throw new Refused(`the bundle is of ${origin}, the key of ${names.join(", ")}`);
+    const isHead = bundle === "crm-audit/1" && typeof origin === "string" && this.state.origin === "";
+    check(isHead, "this is no bundle of the audit trail, or one of another version");
+    const isOf = ({ name }: proofs.PublicKey) => origin.startsWith(`${name}/`);
+    check(this.#keys.some(isOf), `the bundle is of ${origin}, the key of ${this.#keys[0]?.name}`);
     [this.state.origin, this.state.isWhole] = [origin, whole === true];
   }
 
-  get #leaves(): number {
-    return leavesOf(this.state.parts);
-  }
-
-  #tree(note: string): Tree {
-    return refusing(() => signedTree(note, this.#keys));
-  }
-
   #record(index: number, { content, pruned, by, proof }: Record<string, unknown>): void {
-    const leaf = typeof content === "string" ? hashOfLeaf(content) : Buffer.from(String(pruned), "base64");
+    const { tree, prunings, isWhole, last } = this.state;
+    const hasContent = typeof content === "string";
+    const leaf = hasContent ? proofs.hashOfLeaf(content) : Buffer.from(String(pruned), "base64");
     if (typeof proof === "string") {
-      const { size, root } = this.#tree(this.state.last);
-      if (!refusing(() => rootOfInclusion(index, size, leaf, hashesOf(proof)))?.equals(root))
-        throw new Refused(`index ${index}: the record is not in the signed tree`);
-    } else if (!this.state.isWhole) throw new Refused(`index ${index}: the record has no proof`);
-    else {
+      const { size, root } = signedTree(last, this.#keys);
+      const found = proofs.rootOfInclusion(index, size, leaf, proofs.hashesOf(proof));
+      check(found?.equals(root) === true, `index ${index}: the record is not in the signed tree`);
+    } else {
+      check(isWhole, `index ${index}: the record has no proof`);
       // All records from the first on: whatever is missing or doubled has the wrong index.
-      if (index !== this.#leaves) throw new Refused(`index ${this.#leaves}: the record is missing`);
-      pushLeaf(this.state.parts, leaf);
+      check(index === tree.leaves, `index ${tree.leaves}: the record is missing`);
+      proofs.pushLeaf(tree, leaf);
     }
     this.state.records += 1;
-    if (typeof content === "string") this.#content(index, content);
+    if (hasContent) this.#content(index, content);
     else {
       this.state.pruned += 1;
-      this.state.prunings[String(by)] = (this.state.prunings[String(by)] ?? 0) + 1;
+      prunings[String(by)] = (prunings[String(by)] ?? 0) + 1;
     }
   }
 
   #content(index: number, content: string): void {
-    const { tenant, id, action, entityType, detail } = refusing(() => JSON.parse(content));
-    if (!this.state.origin.endsWith(`/${tenant}`))
-      throw new Refused(`index ${index}: the record is of another tenant`);
-    const count = this.state.prunings[id];
-    if (count === undefined || action !== "erase" || entityType !== "audit_record") return;
+    const { tenant, id, action, entityType, detail } = parsed(content);
+    const { origin, isWhole, prunings } = this.state;
+    check(origin.endsWith(`/${tenant}`), `index ${index}: the record is of another tenant`);
+    const missing = prunings[String(id)];
+    if (missing === undefined || action !== "erase" || entityType !== "audit_record") return;
+    const said = Object(detail).count;
     // Where all records are here, those that it pruned are, too.
-    if (this.state.isWhole && count !== detail?.count)
-      throw new Refused(
-        `index ${index}: says that ${detail?.count} records were pruned, and ${count} are missing`,
-      );
-    delete this.state.prunings[id];
+    const isSo = !isWhole || missing === said;
+    check(isSo, `index ${index}: says that ${said} records were pruned, and ${missing} are missing`);
+    delete prunings[String(id)];
   }
 
   #checkpoint(note: string): void {
-    const { origin, size, root } = this.#tree(note);
-    const from = Number(this.state.last.split("\n")[1] ?? 0);
-    if (origin !== this.state.origin) throw new Refused(`a checkpoint is of ${origin}`);
-    if (size < from) throw new Refused("a checkpoint is smaller than the one before");
-    if (this.state.isWhole && !(size === this.#leaves && size > 0 && rootOf(this.state.parts).equals(root)))
-      throw new Refused(`index ${from} to ${size - 1}: the records are not those that were signed`);
+    const { tree, last } = this.state;
+    const { origin, size, root } = signedTree(note, this.#keys);
+    check(origin === this.state.origin, `a checkpoint is of ${origin}`);
+    check(size >= sizeOf(last), "a checkpoint is smaller than the one before");
+    const isOfRecords = size > 0 && size === tree.leaves && proofs.rootOf(tree).equals(root);
+    const range = `index ${sizeOf(last)} to ${size - 1}`;
+    check(!this.state.isWhole || isOfRecords, `${range}: the records are not those that were signed`);
     if (this.#expected?.size === size) {
-      if (!this.#expected.root.equals(root))
-        throw new Refused(`the log has signed two trees of ${size} records`);
+      check(this.#expected.root.equals(root), `the log has signed two trees of ${size} records`);
       this.state.hasReached = true;
     }
-    [this.state.before, this.state.last] = [this.state.last, note];
+    [this.state.before, this.state.last] = [last, note];
   }
 
   #consistency(proof: string): void {
-    const [old, now] = [this.#tree(this.state.before), this.#tree(this.state.last)];
-    if (!refusing(() => isConsistent(old, now, hashesOf(proof))))
-      throw new Refused(`the tree of ${now.size} records does not continue that of ${old.size}`);
+    const [old, now] = [signedTree(this.state.before, this.#keys), signedTree(this.state.last, this.#keys)];
+    const continues = proofs.isConsistent(old, now, proofs.hashesOf(proof));
+    check(continues, `the tree of ${now.size} records does not continue that of ${old.size}`);
   }
 
-  #end(): void {
-    const { size } = this.#tree(this.state.last);
-    if (this.state.isWhole && size !== this.#leaves)
-      throw new Refused(`index ${size} to ${this.#leaves - 1}: no checkpoint covers the last records`);
-    if (this.#expected && !this.state.hasReached)
-      throw new Refused(`the bundle does not reach the checkpoint of ${this.#expected.size} records`);
-    for (const witness of this.#options.witnesses ?? [])
-      refusing(() => signedTree(this.state.last, [publicKeyOf(witness)]));
+  end(): void {
+    const { last, tree, isWhole, hasReached } = this.state;
+    const { size } = signedTree(last, this.#keys);
+    const range = `index ${size} to ${tree.leaves - 1}`;
+    check(!isWhole || size === tree.leaves, `${range}: no checkpoint covers the last records`);
+    check(
+      !this.#expected || hasReached,
+      `the bundle does not reach the checkpoint of ${this.#expected?.size} records`,
+    );
+    for (const witness of this.#witnesses) signedTree(last, [witness]);
   }
 
-  #save(): void {
-    const { stateFile } = this.#options;
-    if (stateFile === undefined) return;
-    writeFileSync(`${stateFile}.new`, JSON.stringify(this.state));
-    renameSync(`${stateFile}.new`, stateFile);
+  save(): void {
+    if (this.#file === "") return;
+    writeFileSync(`${this.#file}.new`, JSON.stringify(this.state));
+    renameSync(`${this.#file}.new`, this.#file);
   }
 }
 
-/** What cannot be read is refused like what does not verify. */
-function refusing<T>(work: () => T): T {
+const SAVE_EVERY_LINES = 10_000;
+/** Of a checkpoint that was verified. */
+const sizeOf = (note: string) => Number(note.split("\n")[1] ?? 0);
+
+function parsed(text: string): Record<string, unknown> {
   try {
-    return work();
-  } catch (error) {
-    throw new Refused(
-      error instanceof SyntaxError ? "a line of the bundle is no JSON" : (error as Error).message,
-    );
+    return Object(JSON.parse(text));
+  } catch {
+    throw new Refused("a line of the bundle is no JSON");
   }
 }
 
 async function* linesOf(file: string, start: number) {
-  let [rest, end] = [Buffer.alloc(0), start];
-  for await (const chunk of createReadStream(file, { start, highWaterMark: 1 << 18 })) {
-    rest = Buffer.concat([rest, chunk]);
-    let from = 0;
-    for (let at = rest.indexOf(10); at !== -1; at = rest.indexOf(10, from)) {
-      end += at + 1 - from;
-      yield { line: rest.toString("utf8", from, at), end };
-      from = at + 1;
+  let [rest, end] = ["", start];
+  for await (const chunk of createReadStream(file, { start, encoding: "utf8", highWaterMark: 1 << 18 })) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      end += Buffer.byteLength(line) + 1;
+      yield { line, end };
     }
-    rest = rest.subarray(from);
   }
-  if (rest.length > 0) throw new Refused("the bundle is cut off in its last line");
+  check(rest === "", "the bundle is cut off in its last line");
 }

@@ -5,6 +5,9 @@ import { type OverlayAgent, type OverlayPopulation, TEMPLATE } from "./overlay-p
 import type { Planned } from "./planned-request.js";
 import { Zipf } from "./zipf.js";
 
+/** Nobody's work is over because the machine is busy: time is compressed, what a request takes is not. */
+const PATIENT_SECONDS = 3600;
+
 interface ClaimAnswer {
   readonly data: readonly { readonly id: string; readonly lease: string }[];
 }
@@ -54,7 +57,7 @@ export function overlayRequestsOf(
     ),
     readQueue: each((agent) => asAgent(agent, "GET", "/ai/queue")),
     workOnQueue: each((agent) => ({
-      ...asAgent(agent, "POST", "/ai/queue/claim", { limit: 5 }),
+      ...asAgent(agent, "POST", "/ai/queue/claim", { limit: 5, lease_seconds: PATIENT_SECONDS }),
       followedBy: (answer) =>
         (answer as ClaimAnswer).data.map(({ id, lease }) =>
           asAgent(agent, "POST", `/ai/actions/${id}/complete`, { lease, result: { text: "Dear Ada" } }),

@@ -16,7 +16,7 @@ export interface PlayOptions {
 export interface Played {
   /** Answers that were no success. */
   readonly failures: readonly string[];
-  /** The most that a request was late, milliseconds. */
+  /** The most that an answer came after its request was due, milliseconds: where that is long, the machine could not keep up. */
   readonly maxLatenessMs: number;
 }
 
@@ -83,12 +83,15 @@ async function sendInTime(
   const startedAtMs = performance.now();
   const sent: Promise<void>[] = [];
   let maxLatenessMs = 0;
+  const answered = async (request: PlannedRequest, atMs: number) => {
+    await send(request);
+    maxLatenessMs = Math.max(maxLatenessMs, performance.now() - atMs);
+  };
   for (const request of requests) {
     const atMs = startedAtMs + (request.atHours * HOUR_MS) / compression;
     // Timers are coarse: requests of one tick go together.
     while (performance.now() + TICK_MS < atMs) await delay(atMs - performance.now());
-    maxLatenessMs = Math.max(maxLatenessMs, performance.now() - atMs);
-    sent.push(send(request));
+    sent.push(answered(request, atMs));
   }
   await Promise.all(sent);
   return Math.round(maxLatenessMs);

@@ -7,7 +7,7 @@ import { dayOf } from "../../backend/services/views/calendar.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 import { makeOverlayPopulation, type OverlayPopulation } from "./overlay-population.js";
 import type { PlannedRequest } from "./planned-request.js";
-import { play } from "./play.js";
+import { type Played, play } from "./play.js";
 import { type Population, readPopulation } from "./population.js";
 import { makeReport, type ReplayReport, type Run } from "./replay-report.js";
 import { type ReplayedBackend, startReplayedBackend } from "./replayed-backend.js";
@@ -84,12 +84,14 @@ async function onFreshBackend(
       ].sort((one, other) => one.atHours - other.atHours);
       const before = { queries: backend.queries(), behind: backend.overlay.queriesBehind() };
       const viewsBefore = await backend.views();
-      const failures = await playInTime(backend, requests, options);
-      if (failures.length > 0) throw new Error(`${failures.length} requests failed, as ${failures[0]}`);
+      const { failures, maxLatenessMs } = await playInTime(backend, requests, options);
+      if (failures.length > 0)
+        throw new Error(`${failures.length} requests failed, as\n${failures.slice(0, 10).join("\n")}`);
       return {
         queries: backend.queries() - before.queries,
         queriesBehind: backend.overlay.queriesBehind() - before.behind,
         views: since(viewsBefore, await backend.views()),
+        maxLatenessMs,
         modules: await backend.modules(),
         advice: backend.advice(),
       };
@@ -113,14 +115,14 @@ async function playInTime(
   backend: ReplayedBackend,
   requests: readonly PlannedRequest[],
   { onProgress, onStep }: ReplayOptions,
-): Promise<readonly string[]> {
+): Promise<Played> {
   for (const tenantId of new Set(requests.map((request) => request.tenantId))) await backend.warm(tenantId);
-  const { failures, maxLatenessMs } = await play({
+  const played = await play({
     backend,
     requests,
     compression: COMPRESSION,
     onProgress: (done) => onProgress?.(done, requests.length),
   });
-  onStep(`${requests.length} requests, none more than ${maxLatenessMs} ms late`);
-  return failures;
+  onStep(`${requests.length} requests, the slowest answered ${played.maxLatenessMs} ms after it was due`);
+  return played;
 }

@@ -1,7 +1,7 @@
 // The application under test: the run's routes over the library and the truth, with slow handlers.
 import { setTimeout as delay } from "node:timers/promises";
 import express, { type Express, type RequestHandler } from "express";
-import type { TenantCache } from "../src/index.js";
+import type { CacheListOptions, HandlerAnswer, TenantCache } from "../src/index.js";
 import {
   type BackendConfig,
   CRASH_HEADER,
@@ -13,7 +13,7 @@ import {
   type WriteRecord,
 } from "./checked-protocol.js";
 import { machineNowMs } from "./clock.js";
-import { randomRoutes, shownBy } from "./routes.js";
+import { changedBy, type ListRoute, randomRoutes, shownBy, type WriteRoute } from "./routes.js";
 import type { Truth } from "./truth.js";
 
 const SLOWEST_READ_MS = 20;
@@ -31,9 +31,8 @@ export function createBackendApp(
   const app = express().disable("x-powered-by").disable("etag");
   for (const list of lists) {
     const modules = shownBy(list);
-    const { dependsOn, ttlSeconds, staleWhileRevalidate } = list;
     const padding = "-".repeat(list.paddingBytes);
-    const cached = cache.cacheList(list.module, { dependsOn, ttlSeconds, staleWhileRevalidate });
+    const cached = cache.cacheList(list.module, cachingOf(list));
     app.get(list.path, cached, async (req, res) => {
       const tenant = req.get(TENANT_HEADER) ?? "";
       const askedAtMs = machineNowMs();
@@ -43,33 +42,48 @@ export function createBackendApp(
       res.json({ ...body(tenant, req.originalUrl, modules, versions), padding });
     });
   }
-  for (const { path, modules } of writes) {
-    app.post(path, tellOfWrite(recordOf), invalidation(config, cache, modules), async (req, res) => {
+  for (const write of writes) {
+    app.post(write.path, tellOfWrite(recordOf), invalidation(config, cache, write), async (req, res) => {
       const tenant = req.get(TENANT_HEADER) ?? "";
       await upTo(SLOWEST_COMMIT_MS);
-      const versions = await truth.write(tenant, modules);
+      const versions = await truth.write(tenant, changedBy(write));
       if (req.get(CRASH_HEADER)) process.kill(process.pid, "SIGKILL");
       await upTo(SLOWEST_ANSWER_MS);
-      res.status(201).json(body(tenant, req.originalUrl, modules, versions));
+      res.status(201).json(body(tenant, req.originalUrl, changedBy(write), versions));
     });
   }
   return app;
 }
 
-function invalidation(config: BackendConfig, cache: TenantCache, modules: readonly string[]): RequestHandler {
-  if (config.without === "hold-back") return invalidateBehind(cache, modules);
-  if (config.guarded && config.without !== "guard") {
-    return cache.invalidateCache({ modules, guard: true, guardMs: GUARD_MS, onUnreachable: "reject" });
-  }
-  return cache.invalidateCache(...modules);
+function cachingOf({ dependsOn, items, ttlSeconds, staleWhileRevalidate }: ListRoute): CacheListOptions {
+  const named = (answer: HandlerAnswer) =>
+    (answer.json() as ListBody).rows.map(({ module }) => module).filter((name) => items.includes(name));
+  return {
+    dependsOn,
+    ttlSeconds,
+    staleWhileRevalidate,
+    ...(items.length > 0 && { tags: (_req, answer) => named(answer) }),
+  };
+}
+
+function invalidation(config: BackendConfig, cache: TenantCache, write: WriteRoute): RequestHandler {
+  if (config.without === "hold-back") return invalidateBehind(cache, write);
+  const { modules, items } = write;
+  const guarded = { guard: true, guardMs: GUARD_MS, onUnreachable: "reject" } as const;
+  return cache.invalidateCache({
+    modules,
+    tags: () => [...items],
+    ...(config.guarded && config.without !== "guard" && guarded),
+  });
 }
 
 /** What hand-written middleware does: the response is on its way before the cache is told. */
-function invalidateBehind(cache: TenantCache, modules: readonly string[]): RequestHandler {
+function invalidateBehind(cache: TenantCache, { modules, items }: WriteRoute): RequestHandler {
   return (req, res, next) => {
     const tenant = req.get(TENANT_HEADER) ?? "";
     res.once("finish", () => {
       for (const module of modules) void cache.invalidateTenantCache(tenant, module);
+      for (const item of items) void cache.invalidateTags(tenant, item);
     });
     next();
   };

@@ -36,8 +36,8 @@ const options = parseCacheOptions({
   redis,
   tenant: (req: { get(name: string): string | undefined }) =>
     config.without === "tenant-key" ? "everybody" : req.get(TENANT_HEADER),
-  // Without the fence check, the in-process tier would still make it.
-  local: { maxBytes: config.without === "fence-check" ? 0 : LOCAL_BYTES },
+  // Without the check of fences, the in-process tier would still make it.
+  local: { maxBytes: /^(?:fence-check|answer-tags)$/.test(config.without ?? "") ? 0 : LOCAL_BYTES },
   logger: { info: say, warn: say, error: say },
   ...(config.budgetMs !== undefined && { budgetMs: config.budgetMs }),
 });

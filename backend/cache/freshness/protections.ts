@@ -19,6 +19,14 @@ export const PROTECTIONS = {
     says: "an entry is served only while its fences are current",
     stage: "deferred",
   },
+  "answer-tags": {
+    says: "an entry is served only while the fences of the tags are current that its answer named",
+    stage: "deferred",
+  },
+  "any-tag": {
+    says: "a fill whose answer names tags is not stored after any tag of its tenant was invalidated",
+    stage: "deferred",
+  },
   "hold-back": {
     says: "the answer to a write waits until the fences are replaced",
     stage: "deferred",

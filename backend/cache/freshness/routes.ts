@@ -4,12 +4,18 @@ import { between, pick, type Random, seededRandom } from "./random.js";
 const MODULES = ["accounts", "contacts", "leads", "deals", "notes"] as const;
 const LISTS_PER_MODULE = 2;
 const WRITES_PER_MODULE = 2;
+/** What answers name by tags: a version each, in the truth, like a module's. */
+const ITEMS = ["item-0", "item-1", "item-2", "item-3"] as const;
+const LISTS_OF_ITEMS = 4;
+const ITEMS_PER_LIST = 2;
 
 /** A list of `module` that also shows what it depends on. */
 export interface ListRoute {
   readonly path: string;
   readonly module: string;
   readonly dependsOn: readonly string[];
+  /** What its answers show beside that, and name by tags: nothing of it is known before the handler has run. */
+  readonly items: readonly string[];
   readonly ttlSeconds: number;
   readonly staleWhileRevalidate: number;
   /** Added to the body: above 1 KiB, compressed variants are kept. */
@@ -19,6 +25,8 @@ export interface ListRoute {
 export interface WriteRoute {
   readonly path: string;
   readonly modules: readonly string[];
+  /** Invalidated by their tags. */
+  readonly items: readonly string[];
 }
 
 export interface Routes {
@@ -33,9 +41,8 @@ export function randomRoutes(seed: number): Routes {
       path: `/${module}/list-${index}`,
       module,
       dependsOn: someOthers(random, module, between(random, 0, 2)),
-      // Half of the lists expire within the run and are refreshed behind stale answers.
-      ttlSeconds: index === 0 ? 120 : 1,
-      staleWhileRevalidate: index === 0 ? 0 : 60,
+      items: [],
+      ...expiry(index),
       paddingBytes: pick(random, [0, 2000]),
     })),
   );
@@ -43,19 +50,52 @@ export function randomRoutes(seed: number): Routes {
     Array.from({ length: WRITES_PER_MODULE }, (_, index) => ({
       path: `/${module}/write-${index}`,
       modules: [module, ...someOthers(random, module, index)],
+      items: [],
     })),
   );
-  return { lists, writes };
+  const listsOfItems = Array.from({ length: LISTS_OF_ITEMS }, (_, index) => ({
+    path: `/items/list-${index}`,
+    module: pick(random, MODULES),
+    dependsOn: [],
+    items: some(random, ITEMS, ITEMS_PER_LIST),
+    ...expiry(index % 2),
+    paddingBytes: pick(random, [0, 2000]),
+  }));
+  const writesOfItems = ITEMS.map((item, index) => ({
+    path: `/items/write-${index}`,
+    modules: index === 0 ? [pick(random, MODULES)] : [],
+    items: [item],
+  }));
+  return { lists: [...lists, ...listsOfItems], writes: [...writes, ...writesOfItems] };
 }
 
-/** All modules whose data a list shows. */
-export function shownBy({ module, dependsOn }: ListRoute): readonly string[] {
-  return [module, ...dependsOn];
+/** Half of the lists expire within the run and are refreshed behind stale answers. */
+function expiry(index: number): Pick<ListRoute, "ttlSeconds" | "staleWhileRevalidate"> {
+  return index === 0
+    ? { ttlSeconds: 120, staleWhileRevalidate: 0 }
+    : { ttlSeconds: 1, staleWhileRevalidate: 60 };
+}
+
+/** All modules and items whose data a list shows. */
+export function shownBy({ module, dependsOn, items }: ListRoute): readonly string[] {
+  return [module, ...dependsOn, ...items];
+}
+
+/** All modules and items that a write changes. */
+export function changedBy({ modules, items }: WriteRoute): readonly string[] {
+  return [...modules, ...items];
 }
 
 function someOthers(random: Random, module: string, count: number): string[] {
-  const others = MODULES.filter((other) => other !== module);
+  return some(
+    random,
+    MODULES.filter((other) => other !== module),
+    count,
+  );
+}
+
+function some(random: Random, choices: readonly string[], count: number): string[] {
   const chosen = new Set<string>();
-  while (chosen.size < count) chosen.add(pick(random, others));
+  while (chosen.size < count) chosen.add(pick(random, choices));
   return [...chosen];
 }

@@ -1,6 +1,6 @@
 // Stores with one protection taken away: decorators, so that no switch exists in the library itself.
 import { decodeEntry, encodeEntry } from "../src/codec/entry.js";
-import { joinFences } from "../src/engine/fences.js";
+import { joinFences, splitFences } from "../src/engine/fences.js";
 import type {
   CommitResult,
   FillCommit,
@@ -16,7 +16,9 @@ type Methods = Partial<Store>;
 /** The store without the protection; the same store where the protection is none of a store's. */
 export function weaken(store: Store, without: Protection | undefined): Store {
   if (without === "compare-and-set") return replacing(store, storeWhateverHappened(store));
-  if (without === "fence-check") return replacing(store, believeEveryEntry(store));
+  if (without === "fence-check") return replacing(store, carryingCurrent(store, everyFence));
+  if (without === "answer-tags") return replacing(store, carryingCurrent(store, fenceOfAnyTag));
+  if (without === "any-tag") return replacing(store, storeWhicheverTagChanged(store));
   if (without === "run-id") return replacing(store, oneServerForEver(store));
   // Neither told by Sentinel (the client's options) nor asking it.
   if (without === "failover-news") return replacing(store, { renew: () => false });
@@ -33,17 +35,53 @@ function storeWhateverHappened(store: Store): Methods {
       const entry = decodeEntry(Buffer.concat(commit.value));
       const current = fences.filter((fence) => fence !== null);
       if (!entry || current.length < fences.length) return { outcome: "fenced", evicted: 0 };
-      const value = encodeEntry({ ...entry, fences: joinFences(runId, current) });
+      const carried = splitFences(entry.fences).fences;
+      const named = current.map((fence, index) => `${tagIn(carried[index])}${fence}`);
+      const value = encodeEntry({ ...entry, fences: joinFences(runId, named) });
       return store.commitFill({ ...commit, value, fences: current });
     },
   };
 }
 
+/** Fills whose answers name tags compare the fences of these alone, which are read when the handler has run. */
+function storeWhicheverTagChanged(store: Store): Methods {
+  return {
+    async commitFill(commit: FillCommit): Promise<CommitResult> {
+      const at = commit.fenceKeys.findIndex(isOfAnyTag);
+      if (at < 0) return store.commitFill(commit);
+      const { fences } = await store.read([commit.fenceKeys[at] ?? ""], []);
+      return store.commitFill({ ...commit, fences: commit.fences.with(at, fences[0] ?? "") });
+    },
+  };
+}
+
+/** The name of a tag before its fence in an entry, as in `tag=fence`; empty before any other. */
+function tagIn(carried = ""): string {
+  return carried.slice(0, carried.indexOf("=") + 1);
+}
+
+const isOfAnyTag = (key: string) => key.endsWith(":tag:-");
+
+/** Fences of an entry in the place of those it carries; `current` are those that its fill began with, as they are now. */
+type Restamp = (carried: string, runId: string, current: readonly string[]) => string;
+
+/** An entry is believed whatever the fences are. */
+const everyFence: Restamp = (_carried, runId, current) => joinFences(runId, current);
+
+/** Nobody asks for the fences of an answer's tags while that of any tag is the one that the entry carries. */
+const fenceOfAnyTag: Restamp = (carried, _runId, current) => {
+  const { runId, fences } = splitFences(carried);
+  const at = current.length - 1;
+  return fences.length > current.length
+    ? joinFences(runId, [...fences.slice(0, at), current[at] ?? "", ...fences.slice(at + 1)])
+    : carried;
+};
+
 /**
- * Has entries carry the fences that are current, whichever they were made under. Only for a process without
+ * Has entries carry fences that are current, whichever they were made under. Only for a process without
  * entries of its own beside the store. Which fences an entry depends on is learnt from fills.
  */
-function believeEveryEntry(store: Store): Methods {
+function carryingCurrent(store: Store, restamp: Restamp): Methods {
   const dependsOn = new Map<string, readonly string[]>();
   return {
     async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
@@ -53,22 +91,26 @@ function believeEveryEntry(store: Store): Methods {
         const keys = dependsOn.get(entryKeys[index] ?? "");
         if (!keys) return bytes;
         const fences = keys.map((key) => current.get(key) ?? "");
-        return carrying(bytes, joinFences(snapshot.runId, fences));
+        return restamped(bytes, (carried) => restamp(carried, snapshot.runId, fences));
       });
       return { ...snapshot, entries };
     },
     beginFill: async (request: FillRequest): Promise<FillStart> => {
-      dependsOn.set(request.entryKey, request.fenceKeys);
+      // The first: those of an answer's tags are asked for later.
+      if (!dependsOn.has(request.entryKey)) dependsOn.set(request.entryKey, request.fenceKeys);
       const start = await store.beginFill(request);
       if (!request.lease?.unlessStored) return start;
-      return { ...start, entry: carrying(start.entry, joinFences(start.runId, start.fences)) };
+      return {
+        ...start,
+        entry: restamped(start.entry, (carried) => restamp(carried, start.runId, start.fences)),
+      };
     },
   };
 }
 
-function carrying(bytes: Buffer | null, fences: string): Buffer | null {
+function restamped(bytes: Buffer | null, fencesOf: (carried: string) => string): Buffer | null {
   const entry = bytes && decodeEntry(bytes);
-  return entry ? Buffer.concat(encodeEntry({ ...entry, fences })) : bytes;
+  return entry ? Buffer.concat(encodeEntry({ ...entry, fences: fencesOf(entry.fences) })) : bytes;
 }
 
 /**

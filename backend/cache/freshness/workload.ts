@@ -14,7 +14,7 @@ import { machineNowMs } from "./clock.js";
 import type { FaultWork } from "./faults.js";
 import type { Filled, Judge } from "./judge.js";
 import { between, pick, type Random, seededRandom } from "./random.js";
-import { type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";
+import { changedBy, type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";
 import type { Truth } from "./truth.js";
 
 const TENANTS = Array.from({ length: 24 }, (_, index) => `tenant-${index}`);
@@ -129,9 +129,8 @@ export class Workload implements FaultWork {
     const tenant = pick(random, TENANTS, TENANT_SKEW);
     const write = pick(random, this.#routes.writes);
     await this.#write(random, tenant, write);
-    const lists = this.#routes.lists.filter((list) =>
-      shownBy(list).some((module) => write.modules.includes(module)),
-    );
+    const changed = changedBy(write);
+    const lists = this.#routes.lists.filter((list) => shownBy(list).some((name) => changed.includes(name)));
     // At once and together: through other processes, before they could have heard of the write by chance.
     await Promise.all(
       Array.from({ length: READS_BEHIND_A_WRITE }, () => this.#read(random, tenant, pick(random, lists))),
@@ -178,18 +177,19 @@ export class Workload implements FaultWork {
     if (cacheStatus.includes("fwd=bypass")) this.counts.bypassed++;
   }
 
-  async #write(random: Random, tenant: string, { path, modules }: WriteRoute): Promise<void> {
+  async #write(random: Random, tenant: string, route: WriteRoute): Promise<void> {
     const backend = this.#backend(random);
     if (!backend) return;
+    const changed = changedBy(route);
     const crashed = this.#crashes.shift();
     const headers = { [TENANT_HEADER]: tenant, ...(crashed && { [CRASH_HEADER]: "1" }) };
     const sentAtMs = machineNowMs();
-    const answer = await this.#send(backend, "POST", path, headers);
+    const answer = await this.#send(backend, "POST", route.path, headers);
     const write = { process: backend.name, sentAtMs, answeredAtMs: machineNowMs() };
     if (!answer) {
       // The writer may have committed before it died: what the truth says now has been committed.
-      const versions = await this.#truth.read(tenant, modules);
-      this.#judge.writerDied(tenant, modules, versions, { ...write, answeredAtMs: machineNowMs() });
+      const versions = await this.#truth.read(tenant, changed);
+      this.#judge.writerDied(tenant, changed, versions, { ...write, answeredAtMs: machineNowMs() });
     } else if (answer.status === 201) {
       const record = JSON.parse(String(answer.headers[RECORD_HEADER])) as WriteRecord;
       this.counts.writes++;

@@ -1,7 +1,7 @@
 // What happens to processes and servers: faults, each at any time and as often as configured, and what follows them.
 
 import type { Settings } from "./settings.js";
-import type { Offer, Process, State } from "./state.js";
+import { newToken, type Offer, type Process, type State } from "./state.js";
 import { expireMark, replaceFence, serverOf } from "./store-steps.js";
 import { promise, promiseOn } from "./writer-steps.js";
 
@@ -93,7 +93,15 @@ function crash(next: State, self: Process, index: number, { crashCounts }: Setti
   });
   for (const actor of [...next.writers, ...next.readers])
     if (actor.process === index)
-      Object.assign(actor, { phase: "idle", marked: false, version: 0, required: 0, fence: 0, runId: 0 });
+      Object.assign(actor, {
+        phase: "idle",
+        marked: false,
+        version: 0,
+        required: 0,
+        fence: 0,
+        tag: 0,
+        runId: 0,
+      });
 }
 
 function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, offer: Offer): void {
@@ -103,7 +111,15 @@ function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, of
     offer("FLUSHALL", (next) => {
       next.faults.flush--;
       const server = next.servers[next.master];
-      if (server) Object.assign(server, { fence: null, marks: 0, entry: null });
+      if (server)
+        Object.assign(server, { fence: null, tag: next.namesTags ? null : 0, marks: 0, entry: null });
+    });
+  }
+  if (state.faults.otherTag > 0) {
+    offer("another tag of the tenant is invalidated", (next) => {
+      next.faults.otherTag--;
+      const server = next.servers[next.master];
+      if (server) server.fence = newToken(next);
     });
   }
   if (isSplit) {
@@ -149,7 +165,12 @@ function copyData(next: State, from: number, to: number): void {
   const source = next.servers[from];
   const target = next.servers[to];
   if (source && target)
-    Object.assign(target, { fence: source.fence, marks: source.marks, entry: source.entry });
+    Object.assign(target, {
+      fence: source.fence,
+      tag: source.tag,
+      marks: source.marks,
+      entry: source.entry,
+    });
 }
 
 /** A mark's deadline is an absolute time: it passes on master and replica at once. */

@@ -5,10 +5,12 @@ import { type Entry, idleReader, type Offer, type Reader, type Server, type Stat
 import {
   commitFill,
   ensureFence,
+  ensureTag,
   gatedServerOf,
   idOf,
   isPending,
   isValid,
+  isValidInL1,
   writableServerOf,
 } from "./store-steps.js";
 
@@ -33,7 +35,8 @@ export function readerSteps(state: State, settings: Settings, offer: Offer): voi
         self.version = next.truth;
         self.phase = "read";
       });
-    } else if (reader.phase === "read") finish(state, settings, reader, step);
+    } else if (reader.phase === "read" && settings.namesTags) askForTag(state, settings, reader, step);
+    else if (reader.phase === "read" || reader.phase === "tagged") finish(state, settings, reader, step);
   }
 }
 
@@ -50,7 +53,7 @@ function lookUp(state: State, settings: Settings, { process }: Reader, step: Ste
   if (!server || isPending(server, settings)) return;
   const { entry, fence } = server;
   const runId = idOf(state, process, server, settings);
-  if (isValid(local, server, runId, settings)) {
+  if (isValidInL1(local, server, runId, settings)) {
     step(`hits version ${local.version} in L1`, receive(local.version, required));
   } else if (isValid(entry, server, runId, settings)) {
     step(`hits version ${entry.version} in the store`, (next, self) => {
@@ -128,18 +131,40 @@ function follow(_next: State, self: Reader): void {
 function finish(
   state: State,
   settings: Settings,
-  { process, version, fence, runId }: Reader,
+  { process, phase, version, fence, tag, runId }: Reader,
   step: Step,
 ): void {
   const connectedTo = state.processes[process]?.server ?? -1;
-  step(`answers with version ${version}, and stores it if it may`, (next, self) => {
+  const what = phase === "tagged" ? "stores its answer" : `answers with version ${version}, and stores it`;
+  step(`${what} if it may`, (next, self) => {
     const server = next.servers[connectedTo];
-    const stored = server && commitFill(server, { version, fence, runId }, settings);
+    const stored = server && commitFill(server, { version, fence, tag, runId }, settings);
     if (stored) keepLocal(next, process, stored);
-    for (const other of next.readers)
-      if (other.phase === "following" && other.process === process) receive(version)(next, other);
+    if (phase !== "tagged") answerFollowers(next, process, version);
     receive(version)(next, self);
   });
+}
+
+/**
+ * The answer has named its tag, whose fence is read now. Who follows has been answered by then. Nothing is
+ * stored where the server is another one than at the start, or a guarded write is under way.
+ */
+function askForTag(state: State, settings: Settings, { process, version, runId }: Reader, step: Step): void {
+  const server = writableServerOf(state, process, settings);
+  const isSame = server && idOf(state, process, server, settings) === runId;
+  const mayStore = isSame && !isPending(server, settings);
+  step(`answers with version ${version}${mayStore ? ", and reads its tag's fence" : ""}`, (next, self) => {
+    answerFollowers(next, process, version);
+    const asked = mayStore && writableServerOf(next, process, settings);
+    if (!asked) return receive(version)(next, self);
+    self.tag = ensureTag(next, asked, settings);
+    self.phase = "tagged";
+  });
+}
+
+function answerFollowers(next: State, process: number, version: number): void {
+  for (const other of next.readers)
+    if (other.phase === "following" && other.process === process) receive(version)(next, other);
 }
 
 function keepLocal(next: State, process: number, entry: Entry | null): void {

@@ -11,6 +11,13 @@ export interface Protections {
   fenceCheck: boolean;
   /** The same for an entry in L1. */
   localFenceCheck: boolean;
+  /** Where the fence of any tag is another than in the entry, a read compares that of the entry's tag. */
+  answerTagCheck: boolean;
+  /**
+   * A fill whose answer names tags is stored only while the fence of any tag is the one it began with; off:
+   * while those of its tags are, which it has read after its handler.
+   */
+  anyTagFence: boolean;
   /** The response of a write waits for its fence. */
   holdBack: boolean;
   /** A read compares the run id in an entry with the server's. */
@@ -48,6 +55,8 @@ export const ALL_ON: Protections = {
   stampedAtStart: true,
   fenceCheck: true,
   localFenceCheck: true,
+  answerTagCheck: true,
+  anyTagFence: true,
   holdBack: true,
   runId: true,
   provesMaster: true,
@@ -69,6 +78,8 @@ export interface Settings {
   readonly writers: readonly number[];
   readonly readers: readonly number[];
   readonly readsEach: number;
+  /** What writers change is a tag that the answer names: nobody knows its fence before the handler has run. */
+  readonly namesTags: boolean;
   readonly guard: boolean;
   /** `onUnreachable: "reject"`. */
   readonly reject: boolean;
@@ -97,7 +108,7 @@ export interface Settings {
   readonly deferredCounts: boolean;
 }
 
-export const NO_FAULTS: Faults = { crash: 0, cut: 0, flush: 0, failover: 0 };
+export const NO_FAULTS: Faults = { crash: 0, cut: 0, flush: 0, failover: 0, otherTag: 0 };
 
 /** 2 writers and 2 readers in 2 processes, no faults, everything on. */
 export const BASE: Settings = {
@@ -106,6 +117,7 @@ export const BASE: Settings = {
   writers: [0, 1],
   readers: [0, 1],
   readsEach: 2,
+  namesTags: false,
   guard: false,
   reject: false,
   outlivesDeadline: false,
@@ -118,9 +130,11 @@ export const BASE: Settings = {
 };
 
 /** A warm cache: the entry is in the store, on the replica and in every L1. */
-export function initialState({ writers, readers, readsEach, faults }: Settings): State {
-  const entry = { version: 0, fence: 1, runId: 0 };
+export function initialState({ writers, readers, readsEach, namesTags, faults }: Settings): State {
+  const tag = namesTags ? 2 : 0;
+  const entry = { version: 0, fence: 1, tag, runId: 0 };
   return {
+    namesTags,
     truth: 0,
     master: 0,
     epoch: 0,
@@ -129,6 +143,7 @@ export function initialState({ writers, readers, readsEach, faults }: Settings):
       isMaster: runId === 0,
       promised: 0,
       fence: 1,
+      tag,
       marks: 0,
       entry,
     })),

@@ -6,12 +6,14 @@ export type Token = number;
 export interface Entry {
   readonly version: number;
   readonly fence: Token;
+  /** Where answers name tags: the fence of its tag, read when its handler had answered. */
+  readonly tag: Token;
   readonly runId: number;
 }
 
 /**
  * A Redis server. One fence stands for all that an entry carries: the scripts replace and compare them in one
- * step.
+ * step. Where answers name tags, it is that of any tag.
  */
 export interface Server {
   runId: number;
@@ -20,6 +22,8 @@ export interface Server {
   /** With two masters: the newest version that reads through this one must return, or a younger one. */
   promised: number;
   fence: Token | null;
+  /** Where answers name tags: the fence of the one that writers change and entries carry; else 0. */
+  tag: Token | null;
   /** Guarded writers whose mark is on the fence: bit n is writer n. */
   marks: number;
   entry: Entry | null;
@@ -55,11 +59,12 @@ export interface Reader {
   readonly process: number;
   /**
    * `missed` has seen fences, `filling` began a fill, `read` has read the truth, `following` waits for the
-   * other reader.
+   * other reader, `tagged` has answered and read the fence of its answer's tag.
    */
-  phase: "idle" | "missed" | "filling" | "read" | "following";
+  phase: "idle" | "missed" | "filling" | "read" | "following" | "tagged";
   required: number;
   fence: Token;
+  tag: Token;
   runId: number;
   version: number;
   readsLeft: number;
@@ -71,9 +76,13 @@ export interface Faults {
   cut: number;
   flush: number;
   failover: number;
+  /** Another tag of the tenant is invalidated: only the fence of any tag is replaced. */
+  otherTag: number;
 }
 
 export interface State {
+  /** Whether answers name their tags. */
+  readonly namesTags: boolean;
   /** The version that a read of the database returns. */
   truth: number;
   master: number;
@@ -89,7 +98,7 @@ export interface State {
 }
 
 export function idleReader(process: number, readsLeft: number): Reader {
-  return { process, phase: "idle", required: 0, fence: 0, runId: 0, version: 0, readsLeft };
+  return { process, phase: "idle", required: 0, fence: 0, tag: 0, runId: 0, version: 0, readsLeft };
 }
 
 /** Not renumbered: what a store without random tokens would create for a missing fence. */
@@ -112,17 +121,25 @@ export function newToken(state: State): Token {
   const hold = (token: Token | null | undefined) => {
     if (token && token !== FIXED_TOKEN && token > last) last = token;
   };
-  for (const { fence, entry } of state.servers) {
+  for (const { fence, tag, entry } of state.servers) {
     hold(fence);
+    hold(tag);
     hold(entry?.fence);
+    hold(entry?.tag);
   }
-  for (const { local } of state.processes) hold(local?.fence);
-  for (const { fence } of state.readers) hold(fence);
+  for (const { local } of state.processes) {
+    hold(local?.fence);
+    hold(local?.tag);
+  }
+  for (const { fence, tag } of state.readers) {
+    hold(fence);
+    hold(tag);
+  }
   return last + 1;
 }
 
 const WRITER_PHASES = ["idle", "marked", "committed", "answered", "done"];
-const READER_PHASES = ["idle", "missed", "filling", "read", "following"];
+const READER_PHASES = ["idle", "missed", "filling", "read", "following", "tagged"];
 
 /** The state as a short text. Two states that differ only in the names of their tokens have the same one. */
 export function encode(state: State): string {
@@ -134,11 +151,14 @@ export function encode(state: State): string {
   };
   const codes = [state.truth, state.master, state.epoch];
   const entry = (value: Entry | null) => {
-    if (value) codes.push(value.version + 1, name(value.fence), value.runId);
-    else codes.push(0);
+    if (value) {
+      codes.push(value.version + 1, name(value.fence), value.runId);
+      if (state.namesTags) codes.push(name(value.tag));
+    } else codes.push(0);
   };
-  for (const { runId, isMaster, promised, fence, marks, entry: stored } of state.servers) {
+  for (const { runId, isMaster, promised, fence, tag, marks, entry: stored } of state.servers) {
     codes.push(runId, Number(isMaster), promised, name(fence ?? 0), marks);
+    if (state.namesTags) codes.push(name(tag ?? 0));
     entry(stored);
   }
   for (const { alive, cut, server, trusts, owed, confirmed, epoch, local, required } of state.processes) {
@@ -154,10 +174,12 @@ export function encode(state: State): string {
   }
   for (const { phase, marked, version } of state.writers)
     codes.push(WRITER_PHASES.indexOf(phase), Number(marked), version);
-  for (const { phase, required, fence, runId, version, readsLeft } of state.readers)
+  for (const { phase, required, fence, tag, runId, version, readsLeft } of state.readers) {
     codes.push(READER_PHASES.indexOf(phase), required, name(fence), runId, version, readsLeft);
-  const { crash, cut, flush, failover } = state.faults;
-  codes.push(crash, cut, flush, failover, state.violation.length);
+    if (state.namesTags) codes.push(name(tag));
+  }
+  const { crash, cut, flush, failover, otherTag } = state.faults;
+  codes.push(crash, cut, flush, failover, otherTag, state.violation.length);
   return String.fromCharCode(...codes);
 }
 

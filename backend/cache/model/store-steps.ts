@@ -37,15 +37,31 @@ export function isValid(
   entry: Entry | null,
   server: Server,
   id: number,
-  { protections }: Settings,
+  { protections, namesTags }: Settings,
 ): entry is Entry {
   if (!entry) return false;
   if (protections.runId && entry.runId !== id) return false;
-  return !protections.fenceCheck || entry.fence === server.fence;
+  if (!protections.fenceCheck || entry.fence === server.fence) return true;
+  return namesTags && (!protections.answerTagCheck || entry.tag === server.tag);
 }
 
+/** The same of L1, which knows the fences of its entries' tags by name. */
+export function isValidInL1(
+  entry: Entry | null,
+  server: Server,
+  id: number,
+  settings: Settings,
+): entry is Entry {
+  const { protections, namesTags } = settings;
+  if (!namesTags) return isValid(entry, server, id, settings);
+  if (!entry || (protections.runId && entry.runId !== id)) return false;
+  return !protections.fenceCheck || entry.tag === server.tag;
+}
+
+/** A write's: that of any tag is replaced together with its own. */
 export function replaceFence(state: State, server: Server): void {
   server.fence = newToken(state);
+  if (state.namesTags) server.tag = newToken(state);
 }
 
 /** `beginFill`: a missing fence is created. */
@@ -54,20 +70,34 @@ export function ensureFence(state: State, server: Server, { protections }: Setti
   return server.fence;
 }
 
+/** The same of the fence of an answer's tag. */
+export function ensureTag(state: State, server: Server, { protections }: Settings): number {
+  server.tag ??= protections.randomTokens ? newToken(state) : FIXED_TOKEN;
+  return server.tag;
+}
+
 /** `commitFill`. Returns the entry where it was stored. */
-export function commitFill(server: Server, entry: Entry, { protections }: Settings): Entry | undefined {
+export function commitFill(
+  server: Server,
+  entry: Entry,
+  { protections, namesTags }: Settings,
+): Entry | undefined {
   if (!server.isMaster) return undefined;
   // A mark is part of the fence's text: it differs from every fence that a fill can have begun with.
-  const isSame = server.fence === entry.fence && !(protections.pendingBypass && server.marks !== 0);
-  if (protections.compareAndSet && !isSame) return undefined;
+  const isMarked = protections.pendingBypass && server.marks !== 0;
+  const isSame = server.fence === entry.fence || (namesTags && !protections.anyTagFence);
+  const isSameTag = !namesTags || server.tag === entry.tag;
+  if (protections.compareAndSet && (isMarked || !isSame || !isSameTag)) return undefined;
   const fence = protections.stampedAtStart ? entry.fence : (server.fence ?? entry.fence);
   server.entry = { ...entry, fence };
   return server.entry;
 }
 
 /** The deadline of a writer's mark has passed; with the last mark the key is gone. */
-export function expireMark(server: Server, mark: number, { protections }: Settings): void {
+export function expireMark(server: Server, mark: number, { protections, namesTags }: Settings): void {
   if ((server.marks & mark) === 0) return;
   server.marks &= ~mark;
-  if (server.marks === 0 && protections.newFenceAfterExpiry) server.fence = null;
+  if (server.marks !== 0 || !protections.newFenceAfterExpiry) return;
+  server.fence = null;
+  if (namesTags) server.tag = null;
 }

@@ -6,24 +6,31 @@ import { shown } from "./shown.js";
 /** TTLs by kind of response, seconds: what a route gets that does not say otherwise is `list`. */
 export const TTL_SECONDS = { list: 180, detail: 300, count: 600, settings: 1800 } as const;
 
-export const MAX_TTL_SECONDS = 30 * 86_400;
-export const TTL_FORM = `a whole number of seconds from 1 to ${MAX_TTL_SECONDS} (30 days)`;
-
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 86_400;
+
+/** Of answers of routes: what is larger was probably meant as milliseconds. */
+export const MAX_TTL_SECONDS = 30 * 86_400;
+/** Of the toolkit's values and counters. */
+export const MAX_VALUE_TTL_SECONDS = 90 * 86_400;
+
+/** What a TTL up to `max` seconds is, for messages. */
+export const ttlForm = (max = MAX_TTL_SECONDS): string =>
+  `a whole number of seconds from 1 to ${max} (${max / DAY_SECONDS} days)`;
+
 const SECONDS_OF_UNIT: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
 
-export function isTtl(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= MAX_TTL_SECONDS;
+export function isTtl(value: unknown, max = MAX_TTL_SECONDS): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= max;
 }
 
 /**
  * @param what has the value, for the message
  * @throws TenantCacheError `ETC_TTL`
  */
-export function ttlSecondsOf(value: unknown, what: string): number {
-  if (isTtl(value)) return value;
-  throw new TenantCacheError("ETC_TTL", `${what} is ${shown(value)}: ${ttlAdvice(value)}`);
+export function ttlSecondsOf(value: unknown, what: string, max = MAX_TTL_SECONDS): number {
+  if (isTtl(value, max)) return value;
+  throw new TenantCacheError("ETC_TTL", `${what} is ${shown(value)}: ${ttlAdvice(value, max)}`);
 }
 
 /**
@@ -31,8 +38,8 @@ export function ttlSecondsOf(value: unknown, what: string): number {
  * once and not computed.
  * @throws TenantCacheError `ETC_TTL` also for what looks like milliseconds
  */
-export function configuredTtl(value: unknown, what: string): number {
-  const seconds = ttlSecondsOf(value, what);
+export function configuredTtl(value: unknown, what: string, max = MAX_TTL_SECONDS): number {
+  const seconds = ttlSecondsOf(value, what, max);
   if (!looksLikeMilliseconds(seconds)) return seconds;
   throw new TenantCacheError("ETC_TTL", `${what} is ${shown(value)}: ${millisecondsAdvice(seconds)}`);
 }
@@ -49,28 +56,29 @@ export function millisecondsAdvice(value: number): string {
   return `a TTL is in seconds: for ${value} milliseconds write ${value / 1000}; if ${value} seconds are meant, write { ttlSeconds: ${value} }`;
 }
 
-/** What to write instead of what is no TTL. */
-export function ttlAdvice(value: unknown): string {
-  if (value === 0) return `nothing would be cached: leave the cache out there, or write ${TTL_FORM}`;
+/** What to write instead of what is no TTL up to `max`. */
+export function ttlAdvice(value: unknown, max = MAX_TTL_SECONDS): string {
+  const form = ttlForm(max);
+  if (value === 0) return `nothing would be cached: leave the cache out there, or write ${form}`;
   if (typeof value === "number" && (value < 0 || value === Number.POSITIVE_INFINITY))
-    return `nothing is cached for ever: write ${TTL_FORM}`;
-  const near = nearTtl(value);
-  if (typeof value === "number" && value > MAX_TTL_SECONDS && near !== undefined)
-    return `a TTL is in seconds, at most ${MAX_TTL_SECONDS} (30 days): for ${value} milliseconds write ${near}`;
-  return `write ${near === undefined ? "" : `${near}, `}${TTL_FORM}`;
+    return `nothing is cached for ever: write ${form}`;
+  const near = nearTtl(value, max);
+  if (typeof value === "number" && value > max && near !== undefined)
+    return `a TTL is in seconds, at most ${max} (${max / DAY_SECONDS} days): for ${value} milliseconds write ${near}`;
+  return `write ${near === undefined ? "" : `${near}, `}${form}`;
 }
 
 /** `"180"`, `"3m"`, `180n` and `1.5` say what is meant. */
-function nearTtl(value: unknown): number | undefined {
-  const seconds = secondsMeantBy(value);
-  return isTtl(seconds) ? seconds : undefined;
+function nearTtl(value: unknown, max: number): number | undefined {
+  const seconds = secondsMeantBy(value, max);
+  return isTtl(seconds, max) ? seconds : undefined;
 }
 
 const DURATION = /^\s*(\d+(?:\.\d+)?)\s*(?:(ms|s|m|h|d)(?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?)?)?\s*$/i;
 
-function secondsMeantBy(value: unknown): number | undefined {
+function secondsMeantBy(value: unknown, max: number): number | undefined {
   if (typeof value === "bigint") return Number(value);
-  if (typeof value === "number") return value > MAX_TTL_SECONDS ? Math.round(value / 1000) : Math.ceil(value);
+  if (typeof value === "number") return value > max ? Math.round(value / 1000) : Math.ceil(value);
   const [, count, unit = "s"] = (typeof value === "string" && DURATION.exec(value)) || [];
   return count === undefined
     ? undefined

@@ -8,8 +8,8 @@ import type { AuditLog, AuditRecord } from "./audit-event.js";
 import { rootAt, treeSize } from "./tree-store.js";
 
 export const BLOCK_RECORDS = 100;
-/** The longest that the cache keeps anything: 30 days. Read after that, a block is copied again. */
-export const BLOCK_TTL_SECONDS = 2_592_000;
+/** 90 days. Read after that, a block is copied again. */
+export const BLOCK_TTL_SECONDS = 7_776_000;
 
 /** A record whose content was pruned is its index alone. */
 export type BlockLog = AuditLog | { readonly index: number; readonly pruned: true };

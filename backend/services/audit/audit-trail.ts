@@ -5,7 +5,7 @@ import { withTenant } from "../../db/tenant-transaction.js";
 import type { Actor, AuditEvent, AuditLog, ConsentReference } from "./audit-event.js";
 import { AuditUnavailable } from "./audit-unavailable.js";
 import { canonicalRecords, type RecordDependencies } from "./canonical-record.js";
-import { type Checkpointer, originOf } from "./checkpointer.js";
+import { type Checkpointer, openTenantCheckpoint } from "./checkpointer.js";
 import { type IntegrityOptions, type IntegrityReport, verifyIntegrity } from "./integrity.js";
 import { integritySource } from "./integrity-source.js";
 import { Recorder, type RecorderOptions } from "./policy/recorder.js";
@@ -113,8 +113,7 @@ export class AuditTrail {
       source: integritySource(this.#pool, tenantId),
       tenantId,
       places,
-      keys,
-      origins: keys.map((key) => originOf(key, tenantId)),
+      opened: (note) => openTenantCheckpoint(note, keys, tenantId),
       ...pass,
     });
   }

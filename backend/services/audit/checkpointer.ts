@@ -36,6 +36,17 @@ export interface SignedCheckpoint extends Checkpoint {
 export const originOf = (key: VerifierKey, tenantId: string): string =>
   `${key.name}/${tenantId.toLowerCase()}`;
 
+/** The checkpoint of a note that one of the keys has signed for the tenant's log; `undefined` for any other note. */
+export function openTenantCheckpoint(
+  note: string,
+  keys: readonly VerifierKey[],
+  tenantId: string,
+): Checkpoint | undefined {
+  const checkpoint = openCheckpoint(note, keys);
+  const isOfTenant = keys.some((key) => originOf(key, tenantId) === checkpoint?.origin);
+  return isOfTenant ? checkpoint : undefined;
+}
+
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
 
@@ -113,9 +124,8 @@ export class Checkpointer {
   }
 
   #open(where: string, tenantId: string, note: string): SignedCheckpoint {
-    const checkpoint = openCheckpoint(note, this.keys);
-    const origins = this.keys.map((key) => originOf(key, tenantId));
-    if (checkpoint && origins.includes(checkpoint.origin)) return { ...checkpoint, note };
+    const checkpoint = openTenantCheckpoint(note, this.keys, tenantId);
+    if (checkpoint) return { ...checkpoint, note };
     throw new CheckpointFork(
       `the newest checkpoint of the ${where} is not signed by this log: was it altered, or is the former key missing in AUDIT_FORMER_KEYS?`,
     );

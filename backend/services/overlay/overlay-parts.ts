@@ -1,19 +1,28 @@
 // What every service of the overlay is made of.
 import type { TenantCache } from "express-tenant-cache";
-import type { Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 import type { AuditTrail } from "../audit/audit-trail.js";
 import type { SubjectVault } from "../subjects/subject-vault.js";
 import type { CacheTtl } from "./cache-ttl.js";
 
+export interface SourceStanding {
+  /** A change may be on its way there, or the CRM be away. Default "fresh". */
+  readonly syncStatus?: "fresh" | "syncing" | "stale" | "conflict" | "failed";
+  /** Why it is not fresh. No personal data. */
+  readonly reason?: string;
+}
+
 /** A client as the other CRM has it. */
-export interface SourceClient {
+export interface SourceClient extends SourceStanding {
   readonly data: Readonly<Record<string, unknown>>;
   /** Opaque. */
   readonly version: string;
   readonly modifiedAt: Date;
-  /** How the answer stands: a change may be on its way there, or the CRM be away. Default "fresh". */
-  readonly syncStatus?: "fresh" | "syncing" | "stale" | "conflict" | "failed";
-  readonly reason?: string;
+  /**
+   * How the answer stands when it is kept, asked in the transaction that keeps it. What the source has heard of since it answered is in that;
+   * what it hears of later waits until the transaction has ended, and is told to whoever keeps the answer. Default: as it stood when it came.
+   */
+  readonly standing?: (client: PoolClient) => Promise<SourceStanding>;
 }
 
 /** Where clients come from that are not here: the connectors, as one function. */

@@ -1,6 +1,6 @@
 // Clients for who asks here: what is known and fresh, else what the CRM says within a budget, else the last copy, which is said to be stale.
-// Tests: test/integration/sync-reads.test.ts
-
+// Tests: test/integration/sync-reads.test.ts, test/http/sync-overlay.test.ts
+import type { PoolClient } from "pg";
 import { SubjectErased } from "../subjects/subject-key-rows.js";
 import { applyReading, claimClient, failReading, forgetClient, openedId } from "./client-leases.js";
 import { type ClientData, isSourceError, type SourceClient, SourceUnavailable } from "./connector.js";
@@ -21,6 +21,11 @@ export interface ReadClient extends SourceClient {
   readonly reason?: string;
   /** Whether the CRM itself was asked. */
   readonly source: "source" | "store";
+  /**
+   * How the answer stands in a transaction of the tenant: "stale" where events have come since, or another reading shows another version. Later
+   * events wait until that transaction has ended, so that whoever keeps the answer in it hears of them.
+   */
+  readonly standing: (client: PoolClient) => Promise<Pick<ClientState, "syncStatus" | "reason">>;
 }
 
 export interface ClientState {
@@ -38,6 +43,8 @@ interface Row {
   readonly is_gone: boolean;
   readonly data: Buffer | null;
   readonly is_watched: boolean;
+  /** Whether events ask for a reading. */
+  readonly is_wanted: boolean;
 }
 
 /**
@@ -58,20 +65,26 @@ export async function readClient(
     row?.data &&
     ((await context.vault.open(connection.tenant, SEALED.copy, row.data)) as ClientData | undefined);
   const status = row && effectiveStatus(row);
+  const answer = (client: SourceClient, stands: ClientState, source: ReadClient["source"]): ReadClient => ({
+    ...client,
+    ...stands,
+    version: client.version,
+    source,
+    standing: async (db) =>
+      stateOf(await findRow(context, db, link, subject, "FOR SHARE OF c"), client.version),
+  });
   if (row && status === "fresh" && (row.is_gone || copy))
-    return row.is_gone ? undefined : known(crmId, row, copy, "fresh");
+    return row.is_gone ? undefined : answer(known(crmId, row, copy), { syncStatus: status }, "store");
   try {
     const found = await askSource(context, link, subject, crmId, signal);
-    if (!found) return undefined;
-    const after = await rowOf(context, link, subject);
-    return { ...found, source: "source", ...stateOf(after ?? row) };
+    return found && answer(found, stateOf(await rowOf(context, link, subject), found.version), "source");
   } catch (error) {
     if (isErased(error)) return undefined;
     if (!isSourceError(error) && !signal.aborted) throw error;
     const reason = isSourceError(error) ? error.message : "the CRM did not answer in time";
-    const said = status === "conflict" || status === "failed" ? status : "stale";
+    const syncStatus = status === "conflict" || status === "failed" ? status : "stale";
     if (row && copy && !row.is_gone)
-      return { ...known(crmId, row, copy, said), reason: row.reason ?? reason };
+      return answer(known(crmId, row, copy), { syncStatus, reason: row.reason ?? reason }, "store");
     throw new SourceUnavailable(reason);
   }
 }
@@ -87,14 +100,13 @@ export async function clientState(
   return row && stateOf(row);
 }
 
-function known(
-  crmId: string,
-  row: Row,
-  data: ClientData | null | undefined,
-  syncStatus: SyncStatus,
-): ReadClient {
-  const modifiedAt = row.modified_at ?? new Date(0);
-  return { crmId, data: data ?? {}, version: row.version ?? "", modifiedAt, syncStatus, source: "store" };
+function known(crmId: string, row: Row, data: ClientData | null | undefined): SourceClient {
+  return {
+    crmId,
+    data: data ?? {},
+    version: row.version ?? "",
+    modifiedAt: row.modified_at ?? new Date(0),
+  };
 }
 
 /** A client is as fresh as the look at the source's stream: where nobody has looked for a while, nobody knows. */
@@ -102,8 +114,12 @@ function effectiveStatus({ status, is_watched }: Row): SyncStatus {
   return status === "fresh" && !is_watched ? "stale" : status;
 }
 
-function stateOf(row: Row | undefined): ClientState {
-  if (!row) return { syncStatus: "fresh" };
+const OVERTAKEN = "the CRM has told of changes while it was read";
+
+/** @param read the version that an answer shows: it may be the older one where the row has another, or is to be read */
+function stateOf(row: Row | undefined, read?: string): ClientState {
+  const isOvertaken = read !== undefined && (!row || row.is_gone || row.version !== read || isToBeRead(row));
+  if (!row || isOvertaken) return { syncStatus: "stale", reason: row?.reason ?? OVERTAKEN };
   const syncStatus = effectiveStatus(row);
   const reason =
     row.reason ?? (syncStatus === row.status ? null : "the CRM's changes have not been read for a while");
@@ -115,16 +131,27 @@ function stateOf(row: Row | undefined): ClientState {
   };
 }
 
+const isToBeRead = ({ is_wanted, status }: Row) => is_wanted && status !== "conflict" && status !== "failed";
+
 function rowOf(context: SyncContext, link: Link, subject: string): Promise<Row | undefined> {
-  return inTenant(context, link, async (client) => {
-    const { rows } = await client.query<Row>(
-      `SELECT c.status, c.reason, c.version, c.modified_at, c.is_gone, c.data,
-         greatest(n.replayed_at, c.read_at) > now() - make_interval(secs => $3) AS is_watched
-       FROM sync_clients c JOIN sync_connections n ON n.id = c.connection_id WHERE c.connection_id = $1 AND c.subject = $2`,
-      [link.connection.id, subject, context.limits.staleAfterSeconds],
-    );
-    return rows[0];
-  });
+  return inTenant(context, link, (client) => findRow(context, client, link, subject));
+}
+
+async function findRow(
+  { limits }: SyncContext,
+  client: PoolClient,
+  { connection }: Link,
+  subject: string,
+  lock = "",
+): Promise<Row | undefined> {
+  const { rows } = await client.query<Row>(
+    `SELECT c.status, c.reason, c.version, c.modified_at, c.is_gone, c.data, c.wanted > c.done AS is_wanted,
+       greatest(n.replayed_at, c.read_at) > now() - make_interval(secs => $3) AS is_watched
+     FROM sync_clients c JOIN sync_connections n ON n.id = c.connection_id
+     WHERE c.connection_id = $1 AND c.subject = $2 ${lock}`,
+    [connection.id, subject, limits.staleAfterSeconds],
+  );
+  return rows[0];
 }
 
 /** The answer becomes the row, unless somebody else is at it: then theirs does, which is not older. */

@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
 import { until } from "../../servers/until.js";
-import { takeEvents } from "../../services/sync/inbox.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
 import type { SyncProcessParts } from "../support/crms/sync-process.js";
 import {
@@ -24,7 +23,6 @@ describe("killed processes", () => {
   let system: SyncSystem;
   let here: SyncProcess;
   const children: ChildProcess[] = [];
-  let number = 0;
   beforeAll(async () => {
     server = await startHubspot();
     system = await startSyncSystem(hubspotConnection(server));
@@ -61,10 +59,6 @@ describe("killed processes", () => {
     child.kill("SIGKILL");
     await once(child, "exit");
   };
-  const event = (crmId: string) => {
-    const events = [{ key: `test:${number++}`, kind: "changed" as const, crmId }];
-    return takeEvents(here.service.context, here.link, events, { via: "webhook" });
-  };
   const open = async () => {
     const [{ count }] = await system.sql(
       `SELECT (SELECT count(*) FROM sync_outbox WHERE status NOT IN ('done', 'dropped')) + (SELECT count(*) FROM sync_events WHERE status <> 'done')
@@ -75,15 +69,12 @@ describe("killed processes", () => {
   /** Another process goes on; what the dead one has leased is waited for no longer. */
   const settled = async () => {
     await system.hurry();
-    const child = await start();
     await until("nothing is left to do", async () => {
       await system.due();
+      await here.work();
+      await here.replay();
       return (await open()) === 0;
     });
-    await kill(child);
-    // What that one had just read of the stream, and held when it was killed.
-    await system.hurry();
-    await here.work();
   };
 
   test.each([
@@ -112,7 +103,7 @@ describe("killed processes", () => {
     };
     if (step.includes("token")) server.expireTokens();
     await system.change(here, changed, { firstname: "Changed" });
-    await event(told);
+    await here.take(told);
     await here.vault.erase(TENANT, `hubspot:${erased}`, "asked for it");
     await until("the process was killed", () => isKilled);
     await settled();

@@ -76,6 +76,84 @@ describe("overlay over synchronisation", () => {
     assert.equal(body.data.sync_status, "conflict");
   });
 
+  describe("a read that outlasts what comes meanwhile keeps nothing old as fresh", () => {
+    const free = () => crm.crm.pool.query("UPDATE sync_clients SET lease = NULL, leased_until = NULL");
+    const told = async (id: string) => {
+      server.change(id, { firstname: "Grace" });
+      assert.equal(await server.deliver(webhook, server.takeEvents()), 204);
+    };
+    /** What comes while the read is under way. */
+    const meanwhile: Record<string, (id: string) => Promise<unknown>> = {
+      "an event": told,
+      "an event, which the worker has read": async (id) => {
+        await told(id);
+        // The read has worked longer than its lease lasts, or never had one.
+        await free();
+        await crm.work();
+      },
+      "a change from here, which the worker has sent": async (id) => {
+        const { status } = await change(id, { firstname: "Grace" });
+        assert.equal(status, 202);
+        await free();
+        await crm.work();
+      },
+    };
+    /** Where the read is just then. Each runs `come` once. */
+    const moments: Record<string, (come: () => Promise<unknown>) => void> = {
+      "the answer is under way": (come) => {
+        server.intercept = async (name, phase) => {
+          if (phase !== "after" || !name.startsWith("GET /crm/v3/objects/contacts/")) return false;
+          server.intercept = undefined;
+          await come();
+          return false;
+        };
+      },
+      "the answer is to be kept": (come) => {
+        crm.beforeKeeping = async () => {
+          crm.beforeKeeping = undefined;
+          await come();
+        };
+      },
+    };
+    const known: Record<string, (id: string) => Promise<unknown>> = {
+      "that nobody has here": async () => {},
+      "that is stale here": async (id) => {
+        await get(id);
+        await crm.crm.pool.query("UPDATE sync_clients SET read_at = now() - interval '1 hour'");
+        await crm.crm.pool.query("UPDATE sync_connections SET replayed_at = now() - interval '1 hour'");
+        await crm.setStale(id);
+      },
+      "that somebody else is reading": async (id) => {
+        await get(id);
+        await crm.crm.pool.query(
+          "UPDATE sync_clients SET wanted = wanted + 1, status = 'stale', lease = gen_random_uuid(), leased_until = now() + interval '1 hour'",
+        );
+        await crm.setStale(id);
+      },
+    };
+    const cases = Object.keys(known).flatMap((client) =>
+      Object.keys(moments).flatMap((moment) =>
+        Object.keys(meanwhile).map((what) => [client, moment, what] as const),
+      ),
+    );
+    test.each(cases)("a client %s; %s; %s", async (client, moment, what) => {
+      const id = server.create({ firstname: "Ada" });
+      server.takeEvents();
+      await known[client]?.(id);
+      let cameTimes = 0;
+      moments[moment]?.(async () => {
+        cameTimes += 1;
+        await meanwhile[what]?.(id);
+      });
+      const during = await get(id);
+      assert.equal(cameTimes, 1);
+      if (during.data.firstname === "Ada") assert.notEqual(during.sync_status, "fresh");
+      if (what === "an event") await free();
+      const after = await get(id);
+      assert.deepEqual([after.data.firstname, after.sync_status], ["Grace", "fresh"]);
+    });
+  });
+
   test("erased in the CRM: gone from the overlay, too", async () => {
     const id = server.create({ firstname: "Ada" });
     await get(id);

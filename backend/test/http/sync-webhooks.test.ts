@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { tell } from "../../servers/in-test.js";
 import { TENANT_A, TENANT_B } from "../support/crm.js";
-import { type HubspotServer, PORTAL, signed } from "../support/crms/hubspot-server.js";
+import { PORTAL, signed } from "../support/crms/hubspot-messages.js";
+import type { HubspotServer } from "../support/crms/hubspot-server.js";
 import { type SyncCrm, startSyncCrm } from "../support/crms/sync-crm.js";
 import {
   hubspotConnection,

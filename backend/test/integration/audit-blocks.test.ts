@@ -57,6 +57,9 @@ describe("blocks and pruning", () => {
     );
     for (const none of [3, -1, 0.5, Number.NaN]) assert.equal(await blocks.block(TENANT, none), undefined);
     assert.equal(await blocks.block(OTHER_TENANT, 0), undefined);
+    const leftSeconds = (await cache.manager.tenant(TENANT).ttl("audit_block:1")) ?? 0;
+    assert.ok(leftSeconds > 89 * 86_400 && leftSeconds <= 90 * 86_400, `${leftSeconds}`);
+    assert.equal(await cache.manager.tenant(TENANT).exists("audit_block:2"), false, "it may still grow");
   });
 
   test("whole ones are read from the cache, a growing one is not", async () => {

@@ -54,6 +54,26 @@ describe("the queue of AI actions", () => {
     for (const { id, lease } of claimed) await ada.completeAIAction(id, lease);
   });
 
+  test("what consent keeps from the claimer is not leased to it, and says why", async () => {
+    const { id } = await db
+      .as(ADA)
+      .addAIAction(ADA, { type: "campaign", client_id: "hubspot:2", max_attempts: 2 });
+    assert.deepEqual(await db.as(ADA, "HMARKT").claimAIActions(ADA, { limit: 10 }), []);
+    const stateOf = async () => {
+      const all = await db.as(ADA).getAIQueue(ADA, ["pending", "leased", "dead"]);
+      const found = all.find((action) => action.id === id);
+      return [found?.status, found?.problem, found?.attempts];
+    };
+    assert.deepEqual(await stateOf(), ["pending", "not_disclosed", 1]);
+    await age(id, "due_at = now()");
+    await db.as(ADA, "HMARKT").claimAIActions(ADA, { limit: 10 });
+    assert.deepEqual(await stateOf(), ["dead", "not_disclosed", 2]);
+    await db.as(ADA).retryAIAction(id);
+    const [claimed] = await db.as(ADA).claimAIActions(ADA);
+    assert.equal(claimed?.id, id);
+    await db.as(ADA).completeAIAction(id, claimed?.lease ?? "");
+  });
+
   test("many processes claim: each action is one's alone", async () => {
     const others = await Promise.all([db.process(), db.process()]);
     const added: { id: string }[] = [];

@@ -1,9 +1,11 @@
 // An hour of the replayed day: what it counts, and that its traffic is the same for the same seed.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
+import { createTenantCache } from "express-tenant-cache";
 import type { PlannedRequest } from "../../../scripts/replay/planned-request.js";
 import type { Population } from "../../../scripts/replay/population.js";
 import { replayDay } from "../../../scripts/replay/replay-day.js";
+import { formatReport, makeReport } from "../../../scripts/replay/replay-report.js";
 import { planOverlayTraffic, planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
 import { Random } from "../../seed/random.js";
@@ -78,6 +80,14 @@ describe("the replayed day", () => {
     const [first = 0, second = 0, last = 0] = [counts[0], counts[1], counts[9]];
     // 1, 1/2 and 1/10 out of their sum, 2.93.
     assert.ok(Math.abs(first - 3414) < 200 && Math.abs(second - 1707) < 150 && Math.abs(last - 341) < 80);
+  });
+
+  test("a machine that cannot keep up is told from rates that are too low", () => {
+    const advice = createTenantCache({ tenant: () => undefined }).advice();
+    const run = { queries: 10, queriesBehind: 1, views: [], maxLatenessMs: 0, modules: {}, advice };
+    const reportOf = (maxLatenessMs: number) => formatReport(makeReport(run, { ...run, maxLatenessMs }));
+    assert.match(reportOf(25_000), /could not keep up: an answer came 25 s after it was due/);
+    assert.doesNotMatch(reportOf(5000), /keep up/);
   });
 
   test("an hour against real servers: every answer is good, and most reads load nothing", async () => {

@@ -1,15 +1,13 @@
 // Erasure reaches what synchronisation holds and the CRM itself; a person who was erased there is erased here; nobody comes back.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import type { SourceEventKind } from "../../services/sync/connector.js";
-import { takeEvents } from "../../services/sync/inbox.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
 import {
   hubspotConnection,
   type SyncProcess,
   type SyncSystem,
   salesforceConnection,
-  startHubspot,
+  startHubspotSystem,
   startSalesforce,
   startSyncSystem,
 } from "../support/crms/sync-system.js";
@@ -19,20 +17,10 @@ describe("erasure", () => {
   let server: HubspotServer;
   let system: SyncSystem;
   let one: SyncProcess;
-  let number = 0;
   beforeAll(async () => {
-    server = await startHubspot();
-    system = await startSyncSystem(hubspotConnection(server));
-    one = await system.process();
+    ({ server, system, one } = await startHubspotSystem());
   });
-  afterAll(async () => {
-    await system.close();
-    await server.close();
-  });
-  const take = (crmId: string, kind: SourceEventKind = "changed", process = one) =>
-    takeEvents(process.service.context, process.link, [{ key: `test:${number++}`, kind, crmId }], {
-      via: "webhook",
-    });
+  afterAll(() => system.close());
   const rowsOf = async (crmId: string) => {
     const subject = await one.vault.pseudonym(TENANT, `hubspot:${crmId}`);
     const counts = await system.sql(
@@ -46,9 +34,9 @@ describe("erasure", () => {
 
   test("here: copies, events and changes on their way are gone, and the CRM is told by its own deletion, though it is away first", async () => {
     const id = server.create({ firstname: "Ada" });
-    await take(id);
+    await one.take(id);
     await one.work();
-    await take(id);
+    await one.take(id);
     await system.change(one, id, { firstname: "Never" });
     const { held } = await one.vault.export(TENANT, `hubspot:${id}`);
     assert.deepEqual(held.map(({ where }) => where).toSorted(), [
@@ -75,8 +63,8 @@ describe("erasure", () => {
     const orders = await system.sql("SELECT status, sealed FROM sync_outbox WHERE kind = 'erase'");
     assert.deepEqual(orders, [{ status: "done", sealed: null }]);
     // HubSpot tells of it in turn, and of whatever came before.
-    await take(id, "erased");
-    await take(id);
+    await one.take(id, { kind: "erased" });
+    await one.take(id);
     await other.work();
     assert.deepEqual(await rowsOf(id), { clients: 0, events: 0, changes: 0 });
     assert.deepEqual(server.erased, [id]);
@@ -85,10 +73,10 @@ describe("erasure", () => {
 
   test("there: privacyDeletion erases the subject here, and the CRM is not told what it has said itself", async () => {
     const id = server.create({ firstname: "Grace" });
-    await take(id);
+    await one.take(id);
     await one.work();
     server.eraseForPrivacy(id);
-    await take(id, "erased");
+    await one.take(id, { kind: "erased" });
     await one.work();
     assert.equal(await one.vault.isErased(TENANT, `hubspot:${id}`), true);
     assert.deepEqual(await rowsOf(id), { clients: 0, events: 0, changes: 0 });
@@ -99,7 +87,7 @@ describe("erasure", () => {
   });
 
   test("of somebody who was never synchronised, too", async () => {
-    await take("777777", "erased");
+    await one.take("777777", { kind: "erased" });
     await one.work();
     assert.equal(await one.vault.isErased(TENANT, "hubspot:777777"), true);
   });
@@ -132,7 +120,7 @@ describe("erasure", () => {
     try {
       const process = await own.process();
       const id = salesforce.create({ FirstName: "Ada" });
-      await take(id, "changed", process);
+      await process.take(id);
       await process.work();
       await process.vault.erase(TENANT, `salesforce:${id}`, "asked for it");
       await process.work();

@@ -4,14 +4,13 @@ import { beforeEach, describe, test } from "@jest/globals";
 import { closeAfterTest } from "../../servers/in-test.js";
 import {
   SourceConflict,
-  type SourceEvent,
   SourceRefused,
   SourceThrottled,
   SourceUnavailable,
 } from "../../services/sync/connector.js";
 import { HubspotConnector } from "../../services/sync/hubspot/hubspot-connector.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
-import { accessTo, hubspotConnection, startHubspot } from "../support/crms/sync-system.js";
+import { accessTo, collected, hubspotConnection, listed, startHubspot } from "../support/crms/sync-system.js";
 
 const never = new AbortController().signal;
 
@@ -23,11 +22,6 @@ describe("HubSpot connector", () => {
     closeAfterTest(server);
     connector = new HubspotConnector(hubspotConnection(server), accessTo(server, "/oauth/v3/token"));
   });
-  const collect = async (events: AsyncIterable<SourceEvent>) => {
-    const found: SourceEvent[] = [];
-    for await (const event of events) found.push(event);
-    return found;
-  };
 
   test("reads a contact's configured fields with its version; one that is archived or never was is not there", async () => {
     const id = server.create({ email: "ada@example.com", firstname: "Ada", phone: "1", secret: "x" });
@@ -59,29 +53,22 @@ describe("HubSpot connector", () => {
 
   test("lists all contacts by pages, each once", async () => {
     const ids = Array.from({ length: 230 }, (_, index) => server.create({ firstname: String(index) }));
-    const found: string[] = [];
-    let page: string | undefined;
-    do {
-      const { clients, next } = await connector.listClients(page, never);
-      found.push(...clients.map(({ crmId }) => crmId));
-      page = next;
-    } while (page !== undefined);
-    assert.deepEqual(found, ids);
+    assert.deepEqual(await listed(connector), ids);
     assert.equal(server.count(/^GET .*contacts$/), 3);
   });
 
   test("changes since a cursor, over several pages of a search; none is left out where it goes on", async () => {
-    const [beginning] = await collect(connector.changesSince(undefined, never));
+    const [beginning] = await collected(connector.changesSince(undefined, never));
     assert.equal(beginning?.kind, "overflow");
     const ids = Array.from({ length: 450 }, (_, index) => server.create({ firstname: String(index) }));
-    const events = await collect(connector.changesSince(beginning?.cursor, never));
+    const events = await collected(connector.changesSince(beginning?.cursor, never));
     assert.deepEqual(
       events.map(({ crmId }) => crmId),
       ids,
     );
     const cursor = events.at(-1)?.cursor;
     server.change(ids[7] ?? "", { firstname: "again" });
-    const later = await collect(connector.changesSince(cursor, never));
+    const later = await collected(connector.changesSince(cursor, never));
     assert.equal(later.at(-1)?.crmId, ids[7]);
     // What is read once more, because the search may lag, is the same event.
     const known = new Set(events.map(({ key }) => key));
@@ -90,7 +77,7 @@ describe("HubSpot connector", () => {
 
   test("more than 10,000 changes: the search begins again where its results end", async () => {
     for (let index = 0; index < 10_350; index += 1) server.create({ firstname: String(index) });
-    const events = await collect(connector.changesSince("1", never));
+    const events = await collected(connector.changesSince("1", never));
     assert.equal(new Set(events.map(({ crmId }) => crmId)).size, 10_350);
   });
 

@@ -4,13 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
 import type { SourceEvent } from "../../services/sync/connector.js";
 import { takeEvents } from "../../services/sync/inbox.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
-import {
-  hubspotConnection,
-  type SyncProcess,
-  type SyncSystem,
-  startHubspot,
-  startSyncSystem,
-} from "../support/crms/sync-system.js";
+import { type SyncProcess, type SyncSystem, startHubspotSystem } from "../support/crms/sync-system.js";
 import { TENANT } from "../support/subject-database.js";
 
 describe("inbound", () => {
@@ -19,16 +13,11 @@ describe("inbound", () => {
   let one: SyncProcess;
   let number = 0;
   beforeAll(async () => {
-    server = await startHubspot();
-    system = await startSyncSystem(hubspotConnection(server), {
+    ({ server, system, one } = await startHubspotSystem({
       limits: { maxAttempts: 3, maxWaitingEvents: 50 },
-    });
-    one = await system.process();
+    }));
   });
-  afterAll(async () => {
-    await system.close();
-    await server.close();
-  });
+  afterAll(() => system.close());
   beforeEach(() => server.comeBack());
 
   const changed = (crmId: string, key = `test:${number++}`): SourceEvent => ({ key, kind: "changed", crmId });

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
 import { withTenant } from "../../db/tenant-transaction.js";
-import { takeEvents } from "../../services/sync/inbox.js";
 import { resolveConflict, SyncBacklogFull } from "../../services/sync/outbox.js";
 import { retryDeadLetter } from "../../services/sync/sync-overview.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
@@ -12,7 +11,7 @@ import {
   type SyncProcess,
   type SyncSystem,
   salesforceConnection,
-  startHubspot,
+  startHubspotSystem,
   startSalesforce,
   startSyncSystem,
 } from "../support/crms/sync-system.js";
@@ -22,18 +21,12 @@ describe("outbound", () => {
   let server: HubspotServer;
   let system: SyncSystem;
   let one: SyncProcess;
-  let number = 0;
   beforeAll(async () => {
-    server = await startHubspot();
-    system = await startSyncSystem(hubspotConnection(server), {
+    ({ server, system, one } = await startHubspotSystem({
       limits: { maxAttempts: 3, maxWaitingChanges: 20 },
-    });
-    one = await system.process();
+    }));
   });
-  afterAll(async () => {
-    await system.close();
-    await server.close();
-  });
+  afterAll(() => system.close());
   beforeEach(async () => {
     server.comeBack();
     server.beforeWrite = undefined;
@@ -41,10 +34,9 @@ describe("outbound", () => {
     await system.sql("UPDATE sync_outbox SET status = 'dropped', ended_at = now() WHERE ended_at IS NULL");
   });
 
-  const event = (crmId: string) => ({ key: `test:${number++}`, kind: "changed" as const, crmId });
   const known = async (properties: Record<string, string>) => {
     const id = server.create(properties);
-    await takeEvents(one.service.context, one.link, [event(id)], { via: "webhook" });
+    await one.take(id);
     await one.work();
     server.takeEvents();
     return id;
@@ -65,7 +57,7 @@ describe("outbound", () => {
     assert.equal(await system.status(one, id), "fresh");
     const echoes = server.takeEvents();
     assert.equal(echoes.length, 1);
-    await takeEvents(one.service.context, one.link, [event(id)], { via: "webhook" });
+    await one.take(id);
     await one.work();
     assert.equal(server.writes.length, 1);
     assert.equal(await system.status(one, id), "fresh");
@@ -153,7 +145,7 @@ describe("outbound", () => {
         assert.ok(row.sealed !== null && row.theirs !== null);
         // Later events and changes do not make it go away, and changes behind it wait.
         const behind = await system.change(one, id, { phone: "9" });
-        await takeEvents(one.service.context, one.link, [event(id)], { via: "webhook" });
+        await one.take(id);
         await one.work();
         assert.equal(await system.status(one, id), "conflict");
         assert.equal((await stateOf(behind)).status, "pending");

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import fc from "fast-check";
 import { takeEvents } from "../../services/sync/inbox.js";
 import { resolveConflict } from "../../services/sync/outbox.js";
-import { type HubspotEvent, type HubspotServer, signed } from "../support/crms/hubspot-server.js";
+import { type HubspotEvent, signed } from "../support/crms/hubspot-messages.js";
+import type { HubspotServer } from "../support/crms/hubspot-server.js";
 import type { SalesforceServer } from "../support/crms/salesforce-server.js";
 import {
   ACTOR,

@@ -1,32 +1,19 @@
 // Reads: what is fresh is here; else the CRM is asked within a budget; else the last copy, which says that it is stale.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
-import { takeEvents } from "../../services/sync/inbox.js";
 import type { ReadClient } from "../../services/sync/read-client.js";
 import type { HubspotServer } from "../support/crms/hubspot-server.js";
-import {
-  hubspotConnection,
-  type SyncProcess,
-  type SyncSystem,
-  startHubspot,
-  startSyncSystem,
-} from "../support/crms/sync-system.js";
+import { type SyncProcess, type SyncSystem, startHubspotSystem } from "../support/crms/sync-system.js";
 import { TENANT } from "../support/subject-database.js";
 
 describe("reads", () => {
   let server: HubspotServer;
   let system: SyncSystem;
   let one: SyncProcess;
-  let number = 0;
   beforeAll(async () => {
-    server = await startHubspot();
-    system = await startSyncSystem(hubspotConnection(server));
-    one = await system.process();
+    ({ server, system, one } = await startHubspotSystem());
   });
-  afterAll(async () => {
-    await system.close();
-    await server.close();
-  });
+  afterAll(() => system.close());
   beforeEach(() => {
     server.comeBack();
     server.slowMs = 0;
@@ -37,10 +24,6 @@ describe("reads", () => {
     assert.notEqual(found, "none");
     return found as ReadClient | undefined;
   };
-  const event = (crmId: string) =>
-    takeEvents(one.service.context, one.link, [{ key: `test:${number++}`, kind: "changed", crmId }], {
-      via: "webhook",
-    });
 
   test("the first read asks the CRM, the next does not", async () => {
     const id = server.create({ firstname: "Ada" });
@@ -57,7 +40,7 @@ describe("reads", () => {
     const id = server.create({ firstname: "Ada" });
     await read(id);
     server.change(id, { firstname: "Grace" });
-    await event(id);
+    await one.take(id);
     assert.equal((await one.service.state(TENANT, "hubspot", id))?.syncStatus, "stale");
     const found = await read(id);
     assert.deepEqual([found?.source, found?.syncStatus, found?.data.firstname], ["source", "fresh", "Grace"]);
@@ -68,7 +51,7 @@ describe("reads", () => {
     async (fault) => {
       const id = server.create({ firstname: "Ada" });
       await read(id);
-      await event(id);
+      await one.take(id);
       server.failNext(fault, /contacts/);
       const startedAtMs = performance.now();
       const found = await read(id, 500);

@@ -2,15 +2,16 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "@jest/globals";
 import { closeAfterTest } from "../../servers/in-test.js";
-import {
-  SourceConflict,
-  type SourceEvent,
-  SourceThrottled,
-  SourceUnavailable,
-} from "../../services/sync/connector.js";
+import { SourceConflict, SourceThrottled, SourceUnavailable } from "../../services/sync/connector.js";
 import { SalesforceConnector } from "../../services/sync/salesforce/salesforce-connector.js";
 import type { SalesforceServer } from "../support/crms/salesforce-server.js";
-import { accessTo, salesforceConnection, startSalesforce } from "../support/crms/sync-system.js";
+import {
+  accessTo,
+  collected,
+  listed,
+  salesforceConnection,
+  startSalesforce,
+} from "../support/crms/sync-system.js";
 
 const never = new AbortController().signal;
 /** Dates there have seconds: what was changed in this one is not settled yet. */
@@ -27,11 +28,7 @@ describe("Salesforce connector", () => {
       accessTo(server, "/services/oauth2/token"),
     );
   });
-  const collect = async (cursor: string | undefined) => {
-    const found: SourceEvent[] = [];
-    for await (const event of connector.changesSince(cursor, never)) found.push(event);
-    return found;
-  };
+  const collect = (cursor: string | undefined) => collected(connector.changesSince(cursor, never));
 
   test("reads configured fields with the record's version; what is not there is not", async () => {
     const id = server.create({ FirstName: "Ada", Email: "ada@example.com", Secret__c: "x" });
@@ -66,13 +63,7 @@ describe("Salesforce connector", () => {
   test("lists all records by pages of a query", async () => {
     server.pageSize = 20;
     const ids = Array.from({ length: 50 }, (_, index) => server.create({ FirstName: String(index) }));
-    const found: string[] = [];
-    let page: string | undefined;
-    do {
-      const { clients, next } = await connector.listClients(page, never);
-      found.push(...clients.map(({ crmId }) => crmId));
-      page = next;
-    } while (page !== undefined);
+    const found = await listed(connector);
     assert.deepEqual(found, ids);
     assert.equal(server.count(/query/), 3);
     await assert.rejects(connector.listClients("https://elsewhere.example/", never), /no such page/);

@@ -8,7 +8,8 @@ import type { CheckpointPlace } from "../../services/audit/checkpoint-place.js";
 import { Checkpointer, type CheckpointerOptions } from "../../services/audit/checkpointer.js";
 import { signerKey } from "../../services/audit/signed-note.js";
 import { integrate } from "../../services/audit/tree-store.js";
-import { ACTOR, type AuditDatabase, events, pseudonym, TENANT } from "./audit-database.js";
+import type { AuditDatabase } from "./audit-database.js";
+import { ACTOR, events, pseudonym, TENANT } from "./audit-events.js";
 
 export const LOG_KEY = signerKey("crm.example/audit", Buffer.alloc(32, 7));
 

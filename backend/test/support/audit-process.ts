@@ -8,7 +8,7 @@ import { CheckpointFiles } from "../../services/audit/checkpoint-file.js";
 import type { CheckpointPlace } from "../../services/audit/checkpoint-place.js";
 import { Checkpointer } from "../../services/audit/checkpointer.js";
 import { integrate } from "../../services/audit/tree-store.js";
-import { ACTOR, events, pseudonym, TENANT } from "./audit-database.js";
+import { ACTOR, events, pseudonym, TENANT } from "./audit-events.js";
 import { LOG_KEY } from "./audit-log.js";
 
 export interface AuditProcessOptions {

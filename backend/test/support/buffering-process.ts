@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { createPool } from "../../db/pool.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
-import { ACTOR, event, pseudonym, TENANT } from "./audit-database.js";
+import { ACTOR, event, pseudonym, TENANT } from "./audit-events.js";
 
 if (process.send) await buffer(process.argv.slice(2));
 

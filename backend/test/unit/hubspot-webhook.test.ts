@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { readHubspotWebhook } from "../../services/sync/hubspot/hubspot-webhook.js";
 import { CLIENT_SECRET } from "../support/crms/crm-server.js";
-import { PORTAL, signed } from "../support/crms/hubspot-server.js";
+import { PORTAL, signed } from "../support/crms/hubspot-messages.js";
 
 const URL = "https://crm.example.com/api/sync/webhooks/33333333-0000-4000-8000-000000000001";
 const event = (more: object) => ({

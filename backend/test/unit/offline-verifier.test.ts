@@ -3,13 +3,12 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { describe, test } from "@jest/globals";
+import { afterAll, describe, test } from "@jest/globals";
 import {
+  type Growing,
   hashesOf,
   hashOfLeaf,
   isConsistent,
-  leavesOf,
-  type Parts,
   publicKeyOf,
   pushLeaf,
   rootOf,
@@ -17,7 +16,6 @@ import {
   signedTree,
 } from "../../../scripts/audit/offline-proofs.js";
 import { verifyBundle } from "../../../scripts/audit/offline-verifier.js";
-import { afterTest } from "../../servers/in-test.js";
 import { leafHash } from "../../services/audit/merkle.js";
 import { checkpointText, signerKey, signNote } from "../../services/audit/signed-note.js";
 import { NOTES, REAL_CHECKPOINT } from "../support/note-vectors.js";
@@ -29,11 +27,11 @@ describe("published vectors", () => {
   // All but the last two are no text; hashes of leaves are the same function.
   test("roots of 1 to 8 leaves", () => {
     assert.deepEqual(hashOfLeaf(""), rootAt(1));
-    const parts: Parts = [];
+    const tree: Growing = { leaves: 0, roots: [] };
     for (const [index, leaf] of LEAVES.entries()) {
-      pushLeaf(parts, leafHash(leaf));
-      assert.deepEqual(rootOf(parts), rootAt(index + 1));
-      assert.equal(leavesOf(parts), index + 1);
+      pushLeaf(tree, leafHash(leaf));
+      assert.deepEqual(rootOf(tree), rootAt(index + 1));
+      assert.equal(tree.leaves, index + 1);
     }
   });
 
@@ -89,6 +87,7 @@ describe("a bundle", () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "bundle-"));
   const key = signerKey("crm.example/audit", Buffer.alloc(32, 1));
   const origin = `${key.name}/t`;
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   async function verify(lines: readonly unknown[]) {
     const file = path.join(folder, "bundle");
@@ -100,15 +99,14 @@ describe("a bundle", () => {
   }
 
   test("of every size up to 40, checkpoints anywhere, is valid, and with one record less it is not", async () => {
-    afterTest(() => rmSync(folder, { recursive: true, force: true }));
     for (let size = 1; size <= 40; size++) {
-      const parts: Parts = [];
+      const tree: Growing = { leaves: 0, roots: [] };
       const lines: unknown[] = [{ bundle: "crm-audit/1", origin, size, whole: true }];
       for (let index = 0; index < size; index++) {
         const content = JSON.stringify({ id: `${index}`, tenant: "t" });
-        pushLeaf(parts, hashOfLeaf(content));
+        pushLeaf(tree, hashOfLeaf(content));
         lines.push({ record: index, content });
-        const note = () => signNote(checkpointText({ origin, size: index + 1, root: rootOf(parts) }), key);
+        const note = () => signNote(checkpointText({ origin, size: index + 1, root: rootOf(tree) }), key);
         if (index === size - 1 || index % 7 === 3) lines.push({ checkpoint: note() });
       }
       const { valid, records, errors } = await verify(lines);
@@ -119,5 +117,36 @@ describe("a bundle", () => {
     }
     assert.deepEqual((await verify([])).errors, ["a checkpoint is not signed by crm.example/audit"]);
     assert.match((await verify(["{}"])).errors[0] ?? "", /no bundle/);
+  });
+
+  test.each([
+    ["null"],
+    ["1"],
+    ["[]"],
+    ["{"],
+    [{ record: 1.5, content: "{}" }],
+    [{ record: -1, content: "{}", proof: "" }],
+    [{ record: 1e300, content: "{}", proof: "" }],
+    [{ record: 1, content: "null" }],
+    [{ record: 1, content: "{" }],
+    [{ record: 1, pruned: 7 }],
+    [{ checkpoint: "" }],
+    [{ consistency: "AAAA" }],
+    [{ consistency: "" }],
+    [{ bundle: "crm-audit/1", origin }],
+  ])("with the line %j is refused, whatever it is, and says why", async (line) => {
+    const tree: Growing = { leaves: 0, roots: [] };
+    const content = JSON.stringify({ id: "0", tenant: "t" });
+    pushLeaf(tree, hashOfLeaf(content));
+    const checkpoint = signNote(checkpointText({ origin, size: 1, root: rootOf(tree) }), key);
+    const { valid, errors } = await verify([
+      { bundle: "crm-audit/1", origin, size: 1, whole: true },
+      { record: 0, content },
+      { checkpoint },
+      line,
+    ]);
+    assert.equal(valid, false);
+    assert.equal(errors.length, 1);
+    assert.notEqual(errors[0], "");
   });
 });

@@ -1,5 +1,5 @@
 // Which tenants are told apart: the busiest, found by Space-Saving (Metwally et al., ICDT 2005); all others are one.
-// Tests: test/unit/busiest-tenants.test.ts
+// Tests: test/unit/advice-tenants.test.ts
 import { ownText } from "../bounded-map.js";
 import type { SampleColumns } from "./sample-columns.js";
 import { TenantSample } from "./tenant-sample.js";

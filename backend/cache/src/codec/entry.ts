@@ -1,7 +1,7 @@
 // The entry format: one binary value that holds a response and the identity it was made for.
 import { crc32 } from "node:zlib";
 import { BoundedMap, ownText } from "../bounded-map.js";
-import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
+import { MAX_TTL_SECONDS, MAX_VALUE_TTL_SECONDS } from "../ttl-seconds.js";
 import { HeaderReader } from "./header-reader.js";
 import { hasNoContent, isETag, isFieldText, isStorableName } from "./sendable.js";
 
@@ -163,8 +163,8 @@ function readEntry(value: Buffer, headerEnd: number): Entry | undefined {
   };
 }
 
-/** A TTL, and as long again for what may be served stale. */
-const MAX_LIFETIME_MS = 2 * MAX_TTL_SECONDS * 1000;
+/** The longest TTL, and what may be served stale after it. */
+const MAX_LIFETIME_MS = (MAX_VALUE_TTL_SECONDS + MAX_TTL_SECONDS) * 1000;
 
 /** Whether it may be sent as it is. Its headers were looked at when they were read. */
 function isServable(entry: Entry): boolean {

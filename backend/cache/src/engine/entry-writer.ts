@@ -18,6 +18,9 @@ import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 /** A larger body's checksum and its way to the store are turns of the event loop of their own. */
 const MAX_ENCODED_AND_SENT_BYTES = 128 * 1024;
 
+/** What a route's entry may be served stale for makes it live longer than fences are set for. */
+const FENCE_OUTLIVES_MS = 3_600_000;
+
 export interface EntryWriterOptions {
   readonly fenceTtlMs: number;
   readonly sealer: Sealer;
@@ -112,7 +115,9 @@ export class EntryWriter {
     const { tenant, module, entryKey, maxEntries } = ref;
     const ttlMs = entry.expiresAt - Date.now();
     const fenceTtlMs =
-      ref.fenceTtlMs === undefined ? this.#options.fenceTtlMs : Math.ceil(ttlMs) + ref.fenceTtlMs;
+      ref.fenceTtlMs === undefined
+        ? Math.max(this.#options.fenceTtlMs, Math.ceil(ttlMs) + FENCE_OUTLIVES_MS)
+        : Math.ceil(ttlMs) + ref.fenceTtlMs;
     const value = this.#options.sealer.seal(entryKey, encodeEntry(entry));
     const bytes = value.reduce((sum, piece) => sum + piece.length, 0);
     if (refused.has(entryKey, bytes)) return "refused";
@@ -133,10 +138,12 @@ export class EntryWriter {
         ...(expected !== undefined && { expected }),
         ...(Number.isFinite(maxTenantBytes) && { maxTenantBytes }),
       });
+    const begun = counters.latencies.begin();
     const result = await gate.run(write).catch((error: unknown) => {
       refused.failed(entryKey, bytes, error);
       throw error;
     });
+    counters.latencies.end("store", begun);
     refused.stored(entryKey, bytes);
     const { outcome, evicted, recount } = result;
     const isRefused = outcome === "too-large" || outcome === "no-room";

@@ -12,11 +12,15 @@ import {
 } from "../options/routes-options.js";
 import { isThenable } from "../shown.js";
 import { CachedRoute } from "./cached-route.js";
+import { type DryRun, dryRunOf } from "./dry-run.js";
+import { bypassing } from "./explain-route.js";
+import { cachesBehind } from "./express-layers.js";
 import type { HttpServices } from "./http-services.js";
 import { invalidating } from "./invalidate-cache.js";
+import { routeOf } from "./origins.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { passBy } from "./pass-by.js";
-import { matcherOf, segmentsOf } from "./request-patterns.js";
+import { type Matcher, matcherOf, matching, segmentsOf } from "./request-patterns.js";
 import { isSafe } from "./safe-methods.js";
 import type { TouchedWork } from "./touched.js";
 
@@ -39,9 +43,11 @@ export function createCacheRoutes(http: HttpServices, touched: TouchedWork): Cac
     if (isRequest(given)) throw http.misuse.uncalled("routes", 'app.use("/api", auth, cache.routes())');
     refuseSurplus("routes", surplus, 'one object: routes({ ttlSeconds: 60, except: ["export"] })');
     const routes = new CacheRoutesOf(http, touched, parseRoutesOptions(given, http.options.policies));
-    return function cacheRoutesMiddleware(req, res, next) {
-      routes.handlerFor(req)(req, res, next);
-    };
+    return cachesBehind(function cacheRoutesMiddleware(req, res, next) {
+      const run = dryRunOf(req);
+      if (run) routes.explain(run, req);
+      else routes.handlerFor(req)(req, res, next);
+    });
   };
 }
 
@@ -50,9 +56,9 @@ class CacheRoutesOf {
   readonly #touched: TouchedWork;
   readonly #options: ParsedRoutesOptions;
   readonly #own: OwnHeaders;
-  readonly #isExcept: readonly ((req: Request) => boolean)[];
+  readonly #except: readonly { readonly matches: Matcher }[];
   readonly #touches: readonly {
-    readonly matches: (req: Request) => boolean;
+    readonly matches: Matcher;
     readonly modules: readonly string[];
   }[];
   readonly #reads = new BoundedMap<CachedRoute>(MAX_REMEMBERED);
@@ -66,7 +72,7 @@ class CacheRoutesOf {
     const { headers, methods } = parseRouteOptions(options.reads, http.options.policies);
     this.#own = ownHeaders(http.options.headers, headers);
     this.#readMethods = new Set<string>(methods);
-    this.#isExcept = options.except.map(matcherOf);
+    this.#except = options.except.map((pattern) => ({ matches: matcherOf(pattern) }));
     this.#touches = Object.entries(options.touches).map(([pattern, modules]) => ({
       matches: matcherOf(pattern),
       modules,
@@ -74,12 +80,24 @@ class CacheRoutesOf {
     for (const module of Object.keys(options.modules)) this.#routeOf(module);
   }
 
+  explain(run: DryRun<unknown>, req: Request): void {
+    const isRead = isSafe(req.method) || this.#readMethods.has(req.method);
+    if (!isRead || req.method === "OPTIONS" || req.method === "TRACE") {
+      run.over({ kind: "not-cached", route: routeOf(req) });
+      return;
+    }
+    const module = this.#moduleOf(req);
+    const isExcepted = matching(this.#except, req).length > 0;
+    const route = module === undefined || isExcepted ? undefined : this.#routeOf(module);
+    run.reached(route ?? bypassing(isExcepted ? "skipped" : "no-module"), req);
+  }
+
   handlerFor(req: Request): RequestHandler {
     const module = this.#moduleOf(req);
     const isRead = isSafe(req.method) || this.#readMethods.has(req.method);
     if (!isRead) return this.#writeOf(req, module);
     if (req.method === "OPTIONS" || req.method === "TRACE") return pass;
-    const isExcepted = this.#isExcept.some((matches) => matches(req));
+    const isExcepted = matching(this.#except, req).length > 0;
     if (module === undefined || isExcepted) {
       const detail = isExcepted ? "skipped" : "no-module";
       return (_req, res, next) => passBy(this.#http, this.#own, { detail, module: "" }, res, next);
@@ -123,7 +141,7 @@ class CacheRoutesOf {
   }
 
   #writeOf(req: Request, module: string | undefined): RequestHandler {
-    const touched = this.#touches.filter(({ matches }) => matches(req)).flatMap(({ modules }) => modules);
+    const touched = matching(this.#touches, req).flatMap(({ modules }) => modules);
     const modules = module === undefined ? [] : [...new Set([module, ...touched])].sort();
     const name = modules.join();
     const known = this.#writes.get(name);

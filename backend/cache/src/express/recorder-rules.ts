@@ -1,6 +1,6 @@
 // What a route, and the request that missed, tell the recorder.
 // Tests: test/integration/storing.test.ts
-import type { Forwarded } from "../cache-status.js";
+import type { Forwarded, UnstoredReason } from "../cache-status.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
@@ -18,6 +18,8 @@ export interface RecorderRules extends StorabilityRules {
   readonly own: OwnHeaders;
   readonly functions: RouteFunctions;
   readonly onUndeclaredVary: (names: string) => void;
+  /** Told why an answer that might have been stored is not. */
+  readonly onUnstored: (why: UnstoredReason) => void;
   /**
    * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent
    * where nothing may.

@@ -198,3 +198,8 @@ function mergeVary(res: ServerResponse, value: string): void {
   const added = membersOf(value).filter((name) => !known.has(name.toLowerCase()));
   res.setHeader("Vary", [...earlier, ...added].join(", "));
 }
+
+/** Whether the connection, or HTTP/2's stream, is gone. */
+export function isGone(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
+  return res.destroyed || res.stream?.destroyed === true;
+}

@@ -15,15 +15,31 @@ export function contentOf(req: Request, maxBytes: number): string | { readonly b
   const { method } = req;
   if (method === "GET" || method === "HEAD") return "";
   const body: unknown = req.body;
-  // Nobody has parsed it: the handler may, and nobody else may then.
-  if (body === undefined && hasBody(req)) return { bypass: "body" };
+  const type = typeOf(req);
+  if (!isAllOfIt(req, type, body)) return { bypass: "body" };
   const bytes = Buffer.isBuffer(body) ? body : undefined;
   const text = bytes ? bytes.toString("base64") : canonicalData(body);
   if (text === undefined) return { bypass: "body" };
   if (Buffer.byteLength(text) > maxBytes) return { bypass: "too-long" };
-  const type = (fieldOf(req.headers, "content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
   // The digest stands for the body: two bodies with one are not to be had.
   return JSON.stringify([method, type, bytes ? "bytes" : "data", hash("sha256", text, "base64url")]);
+}
+
+/** Whether `body` is what the request carries: what nobody has parsed, its handler may, and nobody else may then. */
+function isAllOfIt(req: Request, type: string, body: unknown): boolean {
+  if (!hasBody(req)) return true;
+  // Files of a form are beside its fields, wherever the parser puts them.
+  if (body === undefined || type.startsWith("multipart/")) return false;
+  // Parsers of Express 4 say {} of what they leave to others.
+  return req.readableDidRead !== false || !isEmptyObject(body);
+}
+
+function isEmptyObject(body: unknown): boolean {
+  return typeof body === "object" && body !== null && Object.keys(body).length === 0;
+}
+
+function typeOf({ headers }: Request): string {
+  return (fieldOf(headers, "content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
 /**

@@ -7,6 +7,8 @@ import { types } from "node:util";
 export const MAX_PARAMS_LENGTH = 4096;
 /** Express's query parser cuts a query off after 1,000 parameters; sorting would hide which ones. */
 const MAX_QUERY_PAIRS = 256;
+/** Deeper data would end in a full stack, some of it only where the handler calls from deep below. */
+const MAX_DATA_DEPTH = 200;
 
 export interface RequestParts {
   /** Scheme, host and port in one spelling; empty where answers do not depend on them. */
@@ -65,28 +67,33 @@ function moreOf(varied: string, content: string): readonly string[] {
  * matter, and neither do keys without a value. What JSON would write as something else (dates, big integers,
  * NaN) has a text of its own.
  *
- * @returns `undefined` for what is more than data: a Map or another class's instance would look like an empty
- *   object
+ * @returns `undefined` for what is more than data (a Map or another class's instance would look like an empty
+ *   object), and for data that is nested more than 200 deep
  */
-export function canonicalData(value: unknown): string | undefined {
+export function canonicalData(value: unknown, depth = 0): string | undefined {
   switch (typeof value) {
     case "string":
       return JSON.stringify(value);
     case "number":
+      return Object.is(value, -0) ? "-0" : String(value);
     case "boolean":
     case "undefined":
       return String(value);
     case "bigint":
       return `${value}n`;
     case "object":
-      return value === null ? "null" : canonicalObject(value);
+      if (value === null) return "null";
+      return depth === MAX_DATA_DEPTH ? undefined : canonicalObject(value, depth + 1);
     default:
       return undefined;
   }
 }
 
-function canonicalObject(value: object): string | undefined {
-  if (Array.isArray(value)) return enclosed("[", value.map(canonicalData), "]");
+function canonicalObject(value: object, depth: number): string | undefined {
+  if (Array.isArray(value)) {
+    const elements = value.map((element) => canonicalData(element, depth));
+    return enclosed("[", elements, "]");
+  }
   if (types.isDate(value)) return `Date(${value.getTime()})`;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return undefined;
@@ -94,7 +101,7 @@ function canonicalObject(value: object): string | undefined {
     .filter(([, member]) => member !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, member]) => {
-      const text = canonicalData(member);
+      const text = canonicalData(member, depth);
       return text === undefined ? undefined : `${JSON.stringify(name)}:${text}`;
     });
   return enclosed("{", members, "}");

@@ -1,5 +1,5 @@
 // Whether this process is one of several that serve the same app: each would have an in-process store of its own.
-// Tests: test/integration/misuse.test.ts
+// Tests: test/integration/several-processes.test.ts
 import cluster from "node:cluster";
 
 /** How it is one of several, for a message; `undefined` where nothing says so. */

@@ -5,13 +5,15 @@ import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
 import type { TenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
-import type { LightMyRequest } from "../peers.js";
+import type { LightMyRequest, TelemetryOptions } from "../peers.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
 import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
+import { type CausesOption, causesOption } from "./causes-option.js";
+import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
 import type { Policies } from "./policies.js";
@@ -66,6 +68,15 @@ export interface TenantCacheOptions {
   readonly enabled?: boolean;
   /** In front of every key: one for each app that shares a Redis. Default none. */
   readonly keyPrefix?: string;
+  /**
+   * Who sends a request, for the causes of invalidations: a subject's id, of which only a pseudonym is kept. Default:
+   * `req.auth.sub`, `req.user.id` or `req.user.sub`.
+   */
+  readonly actor?: (req: Request) => string | number | undefined;
+  /** What the app's log calls a request. Default: `req.id`, or the header `X-Request-Id`. */
+  readonly requestId?: (req: Request) => string | number | undefined;
+  /** Who has invalidated what is kept for a day, with the fences. Default: it is; false: it is not. */
+  readonly causes?: CausesOption;
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
   readonly hash?: "md5" | "sha256";
   /**
@@ -160,6 +171,13 @@ export interface TenantCacheOptions {
    * bundles that lack it.
    */
   readonly inject?: LightMyRequest;
+  /** Of `cache.metrics()`, `cache.metricsHandler()` and `telemetry`. */
+  readonly metrics?: MetricsOption;
+  /**
+   * Spans and metrics through `@opentelemetry/api`: true for those of its global providers, or a tracer and a
+   * meter of one's own. Default: none, and nothing of it runs.
+   */
+  readonly telemetry?: boolean | TelemetryOptions;
   /** Default `console`. */
   readonly logger?: Logger;
 }
@@ -188,6 +206,9 @@ const cacheSchema = z.strictObject({
     .string()
     .regex(/^[\w.:-]*$/, { error: 'write letters, digits, "_", ".", ":", "-", for example "crm:"' })
     .default(""),
+  actor: fn<NonNullable<TenantCacheOptions["actor"]>>("(req) => req.auth?.sub").optional(),
+  requestId: fn<NonNullable<TenantCacheOptions["requestId"]>>("(req) => req.id").optional(),
+  causes: causesOption,
   hash: z.enum(["md5", "sha256"]).default("md5"),
   budgetMs: z.number().min(1).max(10_000).default(50),
   maxBodyBytes: positiveInt.default(MIB),
@@ -233,6 +254,8 @@ const cacheSchema = z.strictObject({
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
   headers: ownHeadersOfCache,
+  metrics: metricsOption,
+  telemetry: telemetryOption,
   inject: fn<LightMyRequest>('require("light-my-request")').optional(),
   logger: z
     .custom<Logger>((value) => isLogger(value), {

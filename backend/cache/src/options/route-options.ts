@@ -3,7 +3,7 @@
 import type { Request, Response } from "express";
 import * as z from "zod";
 import { isModuleName } from "../identifiers.js";
-import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, TTL_SECONDS, ttlAdvice } from "../ttl-seconds.js";
+import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_SECONDS, ttlAdvice, ttlForm } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type OwnHeadersOption, ownHeadersOfRoute } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
@@ -148,7 +148,7 @@ export const routeSchema = z.strictObject({
       error: ({ input }) => ttlAdvice(input),
       params: { code: "ETC_TTL" },
     })
-    .describe(`${TTL_FORM}, or a function that returns one`)
+    .describe(`${ttlForm()}, or a function that returns one`)
     .default(TTL_SECONDS.list),
   dependsOn: moduleNames.default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),

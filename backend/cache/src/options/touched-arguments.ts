@@ -1,5 +1,5 @@
 // The arguments of `touched`: a module and tags, or an object that names the tenant as well.
-// Tests: test/integration/touched.test.ts
+// Tests: test/unit/refusals/touched.test.ts
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import { moduleName, requireTenantId, tagName } from "../identifiers.js";

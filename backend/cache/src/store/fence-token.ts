@@ -5,6 +5,7 @@
  *   fence   = token "." milliseconds      set, and when, by the store's clock, since the epoch
  *           | "!" anything                pending: a guarded write is under way
  *           | fence "~" anything           URLs were forgotten since: see engine/forgotten-urls.ts
+ *           | "+" fence                    made because none was there: nobody has invalidated
  *   token                                 at least 96 random bits, never used twice
  *
  * All of it is printable ASCII without a comma: entries carry fences and the run id as one text, with commas between them. `settleMs`
@@ -16,7 +17,10 @@ import { randomFillSync } from "node:crypto";
 /** A fence that starts with this is pending: a guarded write is under way. By itself it is such a fence. */
 export const PENDING_MARK = "!";
 
-/** Longer than any entry lives, so that a fence does not cut its own entries off by expiring. */
+/**
+ * How long a fence is set for at first. Each entry that is stored makes its fences outlive it, where that is longer, so that a fence does
+ * not cut its own entries off by expiring.
+ */
 export const FENCE_TTL_MS = 31 * 86_400_000;
 
 const TOKEN_BYTES = 12;
@@ -42,6 +46,9 @@ export function randomToken(): string {
 export function newFence(nowMs: number): string {
   return `${randomToken()}.${nowMs}`;
 }
+
+/** What a fence begins with that a fill has made, because none was there. */
+export const MADE_MARK = "+";
 
 /** True while a guarded write is under way: nothing may be served or stored. */
 export function isPending(fence: string): boolean {

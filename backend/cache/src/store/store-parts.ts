@@ -4,13 +4,19 @@ import { TenantCacheError } from "../errors.js";
 import type { KeyedStore } from "./keyed-store.js";
 import type { Store } from "./store.js";
 
-/** Single keys, the reclaiming of what has been cut off, and the bound of a tenant's bytes. */
-export type StorePart = "keyed" | "sweep" | "quota";
+/** Single keys, the reclaiming of what has been cut off, the bound of a tenant's bytes, and why fences were replaced. */
+export type StorePart = "keyed" | "sweep" | "quota" | "causes";
 
 /** `sharing`: what is reserved for tenants. The store contract does not try it. */
 type OptionalPart = StorePart | "sharing";
 
-const MEMBERS = { keyed: "keyed", sweep: "sweep", quota: "tenantBytes", sharing: "share" } as const;
+const MEMBERS = {
+  keyed: "keyed",
+  sweep: "sweep",
+  quota: "tenantBytes",
+  causes: "readCauses",
+  sharing: "share",
+} as const;
 
 /** Whether the store has this part. */
 export function offers(store: Store, part: OptionalPart): boolean {

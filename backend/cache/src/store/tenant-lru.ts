@@ -101,6 +101,12 @@ export class TenantLru<V extends object> {
     return undefined;
   }
 
+  /** Like {@link get}, and does not count as a use. */
+  peek(key: string): V | undefined {
+    const item = this.#items.peek(key);
+    return item && item.expiresAtMs > monotonicNow() ? item.value : undefined;
+  }
+
   /**
    * Stores a value until `ttlMs` from now, at the cost of the oldest of the same module, of the same tenant,
    * or of all. Returns how many have made room because of the tenant's bound; `undefined` where the value is

@@ -8,8 +8,8 @@ import { answerOf } from "../engine/answer-of.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome, Recording } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
-import type { ReadOutcome } from "../engine/lookups.js";
 import type { Miss, Stale } from "../engine/miss.js";
+import type { ReadOutcome } from "../engine/read-outcome.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
@@ -59,8 +59,8 @@ export class KeyedCache {
     if (this.#observeOnly) return this.#observed(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
-    this.#note(found.kind === "bypass" ? "bypass" : "miss", ref, "looks");
-    return undefined;
+    if (found.kind === "bypass") return this.#bypassed(found.reason, ref);
+    return this.#note("miss", ref, "looks");
   }
 
   /** Values in the order of the refs, from one round trip. */
@@ -69,7 +69,7 @@ export class KeyedCache {
     const entries = await this.#engine.keyed.readMany(refs);
     return Promise.all(
       refs.map(async (ref, index) => {
-        if (!entries) return this.#note("bypass", ref);
+        if (!entries) return this.#bypassed("store-unavailable", ref);
         const entry = entries[index];
         const decoded = entry && (await this.#decode(ref, entry, rules));
         if (decoded) return this.#hit("hit", ref, decoded.value);
@@ -146,7 +146,7 @@ export class KeyedCache {
       return lookedAt(found.value as T, found.entry);
     }
     if (found.kind === "bypass") {
-      this.#note("bypass", ref);
+      this.#bypassed(found.reason, ref);
       return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
     }
     if (found.kind === "stale" && Date.now() < found.entry.staleAt + rules.staleWhileRevalidate * 1000) {
@@ -264,6 +264,11 @@ export class KeyedCache {
     return value;
   }
 
+  #bypassed(reason: BypassReason, { tenant, module, entryKey: key }: KeyedRef): undefined {
+    this.#engine.counters.bypassed(reason, tenant, module);
+    this.#engine.events.publish("bypass", { tenant, module, key });
+  }
+
   /** A request for a value that nobody looks up. */
   #observed(ref: KeyedRef): undefined {
     this.#engine.advisor?.asked(ref, "looks");
@@ -276,9 +281,9 @@ export class KeyedCache {
     advisor?.written(ref, answerOf(advisor, ref, recording));
   }
 
-  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef, asking: Asking = "none"): void {
+  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef, asking: Asking = "none"): undefined {
     const { counters, events, advisor } = this.#engine;
-    if (event !== "collapsed" && event !== "bypass") advisor?.asked(ref, asking);
+    if (event !== "collapsed") advisor?.asked(ref, asking);
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
@@ -289,5 +294,4 @@ const COUNTED_AS = {
   stale: ["hits", "stale"],
   miss: ["misses"],
   collapsed: ["collapsed"],
-  bypass: ["bypasses"],
 } as const;

@@ -6,7 +6,7 @@ import { TenantCacheError } from "../errors.js";
 import { parse, registerCall } from "../options/parse.js";
 import { shown } from "../shown.js";
 import { keyedOf } from "../store/store-parts.js";
-import { isTtl, TTL_FORM, ttlAdvice, ttlSecondsOf } from "../ttl-seconds.js";
+import { isTtl, MAX_VALUE_TTL_SECONDS, ttlAdvice, ttlForm, ttlSecondsOf } from "../ttl-seconds.js";
 
 export interface CounterOptions {
   /**
@@ -18,8 +18,11 @@ export interface CounterOptions {
 
 const counterOptions = z.strictObject({
   ttlSeconds: z
-    .custom<number>(isTtl, { error: ({ input }) => ttlAdvice(input), params: { code: "ETC_TTL" } })
-    .describe(TTL_FORM)
+    .custom<number>((value) => isTtl(value, MAX_VALUE_TTL_SECONDS), {
+      error: ({ input }) => ttlAdvice(input, MAX_VALUE_TTL_SECONDS),
+      params: { code: "ETC_TTL" },
+    })
+    .describe(ttlForm(MAX_VALUE_TTL_SECONDS))
     .optional(),
 });
 
@@ -46,7 +49,7 @@ export class StateCounters {
         "ETC_VALUE",
         `counter ${name}: what is added is ${shown(by)}: write a whole number, as in increment(key, 1, { ttlSeconds: 60 })`,
       );
-    const ttlMs = ttlSecondsOf(ttlSeconds, `counter ${name}: ttlSeconds`) * 1000;
+    const ttlMs = ttlSecondsOf(ttlSeconds, `counter ${name}: ttlSeconds`, MAX_VALUE_TTL_SECONDS) * 1000;
     return this.#ask(name, () => keyedOf(this.#engine.store).addToCounter(counterKey, by, ttlMs));
   }
 

@@ -1,8 +1,19 @@
 // How values are kept: the options of single calls, of namespaces and of collections, parsed once.
 // Tests: test/unit/refusals/toolkit-options.test.ts
 import * as z from "zod";
+import { TenantCacheError } from "../errors.js";
 import { parse, registerCall } from "../options/parse.js";
-import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_FORM, ttlAdvice, ttlSecondsOf } from "../ttl-seconds.js";
+import { shown } from "../shown.js";
+import {
+  configuredTtl,
+  isTtl,
+  looksLikeMilliseconds,
+  MAX_TTL_SECONDS,
+  MAX_VALUE_TTL_SECONDS,
+  ttlAdvice,
+  ttlForm,
+  ttlSecondsOf,
+} from "../ttl-seconds.js";
 
 /** Seconds, or a function of the value that returns them; 0 from the function: this value is not kept. */
 export type Ttl<T> = number | ((value: T) => number);
@@ -76,7 +87,8 @@ type StandardResult<T> =
 
 const MIB = 1024 * 1024;
 
-const isTtlOrFunction = (value: unknown): boolean => typeof value === "function" || isTtl(value);
+const isTtlOrFunction = (value: unknown): boolean =>
+  typeof value === "function" || isTtl(value, MAX_VALUE_TTL_SECONDS);
 const seconds = z
   .int()
   .min(0)
@@ -87,10 +99,10 @@ const seconds = z
 const full = z.strictObject({
   ttlSeconds: z
     .custom<number | ((value: unknown) => number)>(isTtlOrFunction, {
-      error: ({ input }) => `${ttlAdvice(input)}, or a function of the value`,
+      error: ({ input }) => `${ttlAdvice(input, MAX_VALUE_TTL_SECONDS)}, or a function of the value`,
       params: { code: "ETC_TTL" },
     })
-    .describe(`${TTL_FORM}, or a function of the value`),
+    .describe(`${ttlForm(MAX_VALUE_TTL_SECONDS)}, or a function of the value`),
   jitter: z.number().min(0).max(1),
   staleWhileRevalidate: seconds,
   negativeTtlSeconds: seconds,
@@ -175,9 +187,17 @@ export function parseValueOptions(call: ValueCall, options: unknown, defaults: V
   if (options === undefined) return defaults;
   if (typeof options !== "object" || options === null) {
     const secondsOf = CONFIGURED.includes(call) ? configuredTtl : ttlSecondsOf;
-    return { ...defaults, ttlSeconds: secondsOf(options, `${call}: ttlSeconds`) };
+    return { ...defaults, ttlSeconds: secondsOf(options, `${call}: ttlSeconds`, MAX_VALUE_TTL_SECONDS) };
   }
   const parsed = parse<z.output<typeof all>>(call, SCHEMAS[call], options);
+  const { ttlSeconds } = parsed;
+  // An hour in milliseconds is 41 days and some: longer than routes may say, also where the unit is written.
+  const isLong = typeof ttlSeconds === "number" && ttlSeconds > MAX_TTL_SECONDS;
+  if (isLong && CONFIGURED.includes(call) && looksLikeMilliseconds(ttlSeconds))
+    throw new TenantCacheError(
+      "ETC_TTL",
+      `${call}: ttlSeconds is ${shown(ttlSeconds)}: a TTL is in seconds: for ${ttlSeconds} milliseconds write ${ttlSeconds / 1000}; above 30 days write whole days`,
+    );
   const given = Object.entries(parsed).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(given) };
 }

@@ -3,7 +3,7 @@
 import type { Recording } from "../engine/fill.js";
 import { TenantCacheError } from "../errors.js";
 import { messageOf } from "../thrown.js";
-import { ttlSecondsOf } from "../ttl-seconds.js";
+import { MAX_VALUE_TTL_SECONDS, ttlSecondsOf } from "../ttl-seconds.js";
 import { type Compression, encodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
 
@@ -48,7 +48,9 @@ export async function recordValue(
 function ttlOf(value: unknown, ttl: number | ((value: unknown) => number)): number {
   if (typeof ttl === "number") return ttl;
   const seconds = ttl(value);
-  return seconds === 0 ? 0 : ttlSecondsOf(seconds, "what the ttlSeconds function returned");
+  return seconds === 0
+    ? 0
+    : ttlSecondsOf(seconds, "what the ttlSeconds function returned", MAX_VALUE_TTL_SECONDS);
 }
 
 async function encode(value: unknown, compression: Compression) {

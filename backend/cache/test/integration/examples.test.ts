@@ -8,7 +8,7 @@ import { describe, test } from "@jest/globals";
 import type { Express } from "express";
 import { SignJWT } from "jose";
 import { projectFile } from "../../../project-root.js";
-import type { CacheMonitor, CacheWarmer, TenantCache } from "../../src/index.js";
+import type { CacheMonitor, CacheWarmer, StalenessProbe, TenantCache } from "../../src/index.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 
 interface Example {
@@ -19,13 +19,14 @@ interface Example {
   readonly rows: Map<string, unknown>;
   readonly warmer: CacheWarmer;
   readonly monitor: CacheMonitor;
+  readonly probe: StalenessProbe;
   readonly runs: { readonly queries: number };
   importRates(tenantIds: readonly string[]): Promise<void>;
 }
 
 const FOLDER = projectFile("docs", "examples");
-// By integration/readme, integration/touched and package/orm-hooks.
-const tried = new Set(["quick-start.js", "orm"]);
+// By integration/readme, package/apollo, integration/touched-recipes and package/orm-hooks.
+const tried = new Set(["quick-start.js", "apollo.js", "orm"]);
 
 function example(name: string, run: (app: HttpApp, it: Example) => Promise<void>): void {
   tried.add(name);
@@ -76,6 +77,19 @@ describe("docs/examples", () => {
       assert.deepEqual(JSON.parse((await read(tenant)).body), { tenant });
     assert.equal((await read("acme")).cache, "hit");
     assert.equal((await app.request("/me")).status, 401);
+  });
+
+  example("metrics.js", async (app, { probe }) => {
+    await app.request("/orders");
+    assert.equal((await app.request("/metrics")).status, 403);
+    const headers = { authorization: "Bearer a-token-of-prometheus" };
+    const own = await app.request("/metrics", { headers });
+    assert.match(own.body, /^etc_requests_total\{module="orders",result="miss"\} 1$/m);
+    assert.doesNotMatch(own.body, /app_mails/);
+    await probe.probe();
+    const all = await app.request("/all-metrics", { headers });
+    assert.match(all.body, /^app_mails_total 1$/m);
+    assert.match(all.body, /^etc_staleness_probe_reads_total\{result="fresh"\} 1$/m);
   });
 
   example("tags.js", async (app) => {

@@ -9,6 +9,7 @@ import inject from "light-my-request";
 import { projectFile, projectRoot } from "../../../project-root.js";
 import {
   type CacheListOptions,
+  createTenantCache,
   type InvalidateOptions,
   type LaneOptions,
   MemoryStore,
@@ -85,6 +86,11 @@ const CACHE: Required<TenantCacheOptions> = {
   policies: { reference: { ttlSeconds: 1 } },
   enabled: true,
   keyPrefix: "",
+  actor: () => undefined,
+  requestId: () => undefined,
+  causes: { secret: "0123456789abcdef", maxPerTenant: 1 } satisfies Required<
+    Exclude<TenantCacheOptions["causes"], false>
+  >,
   hash: "md5",
   budgetMs: 1,
   maxBodyBytes: 1,
@@ -108,6 +114,13 @@ const CACHE: Required<TenantCacheOptions> = {
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     TenantCacheOptions["headers"]
   >,
+  metrics: {
+    maxTenants: 1,
+    maxModules: 1,
+    reportIntervalMs: 1000,
+    inventoryIntervalMs: 0,
+  } satisfies Required<TenantCacheOptions["metrics"]>,
+  telemetry: false,
   inject,
   logger: console,
 };
@@ -171,6 +184,16 @@ const TABLES = {
   },
   LaneOptions: { all: parseLaneOptions(LANE), defaults: parseLaneOptions({ identify: LANE.identify }) },
 };
+
+test("the package's README tells every member of a cache", async () => {
+  const cache = createTenantCache({ tenant: () => undefined });
+  const [, table = ""] = packageReadme.split("| member | does |\n");
+  const told = [...(table.split("\n\n", 1)[0] ?? "").matchAll(/^\| ((?:\\\||[^|])+) \|/gm)].flatMap(
+    ([, cell = ""]) => [...cell.matchAll(/`(\w+)/g)].map(([, name]) => name),
+  );
+  assert.deepEqual([...new Set(told)].sort(), Object.keys(cache).sort());
+  await cache.close();
+});
 
 describe("the option tables of the package's README", () => {
   for (const [name, { all, defaults }] of Object.entries(TABLES)) {

@@ -16,6 +16,37 @@ interface Day {
 }
 type DayKey = { readonly technicianId: string; readonly date: string };
 
+const DAY_SECONDS = 86_400;
+
+describe("fences in Redis", () => {
+  test("they outlive what they guard, also the oldest and the longest of it", async () => {
+    const keyPrefix = `fences:${randomUUID()}:`;
+    const cache = await openCache("redis", { keyPrefix });
+    const admin = new Redis(await sharedRedisUrl());
+    const tenant = randomUUID();
+    const long = cache.manager.collection<string, { id: string }>("long:{id}", {
+      ttlSeconds: 90 * DAY_SECONDS,
+      staleWhileRevalidate: 30 * DAY_SECONDS,
+    });
+    await cache.manager.tenant(tenant).set("long:short", 1, 60);
+    await long.set(tenant, { id: "1" }, "value");
+    // What is cut off or stored afterwards does not shorten a fence's life.
+    await long.delete(tenant, { id: "2" });
+    await cache.manager.tenant(tenant).set("long:short", 2, 60);
+    const livesOf = async (pattern: string) => {
+      const keys = await admin.keys(`${keyPrefix}${pattern}`);
+      return Promise.all(keys.map(async (key) => [key, await admin.pttl(key)] as const));
+    };
+    const [[, entryMs = 0] = []] = await livesOf("tenant:*:long:1");
+    assert.ok(entryMs > 119 * DAY_SECONDS * 1000, `${entryMs}`);
+    const fences = (await livesOf("fence:*")).filter(([key]) => !/long:(?:2|short)$/.test(key));
+    assert.ok(fences.length >= 4, fences.join(" "));
+    for (const [key, ms] of fences) assert.ok(ms > entryMs, `${key}: ${ms} of ${entryMs}`);
+    admin.disconnect();
+    await cache.close();
+  });
+});
+
 for (const store of STORES) {
   describe(`collections with the ${store} store`, () => {
     let cache: TenantCache;
@@ -31,6 +62,19 @@ for (const store of STORES) {
       });
     });
     afterAll(() => cache.close());
+
+    test("90 days, and 30 more stale: the store has it, and the entry can be read", async () => {
+      const long = cache.manager.collection<string, { id: string }>("long:{id}", {
+        ttlSeconds: 90 * DAY_SECONDS,
+        staleWhileRevalidate: 30 * DAY_SECONDS,
+      });
+      const assertLeft = timeLeft();
+      assert.equal(await long.set(tenant, { id: "1" }, "value"), true);
+      assert.equal(await long.get(tenant, { id: "1" }), "value");
+      assertLeft(await long.ttl(tenant, { id: "1" }), 90 * DAY_SECONDS);
+      assert.equal(await long.delete(tenant, { id: "1" }), true);
+      assert.equal(await long.get(tenant, { id: "1" }), undefined);
+    });
 
     test("every operation, with the key built from its parameters", async () => {
       const params = { technicianId: "7", date: "2026-11-22" };

@@ -1,84 +1,158 @@
-// The quick start of the package's README, done as a new user would: an empty folder, its commands, its code.
+// The first five minutes of the package's README, done as a new user would: an empty folder, its commands, its files as they are.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface, type Interface } from "node:readline";
-import { afterAll, beforeAll, test } from "@jest/globals";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { createNpmProject, install, packLibrary } from "./npm.js";
-import { readmeCommands, readmeFile } from "./readme-blocks.js";
+import { readmeCommands, readmeFile, readmeFiles } from "./readme-blocks.js";
+import { linkTools, runIn } from "./tools.js";
 
-const project = createNpmProject();
-let unreachable: string | undefined;
-let server: ChildProcess | undefined;
+const FIRST = [{ tenant: "acme", name: "Example Ltd" }];
+const NEW = { tenant: "acme", name: "New Ltd" };
 
-beforeAll(async () => {
-  const { file } = await packLibrary(project.folder);
-  const [command = ""] = readmeCommands("npm install");
-  const packages = command.split(" ").slice(2);
-  assert.ok(packages.includes("express-tenant-cache"), command);
-  // The one difference: it is not taken from the registry.
-  unreachable = await install(
-    project.folder,
-    ...packages.map((name) => (name === "express-tenant-cache" ? file : name)),
-  );
-});
-afterAll(async () => {
-  if (server?.exitCode === null) {
-    server.kill();
-    await once(server, "exit");
-  }
-  project.remove();
-});
+describe("the package's README", () => {
+  const project = createNpmProject();
+  const tried = new Set<string>();
+  let unreachable: string | undefined;
+  let redis: RedisServer;
 
-test("the README leads from npm install to a cached route", async () => {
-  if (unreachable) assert.fail(unreachable);
-  project.write("server.mjs", readmeFile("server.mjs"));
-  const env = { ...process.env, PORT: "0" };
-  server = spawn(process.execPath, ["server.mjs"], {
-    cwd: project.folder,
-    env,
-    stdio: ["ignore", "pipe", "inherit"],
+  beforeAll(async () => {
+    // What `npm init -y` says.
+    project.write("package.json", JSON.stringify({ name: "my-api", type: "commonjs" }));
+    const { file } = await packLibrary(project.folder);
+    const [first = "", ...others] = readmeCommands("npm install").map((line) => line.split(" ").slice(2));
+    assert.ok(first.includes("express-tenant-cache"), String(first));
+    // The one difference: it is not taken from the registry.
+    const packages = [...first].map((name) => (name === "express-tenant-cache" ? file : name));
+    unreachable =
+      (await install(project.folder, ...packages)) ?? (await linkTools(project, [...others].flat()));
+    for (const name of readmeFiles()) project.write(name, readmeFile(name));
+    redis = await startRedisServer();
   });
-  assert.ok(server.stdout);
-  const output = createInterface(server.stdout);
-  const lines: string[] = [];
-  output.on("line", (line) => lines.push(line));
-  const url = await firstLine(server, output);
+  afterAll(async () => {
+    await redis?.stop();
+    project.remove();
+  });
 
-  const seen = [];
-  for (const command of readmeCommands("curl")) {
-    const { method, headers, body } = parseCurl(command);
-    const response = await fetch(url, { method, headers, body });
-    const status = response.headers.get("cache-status") ?? "";
-    seen.push([
-      status.replace("express-tenant-cache; ", "").replace(/ttl=\d+/, "ttl=…"),
-      JSON.parse(await response.text()),
+  /** Tests that need the files; each is tried by one of them at least. */
+  const tries = (files: readonly string[], name: string, run: () => Promise<void>) =>
+    test(name, async () => {
+      if (unreachable) assert.fail(unreachable);
+      for (const file of files) tried.add(file);
+      await run();
+    });
+  const node = (...args: string[]) => runIn(project, process.execPath, args);
+  const nodeWithRedis = (...args: string[]) =>
+    runIn(project, process.execPath, args, { REDIS_URL: redis.url });
+
+  tries(["app.mjs", "server.mjs"], "leads from npm install to a cached route", async () => {
+    const server = await serve({});
+    assert.deepEqual(await askAll(3000, () => server.url), [
+      ["fwd=miss; stored", FIRST],
+      ["hit; ttl=…", FIRST],
+      ["", { name: NEW.name }],
+      ["fwd=miss; stored", [...FIRST, NEW]],
     ]);
+    assert.deepEqual(await server.end(), [server.url, "the handler runs", "the handler runs"]);
+  });
+
+  tries(["server.mjs"], "and to two processes on Redis", async () => {
+    const servers = {
+      3001: await serve({ REDIS_URL: redis.url }),
+      3002: await serve({ REDIS_URL: redis.url }),
+    };
+    const urlOf = (port: number) => servers[port as keyof typeof servers].url;
+    assert.deepEqual(await askAll(3001, urlOf), [
+      ["fwd=miss; stored", FIRST],
+      ["hit; ttl=…", FIRST],
+      ["", { name: NEW.name }],
+      // Accounts are in the memory of the process that has changed them.
+      ["fwd=miss; stored", FIRST],
+    ]);
+    for (const server of Object.values(servers)) await server.end();
+  });
+
+  tries(["node-redis.mjs"], "and to a client of node-redis", async () => {
+    const script = `import("./node-redis.mjs").then(async ({ cache }) => {
+      console.log(await cache.ready(), cache.health().kind);
+      process.exit();
+    })`;
+    assert.match(await nodeWithRedis("--eval", script), /^true redis$/m);
+  });
+
+  tries(["accounts.test.mjs"], "and to tests on Node's runner, in process and on Redis", async () => {
+    for (const run of [node, nodeWithRedis])
+      assert.match(await run("--test", "accounts.test.mjs"), /pass 1$/m);
+  });
+
+  tries(["app.cjs", "accounts.test.cjs"], "and to tests on Jest, in process and on Redis", async () => {
+    for (const run of [node, nodeWithRedis]) await run("node_modules/jest/bin/jest.js", "accounts.test.cjs");
+  });
+
+  tries(
+    ["tsconfig.json", "accounts.ts", "routes.test.ts"],
+    "and to TypeScript whose routes are proven",
+    async () => {
+      await node("node_modules/typescript/bin/tsc");
+      assert.match(await node("--test", "dist/routes.test.js"), /pass 1$/m);
+    },
+  );
+
+  test("shows no file that is not tried here", () => {
+    assert.deepEqual([...tried].sort(), [...readmeFiles()].sort());
+  });
+
+  /** `node server.mjs`, on a port that is free. */
+  async function serve(env: NodeJS.ProcessEnv) {
+    const child = spawn(process.execPath, ["server.mjs"], {
+      cwd: project.folder,
+      env: { ...process.env, PORT: "0", ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const lines: string[] = [];
+    const output = createInterface({ input: child.stdout });
+    output.on("line", (line) => lines.push(line));
+    const ended = once(child, "exit").then(([code]) => assert.fail(`server.mjs ended with ${code}`));
+    const [url] = (await Promise.race([once(output, "line"), ended])) as [string];
+    return { url, end: () => endOf(child, lines, ended) };
   }
-  const first = { tenant: "acme", name: "Example Ltd" };
-  const second = { tenant: "acme", name: "New Ltd" };
-  assert.deepEqual(seen, [
-    ["fwd=miss; stored", [first]],
-    ["hit; ttl=…", [first]],
-    ["", { name: "New Ltd" }],
-    ["fwd=miss; stored", [first, second]],
-  ]);
-  server.kill();
-  await once(output, "close");
-  assert.deepEqual(lines, [url, "the handler runs", "the handler runs"]);
+
+  /** The README's curl commands of one server, or of one and the next. */
+  async function askAll(port: number, urlOf: (port: number) => string) {
+    const seen: (readonly [cacheStatus: string, body: unknown])[] = [];
+    for (const command of readmeCommands("curl")) {
+      const { method, headers, body, ...asked } = parseCurl(command);
+      if (asked.port !== port && (port === 3000 || asked.port !== port + 1)) continue;
+      const response = await fetch(urlOf(asked.port), { method, headers, body });
+      const status = response.headers.get("cache-status") ?? "";
+      const told = status.replace("express-tenant-cache; ", "").replace(/ttl=\d+/, "ttl=…");
+      seen.push([told, JSON.parse(await response.text())]);
+    }
+    return seen;
+  }
 });
 
-async function firstLine(child: ChildProcess, output: Interface): Promise<string> {
-  const ended = once(child, "exit").then(([code]) => assert.fail(`server.mjs ended with ${code}`));
-  const [line] = await Promise.race([once(output, "line"), ended]);
-  return line;
+/** SIGTERM lets it end by itself. @returns what it has written */
+async function endOf(
+  child: ChildProcess,
+  lines: readonly string[],
+  ended: Promise<unknown>,
+): Promise<string[]> {
+  ended.catch(() => undefined);
+  const hasClosed = once(child, "close");
+  child.kill("SIGTERM");
+  assert.deepEqual([...(await hasClosed)], [0, null]);
+  return [...lines];
 }
 
-/** The headers (`-H`) and the body (`-d`, which makes it a POST) of a curl command. */
-function parseCurl(command: string): { method: string; headers: [string, string][]; body: string | null } {
+/** The port, the headers (`-H`) and the body (`-d`, which makes it a POST) of a curl command. */
+function parseCurl(command: string) {
   const headers = [...command.matchAll(/-H "([\w-]+): ([^"]*)"/g)].map(
     ([, name = "", value = ""]): [string, string] => [name, value],
   );
   const body = /-d '([^']*)'/.exec(command)?.[1] ?? null;
-  return { method: body === null ? "GET" : "POST", headers, body };
+  const port = Number(/:(\d+)\/accounts/.exec(command)?.[1]);
+  return { port, method: body === null ? "GET" : "POST", headers, body };
 }

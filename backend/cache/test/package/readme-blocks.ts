@@ -12,6 +12,11 @@ export function readmeFile(name: string): string {
   return block;
 }
 
+/** The names of all such blocks. */
+export function readmeFiles(): string[] {
+  return blocks("[a-z]+").flatMap((text) => /^\/\/ ([\w.-]+\.\w+)\n/.exec(text)?.[1] ?? []);
+}
+
 /** The lines of the shell blocks that begin with a command. */
 export function readmeCommands(command: string): string[] {
   return blocks("sh")

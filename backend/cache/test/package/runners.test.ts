@@ -80,7 +80,13 @@ const withJest = (jest: string, transform: Record<string, unknown>, file: string
 const babel = (jest: string) =>
   withJest(
     jest,
-    { "\\.js$": [jest === JEST_29 ? "jest-29/node_modules/babel-jest" : "babel-jest", BABEL] },
+    // Its own one, by its path: `exports` of the package jest hides it.
+    {
+      "\\.js$": [
+        jest === JEST_29 ? "<rootDir>/node_modules/jest-29/node_modules/babel-jest" : "babel-jest",
+        BABEL,
+      ],
+    },
     "suite.js",
   );
 const tsJest = (jest: string) =>

@@ -14,9 +14,9 @@ const run = promisify(execFile);
 export const isFull = process.env.TEST_PACKAGE === "full";
 
 const TOOLS = [
-  ...["express@5", "@types/express@5", "@types/node@20", "ioredis@6", "light-my-request@6.6"],
+  ...["express@5", "@types/express@5", "@types/node@20", "ioredis@6", "redis@6", "light-my-request@6.6"],
   ...["lru-cache@11", "zod@4", "cluster-key-slot@1"],
-  ...["jest@30", "jest-29@npm:jest@29", "@swc/jest", "@swc/core", "vitest@4"],
+  ...["jest@30", "jest-29@npm:jest@29", "@swc/jest", "@swc/core", "vitest@4", "supertest@7", "mongoose@9"],
   ...["babel-jest@30", "@babel/core@7", "@babel/preset-env@7", "@babel/preset-typescript@7"],
   ...["esbuild@0.28", "webpack@5", "rollup@4"],
   ...["@rollup/plugin-commonjs@29", "@rollup/plugin-node-resolve@16", "@rollup/plugin-json@6"],
@@ -44,16 +44,34 @@ export interface ToolProject extends NpmProject {
 export async function createToolProject(type: "commonjs" | "module"): Promise<ToolProject> {
   const project = createNpmProject();
   const { file } = await packLibrary(project.folder);
-  const { folder: tools, missing } = await findTools();
-  const modules = path.join(project.folder, "node_modules");
-  mkdirSync(path.join(modules, "express-tenant-cache"), { recursive: true });
-  await run("tar", ["-xzf", file, "-C", path.join(modules, "express-tenant-cache"), "--strip-components=1"]);
-  if (missing === undefined) {
-    const links = readdirSync(tools).filter((name) => name !== ".package-lock.json");
-    for (const name of links) symlinkSync(path.join(tools, name), path.join(modules, name), "junction");
-  }
+  const library = path.join(project.folder, "node_modules", "express-tenant-cache");
+  mkdirSync(library, { recursive: true });
+  await run("tar", ["-xzf", file, "-C", library, "--strip-components=1"]);
   project.write("package.json", JSON.stringify({ private: true, type }));
-  return { ...project, missing };
+  return { ...project, missing: await linkTools(project) };
+}
+
+/**
+ * Has the project find all tools that it does not have itself.
+ *
+ * @param wanted must be among them, as `npm install` takes them
+ * @returns why they are not there, where npm's registry cannot be reached
+ */
+export async function linkTools(
+  { folder }: NpmProject,
+  wanted: readonly string[] = [],
+): Promise<string | undefined> {
+  const { folder: tools, missing } = await findTools();
+  if (missing !== undefined) return missing;
+  const modules = path.join(folder, "node_modules");
+  const has = new Set(readdirSync(modules));
+  const names = readdirSync(tools);
+  for (const name of names)
+    if (name !== ".package-lock.json" && !has.has(name))
+      symlinkSync(path.join(tools, name), path.join(modules, name), "junction");
+  for (const name of wanted.filter((each) => !each.startsWith("-")))
+    if (!existsSync(path.join(modules, name))) throw new Error(`${name} is none of the tools`);
+  return undefined;
 }
 
 /** Kept until the next `npm ci`: they take longer to install than to run. */

@@ -54,7 +54,7 @@ export const cache: library.TenantCache = library.createTenantCache({ tenant: ()
 /** Writes the sources. */
 export function writeTypedConsumer(project: NpmProject, withIoRedis: boolean): void {
   project.write("accounts.ts", readmeFile("accounts.ts"));
-  project.write("verify.ts", readmeFile("verify.ts"));
+  project.write("routes.test.ts", readmeFile("routes.test.ts"));
   project.write("options.ts", OPTIONS);
   project.write("store.ts", STORE);
   if (withIoRedis) project.write("ioredis-options.ts", IOREDIS_OPTIONS);

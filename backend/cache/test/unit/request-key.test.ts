@@ -185,6 +185,9 @@ describe("canonical data", () => {
     );
     assert.equal(canonicalData({ a: 1, b: undefined }), canonicalData({ a: 1 }));
     assert.notEqual(canonicalData([undefined]), canonicalData([]));
+    assert.notEqual(canonicalData(-0), canonicalData(0));
+    const own = (value: number) => canonicalData(JSON.parse(`{"__proto__":{"a":${value}}}`));
+    assert.notEqual(own(1), own(2));
   });
 
   test("what would look like other data has no text", () => {

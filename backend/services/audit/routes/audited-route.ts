@@ -5,9 +5,10 @@ import { holdAnswer } from "../../../http/held-answer.js";
 import { tenantOf } from "../../../http/identity/tenant-choice.js";
 import { tells } from "../../../http/openapi/facts.js";
 import { HttpProblem } from "../../../http/problem.js";
-import { type AuditEvent, PURPOSES, type Purpose } from "../audit-event.js";
+import type { AuditEvent } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { actorOf } from "./audit-request.js";
+import { purposeOf } from "./purpose-of-use.js";
 
 export type AuditedTrail = Pick<AuditTrail, "requireConsent" | "disclose" | "record"> &
   Partial<Pick<AuditTrail, "unforeseen">>;
@@ -17,9 +18,6 @@ export interface AuditedRouteOptions {
   /** What the request is about; `undefined` where nothing is recorded of it. Its purpose is the request's, unless it says one. */
   readonly event: (req: Request) => AuditEvent | undefined;
 }
-
-/** The header in which a client says what the data is to be used for. */
-export const PURPOSE_HEADER = "purpose-of-use";
 
 /**
  * Put it behind the tenant, the roles and the validation, and before `cacheList`: who is not allowed is refused before anything is
@@ -56,16 +54,6 @@ export function auditedRoute({ trail, event: eventOf }: AuditedRouteOptions): Re
 
 /** Of cached lists behind {@link auditedRoute}: no caller of the lane has it. */
 export const AUDITED_SCOPE = () => "audited";
-
-/** @throws HttpProblem 400 where the header names no purpose of use */
-export function purposeOf(req: Request): Purpose | undefined {
-  const given = req.get(PURPOSE_HEADER)?.trim();
-  if (given === undefined) return undefined;
-  const purpose = PURPOSES.find((each) => each === given);
-  if (purpose === undefined)
-    throw new HttpProblem(400, { detail: `Purpose-Of-Use must be one of ${PURPOSES.join(", ")}.` });
-  return purpose;
-}
 
 function outcomeOf(status: number): NonNullable<AuditEvent["outcome"]> {
   if (status === 401 || status === 403) return "refused";

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { sensitive } from "../../subjects/sensitive-fields.js";
 import { jsonObject, plainId, subjectId } from "../given.js";
+import { agentSubject } from "../sealed-cache.js";
 import type { ActionRow, AIStatus } from "./ai-queue-rows.js";
 
 export const aiActionSchema = z.strictObject({
@@ -30,6 +31,14 @@ export interface ActionContent {
   /** Who or what wants it. */
   readonly requested_by: string;
 }
+
+/** What the sealed bytes are bound to. */
+export const contextOf = (id: string) => `overlay:ai_action:${id}`;
+export const resultOf = (id: string) => `overlay:ai_action:${id}:result`;
+
+/** Whom an action is about: the client, or else the agent who is to do it. */
+export const subjectsOf = ({ client_id, agent_id }: ActionContent & { readonly agent_id: string }) =>
+  client_id === undefined ? [agentSubject(agent_id)] : [client_id];
 
 export interface AIAction extends ActionContent {
   readonly id: string;
@@ -75,6 +84,15 @@ export interface ClaimOptions {
   /** How long nobody else gets them, 5 to 3,600. Default 60. */
   readonly leaseSeconds?: number | undefined;
 }
+
+export function boundedClaim({ limit = 1, leaseSeconds = 60 }: ClaimOptions) {
+  const between = (least: number, value: number, most: number) =>
+    Math.max(least, Math.min(most, Math.floor(value)));
+  return { limit: between(1, limit, 50), leaseSeconds: between(5, leaseSeconds, 3600) };
+}
+
+/** Doubled with each attempt that failed: 5 seconds at first, an hour at most. */
+export const pauseSeconds = (attempts: number): number => Math.min(3600, 5 * 2 ** Math.max(0, attempts - 1));
 
 export interface Failure {
   /** A code without personal data: "model_timeout". */

@@ -10,17 +10,21 @@ import { isDisclosed } from "../disclosing.js";
 import { checked, jsonObject, requireSize, subjectId } from "../given.js";
 import { type Caller, mayActFor, NotOwn, refusing, requireAgent, withPurpose } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
-import { agentSubject } from "../sealed-cache.js";
 import { requireNotErased, sealed } from "../sealing.js";
 import {
   type ActionContent,
   type AIAction,
   actionOf,
   aiActionSchema,
+  boundedClaim,
   type ClaimedAction,
   type ClaimOptions,
+  contextOf,
   type Failure,
   type GivenAction,
+  pauseSeconds,
+  resultOf,
+  subjectsOf,
 } from "./ai-action.js";
 import { AIContexts } from "./ai-contexts.js";
 import {
@@ -40,8 +44,6 @@ import {
 
 export const MAX_OPEN_ACTIONS = 1000;
 const MAX_ACTION_BYTES = 32 * 1024;
-const FIRST_RETRY_SECONDS = 5;
-const LAST_RETRY_SECONDS = 3600;
 const PROBLEM = /^[a-z][a-z0-9_.-]{0,59}$/;
 
 export class AICacheService {
@@ -77,7 +79,7 @@ export class AICacheService {
       ...(client_id !== undefined && { client_id }),
       requested_by: checked(subjectId(), requestedBy, "requested_by"),
     };
-    const shown = client_id === undefined ? [agentSubject(agentId)] : [client_id];
+    const shown = subjectsOf({ ...content, agent_id: agentId });
     const made = await sealed(this.#parts.vault, tenantId, shown, contextOf(id), content);
     const row = await this.#transaction(caller, async (client) => {
       await requireNotErased(client, tenantId, made.subjects);
@@ -124,22 +126,15 @@ export class AICacheService {
   }
 
   /**
-   * Takes what is due for as long as the lease lasts. What is not completed or failed by then is free again, as one attempt that failed.
+   * Takes what is due for as long as the lease lasts. What is not completed or failed by then is free again, as one attempt that failed; what
+   * consent keeps from the claimer is so at once, as `not_disclosed`.
    * @throws HttpProblem 403
    */
-  async claim(
-    caller: Caller,
-    agentId: string,
-    { limit = 1, leaseSeconds = 60 }: ClaimOptions = {},
-  ): Promise<ClaimedAction[]> {
+  async claim(caller: Caller, agentId: string, asked: ClaimOptions = {}): Promise<ClaimedAction[]> {
     const { tenantId } = caller;
     await requireAgent(this.#parts.audit, caller, agentId, this.#event(agentId, "search"));
     const keptSeconds = this.#parts.ttl.aiAction;
-    const options = {
-      limit: between(1, limit, 50),
-      leaseSeconds: between(5, leaseSeconds, 3600),
-      keptSeconds,
-    };
+    const options = { ...boundedClaim(asked), keptSeconds };
     const rows = await this.#transaction(caller, async (client) => {
       const claimed = await claimActions(client, tenantId, agentId, options);
       const events = claimed.map((row) => ({
@@ -151,6 +146,14 @@ export class AICacheService {
     });
     const leased = new Map(rows.filter(({ status }) => status === "leased").map((row) => [row.id, row]));
     const shown = await this.#disclosed(caller, [...leased.values()], "read");
+    // What the claimer must not see is not the claimer's to work on: it waits, as after an attempt that failed.
+    const seen = new Set(shown.map(({ id }) => id));
+    for (const { id, lease } of leased.values())
+      if (lease && !seen.has(id))
+        await this.fail(caller, id, lease, { problem: "not_disclosed" }).catch((error: unknown) => {
+          // Erased meanwhile.
+          if (!(error instanceof HttpProblem)) throw error;
+        });
     return shown.flatMap((action) => {
       const row = leased.get(action.id);
       if (!row?.lease || !row.leased_until) return [];
@@ -188,8 +191,8 @@ export class AICacheService {
       if (held.status === "pending" || held.status === "dead") return held;
       if (held.status !== "leased") throw leaseOver();
       const isOver = !isRetryable || held.attempts >= held.max_attempts;
-      const pause = Math.min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** Math.max(0, held.attempts - 1));
-      const outcome = isOver ? { keptSeconds: this.#parts.ttl.aiAction } : { retryAfterSeconds: pause };
+      const retryAfterSeconds = pauseSeconds(held.attempts);
+      const outcome = isOver ? { keptSeconds: this.#parts.ttl.aiAction } : { retryAfterSeconds };
       const failed = await failAction(client, caller.tenantId, id, problem, outcome);
       const detail = { status: failed.status, attempts: held.attempts, problem };
       await this.#append(client, caller, [{ ...this.#event(id, "update"), detail }]);
@@ -287,10 +290,4 @@ export class AICacheService {
 }
 
 const NO_SUCH_ACTION = "There is no action with this id.";
-const resultOf = (id: string) => `overlay:ai_action:${id}:result`;
-const contextOf = (id: string) => `overlay:ai_action:${id}`;
-const subjectsOf = ({ client_id, agent_id }: ActionContent & { readonly agent_id: string }) =>
-  client_id === undefined ? [agentSubject(agent_id)] : [client_id];
 const leaseOver = () => conflict("The lease is not good any more: claim the action again.");
-const between = (least: number, value: number, most: number) =>
-  Math.max(least, Math.min(most, Math.floor(value)));

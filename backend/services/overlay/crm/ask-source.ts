@@ -28,14 +28,14 @@ export class ClientSource {
   }
 
   /**
-   * `undefined` where what is held, or nothing, is the answer.
+   * `"none"` where the other CRM says that it has no such client (any more); `undefined` where what is held, or nothing, is the answer.
    * @throws HttpProblem 503 where nothing is held, and the other CRM cannot answer
    */
   async ask(
     tenantId: string,
     { crm_system, crm_id }: ClientRef,
     held: ClientRow | undefined,
-  ): Promise<SourceClient | undefined> {
+  ): Promise<SourceClient | "none" | undefined> {
     const { sources, sourceBudgetMs = BUDGET_MS } = this.#parts;
     if (!sources) return undefined;
     const enough = AbortSignal.timeout(sourceBudgetMs);
@@ -46,7 +46,7 @@ export class ClientSource {
           enough.addEventListener("abort", () => reject(enough.reason as Error), { once: true });
         }),
       ]);
-      return answer === "none" ? undefined : answer;
+      return answer === "none" ? undefined : (answer ?? "none");
     } catch (cause) {
       // It says itself that it is stale.
       if (held?.sealed) return undefined;
@@ -58,23 +58,62 @@ export class ClientSource {
     }
   }
 
-  /** In one transaction with its record. @returns what is kept: a later change that came meanwhile, where there is one */
+  /**
+   * In one transaction with its record. What changed here while the other CRM was asked is not undone: a copy that somebody has set meanwhile
+   * stays, and so does what was said of its status.
+   * @returns what is kept: a later change that came meanwhile, where there is one
+   */
   async keep(
     client: PoolClient,
     caller: Caller,
     ref: ClientRef,
-    row: NewClient,
+    { asked, made, held, agentId }: Answered,
   ): Promise<ClientRow | undefined> {
     const { tenantId, actor } = caller;
+    const [subject = ""] = made.subjects;
+    await requireNotErased(client, tenantId, [subject]);
+    const standing = await asked.standing?.(client);
+    const { syncStatus, reason: syncReason } = standing ?? asked;
+    const now = (await findClients(client, tenantId, [subject], true)).get(subject);
+    const changed = now && now.revision !== held?.revision ? now : undefined;
+    if (changed && isSetAnew(changed, held)) return changed;
+    const row = newClient(ref, made, now?.meta.agent_id ?? agentId, {
+      sourceVersion: asked.version,
+      modifiedAt: asked.modifiedAt,
+      syncStatus,
+      syncReason,
+      ...(changed && isSaid(changed, standing !== undefined) && saidOf(changed)),
+    });
     const { crmClient, task } = this.#parts.ttl;
-    await requireNotErased(client, tenantId, [row.client]);
     const kept = await writeClient(client, tenantId, row, crmClient, Math.max(crmClient, task));
     await this.#parts.audit.append(client, tenantId, actor, [
       withPurpose(caller, { ...clientEvent(ref, "sync"), source: "source" }),
     ]);
-    return kept ?? (await findClients(client, tenantId, [row.client])).get(row.client);
+    return kept ?? (await findClients(client, tenantId, [subject])).get(subject);
   }
 }
+
+/** What the other CRM has said, and what was here when it was asked. */
+export interface Answered {
+  readonly asked: SourceClient;
+  readonly made: Sealed;
+  readonly held: ClientRow | undefined;
+  /** Whose client it becomes where it is nobody's. */
+  readonly agentId: string;
+}
+
+/** Without a date of the source, nobody can tell that the answer is the later one. */
+const isSetAnew = ({ sealed, meta }: ClientRow, held: ClientRow | undefined): boolean =>
+  sealed !== undefined && meta.source_modified_at === null && !(held?.sealed && sealed.equals(held.sealed));
+
+/** What the source itself has told, without a reason, is in its standing. */
+const isSaid = ({ meta: { sync_status, sync_reason } }: ClientRow, hasStanding: boolean): boolean =>
+  sync_status !== "fresh" && !(hasStanding && sync_reason === null);
+
+const saidOf = ({ meta: { sync_status: syncStatus, sync_reason } }: ClientRow) => ({
+  syncStatus,
+  syncReason: sync_reason ?? undefined,
+});
 
 export function newClient(
   ref: ClientRef,

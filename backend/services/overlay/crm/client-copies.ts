@@ -6,7 +6,7 @@ import type { Caller } from "../overlay-caller.js";
 import type { OverlayParts } from "../overlay-parts.js";
 import { type CachedRow, rowBytes, rowOf, secondsLeft } from "../row-bytes.js";
 import { requireNotErased, type Sealed, sealed } from "../sealing.js";
-import { ClientSource, newClient } from "./ask-source.js";
+import { ClientSource } from "./ask-source.js";
 import { type ClientMeta, type ClientRow, findClients, type SyncStatus } from "./client-rows.js";
 import {
   type ClientCopy,
@@ -100,40 +100,39 @@ export class ClientCopies {
       const isFresh = held?.sealed && !NOT_CACHED.includes(held.meta.sync_status);
       const renewed = isFresh ? undefined : await this.#renewed(caller, ref, held, agentId);
       if (renewed) source = "source";
-      return bytesOf(renewed ?? held);
+      // What is held of somebody whom the other CRM has deleted is shown to nobody; it goes when its hours are over.
+      return renewed === "none" ? null : bytesOf(renewed ?? held);
     };
     const looked = await this.#clients.lookUp(tenantId, params, load);
     const isCached = looked.ageSeconds !== undefined;
-    const opened = await this.#opened(tenantId, looked.value);
+    // What its row had a moment ago may be shown, although the moment was its last: it is not that nobody knows the client.
+    const opened = await this.#opened(tenantId, looked.value, isCached ? Date.now() : 0);
     if (opened) return { client: opened, source: isCached ? "cache" : source };
     if (!isCached) return undefined;
     // What the cache has does not open: it is not what was stored there.
     await this.#clients.delete(tenantId, params);
-    const again = await this.#opened(tenantId, await load());
+    const again = await this.#opened(tenantId, await load(), 0);
     return again && { client: again, source };
   }
 
-  /** As the other CRM has it now; `undefined` where it does not say. */
+  /** As the other CRM has it now; `"none"` where it has no such client, `undefined` where it does not say. */
   async #renewed(
     caller: Caller,
     ref: ClientRef,
     held: ClientRow | undefined,
     agentId: string,
-  ): Promise<ClientRow | undefined> {
+  ): Promise<ClientRow | "none" | undefined> {
     const { tenantId } = caller;
     const asked = await this.#source.ask(tenantId, ref, held);
-    if (!asked) return undefined;
+    if (asked === undefined || asked === "none") return asked;
     const made = await this.sealed(tenantId, { ...ref, data: asked.data });
-    const { version: sourceVersion, modifiedAt, syncStatus, reason: syncReason } = asked;
-    const stands = { sourceVersion, modifiedAt, syncStatus, syncReason };
-    const row = newClient(ref, made, held?.meta.agent_id ?? agentId, stands);
     return await withTenant(this.#parts.pool, tenantId, (connection) =>
-      this.#source.keep(connection, caller, ref, row),
+      this.#source.keep(connection, caller, ref, { asked, made, held, agentId }),
     );
   }
 
-  async #opened(tenantId: string, bytes: Buffer | null): Promise<CrmClient | undefined> {
-    const row = rowOf<ClientMeta>(bytes);
+  async #opened(tenantId: string, bytes: Buffer | null, nowMs: number): Promise<CrmClient | undefined> {
+    const row = rowOf<ClientMeta>(bytes, nowMs);
     return row && (await this.open(tenantId, row));
   }
 }

@@ -27,6 +27,8 @@ export interface ClientMeta extends RowMeta, SyncState {
 /** Without a copy where it is over, or there never was one. */
 export interface ClientRow extends Omit<CachedRow<ClientMeta>, "sealed"> {
   readonly sealed: Buffer | undefined;
+  /** Another one after each change of the row. */
+  readonly revision: string;
 }
 
 export interface NewClient {
@@ -52,10 +54,11 @@ interface Row {
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly is_over: boolean;
+  readonly revision: string;
 }
 
 const COLUMNS = `client, agent_id, sync_status, sync_reason, source_version, source_modified_at, sealed, expires_at, created_at,
-  updated_at, expires_at <= now() AS is_over`;
+  updated_at, expires_at <= now() AS is_over, xmin::text AS revision`;
 
 /** Whose the clients are; those that nobody knows have no entry. */
 export async function ownersOf(
@@ -191,6 +194,7 @@ function toClient(row: Row): ClientRow {
       updated_at: row.updated_at.toISOString(),
       expires_at: row.expires_at.toISOString(),
     },
+    revision: row.revision,
     sealed: row.is_over ? undefined : (row.sealed ?? undefined),
   };
 }

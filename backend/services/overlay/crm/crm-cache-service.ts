@@ -157,7 +157,7 @@ export class CrmCacheService {
 
   /**
    * Says how the copy stands: one that is stale or has failed is asked for again by the next read.
-   * @param reason no personal data
+   * @param reason no personal data. Default: that somebody has said so; of a connector none
    * @throws HttpProblem 403 for another agent's, 404
    */
   async setSyncStatus(
@@ -171,13 +171,15 @@ export class CrmCacheService {
     const ref = refOf(crmSystem, crmId);
     const client = await this.#copies.pseudonym(tenantId, ref);
     const event = { ...clientEvent(ref, "sync"), detail: { syncStatus: status } };
+    const isConnector = actor.role === "connector";
     const keys = [this.#copies.key(ref, client)];
     const { note } = await refusing(this.#parts.audit, caller, () =>
       this.#stale.changing(tenantId, keys, keys, async (connection) => {
         const row = (await findClients(connection, tenantId, [client], true)).get(client);
         if (!row) throw notFound(NO_SUCH_CLIENT);
         if (!mayActFor(caller, row.meta.agent_id)) throw new NotOwn(event);
-        await writeSyncStatus(connection, tenantId, client, status, reason?.slice(0, 200) ?? null);
+        const why = reason?.slice(0, 200) ?? (status === "fresh" || isConnector ? null : SAID_HERE);
+        await writeSyncStatus(connection, tenantId, client, status, why);
         await this.#parts.audit.append(connection, tenantId, actor, [event]);
       }),
     );
@@ -234,4 +236,5 @@ export class CrmCacheService {
   }
 }
 
+const SAID_HERE = "somebody here has said so";
 export const NO_SUCH_CLIENT = "There is no client with this id.";

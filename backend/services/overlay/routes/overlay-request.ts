@@ -8,13 +8,11 @@ import { identityOf, requireOverlayRole } from "../../../http/identity/authentic
 import { chooseTenant, requireTenant, tenantOf } from "../../../http/identity/tenant-choice.js";
 import { HttpProblem } from "../../../http/problem.js";
 import { tenantParameter } from "../../../modules/list-query.js";
-import { PURPOSES, type Purpose } from "../../audit/audit-event.js";
+import { purpose, purposeOf } from "../../audit/routes/purpose-of-use.js";
 import type { CacheService } from "../cache-service.js";
 import type { Overlay } from "../overlay.js";
 import type { Caller } from "../overlay-caller.js";
 import { MAX_PAGE } from "../records/record-page.js";
-
-const purpose = z.enum(PURPOSES, `must be one of ${PURPOSES.join(", ")}`);
 
 /** Part of every query. */
 export const everyQuery = { ...tenantParameter, purpose: purpose.optional() };
@@ -59,19 +57,3 @@ export const calls = (overlay: Overlay, req: Request, roles?: readonly OverlayRo
   overlay.for(callerOf(req, roles));
 
 export const ownId = (req: Request): string => identityOf(req).subject;
-
-/** @throws HttpProblem 400 */
-function purposeOf(req: Request): Purpose | undefined {
-  const header = req.get("purpose-of-use");
-  const given = [header, req.query.purpose].filter((each) => each !== undefined);
-  if (given.length === 2 && given[0] !== given[1])
-    throw wrongPurpose("differs from the header Purpose-Of-Use");
-  const parsed = purpose.optional().safeParse(given[0]);
-  if (!parsed.success) throw wrongPurpose(parsed.error.issues[0]?.message ?? "is not valid");
-  return parsed.data;
-}
-
-function wrongPurpose(message: string): HttpProblem {
-  const errors = [{ pointer: "#/purpose", message }];
-  return new HttpProblem(400, { detail: "The purpose of use is not valid: see errors.", errors });
-}

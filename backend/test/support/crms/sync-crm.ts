@@ -12,6 +12,7 @@ import { listen } from "../../../http/http-server.js";
 import type { OverlayRole } from "../../../http/identity/auth.js";
 import { AuditTrail } from "../../../services/audit/audit-trail.js";
 import { Overlay } from "../../../services/overlay/overlay.js";
+import type { ClientSources } from "../../../services/overlay/overlay-parts.js";
 import { LocalKeyProvider } from "../../../services/subjects/local-key-provider.js";
 import { SubjectVault } from "../../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../../services/subjects/tenant-keys.js";
@@ -39,6 +40,10 @@ export interface SyncCrm {
   readonly trail: AuditTrail;
   /** Works until nothing is left to do now. */
   work(): Promise<void>;
+  /** Runs between an answer of the other CRM, which synchronisation has taken, and its being kept by the overlay. */
+  beforeKeeping: (() => Promise<void>) | undefined;
+  /** A supervisor says that the overlay's copy is old. */
+  setStale(crmId: string): Promise<void>;
   ask(
     roles: readonly OverlayRole[],
     method: string,
@@ -69,19 +74,32 @@ export async function startSyncCrm(
   const vault = new SubjectVault({ pool: own, provider, tenantKeys, audit: trail, fence });
   const logger = pino({ level: "silent" });
   const sync = new SyncService({ pool, cache, vault, audit: trail, logger, connections, limits });
-  const overlay = new Overlay({ pool, cache, audit: trail, vault, sources: sync, sourceBudgetMs: 20_000 });
+  const sources: ClientSources = {
+    read: async (...asked) => {
+      const answer = await sync.read(...asked);
+      await started.beforeKeeping?.();
+      return answer;
+    },
+  };
+  // Above what any answer takes on a busy machine: no test here is about the budget.
+  const overlay = new Overlay({ pool, cache, audit: trail, vault, sources, sourceBudgetMs: 120_000 });
   tellOverlay(sync, overlay);
   const app = crm.twin({ cache, overlay, sync, subjects: { vault, audit: trail } });
   const answers = await DescribedAnswers.of(app);
   const server = createServer(app);
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
-  return {
+  const started: SyncCrm = {
     crm,
     url,
     sync,
     vault,
     trail,
+    beforeKeeping: undefined,
+    setStale: (crmId) => {
+      const actor = { id: AGENT, role: "supervisor" };
+      return overlay.clients.setSyncStatus({ tenantId: TENANT_A, actor }, "hubspot", crmId, "stale");
+    },
     work: async () => {
       for (const link of sync.links)
         while ((await workRound(sync.context, link, new AbortController().signal)) > 0);
@@ -120,4 +138,5 @@ export async function startSyncCrm(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  return started;
 }

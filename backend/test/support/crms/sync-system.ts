@@ -9,14 +9,17 @@ import type {
 import { withTenant } from "../../../db/tenant-transaction.js";
 import type { SubjectVault } from "../../../services/subjects/subject-vault.js";
 import { workRound } from "../../../services/sync/client-worker.js";
+import type { Connector, SourceEvent } from "../../../services/sync/connector.js";
 import type { AccessTokens } from "../../../services/sync/crm-http.js";
+import { type Taken, takeEvents } from "../../../services/sync/inbox.js";
 import { replayRound } from "../../../services/sync/source-replay.js";
 import type { Link, SyncLimits } from "../../../services/sync/sync-context.js";
 import { SyncService } from "../../../services/sync/sync-service.js";
 import { openCache, type StoreName } from "../caches.js";
 import { type SubjectDatabase, startSubjectDatabase, TENANT } from "../subject-database.js";
 import { CLIENT_ID, CLIENT_SECRET, type CrmServer } from "./crm-server.js";
-import { HubspotServer, PORTAL } from "./hubspot-server.js";
+import { PORTAL } from "./hubspot-messages.js";
+import { HubspotServer } from "./hubspot-server.js";
 import { SalesforceServer } from "./salesforce-server.js";
 
 const shared = {
@@ -87,6 +90,8 @@ export interface SyncProcess {
   readonly service: SyncService;
   readonly link: Link;
   readonly vault: SubjectVault;
+  /** An event about a client comes by webhook; each with another key, unless one is given. */
+  take(crmId: string, event?: Partial<SourceEvent>): Promise<Taken>;
   /** Works until nothing is left to do now. */
   work(): Promise<void>;
   replay(): Promise<void>;
@@ -153,6 +158,10 @@ export async function startSyncSystem(
         service,
         link,
         vault,
+        take: (crmId, event) => {
+          const taken: SourceEvent = { key: randomUUID(), kind: "changed", crmId, ...event };
+          return takeEvents(service.context, link, [taken], { via: "webhook" });
+        },
         work: async () => {
           while ((await workRound(service.context, link, never)) > 0);
         },
@@ -200,6 +209,37 @@ export async function startSyncSystem(
       await database.close();
     },
   };
+}
+
+/** A HubSpot, and one process that is connected to it. Closing the system closes the server, too. */
+export async function startHubspotSystem(options?: SyncSystemOptions) {
+  const server = await startHubspot();
+  const started = await startSyncSystem(hubspotConnection(server), options);
+  const close = async () => {
+    await started.close();
+    await server.close();
+  };
+  const system: SyncSystem = { ...started, close };
+  return { server, system, one: await system.process() };
+}
+
+/** What a stream of a CRM brings by now. */
+export async function collected(events: AsyncIterable<SourceEvent>): Promise<SourceEvent[]> {
+  const found: SourceEvent[] = [];
+  for await (const event of events) found.push(event);
+  return found;
+}
+
+/** All pages of a CRM's list. */
+export async function listed(connector: Pick<Connector, "listClients">): Promise<string[]> {
+  const found: string[] = [];
+  let page: string | undefined;
+  do {
+    const { clients, next } = await connector.listClients(page, never);
+    found.push(...clients.map(({ crmId }) => crmId));
+    page = next;
+  } while (page !== undefined);
+  return found;
 }
 
 export const startHubspot = () => new HubspotServer().listen();

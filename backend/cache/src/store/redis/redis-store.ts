@@ -1,4 +1,5 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../cause-log.js";
 import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { SharingTerms } from "../sharing-terms.js";
@@ -8,15 +9,15 @@ import type {
   FillRequest,
   FillStart,
   HeldLease,
-  Inventory,
   LeaseState,
-  ServerReport,
   Snapshot,
   Store,
   StoreListener,
   SweepTarget,
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
+import type { Inventory, ServerReport } from "../store-report.js";
+import { CauseCalls } from "./cause-calls.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
@@ -47,6 +48,7 @@ export class RedisStore implements Store {
   readonly #sweep: RedisSweep;
   /** Absent on a Cluster, whose masters stop by themselves where the others have replaced them. */
   readonly #confirmed: ConfirmedFences | undefined;
+  readonly #causes: CauseCalls;
   /** Groups whose fences are out of date. */
   readonly #suspended = new Set<string>();
   #pool: RedisPool | undefined;
@@ -57,6 +59,7 @@ export class RedisStore implements Store {
     this.#client = connection.client;
     this.#servers = this.#connection.servers;
     this.#keys = keys;
+    this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     if (!isClusterClient(this.#client)) this.#confirmed = new ConfirmedFences(keys.allFences());
     this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
@@ -140,8 +143,8 @@ export class RedisStore implements Store {
     await this.#servers.run(lease.key, (link) => link.script("abandonFill", [lease.key], args));
   }
 
-  async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
-    await this.#changeFences("replaceFences", fenceKeys, fenceTtlMs);
+  async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote): Promise<void> {
+    await this.#changeFences("replaceFences", fenceKeys, [fenceTtlMs], cause);
   }
 
   async amendFences(
@@ -149,8 +152,9 @@ export class RedisStore implements Store {
     mark: string,
     most: number,
     fenceTtlMs: number,
+    cause?: CauseNote,
   ): Promise<void> {
-    await this.#onFences("amendFences", fenceKeys, [randomToken(), mark, most, fenceTtlMs]);
+    await this.#onFences("amendFences", fenceKeys, [randomToken(), mark, most, fenceTtlMs], cause);
     this.#note(fenceKeys);
   }
 
@@ -158,8 +162,21 @@ export class RedisStore implements Store {
     await this.#onFences("beginWrite", fenceKeys, [randomToken(), writer, deadlineMs]);
   }
 
-  async endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void> {
-    await this.#changeFences("endWrite", fenceKeys, fenceTtlMs, writer);
+  async endWrite(
+    fenceKeys: readonly string[],
+    writer: string,
+    fenceTtlMs: number,
+    cause?: CauseNote,
+  ): Promise<void> {
+    await this.#changeFences("endWrite", fenceKeys, [writer, fenceTtlMs], cause);
+  }
+
+  readCauses(key: string, query: CauseQuery): Promise<readonly StoredCause[]> {
+    return this.#causes.read(key, query);
+  }
+
+  peek(request: PeekRequest): Promise<Peek> {
+    return this.#run(request.entryKey, (link) => this.#causes.peek(link, request));
   }
 
   async remove(key: string): Promise<void> {
@@ -216,11 +233,11 @@ export class RedisStore implements Store {
   async #changeFences(
     name: "replaceFences" | "endWrite",
     fenceKeys: readonly string[],
-    fenceTtlMs: number,
-    ...writer: readonly string[]
+    args: readonly ScriptArgument[],
+    cause: CauseNote | undefined,
   ): Promise<void> {
     try {
-      await this.#onFences(name, fenceKeys, [randomToken(), ...writer, fenceTtlMs]);
+      await this.#onFences(name, fenceKeys, [randomToken(), ...args], cause);
     } catch (error) {
       if (!refusesValues(error)) throw error;
       await removeKeys(this.#servers, fenceKeys);
@@ -245,10 +262,11 @@ export class RedisStore implements Store {
     name: ScriptName,
     fenceKeys: readonly string[],
     args: readonly ScriptArgument[],
+    cause?: CauseNote,
   ): Promise<void> {
     await this.#servers.runOnAll(
       fenceKeys,
-      (link) => link.provenScript(name, fenceKeys, args),
+      (link) => this.#causes.change(link, { name, keys: fenceKeys, args }, cause),
       (client, key) => bring(client, { name, keys: [key], args }),
     );
   }

@@ -7,7 +7,7 @@ import { any, type RefusedCall, testRefusals } from "../../support/refused-calls
 
 const cache = createTenantCache({ tenant: () => "acme", logger: quiet });
 const space = cache.manager.tenant("acme");
-const FORM = "a whole number of seconds from 1 to 2592000 (30 days)";
+const FORM = "a whole number of seconds from 1 to"; // 30 days of routes, 90 of values
 
 /** Values, how they are shown, and what is to be written. */
 const NO_TTLS: readonly (readonly [value: unknown, given: string, write: string])[] = [
@@ -30,7 +30,7 @@ const NO_TTLS: readonly (readonly [value: unknown, given: string, write: string]
   [true, "true", `write ${FORM}`],
   [Symbol("ttl"), "a symbol", `write ${FORM}`],
   [() => 180, "a function", `write ${FORM}`],
-  [2_592_001, "2592001, a number", "for 2592001 milliseconds write 2592"],
+  [7_776_001, "7776001, a number", "for 7776001 milliseconds write 7776"],
   [180_000_000, "180000000, a number", "for 180000000 milliseconds write 180000"],
 ];
 
@@ -62,6 +62,37 @@ describe("TTLs", () => {
       ];
     }),
   );
+
+  testRefusals("answers of routes live for 30 days at most", [
+    [
+      () => cache.cacheList("accounts", 2_592_001),
+      "ETC_TTL: ~ at most 2592000 (30 days): for 2592001 milliseconds",
+    ],
+    [
+      () => cache.cacheList("accounts", { ttlSeconds: 7_776_000 }),
+      "ETC_TTL: ~ at most 2592000 (30 days): for 7776000 milliseconds",
+    ],
+  ]);
+
+  testRefusals("values live for 90 days at most", [
+    [() => space.set("users:1", 1, 7_776_001), "ETC_TTL: ~ at most 7776000 (90 days)"],
+    [() => space.increment("visits:1", 1, { ttlSeconds: 7_776_001 }), "ETC_TTL: ~ at most 7776000 (90 days)"],
+    [
+      () => cache.manager.collection("long:{id}", { ttlSeconds: 7_776_001 }),
+      "ETC_TTL: ~ at most 7776000 (90 days)",
+    ],
+    // An hour.
+    [
+      () => cache.manager.collection("long:{id}", { ttlSeconds: 3_600_000 }),
+      "ETC_TTL: ~ for 3600000 milliseconds write 3600; above 30 days write whole days",
+    ],
+    [() => space.namespace("long", 3_600_000), "ETC_TTL: ~ for 3600000 milliseconds write 3600"],
+  ]);
+
+  test("whole days above 30 are times", () => {
+    space.namespace("users", 7_776_000);
+    space.namespace("users", { ttlSeconds: 45 * 86_400 });
+  });
 
   for (const seconds of IN_SECONDS_ODD) {
     testRefusals(`${seconds} looks like milliseconds`, [
