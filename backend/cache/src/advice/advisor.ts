@@ -140,14 +140,17 @@ export class Advisor {
 
   /** Its handler has answered what may not be stored. */
   refused(entry: AdvisedEntry, reason: string, durationMs?: number): void {
-    const { figures } = entry;
-    if (!figures) return;
-    figures.refused(reason);
-    if (durationMs !== undefined) figures.took(durationMs);
+    entry.figures?.refused(reason);
+    this.unstored(entry, "unstorable", durationMs);
+  }
+
+  /** The same without a reason, or where there is no answer. */
+  unstored(entry: AdvisedEntry, why: "unstorable" | "failed", durationMs?: number): void {
+    if (durationMs !== undefined && why === "unstorable") entry.figures?.took(durationMs);
     const place = this.#placeOf(entry);
     if (place === undefined) return;
     this.#columns.drop(place);
-    if (reason !== "failed") this.#columns.marks[place] = (this.#columns.marks[place] ?? 0) | REFUSED;
+    if (why === "unstorable") this.#columns.marks[place] = (this.#columns.marks[place] ?? 0) | REFUSED;
   }
 
   /** A value is written, and not loaded: it is there from now on, whatever its fences were before. */

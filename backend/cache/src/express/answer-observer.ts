@@ -163,7 +163,7 @@ function withoutDefault(res: Response, before: OutgoingHttpHeaders): OutgoingHtt
 }
 
 /** What tells callers apart where the route does not say whose its answers are. */
-function callerOf({ headers }: Request): string | undefined {
+export function callerOf({ headers }: Request): string | undefined {
   const [authorization, cookie] = [fieldOf(headers, "authorization"), fieldOf(headers, "cookie")];
   return authorization === undefined && cookie === undefined ? undefined : `${authorization}\n${cookie}`;
 }

@@ -233,10 +233,12 @@ export class KeyedCache {
       throw error;
     }
     const recorded = await this.#record(ref, value, rules);
+    const unkept = recorded ? recorded.unkept : "value";
+    if (unkept !== undefined) ref.figures?.refused(unkept);
     if (!recorded) fill.abandon("unstorable");
     else if (recorded.unkept === undefined) fill.commit(recorded.recording);
     else fill.share(recorded.recording);
-    return missed(value, recorded ? recorded.unkept : "value");
+    return missed(value, unkept);
   }
 
   /** What a source returned is not kept back because it cannot be stored: that is said once. */
