@@ -14,7 +14,12 @@ import { exchange } from "../../backend/servers/exchange.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 import { countQueries } from "./query-counter.js";
-import { PATIENT_CONNECTIONS, type ReplayedOverlay, startReplayedOverlay } from "./replayed-overlay.js";
+import {
+  PATIENT_CONNECTIONS,
+  PATIENT_MS,
+  type ReplayedOverlay,
+  startReplayedOverlay,
+} from "./replayed-overlay.js";
 
 export interface ReplayedBackend {
   readonly port: number;
@@ -56,6 +61,7 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
   const pool = createPool({
     databaseUrl: options.databaseUrl,
     max: PATIENT_CONNECTIONS,
+    connectTimeoutMs: PATIENT_MS,
     onError: (line) => console.error(line),
   });
   const queries = countQueries(pool);

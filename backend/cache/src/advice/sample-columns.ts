@@ -1,8 +1,14 @@
 // What is known of sampled keys, in columns of numbers: of fixed size, whatever is asked for.
 // Tests: test/unit/tenant-sample.test.ts
+import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
 
 /** Shares of the TTL that an answer has: an entry is simulated at each of them. */
 export const TTL_FACTORS = [1 / 16, 1 / 4, 1 / 2, 1, 2, 4, 16, 64] as const;
+/** Which TTL that is: a whole second at least, as whoever writes it would write it. */
+export function scaledTtl(ttlSeconds: number, factor: number): number {
+  return Math.min(MAX_TTL_SECONDS, Math.max(1, Math.round(ttlSeconds * factor)));
+}
+
 /** The place of 1 in {@link TTL_FACTORS}. */
 export const PRESENT_TTL = 3;
 /** What comes later is counted together. */

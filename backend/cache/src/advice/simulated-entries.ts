@@ -1,7 +1,7 @@
 // Entries as they would be at each TTL: who asks for one hits it, waits for the run that fills it, or begins one.
 // Tests: test/unit/advisor.test.ts
 import type { RouteFigures } from "./route-figures.js";
-import { NEVER, REFUSED, type SampleColumns, TTL_FACTORS } from "./sample-columns.js";
+import { NEVER, REFUSED, type SampleColumns, scaledTtl, TTL_FACTORS } from "./sample-columns.js";
 
 /**
  * What a request that does not hit does. `runs`: its handler, whose answer the advisor is told of. `looks`: nothing;
@@ -33,18 +33,20 @@ export class SimulatedEntries {
     const isRefused = ((marks[place] ?? 0) & REFUSED) !== 0;
     let outcomes = 0;
     let pending = running[place] ?? 0;
-    for (const [index, factor] of TTL_FACTORS.entries()) {
+    for (let index = 0; index < TTL_FACTORS.length; index++) {
       const bit = 1 << index;
+      const factor = TTL_FACTORS[index] ?? 1;
+      const freshSeconds = factor === 1 ? ttlSeconds : scaledTtl(ttlSeconds, factor);
       const at = filledAt[first + index] ?? NEVER;
       const isRunning = (pending & bit) !== 0 && now < at + PATIENCE_SECONDS;
       const isThere = (pending & bit) === 0 && at >= 0;
       if (isRunning || (isThere && now < at)) {
         if (!isRefused) figures.collapse(index, weight, asks);
-      } else if (isThere && now < at + ttlSeconds * factor + staleSeconds) {
+      } else if (isThere && now < at + freshSeconds + staleSeconds) {
         outcomes |= bit;
         figures.hit(index, weight, asks);
         // Refreshed behind the answer, which is as good as at once.
-        if (now >= at + ttlSeconds * factor) filledAt[first + index] = now;
+        if (now >= at + freshSeconds) filledAt[first + index] = now;
       } else if (asking === "runs") {
         filledAt[first + index] = now;
         pending |= bit;

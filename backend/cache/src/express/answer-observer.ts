@@ -78,10 +78,10 @@ export class AnswerObserver {
     try {
       const resolved = this.#requests.resolve(req);
       if ("ref" in resolved) return resolved.ref;
-      this.#requests.figures?.refused(resolved.bypass);
+      this.#requests.refused(req, resolved.bypass);
     } catch {
       // The route's own scope, tags or query function: once the route is cached, that fails the request.
-      this.#requests.figures?.refused("threw");
+      this.#requests.refused(req, "threw");
     }
     return undefined;
   }

@@ -263,6 +263,7 @@ export class CachedRoute {
   }
 
   #bypass(detail: BypassReason, tenant: string | undefined, res: Response, next: NextFunction): void {
+    if (detail !== "disabled") this.#requests.refused(res.req, detail);
     passBy(this.#http, this.#requests.own, { detail, tenant, module: this.#module }, res, next);
   }
 

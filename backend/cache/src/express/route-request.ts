@@ -73,6 +73,14 @@ export class RouteRequests implements RequestsOfRoute {
     this.#own = ownHeaders(http.options.headers, route.headers);
   }
 
+  /** A request was not looked up. */
+  refused(req: Request, reason: string): void {
+    const { figures } = this;
+    if (!figures) return;
+    figures.path ??= mountedPath(req);
+    figures.refused(reason);
+  }
+
   /** Throws what the user's own scope, tags or query function throws. */
   resolve(req: Request): Resolved {
     const route = this.#route;

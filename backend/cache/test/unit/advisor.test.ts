@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { Advisor } from "../../src/advice/advisor.js";
 import type { RouteFigures } from "../../src/advice/route-figures.js";
-import { PRESENT_TTL, TTL_FACTORS } from "../../src/advice/sample-columns.js";
+import { PRESENT_TTL, scaledTtl, TTL_FACTORS } from "../../src/advice/sample-columns.js";
 import { mixed } from "../../src/advice/text-hash.js";
 import { writeAdvice } from "../../src/advice/write-advice.js";
 
@@ -71,7 +71,7 @@ class World {
     for (const [index, factor] of TTL_FACTORS.entries()) {
       const filled = this.filledMs[index] as Map<string, number>;
       const atMs = filled.get(`${tenant} ${key}`);
-      if (atMs !== undefined && this.nowMs < atMs + this.ttlSeconds * factor * 1000)
+      if (atMs !== undefined && this.nowMs < atMs + scaledTtl(this.ttlSeconds, factor) * 1000)
         this.hits[index] = (this.hits[index] ?? 0) + 1;
       else {
         filled.set(`${tenant} ${key}`, this.nowMs);
