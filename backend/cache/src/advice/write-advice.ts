@@ -59,11 +59,17 @@ const savedBy = ({ suggested }: RouteAdvice) => suggested?.handlerSecondsSavedPe
 
 function adviseRoute(figures: RouteFigures, perHour: number, invalidations: number): RouteAdvice {
   const { terms, requests, weight } = figures;
-  const ttls = forecasts(figures, perHour);
-  const present = ttls.at(PRESENT_TTL) ?? null;
+  const all = forecasts(figures, perHour);
+  const present = all.at(PRESENT_TTL) ?? null;
+  // Rounded, some are the same: the present one stays, and of others the nearest to it.
+  const ttls = all.filter((forecast, index) => {
+    const nearer = all[index + Math.sign(PRESENT_TTL - index)];
+    return forecast === nearer || forecast.ttlSeconds !== nearer?.ttlSeconds;
+  });
   const warnings = warningsOf(figures);
   const mayBeLonger = warnings.every(({ code }) => code === "mostly-unstorable" || code === "no-tenant");
-  const candidates = mayBeLonger ? ttls : ttls.slice(0, PRESENT_TTL + 1);
+  const candidates =
+    mayBeLonger || !present ? ttls : ttls.filter(({ ttlSeconds }) => ttlSeconds <= present.ttlSeconds);
   const best = Math.max(0, ...candidates.map(({ hitRatio }) => hitRatio));
   const enough = candidates.find(({ hitRatio }) => hitRatio >= best - POINT) ?? null;
   return {
@@ -76,7 +82,7 @@ function adviseRoute(figures: RouteFigures, perHour: number, invalidations: numb
     bodyBytes: figures.measuredAnswers === 0 ? null : Math.round(figures.meanBytes),
     present,
     suggested: best < POINT ? null : enough,
-    ttls: ttls.filter(({ ttlSeconds }, index) => ttls[index + 1]?.ttlSeconds !== ttlSeconds),
+    ttls,
     invalidationsPerHour: invalidations * perHour,
     cutOffRatio: weight === 0 ? 0 : Math.min(1, figures.cutOff / weight),
     suggestedTags: tagsFor(figures),

@@ -171,6 +171,26 @@ describe("the advisor's forecasts", () => {
     }
   });
 
+  test("at TTLs that can be written: whole seconds, each once, the present one among them", () => {
+    const ttlsOf = (ttlSeconds: number) => {
+      const world = new World(ttlSeconds);
+      for (let n = 0; n < 20; n++) world.ask("t1", 1);
+      const [route] = writeAdvice(world.advisor, GROUNDS).routes;
+      assert.ok(route?.present && route.ttls.includes(route.present));
+      return route.ttls.map((each) => each.ttlSeconds);
+    };
+    assert.deepEqual(ttlsOf(1), [1, 2, 4, 16, 64]);
+    assert.deepEqual(ttlsOf(5), [1, 3, 5, 10, 20, 80, 320]);
+    const days = (count: number) => count * 86_400;
+    assert.deepEqual(ttlsOf(days(20)), [days(1.25), days(5), days(10), days(20), days(30)]);
+  });
+
+  test("are silent where nothing comes again", () => {
+    const world = new World(60);
+    for (let n = 0; n < 200; n++) world.ask("t1", n);
+    assert.equal(writeAdvice(world.advisor, GROUNDS).routes[0]?.suggested, null);
+  });
+
   test("grow with memory, and end where more brings nothing", () => {
     const world = new World(86_400);
     for (let n = 0; n < 5000; n++) {
