@@ -28,6 +28,9 @@ export interface Comparisons {
   differingByOther: number;
 }
 
+/** Where the parts of the counts begin. */
+const COLLAPSED = TTL_FACTORS.length;
+const HOTTEST = 2 * TTL_FACTORS.length;
 /** Routes and reasons are few, but nobody bounds them. */
 const MAX_REASONS = 32;
 
@@ -40,14 +43,10 @@ export class RouteFigures {
   requests = 0;
   /** What sampled requests stand for. */
   weight = 0;
-  /** Weighted, for each TTL. */
-  readonly hits = new Float64Array(TTL_FACTORS.length);
-  /** Weighted: those that another request's run answers. */
-  readonly collapsed = new Float64Array(TTL_FACTORS.length);
   /** The same, with each request counting as often as its key was asked for: what the hottest keys do. */
   hotWeight = 0;
-  readonly hotHits = new Float64Array(TTL_FACTORS.length);
-  readonly hotCollapsed = new Float64Array(TTL_FACTORS.length);
+  /** For each TTL: hits, and collapsed ones, weighted; and both by the hottest keys. */
+  readonly #counts = new Float64Array(4 * TTL_FACTORS.length);
   /** Weighted: sampled requests whose entry a fence had cut off. */
   cutOff = 0;
   answers = 0;
@@ -102,24 +101,22 @@ export class RouteFigures {
 
   /** Between 0 and 1, at the TTL of that place in {@link TTL_FACTORS}; `undefined` before the first request. */
   hitRatio(index: number): number | undefined {
-    return this.#ratio(this.hits[index] ?? 0, this.hotHits[index] ?? 0);
+    return this.#ratio(index);
   }
 
   /** Share of the requests that are answered by another one's run, while that is under way. */
   collapsedRatio(index: number): number | undefined {
-    return this.#ratio(this.collapsed[index] ?? 0, this.hotCollapsed[index] ?? 0);
+    return this.#ratio(COLLAPSED + index);
   }
 
   /** @param asks for the request's key until now */
   hit(index: number, weight: number, asks: number): void {
-    this.hits[index] = (this.hits[index] ?? 0) + weight;
-    this.hotHits[index] = (this.hotHits[index] ?? 0) + asks;
+    this.#count(index, weight, asks);
   }
 
   /** See {@link hit}. */
   collapse(index: number, weight: number, asks: number): void {
-    this.collapsed[index] = (this.collapsed[index] ?? 0) + weight;
-    this.hotCollapsed[index] = (this.hotCollapsed[index] ?? 0) + asks;
+    this.#count(COLLAPSED + index, weight, asks);
   }
 
   /** A handler has answered. */
@@ -138,11 +135,17 @@ export class RouteFigures {
     if (this.unstorable.size < MAX_REASONS || this.unstorable.has(reason))
       this.unstorable.set(reason, (this.unstorable.get(reason) ?? 0) + 1);
   }
-  #ratio(counted: number, hot: number): number | undefined {
+
+  #count(at: number, weight: number, asks: number): void {
+    this.#counts[at] = (this.#counts[at] ?? 0) + weight;
+    this.#counts[HOTTEST + at] = (this.#counts[HOTTEST + at] ?? 0) + asks;
+  }
+
+  #ratio(at: number): number | undefined {
     if (this.requests === 0 || this.weight === 0) return undefined;
     // The hottest keys are in the sample or not: what it lacks, or has too much, are requests for them
     // (SHARDS-adj). They fare as those do that are the hottest in the sample.
-    const surplus = (this.requests - this.weight) * (hot / this.hotWeight);
-    return Math.min(1, Math.max(0, (counted + surplus) / this.requests));
+    const surplus = (this.requests - this.weight) * ((this.#counts[HOTTEST + at] ?? 0) / this.hotWeight);
+    return Math.min(1, Math.max(0, ((this.#counts[at] ?? 0) + surplus) / this.requests));
   }
 }
