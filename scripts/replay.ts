@@ -1,6 +1,6 @@
 // `npm run replay`: a working day of traffic on the services, twice in a minute and a half, and what the cache made of it.
 import cliProgress from "cli-progress";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { replayDay } from "./replay/replay-day.js";
 import { formatReport } from "./replay/replay-report.js";
 
@@ -8,6 +8,7 @@ interface Options {
   readonly seed: number;
   readonly hours: number;
   readonly tenants: number;
+  readonly speed: string;
   readonly json?: true;
 }
 
@@ -19,13 +20,18 @@ const program = new Command("replay")
   .description(
     "Replays a working day of eight hours on users, technicians, schedules, tasks and reports, and on the overlay: readers " +
       "and writers as in scripts/replay/habits.ts and overlay-habits.ts, the real routes over HTTP, PostgreSQL, Redis and " +
-      "another CRM of its own, time and TTLs both 300 times shorter. First the cache only observes; " +
+      "another CRM of its own, time and TTLs equally shorter. First the cache only observes; " +
       "then it caches. Prints the hit rate of each service, what was forecast for each module and what came of it, and the " +
       "database queries with and without the cache.",
   )
   .option("--seed <n>", "of the traffic; the same seed asks for the same", wholeNumber(0, 2 ** 31), 1)
   .option("--hours <n>", "of the day, from its beginning", wholeNumber(1, 8), 8)
   .option("--tenants <n>", "of the demo data, the largest first", wholeNumber(1, 20), 2)
+  .addOption(
+    new Option("--speed <n>", "how many times faster than life; less where the machine cannot keep up")
+      .choices(["300", "150", "100", "60", "30"])
+      .default("300"),
+  )
   .option("--json", "print JSON; progress goes to standard error in any case")
   .addHelpText("after", "\nExit codes: 0 as wanted, 1 something is too low, 2 the replay could not be run.")
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_RUN_EXIT_CODE))
@@ -33,7 +39,7 @@ const program = new Command("replay")
 
 process.exitCode = await main(program.opts<Options>());
 
-async function main({ seed, hours, tenants, json }: Options): Promise<number> {
+async function main({ seed, hours, tenants, speed, json }: Options): Promise<number> {
   const bar = new cliProgress.SingleBar(
     {
       format: "replaying {bar} {percentage}% | {value}/{total}",
@@ -48,6 +54,7 @@ async function main({ seed, hours, tenants, json }: Options): Promise<number> {
       hours,
       tenants,
       scale: SCALE,
+      speed: Number(speed),
       onStep: (line) => console.error(line),
       onProgress: (done, total) => {
         if (!process.stderr.isTTY) return;

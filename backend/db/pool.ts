@@ -6,6 +6,8 @@ export interface PoolOptions {
   readonly databaseUrl: string;
   /** Connections at most. Default 10. */
   readonly max?: number;
+  /** How long a query waits for a connection, milliseconds. Default 3000. */
+  readonly connectTimeoutMs?: number;
   /** Told about lost connections: one line each. */
   readonly onError: (message: string) => void;
 }
@@ -27,12 +29,13 @@ const PARSERS = new Map<number, (text: string) => unknown>([
   [types.builtins.TIME, (text) => text.slice(0, 5)],
 ]);
 
-/** Makes a pool; connects when first used. Rejections of `connect` come after at most three seconds. */
-export function createPool({ databaseUrl, max = 10, onError }: PoolOptions): Pool {
+/** Makes a pool; connects when first used. Rejections of `connect` come after at most `connectTimeoutMs`. */
+export function createPool(options: PoolOptions): Pool {
+  const { databaseUrl, max = 10, connectTimeoutMs = CONNECT_TIMEOUT_MS, onError } = options;
   const pool = new Pool({
     connectionString: databaseUrl,
     max,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: ANSWER_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,

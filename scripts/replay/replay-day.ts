@@ -21,30 +21,28 @@ export interface ReplayOptions {
   readonly tenants: number;
   /** Share of the demo data. */
   readonly scale: number;
+  /** How many times faster than life. TTLs are whole seconds, and the shortest is five minutes: it divides 300. */
+  readonly speed: number;
   readonly onStep: (line: string) => void;
   /** Called after every answer of a run. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Five minutes, the shortest TTL, become the shortest that there is: a second. */
-export const COMPRESSION = 300;
 /** The default preset, compressed as the day is. */
-const COMPRESSED: TtlPreset = {
-  SHORT: 300 / COMPRESSION,
-  MEDIUM: 1800 / COMPRESSION,
-  LONG: 3600 / COMPRESSION,
-  DAY: 86_400 / COMPRESSION,
-};
+function compressed(speed: number): TtlPreset {
+  return { SHORT: 300 / speed, MEDIUM: 1800 / speed, LONG: 3600 / speed, DAY: 86_400 / speed };
+}
 
 /** @throws Error where an answer was no success: the numbers would mean nothing */
 export async function replayDay(options: ReplayOptions): Promise<ReplayReport> {
+  const { speed } = options;
   const today = dayOf(new Date());
   const redis = await startRedisServer();
   try {
-    const circumstances = { today, redisUrl: redis.url, ttl: COMPRESSED, compression: COMPRESSION };
-    options.onStep(`without the cache, which observes, ${COMPRESSION} times faster than life`);
+    const circumstances = { today, redisUrl: redis.url, ttl: compressed(speed), compression: speed };
+    options.onStep(`without the cache, which observes, ${speed} times faster than life`);
     const without = await onFreshBackend(options, { ...circumstances, observeOnly: true });
-    options.onStep(`with the cache, ${COMPRESSION} times faster than life`);
+    options.onStep(`with the cache, ${speed} times faster than life`);
     const cached = await onFreshBackend(options, { ...circumstances, observeOnly: false });
     return makeReport(without, cached);
   } finally {
@@ -115,13 +113,13 @@ function since(before: readonly ViewReport[], after: readonly ViewReport[]): Vie
 async function playInTime(
   backend: ReplayedBackend,
   requests: readonly PlannedRequest[],
-  { onProgress, onStep }: ReplayOptions,
+  { speed, onProgress, onStep }: ReplayOptions,
 ): Promise<Played> {
   for (const tenantId of new Set(requests.map((request) => request.tenantId))) await backend.warm(tenantId);
   const played = await play({
     backend,
     requests,
-    compression: COMPRESSION,
+    compression: speed,
     onProgress: (done) => onProgress?.(done, requests.length),
   });
   onStep(`${requests.length} requests, the slowest answered ${played.maxLatenessMs} ms after it was due`);

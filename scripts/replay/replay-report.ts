@@ -35,18 +35,29 @@ export interface Run {
   /** The most that an answer came after its request was due, milliseconds. */
   readonly maxLatenessMs: number;
   /** Of each module and domain of the cache. */
-  readonly modules: Readonly<Record<string, { readonly hits: number; readonly misses: number }>>;
+  readonly modules: Readonly<Record<string, Lookups>>;
   readonly advice: CacheAdvice;
   /** Misses by their reasons. */
   readonly missReasons: MissReasons;
 }
 
+export interface Lookups {
+  readonly hits: number;
+  readonly misses: number;
+  /** Misses that another request's load has answered. */
+  readonly collapsed: number;
+}
+
+/** Shares of the requests, between 0 and 1. */
 export interface Forecast {
   readonly module: string;
   readonly requests: number;
-  /** Between 0 and 1. */
+  /** Those that load nothing, as a hit rate of the replay counts them. */
   readonly forecast: number;
   readonly measured: number;
+  /** Those of them that wait for no other's load: what stats count as hits. */
+  readonly forecastHits: number;
+  readonly measuredHits: number;
 }
 
 /** Of fewer requests each is more than a point. */
@@ -66,7 +77,7 @@ export interface ReplayReport {
   readonly queries: { readonly without: number; readonly with: number; readonly downBy: number };
   /** Of the audit trail, of keys and of synchronisation. */
   readonly queriesBehind: { readonly without: number; readonly with: number };
-  /** For each module that was asked for often enough: the hit ratio that the run without the cache has forecast, and that of the other. */
+  /** For each module that was asked for often enough: what the run without the cache has forecast, and what the other measured. */
   readonly forecasts: readonly Forecast[];
   /** Of the run with the cache. */
   readonly misses: MissShares;
@@ -101,18 +112,26 @@ export function makeReport(without: Run, cached: Run): ReplayReport {
     queries: { without: without.queries, with: cached.queries, downBy },
     queriesBehind: { without: without.queriesBehind, with: cached.queriesBehind },
     shortfalls,
-    maxLatenessMs: cached.maxLatenessMs,
+    maxLatenessMs: Math.max(without.maxLatenessMs, cached.maxLatenessMs),
   };
 }
 
 /** A module of several routes is forecast as their requests together. */
 function forecastsOf(without: Run, cached: Run): Forecast[] {
-  return Object.entries(cached.modules).flatMap(([module, { hits, misses }]) => {
+  return Object.entries(cached.modules).flatMap(([module, { hits, misses, collapsed }]) => {
     const routes = without.advice.routes.filter((route) => route.module === module);
     const requests = routes.reduce((sum, route) => sum + route.requests, 0);
     if (requests < FEWEST_REQUESTS || hits + misses === 0) return [];
-    const expected = routes.reduce((sum, route) => sum + route.requests * (route.present?.hitRatio ?? 0), 0);
-    return { module, requests, forecast: expected / requests, measured: hits / (hits + misses) };
+    const expected = (which: "hitRatio" | "savedRatio") =>
+      routes.reduce((sum, route) => sum + route.requests * (route.present?.[which] ?? 0), 0) / requests;
+    return {
+      module,
+      requests,
+      forecast: expected("savedRatio"),
+      measured: (hits + collapsed) / (hits + misses),
+      forecastHits: expected("hitRatio"),
+      measuredHits: hits / (hits + misses),
+    };
   });
 }
 
@@ -126,19 +145,26 @@ export function formatReport(report: ReplayReport): string {
   for (const { name, reads, loads, hitRate, wanted } of services)
     table.push([name, reads, loads, percent(hitRate), wanted === null ? "" : percent(wanted)]);
   const foreseen = new Table({
-    head: ["module", "requests", "forecast", "measured"],
-    colAligns: ["left", "right", "right", "right"],
+    head: ["module", "requests", "forecast", "measured", "hits forecast", "hits measured"],
+    colAligns: ["left", "right", "right", "right", "right", "right"],
     style: { head: [], border: [] },
   });
-  for (const { module, requests, forecast, measured } of forecasts)
-    foreseen.push([module, requests, percent(forecast), percent(measured)]);
+  for (const { module, requests, ...shares } of forecasts)
+    foreseen.push([
+      module,
+      requests,
+      percent(shares.forecast),
+      percent(shares.measured),
+      percent(shares.forecastHits),
+      percent(shares.measuredHits),
+    ]);
   const line = `database queries: ${queries.without} without the cache, ${queries.with} with it: down by ${percent(queries.downBy)} (wanted: ${percent(QUERIES_DOWN_BY)})`;
   const behind = `beside these, of the audit trail, keys and synchronisation: ${queriesBehind.without} without the cache, ${queriesBehind.with} with it`;
   const verdict = shortfalls.length === 0 ? "all as wanted" : `TOO LOW: ${shortfalls.join("; ")}`;
   const lateness =
     maxLatenessMs > KEPT_UP_MS
       ? [
-          `the machine could not keep up: an answer came ${Math.round(maxLatenessMs / 1000)} s after it was due, when entries were over that live compressed; the rates are the machine's`,
+          `the machine could not keep up: an answer came ${Math.round(maxLatenessMs / 1000)} s after it was due, when entries were over that live compressed; the rates are the machine's: take a lower --speed`,
         ]
       : [];
   return [

@@ -20,7 +20,12 @@ import { exchange } from "../../backend/servers/exchange.js";
 import { issueToken } from "../../backend/services/tokens.js";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 import { countQueries } from "./query-counter.js";
-import { PATIENT_CONNECTIONS, type ReplayedOverlay, startReplayedOverlay } from "./replayed-overlay.js";
+import {
+  PATIENT_CONNECTIONS,
+  PATIENT_MS,
+  type ReplayedOverlay,
+  startReplayedOverlay,
+} from "./replayed-overlay.js";
 
 export interface ReplayedBackend {
   readonly port: number;
@@ -37,7 +42,9 @@ export interface ReplayedBackend {
   /** Reads and loads of every view so far, and those of the overlay by the first part of their keys ("crm_client"). */
   views(): Promise<readonly ViewReport[]>;
   /** Hits and misses of each module and domain since it began, and what was worked out from its requests. */
-  modules(): Promise<Readonly<Record<string, { readonly hits: number; readonly misses: number }>>>;
+  modules(): Promise<
+    Readonly<Record<string, { readonly hits: number; readonly misses: number; readonly collapsed: number }>>
+  >;
   advice(): CacheAdvice;
   /** Misses by their reasons, since it began. */
   missReasons(): Readonly<Record<MissReason, number>>;
@@ -62,6 +69,7 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
   const pool = createPool({
     databaseUrl: options.databaseUrl,
     max: PATIENT_CONNECTIONS,
+    connectTimeoutMs: PATIENT_MS,
     onError: (line) => console.error(line),
   });
   const queries = countQueries(pool);

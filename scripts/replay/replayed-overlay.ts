@@ -36,10 +36,9 @@ export interface ReplayedOverlayOptions {
   readonly compression: number;
 }
 
-/** So many that nobody waits for one until that counts as an outage, however busy the machine is. */
 export const PATIENT_CONNECTIONS = 24;
 /** What is counted is what is asked, not how fast a busy machine answers. */
-const PATIENT_MS = 30_000;
+export const PATIENT_MS = 30_000;
 
 export async function startReplayedOverlay(options: ReplayedOverlayOptions): Promise<ReplayedOverlay> {
   const { databaseUrl, pool, cache, compression, tenantIds } = options;
@@ -47,6 +46,7 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
   const behind = createPool({
     databaseUrl,
     max: PATIENT_CONNECTIONS,
+    connectTimeoutMs: PATIENT_MS,
     onError: (line) => console.error(line),
   });
   const queriesBehind = countQueries(behind);

@@ -8,6 +8,7 @@ import { invalidation } from "./suites/invalidation.js";
 import { latency } from "./suites/latency.js";
 import { memory } from "./suites/memory.js";
 import { missCost } from "./suites/miss-cost.js";
+import { neighbours } from "./suites/neighbours.js";
 import { outage } from "./suites/outage.js";
 import { processes } from "./suites/processes.js";
 import { stampede } from "./suites/stampede.js";
@@ -27,6 +28,7 @@ export const SUITES = {
   processes,
   outage,
   distance,
+  neighbours,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 
 export type SuiteName = keyof typeof SUITES;

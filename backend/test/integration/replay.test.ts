@@ -125,6 +125,7 @@ describe("the replayed day", () => {
       hours: 1,
       tenants: 1,
       scale: 0.02,
+      speed: 300,
       onStep: () => undefined,
     });
     for (const { name, reads, loads, hitRate } of services) {

@@ -14,10 +14,12 @@ import {
   MAX_ROUTES,
   NEVER,
   PRESENT_TTL,
+  REFUSED,
   SampleColumns,
   TTL_FACTORS,
 } from "./sample-columns.js";
 import { SeenViews } from "./seen-views.js";
+import { type Asking, SimulatedEntries } from "./simulated-entries.js";
 import type { TenantSample } from "./tenant-sample.js";
 import { textHash } from "./text-hash.js";
 
@@ -31,13 +33,15 @@ const REPEAT_SECONDS = 0.008;
 const MAX_SIMULATED_A_SECOND = 4000;
 /** Of so many simulations one is timed. */
 const TIMED_EACH = 64;
-const DEFAULT_TTL_SECONDS = 180;
+/** What takes longer was held up by something else. */
+const MAX_TIMED_MS = 0.5;
 
 export class Advisor {
   readonly since = new Date();
   readonly #clock: () => number;
   readonly #startedAtMs: number;
   readonly #columns = new SampleColumns(MAX_KEYS);
+  readonly #entries = new SimulatedEntries(this.#columns);
   readonly tenants = new BusiestTenants(this.#columns);
   readonly routes: RouteFigures[] = [];
   readonly #domains = new Map<string, RouteFigures>();
@@ -90,7 +94,7 @@ export class Advisor {
   }
 
   /** A request asks for an entry. Called for each hit. */
-  asked(entry: AdvisedEntry): void {
+  asked(entry: AdvisedEntry, asking: Asking = "none"): void {
     const { figures, sample } = entry;
     if (!figures || sample === undefined) return;
     figures.requests++;
@@ -98,12 +102,15 @@ export class Advisor {
     tenant.requests++;
     if (!tenant.samples(sample, figures.id)) return;
     if (++this.#simulated % TIMED_EACH > 0) {
-      this.#simulate(entry, figures, tenant, sample);
+      this.#simulate(entry, figures, tenant, sample, asking);
       return;
     }
+    const readAtMs = monotonicNow();
     const startedAtMs = monotonicNow();
-    this.#simulate(entry, figures, tenant, sample);
-    this.#timedMs += monotonicNow() - startedAtMs;
+    this.#simulate(entry, figures, tenant, sample, asking);
+    // Reading the clock takes as long as a simulation does.
+    const tookMs = monotonicNow() - startedAtMs - (startedAtMs - readAtMs);
+    this.#timedMs += Math.min(MAX_TIMED_MS, Math.max(0, tookMs));
   }
 
   /** Its handler has answered, and the answer may be stored. */
@@ -119,29 +126,36 @@ export class Advisor {
       figures.answerBytes += bytes;
     }
     const tenant = this.tenants.known(entry.tenant);
-    if (!tenant || answer.identity === undefined) return;
-    const identity = textHash(answer.identity) || 1;
-    if (entry.view && entry.viewer)
+    if (!tenant) return;
+    const identity = answer.identity === undefined ? 0 : textHash(answer.identity) || 1;
+    if (entry.view && entry.viewer && identity !== 0)
       this.#views.compare(figures, entry.view, entry.viewer, identity, tenant.invalidations);
     const place = entry.sample === undefined ? undefined : tenant.placeOf(entry.sample);
     if (place === undefined) return;
     const columns = this.#columns;
-    columns.pending[place] = 0;
+    const now = this.#now();
+    this.#entries.fill(place, now - (durationMs ?? 0) / 1000, now);
+    columns.marks[place] = (columns.marks[place] ?? 0) & ~REFUSED;
     columns.ttl[place] = ttlSeconds;
     if (bytes !== undefined && columns.bytes[place] !== bytes + ENTRY_BYTES)
       tenant.resize(place, bytes + ENTRY_BYTES);
     if (answer.tags && entry.carriesTags) this.#dependOnTags(entry, place, answer.tags);
-    compareAnswer(figures, columns, place, identity, answer.caller);
+    if (identity !== 0) compareAnswer(figures, columns, place, identity, answer.caller);
   }
 
   /** Its handler has answered what may not be stored. */
   refused(entry: AdvisedEntry, reason: string, durationMs?: number): void {
-    const { figures } = entry;
-    if (!figures) return;
-    figures.refused(reason);
-    if (durationMs !== undefined) figures.took(durationMs);
+    entry.figures?.refused(reason);
+    this.unstored(entry, "unstorable", durationMs);
+  }
+
+  /** The same without a reason, or where there is no answer. */
+  unstored(entry: AdvisedEntry, why: "unstorable" | "failed", durationMs?: number): void {
+    if (durationMs !== undefined && why === "unstorable") entry.figures?.took(durationMs);
     const place = this.#placeOf(entry);
-    if (place !== undefined) this.#columns.drop(place);
+    if (place === undefined) return;
+    this.#columns.drop(place);
+    if (why === "unstorable") this.#columns.marks[place] = (this.#columns.marks[place] ?? 0) | REFUSED;
   }
 
   /** A value is written, and not loaded: it is there from now on, whatever its fences were before. */
@@ -158,9 +172,7 @@ export class Advisor {
     this.answered(entry, answer);
     if (place === undefined) return;
     tenant.touch(place);
-    const first = place * TTL_FACTORS.length;
-    this.#columns.begunAt.fill(this.#now(), first, first + TTL_FACTORS.length);
-    this.#columns.cuts[place] = 0;
+    this.#entries.write(place, this.#now());
   }
 
   /** Whether the identity of an answer will be looked at. */
@@ -179,8 +191,8 @@ export class Advisor {
       if (!columns.mayDepend(fence)) continue;
       for (const place of sample.places()) {
         if (!columns.dependsOn(place, fence)) continue;
-        const isThere = (columns.begunAt[place * TTL_FACTORS.length + PRESENT_TTL] ?? NEVER) >= 0;
-        columns.cuts[place] = (columns.cuts[place] ?? 0) | CUT_ANSWER | (isThere ? CUT_ENTRY : 0);
+        const isThere = (columns.filledAt[place * TTL_FACTORS.length + PRESENT_TTL] ?? NEVER) >= 0;
+        columns.marks[place] = (columns.marks[place] ?? 0) | CUT_ANSWER | (isThere ? CUT_ENTRY : 0);
         columns.drop(place);
       }
     }
@@ -194,7 +206,13 @@ export class Advisor {
     return sample === undefined ? undefined : this.tenants.known(tenant)?.placeOf(sample);
   }
 
-  #simulate(entry: AdvisedEntry, figures: RouteFigures, tenant: TenantSample, sample: number): void {
+  #simulate(
+    entry: AdvisedEntry,
+    figures: RouteFigures,
+    tenant: TenantSample,
+    sample: number,
+    asking: Asking,
+  ): void {
     const columns = this.#columns;
     const now = this.#now();
     const known = tenant.placeOf(sample);
@@ -215,7 +233,10 @@ export class Advisor {
       return;
     }
     this.#pace(now);
-    const outcomes = this.#ask(figures, place, now, weight);
+    const marks = columns.marks[place] ?? 0;
+    if (marks & CUT_ENTRY) figures.cutOff += weight;
+    columns.marks[place] = marks & ~CUT_ENTRY;
+    const outcomes = this.#entries.ask(figures, place, now, weight, asking);
     const distance = tenant.touch(place);
     if (distance !== undefined && outcomes & (1 << PRESENT_TTL))
       tenant.curve.add(distance + (columns.bytes[place] ?? 0), weight);
@@ -226,34 +247,6 @@ export class Advisor {
     // The last one tells of any tag: entries depend on their own.
     const keys = carriesTags ? fenceKeys.slice(0, -1) : fenceKeys;
     this.#columns.dependOn(place, keys.slice(0, MAX_FENCES).map(fenceOf));
-  }
-
-  /** Asks the simulated entries, and begins those that are not there. @returns a bit for each that hits */
-  #ask(figures: RouteFigures, place: number, now: number, weight: number): number {
-    const columns = this.#columns;
-    const asks = columns.asks[place] ?? 1;
-    const cuts = columns.cuts[place] ?? 0;
-    if (cuts & CUT_ENTRY) figures.cutOff += weight;
-    columns.cuts[place] = cuts & ~CUT_ENTRY;
-    const ttlSeconds = columns.ttl[place] || figures.meanTtlSeconds || DEFAULT_TTL_SECONDS;
-    const fillSeconds = figures.meanMs / 1000;
-    const first = place * TTL_FACTORS.length;
-    let outcomes = 0;
-    let pending = columns.pending[place] ?? 0;
-    for (let index = 0; index < TTL_FACTORS.length; index++) {
-      const begunAt = columns.begunAt[first + index] ?? NEVER;
-      const filledAt = begunAt + fillSeconds;
-      if (begunAt < 0 || now >= filledAt + ttlSeconds * (TTL_FACTORS[index] ?? 1)) {
-        columns.begunAt[first + index] = now;
-        pending |= 1 << index;
-      } else if (now >= filledAt || !(pending & (1 << index))) {
-        outcomes |= 1 << index;
-        figures.hit(index, weight, asks);
-      }
-    }
-    columns.outcomes[place] = outcomes;
-    columns.pending[place] = pending;
-    return outcomes;
   }
 
   #dependOnTags(entry: AdvisedEntry, place: number, tags: readonly string[]): void {

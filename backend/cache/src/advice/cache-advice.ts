@@ -5,8 +5,10 @@ import type { RouteKind } from "./route-figures.js";
 /** Hit ratio and savings at a TTL. */
 export interface TtlForecast {
   readonly ttlSeconds: number;
-  /** Between 0 and 1. */
+  /** Between 0 and 1, as stats count it. */
   readonly hitRatio: number;
+  /** Share of the requests that run no handler: hits, and those that another request's run answers. */
+  readonly savedRatio: number;
   /** Time that handlers need not run, seconds in an hour. */
   readonly handlerSecondsSavedPerHour: number;
   /** `null` where the app does not tell of queries: the option `advice.queries`. */
@@ -18,6 +20,7 @@ export interface TtlForecast {
  * - `vary-missing`: answers under one key alternate, without an invalidation between them
  * - `differs-each-time`: no two answers under one key are equal
  * - `unseen-writes`: answers change without an invalidation in this process
+ * - `no-tenant`: most requests have no tenant
  * - `mostly-unstorable`: most answers may not be stored
  */
 export type AdviceWarningCode =
@@ -25,12 +28,16 @@ export type AdviceWarningCode =
   | "vary-missing"
   | "differs-each-time"
   | "unseen-writes"
+  | "no-tenant"
   | "mostly-unstorable";
 
 export interface AdviceWarning {
   readonly code: AdviceWarningCode;
   /** For people; may change. */
   readonly text: string;
+  /** How often it was seen, of how many comparisons, requests or answers. */
+  readonly count: number;
+  readonly of: number;
 }
 
 export interface RouteAdvice {
@@ -47,7 +54,7 @@ export interface RouteAdvice {
   readonly bodyBytes: number | null;
   /** `null` before the first request. */
   readonly present: TtlForecast | null;
-  /** The shortest TTL that brings within one point of the most. */
+  /** The shortest TTL that brings within one point of the most; `null` where none brings a point. */
   readonly suggested: TtlForecast | null;
   /** From the shortest TTL to the longest. */
   readonly ttls: readonly TtlForecast[];

@@ -13,8 +13,8 @@ export function compareAnswer(
   caller: string | undefined,
 ): void {
   const before = columns.answer[place] ?? 0;
-  const cuts = columns.cuts[place] ?? 0;
-  columns.cuts[place] = cuts & ~CUT_ANSWER;
+  const cuts = columns.marks[place] ?? 0;
+  columns.marks[place] = cuts & ~CUT_ANSWER;
   const callerHash = caller === undefined ? 0 : textHash(caller) || 1;
   const isOther = callerHash !== 0 && columns.caller[place] !== 0 && callerHash !== columns.caller[place];
   columns.caller[place] = callerHash;

@@ -13,6 +13,8 @@ export interface RouteTerms {
   /** Whether its entries are of users, roles or the like. */
   readonly isScoped?: boolean;
   readonly hasTags?: boolean;
+  /** `staleWhileRevalidate`. */
+  readonly staleSeconds?: number;
 }
 
 /** What two answers to one request say, where no invalidation came between them. */
@@ -26,6 +28,9 @@ export interface Comparisons {
   differingByOther: number;
 }
 
+/** Where the parts of the counts begin. */
+const COLLAPSED = TTL_FACTORS.length;
+const HOTTEST = 2 * TTL_FACTORS.length;
 /** Routes and reasons are few, but nobody bounds them. */
 const MAX_REASONS = 32;
 
@@ -38,11 +43,10 @@ export class RouteFigures {
   requests = 0;
   /** What sampled requests stand for. */
   weight = 0;
-  /** Weighted, for each TTL. */
-  readonly hits = new Float64Array(TTL_FACTORS.length);
   /** The same, with each request counting as often as its key was asked for: what the hottest keys do. */
   hotWeight = 0;
-  readonly hotHits = new Float64Array(TTL_FACTORS.length);
+  /** For each TTL: hits, and collapsed ones, weighted; and both by the hottest keys. */
+  readonly #counts = new Float64Array(4 * TTL_FACTORS.length);
   /** Weighted: sampled requests whose entry a fence had cut off. */
   cutOff = 0;
   answers = 0;
@@ -73,8 +77,12 @@ export class RouteFigures {
   needsBodies = false;
   readonly unstorable = new Map<string, number>();
 
+  /** How long a stale entry is served while it is refreshed; of values as their last look says. */
+  staleSeconds: number;
+
   constructor(id: number, terms: RouteTerms) {
     this.id = id;
+    this.staleSeconds = terms.staleSeconds ?? 0;
     this.terms = terms;
   }
 
@@ -93,18 +101,22 @@ export class RouteFigures {
 
   /** Between 0 and 1, at the TTL of that place in {@link TTL_FACTORS}; `undefined` before the first request. */
   hitRatio(index: number): number | undefined {
-    if (this.requests === 0 || this.weight === 0) return undefined;
-    // The hottest keys are in the sample or not: what it lacks, or has too much, are requests for them
-    // (SHARDS-adj). They hit as those do that are the hottest in the sample.
-    const hits = this.hits[index] ?? 0;
-    const surplus = (this.requests - this.weight) * ((this.hotHits[index] ?? 0) / this.hotWeight);
-    return Math.min(1, Math.max(0, (hits + surplus) / this.requests));
+    return this.#ratio(index);
+  }
+
+  /** Share of the requests that are answered by another one's run, while that is under way. */
+  collapsedRatio(index: number): number | undefined {
+    return this.#ratio(COLLAPSED + index);
   }
 
   /** @param asks for the request's key until now */
   hit(index: number, weight: number, asks: number): void {
-    this.hits[index] = (this.hits[index] ?? 0) + weight;
-    this.hotHits[index] = (this.hotHits[index] ?? 0) + asks;
+    this.#count(index, weight, asks);
+  }
+
+  /** See {@link hit}. */
+  collapse(index: number, weight: number, asks: number): void {
+    this.#count(COLLAPSED + index, weight, asks);
   }
 
   /** A handler has answered. */
@@ -122,5 +134,18 @@ export class RouteFigures {
   refused(reason: string): void {
     if (this.unstorable.size < MAX_REASONS || this.unstorable.has(reason))
       this.unstorable.set(reason, (this.unstorable.get(reason) ?? 0) + 1);
+  }
+
+  #count(at: number, weight: number, asks: number): void {
+    this.#counts[at] = (this.#counts[at] ?? 0) + weight;
+    this.#counts[HOTTEST + at] = (this.#counts[HOTTEST + at] ?? 0) + asks;
+  }
+
+  #ratio(at: number): number | undefined {
+    if (this.requests === 0 || this.weight === 0) return undefined;
+    // The hottest keys are in the sample or not: what it lacks, or has too much, are requests for them
+    // (SHARDS-adj). They fare as those do that are the hottest in the sample.
+    const surplus = (this.requests - this.weight) * ((this.#counts[HOTTEST + at] ?? 0) / this.hotWeight);
+    return Math.min(1, Math.max(0, ((this.#counts[at] ?? 0) + surplus) / this.requests));
   }
 }

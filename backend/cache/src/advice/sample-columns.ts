@@ -1,8 +1,14 @@
 // What is known of sampled keys, in columns of numbers: of fixed size, whatever is asked for.
 // Tests: test/unit/tenant-sample.test.ts
+import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
 
 /** Shares of the TTL that an answer has: an entry is simulated at each of them. */
 export const TTL_FACTORS = [1 / 16, 1 / 4, 1 / 2, 1, 2, 4, 16, 64] as const;
+/** Which TTL that is: a whole second at least, as whoever writes it would write it. */
+export function scaledTtl(ttlSeconds: number, factor: number): number {
+  return Math.min(MAX_TTL_SECONDS, Math.max(1, Math.round(ttlSeconds * factor)));
+}
+
 /** The place of 1 in {@link TTL_FACTORS}. */
 export const PRESENT_TTL = 3;
 /** What comes later is counted together. */
@@ -18,18 +24,23 @@ export const ALL_HIT = 2 ** TTL_FACTORS.length - 1;
 export const CUT_ENTRY = 1;
 /** A fence was replaced since the last answer. */
 export const CUT_ANSWER = 2;
+/** The last answer may not be stored: nobody would wait for the next one. */
+export const REFUSED = 4;
 
 export class SampleColumns {
   readonly capacity: number;
-  /** When the entry that is simulated was begun, for each TTL. */
-  readonly begunAt: Float32Array;
+  /**
+   * When the entry that is simulated is filled, for each TTL; where its bit in {@link pending} is set, when the
+   * handler has begun that fills it.
+   */
+  readonly filledAt: Float32Array;
   /** Seconds; 0 before an answer has told. */
   readonly ttl: Float32Array;
   readonly lastAskedAt: Float32Array;
   /** How often it was asked for. */
   readonly asks: Uint32Array;
-  /** {@link CUT_ENTRY} and {@link CUT_ANSWER}. */
-  readonly cuts: Uint8Array;
+  /** {@link CUT_ENTRY}, {@link CUT_ANSWER} and {@link REFUSED}. */
+  readonly marks: Uint8Array;
   readonly bytes: Uint32Array;
   /** Hashes; 0 for none. */
   readonly fences: Uint32Array;
@@ -39,7 +50,7 @@ export class SampleColumns {
   readonly caller: Uint32Array;
   /** A bit for each TTL at which the last request would have hit. */
   readonly outcomes: Uint8Array;
-  /** A bit for each TTL whose entry was begun and has not been answered yet. */
+  /** A bit for each TTL whose entry a handler fills that has not answered yet. */
   readonly pending: Uint8Array;
   /** Which route's key it is. */
   readonly route: Uint8Array;
@@ -53,11 +64,11 @@ export class SampleColumns {
   /** @param capacity keys, at most 65,536 */
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.begunAt = new Float32Array(capacity * TTL_FACTORS.length);
+    this.filledAt = new Float32Array(capacity * TTL_FACTORS.length);
     this.ttl = new Float32Array(capacity);
     this.lastAskedAt = new Float32Array(capacity);
     this.asks = new Uint32Array(capacity);
-    this.cuts = new Uint8Array(capacity);
+    this.marks = new Uint8Array(capacity);
     this.bytes = new Uint32Array(capacity);
     this.fences = new Uint32Array(capacity * MAX_FENCES);
     this.answer = new Uint32Array(capacity);
@@ -72,7 +83,7 @@ export class SampleColumns {
   }
 
   get byteLength(): number {
-    const columns = [this.begunAt, this.ttl, this.lastAskedAt, this.asks, this.cuts, this.bytes];
+    const columns = [this.filledAt, this.ttl, this.lastAskedAt, this.asks, this.marks, this.bytes];
     const hashes = [this.fences, this.answer, this.earlierAnswer, this.caller, this.position];
     const all = [
       ...columns,
@@ -90,11 +101,11 @@ export class SampleColumns {
   take(): number {
     const place = this.#free[--this.#freeCount] ?? 0;
     const first = place * TTL_FACTORS.length;
-    this.begunAt.fill(NEVER, first, first + TTL_FACTORS.length);
+    this.filledAt.fill(NEVER, first, first + TTL_FACTORS.length);
     this.ttl[place] = 0;
     this.lastAskedAt[place] = NEVER;
     this.asks[place] = 0;
-    this.cuts[place] = 0;
+    this.marks[place] = 0;
     this.bytes[place] = 0;
     this.answer[place] = 0;
     this.earlierAnswer[place] = 0;
@@ -129,8 +140,9 @@ export class SampleColumns {
   /** The entries that are simulated at this place are gone. */
   drop(place: number): void {
     const first = place * TTL_FACTORS.length;
-    this.begunAt.fill(NEVER, first, first + TTL_FACTORS.length);
+    this.filledAt.fill(NEVER, first, first + TTL_FACTORS.length);
     this.outcomes[place] = 0;
+    this.pending[place] = 0;
   }
 
   #depend(place: number, index: number, fence: number): void {

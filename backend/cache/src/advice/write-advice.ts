@@ -1,25 +1,15 @@
 // From the advisor's figures to what they suggest.
 // Tests: test/integration/advice.test.ts
-import { MAX_TTL_SECONDS } from "../ttl-seconds.js";
+
+import { areMost, warningsOf } from "./advice-warnings.js";
 import type { Advisor } from "./advisor.js";
-import type {
-  AdviceWarning,
-  AdviceWarningCode,
-  CacheAdvice,
-  RouteAdvice,
-  TenantAdvice,
-  TtlForecast,
-} from "./cache-advice.js";
+import type { CacheAdvice, RouteAdvice, TenantAdvice, TtlForecast } from "./cache-advice.js";
 import type { RouteFigures } from "./route-figures.js";
-import { PRESENT_TTL, TTL_FACTORS } from "./sample-columns.js";
+import { PRESENT_TTL, scaledTtl, TTL_FACTORS } from "./sample-columns.js";
 import type { TenantSample } from "./tenant-sample.js";
 
 /** A shorter TTL is as good where it costs less than this. */
 const POINT = 0.01;
-/** Fewer comparisons say nothing. */
-const FEWEST = 5;
-const MOSTLY = 0.5;
-const HARDLY = 0.1;
 const NEARLY_ALL = 0.95;
 const HOUR_SECONDS = 3600;
 
@@ -53,7 +43,7 @@ export function writeAdvice(advisor: Advisor, grounds: AdviceGrounds): CacheAdvi
     since: advisor.since.toISOString(),
     seconds: Math.round(seconds),
     routes: advisor.routes
-      .filter(({ requests }) => requests > 0)
+      .filter(({ requests, unstorable }) => requests > 0 || unstorable.size > 0)
       .map((figures) => adviseRoute(figures, perHour, grounds.invalidations(figures.terms.module)))
       .sort((one, other) => savedBy(other) - savedBy(one)),
     tenants: [...told, ...others].map((sample) => adviseTenant(sample, grounds.maxTenantBytes)),
@@ -69,12 +59,19 @@ const savedBy = ({ suggested }: RouteAdvice) => suggested?.handlerSecondsSavedPe
 
 function adviseRoute(figures: RouteFigures, perHour: number, invalidations: number): RouteAdvice {
   const { terms, requests, weight } = figures;
-  const ttls = forecasts(figures, perHour);
-  const present = ttls.at(PRESENT_TTL) ?? null;
+  const all = forecasts(figures, perHour);
+  const present = all.at(PRESENT_TTL) ?? null;
+  // Rounded, some are the same: the present one stays, and of others the nearest to it.
+  const ttls = all.filter((forecast, index) => {
+    const nearer = all[index + Math.sign(PRESENT_TTL - index)];
+    return forecast === nearer || forecast.ttlSeconds !== nearer?.ttlSeconds;
+  });
   const warnings = warningsOf(figures);
-  const mayBeLonger = !warnings.some(({ code }) => code !== "mostly-unstorable");
-  const candidates = mayBeLonger ? ttls : ttls.slice(0, PRESENT_TTL + 1);
-  const best = Math.max(...candidates.map(({ hitRatio }) => hitRatio));
+  const mayBeLonger = warnings.every(({ code }) => code === "mostly-unstorable" || code === "no-tenant");
+  const candidates =
+    mayBeLonger || !present ? ttls : ttls.filter(({ ttlSeconds }) => ttlSeconds <= present.ttlSeconds);
+  const best = Math.max(0, ...candidates.map(({ hitRatio }) => hitRatio));
+  const enough = candidates.find(({ hitRatio }) => hitRatio >= best - POINT) ?? null;
   return {
     module: terms.module,
     path: figures.path ?? null,
@@ -84,7 +81,7 @@ function adviseRoute(figures: RouteFigures, perHour: number, invalidations: numb
     handlerMs: figures.answers === 0 ? null : figures.meanMs,
     bodyBytes: figures.measuredAnswers === 0 ? null : Math.round(figures.meanBytes),
     present,
-    suggested: candidates.find(({ hitRatio }) => hitRatio >= best - POINT) ?? null,
+    suggested: best < POINT ? null : enough,
     ttls,
     invalidationsPerHour: invalidations * perHour,
     cutOffRatio: weight === 0 ? 0 : Math.min(1, figures.cutOff / weight),
@@ -101,67 +98,30 @@ function forecasts(figures: RouteFigures, perHour: number): TtlForecast[] {
   return TTL_FACTORS.flatMap((factor, index) => {
     const hitRatio = figures.hitRatio(index);
     if (hitRatio === undefined) return [];
-    const hits = requests * perHour * hitRatio;
+    const savedRatio = Math.min(1, hitRatio + (figures.collapsedRatio(index) ?? 0));
+    const saved = requests * perHour * savedRatio;
     return {
-      ttlSeconds: Math.min(MAX_TTL_SECONDS, rounded(ttlSeconds * factor)),
+      ttlSeconds: factor === 1 ? Math.round(ttlSeconds) : scaledTtl(ttlSeconds, factor),
       hitRatio,
-      handlerSecondsSavedPerHour: (hits * meanMs) / 1000,
-      queriesSavedPerHour: toldAnswers === 0 ? null : hits * (queries / toldAnswers),
+      savedRatio,
+      handlerSecondsSavedPerHour: (saved * meanMs) / 1000,
+      queriesSavedPerHour: toldAnswers === 0 ? null : saved * (queries / toldAnswers),
     };
   });
-}
-
-/** TTLs are whole seconds. */
-function rounded(seconds: number): number {
-  return Math.max(1, Math.round(seconds));
 }
 
 function tagsFor({ terms, path, unchangedRefills, changedRefills }: RouteFigures): string | null {
   const refills = unchangedRefills + changedRefills;
   const name = /:(\w+)/.exec(path ?? "")?.[1];
-  const isWasted = refills >= FEWEST && unchangedRefills > refills * MOSTLY;
+  const isWasted = areMost(unchangedRefills, refills);
   if (!isWasted || terms.hasTags || terms.kind === "values" || name === undefined) return null;
   return `tags: (req) => [\`${terms.module}-\${req.params.${name}}\`]`;
 }
 
 function scopeFor({ terms, sameInScopes, differingInScopes }: RouteFigures): "tenant" | null {
   const compared = sameInScopes + differingInScopes;
-  return terms.isScoped && compared >= FEWEST && sameInScopes >= compared * NEARLY_ALL ? "tenant" : null;
+  return terms.isScoped && areMost(sameInScopes, compared, NEARLY_ALL) ? "tenant" : null;
 }
-
-function warningsOf(figures: RouteFigures): AdviceWarning[] {
-  const found = differences(figures);
-  const refused = [...figures.unstorable.values()].reduce((sum, count) => sum + count, 0);
-  const warnings: AdviceWarning[] = found ? [{ code: found, text: TEXTS[found] }] : [];
-  if (refused >= FEWEST && refused > figures.answers * MOSTLY)
-    warnings.push({ code: "mostly-unstorable", text: TEXTS["mostly-unstorable"] });
-  return warnings;
-}
-
-function differences({ compared }: RouteFigures): AdviceWarningCode | undefined {
-  const { same, differing, alternating, sameByOther, differingByOther } = compared;
-  if (differing < FEWEST) return undefined;
-  const byOther = sameByOther + differingByOther;
-  const byOne = same + differing - byOther;
-  const differingByOne = differing - differingByOther;
-  // Who asks decides: the same caller gets the same, another caller mostly something else.
-  if (differingByOther > byOther * MOSTLY && differingByOne <= byOne * HARDLY) return "scope-missing";
-  if (same === 0 && alternating === 0) return "differs-each-time";
-  if (alternating > differing * HARDLY) return "vary-missing";
-  return differing > (same + differing) * HARDLY * HARDLY ? "unseen-writes" : undefined;
-}
-
-const TEXTS: Readonly<Record<AdviceWarningCode, string>> = {
-  "scope-missing":
-    "answers under one key differ with the caller: give the route a scope, for example scope: (req) => req.auth.userId",
-  "vary-missing":
-    "answers under one key alternate: something that they depend on is not in the key; name it by scope, vary or varyBy",
-  "differs-each-time":
-    "no two answers are equal: something in them (a time, a random number) is new each time; take it out, or do not cache",
-  "unseen-writes":
-    "answers change without an invalidation in this process: another writer (a job, another process) changes the data; have it invalidate, or keep the TTL short",
-  "mostly-unstorable": "most answers may not be stored: unstorable says why",
-};
 
 function adviseTenant(sample: TenantSample, maxTenantBytes: number): TenantAdvice {
   const { curve, requests, surplus } = sample;

@@ -12,9 +12,8 @@ export function answerOf(
   ref: EntryRef,
   { body, etag, createdAt, staleAt }: Recording,
   durationMs?: number,
-  tags?: readonly string[],
 ): AdvisedAnswer {
   const ttlSeconds = (staleAt - createdAt) / 1000;
   const identity = etag === "" && advisor.compares(ref) ? hash("sha1", body, "base64url") : etag;
-  return { durationMs, bytes: body.length, ttlSeconds, identity: identity || undefined, tags };
+  return { durationMs, bytes: body.length, ttlSeconds, identity: identity || undefined };
 }

@@ -31,8 +31,9 @@ export interface Fill {
    * Stores the recording behind the response and hands it to the requests that wait for it.
    *
    * @param tags of the answer, where its route names them by it
+   * @param caller whose request it was, where that is no part of the key: the advisor compares answers by it
    */
-  commit(recording: Recording, tags?: readonly string[]): void;
+  commit(recording: Recording, tags?: readonly string[], caller?: string): void;
   /** Hands the recording to the requests that wait for it, and stores nothing. */
   share(recording: Recording): void;
   /** Fails the requests that wait as this one has: they do not all try the same again. */

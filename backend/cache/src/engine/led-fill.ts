@@ -2,6 +2,7 @@
 // Tests: test/unit/fills.test.ts
 import type { Advisor } from "../advice/advisor.js";
 import type { Entry } from "../codec/entry.js";
+import { monotonicNow } from "../timers.js";
 import { answerOf } from "./answer-of.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter, WriteOutcome, WriteStart } from "./entry-writer.js";
@@ -46,9 +47,14 @@ export class LedFill implements Fill {
     this.#giveUp();
   }
 
-  commit(recording: Recording, tags?: readonly string[]): void {
-    const { writer, skipped } = this.#host;
-    const entry = this.#answer(recording, tags);
+  commit(recording: Recording, tags?: readonly string[], caller?: string): void {
+    const { writer, skipped, advisor } = this.#host;
+    const durationMs = this.#flight.count(this.#ref.durations);
+    if (advisor) {
+      const answer = answerOf(advisor, this.#ref, recording, durationMs);
+      advisor.answered(this.#ref, { ...answer, tags, caller });
+    }
+    const entry = this.#answer(recording);
     const whenWritten = (outcome: WriteOutcome) => {
       if (outcome === "too-large" || outcome === "refused") skipped.add(this.#ref);
       else skipped.delete(this.#ref);
@@ -58,27 +64,27 @@ export class LedFill implements Fill {
   }
 
   share(recording: Recording): void {
+    const durationMs = this.#flight.count(this.#ref.durations);
+    this.#host.advisor?.unstored(this.#ref, "unstorable", durationMs);
     this.#answer(recording);
     this.#host.writer.releaseLease(this.#start.lease);
   }
 
   fail(error: unknown): void {
     this.#settle({ kind: "failed", error });
+    this.#host.advisor?.unstored(this.#ref, "failed");
     this.#host.writer.releaseLease(this.#start.lease);
   }
 
   abandon(why: "unstorable" | "failed"): void {
     this.#settle(undefined);
-    this.#host.advisor?.refused(this.#ref, why);
+    this.#host.advisor?.unstored(this.#ref, why, monotonicNow() - this.#flight.beganAtMs);
     if (why === "unstorable") this.#giveUp();
     else this.#host.writer.releaseLease(this.#start.lease);
   }
 
   /** Hands what the handler has answered to those that wait for it. */
-  #answer(recording: Recording, tags?: readonly string[]): Entry {
-    const durationMs = this.#flight.count(this.#ref.durations);
-    const { advisor } = this.#host;
-    advisor?.answered(this.#ref, answerOf(advisor, this.#ref, recording, durationMs, tags));
+  #answer(recording: Recording): Entry {
     const entry = entryOf(recording, this.#ref.identity, this.#start.fences);
     this.#settle({ kind: "follow", entry });
     return entry;

@@ -61,7 +61,7 @@ export class AnswerObserver {
     if (req.method === "HEAD") return;
     const ref = this.#resolve(req);
     if (!ref) return;
-    this.#advisor.asked(ref);
+    this.#advisor.asked(ref, "runs");
     const looksAtBody = ref.figures?.needsBodies === true && this.#advisor.compares(ref);
     const observed: Observed = {
       ref,
@@ -78,10 +78,10 @@ export class AnswerObserver {
     try {
       const resolved = this.#requests.resolve(req);
       if ("ref" in resolved) return resolved.ref;
-      this.#requests.figures?.refused(resolved.bypass);
+      this.#requests.refused(req, resolved.bypass);
     } catch {
       // The route's own scope, tags or query function: once the route is cached, that fails the request.
-      this.#requests.figures?.refused("threw");
+      this.#requests.refused(req, "threw");
     }
     return undefined;
   }
@@ -163,7 +163,7 @@ function withoutDefault(res: Response, before: OutgoingHttpHeaders): OutgoingHtt
 }
 
 /** What tells callers apart where the route does not say whose its answers are. */
-function callerOf({ headers }: Request): string | undefined {
+export function callerOf({ headers }: Request): string | undefined {
   const [authorization, cookie] = [fieldOf(headers, "authorization"), fieldOf(headers, "cookie")];
   return authorization === undefined && cookie === undefined ? undefined : `${authorization}\n${cookie}`;
 }

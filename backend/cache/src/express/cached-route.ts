@@ -9,7 +9,7 @@ import type { ReadOutcome } from "../engine/read-outcome.js";
 import { TenantCacheError } from "../errors.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
-import { AnswerObserver, tellQueries } from "./answer-observer.js";
+import { AnswerObserver, callerOf, tellQueries } from "./answer-observer.js";
 import type { Answering, Exchange, Missing } from "./exchange.js";
 import { explainRoute } from "./explain-route.js";
 import type { RouteExplanation } from "./explanation.js";
@@ -224,8 +224,9 @@ export class CachedRoute {
       fwd,
       own: this.#requests.own,
       functions: this.#functions,
+      caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
       onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
-      onUnstored: (why) => this.#http.engine.memory.unstored(ref, why),
+      onUnstored: (why) => this.#http.unstored(ref, why),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
     next();
@@ -262,6 +263,7 @@ export class CachedRoute {
   }
 
   #bypass(detail: BypassReason, tenant: string | undefined, res: Response, next: NextFunction): void {
+    if (detail !== "disabled") this.#requests.refused(res.req, detail);
     passBy(this.#http, this.#requests.own, { detail, tenant, module: this.#module }, res, next);
   }
 

@@ -3,7 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";
-import type { BypassReason, Forwarded } from "../cache-status.js";
+import type { BypassReason, Forwarded, UnstoredReason } from "../cache-status.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { MissEvidence, Missed } from "../engine/entry-memory.js";
 import type { EntryRef } from "../engine/entry-ref.js";
@@ -104,9 +104,15 @@ export class HttpServices {
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     this.telemetry?.decided(event);
     events.asked(ref);
-    if (event !== "collapsed") advisor?.asked(ref);
+    if (event !== "collapsed") advisor?.asked(ref, event === "miss" ? "runs" : "none");
     if (events.isHeard(event))
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
+  }
+
+  /** Remembers why an answer is not stored. */
+  unstored(ref: EntryRef, why: UnstoredReason): void {
+    this.engine.memory.unstored(ref, why);
+    ref.figures?.refused(why);
   }
 
   /**

@@ -33,12 +33,7 @@ export function createObserve(http: HttpServices): Observe {
     const options = parseRouteOptions(ttl, http.options.policies);
     const headers = { ...NO_HEADERS, ...options.headers };
     const name = moduleName(module, "observe");
-    const route = new CachedRoute(http, name, {
-      ...options,
-      headers,
-      staleWhileRevalidate: 0,
-      enabled: false,
-    });
+    const route = new CachedRoute(http, name, { ...options, headers, enabled: false });
     return function observeMiddleware(req, res, next) {
       if (req.method !== "GET" && !route.answers(req.method)) return next();
       route.handle(req, res, next);

@@ -17,6 +17,8 @@ export interface RecorderRules extends StorabilityRules {
   /** Which headers the cache may add. */
   readonly own: OwnHeaders;
   readonly functions: RouteFunctions;
+  /** Who asks, where the route does not say whose its answers are. */
+  readonly caller: string | undefined;
   readonly onUndeclaredVary: (names: string) => void;
   /** Told why an answer that might have been stored is not. */
   readonly onUnstored: (why: UnstoredReason) => void;

@@ -57,6 +57,7 @@ export class RouteRequests implements RequestsOfRoute {
       ttlSeconds: typeof route.ttlSeconds === "number" ? route.ttlSeconds : undefined,
       isScoped: typeof (route.scope ?? http.options.scope) === "function",
       hasTags: route.tags !== undefined,
+      staleSeconds: route.staleWhileRevalidate,
     });
     this.#functions = functions;
     // It names no second parameter.
@@ -70,6 +71,14 @@ export class RouteRequests implements RequestsOfRoute {
     this.#name = `${http.nameRoute()}\n`;
     this.#durations = new HandlerDurations(http.options.fill.waitMs);
     this.#own = ownHeaders(http.options.headers, route.headers);
+  }
+
+  /** A request was not looked up. */
+  refused(req: Request, reason: string): void {
+    const { figures } = this;
+    if (!figures) return;
+    figures.path ??= mountedPath(req);
+    figures.refused(reason);
   }
 
   /** Throws what the user's own scope, tags or query function throws. */

@@ -35,6 +35,10 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   maxEntriesPerModule: "max maxentries maxitems maxkeys maxelements capacity size entries limit",
   maxRequests: "max maxsize maxentries maxitems size limit",
   "memory.maxBytes": "max maxmemory maxbytes maxsize memorybytes memorylimit sizelimit size limit",
+  reservedBytesPerTenant:
+    "reserve reserved reservedbytes reservation minbytes mintenantbytes guaranteedbytes",
+  maxPooledBytes: "pool poolbytes pooledbytes sharedbytes maxpoolbytes",
+  advice: "advise advisor recommend recommendations observe sampling",
   settleMs: "settle lag replicalag settleseconds delay delayms",
   maxStaleness: "staleness maxstale maxstalenessms stalems",
   obeyRequest:

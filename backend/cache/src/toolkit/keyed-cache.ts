@@ -3,10 +3,8 @@
 
 import { type BypassReason, formatCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
-import { answerOf } from "../engine/answer-of.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import type { Missed } from "../engine/entry-memory.js";
-import type { Fill, FillOutcome, Recording } from "../engine/fill.js";
+import type { Fill, FillOutcome } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import type { ReadOutcome } from "../engine/read-outcome.js";
@@ -17,6 +15,7 @@ import { type Looked, lookedAt, missed } from "./looked.js";
 import { loadObserved } from "./observed-load.js";
 import { Refreshes } from "./refreshes.js";
 import { decodeValue } from "./value-codec.js";
+import { ValueNotes } from "./value-notes.js";
 import type { ValueRules } from "./value-options.js";
 import { type RecordedValue, recordValue, tooLarge } from "./value-record.js";
 
@@ -41,6 +40,7 @@ export interface KeyedCacheOptions {
 export class KeyedCache {
   readonly #engine: CacheEngine;
   readonly #logger: Logger;
+  readonly #notes: ValueNotes;
   readonly #refreshes: Refreshes;
   readonly #maxInflatedBytes: number;
   readonly #observeOnly: boolean;
@@ -52,28 +52,29 @@ export class KeyedCache {
     this.#logger = logger;
     this.#maxInflatedBytes = options.maxInflatedBytes;
     this.#observeOnly = options.observeOnly;
+    this.#notes = new ValueNotes(engine);
     this.#refreshes = new Refreshes(logger);
   }
 
   async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
-    if (this.#observeOnly) return this.#observed(ref);
+    if (this.#observeOnly) return this.#notes.observed(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
-    if (found.kind === "value") return this.#hit("hit", ref, found.value);
-    if (found.kind === "bypass") return this.#bypassed(found.reason, ref);
-    return this.#missed(ref, found.miss.found);
+    if (found.kind === "value") return this.#notes.hit("hit", ref, found.value);
+    if (found.kind === "bypass") return this.#notes.bypassed(found.reason, ref);
+    return this.#notes.missed(ref, found.miss.found, "looks");
   }
 
   /** Values in the order of the refs, from one round trip. */
   async getMany(refs: readonly KeyedRef[], rules: ValueRules): Promise<unknown[]> {
-    if (this.#observeOnly) return refs.map((ref) => this.#observed(ref));
+    if (this.#observeOnly) return refs.map((ref) => this.#notes.observed(ref));
     const reads = await this.#engine.keyed.readMany(refs);
     return Promise.all(
       refs.map(async (ref, index) => {
         const read = reads?.[index];
-        if (!read) return this.#bypassed("store-unavailable", ref);
+        if (!read) return this.#notes.bypassed("store-unavailable", ref);
         const decoded = read.entry && (await this.#decode(ref, read.entry, rules));
-        if (decoded) return this.#hit("hit", ref, decoded.value);
-        return this.#missed(ref, read.missed ?? { seen: undefined });
+        if (decoded) return this.#notes.hit("hit", ref, decoded.value);
+        return this.#notes.missed(ref, read.missed ?? { seen: undefined }, "looks");
       }),
     );
   }
@@ -112,7 +113,7 @@ export class KeyedCache {
         throw tooLarge(ref.key, recording.body.length, rules, this.#maxInflatedBytes);
     const kept = recorded.filter((item) => item.unkept === undefined);
     if (this.#observeOnly) {
-      for (const { ref, recording } of kept) this.#tell(ref, recording);
+      for (const { ref, recording } of kept) this.#notes.written(ref, recording);
       return items.map(() => false);
     }
     const stored = new Set<KeyedRef>();
@@ -126,7 +127,7 @@ export class KeyedCache {
     const written = await writing;
     for (const [index, { ref }] of always.entries()) if (written[index]) stored.add(ref);
     await Promise.all(writingOnce);
-    for (const { ref, recording } of kept) if (stored.has(ref)) this.#tell(ref, recording);
+    for (const { ref, recording } of kept) if (stored.has(ref)) this.#notes.written(ref, recording);
     return items.map(([ref]) => stored.has(ref));
   }
 
@@ -136,25 +137,25 @@ export class KeyedCache {
 
   /** As {@link getOrSet}, with what happened. */
   async lookUp<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<Looked<T>> {
+    if (ref.figures) ref.figures.staleSeconds = rules.staleWhileRevalidate;
     if (this.#observeOnly)
       return loadObserved(this.#engine.advisor, ref, load, (value) => this.#record(ref, value, rules));
     this.#engine.events.asked(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.readToFill(ref));
     if (found.kind === "value") {
-      this.#note("hit", ref);
+      this.#notes.note("hit", ref);
       return lookedAt(found.value as T, found.entry);
     }
     if (found.kind === "bypass") {
-      this.#bypassed(found.reason, ref);
+      this.#notes.bypassed(found.reason, ref);
       return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
     }
-    const { staleWhileRevalidate } = rules;
-    if (found.kind === "stale" && Date.now() < found.entry.staleAt + staleWhileRevalidate * 1000) {
+    if (found.kind === "stale" && Date.now() < found.entry.staleAt + rules.staleWhileRevalidate * 1000) {
       this.#refreshes.start(ref.entryKey, () => this.#fill(ref, load, rules, found.miss));
-      this.#note("stale", ref);
+      this.#notes.note("stale", ref);
       return lookedAt(found.value as T, found.entry);
     }
-    this.#missed(ref, found.miss.found);
+    this.#notes.missed(ref, found.miss.found, "runs");
     return this.#fill(ref, load, rules, found.miss);
   }
 
@@ -171,7 +172,7 @@ export class KeyedCache {
       // Also where the write failed: whether it took effect is not known.
       const recording = recorded?.unkept === undefined ? recorded?.recording : undefined;
       const isStored = await finish(this.#observeOnly ? undefined : recording);
-      if (recording && (isStored || this.#observeOnly)) this.#tell(ref, recording);
+      if (recording && (isStored || this.#observeOnly)) this.#notes.written(ref, recording);
     }
   }
 
@@ -208,7 +209,7 @@ export class KeyedCache {
         const decoded = await this.#decode(ref, outcome.entry, rules);
         // Another version of this program may have loaded it.
         if (!decoded) return missed(await load(), "unstorable");
-        this.#note("collapsed", ref);
+        this.#notes.note("collapsed", ref);
         return {
           value: decoded.value as T,
           cacheStatus: formatCacheStatus({ fwd: "miss", collapsed: true }),
@@ -233,12 +234,12 @@ export class KeyedCache {
       throw error;
     }
     const recorded = await this.#record(ref, value, rules);
-    const why = recorded ? recorded.unkept : "value";
-    if (why) this.#engine.memory.unstored(ref, why);
+    const unkept = recorded ? recorded.unkept : "value";
+    if (unkept !== undefined) this.#notes.unkept(ref, unkept);
     if (!recorded) fill.abandon("unstorable");
-    else if (why) fill.share(recorded.recording);
-    else fill.commit(recorded.recording);
-    return missed(value, why);
+    else if (unkept === undefined) fill.commit(recorded.recording);
+    else fill.share(recorded.recording);
+    return missed(value, unkept);
   }
 
   /** What a source returned is not kept back because it cannot be stored: that is said once. */
@@ -260,46 +261,4 @@ export class KeyedCache {
     const reason = messageOf(error);
     this.#logger.warn(`express-tenant-cache: a value was not stored (${reason}); said once`);
   }
-
-  #hit(event: "hit" | "stale", ref: KeyedRef, value: unknown): unknown {
-    this.#note(event, ref);
-    return value;
-  }
-
-  #bypassed(reason: BypassReason, { tenant, module, entryKey: key }: KeyedRef): undefined {
-    this.#engine.counters.bypassed(reason, tenant, module);
-    this.#engine.events.publish("bypass", { tenant, module, key });
-  }
-
-  /** Counted, with its reason. */
-  #missed(ref: KeyedRef, found: Missed): undefined {
-    this.#engine.memory.missed(ref, found);
-    return this.#note("miss", ref);
-  }
-
-  /** A request for a value that nobody looks up. */
-  #observed(ref: KeyedRef): undefined {
-    this.#engine.advisor?.asked(ref);
-    return undefined;
-  }
-
-  /** A value was set. */
-  #tell(ref: KeyedRef, recording: Recording): void {
-    const { advisor } = this.#engine;
-    advisor?.written(ref, answerOf(advisor, ref, recording));
-  }
-
-  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): undefined {
-    const { counters, events, advisor } = this.#engine;
-    if (event !== "collapsed") advisor?.asked(ref);
-    for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
-    events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
-  }
 }
-
-const COUNTED_AS = {
-  hit: ["hits"],
-  stale: ["hits", "stale"],
-  miss: ["misses"],
-  collapsed: ["collapsed"],
-} as const;

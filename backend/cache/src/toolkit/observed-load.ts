@@ -18,7 +18,7 @@ export async function loadObserved<T>(
   load: () => T | PromiseLike<T>,
   record: (value: T) => Promise<RecordedValue | undefined>,
 ): Promise<Looked<T>> {
-  advisor?.asked(ref);
+  advisor?.asked(ref, "runs");
   const beganAtMs = monotonicNow();
   const value = await load();
   const durationMs = monotonicNow() - beganAtMs;

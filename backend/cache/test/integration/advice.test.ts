@@ -5,7 +5,8 @@ import { Agent, createServer } from "node:http";
 import { describe, test } from "@jest/globals";
 import express, { type Express } from "express";
 import { exchange } from "../../../servers/exchange.js";
-import { afterTest } from "../../../servers/in-test.js";
+import { afterTest, setClock } from "../../../servers/in-test.js";
+import { until } from "../../../servers/until.js";
 import {
   type CacheAdvice,
   createTenantCache,
@@ -153,8 +154,20 @@ describe("a route that is observed", () => {
       app.get("/accounts", cache.observe("accounts"), (_req, res) => void res.json({}));
     });
     assert.equal((await app.request("/thrown")).status, 200);
-    assert.equal((await app.request("/accounts", { tenant: "" })).status, 200);
-    assert.deepEqual(cache.advice().routes, []);
+    for (let n = 0; n < 6; n++) assert.equal((await app.request("/accounts", { tenant: "" })).status, 200);
+    const told = cache
+      .advice()
+      .routes.map(({ path, requests, present, unstorable, warnings }) => [
+        path,
+        requests,
+        present,
+        unstorable,
+        warnings.map(({ code }) => code),
+      ]);
+    assert.deepEqual(told, [
+      ["/thrown", 0, null, { threw: 1 }, []],
+      ["/accounts", 0, null, { "no-tenant": 6 }, ["no-tenant"]],
+    ]);
   });
 
   test("bodies without an ETag or a length are told apart, too", async () => {
@@ -355,6 +368,56 @@ for (const store of STORES) {
     });
   });
 }
+
+describe("a route that is cached", () => {
+  test("and whose answers may not be stored is told why, and saves nothing", async () => {
+    const { cache, app } = await observing((app, cache) => {
+      app.get("/accounts", cache.cacheList("accounts"), (_req, res) => {
+        res.set("Cache-Control", "no-store").json({});
+      });
+    });
+    for (let n = 0; n < 12; n++) await app.request("/accounts");
+    const route = await adviceOn(cache, "accounts", 12);
+    assert.deepEqual(route.unstorable, { "no-store": 12 });
+    assert.deepEqual([route.present?.hitRatio, route.present?.savedRatio], [0, 0]);
+    assert.ok(route.handlerMs !== null);
+    assert.deepEqual(codes(route), ["mostly-unstorable"]);
+  });
+
+  test("and answers each caller something else is told to have a scope", async () => {
+    const { cache, app } = await observing((app, cache) => {
+      app.get("/me", cache.cacheList("me", { ttlSeconds: 1 }), (req, res) => {
+        res.json({ user: req.get("authorization") });
+      });
+    });
+    // Each request misses: no entry is left by the one before it.
+    for (let n = 0; n < 20; n++) {
+      await app.request("/me", { headers: { authorization: `user ${Math.floor(n / 3) % 5}` } });
+      await cache.idle();
+      setClock(Date.now() + 2000);
+    }
+    assert.deepEqual(codes(await adviceOn(cache, "me", 20)), ["scope-missing"]);
+  });
+
+  test("counts those that wait for another's handler as misses that are saved", async () => {
+    const waiting: (() => void)[] = [];
+    const { cache, app } = await observing((app, cache) => {
+      app.get("/slow", cache.cacheList("slow"), (_req, res) => {
+        waiting.push(() => void res.json({}));
+      });
+    });
+    const all = Promise.all(Array.from({ length: 5 }, () => app.request("/slow")));
+    await until("all five have missed", () => (cache.advice().routes[0]?.requests ?? 0) === 5);
+    for (const answer of waiting.splice(0)) answer();
+    await all;
+    await app.request("/slow");
+    const [route] = cache.advice().routes;
+    const { totals } = await cache.stats();
+    assert.deepEqual([totals.hits, totals.misses, totals.collapsed], [1, 5, 4]);
+    const { hitRatio = 0, savedRatio = 0 } = route?.present ?? {};
+    assert.deepEqual([hitRatio * 6, savedRatio * 6], [1, 5]);
+  });
+});
 
 test("what advice costs is told, and bounded", async () => {
   const { cache, app } = await observing((app, cache) => {

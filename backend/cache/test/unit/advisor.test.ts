@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { Advisor } from "../../src/advice/advisor.js";
 import type { RouteFigures } from "../../src/advice/route-figures.js";
-import { PRESENT_TTL, TTL_FACTORS } from "../../src/advice/sample-columns.js";
+import { PRESENT_TTL, scaledTtl, TTL_FACTORS } from "../../src/advice/sample-columns.js";
 import { mixed } from "../../src/advice/text-hash.js";
 import { writeAdvice } from "../../src/advice/write-advice.js";
 
@@ -71,7 +71,7 @@ class World {
     for (const [index, factor] of TTL_FACTORS.entries()) {
       const filled = this.filledMs[index] as Map<string, number>;
       const atMs = filled.get(`${tenant} ${key}`);
-      if (atMs !== undefined && this.nowMs < atMs + this.ttlSeconds * factor * 1000)
+      if (atMs !== undefined && this.nowMs < atMs + scaledTtl(this.ttlSeconds, factor) * 1000)
         this.hits[index] = (this.hits[index] ?? 0) + 1;
       else {
         filled.set(`${tenant} ${key}`, this.nowMs);
@@ -171,6 +171,26 @@ describe("the advisor's forecasts", () => {
     }
   });
 
+  test("at TTLs that can be written: whole seconds, each once, the present one among them", () => {
+    const ttlsOf = (ttlSeconds: number) => {
+      const world = new World(ttlSeconds);
+      for (let n = 0; n < 20; n++) world.ask("t1", 1);
+      const [route] = writeAdvice(world.advisor, GROUNDS).routes;
+      assert.ok(route?.present && route.ttls.includes(route.present));
+      return route.ttls.map((each) => each.ttlSeconds);
+    };
+    assert.deepEqual(ttlsOf(1), [1, 2, 4, 16, 64]);
+    assert.deepEqual(ttlsOf(5), [1, 3, 5, 10, 20, 80, 320]);
+    const days = (count: number) => count * 86_400;
+    assert.deepEqual(ttlsOf(days(20)), [days(1.25), days(5), days(10), days(20), days(30)]);
+  });
+
+  test("are silent where nothing comes again", () => {
+    const world = new World(60);
+    for (let n = 0; n < 200; n++) world.ask("t1", n);
+    assert.equal(writeAdvice(world.advisor, GROUNDS).routes[0]?.suggested, null);
+  });
+
   test("grow with memory, and end where more brings nothing", () => {
     const world = new World(86_400);
     for (let n = 0; n < 5000; n++) {
@@ -191,6 +211,87 @@ describe("the advisor's forecasts", () => {
     const [point] = tenant.curve;
     assert.ok(point && point.bytes >= whole && point.bytes < 1.2 * whole, `${point?.bytes}`);
     assert.equal(point.hitRatio, 0.98);
+  });
+});
+
+describe("a run that is under way", () => {
+  const answer = (durationMs: number) => ({ durationMs, bytes: 10, ttlSeconds: 10, identity: "same" });
+
+  test("is waited for: those that ask meanwhile miss, and save a run", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    for (let n = 0; n < 4; n++) {
+      world.advisor.asked(entry, "runs");
+      world.nowMs += 100;
+    }
+    world.advisor.answered(entry, answer(400));
+    for (let n = 0; n < 6; n++) {
+      world.advisor.asked(entry, "runs");
+      world.nowMs += 1600;
+    }
+    // Its time begins when it is answered.
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 7 / 11);
+    world.nowMs += 500;
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 7 / 12);
+    assert.equal(world.figures.collapsedRatio(PRESENT_TTL), 3 / 12);
+  });
+
+  test("that an invalidation overtakes fills nothing; that of the next request does", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    world.advisor.asked(entry, "runs");
+    world.nowMs += 100;
+    world.advisor.invalidated("t1", ["fence:t1:accounts"]);
+    world.advisor.asked(entry, "runs");
+    world.nowMs += 100;
+    world.advisor.answered(entry, answer(200));
+    world.advisor.asked(entry, "runs");
+    assert.deepEqual(
+      [world.figures.hitRatio(PRESENT_TTL), world.figures.collapsedRatio(PRESENT_TTL)],
+      [0, 1 / 3],
+    );
+    world.advisor.answered(entry, answer(100));
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 1 / 4);
+  });
+
+  test("whose last answer could not be stored saves nobody a run", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    for (let n = 0; n < 10; n++) {
+      for (let at = 0; at < 3; at++) world.advisor.asked(entry, "runs");
+      world.nowMs += 100;
+      for (let at = 0; at < 3; at++) world.advisor.refused(entry, "no-store", 100);
+    }
+    const [route] = writeAdvice(world.advisor, GROUNDS).routes;
+    // Those of the first three, before anybody knew.
+    assert.equal(route?.present?.savedRatio, 2 / 30);
+  });
+
+  test("that never answers is not waited for without end", () => {
+    const world = new World(10);
+    const entry = world.entry("t1", 1);
+    world.advisor.asked(entry, "runs");
+    world.nowMs += 31_000;
+    for (let n = 0; n < 2; n++) world.advisor.asked(entry, "runs");
+    world.advisor.answered(entry, answer(0));
+    world.advisor.asked(entry, "runs");
+    assert.equal(world.figures.hitRatio(PRESENT_TTL), 1 / 4);
+  });
+
+  test("behind a stale answer lets that hit", () => {
+    const advisorOf = (staleSeconds: number) => {
+      const world = new World(10);
+      world.figures.staleSeconds = staleSeconds;
+      for (let n = 0; n < 10; n++) {
+        world.ask("t1", 1);
+        world.nowMs += 12_000;
+      }
+      return world.figures.hitRatio(PRESENT_TTL);
+    };
+    assert.deepEqual([advisorOf(0), advisorOf(1), advisorOf(5)], [0, 0, 0.9]);
   });
 });
 
