@@ -1,6 +1,7 @@
 // The suites by name, in the order in which they run.
 import type { Bench } from "./bench.js";
 import type { SuiteReport } from "./report.js";
+import { connections } from "./suites/connections.js";
 import { distance } from "./suites/distance.js";
 import { eventLoop } from "./suites/event-loop.js";
 import { growth } from "./suites/growth.js";
@@ -22,6 +23,7 @@ export const SUITES = {
   sweep,
   "miss-cost": missCost,
   growth,
+  connections,
   memory,
   "event-loop": eventLoop,
   processes,
