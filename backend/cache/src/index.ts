@@ -77,6 +77,7 @@ export type { AuthorityRule } from "./options/authority-option.js";
 export type { TenantCacheOptions } from "./options/cache-options.js";
 export type { CausesOption } from "./options/causes-option.js";
 export type { ExplainRequest } from "./options/explain-options.js";
+export type { CacheFillOption, RouteFillOption } from "./options/fill-option.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { MetricsOption } from "./options/metrics-option.js";

@@ -71,7 +71,7 @@ export class GroupedReads {
   readonly #groups = new Map<string, Group>();
   readonly #window: ReadWindow;
   /** Recent answers, for routes that allow some staleness. */
-  readonly #known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
+  #known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
   #remembers = false;
   /** What hits have relied on since it was read. */
   #wanted: Known[] = [];
@@ -130,6 +130,12 @@ export class GroupedReads {
   forget(fenceKeys: readonly string[]): void {
     this.#invalidations++;
     for (const key of fenceKeys) this.#known.delete(key);
+  }
+
+  /** For invalidations that reach more than can be named. */
+  forgetAll(): void {
+    this.#invalidations++;
+    this.#known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
   }
 
   /**

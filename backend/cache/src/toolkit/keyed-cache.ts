@@ -15,6 +15,7 @@ import { messageOf } from "../thrown.js";
 import { type Looked, lookedAt, missed } from "./looked.js";
 import { loadObserved } from "./observed-load.js";
 import { Refreshes } from "./refreshes.js";
+import { loadShared } from "./shared-loads.js";
 import { decodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
 import { type RecordedValue, recordValue, tooLarge } from "./value-record.js";
@@ -145,7 +146,10 @@ export class KeyedCache {
     }
     if (found.kind === "bypass") {
       this.#bypassed(found.reason, ref);
-      return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
+      const { reason } = found;
+      const record = (value: T) => this.#record(ref, value, rules);
+      const decode = (entry: Entry) => this.#decode(ref, entry, rules);
+      return loadShared(this.#engine.shared, { ref, reason, load, record, decode });
     }
     const { staleWhileRevalidate } = rules;
     if (found.kind === "stale" && Date.now() < found.entry.staleAt + staleWhileRevalidate * 1000) {
