@@ -11,6 +11,7 @@ import { memory } from "./suites/memory.js";
 import { missCost } from "./suites/miss-cost.js";
 import { outage } from "./suites/outage.js";
 import { processes } from "./suites/processes.js";
+import { smallDatabase } from "./suites/small-database.js";
 import { stampede } from "./suites/stampede.js";
 import { sweep } from "./suites/sweep.js";
 import { throughput } from "./suites/throughput.js";
@@ -28,6 +29,7 @@ export const SUITES = {
   "event-loop": eventLoop,
   processes,
   outage,
+  "small-database": smallDatabase,
   distance,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 

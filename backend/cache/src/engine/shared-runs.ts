@@ -57,10 +57,9 @@ class Run {
     });
   }
 
+  /** What it has brought is settled by its fill, which may be a moment later. */
   end(): void {
     this.hasEnded = true;
-    // Who waits for an answer that was never handed over begins anew.
-    this.settle(AGAIN);
     this.#end();
   }
 }
@@ -125,7 +124,8 @@ export class SharedRuns {
     await within(running.ended, running.overdueAtMs);
     sharing.gathering = undefined;
     if (!isGone()) return this.#lead(ref, sharing, own);
-    own.end();
+    // Those who wait for it gather anew.
+    own.settle(AGAIN);
     this.#forget(ref, sharing);
     return ALONE;
   }

@@ -104,7 +104,8 @@ export class HandlerRuns {
       whenAnswered(res, ended, this.places.waitMs);
       if (fill) this.#record(fill, missing, exchange, { status, ended });
       else this.#pass(status, missing, exchange, ended);
-    } else if (res.headersSent) leave(res, next);
+    } else if (isGone(res)) return;
+    else if (res.headersSent) leave(res, next);
     else if (outcome.kind === "follow") this.#join(outcome.entry, { ...status, collapsed: true }, exchange);
     else this.#pass(status, missing, exchange);
   }

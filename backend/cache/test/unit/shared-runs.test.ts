@@ -39,8 +39,9 @@ describe("shared runs", () => {
     first.ended();
     const second = leads((await late[0]) as SharedOutcome);
     const latest = ask();
-    second.fill?.commit(recording("second"));
+    // As a recorder does: the handler has ended its answer before that is handed over.
     second.ended();
+    second.fill?.commit(recording("second"));
     assert.deepEqual((await Promise.all(late.slice(1))).map(bodyOf), ["second", "second"]);
     const third = leads(await latest);
     assert.equal(third.fill, undefined);
