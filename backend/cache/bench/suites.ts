@@ -11,8 +11,8 @@ import { memory } from "./suites/memory.js";
 import { missCost } from "./suites/miss-cost.js";
 import { outage } from "./suites/outage.js";
 import { processes } from "./suites/processes.js";
-import { smallDatabase } from "./suites/small-database.js";
 import { stampede } from "./suites/stampede.js";
+import { storeKilled } from "./suites/store-killed.js";
 import { sweep } from "./suites/sweep.js";
 import { throughput } from "./suites/throughput.js";
 
@@ -29,7 +29,7 @@ export const SUITES = {
   "event-loop": eventLoop,
   processes,
   outage,
-  "small-database": smallDatabase,
+  "store-killed": storeKilled,
   distance,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 

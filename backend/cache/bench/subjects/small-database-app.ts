@@ -2,9 +2,13 @@
 import { createServer } from "node:http";
 import express from "express";
 import { smallDatabase } from "../../../servers/small-database.js";
+import { RunLimit } from "../../src/engine/run-limit.js";
 import { createTenantCache } from "../../src/index.js";
 import { AT_ONCE, QUERY_MS } from "../outage-terms.js";
 import type { StartSubject } from "./subject.js";
+
+const MAX_WAITING = 10_000;
+const WITHIN_MS = 60_000;
 
 const start: StartSubject = async ({ config }) => {
   const cache = createTenantCache({
@@ -26,21 +30,18 @@ const start: StartSubject = async ({ config }) => {
     await database.query();
     res.json({ id: req.params.id });
   });
-  // As fast as it goes: whoever has been answered asks again.
-  const alone = async (argument: unknown) => {
-    const untilMs = performance.now() + Number(argument);
-    const before = database.queries;
-    const client = async () => {
-      while (performance.now() < untilMs) await database.query();
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, client));
-    return database.queries - before;
-  };
+  // What the database does without a cache in front of it, by as many connections as it has.
+  const connections = new RunLimit({ maxConcurrent: AT_ONCE, maxWaiting: MAX_WAITING });
+  app.get("/alone/:id", async (req, res) => {
+    await connections.take(performance.now() + WITHIN_MS);
+    await database.query();
+    connections.release();
+    res.json({ id: req.params.id });
+  });
   await cache.ready();
   return {
     server: createServer(app),
     controls: {
-      alone,
       counts: () => ({
         answers,
         failed,

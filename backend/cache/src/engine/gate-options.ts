@@ -1,4 +1,5 @@
 // What the gate before the store goes by.
+// Tests: test/unit/store-gate.test.ts, test/unit/deadline-queue.test.ts
 import type { OverloadTerms } from "./deadline-queue.js";
 import type { Latencies } from "./latencies.js";
 
