@@ -1,6 +1,7 @@
 // The suites by name, in the order in which they run.
 import type { Bench } from "./bench.js";
 import type { SuiteReport } from "./report.js";
+import { connections } from "./suites/connections.js";
 import { distance } from "./suites/distance.js";
 import { eventLoop } from "./suites/event-loop.js";
 import { growth } from "./suites/growth.js";
@@ -12,6 +13,7 @@ import { neighbours } from "./suites/neighbours.js";
 import { outage } from "./suites/outage.js";
 import { processes } from "./suites/processes.js";
 import { stampede } from "./suites/stampede.js";
+import { storeKilled } from "./suites/store-killed.js";
 import { sweep } from "./suites/sweep.js";
 import { throughput } from "./suites/throughput.js";
 
@@ -23,10 +25,12 @@ export const SUITES = {
   sweep,
   "miss-cost": missCost,
   growth,
+  connections,
   memory,
   "event-loop": eventLoop,
   processes,
   outage,
+  "store-killed": storeKilled,
   distance,
   neighbours,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;

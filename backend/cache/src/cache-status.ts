@@ -57,9 +57,9 @@ export type UnstoredReason =
 /**
  * What else is said of an answer. `streamed`: the head leaves before the body is there, so that nobody knows
  * yet whether it will be stored. `head`: a HEAD fills nothing. `unsendable`: there was an entry that Node
- * refused to send.
+ * refused to send. `busy`: as many handlers as may run at once did so, for as long as the request could wait.
  */
-type OtherDetail = "streamed" | "head" | "unsendable" | "stale-if-error" | "only-if-cached";
+type OtherDetail = "streamed" | "head" | "unsendable" | "stale-if-error" | "only-if-cached" | "busy";
 
 /** All that `detail` may be. */
 export type CacheStatusDetail = BypassReason | RunReason | UnstoredReason | OtherDetail;
@@ -69,8 +69,15 @@ export type CacheStatus =
   | { readonly hit: true; readonly ttlSeconds: number }
   | { readonly fwd: Forwarded; readonly stored: true }
   | { readonly fwd: Forwarded; readonly collapsed: true }
-  | { readonly fwd: Forwarded; readonly detail: RunReason | UnstoredReason | OtherDetail }
-  | { readonly fwd: "bypass"; readonly detail: BypassReason };
+  | {
+      readonly fwd: Forwarded;
+      readonly detail: RunReason | UnstoredReason | OtherDetail;
+      readonly collapsed?: true;
+    }
+  | { readonly fwd: "bypass"; readonly detail: BypassReason | "busy"; readonly collapsed?: true };
+
+/** Of a request that was not answered from an entry. */
+export type ForwardedStatus = Exclude<CacheStatus, { readonly hit: true }>;
 
 /** What the header says of an entry. */
 interface Ageing {
@@ -97,7 +104,8 @@ export function formatHit(ttlSeconds: number): string {
 export function formatCacheStatus(status: CacheStatus): string {
   if ("hit" in status) return formatHit(status.ttlSeconds);
   const forwarded = `${CACHE_NAME}; fwd=${status.fwd}`;
-  if ("detail" in status) return `${forwarded}; detail=${status.detail}`;
+  if ("detail" in status)
+    return `${forwarded}${"collapsed" in status ? "; collapsed" : ""}; detail=${status.detail}`;
   return `${forwarded}; ${"stored" in status ? "stored" : "collapsed"}`;
 }
 

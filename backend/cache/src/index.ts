@@ -91,6 +91,7 @@ export type {
   CreateConsole,
 } from "./options/console-options.js";
 export type { ExplainRequest } from "./options/explain-options.js";
+export type { CacheFillOption, RouteFillOption } from "./options/fill-option.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";
 export type { LaneIdentity, LaneMiddleware, LaneOptions } from "./options/lane-options.js";
 export type { MetricsOption } from "./options/metrics-option.js";

@@ -82,6 +82,17 @@ export const setImmediate: (work: () => void) => void = isFake(timers.setImmedia
 const { now = performance.now }: { readonly now?: () => number } = Object.getPrototypeOf(performance) ?? {};
 export const monotonicNow: () => number = now.bind(performance);
 
+const { eventLoopUtilization } = performance as Partial<typeof performance>;
+
+/**
+ * For how long this process's event loop has had nothing to do but wait, milliseconds since it began. Where the
+ * runtime does not tell, it is taken to have waited all the time.
+ */
+export const idleMs: () => number =
+  typeof eventLoopUtilization === "function"
+    ? () => Reflect.apply(eventLoopUtilization, performance, []).idle
+    : monotonicNow;
+
 /**
  * The same by the global clock: for how old things are, which tests may turn forward, and never for how long
  * anybody waits.

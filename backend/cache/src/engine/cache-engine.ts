@@ -26,6 +26,7 @@ import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
 import { Lookups } from "./lookups.js";
 import { RefusedValues } from "./refused-values.js";
+import { SharedRuns } from "./shared-runs.js";
 import { StoreGate } from "./store-gate.js";
 import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
@@ -49,11 +50,12 @@ export class CacheEngine {
   readonly events: CacheEvents;
   readonly lastReport = new LastReport();
   readonly causes: Causes;
-  /** What is known of entries that are missing. */
   readonly memory = new EntryMemory();
   readonly inspector: Inspector;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
+  /** What requests share while the store is away. */
+  readonly shared: SharedRuns;
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
   /** Absent where nothing is sampled. */
@@ -98,6 +100,7 @@ export class CacheEngine {
       onBounded: (ref, result) => this.#bounded(ref, result),
     });
     this.#fills = new Fills({ store, gate: this.gate, writer: this.#writer, leases }, options);
+    this.shared = new SharedRuns(this.#fills.skipped, options);
     this.lookups = new Lookups({
       store,
       gate: this.gate,
@@ -169,7 +172,7 @@ export class CacheEngine {
     return this.#sweeps.pending;
   }
 
-  /** Whether a request that misses would be answered by a handler that runs already. */
+  /** Whether a handler runs already that would answer a miss. */
   isFilling(ref: EntryRef, seen: string | undefined): boolean {
     return this.#fills.isUnderWay(ref, seen);
   }
@@ -201,9 +204,10 @@ export class CacheEngine {
     return this.invalidate({ tenant, modules: [], tags: [], everything: true }, origin);
   }
 
-  /** All that is cached, or what is cached of one module, of every tenant: see {@link WideInvalidations}. */
-  invalidateEverywhere(module: string | undefined, origin: Origin): Promise<boolean> {
-    return this.#wide.invalidate(module, origin);
+  /** All of every tenant, or of one module: see {@link WideInvalidations}. */
+  async invalidateEverywhere(module: string | undefined, origin: Origin): Promise<boolean> {
+    this.lookups.forgetAll();
+    return this.#wide.invalidate(module, origin).finally(() => this.lookups.forgetAll());
   }
 
   /** @param marks of the URL: see `forgotten-urls.ts` */

@@ -73,7 +73,7 @@ export class Fills implements FillOpener {
   readonly #beginnings = new Map<string, Beginning>();
   /** What the first of those did that share an answer. */
   readonly #decisions = new WeakMap<SharedStart, Decision>();
-  readonly #skipped: SkippedEntries;
+  readonly skipped: SkippedEntries;
   readonly #starts: FillStarts;
   readonly #host: FillHost;
 
@@ -81,10 +81,10 @@ export class Fills implements FillOpener {
     this.#starts = new FillStarts(parts, options);
     this.#writer = parts.writer;
     this.#options = options;
-    this.#skipped = new SkippedEntries(options.skipMs);
+    this.skipped = new SkippedEntries(options.skipMs);
     this.#host = {
       writer: parts.writer,
-      skipped: this.#skipped,
+      skipped: this.skipped,
       skipMs: options.skipMs,
       advisor: options.advisor,
       settle: (ref, flight, result) => this.#settle(ref, flight, result),
@@ -181,7 +181,7 @@ export class Fills implements FillOpener {
   #decide(ref: EntryRef, start: Started, mayFollow: boolean): Decision {
     if ("kind" in start) return { outcome: start };
     const flight = new Flight(ref.identity, start.fences, this.#patienceMs(ref));
-    if (!mayFollow || this.#skipped.has(ref)) return { outcome: this.#fill(ref, start, flight) };
+    if (!mayFollow || this.skipped.has(ref)) return { outcome: this.#fill(ref, start, flight) };
 
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
@@ -223,7 +223,7 @@ export class Fills implements FillOpener {
   /** Takes the lease that came with the answer. */
   #startFrom(ref: EntryRef, shared: SharedStart, notBeforeMs = 0): Started {
     const { answer, fences } = shared;
-    if (answer.lease === "skipped") this.#skipped.add(ref);
+    if (answer.lease === "skipped") this.skipped.add(ref);
     const instead = this.#instead(ref, answer, fences, notBeforeMs);
     if (instead) {
       this.#starts.drop(shared);
@@ -281,7 +281,7 @@ export class Fills implements FillOpener {
 
   /** Else no lease is taken: other processes need not find out for themselves. */
   #isWorthWaitingFor(ref: EntryRef): boolean {
-    return !this.#skipped.has(ref) && this.#patienceMs(ref) > 0;
+    return !this.skipped.has(ref) && this.#patienceMs(ref) > 0;
   }
 
   /** How long a request waits for another's handler. */

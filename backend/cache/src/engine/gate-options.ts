@@ -1,5 +1,14 @@
 // What the gate before the store goes by.
+// Tests: test/unit/store-gate.test.ts, test/unit/deadline-queue.test.ts
+import type { OverloadTerms } from "./deadline-queue.js";
 import type { Latencies } from "./latencies.js";
+
+/** What a process with more to do than it can grants the store, in budgets: see `deadline-queue.ts`. */
+const OVERLOAD = { silence: 10, grace: 39 };
+
+export function overloadTerms(budgetMs: number, answeredAtMs: () => number): OverloadTerms {
+  return { answeredAtMs, silentMs: OVERLOAD.silence * budgetMs, graceMs: OVERLOAD.grace * budgetMs };
+}
 
 export interface GateOptions {
   /** The longest that one store operation may take, milliseconds. */

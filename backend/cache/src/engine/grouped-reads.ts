@@ -13,8 +13,9 @@
 // the store may have answered that before the fence was replaced.
 //
 // How many are in flight. Of batches with fences alone one is in flight, and the next waits for its answer;
-// the busier the process, the larger the batches. Batches with entries do not wait for each other: their
-// bytes take long, and a small entry need not stand behind a large one.
+// the busier the process, the larger the batches. Batches with entries do not wait for each other, because their
+// bytes take long, until a window of entries is full (`read-window.ts`): a crowd waits here, where that is no
+// sign of a store that hangs, and not in the store.
 //
 // Remembered fences. A route may allow hits that are some milliseconds old (`maxStaleness`). For these the
 // last answers are kept (`#known`), and a hit within that time asks nobody (`recalls`). Fences that such hits
@@ -26,8 +27,10 @@
 // (`Store.giveBack`). Only a request that was alone in asking for the entry gets the bytes as a loan: others
 // would still be reading them.
 import { BoundedMap } from "../bounded-map.js";
-import type { Snapshot, Store } from "../store/store.js";
+import type { Store } from "../store/store.js";
 import { monotonicNow, setImmediate } from "../timers.js";
+import { Batch, type CarriedFences } from "./read-batch.js";
+import { ReadWindow } from "./read-window.js";
 import type { StoreGate } from "./store-gate.js";
 
 /** A fence as the last read returned it. */
@@ -44,116 +47,17 @@ interface Known {
 
 /** Reads of one group of keys: those that the store can answer in one round trip. */
 interface Group {
-  waiting: Batch | undefined;
+  /** In the order in which they are sent; the last still takes requests. */
+  readonly waiting: Batch[];
   isScheduled: boolean;
   underWay: number;
+  entriesUnderWay: number;
 }
 
 /** What is remembered of fences: those of some ten thousand tenants. */
 const MAX_KNOWN_CHARACTERS = 4 * 1024 * 1024;
 /** Fences that one read renews beside those that it is made for. */
 const MAX_RENEWED = 500;
-
-/** What requests ask for together, and, once it is {@link answered}, what they get. */
-export class Batch {
-  /**
-   * Set where the batch waits for one in flight: its requests wait for both together no longer than they
-   * would for one.
-   */
-  expiresAtMs: number | undefined;
-  readonly answered: Promise<Batch>;
-  readonly #onLoan: boolean;
-  readonly #fences = new Map<string, string | null>();
-  readonly #entries = new Map<string, Buffer | null>();
-  /** Entries that more than one request has asked for. */
-  #shared: Set<string> | undefined;
-  #runId = "";
-  #settle: (answer: Batch | Promise<never>) => void = () => undefined;
-
-  /** @param onLoan whether entries come in memory that the store has lent */
-  constructor(onLoan: boolean) {
-    this.#onLoan = onLoan;
-    this.answered = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
-  }
-
-  /** The server that answered. */
-  get runId(): string {
-    return this.#runId;
-  }
-
-  get hasEntries(): boolean {
-    return this.#entries.size > 0;
-  }
-
-  get fenceKeys(): string[] {
-    return [...this.#fences.keys()];
-  }
-
-  get entryKeys(): string[] {
-    return [...this.#entries.keys()];
-  }
-
-  fence(key: string): string | null {
-    return this.#fences.get(key) ?? null;
-  }
-
-  fences(keys: readonly string[]): (string | null)[] {
-    return keys.map((key) => this.fence(key));
-  }
-
-  entry(key: string): Buffer | null {
-    return this.#entries.get(key) ?? null;
-  }
-
-  /**
-   * The entry's bytes where they are lent, and only one request has asked for them: that one gives them back
-   * when they are sent.
-   */
-  loan(entryKey: string): Buffer | undefined {
-    if (!this.#onLoan || this.#shared?.has(entryKey)) return undefined;
-    return this.#entries.get(entryKey) ?? undefined;
-  }
-
-  /** Whether these fences are still what an entry carries. */
-  confirms(fenceKeys: readonly string[], { runId, fences }: CarriedFences): boolean {
-    if (runId !== this.#runId) return false;
-    for (let index = 0; index < fenceKeys.length; index++) {
-      if (this.#fences.get(fenceKeys[index] ?? "") !== fences[index]) return false;
-    }
-    return true;
-  }
-
-  ask(fenceKeys: readonly string[], entryKey: string | undefined): void {
-    for (const key of fenceKeys) this.#fences.set(key, null);
-    if (entryKey === undefined) return;
-    if (!this.#entries.has(entryKey)) this.#entries.set(entryKey, null);
-    else {
-      this.#shared ??= new Set();
-      this.#shared.add(entryKey);
-    }
-  }
-
-  answer({ fences, entries, runId }: Snapshot): void {
-    let index = 0;
-    for (const key of this.#fences.keys()) this.#fences.set(key, fences[index++] ?? null);
-    index = 0;
-    for (const key of this.#entries.keys()) this.#entries.set(key, entries[index++] ?? null);
-    this.#runId = runId;
-    this.#settle(this);
-  }
-
-  fail(error: unknown): void {
-    this.#settle(Promise.reject(error));
-  }
-}
-
-/** The fences that an entry was made under, in the order of the keys it depends on. */
-export interface CarriedFences {
-  readonly runId: string;
-  readonly fences: readonly string[];
-}
 
 /** Fences as a read found them: whoever relied on them compares them later with the current ones. */
 export interface FenceReading extends CarriedFences {
@@ -165,8 +69,9 @@ export class GroupedReads {
   readonly #gate: StoreGate;
   readonly #onLoan: boolean;
   readonly #groups = new Map<string, Group>();
+  readonly #window: ReadWindow;
   /** Recent answers, for routes that allow some staleness. */
-  readonly #known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
+  #known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
   #remembers = false;
   /** What hits have relied on since it was read. */
   #wanted: Known[] = [];
@@ -180,6 +85,7 @@ export class GroupedReads {
     this.#store = store;
     this.#gate = gate;
     this.#onLoan = onLoan;
+    this.#window = new ReadWindow(gate.budgetMs);
   }
 
   /** Whether a read that was sent at most `maxStalenessMs` ago found the fences as the entry carries them. */
@@ -206,11 +112,15 @@ export class GroupedReads {
     const name = this.#store.groupOf(fenceKeys[0] ?? "");
     let group = this.#groups.get(name);
     if (!group) {
-      group = { waiting: undefined, isScheduled: false, underWay: 0 };
+      group = { waiting: [], isScheduled: false, underWay: 0, entriesUnderWay: 0 };
       this.#groups.set(name, group);
     }
-    group.waiting ??= new Batch(this.#onLoan);
-    const batch = group.waiting;
+    // Fences alone make no batch larger, and stand behind no crowd.
+    let batch = entryKey === undefined ? group.waiting[0] : group.waiting.at(-1);
+    if (!batch || (entryKey !== undefined && batch.isFull)) {
+      batch = new Batch(this.#onLoan);
+      group.waiting.push(batch);
+    }
     batch.ask(fenceKeys, entryKey);
     this.#schedule(name, group);
     return batch.answered;
@@ -222,42 +132,58 @@ export class GroupedReads {
     for (const key of fenceKeys) this.#known.delete(key);
   }
 
+  /** For invalidations that reach more than can be named. */
+  forgetAll(): void {
+    this.#invalidations++;
+    this.#known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
+  }
+
   /**
    * After this turn of the event loop, so that all requests that were read from their sockets in it share the
    * round trip.
    */
   #schedule(name: string, group: Group): void {
-    if (group.isScheduled) return;
-    if (group.underWay > 0 && group.waiting && !group.waiting.hasEntries) {
-      group.waiting.expiresAtMs ??= this.#gate.expiry();
-      return;
-    }
+    if (group.isScheduled || !this.#mayGo(group)) return;
     group.isScheduled = true;
     setImmediate(() => {
       group.isScheduled = false;
-      const batch = group.waiting;
-      group.waiting = undefined;
-      if (batch) this.#send(name, group, batch);
+      while (this.#mayGo(group)) this.#send(name, group, group.waiting.shift() as Batch);
     });
   }
 
+  /** Whether there is a next batch, and it need not wait for those in flight. */
+  #mayGo({ waiting: [next], underWay, entriesUnderWay }: Group): boolean {
+    if (!next) return false;
+    if (underWay === 0) return true;
+    if (next.entryCount > 0) return this.#window.hasRoom(entriesUnderWay, next.entryCount);
+    next.expiresAtMs ??= this.#gate.expiry();
+    return false;
+  }
+
   #send(name: string, group: Group, batch: Batch): void {
+    const { entryCount } = batch;
     group.underWay++;
+    group.entriesUnderWay += entryCount;
+    const sentAtMs = monotonicNow();
     const answered = () => {
       group.underWay--;
-      if (group.waiting) this.#schedule(name, group);
+      group.entriesUnderWay -= entryCount;
+      if (group.waiting.length > 0) this.#schedule(name, group);
       else if (group.underWay === 0) this.#groups.delete(name);
     };
     this.#renew(name, batch);
-    this.#ask(name, batch).then(answered, (error: unknown) => {
-      batch.fail(error);
-      // The next batch has waited for this one, and would only meet the same store: it fails, too.
-      if (!group.isScheduled) {
-        group.waiting?.fail(error);
-        group.waiting = undefined;
-      }
-      answered();
-    });
+    this.#ask(name, batch).then(
+      () => {
+        if (entryCount > 0) this.#window.took(monotonicNow() - sentAtMs, group.waiting.length > 0);
+        answered();
+      },
+      (error: unknown) => {
+        batch.fail(error);
+        // One of fences alone has waited for this one, and would only meet the same store: it fails, too.
+        if (!group.isScheduled && group.waiting[0]?.entryCount === 0) group.waiting.shift()?.fail(error);
+        answered();
+      },
+    );
   }
 
   /** Has fences in use that are halfway through their time read along with the batch. */

@@ -60,6 +60,11 @@ export class Lookups {
     this.#reads.forget(fenceKeys);
   }
 
+  /** The same where this process invalidates what all tenants have. */
+  forgetAll(): void {
+    this.#reads.forgetAll();
+  }
+
   /**
    * Reads an entry; at once where the store cannot be asked. Its misses hold no lease. Never rejects.
    *
@@ -69,17 +74,22 @@ export class Lookups {
   read(ref: EntryRef): ReadOutcome | Promise<ReadOutcome>;
   read(ref: EntryRef, caller: FenceReading | undefined): CallerOutcome | Promise<CallerOutcome>;
   read(ref: EntryRef, caller?: FenceReading): CallerOutcome | Promise<CallerOutcome> {
-    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, caller);
     const local = this.#parts.local?.get(ref);
+    // Asks nobody, so that it need not be known whether anybody could be asked.
+    const recalled = local && this.#recall(ref, local, caller);
+    if (recalled) return recalled;
+    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, caller);
     if (!local) return this.#fetch(ref, caller, this.#parts.gate.expiry());
-    return this.#recall(ref, local, caller) ?? this.#confirm(ref, local, caller, false);
+    return this.#confirm(ref, local, caller, false);
   }
 
   /** Like {@link read}, for a request that fills what it misses: a miss may hold the lease already. */
   readToFill(ref: EntryRef): ReadOutcome | Promise<ReadOutcome> {
-    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, undefined);
     const local = this.#parts.local?.get(ref);
-    if (local) return this.#recall(ref, local, undefined) ?? this.#confirm(ref, local, undefined, true);
+    const recalled = local && this.#recall(ref, local, undefined);
+    if (recalled) return recalled;
+    if (this.#parts.gate.state !== "closed") return this.#whenStarted(ref, undefined);
+    if (local) return this.#confirm(ref, local, undefined, true);
     const expiresAtMs = this.#parts.gate.expiry();
     return this.#expectsMiss ? this.#readOrBegin(ref, expiresAtMs) : this.#fetch(ref, undefined, expiresAtMs);
   }

@@ -6,10 +6,10 @@ import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import { GroupUnavailable, StoreFull, ValueTooLarge } from "../store/store-errors.js";
 import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
-import { DeadlineExceeded, DeadlineQueue } from "./deadline-queue.js";
+import { DeadlineExceeded, DeadlineQueue, type OverloadTerms } from "./deadline-queue.js";
 import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
 import { fullness } from "./fullness.js";
-import type { GateOptions } from "./gate-options.js";
+import { type GateOptions, overloadTerms } from "./gate-options.js";
 import { MissedInvalidations } from "./missed-invalidations.js";
 import { Occasions } from "./occasions.js";
 import { Outages } from "./outages.js";
@@ -28,6 +28,8 @@ export type CircuitState = "closed" | "half-open" | "open";
  * which entries are old. What concerns one group of keys, or room for new ones, opens nothing.
  */
 export class StoreGate {
+  /** The longest that one operation may take, milliseconds. */
+  readonly budgetMs: number;
   readonly #missed: MissedInvalidations;
   readonly #fullness: Restriction;
   /** What the server refuses is counted here, because hits may go on while it refuses all else. */
@@ -35,6 +37,7 @@ export class StoreGate {
   readonly #outages: Outages;
   readonly #store: Store;
   readonly #options: GateOptions;
+  readonly #overload: OverloadTerms;
   readonly #deadlines: DeadlineQueue;
   readonly #closings = new Occasions();
   #state: CircuitState = "open";
@@ -49,9 +52,11 @@ export class StoreGate {
 
   constructor(store: Store, keys: KeySpace, options: GateOptions, logger: Logger) {
     const { budgetMs, probeIntervalMs, maxProbeIntervalMs } = options;
+    this.budgetMs = budgetMs;
     this.#store = store;
     this.#options = options;
-    this.#deadlines = new DeadlineQueue(budgetMs);
+    this.#overload = overloadTerms(budgetMs, () => this.#answeredAtMs);
+    this.#deadlines = new DeadlineQueue(budgetMs, this.#overload);
     const bound: typeof this.bound = (work, expiresAtMs) => this.bound(work, expiresAtMs);
     this.#missed = new MissedInvalidations(store, keys, options, bound, logger);
     this.#outages = new Outages(logger, new BackOff(probeIntervalMs, maxProbeIntervalMs));
@@ -100,10 +105,7 @@ export class StoreGate {
     return this.#latencyMs;
   }
 
-  /**
-   * Present until the store has answered for the first time, or is known not to. Resolves then, and a budget
-   * after the first request has asked at the latest.
-   */
+  /** Until the store has answered, or is known not to. Resolves then, and a budget after the first request at the latest. */
   get starting(): Promise<void> | undefined {
     return this.#startUp?.within((ended) => this.bound(ended));
   }
@@ -120,7 +122,7 @@ export class StoreGate {
 
   /** When an operation that begins now must have answered, on the clock of {@link monotonicNow}. */
   expiry(): number {
-    return monotonicNow() + this.#options.budgetMs;
+    return monotonicNow() + this.budgetMs;
   }
 
   /**
@@ -150,16 +152,13 @@ export class StoreGate {
     }
   }
 
-  /**
-   * Rejects with {@link DeadlineExceeded} where the work takes longer than the budget; says nothing about the
-   * store.
-   */
+  /** Rejects with {@link DeadlineExceeded} where the work takes longer than the budget. */
   bound<T>(work: Promise<T>, expiresAtMs?: number): Promise<T> {
     if (expiresAtMs === undefined) return this.#deadlines.race(work);
     // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets
     // half a budget at least.
-    const remainingMs = Math.max(expiresAtMs - monotonicNow(), this.#options.budgetMs / 2);
-    return new DeadlineQueue(remainingMs).race(work);
+    const remainingMs = Math.max(expiresAtMs - monotonicNow(), this.budgetMs / 2);
+    return new DeadlineQueue(remainingMs, this.#overload).race(work);
   }
 
   /**
@@ -289,7 +288,7 @@ export class StoreGate {
   }
 
   #reasonOf(error: unknown): string | undefined {
-    return reasonOf(error, this.#latencyMs, this.#options.budgetMs);
+    return reasonOf(error, this.#latencyMs, this.budgetMs);
   }
 
   #endStart(): void {

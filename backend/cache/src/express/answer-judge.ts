@@ -66,7 +66,8 @@ export class AnswerJudge {
 
   /** @param whole whether the body is known by now, so that it is known what becomes of it */
   status(storability: Storability, whole: boolean): CacheStatus {
-    const { fwd } = this.#rules;
+    const { fwd, status } = this.#rules;
+    if (status) return status;
     if (!this.#fills) return { fwd, detail: "head" };
     if (!storability.storable) return { fwd, detail: storability.reason };
     return whole ? { fwd, stored: true } : { fwd, detail: "streamed" };

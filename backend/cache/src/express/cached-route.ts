@@ -1,22 +1,21 @@
 // One cached route: a request is answered from its entry, or fills it, or passes by.
 // Tests: test/integration/cache-list.test.ts, test/integration/stale.test.ts
 import type { NextFunction, Request, Response } from "express";
-import { type BypassReason, type CacheStatus, setCacheStatus } from "../cache-status.js";
-import type { Entry } from "../codec/entry.js";
-import type { Fill } from "../engine/fill.js";
+import { type BypassReason, setCacheStatus } from "../cache-status.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import type { ReadOutcome } from "../engine/read-outcome.js";
 import { TenantCacheError } from "../errors.js";
 import { RouteWatch } from "../misuse/route-watch.js";
+import { refuseIdleRetryAfter } from "../options/fill-option.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
-import { AnswerObserver, callerOf, tellQueries } from "./answer-observer.js";
+import { AnswerObserver } from "./answer-observer.js";
 import type { Answering, Exchange, Missing } from "./exchange.js";
 import { explainRoute } from "./explain-route.js";
 import type { RouteExplanation } from "./explanation.js";
+import { HandlerRuns, isWithin, leave } from "./handler-runs.js";
 import type { HttpServices } from "./http-services.js";
 import { passBy, passOn } from "./pass-by.js";
 import type { PassedRequest } from "./passed-request.js";
-import { recordInto } from "./recorder.js";
 import { storabilityRules } from "./recorder-rules.js";
 import { isRefresh } from "./refresher.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
@@ -24,7 +23,6 @@ import type { Resolved } from "./resolved-request.js";
 import { RouteFunctions } from "./route-functions.js";
 import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
-import type { StorabilityRules } from "./storability.js";
 
 const REFRESH: Missing = { fwd: "stale" };
 
@@ -34,7 +32,7 @@ export class CachedRoute {
   readonly #options: ParsedRouteOptions;
   readonly #functions: RouteFunctions;
   readonly #requests: RouteRequests;
-  readonly #storability: StorabilityRules;
+  readonly #runs: HandlerRuns;
   readonly #methods: ReadonlySet<string>;
   readonly #isEnabled: boolean;
   /** Of a route that is not cached. */
@@ -53,12 +51,15 @@ export class CachedRoute {
     this.#requests = new RouteRequests(http, module, options, this.#functions, kind);
     const isScoped = typeof (options.scope ?? http.options.scope) === "function";
     const isAsked = options.privateResponses ?? http.options.privateResponses;
+    refuseIdleRetryAfter("cacheList", options.fill, http.options.fill.maxConcurrent);
     if (options.privateResponses === "scope" && !isScoped) throw unscopedPrivate(module);
-    this.#storability = storabilityRules(http, options, this.#functions, isScoped && isAsked === "scope");
+    const storability = storabilityRules(http, options, this.#functions, isScoped && isAsked === "scope");
+    const functions = this.#functions;
+    this.#runs = new HandlerRuns(http, module, { options, functions, storability, own: this.#requests.own });
     if (!this.#isEnabled && http.engine.advisor) {
       this.#observer = new AnswerObserver(http, http.engine.advisor, this.#requests, {
-        ...this.#storability,
-        functions: this.#functions,
+        ...storability,
+        functions,
       });
     }
     for (const pattern of options.ignoreParams) http.engine.events.ignoredParams.add(pattern);
@@ -112,7 +113,10 @@ export class CachedRoute {
       this.#watch = undefined;
     if (this.#http.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    else this.#lookUp({ ref: resolved.ref, req, res, next, begun }, passed?.found);
+    else {
+      const giveUpAtMs = this.#runs.places.giveUpAtMs();
+      this.#lookUp({ ref: resolved.ref, req, res, next, begun, giveUpAtMs }, passed?.found);
+    }
   }
 
   /** @param found what the lane has read on behalf of this request, since it arrived */
@@ -120,7 +124,7 @@ export class CachedRoute {
     const { ref, req, res, next } = exchange;
     const { engine, refreshes } = this.#http;
     if (refreshes && isRefresh(req)) {
-      this.#fill(engine.lookups.miss(ref), REFRESH, exchange).catch(next);
+      this.#runs.fill(engine.lookups.miss(ref), REFRESH, exchange).catch(next);
       return;
     }
     const asked = this.#options.obeyRequest ? requestDirectives(req.headers, Date.now()) : undefined;
@@ -144,9 +148,11 @@ export class CachedRoute {
     const { ref, req, res, next } = exchange;
     if (res.headersSent) {
       if (outcome.kind === "miss") outcome.drop();
-      this.#leave(res, next);
-    } else if (outcome.kind === "bypass") this.#bypass(outcome.reason, ref.tenant, res, next);
-    else if (outcome.kind === "hit" && (!asked || accepts(asked, outcome.entry, Date.now())))
+      leave(res, next);
+    } else if (outcome.kind === "bypass") {
+      this.#requests.refused(req, outcome.reason);
+      this.#runs.withoutStore(outcome.reason, exchange);
+    } else if (outcome.kind === "hit" && (!asked || accepts(asked, outcome.entry, Date.now())))
       this.#hit("hit", outcome, exchange);
     else if (asked?.onlyIfCached) this.#refuse(res);
     else if (outcome.kind === "hit") {
@@ -159,7 +165,7 @@ export class CachedRoute {
       !asked?.notBeforeMs &&
       // A refresh repeats the head of a request alone.
       (req.method === "GET" || req.method === "HEAD") &&
-      this.#isWithin(outcome.entry, this.#options.staleWhileRevalidate)
+      isWithin(outcome.entry, this.#options.staleWhileRevalidate)
     ) {
       this.#hit("stale", outcome, exchange);
       this.#http.refresher.refresh(ref.entryKey, req);
@@ -175,108 +181,24 @@ export class CachedRoute {
     this.#http.missed(exchange.req, exchange.ref, missing.fwd, miss.found);
     if (exchange.req.method === "HEAD") {
       miss.drop();
-      this.#record(undefined, missing, exchange);
-    } else this.#fill(miss, missing, exchange).catch(exchange.next);
-  }
-
-  /**
-   * Of the requests that miss together one leads, and its handler answers; the others join, and get the same
-   * answer.
-   */
-  async #fill(miss: Miss | Stale, missing: Missing, exchange: Exchange): Promise<void> {
-    const { ref, req, res, next } = exchange;
-    // `cacheList` is mounted twice for this request, which would wait for itself.
-    if (this.#http.isFilling(req, ref)) {
-      miss.drop();
-      next();
-      return;
-    }
-    const outcome = await miss.open(missing.notBeforeMs || undefined);
-    if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
-    else if (res.headersSent) this.#leave(res, next);
-    else if (outcome.kind === "follow") this.#join(outcome.entry, missing, exchange);
-    else {
-      // No fill of a request fails: that is for loads of values.
-      const detail = outcome.kind === "run" ? outcome.reason : "unstorable";
-      this.#pass({ fwd: missing.fwd, detail }, res, next);
-    }
-  }
-
-  /** Sends what another request's handler has answered. */
-  #join(entry: Entry, { fwd }: Missing, { ref, req, res, next }: Exchange): void {
-    const status = { fwd, collapsed: true } as const;
-    const sending = this.#http.sender.send(req, res, entry, status, Date.now(), ref.own);
-    if (sending === "unsent") this.#pass({ fwd, detail: "unsendable" }, res, next);
-    else this.#http.note("collapsed", ref);
-  }
-
-  /** The handler answers; without a fill (HEAD) nothing is stored. */
-  #record(fill: Fill | undefined, { fwd, stale }: Missing, exchange: Exchange): void {
-    const { options } = this.#http;
-    const { ref, req, res, next } = exchange;
-    if (fill) this.#http.fills(req, ref);
-    if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
-    const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
-    recordInto(fill, req, res, {
-      ...this.#storability,
-      maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
-      compress: options.compress,
-      fwd,
-      own: this.#requests.own,
-      functions: this.#functions,
-      caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
-      onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
-      onUnstored: (why) => this.#http.unstored(ref, why),
-      ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
-    });
-    next();
+      this.#runs.withoutFill(missing, exchange);
+    } else this.#runs.fill(miss, missing, exchange).catch(exchange.next);
   }
 
   #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next, begun }: Exchange): void {
     const sending = this.#http.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
     if (sending === "unsent") {
       this.#http.note("miss", ref);
-      this.#pass({ fwd: "miss", detail: "unsendable" }, res, next);
+      passOn(ref.own, { fwd: "miss", detail: "unsendable" }, res, next);
       return;
     }
     this.#http.note(event, ref);
     this.#http.answered(hit, ref, res, sending, begun);
   }
 
-  /** @returns whether it has answered; the response is as it was where not */
-  #insteadOfError(entry: Entry, { ref, req, res }: Exchange): boolean {
-    const { counters, events } = this.#http.engine;
-    const status = { fwd: "stale", detail: "stale-if-error" } as const;
-    if (this.#http.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
-    counters.add("stale", ref.tenant, ref.module);
-    events.publish("stale", {
-      tenant: ref.tenant,
-      module: ref.module,
-      key: ref.entryKey,
-      detail: "if-error",
-    });
-    return true;
-  }
-
-  #isWithin(entry: Entry, staleSeconds: number): boolean {
-    return entry.expiresAt > entry.staleAt && Date.now() < entry.staleAt + staleSeconds * 1000;
-  }
-
   #bypass(detail: BypassReason, tenant: string | undefined, res: Response, next: NextFunction): void {
     if (detail !== "disabled") this.#requests.refused(res.req, detail);
     passBy(this.#http, this.#requests.own, { detail, tenant, module: this.#module }, res, next);
-  }
-
-  #pass(status: CacheStatus, res: Response, next: NextFunction): void {
-    passOn(this.#requests.own, status, res, next);
-  }
-
-  /**
-   * While the store was asked, a time limit or the like has begun to answer: the handler learns of that,
-   * unless the answer has ended.
-   */
-  #leave(res: Response, next: NextFunction): void {
-    if (!res.writableEnded) next();
   }
 
   /** `only-if-cached` (RFC 9111 section 5.2.1.7). */

@@ -14,6 +14,8 @@ export interface Exchange {
   readonly res: Response;
   readonly next: NextFunction;
   readonly begun: Moment;
+  /** Until when it may wait for a place, on the clock of `monotonicNow`; 0 where nothing bounds what runs at once. */
+  readonly giveUpAtMs: number;
 }
 
 /** An entry that answers, and the loan that its body may lie in. */

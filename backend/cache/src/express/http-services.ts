@@ -9,6 +9,7 @@ import type { MissEvidence, Missed } from "../engine/entry-memory.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import type { Moment } from "../engine/latencies.js";
 import type { Hit } from "../engine/read-outcome.js";
+import { RunLimit } from "../engine/run-limit.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { Telemetry } from "../metrics/telemetry.js";
@@ -84,6 +85,8 @@ export class HttpServices {
   readonly #filling = new WeakMap<object, readonly string[]>();
   /** Requests whose tenant was a promise. */
   readonly #asynchronous = new WeakSet<object>();
+  /** Of all routes that have no bound of their own; absent without the option. */
+  readonly #limit: RunLimit | undefined;
   #routes = 0;
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
@@ -96,6 +99,17 @@ export class HttpServices {
     this.misuse = misuse;
     this.sender = new EntrySender(options.logger);
     this.origins = new Origins(options);
+    this.#limit = this.#newLimit(options.fill.maxConcurrent);
+  }
+
+  /** What bounds how many handlers of a route run at once; `undefined` where nothing does. */
+  limitOf({ maxConcurrent }: { readonly maxConcurrent?: number | undefined }): RunLimit | undefined {
+    return this.#newLimit(maxConcurrent) ?? this.#limit;
+  }
+
+  #newLimit(maxConcurrent: number | undefined): RunLimit | undefined {
+    const { maxWaiting } = this.options.fill;
+    return maxConcurrent === undefined ? undefined : new RunLimit({ maxConcurrent, maxWaiting });
   }
 
   /** Counts a decision and publishes it. */

@@ -6,14 +6,25 @@ import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { defaultCacheControlWithHead } from "./replay.js";
 
+interface Bypass {
+  readonly detail: BypassReason;
+  readonly tenant?: string | undefined;
+  readonly module: string;
+}
+
 /** A request is not looked up: counted and published. */
 export function passBy(
   http: HttpServices,
   own: OwnHeaders,
-  why: { readonly detail: BypassReason; readonly tenant?: string | undefined; readonly module: string },
+  why: Bypass,
   res: Response,
   next: NextFunction,
 ): void {
+  countBypass(http, why, res);
+  passOn(own, { fwd: "bypass", detail: why.detail }, res, next);
+}
+
+export function countBypass(http: HttpServices, why: Bypass, res: Response): void {
   const { detail, tenant, module } = why;
   const { engine, telemetry } = http;
   const { counters, events } = engine;
@@ -21,7 +32,6 @@ export function passBy(
   counters.bypassed(detail, tenant, module === "" ? undefined : module);
   telemetry?.decided("bypass", detail);
   events.publish("bypass", { tenant, module, detail });
-  passOn(own, { fwd: "bypass", detail }, res, next);
 }
 
 export function passOn(own: OwnHeaders, status: CacheStatus, res: Response, next: NextFunction): void {

@@ -1,6 +1,6 @@
 // What a route, and the request that missed, tell the recorder.
 // Tests: test/integration/storing.test.ts
-import type { Forwarded, UnstoredReason } from "../cache-status.js";
+import type { CacheStatus, Forwarded, UnstoredReason } from "../cache-status.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
@@ -14,6 +14,8 @@ export interface RecorderRules extends StorabilityRules {
   readonly maxStaleSeconds: number;
   /** Why the request is not answered from an entry. */
   readonly fwd: Forwarded;
+  /** Present where the answer is handed to other requests, and not stored: what it says then. */
+  readonly status?: CacheStatus | undefined;
   /** Which headers the cache may add. */
   readonly own: OwnHeaders;
   readonly functions: RouteFunctions;

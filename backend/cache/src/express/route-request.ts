@@ -69,7 +69,7 @@ export class RouteRequests implements RequestsOfRoute {
     this.#modules = [module, ...route.dependsOn];
     this.#authorities = new Authorities(route.authority ?? http.options.authority);
     this.#name = `${http.nameRoute()}\n`;
-    this.#durations = new HandlerDurations(http.options.fill.waitMs);
+    this.#durations = new HandlerDurations(route.fill.waitMs ?? http.options.fill.waitMs);
     this.#own = ownHeaders(http.options.headers, route.headers);
   }
 

@@ -13,6 +13,7 @@ import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
 import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type CausesOption, causesOption } from "./causes-option.js";
+import { type CacheFillOption, fillOfCache, refuseIdleRetryAfter } from "./fill-option.js";
 import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
@@ -127,13 +128,8 @@ export interface TenantCacheOptions {
     /** What one tenant may hold of it, between 0 and 1. Default 0.25. */
     readonly maxTenantShare?: number;
   };
-  /** Concurrent misses of one entry: one handler runs, the others wait for it. */
-  readonly fill?: {
-    /** How long, milliseconds. Default 5,000. */
-    readonly waitMs?: number;
-    /** How many. Default 1,000. */
-    readonly maxWaiting?: number;
-  };
+  /** Concurrent misses: of one entry one handler runs and the others wait for it; and how many run at once. */
+  readonly fill?: CacheFillOption;
   /** What `cache.advice()` is worked out from. */
   readonly advice?: AdviceOption;
   /** Of `cache.manager`, the toolkit. */
@@ -239,9 +235,7 @@ const cacheSchema = z.strictObject({
       maxTenantShare: z.number().positive().max(1).default(0.25),
     })
     .prefault({}),
-  fill: z
-    .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
-    .prefault({}),
+  fill: fillOfCache,
   advice: adviceOption,
   manager: z
     .strictObject({
@@ -278,6 +272,7 @@ export type ParsedCacheOptions = Omit<z.output<typeof cacheSchema>, "policies"> 
 export function parseCacheOptions(options: unknown): ParsedCacheOptions {
   const parsed = parse("createTenantCache", cacheSchema, options);
   refuseEmptyReservations(parsed);
+  refuseIdleRetryAfter("createTenantCache", parsed.fill);
   if (parsed.store === undefined || parsed.redis === undefined)
     return { ...parsed, policies: parsePolicies(parsed.policies) };
   throw new TenantCacheError(

@@ -5,6 +5,7 @@ import * as z from "zod";
 import { isModuleName } from "../identifiers.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_SECONDS, ttlAdvice, ttlForm } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
+import { fillOfRoute, type RouteFillOption } from "./fill-option.js";
 import { type OwnHeadersOption, ownHeadersOfRoute } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 import { type Policies, policiesOf, type RouteOptionsAsGiven, withPolicies } from "./policies.js";
@@ -116,6 +117,8 @@ export interface CacheListOptions {
    * much later, what this process changes is seen at once. Default 0: every hit is checked.
    */
   readonly maxStaleness?: number;
+  /** What runs at once for requests that no entry answers. Default: the cache's `fill`. */
+  readonly fill?: RouteFillOption;
   /**
    * Which headers the cache adds to this route's answers beside the handler's: `{ etag: false }` for an app
    * that says `etag: false`, `{ cacheControl: false }` for one that sends no `Cache-Control` on purpose.
@@ -191,6 +194,7 @@ export const routeSchema = z.strictObject({
   staleWhileRevalidate: staleSeconds.default(0),
   staleIfError: staleSeconds.default(0),
   obeyRequest: z.boolean().default(false),
+  fill: fillOfRoute,
   headers: ownHeadersOfRoute,
   maxStaleness: z.number().min(0).max(60_000).describe("a number of milliseconds from 0 to 60000").default(0),
 });

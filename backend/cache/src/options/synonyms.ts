@@ -55,6 +55,8 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   memory: "mem memorycache memorystore",
   fill: "singleflight coalesce coalescing dedupe dedup lock locking stampede collapse",
   "fill.waitMs": "waitms wait lockms locktimeout",
+  "fill.maxConcurrent": "concurrency maxconcurrency concurrent limit parallel maxparallel semaphore bulkhead",
+  "fill.retryAfterSeconds": "retryafter retry",
   compress: "compression gzip brotli deflate",
   serverTiming: "timing servertimings timings",
   logger: "log logging debug verbose loglevel console",

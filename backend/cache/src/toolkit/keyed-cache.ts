@@ -14,6 +14,7 @@ import { messageOf } from "../thrown.js";
 import { type Looked, lookedAt, missed } from "./looked.js";
 import { loadObserved } from "./observed-load.js";
 import { Refreshes } from "./refreshes.js";
+import { loadShared } from "./shared-loads.js";
 import { decodeValue } from "./value-codec.js";
 import { ValueNotes } from "./value-notes.js";
 import type { ValueRules } from "./value-options.js";
@@ -148,7 +149,10 @@ export class KeyedCache {
     }
     if (found.kind === "bypass") {
       this.#notes.bypassed(found.reason, ref);
-      return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
+      const { reason } = found;
+      const record = (value: T) => this.#record(ref, value, rules);
+      const decode = (entry: Entry) => this.#decode(ref, entry, rules);
+      return loadShared(this.#engine.shared, { ref, reason, load, record, decode });
     }
     if (found.kind === "stale" && Date.now() < found.entry.staleAt + rules.staleWhileRevalidate * 1000) {
       this.#refreshes.start(ref.entryKey, () => this.#fill(ref, load, rules, found.miss));

@@ -104,7 +104,9 @@ const CACHE: Required<TenantCacheOptions> = {
   >,
   memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
-  fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,
+  fill: { waitMs: 1, maxWaiting: 1, maxConcurrent: 1, retryAfterSeconds: 1 } satisfies Required<
+    TenantCacheOptions["fill"]
+  >,
   manager: { preset: "brief", maxEntriesPerDomain: 1, maxInflatedBytes: 1 } satisfies Required<
     TenantCacheOptions["manager"]
   >,
@@ -149,6 +151,7 @@ const ROUTE: Required<CacheListOptions> = {
   staleIfError: 0,
   obeyRequest: false,
   maxStaleness: 0,
+  fill: { maxConcurrent: 1, waitMs: 1, retryAfterSeconds: 1 } satisfies Required<CacheListOptions["fill"]>,
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     CacheListOptions["headers"]
   >,

@@ -95,6 +95,27 @@ describe("fence reads", () => {
     await Promise.all(answers);
   });
 
+  test("a crowd waits here, and not in the store: so many entries are asked for at once, and the rest as answers come", async () => {
+    const { store, reads, fence } = await open();
+    store.isHeld = true;
+    const CROWD = 1000;
+    const answers = Array.from({ length: CROWD }, (_, index) => reads.read([fence], `entry-${index}`));
+    await turn();
+    const asked = () => store.reads.reduce((sum, { keys }) => sum + keys.length - 1, 0);
+    assert.ok(asked() < CROWD / 2, `${asked()} at once`);
+    assert.ok(store.reads.every(({ keys }) => keys.length - 1 <= 32));
+    // Fences alone stand behind no crowd.
+    const light = reads.read([fence]);
+    let answered = 0;
+    while (answered < store.reads.length) {
+      store.reads[answered++]?.answer();
+      await turn();
+      await turn();
+    }
+    await Promise.all([...answers, light]);
+    assert.equal(asked(), CROWD);
+  });
+
   test("within maxStaleness an answer is remembered; this process's own changes are seen at once", async () => {
     const { reads, fence, carried } = await open();
     assert.equal(reads.recalls([fence], await carried(), 60_000), false, "nothing has been read yet");

@@ -79,13 +79,26 @@ describe("what createTenantCache refuses", () => {
     ],
     [
       given({ fill: Promise.resolve({}) }),
-      "fill is a promise: await it first, and write an object { waitMs, maxWaiting }",
+      "fill is a promise: await it first, and write an object { waitMs, maxWaiting, maxConcurrent, retryAfterSeconds }",
     ],
     [
       given({ fill: { waitMs: "5s" } }),
       'fill.waitMs is "5s", a string: write a whole number of milliseconds from 1 up',
     ],
     [given({ fill: { maxWaiting: 0 } }), "fill.maxWaiting is 0, a number: write a whole number from 1 up"],
+    [
+      given({ fill: { maxConcurrent: 0 } }),
+      "fill.maxConcurrent is 0, a number: write a whole number from 1 up",
+    ],
+    [given({ fill: { concurrency: 50 } }), "fill.maxConcurrent"],
+    [
+      given({ fill: { maxConcurrent: 50, retryAfterSeconds: 0.5 } }),
+      "fill.retryAfterSeconds is 0.5, a number: write a whole number",
+    ],
+    [
+      given({ fill: { retryAfterSeconds: 2 } }),
+      "fill.retryAfterSeconds is given without fill.maxConcurrent, so that nobody is ever refused: write { fill: { maxConcurrent: 50, retryAfterSeconds: 2 } }",
+    ],
     [
       given({ manager: { preset: "long" } }),
       'manager.preset is "long", a string: write "default" or "brief"',

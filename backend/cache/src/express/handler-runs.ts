@@ -1,0 +1,207 @@
+// The handler of a cached route answers: recorded and stored, shared with those that wait for it, or untouched.
+// Tests: test/integration/cache-list.test.ts, test/faults/store-away-shared.test.ts
+import type { NextFunction, Response } from "express";
+import type { ForwardedStatus } from "../cache-status.js";
+import type { Entry } from "../codec/entry.js";
+import type { Fill } from "../engine/fill.js";
+import type { Miss, Stale } from "../engine/miss.js";
+import type { ParsedRouteOptions } from "../options/route-options.js";
+import { callerOf, tellQueries } from "./answer-observer.js";
+import type { Exchange, Missing } from "./exchange.js";
+import { HandlerPlaces } from "./handler-places.js";
+import type { HttpServices } from "./http-services.js";
+import type { OwnHeaders } from "./own-headers.js";
+import { countBypass, passOn } from "./pass-by.js";
+import { recordInto } from "./recorder.js";
+import { isGone } from "./replay.js";
+import type { RouteFunctions } from "./route-functions.js";
+import type { StorabilityRules } from "./storability.js";
+import { whenAnswered } from "./when-answered.js";
+
+/** What a route says of its handler's answers. */
+export interface RunRules {
+  readonly options: ParsedRouteOptions;
+  readonly functions: RouteFunctions;
+  readonly storability: StorabilityRules;
+  readonly own: OwnHeaders;
+}
+
+/** A run whose answer is for those who wait, and not for the store. */
+interface Sharing {
+  readonly status: ForwardedStatus;
+  readonly ended: () => void;
+}
+
+const NOTHING_HELD: Missing = { fwd: "miss" };
+const NOBODY = (): void => undefined;
+
+export class HandlerRuns {
+  readonly places: HandlerPlaces;
+  readonly #http: HttpServices;
+  readonly #module: string;
+  readonly #rules: RunRules;
+
+  constructor(http: HttpServices, module: string, rules: RunRules) {
+    this.#http = http;
+    this.#module = module;
+    this.#rules = rules;
+    this.places = new HandlerPlaces(http, rules.options.fill);
+  }
+
+  /**
+   * Of the requests that miss together one leads, and its handler answers; the others join, and get the same
+   * answer.
+   */
+  async fill(miss: Miss | Stale, missing: Missing, exchange: Exchange): Promise<void> {
+    const { ref, req, res, next } = exchange;
+    // `cacheList` is mounted twice for this request, which would wait for itself.
+    if (this.#http.isFilling(req, ref)) {
+      miss.drop();
+      next();
+      return;
+    }
+    const outcome = await miss.open(missing.notBeforeMs || undefined);
+    if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
+    else if (res.headersSent) leave(res, next);
+    else if (outcome.kind === "follow") {
+      const isSent = this.#join(outcome.entry, { fwd: missing.fwd, collapsed: true }, exchange);
+      if (isSent) this.#http.note("collapsed", ref);
+    } else {
+      // No fill of a request fails: that is for loads of values.
+      const detail = outcome.kind === "run" ? outcome.reason : "unstorable";
+      const status = { fwd: missing.fwd, detail };
+      if (detail === "store-unavailable") await this.#share(status, missing, exchange);
+      else this.#pass(status, missing, exchange);
+    }
+  }
+
+  /** The handler answers a HEAD: nothing is stored. */
+  withoutFill(missing: Missing, exchange: Exchange): void {
+    this.#record(undefined, missing, exchange);
+  }
+
+  /** The store cannot say what is fresh: see `engine/shared-runs.ts`. */
+  withoutStore(detail: "store-unavailable" | "write-pending", exchange: Exchange): void {
+    const { ref, req, res, next } = exchange;
+    countBypass(this.#http, { detail, tenant: ref.tenant, module: this.#module }, res);
+    const status = { fwd: "bypass", detail } as const;
+    const isShared = detail === "store-unavailable" && req.method !== "HEAD";
+    if (isShared) this.#share(status, NOTHING_HELD, exchange).catch(next);
+    else this.#pass(status, NOTHING_HELD, exchange);
+  }
+
+  async #share(status: ForwardedStatus, missing: Missing, exchange: Exchange): Promise<void> {
+    const { ref, req, res, next } = exchange;
+    // As above: it would wait for itself.
+    if (this.#http.isFilling(req, ref)) {
+      this.#pass(status, missing, exchange);
+      return;
+    }
+    const outcome = await this.#http.engine.shared.open(ref, () => isGone(res));
+    if (outcome.kind === "lead") {
+      const { fill, ended } = outcome;
+      this.#http.fills(req, ref);
+      whenAnswered(res, ended, this.places.waitMs);
+      if (fill) this.#record(fill, missing, exchange, { status, ended });
+      else this.#pass(status, missing, exchange, ended);
+    } else if (isGone(res)) return;
+    else if (res.headersSent) leave(res, next);
+    else if (outcome.kind === "follow") this.#join(outcome.entry, { ...status, collapsed: true }, exchange);
+    else this.#pass(status, missing, exchange);
+  }
+
+  /** Sends what another request's handler has answered. @returns whether it could be sent */
+  #join(entry: Entry, status: ForwardedStatus, exchange: Exchange): boolean {
+    const { ref, req, res, next } = exchange;
+    const sending = this.#http.sender.send(req, res, entry, status, Date.now(), ref.own);
+    if (sending !== "unsent") return true;
+    passOn(ref.own, { fwd: "miss", detail: "unsendable" }, res, next);
+    return false;
+  }
+
+  /** The handler answers; without a fill (HEAD) nothing is stored. */
+  #record(fill: Fill | undefined, missing: Missing, exchange: Exchange, shared?: Sharing): void {
+    const { options } = this.#http;
+    const { ref, req, res, next } = exchange;
+    const { staleWhileRevalidate, staleIfError } = this.#rules.options;
+    if (fill && !shared) this.#http.fills(req, ref);
+    const run = () => {
+      if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
+      const fallback = this.#fallback(missing);
+      recordInto(fill, req, res, {
+        ...this.#rules.storability,
+        maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
+        compress: options.compress,
+        fwd: missing.fwd,
+        status: shared?.status,
+        own: this.#rules.own,
+        functions: this.#rules.functions,
+        caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
+        onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
+        onUnstored: (why) => this.#http.unstored(ref, why),
+        ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
+      });
+      next();
+    };
+    const leave = () => {
+      fill?.abandon("failed");
+      shared?.ended();
+    };
+    const fwd = shared?.status.fwd ?? missing.fwd;
+    this.places.enter(exchange, {
+      fwd,
+      run,
+      leave,
+      answersStale: () => this.#answersStale(missing, exchange),
+    });
+  }
+
+  /** The handler answers, and nobody waits for that. */
+  #pass(status: ForwardedStatus, missing: Missing, exchange: Exchange, leave = NOBODY): void {
+    const { fwd } = status;
+    const run = () => passOn(this.#rules.own, status, exchange.res, exchange.next);
+    this.places.enter(exchange, {
+      fwd,
+      run,
+      leave,
+      answersStale: () => this.#answersStale(missing, exchange),
+    });
+  }
+
+  #answersStale(missing: Missing, exchange: Exchange): boolean {
+    const fallback = this.#fallback(missing);
+    return fallback !== undefined && this.#insteadOfError(fallback, exchange);
+  }
+
+  /** The entry that may answer in the place of a failure. */
+  #fallback({ stale }: Missing): Entry | undefined {
+    return stale && isWithin(stale, this.#rules.options.staleIfError) ? stale : undefined;
+  }
+
+  /** @returns whether it has answered; the response is as it was where not */
+  #insteadOfError(entry: Entry, { ref, req, res }: Exchange): boolean {
+    const { counters, events } = this.#http.engine;
+    const status = { fwd: "stale", detail: "stale-if-error" } as const;
+    if (this.#http.sender.send(req, res, entry, status, Date.now(), ref.own) === "unsent") return false;
+    counters.add("stale", ref.tenant, ref.module);
+    events.publish("stale", {
+      tenant: ref.tenant,
+      module: ref.module,
+      key: ref.entryKey,
+      detail: "if-error",
+    });
+    return true;
+  }
+}
+
+export function isWithin(entry: Entry, staleSeconds: number): boolean {
+  return entry.expiresAt > entry.staleAt && Date.now() < entry.staleAt + staleSeconds * 1000;
+}
+
+/**
+ * While the store was asked, a time limit or the like has begun to answer: the handler learns of that, unless
+ * the answer has ended.
+ */
+export function leave(res: Response, next: NextFunction): void {
+  if (!res.writableEnded) next();
+}

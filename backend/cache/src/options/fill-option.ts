@@ -1,0 +1,66 @@
+// The option `fill`, of the cache and of routes: how requests wait for each other's handlers, and how many run at once.
+// Tests: test/unit/refusals/cache-options.test.ts, test/unit/refusals/http-options.test.ts
+import * as z from "zod";
+import { TenantCacheError } from "../errors.js";
+import { positiveInt } from "./parse.js";
+
+const MAX_RETRY_AFTER_SECONDS = 3600;
+
+export interface RouteFillOption {
+  /**
+   * How many handlers run at once in this process for requests that no entry answers, also while the store is
+   * away. Of a route: for it alone; of the cache: for all routes together that say nothing of their own.
+   * Default: as many as are asked for.
+   */
+  readonly maxConcurrent?: number | undefined;
+  /** How long a request waits for another's handler, or for a place, milliseconds. Default 5,000. */
+  readonly waitMs?: number | undefined;
+  /**
+   * A request that has got no place in time is answered 503 with this `Retry-After`, seconds, where no stale
+   * entry may answer. Default: its handler runs all the same.
+   */
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+export interface CacheFillOption extends RouteFillOption {
+  /** How many wait for one handler, and how many for a place. Default 1,000. */
+  readonly maxWaiting?: number | undefined;
+}
+
+const retryAfterSeconds = z.int().min(1).max(MAX_RETRY_AFTER_SECONDS).optional();
+
+/** @internal */
+export const fillOfCache = z
+  .strictObject({
+    waitMs: positiveInt.default(5000),
+    maxWaiting: positiveInt.default(1000),
+    maxConcurrent: positiveInt.optional(),
+    retryAfterSeconds,
+  })
+  .prefault({});
+
+/** @internal */
+export const fillOfRoute = z
+  .strictObject({
+    waitMs: positiveInt.optional(),
+    maxConcurrent: positiveInt.optional(),
+    retryAfterSeconds,
+  })
+  .prefault({});
+
+/**
+ * @throws TenantCacheError `ETC_OPTIONS` where nothing bounds what runs at once, so that nobody is ever refused
+ * @internal
+ */
+export function refuseIdleRetryAfter(
+  call: string,
+  { retryAfterSeconds, maxConcurrent }: RouteFillOption,
+  cacheMaxConcurrent?: number,
+): void {
+  if (retryAfterSeconds === undefined || maxConcurrent !== undefined || cacheMaxConcurrent !== undefined)
+    return;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `${call}: fill.retryAfterSeconds is given without fill.maxConcurrent, so that nobody is ever refused: write { fill: { maxConcurrent: 50, retryAfterSeconds: ${retryAfterSeconds} } }`,
+  );
+}
