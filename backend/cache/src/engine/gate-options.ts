@@ -1,4 +1,4 @@
-// What the gate before the store goes by.
+// What the gate before the store goes by, and how it stands.
 
 export interface GateOptions {
   /** The longest that one store operation may take, milliseconds. */
@@ -11,3 +11,5 @@ export interface GateOptions {
   readonly maxPendingInvalidations: number;
   readonly fenceTtlMs: number;
 }
+
+export type CircuitState = "closed" | "half-open" | "open";
