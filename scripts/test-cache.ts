@@ -3,9 +3,7 @@ import { existsSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { projectFile } from "../backend/project-root.js";
 import { formatReport, makeReport } from "./test-cache/cache-report.js";
-import { startOwnServer } from "./test-cache/own-server.js";
 import { runProbes, type Target } from "./test-cache/run-probes.js";
-import { findRunningServer } from "./test-cache/running-server.js";
 
 interface Options {
   readonly url?: string;
@@ -80,11 +78,13 @@ async function own({ token, otherToken }: Options) {
   if (token !== undefined || otherToken !== undefined) {
     throw new Error("--token and --other-token are for a server that runs already: pass its --url too");
   }
+  const { startOwnServer } = await import("./test-cache/own-server.js");
   return await startOwnServer((line) => console.error(line));
 }
 
 async function running(url: string, { token, otherToken }: Options): Promise<Target> {
   if (token === undefined) throw new Error("--url needs a --token: that of an admin of one of its tenants");
+  const { findRunningServer } = await import("./test-cache/running-server.js");
   return await findRunningServer({ url, token, otherToken, signal: interruption.signal });
 }
 

@@ -4,7 +4,7 @@ import * as z from "zod";
 import type { SealCount } from "./codec/encryption.js";
 import type { CacheEngine } from "./engine/cache-engine.js";
 import type { CounterReport } from "./engine/counters.js";
-import type { CircuitState } from "./engine/store-gate.js";
+import type { CircuitState } from "./engine/gate-options.js";
 import { requireTenantId, type TenantId } from "./identifiers.js";
 import { parse, registerCall } from "./options/parse.js";
 import type { Inventory, ServerReport } from "./store/store-report.js";
@@ -30,7 +30,10 @@ const statsFilter = z.strictObject({
 
 registerCall("stats", "stats({ tenantId })", statsFilter);
 
-/** @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID` */
+/**
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`
+ * @internal
+ */
 export function parseStatsFilter(filter: unknown): ParsedStatsFilter {
   const { tenantId, perTenant } = parse("stats", statsFilter, filter);
   return tenantId === undefined ? { perTenant } : { perTenant, tenantId: requireTenantId(tenantId, "stats") };
@@ -178,7 +181,10 @@ export interface QuickStats {
   readonly server: ServerReport | null;
 }
 
-/** Never rejects. */
+/**
+ * Never rejects.
+ * @internal
+ */
 export async function quickStats(engine: CacheEngine): Promise<QuickStats> {
   const latencyMs = await measureLatency(engine);
   const server = latencyMs === null ? null : await ask(engine.store.serverReport(), null);

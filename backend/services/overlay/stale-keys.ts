@@ -6,6 +6,8 @@ import { withTenant } from "../../db/tenant-transaction.js";
 
 export interface StaleNote {
   readonly id: string;
+  /** Whether the cache's store has confirmed what was dropped. Where it was away, this process alone knows of it. */
+  readonly isHeard: boolean;
 }
 
 /** Above what a change takes that is still under way: its process is dead. */
@@ -34,41 +36,50 @@ export class StaleKeys {
     dropped: readonly string[],
     change: (client: PoolClient) => Promise<Result>,
   ): Promise<{ readonly result: Result; readonly note: StaleNote }> {
+    let isHeard = false;
+    let changed: { readonly result: Result; readonly id: string };
     try {
-      return await withTenant(this.#pool, tenantId, async (client) => {
-        const note = await this.note(client, tenantId, noted);
-        return { result: await change(client), note };
+      changed = await withTenant(this.#pool, tenantId, async (client) => {
+        const id = await this.#note(client, tenantId, noted);
+        return { result: await change(client), id };
       });
     } finally {
-      await this.drop(tenantId, dropped);
+      isHeard = await this.drop(tenantId, dropped);
     }
+    return { result: changed.result, note: { id: changed.id, isHeard } };
   }
 
   /** In the transaction of the change. */
-  async note(client: PoolClient, tenantId: string, keys: readonly string[]): Promise<StaleNote> {
+  async #note(client: PoolClient, tenantId: string, keys: readonly string[]): Promise<string> {
     const { rows } = await client.query<{ id: string }>(
       "INSERT INTO overlay_stale_keys (tenant_id, keys) VALUES ($1, $2) RETURNING id",
       [tenantId, keys],
     );
-    return { id: rows[0]?.id ?? "" };
+    return rows[0]?.id ?? "";
   }
 
   /**
    * After the change, whether it is known to be committed or not. Reads that begin afterwards, in any process, do not see the state from
    * before it; nor are loads stored that began before.
+   * @returns whether the store has confirmed; else that is done when it is back, unless this process dies before
    */
-  async drop(tenantId: string, keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.#cache.manager.tenant(tenantId).delete(...keys);
+  async drop(tenantId: string, keys: readonly string[]): Promise<boolean> {
+    return keys.length === 0 || (await this.#cache.manager.tenant(tenantId).delete(...keys));
   }
 
-  /** The caches have heard of it. Nobody waits for that: a note that stays is only repaired once too often. */
-  forget({ id }: StaleNote): void {
+  /**
+   * The caches have heard of it. Nobody waits for that: a note that stays is only repaired once too often. One
+   * that they have not heard of stays.
+   */
+  forget({ id, isHeard }: StaleNote): void {
+    if (!isHeard) return;
     this.#heard.push(id);
     this.#forgetting ??= this.#forget();
   }
 
   /**
-   * Does what processes left undone that died between a change and its caches.
+   * Does what processes left undone that died between a change and its caches. What the store does not confirm
+   * stays for the next time.
    * @returns how many changes that were
    */
   async repair(): Promise<number> {
@@ -78,9 +89,10 @@ export class StaleKeys {
        WHERE created_at < now() - make_interval(secs => $1) ORDER BY created_at LIMIT $2`,
       [LEFT_BEHIND_AFTER_SECONDS, REPAIRED_AT_ONCE],
     );
-    for (const { tenant_id: tenantId, keys } of rows) await this.drop(tenantId, keys);
-    await this.#remove(rows.map(({ id }) => id));
-    return rows.length;
+    const done: string[] = [];
+    for (const { tenant_id: tenantId, id, keys } of rows) if (await this.drop(tenantId, keys)) done.push(id);
+    await this.#remove(done);
+    return done.length;
   }
 
   /** Resolves once what was heard of is forgotten. */

@@ -125,6 +125,28 @@ describe("the watch over audit trails", () => {
     assert.match(String(watch.alertsOf(TENANT)[0]?.message), /^3 changes/);
   });
 
+  test("a tenant whose trail cannot be looked at is told once, and keeps nobody from being looked at", async () => {
+    const { watch, lines } = open();
+    const looked: string[] = [];
+    watch.registerSync(async (tenantId) => {
+      looked.push(tenantId);
+      return { failures: 0 };
+    });
+    for (const tenantId of [TENANT, OTHER_TENANT]) {
+      await database.pool.query("INSERT INTO audit_pending (tenant_id, content) VALUES ($1, 'no JSON')", [
+        tenantId,
+      ]);
+      for (let time = 0; time < 2; time++) await watch.lookAtAll();
+      await database.pool.query("DELETE FROM audit_pending WHERE content = 'no JSON'");
+    }
+    assert.deepEqual(new Set(looked), new Set([TENANT, OTHER_TENANT]));
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(
+      String(lines[0]),
+      /^audit: alerts are not up to date \(tenant \S+: invalid input syntax for type json\)$/,
+    );
+  });
+
   test("looks at all tenants by itself, and stops", async () => {
     const { watch } = open({ intervalMs: 10 });
     const looked = new Set<string>();

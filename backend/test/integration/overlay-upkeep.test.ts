@@ -1,10 +1,12 @@
 // Clean-up and statistics: what is over goes, in batches and on record, and figures are the tenant's own.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import type { TenantCache } from "express-tenant-cache";
 import { pino } from "pino";
 import { afterTest } from "../../servers/in-test.js";
 import { until } from "../../servers/until.js";
 import { OverlayUpkeep } from "../../services/overlay/overlay-upkeep.js";
+import { StaleKeys } from "../../services/overlay/stale-keys.js";
 import {
   ADA,
   CHIEF,
@@ -62,6 +64,32 @@ describe("upkeep", () => {
     assert.equal((await ada.getAIQueue(ADA))[0]?.id, action.id);
     const [log] = await db.trail.getAuditLogs(TENANT, "task", "expired");
     assert.deepEqual([log?.action, log?.actor.id, log?.detail], ["delete", "system", { removed: 100 }]);
+  });
+
+  test("what the cache's store has not confirmed is not forgotten, by a change or by a repair", async () => {
+    let isAway = true;
+    const dropped: string[] = [];
+    const space = {
+      delete: async (...keys: string[]) => {
+        dropped.push(...keys);
+        return !isAway;
+      },
+    };
+    const cache = { manager: { tenant: () => space } } as unknown as TenantCache;
+    const stale = new StaleKeys({ pool: db.pool, cache });
+    const { note } = await stale.changing(TENANT, ["task:away"], ["task:away"], async () => undefined);
+    stale.forget(note);
+    await stale.idle();
+    const left = async () =>
+      (await db.pool.query("SELECT 1 FROM overlay_stale_keys WHERE 'task:away' = ANY (keys)")).rowCount;
+    assert.equal(await left(), 1);
+    await db.pool.query("UPDATE overlay_stale_keys SET created_at = now() - interval '1 minute'");
+    assert.equal(await stale.repair(), 0);
+    assert.equal(await left(), 1);
+    isAway = false;
+    assert.equal(await stale.repair(), 1);
+    assert.equal(await left(), 0);
+    assert.deepEqual(new Set(dropped), new Set(["task:away"]));
   });
 
   test("it goes on by itself until it is stopped", async () => {

@@ -1,4 +1,4 @@
-// What the gate before the store goes by.
+// What the gate before the store goes by, and how it stands.
 // Tests: test/unit/store-gate.test.ts, test/unit/deadline-queue.test.ts
 import type { OverloadTerms } from "./deadline-queue.js";
 import type { Latencies } from "./latencies.js";
@@ -25,3 +25,5 @@ export interface GateOptions {
   /** About so many causes are kept of each tenant. Default none. */
   readonly maxCausesPerTenant?: number;
 }
+
+export type CircuitState = "closed" | "half-open" | "open";

@@ -9,7 +9,7 @@ import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 import { DeadlineExceeded, DeadlineQueue, type OverloadTerms } from "./deadline-queue.js";
 import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
 import { fullness } from "./fullness.js";
-import { type GateOptions, overloadTerms } from "./gate-options.js";
+import { type CircuitState, type GateOptions, overloadTerms } from "./gate-options.js";
 import { MissedInvalidations } from "./missed-invalidations.js";
 import { Occasions } from "./occasions.js";
 import { Outages } from "./outages.js";
@@ -19,7 +19,6 @@ import type { Restriction } from "./restriction.js";
 import { StartUp } from "./start-up.js";
 
 export { StoreUnavailable } from "./failures.js";
-export type CircuitState = "closed" | "half-open" | "open";
 
 /**
  * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which

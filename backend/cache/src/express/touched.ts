@@ -1,5 +1,5 @@
 // `touched`, `transaction`, `asTenant` and `invalidateTouched`: code below the routes, an ORM's hooks say, tells what it has changed.
-// Tests: test/integration/touched.test.ts, test/integration/touched-jobs.test.ts
+// Tests: test/integration/touched.test.ts, test/integration/touched-nested.test.ts, test/integration/touched-jobs.test.ts
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { CauseKind, Origin } from "../cause-origin.js";

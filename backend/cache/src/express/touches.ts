@@ -1,5 +1,5 @@
 // What has been changed and is not invalidated yet: of a request until its answer is let go, of a transaction until it has committed.
-// Tests: test/integration/touched.test.ts, test/integration/touched-jobs.test.ts
+// Tests: test/integration/touched.test.ts, test/integration/touched-nested.test.ts, test/integration/touched-jobs.test.ts
 import type { NextFunction, Response } from "express";
 import type { Origin } from "../cause-origin.js";
 import type { FencedScope } from "../engine/fences.js";

@@ -90,6 +90,17 @@ describe("the packed library", () => {
     assert.ok(tarball.size < MAX_TARBALL_BYTES, `${tarball.size} bytes`);
   });
 
+  test("no public type leads to the engine's own: a function that takes one of its classes says @internal", () => {
+    const declared = tarball.contents.filter((file) => file.endsWith(".d.ts"));
+    assert.ok(declared.length > 50, "the declarations were not found");
+    // Beside types that users read.
+    const known = ["dist/engine/counters.d.ts", "dist/engine/events.d.ts"];
+    const inside = declared.filter(
+      (file) => /^dist\/engine\//.test(file) && /\bclass \w/.test(packedText(file)) && !known.includes(file),
+    );
+    assert.deepEqual(inside, []);
+  });
+
   test("publint finds nothing", async () => {
     const { messages } = await publint({
       pack: { tarball: data.buffer },

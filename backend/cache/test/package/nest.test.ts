@@ -5,11 +5,29 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { NEST_APP, nestPackages } from "./nest-app.js";
+import { NEST_APP } from "./nest-app.js";
 import { createNpmProject, install, type NpmProject, packLibrary } from "./npm.js";
 import { isFull } from "./tools.js";
 
 const run = promisify(execFile);
+
+/** Of one of Nest's versions. */
+const nestPackages = (version: string): readonly string[] => [
+  `@nestjs/common@${version}`,
+  `@nestjs/core@${version}`,
+  `@nestjs/platform-express@${version}`,
+  `@nestjs/testing@${version}`,
+  "reflect-metadata@0.2",
+  "rxjs@7",
+  "jest@30",
+  "ts-jest@29",
+  "typescript@5.9",
+  "@types/jest@30",
+  "@types/node@20",
+  "@types/express@5",
+  "@types/supertest@7",
+  "supertest@7",
+];
 
 describe("Nest", () => {
   const packed = createNpmProject();

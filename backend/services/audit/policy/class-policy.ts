@@ -3,7 +3,7 @@
 import type { Pool, PoolClient } from "pg";
 import * as z from "zod";
 import { withTenant } from "../../../db/tenant-transaction.js";
-import { DATA_CLASSES, type DataClass, PURPOSES, type Purpose } from "../audit-event.js";
+import { type AuditEvent, DATA_CLASSES, type DataClass, PURPOSES, type Purpose } from "../audit-event.js";
 import { AuditUnavailable } from "../audit-unavailable.js";
 import { within } from "./within.js";
 
@@ -161,6 +161,15 @@ const policyOf = (row: PolicyRow): ClassPolicy => ({
   retentionDays: row.retention_days,
   purposesWithoutConsent: row.purposes_without_consent,
 });
+
+/** An access without a purpose is covered where no purpose needs consent. */
+export function needsConsent(
+  { purpose }: Pick<AuditEvent, "purpose">,
+  { purposesWithoutConsent }: ClassPolicy,
+): boolean {
+  if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
+  return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
+}
 
 /** As routes show it. */
 export const toldPolicy = (policy: TenantPolicy) =>

@@ -4,18 +4,11 @@ import type { Pool, PoolClient } from "pg";
 import type { Logger } from "pino";
 import { withTenant } from "../../../db/tenant-transaction.js";
 import { Outage } from "../../../outage.js";
-import {
-  type Actor,
-  type AuditEvent,
-  type ConsentReference,
-  type Pseudonym,
-  PURPOSES,
-  type Purpose,
-} from "../audit-event.js";
+import type { Actor, AuditEvent, ConsentReference, Pseudonym, Purpose } from "../audit-event.js";
 import { AuditUnavailable } from "../audit-unavailable.js";
 import { ConsentRefused } from "../consent/consent-refused.js";
 import { type ConsentAsk, coveringConsents } from "../consent/consent-store.js";
-import { type ClassPolicy, type Mode, PolicyStore } from "./class-policy.js";
+import { type ClassPolicy, type Mode, needsConsent, PolicyStore } from "./class-policy.js";
 import { DEFAULT_MAX_WAIT_MS, GroupCommit } from "./group-commit.js";
 import { type Loss, RecordBuffer } from "./record-buffer.js";
 import { within } from "./within.js";
@@ -284,12 +277,6 @@ function decided(item: Item, given: ReadonlyMap<AuditEvent, ConsentReference | u
     const consent = given.get(event);
     return consent ? { ...event, consent } : event;
   });
-}
-
-/** An access without a purpose is covered where no purpose needs consent. */
-function needsConsent({ purpose }: AuditEvent, { purposesWithoutConsent }: ClassPolicy): boolean {
-  if (purpose !== undefined) return !purposesWithoutConsent.includes(purpose);
-  return !PURPOSES.every((each) => purposesWithoutConsent.includes(each));
 }
 
 function refusalOf({ consent: _asked, ...event }: AuditEvent): AuditEvent {

@@ -4,7 +4,9 @@
 import { EventEmitter } from "node:events";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
+import { isDatabaseUnavailable } from "../../../db/database-errors.js";
 import { withTenant } from "../../../db/tenant-transaction.js";
+import { Outage } from "../../../outage.js";
 import { type AuditTrail, insertRecords } from "../audit-trail.js";
 import { openLosses, settleGoneBuffers } from "../policy/gone-buffers.js";
 import { checkpointStatus } from "./trail-status.js";
@@ -56,6 +58,7 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #sync: SyncSource | undefined;
+  readonly #unseen: Outage;
 
   constructor(options: AuditWatchOptions) {
     super();
@@ -67,6 +70,10 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
       ...options,
     };
     const { logger } = options;
+    this.#unseen = new Outage({
+      began: (reason) => logger.error(`audit: alerts are not up to date (${reason})`),
+      ended: (seconds) => logger.info(`audit: alerts are up to date again, after ${seconds} s`),
+    });
     this.on("alert", ({ name, tenantId, message }) =>
       logger.error(`audit alert ${name} of tenant ${tenantId}: ${message}`),
     );
@@ -111,7 +118,18 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
       const { rows } = await pool.query<{ tenant_id: string }>(
         "SELECT tenant_id FROM audit_checkpoints UNION SELECT tenant_id FROM audit_pending UNION SELECT id FROM tenants",
       );
-      for (const { tenant_id } of rows) await this.look(tenant_id);
+      let problem: string | undefined;
+      for (const { tenant_id } of rows) {
+        try {
+          await this.look(tenant_id);
+        } catch (error) {
+          if (isDatabaseUnavailable(error)) throw error;
+          // The trails of others are looked at all the same.
+          problem ??= `tenant ${tenant_id}: ${error instanceof Error ? error.message : String(error)}`;
+        }
+      }
+      if (problem === undefined) this.#unseen.worked();
+      else this.#unseen.failed(problem);
     } catch {
       // The next look comes.
     }
