@@ -50,13 +50,12 @@ export class CacheEngine {
   readonly lastReport = new LastReport();
   readonly causes: Causes;
   /** What is known of entries that are missing. */
-  readonly memory = new EntryMemory();
+  readonly memory: EntryMemory;
   readonly inspector: Inspector;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
-  /** Absent where nothing is sampled. */
   readonly advisor: Advisor | undefined;
   readonly #local: LocalEntries | undefined;
   readonly #writer: EntryWriter;
@@ -74,6 +73,7 @@ export class CacheEngine {
     this.counters = counters;
     this.#options = options;
     this.advisor = options.advisor;
+    this.memory = new EntryMemory(options.budgetMs);
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     this.#alarms = new Alarms(this, logger);
