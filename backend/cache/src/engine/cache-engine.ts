@@ -50,7 +50,8 @@ export class CacheEngine {
   readonly events: CacheEvents;
   readonly lastReport = new LastReport();
   readonly causes: Causes;
-  readonly memory = new EntryMemory();
+  /** What is known of entries that are missing. */
+  readonly memory: EntryMemory;
   readonly inspector: Inspector;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
@@ -58,7 +59,6 @@ export class CacheEngine {
   readonly shared: SharedRuns;
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
-  /** Absent where nothing is sampled. */
   readonly advisor: Advisor | undefined;
   readonly logger: Logger;
   readonly #local: LocalEntries | undefined;
@@ -78,6 +78,7 @@ export class CacheEngine {
     this.#options = options;
     this.advisor = options.advisor;
     this.logger = logger;
+    this.memory = new EntryMemory(options.budgetMs);
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     this.#alarms = new Alarms(this, logger);

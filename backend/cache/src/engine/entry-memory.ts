@@ -1,8 +1,9 @@
 // What this process remembers of entries, so that it can say why one is missing: written by stores and misses, never by hits.
-// Tests: test/integration/miss-reasons.test.ts
+// Tests: test/integration/miss-reasons.test.ts, test/unit/entry-memory.test.ts
 import { BoundedMap } from "../bounded-map.js";
 import type { UnstoredReason } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
+import { monotonicNow } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
 import { OnceKnown } from "./once-known.js";
@@ -33,6 +34,9 @@ export type EntryRecord =
       readonly expiresAtMs: number;
       /** Joined, with the run id. */
       readonly fences: string;
+      /** When this was remembered, on the clock of `monotonicNow`, and why its fill's own request had missed. */
+      readonly sinceMs: number;
+      readonly after: MissEvidence | undefined;
     }
   | { readonly unstoredAtMs: number; readonly why: UnstoredReason };
 
@@ -42,6 +46,8 @@ export interface Missed {
   readonly seen: string | undefined;
   /** The value that was there and could not be served. */
   readonly held?: Pick<Entry, "fences" | "expiresAt"> | undefined;
+  /** Until when the store was waited for, on the clock of `monotonicNow`: so it is known when the read began. */
+  readonly expiresAtMs?: number;
 }
 
 /** Why an entry was missing, as far as that is known without asking anybody. */
@@ -66,6 +72,14 @@ export class EntryMemory {
     number
   >;
   readonly #known = new OnceKnown();
+  /** Why those had missed whose fills are under way. */
+  readonly #opened = new BoundedMap<MissEvidence>({ maxCharacters: 1024 * 1024 });
+  readonly #budgetMs: number;
+
+  /** @param budgetMs how long reads wait for the store */
+  constructor(budgetMs: number) {
+    this.#budgetMs = budgetMs;
+  }
 
   /** Misses by their reasons, since the process began. */
   get counts(): Readonly<Record<MissReason, number>> {
@@ -77,7 +91,10 @@ export class EntryMemory {
   }
 
   stored({ entryKey }: EntryRef, { createdAt, expiresAt, fences }: Entry): void {
-    this.#remember(entryKey, { storedAtMs: createdAt, expiresAtMs: expiresAt, fences });
+    const after = this.#opened.get(entryKey);
+    this.#opened.delete(entryKey);
+    const record = { storedAtMs: createdAt, expiresAtMs: expiresAt, fences, after };
+    this.#remember(entryKey, { ...record, sinceMs: monotonicNow() });
   }
 
   unstored({ entryKey }: EntryRef, why: UnstoredReason): void {
@@ -86,7 +103,12 @@ export class EntryMemory {
 
   /** Why a request missed: counted. */
   missed(ref: EntryRef, found: Missed): MissEvidence {
-    const evidence = this.explain(ref, found);
+    const record = this.of(ref);
+    const beganAtMs = (found.expiresAtMs ?? Number.POSITIVE_INFINITY) - this.#budgetMs;
+    // Another request's answer was stored while this one's read was under way: both have missed for the same reason.
+    const shared = record && "after" in record && record.sinceMs >= beganAtMs ? record.after : undefined;
+    const evidence = shared ?? this.explain(ref, found);
+    if (!shared) this.#opened.set(ref.entryKey, evidence);
     this.#counts[evidence.reason]++;
     return evidence;
   }
