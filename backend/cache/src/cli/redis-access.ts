@@ -108,8 +108,10 @@ export function cliOption(
 }
 
 function nodeOf(client: RedisClient): RedisNode {
-  const { host, port, path } = client.options ?? {};
-  const address = path ? path : `${host}:${port}`;
+  const { host, port, path, sentinels } = client.options ?? {};
+  const { remoteAddress, remotePort } = client.stream ?? {};
+  // Sentinels have named it: the options name nobody.
+  const address = sentinels ? `${remoteAddress}:${remotePort}` : path || `${host}:${port}`;
   return { address, call: (name, ...args) => (client as CommandClient).call(name, ...args) };
 }
 
