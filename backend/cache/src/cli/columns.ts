@@ -8,6 +8,8 @@ export interface Column {
   readonly isFigure?: boolean;
   /** Keys, URLs and sentences may be cut. Figures and names never are. */
   readonly mayCut?: boolean;
+  /** Left out where the line does not fit, the last one first. */
+  readonly mayDrop?: boolean;
 }
 
 const GAP = "  ";
@@ -39,47 +41,46 @@ export function cut(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/**
- * Lines of a table. `undefined` for `width`: nothing is cut.
- *
- * @param rows texts without colours; `paint` may colour them once they fit
- */
+/** Lines of a table, of texts without colours. `undefined` for `width`: nothing is cut or left out. */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   width: number | undefined,
-  paint: (text: string, row: number, column: number) => string = (text) => text,
 ): string[] {
   const widths = columns.map(({ title }, column) =>
     Math.max(widthOf(title), ...rows.map((row) => widthOf(row[column] ?? ""))),
   );
-  if (width !== undefined) shrink(columns, widths, width);
-  const lineOf = (cells: readonly string[], row: number) =>
+  if (width !== undefined) {
+    shrink(columns, widths, width);
+    const dropped = columns.findLastIndex(({ mayDrop }) => mayDrop);
+    const isKept = (_: unknown, column: number) => column !== dropped;
+    if (lineWidth(widths) > width && dropped !== -1)
+      return table(
+        columns.filter(isKept),
+        rows.map((row) => row.filter(isKept)),
+        width,
+      );
+  }
+  const lineOf = (cells: readonly string[]) =>
     cells
       .map((cell, column) => {
         const room = widths[column] ?? 0;
         const text = columns[column]?.mayCut ? cut(cell, room) : cell;
         const space = " ".repeat(Math.max(0, room - widthOf(text)));
-        const painted = paint(text, row, column);
-        return columns[column]?.isFigure ? space + painted : painted + space;
+        return columns[column]?.isFigure ? space + text : text + space;
       })
       .join(GAP)
       .trimEnd();
-  const head = columns.some(({ title }) => title !== "")
-    ? [
-        lineOf(
-          columns.map(({ title }) => title),
-          -1,
-        ),
-      ]
-    : [];
-  return [...head, ...rows.map(lineOf)];
+  return [columns.map(({ title }) => title), ...rows].map(lineOf);
+}
+
+function lineWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1));
 }
 
 /** Takes from the widest column that may be cut, until the line fits or none can give more. */
 function shrink(columns: readonly Column[], widths: number[], width: number): void {
-  const total = () => widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1));
-  while (total() > width) {
+  while (lineWidth(widths) > width) {
     const able = columns.flatMap(({ mayCut }, index) =>
       mayCut && (widths[index] ?? 0) > LEAST_CHARACTERS ? [index] : [],
     );
@@ -93,7 +94,7 @@ function shrink(columns: readonly Column[], widths: number[], width: number): vo
       LEAST_CHARACTERS,
       ...others.map((each) => (each === widest ? 0 : (widths[each] ?? 0))),
     );
-    const needed = (widths[widest] ?? 0) - (total() - width);
+    const needed = (widths[widest] ?? 0) - (lineWidth(widths) - width);
     widths[widest] = Math.max(
       LEAST_CHARACTERS,
       Math.min((widths[widest] ?? 0) - 1, Math.max(needed, second - 1)),

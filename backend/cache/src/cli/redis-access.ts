@@ -1,5 +1,6 @@
 // A command's own connections to Redis: commands by name, to every master, with reasons that people understand.
 // Tests: test/integration/cli-redis.test.ts
+import { setTimeout as delay } from "node:timers/promises";
 import { TenantCacheError } from "../errors.js";
 import { KeySpace } from "../store/key-space.js";
 import { connect } from "../store/redis/connect.js";
@@ -38,6 +39,8 @@ export interface RedisAccess {
 
 /** How often a connection that is lost is tried anew, where a command goes on. */
 const RETRY_MS = 1000;
+/** Why a connection was lost comes behind what it means for a command. */
+const SAID_WITHIN_MS = 100;
 
 /**
  * Connects. With `isLasting` a lost connection is made anew, for commands that go on until somebody ends them.
@@ -105,8 +108,10 @@ export function cliOption(
 }
 
 function nodeOf(client: RedisClient): RedisNode {
-  const { host, port, path } = client.options ?? {};
-  const address = path ? path : `${host}:${port}`;
+  const { host, port, path, sentinels } = client.options ?? {};
+  const { remoteAddress, remotePort } = client.stream ?? {};
+  // Sentinels have named it: the options name nobody.
+  const address = sentinels ? `${remoteAddress}:${remotePort}` : path || `${host}:${port}`;
   return { address, call: (name, ...args) => (client as CommandClient).call(name, ...args) };
 }
 
@@ -116,8 +121,10 @@ async function whenReady(client: RedisClient, target: RedisTarget, timeoutMs: nu
     const finish = (settle: () => void) => {
       clearTimeout(timer);
       for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
-      // A connection that fails later rejects the command that needs it.
-      client.on("error", () => undefined);
+      // A connection that fails later rejects the command that needs it, and says here why.
+      client.on("error", (error) => {
+        reason = messageOf(error);
+      });
       settle();
     };
     const fail = () => finish(() => reject(failureOf(reason, target)));
@@ -135,20 +142,32 @@ async function whenReady(client: RedisClient, target: RedisTarget, timeoutMs: nu
     if (client.status === "ready") finish(resolve);
   });
   // Where a password is missing, the connection is ready all the same.
-  await answered(client, target, timeoutMs);
+  await answered(client, target, timeoutMs, () => reason);
 }
 
-async function answered(client: RedisClient, target: RedisTarget, timeoutMs: number): Promise<void> {
+/** @param lastError what the client has said last */
+async function answered(
+  client: RedisClient,
+  target: RedisTarget,
+  timeoutMs: number,
+  lastError: () => string,
+): Promise<void> {
   const [node = client] = isClusterClient(client) ? client.nodes("master") : [client];
   const late = new Promise<never>((_resolve, reject) => {
     setTimeout(() => reject(failureOf(`no answer within ${timeoutMs} ms`, target)), timeoutMs).unref();
   });
   // TIME asks for nothing, and any answer to it but these is one of a server that can be asked more.
-  const asked = (node as CommandClient).call("time").catch((error: unknown) => {
+  const asked = (node as CommandClient).call("time").catch(async (error: unknown) => {
     const reason = messageOf(error);
-    if (isRefusal(reason) || isLost(reason)) throw failureOf(reason, target);
+    if (isRefusal(reason)) throw failureOf(reason, target);
+    if (!isLost(reason)) return;
+    // ioredis 5 calls a connection ready whose password is being refused.
+    await delay(SAID_WITHIN_MS);
+    throw failureOf(isRefusal(lastError()) ? lastError() : reason, target);
   });
   await Promise.race([asked, late]);
+  // Without its password, a server may take the user for another one, who may ask.
+  if (isRefusal(lastError())) throw failureOf(lastError(), target);
 }
 
 const isRefusal = (reason: string) => /NOAUTH|WRONGPASS|invalid password|invalid username/i.test(reason);

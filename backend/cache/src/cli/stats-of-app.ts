@@ -22,21 +22,24 @@ export async function runStatsOfApp(
   return EXIT.done;
 }
 
+const FIGURES = [
+  "hits",
+  "misses",
+  "ratio",
+  "stale",
+  "bypasses",
+  "stored",
+  "fenced",
+  "invalidated",
+  "errors",
+  "entries",
+  "bytes",
+];
+/** What is left on a narrow terminal. */
+const KEPT = new Set(["hits", "misses", "ratio", "entries", "bytes"]);
 const COLUMNS: readonly Column[] = [
-  { title: "" },
-  ...[
-    "hits",
-    "misses",
-    "ratio",
-    "stale",
-    "bypasses",
-    "stored",
-    "fenced",
-    "invalidated",
-    "errors",
-    "entries",
-    "bytes",
-  ].map((title) => ({ title, isFigure: true })),
+  { title: "", mayCut: true },
+  ...FIGURES.map((title) => ({ title, isFigure: true, mayDrop: !KEPT.has(title) })),
 ];
 
 export function statsRow(name: string, stats: ModuleStats): string[] {

@@ -106,6 +106,7 @@ function sampleOf(name: string, { stats, atMs }: Taken, before: Taken | undefine
       (figure) => ({
         title: figure,
         isFigure: true,
+        mayDrop: !["requests/s", "ratio"].includes(figure),
       }),
     ),
   ];

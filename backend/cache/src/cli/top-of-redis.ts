@@ -163,7 +163,7 @@ class RedisSampler {
             { title: "tenant", mayCut: true },
             { title: "entries", isFigure: true },
             { title: "bytes", isFigure: true },
-            { title: "most in", mayCut: true },
+            { title: "most in", mayCut: true, mayDrop: true },
           ],
           rows: tenants.map(({ tenant, entries, bytes, modules }) => [
             printable(tenant),
@@ -181,7 +181,7 @@ class RedisSampler {
             { title: "invalidated" },
             { title: "tenant", mayCut: true },
             { title: "what", mayCut: true },
-            { title: "by", mayCut: true },
+            { title: "by", mayCut: true, mayDrop: true },
           ],
           rows: [...this.#causes]
             .reverse()

@@ -248,9 +248,13 @@ describe("where the library goes", () => {
     const { sentinels: addresses, name } = sentinels.options;
     const url = `redis+sentinel://${addresses.map(({ host, port }) => `${host}:${port}`).join(",")}/${name}`;
     const { code, stdout, stderr } = await runHere(["stats", "--json", "--redis", url, "--prefix", PREFIX]);
+    const doctor = await runHere(["doctor", "--json", "--redis", url, "--prefix", PREFIX]);
     const replica = await runHere(["doctor", "--json", "--redis", sentinels.replica.url]);
     assert.equal(code, 0, stderr);
     assert.deepEqual(entriesOf(stdout), TENANTS);
+    const [master] = JSON.parse(doctor.stdout).nodes;
+    assert.equal(master.address, `127.0.0.1:${sentinels.master.port}`);
+    assert.equal(master.role, "master");
     assert.equal(replica.code, 1);
     const { findings } = JSON.parse(replica.stdout);
     assert.ok(

@@ -45,6 +45,21 @@ describe("tables", () => {
     assert.match(table(columns, rows, undefined)[1] ?? "", /x{60} {2}12 KiB/);
   });
 
+  test("where that is not enough, columns that may be are left out, the last one first", () => {
+    const some = [
+      { title: "name", mayCut: true },
+      { title: "first", isFigure: true, mayDrop: true },
+      { title: "second", isFigure: true, mayDrop: true },
+      { title: "third", isFigure: true },
+    ];
+    const rows = [["a".repeat(30), "1", "2", "3"]];
+    assert.match(table(some, rows, 60)[0] ?? "", /^name +first +second +third$/);
+    assert.match(table(some, rows, 30)[0] ?? "", /^name +first +third$/);
+    assert.match(table(some, rows, 20)[0] ?? "", /^name +third$/);
+    for (const width of [60, 30, 20])
+      for (const line of table(some, rows, width)) assert.ok(widthOf(line) <= width);
+  });
+
   test("characters that take two columns are counted so", () => {
     assert.equal(widthOf("表a🚀"), 5);
     assert.equal(widthOf("e\u0301"), 1);

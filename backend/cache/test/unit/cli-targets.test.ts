@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { appTarget } from "../../src/cli/app-target.js";
 import { type PurgeOptions, purgeScope, scopeText } from "../../src/cli/purge-scope.js";
 import { redisTarget } from "../../src/cli/redis-target.js";
+import { eitherTarget } from "../../src/cli/targets.js";
 import { isError } from "../../src/thrown.js";
 
 let folder: string;
@@ -106,6 +107,30 @@ describe("an app", () => {
     );
     const told = refusal(() => appTarget({ app: "http://h", header: ["secret"] }, {}));
     assert.doesNotMatch(told, /secret/);
+  });
+});
+
+describe("a command that can ask either", () => {
+  const both = { REDIS_CACHE_URL: "redis://h", ETC_APP_URL: "http://h/ops" };
+
+  test("asks the app where variables name both, and what an option is about where there is one", () => {
+    assert.equal(eitherTarget({}, both).kind, "app");
+    assert.equal(eitherTarget({}, { REDIS_URL: "redis://h" }).kind, "redis");
+    assert.equal(eitherTarget({ redis: "redis://other" }, both).kind, "redis");
+    assert.equal(eitherTarget({ prefix: "crm:" }, both).kind, "redis");
+    assert.equal(eitherTarget({ header: ["a: b"] }, both).kind, "app");
+    assert.equal(eitherTarget({ app: "http://other" }, both).name, "http://other/");
+  });
+
+  test("refuses options of both, and to have none", () => {
+    assert.match(
+      refusal(() => eitherTarget({ prefix: "crm:", app: "http://h" }, {})),
+      /--prefix is for a Redis, and --app for an app/,
+    );
+    assert.match(
+      refusal(() => eitherTarget({}, {})),
+      /no target: write --redis .* or --app/,
+    );
   });
 });
 
