@@ -216,6 +216,7 @@ export function createTenantCacheOn(
       maxProbeIntervalMs: SLOWEST_PROBE_MS,
       maxPendingInvalidations: parsed.maxPendingInvalidations,
       maxCausesPerTenant: parsed.causes ? parsed.causes.maxPerTenant : 0,
+      sharesCauses: parsed.causes ? parsed.causes.shared : false,
       fenceTtlMs: FENCE_TTL_MS,
       waitMs: parsed.fill.waitMs,
       leaseMs: parsed.fill.waitMs,

@@ -79,7 +79,9 @@ export class CacheEngine {
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     this.#alarms = new Alarms(this, logger);
-    this.causes = new Causes(store, keys, this.gate, options);
+    this.causes = new Causes(store, keys, this.gate, options, ({ atMs: _at, ...cause }) =>
+      this.events.publish("invalidated", { ...cause, confirmed: true, elsewhere: true }),
+    );
     // A store that holds its entries in this process's memory is such a tier already.
     if (options.localBytes > 0 && !store.holdsInMemory) {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
@@ -271,6 +273,7 @@ export class CacheEngine {
     this.#sweeps.stop();
     await Promise.all([this.#writer.idle(), this.#variants.idle()]);
     this.gate.stop();
+    this.causes.stop();
     await this.store.close();
   }
 

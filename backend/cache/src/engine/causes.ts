@@ -2,8 +2,9 @@
 // Tests: test/integration/causes.test.ts, test/unit/causes.test.ts
 
 import type { Origin } from "../cause-origin.js";
+import { tenantId } from "../identifiers.js";
 import type { CauseNote } from "../store/cause-log.js";
-import { changedAtMs, MADE_MARK } from "../store/fence-token.js";
+import { changedAtMs, MADE_MARK, randomToken } from "../store/fence-token.js";
 import type { FencedPart, KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import { CAUSES_KEPT_MS, type Cause, type CauseParts, causeNote, decodeCause } from "./cause-text.js";
@@ -12,19 +13,33 @@ import type { StoreGate } from "./store-gate.js";
 export interface CausesOptions {
   /** About so many are kept of each tenant. Default none. */
   readonly maxCausesPerTenant?: number;
+  /** Whether other processes are told, and theirs are heard. Default false. */
+  readonly sharesCauses?: boolean;
 }
+
+/** What another process has invalidated. */
+export type HeardCause = (cause: Cause) => void;
 
 export class Causes {
   readonly #store: Store;
   readonly #keys: KeySpace;
   readonly #gate: StoreGate;
   readonly #max: number;
+  /** Which messages are this process's own; `undefined` where nothing is shared. */
+  readonly #self: string | undefined;
+  readonly #stopHearing: (() => void) | undefined;
 
-  constructor(store: Store, keys: KeySpace, gate: StoreGate, options: CausesOptions) {
+  constructor(store: Store, keys: KeySpace, gate: StoreGate, options: CausesOptions, heard: HeardCause) {
     this.#store = store;
     this.#keys = keys;
     this.#gate = gate;
     this.#max = store.readCauses ? (options.maxCausesPerTenant ?? 0) : 0;
+    if (!options.sharesCauses || this.#max === 0 || !store.hear) return;
+    this.#self = randomToken();
+    this.#stopHearing = store.hear(keys.invalidated(), (text) => {
+      const cause = this.#heardIn(text);
+      if (cause) heard(cause);
+    });
   }
 
   /** Whether anything is kept. */
@@ -35,7 +50,20 @@ export class Causes {
   /** What is written with the fences; `undefined` where nothing is kept. */
   note(tenant: string, origin: Origin, parts: CauseParts): CauseNote | undefined {
     if (this.#max === 0) return undefined;
-    return causeNote(this.#keys.causes(tenant), origin, parts, this.#max);
+    const note = causeNote(this.#keys.causes(tenant), origin, parts, this.#max);
+    if (this.#self === undefined) return note;
+    return { ...note, announce: { channel: this.#keys.invalidated(), from: `${this.#self} ${tenant}` } };
+  }
+
+  stop(): void {
+    this.#stopHearing?.();
+  }
+
+  /** Who, whose, when, and the cause as it is kept; `undefined` for this process's own, and for what is none. */
+  #heardIn(text: string): Cause | undefined {
+    const [from, tenant, atMs, ...rest] = text.split(" ");
+    if (from === this.#self || tenantId(tenant) !== tenant || tenant === undefined) return undefined;
+    return decodeCause(tenant, { atMs: Number(atMs), text: rest.join(" ") });
   }
 
   /** The newest first; empty where the store is away, or keeps none. Never rejects. */

@@ -27,7 +27,7 @@ export interface CacheEvent {
   readonly detail?: string | undefined;
 }
 
-/** This process has invalidated something: also where the store is away, and it waits to be replayed. */
+/** Something was invalidated, by this process: also where the store is away, and it waits to be replayed; or elsewhere. */
 export interface InvalidatedEvent extends Origin {
   readonly tenant: string;
   readonly modules: readonly string[];
@@ -36,6 +36,8 @@ export interface InvalidatedEvent extends Origin {
   readonly everything: boolean;
   /** Whether the store has confirmed. */
   readonly confirmed: boolean;
+  /** Whether another process has done it: with the option `causes: { shared: true }`. */
+  readonly elsewhere: boolean;
 }
 
 export type CacheEventMap = { [Name in DecisionName]: [event: CacheEvent] } & {

@@ -35,7 +35,8 @@ export class InvalidationAccount {
   publish(scope: FencedScope, origin: Origin, confirmed: boolean): void {
     if (!this.#events.isHeard("invalidated")) return;
     const { tenant, modules, tags, everything = false } = scope;
-    this.#events.publish("invalidated", { ...origin, tenant, modules, tags, everything, confirmed });
+    const parts = { tenant, modules, tags, everything };
+    this.#events.publish("invalidated", { ...origin, ...parts, confirmed, elsewhere: false });
   }
 
   count(confirmed: boolean, tenant: string, module?: string): void {

@@ -13,6 +13,11 @@ export type CausesOption =
       readonly secret?: string | Uint8Array;
       /** About so many are kept of each tenant. Default 1,000. */
       readonly maxPerTenant?: number;
+      /**
+       * `invalidated` of `cache.events` is also told of what other processes with this option have invalidated in the
+       * same Redis: by its channels, over a connection of its own. Default false.
+       */
+      readonly shared?: boolean;
     };
 
 /** @internal */
@@ -27,6 +32,7 @@ export const causesOption = z
         )
         .optional(),
       maxPerTenant: positiveInt.max(100_000).default(1000),
+      shared: z.boolean().default(false),
     }),
   ])
   .prefault({});

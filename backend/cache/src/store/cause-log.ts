@@ -11,6 +11,8 @@ export interface CauseNote {
   readonly maxNotes: number;
   /** How long the log lives from now on, milliseconds. */
   readonly ttlMs: number;
+  /** Present: who hears the channel is told at once, in the same step, by a message that begins with `from`. */
+  readonly announce?: { readonly channel: string; readonly from: string };
 }
 
 export interface StoredCause {

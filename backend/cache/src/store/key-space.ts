@@ -112,6 +112,11 @@ export class KeySpace {
     return `${this.prefix}ledger:${this.#tag(tenant)}`;
   }
 
+  /** The channel on which processes tell each other what they have invalidated. */
+  invalidated(): string {
+    return `${this.prefix}invalidated`;
+  }
+
   /** What has replaced the tenant's fences. */
   causes(tenant: string): string {
     return `${this.prefix}causes:${this.#tag(tenant)}`;

@@ -266,6 +266,11 @@ export interface Store {
    */
   readCauses?(key: string, query: CauseQuery): Promise<readonly StoredCause[]>;
   /**
+   * Calls `onText` with what is announced on the channel, by whatever process; returns what ends that. Absent where
+   * there are no other processes, or nobody can tell.
+   */
+  hear?(channel: string, onText: (text: string) => void): () => void;
+  /**
    * Looks at an entry without using it: it is evicted as soon as it would have been. Absent: {@link read} is asked, and
    * what has been evicted is not told from what was never there.
    */

@@ -20,6 +20,7 @@ interface Example {
   readonly warmer: CacheWarmer;
   readonly monitor: CacheMonitor;
   readonly probe: StalenessProbe;
+  importAccounts(tenantId: string): Promise<boolean>;
   readonly runs: { readonly queries: number };
   importRates(tenantIds: readonly string[]): Promise<void>;
 }
@@ -77,6 +78,31 @@ describe("docs/examples", () => {
       assert.deepEqual(JSON.parse((await read(tenant)).body), { tenant });
     assert.equal((await read("acme")).cache, "hit");
     assert.equal((await app.request("/me")).status, 401);
+  });
+
+  example("explain.js", async (app, { cache, importAccounts }) => {
+    const ask = async (path: string, role = "operator", init: RequestInit = {}) => {
+      const headers = { "x-role": role, "content-type": "application/json" };
+      const { status, body } = await app.request(`/ops/cache-api${path}`, { ...init, headers });
+      return { status, data: JSON.parse(body).data };
+    };
+    const explain = () => ask("/explain?tenant=tenant-1&url=/accounts/7");
+    assert.equal((await ask("/stats", "viewer")).status, 403);
+    assert.equal((await explain()).data.verdict, "miss");
+    await app.request("/accounts/7", { headers: { "x-request-id": "request-1" } });
+    await cache.idle();
+    assert.equal((await explain()).data.verdict, "hit");
+    assert.equal((await ask("/explained?requestId=request-1")).data.requests[0].miss.reason, "cold");
+    await importAccounts("tenant-1");
+    const { miss } = (await explain()).data;
+    assert.deepEqual([miss.reason, miss.fencedBy[0].cause.name], ["fenced", "nightly import"]);
+    await app.request("/accounts/7", { method: "PUT", headers: { "x-user": "ada" } });
+    const { causes } = (await ask("/causes?tenant=tenant-1", "admin")).data;
+    assert.deepEqual(
+      causes.map(({ name }: { name: string }) => name),
+      ["PUT /accounts/:id", "nightly import"],
+    );
+    assert.equal((await ask("/causes?tenant=tenant-2", "admin")).status, 403);
   });
 
   example("metrics.js", async (app, { probe }) => {

@@ -88,7 +88,7 @@ const CACHE: Required<TenantCacheOptions> = {
   keyPrefix: "",
   actor: () => undefined,
   requestId: () => undefined,
-  causes: { secret: "0123456789abcdef", maxPerTenant: 1 } satisfies Required<
+  causes: { secret: "0123456789abcdef", maxPerTenant: 1, shared: true } satisfies Required<
     Exclude<TenantCacheOptions["causes"], false>
   >,
   hash: "md5",

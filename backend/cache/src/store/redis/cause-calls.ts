@@ -3,6 +3,7 @@
 import { monotonicNow } from "../../timers.js";
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../cause-log.js";
 import type { KeySpace } from "../key-space.js";
+import { PUBLISH_REFUSED } from "./cause-scripts.js";
 import { messageOf } from "./error-messages.js";
 import type { ScriptCall } from "./script-calls.js";
 import type { ServerLink } from "./server-link.js";
@@ -17,6 +18,8 @@ export class CauseCalls {
   readonly #notice: (notice: string) => void;
   #refusedUntilMs = 0;
   #hasTold = false;
+  /** Whether other processes are not told: causes are kept all the same. */
+  #isMute = false;
 
   /** @param notice is told once that the server keeps no causes */
   constructor(servers: Servers, keys: KeySpace, notice: (notice: string) => void) {
@@ -32,10 +35,13 @@ export class CauseCalls {
       await link.provenScript(name, keys, args);
       return;
     }
-    const { key, text, maxNotes, ttlMs } = cause;
+    const { key, text, maxNotes, ttlMs, announce } = cause;
+    const told = announce && !this.#isMute ? [announce.channel, announce.from] : [];
     try {
-      const reply = await link.provenScript(name, [...keys, key], [...args, text, maxNotes, ttlMs]);
-      if (Number(reply) !== 1) this.#refused(String(reply));
+      const reply = await link.provenScript(name, [...keys, key], [...args, text, maxNotes, ttlMs, ...told]);
+      if (Number(reply) === 1) return;
+      if (String(reply).endsWith(PUBLISH_REFUSED)) this.#mute(String(reply));
+      else this.#refused(String(reply));
     } catch (error) {
       const message = messageOf(error);
       // Its log is no key of this user's: then the script was not run at all.
@@ -68,6 +74,13 @@ export class CauseCalls {
       fences: fenceKeys.map((_, index) => fences[index]?.toString() ?? null),
       runId: link.id,
     };
+  }
+
+  #mute(reason: string): void {
+    this.#isMute = true;
+    this.#notice(
+      `other processes are not told of invalidations (${messageOf(new Error(reason))}): allow +publish and the channel, or leave out causes: { shared: true }; said once`,
+    );
   }
 
   #refused(reason: string): void {

@@ -2,10 +2,13 @@
 // Tests: test/contract/redis-store.test.ts, test/integration/causes.test.ts
 import { NOW } from "./lua-parts.js";
 
+/** What the reply of a script ends with that has kept a cause, and was not allowed to announce it. */
+export const PUBLISH_REFUSED = " (the publish of a script)";
+
 /**
  * What scripts that replace fences end with; needs `now`. The cause is their last key, the log, and their last
- * three arguments: its text, how many are kept, and how long. Without them nothing is kept. Where that is refused,
- * the script has done its work all the same, and returns why.
+ * arguments: its text, how many are kept, how long, and where it is announced with which beginning, if at all. Without
+ * them nothing is kept. Where that is refused, the script has done its work all the same, and returns why.
  *
  * @param first which argument the text is
  */
@@ -16,6 +19,10 @@ if ARGV[${first}] then
   local kept = redis.pcall('XADD', log, 'MAXLEN', '~', ARGV[${first + 1}], '*', 'at', string.format('%d', now), 'cause', ARGV[${first}])
   if type(kept) == 'table' and kept.err then return kept.err .. ' (the xadd of a script)' end
   redis.call('PEXPIRE', log, ARGV[${first + 2}])
+  if ARGV[${first + 3}] then
+    local told = redis.pcall('PUBLISH', ARGV[${first + 3}], ARGV[${first + 4}] .. ' ' .. string.format('%d', now) .. ' ' .. ARGV[${first}])
+    if type(told) == 'table' and told.err then return told.err .. '${PUBLISH_REFUSED}' end
+  end
 end
 return 1
 `;

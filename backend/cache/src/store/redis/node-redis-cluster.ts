@@ -8,6 +8,7 @@ import {
   type NodeRedis,
   NodeRedisClient,
   NodeRedisCommands,
+  type NodeRedisSubscriber,
   type ReplyOptions,
 } from "./node-redis.js";
 import type { Emitter, RedisClient, RedisClusterClient } from "./redis-client.js";
@@ -25,6 +26,7 @@ export interface NodeRedisCluster extends Emitter {
   readonly slots: readonly ({ readonly master: MasterNode } | undefined)[];
   /** Connects, where it has not yet. */
   nodeClient(master: MasterNode): Promise<NodeRedis>;
+  duplicate(): NodeRedisSubscriber;
   sendCommand(
     firstKey: string,
     isReadonly: boolean,
@@ -83,6 +85,10 @@ export class NodeRedisClusterClient extends NodeRedisCommands implements RedisCl
       () => done(),
       () => done(),
     );
+  }
+
+  protected duplicate(): NodeRedisSubscriber {
+    return this.#cluster.duplicate();
   }
 
   protected send(key: string, args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown> {

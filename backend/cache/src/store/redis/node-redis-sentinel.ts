@@ -1,13 +1,20 @@
 // A master that node-redis finds through Sentinel, as the store knows clients.
 // Tests: test/contract/node-redis-store.test.ts
 import { setTimeout } from "../../timers.js";
-import { type CommandArgument, type Heeded, NodeRedisCommands, type ReplyOptions } from "./node-redis.js";
+import {
+  type CommandArgument,
+  type Heeded,
+  NodeRedisCommands,
+  type NodeRedisSubscriber,
+  type ReplyOptions,
+} from "./node-redis.js";
 import type { Emitter, RedisClient } from "./redis-client.js";
 
 /** What of `createSentinel()` is called. */
 export interface NodeRedisSentinel extends Emitter {
   readonly isOpen: boolean;
   readonly isReady: boolean;
+  duplicate(): NodeRedisSubscriber;
   sendCommand(isReadonly: boolean, args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown>;
 }
 
@@ -39,6 +46,10 @@ export class NodeRedisSentinelClient extends NodeRedisCommands {
   get status(): string {
     if (!this.#sentinel.isOpen) return "end";
     return this.#isUp && this.#sentinel.isReady ? "ready" : "connecting";
+  }
+
+  protected duplicate(): NodeRedisSubscriber {
+    return this.#sentinel.duplicate();
   }
 
   protected send(_key: string, args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown> {

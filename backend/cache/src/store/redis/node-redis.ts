@@ -3,12 +3,20 @@
 import { EventEmitter } from "node:events";
 import type { Emitter, RedisClient, ScriptArgument } from "./redis-client.js";
 
+/** What hears channels, of node-redis. */
+export interface NodeRedisSubscriber extends Emitter {
+  connect(): Promise<unknown>;
+  destroy(): void;
+  subscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
+}
+
 /** What of node-redis is called: `createClient()` of 5 and later, and the clients of a Cluster's nodes. */
 export interface NodeRedis extends Emitter {
   readonly isOpen: boolean;
   readonly isReady: boolean;
   readonly options?: { readonly keyPrefix?: string } | undefined;
   sendCommand(args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown>;
+  duplicate(): NodeRedisSubscriber;
 }
 
 export type CommandArgument = string | Buffer;
@@ -29,6 +37,33 @@ const CLOSED =
 /** What of the user's client is listened to, as long as anybody listens here. */
 export type Heeded = readonly (readonly [theirs: string, listener: (...args: never[]) => void])[];
 
+/** It connects again, and subscribes again, by itself. */
+export function hearOnDuplicate(
+  duplicate: () => NodeRedisSubscriber,
+  channel: string,
+  onText: (text: string) => void,
+): () => void {
+  const own = duplicate();
+  let isClosed = false;
+  const ignored = () => undefined;
+  own.on("error", ignored);
+  const destroy = () => {
+    try {
+      own.destroy();
+    } catch {
+      // It was not connected.
+    }
+  };
+  own
+    .connect()
+    .then(() => (isClosed ? destroy() : own.subscribe(channel, onText)))
+    .catch(ignored);
+  return () => {
+    isClosed = true;
+    destroy();
+  };
+}
+
 /** The commands of the store, by one way to send them; and events, while somebody listens. */
 export abstract class NodeRedisCommands implements RedisClient {
   readonly whenEnded: string = CLOSED;
@@ -44,6 +79,8 @@ export abstract class NodeRedisCommands implements RedisClient {
     args: readonly CommandArgument[],
     options: ReplyOptions,
   ): Promise<unknown>;
+  /** A client of the same kind, which is not connected. */
+  protected abstract duplicate(): NodeRedisSubscriber;
   protected abstract heed(): void;
   protected abstract ignore(): void;
 
@@ -67,6 +104,10 @@ export abstract class NodeRedisCommands implements RedisClient {
 
   /** It is the user's to close, and connects again by itself. */
   disconnect(): void {}
+
+  hear(channel: string, onText: (text: string) => void): () => void {
+    return hearOnDuplicate(() => this.duplicate(), channel, onText);
+  }
 
   select(database: number | string): Promise<unknown> {
     return this.send("", ["SELECT", String(database)], AS_TEXT);
@@ -156,6 +197,10 @@ export class NodeRedisClient extends NodeRedisCommands {
   get status(): string {
     if (this.#client.isReady) return "ready";
     return this.#client.isOpen ? "connecting" : "end";
+  }
+
+  protected duplicate(): NodeRedisSubscriber {
+    return this.#client.duplicate();
   }
 
   protected send(_key: string, args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown> {

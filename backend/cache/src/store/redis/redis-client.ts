@@ -67,6 +67,8 @@ export interface RedisClient extends Emitter {
   strlen(key: string): Promise<number>;
   info(section: string): Promise<string>;
   dbsize(): Promise<number>;
+  /** Hears a channel over a connection of its own; returns what ends that. Absent: an ioredis client, which is duplicated. */
+  hear?(channel: string, onText: (text: string) => void): () => void;
   connect?(): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
 }

@@ -20,6 +20,7 @@ import type {
 import { GroupUnavailable } from "../store-errors.js";
 import type { Inventory, ServerReport } from "../store-report.js";
 import { CauseCalls } from "./cause-calls.js";
+import { hearOn } from "./channel.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
@@ -220,6 +221,10 @@ export class RedisStore implements Store {
 
   serverReport(): Promise<ServerReport> {
     return reportServer(this.#client);
+  }
+
+  hear(channel: string, onText: (text: string) => void): () => void {
+    return hearOn(this.#client, channel, onText);
   }
 
   async close(): Promise<void> {
