@@ -60,7 +60,9 @@ async function start(): Promise<void> {
   });
   void backend.ended.then((how) => stopAfterCrash(`the backend has ended unexpectedly (${how})`));
   const url = localUrl({ host: config.HOST, port: backend.port });
-  console.log(isDemo ? await makeBanner(url, config) : `The API is at ${url}`);
+  console.log(
+    isDemo ? await makeBanner(url, config) : `The API is at ${url}, the console at ${url}/ops/cache/`,
+  );
 }
 
 function readArguments(): string {

@@ -13,7 +13,7 @@ export async function makeBanner(url: string, config: Config): Promise<string> {
   const [tenant] = DEMO_TENANTS;
   if (tenant === undefined) throw new Error("the demo data has no tenants");
   if (config.JWT_SECRET === undefined) {
-    return `\nThe API is at ${url}. Tokens come from the identity provider of JWT_JWKS_URL (tenant_id: ${tenant.id}).\n`;
+    return `\nThe API is at ${url}, the cache's console at ${url}/ops/cache/. Tokens come from the identity provider of JWT_JWKS_URL (tenant_id: ${tenant.id}).\n`;
   }
   const token = await issueToken({
     secret: config.JWT_SECRET,

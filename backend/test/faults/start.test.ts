@@ -145,6 +145,8 @@ describe("npm start", () => {
       await paste(third, token),
       /"name":"Example Ltd"[\s\S]*HTTP\/1.1 200[\s\S]*fwd=miss; stored/,
     );
+    const [console = ""] = /http:\S+\/ops\/cache\//.exec(lines.join("\n")) ?? [];
+    assert.match(await (await fetch(console)).text(), /The cache's console/, "its login");
     assert.ok(supervisor.pid);
     process.kill(-supervisor.pid, "SIGINT");
     assert.equal(await ended, 0);
