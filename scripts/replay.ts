@@ -1,7 +1,7 @@
 // `npm run replay`: a working day of traffic on the services, twice in a minute and a half, and what the cache made of it.
 import cliProgress from "cli-progress";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { replayDay } from "./replay/replay-day.js";
+import { replayDay, SPEEDS, type Speed } from "./replay/replay-day.js";
 import { formatReport } from "./replay/replay-report.js";
 
 interface Options {
@@ -28,8 +28,11 @@ const program = new Command("replay")
   .option("--hours <n>", "of the day, from its beginning", wholeNumber(1, 8), 8)
   .option("--tenants <n>", "of the demo data, the largest first", wholeNumber(1, 20), 2)
   .addOption(
-    new Option("--speed <n>", "how many times faster than life; less where the machine cannot keep up")
-      .choices(["300", "150", "100", "60", "30"])
+    new Option(
+      "--speed <n>",
+      "how many times faster than life at most; less where the machine cannot keep up",
+    )
+      .choices(SPEEDS.map(String))
       .default("300"),
   )
   .option("--json", "print JSON; progress goes to standard error in any case")
@@ -54,7 +57,7 @@ async function main({ seed, hours, tenants, speed, json }: Options): Promise<num
       hours,
       tenants,
       scale: SCALE,
-      speed: Number(speed),
+      speed: Number(speed) as Speed,
       onStep: (line) => console.error(line),
       onProgress: (done, total) => {
         if (!process.stderr.isTTY) return;

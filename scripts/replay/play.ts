@@ -20,8 +20,9 @@ export interface Played {
   readonly maxLatenessMs: number;
 }
 
-// So many that no request waits for one: it would come later than planned, and find what it should have found expired.
-const CONNECTIONS = 256;
+// Where more requests are under way the machine cannot keep up, which is seen by how late answers are. No more than
+// the backend has database connections: none waits for one.
+const CONNECTIONS = 32;
 const HOUR_MS = 3_600_000;
 // Half a second of the shortest TTL's second.
 const TICK_MS = 5;

@@ -21,12 +21,16 @@ export interface ReplayOptions {
   readonly tenants: number;
   /** Share of the demo data. */
   readonly scale: number;
-  /** How many times faster than life. TTLs are whole seconds, and the shortest is five minutes: it divides 300. */
-  readonly speed: number;
+  /** How many times faster than life at most: less where the machine cannot keep up. */
+  readonly speed: Speed;
   readonly onStep: (line: string) => void;
   /** Called after every answer of a run. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+/** TTLs are whole seconds, and the shortest is five minutes: these divide 300. */
+export const SPEEDS = [300, 100, 30] as const;
+export type Speed = (typeof SPEEDS)[number];
 
 /** The default preset, compressed as the day is. */
 function compressed(speed: number): TtlPreset {
@@ -35,19 +39,39 @@ function compressed(speed: number): TtlPreset {
 
 /** @throws Error where an answer was no success: the numbers would mean nothing */
 export async function replayDay(options: ReplayOptions): Promise<ReplayReport> {
-  const { speed } = options;
   const today = dayOf(new Date());
   const redis = await startRedisServer();
+  const runAt = (speed: Speed, observeOnly: boolean) => {
+    options.onStep(
+      `${observeOnly ? "without the cache, which observes" : "with the cache"}, ${speed} times faster than life`,
+    );
+    const ttl = compressed(speed);
+    return onFreshBackend(options, { today, redisUrl: redis.url, ttl, compression: speed, observeOnly });
+  };
   try {
-    const circumstances = { today, redisUrl: redis.url, ttl: compressed(speed), compression: speed };
-    options.onStep(`without the cache, which observes, ${speed} times faster than life`);
-    const without = await onFreshBackend(options, { ...circumstances, observeOnly: true });
-    options.onStep(`with the cache, ${speed} times faster than life`);
-    const cached = await onFreshBackend(options, { ...circumstances, observeOnly: false });
-    return makeReport(without, cached);
+    let speed = options.speed;
+    let without = await runAt(speed, true);
+    // What is answered later than the shortest TTL is of another day than what was planned.
+    for (const slower of SPEEDS.filter((each) => each < options.speed)) {
+      if (without.failures.length === 0 && without.run.maxLatenessMs <= compressed(speed).SHORT * 1000) break;
+      options.onStep("the machine cannot keep up: again, slower");
+      speed = slower;
+      without = await runAt(speed, true);
+    }
+    const cached = await runAt(speed, false);
+    for (const { failures } of [without, cached])
+      if (failures.length > 0)
+        throw new Error(`${failures.length} requests failed, as\n${failures.slice(0, 10).join("\n")}`);
+    return makeReport(without.run, cached.run);
   } finally {
     await redis.stop();
   }
+}
+
+interface PlayedRun {
+  readonly run: Run;
+  /** Answers that were no success. */
+  readonly failures: readonly string[];
 }
 
 interface Circumstances {
@@ -61,7 +85,7 @@ interface Circumstances {
 async function onFreshBackend(
   options: ReplayOptions,
   { today, ...circumstances }: Circumstances,
-): Promise<Run> {
+): Promise<PlayedRun> {
   const database = await createTestDatabase();
   try {
     await migrate(database.url, () => undefined);
@@ -82,10 +106,8 @@ async function onFreshBackend(
       ].sort((one, other) => one.atHours - other.atHours);
       const before = { queries: backend.queries(), behind: backend.overlay.queriesBehind() };
       const viewsBefore = await backend.views();
-      const { failures, maxLatenessMs } = await playInTime(backend, requests, options);
-      if (failures.length > 0)
-        throw new Error(`${failures.length} requests failed, as\n${failures.slice(0, 10).join("\n")}`);
-      return {
+      const { failures, maxLatenessMs } = await playInTime(backend, requests, circumstances, options);
+      const run = {
         queries: backend.queries() - before.queries,
         queriesBehind: backend.overlay.queriesBehind() - before.behind,
         views: since(viewsBefore, await backend.views()),
@@ -94,6 +116,7 @@ async function onFreshBackend(
         advice: backend.advice(),
         missReasons: backend.missReasons(),
       };
+      return { run, failures };
     } finally {
       await backend.stop();
     }
@@ -113,13 +136,14 @@ function since(before: readonly ViewReport[], after: readonly ViewReport[]): Vie
 async function playInTime(
   backend: ReplayedBackend,
   requests: readonly PlannedRequest[],
-  { speed, onProgress, onStep }: ReplayOptions,
+  { compression }: Pick<Circumstances, "compression">,
+  { onProgress, onStep }: ReplayOptions,
 ): Promise<Played> {
   for (const tenantId of new Set(requests.map((request) => request.tenantId))) await backend.warm(tenantId);
   const played = await play({
     backend,
     requests,
-    compression: speed,
+    compression,
     onProgress: (done) => onProgress?.(done, requests.length),
   });
   onStep(`${requests.length} requests, the slowest answered ${played.maxLatenessMs} ms after it was due`);

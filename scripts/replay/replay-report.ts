@@ -164,7 +164,7 @@ export function formatReport(report: ReplayReport): string {
   const lateness =
     maxLatenessMs > KEPT_UP_MS
       ? [
-          `the machine could not keep up: an answer came ${Math.round(maxLatenessMs / 1000)} s after it was due, when entries were over that live compressed; the rates are the machine's: take a lower --speed`,
+          `the machine could not keep up: an answer came ${Math.round(maxLatenessMs / 1000)} s after it was due, when entries were over that live compressed; the rates are the machine's`,
         ]
       : [];
   return [

@@ -36,7 +36,8 @@ export interface ReplayedOverlayOptions {
   readonly compression: number;
 }
 
-export const PATIENT_CONNECTIONS = 24;
+/** Of each pool; more than there are requests at a time. */
+export const PATIENT_CONNECTIONS = 40;
 /** What is counted is what is asked, not how fast a busy machine answers. */
 export const PATIENT_MS = 30_000;
 

@@ -11,7 +11,8 @@ import type { ReadOutcome } from "../engine/read-outcome.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
-import { type Looked, lookedAt, missed } from "./looked.js";
+import type { KeyedCacheOptions } from "./keyed-cache-options.js";
+import { type Found, type Looked, lookedAt, missed } from "./looked.js";
 import { loadObserved } from "./observed-load.js";
 import { Refreshes } from "./refreshes.js";
 import { loadShared } from "./shared-loads.js";
@@ -21,21 +22,6 @@ import type { ValueRules } from "./value-options.js";
 import { type RecordedValue, recordValue, tooLarge } from "./value-record.js";
 
 export type Load<T> = () => T | PromiseLike<T>;
-
-/** What a look at a key's entry found. */
-type Found =
-  | { readonly kind: "value"; readonly value: unknown; readonly entry: Entry }
-  | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Stale }
-  | { readonly kind: "none"; readonly miss: Miss }
-  | { readonly kind: "bypass"; readonly reason: BypassReason };
-
-/** @internal */
-export interface KeyedCacheOptions {
-  /** What a value that was compressed may become, bytes. */
-  readonly maxInflatedBytes: number;
-  /** Nothing is looked up and nothing stored: see the option `advice`. */
-  readonly observeOnly: boolean;
-}
 
 /** @internal */
 export class KeyedCache {

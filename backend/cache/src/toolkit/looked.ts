@@ -1,7 +1,21 @@
 // What a look at a value says of it: the value, and what the cache did.
 // Tests: test/integration/toolkit-values.test.ts
-import { formatCacheStatus, hitStatus, type RunReason, type UnstoredReason } from "../cache-status.js";
+import {
+  type BypassReason,
+  formatCacheStatus,
+  hitStatus,
+  type RunReason,
+  type UnstoredReason,
+} from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
+import type { Miss, Stale } from "../engine/miss.js";
+
+/** What a look at a key's entry found. */
+export type Found =
+  | { readonly kind: "value"; readonly value: unknown; readonly entry: Entry }
+  | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Stale }
+  | { readonly kind: "none"; readonly miss: Miss }
+  | { readonly kind: "bypass"; readonly reason: BypassReason };
 
 /** A value, and what the cache did to have it. */
 export interface Looked<T> {
