@@ -29,7 +29,7 @@ export function commitCall(
       commit.maxTenantBytes ?? "",
       keys.indexes(tenant),
       ...fences,
-      ...commit.value,
+      commit.value.length === 1 ? (commit.value[0] as Buffer) : Buffer.concat(commit.value),
     ],
   };
 }
