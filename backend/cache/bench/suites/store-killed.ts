@@ -8,6 +8,7 @@ import { formatNumber, median } from "../statistics.js";
 
 const LISTS = { quick: 300, full: 2000 };
 const CONNECTIONS = 128;
+const PAUSE_MS = 1000;
 const SECONDS = { quick: 4, full: 12 };
 
 interface Counts {
@@ -51,6 +52,8 @@ export async function storeKilled(bench: Bench): Promise<SuiteReport> {
     connections: CONNECTIONS,
     seconds,
   });
+  // What the load has left behind has its answer by then.
+  await delay(PAUSE_MS);
   const requests = requestsOf("list");
   // One load over all states: nothing stands still while the next begins.
   const total = seconds * states.length;

@@ -100,6 +100,11 @@ export class KeySpace {
     return `${this.prefix}lease:${this.#tag(tenant)}:${module}:${hash}`;
   }
 
+  /** Where a value waits for the script that stores it: see `commit-call.ts`. */
+  parked(tenant: string, token: string): string {
+    return `${this.prefix}parked:${this.#tag(tenant)}:${token}`;
+  }
+
   /** Lists the entries made under one generation of the tenant's and the module's fence. */
   index(tenant: string, module: string, generation: string): string {
     return `${this.indexes(tenant)}${module}:${generation}`;

@@ -1,6 +1,6 @@
 // The Lua script that stores an entry: compare-and-set on its fences, the bounds of its module and tenant, and the books about both.
 // Tests: test/contract/redis-store.test.ts, test/integration/tenant-ledger.test.ts
-import { DROP_LEASE, KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
+import { KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 // An index that nothing was counted for is counted now. Where the ledger is not there, all that the
 // generations name are; if the tenant's fence is older than a minute it was lost, perhaps with indexes.
@@ -95,30 +95,39 @@ export const MAKE_ROOM: string = `
   redis.call('ZINCRBY', ledger, total - counted, '')
 `;
 
-// KEYS: entry, index, generations, ledger, fences…, lease or nothing. ARGV: number of fences, TTL, most
+// KEYS: entry, index, generations, ledger, fences…, lease or nothing, where the value is parked or nothing. ARGV: number of fences, TTL, most
 // entries, fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only
 // value that may be overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what
-// the names of the tenant's indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation
+// the names of the tenant's indexes begin with, fences…, and the value, '' where it is parked. Returns 0 where a mutation
 // or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease is
 // still held), 3 where there is no room; then how many live entries have made room, 1 where a walk should
 // count anew, and what the tenant's entries count now, -1 where that has not changed.
-export const COMMIT_FILL: string = `${NOW}${DROP_LEASE}${LISTINGS}
+export const COMMIT_FILL: string = `${NOW}${LISTINGS}
 local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local name, indexes = ARGV[6], ARGV[9]
 local count, ttl, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[8]) or math.huge
-local valueBytes, evicted, recount = 0, 0, 0
-local tenantFence, tenantToken = KEYS[5], ARGV[10]
-for i = count + 10, #ARGV do valueBytes = valueBytes + #ARGV[i] end
+local evicted, recount = 0, 0
+local tenantFence, tenantToken, value = KEYS[5], ARGV[10], ARGV[count + 10]
+local parked, last = nil, #KEYS
+if value == '' then parked, last = KEYS[last], last - 1 end
+local function refuse(code, ...)
+  if parked then redis.call('UNLINK', parked) end
+  return { code, ... }
+end
+local valueBytes = parked and redis.call('STRLEN', parked) or #value
+if valueBytes == 0 then return { 3, 0, 0 } end
 local score = listing(now + ttl, entry, valueBytes)
 local cost = bytesOf(score)
-if cost > quota then return { 2, 0, 0 } end
-if #KEYS > count + 4 then dropLease(KEYS[#KEYS], ARGV[5]) end
+if cost > quota then return refuse(2, 0, 0) end
+local found = redis.call('MGET', unpack(KEYS, 5, last))
+local lease = found[count + 1]
+if lease and string.sub(lease, 1, #ARGV[5] + 1) == ARGV[5] .. ',' then redis.call('UNLINK', KEYS[last]) end
 for i = 1, count do
-  if redis.call('GET', KEYS[i + 4]) ~= ARGV[i + 9] then return { 0, 0, 0 } end
+  if found[i] ~= ARGV[i + 9] then return refuse(0, 0, 0) end
 end
 if ARGV[7] ~= '' then
   local held = redis.call('GET', entry)
-  if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return { 0, 0, 0 } end
+  if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return refuse(0, 0, 0) end
 end
 local before = redis.call('ZSCORE', index, entry)
 local more = cost - (before and bytesOf(before) or 0)
@@ -143,13 +152,19 @@ ${MAKE_ROOM}
     if before then redis.call('UNLINK', entry) end
     redis.call('ZINCRBY', ledger, -cost, name)
     redis.call('ZINCRBY', ledger, -cost, '')
-    return { 3, evicted, recount, total - cost }
+    return refuse(3, evicted, recount, total - cost)
   end
 end
-redis.call('SET', entry, table.concat(ARGV, '', count + 10), 'PXAT', string.format('%d', now + ttl))
+local ends = string.format('%d', now + ttl)
+if parked then
+  redis.call('RENAME', parked, entry)
+  redis.call('PEXPIREAT', entry, ends)
+else redis.call('SET', entry, value, 'PXAT', ends) end
+-- With something to spare: else every store would find its fences a moment short of that.
 local fenceTtl = tonumber(ARGV[4])
+local spare = math.floor(fenceTtl / 64)
 for i = 1, count do
-  if redis.call('PTTL', KEYS[i + 4]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 4], fenceTtl) end
+  if redis.call('PTTL', KEYS[i + 4]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 4], fenceTtl + spare) end
 end
 redis.call('ZADD', index, score, entry)
 if redis.call('PTTL', index) < ttl then

@@ -136,7 +136,7 @@ export abstract class NodeRedisCommands implements RedisClient {
   evalshaBuffer(sha1: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown> {
     return this.#script("EVALSHA", sha1, keyCount, args, AS_BYTES);
   }
-  set(key: string, value: string, ...args: (string | number)[]): Promise<unknown> {
+  set(key: string, value: string | Buffer, ...args: (string | number)[]): Promise<unknown> {
     return this.send(key, ["SET", key, value, ...args.map(String)], AS_TEXT);
   }
   unlink(...keys: string[]): Promise<number> {

@@ -13,6 +13,7 @@ end
 local entry, index, generations, ledger, fence, lease = unpack(KEYS)
 local refused = try('time')
   or try('set', entry, '', 'PXAT', string.format('%d', redis.call('TIME')[1] * 1000 + 1000))
+  or try('rename', entry, entry)
   or try('set', fence, '', 'PX', 1000, 'GET')
   or try('set', lease, '', 'PX', 1000, 'NX')
   or try('get', fence)

@@ -60,7 +60,7 @@ export interface RedisClient extends Emitter {
   evalBuffer(lua: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
   evalsha(sha1: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
   evalshaBuffer(sha1: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
-  set(key: string, value: string, ...args: (string | number)[]): Promise<unknown>;
+  set(key: string, value: string | Buffer, ...args: (string | number)[]): Promise<unknown>;
   unlink(...keys: string[]): Promise<number>;
   zrange(key: string, first: number, last: number): Promise<string[]>;
   scan(cursor: string, ...args: (string | number)[]): Promise<[cursor: string, keys: string[]]>;

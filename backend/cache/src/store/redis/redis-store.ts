@@ -134,8 +134,8 @@ export class RedisStore implements Store {
   }
 
   async commitFill(commit: FillCommit): Promise<CommitResult> {
-    const { keys, args } = commitCall(this.#keys, commit);
-    const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args));
+    const { keys, args, parked } = commitCall(this.#keys, commit);
+    const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args, parked));
     const figures = reply as (number | string)[];
     const bytes = Number(figures[3] ?? -1);
     if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);

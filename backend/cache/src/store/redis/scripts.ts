@@ -34,9 +34,10 @@ end
  */
 const BEGIN_FILL = `${CLOCK}
 local count = tonumber(ARGV[1])
+local found = redis.call('MGET', unpack(KEYS))
 local fences = {}
 for i = 1, count do
-  local value = redis.call('GET', KEYS[i + 1])
+  local value = found[i + 1]
   if not value then
     value = '+' .. fence(ARGV[2], i)
     redis.call('SET', KEYS[i + 1], value, 'PX', ARGV[3])
@@ -44,12 +45,11 @@ for i = 1, count do
   fences[i] = value
 end
 local lease = 'none'
-local entry = redis.call('GET', KEYS[1])
+local entry = found[1]
 local generation = table.concat(fences, ',')
 local stored = ARGV[6] == '1' and entry and string.find(string.sub(entry, 1, 16384), generation, 1, true)
 if #KEYS > count + 1 and not stored then
-  local key = KEYS[#KEYS]
-  local held = redis.call('GET', key)
+  local key, held = KEYS[#KEYS], found[#KEYS]
   if held == '' then lease = 'skipped'
   elseif held and string.find(held, generation, 1, true) then lease = 'waiting'
   else

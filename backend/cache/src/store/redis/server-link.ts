@@ -1,9 +1,11 @@
 // One connection to one server: who the server is, proven with every answer, and the scripts that it has been brought.
 // Tests: test/faults/demoted-master.test.ts, test/faults/nameless-server.test.ts
+
 import { BackOff } from "../../back-off.js";
 import { isError } from "../../thrown.js";
 import { clearTimeout, setTimeout, type Timer } from "../../timers.js";
 import { NotConnected, StoreFull, ValueTooLarge } from "../store-errors.js";
+import type { Parked } from "./commit-call.js";
 import { isOfReplica, messageOf, reasonIn, refusesForGood, refusesSize } from "./error-messages.js";
 import { heedGreetings } from "./greetings.js";
 import { Listeners } from "./listeners.js";
@@ -87,9 +89,21 @@ export class ServerLink {
     this.#question++;
   }
 
-  async script(name: ScriptName, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+  /** @param parked a value that is put down for the script, in the same write */
+  async script(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+    parked?: Parked,
+  ): Promise<unknown> {
+    const { client } = this;
     try {
-      return await this.#scripts.run({ name, keys, args }, (ask) => ask(this.client));
+      return await this.#scripts.run({ name, keys, args }, async (ask) => {
+        if (!parked) return ask(client);
+        const { key, value, ttlMs } = parked;
+        const park = () => Promise.all([client.set(key, value, "PX", ttlMs), ask(client)]);
+        return (await inOnePiece(client, park))[1];
+      });
     } catch (error) {
       throw this.explain(error);
     }
