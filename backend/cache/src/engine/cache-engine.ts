@@ -86,18 +86,16 @@ export class CacheEngine {
       this.events.publish("invalidated", { ...cause, confirmed: true, elsewhere: true }),
     );
     // A store that holds its entries in this process's memory is such a tier already.
-    if (options.localBytes > 0 && !store.holdsInMemory) {
+    if (options.localBytes > 0 && !store.holdsInMemory)
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
-    }
     const leases = new Leases(store, this.gate, options);
-    const refused = new RefusedValues(logger);
-    this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
+    const parts = { store, gate: this.gate, leases, refused: new RefusedValues(logger), counters };
+    this.#writer = new EntryWriter(parts, options, {
       onCommitted: (ref, entry) => {
         this.#local?.set(ref, entry);
         this.memory.stored(ref, entry);
       },
-      onStored: ({ tenant, module, entryKey }) =>
-        this.events.publish("stored", { tenant, module, key: entryKey }),
+      onStored: ({ tenant, module, entryKey: key }) => this.events.publish("stored", { tenant, module, key }),
       onBounded: (ref, result) => this.#bounded(ref, result),
     });
     this.#fills = new Fills({ store, gate: this.gate, writer: this.#writer, leases }, options);

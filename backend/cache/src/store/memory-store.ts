@@ -5,10 +5,11 @@ import { shown } from "../shown.js";
 import { monotonicNow } from "../timers.js";
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import { characterLru } from "./character-lru.js";
-import { type EntryPage, type ListedEntry, type ListRequest, readCursor, writeCursor } from "./entry-page.js";
+import type { EntryPage, ListRequest } from "./entry-page.js";
 import { areSame, isPending, MADE_MARK, newFence, PENDING_MARK } from "./fence-token.js";
 import { MemoryCauses } from "./memory-causes.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
+import { memoryPage } from "./memory-page.js";
 import { PendingWriters } from "./pending-writers.js";
 import type { SharingTerms } from "./sharing-terms.js";
 import type {
@@ -229,22 +230,8 @@ export class MemoryStore implements Store {
     return { rows, complete: true };
   }
 
-  async listEntries({ tenant, module, after, most, headBytes }: ListRequest): Promise<EntryPage> {
-    const from = readCursor(after);
-    const isBehind = (place: number, key: string) =>
-      place > Number(from.place) || (place === Number(from.place) && key > from.key);
-    const live: (ListedEntry & { readonly place: number })[] = [];
-    for (const { key, value, expiresAtMs } of this.#entries.listed(tenant, module)) {
-      if (!isBehind(expiresAtMs, key) || !this.#areCurrent(value.fenceKeys, value.fences)) continue;
-      const { value: entry } = value;
-      const wallMs = Math.round(Date.now() + expiresAtMs - monotonicNow());
-      const head = entry.subarray(0, headBytes);
-      live.push({ key, expiresAtMs: wallMs, bytes: entry.length, head, place: expiresAtMs });
-    }
-    live.sort((one, other) => one.place - other.place || (one.key < other.key ? -1 : 1));
-    const page = live.slice(0, most);
-    const last = live.length > most ? page.at(-1) : undefined;
-    return { entries: page, next: last && writeCursor(String(last.place), last.key) };
+  async listEntries(request: ListRequest): Promise<EntryPage> {
+    return memoryPage(this.#entries, request, (of) => this.#areCurrent(of.fenceKeys, of.fences));
   }
 
   async tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {

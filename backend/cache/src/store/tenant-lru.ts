@@ -158,7 +158,7 @@ export class TenantLru<V extends object> {
   *listed(tenant: string, module: string): Generator<{ key: string; value: V; expiresAtMs: number }> {
     const nowMs = monotonicNow();
     for (const key of this.keysOf(tenant, module)) {
-      const item = this.#items.peek(key);
+      const item = this.#items.peek(key) ?? this.#reserved?.get(key);
       if (item && item.expiresAtMs > nowMs) yield { key, value: item.value, expiresAtMs: item.expiresAtMs };
     }
   }

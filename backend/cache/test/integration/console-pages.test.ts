@@ -174,6 +174,16 @@ describe("the overview tells what wants an operator", () => {
     assert.doesNotMatch(own, /leads/);
   });
 
+  test("what is reserved for a tenant is listed as well", async () => {
+    const cache = await openCache("memory", { reservedBytesPerTenant: 1_000_000 });
+    const world = await consoleWorld(cache);
+    closeAfterTest(world, cache);
+    await world.request("/accounts", { tenant: "acme" });
+    await cache.idle();
+    const { body } = await world.get("admin", "entries?tenant=acme&module=accounts");
+    assert.match(body, /class="url">\/accounts</);
+  });
+
   test("a tenant at its bound", async () => {
     const cache = await openCache("memory", { maxBytesPerTenant: 4000 });
     const world = await consoleWorld(cache);
