@@ -1,7 +1,7 @@
 // Commands that go on until somebody ends them: steps at an interval, and connections that are lost for a while.
 // Tests: test/integration/cli-live.test.ts
-import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../store/redis/error-messages.js";
+import { delay, monotonicNow } from "../timers.js";
 import type { Context } from "./context.js";
 import { EXIT, exitCodeOf } from "./exit-codes.js";
 import { isLost } from "./redis-access.js";
@@ -44,7 +44,7 @@ async function repeated({ output, ended }: Context, intervalMs: number, step: St
     hasAnswered = true;
   };
   while (!ended.aborted) {
-    const startedMs = performance.now();
+    const startedMs = monotonicNow();
     try {
       const answer = await step(answered);
       answered();
@@ -61,7 +61,7 @@ async function repeated({ output, ended }: Context, intervalMs: number, step: St
       lostAtMs ??= startedMs;
       if (startedMs - lostAtMs > GIVE_UP_MS) throw error;
     }
-    await pause(intervalMs - (performance.now() - startedMs), ended);
+    await pause(intervalMs - (monotonicNow() - startedMs), ended);
   }
 }
 

@@ -1,10 +1,10 @@
 // `purge` on a Redis: the calls of a cache that is opened for it, so that it is done, confirmed and put on record as from an app.
 // Tests: test/integration/cli-purge.test.ts
 import { hostname, userInfo } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import { readBeginning } from "../codec/entry-beginning.js";
 import { messageOf } from "../store/redis/error-messages.js";
 import { createTenantCache, type TenantCache } from "../tenant-cache.js";
+import { delay, monotonicNow } from "../timers.js";
 import type { Context } from "./context.js";
 import type { ExitCode } from "./exit-codes.js";
 import { type PurgePlan, showPurge } from "./purge-output.js";
@@ -55,11 +55,11 @@ export async function runPurgeOnRedis(
   try {
     if (!(await cache.ready(timeoutMs))) throw failureOf(cache.health().reason ?? "no answer", target);
     const reason = options.reason?.trim() ?? "";
-    const startedMs = performance.now();
+    const startedMs = monotonicNow();
     const confirmed = await cache.because(originOf(scope, reason, options.actor), () =>
       carriedOut(cache, scope),
     );
-    const tookMs = Math.round((performance.now() - startedMs) * 100) / 100;
+    const tookMs = Math.round((monotonicNow() - startedMs) * 100) / 100;
     const code = showPurge(output, target.name, { scope, dryRun: false, ...plan, confirmed, reason, tookMs });
     // Its sweep gives the memory back. Nobody waits for it longer than for an answer: what is left ends with its TTL.
     if (confirmed) await Promise.race([cache.idle(), delay(timeoutMs, undefined, { ref: false })]);

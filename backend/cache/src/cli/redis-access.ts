@@ -1,6 +1,5 @@
 // A command's own connections to Redis: commands by name, to every master, with reasons that people understand.
 // Tests: test/integration/cli-redis.test.ts
-import { setTimeout as delay } from "node:timers/promises";
 import { TenantCacheError } from "../errors.js";
 import { KeySpace } from "../store/key-space.js";
 import { connect } from "../store/redis/connect.js";
@@ -8,6 +7,7 @@ import { messageOf } from "../store/redis/error-messages.js";
 import { isClusterClient, type RedisClient } from "../store/redis/redis-client.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import { redisOption } from "../store/redis/url-servers.js";
+import { clearTimeout, delay, setTimeout } from "../timers.js";
 import type { Context } from "./context.js";
 import { refused, unreachable } from "./exit-codes.js";
 import type { RedisTarget } from "./redis-target.js";

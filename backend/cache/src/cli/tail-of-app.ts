@@ -1,8 +1,8 @@
 // `tail` of an app: what each request was told and what was made stale, as it happens in the process that answers.
 // Tests: test/integration/cli-live.test.ts
-import { setTimeout as delay } from "node:timers/promises";
 import type { Cause } from "../engine/cause-text.js";
 import { printable } from "../printable.js";
+import { delay } from "../timers.js";
 import { AppClient } from "./app-client.js";
 import type { AppTarget } from "./app-target.js";
 import { causeJson, causeLine } from "./cause-line.js";

@@ -2,6 +2,7 @@
 // Tests: test/integration/cli-live.test.ts
 import { printable } from "../printable.js";
 import type { CacheStats, ModuleStats } from "../stats.js";
+import { monotonicNow } from "../timers.js";
 import { AppClient } from "./app-client.js";
 import type { AppTarget } from "./app-target.js";
 import type { Context } from "./context.js";
@@ -27,10 +28,10 @@ export async function runTopOfApp(
   let last: TopSample | undefined;
   let restUntilMs = 0;
   await showTop(context, options, async () => {
-    if (last && performance.now() < restUntilMs) return last;
-    const startedMs = performance.now();
+    if (last && monotonicNow() < restUntilMs) return last;
+    const startedMs = monotonicNow();
     const stats = await client.get<CacheStats>("stats", { tenant: options.tenant });
-    const atMs = performance.now();
+    const atMs = monotonicNow();
     restUntilMs = atMs + (atMs - startedMs) / BUSY_SHARE - options.intervalMs;
     const taken = { stats, atMs };
     last = sampleOf(target.name, taken, before);

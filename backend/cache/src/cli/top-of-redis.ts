@@ -4,6 +4,7 @@ import { printable } from "../printable.js";
 import { messageOf } from "../store/redis/error-messages.js";
 import { reportServer } from "../store/redis/redis-report.js";
 import type { ServerReport } from "../store/store-report.js";
+import { monotonicNow } from "../timers.js";
 import { CauseFollower } from "./cause-follower.js";
 import { originText, partsText } from "./cause-line.js";
 import type { Context } from "./context.js";
@@ -69,9 +70,9 @@ class RedisSampler {
   async sample(): Promise<TopSample> {
     const server = await this.#allowed("server", () => reportServer(this.#access.client));
     const causes = (await this.#allowed("causes", () => this.#follower.next())) ?? [];
-    if (performance.now() - this.#storedAtMs > STORED_EACH_MS) {
+    if (monotonicNow() - this.#storedAtMs > STORED_EACH_MS) {
       this.#stored = await this.#allowed("tenants", () => readStored(this.#access, MOST_TENANTS));
-      this.#storedAtMs = performance.now();
+      this.#storedAtMs = monotonicNow();
     }
     if (this.#lacking.size === 3)
       throw refused(
@@ -99,7 +100,7 @@ class RedisSampler {
 
   #rates(server: ServerReport | undefined): { rates: Counted | undefined; seconds: number | undefined } {
     if (!server) return { rates: undefined, seconds: undefined };
-    const atMs = performance.now();
+    const atMs = monotonicNow();
     const counts = Object.fromEntries(COUNTED.map((name) => [name, server[name] ?? 0])) as Counted;
     const before = this.#before;
     this.#before = { counts, atMs };

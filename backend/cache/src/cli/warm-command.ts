@@ -1,7 +1,7 @@
 // `warm`: lists the app's warm-ups, or runs some and waits for them.
 // Tests: test/integration/cli-app.test.ts
-import { setTimeout as delay } from "node:timers/promises";
 import { printable } from "../printable.js";
+import { delay } from "../timers.js";
 import { AppClient } from "./app-client.js";
 import type { AppTarget } from "./app-target.js";
 import { table } from "./columns.js";

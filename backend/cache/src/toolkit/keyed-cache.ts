@@ -1,7 +1,7 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
 // Tests: test/integration/toolkit-loads.test.ts, test/integration/toolkit-values.test.ts
 
-import { type BypassReason, formatCacheStatus } from "../cache-status.js";
+import { formatCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Fill, FillOutcome } from "../engine/fill.js";

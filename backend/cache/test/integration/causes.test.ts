@@ -139,6 +139,7 @@ describe.each(STORES)("causes, %s", (store) => {
       tags: [],
       everything: false,
       confirmed: true,
+      elsewhere: false,
     });
   });
 

@@ -1,6 +1,7 @@
 // What a server says of itself and how it answers: read once, judged elsewhere.
 // Tests: test/integration/cli-doctor.test.ts
 import { messageOf } from "../../store/redis/error-messages.js";
+import { monotonicNow } from "../../timers.js";
 import type { RedisNode } from "../redis-access.js";
 
 export interface ServerFacts {
@@ -40,12 +41,12 @@ async function measure(node: RedisNode): Promise<Pick<ServerFacts, "latency" | "
   // The first ones are of this program's own beginning.
   for (let unmeasured = 0; unmeasured < 10; unmeasured++) await node.call("time").catch(() => undefined);
   let best: { readonly aheadMs: number; readonly uncertaintyMs: number } | undefined;
-  const until = performance.now() + SAMPLE_WITHIN_MS;
+  const until = monotonicNow() + SAMPLE_WITHIN_MS;
   try {
-    while (durations.length < SAMPLES && (durations.length === 0 || performance.now() < until)) {
-      const [startedMs, wallMs] = [performance.now(), Date.now()];
+    while (durations.length < SAMPLES && (durations.length === 0 || monotonicNow() < until)) {
+      const [startedMs, wallMs] = [monotonicNow(), Date.now()];
       const [seconds, microseconds] = (await node.call("time")) as [string, string];
-      const tookMs = performance.now() - startedMs;
+      const tookMs = monotonicNow() - startedMs;
       durations.push(tookMs);
       const serverMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
       const uncertaintyMs = tookMs / 2;
