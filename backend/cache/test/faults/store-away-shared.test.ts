@@ -58,7 +58,6 @@ describe("with Redis away", () => {
     await until("the process knows that Redis is away", () => !cache.health().connected);
   }
 
-  /** A handler that waits, and tells how many wait. */
   function held() {
     const waiting: (() => void)[] = [];
     let [runs, version] = [0, 0];
@@ -147,7 +146,6 @@ describe("with Redis away", () => {
     );
     await app.request("/list");
     await cache.idle();
-    // Fences are remembered from the first hit on that might use them.
     for (let hits = 0; hits < 3; hits++) assert.equal((await app.request("/list")).cache, "hit");
     await app.request("/list", { tenant: "tenant-2" });
     await cache.idle();
