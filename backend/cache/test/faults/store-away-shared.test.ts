@@ -11,11 +11,9 @@ import { gate, type HttpApp, serve } from "../support/http-app.js";
 
 const AWAY = "fwd=bypass; detail=store-unavailable";
 const SHARED = "fwd=bypass; collapsed; detail=store-unavailable";
-/** As a busy machine needs. */
 const PATIENT_MS = 60_000;
 
 type Handler = (req: Request, res: Response) => unknown;
-
 describe("with Redis away", () => {
   let redis: RedisServer;
   let isAway = false;
@@ -44,28 +42,24 @@ describe("with Redis away", () => {
     opened.push(cache);
     const app = await serve((express) => {
       express.get("/list{/*rest}", cache.cacheList("accounts", list), handler);
-      express.post("/list", cache.invalidateCache("accounts"), (_req, res) => {
-        handler(_req, res);
-      });
+      express.post("/list", cache.invalidateCache("accounts"), handler);
     });
     opened.push(app);
     return { app, cache };
   }
 
-  async function back(): Promise<void> {
+  const back = async () => {
     if (isAway) await redis.restart();
     isAway = false;
-  }
-
+  };
   async function away(cache: TenantCache): Promise<void> {
     isAway = true;
     await redis.kill();
     await until("the process knows that Redis is away", () => !cache.health().connected);
   }
 
-  /** A handler that waits, and tells how many wait. */
   function held() {
-    const waiting: { readonly version: number; go(): void }[] = [];
+    const waiting: (() => void)[] = [];
     let [runs, version] = [0, 0];
     const handler: Handler = async (req, res) => {
       if (req.method === "POST") {
@@ -75,13 +69,13 @@ describe("with Redis away", () => {
       runs++;
       const read = version;
       const { passed, open: go } = gate();
-      waiting.push({ version: read, go });
+      waiting.push(go);
       await passed;
       res.json({ version: read });
     };
-    const next = async (): Promise<void> => {
+    const next = async () => {
       await until("a handler runs", () => waiting.length > 0);
-      waiting.shift()?.go();
+      waiting.shift()?.();
     };
     return { handler, next, runs: () => runs };
   }
@@ -102,10 +96,7 @@ describe("with Redis away", () => {
     await next();
     const answers = await Promise.all(others);
     assert.equal(runs(), 2);
-    assert.deepEqual(
-      answers.map(({ cache }) => cache).sort(),
-      [...Array.from({ length: 19 }, () => SHARED), AWAY].sort(),
-    );
+    assert.equal(answers.filter((answer) => answer.cache === SHARED).length, 19);
     assert.ok(answers.every(({ status, body }) => status === 200 && body === '{"version":0}'));
   });
 
@@ -136,8 +127,11 @@ describe("with Redis away", () => {
     const answers = tenants.map((tenant) => app.request("/list", { tenant }));
     await until("one of each runs", () => runs === 2);
     started.open();
-    for (const [index, answer] of (await Promise.all(answers)).entries())
-      assert.equal(answer.body, JSON.stringify({ tenant: tenants[index] }));
+    const bodies = (await Promise.all(answers)).map(({ body }) => body);
+    assert.deepEqual(
+      bodies,
+      tenants.map((tenant) => JSON.stringify({ tenant })),
+    );
     assert.equal(runs, tenants.length);
   });
 
@@ -152,7 +146,6 @@ describe("with Redis away", () => {
     );
     await app.request("/list");
     await cache.idle();
-    // Fences are remembered from the first hit on that might use them.
     for (let hits = 0; hits < 3; hits++) assert.equal((await app.request("/list")).cache, "hit");
     await app.request("/list", { tenant: "tenant-2" });
     await cache.idle();
