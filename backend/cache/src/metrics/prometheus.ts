@@ -22,7 +22,7 @@ interface Value {
 /** The names of all metrics, without the suffixes of histograms. */
 export const METRIC_NAMES: readonly string[] = [...FIGURES, ...HISTOGRAMS].map(({ name }) => name);
 
-/** Has the registry ask for every figure from now on. */
+/** Has the registry ask for every figure from now on. @internal */
 export function registerFigures(registry: MetricsRegistry, views: MetricsViews): void {
   // OpenMetrics names a counter without the suffix of its samples, which prom-client adds again.
   const isOpen = registry.contentType.startsWith("application/openmetrics-text");
