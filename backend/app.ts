@@ -31,6 +31,7 @@ import {
 import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
+import { type MetricsAccess, mayReadMetrics } from "./services/operations/metrics-access.js";
 import { operatorHealthRouter } from "./services/operations/operator-health.js";
 import type { Overlay } from "./services/overlay/overlay.js";
 import { overlayRouter } from "./services/overlay/routes/overlay-routes.js";
@@ -59,6 +60,8 @@ export interface AppDependencies {
   /** What anonymous callers see of health. Default: figures. */
   readonly healthDetails?: HealthDetails | undefined;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
+  /** Who may read /metrics. Default: nobody, and it is not there. */
+  readonly metrics?: MetricsAccess | undefined;
   /** Default: one that samples when it is asked. */
   readonly monitor?: CacheMonitor;
   /** The services' views, where somebody else reads them too. Default: opened here, with `ttl` and `clock`. */
@@ -121,7 +124,10 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
     operatorHealthRouter({ ...health, monitor }),
   );
 
-  const { sync, publicUrl } = deps;
+  const { metrics, sync, publicUrl } = deps;
+  if (metrics && metrics.kind !== "nobody")
+    app.use("/metrics", cache.metricsHandler({ authorize: (req) => mayReadMetrics(metrics, req) }));
+
   // In front of everything that asks for a token or reads a body: what other CRMs send is signed, over its bytes.
   if (sync) app.use("/api/sync/webhooks", webhookRouter({ sync, publicUrl, rateLimiter: edge.rateLimiter }));
 

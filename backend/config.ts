@@ -42,6 +42,14 @@ const schema = z.object({
   CACHE_MAX_BODY_BYTES: wholeNumber(1, 1_073_741_824, 1_048_576),
   CACHE_MAX_BYTES_PER_TENANT: wholeNumber(0, 1_099_511_627_776, 67_108_864),
   CACHE_MEMORY_BYTES: wholeNumber(1024, 1_099_511_627_776, 67_108_864),
+  CACHE_STALENESS_PROBE_SECONDS: wholeNumber(0, 3600, 0),
+
+  METRICS_TOKEN: variable(
+    z
+      .string()
+      .regex(/^[\x21-\x7e]{16,}$/, "must have at least 16 characters, without spaces: openssl rand -hex 32")
+      .optional(),
+  ),
 
   JWT_SECRET: variable(z.string().optional()),
   JWT_JWKS_URL: variable(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).optional()),
@@ -65,6 +73,7 @@ const SECRETS = [
   "DATABASE_URL",
   "JWT_SECRET",
   "CACHE_ENCRYPTION_KEYS",
+  "METRICS_TOKEN",
   ...AUDIT_SECRETS,
   "SUBJECT_WRAPPING_KEYS",
   "CRM_CONNECTIONS",

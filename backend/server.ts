@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { loadEnvFile } from "node:process";
-import { CacheMonitor, expressServerOptions } from "express-tenant-cache";
+import { CacheMonitor, expressServerOptions, StalenessProbe } from "express-tenant-cache";
 import { type Logger, pino } from "pino";
 import { createAppBehindLane } from "./app.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
@@ -19,6 +19,7 @@ import { openAudit } from "./services/audit/audit-service.js";
 import { AuditWatch } from "./services/audit/status/audit-watch.js";
 import type { Lifecycle } from "./services/health.js";
 import { openViews } from "./services/index.js";
+import { metricsAccess } from "./services/operations/metrics-access.js";
 import { Overlay } from "./services/overlay/overlay.js";
 import { OverlayUpkeep } from "./services/overlay/overlay-upkeep.js";
 import { openSubjects } from "./services/subjects/open-subjects.js";
@@ -79,6 +80,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const warmer = openWarmer({ pool, cache, views, ttlSeconds });
   const monitor = new CacheMonitor(cache).start();
   monitor.on("alert", ({ name, message }) => logger.warn(`cache alert ${name}: ${message}`));
+  monitor.on("resolved", ({ name, since }) => {
+    const seconds = Math.round((Date.now() - since.getTime()) / 1000);
+    logger.info(`cache alert ${name}: over after ${seconds} s`);
+  });
+  const probeMs = config.CACHE_STALENESS_PROBE_SECONDS * 1000;
+  const probe = probeMs > 0 ? new StalenessProbe(cache, { intervalMs: probeMs }).start() : undefined;
   const vaultPool = createPool({
     databaseUrl: config.DATABASE_URL,
     max: VAULT_CONNECTIONS,
@@ -114,6 +121,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     monitor,
     logger,
     lifecycle,
+    metrics: metricsAccess(config.METRICS_TOKEN, config.NODE_ENV === "production"),
     healthDetails: config.HEALTH_DETAILS,
     authenticator: identity.authenticator,
     auth: identity.auth,
@@ -163,6 +171,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     await warmed;
     await warmQueue?.close();
     monitor.stop();
+    probe?.stop();
     await sync?.close();
     await overlayUpkeep?.stop();
     await auditWatch?.stop();

@@ -5,10 +5,16 @@ import type { TenantCache } from "express-tenant-cache";
 import type { Logger } from "pino";
 import { describeServers } from "./config/redis-servers.js";
 import type { Config } from "./config.js";
+import { metricsAccess } from "./services/operations/metrics-access.js";
 
+const METRICS_LINES = {
+  token: "/metrics, for the bearer of METRICS_TOKEN",
+  "this-machine": "/metrics, for this machine alone (METRICS_TOKEN is not set)",
+  nobody: "none (METRICS_TOKEN is not set)",
+} as const;
 const MEBIBYTE = 1024 * 1024;
 
-/** One line for the database, the cache, sealed entries, the state, logging in, the audit trail and warming. */
+/** One line for the database, the cache, sealed entries, the state, logging in, the audit trail, metrics and warming. */
 export function startLines(config: Config, cache: Pick<TenantCache, "health">): string[] {
   return [
     `database: ${databaseOf(config.DATABASE_URL)}, at most ${config.DATABASE_POOL_MAX} connections`,
@@ -19,6 +25,7 @@ export function startLines(config: Config, cache: Pick<TenantCache, "health">): 
       : "state: none (REDIS_URL is not set): nobody can log in, no token can be revoked, and each process counts requests for itself",
     ...(config.JWT_JWKS_URL === undefined ? [] : [`tokens: of ${new URL(config.JWT_JWKS_URL).host}`]),
     ...auditLines(config),
+    `metrics: ${METRICS_LINES[metricsAccess(config.METRICS_TOKEN, config.NODE_ENV === "production").kind]}`,
     config.CACHE_WARM_ON_START
       ? `warm-up: behind the start${config.redis ? ", and by one process after each midnight" : ""}`
       : "warm-up: none (CACHE_WARM_ON_START=false)",

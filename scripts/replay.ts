@@ -1,4 +1,4 @@
-// `npm run replay`: a working day of traffic on the services, in a minute and a half, and what the cache made of it.
+// `npm run replay`: a working day of traffic on the services, twice in a minute and a half, and what the cache made of it.
 import cliProgress from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import { replayDay } from "./replay/replay-day.js";
@@ -19,7 +19,8 @@ const program = new Command("replay")
   .description(
     "Replays a working day of eight hours on users, technicians, schedules, tasks and reports, and on the overlay: readers " +
       "and writers as in scripts/replay/habits.ts and overlay-habits.ts, the real routes over HTTP, PostgreSQL, Redis and " +
-      "another CRM of its own, time and TTLs both 300 times shorter. Prints the hit rate of each service, and the " +
+      "another CRM of its own, time and TTLs both 300 times shorter. First the cache only observes; " +
+      "then it caches. Prints the hit rate of each service, what was forecast for each module and what came of it, and the " +
       "database queries with and without the cache.",
   )
   .option("--seed <n>", "of the traffic; the same seed asks for the same", wholeNumber(0, 2 ** 31), 1)

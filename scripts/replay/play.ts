@@ -1,4 +1,4 @@
-// Sends a day's requests: at their times, or as fast as they are answered.
+// Sends a day's requests at their times.
 import { Agent } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { exchange } from "../../backend/servers/exchange.js";
@@ -8,8 +8,8 @@ import type { ReplayedBackend } from "./replayed-backend.js";
 export interface PlayOptions {
   readonly backend: ReplayedBackend;
   readonly requests: readonly PlannedRequest[];
-  /** How many times faster than life; `undefined`: as fast as they are answered, 16 at a time. */
-  readonly compression?: number;
+  /** How many times faster than life. */
+  readonly compression: number;
   readonly onProgress: (done: number) => void;
 }
 
@@ -59,10 +59,7 @@ export async function play({ backend, requests, compression, onProgress }: PlayO
     onProgress(++done);
   };
   try {
-    const maxLatenessMs =
-      compression === undefined
-        ? await sendAll(requests, send)
-        : await sendInTime(requests, compression, send);
+    const maxLatenessMs = await sendInTime(requests, compression, send);
     return { failures, maxLatenessMs };
   } finally {
     agent.destroy();
@@ -76,15 +73,6 @@ const headersOf = (token: string | undefined, body: object | undefined) => ({
 });
 
 type Send = (request: PlannedRequest) => Promise<void>;
-
-async function sendAll(requests: readonly PlannedRequest[], send: Send): Promise<number> {
-  const rest = requests.values();
-  const work = async () => {
-    for (const request of rest) await send(request);
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, work));
-  return 0;
-}
 
 async function sendInTime(
   requests: readonly PlannedRequest[],

@@ -1,4 +1,4 @@
-// Replays a day twice, on two databases with the same rows: without keeping anything, and with the cache.
+// Replays a day twice, on two databases with the same rows: observed only, as without a cache, and with the cache.
 import type { TtlPreset } from "express-tenant-cache";
 import { migrate } from "../../backend/db/migrate.js";
 import { DEMO_TENANTS, seedDemoData } from "../../backend/seed/index.js";
@@ -22,13 +22,12 @@ export interface ReplayOptions {
   /** Share of the demo data. */
   readonly scale: number;
   readonly onStep: (line: string) => void;
-  /** Called after every answer of the run at the requests' own times. */
+  /** Called after every answer of a run. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Five minutes, the shortest TTL, become the shortest that there is: a second. */
 export const COMPRESSION = 300;
-const NOTHING_KEPT: TtlPreset = { SHORT: 0, MEDIUM: 0, LONG: 0, DAY: 0 };
 /** The default preset, compressed as the day is. */
 const COMPRESSED: TtlPreset = {
   SHORT: 300 / COMPRESSION,
@@ -42,18 +41,11 @@ export async function replayDay(options: ReplayOptions): Promise<ReplayReport> {
   const today = dayOf(new Date());
   const redis = await startRedisServer();
   try {
-    options.onStep("without the cache, as fast as it goes");
-    const without = await onFreshBackend(
-      options,
-      { today, redisUrl: redis.url, ttl: NOTHING_KEPT, compression: undefined },
-      playAll,
-    );
+    const circumstances = { today, redisUrl: redis.url, ttl: COMPRESSED, compression: COMPRESSION };
+    options.onStep(`without the cache, which observes, ${COMPRESSION} times faster than life`);
+    const without = await onFreshBackend(options, { ...circumstances, observeOnly: true });
     options.onStep(`with the cache, ${COMPRESSION} times faster than life`);
-    const cached = await onFreshBackend(
-      options,
-      { today, redisUrl: redis.url, ttl: COMPRESSED, compression: COMPRESSION },
-      playInTime,
-    );
+    const cached = await onFreshBackend(options, { ...circumstances, observeOnly: false });
     return makeReport(without, cached);
   } finally {
     await redis.stop();
@@ -64,19 +56,13 @@ interface Circumstances {
   readonly today: string;
   readonly redisUrl: string;
   readonly ttl: TtlPreset;
-  readonly compression: number | undefined;
+  readonly compression: number;
+  readonly observeOnly: boolean;
 }
-
-type Playing = (
-  backend: ReplayedBackend,
-  requests: readonly PlannedRequest[],
-  options: ReplayOptions,
-) => Promise<Played>;
 
 async function onFreshBackend(
   options: ReplayOptions,
   { today, ...circumstances }: Circumstances,
-  playing: Playing,
 ): Promise<Run> {
   const database = await createTestDatabase();
   try {
@@ -98,7 +84,7 @@ async function onFreshBackend(
       ].sort((one, other) => one.atHours - other.atHours);
       const before = { queries: backend.queries(), behind: backend.overlay.queriesBehind() };
       const viewsBefore = await backend.views();
-      const { failures, maxLatenessMs } = await playing(backend, requests, options);
+      const { failures, maxLatenessMs } = await playInTime(backend, requests, options);
       if (failures.length > 0)
         throw new Error(`${failures.length} requests failed, as\n${failures.slice(0, 10).join("\n")}`);
       return {
@@ -106,6 +92,8 @@ async function onFreshBackend(
         queriesBehind: backend.overlay.queriesBehind() - before.behind,
         views: since(viewsBefore, await backend.views()),
         maxLatenessMs,
+        modules: await backend.modules(),
+        advice: backend.advice(),
       };
     } finally {
       await backend.stop();
@@ -123,9 +111,11 @@ function since(before: readonly ViewReport[], after: readonly ViewReport[]): Vie
   });
 }
 
-const playAll: Playing = (backend, requests) => play({ backend, requests, onProgress: () => undefined });
-
-const playInTime: Playing = async (backend, requests, { onProgress, onStep }) => {
+async function playInTime(
+  backend: ReplayedBackend,
+  requests: readonly PlannedRequest[],
+  { onProgress, onStep }: ReplayOptions,
+): Promise<Played> {
   for (const tenantId of new Set(requests.map((request) => request.tenantId))) await backend.warm(tenantId);
   const played = await play({
     backend,
@@ -135,4 +125,4 @@ const playInTime: Playing = async (backend, requests, { onProgress, onStep }) =>
   });
   onStep(`${requests.length} requests, the slowest answered ${played.maxLatenessMs} ms after it was due`);
   return played;
-};
+}

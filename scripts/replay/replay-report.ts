@@ -1,5 +1,6 @@
 // The result of a replay: hit rates by service, database queries with and without the cache, and whether they are good enough.
 import Table from "cli-table3";
+import type { CacheAdvice } from "express-tenant-cache";
 import type { ViewReport } from "../../backend/services/views/view-cache.js";
 
 interface ServiceRow {
@@ -32,7 +33,22 @@ export interface Run {
   readonly views: readonly ViewReport[];
   /** The most that an answer came after its request was due, milliseconds. */
   readonly maxLatenessMs: number;
+  /** Of each module and domain of the cache. */
+  readonly modules: Readonly<Record<string, { readonly hits: number; readonly misses: number }>>;
+  readonly advice: CacheAdvice;
 }
+
+export interface Forecast {
+  readonly module: string;
+  readonly requests: number;
+  /** Between 0 and 1. */
+  readonly forecast: number;
+  readonly measured: number;
+}
+
+/** Of fewer requests each is more than a point. */
+const FEWEST_REQUESTS = 100;
+const FORECAST_WITHIN = 0.05;
 
 export interface ReplayReport {
   readonly maxLatenessMs: number;
@@ -47,6 +63,8 @@ export interface ReplayReport {
   readonly queries: { readonly without: number; readonly with: number; readonly downBy: number };
   /** Of the audit trail, of keys and of synchronisation. */
   readonly queriesBehind: { readonly without: number; readonly with: number };
+  /** For each module that was asked for often enough: the hit ratio that the run without the cache has forecast, and that of the other. */
+  readonly forecasts: readonly Forecast[];
   /** What is below what is wanted, in words. */
   readonly shortfalls: readonly string[];
 }
@@ -64,8 +82,13 @@ export function makeReport(without: Run, cached: Run): ReplayReport {
     .map(({ name, hitRate, wanted }) => `${name}: ${percent(hitRate)} of ${percent(wanted ?? 0)}`);
   if (downBy < QUERIES_DOWN_BY)
     shortfalls.push(`queries: down by ${percent(downBy)} of ${percent(QUERIES_DOWN_BY)}`);
+  const forecasts = forecastsOf(without, cached);
+  for (const { module, forecast, measured } of forecasts)
+    if (Math.abs(forecast - measured) > FORECAST_WITHIN)
+      shortfalls.push(`forecast of ${module}: ${percent(forecast)}, and it was ${percent(measured)}`);
   return {
     services,
+    forecasts,
     queries: { without: without.queries, with: cached.queries, downBy },
     queriesBehind: { without: without.queriesBehind, with: cached.queriesBehind },
     shortfalls,
@@ -73,8 +96,19 @@ export function makeReport(without: Run, cached: Run): ReplayReport {
   };
 }
 
+/** A module of several routes is forecast as their requests together. */
+function forecastsOf(without: Run, cached: Run): Forecast[] {
+  return Object.entries(cached.modules).flatMap(([module, { hits, misses }]) => {
+    const routes = without.advice.routes.filter((route) => route.module === module);
+    const requests = routes.reduce((sum, route) => sum + route.requests, 0);
+    if (requests < FEWEST_REQUESTS || hits + misses === 0) return [];
+    const expected = routes.reduce((sum, route) => sum + route.requests * (route.present?.hitRatio ?? 0), 0);
+    return { module, requests, forecast: expected / requests, measured: hits / (hits + misses) };
+  });
+}
+
 export function formatReport(report: ReplayReport): string {
-  const { services, queries, queriesBehind, shortfalls, maxLatenessMs } = report;
+  const { services, forecasts, queries, queriesBehind, shortfalls, maxLatenessMs } = report;
   const table = new Table({
     head: ["service", "reads", "loads", "hit rate", "wanted"],
     colAligns: ["left", "right", "right", "right", "right"],
@@ -82,6 +116,13 @@ export function formatReport(report: ReplayReport): string {
   });
   for (const { name, reads, loads, hitRate, wanted } of services)
     table.push([name, reads, loads, percent(hitRate), wanted === null ? "" : percent(wanted)]);
+  const foreseen = new Table({
+    head: ["module", "requests", "forecast", "measured"],
+    colAligns: ["left", "right", "right", "right"],
+    style: { head: [], border: [] },
+  });
+  for (const { module, requests, forecast, measured } of forecasts)
+    foreseen.push([module, requests, percent(forecast), percent(measured)]);
   const line = `database queries: ${queries.without} without the cache, ${queries.with} with it: down by ${percent(queries.downBy)} (wanted: ${percent(QUERIES_DOWN_BY)})`;
   const behind = `beside these, of the audit trail, keys and synchronisation: ${queriesBehind.without} without the cache, ${queriesBehind.with} with it`;
   const verdict = shortfalls.length === 0 ? "all as wanted" : `TOO LOW: ${shortfalls.join("; ")}`;
@@ -91,7 +132,7 @@ export function formatReport(report: ReplayReport): string {
           `the machine could not keep up: an answer came ${Math.round(maxLatenessMs / 1000)} s after it was due, when entries were over that live compressed; the rates are the machine's`,
         ]
       : [];
-  return [table.toString(), line, behind, verdict, ...lateness].join("\n");
+  return [table.toString(), foreseen.toString(), line, behind, verdict, ...lateness].join("\n");
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

@@ -1,7 +1,7 @@
 // The backend that a day is replayed against: the real app over HTTP, on a database of its own, in this process so that its queries can be counted.
 import { randomBytes, randomUUID } from "node:crypto";
 import { Agent, createServer } from "node:http";
-import { createTenantCache, type TenantCache, type TtlPreset } from "express-tenant-cache";
+import { type CacheAdvice, createTenantCache, type TenantCache, type TtlPreset } from "express-tenant-cache";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import { createApp } from "../../backend/app.js";
@@ -30,16 +30,21 @@ export interface ReplayedBackend {
   warm(tenantId: string): Promise<void>;
   /** Reads and loads of every view so far, and those of the overlay by the first part of their keys ("crm_client"). */
   views(): Promise<readonly ViewReport[]>;
+  /** Hits and misses of each module and domain since it began, and what was worked out from its requests. */
+  modules(): Promise<Readonly<Record<string, { readonly hits: number; readonly misses: number }>>>;
+  advice(): CacheAdvice;
   stop(): Promise<void>;
 }
 
 export interface ReplayedBackendOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** TTLs of the services, seconds; zeros: nothing is kept. */
+  /** TTLs of the services, seconds. */
   readonly ttl: TtlPreset;
-  /** How many times shorter the overlay's values live; `undefined`: nothing is kept. */
-  readonly compression: number | undefined;
+  /** How many times shorter the overlay's values live. */
+  readonly compression: number;
+  /** Nothing is kept: the cache observes. */
+  readonly observeOnly: boolean;
   /** Whose clients are synchronised. */
   readonly tenantIds: readonly string[];
 }
@@ -58,6 +63,7 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
     keyPrefix: `replay:${randomUUID()}:`,
     // What is counted is what is asked of the database, not how fast a busy machine answers.
     budgetMs: 5000,
+    advice: { observeOnly: options.observeOnly },
     logger: pino({ level: "silent" }),
   });
   if (!(await cache.ready())) throw new Error("redis cannot be reached");
@@ -113,6 +119,8 @@ export async function startReplayedBackend(options: ReplayedBackendOptions): Pro
       ...JSON.parse(await ask("GET", "/api/cache/metrics", DEMO_TENANTS[0]?.id ?? "")).views,
       ...(await overlayViews(cache)),
     ],
+    modules: async () => (await cache.stats()).modules,
+    advice: () => cache.advice(),
     stop: async () => {
       await drain(server, 1000);
       await overlay.stop();

@@ -32,8 +32,8 @@ export interface ReplayedOverlayOptions {
   readonly pool: Pool;
   readonly cache: TenantCache;
   readonly tenantIds: readonly string[];
-  /** How many times shorter everything lives; `undefined`: nothing is kept. */
-  readonly compression: number | undefined;
+  /** How many times shorter everything lives. */
+  readonly compression: number;
 }
 
 /** So many that nobody waits for one until that counts as an outage, however busy the machine is. */
@@ -42,8 +42,7 @@ export const PATIENT_CONNECTIONS = 24;
 const PATIENT_MS = 30_000;
 
 export async function startReplayedOverlay(options: ReplayedOverlayOptions): Promise<ReplayedOverlay> {
-  const { databaseUrl, pool, compression, tenantIds } = options;
-  const cache = compression === undefined ? keepingNothing(options.cache) : options.cache;
+  const { databaseUrl, pool, cache, compression, tenantIds } = options;
   const logger = pino({ level: "silent" });
   const behind = createPool({
     databaseUrl,
@@ -69,7 +68,7 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
   const hubspot = await startReplayedHubspot();
   const sync = new SyncService({
     pool: behind,
-    cache: options.cache,
+    cache,
     vault,
     audit,
     logger,
@@ -111,34 +110,6 @@ export async function startReplayedOverlay(options: ReplayedOverlayOptions): Pro
 }
 
 /** Rows live as long as their kind's TTL, so only what is cached may live shorter: hours become seconds, days half an hour. */
-function ttlOf(compression: number | undefined): Partial<CacheTtl> {
-  if (compression === undefined) return {};
+function ttlOf(compression: number): CacheTtl {
   return { ...CACHE_TTL, crmClient: CACHE_TTL.crmClient / compression };
-}
-
-/** The same cache, in whose collections nothing stays. */
-function keepingNothing(cache: TenantCache): TenantCache {
-  const { manager } = cache;
-  return {
-    ...bound(cache),
-    manager: {
-      ...bound(manager),
-      collection: (key: string, options: object) =>
-        manager.collection(key, { ...options, ttlSeconds: () => 0 }),
-    },
-  } as unknown as TenantCache;
-}
-
-/** Methods of a class, with what they are methods of. */
-function bound<Instance extends object>(instance: Instance): Record<string, unknown> {
-  const names = new Set([
-    ...Object.getOwnPropertyNames(Object.getPrototypeOf(instance)),
-    ...Object.getOwnPropertyNames(instance),
-  ]);
-  return Object.fromEntries(
-    [...names].map((name) => {
-      const value: unknown = Reflect.get(instance, name);
-      return [name, typeof value === "function" ? value.bind(instance) : value];
-    }),
-  );
 }

@@ -27,6 +27,9 @@ export async function makeBanner(url: string, config: Config): Promise<string> {
   const bearer = '-H "Authorization: Bearer $TOKEN"';
   const get = `curl -s -i ${bearer} "${url}/api/accounts?limit=3" | grep -i -e "^HTTP" -e "^cache-status"`;
   const post = `curl -s ${bearer} -H "Content-Type: application/json" -d '{"name":"Example Ltd"}' "${url}/api/accounts"`;
+  const metrics = config.METRICS_TOKEN
+    ? `curl -H "Authorization: Bearer $METRICS_TOKEN" ${url}/metrics`
+    : `curl ${url}/metrics`;
   return `
 The API is at ${url} (Ctrl-C stops everything). A token of ${tenant.name}'s admin, for ${TOKEN_HOURS} hours:
 
@@ -37,6 +40,8 @@ The first answer is a miss, the same again is a hit, and after a change the next
 ${get}
 ${get}
 ${post}; echo; ${get}
+
+The cache's figures, for Prometheus: ${metrics}
 
 The overlay (${url}/api/overlay/…) has users with roles of its own: agent@, supervisor@ and auditor@${mailDomainOf(tenant)}
 

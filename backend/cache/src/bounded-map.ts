@@ -76,6 +76,10 @@ export class BoundedMap<V> {
     return this.#map.keys();
   }
 
+  entries(): IterableIterator<[string, V]> {
+    return this.#map.entries();
+  }
+
   /**
    * For many at once: a `Map` looks for its oldest entry among the places of all that were deleted before it.
    */

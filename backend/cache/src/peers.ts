@@ -14,7 +14,12 @@ export interface IoRedisModule {
 /** What `light-my-request` exports: hands a request that it makes to `dispatch`. */
 export type LightMyRequest = (
   dispatch: (req: IncomingMessage, res: ServerResponse) => void,
-  options: { readonly method: "GET"; readonly url: string; readonly remoteAddress?: string },
+  options: {
+    readonly method: "GET";
+    readonly url: string;
+    readonly payload?: string;
+    readonly remoteAddress?: string;
+  },
 ) => Promise<{ readonly statusCode: number }>;
 
 /**
@@ -43,5 +48,98 @@ export function loadLightMyRequest(why: string, given: LightMyRequest | undefine
   } catch (cause) {
     const advice = `${why} through light-my-request: npm install light-my-request; in a bundle that lacks it, pass it: inject: require("light-my-request")`;
     throw new TenantCacheError("ETC_LIGHT_MY_REQUEST", advice, { cause });
+  }
+}
+
+/** What `prom-client` exports, as far as it is used. */
+export interface PromClient {
+  readonly Registry: {
+    readonly PROMETHEUS_CONTENT_TYPE: string;
+    readonly OPENMETRICS_CONTENT_TYPE: string;
+    new (
+      contentType: string,
+    ): {
+      readonly contentType: string;
+      metrics(): Promise<string>;
+      registerMetric(metric: object): void;
+      getSingleMetric(name: string): unknown;
+    };
+  };
+}
+
+/**
+ * @throws TenantCacheError `ETC_PROM_CLIENT` where it cannot be loaded
+ * @internal
+ */
+export function loadPromClient(): PromClient {
+  try {
+    return require("prom-client") as PromClient;
+  } catch (cause) {
+    const advice =
+      "metrics are written by prom-client: npm install prom-client; in a bundle that lacks it, pass a registry of it: metricsHandler({ authorize, registry: client.register })";
+    throw new TenantCacheError("ETC_PROM_CLIENT", advice, { cause });
+  }
+}
+
+export type Attributes = Record<string, string | number | boolean | undefined>;
+
+/** The part of OpenTelemetry's interfaces that is used: types of that package are not to be needed. */
+export interface Span {
+  setAttribute(name: string, value: string | number | boolean): unknown;
+  setStatus(status: { readonly code: number }): unknown;
+  end(): void;
+}
+export interface SpanOptions {
+  readonly kind: number;
+  readonly startTime?: number;
+  readonly attributes: Attributes;
+}
+export type Observable = object;
+export interface ObservableResult {
+  observe(metric: Observable, value: number, attributes: Attributes): void;
+}
+export interface InstrumentOptions {
+  readonly description: string;
+  readonly unit?: string;
+  readonly advice?: { readonly explicitBucketBoundaries: number[] };
+}
+
+export interface TelemetryOptions {
+  /** Default: that of the global provider. */
+  readonly tracer?: { startSpan(name: string, options: SpanOptions): Span } | undefined;
+  /** Default: that of the global provider. */
+  readonly meter?:
+    | {
+        createObservableCounter(name: string, options: InstrumentOptions): Observable;
+        createObservableGauge(name: string, options: InstrumentOptions): Observable;
+        createHistogram(name: string, options: InstrumentOptions): { record(value: number): void };
+        addBatchObservableCallback(read: (result: ObservableResult) => void, of: Observable[]): void;
+      }
+    | undefined;
+}
+
+/** What `@opentelemetry/api` exports, as far as it is used. */
+export interface OpenTelemetry {
+  readonly SpanKind: { readonly INTERNAL: number; readonly CLIENT: number };
+  readonly SpanStatusCode: { readonly ERROR: number };
+  readonly context: { active(): object; with<T>(context: object, work: () => T): T };
+  readonly trace: {
+    getTracer(name: string): NonNullable<TelemetryOptions["tracer"]>;
+    setSpan(context: object, span: Span): object;
+  };
+  readonly metrics: { getMeter(name: string): NonNullable<TelemetryOptions["meter"]> };
+}
+
+/**
+ * @throws TenantCacheError `ETC_OPENTELEMETRY` where it cannot be loaded
+ * @internal
+ */
+export function loadOpenTelemetry(): OpenTelemetry {
+  try {
+    return require("@opentelemetry/api") as OpenTelemetry;
+  } catch (cause) {
+    const advice =
+      "the telemetry option needs @opentelemetry/api: npm install @opentelemetry/api, or leave it out";
+    throw new TenantCacheError("ETC_OPENTELEMETRY", advice, { cause });
   }
 }

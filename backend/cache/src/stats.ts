@@ -7,7 +7,7 @@ import type { CounterReport } from "./engine/counters.js";
 import type { CircuitState } from "./engine/store-gate.js";
 import { requireTenantId, type TenantId } from "./identifiers.js";
 import { parse, registerCall } from "./options/parse.js";
-import type { Inventory, ServerReport } from "./store/store.js";
+import type { Inventory, ServerReport } from "./store/store-report.js";
 import { monotonicNow } from "./timers.js";
 
 export interface StatsFilter {
@@ -182,6 +182,7 @@ export interface QuickStats {
 export async function quickStats(engine: CacheEngine): Promise<QuickStats> {
   const latencyMs = await measureLatency(engine);
   const server = latencyMs === null ? null : await ask(engine.store.serverReport(), null);
+  engine.lastReport.tookServer(server, latencyMs);
   return { totals: engine.counters.report().totals, store: storeStats(engine, latencyMs), server };
 }
 

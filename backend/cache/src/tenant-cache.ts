@@ -1,24 +1,34 @@
 // `createTenantCache`: from options to the cache that routes, jobs and operators use.
 // Tests: test/unit/refusals/cache-options.test.ts, test/integration/cache-list.test.ts
 import * as z from "zod";
+import { Advisor } from "./advice/advisor.js";
+import type { CacheAdvice } from "./advice/cache-advice.js";
+import { NO_ADVICE, writeAdvice } from "./advice/write-advice.js";
 import { createSealer, PLAIN } from "./codec/encryption.js";
 import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
+import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
+import { createCauses, type ReadCauses } from "./express/causes-call.js";
+import { createExplain, createExplained, type Explain, type Explained } from "./express/explain-call.js";
 import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { createInvalidations, type Invalidations } from "./express/invalidations.js";
 import { type CreateLane, createLane } from "./express/lane.js";
+import { createObserve, type Observe } from "./express/observe.js";
 import {
   type AsTenant,
+  type Because,
   type InvalidateTouched,
   type TouchedCall,
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
+import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
+import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
@@ -26,6 +36,7 @@ import {
   parseCacheOptions,
   type TenantCacheOptions,
 } from "./options/cache-options.js";
+import { maxTenantBytesOf, type OpenStore, openStore } from "./options/open-store.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
 import {
@@ -37,18 +48,14 @@ import {
   storeStats,
 } from "./stats.js";
 import { FENCE_TTL_MS } from "./store/fence-token.js";
-import { KeySpace } from "./store/key-space.js";
-import { MemoryStore } from "./store/memory-store.js";
-import { connect } from "./store/redis/connect.js";
-import { isClusterClient } from "./store/redis/redis-client.js";
-import { RedisStore } from "./store/redis/redis-store.js";
-import type { Store } from "./store/store.js";
 import { offers, requirePart } from "./store/store-parts.js";
 import { CacheManager } from "./toolkit/cache-manager.js";
 
-export interface TenantCache extends Invalidations {
+export interface TenantCache extends Invalidations, Metrics {
   readonly cacheList: CacheList;
   readonly invalidateCache: InvalidateCache;
+  /** For routes that are not cached: what caching them would save. See {@link Observe} and {@link advice}. */
+  readonly observe: Observe;
   /** Both for a whole router or app, in one line. See {@link CacheRoutes}. */
   readonly routes: CacheRoutes;
   /** Middleware for what `touched` tells in the handlers behind it. See {@link InvalidateTouched}. */
@@ -59,6 +66,14 @@ export interface TenantCache extends Invalidations {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
+  /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
+  readonly because: Because;
+  /** What has invalidated something of a tenant in the last 24 hours. See {@link ReadCauses}. */
+  readonly causes: ReadCauses;
+  /** What the next such request would be told, and why, without running its handler. See {@link Explain}. */
+  readonly explain: Explain;
+  /** Why a request of the last minutes was no hit, by its id. See {@link Explained}. */
+  readonly explained: Explained;
   /** Puts the cache in front of the app: hits are answered before Express. See {@link CreateLane}. */
   readonly lane: CreateLane;
   /** The same cache for what is not a response: values by key, collections, counters, locks. */
@@ -73,6 +88,13 @@ export interface TenantCache extends Invalidations {
    * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TENANT_ID`, `ETC_ARGUMENTS`
    */
   stats(filter?: StatsFilter): Promise<CacheStats>;
+  /**
+   * What each route would save or saves, for which TTL, and what more memory would bring, as the requests to
+   * this process say; asks nobody. See `docs/operate/advice.md`. @throws TenantCacheError `ETC_ARGUMENTS`
+   */
+  advice(): CacheAdvice;
+  /** Misses of routes by their reasons, in this process since it began. */
+  missReasons(): Readonly<Record<MissReason, number>>;
   /** How the store is, without asking it. */
   health(): StoreStats;
   /**
@@ -116,16 +138,13 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   // The default bounds what can be bounded; one that was asked for must not be lost.
   if (options.maxBytesPerTenant !== undefined && Number.isFinite(parsed.maxBytesPerTenant))
     requirePart(opened.store, "quota", "createTenantCache: maxBytesPerTenant");
+  const { reservedBytesPerTenant, maxPooledBytes = Number.POSITIVE_INFINITY } = parsed;
+  if (reservedBytesPerTenant > 0 || Number.isFinite(maxPooledBytes)) {
+    const what = "createTenantCache: reservedBytesPerTenant and maxPooledBytes";
+    requirePart(opened.store, "sharing", what);
+    opened.store.share?.({ reservedBytesPerTenant, maxPooledBytes });
+  }
   return createTenantCacheOn(opened, parsed);
-}
-
-/**
- * A store, and the names of the keys in it.
- * @internal
- */
-export interface OpenStore {
-  readonly store: Store;
-  readonly keys: KeySpace;
 }
 
 const readyTimeout = z.strictObject({
@@ -157,8 +176,15 @@ export function engineOf(cache: TenantCache): CacheEngine {
  * Makes a cache on a store that is open already: the freshness checker weakens the store in between.
  * @internal
  */
-export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCacheOptions): TenantCache {
+export function createTenantCacheOn(
+  { store: plainStore, keys }: OpenStore,
+  parsed: ParsedCacheOptions,
+): TenantCache {
   const counters = new Counters();
+  const telemetry = parsed.telemetry
+    ? new Telemetry(parsed.telemetry === true ? {} : parsed.telemetry)
+    : undefined;
+  const store = telemetry?.trace(plainStore) ?? plainStore;
   const engine = new CacheEngine(
     store,
     keys,
@@ -169,6 +195,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       probeIntervalMs: FIRST_PROBE_MS,
       maxProbeIntervalMs: SLOWEST_PROBE_MS,
       maxPendingInvalidations: parsed.maxPendingInvalidations,
+      maxCausesPerTenant: parsed.causes ? parsed.causes.maxPerTenant : 0,
       fenceTtlMs: FENCE_TTL_MS,
       waitMs: parsed.fill.waitMs,
       leaseMs: parsed.fill.waitMs,
@@ -179,18 +206,22 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       walkGatherMs: WALK_GATHER_MS,
       compress: parsed.compress,
       maxTenantBytes: offers(store, "quota") ? maxTenantBytesOf(parsed) : Number.POSITIVE_INFINITY,
+      advisor: parsed.advice.enabled ? new Advisor() : undefined,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
+      trace: telemetry && ((fences, replace) => telemetry.invalidation(fences, replace)),
     },
     parsed.logger,
   );
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
-  const http = new HttpServices(engine, parsed, misuse);
+  const http = new HttpServices(engine, parsed, misuse, telemetry);
+  const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
   const manager = new CacheManager(engine, parsed, misuse);
   const touched = new TouchedWork(http);
   const cache: TenantCache = {
     cacheList: createCacheList(http),
     invalidateCache: createInvalidateCache(http, touched),
+    observe: createObserve(http),
     invalidateTouched: touched.middleware,
     touched: touched.touched,
     transaction: touched.transaction,
@@ -199,10 +230,21 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
     lane: createLane(http),
     manager,
     events: engine.events,
-    ...createInvalidations(engine, http),
+    metrics: metrics.metrics,
+    metricsHandler: metrics.metricsHandler,
+    ...createInvalidations(engine, http, touched),
+    because: touched.because,
+    causes: createCauses(engine),
+    explain: createExplain(http),
+    explained: createExplained(http),
+    missReasons: () => engine.memory.counts,
     stats: async (filter = {}, ...surplus: unknown[]) => {
       refuseSurplus("stats", surplus, "stats({ tenantId, perTenant: true })");
       return collectStats(engine, parseStatsFilter(filter));
+    },
+    advice: (...surplus: unknown[]) => {
+      refuseSurplus("advice", surplus, "advice(), and look for the route or tenant in what it returns");
+      return adviceOf(engine);
     },
     health: () => storeStats(engine),
     ready: async (timeoutMs = 5000) =>
@@ -213,6 +255,7 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
       await engine.idle();
     },
     close: async () => {
+      metrics.stop();
       await http.idle();
       await manager.idle();
       await engine.close();
@@ -222,34 +265,11 @@ export function createTenantCacheOn({ store, keys }: OpenStore, parsed: ParsedCa
   return cache;
 }
 
-/**
- * The store that the options name.
- * @internal
- */
-export function openStore(options: ParsedCacheOptions): OpenStore {
-  if (options.store) {
-    const keys = new KeySpace(options.keyPrefix, false);
-    return { store: options.store(keys), keys };
-  }
-  if (options.redis === undefined) {
-    const { maxBytes } = options.memory;
-    return {
-      store: new MemoryStore({ maxBytes, maxTenantBytes: memoryShareOf(options) }),
-      keys: new KeySpace(options.keyPrefix, false),
-    };
-  }
-  const connection = connect(options.redis);
-  const keys = new KeySpace(options.keyPrefix, isClusterClient(connection.client));
-  return { store: new RedisStore(connection, keys), keys };
-}
-
-function memoryShareOf({ memory }: ParsedCacheOptions): number {
-  return Math.floor(memory.maxBytes * memory.maxTenantShare);
-}
-
-/** In process, where a tenant has a share of the store, the smaller of the two. */
-function maxTenantBytesOf(options: ParsedCacheOptions): number {
-  const { maxBytesPerTenant, redis, store } = options;
-  const isInProcess = redis === undefined && store === undefined;
-  return isInProcess ? Math.min(maxBytesPerTenant, memoryShareOf(options)) : maxBytesPerTenant;
+function adviceOf({ advisor, counters, maxTenantBytes }: CacheEngine): CacheAdvice {
+  if (!advisor) return NO_ADVICE;
+  const { modules } = counters.report();
+  return writeAdvice(advisor, {
+    maxTenantBytes,
+    invalidations: (module) => modules[module]?.invalidations ?? 0,
+  });
 }

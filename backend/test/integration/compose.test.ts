@@ -49,8 +49,16 @@ describe("docker-compose.yml", () => {
     assert.equal(validate(broken), false);
   });
 
-  test("has the four services, none of them privileged, all restarted and with bounded logs and memory", () => {
-    assert.deepEqual(Object.keys(file.services).sort(), ["backend", "postgres", "redis", "redis-cache"]);
+  test("has the four services and those of monitoring, none of them privileged, all restarted and with bounded logs and memory", () => {
+    const profileOf = (name: string) => (service(name) as { profiles?: string[] }).profiles;
+    const names = Object.keys(file.services).sort();
+    assert.deepEqual(
+      names.filter((name) => profileOf(name) === undefined),
+      ["backend", "postgres", "redis", "redis-cache"],
+    );
+    const monitoring = names.filter((name) => profileOf(name)?.join() === "monitoring");
+    assert.deepEqual(monitoring, ["alertmanager", "grafana", "prometheus"]);
+    for (const name of monitoring) assert.match(service(name).image ?? "", /:v?\d+\.\d+\.\d+$/, name);
     for (const [name, each] of Object.entries(file.services)) {
       const settings = each as Record<string, unknown>;
       assert.equal(settings.restart, "unless-stopped", name);
@@ -66,6 +74,8 @@ describe("docker-compose.yml", () => {
     assert.deepEqual(service("postgres").ports, ["127.0.0.1:5432:5432"]);
     assert.deepEqual(service("redis").ports, ["127.0.0.1:6379:6379"]);
     assert.deepEqual(service("redis-cache").ports, ["127.0.0.1:6380:6379"]);
+    for (const name of ["prometheus", "alertmanager", "grafana"])
+      for (const port of service(name).ports ?? []) assert.match(String(port), /^127\.0\.0\.1:/, name);
   });
 
   test("redis keeps state: on disk, 256 MB, nothing evicted, with a password", () => {
@@ -208,6 +218,7 @@ describe("docker-compose.yml", () => {
     assert.deepEqual(Object.keys(file.volumes).sort(), [
       "audit-checkpoints",
       "postgres-data",
+      "prometheus-data",
       "redis-data",
       "subject-secrets",
     ]);

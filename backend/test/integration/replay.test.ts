@@ -1,6 +1,7 @@
 // An hour of the replayed day: what it counts, and that its traffic is the same for the same seed.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
+import { createTenantCache } from "express-tenant-cache";
 import type { PlannedRequest } from "../../../scripts/replay/planned-request.js";
 import type { Population } from "../../../scripts/replay/population.js";
 import { replayDay } from "../../../scripts/replay/replay-day.js";
@@ -8,6 +9,7 @@ import { formatReport, makeReport } from "../../../scripts/replay/replay-report.
 import { planOverlayTraffic, planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
 import { Random } from "../../seed/random.js";
+import { tell } from "../../servers/in-test.js";
 
 const existing = (n: number, document = {}) =>
   Array.from({ length: n }, (_, i) => ({
@@ -81,14 +83,15 @@ describe("the replayed day", () => {
   });
 
   test("a machine that cannot keep up is told from rates that are too low", () => {
-    const run = { queries: 10, queriesBehind: 1, views: [], maxLatenessMs: 0 };
+    const advice = createTenantCache({ tenant: () => undefined }).advice();
+    const run = { queries: 10, queriesBehind: 1, views: [], maxLatenessMs: 0, modules: {}, advice };
     const reportOf = (maxLatenessMs: number) => formatReport(makeReport(run, { ...run, maxLatenessMs }));
     assert.match(reportOf(25_000), /could not keep up: an answer came 25 s after it was due/);
     assert.doesNotMatch(reportOf(5000), /keep up/);
   });
 
   test("an hour against real servers: every answer is good, and most reads load nothing", async () => {
-    const { services, queries, queriesBehind } = await replayDay({
+    const { services, queries, queriesBehind, forecasts } = await replayDay({
       seed: 1,
       hours: 1,
       tenants: 1,
@@ -100,6 +103,17 @@ describe("the replayed day", () => {
       assert.equal(hitRate, 1 - loads / reads);
     }
     assert.ok(queries.with > 0 && queries.with < queries.without / 2, JSON.stringify(queries));
+    assert.ok(forecasts.length >= 4, JSON.stringify(forecasts));
+    tell(
+      forecasts
+        .map(({ module, forecast, measured }) => `${module} ${forecast.toFixed(3)} ${measured.toFixed(3)}`)
+        .join(", "),
+    );
+    for (const { module, forecast, measured } of forecasts)
+      assert.ok(
+        Math.abs(forecast - measured) <= 0.05,
+        `${module}: ${forecast} forecast, ${measured} measured`,
+      );
     // Each access is on record, whatever it was answered from.
     assert.ok(queriesBehind.with > queriesBehind.without / 2, JSON.stringify(queriesBehind));
   });

@@ -79,6 +79,7 @@ describe("secrets from files", () => {
       "CRM_CONNECTIONS",
       "DATABASE_URL",
       "JWT_SECRET",
+      "METRICS_TOKEN",
       "REDIS_CACHE_PASSWORD",
       "REDIS_CACHE_SENTINEL_PASSWORD",
       "REDIS_CACHE_URL",

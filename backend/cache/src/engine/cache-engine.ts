@@ -1,12 +1,16 @@
 // The engine: reads checked against fences, fills stored by compare-and-set, invalidations that replace fences.
 // Tests: test/unit/fills.test.ts, test/integration/invalidate-cache.test.ts
-import { BoundedMap } from "../bounded-map.js";
+import type { Advisor } from "../advice/advisor.js";
+import type { Origin } from "../cause-origin.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { CommitResult, Store } from "../store/store.js";
+import { Alarms } from "./alarms.js";
+import { Causes, type CausesOptions } from "./causes.js";
 import type { Counters } from "./counters.js";
+import { EntryMemory } from "./entry-memory.js";
 import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
@@ -14,7 +18,10 @@ import { type FencedScope, partFenceKeys } from "./fences.js";
 import { Fills, type FillsOptions } from "./fills.js";
 import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import type { GateOptions } from "./gate-options.js";
+import { Inspector } from "./inspector.js";
+import { InvalidationAccount } from "./invalidation-account.js";
 import { KeyedEntries } from "./keyed-entries.js";
+import { LastReport } from "./last-report.js";
 import { Leases } from "./leases.js";
 import { LocalEntries } from "./local-entries.js";
 import { Lookups } from "./lookups.js";
@@ -24,12 +31,14 @@ import { Sweeps, type SweepsOptions } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
 import { WideInvalidations } from "./wide-invalidations.js";
 
-export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions {
+export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions, CausesOptions {
   /** Entries kept in this process beside the store, bytes; 0 for none. */
   readonly localBytes: number;
   readonly localTenantBytes: number;
   /** Whether compressed variants are made. */
   readonly compress: boolean;
+  /** Around each invalidation, where it is traced. */
+  readonly trace?: ((fences: number, replace: () => Promise<boolean>) => Promise<boolean>) | undefined;
 }
 
 export class CacheEngine {
@@ -38,10 +47,17 @@ export class CacheEngine {
   readonly counters: Counters;
   readonly gate: StoreGate;
   readonly events: CacheEvents;
+  readonly lastReport = new LastReport();
+  readonly causes: Causes;
+  /** What is known of entries that are missing. */
+  readonly memory = new EntryMemory();
+  readonly inspector: Inspector;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
   readonly keyed: KeyedEntries;
+  /** Absent where nothing is sampled. */
+  readonly advisor: Advisor | undefined;
   readonly #local: LocalEntries | undefined;
   readonly #writer: EntryWriter;
   readonly #fills: Fills;
@@ -49,18 +65,19 @@ export class CacheEngine {
   readonly #sweeps: Sweeps;
   readonly #wide: WideInvalidations;
   readonly #options: EngineOptions;
-  readonly #logger: Logger;
-  #hasWarnedOfQuota = false;
-  readonly #alarmed = new BoundedMap<true>({ maxCharacters: 512 * 1024 });
+  readonly #alarms: Alarms;
+  readonly #account: InvalidationAccount;
 
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
     this.store = store;
     this.keys = keys;
     this.counters = counters;
     this.#options = options;
-    this.#logger = logger;
+    this.advisor = options.advisor;
     this.events = new CacheEvents(logger);
-    this.gate = new StoreGate(store, keys, options, logger);
+    this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
+    this.#alarms = new Alarms(this, logger);
+    this.causes = new Causes(store, keys, this.gate, options);
     // A store that holds its entries in this process's memory is such a tier already.
     if (options.localBytes > 0 && !store.holdsInMemory) {
       this.#local = new LocalEntries(options.localBytes, options.localTenantBytes);
@@ -68,7 +85,10 @@ export class CacheEngine {
     const leases = new Leases(store, this.gate, options);
     const refused = new RefusedValues(logger);
     this.#writer = new EntryWriter({ store, gate: this.gate, leases, refused, counters }, options, {
-      onCommitted: (ref, entry) => this.#local?.set(ref, entry),
+      onCommitted: (ref, entry) => {
+        this.#local?.set(ref, entry);
+        this.memory.stored(ref, entry);
+      },
       onStored: ({ tenant, module, entryKey }) =>
         this.events.publish("stored", { tenant, module, key: entryKey }),
       onBounded: (ref, result) => this.#bounded(ref, result),
@@ -79,10 +99,18 @@ export class CacheEngine {
       gate: this.gate,
       local: this.#local,
       sealer: options.sealer,
+      counters,
       writer: this.#writer,
       fills: this.#fills,
       fenceTtlMs: options.fenceTtlMs,
-      alarm: (ref, problem) => this.#alarm(ref, problem),
+      alarm: (ref, problem) => this.#alarms.raise(ref, problem),
+    });
+    this.inspector = new Inspector({
+      store,
+      gate: this.gate,
+      local: this.#local,
+      sealer: options.sealer,
+      recalled: (ref) => this.lookups.recalled(ref),
     });
     this.#variants = new VariantMaker(this.#writer);
     this.keyed = new KeyedEntries({
@@ -93,16 +121,22 @@ export class CacheEngine {
       sealer: options.sealer,
       fenceTtlMs: options.fenceTtlMs,
       replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
-      countInvalidation: (confirmed, tenant, module) => this.#count(confirmed, tenant, module),
-      alarm: (ref, problem) => this.#alarm(ref, problem),
+      countInvalidation: (confirmed, tenant, module) => this.#account.count(confirmed, tenant, module),
+      alarm: (ref, problem) => this.#alarms.raise(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
+    this.#account = new InvalidationAccount(counters, this.events, this.#sweeps);
     this.#wide = new WideInvalidations({
       store,
       keys,
       gate: this.gate,
-      replace: (tenant, fenceKeys) =>
-        this.#replace(tenant, fenceKeys, () => store.replaceFences(fenceKeys, options.fenceTtlMs)),
+      replace: (tenant, fenceKeys, module, origin) => {
+        const parts = { modules: module === undefined ? [] : [module], tags: [], everything: !module };
+        const note = this.causes.note(tenant, origin, parts);
+        return this.#replace(tenant, fenceKeys, () =>
+          store.replaceFences(fenceKeys, options.fenceTtlMs, note),
+        );
+      },
       replaced: (tenant) => this.#sweeps.enqueue({ tenant }),
     });
   }
@@ -122,8 +156,18 @@ export class CacheEngine {
     return this.#options.maxTenantBytes;
   }
 
+  /** The in-process tier beside the store; absent where there is none. */
+  get local(): Pick<LocalEntries, "size" | "bytes" | "evictions"> | undefined {
+    return this.#local;
+  }
+
   get pendingSweeps(): number {
     return this.#sweeps.pending;
+  }
+
+  /** Whether a request that misses would be answered by a handler that runs already. */
+  isFilling(ref: EntryRef, seen: string | undefined): boolean {
+    return this.#fills.isUnderWay(ref, seen);
   }
 
   get fillsInFlight(): number {
@@ -134,45 +178,49 @@ export class CacheEngine {
    * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with
    * false when the invalidation waits in the recovery queue; never rejects and never takes longer than the
    * budget.
+   *
+   * @param origin who does that, for the causes
    */
-  async invalidate(scope: FencedScope): Promise<boolean> {
+  async invalidate(scope: FencedScope, origin: Origin): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
     if (fenceKeys.length === 0) return true;
+    const note = this.causes.note(scope.tenant, origin, scope);
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
-      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs),
+      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs, note),
     );
-    this.#account(scope, confirmed);
+    this.#account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 
   /** Like {@link invalidate}, for all that a tenant has. */
-  invalidateTenant(tenant: string): Promise<boolean> {
-    return this.invalidate({ tenant, modules: [], tags: [], everything: true });
+  invalidateTenant(tenant: string, origin: Origin): Promise<boolean> {
+    return this.invalidate({ tenant, modules: [], tags: [], everything: true }, origin);
   }
 
   /** All that is cached, or what is cached of one module, of every tenant: see {@link WideInvalidations}. */
-  invalidateEverywhere(module?: string): Promise<boolean> {
-    return this.#wide.invalidate(module);
+  invalidateEverywhere(module: string | undefined, origin: Origin): Promise<boolean> {
+    return this.#wide.invalidate(module, origin);
   }
 
   /** @param marks of the URL: see `forgotten-urls.ts` */
-  async forgetUrl(tenant: string, marks: string): Promise<boolean> {
+  async forgetUrl(tenant: string, marks: string, origin: Origin): Promise<boolean> {
     const fenceKeys = [this.keys.fence(tenant)];
     const { fenceTtlMs } = this.#options;
     const most = MAX_MARKED_FENCE_CHARACTERS;
-    const confirmed = await this.#replace(tenant, fenceKeys, () =>
-      this.store.amendFences
-        ? this.store.amendFences(fenceKeys, marks, most, fenceTtlMs)
-        : this.store.replaceFences(fenceKeys, fenceTtlMs),
-    );
-    this.#count(confirmed, tenant);
+    const scope = { tenant, modules: [], tags: [] };
+    const note = this.causes.note(tenant, origin, scope);
+    const { amendFences } = this.store;
+    const write = () =>
+      amendFences
+        ? amendFences.call(this.store, fenceKeys, marks, most, fenceTtlMs, note)
+        : this.store.replaceFences(fenceKeys, fenceTtlMs, note);
+    const confirmed = await this.#replace(tenant, fenceKeys, write, amendFences ? [] : fenceKeys);
+    this.#account.count(confirmed, tenant);
+    this.#account.publish(scope, origin, confirmed);
     return confirmed;
   }
 
-  /**
-   * Marks a write as under way, so that a crash between its commit and its invalidation leaves nothing stale.
-   * Rejects where the store cannot confirm the mark.
-   */
+  /** Marks a write as under way: see `invalidateCache({ guard: true })`. Rejects where the store cannot confirm it. */
   async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
     const fenceKeys = partFenceKeys(this.keys, scope);
     this.lookups.forget(fenceKeys);
@@ -187,19 +235,20 @@ export class CacheEngine {
   }
 
   /** Like {@link invalidate}, and takes the writer's mark away. */
-  async endWrite(scope: FencedScope, writer: string): Promise<boolean> {
+  async endWrite(scope: FencedScope, writer: string, origin: Origin): Promise<boolean> {
     const fenceKeys = partFenceKeys(this.keys, scope);
+    const note = this.causes.note(scope.tenant, origin, scope);
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
-      this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs),
+      this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs, note),
     );
-    this.#account(scope, confirmed);
+    this.#account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 
   /** For an entry that is what it should be but for its contents: a counted alarm, and removed. */
   discard(ref: EntryRef): void {
     this.#local?.delete(ref);
-    this.#alarm(ref, "invalid");
+    this.#alarms.raise(ref, "invalid");
   }
 
   /** Makes compressed variants of an entry behind a hit that could have used one. */
@@ -212,6 +261,7 @@ export class CacheEngine {
     await this.#variants.idle();
     await this.#writer.idle();
     await this.#sweeps.idle();
+    await this.store.idle?.();
   }
 
   async close(): Promise<void> {
@@ -221,68 +271,26 @@ export class CacheEngine {
     await this.store.close();
   }
 
-  async #replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean> {
+  /** @param reached the fences whose entries are all cut off */
+  async #replace(
+    tenant: string,
+    fenceKeys: readonly string[],
+    write: () => Promise<void>,
+    reached = fenceKeys,
+  ): Promise<boolean> {
+    this.advisor?.invalidated(tenant, reached);
+    const begun = this.counters.latencies.begin();
     this.lookups.forget(fenceKeys);
-    const confirmed = await this.gate.invalidate(tenant, fenceKeys, write);
+    const replace = () => this.gate.invalidate(tenant, fenceKeys, write);
+    const confirmed = await (this.#options.trace?.(fenceKeys.length, replace) ?? replace());
+    this.counters.latencies.end("invalidation", begun);
     // What was read between the two may be from before the change.
     this.lookups.forget(fenceKeys);
     return confirmed;
   }
 
-  #account({ tenant, modules, tags, everything }: FencedScope, confirmed: boolean): void {
-    if (everything) {
-      this.#count(confirmed, tenant);
-      this.#sweeps.enqueue({ tenant });
-      return;
-    }
-    for (const module of modules) {
-      this.#count(confirmed, tenant, module);
-      this.#sweeps.enqueue({ tenant, module });
-    }
-    // What a tag reaches is spread over modules: it is left to its TTL.
-    for (const _tag of tags) this.#count(confirmed, tenant);
-  }
-
-  #count(confirmed: boolean, tenant: string, module?: string): void {
-    this.counters.add("invalidations", tenant, module);
-    if (!confirmed) this.counters.add("deferredInvalidations", tenant, module);
-  }
-
   #bounded({ tenant }: EntryRef, { outcome, evicted, recount }: CommitResult): void {
     if (recount) this.#sweeps.enqueueRecount(tenant);
-    if (this.#hasWarnedOfQuota || (outcome === "stored" && evicted === 0)) return;
-    this.#hasWarnedOfQuota = true;
-    this.#logger.warn(
-      `express-tenant-cache: a tenant has reached maxBytesPerTenant (${this.maxTenantBytes} bytes): its own entries make room, counted in quotaEvictions; said once`,
-    );
-  }
-
-  /**
-   * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module;
-   * whose entry it was is told by the event, because a key names its tenant.
-   */
-  #alarm(ref: EntryRef, problem: keyof typeof ALARMS): void {
-    this.counters.add("alarms", ref.tenant, ref.module);
-    this.events.publish("alarm", {
-      tenant: ref.tenant,
-      module: ref.module,
-      key: ref.entryKey,
-      detail: problem,
-    });
-    const alarm = `${problem} ${ref.module}`;
-    if (!this.#alarmed.has(alarm)) {
-      this.#alarmed.set(alarm, true);
-      this.#logger.error(
-        `express-tenant-cache: ALARM: an entry of module "${ref.module}" ${ALARMS[problem]}; said once`,
-      );
-    }
-    if (problem !== "foreign")
-      void this.gate.run(() => this.store.remove(ref.entryKey)).catch(() => undefined);
+    if (outcome !== "stored" || evicted > 0) this.#alarms.quotaReached(this.maxTenantBytes);
   }
 }
-
-const ALARMS = {
-  corrupt: "does not decode; removed",
-  foreign: "holds another request's entry; not served",
-  invalid: "fails its schema; removed",
-} as const;

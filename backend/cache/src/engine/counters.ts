@@ -1,6 +1,8 @@
 // Counters of what happened, for the process as a whole, each module and each tenant.
-// Tests: test/integration/monitor.test.ts, test/integration/toolkit-values.test.ts
+// Tests: test/integration/monitor.test.ts, test/integration/toolkit-values.test.ts, test/integration/metrics.test.ts
 import { BoundedMap, ownText } from "../bounded-map.js";
+import type { BypassReason } from "../cache-status.js";
+import { Latencies } from "./latencies.js";
 
 const COUNTED = [
   "hits",
@@ -17,6 +19,30 @@ const COUNTED = [
   "errors",
   "alarms",
 ] as const;
+
+/** All reasons are there from the start: a rate needs a first value. */
+const NO_BYPASSES: Readonly<Record<CountedBypass, 0>> = {
+  "no-tenant": 0,
+  "async-tenant": 0,
+  disabled: 0,
+  "no-module": 0,
+  skipped: 0,
+  range: 0,
+  precondition: 0,
+  "event-stream": 0,
+  body: 0,
+  authority: 0,
+  params: 0,
+  query: 0,
+  "vary-by": 0,
+  "too-long": 0,
+  scope: 0,
+  "async-scope": 0,
+  request: 0,
+  "store-unavailable": 0,
+  "write-pending": 0,
+  "mutation-no-tenant": 0,
+};
 
 /**
  * - `hits`: answered from an entry, of which `stale` from one older than its TTL (also where the handler
@@ -40,7 +66,19 @@ export type CounterReport = Readonly<Record<Counted, number>> & {
   readonly hitRatio: number | null;
 };
 
-type Counts = Record<Counted, number>;
+/** See `ops/staleness-probe.ts`. */
+export interface ProbeFigures {
+  readonly writes: number;
+  readonly fresh: number;
+  readonly stale: number;
+  readonly failed: number;
+  /** Since when reads of this process have been stale, seconds; 0 where the last one was fresh. */
+  readonly staleSeconds: number;
+}
+
+export type Counts = Record<Counted, number>;
+/** Also why a mutation was not heard of. */
+export type CountedBypass = BypassReason | "mutation-no-tenant";
 
 /** Of tenants' names and figures: of some ten thousand tenants that use a few modules. */
 const MAX_TENANT_CHARACTERS = 12 * 1024 * 1024;
@@ -53,9 +91,16 @@ function zeros(): Counts {
   return Object.fromEntries(COUNTED.map((name) => [name, 0])) as Counts;
 }
 
-class ModuleCounts {
+/** Of one tenant, or of all. */
+export class ModuleCounts {
   readonly totals = zeros();
   readonly modules = new Map<string, Counts>();
+  /**
+   * How busy a tenant is, and up to how many of its requests that says, where it was looked at: see
+   * `metrics/busiest-tenants.ts`.
+   */
+  score = 0;
+  rated: number | undefined;
 
   add(what: Counted, module: string | undefined, by: number): boolean {
     if (module !== undefined) {
@@ -76,6 +121,15 @@ class ModuleCounts {
 /** Tenants are bounded by what they take, modules by their number: the rest is in the totals only. */
 export class Counters {
   readonly since = new Date();
+  readonly latencies = new Latencies();
+  /** Hits that the in-process tier has answered. */
+  localHits = 0;
+  /** Hits that the lane has answered, and requests that it has passed to the app. */
+  laneHits = 0;
+  lanePassed = 0;
+  /** What a staleness probe has found; absent where none runs. */
+  probe: ProbeFigures | undefined;
+  readonly #reasons = new Map(Object.entries(NO_BYPASSES)) as Map<CountedBypass, number>;
   readonly #all = new ModuleCounts();
   readonly #tenants = new BoundedMap<ModuleCounts>({
     maxCharacters: MAX_TENANT_CHARACTERS,
@@ -93,6 +147,27 @@ export class Counters {
     const opened = (counts ?? new ModuleCounts()).open(module);
     opened.add(what, module, by);
     this.#tenants.set(tenant, opened);
+  }
+
+  /** A request, or a read of the toolkit, is not looked up. */
+  bypassed(reason: CountedBypass, tenant?: string, module?: string): void {
+    this.add("bypasses", tenant, module);
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
+  }
+
+  /** Of `bypasses`, how many for which reason. */
+  get reasons(): ReadonlyMap<CountedBypass, number> {
+    return this.#reasons;
+  }
+
+  /** As they are counted: for whoever reads them often. */
+  get all(): ModuleCounts {
+    return this.#all;
+  }
+
+  /** Of the tenants that are remembered, as they are counted. */
+  eachTenant(): IterableIterator<[string, ModuleCounts]> {
+    return this.#tenants.entries();
   }
 
   /** Totals and modules of one tenant, or of all. */

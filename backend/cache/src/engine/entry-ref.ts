@@ -1,12 +1,13 @@
 // What names an entry, the rules it is filled by, and whether stored bytes are it.
 // Tests: test/integration/forged-entries.test.ts
+import type { AdvisedEntry } from "../advice/advised.js";
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
 import { areCurrent } from "./answer-tags.js";
 import { rebased } from "./forgotten-urls.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
-export interface EntryRef {
+export interface EntryRef extends AdvisedEntry {
   readonly tenant: string;
   readonly module: string;
   readonly entryKey: string;
@@ -44,8 +45,8 @@ export type Verdict =
   | { readonly kind: "valid"; readonly entry: Entry }
   /** Valid if the fences of its own tags are the current ones. */
   | { readonly kind: "by-tags"; readonly entry: Entry }
-  /** Cut off by a fence, expired, or not there. */
-  | { readonly kind: "absent" }
+  /** Cut off by a fence, expired, or not there: `held` is what is there all the same. */
+  | { readonly kind: "absent"; readonly held?: Entry }
   | { readonly kind: "corrupt" }
   | { readonly kind: "foreign" };
 
@@ -64,11 +65,11 @@ export function examine(ref: EntryRef, sealed: Buffer | null, fences: string, se
   const nowMs = Date.now();
   if (!entry || entry.createdAt > nowMs + MAX_CLOCK_DIFFERENCE_MS) return { kind: "corrupt" };
   if (entry.identity !== ref.identity) return { kind: "foreign" };
-  if (entry.expiresAt <= nowMs) return { kind: "absent" };
+  if (entry.expiresAt <= nowMs) return { kind: "absent", held: entry };
   if (entry.fences === fences) return { kind: "valid", entry };
   const carried = rebased(ref.identity, entry.fences, fences);
   const isCurrent = areCurrent(ref, carried, fences);
-  if (!isCurrent) return { kind: "absent" };
+  if (!isCurrent) return { kind: "absent", held: entry };
   const kind = isCurrent === "by-tags" ? "by-tags" : "valid";
   return { kind, entry: carried === entry.fences ? entry : { ...entry, fences: carried } };
 }

@@ -1,5 +1,6 @@
 // Writes entries to the store by compare-and-set on their fences, and releases their leases.
 // Tests: test/unit/leases.test.ts
+import type { Advisor } from "../advice/advisor.js";
 import type { Sealer } from "../codec/encryption.js";
 import { type Entry, encodeEntry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
@@ -27,6 +28,8 @@ export interface EntryWriterOptions {
   readonly maxTenantBytes: number;
   /** How long nobody waits for an entry that turned out not to be storable, milliseconds. */
   readonly skipMs: number;
+  /** Is told of requests, answers and invalidations; absent where nobody is. */
+  readonly advisor?: Advisor | undefined;
 }
 
 /** Who is told of what the store has done. */
@@ -135,10 +138,12 @@ export class EntryWriter {
         ...(expected !== undefined && { expected }),
         ...(Number.isFinite(maxTenantBytes) && { maxTenantBytes }),
       });
+    const begun = counters.latencies.begin();
     const result = await gate.run(write).catch((error: unknown) => {
       refused.failed(entryKey, bytes, error);
       throw error;
     });
+    counters.latencies.end("store", begun);
     refused.stored(entryKey, bytes);
     const { outcome, evicted, recount } = result;
     const isRefused = outcome === "too-large" || outcome === "no-room";

@@ -2,6 +2,7 @@
 // Tests: test/integration/decisions.test.ts
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
+import type { Origin } from "../cause-origin.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
 import type { EntryRef } from "./entry-ref.js";
@@ -11,7 +12,10 @@ import type { EntryRef } from "./entry-ref.js";
  *   answers; `collapsed`: another request's handler run has answered; `bypass`: not looked up
  * - `stored`: an entry was written; `alarm`: a value was no entry, or that of another request
  */
-export type CacheEventName = "hit" | "miss" | "stored" | "bypass" | "stale" | "collapsed" | "alarm";
+export type CacheEventName = DecisionName | "invalidated";
+
+/** Of one request or entry. */
+export type DecisionName = "hit" | "miss" | "stored" | "bypass" | "stale" | "collapsed" | "alarm";
 
 export interface CacheEvent {
   /** Absent where the request had none. */
@@ -23,9 +27,31 @@ export interface CacheEvent {
   readonly detail?: string | undefined;
 }
 
-export type CacheEventMap = { [Name in CacheEventName]: [event: CacheEvent] };
+/** This process has invalidated something: also where the store is away, and it waits to be replayed. */
+export interface InvalidatedEvent extends Origin {
+  readonly tenant: string;
+  readonly modules: readonly string[];
+  readonly tags: readonly string[];
+  /** All that the tenant has. */
+  readonly everything: boolean;
+  /** Whether the store has confirmed. */
+  readonly confirmed: boolean;
+}
 
-const NAMES: readonly CacheEventName[] = ["hit", "miss", "stored", "bypass", "stale", "collapsed", "alarm"];
+export type CacheEventMap = { [Name in DecisionName]: [event: CacheEvent] } & {
+  invalidated: [event: InvalidatedEvent];
+};
+
+const NAMES: readonly CacheEventName[] = [
+  "hit",
+  "miss",
+  "stored",
+  "bypass",
+  "stale",
+  "collapsed",
+  "alarm",
+  "invalidated",
+];
 
 /**
  * Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short.
@@ -71,15 +97,16 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
     for (const watcher of this.#watchers) watcher(ref);
   }
 
-  publish(name: CacheEventName, event: CacheEvent): void {
+  publish<Name extends CacheEventName>(name: Name, event: CacheEventMap[Name][0]): void {
     if (this.listenerCount(name) > 0) this.#emit(name, event);
     const diagnostics = this.#channels.get(name);
     if (diagnostics?.hasSubscribers) diagnostics.publish(event);
   }
 
-  #emit(name: CacheEventName, event: CacheEvent): void {
+  #emit<Name extends CacheEventName>(name: Name, event: CacheEventMap[Name][0]): void {
     try {
-      this.emit(name, event);
+      // The names and the types of their events are those of one map.
+      (this as EventEmitter).emit(name, event);
     } catch (error) {
       if (this.#hasFailed) return;
       this.#hasFailed = true;

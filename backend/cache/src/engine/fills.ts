@@ -86,12 +86,18 @@ export class Fills implements FillOpener {
       writer: parts.writer,
       skipped: this.#skipped,
       skipMs: options.skipMs,
+      advisor: options.advisor,
       settle: (ref, flight, result) => this.#settle(ref, flight, result),
     };
   }
 
   get inFlight(): number {
     return this.#flights.size;
+  }
+
+  /** Whether a request that has read these fences would follow a handler of this process. */
+  isUnderWay(ref: EntryRef, seen: string | undefined): boolean {
+    return this.#joinable(ref, seen) !== undefined;
   }
 
   /** Decides what a request does that missed: joins what is under way, or begins. Never rejects. */
@@ -244,12 +250,10 @@ export class Fills implements FillOpener {
   async #awaitOtherProcess(ref: EntryRef, flight: Flight): Promise<FillOutcome> {
     this.#flights.set(ref.entryKey, flight);
     const giveUpAtMs = flight.overdueAtMs;
-    for (
-      let pollMs = FIRST_POLL_MS;
-      monotonicNow() < giveUpAtMs;
-      pollMs = Math.min(2 * pollMs, MAX_POLL_MS)
-    ) {
+    let pollMs = FIRST_POLL_MS;
+    while (monotonicNow() < giveUpAtMs) {
       await delay(pollMs, undefined, { ref: false });
+      pollMs = Math.min(2 * pollMs, MAX_POLL_MS);
       const start = await this.#askForStart(ref);
       if ("kind" in start) {
         this.#settle(ref, flight, start.kind === "follow" ? start : undefined);

@@ -48,11 +48,12 @@ export class Flight {
     this.#overdueAtMs = this.#beganAtMs + patienceMs;
   }
 
-  /** Counts how long it has taken, once. */
-  count(durations: HandlerDurations | undefined): void {
-    if (this.#isCounted) return;
+  /** Counts how long it has taken, once. @returns it, milliseconds */
+  count(durations: HandlerDurations | undefined): number {
+    const durationMs = monotonicNow() - this.#beganAtMs;
+    if (!this.#isCounted) durations?.add(durationMs);
     this.#isCounted = true;
-    durations?.add(monotonicNow() - this.#beganAtMs);
+    return durationMs;
   }
 }
 

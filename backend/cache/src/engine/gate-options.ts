@@ -1,4 +1,5 @@
 // What the gate before the store goes by.
+import type { Latencies } from "./latencies.js";
 
 export interface GateOptions {
   /** The longest that one store operation may take, milliseconds. */
@@ -10,4 +11,8 @@ export interface GateOptions {
   readonly maxProbeIntervalMs: number;
   readonly maxPendingInvalidations: number;
   readonly fenceTtlMs: number;
+  /** Told how long each round trip takes. */
+  readonly latencies?: Latencies;
+  /** About so many causes are kept of each tenant. Default none. */
+  readonly maxCausesPerTenant?: number;
 }

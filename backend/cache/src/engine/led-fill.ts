@@ -1,6 +1,8 @@
 // The fill of a request that leads: its handler's answer goes to those that wait for it, and to the store.
 // Tests: test/unit/fills.test.ts
+import type { Advisor } from "../advice/advisor.js";
 import type { Entry } from "../codec/entry.js";
+import { answerOf } from "./answer-of.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter, WriteOutcome, WriteStart } from "./entry-writer.js";
 import { entryOf, type Fill, type Recording } from "./fill.js";
@@ -19,6 +21,7 @@ export interface FillHost {
   readonly skipped: SkippedEntries;
   /** How long other processes are told not to wait for an entry that cannot be stored, milliseconds. */
   readonly skipMs: number;
+  readonly advisor: Advisor | undefined;
   /** The flight is over; those that wait for it get the result. */
   settle(ref: EntryRef, flight: Flight, result: FlightResult): void;
 }
@@ -45,7 +48,7 @@ export class LedFill implements Fill {
 
   commit(recording: Recording, tags?: readonly string[]): void {
     const { writer, skipped } = this.#host;
-    const entry = this.#answer(recording);
+    const entry = this.#answer(recording, tags);
     const whenWritten = (outcome: WriteOutcome) => {
       if (outcome === "too-large" || outcome === "refused") skipped.add(this.#ref);
       else skipped.delete(this.#ref);
@@ -66,13 +69,16 @@ export class LedFill implements Fill {
 
   abandon(why: "unstorable" | "failed"): void {
     this.#settle(undefined);
+    this.#host.advisor?.refused(this.#ref, why);
     if (why === "unstorable") this.#giveUp();
     else this.#host.writer.releaseLease(this.#start.lease);
   }
 
   /** Hands what the handler has answered to those that wait for it. */
-  #answer(recording: Recording): Entry {
-    this.#flight.count(this.#ref.durations);
+  #answer(recording: Recording, tags?: readonly string[]): Entry {
+    const durationMs = this.#flight.count(this.#ref.durations);
+    const { advisor } = this.#host;
+    advisor?.answered(this.#ref, answerOf(advisor, this.#ref, recording, durationMs, tags));
     const entry = entryOf(recording, this.#ref.identity, this.#start.fences);
     this.#settle({ kind: "follow", entry });
     return entry;

@@ -37,12 +37,23 @@ export class LocalEntries {
     return this.#entries.bytes;
   }
 
+  /** Entries that made room for others since the process began. */
+  get evictions(): number {
+    return this.#entries.evictions;
+  }
+
   /**
    * The entry of this very request, if it has not expired; whether it is still valid is for the fences to
    * say.
    */
   get(ref: EntryRef): LocalEntry | undefined {
     const local = this.#entries.get(ref.entryKey);
+    return local?.identity === ref.identity ? local : undefined;
+  }
+
+  /** Like {@link get}, and does not count as a use. */
+  peek(ref: EntryRef): LocalEntry | undefined {
+    const local = this.#entries.peek(ref.entryKey);
     return local?.identity === ref.identity ? local : undefined;
   }
 

@@ -4,6 +4,7 @@ import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
 import { dependenciesOf, fencesOf } from "./answer-tags.js";
+import type { Counters } from "./counters.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
@@ -12,30 +13,9 @@ import type { Fills } from "./fills.js";
 import { type FenceReading, GroupedReads } from "./grouped-reads.js";
 import type { LocalEntries, LocalEntry } from "./local-entries.js";
 import { Miss, type MissedRead, Stale } from "./miss.js";
+import type { CallerOutcome, ReadOutcome } from "./read-outcome.js";
 import type { StoreGate } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
-
-export interface Hit {
-  readonly kind: "hit";
-  readonly entry: Entry;
-  /**
-   * Present where the body lies in memory that the store has lent, and wants back: see
-   * {@link Lookups.giveBack}.
-   */
-  readonly loan?: Buffer | undefined;
-}
-
-export type ReadOutcome =
-  | Hit
-  | Stale
-  | Miss
-  | { readonly kind: "bypass"; readonly reason: "store-unavailable" | "write-pending" };
-
-/**
- * `revoked`: the caller's own fences have been replaced since it read them, so that the app must allow it
- * anew.
- */
-export type CallerOutcome = ReadOutcome | { readonly kind: "revoked" };
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
 const WRITE_PENDING: ReadOutcome = { kind: "bypass", reason: "write-pending" };
@@ -48,6 +28,7 @@ export interface LookupParts {
   /** Absent: entries are in the store only. */
   readonly local: LocalEntries | undefined;
   readonly sealer: Sealer;
+  readonly counters: Counters;
   readonly writer: Pick<EntryWriter, "countFailure">;
   readonly fills: Pick<Fills, "readOrBegin" | "open" | "drop">;
   readonly fenceTtlMs: number;
@@ -154,13 +135,22 @@ export class Lookups {
 
   /** A hit at once, where the route's `maxStaleness` allows it. */
   #recall(ref: EntryRef, local: LocalEntry, caller?: FenceReading): Promise<ReadOutcome> | undefined {
-    if (ref.maxStaleness === 0) return undefined;
-    const { fenceKeys, carried } = dependenciesOf(ref, local);
-    const isKnown =
-      this.#reads.recalls(fenceKeys, carried, ref.maxStaleness) &&
-      (!caller || this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness));
-    if (!isKnown || local.staleAt <= Date.now()) return undefined;
+    if (!this.#isKnown(ref, local)) return undefined;
+    if (caller && !this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness)) return undefined;
+    this.#parts.counters.localHits++;
     return endOfTurn().then(() => ({ kind: "hit", entry: local }));
+  }
+
+  #isKnown(ref: EntryRef, local: LocalEntry): boolean {
+    if (ref.maxStaleness === 0) return false;
+    const { fenceKeys, carried } = dependenciesOf(ref, local);
+    return this.#reads.recalls(fenceKeys, carried, ref.maxStaleness) && local.staleAt > Date.now();
+  }
+
+  /** For who only looks: the entry that would answer without the store. */
+  recalled(ref: EntryRef): Entry | undefined {
+    const local = this.#parts.local?.peek(ref);
+    return local && this.#isKnown(ref, local) ? local : undefined;
   }
 
   /**
@@ -185,8 +175,10 @@ export class Lookups {
     try {
       const answer = await this.#reads.read(withCaller(fenceKeys, caller));
       if (caller && !answer.confirms(caller.fenceKeys, caller)) return REVOKED;
-      if (answer.confirms(fenceKeys, carried) && local.staleAt > Date.now())
+      if (answer.confirms(fenceKeys, carried) && local.staleAt > Date.now()) {
+        this.#parts.counters.localHits++;
         return { kind: "hit", entry: local };
+      }
       this.#parts.local?.delete(ref);
       if (toFill) return await this.#readOrBegin(ref, expiresAtMs, expiresAtMs);
       const snapshot = await this.#parts.gate.run(
@@ -268,7 +260,8 @@ export class Lookups {
     if (verdict.kind === "valid") return this.#valid(ref, verdict.entry, { seen, expiresAtMs });
     if (verdict.kind === "by-tags") return this.#judgeTags(ref, verdict.entry, { seen, expiresAtMs, begun });
     if (verdict.kind !== "absent") this.#parts.alarm(ref, verdict.kind);
-    return new Miss(fills, ref, { seen, expiresAtMs, begun });
+    const held = verdict.kind === "absent" ? verdict.held : undefined;
+    return new Miss(fills, ref, { seen, expiresAtMs, begun, held });
   }
 
   #valid(ref: EntryRef, entry: Entry, read: MissedRead): ReadOutcome {
@@ -281,7 +274,9 @@ export class Lookups {
   async #judgeTags(ref: EntryRef, entry: Entry, read: MissedRead): Promise<ReadOutcome> {
     const depends = fencesOf(ref, entry.fences);
     const answer = await this.#reads.read(depends.fenceKeys);
-    if (!answer.confirms(depends.fenceKeys, depends)) return new Miss(this.#parts.fills, ref, read);
+    if (!answer.confirms(depends.fenceKeys, depends)) {
+      return new Miss(this.#parts.fills, ref, { ...read, held: entry });
+    }
     const { seen, expiresAtMs } = read;
     return this.#valid(ref, entry, { seen, expiresAtMs });
   }

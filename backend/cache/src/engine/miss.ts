@@ -1,6 +1,7 @@
 // What a lookup gives to a request that it does not answer: a miss or a stale entry, which opens its fill.
 // Tests: test/unit/fills.test.ts, test/integration/waiting.test.ts
 import type { Entry } from "../codec/entry.js";
+import type { Missed } from "./entry-memory.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { FillOutcome } from "./fill.js";
 import type { SharedStart } from "./fill-starts.js";
@@ -13,6 +14,8 @@ export interface MissedRead {
   readonly expiresAtMs: number;
   /** Present where the read has begun the fill in the same step, and may hold its lease. */
   readonly begun?: SharedStart | undefined;
+  /** The value that was there and could not be served. */
+  readonly held?: Entry | undefined;
 }
 
 /** Who opens fills. */
@@ -30,6 +33,11 @@ abstract class Fillable {
     this.#fills = fills;
     this.#ref = ref;
     this.#read = read;
+  }
+
+  /** Why it is none, as far as the read knows. */
+  get found(): Missed {
+    return this.#read;
   }
 
   /**
@@ -68,7 +76,7 @@ export class Stale extends Fillable {
   readonly entry: Entry;
 
   constructor(fills: FillOpener, ref: EntryRef, read: MissedRead, entry: Entry) {
-    super(fills, ref, read);
+    super(fills, ref, { ...read, held: entry });
     this.entry = entry;
   }
 }

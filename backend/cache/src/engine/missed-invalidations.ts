@@ -1,10 +1,12 @@
 // Invalidations that could not be written: those of the whole store, and those of single groups of keys, until they have been replayed.
 // Tests: test/faults/store-away.test.ts
 import type { Logger } from "../logger.js";
+import type { CauseNote } from "../store/cause-log.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import { GroupUnavailable } from "../store/store-errors.js";
 import { monotonicNow } from "../timers.js";
+import { causeNote } from "./cause-text.js";
 import { DoubtfulGroups } from "./doubtful-groups.js";
 import { type RecoveryBatch, RecoveryQueue } from "./recovery-queue.js";
 
@@ -14,6 +16,7 @@ const FORGET_ALL_WITHIN_MS = 60_000;
 export interface MissedOptions {
   readonly maxPendingInvalidations: number;
   readonly fenceTtlMs: number;
+  readonly maxCausesPerTenant?: number;
 }
 
 type Bound = <T>(work: Promise<T>, expiresAtMs?: number) => Promise<T>;
@@ -77,9 +80,31 @@ export class MissedInvalidations {
     return this.queue.replayed - before;
   }
 
+  /** The queue has merged them: whose each was is not known any more. */
+  #noteOf({ tenantFenceKey, fenceKeys }: Exclude<RecoveryBatch, "everything">): CauseNote | undefined {
+    const tenant = this.#keys.parseFence(tenantFenceKey)?.tenant;
+    const max = this.#options.maxCausesPerTenant ?? 0;
+    if (tenant === undefined || max === 0) return undefined;
+    const parts = fenceKeys.map((key) => this.#keys.partOfFence(tenant, key));
+    const namesOf = (of: "module" | "tag") => parts.flatMap((part) => (part?.of === of ? [part.name] : []));
+    return causeNote(
+      this.#keys.causes(tenant),
+      { kind: "recovery" },
+      {
+        modules: namesOf("module"),
+        tags: namesOf("tag"),
+        everything: parts.some((part) => part?.of === "tenant"),
+      },
+      max,
+    );
+  }
+
   async #write(batch: RecoveryBatch): Promise<void> {
     if (batch === "everything")
       await this.#bound(this.#store.forgetAllFences(), monotonicNow() + FORGET_ALL_WITHIN_MS);
-    else await this.#bound(this.#store.replaceFences(batch.fenceKeys, this.#options.fenceTtlMs));
+    else
+      await this.#bound(
+        this.#store.replaceFences(batch.fenceKeys, this.#options.fenceTtlMs, this.#noteOf(batch)),
+      );
   }
 }

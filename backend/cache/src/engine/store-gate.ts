@@ -137,6 +137,7 @@ export class StoreGate {
     try {
       const result = await this.bound(operation(), expiresAtMs);
       this.#answered();
+      this.#options.latencies?.took("roundTrip", this.#answeredAtMs - startedAtMs);
       return result;
     } catch (error) {
       // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait

@@ -5,6 +5,8 @@
 // that fence made before: the walk through the keys finds it, because what is there from its beginning to its
 // end is found. A fence that is lost meanwhile has cut its entries off by that. What begins to fill during the
 // walk reads the state from after the call.
+
+import type { Origin } from "../cause-origin.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
 import { messageOf } from "../thrown.js";
@@ -16,7 +18,12 @@ export interface WideParts {
   readonly keys: KeySpace;
   readonly gate: StoreGate;
   /** Replaces fences of one tenant; resolves with whether the store has confirmed. Never rejects. */
-  replace(tenant: string, fenceKeys: readonly string[]): Promise<boolean>;
+  replace(
+    tenant: string,
+    fenceKeys: readonly string[],
+    module: string | undefined,
+    origin: Origin,
+  ): Promise<boolean>;
   /** Called for each tenant whose fence was replaced. */
   replaced(tenant: string): void;
 }
@@ -40,7 +47,7 @@ export class WideInvalidations {
    * has confirmed, with false where it is away: everything is then forgotten before this process uses the
    * store again. Rejects where the server refuses to list its keys.
    */
-  async invalidate(module?: string): Promise<boolean> {
+  async invalidate(module: string | undefined, origin: Origin): Promise<boolean> {
     const { gate, store } = this.#parts;
     // A store that has not answered yet is not away.
     if (gate.state !== "closed") await gate.starting;
@@ -49,7 +56,7 @@ export class WideInvalidations {
       return false;
     }
     try {
-      if (store.listFences) return await gate.bound(this.#walk(module), monotonicNow() + WITHIN_MS);
+      if (store.listFences) return await gate.bound(this.#walk(module, origin), monotonicNow() + WITHIN_MS);
       await gate.bound(store.forgetAllFences(), monotonicNow() + WITHIN_MS);
       return true;
     } catch (error) {
@@ -61,7 +68,7 @@ export class WideInvalidations {
     }
   }
 
-  async #walk(module: string | undefined): Promise<boolean> {
+  async #walk(module: string | undefined, origin: Origin): Promise<boolean> {
     const { store, keys } = this.#parts;
     const ending = module === undefined ? "" : `:${module}`;
     let isConfirmed = true;
@@ -72,15 +79,19 @@ export class WideInvalidations {
       });
       for (let from = 0; from < meant.length; from += AT_A_TIME) {
         const some = meant.slice(from, from + AT_A_TIME);
-        const confirmed = await Promise.all(some.map((each) => this.#replace(each)));
+        const confirmed = await Promise.all(some.map((each) => this.#replace(each, module, origin)));
         isConfirmed &&= confirmed.every(Boolean);
       }
     }
     return isConfirmed;
   }
 
-  async #replace({ key, tenant }: { readonly key: string; readonly tenant: string }): Promise<boolean> {
-    const confirmed = await this.#parts.replace(tenant, [key]);
+  async #replace(
+    { key, tenant }: { readonly key: string; readonly tenant: string },
+    module: string | undefined,
+    origin: Origin,
+  ): Promise<boolean> {
+    const confirmed = await this.#parts.replace(tenant, [key], module, origin);
     this.#parts.replaced(tenant);
     return confirmed;
   }

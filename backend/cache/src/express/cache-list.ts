@@ -4,7 +4,10 @@ import { moduleName } from "../identifiers.js";
 import { isRequest, refuseSurplus } from "../options/arguments.js";
 import { type CacheListOptions, parseRouteOptions } from "../options/route-options.js";
 import { CachedRoute } from "./cached-route.js";
+import { dryRunOf } from "./dry-run.js";
+import { cachesBehind } from "./express-layers.js";
 import type { HttpServices } from "./http-services.js";
+import { routeOf } from "./origins.js";
 
 /**
  * Caches what the following handlers answer to GET and QUERY, and answers HEAD from it. Mount it after authentication
@@ -31,9 +34,15 @@ export function createCacheList(http: HttpServices): CacheList {
       moduleName(module, "cacheList"),
       parseRouteOptions(ttl, http.options.policies),
     );
-    return function cacheListMiddleware(req, res, next) {
+    return cachesBehind(function cacheListMiddleware(req, res, next) {
+      const run = dryRunOf(req);
+      if (run) {
+        if (route.answers(req.method)) run.reached(route, req);
+        else run.over({ kind: "not-cached", route: routeOf(req) });
+        return;
+      }
       if (req.method !== "GET" && !route.answers(req.method)) return next();
       route.handle(req, res, next);
-    };
+    });
   };
 }

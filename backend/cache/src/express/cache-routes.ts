@@ -12,8 +12,12 @@ import {
 } from "../options/routes-options.js";
 import { isThenable } from "../shown.js";
 import { CachedRoute } from "./cached-route.js";
+import { type DryRun, dryRunOf } from "./dry-run.js";
+import { bypassing } from "./explain-route.js";
+import { cachesBehind } from "./express-layers.js";
 import type { HttpServices } from "./http-services.js";
 import { invalidating } from "./invalidate-cache.js";
+import { routeOf } from "./origins.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { passBy } from "./pass-by.js";
 import { type Matcher, matcherOf, matching, segmentsOf } from "./request-patterns.js";
@@ -39,9 +43,11 @@ export function createCacheRoutes(http: HttpServices, touched: TouchedWork): Cac
     if (isRequest(given)) throw http.misuse.uncalled("routes", 'app.use("/api", auth, cache.routes())');
     refuseSurplus("routes", surplus, 'one object: routes({ ttlSeconds: 60, except: ["export"] })');
     const routes = new CacheRoutesOf(http, touched, parseRoutesOptions(given, http.options.policies));
-    return function cacheRoutesMiddleware(req, res, next) {
-      routes.handlerFor(req)(req, res, next);
-    };
+    return cachesBehind(function cacheRoutesMiddleware(req, res, next) {
+      const run = dryRunOf(req);
+      if (run) routes.explain(run, req);
+      else routes.handlerFor(req)(req, res, next);
+    });
   };
 }
 
@@ -72,6 +78,18 @@ class CacheRoutesOf {
       modules,
     }));
     for (const module of Object.keys(options.modules)) this.#routeOf(module);
+  }
+
+  explain(run: DryRun<unknown>, req: Request): void {
+    const isRead = isSafe(req.method) || this.#readMethods.has(req.method);
+    if (!isRead || req.method === "OPTIONS" || req.method === "TRACE") {
+      run.over({ kind: "not-cached", route: routeOf(req) });
+      return;
+    }
+    const module = this.#moduleOf(req);
+    const isExcepted = matching(this.#except, req).length > 0;
+    const route = module === undefined || isExcepted ? undefined : this.#routeOf(module);
+    run.reached(route ?? bypassing(isExcepted ? "skipped" : "no-module"), req);
   }
 
   handlerFor(req: Request): RequestHandler {

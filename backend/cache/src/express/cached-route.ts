@@ -1,47 +1,30 @@
 // One cached route: a request is answered from its entry, or fills it, or passes by.
 // Tests: test/integration/cache-list.test.ts, test/integration/stale.test.ts
 import type { NextFunction, Request, Response } from "express";
-import { type BypassReason, type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
+import { type BypassReason, type CacheStatus, setCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
-import type { Hit, ReadOutcome } from "../engine/lookups.js";
 import type { Miss, Stale } from "../engine/miss.js";
+import type { ReadOutcome } from "../engine/read-outcome.js";
 import { TenantCacheError } from "../errors.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import { AnswerObserver, tellQueries } from "./answer-observer.js";
+import type { Answering, Exchange, Missing } from "./exchange.js";
+import { explainRoute } from "./explain-route.js";
+import type { RouteExplanation } from "./explanation.js";
 import type { HttpServices } from "./http-services.js";
 import { passBy, passOn } from "./pass-by.js";
 import type { PassedRequest } from "./passed-request.js";
 import { recordInto } from "./recorder.js";
+import { storabilityRules } from "./recorder-rules.js";
 import { isRefresh } from "./refresher.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
-import type { Resolved, RouteRef } from "./resolved-request.js";
+import type { Resolved } from "./resolved-request.js";
 import { RouteFunctions } from "./route-functions.js";
 import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
-
-/** A request on its way through the middleware. */
-interface Exchange {
-  readonly ref: RouteRef;
-  readonly req: Request;
-  readonly res: Response;
-  readonly next: NextFunction;
-}
-
-/** An entry that answers, and the loan that its body may lie in. */
-type Answering = Pick<Hit, "entry" | "loan">;
-
-/** Why the handler answers, and what it is asked for. */
-interface Missing {
-  readonly fwd: Forwarded;
-  /** The entry that the handler is to replace; it may answer where the handler fails. */
-  readonly stale?: Entry | undefined;
-  /**
-   * The request asks for an answer that was made after this, milliseconds since the epoch; 0 where it does
-   * not.
-   */
-  readonly notBeforeMs?: number | undefined;
-}
+import type { StorabilityRules } from "./storability.js";
 
 const REFRESH: Missing = { fwd: "stale" };
 
@@ -51,10 +34,11 @@ export class CachedRoute {
   readonly #options: ParsedRouteOptions;
   readonly #functions: RouteFunctions;
   readonly #requests: RouteRequests;
-  readonly #vary: readonly string[];
-  readonly #storesPrivate: boolean;
+  readonly #storability: StorabilityRules;
   readonly #methods: ReadonlySet<string>;
   readonly #isEnabled: boolean;
+  /** Of a route that is not cached. */
+  readonly #observer: AnswerObserver | undefined;
   #watch: RouteWatch | undefined;
 
   constructor(http: HttpServices, module: string, options: ParsedRouteOptions) {
@@ -62,14 +46,21 @@ export class CachedRoute {
     this.#module = module;
     this.#options = options;
     this.#methods = new Set(["GET", "HEAD", "QUERY", ...options.methods]);
-    this.#isEnabled = options.enabled && http.options.enabled;
+    const { observeOnly } = http.options.advice;
+    this.#isEnabled = options.enabled && http.options.enabled && !observeOnly;
     this.#functions = new RouteFunctions(module, options, http.misuse.returned);
-    this.#requests = new RouteRequests(http, module, options, this.#functions);
-    this.#vary = options.vary.map((name) => name.toLowerCase());
+    const kind = this.#isEnabled ? "cached" : "observed";
+    this.#requests = new RouteRequests(http, module, options, this.#functions, kind);
     const isScoped = typeof (options.scope ?? http.options.scope) === "function";
     const isAsked = options.privateResponses ?? http.options.privateResponses;
     if (options.privateResponses === "scope" && !isScoped) throw unscopedPrivate(module);
-    this.#storesPrivate = isScoped && isAsked === "scope";
+    this.#storability = storabilityRules(http, options, this.#functions, isScoped && isAsked === "scope");
+    if (!this.#isEnabled && http.engine.advisor) {
+      this.#observer = new AnswerObserver(http, http.engine.advisor, this.#requests, {
+        ...this.#storability,
+        functions: this.#functions,
+      });
+    }
     for (const pattern of options.ignoreParams) http.engine.events.ignoredParams.add(pattern);
     http.misuse.mounted(module, options);
     this.#watch = new RouteWatch(http.misuse, module, options);
@@ -82,11 +73,30 @@ export class CachedRoute {
     return this.#methods.has(method);
   }
 
+  /** For a dry run: see `dry-run.ts`. */
+  explain(req: Request): Promise<RouteExplanation> {
+    const view = {
+      module: this.#module,
+      options: this.#options,
+      requests: this.#requests,
+      isEnabled: this.#isEnabled,
+    };
+    return explainRoute(this.#http, view, req);
+  }
+
   handle(req: Request, res: Response, next: NextFunction): void {
+    const { telemetry: traced } = this.#http;
+    if (traced) traced.request(this.#module, req, res, () => this.#handle(req, res, next));
+    else this.#handle(req, res, next);
+  }
+
+  #handle(req: Request, res: Response, next: NextFunction): void {
     if (!this.#isEnabled) {
+      this.#observer?.observe(req, res);
       this.#bypass("disabled", undefined, res, next);
       return;
     }
+    const begun = this.#http.engine.counters.latencies.begin();
     let resolved: Resolved;
     try {
       resolved = this.#requests.resolve(req);
@@ -102,7 +112,7 @@ export class CachedRoute {
       this.#watch = undefined;
     if (this.#http.options.serverTiming) addServerTiming(res);
     if ("bypass" in resolved) this.#bypass(resolved.bypass, resolved.tenant, res, next);
-    else this.#lookUp({ ref: resolved.ref, req, res, next }, passed?.found);
+    else this.#lookUp({ ref: resolved.ref, req, res, next, begun }, passed?.found);
   }
 
   /** @param found what the lane has read on behalf of this request, since it arrived */
@@ -161,6 +171,8 @@ export class CachedRoute {
 
   #miss(miss: Miss | Stale, missing: Missing, exchange: Exchange): void {
     this.#http.note("miss", exchange.ref);
+    this.#http.timeMiss(exchange.begun, exchange.res);
+    this.#http.missed(exchange.req, exchange.ref, missing.fwd, miss.found);
     if (exchange.req.method === "HEAD") {
       miss.drop();
       this.#record(undefined, missing, exchange);
@@ -203,30 +215,23 @@ export class CachedRoute {
     const { options } = this.#http;
     const { ref, req, res, next } = exchange;
     if (fill) this.#http.fills(req, ref);
+    if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
     const fallback = stale && this.#isWithin(stale, this.#options.staleIfError) ? stale : undefined;
     recordInto(fill, req, res, {
-      statuses: this.#options.statuses,
-      vary: this.#vary,
-      ttlSeconds: this.#functions.maxTtlSeconds,
-      storesPrivate: this.#storesPrivate,
+      ...this.#storability,
       maxStaleSeconds: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError),
       compress: options.compress,
-      // A body that is larger than the tenant's share of the store is refused at its head, before anybody
-      // waits for it.
-      maxBodyBytes: Math.min(
-        this.#options.maxBodyBytes ?? options.maxBodyBytes,
-        this.#http.engine.maxTenantBytes,
-      ),
       fwd,
       own: this.#requests.own,
       functions: this.#functions,
       onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
+      onUnstored: (why) => this.#http.engine.memory.unstored(ref, why),
       ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
     });
     next();
   }
 
-  #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next }: Exchange): void {
+  #hit(event: "hit" | "stale", hit: Answering, { ref, req, res, next, begun }: Exchange): void {
     const sending = this.#http.sender.sendHit(req, res, hit.entry, Date.now(), ref.own);
     if (sending === "unsent") {
       this.#http.note("miss", ref);
@@ -234,7 +239,7 @@ export class CachedRoute {
       return;
     }
     this.#http.note(event, ref);
-    this.#http.answered(hit, ref, res, sending);
+    this.#http.answered(hit, ref, res, sending, begun);
   }
 
   /** @returns whether it has answered; the response is as it was where not */

@@ -3,17 +3,25 @@
 import type { ServerResponse } from "node:http";
 import type { Request } from "express";
 import { BoundedMap, ownText } from "../bounded-map.js";
+import type { BypassReason, Forwarded } from "../cache-status.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
+import type { MissEvidence, Missed } from "../engine/entry-memory.js";
 import type { EntryRef } from "../engine/entry-ref.js";
-import type { Hit } from "../engine/lookups.js";
+import type { Moment } from "../engine/latencies.js";
+import type { Hit } from "../engine/read-outcome.js";
 import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
+import type { Telemetry } from "../metrics/telemetry.js";
 import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
 import { isThenable } from "../shown.js";
 import { messageOf } from "../thrown.js";
+import { type AskedAs, askedAs } from "./asked-as.js";
+import { dryRunOf } from "./dry-run.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
+import { Origins, routeOf } from "./origins.js";
 import type { PassedRequest } from "./passed-request.js";
+import { RecentRequests } from "./recent-requests.js";
 import { Refresher } from "./refresher.js";
 import { isHandedOver } from "./replay.js";
 import type { Found } from "./resolved-request.js";
@@ -23,6 +31,15 @@ const MAX_REQUEST_CHARACTERS = 8 * 1024 * 1024;
 /** Of some ten thousand tenants. */
 const MAX_TENANT_CHARACTERS = 4 * 1024 * 1024;
 const MAX_FENCE_KEY_CHARACTERS = 4 * 1024 * 1024;
+
+const REFUSED: MissEvidence = { reason: "refused" };
+
+/** Why a request is not looked up. */
+type Bypassed = {
+  readonly detail: BypassReason;
+  readonly tenant?: string | undefined;
+  readonly module: string;
+};
 
 const COUNTED_AS = {
   hit: ["hits"],
@@ -37,6 +54,13 @@ export class HttpServices {
   readonly logger: Logger;
   readonly misuse: Misuse;
   readonly sender: EntrySender;
+  /** Absent without the option. */
+  readonly telemetry: Telemetry | undefined;
+  readonly origins: Origins;
+  /** Requests that were no hits. */
+  readonly recent = new RecentRequests();
+  /** How the last request that missed had come: explanations stand in for one like it. */
+  lastAsked: AskedAs | undefined;
   /** The entries that requests of all routes name, by all that this depends on: see `route-request.ts`. */
   readonly requests = new BoundedMap<Found>({
     maxCharacters: MAX_REQUEST_CHARACTERS,
@@ -64,19 +88,23 @@ export class HttpServices {
   #resolverHasThrown = false;
   #refresher: Refresher | undefined;
 
-  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
+  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse, telemetry?: Telemetry) {
     this.engine = engine;
+    this.telemetry = telemetry;
     this.options = options;
     this.logger = options.logger;
     this.misuse = misuse;
     this.sender = new EntrySender(options.logger);
+    this.origins = new Origins(options);
   }
 
   /** Counts a decision and publishes it. */
   note(event: "hit" | "stale" | "miss" | "collapsed", ref: EntryRef): void {
-    const { counters, events } = this.engine;
+    const { counters, events, advisor } = this.engine;
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
+    this.telemetry?.decided(event);
     events.asked(ref);
+    if (event !== "collapsed") advisor?.asked(ref);
     if (events.isHeard(event))
       events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
@@ -85,9 +113,43 @@ export class HttpServices {
    * Behind an answered hit: makes the next one smaller, or returns the memory of its body to the store that
    * has lent it.
    */
-  answered(hit: Omit<Hit, "kind">, ref: EntryRef, res: ServerResponse, sending: Sending): void {
+  answered(
+    hit: Omit<Hit, "kind">,
+    ref: EntryRef,
+    res: ServerResponse,
+    sending: Sending,
+    begun: Moment,
+  ): void {
+    this.engine.counters.latencies.end("hit", begun);
     if (sending === "could-be-smaller") this.engine.makeVariants(ref, hit.entry);
     else if (hit.loan && isHandedOver(res)) this.engine.lookups.giveBack(hit.loan);
+  }
+
+  /** A miss lasts until its answer has been sent. */
+  timeMiss(begun: Moment, res: ServerResponse): void {
+    if (begun !== 0) res.once("finish", () => this.engine.counters.latencies.end("miss", begun));
+  }
+
+  /** Remembers why a request was no hit, for whoever asks by its id. */
+  missed(req: Request, ref: EntryRef, fwd: Forwarded, found: Missed): void {
+    const { memory } = this.engine;
+    const isRefused = fwd === "request";
+    const evidence = isRefused ? REFUSED : memory.missed(ref, found);
+    if (isRefused) memory.count("refused");
+    this.lastAsked = askedAs(req);
+    const requestId = this.origins.requestId(req);
+    if (requestId === undefined) return;
+    const { tenant, module } = ref;
+    const { seen } = found;
+    const [route, atMs] = [routeOf(req), Date.now()];
+    this.recent.add({ requestId, atMs, tenant, module, route, fwd, ref, evidence, seen });
+  }
+
+  bypassed(req: Request, { detail, tenant, module }: Bypassed): void {
+    const requestId = this.origins.requestId(req);
+    if (requestId === undefined) return;
+    const [route, atMs] = [routeOf(req), Date.now()];
+    this.recent.add({ requestId, atMs, tenant, module, route, fwd: "bypass", detail });
   }
 
   /** The request's handler fills this entry. */
@@ -137,7 +199,7 @@ export class HttpServices {
    */
   tenantOf(req: Request): string | undefined {
     try {
-      const id = this.options.tenant(req);
+      const id = this.options.tenant(req) ?? dryRunOf(req)?.tenant;
       if (id === undefined) return undefined;
       const tenant = typeof id === "string" ? (this.#tenants.get(id) ?? this.#checked(id)) : tenantId(id);
       if (tenant === undefined) {

@@ -5,8 +5,12 @@ import { type LightMyRequest, loadLightMyRequest } from "../peers.js";
 
 type Dispatch = (req: never, res: never) => void;
 
-/** A GET, in all that its key may depend on. */
+/** A request, in all that its key may depend on. */
 export interface InjectedRequest {
+  /** Default GET. */
+  readonly method?: string | undefined;
+  /** Its bytes, as they would be on the wire. Default none. */
+  readonly body?: string | undefined;
   /** The target, as it would be on the wire. */
   readonly url: string;
   /** All of them, Host among them. */
@@ -30,11 +34,12 @@ export type Inject = (
  */
 export function loadInject(why: string, given: LightMyRequest | undefined): Inject {
   const lightMyRequest = loadLightMyRequest(why, given);
-  return (app, { url, headers, isEncrypted, remoteAddress }, made) => {
+  return (app, { method = "GET", body, url, headers, isEncrypted, remoteAddress }, made) => {
     const dispatch = (req: IncomingMessage, res: ServerResponse) => {
       // As they are: light-my-request would spell the URL anew, and add a Host and a User-Agent of its own.
       const fields = Object.entries(headers).filter(([, value]) => value !== undefined);
       Object.assign(req, {
+        method,
         url,
         headers: Object.fromEntries(fields),
         rawHeaders: fields.flatMap(([name, value]) => [name, String(value)]),
@@ -46,6 +51,7 @@ export function loadInject(why: string, given: LightMyRequest | undefined): Inje
     return lightMyRequest(dispatch, {
       method: "GET",
       url: "/",
+      ...(body !== undefined && { payload: body }),
       ...(remoteAddress !== undefined && { remoteAddress }),
     });
   };

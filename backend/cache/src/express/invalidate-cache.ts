@@ -11,6 +11,7 @@ import {
 } from "../options/invalidate-options.js";
 import { isThenable } from "../shown.js";
 import { randomToken } from "../store/fence-token.js";
+import { dryRunOf } from "./dry-run.js";
 import { holdBack, type Moment } from "./held-response.js";
 import type { HttpServices } from "./http-services.js";
 import { isSafe } from "./safe-methods.js";
@@ -58,22 +59,25 @@ export function invalidating(
       watch?.passed(req);
       return goOn();
     }
+    // It ends in front of the handler, and changes nothing.
+    if (dryRunOf(req)) return goOn();
     const next: NextFunction = (problem?: unknown) =>
       problem === undefined ? touched.around(req, res, goOn) : goOn(problem);
     const tenant = http.tenantOf(req);
     if (tenant === undefined) {
-      http.engine.counters.add("bypasses");
+      http.engine.counters.bypassed("mutation-no-tenant");
       watch?.tenantless(req, res);
       return next();
     }
     watch?.mutated();
     const scope = { tenant, modules, tags: tagsOf(options.tags, req), everything };
     const { gate } = http.engine;
-    if (options.guard) return void guarded(http, options, scope, res, next).catch(next);
+    if (options.guard) return void guarded(http, options, scope, req, res, next).catch(next);
     const handle = () => {
       if (options.onUnreachable === "reject" && gate.state !== "closed") return refuse(res);
       const beforeRelease = async () => {
-        if (mayHaveChanged(res) && isChange(http, options, req, res)) await http.engine.invalidate(scope);
+        if (mayHaveChanged(res) && isChange(http, options, req, res))
+          await http.engine.invalidate(scope, http.origins.of(req, tenant, "route"));
       };
       holdBack(res, beforeRelease, next);
       next();
@@ -89,6 +93,7 @@ async function guarded(
   http: HttpServices,
   options: ParsedInvalidateOptions,
   scope: FencedScope,
+  req: Request,
   res: Response,
   next: NextFunction,
 ): Promise<void> {
@@ -102,8 +107,9 @@ async function guarded(
   // The mark is taken away whatever the status, also one that may have been set although that timed out; but
   // not before the handler has ended its answer, because until then it may still be writing.
   const beforeRelease = async (moment: Moment) => {
-    if (moment === "ended") await engine.endWrite(scope, writer);
-    else await engine.invalidate(scope);
+    const origin = http.origins.of(req, scope.tenant, "route");
+    if (moment === "ended") await engine.endWrite(scope, writer, origin);
+    else await engine.invalidate(scope, origin);
   };
   holdBack(res, beforeRelease, next);
   next();

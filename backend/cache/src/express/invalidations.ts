@@ -10,6 +10,7 @@ import { shown } from "../shown.js";
 import type { HttpServices } from "./http-services.js";
 import { queryOf, withoutIgnored } from "./query-params.js";
 import { canonicalQuery } from "./request-key.js";
+import type { TouchedWork } from "./touched.js";
 
 /** A URL as the app sees it, with its query or without, and whose. */
 export interface ForgottenUrl {
@@ -56,7 +57,11 @@ export interface Invalidations {
 }
 
 /** @internal */
-export function createInvalidations(engine: CacheEngine, http: HttpServices): Invalidations {
+export function createInvalidations(
+  engine: CacheEngine,
+  http: HttpServices,
+  touched: TouchedWork,
+): Invalidations {
   const { misuse } = http;
   return {
     invalidateTenantCache: async (tenantId, ...modules) => {
@@ -64,11 +69,12 @@ export function createInvalidations(engine: CacheEngine, http: HttpServices): In
       const tenant = requireTenantId(tenantId, call);
       const names = namesOf(call, modules);
       misuse.modules.mutated(call, names);
-      return engine.invalidate({ tenant, modules: names, tags: [] });
+      return engine.invalidate({ tenant, modules: names, tags: [] }, touched.originOf("call", call));
     },
     invalidateTags: async (tenantId, ...tags) => {
       const tenant = requireTenantId(tenantId, "invalidateTags");
-      return engine.invalidate({ tenant, modules: [], tags: tags.map(tagName) });
+      const origin = touched.originOf("call", "invalidateTags");
+      return engine.invalidate({ tenant, modules: [], tags: tags.map(tagName) }, origin);
     },
     invalidateAllTenant: async (tenantId, ...surplus: unknown[]) => {
       const call = "invalidateAllTenant";
@@ -77,18 +83,20 @@ export function createInvalidations(engine: CacheEngine, http: HttpServices): In
         surplus,
         "invalidateTenantCache(tenantId, module) for a module, and a call for each tenant",
       );
-      return engine.invalidateTenant(requireTenantId(tenantId, call));
+      return engine.invalidateTenant(requireTenantId(tenantId, call), touched.originOf("call", call));
     },
     invalidateModule: async (...modules) => {
       const names = namesOf("invalidateModule", modules);
       misuse.modules.mutated("invalidateModule", names);
-      const confirmed = await Promise.all(names.map((name) => engine.invalidateEverywhere(name)));
+      const origin = touched.originOf("clear", "invalidateModule");
+      const confirmed = await Promise.all(names.map((name) => engine.invalidateEverywhere(name, origin)));
       return confirmed.every(Boolean);
     },
     forget: async (target, ...surplus: unknown[]) => {
       refuseSurplus("forget", surplus, "a call for each URL: forget({ tenant, url })");
       const { tenant, url } = isRequest(target) ? ofRequest(http, target as Request) : named(target);
-      return engine.forgetUrl(requireTenantId(tenant, "forget"), marksOf(url, engine.events.ignoredParams));
+      const marks = marksOf(url, engine.events.ignoredParams);
+      return engine.forgetUrl(requireTenantId(tenant, "forget"), marks, touched.originOf("forget", "forget"));
     },
     clear: async (...surplus: unknown[]) => {
       refuseSurplus(
@@ -96,7 +104,7 @@ export function createInvalidations(engine: CacheEngine, http: HttpServices): In
         surplus,
         "invalidateModule(module) for all tenants, or invalidateAllTenant(tenantId) for one",
       );
-      return engine.invalidateEverywhere();
+      return engine.invalidateEverywhere(undefined, touched.originOf("clear", "clear"));
     },
   };
 }

@@ -2,7 +2,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BoundedMap } from "../bounded-map.js";
 import { hitStatus } from "../cache-status.js";
-import type { CallerOutcome, Hit } from "../engine/lookups.js";
+import type { Moment } from "../engine/latencies.js";
+import type { CallerOutcome, Hit } from "../engine/read-outcome.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { type LaneOptions, type ParsedLaneOptions, parseLaneOptions } from "../options/lane-options.js";
 import { messageOf } from "../thrown.js";
@@ -72,26 +73,25 @@ class Lane {
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
+    const { counters } = this.#http.engine;
+    const begun = counters.latencies.begin();
     const caller = isOrdinary(req) ? this.#callerOf(req) : undefined;
-    if (!caller) {
-      this.#app(req, res);
-      return;
-    }
-    const name = nameOf(caller, req);
-    if (name === undefined) {
+    const name = caller && nameOf(caller, req);
+    if (!caller || name === undefined) {
+      counters.lanePassed++;
       this.#app(req, res);
       return;
     }
     const ref = this.#learnt.get(name)?.refFor(req);
     if (!ref || !caller.isKnown) {
-      this.#pass({ caller, name }, req, res);
+      this.#pass({ caller, name, begun }, req, res);
       return;
     }
     if (this.#http.options.serverTiming) addServerTiming(res);
     const outcome = this.#http.engine.lookups.read(ref, caller.tagFences);
-    if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name }, req, res);
+    if (!(outcome instanceof Promise)) this.#serve(outcome, ref, { caller, name, begun }, req, res);
     // Reads never reject, and `#serve` never throws.
-    else void outcome.then((found) => this.#serve(found, ref, { caller, name }, req, res));
+    else void outcome.then((found) => this.#serve(found, ref, { caller, name, begun }, req, res));
   }
 
   #callerOf(req: IncomingMessage): Caller | undefined {
@@ -166,7 +166,9 @@ class Lane {
       return;
     }
     this.#http.note("hit", ref);
-    this.#http.answered(hit, ref, res, sending);
+    this.#http.engine.counters.laneHits++;
+    this.#http.telemetry?.laneHit(ref.module, req, res, asked.begun);
+    this.#http.answered(hit, ref, res, sending, asked.begun);
   }
 
   /**
@@ -178,6 +180,7 @@ class Lane {
     res: ServerResponse,
     found?: PassedRequest["found"],
   ): void {
+    this.#http.engine.counters.lanePassed++;
     const relearnMs = this.#options.relearnSeconds * 1000;
     const passed = new PassedRequest(caller, name, req.url ?? "", this.#learnt, relearnMs);
     passed.found = found;
@@ -197,6 +200,8 @@ class Lane {
 interface Asked {
   readonly caller: Caller;
   readonly name: string;
+  /** When it came, where that is measured. */
+  readonly begun: Moment;
 }
 
 /** As Express does for every response, before anything else. */

@@ -8,14 +8,18 @@ import { defaultCacheControlWithHead } from "./replay.js";
 
 /** A request is not looked up: counted and published. */
 export function passBy(
-  { engine: { counters, events } }: HttpServices,
+  http: HttpServices,
   own: OwnHeaders,
   why: { readonly detail: BypassReason; readonly tenant?: string | undefined; readonly module: string },
   res: Response,
   next: NextFunction,
 ): void {
   const { detail, tenant, module } = why;
-  counters.add("bypasses", tenant, module === "" ? undefined : module);
+  const { engine, telemetry } = http;
+  const { counters, events } = engine;
+  http.bypassed(res.req, why);
+  counters.bypassed(detail, tenant, module === "" ? undefined : module);
+  telemetry?.decided("bypass", detail);
   events.publish("bypass", { tenant, module, detail });
   passOn(own, { fwd: "bypass", detail }, res, next);
 }

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { type BoundedMap, MAX_ENTRY_CHARACTERS } from "../bounded-map.js";
-import type { ReadOutcome } from "../engine/lookups.js";
+import type { ReadOutcome } from "../engine/read-outcome.js";
 import { agingNow } from "../timers.js";
 import { hostOf, isEncrypted, isNamedByHostAlone } from "./authority.js";
 import type { Caller } from "./lane-callers.js";

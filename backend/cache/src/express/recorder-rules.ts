@@ -1,5 +1,8 @@
 // What a route, and the request that missed, tell the recorder.
-import type { Forwarded } from "../cache-status.js";
+// Tests: test/integration/storing.test.ts
+import type { Forwarded, UnstoredReason } from "../cache-status.js";
+import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
 import type { RouteFunctions } from "./route-functions.js";
 import type { StorabilityRules } from "./storability.js";
@@ -15,9 +18,30 @@ export interface RecorderRules extends StorabilityRules {
   readonly own: OwnHeaders;
   readonly functions: RouteFunctions;
   readonly onUndeclaredVary: (names: string) => void;
+  /** Told why an answer that might have been stored is not. */
+  readonly onUnstored: (why: UnstoredReason) => void;
   /**
    * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent
    * where nothing may.
    */
   readonly insteadOfError?: () => boolean;
+}
+
+/** What a route says of answers that may be stored. */
+export function storabilityRules(
+  { options, engine }: HttpServices,
+  route: ParsedRouteOptions,
+  functions: RouteFunctions,
+  storesPrivate: boolean,
+): StorabilityRules {
+  const { statuses, vary, maxBodyBytes = options.maxBodyBytes } = route;
+  return {
+    statuses,
+    vary: vary.map((name) => name.toLowerCase()),
+    ttlSeconds: functions.maxTtlSeconds,
+    storesPrivate,
+    // A body that is larger than the tenant's share of the store is refused at its head, before anybody waits
+    // for it.
+    maxBodyBytes: Math.min(maxBodyBytes, engine.maxTenantBytes),
+  };
 }

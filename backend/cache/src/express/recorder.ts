@@ -29,7 +29,7 @@ import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./record
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
-import { defaultCacheControl, varyByEncoding } from "./replay.js";
+import { defaultCacheControl, isGone, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { declaredLength, judge } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
@@ -234,6 +234,7 @@ class Recorder {
     this.#head = head;
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
+      if (this.#fill) this.#rules.onUnstored(storability.reason);
       // The client's conditions were not hidden, and the handler has answered them with a 304: without them
       // it may well be storable. Where it was shown them because it is not (`HiddenConditions`), that is
       // known already.
@@ -264,7 +265,9 @@ class Recorder {
   }
 
   #take(chunk: Chunk, encoding: unknown): void {
-    if (!this.#body.take(chunk, encoding)) this.#abandon("unstorable");
+    if (this.#body.take(chunk, encoding)) return;
+    if (this.#fill) this.#rules.onUnstored("too-large");
+    this.#abandon("unstorable");
   }
 
   #settle(): void {
@@ -275,7 +278,9 @@ class Recorder {
       return;
     }
     const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.maxStaleSeconds);
-    if (!recording || !this.#fill || this.#judge.ask(this.#head, this.#body) !== undefined) {
+    const refused = recording && this.#fill && this.#judge.ask(this.#head, this.#body);
+    if (!recording || !this.#fill || refused !== undefined) {
+      if (this.#fill && refused !== undefined) this.#rules.onUnstored(refused);
       this.#abandon("unstorable");
       return;
     }
@@ -291,9 +296,4 @@ class Recorder {
     this.#hidden?.show();
     this.#fill?.abandon(why);
   }
-}
-
-/** Whether the connection, or HTTP/2's stream, is gone. */
-function isGone(res: Response & { readonly stream?: { readonly destroyed: boolean } }): boolean {
-  return res.destroyed || res.stream?.destroyed === true;
 }

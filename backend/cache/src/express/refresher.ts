@@ -1,11 +1,12 @@
 // Background refresh: runs a request through the app again, off the socket, so that a stale entry is replaced behind a response.
 // Tests: test/integration/stale.test.ts, test/integration/origins.test.ts
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import type { Application, Request } from "express";
+import type { Request } from "express";
 import type { Logger } from "../logger.js";
 import type { LightMyRequest } from "../peers.js";
 import { messageOf } from "../thrown.js";
 import { delay } from "../timers.js";
+import { outermost } from "./asked-as.js";
 import { hostOf, isEncrypted } from "./authority.js";
 import { type Inject, loadInject } from "./inject.js";
 import { setMethods } from "./own-methods.js";
@@ -69,7 +70,7 @@ export class Refresher {
   async #run(req: Request): Promise<void> {
     try {
       // A router without an app around it has none.
-      const app = outermost(req.app);
+      const app = outermost(req.app) as Request["app"];
       const repeated = {
         url: req.originalUrl,
         headers: repeatedHeaders(req),
@@ -112,9 +113,4 @@ function repeatedHeaders(req: Request): IncomingHttpHeaders {
   );
   const host = hostOf(req);
   return { ...Object.fromEntries(repeated), ...(host !== undefined && { host }) };
-}
-
-/** A router's app may be mounted in another one, whose middleware belongs to the request too. */
-function outermost(app: Application & { parent?: Application }): Application {
-  return app.parent ? outermost(app.parent) : app;
 }

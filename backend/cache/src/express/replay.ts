@@ -25,10 +25,21 @@ export function defaultCacheControlWithHead(res: ServerResponse): void {
   const writeHead = res.writeHead;
   const withDefault = (...args: Parameters<typeof writeHead>) => {
     // What these arguments say replaces it.
-    if (!res.headersSent) defaultCacheControl(res);
+    if (!res.headersSent && !res.hasHeader("Cache-Control")) {
+      defaulted.add(res);
+      defaultCacheControl(res);
+    }
     return Reflect.apply(writeHead, res, args);
   };
   setMethods(res, { writeHead: withDefault as typeof writeHead });
+}
+
+/** Responses whose handlers have said nothing of caching. */
+const defaulted = new WeakSet<ServerResponse>();
+
+/** Whether the `Cache-Control` of a response that the cache has let pass is the cache's own. */
+export function hasDefaultCacheControl(res: ServerResponse): boolean {
+  return defaulted.has(res);
 }
 
 /** What of an entry a request gets. */
@@ -186,4 +197,9 @@ function mergeVary(res: ServerResponse, value: string): void {
   const known = new Set(earlier.map((name) => name.toLowerCase()));
   const added = membersOf(value).filter((name) => !known.has(name.toLowerCase()));
   res.setHeader("Vary", [...earlier, ...added].join(", "));
+}
+
+/** Whether the connection, or HTTP/2's stream, is gone. */
+export function isGone(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
+  return res.destroyed || res.stream?.destroyed === true;
 }

@@ -2,6 +2,8 @@
 // Tests: test/integration/cache-list.test.ts
 import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
+import type { RouteFigures, RouteKind } from "../advice/route-figures.js";
+import { sampleOf, textHash } from "../advice/text-hash.js";
 import { ownText } from "../bounded-map.js";
 import type { BypassReason } from "../cache-status.js";
 import { fenceKeysOf } from "../engine/fences.js";
@@ -9,7 +11,6 @@ import { HandlerDurations } from "../engine/handler-durations.js";
 import { tagsOf } from "../identifiers.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import { isThenable } from "../shown.js";
-import type { KeySpace } from "../store/key-space.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
@@ -17,49 +18,9 @@ import { hasOnly, queryOf, withoutIgnored } from "./query-params.js";
 import { contentOf, isConditional } from "./request-content.js";
 import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
-import type { RequestsOfRoute, Resolved, RouteRef } from "./resolved-request.js";
+import { RequestRef } from "./request-ref.js";
+import type { RequestsOfRoute, Resolved } from "./resolved-request.js";
 import type { RouteFunctions } from "./route-functions.js";
-
-/** What only misses need is worked out for them: refs are remembered with every request. */
-class RequestRef implements RouteRef {
-  readonly tenant: string;
-  readonly module: string;
-  readonly entryKey: string;
-  readonly identity: string;
-  readonly fenceKeys: readonly string[];
-  readonly settleMs: number;
-  readonly maxStaleness: number;
-  readonly maxEntries: number;
-  readonly own: OwnHeaders;
-  readonly durations: HandlerDurations;
-  readonly carriesTags: boolean;
-  readonly #keys: KeySpace;
-  readonly #hash: string;
-
-  constructor(keys: KeySpace, hash: string, ref: Omit<RequestRef, "leaseKey" | "tagFence">) {
-    this.#keys = keys;
-    this.#hash = hash;
-    this.tenant = ref.tenant;
-    this.module = ref.module;
-    this.entryKey = ref.entryKey;
-    this.identity = ref.identity;
-    this.fenceKeys = ref.fenceKeys;
-    this.settleMs = ref.settleMs;
-    this.maxStaleness = ref.maxStaleness;
-    this.maxEntries = ref.maxEntries;
-    this.own = ref.own;
-    this.durations = ref.durations;
-    this.carriesTags = ref.carriesTags;
-  }
-
-  tagFence(tag: string): string {
-    return this.#keys.tagFence(this.tenant, tag);
-  }
-
-  get leaseKey(): string {
-    return this.#keys.lease(this.tenant, this.module, this.#hash);
-  }
-}
 
 /** Resolves the requests of one route. What follows from the text of a request alone is remembered. */
 export class RouteRequests implements RequestsOfRoute {
@@ -78,9 +39,25 @@ export class RouteRequests implements RequestsOfRoute {
   /** Known before the handler runs; absent where the route has none, or its answers are asked for theirs. */
   readonly #tags: ((req: Request) => readonly string[]) | undefined;
   readonly areOpaque: boolean;
+  /** Of this route; absent where nothing is sampled. */
+  readonly figures: RouteFigures | undefined;
 
-  constructor(http: HttpServices, module: string, route: ParsedRouteOptions, functions: RouteFunctions) {
+  /** @param kind whether its requests are looked up, or observed only */
+  constructor(
+    http: HttpServices,
+    module: string,
+    route: ParsedRouteOptions,
+    functions: RouteFunctions,
+    kind: Exclude<RouteKind, "values">,
+  ) {
     this.#http = http;
+    this.figures = http.engine.advisor?.route({
+      module,
+      kind,
+      ttlSeconds: typeof route.ttlSeconds === "number" ? route.ttlSeconds : undefined,
+      isScoped: typeof (route.scope ?? http.options.scope) === "function",
+      hasTags: route.tags !== undefined,
+    });
     this.#functions = functions;
     // It names no second parameter.
     this.#tags = functions.tagsOfAnswers ? undefined : (route.tags as (req: Request) => readonly string[]);
@@ -179,6 +156,11 @@ export class RouteRequests implements RequestsOfRoute {
     const identity = `${tenant} ${module} ${params}`;
     const tagKeys = tags.length === 0 ? NO_TAGS : tags.map((tag) => engine.keys.tagFence(tenant, tag));
     const fenceKeys = this.#fenceKeysOf(tenant);
+    const { figures } = this;
+    if (figures) figures.path ??= mountedPath(req);
+    // For all scopes the same: whether they get equal answers can be seen.
+    const view =
+      scope === "" ? 0 : textHash(JSON.stringify([tenant, authority, path, rawQuery, query, values]));
     const ref = new RequestRef(engine.keys, hash, {
       tenant,
       module,
@@ -191,6 +173,10 @@ export class RouteRequests implements RequestsOfRoute {
       own: this.#own,
       durations: this.#durations,
       carriesTags: this.#functions.tagsOfAnswers,
+      figures,
+      sample: sampleOf(hash, tenant, module),
+      view,
+      viewer: scope === "" ? 0 : textHash(scope),
     });
     const texts = [entryKey, identity, scope, ...tagKeys];
     return { ref, scope, characters: texts.reduce((sum, text) => sum + text.length, 0) };
@@ -252,6 +238,14 @@ export function bypassReason(req: IncomingMessage, isContentKnown = false): Bypa
 /** Nothing is no query: what validation has not left would be the same for all. */
 function queryText(query: unknown): string | undefined {
   return query === undefined || query === null ? undefined : canonicalData(query);
+}
+
+const MAX_PATH_CHARACTERS = 128;
+
+/** As the app wrote it, without what a request has put into it. */
+function mountedPath(req: Request): string | undefined {
+  const path: unknown = (req.route as { readonly path?: unknown } | undefined)?.path;
+  return typeof path === "string" ? ownText(path.slice(0, MAX_PATH_CHARACTERS)) : undefined;
 }
 
 function pathOf(url: string): string {

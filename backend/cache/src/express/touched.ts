@@ -2,14 +2,16 @@
 // Tests: test/integration/touched.test.ts, test/integration/touched-jobs.test.ts
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
+import type { CauseKind, Origin } from "../cause-origin.js";
 import type { FencedScope } from "../engine/fences.js";
 import { TenantCacheError } from "../errors.js";
 import { requireTenantId } from "../identifiers.js";
 import { isRequest, refuseSurplus, requireFunction } from "../options/arguments.js";
+import { type GivenOrigin, parseOrigin } from "../options/origin-option.js";
 import { parseTouched, type Touched } from "../options/touched-arguments.js";
 import type { HttpServices } from "./http-services.js";
 import { isSafe } from "./safe-methods.js";
-import { RequestTouches, TenantTouches, type Touches, TransactionTouches } from "./touches.js";
+import { CausedTouches, RequestTouches, TenantTouches, type Touches, TransactionTouches } from "./touches.js";
 import { isOutcomeUnknown } from "./transaction-outcome.js";
 
 /**
@@ -49,6 +51,15 @@ export type TransactionCall = <T>(work: () => PromiseLike<T>) => Promise<T>;
 export type AsTenant = <T>(tenantId: string, work: () => PromiseLike<T>) => Promise<T>;
 
 /**
+ * Runs `work`: what it invalidates, and what is awaited in it, is put down to this job, or to this operator. See
+ * `cache.causes`.
+ *
+ * @returns what `work` returns
+ * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`; what `work` throws
+ */
+export type Because = <T>(origin: GivenOrigin, work: () => PromiseLike<T>) => Promise<T>;
+
+/**
  * Middleware: the answers of the handlers behind it wait until what they have told `touched` is invalidated.
  * A request that touches nothing, and one of a safe method, passes.
  *
@@ -71,7 +82,9 @@ export class TouchedWork {
 
   constructor(http: HttpServices) {
     this.#http = http;
-    this.#elsewhere = { tenant: undefined, isOfRequest: false, add: (scope) => this.#invalidate(scope) };
+    const call = { kind: "touched" } as const;
+    const add: Touches["add"] = (scope, origin = call) => http.engine.invalidate(scope, origin);
+    this.#elsewhere = { tenant: undefined, isOfRequest: false, origin: undefined, add };
   }
 
   readonly touched: TouchedCall = (...args: unknown[]) => {
@@ -116,6 +129,14 @@ export class TouchedWork {
     }
   };
 
+  readonly because: Because = async (given, work, ...surplus: unknown[]) => {
+    const write = 'because({ job: "nightly import" }, () => job())';
+    const origin = parseOrigin(given, this.#http.origins);
+    requireFunction("because", work, "the work", write);
+    refuseSurplus("because", surplus, write);
+    return await this.#current.run(new CausedTouches(origin, this.#outside()), awaited, work);
+  };
+
   readonly middleware: InvalidateTouched = (...args: readonly unknown[]) => {
     const example = "app.use(authenticate, cache.invalidateTouched())";
     if (isRequest(args[0])) throw this.#http.misuse.uncalled("invalidateTouched", example);
@@ -136,8 +157,13 @@ export class TouchedWork {
     }
     this.#begun.add(res);
     // When it is asked: whoever authenticates may come later.
-    const request = { tenant: () => this.#http.tenantOf(req), res, fail: next };
-    const touches = new RequestTouches(request, (scope) => this.#invalidate(scope), this.#tellLate);
+    const originOf = (tenant: string | undefined) =>
+      tenant === undefined ? undefined : this.#http.origins.of(req, tenant, "touched");
+    const tenant = () => this.#http.tenantOf(req);
+    const request = { tenant, origin: () => originOf(tenant()), res, fail: next };
+    const invalidate = (scope: FencedScope) =>
+      this.#http.engine.invalidate(scope, originOf(scope.tenant) ?? { kind: "touched" });
+    const touches = new RequestTouches(request, invalidate, this.#tellLate);
     this.#current.run(touches, next);
   }
 
@@ -146,8 +172,12 @@ export class TouchedWork {
     return this.#current.getStore() ?? this.#elsewhere;
   }
 
-  #invalidate(scope: FencedScope): Promise<boolean> {
-    return this.#http.engine.invalidate(scope);
+  /** Whoever does what is done now, as far as it is known. */
+  originOf(kind: CauseKind, name: string): Origin {
+    const origin = this.#current.getStore()?.origin;
+    if (!origin) return { kind, name };
+    // In a request it is the call that has done it; what a job or an operator does is theirs.
+    return origin.kind === "touched" ? { ...origin, kind } : origin;
   }
 
   readonly #tellLate = (): void => {

@@ -1,6 +1,7 @@
 // What has been changed and is not invalidated yet: of a request until its answer is let go, of a transaction until it has committed.
 // Tests: test/integration/touched.test.ts, test/integration/touched-jobs.test.ts
 import type { NextFunction, Response } from "express";
+import type { Origin } from "../cause-origin.js";
 import type { FencedScope } from "../engine/fences.js";
 import { holdBack } from "./held-response.js";
 
@@ -9,8 +10,10 @@ export interface Touches {
   /** Of those who do not name one. */
   readonly tenant: string | undefined;
   readonly isOfRequest: boolean;
+  /** Who does what is done here; `undefined` where that is not known. */
+  readonly origin: Origin | undefined;
   /** @returns what to wait for; `undefined` where somebody else waits for the invalidation */
-  add(scope: FencedScope): Promise<boolean> | undefined;
+  add(scope: FencedScope, origin?: Origin): Promise<boolean> | undefined;
 }
 
 /** @returns true once the store has confirmed. Does not reject */
@@ -43,6 +46,7 @@ class ScopeSet {
 export class RequestTouches implements Touches {
   readonly isOfRequest = true;
   readonly #tenant: () => string | undefined;
+  readonly #origin: () => Origin | undefined;
   readonly #res: Response;
   readonly #fail: NextFunction;
   readonly #invalidate: Invalidate;
@@ -57,6 +61,7 @@ export class RequestTouches implements Touches {
   constructor(
     request: {
       readonly tenant: () => string | undefined;
+      readonly origin: () => Origin | undefined;
       readonly res: Response;
       readonly fail: NextFunction;
     },
@@ -64,6 +69,7 @@ export class RequestTouches implements Touches {
     tellLate: () => void,
   ) {
     this.#tenant = request.tenant;
+    this.#origin = request.origin;
     this.#res = request.res;
     this.#fail = request.fail;
     this.#invalidate = invalidate;
@@ -72,6 +78,10 @@ export class RequestTouches implements Touches {
 
   get tenant(): string | undefined {
     return this.#tenant();
+  }
+
+  get origin(): Origin | undefined {
+    return this.#origin();
   }
 
   add(scope: FencedScope): Promise<boolean> | undefined {
@@ -125,9 +135,13 @@ export class TransactionTouches implements Touches {
     return this.#outer.isOfRequest;
   }
 
-  add(scope: FencedScope): Promise<boolean> | undefined {
+  get origin(): Origin | undefined {
+    return this.#outer.origin;
+  }
+
+  add(scope: FencedScope, origin?: Origin): Promise<boolean> | undefined {
     // Work that goes on behind the transaction is none of it.
-    if (this.#isOver) return this.#outer.add(scope);
+    if (this.#isOver) return this.#outer.add(scope, origin);
     this.#scopes.add(scope);
     return undefined;
   }
@@ -143,6 +157,29 @@ export class TransactionTouches implements Touches {
   }
 }
 
+/** What is done because of somebody who is named: see `because`. */
+export class CausedTouches implements Touches {
+  readonly origin: Origin;
+  readonly #outer: Touches;
+
+  constructor(origin: Origin, outer: Touches) {
+    this.origin = origin;
+    this.#outer = outer;
+  }
+
+  get tenant(): string | undefined {
+    return this.#outer.tenant;
+  }
+
+  get isOfRequest(): boolean {
+    return this.#outer.isOfRequest;
+  }
+
+  add(scope: FencedScope, origin = this.origin): Promise<boolean> | undefined {
+    return this.#outer.add(scope, origin);
+  }
+}
+
 /** What a job of one tenant has changed. */
 export class TenantTouches implements Touches {
   readonly tenant: string;
@@ -155,8 +192,12 @@ export class TenantTouches implements Touches {
     this.#outer = outer;
   }
 
-  add(scope: FencedScope): Promise<boolean> | undefined {
-    const invalidated = this.#outer.add(scope);
+  get origin(): Origin {
+    return this.#outer.origin ?? { kind: "job" };
+  }
+
+  add(scope: FencedScope, origin = this.origin): Promise<boolean> | undefined {
+    const invalidated = this.#outer.add(scope, origin);
     if (invalidated) {
       this.#pending.add(invalidated);
       void invalidated.finally(() => this.#pending.delete(invalidated));

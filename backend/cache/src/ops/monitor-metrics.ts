@@ -1,6 +1,6 @@
 // The monitor's figures under the names that Redis gives them, as operators' dashboards read them.
 // Tests: test/integration/monitor.test.ts
-import type { KeyspaceFigures } from "../store/store.js";
+import type { KeyspaceFigures } from "../store/store-report.js";
 import type { Alert } from "./alert-rules.js";
 import type { MonitorFigures, RecentRates } from "./monitor-figures.js";
 

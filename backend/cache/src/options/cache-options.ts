@@ -5,12 +5,15 @@ import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
 import type { TenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
-import type { LightMyRequest } from "../peers.js";
+import type { LightMyRequest, TelemetryOptions } from "../peers.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import type { Store } from "../store/store.js";
 import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
+import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
+import { type CausesOption, causesOption } from "./causes-option.js";
+import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
 import type { Policies } from "./policies.js";
@@ -22,6 +25,7 @@ import {
   type Scope,
   scope,
 } from "./route-options.js";
+import { bytesOrInfinity, refuseEmptyReservations, sharingOptions } from "./sharing-options.js";
 
 const MIB = 1024 * 1024;
 
@@ -64,6 +68,15 @@ export interface TenantCacheOptions {
   readonly enabled?: boolean;
   /** In front of every key: one for each app that shares a Redis. Default none. */
   readonly keyPrefix?: string;
+  /**
+   * Who sends a request, for the causes of invalidations: a subject's id, of which only a pseudonym is kept. Default:
+   * `req.auth.sub`, `req.user.id` or `req.user.sub`.
+   */
+  readonly actor?: (req: Request) => string | number | undefined;
+  /** What the app's log calls a request. Default: `req.id`, or the header `X-Request-Id`. */
+  readonly requestId?: (req: Request) => string | number | undefined;
+  /** Who has invalidated what is kept for a day, with the fences. Default: it is; false: it is not. */
+  readonly causes?: CausesOption;
   /** Of the canonical request in keys. Default `"md5"`; `"sha256"` where FIPS forbids it. */
   readonly hash?: "md5" | "sha256";
   /**
@@ -80,6 +93,17 @@ export interface TenantCacheOptions {
    * room, never another's. All processes should have the same. Default 64 MiB; `Infinity` for no bound.
    */
   readonly maxBytesPerTenant?: number;
+  /**
+   * What each tenant keeps of the store, however much others store, bytes; the rest is a pool for whoever
+   * uses it. In Redis together with {@link maxPooledBytes}. Default 0.
+   */
+  readonly reservedBytesPerTenant?: number;
+  /**
+   * What all tenants together may hold beyond their reservations, bytes; where it is more, the tenant that
+   * holds most of it makes room. Default none, as `Infinity`: in process all that is not reserved, in Redis as
+   * much as the server holds.
+   */
+  readonly maxPooledBytes?: number;
   /** The in-process store's bounds. */
   readonly memory?: {
     /** Default 64 MiB. */
@@ -110,6 +134,8 @@ export interface TenantCacheOptions {
     /** How many. Default 1,000. */
     readonly maxWaiting?: number;
   };
+  /** What `cache.advice()` is worked out from. */
+  readonly advice?: AdviceOption;
   /** Of `cache.manager`, the toolkit. */
   readonly manager?: {
     /** The TTLs that `cache.manager.ttl` names, out of {@link TTL_PRESETS}. Default `"default"`. */
@@ -145,6 +171,13 @@ export interface TenantCacheOptions {
    * bundles that lack it.
    */
   readonly inject?: LightMyRequest;
+  /** Of `cache.metrics()`, `cache.metricsHandler()` and `telemetry`. */
+  readonly metrics?: MetricsOption;
+  /**
+   * Spans and metrics through `@opentelemetry/api`: true for those of its global providers, or a tracer and a
+   * meter of one's own. Default: none, and nothing of it runs.
+   */
+  readonly telemetry?: boolean | TelemetryOptions;
   /** Default `console`. */
   readonly logger?: Logger;
 }
@@ -173,15 +206,15 @@ const cacheSchema = z.strictObject({
     .string()
     .regex(/^[\w.:-]*$/, { error: 'write letters, digits, "_", ".", ":", "-", for example "crm:"' })
     .default(""),
+  actor: fn<NonNullable<TenantCacheOptions["actor"]>>("(req) => req.auth?.sub").optional(),
+  requestId: fn<NonNullable<TenantCacheOptions["requestId"]>>("(req) => req.id").optional(),
+  causes: causesOption,
   hash: z.enum(["md5", "sha256"]).default("md5"),
   budgetMs: z.number().min(1).max(10_000).default(50),
   maxBodyBytes: positiveInt.default(MIB),
   maxEntriesPerModule: positiveInt.default(1000),
-  maxBytesPerTenant: z
-    .custom<number>((value) => value === Number.POSITIVE_INFINITY || positiveInt.safeParse(value).success, {
-      error: "must be a whole number of bytes above 0, or Infinity for no bound",
-    })
-    .default(64 * MIB),
+  maxBytesPerTenant: bytesOrInfinity.default(64 * MIB),
+  ...sharingOptions,
   memory: z
     .strictObject({
       maxBytes: positiveInt.default(64 * MIB),
@@ -209,6 +242,7 @@ const cacheSchema = z.strictObject({
   fill: z
     .strictObject({ waitMs: positiveInt.default(5000), maxWaiting: positiveInt.default(1000) })
     .prefault({}),
+  advice: adviceOption,
   manager: z
     .strictObject({
       preset: z.enum(Object.keys(TTL_PRESETS) as [TtlPresetName, ...TtlPresetName[]]).default("default"),
@@ -220,6 +254,8 @@ const cacheSchema = z.strictObject({
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
   headers: ownHeadersOfCache,
+  metrics: metricsOption,
+  telemetry: telemetryOption,
   inject: fn<LightMyRequest>('require("light-my-request")').optional(),
   logger: z
     .custom<Logger>((value) => isLogger(value), {
@@ -241,6 +277,7 @@ export type ParsedCacheOptions = Omit<z.output<typeof cacheSchema>, "policies"> 
  */
 export function parseCacheOptions(options: unknown): ParsedCacheOptions {
   const parsed = parse("createTenantCache", cacheSchema, options);
+  refuseEmptyReservations(parsed);
   if (parsed.store === undefined || parsed.redis === undefined)
     return { ...parsed, policies: parsePolicies(parsed.policies) };
   throw new TenantCacheError(

@@ -42,7 +42,8 @@ export function policiesOf(given: unknown, check: (call: string, options: unknow
 export function withPolicies(policies: Policies, given: RouteOptionsAsGiven): RouteOptionsAsGiven {
   const { policy: name, ...own } = given;
   const named = name === undefined ? {} : policyCalled(policies, name);
-  return [policies[BASE] ?? {}, named, own].reduce(over, {});
+  const merged = [policies[BASE] ?? {}, named, own].reduce(over, {});
+  return name === undefined ? merged : { ...merged, policy: name };
 }
 
 /** What is said of one module, and by the policy that it names, over what is said of all. */

@@ -5,6 +5,7 @@
  *   fence   = token "." milliseconds      set, and when, by the store's clock, since the epoch
  *           | "!" anything                pending: a guarded write is under way
  *           | fence "~" anything           URLs were forgotten since: see engine/forgotten-urls.ts
+ *           | "+" fence                    made because none was there: nobody has invalidated
  *   token                                 at least 96 random bits, never used twice
  *
  * All of it is printable ASCII without a comma: entries carry fences and the run id as one text, with commas between them. `settleMs`
@@ -45,6 +46,9 @@ export function randomToken(): string {
 export function newFence(nowMs: number): string {
   return `${randomToken()}.${nowMs}`;
 }
+
+/** What a fence begins with that a fill has made, because none was there. */
+export const MADE_MARK = "+";
 
 /** True while a guarded write is under way: nothing may be served or stored. */
 export function isPending(fence: string): boolean {

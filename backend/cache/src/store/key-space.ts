@@ -1,6 +1,13 @@
 // The names of all keys: one place that writes them and reads them back.
 // Tests: test/integration/redis-connection.test.ts, test/integration/tenant-inventory.test.ts
 
+/** The part of a tenant's data that a fence stands for. */
+export type FencedPart =
+  | { readonly of: "tenant" }
+  | { readonly of: "module" | "tag"; readonly name: string }
+  /** Replaced with every tag's: see `engine/answer-tags.ts`. */
+  | { readonly of: "any-tag" };
+
 /**
  * Builds keys below one prefix. On Redis Cluster the tenant is the hash tag, so that one tenant's keys share
  * a slot.
@@ -105,6 +112,16 @@ export class KeySpace {
     return `${this.prefix}ledger:${this.#tag(tenant)}`;
   }
 
+  /** What has replaced the tenant's fences. */
+  causes(tenant: string): string {
+    return `${this.prefix}causes:${this.#tag(tenant)}`;
+  }
+
+  /** What each tenant holds beyond its reservation, and all of them together. */
+  pool(): string {
+    return `${this.prefix}pool`;
+  }
+
   /** Held by the one process that sweeps. */
   sweepLease(kind: "indexes" | "keyspace"): string {
     return `${this.prefix}sweep:${kind}`;
@@ -127,6 +144,17 @@ export class KeySpace {
     const [tag, module, ...more] = key.slice(this.allFences().length).split(":");
     if (!tag || more.length > 0) return undefined;
     return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
+  }
+
+  /** What of this tenant a fence stands for; `undefined` for those of the toolkit's keys, and for what is no fence of it. */
+  partOfFence(tenant: string, key: string): FencedPart | undefined {
+    const own = this.fence(tenant);
+    if (key === own) return { of: "tenant" };
+    if (!key.startsWith(`${own}:`)) return undefined;
+    const [first = "", ...more] = key.slice(own.length + 1).split(":");
+    if (more.length === 0) return { of: "module", name: first };
+    if (first !== "tag") return undefined;
+    return more[0] === "-" ? { of: "any-tag" } : { of: "tag", name: more.join(":") };
   }
 
   #tag(tenant: string): string {

@@ -1,25 +1,27 @@
 // The in-process store: entries and fences of one process, for a single instance, development and tests.
 import { randomBytes } from "node:crypto";
 import { monotonicNow } from "../timers.js";
+import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import { characterLru } from "./character-lru.js";
-import { areSame, isPending, newFence, PENDING_MARK } from "./fence-token.js";
+import { areSame, isPending, MADE_MARK, newFence, PENDING_MARK } from "./fence-token.js";
+import { MemoryCauses } from "./memory-causes.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { PendingWriters } from "./pending-writers.js";
+import type { SharingTerms } from "./sharing-terms.js";
 import type {
   CommitResult,
   FillCommit,
   FillRequest,
   FillStart,
   HeldLease,
-  Inventory,
   LeaseRequest,
   LeaseState,
-  ServerReport,
   Snapshot,
   Store,
   StoreListener,
   SweepTarget,
 } from "./store.js";
+import type { Inventory, ServerReport } from "./store-report.js";
 import { TenantLru } from "./tenant-lru.js";
 
 export interface MemoryStoreOptions {
@@ -54,6 +56,7 @@ export class MemoryStore implements Store {
   readonly #entries: TenantLru<Held>;
   readonly #fences = characterLru<string>(MAX_FENCE_CHARACTERS, (fence) => fence.length);
   readonly #writers = new PendingWriters();
+  readonly #causes = new MemoryCauses();
   readonly #leases = characterLru<Lease>(MAX_LEASE_CHARACTERS, ({ generation }) => generation.length);
   readonly keyed: MemoryKeyedStore;
   readonly #maxBytes: number;
@@ -64,6 +67,10 @@ export class MemoryStore implements Store {
     this.#maxBytes = options.maxBytes;
     this.#entries = new TenantLru({ maxBytes: options.maxBytes, maxTenantBytes: options.maxTenantBytes });
     this.keyed = new MemoryKeyedStore(this.#entries, this.#fences);
+  }
+
+  share(terms: SharingTerms): void {
+    this.#entries.share(terms);
   }
 
   listen(listener: StoreListener): void {
@@ -85,7 +92,7 @@ export class MemoryStore implements Store {
   }
 
   async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
-    const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#replaceFence(key));
+    const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#makeFence(key));
     const held = this.#entries.get(entryKey);
     const isCurrent = held !== undefined && areSame(fences, held.fences);
     return {
@@ -126,15 +133,25 @@ export class MemoryStore implements Store {
       this.#leases.set(lease.key, { holder: undefined, generation: "" }, { ttl: skipMs });
   }
 
-  async replaceFences(fenceKeys: readonly string[]): Promise<void> {
-    for (const key of fenceKeys) this.#replaceFence(key);
+  async replaceFences(fenceKeys: readonly string[], _fenceTtlMs?: number, cause?: CauseNote): Promise<void> {
+    const nowMs = Date.now();
+    for (const key of fenceKeys) this.#replaceFence(key, nowMs);
+    this.#causes.add(cause, nowMs);
   }
 
-  async amendFences(fenceKeys: readonly string[], mark: string, most: number): Promise<void> {
+  async amendFences(
+    fenceKeys: readonly string[],
+    mark: string,
+    most: number,
+    _fenceTtlMs?: number,
+    cause?: CauseNote,
+  ): Promise<void> {
+    const nowMs = Date.now();
+    this.#causes.add(cause, nowMs);
     for (const key of fenceKeys) {
       const fence = this.#fence(key);
       if (fence === null) continue;
-      if (isPending(fence) || fence.length + mark.length > most) this.#replaceFence(key);
+      if (isPending(fence) || fence.length + mark.length > most) this.#replaceFence(key, nowMs);
       else this.#fences.set(key, fence + mark);
     }
   }
@@ -143,11 +160,34 @@ export class MemoryStore implements Store {
     for (const key of fenceKeys) this.#writers.add(key, writer, deadlineMs);
   }
 
-  async endWrite(fenceKeys: readonly string[], writer: string): Promise<void> {
+  async endWrite(
+    fenceKeys: readonly string[],
+    writer: string,
+    _fenceTtlMs?: number,
+    cause?: CauseNote,
+  ): Promise<void> {
+    const nowMs = Date.now();
     for (const key of fenceKeys) {
       this.#writers.remove(key, writer);
-      this.#replaceFence(key);
+      this.#replaceFence(key, nowMs);
     }
+    this.#causes.add(cause, nowMs);
+  }
+
+  async readCauses(key: string, query: CauseQuery): Promise<readonly StoredCause[]> {
+    return this.#causes.read(key, query);
+  }
+
+  async peek({ tenant, module, entryKey, fenceKeys }: PeekRequest): Promise<Peek> {
+    const held = this.#entries.peek(entryKey);
+    return {
+      fences: fenceKeys.map((key) => this.#fence(key)),
+      entry: held?.value ?? null,
+      runId: this.#runId,
+      isListed: held !== undefined,
+      moduleEntries: this.#entries.keysOf(tenant, module).length,
+      tenantBytes: this.#entries.bytesOf(tenant),
+    };
   }
 
   async remove(key: string): Promise<void> {
@@ -203,6 +243,7 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#entries.clear();
     this.#fences.clear();
+    this.#causes.clear();
   }
 
   #fence(key: string): string | null {
@@ -216,8 +257,14 @@ export class MemoryStore implements Store {
     }
   }
 
-  #replaceFence(key: string): string {
-    const fence = newFence(Date.now());
+  #makeFence(key: string): string {
+    const fence = MADE_MARK + newFence(Date.now());
+    this.#fences.set(key, fence);
+    return fence;
+  }
+
+  #replaceFence(key: string, nowMs = Date.now()): string {
+    const fence = newFence(nowMs);
     this.#fences.set(key, fence);
     return fence;
   }

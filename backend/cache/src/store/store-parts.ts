@@ -4,18 +4,27 @@ import { TenantCacheError } from "../errors.js";
 import type { KeyedStore } from "./keyed-store.js";
 import type { Store } from "./store.js";
 
-/** Single keys, the reclaiming of what has been cut off, and the bound of a tenant's bytes. */
-export type StorePart = "keyed" | "sweep" | "quota";
+/** Single keys, the reclaiming of what has been cut off, the bound of a tenant's bytes, and why fences were replaced. */
+export type StorePart = "keyed" | "sweep" | "quota" | "causes";
 
-const MEMBERS = { keyed: "keyed", sweep: "sweep", quota: "tenantBytes" } as const;
+/** `sharing`: what is reserved for tenants. The store contract does not try it. */
+type OptionalPart = StorePart | "sharing";
+
+const MEMBERS = {
+  keyed: "keyed",
+  sweep: "sweep",
+  quota: "tenantBytes",
+  causes: "readCauses",
+  sharing: "share",
+} as const;
 
 /** Whether the store has this part. */
-export function offers(store: Store, part: StorePart): boolean {
+export function offers(store: Store, part: OptionalPart): boolean {
   return store[MEMBERS[part]] !== undefined;
 }
 
 /** @throws TenantCacheError `ETC_STORE_PART` */
-export function requirePart(store: Store, part: StorePart, what: string): void {
+export function requirePart(store: Store, part: OptionalPart, what: string): void {
   if (!offers(store, part)) throw lacking(store, part, what);
 }
 
@@ -25,7 +34,7 @@ export function keyedOf(store: Store): KeyedStore {
   return store.keyed;
 }
 
-function lacking({ kind }: Store, part: StorePart, what: string): TenantCacheError {
+function lacking({ kind }: Store, part: OptionalPart, what: string): TenantCacheError {
   return new TenantCacheError(
     "ETC_STORE_PART",
     `${what} needs what the store "${kind}" leaves out: give the store ${MEMBERS[part]}, as the Store contract says, or do without`,

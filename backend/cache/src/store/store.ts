@@ -1,5 +1,8 @@
 // The Store contract: what the engine asks of Redis, of the process's own memory, or of a store that a user brings.
+import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import type { KeyedStore } from "./keyed-store.js";
+import type { SharingTerms } from "./sharing-terms.js";
+import type { Inventory, ServerReport } from "./store-report.js";
 
 /** What one round trip reads: the bytes of entries and the fences that must match them. */
 export interface Snapshot {
@@ -114,45 +117,6 @@ export interface SweepTarget {
   readonly adopt?: boolean;
 }
 
-export interface InventoryRow {
-  readonly tenant: string;
-  readonly module: string;
-  readonly entries: number;
-  readonly bytes: number;
-}
-
-export interface Inventory {
-  readonly rows: readonly InventoryRow[];
-  /** False where the keyspace was too large to be read whole within the limit. */
-  readonly complete: boolean;
-}
-
-/** What the server says of itself; `null` where it does not. */
-export interface ServerReport {
-  readonly version: string | null;
-  readonly usedMemoryBytes: number | null;
-  readonly maxMemoryBytes: number | null;
-  readonly evictedKeys: number | null;
-  readonly expiredKeys: number | null;
-  readonly keys: number | null;
-  readonly uptimeSeconds: number | null;
-  readonly connectedClients: number | null;
-  /** Memory that the process takes to what its data take. */
-  readonly fragmentationRatio: number | null;
-  readonly commandsProcessed: number | null;
-  /** Of all keys that are looked up, fences and leases among them: not the cache's own hit ratio. */
-  readonly keyspaceHits: number | null;
-  readonly keyspaceMisses: number | null;
-  /** By database (`db0`); empty where it holds none. */
-  readonly keyspace: Readonly<Record<string, KeyspaceFigures>> | null;
-}
-
-export interface KeyspaceFigures {
-  readonly keys: number;
-  /** Of them, those with a TTL. */
-  readonly expires: number;
-}
-
 export interface StoreListener {
   /** The connection works and the server is known: operations may be sent. */
   up(): void;
@@ -174,8 +138,8 @@ export interface StoreListener {
  * `store-errors.ts` say whom a failure concerns; any other is the whole store's. Every implementation passes
  * `storeContract` of `express-tenant-cache/testing/store`.
  *
- * A simple store may leave out {@link keyed}, {@link sweep} and {@link tenantBytes}. What the cache does then
- * is said there.
+ * A simple store may leave out {@link keyed}, {@link sweep}, {@link tenantBytes} and {@link readCauses}. What
+ * the cache does then is said there.
  */
 export interface Store {
   /** Names the store in `stats()` and `health()`. Nothing is decided by it. */
@@ -204,6 +168,10 @@ export interface Store {
    * Default false.
    */
   readonly holdsInMemory?: boolean;
+  /** Called once, before the store is used, where options say how tenants share it; absent: those are refused. */
+  share?(terms: SharingTerms): void;
+  /** Resolves when what it does behind its answers is done. */
+  idle?(): Promise<void>;
   /** Called once; reports the present state at once and every change after it. */
   listen(listener: StoreListener): void;
   /**
@@ -248,14 +216,23 @@ export interface Store {
    * Gives the lease back; `skipMs` above 0 tells other processes for so long that the entry is not storable.
    */
   abandonFill(lease: HeldLease, skipMs: number): Promise<void>;
-  /** Gives every fence a new token, in one round trip. Pending writers of a fence stay pending. */
-  replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void>;
+  /**
+   * Gives every fence a new token, in one round trip. Pending writers of a fence stay pending.
+   *
+   * @param cause kept in the same step by a store that has {@link readCauses}. What goes wrong with it fails nothing
+   */
+  replaceFences(fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote): Promise<void>;
   /**
    * Marks fences as pending for a writer until `deadlineMs` from now; see `invalidateCache({ guard: true })`.
    */
   beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void>;
   /** Takes the writer's marks away and gives every fence a new token. */
-  endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void>;
+  endWrite(
+    fenceKeys: readonly string[],
+    writer: string,
+    fenceTtlMs: number,
+    cause?: CauseNote,
+  ): Promise<void>;
   remove(key: string): Promise<void>;
   /**
    * Reclaims what the store knows to be cut off; resolves with the number of keys removed, or with
@@ -274,7 +251,23 @@ export interface Store {
    * Writes `mark` behind each fence that is there, and keeps it otherwise. One that would be longer than `most` characters, or that has
    * a guarded write under way, is replaced instead. Absent: whoever wants it replaces fences.
    */
-  amendFences?(fenceKeys: readonly string[], mark: string, most: number, fenceTtlMs: number): Promise<void>;
+  amendFences?(
+    fenceKeys: readonly string[],
+    mark: string,
+    most: number,
+    fenceTtlMs: number,
+    cause?: CauseNote,
+  ): Promise<void>;
+  /**
+   * What has been kept with the fences, the newest first: each with the very milliseconds of the fences that it
+   * replaced. Absent where the store keeps no causes: nobody can say then who has invalidated what.
+   */
+  readCauses?(key: string, query: CauseQuery): Promise<readonly StoredCause[]>;
+  /**
+   * Looks at an entry without using it: it is evicted as soon as it would have been. Absent: {@link read} is asked, and
+   * what has been evicted is not told from what was never there.
+   */
+  peek?(request: PeekRequest): Promise<Peek>;
   /** Forgets every fence below the key prefix: all entries become misses. The last resort of a recovery. */
   forgetAllFences(): Promise<void>;
   /**

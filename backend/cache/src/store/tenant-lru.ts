@@ -1,6 +1,8 @@
-// A byte-bounded LRU in which no tenant and no module can take more than its share.
+// A byte-bounded LRU in which no tenant and no module can take more than its share, and each tenant keeps what is reserved for it.
 import { LRUCache } from "lru-cache";
 import { monotonicNow } from "../timers.js";
+import { ReservedEntries } from "./reserved-entries.js";
+import type { SharingTerms } from "./sharing-terms.js";
 
 export interface TenantLruOptions {
   readonly maxBytes: number;
@@ -32,6 +34,7 @@ interface Item<V> {
   readonly expiresAtMs: number;
   /** Greater for what was stored later. */
   readonly turn: number;
+  isUsed: boolean;
 }
 
 interface TenantBooks {
@@ -49,13 +52,18 @@ interface ModuleBooks {
 const OVERHEAD_BYTES = 512;
 
 export class TenantLru<V extends object> {
+  /** The pool: all that is not reserved. */
   readonly #items: LRUCache<string, Item<V>>;
+  readonly #maxBytes: number;
+  #reserved: ReservedEntries<Item<V>> | undefined;
+  #terms: SharingTerms = { reservedBytesPerTenant: 0, maxPooledBytes: Number.POSITIVE_INFINITY };
   readonly #tenants = new Map<string, TenantBooks>();
   readonly #maxTenantBytes: number;
   #evictions = 0;
   #turns = 0;
 
   constructor(options: TenantLruOptions) {
+    this.#maxBytes = options.maxBytes;
     this.#maxTenantBytes = options.maxTenantBytes;
     this.#items = new LRUCache<string, Item<V>>({
       maxSize: options.maxBytes,
@@ -69,22 +77,34 @@ export class TenantLru<V extends object> {
   }
 
   get entries(): number {
-    return this.#items.size;
+    return this.#items.size + (this.#reserved?.size ?? 0);
   }
 
   get bytes(): number {
-    return this.#items.calculatedSize;
+    return this.#items.calculatedSize + (this.#reserved?.bytes ?? 0);
   }
 
   get evictions(): number {
     return this.#evictions;
   }
 
+  /** Before anything is stored. */
+  share(terms: SharingTerms): void {
+    this.#terms = terms;
+    if (terms.reservedBytesPerTenant > 0) this.#reserved = new ReservedEntries();
+  }
+
   get(key: string): V | undefined {
-    const item = this.#items.get(key);
+    const item = this.#items.get(key) ?? this.#spared(key);
     if (!item || item.expiresAtMs > monotonicNow()) return item?.value;
-    this.#items.delete(key);
+    this.delete(key);
     return undefined;
+  }
+
+  /** Like {@link get}, and does not count as a use. */
+  peek(key: string): V | undefined {
+    const item = this.#items.peek(key);
+    return item && item.expiresAtMs > monotonicNow() ? item.value : undefined;
   }
 
   /**
@@ -96,7 +116,7 @@ export class TenantLru<V extends object> {
     const { tenant, module, bytes, maxModuleEntries } = holding;
     const maxTenantBytes = Math.min(this.#maxTenantBytes, holding.maxTenantBytes ?? this.#maxTenantBytes);
     if (bytes + OVERHEAD_BYTES > maxTenantBytes) return undefined;
-    this.#items.delete(key);
+    this.delete(key);
     const item: Item<V> = {
       value,
       tenant,
@@ -104,13 +124,22 @@ export class TenantLru<V extends object> {
       bytes: bytes + OVERHEAD_BYTES,
       expiresAtMs: Math.ceil(monotonicNow() + ttlMs),
       turn: this.#turns++,
+      isUsed: false,
     };
-    this.#items.set(key, item);
-    return this.#items.has(key) ? this.#enter(key, item, maxModuleEntries, maxTenantBytes) : undefined;
+    if (!this.#reserved) {
+      this.#items.set(key, item);
+      if (!this.#items.has(key)) return undefined;
+    }
+    const evicted = this.#enter(key, item, maxModuleEntries, maxTenantBytes);
+    this.#makeRoom();
+    return evicted;
   }
 
   delete(key: string): boolean {
-    return this.#items.delete(key);
+    const reserved = this.#reserved?.delete(key);
+    if (!reserved) return this.#items.delete(key);
+    this.#strike(key, reserved);
+    return true;
   }
 
   /** What a tenant holds. */
@@ -127,8 +156,8 @@ export class TenantLru<V extends object> {
 
   *holdings(): Generator<{ tenant: string; module: string; entries: number; bytes: number }> {
     const nowMs = monotonicNow();
-    for (const [key, item] of [...this.#items.entries()])
-      if (item.expiresAtMs <= nowMs) this.#items.delete(key);
+    for (const [key, item] of [...this.#items.entries(), ...(this.#reserved?.entries() ?? [])])
+      if (item.expiresAtMs <= nowMs) this.delete(key);
     for (const [tenant, books] of this.#tenants) {
       for (const [module, { keys, bytes }] of books.modules)
         yield { tenant, module, entries: keys.size, bytes };
@@ -137,6 +166,39 @@ export class TenantLru<V extends object> {
 
   clear(): void {
     this.#items.clear();
+    this.#reserved?.clear();
+    this.#tenants.clear();
+  }
+
+  /** What a tenant keeps: its reservation, or less where that cannot be given to all. */
+  get #reservedBytes(): number {
+    const { reservedBytesPerTenant } = this.#terms;
+    return Math.min(reservedBytesPerTenant, Math.floor(this.#maxBytes / Math.max(1, this.#tenants.size)));
+  }
+
+  #spared(key: string): Item<V> | undefined {
+    const item = this.#reserved?.get(key);
+    if (item) item.isUsed = true;
+    return item;
+  }
+
+  #pool(leaving: readonly (readonly [key: string, item: Item<V>])[]): void {
+    for (const [key, item] of leaving) this.#items.set(key, item);
+  }
+
+  /** Of the pool what nobody has asked for the longest goes, whoever has stored it. */
+  #makeRoom(): void {
+    const reserved = this.#reserved;
+    if (!reserved) return;
+    for (const key of reserved.expired(monotonicNow())) this.delete(key);
+    while (this.bytes > this.#maxBytes || this.#items.calculatedSize > this.#terms.maxPooledBytes) {
+      if (this.#items.size > 0) this.#items.pop();
+      else {
+        const given = reserved.give(this.#reservedBytes);
+        if (given.length === 0) return;
+        this.#pool(given);
+      }
+    }
   }
 
   #enter(key: string, item: Item<V>, maxModuleEntries: number, maxTenantBytes: number): number {
@@ -146,6 +208,7 @@ export class TenantLru<V extends object> {
     tenant.modules.set(item.module, module);
     module.keys.add(key);
     for (const books of [tenant, module]) books.bytes += item.bytes;
+    if (this.#reserved) this.#pool(this.#reserved.add(item.tenant, key, item, this.#reservedBytes));
     while (module.keys.size > maxModuleEntries) this.#evict(first(module.keys));
     let evicted = 0;
     for (; tenant.bytes > maxTenantBytes; evicted++) this.#evict(this.#oldestOf(tenant));
@@ -153,7 +216,7 @@ export class TenantLru<V extends object> {
   }
 
   #evict(key: string): void {
-    this.#items.delete(key);
+    this.delete(key);
     this.#evictions++;
   }
 
@@ -161,7 +224,7 @@ export class TenantLru<V extends object> {
     let oldest = { key: "", turn: Number.POSITIVE_INFINITY };
     for (const { keys } of modules.values()) {
       const key = first(keys);
-      const turn = this.#items.peek(key)?.turn ?? Number.POSITIVE_INFINITY;
+      const turn = (this.#items.peek(key) ?? this.#reserved?.get(key))?.turn ?? Number.POSITIVE_INFINITY;
       if (turn < oldest.turn) oldest = { key, turn };
     }
     return oldest.key;

@@ -46,8 +46,12 @@ export class CacheManager {
         maxEntries: maxEntriesPerDomain,
         waitMs: options.fill.waitMs,
         modules: misuse.modules,
+        advisor: engine.advisor,
       }),
-      cache: new KeyedCache(engine, options.logger, maxInflatedBytes),
+      cache: new KeyedCache(engine, options.logger, {
+        maxInflatedBytes,
+        observeOnly: options.advice.observeOnly,
+      }),
       locks: new Locks(engine),
       counters: new StateCounters(engine),
       ttl: this.ttl,

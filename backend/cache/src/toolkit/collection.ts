@@ -3,7 +3,8 @@
 import { requireTenantId, type TenantId } from "../identifiers.js";
 import { limitArguments, requireArray, requireFunction, requireItems } from "../options/arguments.js";
 import type { KeyParams, KeyPattern } from "./key-pattern.js";
-import type { Load, Looked } from "./keyed-cache.js";
+import type { Load } from "./keyed-cache.js";
+import type { Looked } from "./looked.js";
 import { deleteKeys, deleteMatching, type PatternDeletion, type ToolkitContext } from "./toolkit-context.js";
 import {
   parseValueOptions,

@@ -1,6 +1,8 @@
 // What a key of the toolkit names: its entry, fences and lease.
 // Tests: test/integration/toolkit-values.test.ts
 import { LRUCache } from "lru-cache";
+import type { Advisor } from "../advice/advisor.js";
+import { textHash } from "../advice/text-hash.js";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { KnownModules } from "../misuse/known-modules.js";
@@ -18,7 +20,10 @@ export interface KeyNamesOptions {
   /** How long anybody waits for another's load at most. */
   readonly waitMs: number;
   readonly modules: KnownModules;
+  readonly advisor: Advisor | undefined;
 }
+
+const NOT_ADVISED = {};
 
 export class KeyNames {
   readonly #keys: KeySpace;
@@ -26,11 +31,14 @@ export class KeyNames {
   readonly #maxEntries: number;
   readonly #waitMs: number;
   readonly #modules: KnownModules;
+  readonly #advisor: Advisor | undefined;
   /** How long loads take, by domain. */
   readonly #durations = new LRUCache<string, HandlerDurations>({ max: MAX_DOMAINS });
 
   /** @internal */
-  constructor(keys: KeySpace, registry: KeyRegistry, { maxEntries, waitMs, modules }: KeyNamesOptions) {
+  constructor(keys: KeySpace, registry: KeyRegistry, options: KeyNamesOptions) {
+    const { maxEntries, waitMs, modules, advisor } = options;
+    this.#advisor = advisor;
     this.#keys = keys;
     this.#registry = registry;
     this.#maxEntries = maxEntries;
@@ -63,7 +71,14 @@ export class KeyNames {
       maxEntries: this.#maxEntries,
       fenceTtlMs: FENCE_TTL_MS,
       durations: this.#durationsOf(domain),
+      ...this.#advisedAs(tenant, domain, key),
     };
+  }
+
+  /** Nothing where nothing is sampled. */
+  #advisedAs(tenant: string, domain: string, key: string): Pick<KeyedRef, "figures" | "sample"> {
+    if (!this.#advisor) return NOT_ADVISED;
+    return { figures: this.#advisor.values(domain), sample: textHash(`${tenant} ${key}`) >>> 1 };
   }
 
   #durationsOf(domain: string): HandlerDurations {

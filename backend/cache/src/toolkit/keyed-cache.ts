@@ -1,37 +1,25 @@
 // Values behind keys: what spaces and collections do, on the engine's reads and fills.
 // Tests: test/integration/toolkit-loads.test.ts, test/integration/toolkit-values.test.ts
 
-import {
-  type BypassReason,
-  formatCacheStatus,
-  hitStatus,
-  type RunReason,
-  type UnstoredReason,
-} from "../cache-status.js";
+import { type BypassReason, formatCacheStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
+import { answerOf } from "../engine/answer-of.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import type { Fill, FillOutcome } from "../engine/fill.js";
+import type { Fill, FillOutcome, Recording } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
-import type { ReadOutcome } from "../engine/lookups.js";
 import type { Miss, Stale } from "../engine/miss.js";
+import type { ReadOutcome } from "../engine/read-outcome.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
+import { type Looked, lookedAt, missed } from "./looked.js";
+import { loadObserved } from "./observed-load.js";
 import { Refreshes } from "./refreshes.js";
 import { decodeValue } from "./value-codec.js";
 import type { ValueRules } from "./value-options.js";
-import { type RecordedValue, recordValue } from "./value-record.js";
+import { type RecordedValue, recordValue, tooLarge } from "./value-record.js";
 
 export type Load<T> = () => T | PromiseLike<T>;
-
-/** A value, and what the cache did to have it. */
-export interface Looked<T> {
-  readonly value: T;
-  /** As a `Cache-Status` header says it (RFC 9211). */
-  readonly cacheStatus: string;
-  /** How long ago it was loaded, whole seconds; absent where it was loaded for this call. */
-  readonly ageSeconds?: number;
-}
 
 /** What a look at a key's entry found. */
 type Found =
@@ -41,37 +29,46 @@ type Found =
   | { readonly kind: "bypass"; readonly reason: BypassReason };
 
 /** @internal */
+export interface KeyedCacheOptions {
+  /** What a value that was compressed may become, bytes. */
+  readonly maxInflatedBytes: number;
+  /** Nothing is looked up and nothing stored: see the option `advice`. */
+  readonly observeOnly: boolean;
+}
+
+/** @internal */
 export class KeyedCache {
   readonly #engine: CacheEngine;
   readonly #logger: Logger;
   readonly #refreshes: Refreshes;
   readonly #maxInflatedBytes: number;
+  readonly #observeOnly: boolean;
   #hasWarned = false;
 
-  /**
-   * @param maxInflatedBytes what a value that was compressed may become, bytes
-   * @internal
-   */
-  constructor(engine: CacheEngine, logger: Logger, maxInflatedBytes: number) {
+  /** @internal */
+  constructor(engine: CacheEngine, logger: Logger, options: KeyedCacheOptions) {
     this.#engine = engine;
     this.#logger = logger;
-    this.#maxInflatedBytes = maxInflatedBytes;
+    this.#maxInflatedBytes = options.maxInflatedBytes;
+    this.#observeOnly = options.observeOnly;
     this.#refreshes = new Refreshes(logger);
   }
 
   async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
+    if (this.#observeOnly) return this.#observed(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.read(ref));
     if (found.kind === "value") return this.#hit("hit", ref, found.value);
-    this.#note(found.kind === "bypass" ? "bypass" : "miss", ref);
-    return undefined;
+    if (found.kind === "bypass") return this.#bypassed(found.reason, ref);
+    return this.#note("miss", ref);
   }
 
   /** Values in the order of the refs, from one round trip. */
   async getMany(refs: readonly KeyedRef[], rules: ValueRules): Promise<unknown[]> {
+    if (this.#observeOnly) return refs.map((ref) => this.#observed(ref));
     const entries = await this.#engine.keyed.readMany(refs);
     return Promise.all(
       refs.map(async (ref, index) => {
-        if (!entries) return this.#note("bypass", ref);
+        if (!entries) return this.#bypassed("store-unavailable", ref);
         const entry = entries[index];
         const decoded = entry && (await this.#decode(ref, entry, rules));
         if (decoded) return this.#hit("hit", ref, decoded.value);
@@ -111,8 +108,12 @@ export class KeyedCache {
     await Promise.all(unkept.map(({ ref }) => this.remove(ref.tenant, ref.module, [ref.key])));
     for (const { ref, rules, recording, unkept: why } of unkept)
       if (why === "too-large" && rules.onTooLarge === "throw")
-        throw this.#tooLarge(ref, recording.body.length, rules);
+        throw tooLarge(ref.key, recording.body.length, rules, this.#maxInflatedBytes);
     const kept = recorded.filter((item) => item.unkept === undefined);
+    if (this.#observeOnly) {
+      for (const { ref, recording } of kept) this.#tell(ref, recording);
+      return items.map(() => false);
+    }
     const stored = new Set<KeyedRef>();
     const always = kept.filter(({ rules }) => !rules.nx);
     const writing = this.#engine.keyed.write(always.map(({ ref, recording }) => [ref, recording]));
@@ -124,6 +125,7 @@ export class KeyedCache {
     const written = await writing;
     for (const [index, { ref }] of always.entries()) if (written[index]) stored.add(ref);
     await Promise.all(writingOnce);
+    for (const { ref, recording } of kept) if (stored.has(ref)) this.#tell(ref, recording);
     return items.map(([ref]) => stored.has(ref));
   }
 
@@ -133,6 +135,8 @@ export class KeyedCache {
 
   /** As {@link getOrSet}, with what happened. */
   async lookUp<T>(ref: KeyedRef, load: Load<T>, rules: ValueRules): Promise<Looked<T>> {
+    if (this.#observeOnly)
+      return loadObserved(this.#engine.advisor, ref, load, (value) => this.#record(ref, value, rules));
     this.#engine.events.asked(ref);
     const found = await this.#found(ref, rules, await this.#engine.lookups.readToFill(ref));
     if (found.kind === "value") {
@@ -140,7 +144,7 @@ export class KeyedCache {
       return lookedAt(found.value as T, found.entry);
     }
     if (found.kind === "bypass") {
-      this.#note("bypass", ref);
+      this.#bypassed(found.reason, ref);
       return { value: await load(), cacheStatus: formatCacheStatus({ fwd: "bypass", detail: found.reason }) };
     }
     const { staleWhileRevalidate } = rules;
@@ -164,7 +168,9 @@ export class KeyedCache {
       return value;
     } finally {
       // Also where the write failed: whether it took effect is not known.
-      await finish(recorded?.unkept === undefined ? recorded?.recording : undefined);
+      const recording = recorded?.unkept === undefined ? recorded?.recording : undefined;
+      const isStored = await finish(this.#observeOnly ? undefined : recording);
+      if (recording && (isStored || this.#observeOnly)) this.#tell(ref, recording);
     }
   }
 
@@ -237,7 +243,7 @@ export class KeyedCache {
     try {
       const recorded = await recordValue(value, rules, "negative-ttl", this.#maxInflatedBytes);
       if (recorded.unkept === "too-large")
-        this.#warn(this.#tooLarge(ref, recorded.recording.body.length, rules));
+        this.#warn(tooLarge(ref.key, recorded.recording.body.length, rules, this.#maxInflatedBytes));
       return recorded;
     } catch (error) {
       this.#warn(error);
@@ -252,39 +258,34 @@ export class KeyedCache {
     this.#logger.warn(`express-tenant-cache: a value was not stored (${reason}); said once`);
   }
 
-  #tooLarge(ref: KeyedRef, bytes: number, { maxBytes }: ValueRules): TenantCacheError {
-    const isCompressible = bytes <= this.#maxInflatedBytes;
-    const advice = isCompressible
-      ? "compress it (compressAboveBytes), keep less, or raise maxBytes"
-      : `keep less, or raise maxBytes; above manager.maxInflatedBytes (${this.#maxInflatedBytes}) nothing is compressed`;
-    return new TenantCacheError(
-      "ETC_VALUE_TOO_LARGE",
-      `${ref.key}: ${bytes} bytes, and maxBytes is ${maxBytes}: ${advice}`,
-    );
-  }
-
   #hit(event: "hit" | "stale", ref: KeyedRef, value: unknown): unknown {
     this.#note(event, ref);
     return value;
   }
 
-  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): void {
-    const { counters, events } = this.#engine;
+  #bypassed(reason: BypassReason, { tenant, module, entryKey: key }: KeyedRef): undefined {
+    this.#engine.counters.bypassed(reason, tenant, module);
+    this.#engine.events.publish("bypass", { tenant, module, key });
+  }
+
+  /** A request for a value that nobody looks up. */
+  #observed(ref: KeyedRef): undefined {
+    this.#engine.advisor?.asked(ref);
+    return undefined;
+  }
+
+  /** A value was set. */
+  #tell(ref: KeyedRef, recording: Recording): void {
+    const { advisor } = this.#engine;
+    advisor?.written(ref, answerOf(advisor, ref, recording));
+  }
+
+  #note(event: keyof typeof COUNTED_AS, ref: KeyedRef): undefined {
+    const { counters, events, advisor } = this.#engine;
+    if (event !== "collapsed") advisor?.asked(ref);
     for (const counter of COUNTED_AS[event]) counters.add(counter, ref.tenant, ref.module);
     events.publish(event, { tenant: ref.tenant, module: ref.module, key: ref.entryKey });
   }
-}
-
-function lookedAt<T>(value: T, entry: Entry): Looked<T> {
-  const nowMs = Date.now();
-  const ageSeconds = Math.max(0, Math.floor((nowMs - entry.createdAt) / 1000));
-  return { value, cacheStatus: formatCacheStatus(hitStatus(entry, nowMs)), ageSeconds };
-}
-
-/** @param detail why it is not stored; absent where it is */
-function missed<T>(value: T, detail?: RunReason | UnstoredReason): Looked<T> {
-  const stored = { fwd: "miss", stored: true } as const;
-  return { value, cacheStatus: formatCacheStatus(detail ? { fwd: "miss", detail } : stored) };
 }
 
 const COUNTED_AS = {
@@ -292,5 +293,4 @@ const COUNTED_AS = {
   stale: ["hits", "stale"],
   miss: ["misses"],
   collapsed: ["collapsed"],
-  bypass: ["bypasses"],
 } as const;

@@ -61,3 +61,20 @@ async function encode(value: unknown, compression: Compression) {
     throw new TenantCacheError("ETC_VALUE", `the value cannot be stored: ${reason}`, { cause });
   }
 }
+
+/** What a value that is too large to be stored is refused with. */
+export function tooLarge(
+  key: string,
+  bytes: number,
+  { maxBytes }: ValueRules,
+  maxInflatedBytes: number,
+): TenantCacheError {
+  const advice =
+    bytes <= maxInflatedBytes
+      ? "compress it (compressAboveBytes), keep less, or raise maxBytes"
+      : `keep less, or raise maxBytes; above manager.maxInflatedBytes (${maxInflatedBytes}) nothing is compressed`;
+  return new TenantCacheError(
+    "ETC_VALUE_TOO_LARGE",
+    `${key}: ${bytes} bytes, and maxBytes is ${maxBytes}: ${advice}`,
+  );
+}

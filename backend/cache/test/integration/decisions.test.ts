@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { setClock } from "../../../servers/in-test.js";
-import type { CacheEvent, CacheEventName, TenantCache } from "../../src/index.js";
+import type { CacheEvent, DecisionName, TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 
-const NAMES: CacheEventName[] = ["hit", "miss", "stored", "bypass", "stale", "collapsed", "alarm"];
+const NAMES: DecisionName[] = ["hit", "miss", "stored", "bypass", "stale", "collapsed", "alarm"];
 
 describe("decisions", () => {
   let cache: TenantCache;

@@ -8,7 +8,7 @@ import { describe, test } from "@jest/globals";
 import type { Express } from "express";
 import { SignJWT } from "jose";
 import { projectFile } from "../../../project-root.js";
-import type { CacheMonitor, CacheWarmer, TenantCache } from "../../src/index.js";
+import type { CacheMonitor, CacheWarmer, StalenessProbe, TenantCache } from "../../src/index.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 
 interface Example {
@@ -19,6 +19,7 @@ interface Example {
   readonly rows: Map<string, unknown>;
   readonly warmer: CacheWarmer;
   readonly monitor: CacheMonitor;
+  readonly probe: StalenessProbe;
   readonly runs: { readonly queries: number };
   importRates(tenantIds: readonly string[]): Promise<void>;
 }
@@ -49,6 +50,21 @@ describe("docs/examples", () => {
     for (const role of ["admin", "viewer"]) assert.equal((await read(role)).cache, "hit");
   });
 
+  example("advice.js", async (app) => {
+    for (let n = 0; n < 30; n++) {
+      const { status, headers } = await app.request(`/accounts/${n % 3}`);
+      assert.deepEqual([status, headers.get("cache-status")], [200, null]);
+    }
+    await app.request("/accounts/1", { method: "PUT" });
+    assert.equal((await app.request("/ops/advice")).status, 403);
+    const { body } = await app.request("/ops/advice", { headers: { "x-role": "operator" } });
+    const [route] = JSON.parse(body).routes;
+    assert.deepEqual([route.module, route.path, route.requests], ["accounts", "/accounts/:id", 30]);
+    assert.equal(route.present.hitRatio, 0.9);
+    assert.ok(route.present.queriesSavedPerHour > 0);
+    assert.deepEqual(route.warnings, []);
+  });
+
   example("jwt.js", async (app) => {
     const secret = new TextEncoder().encode("a-secret-of-at-least-32-bytes-for-the-example");
     const read = async (tenantId: string) => {
@@ -61,6 +77,19 @@ describe("docs/examples", () => {
       assert.deepEqual(JSON.parse((await read(tenant)).body), { tenant });
     assert.equal((await read("acme")).cache, "hit");
     assert.equal((await app.request("/me")).status, 401);
+  });
+
+  example("metrics.js", async (app, { probe }) => {
+    await app.request("/orders");
+    assert.equal((await app.request("/metrics")).status, 403);
+    const headers = { authorization: "Bearer a-token-of-prometheus" };
+    const own = await app.request("/metrics", { headers });
+    assert.match(own.body, /^etc_requests_total\{module="orders",result="miss"\} 1$/m);
+    assert.doesNotMatch(own.body, /app_mails/);
+    await probe.probe();
+    const all = await app.request("/all-metrics", { headers });
+    assert.match(all.body, /^app_mails_total 1$/m);
+    assert.match(all.body, /^etc_staleness_probe_reads_total\{result="fresh"\} 1$/m);
   });
 
   example("tags.js", async (app) => {

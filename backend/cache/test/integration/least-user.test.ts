@@ -53,6 +53,10 @@ async function useAll(redis: TenantCacheOptions["redis"]): Promise<void> {
     await cache.idle();
   }
   assert.equal(await cache.invalidateAllTenant("tenant-1"), true);
+  assert.deepEqual(
+    (await cache.causes({ tenant: "tenant-1" })).map(({ kind }) => kind),
+    ["call", "route", "route"],
+  );
   const space = cache.manager.tenant("tenant-1");
   assert.equal(await space.set("users:1", "one"), true);
   assert.equal(await space.get("users:1"), "one");

@@ -6,8 +6,9 @@ import { setClock } from "../../../servers/in-test.js";
 import { optionsFor } from "../../../servers/test-caches.js";
 import type { TenantCache } from "../../src/index.js";
 import { parseCacheOptions } from "../../src/options/cache-options.js";
+import { openStore } from "../../src/options/open-store.js";
 import type { Store } from "../../src/store/store.js";
-import { createTenantCacheOn, openStore } from "../../src/tenant-cache.js";
+import { createTenantCacheOn } from "../../src/tenant-cache.js";
 import { READY_WITHIN_MS, type StoreName } from "../support/caches.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 

@@ -86,12 +86,22 @@ const CACHE: Required<TenantCacheOptions> = {
   policies: { reference: { ttlSeconds: 1 } },
   enabled: true,
   keyPrefix: "",
+  actor: () => undefined,
+  requestId: () => undefined,
+  causes: { secret: "0123456789abcdef", maxPerTenant: 1 } satisfies Required<
+    Exclude<TenantCacheOptions["causes"], false>
+  >,
   hash: "md5",
   budgetMs: 1,
   maxBodyBytes: 1,
   maxEntriesPerModule: 1,
   maxBytesPerTenant: 1,
+  reservedBytesPerTenant: 1,
+  maxPooledBytes: 1,
   encryption: { keys: [{ id: "a", secret: Buffer.alloc(32) }] },
+  advice: { enabled: true, observeOnly: true, queries: () => 1 } satisfies Required<
+    TenantCacheOptions["advice"]
+  >,
   memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
   fill: { waitMs: 1, maxWaiting: 1 } satisfies Required<TenantCacheOptions["fill"]>,
@@ -104,6 +114,13 @@ const CACHE: Required<TenantCacheOptions> = {
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     TenantCacheOptions["headers"]
   >,
+  metrics: {
+    maxTenants: 1,
+    maxModules: 1,
+    reportIntervalMs: 1000,
+    inventoryIntervalMs: 0,
+  } satisfies Required<TenantCacheOptions["metrics"]>,
+  telemetry: false,
   inject,
   logger: console,
 };

@@ -5,7 +5,7 @@ import { CacheEngine } from "../../src/engine/cache-engine.js";
 import { Counters } from "../../src/engine/counters.js";
 import type { EntryRef } from "../../src/engine/entry-ref.js";
 import type { FillOutcome, Recording } from "../../src/engine/fill.js";
-import type { ReadOutcome } from "../../src/engine/lookups.js";
+import type { ReadOutcome } from "../../src/engine/read-outcome.js";
 import type { Logger } from "../../src/logger.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { MemoryStore } from "../../src/store/memory-store.js";

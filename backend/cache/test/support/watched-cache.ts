@@ -1,7 +1,8 @@
 // A cache whose probes are counted, so that a test can let time pass by what happens in it and not by a clock.
 import type { Logger, TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { parseCacheOptions } from "../../src/options/cache-options.js";
-import { createTenantCacheOn, openStore } from "../../src/tenant-cache.js";
+import { openStore } from "../../src/options/open-store.js";
+import { createTenantCacheOn } from "../../src/tenant-cache.js";
 
 export interface WatchedCache {
   readonly cache: TenantCache;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import fc from "fast-check";
+import { until } from "../../../servers/until.js";
 import { TenantLru } from "../../src/store/tenant-lru.js";
 
 const KIB = 1024;
@@ -42,9 +43,12 @@ describe("tenant LRU", () => {
       bytes: fc.nat({ max: 4 * KIB }),
       remove: fc.boolean(),
     });
+    const reserved = fc.constantFrom(0, KIB, 5 * KIB, 12 * KIB);
+    const pooled = fc.constantFrom(1, 6 * KIB, Number.POSITIVE_INFINITY);
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 80 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 80 }), reserved, pooled, (operations, each, all) => {
         const lru = new TenantLru<object>({ maxBytes: 24 * KIB, maxTenantBytes: 12 * KIB });
+        lru.share({ reservedBytesPerTenant: each, maxPooledBytes: all });
         for (const { key, tenant, module, bytes, remove } of operations) {
           const name = `${tenant}:${module}:${key}`;
           if (remove) lru.delete(name);
@@ -71,5 +75,49 @@ describe("tenant LRU", () => {
         }
       }),
     );
+  });
+
+  test("what is reserved stays, whatever others store; the pool goes to whoever uses it", () => {
+    const lru = new TenantLru<object>({ maxBytes: 100 * KIB, maxTenantBytes: 90 * KIB });
+    lru.share({ reservedBytesPerTenant: 20 * KIB, maxPooledBytes: Number.POSITIVE_INFINITY });
+    for (let n = 0; n < 10; n++) lru.set(`quiet-${n}`, {}, holding("quiet", "accounts", KIB), LONG_MS);
+    for (let n = 0; n < 500; n++) lru.set(`noisy-${n}`, {}, holding("noisy", "accounts", KIB), LONG_MS);
+    for (let n = 0; n < 10; n++) assert.ok(lru.get(`quiet-${n}`), `${n}`);
+    assert.ok(lru.bytesOf("noisy") > 60 * KIB, "what is not reserved is not left idle");
+    assert.ok(lru.bytes <= 100 * KIB);
+    // Beyond its reservation a tenant is like any other.
+    for (let n = 10; n < 40; n++) lru.set(`quiet-${n}`, {}, holding("quiet", "accounts", KIB), LONG_MS);
+    for (let n = 500; n < 1000; n++) lru.set(`noisy-${n}`, {}, holding("noisy", "accounts", KIB), LONG_MS);
+    const left = Array.from({ length: 40 }, (_, n) => n).filter((n) => lru.get(`quiet-${n}`));
+    assert.ok(left.length >= 13 && left.length < 20 && left.includes(39), `${left}`);
+  });
+
+  test("what was asked for is spared where the tenant itself stores more than is reserved", () => {
+    const lru = new TenantLru<object>({ maxBytes: 30 * KIB, maxTenantBytes: 30 * KIB });
+    lru.share({ reservedBytesPerTenant: 10 * KIB, maxPooledBytes: 1 });
+    for (let n = 0; n < 50; n++) {
+      lru.set(`n-${n}`, {}, holding("a", "accounts", KIB), LONG_MS);
+      assert.ok(lru.get("n-0"), `${n}`);
+    }
+    assert.equal(lru.get("n-1"), undefined);
+  });
+
+  test("more tenants than can have their reservation share what there is", () => {
+    const lru = new TenantLru<object>({ maxBytes: 100 * KIB, maxTenantBytes: 50 * KIB });
+    lru.share({ reservedBytesPerTenant: 40 * KIB, maxPooledBytes: Number.POSITIVE_INFINITY });
+    for (let n = 0; n < 600; n++) {
+      lru.set(`${n}`, {}, holding(`t${n % 20}`, "accounts", KIB), LONG_MS);
+      assert.ok(lru.bytes <= 100 * KIB);
+    }
+    for (let t = 0; t < 20; t++) assert.ok(lru.bytesOf(`t${t}`) >= 2 * KIB, `${t}`);
+  });
+
+  test("what has expired makes room, also where it is reserved and nobody asks for it", async () => {
+    const lru = new TenantLru<object>({ maxBytes: 100 * KIB, maxTenantBytes: 90 * KIB });
+    lru.share({ reservedBytesPerTenant: 40 * KIB, maxPooledBytes: Number.POSITIVE_INFINITY });
+    for (let n = 0; n < 20; n++) lru.set(`old-${n}`, {}, holding("old", "accounts", KIB), 1);
+    await until("it has expired", () => lru.get("old-0") === undefined);
+    for (let n = 0; n < 50; n++) lru.set(`new-${n}`, {}, holding("new", "accounts", KIB), LONG_MS);
+    assert.equal(lru.bytesOf("old"), 0);
   });
 });

@@ -18,8 +18,9 @@ const ADD_UP = `${LEDGER}${KEEP_BOOKS}
 // Makes room for an entry that is not listed now: what dead generations list, then of all that live ones list
 // the entry that expires soonest; and while at it, as many more as take a 64th of the quota, so that not each
 // of the next entries has to look for room. A thousand entries at most: others wait for the server meanwhile.
-// Names behind "~" have no index to take from.
-const MAKE_ROOM = `
+// Names behind "~" have no index to take from. Needs what LEDGER needs, `index` (where `surplus` is above 0),
+// `tenantFence`, `tenantToken`, `total`, `quota`, `now`.
+export const MAKE_ROOM: string = `
   local steps, counted = 1000, total
   local function uncount(of, bytes)
     if bytes ~= 0 then redis.call('ZINCRBY', ledger, -bytes, of) end
@@ -37,7 +38,7 @@ const MAKE_ROOM = `
       local lost, module, generation = string.match(each, '^(~?)([^:]+):(.*)$')
       if module then
         if not modules[module] then
-          fenceKeys[#fenceKeys + 1] = KEYS[5] .. ':' .. module
+          fenceKeys[#fenceKeys + 1] = tenantFence .. ':' .. module
           modules[module] = #fenceKeys
         end
         generationsOf[#generationsOf + 1] = { name = each, module = module, generation = generation, lost = lost == '~' }
@@ -47,7 +48,7 @@ const MAKE_ROOM = `
   end
   local heads = {}
   for _, each in ipairs(generationsOf) do
-    local live = ARGV[10] .. '_' .. (fences[modules[each.module]] or '')
+    local live = tenantToken .. '_' .. (fences[modules[each.module]] or '')
     if each.generation ~= live then
       local isEmpty = each.lost
       while total > quota and steps > 0 and not isEmpty do
@@ -99,13 +100,14 @@ const MAKE_ROOM = `
 // value that may be overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what
 // the names of the tenant's indexes begin with, fences…, and the value in pieces. Returns 0 where a mutation
 // or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease is
-// still held), 3 where there is no room; then how many live entries have made room, and 1 where a walk should
-// count anew.
+// still held), 3 where there is no room; then how many live entries have made room, 1 where a walk should
+// count anew, and what the tenant's entries count now, -1 where that has not changed.
 export const COMMIT_FILL: string = `${NOW}${DROP_LEASE}${LISTINGS}
 local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local name, indexes = ARGV[6], ARGV[9]
 local count, ttl, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[8]) or math.huge
 local valueBytes, evicted, recount = 0, 0, 0
+local tenantFence, tenantToken = KEYS[5], ARGV[10]
 for i = count + 10, #ARGV do valueBytes = valueBytes + #ARGV[i] end
 local score = listing(now + ttl, entry, valueBytes)
 local cost = bytesOf(score)
@@ -122,7 +124,7 @@ local before = redis.call('ZSCORE', index, entry)
 local more = cost - (before and bytesOf(before) or 0)
 local listed = redis.call('ZCARD', index)
 local surplus = listed + (before and 0 or 1) - tonumber(ARGV[3])
-local total = 0
+local total = -1
 if more ~= 0 or surplus > 0 then
   total = tonumber(redis.call('ZINCRBY', ledger, more, ''))
   if listed == 0 then
@@ -141,7 +143,7 @@ ${MAKE_ROOM}
     if before then redis.call('UNLINK', entry) end
     redis.call('ZINCRBY', ledger, -cost, name)
     redis.call('ZINCRBY', ledger, -cost, '')
-    return { 3, evicted, recount }
+    return { 3, evicted, recount, total - cost }
   end
 end
 redis.call('SET', entry, table.concat(ARGV, '', count + 10), 'PXAT', string.format('%d', now + ttl))
@@ -154,5 +156,5 @@ if redis.call('PTTL', index) < ttl then
 ${LEDGER}${REGISTER}
   register(name, ttl)
 end
-return { 1, evicted, recount }
+return { 1, evicted, recount, total }
 `;

@@ -40,7 +40,7 @@ export class RedisConnection {
     const listener = {
       changed: () => this.#report(),
       troubled: (reason: string) => this.#explain(reason),
-      noticed: (notice: string) => this.#notice(notice),
+      noticed: (notice: string) => this.notice(notice),
       misled: () => void this.#askElsewhere(),
     };
     this.servers = isClusterClient(client)
@@ -103,7 +103,8 @@ export class RedisConnection {
     if (!this.#isUp) this.#listener?.down(reason);
   }
 
-  #notice(notice: string): void {
+  /** Told once, also before anybody listens. */
+  notice(notice: string): void {
     if (this.#notices.has(notice)) return;
     this.#notices.add(notice);
     this.#listener?.notice?.(notice);

@@ -1,7 +1,7 @@
 // What Redis says of itself and of the entries it holds, for the stats report.
 // Tests: test/integration/monitor.test.ts
 import type { KeySpace } from "../key-space.js";
-import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store.js";
+import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store-report.js";
 import { scanKeys } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient } from "./redis-client.js";
 import type { Servers } from "./servers.js";

@@ -1,21 +1,23 @@
 // The Redis store: standalone, Sentinel and Cluster through one ioredis client.
+import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../cause-log.js";
 import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
+import type { SharingTerms } from "../sharing-terms.js";
 import type {
   CommitResult,
   FillCommit,
   FillRequest,
   FillStart,
   HeldLease,
-  Inventory,
   LeaseState,
-  ServerReport,
   Snapshot,
   Store,
   StoreListener,
   SweepTarget,
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
+import type { Inventory, ServerReport } from "../store-report.js";
+import { CauseCalls } from "./cause-calls.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
@@ -24,6 +26,7 @@ import { scanKeys, scanMatching } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
+import { RedisPool } from "./redis-pool.js";
 import { RedisReads } from "./redis-reads.js";
 import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
@@ -45,8 +48,10 @@ export class RedisStore implements Store {
   readonly #sweep: RedisSweep;
   /** Absent on a Cluster, whose masters stop by themselves where the others have replaced them. */
   readonly #confirmed: ConfirmedFences | undefined;
+  readonly #causes: CauseCalls;
   /** Groups whose fences are out of date. */
   readonly #suspended = new Set<string>();
+  #pool: RedisPool | undefined;
 
   constructor(connection: Connection, keys: KeySpace) {
     this.#reads = new RedisReads(connection.reads);
@@ -54,9 +59,18 @@ export class RedisStore implements Store {
     this.#client = connection.client;
     this.#servers = this.#connection.servers;
     this.#keys = keys;
+    this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     if (!isClusterClient(this.#client)) this.#confirmed = new ConfirmedFences(keys.allFences());
     this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
+  }
+
+  share(terms: SharingTerms): void {
+    if (Number.isFinite(terms.maxPooledBytes)) this.#pool = new RedisPool(this.#servers, this.#keys, terms);
+  }
+
+  async idle(): Promise<void> {
+    await this.#pool?.idle();
   }
 
   get reconnectAttempts(): number {
@@ -118,7 +132,10 @@ export class RedisStore implements Store {
   async commitFill(commit: FillCommit): Promise<CommitResult> {
     const { keys, args } = commitCall(this.#keys, commit);
     const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args));
-    return commitResult(reply as (number | string)[]);
+    const figures = reply as (number | string)[];
+    const bytes = Number(figures[3] ?? -1);
+    if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);
+    return commitResult(figures);
   }
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
@@ -126,8 +143,8 @@ export class RedisStore implements Store {
     await this.#servers.run(lease.key, (link) => link.script("abandonFill", [lease.key], args));
   }
 
-  async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<void> {
-    await this.#changeFences("replaceFences", fenceKeys, fenceTtlMs);
+  async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote): Promise<void> {
+    await this.#changeFences("replaceFences", fenceKeys, [fenceTtlMs], cause);
   }
 
   async amendFences(
@@ -135,8 +152,9 @@ export class RedisStore implements Store {
     mark: string,
     most: number,
     fenceTtlMs: number,
+    cause?: CauseNote,
   ): Promise<void> {
-    await this.#onFences("amendFences", fenceKeys, [randomToken(), mark, most, fenceTtlMs]);
+    await this.#onFences("amendFences", fenceKeys, [randomToken(), mark, most, fenceTtlMs], cause);
     this.#note(fenceKeys);
   }
 
@@ -144,8 +162,21 @@ export class RedisStore implements Store {
     await this.#onFences("beginWrite", fenceKeys, [randomToken(), writer, deadlineMs]);
   }
 
-  async endWrite(fenceKeys: readonly string[], writer: string, fenceTtlMs: number): Promise<void> {
-    await this.#changeFences("endWrite", fenceKeys, fenceTtlMs, writer);
+  async endWrite(
+    fenceKeys: readonly string[],
+    writer: string,
+    fenceTtlMs: number,
+    cause?: CauseNote,
+  ): Promise<void> {
+    await this.#changeFences("endWrite", fenceKeys, [writer, fenceTtlMs], cause);
+  }
+
+  readCauses(key: string, query: CauseQuery): Promise<readonly StoredCause[]> {
+    return this.#causes.read(key, query);
+  }
+
+  peek(request: PeekRequest): Promise<Peek> {
+    return this.#run(request.entryKey, (link) => this.#causes.peek(link, request));
   }
 
   async remove(key: string): Promise<void> {
@@ -202,11 +233,11 @@ export class RedisStore implements Store {
   async #changeFences(
     name: "replaceFences" | "endWrite",
     fenceKeys: readonly string[],
-    fenceTtlMs: number,
-    ...writer: readonly string[]
+    args: readonly ScriptArgument[],
+    cause: CauseNote | undefined,
   ): Promise<void> {
     try {
-      await this.#onFences(name, fenceKeys, [randomToken(), ...writer, fenceTtlMs]);
+      await this.#onFences(name, fenceKeys, [randomToken(), ...args], cause);
     } catch (error) {
       if (!refusesValues(error)) throw error;
       await removeKeys(this.#servers, fenceKeys);
@@ -231,10 +262,11 @@ export class RedisStore implements Store {
     name: ScriptName,
     fenceKeys: readonly string[],
     args: readonly ScriptArgument[],
+    cause?: CauseNote,
   ): Promise<void> {
     await this.#servers.runOnAll(
       fenceKeys,
-      (link) => link.provenScript(name, fenceKeys, args),
+      (link) => this.#causes.change(link, { name, keys: fenceKeys, args }, cause),
       (client, key) => bring(client, { name, keys: [key], args }),
     );
   }

@@ -1,8 +1,10 @@
 // The Lua scripts: every step that must be atomic on the server. All keys of a call share one tenant, so one Cluster slot.
 // Tests: test/contract/redis-store.test.ts
+import { CAUSE_SCRIPTS, keepCause } from "./cause-scripts.js";
 import { COMMIT_FILL } from "./commit-script.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
+import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE } from "./probe-script.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
@@ -35,7 +37,7 @@ local fences = {}
 for i = 1, count do
   local value = redis.call('GET', KEYS[i + 1])
   if not value then
-    value = fence(ARGV[2], i)
+    value = '+' .. fence(ARGV[2], i)
     redis.call('SET', KEYS[i + 1], value, 'PX', ARGV[3])
   end
   fences[i] = value
@@ -65,14 +67,14 @@ return 1
 `;
 
 /**
- * KEYS: fences…. ARGV: random, fence TTL. Writers under way stay marked. A mutation's response waits for this
+ * KEYS: fences…, log of causes or nothing. ARGV: random, fence TTL, cause or nothing. Writers under way stay marked. A mutation's response waits for this
  * one, so what only a guarded fence needs is done only where one is met.
  */
 const REPLACE_FENCES = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = string.format('.%d', now)
-for i = 1, #KEYS do
+for i = 1, #KEYS - (ARGV[3] and 1 or 0) do
   local value = ARGV[1] .. i .. stamp
   local held = redis.call('SET', KEYS[i], value, 'PX', ARGV[2], 'GET')
   if held and string.byte(held) == 33 then
@@ -81,12 +83,13 @@ for i = 1, #KEYS do
     put(KEYS[i], value, writers, last, ARGV[2])
   end
 end
-return 1
+${keepCause(3)}
 `;
 
-/** KEYS: fences…. ARGV: random, what is written behind them, most characters, fence TTL. */
+/** Keys as above. ARGV: random, what is written behind them, most characters, fence TTL, cause or nothing. */
 const AMEND_FENCES = `${CLOCK}${WRITERS}
-for i, key in ipairs(KEYS) do
+for i = 1, #KEYS - (ARGV[5] and 1 or 0) do
+  local key = KEYS[i]
   local held = redis.call('GET', key)
   if held and string.byte(held) ~= 33 and #held + #ARGV[2] <= tonumber(ARGV[3]) then
     redis.call('SET', key, held .. ARGV[2], 'KEEPTTL')
@@ -95,7 +98,7 @@ for i, key in ipairs(KEYS) do
     put(key, fence(ARGV[1], i), writers, last, ARGV[4])
   end
 end
-return 1
+${keepCause(5)}
 `;
 
 /** KEYS: fences…. ARGV: random, writer, deadline in ms from now. */
@@ -109,15 +112,16 @@ return 1
 `;
 
 /**
- * KEYS: fences…. ARGV: random, writer, fence TTL. A mark that has expired is not missed: the fence is
+ * Keys as above. ARGV: random, writer, fence TTL, cause or nothing. A mark that has expired is not missed: the fence is
  * replaced all the same.
  */
 const END_WRITE = `${CLOCK}${WRITERS}
-for i, key in ipairs(KEYS) do
+for i = 1, #KEYS - (ARGV[4] and 1 or 0) do
+  local key = KEYS[i]
   local writers, last = writersOf(redis.call('GET', key), ARGV[2])
   put(key, fence(ARGV[1], i), writers, last, ARGV[3])
 end
-return 1
+${keepCause(4)}
 `;
 
 export const SCRIPTS = {
@@ -129,6 +133,8 @@ export const SCRIPTS = {
   beginWrite: BEGIN_WRITE,
   endWrite: END_WRITE,
   probe: PROBE,
+  ...CAUSE_SCRIPTS,
   ...LEDGER_SCRIPTS,
   ...SWEEP_SCRIPTS,
+  ...POOL_SCRIPTS,
 };

@@ -8,6 +8,7 @@ import { fn, parse, registerCall } from "../../options/parse.js";
 import { KeySpace } from "../../store/key-space.js";
 import type { Store } from "../../store/store.js";
 import { offers, type StorePart } from "../../store/store-parts.js";
+import { causeCases } from "./cause-cases.js";
 import { type ContractCase, until } from "./contract-case.js";
 import { fenceCases } from "./fence-cases.js";
 import { fillCases } from "./fill-cases.js";
@@ -27,7 +28,7 @@ export interface StoreContractOptions {
    * What the store leaves out: its cases are left out, too, and that the store does not offer it is a case.
    * Default: nothing.
    */
-  readonly without?: readonly StorePart[];
+  readonly without?: readonly NamedPart[];
   /**
    * The names of the keys: for a store on a Cluster, which a store of one's own is not.
    * @internal
@@ -45,7 +46,10 @@ export interface StoreCase {
   readonly run: () => Promise<void>;
 }
 
-const PARTS = ["keyed", "sweep", "quota"] as const satisfies readonly StorePart[];
+/** Of causes nothing need be said: what a store has of them is tried. */
+type NamedPart = Exclude<StorePart, "causes">;
+
+const PARTS = ["keyed", "sweep", "quota"] as const satisfies readonly NamedPart[];
 
 const options = z.strictObject({
   open: fn("(keys) => new MyStore(keys)"),
@@ -66,15 +70,23 @@ registerCall("storeContract", "storeContract({ open: (keys) => new MyStore(keys)
 export function storeContract(given: StoreContractOptions, ...surplus: never[]): readonly StoreCase[] {
   refuseSurplus("storeContract", surplus, "one object: storeContract({ open, without })");
   const { without } = parse("storeContract", options, given);
-  const isOffered = (part: StorePart) => !without.includes(part);
-  const cases = [...fillCases, ...leaseCases, ...fenceCases, ...keyedCases, ...sweepCases, ...quotaCases];
+  const isOffered = (part: StorePart) => part === "causes" || !without.includes(part);
+  const cases = [
+    ...fillCases,
+    ...leaseCases,
+    ...fenceCases,
+    ...keyedCases,
+    ...sweepCases,
+    ...quotaCases,
+    ...causeCases,
+  ];
   return [partsCase(without), ...cases]
     .filter(({ needs }) => needs.every(isOffered))
     .map(({ name, run }) => ({ name, run: () => runOn(given, run) }));
 }
 
 /** What is left out must be said: a part that nobody has tried is not to be offered. */
-function partsCase(without: readonly StorePart[]): ContractCase {
+function partsCase(without: readonly NamedPart[]): ContractCase {
   return {
     name: `the store leaves out ${without.length === 0 ? "nothing" : without.join(", ")}`,
     needs: [],

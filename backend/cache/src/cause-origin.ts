@@ -1,0 +1,32 @@
+// Who invalidates: of which kind it is, and as much of it as is known where it is done.
+// Tests: test/unit/causes.test.ts
+
+/**
+ * - `route`: `invalidateCache` or `routes`; `touched`: an ORM's hook or the like; `job`: in `asTenant`
+ * - `call`: `invalidateTenantCache` and its like; `forget`: of a URL; `clear`: of all tenants
+ * - `operator`: a purge by the console, the command line, or what `because` says is one
+ * - `recovery`: what waited for the store. Whose each was, nobody knows any more
+ */
+export const CAUSE_KINDS = [
+  "route",
+  "touched",
+  "job",
+  "call",
+  "forget",
+  "clear",
+  "operator",
+  "recovery",
+] as const;
+export type CauseKind = (typeof CAUSE_KINDS)[number];
+
+/** Who does something, as far as it is known where it is done. */
+export interface Origin {
+  readonly kind: CauseKind;
+  /** A route's method and pattern, a job, a call. */
+  readonly name?: string | undefined;
+  /** Pseudonymous. */
+  readonly actor?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** As an operator has given it. */
+  readonly reason?: string | undefined;
+}

@@ -1,0 +1,130 @@
+// What this process remembers of entries, so that it can say why one is missing: written by stores and misses, never by hits.
+// Tests: test/integration/miss-reasons.test.ts
+import { BoundedMap } from "../bounded-map.js";
+import type { UnstoredReason } from "../cache-status.js";
+import type { Entry } from "../codec/entry.js";
+import type { EntryRef } from "./entry-ref.js";
+import { splitFences } from "./fences.js";
+
+/**
+ * - `cold`: not that this process knows: never asked for, or stored by another process
+ * - `expired`: its life is over; `fenced`: something has invalidated it
+ * - `evicted`: it was stored, nothing has invalidated it, its life is not over, and it is gone
+ * - `unstorable`: the last answer could not be stored
+ * - `refused`: the client wants no entry (`obeyRequest`), or no entry could be sent
+ * - `unknown`: this process has forgotten what it knew
+ */
+export const MISS_REASONS = [
+  "cold",
+  "expired",
+  "fenced",
+  "evicted",
+  "unstorable",
+  "refused",
+  "unknown",
+] as const;
+export type MissReason = (typeof MISS_REASONS)[number];
+
+/** When an entry was stored, or why its last answer was not. Times are milliseconds since the epoch. */
+export type EntryRecord =
+  | {
+      readonly storedAtMs: number;
+      readonly expiresAtMs: number;
+      /** Joined, with the run id. */
+      readonly fences: string;
+    }
+  | { readonly unstoredAtMs: number; readonly why: UnstoredReason };
+
+/** What a read has found that was no hit. */
+export interface Missed {
+  /** The fences that were read, joined; `undefined` where one was missing, or nothing was read. */
+  readonly seen: string | undefined;
+  /** The value that was there and could not be served. */
+  readonly held?: Pick<Entry, "fences" | "expiresAt"> | undefined;
+}
+
+/** Why an entry was missing, as far as that is known without asking anybody. */
+export interface MissEvidence {
+  readonly reason: MissReason;
+  /** Of `unstorable`. */
+  readonly why?: UnstoredReason | undefined;
+  /** Of `fenced`: which of the ref's fences are others now; -1 for the server, which is another one. */
+  readonly replaced?: readonly number[] | undefined;
+}
+
+/** Of some seven thousand entries. */
+const MAX_CHARACTERS = 5 * 1024 * 1024;
+
+export class EntryMemory {
+  readonly #records = new BoundedMap<EntryRecord>({
+    maxCharacters: MAX_CHARACTERS,
+    charactersOf: (record) => ("fences" in record ? record.fences.length : 0),
+  });
+  readonly #counts = Object.fromEntries(MISS_REASONS.map((reason) => [reason, 0])) as Record<
+    MissReason,
+    number
+  >;
+  #known = 0;
+
+  /** Misses by their reasons, since the process began. */
+  get counts(): Readonly<Record<MissReason, number>> {
+    return { ...this.#counts };
+  }
+
+  of({ entryKey }: EntryRef): EntryRecord | undefined {
+    return this.#records.get(entryKey);
+  }
+
+  stored({ entryKey }: EntryRef, { createdAt, expiresAt, fences }: Entry): void {
+    this.#remember(entryKey, { storedAtMs: createdAt, expiresAtMs: expiresAt, fences });
+  }
+
+  unstored({ entryKey }: EntryRef, why: UnstoredReason): void {
+    this.#remember(entryKey, { unstoredAtMs: Date.now(), why });
+  }
+
+  /** Why a request missed: counted. */
+  missed(ref: EntryRef, found: Missed): MissEvidence {
+    const evidence = this.explain(ref, found);
+    this.#counts[evidence.reason]++;
+    return evidence;
+  }
+
+  count(reason: MissReason): void {
+    this.#counts[reason]++;
+  }
+
+  explain(ref: EntryRef, { seen, held }: Missed): MissEvidence {
+    const record = this.of(ref);
+    const stored = held ?? (record && "fences" in record ? record : undefined);
+    if (!stored) {
+      if (record && "why" in record) return { reason: "unstorable", why: record.why };
+      return { reason: this.#known > this.#records.size ? "unknown" : "cold" };
+    }
+    const expiresAtMs = "expiresAt" in stored ? stored.expiresAt : stored.expiresAtMs;
+    const replaced = replacedFences(ref, stored.fences, seen);
+    // Where both have happened nobody knows which came first: it would have been gone by now anyway.
+    if (expiresAtMs <= Date.now()) return { reason: "expired" };
+    if (replaced.length > 0) return { reason: "fenced", replaced };
+    return { reason: held ? "expired" : "evicted" };
+  }
+
+  #remember(entryKey: string, record: EntryRecord): void {
+    if (!this.#records.has(entryKey)) this.#known++;
+    this.#records.set(entryKey, record);
+  }
+}
+
+/** @param seen absent where one of them was missing: then which is not known, and it may be any */
+export function replacedFences(
+  { fenceKeys }: EntryRef,
+  carried: string,
+  seen: string | undefined,
+): readonly number[] {
+  if (seen === undefined) return [0];
+  const [were, are] = [splitFences(carried), splitFences(seen)];
+  const server = were.runId === are.runId ? [] : [-1];
+  return [...server, ...fenceKeys.keys()].filter(
+    (index) => index === -1 || were.fences[index] !== are.fences[index],
+  );
+}

@@ -1,0 +1,57 @@
+// What the store has said of itself last, whoever asked: for metrics, which ask nobody.
+// Tests: test/integration/metrics.test.ts
+import type { Inventory, ServerReport } from "../store/store-report.js";
+import { monotonicNow } from "../timers.js";
+
+export interface Reported<T> {
+  readonly value: T;
+  /** On the clock of {@link monotonicNow}. */
+  readonly atMs: number;
+}
+
+export class LastReport {
+  #server: Reported<ServerReport | null> | undefined;
+  #latencyMs: number | null = null;
+  #inventory: Reported<Inventory> | undefined;
+  #fences: number | null = null;
+  #tenantBytes: ReadonlyMap<string, number> = new Map();
+
+  /** `value` is `null` where the store says nothing of itself, or was away when it was asked. */
+  get server(): Reported<ServerReport | null> | undefined {
+    return this.#server;
+  }
+
+  /** Of the round trip then, milliseconds; `null` where the store was away. */
+  get latencyMs(): number | null {
+    return this.#latencyMs;
+  }
+
+  /** Of all tenants. */
+  get inventory(): Reported<Inventory> | undefined {
+    return this.#inventory;
+  }
+
+  /** How many there were at the last inventory; `null` where the store does not list them. */
+  get fences(): number | null {
+    return this.#fences;
+  }
+
+  /** Of those that were asked about. */
+  get tenantBytes(): ReadonlyMap<string, number> {
+    return this.#tenantBytes;
+  }
+
+  tookServer(server: ServerReport | null, latencyMs: number | null): void {
+    this.#server = { value: server, atMs: monotonicNow() };
+    this.#latencyMs = latencyMs;
+  }
+
+  tookInventory(inventory: Inventory, fences: number | null): void {
+    this.#fences = fences;
+    this.#inventory = { value: inventory, atMs: monotonicNow() };
+  }
+
+  tookTenantBytes(bytes: ReadonlyMap<string, number>): void {
+    this.#tenantBytes = bytes;
+  }
+}

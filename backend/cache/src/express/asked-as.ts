@@ -1,0 +1,29 @@
+// How requests come to the app: the fields that their host and scheme are told by, so that one that is made up can come likewise.
+// Tests: test/integration/explain.test.ts
+import type { IncomingHttpHeaders } from "node:http";
+import type { Request } from "express";
+import { ownText } from "../bounded-map.js";
+import { hostOf, isEncrypted } from "./authority.js";
+import { fieldOf } from "./request-fields.js";
+
+export interface AskedAs {
+  readonly headers: IncomingHttpHeaders;
+  readonly isEncrypted: boolean;
+  /** The outermost app: what middleware in front of routers belongs to. */
+  readonly app: unknown;
+}
+
+const FIELDS = ["x-forwarded-proto", "x-forwarded-host"] as const;
+
+export function askedAs(req: Request): AskedAs {
+  const named = FIELDS.map((name) => [name, fieldOf(req.headers, name)] as const);
+  const fields = [["host", hostOf(req)] as const, ...named];
+  const known = fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, ownText(value)]]));
+  return { headers: Object.fromEntries(known), isEncrypted: isEncrypted(req), app: outermost(req.app) };
+}
+
+/** A router's app may be mounted in another one, whose middleware belongs to the request too. */
+export function outermost(app: unknown): unknown {
+  const { parent } = Object(app) as { parent?: unknown };
+  return parent === undefined ? app : outermost(parent);
+}

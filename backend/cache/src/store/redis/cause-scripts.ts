@@ -1,0 +1,47 @@
+// What scripts do for explanations: keep why fences were replaced, read that, and look at an entry without using it.
+// Tests: test/contract/redis-store.test.ts, test/integration/causes.test.ts
+import { NOW } from "./lua-parts.js";
+
+/**
+ * What scripts that replace fences end with; needs `now`. The cause is their last key, the log, and their last
+ * three arguments: its text, how many are kept, and how long. Without them nothing is kept. Where that is refused,
+ * the script has done its work all the same, and returns why.
+ *
+ * @param first which argument the text is
+ */
+export function keepCause(first: number): string {
+  return `
+if ARGV[${first}] then
+  local log = KEYS[#KEYS]
+  local kept = redis.pcall('XADD', log, 'MAXLEN', '~', ARGV[${first + 1}], '*', 'at', string.format('%d', now), 'cause', ARGV[${first}])
+  if type(kept) == 'table' and kept.err then return kept.err .. ' (the xadd of a script)' end
+  redis.call('PEXPIRE', log, ARGV[${first + 2}])
+end
+return 1
+`;
+}
+
+/** KEYS: log. ARGV: since, ms since the epoch; how many. Returns time and text in turn, the newest first. */
+const READ_CAUSES = `
+local found = {}
+for _, each in ipairs(redis.call('XREVRANGE', KEYS[1], '+', ARGV[1], 'COUNT', ARGV[2])) do
+  found[#found + 1] = each[2][2]
+  found[#found + 1] = each[2][4]
+end
+return found
+`;
+
+/**
+ * KEYS: entry, ledger, fences…. ARGV: what the names of the module's indexes begin with. Returns the entry, whether the
+ * live generation lists it as one that has not expired, how many entries that lists, the tenant's bytes, fences….
+ */
+const PEEK = `${NOW}
+local fences = {}
+for i = 3, #KEYS do fences[i - 2] = redis.call('GET', KEYS[i]) end
+local index = ARGV[1] .. (fences[1] or '') .. '_' .. (fences[2] or '')
+local listed = tonumber(redis.call('ZSCORE', index, KEYS[1]) or 0) > now and 1 or 0
+local bytes = tonumber(redis.call('ZSCORE', KEYS[2], '') or 0)
+return { redis.call('GET', KEYS[1]), listed, redis.call('ZCARD', index), string.format('%.0f', bytes), unpack(fences) }
+`;
+
+export const CAUSE_SCRIPTS = { readCauses: READ_CAUSES, peek: PEEK };

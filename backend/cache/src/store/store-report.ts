@@ -1,0 +1,41 @@
+// What a store says of itself when it is asked for a report: what its server says, and what it holds of whom.
+// Tests: test/integration/tenant-inventory.test.ts, test/contract/memory-store.test.ts
+
+export interface InventoryRow {
+  readonly tenant: string;
+  readonly module: string;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export interface Inventory {
+  readonly rows: readonly InventoryRow[];
+  /** False where the keyspace was too large to be read whole within the limit. */
+  readonly complete: boolean;
+}
+
+/** What the server says of itself; `null` where it does not. */
+export interface ServerReport {
+  readonly version: string | null;
+  readonly usedMemoryBytes: number | null;
+  readonly maxMemoryBytes: number | null;
+  readonly evictedKeys: number | null;
+  readonly expiredKeys: number | null;
+  readonly keys: number | null;
+  readonly uptimeSeconds: number | null;
+  readonly connectedClients: number | null;
+  /** Memory that the process takes to what its data take. */
+  readonly fragmentationRatio: number | null;
+  readonly commandsProcessed: number | null;
+  /** Of all keys that are looked up, fences and leases among them: not the cache's own hit ratio. */
+  readonly keyspaceHits: number | null;
+  readonly keyspaceMisses: number | null;
+  /** By database (`db0`); empty where it holds none. */
+  readonly keyspace: Readonly<Record<string, KeyspaceFigures>> | null;
+}
+
+export interface KeyspaceFigures {
+  readonly keys: number;
+  /** Of them, those with a TTL. */
+  readonly expires: number;
+}

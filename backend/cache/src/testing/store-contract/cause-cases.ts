@@ -1,0 +1,103 @@
+// Why fences were replaced, and looking without touching: parts of the store contract for stores that have them.
+// Tests: test/contract/memory-store.test.ts
+import assert from "node:assert/strict";
+import type { CauseNote } from "../../store/cause-log.js";
+import { changedAtMs, isPending } from "../../store/fence-token.js";
+import { casesOf } from "./contract-case.js";
+import { MINUTE_MS, type Place, type Places } from "./places.js";
+
+const LIMIT = 100;
+
+function noteOf(all: Places, at: Place, text: string, more: Partial<CauseNote> = {}): CauseNote {
+  return { key: all.keys.causes(at.tenant), text, maxNotes: LIMIT, ttlMs: MINUTE_MS, ...more };
+}
+
+function causesOf(all: Places, at: Place, limit = LIMIT, sinceMs = 0) {
+  return all.store.readCauses?.(all.keys.causes(at.tenant), { sinceMs, limit });
+}
+
+export const causeCases = casesOf([], {
+  "a store that keeps causes keeps them with the fences: the newest first, each with their time": async (
+    all,
+  ) => {
+    if (!all.store.readCauses) return;
+    const at = all.place();
+    assert.deepEqual(await causesOf(all, at), []);
+    await all.begin(at);
+    await all.store.replaceFences([at.fenceKeys[1]], MINUTE_MS, noteOf(all, at, "replaced"));
+    const [, replaced] = await all.fencesAt(at);
+    await all.store.beginWrite([at.fenceKeys[0]], "writer-1", MINUTE_MS);
+    await all.store.endWrite([at.fenceKeys[0]], "writer-1", MINUTE_MS, noteOf(all, at, "ended"));
+    const [ended] = await all.fencesAt(at);
+    const timeOf = (fence: string | null | undefined) => changedAtMs([fence ?? ""]);
+    assert.deepEqual(await causesOf(all, at), [
+      { text: "ended", atMs: timeOf(ended) },
+      { text: "replaced", atMs: timeOf(replaced) },
+    ]);
+    assert.deepEqual(
+      (await causesOf(all, at, 1))?.map(({ text }) => text),
+      ["ended"],
+    );
+    assert.deepEqual(await causesOf(all, at, LIMIT, timeOf(ended) + MINUTE_MS), []);
+    assert.deepEqual(await causesOf(all, all.place()), [], "another tenant's");
+  },
+
+  "a cause of fences that are amended is kept, too": async (all) => {
+    if (!all.store.readCauses || !all.store.amendFences) return;
+    const at = all.place();
+    await all.begin(at);
+    await all.store.amendFences([at.fenceKeys[0]], "~mark", 512, MINUTE_MS, noteOf(all, at, "amended"));
+    assert.ok((await all.fencesAt(at))[0]?.endsWith("~mark"));
+    assert.deepEqual(
+      (await causesOf(all, at))?.map(({ text }) => text),
+      ["amended"],
+    );
+  },
+
+  "the causes of a tenant are bounded: the newest stay": async (all) => {
+    if (!all.store.readCauses) return;
+    const at = all.place();
+    const written = 3 * LIMIT;
+    for (let n = 0; n < written; n++)
+      await all.store.replaceFences(at.fenceKeys, MINUTE_MS, noteOf(all, at, `cause ${n}`, { maxNotes: 20 }));
+    const kept = (await causesOf(all, at, written)) ?? [];
+    assert.ok(kept.length >= 20 && kept.length < written - LIMIT, `${kept.length} are kept`);
+    assert.equal(kept[0]?.text, `cause ${written - 1}`);
+  },
+
+  "fences are replaced whatever the cause says": async (all) => {
+    const at = all.place();
+    const before = await all.begin(at);
+    await all.store.replaceFences(
+      at.fenceKeys,
+      MINUTE_MS,
+      noteOf(all, at, `\u0000é,\n"'${"x".repeat(4096)}`),
+    );
+    const after = await all.fencesAt(at);
+    assert.equal(after.length, 2);
+    for (const fence of after) {
+      assert.ok(fence !== null && !isPending(fence));
+      assert.ok(!before.fences.includes(fence));
+    }
+  },
+
+  "who only looks sees what is there, and makes nothing": async (all) => {
+    if (!all.store.peek) return;
+    const at = all.place();
+    const { tenant, module, entryKey, fenceKeys } = at;
+    const request = { tenant, module, entryKey, fenceKeys };
+    const nothing = await all.store.peek(request);
+    assert.deepEqual(nothing.fences, [null, null]);
+    assert.equal(nothing.entry, null);
+    assert.equal(nothing.isListed, false);
+    assert.deepEqual(await all.fencesAt(at), [null, null], "no fence was made");
+    const start = await all.begin(at);
+    assert.equal(await all.commit(at, start), true);
+    const seen = await all.store.peek(request);
+    assert.deepEqual(seen.fences, start.fences);
+    assert.equal(seen.runId, start.runId);
+    assert.equal(seen.entry?.toString(), "value");
+    assert.equal(seen.isListed, true);
+    assert.equal(seen.moduleEntries, 1);
+  },
+});

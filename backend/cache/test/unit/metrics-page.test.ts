@@ -1,0 +1,25 @@
+// docs/operate/metrics.md against the code: every metric with its type, labels and meaning, and no other.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "@jest/globals";
+import { projectFile } from "../../../project-root.js";
+import { FIGURES, HISTOGRAMS } from "../../src/metrics/figures.js";
+
+const page = readFileSync(projectFile("docs", "operate", "metrics.md"), "utf8");
+
+describe("docs/operate/metrics.md", () => {
+  test("lists every metric as the code has it, and no other", () => {
+    const rows = [...page.matchAll(/^\| `(etc_\w+)` \| (\w+) \| ([^|]*)\| (.+) \|$/gm)];
+    const shown = rows.map(([, name, kind, labels = "", help]) => ({
+      name,
+      kind,
+      labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label),
+      help,
+    }));
+    const wanted = [
+      ...FIGURES.map(({ name, kind, labels, help }) => ({ name, kind, labels: [...labels], help })),
+      ...HISTOGRAMS.map(({ name, help }) => ({ name, kind: "histogram", labels: [], help })),
+    ];
+    assert.deepEqual(shown, wanted);
+  });
+});

@@ -1,0 +1,41 @@
+// Where tests get `promtool` from: named, on the PATH, or out of Debian's package, which is unpacked and not installed.
+// Tests: test/integration/monitoring-rules.test.ts
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { projectFile } from "../project-root.js";
+import { onPath } from "./find-redis.js";
+
+const FOLDER = projectFile("node_modules", ".cache", "promtool");
+const UNPACKED = path.join(FOLDER, "usr", "bin", "promtool");
+
+/** @throws Error that says what to install where there is none */
+export function findPromtool(): string {
+  const named = process.env.TEST_PROMTOOL;
+  if (named) return named;
+  const found = onPath("promtool") ?? (existsSync(UNPACKED) ? UNPACKED : unpackOnDebian());
+  if (found) return found;
+  throw new Error("these tests need promtool: install Prometheus, or set TEST_PROMTOOL to its path");
+}
+
+/** Nothing of the machine is changed, and no server is started. */
+function unpackOnDebian(): string | undefined {
+  if (!existsSync("/etc/debian_version") || !onPath("apt-get")) return undefined;
+  mkdirSync(FOLDER, { recursive: true });
+  const run = (program: string, args: readonly string[]) =>
+    execFileSync(program, args, { cwd: FOLDER, stdio: ["ignore", "ignore", "ignore"] });
+  try {
+    run("apt-get", ["download", "prometheus"]);
+  } catch {
+    try {
+      run("apt-get", ["update", "-qq"]);
+      run("apt-get", ["download", "prometheus"]);
+    } catch {
+      return undefined;
+    }
+  }
+  const file = readdirSync(FOLDER).find((name) => name.endsWith(".deb"));
+  if (file === undefined) return undefined;
+  run("dpkg-deb", ["--extract", file, "."]);
+  return existsSync(UNPACKED) ? UNPACKED : undefined;
+}

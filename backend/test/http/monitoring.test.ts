@@ -1,0 +1,143 @@
+// What the board and the rules ask for is there, in the exposition of a server process that has been used; and the end of an alert is logged.
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { until } from "../../servers/until.js";
+import { asSent, board, readQuery, rules, type Selector } from "../support/monitoring.js";
+import {
+  type OperatedCrm,
+  type RunningBackend,
+  startOperatedCrm,
+  untilHits,
+} from "../support/operated-crm.js";
+
+const TOKEN = "a-token-of-prometheus";
+/** Prometheus adds these itself. */
+const OF_THE_SCRAPE = ["job", "instance"];
+
+interface Series {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+function seriesOf(exposition: string): Series[] {
+  return exposition.split("\n").flatMap((line) => {
+    const [, name, inner = ""] = /^(etc_\w+)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
+    const labels = Object.fromEntries(
+      [...inner.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]),
+    );
+    return name === undefined ? [] : [{ name, labels }];
+  });
+}
+
+describe("monitoring", () => {
+  let crm: OperatedCrm;
+  let backend: RunningBackend;
+  let series: Series[];
+
+  const scrape = async (authorization = `Bearer ${TOKEN}`) =>
+    fetch(`${backend.url}/metrics`, { headers: { authorization } });
+
+  beforeAll(async () => {
+    crm = await startOperatedCrm({ env: { METRICS_TOKEN: TOKEN, CACHE_STALENESS_PROBE_SECONDS: "1" } });
+    backend = await crm.start();
+    await crm.done("tenant", "create", "Example", "--admin", "you@example.com");
+    const { token } = await crm.done("token", "issue", "--tenant", "Example", "--email", "you@example.com");
+    await untilHits(token, "/api/accounts", [backend]);
+    await backend.ask(token, "/api/accounts", { method: "POST", body: { name: "First Ltd" } });
+    await untilHits(token, "/api/accounts", [backend]);
+    await until("the server's report, the inventory, tenants and the probe", async () => {
+      series = seriesOf(await (await scrape()).text());
+      const names = new Set(series.map(({ name }) => name));
+      return [
+        "etc_server_memory_bytes",
+        "etc_entries",
+        "etc_tenant_bytes",
+        "etc_staleness_probe_seconds",
+      ].every((name) => names.has(name));
+    });
+  });
+  afterAll(() => crm?.close());
+
+  test("who has no token sees nothing", async () => {
+    for (const wrong of ["", "Bearer wrong", `Basic ${TOKEN}`]) {
+      const answer = await scrape(wrong);
+      assert.equal(answer.status, 403);
+      assert.doesNotMatch(await answer.text(), /etc_/);
+    }
+  });
+
+  const recorded = new Set(rules().flatMap(({ record }) => record ?? []));
+  /** What is missing of it in the exposition. */
+  function missing({ metric, matchers }: Selector): string | undefined {
+    if (metric === "up" || recorded.has(metric)) return undefined;
+    const named = series.filter(({ name }) => name === metric);
+    if (named.length === 0) return metric;
+    for (const { label, operator, value } of matchers) {
+      if (OF_THE_SCRAPE.includes(label)) continue;
+      const values = named.flatMap(({ labels }) => labels[label] ?? []);
+      const wanted = operator.startsWith("=") ? value.split("|") : [];
+      if (values.length === 0) return `${metric}{${label}}`;
+      for (const one of wanted) if (!values.includes(one)) return `${metric}{${label}="${one}"}`;
+    }
+    return undefined;
+  }
+
+  function problemsOf(query: string): string[] {
+    const { selectors, grouping } = readQuery(query);
+    assert.ok(selectors.length > 0, query);
+    const known = new Set([...OF_THE_SCRAPE, ...series.flatMap(({ labels }) => Object.keys(labels))]);
+    const problems = selectors.flatMap((selector) => missing(selector) ?? []);
+    return [...problems, ...grouping.filter((label) => !known.has(label)).map((label) => `by (${label})`)];
+  }
+
+  test("every rule names what is there", () => {
+    for (const { alert, record, expr } of rules()) assert.deepEqual(problemsOf(expr), [], alert ?? record);
+  });
+
+  test("every panel of the board names what is there, and says what it shows", () => {
+    const { panels } = board();
+    const shown = panels.flatMap(({ title, targets = [] }) =>
+      targets.map((target) => ({ title, ...target })),
+    );
+    assert.ok(shown.length > 40, `${shown.length} queries`);
+    for (const { title, expr, legendFormat } of shown) {
+      assert.deepEqual(problemsOf(asSent(expr)), [], title);
+      const { grouping } = readQuery(asSent(expr));
+      for (const [, label = ""] of legendFormat.matchAll(/\{\{(\w+)\}\}/g))
+        assert.ok(grouping.includes(label), `${title}: {{${label}}}`);
+    }
+  });
+
+  test("what a query must not name is found", () => {
+    assert.deepEqual(problemsOf('rate(etc_request_total{result="hit"}[5m])'), ["etc_request_total"]);
+    assert.deepEqual(problemsOf('etc_requests_total{outcome="hit"}'), ["etc_requests_total{outcome}"]);
+    assert.deepEqual(problemsOf('etc_requests_total{result="hits"}'), ['etc_requests_total{result="hits"}']);
+    assert.deepEqual(problemsOf("sum by (modules) (etc_requests_total)"), ["by (modules)"]);
+    assert.throws(() => problemsOf("sum by (module) (etc_requests_total"));
+  });
+
+  test("a board shows every figure that there is", () => {
+    const asked = new Set(
+      board().panels.flatMap(({ targets = [] }) =>
+        targets.flatMap(({ expr }) => readQuery(asSent(expr)).selectors.map(({ metric }) => metric)),
+      ),
+    );
+    const names = new Set(series.map(({ name }) => name.replace(/_(?:sum|count)$/, "_bucket")));
+    const unasked = [...names].filter((name) => !asked.has(name));
+    // What is read with another one, or by people.
+    assert.deepEqual(unasked.sort(), ["etc_inventory_complete", "etc_local_entries", "etc_server_clients"]);
+  });
+
+  test("an alert is logged when it begins, and when it ends", async () => {
+    await crm.cache.kill();
+    // Who asks for health has the monitor look.
+    const lookUntil = (text: string) =>
+      until(text, async () => {
+        await fetch(`${backend.url}/health`);
+        return backend.process.output.text.includes(text);
+      });
+    await lookUntil("cache alert reconnecting: store away");
+    await crm.cache.restart();
+    await lookUntil("cache alert reconnecting: over after");
+  });
+});
