@@ -9,6 +9,7 @@ import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
 import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
+import { feedHostOf } from "./engine/feed-host.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
@@ -27,6 +28,7 @@ import {
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
+import { openerOf } from "./feeds.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
@@ -184,7 +186,10 @@ export function createTenantCacheOn(
   const telemetry = parsed.telemetry
     ? new Telemetry(parsed.telemetry === true ? {} : parsed.telemetry)
     : undefined;
-  const store = telemetry?.trace(plainStore) ?? plainStore;
+  const tracedStore = telemetry?.trace(plainStore) ?? plainStore;
+  const { budgetMs, logger } = parsed;
+  const feed = openerOf(parsed.feed)?.({ store: tracedStore, keys, budgetMs, logger });
+  const store = feed?.store ?? tracedStore;
   const engine = new CacheEngine(
     store,
     keys,
@@ -213,6 +218,7 @@ export function createTenantCacheOn(
     },
     parsed.logger,
   );
+  feed?.start(feedHostOf(engine));
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
   const http = new HttpServices(engine, parsed, misuse, telemetry);
   const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
@@ -258,6 +264,7 @@ export function createTenantCacheOn(
       metrics.stop();
       await http.idle();
       await manager.idle();
+      await feed?.close();
       await engine.close();
     },
   };

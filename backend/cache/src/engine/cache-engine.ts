@@ -52,6 +52,7 @@ export class CacheEngine {
   /** What is known of entries that are missing. */
   readonly memory = new EntryMemory();
   readonly inspector: Inspector;
+  readonly account: InvalidationAccount;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
   /** Entries that the toolkit names by a key. */
@@ -66,8 +67,6 @@ export class CacheEngine {
   readonly #wide: WideInvalidations;
   readonly #options: EngineOptions;
   readonly #alarms: Alarms;
-  readonly #account: InvalidationAccount;
-
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
     this.store = store;
     this.keys = keys;
@@ -121,11 +120,11 @@ export class CacheEngine {
       sealer: options.sealer,
       fenceTtlMs: options.fenceTtlMs,
       replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
-      countInvalidation: (confirmed, tenant, module) => this.#account.count(confirmed, tenant, module),
+      countInvalidation: (confirmed, tenant, module) => this.account.count(confirmed, tenant, module),
       alarm: (ref, problem) => this.#alarms.raise(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
-    this.#account = new InvalidationAccount(counters, this.events, this.#sweeps);
+    this.account = new InvalidationAccount(counters, this.events, this.#sweeps);
     this.#wide = new WideInvalidations({
       store,
       keys,
@@ -188,7 +187,7 @@ export class CacheEngine {
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
       this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs, note),
     );
-    this.#account.invalidated(scope, origin, confirmed);
+    this.account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -215,8 +214,8 @@ export class CacheEngine {
         ? amendFences.call(this.store, fenceKeys, marks, most, fenceTtlMs, note)
         : this.store.replaceFences(fenceKeys, fenceTtlMs, note);
     const confirmed = await this.#replace(tenant, fenceKeys, write, amendFences ? [] : fenceKeys);
-    this.#account.count(confirmed, tenant);
-    this.#account.publish(scope, origin, confirmed);
+    this.account.count(confirmed, tenant);
+    this.account.publish(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -241,7 +240,7 @@ export class CacheEngine {
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
       this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs, note),
     );
-    this.#account.invalidated(scope, origin, confirmed);
+    this.account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 

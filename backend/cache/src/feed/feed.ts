@@ -1,8 +1,13 @@
 // `createFeed`: what is declared, the SQL that follows from it, and whether the database is so.
 // Tests: test/integration/feed-capture.test.ts, test/integration/feed-verify.test.ts
+
+import { registerFeed } from "../feeds.js";
+import type { FeedPlace } from "../store/feed-place.js";
+import { requirePart } from "../store/store-parts.js";
 import { compare, type FeedProblem } from "./catalogue.js";
 import { type FeedOptions, type ParsedFeedOptions, parseFeedOptions } from "./feed-options.js";
 import { type FeedSql, feedDiff, feedSql, installFeed } from "./feed-sql.js";
+import { FeedOfProcess } from "./running-feed.js";
 
 export interface Feed {
   /** For migrations of your own: `up` and `down`, which can be run again. */
@@ -18,7 +23,7 @@ export interface Feed {
   verify(): Promise<readonly FeedProblem[]>;
 }
 
-export class OpenFeed implements Feed {
+class DeclaredFeed implements Feed {
   readonly options: ParsedFeedOptions;
   readonly sql: FeedSql;
 
@@ -46,5 +51,13 @@ export class OpenFeed implements Feed {
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_MODULE_NAME`
  */
 export function createFeed(options: FeedOptions): Feed {
-  return new OpenFeed(parseFeedOptions(options));
+  const parsed = parseFeedOptions(options);
+  const feed = new DeclaredFeed(parsed);
+  registerFeed(feed, (parts) => {
+    requirePart(parts.store, "feed", "createTenantCache: feed");
+    parts.keys.coveredModules = new Set(parsed.tables.map(({ module }) => module));
+    // The part is there: it has just been required.
+    return new FeedOfProcess(parsed, parts.store.feed?.(parts.keys) as FeedPlace, parts);
+  });
+  return feed;
 }

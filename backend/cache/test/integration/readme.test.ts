@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import inject from "light-my-request";
 import { projectFile, projectRoot } from "../../../project-root.js";
+import { createFeed } from "../../src/feed/index.js";
 import {
   type CacheListOptions,
   createTenantCache,
@@ -121,6 +122,10 @@ const CACHE: Required<TenantCacheOptions> = {
     inventoryIntervalMs: 0,
   } satisfies Required<TenantCacheOptions["metrics"]>,
   telemetry: false,
+  feed: createFeed({
+    database: { query: async () => ({ rows: [] }) },
+    tables: { accounts: { module: "accounts", tenant: "tenant_id" } },
+  }),
   inject,
   logger: console,
 };

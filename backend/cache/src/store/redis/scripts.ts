@@ -2,6 +2,7 @@
 // Tests: test/contract/redis-store.test.ts
 import { CAUSE_SCRIPTS, keepCause } from "./cause-scripts.js";
 import { COMMIT_FILL } from "./commit-script.js";
+import { FEED_SCRIPTS } from "./feed-scripts.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { POOL_SCRIPTS } from "./pool-scripts.js";
@@ -134,6 +135,7 @@ export const SCRIPTS = {
   endWrite: END_WRITE,
   probe: PROBE,
   ...CAUSE_SCRIPTS,
+  ...FEED_SCRIPTS,
   ...LEDGER_SCRIPTS,
   ...SWEEP_SCRIPTS,
   ...POOL_SCRIPTS,
