@@ -58,6 +58,7 @@ export type {
   TouchedCall,
   TransactionCall,
 } from "./express/touched.js";
+export type { FeedReport } from "./feeds.js";
 export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
 export type { MetricsHandlerOptions, MetricsOptions } from "./metrics/cache-metrics.js";

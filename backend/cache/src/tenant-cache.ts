@@ -214,6 +214,7 @@ export function createTenantCacheOn(
       advisor: parsed.advice.enabled ? new Advisor() : undefined,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
+      feed,
       trace: telemetry && ((fences, replace) => telemetry.invalidation(fences, replace)),
     },
     parsed.logger,

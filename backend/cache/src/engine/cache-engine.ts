@@ -4,6 +4,7 @@ import type { Advisor } from "../advice/advisor.js";
 import type { Origin } from "../cause-origin.js";
 import type { SealCount } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
+import type { RunningFeed } from "../feeds.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { CommitResult, Store } from "../store/store.js";
@@ -37,6 +38,8 @@ export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions,
   readonly localTenantBytes: number;
   /** Whether compressed variants are made. */
   readonly compress: boolean;
+  /** Brings writes past the API. Default none. */
+  readonly feed?: RunningFeed | undefined;
   /** Around each invalidation, where it is traced. */
   readonly trace?: ((fences: number, replace: () => Promise<boolean>) => Promise<boolean>) | undefined;
 }
@@ -59,6 +62,7 @@ export class CacheEngine {
   readonly keyed: KeyedEntries;
   /** Absent where nothing is sampled. */
   readonly advisor: Advisor | undefined;
+  readonly feed: RunningFeed | undefined;
   readonly #local: LocalEntries | undefined;
   readonly #writer: EntryWriter;
   readonly #fills: Fills;
@@ -73,6 +77,7 @@ export class CacheEngine {
     this.counters = counters;
     this.#options = options;
     this.advisor = options.advisor;
+    this.feed = options.feed;
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     this.#alarms = new Alarms(this, logger);

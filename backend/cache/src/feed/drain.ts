@@ -62,7 +62,7 @@ export class Drain {
   constructor(parts: DrainParts) {
     this.#parts = parts;
     this.#lifeMs = parts.options.maxDelayMs;
-    this.#graceMs = Math.min(parts.options.maxDelayMs / 10, 100);
+    this.#graceMs = Math.min(parts.options.maxDelayMs / 5, 100);
   }
 
   /**

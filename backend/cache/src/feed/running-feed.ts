@@ -42,7 +42,9 @@ export class FeedOfProcess implements RunningFeed, Demand {
   #isClosed = false;
   /** To begin with somebody is expected to come. */
   #isWanted = true;
+  /** Until the token is there again, or is known not to come. */
   #isAsleep = true;
+  #hasCalled = false;
   #isDue = false;
   #retryMs = FIRST_RETRY_MS;
   #failingSinceMs: number | undefined;
@@ -86,7 +88,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
 
   want(): void {
     this.#isWanted = true;
-    if (this.#isAsleep) this.#hurry();
+    if (this.#isAsleep && !this.#hasCalled) this.#hurry();
   }
 
   async ended(): Promise<Pick<ApiWrite, "server" | "marker" | "snapshot"> | undefined> {
@@ -161,17 +163,30 @@ export class FeedOfProcess implements RunningFeed, Demand {
     this.#isWanted = false;
     const ask = { holder: this.#holder, leaseMs: Math.max(LEASE_MS, 2 * maxDelayMs), wantedMs };
     const turn = await host.gate.run(() => this.#place.turn(ask));
-    const isWaking = this.#isAsleep && turn.isWanted;
-    this.#isAsleep = !turn.isWanted;
     this.#lead(turn.isLeading);
-    if (this.#isAsleep) return ASLEEP_EVERY_MS;
-    if (!turn.isLeading) return READY_EVERY_MS;
-    const result = await this.#drain?.turn(this.#holder, turn, isWaking);
+    if (!turn.isWanted) {
+      this.#isAsleep = true;
+      this.#hasCalled = false;
+      return ASLEEP_EVERY_MS;
+    }
+    if (!turn.isLeading) return this.#called();
+    const result = await this.#drain?.turn(this.#holder, turn, this.#isAsleep);
     if (result) this.#count(result);
     if (!result?.isRenewed) return 0;
+    this.#isAsleep = false;
     this.#renewedAtMs = monotonicNow();
     this.#probes.send();
     return maxDelayMs / 5;
+  }
+
+  /** Another process drains: it hears with its next turn that it is wanted, and has had one of its own by the next here. */
+  #called(): number {
+    if (this.#isAsleep && !this.#hasCalled) {
+      this.#hasCalled = true;
+      return 2 * ASLEEP_EVERY_MS;
+    }
+    this.#isAsleep = false;
+    return READY_EVERY_MS;
   }
 
   #lead(isLeading: boolean): void {
@@ -197,6 +212,8 @@ export class FeedOfProcess implements RunningFeed, Demand {
 
   #failed(error: unknown): void {
     this.#reason = messageOf(error);
+    // Nobody waits for it.
+    this.#isAsleep = false;
     const nowMs = monotonicNow();
     this.#failingSinceMs ??= nowMs;
     if (this.#isTold || nowMs - this.#failingSinceMs < TELLS_AFTER_MS) return;

@@ -2,7 +2,7 @@
 import pg from "pg";
 import { afterTest } from "../../../servers/in-test.js";
 import { createTestDatabase } from "../../../servers/postgres.js";
-import { createFeed, type Feed, type FeedOptions } from "../../src/feed/index.js";
+import { createFeed, type Feed, type FeedDatabase, type FeedOptions } from "../../src/feed/index.js";
 
 export const TABLES = {
   accounts: { module: "accounts", tenant: "tenant_id", tags: ["id"] },
@@ -30,6 +30,7 @@ export interface FeedDatabaseForTest {
 export async function openFeedDatabase(
   options: Partial<FeedOptions> = {},
   schema = SCHEMA,
+  databaseOf: (pool: pg.Pool) => FeedDatabase = (pool) => pool,
 ): Promise<FeedDatabaseForTest> {
   const { url, drop } = await createTestDatabase();
   const pool = new pg.Pool({ connectionString: url, max: 5 });
@@ -39,7 +40,7 @@ export async function openFeedDatabase(
     await drop();
   });
   await pool.query(schema);
-  const feed = createFeed({ database: pool, tables: TABLES, ...options });
+  const feed = createFeed({ database: databaseOf(pool), tables: TABLES, ...options });
   await feed.install();
   const place = options.schema ?? "etc_feed";
   let last = "1:1:";
