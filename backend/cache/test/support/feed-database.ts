@@ -3,12 +3,9 @@ import pg from "pg";
 import { afterTest } from "../../../servers/in-test.js";
 import { createTestDatabase } from "../../../servers/postgres.js";
 import { createFeed, type Feed, type FeedDatabase, type FeedOptions } from "../../src/feed/index.js";
+import { TABLES } from "./feed-tables.js";
 
-export const TABLES = {
-  accounts: { module: "accounts", tenant: "tenant_id", tags: ["id"] },
-  orders: { module: "orders", tenant: "tenant_id" },
-  rates: { module: "rates", tenant: null },
-} as const;
+export { TABLES } from "./feed-tables.js";
 
 const SCHEMA = `
   CREATE TABLE accounts (id int PRIMARY KEY, tenant_id text, name text);
