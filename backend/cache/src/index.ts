@@ -25,6 +25,7 @@ export type {
   DecisionName,
   InvalidatedEvent,
 } from "./engine/events.js";
+export type { FeedReport } from "./engine/feeds.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
 export type { CacheRoutes } from "./express/cache-routes.js";
@@ -58,7 +59,6 @@ export type {
   TouchedCall,
   TransactionCall,
 } from "./express/touched.js";
-export type { FeedReport } from "./feeds.js";
 export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
 export type { MetricsHandlerOptions, MetricsOptions } from "./metrics/cache-metrics.js";

@@ -10,6 +10,7 @@ import { Counters } from "./engine/counters.js";
 import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
 import { feedHostOf } from "./engine/feed-host.js";
+import { openerOf } from "./engine/feeds.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
 import { type CacheRoutes, createCacheRoutes } from "./express/cache-routes.js";
@@ -28,7 +29,6 @@ import {
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
-import { openerOf } from "./feeds.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";

@@ -1,6 +1,6 @@
 // The trigger function of one table, written out for it: its statements are planned once for each session.
 // Tests: test/integration/feed-capture.test.ts
-import { captureName, DEFINER, FULL_BYTES, identifier, literal, MAX_NAME } from "./capture-schema.js";
+import { captureName, DEFINER, FULL_BYTES, identifier, literal, MAX_NAME } from "./capture-names.js";
 import type { CoveredTable, ParsedFeedOptions } from "./feed-options.js";
 
 /** `CREATE OR REPLACE`, so that a declaration that has changed takes effect with the next transaction. */

@@ -1,25 +1,12 @@
 // The SQL of the feed's own objects: the table of changes in its places, and what the drain may do with them.
 // Tests: test/integration/feed-capture.test.ts, test/integration/feed-backlog.test.ts
-import { hash } from "node:crypto";
+
 import { captureFunction } from "./capture-function.js";
+import { captureName, DEFINER, identifier, literal, MAX_NAME, PLACES } from "./capture-names.js";
 import type { CoveredTable, ParsedFeedOptions } from "./feed-options.js";
 
-export const PLACES = 8;
 /** Writers move on to an empty place, so that this one can be truncated. */
 const MOVE_ON_BYTES = 256 * 1024;
-/** Nobody drains: writers note no more. */
-export const FULL_BYTES = 4 * 1024 * 1024;
-/** Longer ones are no ids of tenants or tags: the library bypasses them. */
-export const MAX_NAME = 128;
-
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-export const literal = (text: string): string =>
-  `${text.includes("\\") ? " E" : ""}'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
-
-/** The name of the function that notes a table's changes. */
-export function captureName({ name }: CoveredTable): string {
-  return `capture_${hash("sha256", name).slice(0, 12)}`;
-}
 
 /** One statement each: all of them may be run again. */
 export function upStatements(options: ParsedFeedOptions): string[] {
@@ -107,9 +94,6 @@ function objects({ schema }: ParsedFeedOptions): string[] {
     attachFunction(schema),
   ];
 }
-
-/** What a `SECURITY DEFINER` function finds by name is what it means. */
-export const DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp";
 
 function beginFunction(schema: string): string {
   return `CREATE OR REPLACE FUNCTION ${schema}.begin(marker text) RETURNS void LANGUAGE plpgsql ${DEFINER} AS $etc$

@@ -1,7 +1,8 @@
 // What the database's catalogue says of the feed, compared with the declaration.
 // Tests: test/integration/feed-verify.test.ts
 import { captureBody, captureFunction, columnsOf } from "./capture-function.js";
-import { attachSql, captureName, PLACES, TRIGGERS, upStatements } from "./capture-schema.js";
+import { captureName, PLACES } from "./capture-names.js";
+import { attachSql, TRIGGERS, upStatements } from "./capture-schema.js";
 import type { CoveredTable, FeedDatabase, ParsedFeedOptions } from "./feed-options.js";
 
 /** Why changes of a module may go unnoticed. */

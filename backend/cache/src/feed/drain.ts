@@ -1,7 +1,8 @@
 // The drain: one turn reads what has become visible in the database, fences it, and renews the token. See `docs/internals/feed.md`.
 // Tests: test/integration/feed-drain.test.ts, test/faults/feed-drain.test.ts
+
+import type { FeedHost } from "../engine/feeds.js";
 import { type FencedScope, partFenceKeys } from "../engine/fences.js";
-import type { FeedHost } from "../feeds.js";
 import { isTag, tenantId } from "../identifiers.js";
 import type { FeedPlace, FeedTurn } from "../store/feed-place.js";
 import { FENCE_TTL_MS, randomToken } from "../store/fence-token.js";

@@ -1,7 +1,7 @@
 // `createFeed`: what is declared, the SQL that follows from it, and whether the database is so.
 // Tests: test/integration/feed-capture.test.ts, test/integration/feed-verify.test.ts
 
-import { registerFeed } from "../feeds.js";
+import { registerFeed } from "../engine/feeds.js";
 import type { FeedPlace } from "../store/feed-place.js";
 import { requirePart } from "../store/store-parts.js";
 import { compare, type FeedProblem } from "./catalogue.js";

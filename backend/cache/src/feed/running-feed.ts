@@ -1,7 +1,7 @@
 // The feed of one process: takes turns while anybody reads what is covered, drains while it has the lease.
 // Tests: test/integration/feed-drain.test.ts, test/faults/feed-drain.test.ts
 import { DeadlineQueue } from "../engine/deadline-queue.js";
-import type { FeedHost, FeedParts, FeedReport, RunningFeed } from "../feeds.js";
+import type { FeedHost, FeedParts, FeedReport, RunningFeed } from "../engine/feeds.js";
 import { later } from "../later.js";
 import type { FeedPlace } from "../store/feed-place.js";
 import { randomToken } from "../store/fence-token.js";

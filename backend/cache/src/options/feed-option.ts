@@ -1,7 +1,7 @@
 // The option `feed` of `createTenantCache`: what `createFeed` has returned.
 // Tests: test/unit/refusals/feed-options.test.ts
 import * as z from "zod";
-import { openerOf } from "../feeds.js";
+import { FEEDS } from "../known-feeds.js";
 
 /** What `createFeed` of `express-tenant-cache/feed` returns. */
 export interface FeedOption {
@@ -9,7 +9,7 @@ export interface FeedOption {
 }
 
 export const feedOption = z
-  .custom<FeedOption>((value) => openerOf(value) !== undefined, {
+  .custom<FeedOption>((value) => FEEDS.has(Object(value)), {
     error: 'write what createFeed of "express-tenant-cache/feed" returned',
   })
   .describe("a feed of createFeed")

@@ -1,11 +1,13 @@
 // What a cache and a feed know of each other: the feed is a module of its own, which the cache does not load.
 // Tests: test/integration/feed-drain.test.ts
-import type { FencedScope } from "./engine/fences.js";
-import type { StoreGate } from "./engine/store-gate.js";
-import type { Logger } from "./logger.js";
-import type { CauseNote } from "./store/cause-log.js";
-import type { KeySpace } from "./store/key-space.js";
-import type { Store } from "./store/store.js";
+
+import { FEEDS } from "../known-feeds.js";
+import type { Logger } from "../logger.js";
+import type { CauseNote } from "../store/cause-log.js";
+import type { KeySpace } from "../store/key-space.js";
+import type { Store } from "../store/store.js";
+import type { FencedScope } from "./fences.js";
+import type { StoreGate } from "./store-gate.js";
 
 /** What a cache lends to its feed. */
 export interface FeedHost {
@@ -61,14 +63,13 @@ export interface FeedParts {
 
 export type OpenFeed = (parts: FeedParts) => RunningFeed;
 
-const openers = new WeakMap<object, OpenFeed>();
-
 /** Called by whoever makes feeds. */
 export function registerFeed(feed: object, open: OpenFeed): void {
-  openers.set(feed, open);
+  FEEDS.set(feed, open);
 }
 
 /** `undefined` where it is no feed. */
-export function openerOf(feed: unknown): OpenFeed | undefined {
-  return typeof feed === "object" && feed !== null ? openers.get(feed) : undefined;
+export function openerOf(feed: object | undefined): OpenFeed | undefined {
+  // Nothing else is put there.
+  return feed && (FEEDS.get(feed) as OpenFeed | undefined);
 }
