@@ -1,5 +1,5 @@
 // Which tables' changes reach the cache, also past the API: those of the modules, as they are defined.
-// Tests: test/http/feed.test.ts
+// Tests: test/faults/feed.test.ts
 import type { FeedTable } from "express-tenant-cache/feed";
 import { MODULES } from "./index.js";
 

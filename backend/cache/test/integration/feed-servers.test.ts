@@ -1,42 +1,27 @@
 // What the feed's triggers note on servers that are set up for it: prepared transactions, and a subscriber of logical replication.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, test } from "@jest/globals";
 import pg from "pg";
-import { startEmbeddedPostgres } from "../../../db/embedded-postgres.js";
 import { afterTest } from "../../../servers/in-test.js";
+import { type PostgresServer, startPostgresWith } from "../../../servers/postgres.js";
 import { until } from "../../../servers/until.js";
 import { createFeed, type Feed } from "../../src/feed/index.js";
 
-let server: { readonly superuserUrl: string; stop(): Promise<void> };
-let folder: string;
+let server: PostgresServer;
 
 beforeAll(async () => {
-  folder = mkdtempSync("/var/tmp/test-postgres-");
-  const start = () => startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
-  const first = await start();
-  const admin = new pg.Client({ connectionString: first.superuserUrl });
-  await admin.connect();
-  await admin.query("ALTER SYSTEM SET wal_level = logical");
-  await admin.query("ALTER SYSTEM SET max_prepared_transactions = 10");
-  await admin.end();
-  await first.stop();
-  server = await start();
+  server = await startPostgresWith({ wal_level: "logical", max_prepared_transactions: "10" });
 });
-
-afterAll(async () => {
-  await server.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => server.stop());
 
 async function openDatabase(
   name: string,
 ): Promise<{ pool: pg.Pool; feed: Feed; noted(): Promise<string[]> }> {
-  const admin = new pg.Client({ connectionString: server.superuserUrl });
+  const admin = new pg.Client({ connectionString: server.url });
   await admin.connect();
   await admin.query(`CREATE DATABASE ${name}`);
   await admin.end();
-  const url = new URL(server.superuserUrl);
+  const url = new URL(server.url);
   url.pathname = `/${name}`;
   const pool = new pg.Pool({ connectionString: url.href, max: 3 });
   pool.on("error", () => undefined);
@@ -72,7 +57,7 @@ test("a subscriber of logical replication notes what it applies, rows and TRUNCA
   const subscriber = await openDatabase("subscriber");
   await publisher.pool.query("CREATE PUBLICATION all_orders FOR TABLE orders");
   await publisher.pool.query("SELECT pg_create_logical_replication_slot('orders', 'pgoutput')");
-  const url = new URL(server.superuserUrl);
+  const url = new URL(server.url);
   const connection = `host=${url.hostname} port=${url.port} user=${url.username} password=${url.password} dbname=publisher`;
   // The slot is made by hand: CREATE SUBSCRIPTION on the same server would wait for itself.
   await subscriber.pool.query(
