@@ -43,7 +43,9 @@ test("psql changes an account, and the next list shows it", async () => {
   const url = await backend.listening();
   await client.connect();
   await client.query("INSERT INTO tenants (id, name) VALUES ($1, 'A')", [TENANT_A]);
-  await client.query("INSERT INTO accounts (tenant_id, name) VALUES ($1, 'Before Ltd')", [TENANT_A]);
+  await client.query("INSERT INTO accounts (tenant_id, name, type) VALUES ($1, 'Before Ltd', 'Customer')", [
+    TENANT_A,
+  ]);
   const token = await issueToken({ secret: SECRET, subject: "s", role: "viewer", tenantId: TENANT_A });
   const read = async () => {
     const response = await fetch(`${url}/api/accounts`, { headers: { authorization: `Bearer ${token}` } });
