@@ -21,8 +21,8 @@ export class FeedLooks {
   look(last: string | undefined): Promise<Glimpse> {
     if (this.#unanswered >= MOST_UNANSWERED)
       return Promise.reject(new Error("the database has not answered what it was asked"));
-    const { database, schema, replica } = this.#options;
-    return this.bounded(look(database, schema, last, replica !== undefined));
+    const { database, schema } = this.#options;
+    return this.bounded(look(database, schema, last));
   }
 
   /** Rejects where it takes too long; it may still take effect. */

@@ -45,8 +45,6 @@ export interface FeedOptions {
   readonly verifyMs?: number;
   /** How often the way from COMMIT to fence is measured by a row of the feed's own, milliseconds; 0: never. Default 5,000. */
   readonly probeMs?: number;
-  /** The replica that handlers read from, where they do: answers older than their fences are not stored. Default none. */
-  readonly replica?: FeedDatabase;
 }
 
 /** A declared table, completed. */
@@ -59,7 +57,6 @@ export interface CoveredTable {
 
 export interface ParsedFeedOptions {
   readonly database: FeedDatabase;
-  readonly replica: FeedDatabase | undefined;
   readonly tables: readonly CoveredTable[];
   readonly schema: string;
   readonly ownerRole: string | null;
@@ -107,7 +104,6 @@ const schema = z.strictObject({
   idleMs: ms(1000, 86_400_000).default(60_000),
   verifyMs: ms(100, 3_600_000).default(60_000),
   probeMs: ms(0, 3_600_000).default(5000),
-  replica: database.optional(),
 });
 
 registerCall(
@@ -127,5 +123,5 @@ export function parseFeedOptions(options: FeedOptions): ParsedFeedOptions {
       ? tags.map((each) => ({ column: each, prefix: `${module}-` }))
       : Object.entries(tags).map(([each, prefix]) => ({ column: each, prefix })),
   }));
-  return { ...parsed, replica: parsed.replica, tables };
+  return { ...parsed, tables };
 }

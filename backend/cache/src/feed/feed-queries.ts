@@ -20,8 +20,6 @@ export interface Glimpse {
   /** Whose it is; `null` where nobody's, or where the server has recovered since. */
   readonly marker: string | null;
   readonly overflows: string;
-  /** Where the log of the server is: whatever the snapshot shows is before it. */
-  readonly position: string | null;
   /** Since the last snapshot; `undefined` where they are more than one looks at. */
   readonly changes: readonly Change[] | undefined;
 }
@@ -47,7 +45,6 @@ export async function look(
   database: FeedDatabase,
   schema: string,
   last: string | undefined,
-  withPosition: boolean,
 ): Promise<Glimpse> {
   const { xmax, xip } = last === undefined ? { xmax: 0n, xip: [] } : parseSnapshot(last);
   const changed = `SELECT tenant, module, tag, xid FROM ${schema}.changes WHERE`;
@@ -55,16 +52,11 @@ export async function look(
       SELECT tenant, module, tag, CASE WHEN count(*) <= ${MOST_XIDS} THEN json_agg(xid::text) END AS xids
       FROM (${changed} xid >= $1::xid8 UNION ALL ${changed} xid = ANY ($2::xid8[]) AND xid < $1::xid8) AS noted
       GROUP BY tenant, module, tag LIMIT ${MOST_CHANGES + 1}) AS few)`;
-  // On a standby nothing is written, and the WAL position is refused.
-  const position = withPosition
-    ? "CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END"
-    : "NULL";
   const { rows } = await database.query(
     `SELECT pg_current_snapshot()::text AS snapshot, pg_is_in_recovery() AS standby,
       (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS server,
       (SELECT marker FROM ${schema}.reader) AS marker,
       (SELECT last_value || ' ' || is_called FROM ${schema}.overflows) AS overflows,
-      ${position}::text AS position,
       ${last === undefined ? "NULL" : changes} AS changes`,
     last === undefined ? [] : [String(xmax), `{${xip.join(",")}}`],
   );
@@ -76,7 +68,6 @@ export async function look(
     server: row.server,
     marker: row.marker,
     overflows: row.overflows,
-    position: row.position,
     changes:
       found.length > MOST_CHANGES
         ? undefined
@@ -90,7 +81,6 @@ interface GlimpseRow {
   readonly server: string;
   readonly marker: string | null;
   readonly overflows: string;
-  readonly position: string | null;
   readonly changes:
     | readonly (readonly [tenant: string, module: string, tag: string, xids: readonly string[] | null])[]
     | null;

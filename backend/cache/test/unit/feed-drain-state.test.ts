@@ -24,7 +24,6 @@ const GLIMPSE: Glimpse = {
   marker: "mine",
   snapshot: "12:12:",
   overflows: "1 false",
-  position: null,
   changes: [],
 };
 
