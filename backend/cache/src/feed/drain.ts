@@ -78,14 +78,14 @@ export class Drain {
     if (!isContinued(known, glimpse)) {
       if (this.#begun === undefined || glimpse.marker !== this.#begun) return this.#beginAnew();
       const fresh = this.#fresh(glimpse, this.#begun, uncovered, clock);
-      const isRenewed = await this.#keep(holder, fresh, clock);
+      // Writers may have noted nothing before this drain began, and may not have ended yet.
+      const watch = /t(rue)?$/.test(glimpse.overflows) ? { watch: { below: await this.#nextXid() } } : {};
+      const isRenewed = await this.#keep(holder, { ...fresh, ...watch }, clock);
       return { isRenewed, fenced: 0, spared: 0, cause: "begun" };
     }
     this.#parts.probes.seen(glimpse.changes ?? []);
     const { cause, hasOverflowed, watch } = conclude(known, glimpse, uncovered);
-    const below = hasOverflowed
-      ? String(await looks.bounded(nextXid(this.#parts.options.database)))
-      : undefined;
+    const below = hasOverflowed ? await this.#nextXid() : undefined;
     const changes = glimpse.changes?.filter((change) => !isProbe(change) && change.tenant !== "*") ?? [];
     const { fenced, spared } = await this.#fence(changes, glimpse, isWaking);
     const next: DrainState = {
@@ -100,6 +100,11 @@ export class Drain {
     const isRenewed = await this.#keep(holder, next, clock);
     if (isRenewed && (glimpse.changes?.length !== 0 || hasOverflowed)) this.#tidyLater(next.last);
     return { isRenewed, fenced, spared, cause };
+  }
+
+  async #nextXid(): Promise<string> {
+    const { looks, options } = this.#parts;
+    return String(await looks.bounded(nextXid(options.database)));
   }
 
   async #keep(holder: string, state: DrainState, clock: FeedTurn["clock"]): Promise<boolean> {

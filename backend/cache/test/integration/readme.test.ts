@@ -176,7 +176,7 @@ const LANE: Required<LaneOptions> = {
 const TABLES = {
   TenantCacheOptions: {
     // One of the two places where entries may be.
-    all: { ...parseCacheOptions({ ...CACHE, redis: undefined }), policies: "" },
+    all: { ...parseCacheOptions({ ...CACHE, redis: undefined }), policies: "", feed: "" },
     defaults: { ...parseCacheOptions({ tenant: CACHE.tenant }), policies: undefined },
   },
   CacheListOptions: {
