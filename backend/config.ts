@@ -43,6 +43,7 @@ const schema = z.object({
   CACHE_MAX_BYTES_PER_TENANT: wholeNumber(0, 1_099_511_627_776, 67_108_864),
   CACHE_MEMORY_BYTES: wholeNumber(1024, 1_099_511_627_776, 67_108_864),
   CACHE_STALENESS_PROBE_SECONDS: wholeNumber(0, 3600, 0),
+  CACHE_FEED: variable(z.stringbool().default(false)),
 
   METRICS_TOKEN: variable(
     z

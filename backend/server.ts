@@ -12,7 +12,7 @@ import { firstSteps } from "./first-steps.js";
 import { answerWhileNoticed, drain, KEEP_ALIVE_MS, listen } from "./http/http-server.js";
 import { redisRateLimitStore } from "./http/redis-rate-limit-store.js";
 import { connectIdentity } from "./identity.js";
-import { moduleTtls, openCache } from "./open-cache.js";
+import { moduleTtls, openCache, openFeed } from "./open-cache.js";
 import { projectFile } from "./project-root.js";
 import { openAudit } from "./services/audit/audit-service.js";
 import { AuditWatch } from "./services/audit/status/audit-watch.js";
@@ -75,7 +75,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     max: config.DATABASE_POOL_MAX,
     onError: (message) => logger.warn(message),
   });
-  const cache = openCache(config, { tenant: (req) => req.auth?.tenantId, logger });
+  const feed = openFeed(config, pool);
+  if (config.MIGRATE_ON_START) await feed?.install();
+  const cache = openCache(config, { tenant: (req) => req.auth?.tenantId, logger, feed });
   const views = openViews({ pool, cache });
   const ttlSeconds = moduleTtls(config);
   const warmer = openWarmer({ pool, cache, views, ttlSeconds });

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { parseConfig } from "../backend/config.js";
 import { noDatabase, withEmbeddedPostgres } from "../backend/db/embedded-postgres-running.js";
 import { createPool } from "../backend/db/pool.js";
-import { moduleTtls, openCache } from "../backend/open-cache.js";
+import { moduleTtls, openCache, openFeed } from "../backend/open-cache.js";
 import { projectFile } from "../backend/project-root.js";
 import { openViews } from "../backend/services/index.js";
 import { WARM_PLAN_NAMES } from "../backend/services/warming/warm-plans.js";
@@ -63,6 +63,7 @@ async function warm(plans: readonly string[], { tenant, data }: Options): Promis
   // Nobody waits for an answer here, so that a slow moment of Redis need not cost entries.
   const patient = { ...config, CACHE_BUDGET_MS: Math.max(config.CACHE_BUDGET_MS, PATIENT_BUDGET_MS) };
   const cache = openCache(patient, {
+    feed: openFeed(config, pool),
     tenant: (req) => req.auth?.tenantId,
     logger: pino({ level: "silent" }),
   });

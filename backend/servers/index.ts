@@ -7,6 +7,7 @@ export {
   dropTemplateDatabase,
   startDurablePostgres,
   startPostgresServer,
+  startPostgresWith,
   type TestDatabase,
 } from "./postgres.js";
 export type { RedisServer, RedisServerOptions } from "./redis-server.js";

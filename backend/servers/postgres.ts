@@ -92,6 +92,27 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   }
 }
 
+/**
+ * A server of the test's own with settings that take effect when it starts. @throws Error where npm has no PostgreSQL for this platform
+ */
+export async function startPostgresWith(settings: Readonly<Record<string, string>>): Promise<PostgresServer> {
+  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
+  const start = () => startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
+  const first = await start();
+  for (const [name, value] of Object.entries(settings))
+    await run(first.superuserUrl, (client) => client.query(`ALTER SYSTEM SET ${name} = ${value}`));
+  await first.stop();
+  const server = await start();
+  const folders = [server.folder, folder];
+  const release = guardChild(server.pid, "SIGQUIT", folders);
+  const stop = async () => {
+    await server.stop();
+    for (const each of folders) rmSync(each, { recursive: true, force: true });
+    release();
+  };
+  return { url: server.superuserUrl, stop };
+}
+
 let own: Promise<PostgresServer> | undefined;
 
 /**

@@ -59,6 +59,7 @@ function removeUnreached(): void {
     "index.d.mts",
     "testing/index.d.mts",
     "testing/store-contract/index.d.mts",
+    "feed/index.d.mts",
     "nestjs/index.d.mts",
   ])
     reach(path.join(dist, entry));

@@ -33,7 +33,14 @@ export type BypassReason =
   | "write-pending";
 
 /** Why a request runs its handler without a fill: nothing of it is stored. */
-export type RunReason = "store-unavailable" | "write-pending" | "settling" | "unstorable" | "wait-exceeded";
+export type RunReason =
+  | "store-unavailable"
+  | "write-pending"
+  | "settling"
+  | "unstorable"
+  | "wait-exceeded"
+  /** The feed does not see all changes of what the route shows. */
+  | "uncovered";
 
 /** Why an answer may not be stored. */
 export type UnstoredReason =

@@ -5,6 +5,7 @@
  * - `route`: `invalidateCache` or `routes`; `touched`: an ORM's hook or the like; `job`: in `asTenant`
  * - `call`: `invalidateTenantCache` and its like; `forget`: of a URL; `clear`: of all tenants
  * - `operator`: a purge by the console, the command line, or what `because` says is one
+ * - `feed`: a change in the database that the feed has found
  * - `recovery`: what waited for the store. Whose each was, nobody knows any more
  */
 export const CAUSE_KINDS = [
@@ -16,6 +17,7 @@ export const CAUSE_KINDS = [
   "clear",
   "operator",
   "recovery",
+  "feed",
 ] as const;
 export type CauseKind = (typeof CAUSE_KINDS)[number];
 

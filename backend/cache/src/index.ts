@@ -25,6 +25,7 @@ export type {
   DecisionName,
   InvalidatedEvent,
 } from "./engine/events.js";
+export type { FeedReport } from "./engine/feeds.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
 export type { CacheList } from "./express/cache-list.js";
 export type { CacheRoutes } from "./express/cache-routes.js";

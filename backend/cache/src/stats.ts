@@ -1,9 +1,11 @@
 // The stats report: what happened since the process began, what the store holds, and how it is.
 // Tests: test/integration/monitor.test.ts, test/integration/tenant-inventory.test.ts
+
 import * as z from "zod";
 import type { SealCount } from "./codec/encryption.js";
 import type { CacheEngine } from "./engine/cache-engine.js";
 import type { CounterReport } from "./engine/counters.js";
+import type { FeedReport } from "./engine/feeds.js";
 import type { CircuitState } from "./engine/gate-options.js";
 import { requireTenantId, type TenantId } from "./identifiers.js";
 import { parse, registerCall } from "./options/parse.js";
@@ -72,6 +74,8 @@ export interface CacheStats {
    * `encryption`.
    */
   readonly encryption: SealCount | null;
+  /** Of writes past the API, in this process; `null` without the option `feed`. */
+  readonly feed: FeedReport | null;
   readonly store: StoreStats;
   readonly server: ServerReport | null;
 }
@@ -148,6 +152,7 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
     ...(tenant !== undefined && { quotaBytes: known[0] ?? null }),
     inventoryComplete: reachable && inventory.complete,
     encryption: engine.sealed,
+    feed: engine.feed?.report() ?? null,
     store: storeStats(engine, latencyMs),
     server,
   };

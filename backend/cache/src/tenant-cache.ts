@@ -9,6 +9,8 @@ import { CacheEngine } from "./engine/cache-engine.js";
 import { Counters } from "./engine/counters.js";
 import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
+import { feedHostOf } from "./engine/feed-host.js";
+import { openerOf } from "./engine/feeds.js";
 import { SaidLines } from "./engine/said-lines.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
@@ -204,7 +206,10 @@ export function createTenantCacheOn(
   const telemetry = parsed.telemetry
     ? new Telemetry(parsed.telemetry === true ? {} : parsed.telemetry)
     : undefined;
-  const store = telemetry?.trace(plainStore) ?? plainStore;
+  const tracedStore = telemetry?.trace(plainStore) ?? plainStore;
+  const { budgetMs, logger } = parsed;
+  const feed = openerOf(parsed.feed)?.({ store: tracedStore, keys, budgetMs, logger });
+  const store = feed?.store ?? tracedStore;
   const engine = new CacheEngine(
     store,
     keys,
@@ -230,10 +235,12 @@ export function createTenantCacheOn(
       advisor: parsed.advice.enabled ? new Advisor() : undefined,
       localBytes: parsed.local.maxBytes,
       localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
+      feed,
       trace: telemetry && ((fences, replace) => telemetry.invalidation(fences, replace)),
     },
     parsed.logger,
   );
+  feed?.start(feedHostOf(engine));
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
   const http = new HttpServices(engine, parsed, misuse, telemetry);
   const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
@@ -281,6 +288,7 @@ export function createTenantCacheOn(
       metrics.stop();
       await http.idle();
       await manager.idle();
+      await feed?.close();
       await engine.close();
     },
   };

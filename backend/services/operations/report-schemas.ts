@@ -3,6 +3,7 @@
 import type {
   CacheStats,
   CounterReport,
+  FeedReport,
   MonitorMetrics,
   ServerReport,
   StoreStats,
@@ -65,6 +66,21 @@ const serverReport = z.strictObject({
 const moduleStats = named("ModuleStats", z.strictObject({ ...counterFields, entries: known, bytes: known }));
 const modules = z.record(z.string(), moduleStats);
 
+const feedReport = named(
+  "FeedReport",
+  z.strictObject({
+    state: z.enum(["draining", "ready", "asleep", "away"]),
+    reason: z.string().nullable(),
+    delayMs: z.strictObject({ p50: z.number(), p99: z.number() }).nullable(),
+    tokenAgeMs: known,
+    leaseAgeMs: known,
+    uncoveredTables: z.array(z.string()),
+    fenced: z.int(),
+    epochs: z.int(),
+    spared: z.int(),
+  } satisfies Record<keyof FeedReport, z.ZodType>),
+);
+
 export const cacheStats = named(
   "CacheStats",
   z.strictObject({
@@ -79,6 +95,7 @@ export const cacheStats = named(
     quotaBytes: known.optional(),
     inventoryComplete: z.boolean(),
     encryption: z.strictObject({ keyId: z.string(), seals: z.int() }).nullable(),
+    feed: feedReport.nullable(),
     store: z.strictObject(storeFields),
     server: serverReport.nullable(),
   } satisfies Record<keyof CacheStats, z.ZodType>),

@@ -14,6 +14,7 @@ import { EntryMemory } from "./entry-memory.js";
 import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
+import type { RunningFeed } from "./feeds.js";
 import { type FencedScope, partFenceKeys } from "./fences.js";
 import { Fills, type FillsOptions } from "./fills.js";
 import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
@@ -38,6 +39,8 @@ export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions,
   readonly localTenantBytes: number;
   /** Whether compressed variants are made. */
   readonly compress: boolean;
+  /** Brings writes past the API. Default none. */
+  readonly feed?: RunningFeed | undefined;
   /** Around each invalidation, where it is traced. */
   readonly trace?: ((fences: number, replace: () => Promise<boolean>) => Promise<boolean>) | undefined;
 }
@@ -53,6 +56,7 @@ export class CacheEngine {
   /** What is known of entries that are missing. */
   readonly memory: EntryMemory;
   readonly inspector: Inspector;
+  readonly account: InvalidationAccount;
   /** Hits, and the misses that open fills. */
   readonly lookups: Lookups;
   /** What requests share while the store is away. */
@@ -61,6 +65,7 @@ export class CacheEngine {
   readonly keyed: KeyedEntries;
   readonly advisor: Advisor | undefined;
   readonly logger: Logger;
+  readonly feed: RunningFeed | undefined;
   readonly #local: LocalEntries | undefined;
   readonly #writer: EntryWriter;
   readonly #fills: Fills;
@@ -69,8 +74,6 @@ export class CacheEngine {
   readonly #wide: WideInvalidations;
   readonly #options: EngineOptions;
   readonly #alarms: Alarms;
-  readonly #account: InvalidationAccount;
-
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
     this.store = store;
     this.keys = keys;
@@ -79,6 +82,7 @@ export class CacheEngine {
     this.advisor = options.advisor;
     this.logger = logger;
     this.memory = new EntryMemory(options.budgetMs);
+    this.feed = options.feed;
     this.events = new CacheEvents(logger);
     this.gate = new StoreGate(store, keys, { ...options, latencies: counters.latencies }, logger);
     this.#alarms = new Alarms(this, logger);
@@ -127,11 +131,11 @@ export class CacheEngine {
       sealer: options.sealer,
       fenceTtlMs: options.fenceTtlMs,
       replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
-      countInvalidation: (confirmed, tenant, module) => this.#account.count(confirmed, tenant, module),
+      countInvalidation: (confirmed, tenant, module) => this.account.count(confirmed, tenant, module),
       alarm: (ref, problem) => this.#alarms.raise(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
-    this.#account = new InvalidationAccount(counters, this.events, this.#sweeps);
+    this.account = new InvalidationAccount(counters, this.events, this.#sweeps);
     this.#wide = new WideInvalidations({
       store,
       keys,
@@ -194,7 +198,7 @@ export class CacheEngine {
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
       this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs, note),
     );
-    this.#account.invalidated(scope, origin, confirmed);
+    this.account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -222,8 +226,8 @@ export class CacheEngine {
         ? amendFences.call(this.store, fenceKeys, marks, most, fenceTtlMs, note)
         : this.store.replaceFences(fenceKeys, fenceTtlMs, note);
     const confirmed = await this.#replace(tenant, fenceKeys, write, amendFences ? [] : fenceKeys);
-    this.#account.count(confirmed, tenant);
-    this.#account.publish(scope, origin, confirmed);
+    this.account.count(confirmed, tenant);
+    this.account.publish(scope, origin, confirmed);
     return confirmed;
   }
 
@@ -248,7 +252,7 @@ export class CacheEngine {
     const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
       this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs, note),
     );
-    this.#account.invalidated(scope, origin, confirmed);
+    this.account.invalidated(scope, origin, confirmed);
     return confirmed;
   }
 

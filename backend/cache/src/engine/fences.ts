@@ -20,8 +20,14 @@ export function fenceKeysOf(keys: KeySpace, scope: FencedScope): string[] {
   return [
     keys.fence(scope.tenant),
     ...scope.modules.map((module) => keys.fence(scope.tenant, module)),
+    ...feedFenceOf(keys, scope.modules),
     ...scope.tags.map((tag) => keys.tagFence(scope.tenant, tag)),
   ];
+}
+
+/** Of entries that show what the feed covers, even among other things. */
+export function feedFenceOf(keys: KeySpace, modules: readonly string[]): readonly string[] {
+  return modules.some((module) => keys.coveredModules.has(module)) ? [keys.feedEpoch] : [];
 }
 
 /**

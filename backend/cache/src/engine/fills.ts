@@ -48,18 +48,13 @@ export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
 }
 
 /** The start of a fill and whose its lease is; or what the request does instead. */
-type Started = (OwnStart & { readonly state: LeaseState }) | FillOutcome;
+type Started = (OwnStart & { readonly state: LeaseState; readonly mayFollow: boolean }) | FillOutcome;
 
-/** What the first request does of those that waited for the same answer of the store. */
+/** What the first does of those requests that waited for the same answer of the store. */
 interface Decision {
   /** Present where a handler is still to begin: whoever waited for the same answer may follow it. */
   readonly flight?: Flight;
   readonly outcome: FillOutcome | Promise<FillOutcome>;
-}
-
-interface Beginning {
-  readonly identity: string;
-  readonly decision: Promise<Decision>;
 }
 
 const FIRST_POLL_MS = 5;
@@ -70,7 +65,10 @@ export class Fills implements FillOpener {
   readonly #options: FillsOptions;
   readonly #flights = new Map<string, Flight>();
   /** Requests that have asked the store what to start from, and are not answered yet; by entry key. */
-  readonly #beginnings = new Map<string, Beginning>();
+  readonly #beginnings = new Map<
+    string,
+    { readonly identity: string; readonly decision: Promise<Decision> }
+  >();
   /** What the first of those did that share an answer. */
   readonly #decisions = new WeakMap<SharedStart, Decision>();
   readonly skipped: SkippedEntries;
@@ -167,8 +165,8 @@ export class Fills implements FillOpener {
     if (flight) return this.#follow(ref, flight);
     const settled = await outcome;
     if (settled.kind === "run") return settled;
-    // The other one has found an entry, or a flight that was under way before. Either may be from before a
-    // change that this request must see, unless this request's own read found the same fences.
+    // It has found an entry, or a flight that was under way before. Either may be from before a change that
+    // this request must see, unless this request's own read found the same fences.
     return settled.kind === "follow" && settled.entry.fences === read.seen ? settled : undefined;
   }
 
@@ -181,8 +179,8 @@ export class Fills implements FillOpener {
   #decide(ref: EntryRef, start: Started, mayFollow: boolean): Decision {
     if ("kind" in start) return { outcome: start };
     const flight = new Flight(ref.identity, start.fences, this.#patienceMs(ref));
-    if (!mayFollow || this.skipped.has(ref)) return { outcome: this.#fill(ref, start, flight) };
-
+    const isAlone = !mayFollow || !start.mayFollow || this.skipped.has(ref);
+    if (isAlone) return { outcome: this.#fill(ref, start, flight) };
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
       this.#writer.releaseLease(start.lease);
@@ -231,11 +229,13 @@ export class Fills implements FillOpener {
     }
     const { lease } = shared;
     shared.lease = undefined;
-    return { tokens: answer.fences, fences, state: answer.lease, lease };
+    const mayFollow = answer.mayFollow !== false;
+    return { tokens: answer.fences, fences, state: answer.lease, lease, mayFollow };
   }
 
   #instead(ref: EntryRef, answer: FillStart, fences: string, notBeforeMs: number): FillOutcome | undefined {
     if (answer.fences.some(isPending)) return runAlone("write-pending");
+    if (answer.unstorable) return runAlone(answer.unstorable);
     // Written so that a fence without a time, which no store writes, counts as one that has just changed.
     if (ref.settleMs > 0 && !(answer.nowMs - changedAtMs(answer.fences) >= ref.settleMs))
       return runAlone("settling");

@@ -1,24 +1,10 @@
 // The one list of all figures: what they are called, what they mean, and where they are read. Counts nothing itself.
 // Tests: test/unit/metrics-page.test.ts, test/integration/metrics.test.ts
-import type { CacheEngine } from "../engine/cache-engine.js";
 import type { Counted } from "../engine/counters.js";
 import type { Timed } from "../engine/latencies.js";
+import { FEED } from "./feed-figures.js";
+import { counter, type Figure, gauge, NONE } from "./figure.js";
 import type { MetricsView } from "./metrics-view.js";
-
-export type Labels = Readonly<Record<string, string>>;
-export interface Sample {
-  readonly labels: Labels;
-  readonly value: number;
-}
-
-export interface Figure {
-  readonly name: string;
-  readonly kind: "counter" | "gauge";
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Nothing where there is nothing to tell. */
-  read(view: MetricsView): readonly Sample[];
-}
 
 export interface HistogramFigure {
   readonly name: string;
@@ -54,9 +40,6 @@ export const HISTOGRAMS: readonly HistogramFigure[] = [
   },
 ];
 
-const NO_LABELS: Labels = {};
-const NONE: readonly Sample[] = [];
-
 const RESULTS = { hit: "hits", miss: "misses", bypass: "bypasses" } as const satisfies Record<
   string,
   Counted
@@ -73,23 +56,6 @@ function byTenant(name: string, help: string, counted: Counted): Figure {
     tenants.map(([tenant, counts]) => ({ labels: { tenant }, value: counts[counted] }));
   return { name, kind: "counter", help, labels: ["tenant"], read };
 }
-
-type Read = (engine: CacheEngine, view: MetricsView) => number | boolean | null | undefined;
-
-function single(kind: Figure["kind"], name: string, help: string, read: Read): Figure {
-  return {
-    name,
-    kind,
-    help,
-    labels: [],
-    read: (view) => {
-      const value = read(view.engine, view);
-      return value === null || value === undefined ? NONE : [{ labels: NO_LABELS, value: Number(value) }];
-    },
-  };
-}
-const counter = (name: string, help: string, read: Read) => single("counter", name, help, read);
-const gauge = (name: string, help: string, read: Read) => single("gauge", name, help, read);
 
 const REQUESTS: readonly Figure[] = [
   {
@@ -288,4 +254,4 @@ const PROBE: readonly Figure[] = [
 ];
 
 /** All but {@link HISTOGRAMS}. */
-export const FIGURES: readonly Figure[] = [...REQUESTS, ...TENANTS, ...PROCESS, ...SERVER, ...PROBE];
+export const FIGURES: readonly Figure[] = [...REQUESTS, ...TENANTS, ...PROCESS, ...SERVER, ...PROBE, ...FEED];

@@ -1,7 +1,8 @@
 // Figures as prom-client's registries ask for them: an object of its shape for each, which reads when it is asked.
 // Tests: test/integration/metrics.test.ts
 import { BUCKET_SECONDS } from "../engine/latencies.js";
-import { FIGURES, type Figure, HISTOGRAMS, type HistogramFigure } from "./figures.js";
+import type { Figure } from "./figure.js";
+import { FIGURES, HISTOGRAMS, type HistogramFigure } from "./figures.js";
 import type { MetricsView, MetricsViews } from "./metrics-view.js";
 
 /** What this library asks of a registry of `prom-client`; the app's own is one. */

@@ -13,6 +13,7 @@ import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
 import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type CausesOption, causesOption } from "./causes-option.js";
+import { type FeedOption, feedOption } from "./feed-option.js";
 import { type CacheFillOption, fillOfCache, refuseIdleRetryAfter } from "./fill-option.js";
 import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
@@ -167,6 +168,8 @@ export interface TenantCacheOptions {
    * bundles that lack it.
    */
   readonly inject?: LightMyRequest;
+  /** Brings writes that do not pass through the API to the cache: `createFeed` of `express-tenant-cache/feed`. Default none. */
+  readonly feed?: FeedOption;
   /** Of `cache.metrics()`, `cache.metricsHandler()` and `telemetry`. */
   readonly metrics?: MetricsOption;
   /**
@@ -248,6 +251,7 @@ const cacheSchema = z.strictObject({
   serverTiming: z.boolean().default(false),
   compress: z.boolean().default(true),
   headers: ownHeadersOfCache,
+  feed: feedOption,
   metrics: metricsOption,
   telemetry: telemetryOption,
   inject: fn<LightMyRequest>('require("light-my-request")').optional(),

@@ -10,12 +10,20 @@ export type FencedPart =
   /** Replaced with every tag's: see `engine/answer-tags.ts`. */
   | { readonly of: "any-tag" };
 
+/** Where the feed's epoch and token are: see `docs/internals/feed.md`. */
+export interface FeedPair {
+  readonly epoch: string;
+  readonly token: string;
+}
+
 /**
  * Builds keys below one prefix. On Redis Cluster the tenant is the hash tag, so that one tenant's keys share
  * a slot.
  */
 export class KeySpace {
   readonly prefix: string;
+  /** Modules whose entries depend on the feed. @internal */
+  coveredModules: ReadonlySet<string> = new Set();
   readonly #hashTags: boolean;
 
   constructor(prefix: string, hashTags: boolean) {
@@ -140,6 +148,26 @@ export class KeySpace {
     return `${this.prefix}pool`;
   }
 
+  /** What entries of covered modules carry. On a Cluster it stands for that of {@link feedPair}. @internal */
+  get feedEpoch(): string {
+    return `${this.prefix}feed:epoch`;
+  }
+
+  /** The epoch again, while it is known that nothing has been missed. @internal */
+  get feedToken(): string {
+    return `${this.prefix}feed:token`;
+  }
+
+  /** On one part of a Cluster. @internal */
+  feedPair(tag: string): FeedPair {
+    return { epoch: `${this.prefix}feed:{${tag}}:epoch`, token: `${this.prefix}feed:{${tag}}:token` };
+  }
+
+  /** What the drain keeps. @internal */
+  feed(part: "state" | "lease" | "wanted" | "notes"): string {
+    return `${this.prefix}feed:${this.#tag("drain")}:${part}`;
+  }
+
   /** Held by the one process that sweeps. */
   sweepLease(kind: "indexes" | "keyspace"): string {
     return `${this.prefix}sweep:${kind}`;
@@ -162,6 +190,13 @@ export class KeySpace {
     const [tag, module, ...more] = key.slice(this.allFences().length).split(":");
     if (!tag || more.length > 0) return undefined;
     return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
+  }
+
+  /** Whose fence this is; `undefined` for what is no fence. */
+  tenantOfFence(key: string): string | undefined {
+    if (!key.startsWith(this.allFences())) return undefined;
+    const [tag = ""] = key.slice(this.allFences().length).split(":", 1);
+    return this.#hashTags ? tag.slice(1, -1) : tag;
   }
 
   /** What of this tenant a fence stands for; `undefined` for those of the toolkit's keys, and for what is no fence of it. */

@@ -6,8 +6,11 @@ import { monotonicNow } from "../timers.js";
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import { characterLru } from "./character-lru.js";
 import type { EntryPage, ListRequest } from "./entry-page.js";
+import type { FeedPlace } from "./feed-place.js";
 import { areSame, isPending, MADE_MARK, newFence, PENDING_MARK } from "./fence-token.js";
+import type { KeySpace } from "./key-space.js";
 import { MemoryCauses } from "./memory-causes.js";
+import { MemoryFeedPlace } from "./memory-feed-place.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
 import { memoryPage } from "./memory-page.js";
 import { PendingWriters } from "./pending-writers.js";
@@ -35,8 +38,7 @@ export interface MemoryStoreOptions {
   readonly maxTenantBytes: number;
 }
 
-// Some hundred thousand fences. One that is dropped counts as changed, so this bound costs hits, never
-// freshness.
+// Some hundred thousand. A fence that is dropped counts as changed: this bound costs hits, never freshness.
 const MAX_FENCE_CHARACTERS = 20 * 1024 * 1024;
 const MAX_LEASE_CHARACTERS = 4 * 1024 * 1024;
 
@@ -103,7 +105,11 @@ export class MemoryStore implements Store {
     return "";
   }
 
-  async beginFill({ entryKey, fenceKeys, lease }: FillRequest): Promise<FillStart> {
+  feed(keys: KeySpace): FeedPlace {
+    return new MemoryFeedPlace(keys, (key, value, ttlMs) => this.#fences.set(key, value, { ttl: ttlMs }));
+  }
+
+  async beginFill({ entryKey, fenceKeys, lease, tokenKey }: FillRequest): Promise<FillStart> {
     const fences = fenceKeys.map((key) => this.#fence(key) ?? this.#makeFence(key));
     const held = this.#entries.get(entryKey);
     const isCurrent = held !== undefined && areSame(fences, held.fences);
@@ -113,6 +119,7 @@ export class MemoryStore implements Store {
       entry: held?.value ?? null,
       lease: lease?.unlessStored && isCurrent ? "none" : this.#takeLease(lease, fences.join()),
       nowMs: Date.now(),
+      token: tokenKey === undefined ? null : this.#fence(tokenKey),
     };
   }
 
@@ -286,10 +293,8 @@ export class MemoryStore implements Store {
   }
 
   #areCurrent(fenceKeys: readonly string[], fences: readonly string[]): boolean {
-    return areSame(
-      fenceKeys.map((key) => this.#fence(key)),
-      fences,
-    );
+    const current = fenceKeys.map((key) => this.#fence(key));
+    return areSame(current, fences);
   }
 
   #takeLease(lease: LeaseRequest | undefined, generation: string): LeaseState {

@@ -7,8 +7,8 @@ import type { Store } from "./store.js";
 /** Single keys, the reclaiming of what has been cut off, the bound of a tenant's bytes, and why fences were replaced. */
 export type StorePart = "keyed" | "sweep" | "quota" | "causes";
 
-/** `sharing`: what is reserved for tenants. The store contract does not try it. */
-type OptionalPart = StorePart | "sharing";
+/** `sharing`: what is reserved for tenants; `feed`: a place for its state. The store contract does not try them. */
+type OptionalPart = StorePart | "sharing" | "feed";
 
 const MEMBERS = {
   keyed: "keyed",
@@ -16,6 +16,7 @@ const MEMBERS = {
   quota: "tenantBytes",
   causes: "readCauses",
   sharing: "share",
+  feed: "feed",
 } as const;
 
 /** Whether the store has this part. */

@@ -2,6 +2,8 @@
 
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "./cause-log.js";
 import type { EntryPage, ListRequest } from "./entry-page.js";
+import type { FeedPlace } from "./feed-place.js";
+import type { KeySpace } from "./key-space.js";
 import type { KeyedStore } from "./keyed-store.js";
 import type { SharingTerms } from "./sharing-terms.js";
 import type { Inventory, ServerReport } from "./store-report.js";
@@ -34,6 +36,8 @@ export interface FillRequest {
   readonly fenceTtlMs: number;
   /** Absent: no lease is taken. */
   readonly lease?: LeaseRequest;
+  /** Present where {@link Store.feed} is used: a key that is read with the fences or before them, and never made. */
+  readonly tokenKey?: string;
 }
 
 export interface HeldLease {
@@ -60,6 +64,12 @@ export interface FillStart {
   readonly lease: LeaseState;
   /** The store's clock, milliseconds since the epoch. */
   readonly nowMs: number;
+  /** What {@link FillRequest.tokenKey} holds. Absent: nothing. */
+  readonly token?: string | null;
+  /** False: other answers may be older than what the request has to see, so that it follows none. Default true. */
+  readonly mayFollow?: boolean;
+  /** Present: why nothing that begins now is stored. */
+  readonly unstorable?: "uncovered";
 }
 
 export interface FillCommit {
@@ -151,6 +161,8 @@ export interface Store {
    * used.
    */
   readonly keyed?: KeyedStore;
+  /** A place for the feed. Absent where there is none: `createTenantCache({ feed })` then refuses. */
+  feed?(keys: KeySpace): FeedPlace;
   /**
    * Connections that were tried since the last one was lost; 0 while connected. Absent where there is nothing
    * to connect to.

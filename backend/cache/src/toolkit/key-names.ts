@@ -1,8 +1,10 @@
 // What a key of the toolkit names: its entry, fences and lease.
 // Tests: test/integration/toolkit-values.test.ts
+
 import { LRUCache } from "lru-cache";
 import type { Advisor } from "../advice/advisor.js";
 import { textHash } from "../advice/text-hash.js";
+import { feedFenceOf } from "../engine/fences.js";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { KnownModules } from "../misuse/known-modules.js";
@@ -63,6 +65,7 @@ export class KeyNames {
       fenceKeys: [
         keys.fence(tenant),
         keys.fence(tenant, domain),
+        ...feedFenceOf(keys, [domain]),
         ...(pattern?.isSingle === false ? [keys.patternFence(tenant, pattern.text)] : []),
         keys.keyFence(tenant, key),
       ],

@@ -26,8 +26,8 @@ interface Example {
 }
 
 const FOLDER = projectFile("docs", "examples");
-// By integration/readme, package/apollo, integration/touched-recipes and package/orm-hooks.
-const tried = new Set(["quick-start.js", "apollo.js", "orm"]);
+// By integration/readme, package/apollo, integration/feed-example, integration/touched-recipes and package/orm-hooks.
+const tried = new Set(["quick-start.js", "apollo.js", "feed.js", "orm"]);
 
 function example(name: string, run: (app: HttpApp, it: Example) => Promise<void>): void {
   tried.add(name);

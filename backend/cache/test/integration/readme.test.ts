@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import inject from "light-my-request";
 import { projectFile, projectRoot } from "../../../project-root.js";
+import { createFeed } from "../../src/feed/index.js";
 import {
   type CacheListOptions,
   createTenantCache,
@@ -123,6 +124,10 @@ const CACHE: Required<TenantCacheOptions> = {
     inventoryIntervalMs: 0,
   } satisfies Required<TenantCacheOptions["metrics"]>,
   telemetry: false,
+  feed: createFeed({
+    database: { query: async () => ({ rows: [] }) },
+    tables: { accounts: { module: "accounts", tenant: "tenant_id" } },
+  }),
   inject,
   logger: console,
 };
@@ -174,7 +179,7 @@ const LANE: Required<LaneOptions> = {
 const TABLES = {
   TenantCacheOptions: {
     // One of the two places where entries may be.
-    all: { ...parseCacheOptions({ ...CACHE, redis: undefined }), policies: "" },
+    all: { ...parseCacheOptions({ ...CACHE, redis: undefined }), policies: "", feed: "" },
     defaults: { ...parseCacheOptions({ tenant: CACHE.tenant }), policies: undefined },
   },
   CacheListOptions: {

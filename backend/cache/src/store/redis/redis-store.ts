@@ -2,6 +2,7 @@
 
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../cause-log.js";
 import type { EntryPage, ListRequest } from "../entry-page.js";
+import type { FeedPlace } from "../feed-place.js";
 import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { SharingTerms } from "../sharing-terms.js";
@@ -11,7 +12,6 @@ import type {
   FillRequest,
   FillStart,
   HeldLease,
-  LeaseState,
   Snapshot,
   Store,
   StoreListener,
@@ -19,6 +19,7 @@ import type {
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
 import type { Inventory, ServerReport } from "../store-report.js";
+import { beginFillAt } from "./begin-fill-call.js";
 import { CauseCalls } from "./cause-calls.js";
 import { hearOn } from "./channel.js";
 import { commitCall, commitResult } from "./commit-call.js";
@@ -26,9 +27,11 @@ import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
 import { listEntries } from "./entry-listing.js";
 import { refusesValues } from "./error-messages.js";
+import { FeedReads } from "./feed-reads.js";
 import { scanKeys, scanMatching } from "./keyspace-scan.js";
 import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
+import { RedisFeedPlace } from "./redis-feed-place.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
 import { RedisPool } from "./redis-pool.js";
 import { RedisReads } from "./redis-reads.js";
@@ -48,6 +51,7 @@ export class RedisStore implements Store {
   readonly #client: RedisClient;
   readonly #servers: Servers;
   readonly #reads: RedisReads;
+  #feed: FeedReads | undefined;
   readonly #keys: KeySpace;
   readonly #sweep: RedisSweep;
   /** Absent on a Cluster, whose masters stop by themselves where the others have replaced them. */
@@ -100,7 +104,18 @@ export class RedisStore implements Store {
 
   async read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan = false): Promise<Snapshot> {
     const [key = ""] = fenceKeys;
-    return this.#run(key, (link) => this.#reads.read(link, fenceKeys, entryKeys, onLoan));
+    const feed = this.#feed;
+    return this.#run(key, (link) => {
+      if (!feed) return this.#reads.read(link, fenceKeys, entryKeys, onLoan);
+      return feed.read(link, fenceKeys, (keys) => this.#reads.read(link, keys, entryKeys, onLoan));
+    });
+  }
+
+  feed(keys: KeySpace): FeedPlace {
+    const isCluster = isClusterClient(this.#client);
+    const place = new RedisFeedPlace(this.#servers, keys, isCluster);
+    this.#feed = new FeedReads(keys, isCluster ? place : undefined);
+    return place;
   }
 
   giveBack(value: Buffer): void {
@@ -116,24 +131,15 @@ export class RedisStore implements Store {
     else this.#suspended.delete(group);
   }
 
-  async beginFill({ entryKey, fenceKeys, fenceTtlMs, lease }: FillRequest): Promise<FillStart> {
-    const keys = [entryKey, ...fenceKeys, ...(lease ? [lease.key] : [])];
-    const leaseArgs = lease ? [lease.holder, lease.ttlMs, lease.unlessStored ? 1 : 0] : [];
-    const args = [fenceKeys.length, randomToken(), fenceTtlMs, ...leaseArgs];
-    return this.#run(entryKey, async (link) => {
-      const reply = (await link.provenScript("beginFill", keys, args, true)) as (Buffer | null)[];
-      const [leaseState, nowMs, entry = null, ...fences] = reply;
-      return {
-        fences: fences.map(String),
-        runId: link.id,
-        entry,
-        lease: String(leaseState) as LeaseState,
-        nowMs: Number(nowMs),
-      };
-    });
+  async beginFill(request: FillRequest): Promise<FillStart> {
+    const feed = request.tokenKey === undefined ? undefined : this.#feed;
+    return this.#run(request.entryKey, (link) =>
+      feed ? feed.beginFill(link, request) : beginFillAt(link, request),
+    );
   }
 
-  async commitFill(commit: FillCommit): Promise<CommitResult> {
+  async commitFill(given: FillCommit): Promise<CommitResult> {
+    const commit = this.#feed?.committed(given) ?? given;
     const { keys, args, parked } = commitCall(this.#keys, commit);
     const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args, parked));
     const figures = reply as (number | string)[];

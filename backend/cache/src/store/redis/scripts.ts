@@ -2,6 +2,7 @@
 // Tests: test/contract/redis-store.test.ts
 import { CAUSE_SCRIPTS, keepCause } from "./cause-scripts.js";
 import { COMMIT_FILL } from "./commit-script.js";
+import { FEED_SCRIPTS } from "./feed-scripts.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
@@ -135,6 +136,7 @@ export const SCRIPTS = {
   endWrite: END_WRITE,
   probe: PROBE,
   ...CAUSE_SCRIPTS,
+  ...FEED_SCRIPTS,
   ...LEDGER_SCRIPTS,
   ...LISTING_SCRIPTS,
   ...SWEEP_SCRIPTS,

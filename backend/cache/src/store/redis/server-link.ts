@@ -109,15 +109,25 @@ export class ServerLink {
     }
   }
 
-  /** Like {@link script}, {@link proven}; the reply as texts, or as bytes. */
+  /**
+   * Like {@link script}, {@link proven}; the reply as texts, or as bytes.
+   *
+   * @param ahead sends what is to be answered before it, on the same connection
+   */
   provenScript(
     name: ScriptName,
     keys: readonly string[],
     args: readonly ScriptArgument[],
     asBytes = false,
+    ahead?: (client: RedisClient) => void,
   ): Promise<unknown> {
     const [key = ""] = keys;
-    return this.#scripts.run({ name, keys, args, asBytes }, (ask) => this.proven(key, ask));
+    return this.#scripts.run({ name, keys, args, asBytes }, (ask) =>
+      this.proven(key, (client) => {
+        ahead?.(client);
+        return ask(client);
+      }),
+    );
   }
 
   /** Reads on this connection, {@link proven}. */

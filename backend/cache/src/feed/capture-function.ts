@@ -1,0 +1,110 @@
+// The trigger function of one table, written out for it: its statements are planned once for each session.
+// Tests: test/integration/feed-capture.test.ts
+import { captureName, DEFINER, FULL_BYTES, identifier, literal, MAX_NAME } from "./capture-names.js";
+import type { CoveredTable, ParsedFeedOptions } from "./feed-options.js";
+
+/** `CREATE OR REPLACE`, so that a declaration that has changed takes effect with the next transaction. */
+export function captureFunction(table: CoveredTable, options: ParsedFeedOptions): string {
+  const { schema } = options;
+  return `CREATE OR REPLACE FUNCTION ${schema}.${captureName(table)}() RETURNS trigger LANGUAGE plpgsql ${DEFINER} AS $etc$${captureBody(table, options)}$etc$`;
+}
+
+/**
+ * The function's source as the catalogue keeps it, which `verify` compares.
+ *
+ * `NEW` and the transition tables are named in branches alone that have them: plpgsql looks at a statement when it is first run.
+ *
+ * The columns are looked up before, because a statement that names one which is gone would have the user's write fail.
+ */
+export function captureBody(table: CoveredTable, { schema, maxTags }: ParsedFeedOptions): string {
+  const columns = columnsOf(table);
+  const missing = `(SELECT count(*) FROM pg_attribute
+      WHERE attrelid = TG_RELID AND attname IN (${columns.map(literal).join(", ")}) AND NOT attisdropped) < ${columns.length}`;
+  const insert = `INSERT INTO ${schema}.changes (place, xid, tenant, module, tag)`;
+  const all = `${insert}
+      VALUES (here, pg_current_xact_id(), '*', ${literal(table.module)}, '') ON CONFLICT DO NOTHING;
+    RETURN NULL;`;
+  const note = (rows: string) => notedRows(table, insert, rows);
+  return `
+#variable_conflict use_column
+DECLARE
+  here bigint;
+  is_unknown boolean;
+  is_few boolean := true;
+BEGIN
+  SELECT last_value, ${columns.length === 0 ? "false" : missing} INTO here, is_unknown FROM ${schema}.place;
+  IF pg_relation_size(('${schema}.changes_' || here)::regclass) > ${FULL_BYTES} THEN
+    PERFORM nextval('${schema}.overflows');
+    RETURN NULL;
+  END IF;
+  IF is_unknown OR TG_OP = 'TRUNCATE'${table.tenant === null ? " OR true" : ""} THEN
+    ${all}
+  END IF;
+  IF TG_LEVEL = 'ROW' THEN
+    IF TG_OP <> 'DELETE' THEN
+      ${note(`(SELECT ${selected(table, "NEW.")})`)}
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+      ${note(`(SELECT ${selected(table, "OLD.")})`)}
+    END IF;
+  ELSIF TG_OP = 'INSERT' THEN
+    ${fewOf(table, "etc_new", maxTags)}${note(rowsOf(table, ["etc_new"]))}
+  ELSIF TG_OP = 'DELETE' THEN
+    ${fewOf(table, "etc_old", maxTags)}${note(rowsOf(table, ["etc_old"]))}
+  ELSE
+    ${fewOf(table, "etc_new", maxTags)}${note(rowsOf(table, ["etc_old", "etc_new"]))}
+  END IF;
+  RETURN NULL;
+END
+`;
+}
+
+export function columnsOf({ tenant, tags }: CoveredTable): string[] {
+  return [...new Set([...(tenant === null ? [] : [tenant]), ...tags.map(({ column }) => column)])];
+}
+
+function selected({ tenant, tags }: CoveredTable, of = ""): string {
+  const tenantText =
+    tenant === null ? "'*'" : `coalesce(left(${of}${identifier(tenant)}::text, ${MAX_NAME}), '*')`;
+  return [
+    `${tenantText} AS tenant`,
+    ...tags.map(
+      ({ column, prefix }, index) =>
+        `left(${literal(prefix)} || ${of}${identifier(column)}::text, ${MAX_NAME}) AS tag${index}`,
+    ),
+  ].join(", ");
+}
+
+/** Without tags the few tenants are told apart as they are: a text of each row would cost a bulk change a third of its time. */
+function rowsOf(table: CoveredTable, transitions: readonly string[]): string {
+  const { tenant, tags } = table;
+  const each = (columns: string) =>
+    transitions.map((rows) => `SELECT ${columns} FROM ${rows}`).join(" UNION ALL ");
+  if (tags.length > 0 || tenant === null) return `(${each(selected(table))})`;
+  return `(SELECT ${selected(table)} FROM (${each(`DISTINCT ${identifier(tenant)}`)}) AS tenants)`;
+}
+
+/** Without tags it does not matter how many rows there are. */
+function fewOf({ tags }: CoveredTable, rows: string, maxTags: number): string {
+  if (tags.length === 0) return "";
+  return `is_few := (SELECT count(*) FROM (SELECT FROM ${rows} LIMIT ${maxTags + 1}) AS some_rows) <= ${maxTags};
+    `;
+}
+
+function notedRows({ module, tags }: CoveredTable, insert: string, rows: string): string {
+  const noted = `here, pg_current_xact_id(), tenant, ${literal(module)}`;
+  if (tags.length === 0)
+    return `${insert}
+      SELECT DISTINCT ${noted}, '' FROM ${rows} AS changed ON CONFLICT DO NOTHING;`;
+  const values = tags.map((_, index) => `(changed.tag${index})`).join(", ");
+  return `IF is_few THEN
+        ${insert}
+        SELECT DISTINCT ${noted}, tags.tag FROM ${rows} AS changed, LATERAL (VALUES (''), ${values}) AS tags (tag)
+          WHERE tags.tag IS NOT NULL ON CONFLICT DO NOTHING;
+      ELSE
+        ${insert}
+        SELECT ${noted}, tags.tag
+          FROM (SELECT DISTINCT tenant FROM ${rows} AS changed) AS tenants, LATERAL (VALUES (''), ('*')) AS tags (tag)
+          ON CONFLICT DO NOTHING;
+      END IF;`;
+}

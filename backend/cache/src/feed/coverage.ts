@@ -1,0 +1,59 @@
+// Which modules are covered: the triggers are compared with the declaration before the first token, and every so often.
+// Tests: test/integration/feed-coverage.test.ts
+import type { Logger } from "../logger.js";
+import { monotonicNow } from "../timers.js";
+import { compare, type FeedProblem } from "./catalogue.js";
+import type { FeedLooks } from "./feed-looks.js";
+import type { ParsedFeedOptions } from "./feed-options.js";
+
+export class Coverage {
+  readonly #options: ParsedFeedOptions;
+  readonly #looks: FeedLooks;
+  readonly #logger: Logger;
+  #comparedAtMs = Number.NEGATIVE_INFINITY;
+  #problems: readonly FeedProblem[] = [];
+  #told = "";
+
+  constructor(options: ParsedFeedOptions, looks: FeedLooks, logger: Logger) {
+    this.#options = options;
+    this.#looks = looks;
+    this.#logger = logger;
+  }
+
+  /** By name, in the order of their names. */
+  get tables(): string[] {
+    return [...new Set(this.#problems.map(({ table }) => table))].sort();
+  }
+
+  /** The modules that are not covered, in the order of their names. Rejects as the database does. */
+  async uncovered(): Promise<readonly string[]> {
+    if (monotonicNow() - this.#comparedAtMs >= this.#options.verifyMs) await this.compare();
+    return [...new Set(this.#problems.map(({ module }) => module))].sort();
+  }
+
+  /** Now, whatever was found before. */
+  async compare(): Promise<readonly FeedProblem[]> {
+    const beganAtMs = monotonicNow();
+    const problems = await this.#looks.bounded(compare(this.#options.database, this.#options));
+    this.#comparedAtMs = beganAtMs;
+    this.#problems = problems;
+    this.#tell(problems);
+    return problems;
+  }
+
+  /** For a process that takes over: what another one has found is not known to it. */
+  forget(): void {
+    this.#comparedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #tell(problems: readonly FeedProblem[]): void {
+    const text = problems.map(({ kind, detail }) => `${kind} (${detail})`).join(", ");
+    if (text === this.#told) return;
+    this.#told = text;
+    if (text === "") this.#logger.info("express-tenant-cache: feed: all declared tables are covered again");
+    else
+      this.#logger.warn(
+        `express-tenant-cache: feed: not covered, so not cached: ${this.tables.join(", ")}: ${text}; feed.install() mends what can be`,
+      );
+  }
+}

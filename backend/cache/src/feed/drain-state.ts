@@ -1,0 +1,89 @@
+// What one turn of the drain concludes from a look at the database: what to fence, and what to know at the next turn.
+// Tests: test/unit/feed-drain-state.test.ts
+import type { Glimpse } from "./feed-queries.js";
+import { openBelow, parseSnapshot } from "./snapshot.js";
+
+/** Kept in the store, so that the next process goes on where this one has ended. */
+export interface DrainState {
+  /** Of the one life of the database that snapshots are comparable in. */
+  readonly server: string;
+  readonly marker: string;
+  /** All that it shows is fenced. */
+  readonly last: string;
+  readonly overflows: string;
+  /** Entries carry it: a new one cuts all covered ones off. */
+  readonly epoch: string;
+  /** Modules that are not covered at present. */
+  readonly uncovered: readonly string[];
+  /** Present after an overflow, while transactions may be open that were not noted. */
+  readonly watch?: Watch;
+}
+
+interface Watch {
+  /** All of them are below. */
+  readonly below: string;
+  /** Those that were open at the last turn; absent: it is not known yet. */
+  readonly open?: readonly string[];
+}
+
+/** Why everything is cut off. */
+export type EpochCause = "begun" | "overflow" | "unnoted" | "all-tenants" | "too-many" | "coverage";
+
+export interface Conclusion {
+  /** Present where a new epoch is needed. */
+  readonly cause: EpochCause | undefined;
+  /** Whether {@link DrainState.watch} must get a bound. */
+  readonly hasOverflowed: boolean;
+  readonly watch: Watch | undefined;
+}
+
+/** `undefined` where the state is of another life of the database, or of another feed. */
+export function readState(text: string | null): DrainState | undefined {
+  if (text === null) return undefined;
+  try {
+    const state = JSON.parse(text) as DrainState;
+    parseSnapshot(state.last);
+    return state;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isContinued(state: DrainState | undefined, glimpse: Glimpse): state is DrainState {
+  return state !== undefined && state.server === glimpse.server && state.marker === glimpse.marker;
+}
+
+export function conclude(state: DrainState, glimpse: Glimpse, uncovered: readonly string[]): Conclusion {
+  const hasOverflowed = state.overflows !== glimpse.overflows;
+  const { watch, hasEnded } = watched(state.watch, glimpse);
+  let cause: EpochCause | undefined;
+  if (hasOverflowed) cause = "overflow";
+  else if (hasEnded) cause = "unnoted";
+  else if (glimpse.changes === undefined) cause = "too-many";
+  else if (glimpse.changes.some(({ tenant }) => tenant === "*")) cause = "all-tenants";
+  else if (uncovered.join() !== state.uncovered.join()) cause = "coverage";
+  return { cause, hasOverflowed, watch };
+}
+
+/** What was not noted takes effect when its transaction ends. */
+function watched(
+  watch: Watch | undefined,
+  { snapshot }: Glimpse,
+): { watch: Watch | undefined; hasEnded: boolean } {
+  if (!watch) return { watch: undefined, hasEnded: false };
+  const open = openBelow(parseSnapshot(snapshot), BigInt(watch.below)).map(String);
+  const hasEnded = watch.open === undefined || open.join() !== watch.open.join();
+  return { watch: open.length === 0 ? undefined : { below: watch.below, open }, hasEnded };
+}
+
+/** As `fence-token.ts` has fences; the modules that are not covered in between, so that no such entry is stored. */
+export function epochOf(token: string, uncovered: readonly string[], nowMs: number): string {
+  return `${token}${uncovered.map((module) => `!${module}`).join("")}.${nowMs}`;
+}
+
+/** Whether fills of these modules must not be stored under this epoch. */
+export function isUncovered(epoch: string, modules: readonly string[]): boolean {
+  if (!epoch.includes("!")) return false;
+  const uncovered = epoch.slice(0, epoch.lastIndexOf(".")).split("!");
+  return modules.some((module) => uncovered.includes(module, 1));
+}

@@ -1,0 +1,113 @@
+// What the drain asks of the database: single statements, which any pooling lets through.
+// Tests: test/integration/feed-drain.test.ts
+import type { FeedDatabase } from "./feed-options.js";
+import { parseSnapshot } from "./snapshot.js";
+
+/** What transactions have changed, as the triggers have noted it: see `docs/internals/feed.md`. */
+export interface Change {
+  readonly tenant: string;
+  readonly module: string;
+  readonly tag: string;
+  /** Which transactions; `null` where they are many. */
+  readonly xids: readonly string[] | null;
+}
+
+/** What one statement, and so one snapshot, shows. */
+export interface Glimpse {
+  readonly snapshot: string;
+  /** Which database it is, and since when its server has been running. */
+  readonly server: string;
+  /** Whose it is; `null` where nobody's, or where the server has recovered since. */
+  readonly marker: string | null;
+  readonly overflows: string;
+  /** Since the last snapshot; `undefined` where they are more than one looks at. */
+  readonly changes: readonly Change[] | undefined;
+}
+
+const MOST_CHANGES = 10_000;
+const MOST_XIDS = 20;
+
+/** Present in the list of changes: a probe of this drain has arrived. */
+export const isProbe = ({ tenant, module }: Change): boolean => tenant === "" && module === "";
+
+export class StandbyError extends Error {
+  override readonly name = "StandbyError";
+}
+
+/**
+ * `overflows` is read behind the snapshot, because a sequence is read as it is when it is read. A snapshot that is compared must be
+ * of the same life of the server: see {@link Glimpse.server}.
+ *
+ * @param last the snapshot up to which everything is known; absent: changes are not asked for
+ * @throws StandbyError
+ */
+export async function look(
+  database: FeedDatabase,
+  schema: string,
+  last: string | undefined,
+): Promise<Glimpse> {
+  const { xmax, xip } = last === undefined ? { xmax: 0n, xip: [] } : parseSnapshot(last);
+  const changed = `SELECT tenant, module, tag, xid FROM ${schema}.changes WHERE`;
+  const changes = `(SELECT coalesce(json_agg(json_build_array(tenant, module, tag, xids)), '[]') FROM (
+      SELECT tenant, module, tag, CASE WHEN count(*) <= ${MOST_XIDS} THEN json_agg(xid::text) END AS xids
+      FROM (${changed} xid >= $1::xid8 UNION ALL ${changed} xid = ANY ($2::xid8[]) AND xid < $1::xid8) AS noted
+      GROUP BY tenant, module, tag LIMIT ${MOST_CHANGES + 1}) AS few)`;
+  const { rows } = await database.query(
+    `SELECT pg_current_snapshot()::text AS snapshot, pg_is_in_recovery() AS standby,
+      (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS server,
+      (SELECT marker FROM ${schema}.reader) AS marker,
+      (SELECT last_value || ' ' || is_called FROM ${schema}.overflows) AS overflows,
+      ${last === undefined ? "NULL" : changes} AS changes`,
+    last === undefined ? [] : [String(xmax), `{${xip.join(",")}}`],
+  );
+  const row = rows[0] as GlimpseRow;
+  if (row.standby) throw new StandbyError("the database is a standby: pass a pool that leads to the primary");
+  const found = row.changes ?? [];
+  return {
+    snapshot: row.snapshot,
+    server: row.server,
+    marker: row.marker,
+    overflows: row.overflows,
+    changes:
+      found.length > MOST_CHANGES
+        ? undefined
+        : found.map(([tenant, module, tag, xids]) => ({ tenant, module, tag, xids })),
+  };
+}
+
+interface GlimpseRow {
+  readonly snapshot: string;
+  readonly standby: boolean;
+  readonly server: string;
+  readonly marker: string | null;
+  readonly overflows: string;
+  readonly changes:
+    | readonly (readonly [tenant: string, module: string, tag: string, xids: readonly string[] | null])[]
+    | null;
+}
+
+/** From now on the feed is this drain's. */
+export async function begin(database: FeedDatabase, schema: string, marker: string): Promise<void> {
+  await database.query(`SELECT ${schema}.begin($1)`, [marker]);
+}
+
+/**
+ * Makes room where all is drained. Two statements in one text are one transaction: the lock must be followed by a snapshot of its own,
+ * whatever isolation the database has by default.
+ */
+export async function tidy(database: FeedDatabase, schema: string, drained: string): Promise<void> {
+  await database.query(
+    `SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT ${schema}.tidy('${drained.replaceAll(/[^0-9:,]/g, "")}')`,
+  );
+}
+
+/** A change of the feed's own, whose way is measured. */
+export async function probe(database: FeedDatabase, schema: string, tag: string): Promise<void> {
+  await database.query(`SELECT ${schema}.probe($1)`, [tag]);
+}
+
+/** A number that every transaction which has begun to write is below. */
+export async function nextXid(database: FeedDatabase): Promise<bigint> {
+  const { rows } = await database.query("SELECT pg_current_xact_id()::text AS xid");
+  return BigInt((rows[0] as { readonly xid: string }).xid);
+}

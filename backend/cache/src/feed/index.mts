@@ -1,0 +1,2 @@
+// `express-tenant-cache/feed` for `import`.
+export * from "./index.js";

@@ -1,0 +1,60 @@
+// Mutations of the API with a feed: their fences are replaced once, and a process that dies before it has replaced them is made up for.
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, test } from "@jest/globals";
+import { engineOf } from "../../src/tenant-cache.js";
+import { STORES } from "../support/caches.js";
+import { openFeedApp } from "../support/feed-app.js";
+
+const LATER_MS = 270;
+
+describe.each(STORES)("a mutation of the API, %s", (store) => {
+  test("invalidates once: what is read after it stays a hit", async () => {
+    const { cache, read, warm, write } = await openFeedApp({ store });
+    await warm("/orders");
+    const invalidations = () => engineOf(cache).counters.report().totals.invalidations;
+    const before = invalidations();
+    for (let total = 1; total <= 5; total++) {
+      await write(1, total);
+      const first = await read("/orders");
+      assert.match(first.status, /^fwd=miss/);
+      assert.match(first.body, new RegExp(`"total":${total}`));
+      await delay(LATER_MS);
+      assert.equal((await read("/orders")).status, "hit");
+    }
+    assert.equal(invalidations() - before, 5);
+  });
+
+  test("does not hide another write of the same tenant, before it or after", async () => {
+    const { pool, read, warm, write } = await openFeedApp({ store });
+    await warm("/orders");
+    const open = await pool.connect();
+    try {
+      await open.query("BEGIN; UPDATE orders SET total = 50 WHERE id = 5");
+      await write(1, 2);
+      await warm("/orders");
+      await open.query("COMMIT");
+      await delay(LATER_MS);
+      assert.match((await read("/orders")).body, /"id":5,"total":50/);
+      await write(1, 3);
+      await pool.query("UPDATE orders SET total = 51 WHERE id = 5");
+      await delay(LATER_MS);
+      assert.match((await read("/orders")).body, /"id":5,"total":51/);
+    } finally {
+      open.release(true);
+    }
+  });
+
+  test("that ends between COMMIT and fence is repaired within x, without a guard", async () => {
+    const { cache, read, warm, write } = await openFeedApp({ store });
+    await warm("/orders");
+    // As a process that dies there leaves it: committed, and nothing replaced.
+    const engine = engineOf(cache);
+    const invalidate = engine.invalidate.bind(engine);
+    engine.invalidate = async () => true;
+    await write(1, 88);
+    engine.invalidate = invalidate;
+    await delay(LATER_MS);
+    expect((await read("/orders")).body).toMatch(/"total":88/);
+  });
+});

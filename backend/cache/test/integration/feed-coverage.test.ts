@@ -1,0 +1,48 @@
+// What the triggers do not see leaves the guarantee: its modules miss, and one line and the report say so.
+import assert from "node:assert/strict";
+import { test } from "@jest/globals";
+import { until } from "../../../servers/until.js";
+import { quiet } from "../support/caches.js";
+import { openFeedApp } from "../support/feed-app.js";
+
+test("a trigger that is disabled: its module is not cached, the others are; enabled again, it is", async () => {
+  const lines: string[] = [];
+  const logger = {
+    ...quiet,
+    warn: (line: string) => void lines.push(line),
+    info: (line: string) => void lines.push(line),
+  };
+  const { pool, cache, read, warm } = await openFeedApp({
+    store: "redis",
+    feed: { verifyMs: 100 },
+    cache: { logger },
+  });
+  for (const path of ["/orders", "/rates"]) await warm(path);
+  assert.deepEqual(cache.stats && (await cache.stats()).feed?.uncoveredTables, []);
+  await pool.query("ALTER TABLE orders DISABLE TRIGGER etc_feed_update");
+  await until("orders are not covered", async () => (await read("/orders")).status.includes("uncovered"));
+  await warm("/rates");
+  assert.match((await read("/orders")).status, /^fwd=miss; detail="?uncovered/);
+  assert.deepEqual((await cache.stats()).feed?.uncoveredTables, ["orders"]);
+  assert.equal(lines.filter((line) => line.includes("not covered")).length, 1);
+  // Not seen by any trigger, and never shown too late.
+  await pool.query("UPDATE orders SET total = 31 WHERE id = 1");
+  assert.match((await read("/orders")).body, /"total":31/);
+  await pool.query("UPDATE orders SET total = 32 WHERE id = 1");
+  assert.match((await read("/orders")).body, /"total":32/);
+  await pool.query("ALTER TABLE orders ENABLE ALWAYS TRIGGER etc_feed_update");
+  assert.match((await warm("/orders")).body, /"total":32/);
+  assert.equal(lines.filter((line) => line.includes("covered again")).length, 1);
+});
+
+test("a feed that is not installed: covered routes go to their handlers, and say why", async () => {
+  const { pool, feed, read, warm } = await openFeedApp({ store: "memory", feed: { verifyMs: 100 } });
+  await warm("/orders");
+  await pool.query("DROP SCHEMA etc_feed CASCADE");
+  await until("nothing is served", async () => !(await read("/orders")).status.includes("hit"));
+  await pool.query("UPDATE orders SET total = 33 WHERE id = 1");
+  assert.match((await read("/orders")).body, /"total":33/);
+  assert.equal((await warm("/free")).status, "hit");
+  await feed.install();
+  assert.match((await warm("/orders")).body, /"total":33/);
+});

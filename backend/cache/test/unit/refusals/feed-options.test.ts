@@ -1,0 +1,38 @@
+// Wrong options of the feed are refused where they are given, with what to write instead.
+import { describe, expect, test } from "@jest/globals";
+import { createFeed } from "../../../src/feed/index.js";
+import { createTenantCache, MemoryStore, type TenantCacheOptions } from "../../../src/index.js";
+
+const database = { query: async () => ({ rows: [] }) };
+const tables = { accounts: { module: "accounts", tenant: "tenant_id" } };
+const declared = (options: object) => () => createFeed({ database, tables, ...options } as never);
+const table = (options: object) => declared({ tables: { accounts: { ...tables.accounts, ...options } } });
+
+describe("createFeed refuses", () => {
+  test("what is no pool, no table, no module, no column", () => {
+    expect(declared({ database: "postgres://x" })).toThrow(/ETC_OPTIONS.*pool of node-postgres/);
+    expect(declared({ tables: {} })).toThrow(/ETC_OPTIONS.*at least one table/);
+    expect(table({ module: "Accounts" })).toThrow(/ETC_MODULE_NAME/);
+    expect(table({ tenant: undefined })).toThrow(/ETC_OPTIONS/);
+    expect(table({ tags: { id: "account:" } })).toThrow(/ETC_OPTIONS.*account-/);
+  });
+
+  test("names that would be SQL, unknown options and bounds that cannot be kept", () => {
+    for (const schema of ["a;b", 'a"b', "Feed", ""]) expect(declared({ schema })).toThrow(/ETC_OPTIONS/);
+    expect(declared({ table: {} })).toThrow(/ETC_OPTIONS/);
+    expect(declared({ maxDelayMs: 10 })).toThrow(/ETC_OPTIONS/);
+    expect(declared({ maxTags: 0 })).toThrow(/ETC_OPTIONS/);
+  });
+});
+
+test("createTenantCache refuses what is no feed, and a store without a place for it", () => {
+  const open = (options: object) => () =>
+    createTenantCache({ tenant: () => undefined, ...options } as TenantCacheOptions);
+  expect(open({ feed: { database, tables } })).toThrow(/ETC_OPTIONS.*createFeed/);
+  const store = () => {
+    const own = new MemoryStore({ maxBytes: 1000, maxTenantBytes: 1000 });
+    Object.defineProperty(own, "feed", { value: undefined });
+    return own;
+  };
+  expect(open({ feed: createFeed({ database, tables }), store })).toThrow(/ETC_STORE_PART.*feed/);
+});
