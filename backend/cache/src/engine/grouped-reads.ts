@@ -26,8 +26,10 @@
 // (`Store.giveBack`). Only a request that was alone in asking for the entry gets the bytes as a loan: others
 // would still be reading them.
 import { BoundedMap } from "../bounded-map.js";
+import type { ReadLease } from "../store/read-lease.js";
 import type { Snapshot, Store } from "../store/store.js";
 import { monotonicNow, setImmediate } from "../timers.js";
+import { Batch, type CarriedFences } from "./read-batch.js";
 import type { StoreGate } from "./store-gate.js";
 
 /** A fence as the last read returned it. */
@@ -54,112 +56,6 @@ const MAX_KNOWN_CHARACTERS = 4 * 1024 * 1024;
 /** Fences that one read renews beside those that it is made for. */
 const MAX_RENEWED = 500;
 
-/** What requests ask for together, and, once it is {@link answered}, what they get. */
-export class Batch {
-  /**
-   * Set where the batch waits for one in flight: its requests wait for both together no longer than they
-   * would for one.
-   */
-  expiresAtMs: number | undefined;
-  readonly answered: Promise<Batch>;
-  readonly #onLoan: boolean;
-  readonly #fences = new Map<string, string | null>();
-  readonly #entries = new Map<string, Buffer | null>();
-  /** Entries that more than one request has asked for. */
-  #shared: Set<string> | undefined;
-  #runId = "";
-  #settle: (answer: Batch | Promise<never>) => void = () => undefined;
-
-  /** @param onLoan whether entries come in memory that the store has lent */
-  constructor(onLoan: boolean) {
-    this.#onLoan = onLoan;
-    this.answered = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
-  }
-
-  /** The server that answered. */
-  get runId(): string {
-    return this.#runId;
-  }
-
-  get hasEntries(): boolean {
-    return this.#entries.size > 0;
-  }
-
-  get fenceKeys(): string[] {
-    return [...this.#fences.keys()];
-  }
-
-  get entryKeys(): string[] {
-    return [...this.#entries.keys()];
-  }
-
-  fence(key: string): string | null {
-    return this.#fences.get(key) ?? null;
-  }
-
-  fences(keys: readonly string[]): (string | null)[] {
-    return keys.map((key) => this.fence(key));
-  }
-
-  entry(key: string): Buffer | null {
-    return this.#entries.get(key) ?? null;
-  }
-
-  /**
-   * The entry's bytes where they are lent, and only one request has asked for them: that one gives them back
-   * when they are sent.
-   */
-  loan(entryKey: string): Buffer | undefined {
-    if (!this.#onLoan || this.#shared?.has(entryKey)) return undefined;
-    return this.#entries.get(entryKey) ?? undefined;
-  }
-
-  /** Whether these fences are still what an entry carries. */
-  confirms(fenceKeys: readonly string[], { runId, fences }: CarriedFences): boolean {
-    if (runId !== this.#runId) return false;
-    for (let index = 0; index < fenceKeys.length; index++) {
-      if (this.#fences.get(fenceKeys[index] ?? "") !== fences[index]) return false;
-    }
-    return true;
-  }
-
-  ask(fenceKeys: readonly string[], entryKey: string | undefined): void {
-    for (const key of fenceKeys) this.#fences.set(key, null);
-    if (entryKey === undefined) return;
-    if (!this.#entries.has(entryKey)) this.#entries.set(entryKey, null);
-    else {
-      this.#shared ??= new Set();
-      this.#shared.add(entryKey);
-    }
-  }
-
-  answer({ fences, entries, runId }: Snapshot): void {
-    let index = 0;
-    for (const key of this.#fences.keys()) this.#fences.set(key, fences[index++] ?? null);
-    index = 0;
-    for (const key of this.#entries.keys()) this.#entries.set(key, entries[index++] ?? null);
-    this.#runId = runId;
-    this.#settle(this);
-  }
-
-  fail(error: unknown): void {
-    this.#settle(Promise.reject(error));
-  }
-}
-
-/** The fences that an entry was made under, in the order of the keys it depends on. */
-export interface CarriedFences {
-  readonly runId: string;
-  readonly fences: readonly string[];
-}
-
-/** Fences as a read found them: whoever relied on them compares them later with the current ones. */
-export interface FenceReading extends CarriedFences {
-  readonly fenceKeys: readonly string[];
-}
-
 export class GroupedReads {
   readonly #store: Store;
   readonly #gate: StoreGate;
@@ -170,10 +66,7 @@ export class GroupedReads {
   #remembers = false;
   /** What hits have relied on since it was read. */
   #wanted: Known[] = [];
-  /**
-   * Counts this process's own invalidations: answers to reads that were sent before one are not remembered.
-   */
-  #invalidations = 0;
+  readonly #underWay = new Set<Batch>();
 
   /** @param onLoan whether entries may be in memory that the store uses again: see {@link Store.giveBack} */
   constructor(store: Store, gate: StoreGate, onLoan: boolean) {
@@ -182,15 +75,24 @@ export class GroupedReads {
     this.#onLoan = onLoan;
   }
 
-  /** Whether a read that was sent at most `maxStalenessMs` ago found the fences as the entry carries them. */
-  recalls(fenceKeys: readonly string[], carried: CarriedFences, maxStalenessMs: number): boolean {
+  /**
+   * Whether a read found the fences as the entry carries them, that was sent at most `maxStalenessMs` ago or, with a lease, while
+   * that has been held.
+   */
+  recalls(
+    fenceKeys: readonly string[],
+    carried: CarriedFences,
+    maxStalenessMs: number,
+    lease?: ReadLease,
+  ): boolean {
     this.#remembers = true;
-    const oldestMs = monotonicNow() - maxStalenessMs;
+    const nowMs = monotonicNow();
+    const oldestMs = lease ? lease.heldSince(nowMs) : nowMs - maxStalenessMs;
     for (let index = 0; index < fenceKeys.length; index++) {
       const known = this.#known.get(fenceKeys[index] ?? "");
       if (!known || known.sentAtMs < oldestMs) return false;
       if (known.fence !== carried.fences[index] || known.runId !== carried.runId) return false;
-      if (known.isWanted) continue;
+      if (lease || known.isWanted) continue;
       known.isWanted = true;
       known.maxStalenessMs = maxStalenessMs;
       this.#wanted.push(known);
@@ -216,10 +118,10 @@ export class GroupedReads {
     return batch.answered;
   }
 
-  /** Called before and after this process replaces fences. */
+  /** Called before and after this process replaces fences, and where others have. */
   forget(fenceKeys: readonly string[]): void {
-    this.#invalidations++;
     for (const key of fenceKeys) this.#known.delete(key);
+    for (const batch of this.#underWay) batch.forget(fenceKeys);
   }
 
   /**
@@ -276,13 +178,20 @@ export class GroupedReads {
 
   async #ask(group: string, batch: Batch): Promise<void> {
     const sentAtMs = monotonicNow();
-    const invalidations = this.#invalidations;
     const { fenceKeys, entryKeys } = batch;
     const read = () => this.#store.read(fenceKeys, entryKeys, this.#onLoan);
-    const snapshot = await this.#gate.run(read, batch.expiresAtMs);
-    if (this.#remembers && invalidations === this.#invalidations) {
-      for (const [index, key] of fenceKeys.entries())
+    this.#underWay.add(batch);
+    let snapshot: Snapshot;
+    try {
+      snapshot = await this.#gate.run(read, batch.expiresAtMs);
+    } finally {
+      this.#underWay.delete(batch);
+    }
+    if (this.#remembers) {
+      for (const [index, key] of fenceKeys.entries()) {
+        if (batch.isForgotten(key)) continue;
         this.#remember(group, key, snapshot.fences[index] ?? null, snapshot.runId, sentAtMs);
+      }
     }
     batch.answer(snapshot);
   }

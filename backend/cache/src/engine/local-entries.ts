@@ -4,7 +4,7 @@ import { type Entry, HEAD, headerCharacters, sharedHeadersOf } from "../codec/en
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
-import type { CarriedFences } from "./grouped-reads.js";
+import type { CarriedFences } from "./read-batch.js";
 
 /** An entry with its fences taken apart once. */
 export interface LocalEntry extends Entry {

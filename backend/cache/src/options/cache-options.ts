@@ -13,6 +13,7 @@ import { TTL_PRESETS, type TtlPresetName } from "../ttl-presets.js";
 import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type CausesOption, causesOption } from "./causes-option.js";
+import { type Freshness, freshness } from "./freshness-option.js";
 import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
@@ -54,6 +55,8 @@ export interface TenantCacheOptions {
    * out: `["api.example.com"]`.
    */
   readonly authority?: AuthorityRule;
+  /** Default of all routes that do not say `maxStaleness`: `"strict"`. See {@link Freshness}. */
+  readonly freshness?: Freshness;
   /** Default of all routes: `"refuse"`. It concerns those with a scope function alone. */
   readonly privateResponses?: PrivateResponses;
   /**
@@ -200,6 +203,7 @@ const cacheSchema = z.strictObject({
   scope: scope.default("tenant"),
   authority: authority.default("key"),
   privateResponses: privateResponses.default("refuse"),
+  freshness: freshness.default("strict"),
   policies: z.record(z.string(), z.unknown()).optional(),
   enabled: z.boolean().default(true),
   keyPrefix: z

@@ -5,6 +5,7 @@ import * as z from "zod";
 import { isModuleName } from "../identifiers.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_SECONDS, ttlAdvice, ttlForm } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
+import { type Freshness, freshness, refuseFreshButStale } from "./freshness-option.js";
 import { type OwnHeadersOption, ownHeadersOfRoute } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 import { type Policies, policiesOf, type RouteOptionsAsGiven, withPolicies } from "./policies.js";
@@ -116,6 +117,8 @@ export interface CacheListOptions {
    * much later, what this process changes is seen at once. Default 0: every hit is checked.
    */
   readonly maxStaleness?: number;
+  /** See {@link Freshness}; not beside `maxStaleness`. Default: the cache's, and `"strict"` beside `maxStaleness`. */
+  readonly freshness?: Freshness;
   /**
    * Which headers the cache adds to this route's answers beside the handler's: `{ etag: false }` for an app
    * that says `etag: false`, `{ cacheControl: false }` for one that sends no `Cache-Control` on purpose.
@@ -193,6 +196,7 @@ export const routeSchema = z.strictObject({
   obeyRequest: z.boolean().default(false),
   headers: ownHeadersOfRoute,
   maxStaleness: z.number().min(0).max(60_000).describe("a number of milliseconds from 0 to 60000").default(0),
+  freshness: freshness.optional(),
 });
 
 const policySchema = routeSchema.omit({ policy: true });
@@ -214,7 +218,9 @@ export function parseRouteOptions(given: unknown, policies: Policies = {}): Pars
   // What is no plain object is refused as it came.
   if (Object.prototype.toString.call(options) !== "[object Object]")
     return parse("cacheList", routeSchema, options);
-  return parse("cacheList", routeSchema, withPolicies(policies, options));
+  const parsed = parse("cacheList", routeSchema, withPolicies(policies, options));
+  refuseFreshButStale(parsed);
+  return parsed;
 }
 
 /**

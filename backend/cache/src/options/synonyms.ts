@@ -36,6 +36,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   maxRequests: "max maxsize maxentries maxitems size limit",
   "memory.maxBytes": "max maxmemory maxbytes maxsize memorybytes memorylimit sizelimit size limit",
   settleMs: "settle lag replicalag settleseconds delay delayms",
+  freshness: "consistency leased lease strict mode freshnessmode consistencylevel",
   maxStaleness: "staleness maxstale maxstalenessms stalems",
   obeyRequest:
     "respectrequest respectcachecontrol honorrequest allowbypass revalidaterequests obeycachecontrol",

@@ -3,21 +3,22 @@
 import { NOW } from "./lua-parts.js";
 
 /**
- * What scripts that replace fences end with; needs `now`. The cause is their last key, the log, and their last
- * three arguments: its text, how many are kept, and how long. Without them nothing is kept. Where that is refused,
- * the script has done its work all the same, and returns why.
+ * What scripts that replace fences end with; needs `now` and `told`. The cause is their last key, the log, and their last
+ * three arguments: its text, how many are kept, and how long. Without them nothing is kept. Returns 1, or where that is
+ * refused why, after which the script has done its work all the same; and `told`.
  *
  * @param first which argument the text is
  */
 export function keepCause(first: number): string {
   return `
+local refusal = 1
 if ARGV[${first}] then
   local log = KEYS[#KEYS]
   local kept = redis.pcall('XADD', log, 'MAXLEN', '~', ARGV[${first + 1}], '*', 'at', string.format('%d', now), 'cause', ARGV[${first}])
-  if type(kept) == 'table' and kept.err then return kept.err .. ' (the xadd of a script)' end
-  redis.call('PEXPIRE', log, ARGV[${first + 2}])
+  if type(kept) == 'table' and kept.err then refusal = kept.err .. ' (the xadd of a script)'
+  else redis.call('PEXPIRE', log, ARGV[${first + 2}]) end
 end
-return 1
+return { refusal, told }
 `;
 }
 

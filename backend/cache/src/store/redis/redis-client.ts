@@ -68,6 +68,10 @@ export interface RedisClient extends Emitter {
   info(section: string): Promise<string>;
   dbsize(): Promise<number>;
   connect?(): Promise<unknown>;
+  /** Another connection to where this one leads. Absent where that is not for the cache to make. */
+  duplicate?(options: object): RedisClient;
+  subscribe?(...channels: string[]): Promise<unknown>;
+  publish?(channel: string, message: string): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
 }
 
