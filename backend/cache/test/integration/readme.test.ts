@@ -83,6 +83,7 @@ const CACHE: Required<TenantCacheOptions> = {
   scope: "tenant",
   authority: "key",
   privateResponses: "refuse",
+  freshness: "strict",
   policies: { reference: { ttlSeconds: 1 } },
   enabled: true,
   keyPrefix: "",
@@ -149,6 +150,7 @@ const ROUTE: Required<CacheListOptions> = {
   staleIfError: 0,
   obeyRequest: false,
   maxStaleness: 0,
+  freshness: "strict",
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     CacheListOptions["headers"]
   >,
