@@ -105,7 +105,7 @@ describe("the registry of readers", () => {
     const [first, second] = await Promise.all([startServer(), startServer()]);
     const orders = [new Redis(first.url), new Redis(second.url)] as const;
     for (const each of orders) each.on("error", () => undefined);
-    closeAfterTest({ close: async () => orders.forEach((each) => each.disconnect()) });
+    closeAfterTest(...orders.map((each) => ({ close: () => each.disconnect() })));
     const toFirst = await startTcpProxy(first.port);
     closeAfterTest(toFirst);
     const { admin, writer, reader, toReader, toWriter } = await startWorld(first.port, first.url);

@@ -21,7 +21,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const begunMs = performance.now();
@@ -34,19 +35,22 @@ describe("leased hits", () => {
     const { join, admin, readers } = await leasedWorld(server.url);
     const reader = await join();
     await becomesLeased(reader, admin);
-    const before = await reads(admin);
-    for (let n = 0; n < 200; n++) assert.equal((await reader.read()).cache, "hit");
-    const asked = (await reads(admin)) - before;
     // A busy machine may let a lease end: then a hit asks as a strict one does.
-    assert.ok(asked < 20, `${asked} of 200 hits asked`);
+    await until("fifty hits that ask nothing", async () => {
+      const before = await reads(admin);
+      for (let n = 0; n < 50; n++) assert.equal((await reader.read()).cache, "hit");
+      return (await reads(admin)) === before;
+    });
     assert.equal(await readers(), 1);
   });
 
   test("see what another process has written, and its answer waits for no lease", async () => {
-    const { join, admin, readers } = await leasedWorld(server.url);
+    const { join, readers } = await leasedWorld(server.url);
     const [writer, ...others] = await Promise.all([join(), join(), join(), join()]);
-    for (const each of [writer, ...others]) await becomesLeased(each, admin);
-    await until("all are readers", async () => (await readers()) === 4);
+    await until("all are readers", async () => {
+      await Promise.all([writer, ...others].map((each) => each.read()));
+      return (await readers()) === 4;
+    });
     const tookMs: number[] = [];
     for (let n = 1; n <= WRITES; n++) {
       tookMs.push(await timed(() => writer.write()));

@@ -66,7 +66,7 @@ export class ReadLeases implements ReadLease {
     this.#messages = new LeaseMessages(connect, [this.registry, this.#channelOf(this.self)], {
       subscribed: () => {
         this.#server = this.#serverId;
-        if (this.#forget) void this.#renew();
+        if (this.#ticking) void this.#renew();
       },
       heard: (channel, message) => {
         if (channel === this.registry) this.#heard(message);
