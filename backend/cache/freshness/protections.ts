@@ -42,6 +42,20 @@ export const PROTECTIONS = {
     stage: "guarded",
     fault: "crash-writer",
   },
+  "lease-wait": {
+    says: "the answer to a write waits until readers have heard of it, or their leases have run out",
+    stage: "leased",
+    fault: "stall",
+  },
+  "lease-end": {
+    says: "nothing is answered from memory once the lease has run out",
+    stage: "leased",
+    fault: "stall",
+  },
+  "lease-forget": {
+    says: "a reader forgets what it is told of, before it says that it has",
+    stage: "leased",
+  },
   "tenant-key": { says: "every tenant has entries of its own", stage: "deferred" },
 } as const satisfies Readonly<Record<string, ProtectionDescription>>;
 

@@ -96,6 +96,7 @@ async function run(
     redis: topology.redisFor(index),
     proxies: topology.proxies,
     guarded: stage.guarded,
+    leased: stage.leased === true,
     ...(without && { without }),
     ...(client && { client }),
     ...(budgetMs !== undefined && { budgetMs }),
@@ -166,6 +167,7 @@ function faultsOf(
   const all: Faults = {
     ...ofTopology,
     "kill-backend": (random) => pool.kill(random),
+    ...(stage.leased && { "pause-backend": (random) => pool.pause(random) }),
     ...(stage.strict && { "crash-writer": () => workload.crashNextWriter() }),
   };
   if (!only) return all;
