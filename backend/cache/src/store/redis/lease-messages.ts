@@ -1,12 +1,15 @@
 // The connection for messages: what fences have been changed, and who has forgotten them. Made when it is first needed.
 // Tests: test/faults/leased-messages.test.ts
 import { monotonicNow } from "../../timers.js";
+import { messageOf } from "./error-messages.js";
 import type { RedisClient } from "./redis-client.js";
 
 export interface MessageListener {
   /** It works from now on: what is published after this call is heard. */
   subscribed(): void;
   heard(channel: string, message: string): void;
+  /** It may not be listened to. */
+  refused(reason: string): void;
 }
 
 /** Another server may be the right one by now; it is not looked for in each renewal of a lease. */
@@ -63,8 +66,9 @@ export class LeaseMessages {
   async #subscribe(client: RedisClient): Promise<void> {
     try {
       await client.subscribe?.(...this.#channels);
-    } catch {
-      // Refused, or the connection has gone: leases are not held, and writers wait them out.
+    } catch (error) {
+      // Or the connection has gone: leases are not held, and writers wait them out.
+      if (client.status === "ready") this.#listener.refused(messageOf(error));
       return;
     }
     if (client.status !== "ready") return;

@@ -51,12 +51,16 @@ export class ReadLeases implements ReadLease {
   #isRenewing = false;
   #isClosed = false;
 
-  /** @param connect makes a connection for messages; absent where none can be made: nothing is leased then */
+  /**
+   * @param connect makes a connection for messages; absent where none can be made: nothing is leased then
+   * @param notice is told what the operator should know
+   */
   constructor(
     client: RedisClient,
     servers: Servers,
     keys: KeySpace,
     connect: (() => RedisClient) | undefined,
+    notice: (notice: string) => void,
   ) {
     this.#client = client;
     this.#servers = servers;
@@ -72,6 +76,10 @@ export class ReadLeases implements ReadLease {
         if (channel === this.registry) this.#heard(message);
         else this.#acknowledged(message);
       },
+      refused: (reason) =>
+        notice(
+          `read leases are not held, and hits ask the store as strict ones do (${reason}): allow +subscribe +publish and &${this.registry}*; said once`,
+        ),
     });
   }
 

@@ -60,7 +60,9 @@ export class RedisStore implements Store {
     this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     if (!isClusterClient(this.#client))
-      this.#leases = new ReadLeases(this.#client, this.#servers, keys, connection.messages);
+      this.#leases = new ReadLeases(this.#client, this.#servers, keys, connection.messages, (notice) =>
+        this.#connection.notice(notice),
+      );
     this.#changes = new FenceChanges(this.#client, this.#servers, keys, this.#causes, this.#leases);
     this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) =>
       this.#changes.note(changed),
