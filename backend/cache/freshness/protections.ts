@@ -45,7 +45,7 @@ export const PROTECTIONS = {
   "lease-wait": {
     says: "the answer to a write waits until readers have heard of it, or their leases have run out",
     stage: "leased",
-    fault: "stall",
+    fault: "late",
   },
   "lease-end": {
     says: "nothing is answered from memory once the lease has run out",
@@ -69,8 +69,18 @@ export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[
  * with the first one that is seen.
  */
 export function catching(without: Protection) {
-  const { fault }: ProtectionDescription = PROTECTIONS[without];
+  const { fault, stage }: ProtectionDescription = PROTECTIONS[without];
+  // What a process answers from memory it has to have been asked for before, more than once.
+  const tenants = stage === "leased" ? { tenants: 1 } : {};
   const work =
     fault === undefined ? { faults: [], reads: 200_000 } : { faults: [fault], reads: 0, faultsDone: 40 };
-  return { without, ...work, writeShare: 0.05, faultPauseMs: 500, budgetMs: 1000, stopAtViolation: true };
+  return {
+    without,
+    ...work,
+    ...tenants,
+    writeShare: 0.05,
+    faultPauseMs: 500,
+    budgetMs: 1000,
+    stopAtViolation: true,
+  };
 }

@@ -21,6 +21,8 @@ export interface StageOptions {
   readonly clients: number;
   /** Part of the operations that are writes. */
   readonly writeShare: number;
+  /** Default: as many as the workload has. */
+  readonly tenants?: number;
   /** Only these. Default: all that the stage has. */
   readonly faults?: readonly FaultName[];
   /** Mean pause between faults, milliseconds. */

@@ -49,14 +49,14 @@ export const STAGES: Readonly<Record<StageName, Stage>> = {
     guarded: false,
     leased: true,
     strict: false,
-    startTopology: () => startStandalone(true),
+    startTopology: () => startStandalone(true, true),
   },
   "leased-guarded": {
     name: "leased lists, and guarded writes",
     guarded: true,
     leased: true,
     strict: true,
-    startTopology: () => startStandalone(false),
+    startTopology: () => startStandalone(false, true),
   },
   "leased-failover": {
     name: "leased lists, and Sentinel failovers",

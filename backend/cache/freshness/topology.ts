@@ -18,11 +18,12 @@ export interface Topology {
 
 /**
  * One server; the first backend reaches it through a proxy that can be cut. `losingData`: faults that empty
- * the server, too.
+ * the server, too. `isLate`: and one that has what passes the proxy come late, in its order.
  */
-export async function startStandalone(losingData: boolean): Promise<Topology> {
+export async function startStandalone(losingData: boolean, isLate = false): Promise<Topology> {
   const server = await startRedisServer();
-  const proxy = await startTcpProxy(server.port);
+  let lateMs = 0;
+  const proxy = await startTcpProxy(server.port, isLate ? { delayMs: () => lateMs } : {});
   const admin = adminOf(server);
   const partition = (begin: () => void) => async (random: Random) => {
     begin();
@@ -38,6 +39,13 @@ export async function startStandalone(losingData: boolean): Promise<Topology> {
     cut: partition(() => proxy.cut()),
     stall: partition(() => proxy.stall()),
   };
+  if (isLate) {
+    faults.late = async (random) => {
+      lateMs = between(random, 5, 45);
+      await delay(between(random, 300, 1500));
+      lateMs = 0;
+    };
+  }
   if (losingData) {
     faults["restart-empty"] = async (random) => {
       await server.kill();

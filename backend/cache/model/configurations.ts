@@ -153,8 +153,8 @@ export const PROMISES: readonly Configuration[] = [
   holds("leased, messages are lost, twice", { ...LEASED_ONE, faults: { lose: 2 } }),
   holds("leased, one crash", { ...LEASED_ONE, faults: { crash: 1 } }),
   holds("leased, one outage", { ...LEASED_ONE, faults: { cut: 1 } }),
-  holds("leased, FLUSHALL", { ...LEASED_ONE, faults: { flush: 1 } }),
-  holds("leased, one failover to a replica that lags", { ...LEASED_ONE, faults: { failover: 1 } }),
+  long(holds("leased, FLUSHALL", { ...LEASED_ONE, faults: { flush: 1 } })),
+  long(holds("leased, one failover to a replica that lags", { ...LEASED_ONE, faults: { failover: 1 } })),
   holds("leased, guarded, one crash", { ...LEASED_ONE, ...GUARD, faults: { crash: 1 } }),
   long(holds("leased, two writers and two readers", LEASED)),
   long(

@@ -1,4 +1,5 @@
 // What a store offers that lets processes answer from memory without asking it, and stay strictly fresh.
+// Tests: test/integration/leased-reads.test.ts
 
 /** A process's right to believe what it has read of fences: see docs/internals/leased-freshness.md. */
 export interface ReadLease {
