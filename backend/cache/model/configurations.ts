@@ -1,40 +1,9 @@
 // Every configuration that is searched, and what must come out.
-import { ALL_ON, BASE, NO_FAULTS, type Protections, type Settings } from "./settings.js";
-import type { Faults } from "./state.js";
+import { type Configuration, GUARD, holds, long, violated } from "./configuration.js";
+import { LEASED_ABLATIONS, LEASED_PROMISES } from "./leased-configurations.js";
 
-export interface Configuration {
-  readonly name: string;
-  readonly settings: Settings;
-  /** Whether no reachable state is a violation. */
-  readonly holds: boolean;
-  /** More than 100,000 states: only searched on request, and in CI. A smaller one of its class stands beside it. */
-  readonly isLong?: boolean;
-}
+export type { Configuration } from "./configuration.js";
 
-type Changes = Partial<Omit<Settings, "faults" | "protections">> & {
-  readonly faults?: Partial<Faults>;
-  /** Protections that are turned off. */
-  readonly without?: readonly (keyof Protections)[];
-};
-
-function settings({ faults, without = [], ...changes }: Changes): Settings {
-  const protections = { ...ALL_ON };
-  for (const name of without) protections[name] = false;
-  return { ...BASE, ...changes, protections, faults: { ...NO_FAULTS, ...faults } };
-}
-
-const holds = (name: string, changes: Changes): Configuration => ({
-  name,
-  settings: settings(changes),
-  holds: true,
-});
-const violated = (name: string, changes: Changes): Configuration => ({
-  ...holds(name, changes),
-  holds: false,
-});
-const long = (configuration: Configuration): Configuration => ({ ...configuration, isLong: true });
-
-const GUARD = { guard: true };
 const STRICT = { crashCounts: true, deferredCounts: true };
 
 /** Answers name the tag that writers change. */
@@ -51,12 +20,9 @@ const TWO_MASTERS = { splitBrain: true, idPerPromotion: true, readsEach: 1 };
 /** A second one only makes more states: counterexamples are as short. */
 const ONE_WRITER = { ...TWO_MASTERS, writers: [0] };
 
-/** Reads are leased. One writer and one reader in each process: counterexamples are as short. */
-const LEASED = { leased: true, readsEach: 1 };
-const LEASED_ONE = { ...LEASED, writers: [0], readers: [1] };
-
 /** What is promised, with every protection on. */
 export const PROMISES: readonly Configuration[] = [
+  ...LEASED_PROMISES,
   holds("no fault", {}),
   holds("readers in one process (single flight)", { readers: [0, 0] }),
   holds("one crash", { faults: { crash: 1 } }),
@@ -148,28 +114,6 @@ export const PROMISES: readonly Configuration[] = [
       faults: { cut: 1, flush: 1, otherTag: 1 },
     }),
   ),
-  holds("leased", LEASED_ONE),
-  holds("leased, the reader's process writes", { ...LEASED_ONE, writers: [1] }),
-  holds("leased, messages are lost, twice", { ...LEASED_ONE, faults: { lose: 2 } }),
-  holds("leased, one crash", { ...LEASED_ONE, faults: { crash: 1 } }),
-  holds("leased, one outage", { ...LEASED_ONE, faults: { cut: 1 } }),
-  long(holds("leased, FLUSHALL", { ...LEASED_ONE, faults: { flush: 1 } })),
-  long(holds("leased, one failover to a replica that lags", { ...LEASED_ONE, faults: { failover: 1 } })),
-  holds("leased, guarded, one crash", { ...LEASED_ONE, ...GUARD, faults: { crash: 1 } }),
-  long(holds("leased, two writers and two readers", LEASED)),
-  long(
-    holds("leased, two writers, messages are lost, FLUSHALL", {
-      ...LEASED_ONE,
-      writers: [0, 1],
-      faults: { lose: 1, flush: 1 },
-    }),
-  ),
-  long(
-    holds("leased, messages are lost, outage, FLUSHALL and failover", {
-      ...LEASED_ONE,
-      faults: { lose: 1, cut: 1, flush: 1, failover: 1 },
-    }),
-  ),
   long(
     holds("crash, outage, FLUSHALL and failover", {
       readsEach: 1,
@@ -222,6 +166,7 @@ export const LIMITS: readonly Configuration[] = [
 
 /** One protection less, or one and what covers for it. */
 export const ABLATIONS: readonly Configuration[] = [
+  ...LEASED_ABLATIONS,
   violated("no fence check", { without: ["fenceCheck"] }),
   violated("no fence check in L1", { without: ["localFenceCheck"] }),
   violated("answers name their tags, and hits do not compare their fences", {
@@ -298,36 +243,6 @@ export const ABLATIONS: readonly Configuration[] = [
   violated("neither a mark nor its expiry replaces the fence", {
     ...GUARD,
     without: ["newFenceWithMark", "newFenceAfterExpiry"],
-    faults: { crash: 1 },
-  }),
-  violated("leased, answers do not wait for readers", { ...LEASED_ONE, without: ["waitsForReaders"] }),
-  violated("leased, leases do not end", { ...LEASED_ONE, without: ["endsLease"] }),
-  violated("leased, what is heard of is not forgotten", { ...LEASED_ONE, without: ["forgetsWhatItHears"] }),
-  violated("leased, readings that are under way are kept", { ...LEASED_ONE, without: ["spoilsReadings"] }),
-  violated("leased, a message is lost; renewals do not show gaps", {
-    ...LEASED_ONE,
-    without: ["renewalShowsGaps"],
-    faults: { lose: 1 },
-  }),
-  violated("leased, FLUSHALL; leases that nobody knows of are not waited for", {
-    ...LEASED_ONE,
-    without: ["waitsWhereLost"],
-    faults: { flush: 1 },
-  }),
-  violated("leased, FLUSHALL; a registry that was begun anew is ripe at once", {
-    ...LEASED_ONE,
-    without: ["waitsUntilRipe"],
-    faults: { flush: 1 },
-  }),
-  violated("leased, failover; a replica's registry is taken for the server's own", {
-    ...LEASED_ONE,
-    without: ["registryNamesServer"],
-    faults: { failover: 1 },
-  }),
-  violated("leased, guarded, crash; the handler does not wait for its mark to be known", {
-    ...LEASED_ONE,
-    ...GUARD,
-    without: ["waitsForMark"],
     faults: { crash: 1 },
   }),
 ];
