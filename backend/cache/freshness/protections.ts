@@ -70,10 +70,12 @@ export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[
  */
 export function catching(without: Protection) {
   const { fault, stage }: ProtectionDescription = PROTECTIONS[without];
-  // What a process answers from memory it has to have been asked for before, more than once.
-  const tenants = stage === "leased" ? { tenants: 1 } : {};
+  const isLeased = stage === "leased";
+  const faultsDone = isLeased ? 200 : 40;
   const work =
-    fault === undefined ? { faults: [], reads: 200_000 } : { faults: [fault], reads: 0, faultsDone: 40 };
+    fault === undefined ? { faults: [], reads: 200_000 } : { faults: [fault], reads: 0, faultsDone };
+  // What a process answers from memory it has to have been asked for before, more than once.
+  const tenants = isLeased ? { tenants: 1 } : {};
   return {
     without,
     ...work,

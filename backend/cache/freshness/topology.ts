@@ -40,9 +40,10 @@ export async function startStandalone(losingData: boolean, isLate = false): Prom
     stall: partition(() => proxy.stall()),
   };
   if (isLate) {
-    faults.late = async (random) => {
-      lateMs = between(random, 5, 45);
-      await delay(between(random, 300, 1500));
+    faults.late = async (random, work) => {
+      // Both ways together less than a lease, which would not be held else.
+      lateMs = between(random, 3, 25);
+      await work.written(between(random, 1, 8));
       lateMs = 0;
     };
   }

@@ -1,6 +1,8 @@
 // The connection for messages: what fences have been changed, and who has forgotten them. Made when it is first needed.
 // Tests: test/faults/leased-messages.test.ts
+import { BackOff } from "../../back-off.js";
 import { monotonicNow } from "../../timers.js";
+import { connectAgainOnEnd } from "./connect-again.js";
 import { messageOf } from "./error-messages.js";
 import type { RedisClient } from "./redis-client.js";
 
@@ -14,6 +16,8 @@ export interface MessageListener {
 
 /** Another server may be the right one by now; it is not looked for in each renewal of a lease. */
 const RECONNECTED_AT_MOST_EVERY_MS = 1000;
+const FIRST_RECONNECT_MS = 50;
+const MAX_RECONNECT_MS = 2000;
 
 export class LeaseMessages {
   readonly #connect: () => RedisClient;
@@ -21,6 +25,7 @@ export class LeaseMessages {
   readonly #listener: MessageListener;
   #client: RedisClient | undefined;
   #isSubscribed = false;
+  #isClosed = false;
   #reconnectedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param connect makes a client that is not connected yet */
@@ -46,11 +51,14 @@ export class LeaseMessages {
       this.#isSubscribed = false;
     });
     client.on("message", (channel: string, message: string) => this.#listener.heard(channel, message));
+    connectAgainOnEnd(client, new BackOff(FIRST_RECONNECT_MS, MAX_RECONNECT_MS), () => this.#isClosed);
     client.connect?.().catch(ignore);
   }
 
   /** To the server that the store's own connection leads to by now. */
   reconnect(): void {
+    // It is being made: ioredis would give it up.
+    if (!this.#isSubscribed) return;
     if (monotonicNow() - this.#reconnectedAtMs < RECONNECTED_AT_MOST_EVERY_MS) return;
     this.#reconnectedAtMs = monotonicNow();
     this.#isSubscribed = false;
@@ -58,9 +66,9 @@ export class LeaseMessages {
   }
 
   close(): void {
-    const client = this.#client;
+    this.#isClosed = true;
     this.#isSubscribed = false;
-    client?.disconnect();
+    this.#client?.disconnect();
   }
 
   async #subscribe(client: RedisClient): Promise<void> {
