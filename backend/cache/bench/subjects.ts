@@ -6,6 +6,7 @@ export interface Row {
   /** `local`: in this process before Redis. */
   readonly tier: "local" | "redis";
   readonly maxStalenessMs: number;
+  readonly isLeased?: true;
   /** Behind a server with `expressServerOptions`. */
   readonly isPrepared?: true;
 }
@@ -72,12 +73,19 @@ const LANE = { front: "lane", isPrepared: true } as const;
 
 const OURS: readonly Subject[] = [
   ours("lane-50", "lane, L1, `maxStaleness: 50`", { ...LANE, tier: "local", maxStalenessMs: 50 }, 3.2),
+  ours("lane-leased", "lane, L1, leased", { ...LANE, tier: "local", maxStalenessMs: 0, isLeased: true }, 3.2),
   ours("lane-strict", "lane, L1, strict", { ...LANE, tier: "local", maxStalenessMs: 0 }, 2.4),
   ours("lane-redis", "lane, Redis only", { ...LANE, tier: "redis", maxStalenessMs: 0 }, 1.7),
   ours(
     "list-50",
     "`cacheList`, L1, `maxStaleness: 50`",
     { front: "express", tier: "local", maxStalenessMs: 50 },
+    0.9,
+  ),
+  ours(
+    "list-leased",
+    "`cacheList`, L1, leased",
+    { front: "express", tier: "local", maxStalenessMs: 0, isLeased: true },
     0.9,
   ),
   ours(

@@ -2,10 +2,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { exchange, type HttpAnswer } from "../../servers/exchange.js";
 import { type BackendConfig, type BackendMessage, RECORDS_PATH, type Records } from "./checked-protocol.js";
-import { pick, type Random } from "./random.js";
+import { between, pick, type Random } from "./random.js";
 
 const PROGRAM = fileURLToPath(new URL("./checked-process.js", import.meta.url));
 
@@ -76,6 +77,14 @@ export class BackendPool {
     const exited = once(victim.child, "exit");
     if (victim.child.connected) victim.child.send({ type: "die" });
     await exited;
+  }
+
+  /** SIGSTOPs some process for less or more than a read lease. */
+  async pause(random: Random): Promise<void> {
+    const { child } = pick(random, this.#lives);
+    child.kill("SIGSTOP");
+    await delay(between(random, 10, 400));
+    child.kill("SIGCONT");
   }
 
   async stop(): Promise<void> {

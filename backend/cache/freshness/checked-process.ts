@@ -38,6 +38,7 @@ const options = parseCacheOptions({
     config.without === "tenant-key" ? "everybody" : req.get(TENANT_HEADER),
   // Without the check of fences, the in-process tier would still make it.
   local: { maxBytes: /^(?:fence-check|answer-tags)$/.test(config.without ?? "") ? 0 : LOCAL_BYTES },
+  freshness: config.leased ? "leased" : "strict",
   logger: { info: say, warn: say, error: say },
   ...(config.budgetMs !== undefined && { budgetMs: config.budgetMs }),
 });

@@ -16,6 +16,7 @@ export interface BackendConfig {
   readonly budgetMs?: number;
   /** Writes are guarded, and refused where the store cannot be told about them. */
   readonly guarded: boolean;
+  readonly leased: boolean;
   /** Ports of proxies, each with that of the server behind it. */
   readonly proxies: Readonly<Record<number, number>>;
 }

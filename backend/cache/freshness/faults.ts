@@ -8,6 +8,8 @@ export const FAULTS = {
   flush: "FLUSHALL",
   cut: "one backend cut off from Redis",
   stall: "one backend's packets to Redis lost",
+  late: "one backend's packets to Redis, and messages to it, late",
+  "pause-backend": "backend paused (SIGSTOP), at whatever it does",
   "kill-backend": "backend killed (SIGKILL)",
   "crash-writer": "backend killed (SIGKILL) between commit and invalidation",
   failover: "master killed (SIGKILL) with a lagging replica, failover",

@@ -27,10 +27,13 @@ interface Arguments {
 const LONG_RUN_READS = 1_000_000;
 /** What part of the reads each stage gets; failovers are slow, and leave long times without a cache. */
 const SHARES: Record<StageName, number> = {
-  deferred: 0.4,
-  guarded: 0.3,
-  failover: 0.15,
-  "guarded-failover": 0.15,
+  deferred: 0.25,
+  guarded: 0.2,
+  failover: 0.1,
+  "guarded-failover": 0.1,
+  leased: 0.15,
+  "leased-guarded": 0.1,
+  "leased-failover": 0.1,
 };
 const SHORT_STAGE_SECONDS = 10;
 const WRITE_SHARE = 0.01;

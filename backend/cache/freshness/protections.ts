@@ -42,6 +42,20 @@ export const PROTECTIONS = {
     stage: "guarded",
     fault: "crash-writer",
   },
+  "lease-wait": {
+    says: "the answer to a write waits until readers have heard of it, or their leases have run out",
+    stage: "leased",
+    fault: "late",
+  },
+  "lease-end": {
+    says: "nothing is answered from memory once the lease has run out",
+    stage: "leased",
+    fault: "stall",
+  },
+  "lease-forget": {
+    says: "a reader forgets what it is told of, before it says that it has",
+    stage: "leased",
+  },
   "tenant-key": { says: "every tenant has entries of its own", stage: "deferred" },
 } as const satisfies Readonly<Record<string, ProtectionDescription>>;
 
@@ -55,8 +69,20 @@ export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[
  * with the first one that is seen.
  */
 export function catching(without: Protection) {
-  const { fault }: ProtectionDescription = PROTECTIONS[without];
+  const { fault, stage }: ProtectionDescription = PROTECTIONS[without];
+  const isLeased = stage === "leased";
+  const faultsDone = isLeased ? 200 : 40;
   const work =
-    fault === undefined ? { faults: [], reads: 200_000 } : { faults: [fault], reads: 0, faultsDone: 40 };
-  return { without, ...work, writeShare: 0.05, faultPauseMs: 500, budgetMs: 1000, stopAtViolation: true };
+    fault === undefined ? { faults: [], reads: 200_000 } : { faults: [fault], reads: 0, faultsDone };
+  // What a process answers from memory it has to have been asked for before, more than once.
+  const tenants = isLeased ? { tenants: 1 } : {};
+  return {
+    without,
+    ...work,
+    ...tenants,
+    writeShare: 0.05,
+    faultPauseMs: 500,
+    budgetMs: 1000,
+    stopAtViolation: true,
+  };
 }

@@ -21,6 +21,8 @@ export interface StageOptions {
   readonly clients: number;
   /** Part of the operations that are writes. */
   readonly writeShare: number;
+  /** Default: as many as the workload has. */
+  readonly tenants?: number;
   /** Only these. Default: all that the stage has. */
   readonly faults?: readonly FaultName[];
   /** Mean pause between faults, milliseconds. */
@@ -96,6 +98,7 @@ async function run(
     redis: topology.redisFor(index),
     proxies: topology.proxies,
     guarded: stage.guarded,
+    leased: stage.leased === true,
     ...(without && { without }),
     ...(client && { client }),
     ...(budgetMs !== undefined && { budgetMs }),
@@ -166,6 +169,7 @@ function faultsOf(
   const all: Faults = {
     ...ofTopology,
     "kill-backend": (random) => pool.kill(random),
+    ...(stage.leased && { "pause-backend": (random) => pool.pause(random) }),
     ...(stage.strict && { "crash-writer": () => workload.crashNextWriter() }),
   };
   if (!only) return all;

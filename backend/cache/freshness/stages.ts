@@ -9,6 +9,8 @@ export interface Stage {
   readonly name: string;
   /** Writes are guarded, and refused where Redis cannot be told about them. */
   readonly guarded: boolean;
+  /** Lists are leased, and processes are paused. Default false. */
+  readonly leased?: boolean;
   /**
    * Nothing is excused, what died writers have committed counts, and what any read has shown, later reads
    * must show too. A guard promises that as long as its mark is not lost.
@@ -39,6 +41,27 @@ export const STAGES: Readonly<Record<StageName, Stage>> = {
   "guarded-failover": {
     name: "guarded writes whose marks may be lost in Sentinel failovers and by FLUSHALL",
     guarded: true,
+    strict: false,
+    startTopology: startSentinelTopology,
+  },
+  leased: {
+    name: "leased lists, and writes that are deferred while Redis is away",
+    guarded: false,
+    leased: true,
+    strict: false,
+    startTopology: () => startStandalone(true, true),
+  },
+  "leased-guarded": {
+    name: "leased lists, and guarded writes",
+    guarded: true,
+    leased: true,
+    strict: true,
+    startTopology: () => startStandalone(false, true),
+  },
+  "leased-failover": {
+    name: "leased lists, and Sentinel failovers",
+    guarded: false,
+    leased: true,
     strict: false,
     startTopology: startSentinelTopology,
   },

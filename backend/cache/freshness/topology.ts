@@ -18,11 +18,12 @@ export interface Topology {
 
 /**
  * One server; the first backend reaches it through a proxy that can be cut. `losingData`: faults that empty
- * the server, too.
+ * the server, too. `isLate`: and one that has what passes the proxy come late, in its order.
  */
-export async function startStandalone(losingData: boolean): Promise<Topology> {
+export async function startStandalone(losingData: boolean, isLate = false): Promise<Topology> {
   const server = await startRedisServer();
-  const proxy = await startTcpProxy(server.port);
+  let lateMs = 0;
+  const proxy = await startTcpProxy(server.port, isLate ? { delayMs: () => lateMs } : {});
   const admin = adminOf(server);
   const partition = (begin: () => void) => async (random: Random) => {
     begin();
@@ -38,6 +39,14 @@ export async function startStandalone(losingData: boolean): Promise<Topology> {
     cut: partition(() => proxy.cut()),
     stall: partition(() => proxy.stall()),
   };
+  if (isLate) {
+    faults.late = async (random, work) => {
+      // Both ways together less than a lease, which would not be held else.
+      lateMs = between(random, 3, 25);
+      await work.written(between(random, 1, 8));
+      lateMs = 0;
+    };
+  }
   if (losingData) {
     faults["restart-empty"] = async (random) => {
       await server.kill();

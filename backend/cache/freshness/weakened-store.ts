@@ -2,6 +2,7 @@
 import { decodeEntry, encodeEntry } from "../src/codec/entry.js";
 import { joinFences, splitFences } from "../src/engine/fences.js";
 import type { KeySpace } from "../src/store/key-space.js";
+import type { ForgetFences, ReadLease } from "../src/store/read-lease.js";
 import type {
   CommitResult,
   FillCommit,
@@ -27,7 +28,26 @@ export function weaken(store: Store, keys: KeySpace, without: Protection | undef
   if (without === "run-id") return replacing(store, oneServerForEver(store));
   // Neither told by Sentinel (the client's options) nor asking it.
   if (without === "failover-news") return replacing(store, { renew: () => false });
+  if (without === "lease-wait") return replacing(store, { untilForgotten: () => undefined });
+  if (without === "lease-end") return replacing(store, { leaseReads: (forget) => endless(store, forget) });
+  if (without === "lease-forget")
+    return replacing(store, { leaseReads: () => store.leaseReads?.(() => undefined) });
   return store;
+}
+
+/** A lease that goes on for ever once it has been held. */
+function endless(store: Store, forget: ForgetFences): ReadLease | undefined {
+  const lease = store.leaseReads?.(forget);
+  let sinceMs = Number.POSITIVE_INFINITY;
+  return (
+    lease && {
+      heldSince(nowMs) {
+        const heldSinceMs = lease.heldSince(nowMs);
+        if (Number.isFinite(heldSinceMs)) sinceMs = heldSinceMs;
+        return sinceMs;
+      },
+    }
+  );
 }
 
 /**

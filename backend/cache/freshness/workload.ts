@@ -17,7 +17,7 @@ import { between, pick, type Random, seededRandom } from "./random.js";
 import { changedBy, type ListRoute, type Routes, randomRoutes, shownBy, type WriteRoute } from "./routes.js";
 import type { Truth } from "./truth.js";
 
-const TENANTS = Array.from({ length: 24 }, (_, index) => `tenant-${index}`);
+const TENANTS = 24;
 /** Some tenants are busier than others, so that writes meet reads. */
 const TENANT_SKEW = 2;
 const PAGES = 2;
@@ -32,6 +32,8 @@ export interface WorkloadOptions {
   readonly clients: number;
   /** Part of the operations that are writes. */
   readonly writeShare: number;
+  /** Fewer: the same lists are read more often. Default 24. */
+  readonly tenants?: number;
 }
 
 /** What the clients did. */
@@ -78,6 +80,7 @@ export class Workload implements FaultWork {
   readonly #judge: Judge;
   readonly #options: WorkloadOptions;
   readonly #routes: Routes;
+  readonly #tenants: readonly string[];
   #running: Promise<unknown> = Promise.resolve();
   #stopping = false;
   readonly #crashes: (() => void)[] = [];
@@ -90,6 +93,7 @@ export class Workload implements FaultWork {
     this.#judge = judge;
     this.#options = options;
     this.#routes = randomRoutes(options.seed);
+    this.#tenants = Array.from({ length: options.tenants ?? TENANTS }, (_, index) => `tenant-${index}`);
   }
 
   start(): void {
@@ -121,12 +125,13 @@ export class Workload implements FaultWork {
       // All backends may be dead for a moment.
       if (this.#pool.alive.length === 0) await nextTurn();
       else if (random() < this.#options.writeShare) await this.#writeAndLook(random);
-      else await this.#read(random, pick(random, TENANTS, TENANT_SKEW), pick(random, this.#routes.lists));
+      else
+        await this.#read(random, pick(random, this.#tenants, TENANT_SKEW), pick(random, this.#routes.lists));
     }
   }
 
   async #writeAndLook(random: Random): Promise<void> {
-    const tenant = pick(random, TENANTS, TENANT_SKEW);
+    const tenant = pick(random, this.#tenants, TENANT_SKEW);
     const write = pick(random, this.#routes.writes);
     await this.#write(random, tenant, write);
     const changed = changedBy(write);

@@ -1,40 +1,9 @@
 // Every configuration that is searched, and what must come out.
-import { ALL_ON, BASE, NO_FAULTS, type Protections, type Settings } from "./settings.js";
-import type { Faults } from "./state.js";
+import { type Configuration, GUARD, holds, long, violated } from "./configuration.js";
+import { LEASED_ABLATIONS, LEASED_PROMISES } from "./leased-configurations.js";
 
-export interface Configuration {
-  readonly name: string;
-  readonly settings: Settings;
-  /** Whether no reachable state is a violation. */
-  readonly holds: boolean;
-  /** More than 100,000 states: only searched on request, and in CI. A smaller one of its class stands beside it. */
-  readonly isLong?: boolean;
-}
+export type { Configuration } from "./configuration.js";
 
-type Changes = Partial<Omit<Settings, "faults" | "protections">> & {
-  readonly faults?: Partial<Faults>;
-  /** Protections that are turned off. */
-  readonly without?: readonly (keyof Protections)[];
-};
-
-function settings({ faults, without = [], ...changes }: Changes): Settings {
-  const protections = { ...ALL_ON };
-  for (const name of without) protections[name] = false;
-  return { ...BASE, ...changes, protections, faults: { ...NO_FAULTS, ...faults } };
-}
-
-const holds = (name: string, changes: Changes): Configuration => ({
-  name,
-  settings: settings(changes),
-  holds: true,
-});
-const violated = (name: string, changes: Changes): Configuration => ({
-  ...holds(name, changes),
-  holds: false,
-});
-const long = (configuration: Configuration): Configuration => ({ ...configuration, isLong: true });
-
-const GUARD = { guard: true };
 const STRICT = { crashCounts: true, deferredCounts: true };
 
 /** Answers name the tag that writers change. */
@@ -53,6 +22,7 @@ const ONE_WRITER = { ...TWO_MASTERS, writers: [0] };
 
 /** What is promised, with every protection on. */
 export const PROMISES: readonly Configuration[] = [
+  ...LEASED_PROMISES,
   holds("no fault", {}),
   holds("readers in one process (single flight)", { readers: [0, 0] }),
   holds("one crash", { faults: { crash: 1 } }),
@@ -196,6 +166,7 @@ export const LIMITS: readonly Configuration[] = [
 
 /** One protection less, or one and what covers for it. */
 export const ABLATIONS: readonly Configuration[] = [
+  ...LEASED_ABLATIONS,
   violated("no fence check", { without: ["fenceCheck"] }),
   violated("no fence check in L1", { without: ["localFenceCheck"] }),
   violated("answers name their tags, and hits do not compare their fences", {

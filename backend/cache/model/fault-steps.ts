@@ -1,6 +1,7 @@
 // What happens to processes and servers: faults, each at any time and as often as configured, and what follows them.
 
-import type { Settings } from "./settings.js";
+import { tell, waitsNoMore } from "./lease-steps.js";
+import { NO_BELIEF, type Settings } from "./settings.js";
 import { newToken, type Offer, type Process, type State } from "./state.js";
 import { expireMark, replaceFence, serverOf } from "./store-steps.js";
 import { promise, promiseOn } from "./writer-steps.js";
@@ -53,18 +54,30 @@ function connections(
 }
 
 /** The probe has answered: replay, then close the circuit. */
-function recovery({ owed }: Process, settings: Settings, index: number, step: Step): void {
+function recovery({ owed, replaying }: Process, settings: Settings, index: number, step: Step): void {
   const { protections, splitBrain, splitCounts } = settings;
-  if (owed > 0) {
-    step("replays its recovery queue", (next, self) => {
+  if (owed > 0 && settings.leased && replaying === null) {
+    step("sends its recovery queue", (next, self) => {
       const server = serverOf(next, index, settings);
       if (!server?.isMaster) return;
       replaceFence(next, server);
-      if (splitBrain && !splitCounts) promiseOn(next, self.server ?? next.master, owed);
-      else promise(next, owed);
-      if (splitBrain) self.confirmed = Math.max(self.confirmed, owed);
-      self.owed = 0;
+      self.replaying = tell(next, index, server, settings);
     });
+  }
+  if (owed > 0 && (!settings.leased || replaying?.readers === 0)) {
+    step(
+      settings.leased ? "is sure that its replay is known" : "replays its recovery queue",
+      (next, self) => {
+        const server = serverOf(next, index, settings);
+        if (!server?.isMaster) return;
+        if (!settings.leased) replaceFence(next, server);
+        self.replaying = null;
+        if (splitBrain && !splitCounts) promiseOn(next, self.server ?? next.master, owed);
+        else promise(next, owed);
+        if (splitBrain) self.confirmed = Math.max(self.confirmed, owed);
+        self.owed = 0;
+      },
+    );
   }
   if (owed === 0 || !protections.replayBeforeTrust) {
     step("closes its circuit", (next, self) => {
@@ -90,12 +103,16 @@ function crash(next: State, self: Process, index: number, { crashCounts }: Setti
     epoch: 0,
     local: null,
     required: 0,
+    belief: { ...NO_BELIEF },
+    replaying: null,
   });
+  waitsNoMore(next, index);
   for (const actor of [...next.writers, ...next.readers])
     if (actor.process === index)
       Object.assign(actor, {
         phase: "idle",
         marked: false,
+        awaited: null,
         version: 0,
         required: 0,
         fence: 0,
@@ -113,6 +130,7 @@ function serverFaults(state: State, { splitBrain, idPerPromotion }: Settings, of
       const server = next.servers[next.master];
       if (server)
         Object.assign(server, { fence: null, tag: next.namesTags ? null : 0, marks: 0, entry: null });
+      if (server) Object.assign(server.registry, { runId: -1, told: 0, readers: 0, isRipe: false });
     });
   }
   if (state.faults.otherTag > 0) {
@@ -170,6 +188,7 @@ function copyData(next: State, from: number, to: number): void {
       tag: source.tag,
       marks: source.marks,
       entry: source.entry,
+      registry: { ...source.registry },
     });
 }
 

@@ -1,5 +1,6 @@
 // A reader: L1, then the store; on a miss follow another's fill or begin one, read the truth, store by compare-and-set.
 
+import { believes } from "./lease-steps.js";
 import type { Settings } from "./settings.js";
 import { type Entry, idleReader, type Offer, type Reader, type Server, type State } from "./state.js";
 import {
@@ -49,6 +50,8 @@ function lookUp(state: State, settings: Settings, { process }: Reader, step: Ste
     step(`is given version ${local.version} from L1, unchecked`, receive(local.version, required));
     return;
   }
+  if (local && believes(state, process))
+    step(`hits version ${local.version} in L1, and asks nobody`, receive(local.version, required));
   const server = gatedServerOf(state, process, settings);
   if (!server || isPending(server, settings)) return;
   const { entry, fence } = server;

@@ -1,5 +1,6 @@
 // Breadth-first search over every interleaving: the first violation found is one with the fewest steps.
 import { faultSteps } from "./fault-steps.js";
+import { leaseSteps } from "./lease-steps.js";
 import { readerSteps } from "./reader-steps.js";
 import { initialState, type Settings } from "./settings.js";
 import { copyState, encode, type Offer, type State } from "./state.js";
@@ -42,6 +43,7 @@ export function search(settings: Settings, maxStates = 5_000_000): SearchResult 
       writerSteps(state, settings, offer);
       readerSteps(state, settings, offer);
       faultSteps(state, settings, offer);
+      leaseSteps(state, settings, offer);
       if (seen.size > maxStates)
         throw new Error(`more than ${maxStates} states: make the configuration smaller`);
     }

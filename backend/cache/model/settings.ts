@@ -1,5 +1,5 @@
 // What one search is about: who takes part, which faults happen, which protections are on.
-import { type Faults, idleReader, type State } from "./state.js";
+import { type Belief, type Faults, idleReader, type State } from "./state.js";
 
 /** Each mirrors one rule of the engine; all are on in it. */
 export interface Protections {
@@ -48,6 +48,24 @@ export interface Protections {
   randomTokens: boolean;
   /** A reader follows only a fill that began with the fences it has seen. */
   followSameFences: boolean;
+  /** A write's answer waits until every process with a read lease knows of it, or its lease has run out. */
+  waitsForReaders: boolean;
+  /** A guarded write's handler waits for its mark in the same way. */
+  waitsForMark: boolean;
+  /** Nothing is believed once the lease has run out. */
+  endsLease: boolean;
+  /** What is heard of is forgotten. */
+  forgetsWhatItHears: boolean;
+  /** A reading that was under way when its fence was forgotten is not kept. */
+  spoilsReadings: boolean;
+  /** A lease goes on only when all changes before have been heard of; where they have not, all is forgotten. */
+  renewalShowsGaps: boolean;
+  /** Where there is no registry, all leases are waited for. */
+  waitsWhereLost: boolean;
+  /** The same while one that was begun anew is younger than a lease. */
+  waitsUntilRipe: boolean;
+  /** A registry of another server is none. */
+  registryNamesServer: boolean;
 }
 
 export const ALL_ON: Protections = {
@@ -69,6 +87,15 @@ export const ALL_ON: Protections = {
   newFenceAfterExpiry: true,
   randomTokens: true,
   followSameFences: true,
+  waitsForReaders: true,
+  waitsForMark: true,
+  endsLease: true,
+  forgetsWhatItHears: true,
+  spoilsReadings: true,
+  renewalShowsGaps: true,
+  waitsWhereLost: true,
+  waitsUntilRipe: true,
+  registryNamesServer: true,
 };
 
 export interface Settings {
@@ -80,6 +107,8 @@ export interface Settings {
   readonly readsEach: number;
   /** What writers change is a tag that the answer names: nobody knows its fence before the handler has run. */
   readonly namesTags: boolean;
+  /** Processes answer from what they believe, as long as they hold a read lease. */
+  readonly leased: boolean;
   readonly guard: boolean;
   /** `onUnreachable: "reject"`. */
   readonly reject: boolean;
@@ -108,7 +137,7 @@ export interface Settings {
   readonly deferredCounts: boolean;
 }
 
-export const NO_FAULTS: Faults = { crash: 0, cut: 0, flush: 0, failover: 0, otherTag: 0 };
+export const NO_FAULTS: Faults = { crash: 0, cut: 0, flush: 0, failover: 0, otherTag: 0, lose: 0 };
 
 /** 2 writers and 2 readers in 2 processes, no faults, everything on. */
 export const BASE: Settings = {
@@ -118,6 +147,7 @@ export const BASE: Settings = {
   readers: [0, 1],
   readsEach: 2,
   namesTags: false,
+  leased: false,
   guard: false,
   reject: false,
   outlivesDeadline: false,
@@ -129,12 +159,26 @@ export const BASE: Settings = {
   deferredCounts: false,
 };
 
-/** A warm cache: the entry is in the store, on the replica and in every L1. */
-export function initialState({ writers, readers, readsEach, namesTags, faults }: Settings): State {
+export const NO_BELIEF: Belief = {
+  isHeld: false,
+  generation: 0,
+  told: 0,
+  next: 0,
+  fence: 0,
+  runId: 0,
+  reading: 0,
+  readingRunId: 0,
+  isSpoilt: false,
+};
+
+/** A warm cache, with leases if there are any: the entry is in the store, on the replica and in every L1. */
+export function initialState(settings: Settings): State {
+  const { writers, readers, readsEach, namesTags, leased, faults } = settings;
   const tag = namesTags ? 2 : 0;
   const entry = { version: 0, fence: 1, tag, runId: 0 };
   return {
     namesTags,
+    leased,
     truth: 0,
     master: 0,
     epoch: 0,
@@ -146,6 +190,8 @@ export function initialState({ writers, readers, readsEach, namesTags, faults }:
       tag,
       marks: 0,
       entry,
+      // The processes below are in it. A replica has heard of it.
+      registry: { runId: leased ? 0 : -1, generation: 1, told: 0, readers: leased ? 0b11 : 0, isRipe: true },
     })),
     processes: [0, 1].map(() => ({
       alive: true,
@@ -157,8 +203,10 @@ export function initialState({ writers, readers, readsEach, namesTags, faults }:
       epoch: 0,
       local: entry,
       required: 0,
+      belief: leased ? { ...NO_BELIEF, isHeld: true, generation: 1, next: 1, fence: 1 } : { ...NO_BELIEF },
+      replaying: null,
     })),
-    writers: writers.map((process) => ({ process, phase: "idle", marked: false, version: 0 })),
+    writers: writers.map((process) => ({ process, phase: "idle", marked: false, version: 0, awaited: null })),
     readers: readers.map((process) => idleReader(process, readsEach)),
     faults: { ...faults },
     violation: "",

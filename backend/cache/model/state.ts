@@ -27,6 +27,45 @@ export interface Server {
   /** Guarded writers whose mark is on the fence: bit n is writer n. */
   marks: number;
   entry: Entry | null;
+  /** With leases: who holds them. */
+  registry: Registry;
+}
+
+/** Of the processes that hold read leases; it is lost with the server's data. */
+export interface Registry {
+  /** The server that it is of; -1: there is none. */
+  runId: number;
+  generation: number;
+  /** Changes of the fence that readers were told of. */
+  told: number;
+  /** Bit n is process n. */
+  readers: number;
+  /** No lease of an earlier generation can be held any more. */
+  isRipe: boolean;
+}
+
+/** What a process believes without asking, where reads are leased. */
+export interface Belief {
+  /** Its lease has not run out. */
+  isHeld: boolean;
+  generation: number;
+  /** The last change that it has heard of, and the next one that may reach it. */
+  told: number;
+  next: number;
+  /** The fence as it knows it, 0 for not at all; and the server. */
+  fence: Token;
+  runId: number;
+  /** A reading of it that is under way, and whether that was forgotten meanwhile. */
+  reading: Token;
+  readingRunId: number;
+  isSpoilt: boolean;
+}
+
+/** A change of the fence that counts once these have heard of it, or their leases have run out: bit n is process n. */
+export interface Awaited {
+  readers: number;
+  generation: number;
+  told: number;
 }
 
 export interface Process {
@@ -46,13 +85,19 @@ export interface Process {
   local: Entry | null;
   /** Reads through this process that begin now must return this version or a younger one. */
   required: number;
+  /** With leases. */
+  belief: Belief;
+  /** With leases: what its replay waits for; `null` where none has been sent. */
+  replaying: Awaited | null;
 }
 
 export interface Writer {
   readonly process: number;
-  phase: "idle" | "marked" | "committed" | "answered" | "done";
+  /** With leases, `marking` waits until its mark is known, `waiting` until its fence is. */
+  phase: "idle" | "marked" | "committed" | "answered" | "done" | "marking" | "waiting";
   marked: boolean;
   version: number;
+  awaited: Awaited | null;
 }
 
 export interface Reader {
@@ -78,11 +123,15 @@ export interface Faults {
   failover: number;
   /** Another tag of the tenant is invalidated: only the fence of any tag is replaced. */
   otherTag: number;
+  /** A message about a change is lost. */
+  lose: number;
 }
 
 export interface State {
   /** Whether answers name their tags. */
   readonly namesTags: boolean;
+  /** Whether reads are leased. */
+  readonly leased: boolean;
   /** The version that a read of the database returns. */
   truth: number;
   master: number;
@@ -107,9 +156,13 @@ export const FIXED_TOKEN: Token = 60_000;
 export function copyState(state: State): State {
   return {
     ...state,
-    servers: state.servers.map((server) => ({ ...server })),
-    processes: state.processes.map((process) => ({ ...process })),
-    writers: state.writers.map((writer) => ({ ...writer })),
+    servers: state.servers.map((server) => ({ ...server, registry: { ...server.registry } })),
+    processes: state.processes.map((process) => ({
+      ...process,
+      belief: { ...process.belief },
+      replaying: process.replaying && { ...process.replaying },
+    })),
+    writers: state.writers.map((writer) => ({ ...writer, awaited: writer.awaited && { ...writer.awaited } })),
     readers: state.readers.map((reader) => ({ ...reader })),
     faults: { ...state.faults },
   };
@@ -127,9 +180,11 @@ export function newToken(state: State): Token {
     hold(entry?.fence);
     hold(entry?.tag);
   }
-  for (const { local } of state.processes) {
+  for (const { local, belief } of state.processes) {
     hold(local?.fence);
     hold(local?.tag);
+    hold(belief.fence);
+    hold(belief.reading);
   }
   for (const { fence, tag } of state.readers) {
     hold(fence);
@@ -138,7 +193,7 @@ export function newToken(state: State): Token {
   return last + 1;
 }
 
-const WRITER_PHASES = ["idle", "marked", "committed", "answered", "done"];
+const WRITER_PHASES = ["idle", "marked", "committed", "answered", "done", "marking", "waiting"];
 const READER_PHASES = ["idle", "missed", "filling", "read", "following", "tagged"];
 
 /** The state as a short text. Two states that differ only in the names of their tokens have the same one. */
@@ -178,8 +233,25 @@ export function encode(state: State): string {
     codes.push(READER_PHASES.indexOf(phase), required, name(fence), runId, version, readsLeft);
     if (state.namesTags) codes.push(name(tag));
   }
-  const { crash, cut, flush, failover, otherTag } = state.faults;
-  codes.push(crash, cut, flush, failover, otherTag, state.violation.length);
+  if (state.leased) {
+    const awaited = (value: Awaited | null) => {
+      if (value) codes.push(value.readers + 1, value.generation, value.told);
+      else codes.push(0);
+    };
+    for (const { registry } of state.servers) {
+      const { runId, generation, told, readers, isRipe } = registry;
+      codes.push(runId + 1, generation, told, readers, Number(isRipe));
+    }
+    for (const { belief, replaying } of state.processes) {
+      const { isHeld, generation, told, next, fence, runId, reading, readingRunId, isSpoilt } = belief;
+      codes.push(Number(isHeld) + 2 * Number(isSpoilt), generation, told, next);
+      codes.push(name(fence), runId, name(reading), readingRunId);
+      awaited(replaying);
+    }
+    for (const writer of state.writers) awaited(writer.awaited);
+  }
+  const { crash, cut, flush, failover, otherTag, lose } = state.faults;
+  codes.push(crash, cut, flush, failover, otherTag, lose, state.violation.length);
   return String.fromCharCode(...codes);
 }
 

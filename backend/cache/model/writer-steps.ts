@@ -1,5 +1,6 @@
 // A writer: mark where guarded, commit, replace the fence (or queue that), answer.
 
+import { forget, tell } from "./lease-steps.js";
 import type { Settings } from "./settings.js";
 import type { Offer, State, Writer } from "./state.js";
 import { replaceFence, writableServerOf } from "./store-steps.js";
@@ -13,7 +14,17 @@ export function writerSteps(state: State, settings: Settings, offer: Offer): voi
         if (self) change(next, self);
       });
     if (writer.phase === "idle") begin(state, settings, index, step);
-    else if (writer.phase === "marked") step("commits", commit);
+    else if (writer.phase === "marking" && writer.awaited?.readers === 0) {
+      step("is sure that its mark is known", (next, self) => {
+        known(next, self);
+        self.phase = "marked";
+      });
+    } else if (writer.phase === "waiting" && writer.awaited?.readers === 0) {
+      step("is sure that its fence is known, and answers", (next, self) => {
+        known(next, self);
+        confirmed(next, self, settings);
+      });
+    } else if (writer.phase === "marked") step("commits", commit);
     else if (writer.phase === "committed") end(state, settings, index, step);
     else if (writer.phase === "answered")
       step("replaces the fence after its answer", (next, self) => {
@@ -40,7 +51,8 @@ function begin(state: State, settings: Settings, index: number, step: Step): voi
       if (protections.newFenceWithMark) replaceFence(next, server);
       server.marks |= 1 << index;
       self.marked = true;
-      self.phase = "marked";
+      self.awaited = tell(next, process, server, settings);
+      self.phase = settings.leased && protections.waitsForMark ? "marking" : "marked";
     });
   } else step(guard ? "cannot mark the fence, and commits" : "commits", commit);
 }
@@ -53,8 +65,9 @@ function commit(next: State, self: Writer): void {
 
 function end(state: State, settings: Settings, index: number, step: Step): void {
   const { process } = state.writers[index] ?? { process: 0 };
+  const { protections } = settings;
   const how = writableServerOf(state, process, settings) ? "replaces the fence" : "queues its invalidation";
-  if (!settings.protections.holdBack) {
+  if (!protections.holdBack) {
     step("answers", (next, self) => {
       promise(next, self.version);
       self.phase = "answered";
@@ -63,13 +76,28 @@ function end(state: State, settings: Settings, index: number, step: Step): void 
   }
   // Answering later only asks less of readers: one step is the strictest case.
   step(`${how} and answers`, (next, self) => {
-    const confirmed = replaceOrQueue(next, self, index, settings);
-    if (confirmed && settings.splitBrain && !settings.splitCounts) promiseWhereConfirmed(next, self);
-    else if (confirmed || settings.deferredCounts || (self.marked && settings.markedDeferredCounts))
-      promise(next, self.version);
-    else promise(next, self.version, process);
-    self.phase = "done";
+    const isConfirmed = replaceOrQueue(next, self, index, settings);
+    if (isConfirmed && settings.leased && protections.waitsForReaders) self.phase = "waiting";
+    else if (isConfirmed) confirmed(next, self, settings);
+    else {
+      const counts = settings.deferredCounts || (self.marked && settings.markedDeferredCounts);
+      promise(next, self.version, counts ? undefined : process);
+      self.phase = "done";
+    }
   });
+}
+
+function confirmed(next: State, self: Writer, settings: Settings): void {
+  if (settings.splitBrain && !settings.splitCounts) promiseWhereConfirmed(next, self);
+  else promise(next, self.version);
+  self.phase = "done";
+}
+
+/** What its own process has read since may be from before. */
+function known(next: State, self: Writer): void {
+  const own = next.processes[self.process];
+  if (own) forget(own.belief);
+  self.awaited = null;
 }
 
 function replaceOrQueue(next: State, self: Writer, index: number, settings: Settings): boolean {
@@ -78,10 +106,12 @@ function replaceOrQueue(next: State, self: Writer, index: number, settings: Sett
   if (server) {
     server.marks &= ~(1 << index);
     replaceFence(next, server);
+    self.awaited = tell(next, self.process, server, settings);
     if (process && settings.splitBrain) process.confirmed = self.version;
     return true;
   }
   if (process) {
+    forget(process.belief);
     process.owed = Math.max(process.owed, self.version);
     process.trusts = false;
   }

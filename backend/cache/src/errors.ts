@@ -14,6 +14,7 @@ export type TenantCacheErrorCode =
   | "ETC_REDIS_REPLICA"
   | "ETC_REDIS_MISSING"
   | "ETC_STORE_PART"
+  | "ETC_LEASED"
   | "ETC_LIGHT_MY_REQUEST"
   | "ETC_PROM_CLIENT"
   | "ETC_OPENTELEMETRY"

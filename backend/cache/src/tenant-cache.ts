@@ -21,6 +21,7 @@ import { HttpServices } from "./express/http-services.js";
 import { createInvalidateCache, type InvalidateCache } from "./express/invalidate-cache.js";
 import { createInvalidations, type Invalidations } from "./express/invalidations.js";
 import { type CreateLane, createLane } from "./express/lane.js";
+import { leaseReads } from "./express/leased-route.js";
 import { createObserve, type Observe } from "./express/observe.js";
 import {
   type AsTenant,
@@ -134,7 +135,7 @@ const WALK_GATHER_MS = 60_000;
  * it does not.
  *
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_ARGUMENTS`, `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`,
- *   `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`, `ETC_STORE_PART`
+ *   `ETC_REDIS_REPLICA`, `ETC_REDIS_MISSING`, `ETC_STORE_PART`, `ETC_LEASED`
  */
 export function createTenantCache(options: TenantCacheOptions, ...surplus: never[]): TenantCache {
   refuseSurplus(
@@ -242,6 +243,7 @@ export function createTenantCacheOn(
   );
   feed?.start(feedHostOf(engine));
   const misuse = new Misuse(parsed.logger, !store.isPrivate);
+  if (parsed.freshness === "leased") requireLeases(engine);
   const http = new HttpServices(engine, parsed, misuse, telemetry);
   const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
   const manager = new CacheManager(engine, parsed, misuse);
@@ -294,6 +296,15 @@ export function createTenantCacheOn(
   };
   engines.set(cache, engine);
   return cache;
+}
+
+function requireLeases(engine: CacheEngine): void {
+  try {
+    leaseReads(engine, "createTenantCache");
+  } catch (error) {
+    void engine.close();
+    throw error;
+  }
 }
 
 function adviceOf({ advisor, counters, maxTenantBytes }: CacheEngine): CacheAdvice {

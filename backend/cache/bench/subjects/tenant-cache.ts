@@ -27,6 +27,7 @@ const start: StartSubject = async (context) => {
   const cache = createTenantCache({
     redis: redisUrl,
     tenant: (req) => context.tenantOf(req.headers.authorization),
+    freshness: row.isLeased ? "leased" : "strict",
     local: { maxBytes: row.tier === "redis" ? 0 : L1_BYTES },
     maxEntriesPerModule: KEYS_PER_MODULE,
   });

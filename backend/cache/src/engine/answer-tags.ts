@@ -14,8 +14,7 @@
 //   of any tag as the entry carries it need not look at them. Otherwise it reads them: one more round trip,
 //   where the entry is not in this process.
 import { splitFences } from "./fences.js";
-import type { FenceReading } from "./grouped-reads.js";
-import type { CarriedFences } from "./read-batch.js";
+import type { CarriedFences, FenceReading } from "./read-batch.js";
 
 /** What is asked of a ref. */
 interface Tagged {

@@ -237,6 +237,8 @@ export class CacheEngine {
     this.lookups.forget(fenceKeys);
     try {
       await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
+      // Whoever answered from memory would not see the mark.
+      await this.store.untilForgotten?.();
     } catch (error) {
       // The end of the write would only wait once more to find the same; but where only room is missing it
       // can forget its fences.

@@ -20,6 +20,8 @@ export interface EntryRef extends AdvisedEntry {
   readonly settleMs: number;
   /** How old a reading of the fences a hit may rely on, milliseconds. */
   readonly maxStaleness: number;
+  /** Whether a hit may rely on any reading, while a read lease is held. */
+  readonly isLeased?: boolean;
   /** The most entries of this tenant and module. */
   readonly maxEntries: number;
   /**

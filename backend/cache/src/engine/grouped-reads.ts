@@ -27,7 +27,8 @@
 // (`Store.giveBack`). Only a request that was alone in asking for the entry gets the bytes as a loan: others
 // would still be reading them.
 import { BoundedMap } from "../bounded-map.js";
-import type { Store } from "../store/store.js";
+import type { ReadLease } from "../store/read-lease.js";
+import type { Snapshot, Store } from "../store/store.js";
 import { monotonicNow, setImmediate } from "../timers.js";
 import { Batch, type CarriedFences } from "./read-batch.js";
 import { ReadWindow } from "./read-window.js";
@@ -59,11 +60,6 @@ const MAX_KNOWN_CHARACTERS = 4 * 1024 * 1024;
 /** Fences that one read renews beside those that it is made for. */
 const MAX_RENEWED = 500;
 
-/** Fences as a read found them: whoever relied on them compares them later with the current ones. */
-export interface FenceReading extends CarriedFences {
-  readonly fenceKeys: readonly string[];
-}
-
 export class GroupedReads {
   readonly #store: Store;
   readonly #gate: StoreGate;
@@ -75,10 +71,7 @@ export class GroupedReads {
   #remembers = false;
   /** What hits have relied on since it was read. */
   #wanted: Known[] = [];
-  /**
-   * Counts this process's own invalidations: answers to reads that were sent before one are not remembered.
-   */
-  #invalidations = 0;
+  readonly #underWay = new Set<Batch>();
 
   /** @param onLoan whether entries may be in memory that the store uses again: see {@link Store.giveBack} */
   constructor(store: Store, gate: StoreGate, onLoan: boolean) {
@@ -88,15 +81,24 @@ export class GroupedReads {
     this.#window = new ReadWindow(gate.budgetMs);
   }
 
-  /** Whether a read that was sent at most `maxStalenessMs` ago found the fences as the entry carries them. */
-  recalls(fenceKeys: readonly string[], carried: CarriedFences, maxStalenessMs: number): boolean {
+  /**
+   * Whether a read found the fences as the entry carries them, that was sent at most `maxStalenessMs` ago or, with a lease, while
+   * that has been held.
+   */
+  recalls(
+    fenceKeys: readonly string[],
+    carried: CarriedFences,
+    maxStalenessMs: number,
+    lease?: ReadLease,
+  ): boolean {
     this.#remembers = true;
-    const oldestMs = monotonicNow() - maxStalenessMs;
+    const nowMs = monotonicNow();
+    const oldestMs = lease ? lease.heldSince(nowMs) : nowMs - maxStalenessMs;
     for (let index = 0; index < fenceKeys.length; index++) {
       const known = this.#known.get(fenceKeys[index] ?? "");
       if (!known || known.sentAtMs < oldestMs) return false;
       if (known.fence !== carried.fences[index] || known.runId !== carried.runId) return false;
-      if (known.isWanted) continue;
+      if (lease || known.isWanted) continue;
       known.isWanted = true;
       known.maxStalenessMs = maxStalenessMs;
       this.#wanted.push(known);
@@ -126,15 +128,15 @@ export class GroupedReads {
     return batch.answered;
   }
 
-  /** Called before and after this process replaces fences. */
+  /** Called before and after this process replaces fences, and where others have. */
   forget(fenceKeys: readonly string[]): void {
-    this.#invalidations++;
     for (const key of fenceKeys) this.#known.delete(key);
+    for (const batch of this.#underWay) batch.forget(fenceKeys);
   }
 
   /** For invalidations that reach more than can be named. */
   forgetAll(): void {
-    this.#invalidations++;
+    for (const batch of this.#underWay) batch.forget(batch.fenceKeys);
     this.#known = new BoundedMap<Known>({ maxCharacters: MAX_KNOWN_CHARACTERS });
   }
 
@@ -202,13 +204,20 @@ export class GroupedReads {
 
   async #ask(group: string, batch: Batch): Promise<void> {
     const sentAtMs = monotonicNow();
-    const invalidations = this.#invalidations;
     const { fenceKeys, entryKeys } = batch;
     const read = () => this.#store.read(fenceKeys, entryKeys, this.#onLoan);
-    const snapshot = await this.#gate.run(read, batch.expiresAtMs);
-    if (this.#remembers && invalidations === this.#invalidations) {
-      for (const [index, key] of fenceKeys.entries())
+    this.#underWay.add(batch);
+    let snapshot: Snapshot;
+    try {
+      snapshot = await this.#gate.run(read, batch.expiresAtMs);
+    } finally {
+      this.#underWay.delete(batch);
+    }
+    if (this.#remembers) {
+      for (const [index, key] of fenceKeys.entries()) {
+        if (batch.isForgotten(key)) continue;
         this.#remember(group, key, snapshot.fences[index] ?? null, snapshot.runId, sentAtMs);
+      }
     }
     batch.answer(snapshot);
   }

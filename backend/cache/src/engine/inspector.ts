@@ -39,7 +39,7 @@ export interface InspectorParts {
   readonly gate: StoreGate;
   readonly local: LocalEntries | undefined;
   readonly sealer: Sealer;
-  /** The entry of this process that the route's `maxStaleness` lets it use without asking the store. */
+  /** The entry of this process that the route's `freshness` or `maxStaleness` lets it use without asking the store. */
   recalled(ref: EntryRef): Entry | undefined;
 }
 

@@ -1,39 +1,23 @@
 // Lookups: an entry from this process or from the store, believed only with the fences that are current.
-import { PLAIN, type Sealer } from "../codec/encryption.js";
+import { PLAIN } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
-import type { Store } from "../store/store.js";
+import type { ReadLease } from "../store/read-lease.js";
 import { dependenciesOf, fencesOf } from "./answer-tags.js";
-import type { Counters } from "./counters.js";
 import { type EntryRef, examine } from "./entry-ref.js";
-import type { EntryWriter } from "./entry-writer.js";
 import { areSettled, joinFences } from "./fences.js";
 import type { SharedStart } from "./fill-starts.js";
-import type { Fills } from "./fills.js";
-import { type FenceReading, GroupedReads } from "./grouped-reads.js";
-import type { LocalEntries, LocalEntry } from "./local-entries.js";
+import { GroupedReads } from "./grouped-reads.js";
+import type { LocalEntry } from "./local-entries.js";
+import type { LookupParts } from "./lookup-parts.js";
 import { Miss, type MissedRead, Stale } from "./miss.js";
+import type { CarriedFences, FenceReading } from "./read-batch.js";
 import type { CallerOutcome, ReadOutcome } from "./read-outcome.js";
-import type { StoreGate } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
 
 const UNAVAILABLE: ReadOutcome = { kind: "bypass", reason: "store-unavailable" };
 const WRITE_PENDING: ReadOutcome = { kind: "bypass", reason: "write-pending" };
 const REVOKED: CallerOutcome = { kind: "revoked" };
-
-/** What the engine lends. */
-export interface LookupParts {
-  readonly store: Store;
-  readonly gate: StoreGate;
-  /** Absent: entries are in the store only. */
-  readonly local: LocalEntries | undefined;
-  readonly sealer: Sealer;
-  readonly counters: Counters;
-  readonly writer: Pick<EntryWriter, "countFailure">;
-  readonly fills: Pick<Fills, "readOrBegin" | "open" | "drop">;
-  readonly fenceTtlMs: number;
-  alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
-}
 
 export class Lookups {
   readonly #parts: LookupParts;
@@ -43,6 +27,7 @@ export class Lookups {
    * at once.
    */
   #expectsMiss = true;
+  #lease: ReadLease | undefined;
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
@@ -50,6 +35,16 @@ export class Lookups {
     // memory of its own; one that is decrypted gets it.
     const onLoan = parts.store.giveBack !== undefined && parts.local === undefined && parts.sealer === PLAIN;
     this.#reads = new GroupedReads(parts.store, parts.gate, onLoan);
+  }
+
+  /**
+   * Has hits of refs that are leased rely on a read lease; false where the store gives none, or nothing is kept beside it.
+   */
+  leaseReads(): boolean {
+    const { store, local } = this.#parts;
+    if (!local) return false;
+    this.#lease ??= store.leaseReads?.((fenceKeys) => this.#reads.forget(fenceKeys));
+    return this.#lease !== undefined;
   }
 
   /**
@@ -143,18 +138,23 @@ export class Lookups {
     return gate.bound(starting.then(read), expiresAtMs).catch(() => UNAVAILABLE);
   }
 
-  /** A hit at once, where the route's `maxStaleness` allows it. */
+  /** A hit at once, where the route's `freshness` or `maxStaleness` allows it. */
   #recall(ref: EntryRef, local: LocalEntry, caller?: FenceReading): Promise<ReadOutcome> | undefined {
     if (!this.#isKnown(ref, local)) return undefined;
-    if (caller && !this.#reads.recalls(caller.fenceKeys, caller, ref.maxStaleness)) return undefined;
+    if (caller && !this.#recalls(ref, caller.fenceKeys, caller)) return undefined;
     this.#parts.counters.localHits++;
     return endOfTurn().then(() => ({ kind: "hit", entry: local }));
   }
 
   #isKnown(ref: EntryRef, local: LocalEntry): boolean {
-    if (ref.maxStaleness === 0) return false;
+    if (ref.maxStaleness === 0 && !ref.isLeased) return false;
     const { fenceKeys, carried } = dependenciesOf(ref, local);
-    return this.#reads.recalls(fenceKeys, carried, ref.maxStaleness) && local.staleAt > Date.now();
+    return this.#recalls(ref, fenceKeys, carried) && local.staleAt > Date.now();
+  }
+
+  #recalls(ref: EntryRef, fenceKeys: readonly string[], carried: CarriedFences): boolean {
+    const lease = ref.isLeased ? this.#lease : undefined;
+    return this.#reads.recalls(fenceKeys, carried, ref.maxStaleness, lease);
   }
 
   /** For who only looks: the entry that would answer without the store. */

@@ -106,5 +106,6 @@ export class MissedInvalidations {
       await this.#bound(
         this.#store.replaceFences(batch.fenceKeys, this.#options.fenceTtlMs, this.#noteOf(batch)),
       );
+    await this.#store.untilForgotten?.();
   }
 }

@@ -11,6 +11,11 @@ export interface CarriedFences {
   readonly fences: readonly string[];
 }
 
+/** Fences as a read found them: whoever relied on them compares them later with the current ones. */
+export interface FenceReading extends CarriedFences {
+  readonly fenceKeys: readonly string[];
+}
+
 /** What requests ask for together, and, once it is {@link answered}, what they get. */
 export class Batch {
   /**
@@ -24,6 +29,8 @@ export class Batch {
   readonly #entries = new Map<string, Buffer | null>();
   /** Entries that more than one request has asked for. */
   #shared: Set<string> | undefined;
+  /** What was forgotten since it was sent. */
+  #forgotten: Set<string> | undefined;
   #runId = "";
   #settle: (answer: Batch | Promise<never>) => void = () => undefined;
 
@@ -95,6 +102,19 @@ export class Batch {
       this.#shared ??= new Set();
       this.#shared.add(entryKey);
     }
+  }
+
+  /** These may have been read before they were changed. */
+  forget(fenceKeys: readonly string[]): void {
+    for (const key of fenceKeys) {
+      if (!this.#fences.has(key)) continue;
+      this.#forgotten ??= new Set();
+      this.#forgotten.add(key);
+    }
+  }
+
+  isForgotten(fenceKey: string): boolean {
+    return this.#forgotten?.has(fenceKey) === true;
   }
 
   answer({ fences, entries, runId }: Snapshot): void {

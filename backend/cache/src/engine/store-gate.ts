@@ -169,9 +169,9 @@ export class StoreGate {
   }
 
   /**
-   * Replaces fences, or remembers that they must be. Resolves with true once the store has confirmed; with
-   * false where it could not within the budget: this process then serves nothing from the cache until the
-   * replay.
+   * Replaces fences, or remembers that they must be. Resolves with true once the store has confirmed and nobody answers from memory
+   * what was before; with false where it could not confirm within the budget: this process then serves nothing from the cache until
+   * the replay.
    */
   async invalidate(
     tenant: string,
@@ -180,6 +180,7 @@ export class StoreGate {
   ): Promise<boolean> {
     try {
       await this.run(replace);
+      await this.#store.untilForgotten?.();
       return true;
     } catch (error) {
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;

@@ -58,6 +58,7 @@ export class WideInvalidations {
     try {
       if (store.listFences) return await gate.bound(this.#walk(module, origin), monotonicNow() + WITHIN_MS);
       await gate.bound(store.forgetAllFences(), monotonicNow() + WITHIN_MS);
+      await store.untilForgotten?.();
       return true;
     } catch (error) {
       // It would be refused when the store is back, too, and the store never used again: the caller is told.

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { type Bound, BoundedMap, MAX_ENTRY_CHARACTERS, ownText } from "../bounded-map.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
-import type { FenceReading } from "../engine/grouped-reads.js";
+import type { FenceReading } from "../engine/read-batch.js";
 import { tagName, tenantId } from "../identifiers.js";
 import type { ReturnedValues } from "../misuse/returned-values.js";
 import type { LaneIdentity } from "../options/lane-options.js";

@@ -14,6 +14,7 @@ export class RequestRef implements RouteRef {
   readonly fenceKeys: readonly string[];
   readonly settleMs: number;
   readonly maxStaleness: number;
+  readonly isLeased: boolean;
   readonly maxEntries: number;
   readonly own: OwnHeaders;
   readonly durations: HandlerDurations;
@@ -35,6 +36,7 @@ export class RequestRef implements RouteRef {
     this.fenceKeys = ref.fenceKeys;
     this.settleMs = ref.settleMs;
     this.maxStaleness = ref.maxStaleness;
+    this.isLeased = ref.isLeased;
     this.maxEntries = ref.maxEntries;
     this.own = ref.own;
     this.durations = ref.durations;

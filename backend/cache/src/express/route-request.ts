@@ -13,6 +13,7 @@ import type { ParsedRouteOptions } from "../options/route-options.js";
 import { isThenable } from "../shown.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
+import { isLeased } from "./leased-route.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { hasOnly, queryOf, withoutIgnored } from "./query-params.js";
 import { contentOf, isConditional } from "./request-content.js";
@@ -34,6 +35,7 @@ export class RouteRequests implements RequestsOfRoute {
   /** Keeps the requests of different routes apart in the memory that they share. */
   readonly #name: string;
   readonly #own: OwnHeaders;
+  readonly #isLeased: boolean;
   readonly #durations: HandlerDurations;
   readonly #functions: RouteFunctions;
   /** Known before the handler runs; absent where the route has none, or its answers are asked for theirs. */
@@ -71,6 +73,7 @@ export class RouteRequests implements RequestsOfRoute {
     this.#name = `${http.nameRoute()}\n`;
     this.#durations = new HandlerDurations(route.fill.waitMs ?? http.options.fill.waitMs);
     this.#own = ownHeaders(http.options.headers, route.headers);
+    this.#isLeased = isLeased(http, route, this.#modules);
   }
 
   /** A request was not looked up. */
@@ -178,6 +181,7 @@ export class RouteRequests implements RequestsOfRoute {
       fenceKeys: tagKeys.length === 0 ? fenceKeys : [...fenceKeys, ...tagKeys],
       settleMs,
       maxStaleness,
+      isLeased: this.#isLeased,
       maxEntries: options.maxEntriesPerModule,
       own: this.#own,
       durations: this.#durations,

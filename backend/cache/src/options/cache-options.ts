@@ -15,6 +15,7 @@ import { type AuthorityRule, authority } from "./authority-option.js";
 import { type CausesOption, causesOption } from "./causes-option.js";
 import { type FeedOption, feedOption } from "./feed-option.js";
 import { type CacheFillOption, fillOfCache, refuseIdleRetryAfter } from "./fill-option.js";
+import { type Freshness, freshness } from "./freshness-option.js";
 import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
 import { fn, parse, positiveInt, registerCall } from "./parse.js";
@@ -56,6 +57,8 @@ export interface TenantCacheOptions {
    * out: `["api.example.com"]`.
    */
   readonly authority?: AuthorityRule;
+  /** Default of all routes that do not say `maxStaleness`: `"strict"`. See {@link Freshness}. */
+  readonly freshness?: Freshness;
   /** Default of all routes: `"refuse"`. It concerns those with a scope function alone. */
   readonly privateResponses?: PrivateResponses;
   /**
@@ -199,6 +202,7 @@ const cacheSchema = z.strictObject({
   scope: scope.default("tenant"),
   authority: authority.default("key"),
   privateResponses: privateResponses.default("refuse"),
+  freshness: freshness.default("strict"),
   policies: z.record(z.string(), z.unknown()).optional(),
   enabled: z.boolean().default(true),
   keyPrefix: z

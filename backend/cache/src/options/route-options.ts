@@ -6,6 +6,7 @@ import { isModuleName } from "../identifiers.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_SECONDS, ttlAdvice, ttlForm } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { fillOfRoute, type RouteFillOption } from "./fill-option.js";
+import { type Freshness, freshness, refuseFreshButStale } from "./freshness-option.js";
 import { type OwnHeadersOption, ownHeadersOfRoute } from "./own-headers-option.js";
 import { fn, moduleNames, parse, positiveInt, registerCall } from "./parse.js";
 import { type Policies, policiesOf, type RouteOptionsAsGiven, withPolicies } from "./policies.js";
@@ -119,6 +120,8 @@ export interface CacheListOptions {
   readonly maxStaleness?: number;
   /** What runs at once for requests that no entry answers. Default: the cache's `fill`. */
   readonly fill?: RouteFillOption;
+  /** See {@link Freshness}; not beside `maxStaleness`. Default: the cache's, and `"strict"` beside `maxStaleness`. */
+  readonly freshness?: Freshness;
   /**
    * Which headers the cache adds to this route's answers beside the handler's: `{ etag: false }` for an app
    * that says `etag: false`, `{ cacheControl: false }` for one that sends no `Cache-Control` on purpose.
@@ -197,6 +200,7 @@ export const routeSchema = z.strictObject({
   fill: fillOfRoute,
   headers: ownHeadersOfRoute,
   maxStaleness: z.number().min(0).max(60_000).describe("a number of milliseconds from 0 to 60000").default(0),
+  freshness: freshness.optional(),
 });
 
 const policySchema = routeSchema.omit({ policy: true });
@@ -218,7 +222,9 @@ export function parseRouteOptions(given: unknown, policies: Policies = {}): Pars
   // What is no plain object is refused as it came.
   if (Object.prototype.toString.call(options) !== "[object Object]")
     return parse("cacheList", routeSchema, options);
-  return parse("cacheList", routeSchema, withPolicies(policies, options));
+  const parsed = parse("cacheList", routeSchema, withPolicies(policies, options));
+  refuseFreshButStale(parsed);
+  return parsed;
 }
 
 /**

@@ -40,6 +40,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   maxPooledBytes: "pool poolbytes pooledbytes sharedbytes maxpoolbytes",
   advice: "advise advisor recommend recommendations observe sampling",
   settleMs: "settle lag replicalag settleseconds delay delayms",
+  freshness: "consistency leased lease strict mode freshnessmode consistencylevel",
   maxStaleness: "staleness maxstale maxstalenessms stalems",
   obeyRequest:
     "respectrequest respectcachecontrol honorrequest allowbypass revalidaterequests obeycachecontrol",

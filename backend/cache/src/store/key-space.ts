@@ -74,6 +74,13 @@ export class KeySpace {
     return kind === "tag" && name === ANY_TAG && more.length === 0;
   }
 
+  /**
+   * Who holds a read lease, and the channel that tells them. No tenant's fence, but begins as fences do: who may use those may use it.
+   */
+  readers(): string {
+    return `${this.prefix}fence:!readers`;
+  }
+
   /** The entry of a toolkit key such as `users:profile:42`, whose first part is its module. */
   keyed(tenant: string, key: string): string {
     return `${this.tenant(tenant)}${key}`;
@@ -186,7 +193,7 @@ export class KeySpace {
    * patterns, and for what is no fence.
    */
   parseFence(key: string): { tenant: string; module: string | undefined } | undefined {
-    if (!key.startsWith(this.allFences())) return undefined;
+    if (!key.startsWith(this.allFences()) || key === this.readers()) return undefined;
     const [tag, module, ...more] = key.slice(this.allFences().length).split(":");
     if (!tag || more.length > 0) return undefined;
     return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };

@@ -5,6 +5,7 @@ import type { EntryPage, ListRequest } from "./entry-page.js";
 import type { FeedPlace } from "./feed-place.js";
 import type { KeySpace } from "./key-space.js";
 import type { KeyedStore } from "./keyed-store.js";
+import type { ForgetFences, ReadLease } from "./read-lease.js";
 import type { SharingTerms } from "./sharing-terms.js";
 import type { Inventory, ServerReport } from "./store-report.js";
 
@@ -236,6 +237,18 @@ export interface Store {
    * @param cause kept in the same step by a store that has {@link readCauses}. What goes wrong with it fails nothing
    */
   replaceFences(fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote): Promise<void>;
+  /**
+   * Has this process hold read leases while they are asked for; `undefined` where the store cannot give any. Called once.
+   * Absent where it never can.
+   *
+   * @param forget is told what other processes have changed, before they are told that it was forgotten
+   */
+  leaseReads?(forget: ForgetFences): ReadLease | undefined;
+  /**
+   * Called when a change of fences has been confirmed: resolves when no process answers from what it knew before; at once where that is so.
+   * Absent where the store gives no leases.
+   */
+  untilForgotten?(): Promise<void> | undefined;
   /**
    * Marks fences as pending for a writer until `deadlineMs` from now; see `invalidateCache({ guard: true })`.
    */

@@ -12,6 +12,9 @@ const WORK = {
   failover: { reads: 2000, faultsDone: 2 },
   deferred: { reads: 2000, faultsDone: 6 },
   guarded: { reads: 2000, faultsDone: 5 },
+  leased: { reads: 4000, faultsDone: 8 },
+  "leased-guarded": { reads: 2000, faultsDone: 6 },
+  "leased-failover": { reads: 2000, faultsDone: 3 },
 } as const;
 
 const STAGE_NAMES = Object.keys(WORK) as (keyof typeof WORK)[];

@@ -84,6 +84,7 @@ const CACHE: Required<TenantCacheOptions> = {
   scope: "tenant",
   authority: "key",
   privateResponses: "refuse",
+  freshness: "strict",
   policies: { reference: { ttlSeconds: 1 } },
   enabled: true,
   keyPrefix: "",
@@ -157,6 +158,7 @@ const ROUTE: Required<CacheListOptions> = {
   obeyRequest: false,
   maxStaleness: 0,
   fill: { maxConcurrent: 1, waitMs: 1, retryAfterSeconds: 1 } satisfies Required<CacheListOptions["fill"]>,
+  freshness: "strict",
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     CacheListOptions["headers"]
   >,

@@ -28,26 +28,31 @@ export class CauseCalls {
     this.#notice = notice;
   }
 
-  /** Changes fences, and has the cause kept in the same step. The fences are changed also where that is refused. */
-  async change(link: ServerLink, call: ScriptCall, cause: CauseNote | undefined): Promise<void> {
+  /**
+   * Changes fences, and has the cause kept in the same step. The fences are changed also where that is refused.
+   *
+   * @returns what readers with a lease were told: see `read-lease-scripts.ts`
+   */
+  async change(link: ServerLink, call: ScriptCall, cause: CauseNote | undefined): Promise<string> {
     const { name, keys, args } = call;
-    if (!cause || monotonicNow() < this.#refusedUntilMs) {
-      await link.provenScript(name, keys, args);
-      return;
-    }
+    if (!cause || monotonicNow() < this.#refusedUntilMs)
+      return told(await link.provenScript(name, keys, args));
     const { key, text, maxNotes, ttlMs, announce } = cause;
-    const told = announce && !this.#isMute ? [announce.channel, announce.from] : [];
+    const announced = announce && !this.#isMute ? [announce.channel, announce.from] : [];
+    const given = [...args, text, maxNotes, ttlMs, ...announced];
     try {
-      const reply = await link.provenScript(name, [...keys, key], [...args, text, maxNotes, ttlMs, ...told]);
-      if (Number(reply) === 1) return;
-      if (String(reply).endsWith(PUBLISH_REFUSED)) this.#mute(String(reply));
-      else this.#refused(String(reply));
+      const reply = await link.provenScript(name, [...keys, key], given);
+      const refusal = String((reply as [unknown])[0]);
+      if (refusal.endsWith(PUBLISH_REFUSED)) this.#mute(refusal);
+      else if (refusal !== "1") this.#refused(refusal);
+      return told(reply);
     } catch (error) {
       const message = messageOf(error);
       // Its log is no key of this user's: then the script was not run at all.
       if (!/NOPERM.*\bkeys?\b/.test(message)) throw error;
-      await link.provenScript(name, keys, args);
+      const reply = await link.provenScript(name, keys, args);
       this.#refused(message);
+      return told(reply);
     }
   }
 
@@ -91,4 +96,8 @@ export class CauseCalls {
       `causes of invalidations are not kept (${messageOf(new Error(reason))}): allow +xadd +xrevrange and ~causes:*, or leave them out with causes: false; said once`,
     );
   }
+}
+
+function told(reply: unknown): string {
+  return String((reply as readonly unknown[])[1] ?? "");
 }

@@ -6,25 +6,29 @@ import { NOW } from "./lua-parts.js";
 export const PUBLISH_REFUSED = " (the publish of a script)";
 
 /**
- * What scripts that replace fences end with; needs `now`. The cause is their last key, the log, and their last
+ * What scripts that replace fences end with; needs `now` and `told`. The cause is their last key, the log, and their last
  * arguments: its text, how many are kept, how long, and where it is announced with which beginning, if at all. Without
- * them nothing is kept. Where that is refused, the script has done its work all the same, and returns why.
+ * them nothing is kept. Returns 1, or where that is refused why, after which the script has done its work all the same;
+ * and `told`.
  *
  * @param first which argument the text is
  */
 export function keepCause(first: number): string {
   return `
+local refusal = 1
 if ARGV[${first}] then
   local log = KEYS[#KEYS]
   local kept = redis.pcall('XADD', log, 'MAXLEN', '~', ARGV[${first + 1}], '*', 'at', string.format('%d', now), 'cause', ARGV[${first}])
-  if type(kept) == 'table' and kept.err then return kept.err .. ' (the xadd of a script)' end
-  redis.call('PEXPIRE', log, ARGV[${first + 2}])
-  if ARGV[${first + 3}] then
-    local told = redis.pcall('PUBLISH', ARGV[${first + 3}], ARGV[${first + 4}] .. ' ' .. string.format('%d', now) .. ' ' .. ARGV[${first}])
-    if type(told) == 'table' and told.err then return told.err .. '${PUBLISH_REFUSED}' end
+  if type(kept) == 'table' and kept.err then refusal = kept.err .. ' (the xadd of a script)'
+  else
+    redis.call('PEXPIRE', log, ARGV[${first + 2}])
+    if ARGV[${first + 3}] then
+      local announced = redis.pcall('PUBLISH', ARGV[${first + 3}], ARGV[${first + 4}] .. ' ' .. string.format('%d', now) .. ' ' .. ARGV[${first}])
+      if type(announced) == 'table' and announced.err then refusal = announced.err .. '${PUBLISH_REFUSED}' end
+    end
   end
 end
-return 1
+return { refusal, told }
 `;
 }
 

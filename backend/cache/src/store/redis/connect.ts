@@ -7,7 +7,7 @@ import { areTimersFaked } from "../../timers.js";
 import { checkRedisOption } from "./check-option.js";
 import { askForPassword, type PasswordFunction } from "./password.js";
 import { ReadConnection } from "./read-connection.js";
-import type { RedisClient } from "./redis-client.js";
+import { isClusterClient, type RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
 import { askingAllSentinels } from "./sentinel-connector.js";
 import { giveUpSilentPeers } from "./silent-peer.js";
@@ -26,6 +26,8 @@ export interface Connection {
    * of the user's.
    */
   readonly reads?: ReadConnection;
+  /** Makes a connection for messages, which is not connected yet. Absent where none can be made. */
+  readonly messages?: () => RedisClient;
 }
 
 const FIRST_RECONNECT_MS = 50;
@@ -60,6 +62,9 @@ const CONNECTION_DEFAULTS: RedisOptions = {
  */
 const READS_ALONE: RedisOptions = { protocol: 2, lazyConnect: true };
 
+/** Whoever wants messages subscribes anew, and holds no lease before that. */
+const MESSAGES_ALONE: RedisOptions = { protocol: 2, lazyConnect: true, autoResubscribe: false };
+
 /**
  * @throws TenantCacheError `ETC_REDIS_CLIENT`, `ETC_REDIS_KEY_PREFIX`, `ETC_REDIS_REPLICA`,
  *   `ETC_REDIS_MISSING`
@@ -68,14 +73,18 @@ export function connect(redis: RedisOption): Connection {
   const target = checkRedisOption(redis);
   const backOff = newBackOff();
   switch (target.kind) {
-    case "client":
-      return { client: target.client, owned: false };
+    case "client": {
+      const { client } = target;
+      const messages = client.duplicate && !isClusterClient(client) && (() => messagesOf(client));
+      return { client, owned: false, ...(messages && { messages }) };
+    }
     case "cluster":
       return { client: newCluster(target.nodes, target.redisOptions, backOff), owned: true, backOff };
     case "found": {
       // Sentinels may name a server that is no master any more: ioredis's own check then asks the next one.
       const options = { enableReadyCheck: true, ...target.options };
-      return { client: newClient({ ...target, options }, backOff), owned: true, backOff };
+      const messages = messagesFor({ ...target, options });
+      return { client: newClient({ ...target, options }, backOff), owned: true, backOff, messages };
     }
     case "server": {
       const readsBackOff = newBackOff();
@@ -83,9 +92,25 @@ export function connect(redis: RedisOption): Connection {
         const options = { ...target.options, ...READS_ALONE, Connector: connector as never };
         return newClient({ ...target, options }, readsBackOff);
       }, readsBackOff);
-      return { client: newClient(target, backOff), owned: true, backOff, reads };
+      const messages = messagesFor(target);
+      return { client: newClient(target, backOff), owned: true, backOff, reads, messages };
     }
   }
+}
+
+function messagesFor(target: ClientTarget): () => RedisClient {
+  return () => newClient({ ...target, options: { ...target.options, ...MESSAGES_ALONE } }, newBackOff());
+}
+
+/** As the user's client is, but for what would have it wait. */
+function messagesOf(client: RedisClient): RedisClient {
+  const backOff = newBackOff();
+  const options = {
+    ...CONNECTION_DEFAULTS,
+    ...MESSAGES_ALONE,
+    retryStrategy: () => reconnectDelayMs(backOff),
+  };
+  return client.duplicate?.(options) ?? client;
 }
 
 function newBackOff(): BackOff {

@@ -87,7 +87,7 @@ export class NodeRedisClusterClient extends NodeRedisCommands implements RedisCl
     );
   }
 
-  protected duplicate(): NodeRedisSubscriber {
+  protected newSubscriber(): NodeRedisSubscriber {
     return this.#cluster.duplicate();
   }
 

@@ -48,7 +48,7 @@ export class NodeRedisSentinelClient extends NodeRedisCommands {
     return this.#isUp && this.#sentinel.isReady ? "ready" : "connecting";
   }
 
-  protected duplicate(): NodeRedisSubscriber {
+  protected newSubscriber(): NodeRedisSubscriber {
     return this.#sentinel.duplicate();
   }
 

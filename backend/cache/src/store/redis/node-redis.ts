@@ -80,7 +80,7 @@ export abstract class NodeRedisCommands implements RedisClient {
     options: ReplyOptions,
   ): Promise<unknown>;
   /** A client of the same kind, which is not connected. */
-  protected abstract duplicate(): NodeRedisSubscriber;
+  protected abstract newSubscriber(): NodeRedisSubscriber;
   protected abstract heed(): void;
   protected abstract ignore(): void;
 
@@ -106,7 +106,7 @@ export abstract class NodeRedisCommands implements RedisClient {
   disconnect(): void {}
 
   hear(channel: string, onText: (text: string) => void): () => void {
-    return hearOnDuplicate(() => this.duplicate(), channel, onText);
+    return hearOnDuplicate(() => this.newSubscriber(), channel, onText);
   }
 
   select(database: number | string): Promise<unknown> {
@@ -199,7 +199,7 @@ export class NodeRedisClient extends NodeRedisCommands {
     return this.#client.isOpen ? "connecting" : "end";
   }
 
-  protected duplicate(): NodeRedisSubscriber {
+  protected newSubscriber(): NodeRedisSubscriber {
     return this.#client.duplicate();
   }
 

@@ -70,6 +70,10 @@ export interface RedisClient extends Emitter {
   /** Hears a channel over a connection of its own; returns what ends that. Absent: an ioredis client, which is duplicated. */
   hear?(channel: string, onText: (text: string) => void): () => void;
   connect?(): Promise<unknown>;
+  /** Another connection to where this one leads. Absent where that is not for the cache to make. */
+  duplicate?(options: object): RedisClient;
+  subscribe?(...channels: string[]): Promise<unknown>;
+  publish?(channel: string, message: string): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
 }
 

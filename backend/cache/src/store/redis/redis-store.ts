@@ -3,8 +3,8 @@
 import type { CauseNote, CauseQuery, Peek, PeekRequest, StoredCause } from "../cause-log.js";
 import type { EntryPage, ListRequest } from "../entry-page.js";
 import type { FeedPlace } from "../feed-place.js";
-import { FENCE_TTL_MS, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
+import type { ForgetFences, ReadLease } from "../read-lease.js";
 import type { SharingTerms } from "../sharing-terms.js";
 import type {
   CommitResult,
@@ -23,13 +23,13 @@ import { beginFillAt } from "./begin-fill-call.js";
 import { CauseCalls } from "./cause-calls.js";
 import { hearOn } from "./channel.js";
 import { commitCall, commitResult } from "./commit-call.js";
-import { ConfirmedFences } from "./confirmed-fences.js";
 import type { Connection } from "./connect.js";
 import { listEntries } from "./entry-listing.js";
-import { refusesValues } from "./error-messages.js";
 import { FeedReads } from "./feed-reads.js";
-import { scanKeys, scanMatching } from "./keyspace-scan.js";
-import { isClusterClient, type RedisClient, type ScriptArgument } from "./redis-client.js";
+import { FenceChanges } from "./fence-changes.js";
+import { scanMatching } from "./keyspace-scan.js";
+import { ReadLeases } from "./read-leases.js";
+import { isClusterClient, type RedisClient } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
 import { RedisFeedPlace } from "./redis-feed-place.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
@@ -37,12 +37,8 @@ import { RedisPool } from "./redis-pool.js";
 import { RedisReads } from "./redis-reads.js";
 import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
-import { bring, type ScriptName } from "./script-calls.js";
 import type { ServerLink } from "./server-link.js";
-import { type ProbePlace, removeKeys, type Servers } from "./servers.js";
-
-/** In one call, so that the server is not busy with it for long. */
-const REPEATED_TOGETHER = 500;
+import type { ProbePlace, Servers } from "./servers.js";
 
 export class RedisStore implements Store {
   readonly kind = "redis";
@@ -54,9 +50,10 @@ export class RedisStore implements Store {
   #feed: FeedReads | undefined;
   readonly #keys: KeySpace;
   readonly #sweep: RedisSweep;
-  /** Absent on a Cluster, whose masters stop by themselves where the others have replaced them. */
-  readonly #confirmed: ConfirmedFences | undefined;
   readonly #causes: CauseCalls;
+  readonly #changes: FenceChanges;
+  /** Absent on a Cluster: a script reaches the keys of one slot. */
+  readonly #leases: ReadLeases | undefined;
   /** Groups whose fences are out of date. */
   readonly #suspended = new Set<string>();
   #pool: RedisPool | undefined;
@@ -69,8 +66,22 @@ export class RedisStore implements Store {
     this.#keys = keys;
     this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
-    if (!isClusterClient(this.#client)) this.#confirmed = new ConfirmedFences(keys.allFences());
-    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) => this.#note(changed));
+    if (!isClusterClient(this.#client))
+      this.#leases = new ReadLeases(this.#client, this.#servers, keys, connection.messages, (notice) =>
+        this.#connection.notice(notice),
+      );
+    this.#changes = new FenceChanges(this.#client, this.#servers, keys, this.#causes, this.#leases);
+    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) =>
+      this.#changes.note(changed),
+    );
+  }
+
+  leaseReads(forget: ForgetFences): ReadLease | undefined {
+    return this.#leases?.canHold ? this.#leases.begin(forget) : undefined;
+  }
+
+  untilForgotten(): Promise<void> | undefined {
+    return this.#leases?.told.untilForgotten;
   }
 
   share(terms: SharingTerms): void {
@@ -99,7 +110,7 @@ export class RedisStore implements Store {
    */
   async ping(): Promise<void> {
     await Promise.all(this.#servers.probes().map((place) => this.#probe(place)));
-    if (this.#confirmed) await this.#repeat(this.#confirmed);
+    await this.#changes.repeat();
   }
 
   async read(fenceKeys: readonly string[], entryKeys: readonly string[], onLoan = false): Promise<Snapshot> {
@@ -154,7 +165,7 @@ export class RedisStore implements Store {
   }
 
   async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote): Promise<void> {
-    await this.#changeFences("replaceFences", fenceKeys, [fenceTtlMs], cause);
+    await this.#changes.replace("replaceFences", fenceKeys, [fenceTtlMs], cause);
   }
 
   async amendFences(
@@ -164,12 +175,12 @@ export class RedisStore implements Store {
     fenceTtlMs: number,
     cause?: CauseNote,
   ): Promise<void> {
-    await this.#onFences("amendFences", fenceKeys, [randomToken(), mark, most, fenceTtlMs], cause);
-    this.#note(fenceKeys);
+    await this.#changes.change("amendFences", fenceKeys, [mark, most, fenceTtlMs], cause);
+    this.#changes.note(fenceKeys);
   }
 
   async beginWrite(fenceKeys: readonly string[], writer: string, deadlineMs: number): Promise<void> {
-    await this.#onFences("beginWrite", fenceKeys, [randomToken(), writer, deadlineMs]);
+    await this.#changes.change("beginWrite", fenceKeys, [writer, deadlineMs]);
   }
 
   async endWrite(
@@ -178,7 +189,7 @@ export class RedisStore implements Store {
     fenceTtlMs: number,
     cause?: CauseNote,
   ): Promise<void> {
-    await this.#changeFences("endWrite", fenceKeys, [writer, fenceTtlMs], cause);
+    await this.#changes.replace("endWrite", fenceKeys, [writer, fenceTtlMs], cause);
   }
 
   readCauses(key: string, query: CauseQuery): Promise<readonly StoredCause[]> {
@@ -202,11 +213,7 @@ export class RedisStore implements Store {
   }
 
   async forgetAllFences(): Promise<void> {
-    for await (const page of scanKeys(this.#client, this.#keys.allFences())) {
-      // One at a time: on a Cluster the fences of different tenants are in different slots.
-      await Promise.all(page.map((key) => removeKeys(this.#servers, [key])));
-      this.#note(page);
-    }
+    await this.#changes.forgetAll();
   }
 
   listFences(beginning: string, ending: string): AsyncIterable<readonly string[]> {
@@ -235,6 +242,7 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#sweep.stop();
+    this.#leases?.close();
     this.#connection.close();
     this.#reads.close();
   }
@@ -245,48 +253,6 @@ export class RedisStore implements Store {
       if (this.#suspended.has(group)) throw new GroupUnavailable(group, "invalidations wait to be replayed");
     }
     return this.#servers.run(key, step);
-  }
-
-  /** Gives fences new tokens; where there is no room for them, takes the old ones away, which invalidates as well. */
-  async #changeFences(
-    name: "replaceFences" | "endWrite",
-    fenceKeys: readonly string[],
-    args: readonly ScriptArgument[],
-    cause: CauseNote | undefined,
-  ): Promise<void> {
-    try {
-      await this.#onFences(name, fenceKeys, [randomToken(), ...args], cause);
-    } catch (error) {
-      if (!refusesValues(error)) throw error;
-      await removeKeys(this.#servers, fenceKeys);
-    }
-    this.#note(fenceKeys);
-  }
-
-  /** A server has confirmed that these were replaced or removed. */
-  #note(keys: readonly string[]): void {
-    this.#confirmed?.add(keys, this.#servers.of("").id);
-  }
-
-  async #repeat(confirmed: ConfirmedFences): Promise<void> {
-    const fenceKeys = confirmed.unknownTo(this.#servers.of("").id);
-    const calls: Promise<void>[] = [];
-    for (let from = 0; from < fenceKeys.length; from += REPEATED_TOGETHER)
-      calls.push(this.replaceFences(fenceKeys.slice(from, from + REPEATED_TOGETHER), FENCE_TTL_MS));
-    await Promise.all(calls);
-  }
-
-  async #onFences(
-    name: ScriptName,
-    fenceKeys: readonly string[],
-    args: readonly ScriptArgument[],
-    cause?: CauseNote,
-  ): Promise<void> {
-    await this.#servers.runOnAll(
-      fenceKeys,
-      (link) => this.#causes.change(link, { name, keys: fenceKeys, args }, cause),
-      (client, key) => bring(client, { name, keys: [key], args }),
-    );
   }
 
   async #probe({ link, tenants: [tenant, other] }: ProbePlace): Promise<void> {

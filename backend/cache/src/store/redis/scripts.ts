@@ -8,6 +8,7 @@ import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE } from "./probe-script.js";
+import { fenceCount, READ_LEASE_SCRIPTS, tellReaders } from "./read-lease-scripts.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
 const WRITERS = `
@@ -69,14 +70,15 @@ return 1
 `;
 
 /**
- * KEYS: fences…, log of causes or nothing. ARGV: random, fence TTL, cause or nothing. Writers under way stay marked. A mutation's response waits for this
+ * KEYS: fences…, registry of readers or nothing, log of causes or nothing. ARGV: random, fence TTL, who writes or '', server, cause or
+ * nothing. Returns what {@link keepCause} does. Writers under way stay marked. A mutation's response waits for this
  * one, so what only a guarded fence needs is done only where one is met.
  */
 const REPLACE_FENCES = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = string.format('.%d', now)
-for i = 1, #KEYS - (ARGV[3] and 1 or 0) do
+for i = 1, ${fenceCount(3)} do
   local value = ARGV[1] .. i .. stamp
   local held = redis.call('SET', KEYS[i], value, 'PX', ARGV[2], 'GET')
   if held and string.byte(held) == 33 then
@@ -85,12 +87,12 @@ for i = 1, #KEYS - (ARGV[3] and 1 or 0) do
     put(KEYS[i], value, writers, last, ARGV[2])
   end
 end
-${keepCause(3)}
+${tellReaders(3)}${keepCause(5)}
 `;
 
-/** Keys as above. ARGV: random, what is written behind them, most characters, fence TTL, cause or nothing. */
+/** Keys as above. ARGV: random, what is written behind them, most characters, fence TTL, who writes or '', server, cause or nothing. */
 const AMEND_FENCES = `${CLOCK}${WRITERS}
-for i = 1, #KEYS - (ARGV[5] and 1 or 0) do
+for i = 1, ${fenceCount(5)} do
   local key = KEYS[i]
   local held = redis.call('GET', key)
   if held and string.byte(held) ~= 33 and #held + #ARGV[2] <= tonumber(ARGV[3]) then
@@ -100,30 +102,31 @@ for i = 1, #KEYS - (ARGV[5] and 1 or 0) do
     put(key, fence(ARGV[1], i), writers, last, ARGV[4])
   end
 end
-${keepCause(5)}
+${tellReaders(5)}${keepCause(7)}
 `;
 
-/** KEYS: fences…. ARGV: random, writer, deadline in ms from now. */
+/** Keys as above. ARGV: random, writer, deadline in ms from now, who writes or '', server. */
 const BEGIN_WRITE = `${CLOCK}${WRITERS}
 local deadline = now + tonumber(ARGV[3])
-for i, key in ipairs(KEYS) do
+for i = 1, ${fenceCount(4)} do
+  local key = KEYS[i]
   local writers, last = writersOf(redis.call('GET', key), ARGV[2])
   put(key, fence(ARGV[1], i), writers .. '|' .. ARGV[2] .. ':' .. string.format('%d', deadline), math.max(last, deadline), 0)
 end
-return 1
+${tellReaders(4)}${keepCause(6)}
 `;
 
 /**
- * Keys as above. ARGV: random, writer, fence TTL, cause or nothing. A mark that has expired is not missed: the fence is
+ * Keys as above. ARGV: random, writer, fence TTL, who writes or '', server, cause or nothing. A mark that has expired is not missed: the fence is
  * replaced all the same.
  */
 const END_WRITE = `${CLOCK}${WRITERS}
-for i = 1, #KEYS - (ARGV[4] and 1 or 0) do
+for i = 1, ${fenceCount(4)} do
   local key = KEYS[i]
   local writers, last = writersOf(redis.call('GET', key), ARGV[2])
   put(key, fence(ARGV[1], i), writers, last, ARGV[3])
 end
-${keepCause(4)}
+${tellReaders(4)}${keepCause(6)}
 `;
 
 export const SCRIPTS = {
@@ -137,6 +140,7 @@ export const SCRIPTS = {
   probe: PROBE,
   ...CAUSE_SCRIPTS,
   ...FEED_SCRIPTS,
+  ...READ_LEASE_SCRIPTS,
   ...LEDGER_SCRIPTS,
   ...LISTING_SCRIPTS,
   ...SWEEP_SCRIPTS,

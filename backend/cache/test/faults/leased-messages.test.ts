@@ -1,0 +1,92 @@
+// Messages about changed fences that come late, twice, or never: no leased hit is old, and a write waits a lease at most.
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { closeAfterTest } from "../../../servers/in-test.js";
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { startTcpProxy } from "../../../servers/tcp-proxy.js";
+import { until } from "../../../servers/until.js";
+import { becomesLeased, leasedWorld, reads } from "../support/leased-world.js";
+
+const LEASE_MS = 100;
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(async () => {
+  await server.stop();
+});
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begunMs = performance.now();
+  await work();
+  return performance.now() - begunMs;
+}
+
+describe("messages of leases", () => {
+  test("that are never sent: the next renewal tells, and writes wait a lease", async () => {
+    const { join, admin } = await leasedWorld(server.url);
+    await admin.call("ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-publish");
+    const muted = new URL(server.url);
+    Object.assign(muted, { username: "mute", password: "secret" });
+    const [writer, reader] = await Promise.all([join({ redis: muted.href }), join()]);
+    for (let n = 1; n <= 10; n++) {
+      await becomesLeased(reader, admin);
+      const tookMs = await timed(() => writer.write());
+      assert.ok(tookMs >= LEASE_MS - 1, `${tookMs} ms`);
+      assert.equal((await reader.read()).version, n);
+      // And once its lease has been renewed, which is when a lost message would have been overlooked.
+      await becomesLeased(reader, admin);
+      assert.equal((await reader.read()).version, n);
+    }
+  });
+
+  test("whose connection is ended: no hit is old", async () => {
+    const { join, admin } = await leasedWorld(server.url);
+    const [writer, reader] = await Promise.all([join(), join()]);
+    for (let n = 1; n <= 10; n++) {
+      await becomesLeased(reader, admin);
+      const writing = writer.write();
+      await admin.call("CLIENT", "KILL", "TYPE", "pubsub");
+      await writing;
+      assert.equal((await reader.read()).version, n);
+    }
+  });
+
+  test("that come late, and unevenly", async () => {
+    const { join, admin } = await leasedWorld(server.url);
+    let delayMs = 0;
+    const proxy = await startTcpProxy(server.port, { delayMs: () => delayMs });
+    closeAfterTest(proxy);
+    const [writer, reader] = await Promise.all([join(), join({ redis: `redis://127.0.0.1:${proxy.port}` })]);
+    for (let n = 1; n <= 15; n++) {
+      delayMs = 0;
+      await becomesLeased(reader, admin);
+      delayMs = (n * 23) % 140;
+      await writer.write();
+      assert.equal((await reader.read()).version, n);
+    }
+  });
+
+  test("of a reader that hears nothing any more: one lease at most, and once", async () => {
+    const { join, admin, readers } = await leasedWorld(server.url);
+    const proxy = await startTcpProxy(server.port);
+    closeAfterTest(proxy);
+    const options = { redis: `redis://127.0.0.1:${proxy.port}`, cache: { budgetMs: 50 } };
+    const [writer, reader] = await Promise.all([join(), join(options)]);
+    await becomesLeased(reader, admin);
+    proxy.stall();
+    const before = await reads(admin);
+    const tookMs = await timed(() => writer.write());
+    assert.ok(tookMs >= LEASE_MS / 2, `${tookMs} ms, with a lease that is held`);
+    assert.ok((await reader.read()).version === 1);
+    assert.equal(await reads(admin), before);
+    await until("it is taken off the registry", async () => (await readers()) === 0);
+    const nextMs = await timed(() => writer.write());
+    assert.ok(nextMs < tookMs, `${nextMs} ms`);
+    assert.equal((await reader.read()).version, 2);
+    proxy.heal();
+    await becomesLeased(reader, admin);
+    assert.equal((await reader.read()).version, 2);
+  });
+});
