@@ -10,7 +10,7 @@ export class Access {
   /** In the form that keys use; `"all"` for operators of the whole. */
   readonly tenants: "all" | ReadonlySet<string>;
 
-  /** @throws TenantCacheError `ETC_TENANT_ID` where one of the ids is none */
+  /** @throws TenantCacheError `ETC_TENANT_ID` where one of the ids is none @internal */
   constructor({ name, purge, warm, tenants }: ParsedAccess) {
     this.name = name;
     this.mayPurge = purge;
