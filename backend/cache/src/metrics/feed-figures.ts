@@ -1,18 +1,24 @@
 // The figures of the feed, where a cache has one.
 // Tests: test/unit/metrics-page.test.ts, test/integration/feed-drain.test.ts
-import { counter, type Figure, gauge } from "./figure.js";
+import { counter, type Figure, gauge, NONE } from "./figure.js";
 
 const seconds = (ms: number | null | undefined) => (ms === null || ms === undefined ? ms : ms / 1000);
 
 export const FEED: readonly Figure[] = [
-  gauge(
-    "etc_feed_delay_p50_seconds",
-    "From COMMIT to fence, the median of the last probes of this process",
-    ({ feed }) => seconds(feed?.report().delayMs?.p50),
-  ),
-  gauge("etc_feed_delay_p99_seconds", "The same, of one in a hundred", ({ feed }) =>
-    seconds(feed?.report().delayMs?.p99),
-  ),
+  {
+    name: "etc_feed_delay_seconds",
+    kind: "gauge",
+    help: "From COMMIT to fence, of the last probes of this process: the median, and one in a hundred",
+    labels: ["quantile"],
+    read: ({ engine }) => {
+      const delayMs = engine.feed?.report().delayMs;
+      if (!delayMs) return NONE;
+      return [
+        { labels: { quantile: "0.5" }, value: delayMs.p50 / 1000 },
+        { labels: { quantile: "0.99" }, value: delayMs.p99 / 1000 },
+      ];
+    },
+  },
   gauge(
     "etc_feed_token_age_seconds",
     "Since this process has said that nothing is missed; it drains where that is small",
