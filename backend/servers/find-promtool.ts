@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { projectFile } from "../project-root.js";
-import { onPath } from "./debian-package.js";
+import { downloadFromDebian, onPath } from "./debian-package.js";
 
 const FOLDER = projectFile("node_modules", ".cache", "promtool");
 const UNPACKED = path.join(FOLDER, "usr", "bin", "promtool");
@@ -20,22 +20,10 @@ export function findPromtool(): string {
 
 /** Nothing of the machine is changed, and no server is started. */
 function unpackOnDebian(): string | undefined {
-  if (!existsSync("/etc/debian_version") || !onPath("apt-get")) return undefined;
   mkdirSync(FOLDER, { recursive: true });
-  const run = (program: string, args: readonly string[]) =>
-    execFileSync(program, args, { cwd: FOLDER, stdio: ["ignore", "ignore", "ignore"] });
-  try {
-    run("apt-get", ["download", "prometheus"]);
-  } catch {
-    try {
-      run("apt-get", ["update", "-qq"]);
-      run("apt-get", ["download", "prometheus"]);
-    } catch {
-      return undefined;
-    }
-  }
+  if (!downloadFromDebian("prometheus", FOLDER)) return undefined;
   const file = readdirSync(FOLDER).find((name) => name.endsWith(".deb"));
   if (file === undefined) return undefined;
-  run("dpkg-deb", ["--extract", file, "."]);
+  execFileSync("dpkg-deb", ["--extract", file, "."], { cwd: FOLDER });
   return existsSync(UNPACKED) ? UNPACKED : undefined;
 }
