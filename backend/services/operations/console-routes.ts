@@ -1,6 +1,6 @@
 // /ops: the cache's console for administrators, and the login in front of it: a browser's navigation carries no bearer token.
 // Tests: test/http/console.test.ts
-import express, { type Request, type RequestHandler, Router } from "express";
+import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import type {
   CacheMonitor,
   CacheWarmer,
@@ -60,14 +60,18 @@ export function consoleRouter({
     return auth ? { as: (explained) => assume(explained, { ...auth, tenantId }) } : {};
   };
   router.use("/cache", cache.console({ authorize, monitor, warmer, explainAs }));
-  router.get("/login", (_req, res) => {
-    res.send(loginPage(""));
-  });
-  router.post(
+  // Pages, and no routes of the API: they are not in its description.
+  router.use(
     "/login",
+    (req, res, next) => {
+      if (req.path !== "/") next("router");
+      else if (req.method === "POST") next();
+      else if (req.method === "GET" || req.method === "HEAD") res.send(loginPage(""));
+      else res.status(405).setHeader("Allow", "GET, HEAD, POST").end();
+    },
     rateLimiter,
     express.urlencoded({ extended: false, limit: "8kb" }),
-    async (req, res) => {
+    async (req: Request, res: Response) => {
       const fields: unknown = req.body;
       const given: unknown = Reflect.get(Object(fields), "token");
       const token = typeof given === "string" ? given.trim() : "";

@@ -121,6 +121,7 @@ export class ModuleCounts {
 /** Tenants are bounded by what they take, modules by their number: the rest is in the totals only. */
 export class Counters {
   readonly since = new Date();
+  /** @internal */
   readonly latencies = new Latencies();
   /** Hits that the in-process tier has answered. */
   localHits = 0;

@@ -62,6 +62,7 @@ export interface MissEvidence {
 /** Of some seven thousand entries. */
 const MAX_CHARACTERS = 5 * 1024 * 1024;
 
+/** @internal */
 export class EntryMemory {
   readonly #records = new BoundedMap<EntryRecord>({
     maxCharacters: MAX_CHARACTERS,
@@ -138,7 +139,7 @@ export class EntryMemory {
   }
 }
 
-/** @param seen absent where one of them was missing: then which is not known, and it may be any */
+/** @param seen absent where one of them was missing: then which is not known, and it may be any @internal */
 export function replacedFences(
   { fenceKeys }: EntryRef,
   carried: string,

@@ -9,7 +9,7 @@ import type { Store } from "../store/store.js";
 import type { FencedScope } from "./fences.js";
 import type { StoreGate } from "./store-gate.js";
 
-/** What a cache lends to its feed. */
+/** What a cache lends to its feed. @internal */
 export interface FeedHost {
   readonly gate: Pick<StoreGate, "run" | "state">;
   /** Called before and after fences are replaced. */
@@ -44,7 +44,7 @@ export interface FeedReport {
   readonly spared: number;
 }
 
-/** A feed in use by a cache. */
+/** A feed in use by a cache. @internal */
 export interface RunningFeed {
   /** The store, as reads of covered modules use it. */
   readonly store: Store;
@@ -54,6 +54,7 @@ export interface RunningFeed {
   close(): Promise<void>;
 }
 
+/** @internal */
 export interface FeedParts {
   readonly store: Store;
   readonly keys: KeySpace;
@@ -61,14 +62,15 @@ export interface FeedParts {
   readonly logger: Logger;
 }
 
+/** @internal */
 export type OpenFeed = (parts: FeedParts) => RunningFeed;
 
-/** Called by whoever makes feeds. */
+/** Called by whoever makes feeds. @internal */
 export function registerFeed(feed: object, open: OpenFeed): void {
   FEEDS.set(feed, open);
 }
 
-/** `undefined` where it is no feed. */
+/** `undefined` where it is no feed. @internal */
 export function openerOf(feed: object | undefined): OpenFeed | undefined {
   // Nothing else is put there.
   return feed && (FEEDS.get(feed) as OpenFeed | undefined);

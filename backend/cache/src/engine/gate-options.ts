@@ -6,10 +6,12 @@ import type { Latencies } from "./latencies.js";
 /** What a process with more to do than it can grants the store, in budgets: see `deadline-queue.ts`. */
 const OVERLOAD = { silence: 10, grace: 39 };
 
+/** @internal */
 export function overloadTerms(budgetMs: number, answeredAtMs: () => number): OverloadTerms {
   return { answeredAtMs, silentMs: OVERLOAD.silence * budgetMs, graceMs: OVERLOAD.grace * budgetMs };
 }
 
+/** @internal */
 export interface GateOptions {
   /** The longest that one store operation may take, milliseconds. */
   readonly budgetMs: number;

@@ -10,7 +10,7 @@ import {
 import type { Entry } from "../codec/entry.js";
 import type { Miss, Stale } from "../engine/miss.js";
 
-/** What a look at a key's entry found. */
+/** What a look at a key's entry found. @internal */
 export type Found =
   | { readonly kind: "value"; readonly value: unknown; readonly entry: Entry }
   | { readonly kind: "stale"; readonly value: unknown; readonly entry: Entry; readonly miss: Stale }

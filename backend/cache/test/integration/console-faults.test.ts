@@ -119,7 +119,8 @@ describe("five planted faults", () => {
       /100\.0 % .*: no-tenant, the option tenant found nobody: mount cacheList behind authentication/,
     );
     assert.equal(title, "Modules");
-    await page.getByRole("row", { name: /^no-tenant 25 / }).waitFor();
+    const requests = page.getByRole("region", { name: /^Requests of reports / });
+    await requests.getByRole("row", { name: /^no-tenant 25 / }).waitFor();
     await page.goto(`${world.url}/ops/cache/`);
     await page
       .getByRole("listitem")

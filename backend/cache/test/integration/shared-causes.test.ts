@@ -80,7 +80,7 @@ describe("what another process has invalidated", () => {
       const { url } = await startServer();
       const client = await clientOf(url);
       client.on("error", () => undefined);
-      afterTest(() => void ("quit" in client ? client.quit() : undefined));
+      afterTest(() => ("quit" in client ? client.quit() : undefined));
       const one = await open(url, "p:");
       const heard = heardBy(await open(client as never, "p:"));
       await tellUntilHeard(one, heard, "tenant-1");
