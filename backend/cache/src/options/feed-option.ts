@@ -8,6 +8,7 @@ export interface FeedOption {
   verify(): Promise<readonly object[]>;
 }
 
+/** @internal */
 export const feedOption = z
   .custom<FeedOption>((value) => FEEDS.has(Object(value)), {
     error: 'write what createFeed of "express-tenant-cache/feed" returned',

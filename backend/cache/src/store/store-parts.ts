@@ -4,11 +4,11 @@ import { TenantCacheError } from "../errors.js";
 import type { KeyedStore } from "./keyed-store.js";
 import type { Store } from "./store.js";
 
-/** Single keys, the reclaiming of what has been cut off, the bound of a tenant's bytes, and why fences were replaced. */
-export type StorePart = "keyed" | "sweep" | "quota" | "causes";
+/** What a store may be said to leave out: single keys, the reclaiming of what has been cut off, the bound of a tenant's bytes. */
+export type StorePart = "keyed" | "sweep" | "quota";
 
-/** `sharing`: what is reserved for tenants; `feed`: a place for its state. The store contract does not try them. */
-type OptionalPart = StorePart | "sharing" | "feed";
+/** Of the others nothing need be said. `causes`: why fences were replaced; `sharing`: what is reserved for tenants; `feed`: a place for its state. */
+export type OptionalPart = StorePart | "causes" | "sharing" | "feed";
 
 const MEMBERS = {
   keyed: "keyed",

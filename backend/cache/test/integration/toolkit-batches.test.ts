@@ -46,7 +46,8 @@ describe("batches of the toolkit", () => {
     await space.mSet(KEYS.map((key) => ({ key, value: key })));
     const calls = await callsOf(() => space.mSet(KEYS.map((key) => ({ key, value: `new ${key}` }))));
     assert.equal(calls.evalsha, 2 + KEYS.length);
-    assert.equal(calls.mget, undefined);
+    // Those of the scripts, which count as well.
+    assert.equal(calls.mget, 1 + KEYS.length);
   });
 
   test("a hundred values are removed by one command", async () => {

@@ -41,6 +41,7 @@ export const LEAST_COMMANDS: readonly (readonly LeastCommand[])[] = [
     { command: "eval", use: "all", harmless: () => ["return 1", 0] },
     { command: "get", use: "all", harmless: key },
     { command: "set", use: "all", harmless: (name) => [name, "", "XX", "PX", 1] },
+    { command: "rename", use: "all", harmless: (name) => [name, name] },
     { command: "time", use: "all", harmless: alone },
     { command: "unlink", use: "all", harmless: key },
     { command: "pexpire", use: "all", harmless: (name) => [name, 1] },
@@ -95,6 +96,8 @@ export const KEY_FAMILIES = [
   "counter",
   "lock",
   "causes",
+  "parked",
+  "feed",
 ] as const;
 
 /** The lines of rules, without the keys: each begins with `+`. */

@@ -1,7 +1,7 @@
 // What the cases of the contract are written with.
 // Tests: test/contract/memory-store.test.ts
 import assert from "node:assert/strict";
-import type { StorePart } from "../../store/store-parts.js";
+import type { OptionalPart } from "../../store/store-parts.js";
 import { monotonicNow, nextTurn } from "../../timers.js";
 import type { Places } from "./places.js";
 
@@ -9,7 +9,7 @@ import type { Places } from "./places.js";
 export interface ContractCase {
   readonly name: string;
   /** Parts of the store without which there is nothing to try. */
-  readonly needs: readonly StorePart[];
+  readonly needs: readonly OptionalPart[];
   readonly run: (at: Places) => Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export async function until(what: string, isSo: () => Promise<boolean>): Promise
 
 /** Cases by their names, all of which need the same parts. */
 export function casesOf(
-  needs: readonly StorePart[],
+  needs: readonly OptionalPart[],
   cases: Readonly<Record<string, ContractCase["run"]>>,
 ): readonly ContractCase[] {
   return Object.entries(cases).map(([name, run]) => ({ name, needs, run }));

@@ -7,7 +7,7 @@ import { refuseSurplus } from "../../options/arguments.js";
 import { fn, parse, registerCall } from "../../options/parse.js";
 import { KeySpace } from "../../store/key-space.js";
 import type { Store } from "../../store/store.js";
-import { offers, type StorePart } from "../../store/store-parts.js";
+import { type OptionalPart, offers, type StorePart } from "../../store/store-parts.js";
 import { causeCases } from "./cause-cases.js";
 import { type ContractCase, until } from "./contract-case.js";
 import { fenceCases } from "./fence-cases.js";
@@ -29,7 +29,7 @@ export interface StoreContractOptions {
    * What the store leaves out: its cases are left out, too, and that the store does not offer it is a case.
    * Default: nothing.
    */
-  readonly without?: readonly NamedPart[];
+  readonly without?: readonly StorePart[];
   /**
    * The names of the keys: for a store on a Cluster, which a store of one's own is not.
    * @internal
@@ -47,10 +47,7 @@ export interface StoreCase {
   readonly run: () => Promise<void>;
 }
 
-/** Of causes nothing need be said: what a store has of them is tried. */
-type NamedPart = Exclude<StorePart, "causes">;
-
-const PARTS = ["keyed", "sweep", "quota"] as const satisfies readonly NamedPart[];
+const PARTS = ["keyed", "sweep", "quota"] as const satisfies readonly StorePart[];
 
 const options = z.strictObject({
   open: fn("(keys) => new MyStore(keys)"),
@@ -71,7 +68,7 @@ registerCall("storeContract", "storeContract({ open: (keys) => new MyStore(keys)
 export function storeContract(given: StoreContractOptions, ...surplus: never[]): readonly StoreCase[] {
   refuseSurplus("storeContract", surplus, "one object: storeContract({ open, without })");
   const { without } = parse("storeContract", options, given);
-  const isOffered = (part: StorePart) => part === "causes" || !without.includes(part);
+  const isOffered = (part: OptionalPart) => !without.some((left) => left === part);
   const cases = [
     ...fillCases,
     ...leaseCases,
@@ -88,7 +85,7 @@ export function storeContract(given: StoreContractOptions, ...surplus: never[]):
 }
 
 /** What is left out must be said: a part that nobody has tried is not to be offered. */
-function partsCase(without: readonly NamedPart[]): ContractCase {
+function partsCase(without: readonly StorePart[]): ContractCase {
   return {
     name: `the store leaves out ${without.length === 0 ? "nothing" : without.join(", ")}`,
     needs: [],
