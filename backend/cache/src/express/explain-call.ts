@@ -11,6 +11,7 @@ import {
 } from "../options/explain-options.js";
 import { shown } from "../shown.js";
 import { DryRun, type DryRunEnd } from "./dry-run.js";
+import { MAX_CAUSES, NOTHING } from "./explain-route.js";
 import type { Explanation, RequestExplanation, RouteExplanation } from "./explanation.js";
 import { goesWay, guardLayers, guardRoutesOf, layersOf, wayOf } from "./express-layers.js";
 import type { HttpServices } from "./http-services.js";
@@ -37,22 +38,9 @@ export type Explained = (requestId: string) => Promise<readonly RequestExplanati
 
 /** As long as a request may take in front of the cache. */
 const WITHIN_MS = 5000;
-const MAX_CAUSES = 1000;
 
 /** Nothing was reached. */
-const NOWHERE = {
-  cacheStatus: null,
-  detail: null,
-  path: null,
-  route: null,
-  tenant: null,
-  scope: null,
-  tags: [],
-  key: null,
-  fences: [],
-  entry: null,
-  miss: null,
-} as const;
+const NOWHERE = { ...NOTHING, cacheStatus: null, detail: null, path: null } as const;
 
 /** @internal */
 export function createExplain(http: HttpServices): Explain {

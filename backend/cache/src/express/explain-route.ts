@@ -42,7 +42,8 @@ export function bypassing(detail: BypassReason): Explaining<RouteExplanation> {
   };
 }
 
-const NOTHING = {
+/** What is told of where nothing is. */
+export const NOTHING = {
   route: null,
   tenant: null,
   scope: null,
@@ -54,7 +55,7 @@ const NOTHING = {
 } as const;
 
 /** As many as are kept by default. */
-const MAX_CAUSES = 1000;
+export const MAX_CAUSES = 1000;
 
 /** Throws what the user's own functions throw: Express would answer with that. */
 export async function explainRoute(
