@@ -114,8 +114,13 @@ export function wereBothCutShort(one: Received | undefined, other: Received | un
 /**
  * An answer as it can be compared: without what the cache may change or add, which depends on what is there without it.
  * @param plain the answer without the cache
+ * @param acceptEncoding what the request said
  */
-export function comparable(answer: Received | undefined, plain: Received | undefined) {
+export function comparable(
+  answer: Received | undefined,
+  plain: Received | undefined,
+  acceptEncoding: Asked["acceptEncoding"],
+) {
   if (!answer || !plain) return answer === plain ? "no answer" : answer;
   const headers: [string, readonly string[]][] = [];
   for (const [name, values] of answer.headers) {
@@ -123,7 +128,7 @@ export function comparable(answer: Received | undefined, plain: Received | undef
     if (OF_ONE_MESSAGE.has(lower)) continue;
     // Of the body that a 304 does not have; who changes it late does so before the cache leaves it out.
     if (answer.status === 304 && lower === "content-type") continue;
-    const compared = comparedValues(lower, values, answer, plain);
+    const compared = comparedValues(lower, values, answer, plain, acceptEncoding);
     if (compared.length > 0) headers.push([lower === "vary" || lower === "etag" ? lower : name, compared]);
   }
   return {
@@ -135,24 +140,38 @@ export function comparable(answer: Received | undefined, plain: Received | undef
   };
 }
 
+/**
+ * Whether this is a 304 with the type of a body that it does not have, which is set late by who stands behind the cache. Compression in
+ * front of it goes by the type, and names `Accept-Encoding` in `Vary` of such a 304. The cache's own 304 has no type
+ * (RFC 9110 section 15.4.5), so there compression leaves `Vary` alone, as it does on every 304 of Express.
+ */
+function goesByLateType(plain: Received): boolean {
+  return plain.status === 304 && headerOf(plain, "content-type") !== undefined;
+}
+
 function comparedValues(
   name: string,
   values: readonly string[],
   answer: Received,
   plain: Received,
+  acceptEncoding: Asked["acceptEncoding"],
 ): readonly string[] {
   const without = headerOf(plain, name);
   if (name === "etag") {
     if (without === undefined) return [];
-    // A hit that is sent compressed weakens a strong validator.
-    const isVariant = headerOf(answer, "content-encoding") !== headerOf(plain, "content-encoding");
-    return isVariant && values[0] === `W/${without}` ? [without] : values;
+    // A hit that the cache sends compressed weakens a strong validator, also where compression in front of it would have
+    // compressed the answer and left the validator; so does the 304 in its place (RFC 9110 section 15.4.5).
+    const isCompressed =
+      answer.status === 304
+        ? acceptEncoding !== "identity"
+        : headerOf(answer, "content-encoding") !== undefined;
+    return isCompressed && values[0] === `W/${without}` ? [without] : values;
   }
   if (name === "cache-control" && without === undefined)
     return values.filter((value) => value !== "private, no-cache");
   if (name === "vary") {
     const members = values.flatMap((value) => value.toLowerCase().split(/\s*,\s*/)).sort();
-    return /accept-encoding/i.test(without ?? "")
+    return /accept-encoding/i.test(without ?? "") && !goesByLateType(plain)
       ? members
       : members.filter((one) => one !== "accept-encoding");
   }
