@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly lists: number;
   /** How large the suite `scale` is; what is not given is as `scale/terms.ts` says. */
   readonly scale: GivenTerms;
+  /** What subjects run under. */
+  readonly node: string;
   /** Where subjects leave CPU profiles. */
   readonly profileFolder: string | undefined;
 }
@@ -70,7 +72,7 @@ export class Bench {
     config: Partial<SubjectConfig> = {},
     cores: readonly number[] | undefined = this.cores && [this.cores.server],
   ): Promise<SubjectProcess> {
-    const { profileFolder } = this.options;
+    const { profileFolder, node } = this.options;
     const process = await SubjectProcess.start(
       {
         program: subject.program,
@@ -82,6 +84,7 @@ export class Bench {
       },
       cores,
       profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`],
+      node,
     );
     this.onEnd(() => process.stop());
     return process;

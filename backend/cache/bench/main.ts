@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../src/thrown.js";
 import { Bench } from "./bench.js";
 import { describeMachine, formatMachine } from "./machine.js";
+import { nodeBinary } from "./node-of-subjects.js";
 import { formatForConsole, type SuiteReport, verdictTable } from "./report.js";
 import { installCompetitors } from "./subjects/competitors.js";
 import { SUBJECTS, subjectNamed } from "./subjects.js";
@@ -20,6 +21,7 @@ interface Arguments {
   readonly variants: readonly Variant[];
   readonly json?: string;
   readonly docs?: true;
+  readonly node?: string;
   readonly entries?: number;
   readonly tenants?: number;
   readonly processes?: number;
@@ -45,6 +47,7 @@ const given = new Command("bench")
     "--profile <folder>",
     "leaves a CPU profile of each subject there; figures are then of profiled subjects",
   )
+  .option("--node <version>", "subjects run under this Node (a version of npm's package `node`, or a binary)")
   .option("--entries <n>", "of the suite scale (default: 10,000,000, quick: 300,000)", positive)
   .option("--tenants <n>", "the same (default: 10,000)", positive)
   .option("--processes <n>", "the same (default: 4)", positive)
@@ -60,7 +63,9 @@ const given = new Command("bench")
 
 const quick = given.quick ?? false;
 const subjects = given.subjects?.map(subjectNamed) ?? SUBJECTS;
+const node = nodeBinary(given.node);
 const bench = new Bench({
+  node,
   quick,
   rounds: given.rounds ?? (quick ? ROUNDS.quick : ROUNDS.full),
   lists: given.lists ?? (quick ? LISTS.quick : LISTS.full),
@@ -78,8 +83,9 @@ const bench = new Bench({
 // Servers and subjects end with this process, however it goes.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
-if (given.docs || subjects.some(({ isInstalledApart }) => isInstalledApart)) installCompetitors();
-const machine = await describeMachine(bench.cores);
+const needsCompetitors = given.suite.includes("throughput") && subjects.some((each) => each.isInstalledApart);
+if (given.docs || needsCompetitors) installCompetitors();
+const machine = await describeMachine(bench.cores, node);
 console.log(formatMachine(machine));
 const reports: SuiteReport[] = [];
 try {

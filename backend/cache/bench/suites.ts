@@ -1,6 +1,7 @@
 // The suites by name, in the order in which they run.
 import type { Bench } from "./bench.js";
 import type { SuiteReport } from "./report.js";
+import { coldStart } from "./suites/cold-start.js";
 import { connections } from "./suites/connections.js";
 import { distance } from "./suites/distance.js";
 import { eventLoop } from "./suites/event-loop.js";
@@ -34,6 +35,7 @@ export const SUITES = {
   "store-killed": storeKilled,
   distance,
   neighbours,
+  "cold-start": coldStart,
   scale,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 
