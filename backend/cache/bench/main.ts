@@ -27,6 +27,7 @@ interface Arguments {
   readonly processes?: number;
   readonly minutes?: number;
   readonly maxMemoryMb?: number;
+  readonly perSecond?: number;
   readonly profile?: string;
 }
 
@@ -53,6 +54,7 @@ const given = new Command("bench")
   .option("--processes <n>", "the same (default: 4)", positive)
   .option("--minutes <n>", "of its steady load (default: 40, quick: 2)", positiveNumber)
   .option("--max-memory-mb <n>", "of its Redis nodes together (default: 6144, quick: 240)", positive)
+  .option("--per-second <n>", "requests of its steady load (default: 200)", positive)
   .option("--json <file>", "writes every round, and what it was measured on")
   .option(
     "--docs",
@@ -76,6 +78,7 @@ const bench = new Bench({
     processes: given.processes,
     minutes: given.minutes,
     maxMemoryMb: given.maxMemoryMb,
+    perSecond: given.perSecond,
   },
   subjects,
   variants: given.variants,

@@ -5,7 +5,7 @@ import type { Delays, Memory } from "../subjects/process-controls.js";
 import type { Judge } from "./judge.js";
 import { type LoadFigures, saturate, steadyLoad } from "./judged-load.js";
 import { type Population, tenantName } from "./population.js";
-import { MODULES, REQUESTS_PER_SECOND } from "./terms.js";
+import { MODULES } from "./terms.js";
 import { type LookedAt, lookAt, type RedisFigures, type SweepFigures, type World } from "./world.js";
 
 export interface EntriesPoint {
@@ -157,5 +157,5 @@ async function askOnce(port: number, tenants: number): Promise<void> {
 }
 
 function common(world: World, population: Population, judge: Judge, seconds: number) {
-  return { ports: world.ports, population, judge, seconds, requestsPerSecond: REQUESTS_PER_SECOND };
+  return { ports: world.ports, population, judge, seconds, requestsPerSecond: world.terms.perSecond };
 }

@@ -9,6 +9,8 @@ export interface ScaleTerms {
   readonly minutes: number;
   /** Of all nodes of the Cluster together: what does not fit is evicted. */
   readonly maxMemoryMb: number;
+  /** Requests of the steady load, over all processes. */
+  readonly perSecond: number;
 }
 
 /** What flags say instead of the default. */
@@ -24,8 +26,9 @@ export function scaleTerms(isQuick: boolean, given: GivenTerms): ScaleTerms {
     processes = 4,
     minutes = isQuick ? 2 : 40,
     maxMemoryMb = isQuick ? 240 : Math.min(6144, Math.round((totalmem() / 1024 ** 2) * SHARE_OF_MEMORY)),
+    perSecond = 200,
   } = given;
-  return { entries, tenants, processes, minutes, maxMemoryMb };
+  return { entries, tenants, processes, minutes, maxMemoryMb, perSecond };
 }
 
 /** Windows of the steady load: a minute, or what makes eight of a short run. */
@@ -41,9 +44,8 @@ export function firstWindows({ minutes }: ScaleTerms): number {
 export const NODES = 6;
 export const MODULES = ["accounts", "contacts", "orders", "tasks"] as const;
 export const TTL_SECONDS = 3600;
-/** Requests and writes a second of the steady load, over all processes. */
-export const REQUESTS_PER_SECOND = 200;
-export const WRITES_PER_SECOND = 5;
+/** Of the steady load's requests, how many are writes. */
+export const WRITE_SHARE = 1 / 50;
 
 export const BOUNDS = {
   /** p99 of hits, over that of the first windows. */

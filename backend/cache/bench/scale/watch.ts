@@ -3,7 +3,7 @@ import type { Delays, Memory } from "../subjects/process-controls.js";
 import type { Judge } from "./judge.js";
 import { type LoadFigures, steadyLoad } from "./judged-load.js";
 import type { Population } from "./population.js";
-import { REQUESTS_PER_SECOND, WRITES_PER_SECOND, windowSeconds } from "./terms.js";
+import { WRITE_SHARE, windowSeconds } from "./terms.js";
 import { type LookedAt, lookAt, type RedisFigures, type SweepFigures, type World } from "./world.js";
 
 export interface Window {
@@ -35,8 +35,8 @@ export async function watch(
         population,
         judge,
         seconds,
-        requestsPerSecond: REQUESTS_PER_SECOND,
-        writesPerSecond: WRITES_PER_SECOND,
+        requestsPerSecond: world.terms.perSecond,
+        writesPerSecond: world.terms.perSecond * WRITE_SHARE,
       }),
       lookAt(first),
     ]);

@@ -44,8 +44,8 @@ export async function scale(bench: Bench): Promise<SuiteReport> {
     tenants: await tenantsCurve(world),
   };
   await world.stop();
-  const { entries: count, tenants, processes, minutes, maxMemoryMb } = terms;
-  const what = `${count.toLocaleString("en")} entries of ${tenants.toLocaleString("en")} tenants, ${processes} processes, 6 nodes of ${maxMemoryMb} MB together, ${minutes} minutes`;
+  const { entries: count, tenants, processes, minutes, maxMemoryMb, perSecond } = terms;
+  const what = `${count.toLocaleString("en")} entries of ${tenants.toLocaleString("en")} tenants, ${processes} processes, 6 nodes of ${maxMemoryMb} MB together, ${minutes} minutes of ${perSecond} requests a second`;
   const tables: Table[] = [windowTable(what, windows), ...curveTables(curves)];
   const broken = verdicts.filter(({ reached }) => !reached);
   return {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
@@ -13,6 +14,8 @@ const PROGRAM = fileURLToPath(new URL("../support/rolled-process.js", import.met
 const PROCESSES = 4;
 const LISTS = 20;
 const READERS = 6;
+/** The new processes need the machine, too. */
+const PAUSE_MS = 20;
 
 interface Member {
   readonly child: ChildProcess;
@@ -107,7 +110,10 @@ describe("a rolling restart of four processes under load", () => {
       assert.equal(rolled.handlerRuns, LISTS);
       let isOver = false;
       const reader = async (_: unknown, index: number) => {
-        for (let id = index; !isOver; id++) await rolled.read(id % LISTS);
+        for (let id = index; !isOver; id++) {
+          await rolled.read(id % LISTS);
+          await delay(PAUSE_MS);
+        }
       };
       const readers = Array.from({ length: READERS }, reader);
       for (let count = 0; count < PROCESSES; count++) {
