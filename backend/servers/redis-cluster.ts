@@ -1,4 +1,4 @@
-// A Redis Cluster of three masters, as local processes.
+// A Redis Cluster of some masters, as local processes.
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { RedisServer, RedisServerOptions } from "./redis-server.js";
@@ -14,11 +14,12 @@ export interface RedisCluster {
   stop(): Promise<void>;
 }
 
-const MASTERS = 3;
 const SLOTS = 16_384;
 const FORMS_WITHIN_MS = 120_000;
 
 export interface RedisClusterOptions extends RedisServerOptions {
+  /** Default 3. */
+  readonly masters?: number;
   /** Whether one more server follows the first master. Default false. */
   readonly withReplica?: boolean;
   /**
@@ -31,6 +32,7 @@ export interface RedisClusterOptions extends RedisServerOptions {
 export async function startRedisCluster({
   args = [],
   tls = false,
+  masters = 3,
   withReplica = false,
   nodeTimeoutMs = 60_000,
 }: RedisClusterOptions = {}): Promise<RedisCluster> {
@@ -39,11 +41,11 @@ export async function startRedisCluster({
     ...["--repl-diskless-sync-delay", "0", ...args],
   ];
   const start = () => startRedisServer({ args: flags, tls });
-  const servers = await Promise.all(Array.from({ length: MASTERS }, start));
+  const servers = await Promise.all(Array.from({ length: masters }, start));
   const clients = servers.map(({ url }) => new Redis(url, tls ? { tls: clientTls() } : {}));
   const [first] = servers;
   for (const [index, client] of clients.entries()) {
-    const slots = [Math.ceil((index * SLOTS) / MASTERS), Math.ceil(((index + 1) * SLOTS) / MASTERS) - 1];
+    const slots = [Math.ceil((index * SLOTS) / masters), Math.ceil(((index + 1) * SLOTS) / masters) - 1];
     await client.call("CLUSTER", "ADDSLOTSRANGE", ...slots.map(String));
     if (index > 0 && first) await client.call("CLUSTER", "MEET", first.host, String(first.port));
   }
@@ -91,7 +93,7 @@ async function startReplica(
   return server;
 }
 
-async function knowsAll(client: Redis): Promise<boolean> {
+async function knowsAll(client: Redis, _index: number, all: readonly Redis[]): Promise<boolean> {
   const info = String(await client.call("CLUSTER", "INFO"));
-  return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${MASTERS}`);
+  return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${all.length}\r`);
 }

@@ -2,6 +2,7 @@
 import { type RedisServer, startPostgresServer, startRedisServer } from "../../servers/index.js";
 import { type Cores, findCores, moveToLoadCore } from "./cores.js";
 import { createAccounts } from "./database.js";
+import type { GivenTerms } from "./scale/terms.js";
 import { SubjectProcess } from "./start-subject.js";
 import type { SubjectConfig } from "./subjects/subject.js";
 import type { Subject } from "./subjects.js";
@@ -20,6 +21,10 @@ export interface BenchOptions {
   readonly variants: readonly Variant[];
   /** Hot lists that are asked for. */
   readonly lists: number;
+  /** How large the suite `scale` is; what is not given is as `scale/terms.ts` says. */
+  readonly scale: GivenTerms;
+  /** What subjects run under. */
+  readonly node: string;
   /** Where subjects leave CPU profiles. */
   readonly profileFolder: string | undefined;
 }
@@ -67,7 +72,7 @@ export class Bench {
     config: Partial<SubjectConfig> = {},
     cores: readonly number[] | undefined = this.cores && [this.cores.server],
   ): Promise<SubjectProcess> {
-    const { profileFolder } = this.options;
+    const { profileFolder, node } = this.options;
     const process = await SubjectProcess.start(
       {
         program: subject.program,
@@ -79,6 +84,7 @@ export class Bench {
       },
       cores,
       profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`],
+      node,
     );
     this.onEnd(() => process.stop());
     return process;

@@ -23,7 +23,8 @@ export interface Machine {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-export async function describeMachine(cores: Cores | undefined): Promise<Machine> {
+/** @param node what subjects run under */
+export async function describeMachine(cores: Cores | undefined, node: string): Promise<Machine> {
   const processors = cpus();
   const redis = await findRedis();
   return {
@@ -36,7 +37,7 @@ export async function describeMachine(cores: Cores | undefined): Promise<Machine
     generator: GENERATOR,
     commit: output("git", ["-C", projectFile(), "describe", "--always", "--dirty"]),
     versions: {
-      node: process.versions.node,
+      node: output(node, ["--version"]).replace(/^v/, ""),
       redis:
         redis.kind === "binary"
           ? (/v=([\d.]+)/.exec(output(redis.path, ["--version"]))?.[1] ?? "?")

@@ -26,15 +26,21 @@ export class SubjectProcess {
     config: SubjectConfig,
     cores: readonly number[] | undefined,
     flags: readonly string[] = [],
+    node = process.execPath,
   ): Promise<SubjectProcess> {
-    const subject = new SubjectProcess(config, cores, flags);
+    const subject = new SubjectProcess(config, cores, flags, node);
     subject.port = (await subject.#answerTo(0)) as number;
     return subject;
   }
 
-  private constructor(config: SubjectConfig, cores: readonly number[] | undefined, flags: readonly string[]) {
+  private constructor(
+    config: SubjectConfig,
+    cores: readonly number[] | undefined,
+    flags: readonly string[],
+    node: string,
+  ) {
     const args = ["--expose-gc", "--no-warnings", ...flags, PROGRAM, JSON.stringify(config)];
-    const [command, all] = pinned(cores, process.execPath, args);
+    const [command, all] = pinned(cores, node, args);
     this.#child = spawn(command, all, {
       // As in production: Express looks at it.
       env: { ...process.env, NODE_ENV: "production" },

@@ -1,6 +1,7 @@
 // The suites by name, in the order in which they run.
 import type { Bench } from "./bench.js";
 import type { SuiteReport } from "./report.js";
+import { coldStart } from "./suites/cold-start.js";
 import { connections } from "./suites/connections.js";
 import { distance } from "./suites/distance.js";
 import { eventLoop } from "./suites/event-loop.js";
@@ -12,6 +13,7 @@ import { missCost } from "./suites/miss-cost.js";
 import { neighbours } from "./suites/neighbours.js";
 import { outage } from "./suites/outage.js";
 import { processes } from "./suites/processes.js";
+import { scale } from "./suites/scale.js";
 import { stampede } from "./suites/stampede.js";
 import { storeKilled } from "./suites/store-killed.js";
 import { sweep } from "./suites/sweep.js";
@@ -33,7 +35,11 @@ export const SUITES = {
   "store-killed": storeKilled,
   distance,
   neighbours,
+  "cold-start": coldStart,
+  scale,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 
 export type SuiteName = keyof typeof SUITES;
 export const SUITE_NAMES = Object.keys(SUITES) as SuiteName[];
+/** It takes an hour by itself: only where it is named. */
+export const USUAL_SUITES: readonly SuiteName[] = SUITE_NAMES.filter((name) => name !== "scale");

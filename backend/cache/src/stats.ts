@@ -9,13 +9,17 @@ import type { FeedReport } from "./engine/feeds.js";
 import type { CircuitState } from "./engine/gate-options.js";
 import { requireTenantId, type TenantId } from "./identifiers.js";
 import { parse, registerCall } from "./options/parse.js";
+import { HeldEntries } from "./store/held-entries.js";
 import type { Inventory, ServerReport } from "./store/store-report.js";
-import { monotonicNow } from "./timers.js";
+import { monotonicNow, setImmediate } from "./timers.js";
 
 export interface StatsFilter {
   /** Only this tenant's figures. */
   readonly tenantId?: TenantId;
-  /** Also a breakdown by tenant; figures of all tenants, so only for whoever may see them. */
+  /**
+   * Also a breakdown by tenant; figures of all tenants, so only for whoever may see them. 10,000 at most: those that
+   * this process counts, and then those that hold the most bytes.
+   */
   readonly perTenant?: boolean;
 }
 
@@ -102,6 +106,9 @@ export interface StoreStats {
 }
 
 const MAX_INVENTORY_KEYS = 100_000;
+const MAX_TENANTS = 10_000;
+/** Some two milliseconds of this process's time. */
+const TENANTS_OF_A_TURN = 100;
 const EMPTY: Inventory = { rows: [], complete: false };
 
 /**
@@ -120,32 +127,31 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
       : EMPTY,
     reachable ? ask(store.serverReport(), null) : null,
   ]);
-  const held = (of: { tenant?: string | undefined; module?: string }) =>
-    reachable ? sum(inventory, of) : UNKNOWN;
-  const modulesOf = (of: string | undefined) => {
-    const counted = counters.report(of).modules;
-    const names = new Set(Object.keys(counted));
-    for (const row of inventory.rows) if (of === undefined || row.tenant === of) names.add(row.module);
-    const none = counters.report("").totals;
+  const entries = new HeldEntries(inventory);
+  const none = counters.report("").totals;
+  const held = (of: string | undefined, module?: string) => (reachable ? entries.of(of, module) : UNKNOWN);
+  const modulesOf = (of: string | undefined, counted = counters.report(of).modules) => {
+    const names = new Set([...Object.keys(counted), ...entries.modulesOf(of)]);
     return Object.fromEntries(
-      [...names]
-        .sort()
-        .map((module) => [module, { ...(counted[module] ?? none), ...held({ tenant: of, module }) }]),
+      [...names].sort().map((module) => [module, { ...(counted[module] ?? none), ...held(of, module) }]),
     );
   };
   const ids = new Set(tenant === undefined ? [] : [tenant]);
   if (filter.perTenant && tenant === undefined)
-    for (const id of [...counters.tenants(), ...inventory.rows.map((row) => row.tenant)]) ids.add(id);
+    for (const id of [...counters.tenants(), ...entries.tenants].slice(0, MAX_TENANTS)) ids.add(id);
   const known = reachable && store.tenantBytes ? await ask(store.tenantBytes([...ids]), []) : [];
-  const tenants = [...ids].map((id, index) => {
+  const tenants: [string, TenantStats][] = [];
+  for (const [index, id] of [...ids].entries()) {
+    // Requests of this process are not to wait until ten thousand tenants have been reported on.
+    if (index % TENANTS_OF_A_TURN === TENANTS_OF_A_TURN - 1) await nextTurn();
+    const { totals, modules } = counters.report(id);
     const quotaBytes = known[index] ?? null;
-    const totals = { ...counters.report(id).totals, ...held({ tenant: id }) };
-    return [id, { ...totals, quotaBytes, modules: modulesOf(id) }] as const;
-  });
+    tenants.push([id, { ...totals, ...held(id), quotaBytes, modules: modulesOf(id, modules) }]);
+  }
   return {
     since: counters.since.toISOString(),
     uptimeSeconds: Math.round((Date.now() - counters.since.getTime()) / 1000),
-    totals: { ...counters.report(tenant).totals, ...held({ tenant }) },
+    totals: { ...counters.report(tenant).totals, ...held(tenant) },
     modules: modulesOf(tenant),
     ...(filter.perTenant && { tenants: Object.fromEntries(tenants) }),
     maxBytesPerTenant: Number.isFinite(engine.maxTenantBytes) ? engine.maxTenantBytes : null,
@@ -217,15 +223,6 @@ async function ask<T>(answer: Promise<T>, otherwise: T): Promise<T> {
 
 const UNKNOWN = { entries: null, bytes: null } as const;
 
-function sum(
-  inventory: Inventory,
-  of: { tenant?: string | undefined; module?: string },
-): { entries: number; bytes: number } {
-  const rows = inventory.rows.filter(
-    (row) => (of.tenant ?? row.tenant) === row.tenant && (of.module ?? row.module) === row.module,
-  );
-  return {
-    entries: rows.reduce((entries, row) => entries + row.entries, 0),
-    bytes: rows.reduce((bytes, row) => bytes + row.bytes, 0),
-  };
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -11,6 +11,8 @@ export interface Memory {
   readonly heapBytes: number;
   /** Outside V8's heap: what Buffers hold. */
   readonly externalBytes: number;
+  /** What the system has given to the process. */
+  readonly residentBytes: number;
 }
 
 /** Of the event loop, beyond what the timer that looks at it takes. */
@@ -31,8 +33,8 @@ export const processControls: Controls = {
   /** What is in use after a collection; the process runs with --expose-gc. */
   memory: (): Memory => {
     for (let collection = 0; collection < COLLECTIONS; collection++) globalThis.gc?.();
-    const { heapUsed, external } = process.memoryUsage();
-    return { heapBytes: heapUsed, externalBytes: external };
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return { heapBytes: heapUsed, externalBytes: external, residentBytes: rss };
   },
   startDelays: () => {
     delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });

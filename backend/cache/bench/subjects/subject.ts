@@ -3,6 +3,14 @@ import type { Server } from "node:http";
 import type { Distance } from "../distance-terms.js";
 import type { Row } from "../subjects.js";
 
+/** What the app of the suite `scale` works on. */
+export interface ScaleApp {
+  readonly cluster: readonly { readonly host: string; readonly port: number }[];
+  readonly keyPrefix: string;
+  /** A Redis that has the versions of what handlers answer. */
+  readonly truthUrl: string;
+}
+
 /** The argument of a subject's process, as JSON. */
 export interface SubjectConfig {
   /** The module in this folder that starts it. */
@@ -14,6 +22,8 @@ export interface SubjectConfig {
   readonly row?: Row;
   /** Handlers answer a body of so many bytes that is ready, instead of a list from PostgreSQL. */
   readonly readyBodyBytes?: number;
+  /** Instead of `redisUrl`, for the app on a Cluster. */
+  readonly scale?: ScaleApp;
   /** Instead of `redisUrl`, for an app with several caches. */
   readonly distances?: readonly Distance[];
 }

@@ -132,20 +132,16 @@ function ofTenants({ tenants, maxBytesPerTenant }: Judged): Finding[] {
   const all = [...tenants.values()].reduce((sum, tenant) => sum + (tenant.bytes ?? 0), 0);
   const found: Finding[] = [];
   for (const [tenant, { bytes: held, quotaBytes, quotaEvictions, quotaRefusals, entries }] of tenants) {
-    const page = link("tenants", { tenant });
-    if (quotaEvictions + quotaRefusals > 0) {
-      const text = `${tenant} is at its bound of ${bytes(maxBytesPerTenant)}: ${count(quotaEvictions)} of its entries made room, ${count(quotaRefusals)} were not stored`;
-      found.push({ text, page });
-    } else if (maxBytesPerTenant !== null && (quotaBytes ?? 0) > NEAR_QUOTA * maxBytesPerTenant) {
-      found.push({ text: `${tenant} is near its bound of ${bytes(maxBytesPerTenant)}`, page });
-    } else if (
-      tenants.size > 2 &&
-      all > 0 &&
-      (held ?? 0) / all > MAX_TENANT_SHARE &&
-      (entries ?? 0) >= ENOUGH
-    ) {
-      found.push({ text: `${tenant} holds ${percent((held ?? 0) / all)} of all bytes`, page });
-    }
+    // Made only where it is needed: most of ten thousand tenants want nobody.
+    const tell = (text: string) => found.push({ text, page: link("tenants", { tenant }) });
+    if (quotaEvictions + quotaRefusals > 0)
+      tell(
+        `${tenant} is at its bound of ${bytes(maxBytesPerTenant)}: ${count(quotaEvictions)} of its entries made room, ${count(quotaRefusals)} were not stored`,
+      );
+    else if (maxBytesPerTenant !== null && (quotaBytes ?? 0) > NEAR_QUOTA * maxBytesPerTenant)
+      tell(`${tenant} is near its bound of ${bytes(maxBytesPerTenant)}`);
+    else if (tenants.size > 2 && all > 0 && (held ?? 0) / all > MAX_TENANT_SHARE && (entries ?? 0) >= ENOUGH)
+      tell(`${tenant} holds ${percent((held ?? 0) / all)} of all bytes`);
   }
   return found;
 }

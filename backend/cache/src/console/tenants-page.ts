@@ -9,20 +9,37 @@ import { bytes, count, percent } from "./quantities.js";
 
 const ROWS = 100;
 
+interface SizedTenant {
+  readonly tenant: string;
+  readonly stats: TenantStats;
+  readonly size: number | null;
+}
+
 export const tenantsPage: Page = {
   name: "tenants",
   title: "Tenants",
   async show({ access, query, sources }) {
-    const tenants = [...(await sources.tenants(access))];
-    const bytesOfAll = tenants.reduce((sum, [, stats]) => sum + (stats.bytes ?? 0), 0);
-    const setsOfAll = tenants.reduce((sum, [, { sets }]) => sum + sets, 0);
-    tenants.sort(([, one], [, other]) => (other.bytes ?? 0) - (one.bytes ?? 0) || other.hits - one.hits);
+    const [known, whole] = await Promise.all([
+      sources.tenants(access),
+      access.seesAll ? sources.whole() : undefined,
+    ]);
+    // Where not all entries are counted, what counts against the bound is known all the same.
+    const isCounted = whole?.inventoryComplete ?? true;
+    const sized = ([tenant, stats]: readonly [string, TenantStats]): SizedTenant => ({
+      tenant,
+      stats,
+      size: isCounted ? stats.bytes : (stats.quotaBytes ?? stats.bytes),
+    });
+    const tenants = [...known].map(sized);
+    const bytesOfAll = tenants.reduce((sum, { size }) => sum + (size ?? 0), 0);
+    const setsOfAll = tenants.reduce((sum, { stats }) => sum + stats.sets, 0);
+    tenants.sort((one, other) => (other.size ?? 0) - (one.size ?? 0) || other.stats.hits - one.stats.hits);
     const marked = access.tenant(query.get("tenant"));
     const first = Math.max(0, Math.trunc(Number(query.get("from"))) || 0);
     const shown = tenants.slice(first, first + ROWS);
-    const chosen = tenants.filter(([tenant]) => tenant === marked);
-    const rows = shown.map(([tenant, stats]) =>
-      row(tenant, stats, access.seesAll ? { bytesOfAll, setsOfAll } : undefined, tenant === marked),
+    const chosen = tenants.filter(({ tenant }) => tenant === marked);
+    const rows = shown.map((each) =>
+      row(each, access.seesAll ? { bytesOfAll, setsOfAll } : undefined, each.tenant === marked),
     );
     const heads = [
       "tenant",
@@ -36,15 +53,13 @@ export const tenantsPage: Page = {
       "not stored",
       "invalidations",
     ];
-    const whole = access.seesAll ? await sources.whole() : undefined;
     return {
       content: html`${whole && pressure(tenants, bytesOfAll, whole.server?.evictedKeys ?? null)}
 <p>A tenant's bound is ${bytes(quotaOf(sources))}. At its bound, its own entries make room, never another's.${
-        whole &&
-        !whole.inventoryComplete &&
-        " The store holds too many keys to count them all: sizes are lower bounds."
+        !isCounted &&
+        " The store holds too many keys to count them all: sizes are what counts against the bound, entries are lower bounds."
       }</p>
-${chosen.map(([tenant, stats]) => modulesOf(tenant, stats))}
+${chosen.map(({ tenant, stats }) => modulesOf(tenant, stats))}
 ${table("Tenants, the largest first", heads, rows, "No tenant has asked for anything yet.")}
 ${pages(first, tenants.length)}`,
     };
@@ -52,28 +67,22 @@ ${pages(first, tenants.length)}`,
 };
 
 /** The server evicts by use, whoever's it is: who stores most pushes others out. */
-function pressure(
-  tenants: readonly (readonly [string, TenantStats])[],
-  all: number,
-  evicted: number | null,
-): Html | undefined {
+function pressure(tenants: readonly SizedTenant[], all: number, evicted: number | null): Html | undefined {
   const [largest] = tenants;
   if (!largest || all === 0 || evicted === null || evicted === 0) return undefined;
-  const [tenant, stats] = largest;
-  return html`<p class="warning">The store has evicted ${count(evicted)} keys for want of memory. It does so by use, across tenants: ${tenant} presses most, with ${percent((stats.bytes ?? 0) / all)} of all bytes.</p>`;
+  return html`<p class="warning">The store has evicted ${count(evicted)} keys for want of memory. It does so by use, across tenants: ${largest.tenant} presses most, with ${percent((largest.size ?? 0) / all)} of all bytes.</p>`;
 }
 
 function row(
-  tenant: string,
-  stats: TenantStats,
+  { tenant, stats, size }: SizedTenant,
   all: { readonly bytesOfAll: number; readonly setsOfAll: number } | undefined,
   isMarked: boolean,
 ): Html {
   const share = (part: number | null, whole: number) =>
     percent(part === null || whole === 0 ? null : part / whole);
   return html`<tr${isMarked && html` class="marked"`}><th scope="row"><a href="${link("tenants", { tenant })}">${tenant}</a></th>
-<td>${bytes(stats.bytes)}</td>${
-    all && html`<td>${share(stats.bytes, all.bytesOfAll)}</td><td>${share(stats.sets, all.setsOfAll)}</td>`
+<td>${bytes(size)}</td>${
+    all && html`<td>${share(size, all.bytesOfAll)}</td><td>${share(stats.sets, all.setsOfAll)}</td>`
   }<td>${bytes(stats.quotaBytes)}</td><td>${count(stats.entries)}</td><td>${percent(stats.hitRatio)}</td>
 <td>${count(stats.sets)}</td><td>${count(stats.quotaEvictions)}</td><td>${count(stats.quotaRefusals)}</td><td>${count(stats.invalidations)}</td></tr>`;
 }

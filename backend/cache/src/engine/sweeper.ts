@@ -1,13 +1,15 @@
 // Reclaims memory behind invalidations: all pending targets in one sweep, one sweep at a time.
 // Tests: test/integration/redis-sweep.test.ts
 import type { SweepTarget } from "../store/store.js";
-import { clearTimeout, delay, setTimeout, type Timer } from "../timers.js";
+import { clearTimeout, delay, monotonicNow, setTimeout, type Timer } from "../timers.js";
 
 export interface SweeperOptions {
-  /** Resolves with the number of keys removed; with `undefined` where another process is sweeping. */
+  /** Resolves with the number of keys removed; with `undefined` where another process is sweeping, or has just done so. */
   readonly sweep: (targets: readonly SweepTarget[], isAwaited: () => boolean) => Promise<number | undefined>;
   /** Pause before a sweep, milliseconds, in which invalidations gather. */
   readonly gatherMs: number;
+  /** How soon it is tried again where another process sweeps, milliseconds. Default 1000. */
+  readonly retryMs?: number;
   /** Sweeps only while the store is reachable. */
   readonly isStoreReachable: () => boolean;
   readonly onSwept: (keys: number, targets: readonly SweepTarget[]) => void;
@@ -15,6 +17,8 @@ export interface SweeperOptions {
 
 /** Targets that wait; what comes beyond these is left to its TTL. */
 const MAX_PENDING = 10_000;
+/** One sweep has so many: the next is another process's turn, if that has any. */
+const MAX_TOGETHER = 500;
 /** How soon a sweep is tried again while another process sweeps, and the same where somebody waits for it. */
 const RETRY_MS = 1000;
 const AWAITED_RETRY_MS = 25;
@@ -75,12 +79,17 @@ export class Sweeper {
   }
 
   #start(): Promise<void> {
-    const targets = [...this.#pending.values()];
-    this.#pending.clear();
+    const { retryMs = RETRY_MS, gatherMs } = this.#options;
+    const begun = [...this.#pending].slice(0, MAX_TOGETHER);
+    for (const [name] of begun) this.#pending.delete(name);
+    const targets = begun.map(([, target]) => target);
+    const beganAtMs = monotonicNow();
     this.#underWay = this.#sweep(targets).then((swept) => {
       this.#underWay = undefined;
-      if (!swept) for (const target of targets) this.enqueue(target, RETRY_MS);
-      if (this.#pending.size > 0) this.#schedule();
+      if (!swept) for (const target of targets) this.enqueue(target, retryMs);
+      // Whoever has swept for long tries again as seldom as those whom it kept waiting: else none of them had a turn.
+      const wasLong = monotonicNow() - beganAtMs > RETRY_MS;
+      if (this.#pending.size > 0) this.#schedule(wasLong ? retryMs : gatherMs);
     });
     return this.#underWay;
   }

@@ -1,4 +1,4 @@
-// The two sweeps behind invalidations: at once what indexes list, and seldom a walk through all keys for what none lists.
+// The two sweeps behind invalidations: what indexes list, at once; a walk through all keys, only where something is known to be in none.
 // Tests: test/integration/invalidate-cache.test.ts, test/integration/toolkit-values.test.ts
 import type { Store, SweepTarget } from "../store/store.js";
 import { Sweeper } from "./sweeper.js";
@@ -25,17 +25,20 @@ export class Sweeps {
       this.#keyspace = new Sweeper({
         sweep,
         gatherMs: walkGatherMs,
+        retryMs: walkGatherMs,
         isStoreReachable,
         onSwept: (keys) => this.#count(keys),
       });
     }
     this.#indexes = new Sweeper({
-      sweep: sweepIndexes,
+      sweep: (targets, isAwaited) =>
+        sweepIndexes(targets, isAwaited, (lost) => this.#keyspace?.enqueue(lost)),
       gatherMs: sweepGatherMs,
       isStoreReachable,
       onSwept: (keys, targets) => {
         this.#count(keys);
-        for (const target of targets) this.#keyspace?.enqueue(target);
+        // Of a whole tenant nothing is to stay, also what no index has ever listed.
+        for (const target of targets) if (target.module === undefined) this.#keyspace?.enqueue(target);
       },
     });
   }

@@ -175,6 +175,11 @@ export class KeySpace {
     return `${this.prefix}feed:${this.#tag("drain")}:${part}`;
   }
 
+  /** There for as long as no process walks through all keys again. */
+  walkRest(): string {
+    return `${this.prefix}sweep:rest`;
+  }
+
   /** Held by the one process that sweeps. */
   sweepLease(kind: "indexes" | "keyspace"): string {
     return `${this.prefix}sweep:${kind}`;

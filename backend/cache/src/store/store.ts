@@ -267,11 +267,18 @@ export interface Store {
    * Absent where the store gets rid of such entries by their TTL alone.
    *
    * @param isAwaited whether anybody waits for its end by now: it may then take more of the server's time
+   * @param onLost told of places where what listed the entries was lost: only {@link sweepKeyspace} finds them
    */
-  sweep?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
+  sweep?(
+    targets: readonly SweepTarget[],
+    isAwaited?: () => boolean,
+    onLost?: (target: SweepTarget) => void,
+  ): Promise<number | undefined>;
   /**
-   * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Absent where {@link sweep}
-   * finds everything, and where that is absent.
+   * Like {@link sweep}, by a walk through all keys: also finds what nothing lists. Rare: it follows where
+   * something was lost, or a whole tenant was invalidated, and resolves with `undefined` as well where a walk has
+   * ended lately and nobody waits for this one. Absent where {@link sweep} finds everything, and where that is
+   * absent.
    */
   sweepKeyspace?(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined>;
   /**

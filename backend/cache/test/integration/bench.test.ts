@@ -24,6 +24,24 @@ interface Measured {
   readonly handlerRuns?: readonly number[];
 }
 
+interface ScaleRounds {
+  readonly judged: { readonly right: number; readonly wrong: number; readonly faults: readonly string[] };
+  readonly windows: readonly {
+    readonly load: { readonly hits: number };
+    readonly redis: { readonly evictedKeys: number };
+    readonly memory: readonly unknown[];
+    readonly looked: {
+      readonly stats: { readonly tenants: number };
+      readonly tenants: { readonly bytes: number };
+      readonly metrics: { readonly bytes: number };
+    };
+  }[];
+  readonly curves: {
+    readonly entries: readonly { readonly entries: number }[];
+    readonly tenants: readonly { readonly tenants: number }[];
+  };
+}
+
 const folder = mkdtempSync(path.join(tmpdir(), "bench-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -65,6 +83,41 @@ test("measures one subject in each variant, and a stampede", async () => {
       "a cold key without a handler run",
     );
   }
+});
+
+test("scale, in small: no wrong answer while keys are evicted, and what operators look at is there", async () => {
+  const file = path.join(folder, "scale.json");
+  const sizes = { entries: 3000, tenants: 100, processes: 2, minutes: 0.04, "max-memory-mb": 18 };
+  const flags = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const args = [PROGRAM, "--quick", "--suite", "scale", ...flags, "--json", file];
+  // It ends with 1 where a machine that is busy with other tests broke a bound of time.
+  await run(process.execPath, args, { env: { ...process.env, BENCH_UNPINNED: "1" } }).catch(
+    ({ stdout, stderr }) => tell(`${stdout}${stderr}`),
+  );
+  const { reports } = JSON.parse(readFileSync(file, "utf8")) as {
+    reports: { rounds: ScaleRounds; verdicts: { path: string; reached: boolean }[] }[];
+  };
+  const [scale] = reports;
+  assert.ok(scale);
+  const { judged, windows, curves } = scale.rounds;
+  assert.deepEqual({ wrong: judged.wrong, faults: judged.faults }, { wrong: 0, faults: [] });
+  assert.ok(judged.right > 100, `${judged.right} answers`);
+  assert.equal(windows.length, 8);
+  assert.ok(windows.some(({ load }) => load.hits > 0));
+  assert.ok((windows.at(-1)?.redis.evictedKeys ?? 0) > 0, "nothing was evicted");
+  for (const { looked, memory } of windows) {
+    assert.equal(memory.length, 2);
+    assert.ok(looked.stats.tenants > 0 && looked.tenants.bytes > 1000 && looked.metrics.bytes > 1000);
+  }
+  assert.deepEqual(
+    curves.entries.map(({ entries }) => entries),
+    [30, 300, 3000],
+  );
+  assert.deepEqual(
+    curves.tenants.map(({ tenants }) => tenants),
+    [1, 10, 100],
+  );
+  assert.ok(scale.verdicts.find(({ path }) => path === "wrong answers")?.reached);
 });
 
 test("refuses a subject that there is none of", async () => {

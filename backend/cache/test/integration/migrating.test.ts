@@ -92,10 +92,13 @@ describe("beside a hand-written Redis middleware with keys of the same form", ()
     }
   });
 
-  test("a sweep also removes old values of the module", async () => {
+  test("old values stay where a module is invalidated, and go with the whole tenant", async () => {
     await read(apps.old);
     assert.equal((await entryKeys()).length, 1);
     await cache.invalidateTenantCache(tenant, MODULE);
+    await cache.idle();
+    assert.equal((await entryKeys()).length, 1);
+    await cache.invalidateAllTenant(tenant);
     await cache.idle();
     assert.deepEqual(await entryKeys(), []);
   });

@@ -7,6 +7,8 @@ import { BRISK, PacedSteps } from "./server-pace.js";
 export interface ScanOptions {
   readonly pageKeys: number;
   readonly steps: PacedSteps;
+  /** Default: all. */
+  readonly masters?: readonly RedisClient[];
 }
 
 /**
@@ -32,20 +34,33 @@ export function scanMatching(
   return scanGlob(client, escapeGlob(keyPrefix) + pattern.split("*").map(escapeGlob).join("*"));
 }
 
+/**
+ * Where there are several masters they take turns, page by page: whoever stops early has seen as much of each, and no
+ * master is walked through alone.
+ */
 async function* scanGlob(
   client: RedisClient,
   pattern: string,
   // One page of 1,000 keeps the server busy for well under a millisecond; ten times the default COUNT's
   // speed.
-  { pageKeys, steps }: ScanOptions = { pageKeys: 1000, steps: new PacedSteps(() => BRISK) },
+  { pageKeys, steps, masters = mastersOf(client) }: ScanOptions = {
+    pageKeys: 1000,
+    steps: new PacedSteps(() => BRISK),
+  },
 ): AsyncGenerator<string[]> {
-  const nodes = isClusterClient(client) ? client.nodes("master") : [client];
-  for (const node of nodes) {
-    let cursor = "0";
-    do {
-      const [next, keys] = await steps.run(() => node.scan(cursor, "MATCH", pattern, "COUNT", pageKeys));
-      cursor = next;
-      if (keys.length > 0) yield keys;
-    } while (cursor !== "0");
+  const walks = masters.map((node) => ({ node, cursor: "0" }));
+  for (let at = 0; walks.length > 0; at++) {
+    // At least one is left, and the place is below their number.
+    const walk = walks[at % walks.length] as (typeof walks)[number];
+    const [next, keys] = await steps.run(() =>
+      walk.node.scan(walk.cursor, "MATCH", pattern, "COUNT", pageKeys),
+    );
+    walk.cursor = next;
+    if (next === "0") walks.splice(walks.indexOf(walk), 1);
+    if (keys.length > 0) yield keys;
   }
+}
+
+function mastersOf(client: RedisClient): readonly RedisClient[] {
+  return isClusterClient(client) ? client.nodes("master") : [client];
 }

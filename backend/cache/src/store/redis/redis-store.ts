@@ -204,8 +204,12 @@ export class RedisStore implements Store {
     await this.keyed.removeKeys([key]);
   }
 
-  sweep(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined> {
-    return this.#sweep.indexes(targets, isAwaited);
+  sweep(
+    targets: readonly SweepTarget[],
+    isAwaited?: () => boolean,
+    onLost?: (target: SweepTarget) => void,
+  ): Promise<number | undefined> {
+    return this.#sweep.indexes(targets, isAwaited, onLost);
   }
 
   sweepKeyspace(targets: readonly SweepTarget[], isAwaited?: () => boolean): Promise<number | undefined> {

@@ -1,9 +1,12 @@
 // Reclaims entries that fences have cut off: from the indexes of dead generations, and, for what none lists, by a walk through all keys.
+// Tests: test/integration/redis-sweep.test.ts, test/integration/sweep-backlog.test.ts
+import { monotonicNow } from "../../timers.js";
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
-import { BRISK, PacedSteps, UNNOTICED } from "./server-pace.js";
+import type { ServerLink } from "./server-link.js";
+import { BRISK, HURRIED, type Pace, PacedSteps, UNNOTICED } from "./server-pace.js";
 import type { Servers } from "./servers.js";
 import { SweepLease } from "./sweep-lease.js";
 
@@ -11,6 +14,13 @@ import { SweepLease } from "./sweep-lease.js";
 const STEP_ENTRIES = 50;
 /** Keys looked at in one step of a walk: about as much work. */
 const PAGE_KEYS = 250;
+/** Targets that are looked at in one step. */
+const TARGETS_TOGETHER = 20;
+/** More targets than these do not wait for a sweep that goes unnoticed: new ones come faster. */
+const BACKLOG = 50;
+/** Between two walks, of whatever processes: an hour, and ten times as long as the last one took. */
+const MIN_REST_MS = 3_600_000;
+const REST_FACTOR = 10;
 
 /** What becomes of entries that no index lists. */
 type Mode = "remove" | "adopt";
@@ -20,6 +30,8 @@ interface Sweep {
   readonly lease: SweepLease;
   readonly steps: PacedSteps;
 }
+
+type OnLost = (target: SweepTarget) => void;
 
 export class RedisSweep {
   readonly #client: RedisClient;
@@ -40,17 +52,22 @@ export class RedisSweep {
 
   /**
    * Removes what the indexes of dead generations list, but for what the live one lists too: that was filled
-   * since.
+   * since. The masters of a Cluster are swept beside each other.
    */
-  indexes(targets: readonly SweepTarget[], isAwaited = nobodyWaits): Promise<number | undefined> {
-    return this.#underLease("indexes", isAwaited, async (sweep) => {
-      let removed = 0;
-      for (const { tenant, module } of targets) {
-        for (const name of await this.#generationsOf(tenant, sweep))
-          if (module === undefined || module === moduleOf(name))
-            removed += await this.#emptyIndex(tenant, name, sweep);
-      }
-      return removed;
+  indexes(
+    targets: readonly SweepTarget[],
+    isAwaited = nobodyWaits,
+    onLost: OnLost = () => undefined,
+  ): Promise<number | undefined> {
+    const pace = targets.length > BACKLOG ? HURRIED : UNNOTICED;
+    return this.#underLease("indexes", isAwaited, pace, async (sweep) => {
+      const swept = await Promise.allSettled(
+        this.#byMaster(targets).map((some) => this.#emptyIndexes(some, onLost, sweep())),
+      );
+      return swept.reduce((removed, each) => {
+        if (each.status === "rejected") throw each.reason;
+        return removed + each.value;
+      }, 0);
     });
   }
 
@@ -65,7 +82,10 @@ export class RedisSweep {
       const place = module === undefined ? tenant : `${tenant}:${module}`;
       if (!adopt || !wanted.has(place)) wanted.set(place, adopt ? "adopt" : "remove");
     }
-    return this.#underLease("keyspace", isAwaited, async (sweep) => {
+    return this.#underLease("keyspace", isAwaited, UNNOTICED, async (begin) => {
+      if (!(await this.#mayWalk(isAwaited()))) return undefined;
+      const beganAtMs = monotonicNow();
+      const sweep = begin();
       let removed = 0;
       const found = new Map<string, string[]>();
       const take = (place: string, entryKeys: readonly string[]) => {
@@ -73,7 +93,8 @@ export class RedisSweep {
         const modes = [wanted.get(tenant), wanted.get(place)];
         return this.#reclaim(tenant, module, entryKeys, modes.includes("remove") ? "remove" : "adopt", sweep);
       };
-      const options = { pageKeys: PAGE_KEYS, steps: sweep.steps };
+      const masters = [...new Set(targets.map(({ tenant }) => this.#masterOf(tenant)))];
+      const options = { pageKeys: PAGE_KEYS, steps: sweep.steps, masters };
       for await (const page of scanKeys(this.#client, commonPrefix(this.#keys, targets), options)) {
         await sweep.lease.keep();
         for (const entryKey of page) {
@@ -88,8 +109,53 @@ export class RedisSweep {
       }
       for (const [place, entryKeys] of found) removed += await take(place, entryKeys);
       for (const target of targets) await this.#audit(target, sweep);
+      await this.#restFrom(monotonicNow() - beganAtMs);
       return removed;
     });
+  }
+
+  /** Whether the last walk, of whatever process, is long enough ago, or somebody waits for this one. */
+  async #mayWalk(isAwaited: boolean): Promise<boolean> {
+    const key = this.#keys.walkRest();
+    const only = isAwaited ? [] : ["NX"];
+    const set = ({ client }: ServerLink) => client.set(key, "1", "PX", MIN_REST_MS, ...only);
+    return (await this.#servers.run(key, set)) !== null;
+  }
+
+  async #restFrom(tookMs: number): Promise<void> {
+    const key = this.#keys.walkRest();
+    const restMs = Math.ceil(Math.max(MIN_REST_MS, REST_FACTOR * tookMs));
+    await this.#servers.run(key, ({ client }) => client.set(key, "1", "PX", restMs));
+  }
+
+  #masterOf(tenant: string): RedisClient {
+    return this.#servers.of(this.#keys.generations(tenant)).client;
+  }
+
+  #byMaster(targets: readonly SweepTarget[]): readonly (readonly SweepTarget[])[] {
+    const groups = new Map<RedisClient, SweepTarget[]>();
+    for (const target of targets) {
+      const master = this.#masterOf(target.tenant);
+      const group = groups.get(master);
+      if (group) group.push(target);
+      else groups.set(master, [target]);
+    }
+    return [...groups.values()];
+  }
+
+  async #emptyIndexes(targets: readonly SweepTarget[], onLost: OnLost, sweep: Sweep): Promise<number> {
+    let removed = 0;
+    for (let from = 0; from < targets.length; from += TARGETS_TOGETHER) {
+      const some = targets.slice(from, from + TARGETS_TOGETHER);
+      const listed = await sweep.steps.run(() =>
+        Promise.all(some.map(({ tenant }) => this.#client.zrange(this.#keys.generations(tenant), 0, -1))),
+      );
+      for (const [index, { tenant, module }] of some.entries())
+        for (const name of listed[index] ?? [])
+          if (module === undefined || module === moduleOf(name))
+            removed += await this.#emptyIndex(tenant, name, onLost, sweep);
+    }
+    return removed;
   }
 
   async #generationsOf(tenant: string, { steps }: Sweep): Promise<readonly string[]> {
@@ -97,7 +163,7 @@ export class RedisSweep {
   }
 
   /** @param name of a generation, as the tenant's generations list it */
-  async #emptyIndex(tenant: string, name: string, { lease, steps }: Sweep): Promise<number> {
+  async #emptyIndex(tenant: string, name: string, onLost: OnLost, { lease, steps }: Sweep): Promise<number> {
     const module = moduleOf(name);
     const generation = name.slice(name.indexOf(":") + 1);
     const args = [this.#keys.indexes(tenant), module, generation, name, STEP_ENTRIES];
@@ -105,8 +171,9 @@ export class RedisSweep {
     let removed = 0;
     for (let hasMore = true; hasMore; ) {
       await lease.keep();
-      const [some, more] = (await steps.run(step)) as (number | string)[];
+      const [some, more, lost] = (await steps.run(step)) as (number | string)[];
       removed += Number(some);
+      if (Number(lost) === 1) onLost({ tenant, module });
       hasMore = Number(more) === 1;
     }
     return removed;
@@ -156,7 +223,8 @@ export class RedisSweep {
   async #underLease(
     kind: "indexes" | "keyspace",
     isAwaited: () => boolean,
-    work: (sweep: Sweep) => Promise<number>,
+    unawaited: Pace,
+    work: (begin: () => Sweep) => Promise<number | undefined>,
   ): Promise<number | undefined> {
     const lease = new SweepLease(this.#servers, this.#keys.sweepLease(kind));
     if (!(await lease.take())) return undefined;
@@ -169,8 +237,8 @@ export class RedisSweep {
     // At once where the store is closed: its connection is about to go.
     signal.addEventListener("abort", release, { once: true });
     try {
-      const pace = () => (isAwaited() ? BRISK : UNNOTICED);
-      return await work({ lease, steps: new PacedSteps(pace, signal) });
+      const pace = () => (isAwaited() ? BRISK : unawaited);
+      return await work(() => ({ lease, steps: new PacedSteps(pace, signal) }));
     } finally {
       signal.removeEventListener("abort", release);
       release();

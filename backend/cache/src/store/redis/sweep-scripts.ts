@@ -13,21 +13,23 @@ local name = ARGV[2] .. ':' .. live
 /**
  * KEYS: the tenant's fence, the module's fence, the tenant's generations, its ledger. ARGV: what the names of
  * the tenant's indexes begin with, the module, a generation, its name among the tenant's generations, most
- * entries. Returns how many entries it removed, and 1 while the generation's index holds more.
+ * entries. Returns how many entries it removed, 1 while the generation's index holds more, and 1 where the index
+ * was lost: it counted entries that may still be there, and lists none.
  */
-const SWEEP_INDEX = `${LIVE}${LISTINGS}${LEDGER}
-if live == ARGV[3] then return { 0, 0 } end
+const SWEEP_INDEX = `${NOW}${LIVE}${LISTINGS}${LEDGER}
+if live == ARGV[3] then return { 0, 0, 0 } end
 local most = tonumber(ARGV[5])
+local ends = tonumber(redis.call('ZSCORE', generations, ARGV[4]) or 0)
 local popped = redis.call('ZPOPMIN', indexes .. ARGV[4], most)
 local removed = 0
 for i = 1, #popped, 2 do
   if not redis.call('ZSCORE', indexes .. name, popped[i]) then removed = removed + redis.call('UNLINK', popped[i]) end
 end
 add(ARGV[4], -bytesOfAll(popped))
-if #popped == 2 * most then return { removed, 1 } end
-strike(ARGV[4])
+if #popped == 2 * most then return { removed, 1, 0 } end
+local counted = strike(ARGV[4])
 redis.call('ZREM', generations, ARGV[4])
-return { removed, 0 }
+return { removed, 0, #popped == 0 and counted > 0 and ends > now and 1 or 0 }
 `;
 
 /**
