@@ -46,7 +46,7 @@ export function loadLightMyRequest(why: string, given: LightMyRequest | undefine
   try {
     return require("light-my-request") as LightMyRequest;
   } catch (cause) {
-    const advice = `${why} through light-my-request: npm install light-my-request; in a bundle that lacks it, pass it: inject: require("light-my-request")`;
+    const advice = `${why} through light-my-request: npm install light-my-request (on Node 20: light-my-request@6.6); in a bundle that lacks it, pass it: inject: require("light-my-request")`;
     throw new TenantCacheError("ETC_LIGHT_MY_REQUEST", advice, { cause });
   }
 }

@@ -246,8 +246,8 @@ export function createTenantCacheOn(
   if (parsed.freshness === "leased") requireLeases(engine);
   const http = new HttpServices(engine, parsed, misuse, telemetry);
   const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
-  const manager = new CacheManager(engine, parsed, misuse);
   const touched = new TouchedWork(http);
+  const manager = new CacheManager(engine, parsed, misuse, (call) => touched.originOf("call", call));
   const cache: TenantCache = {
     cacheList: createCacheList(http),
     invalidateCache: createInvalidateCache(http, touched),

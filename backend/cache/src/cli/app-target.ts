@@ -1,5 +1,6 @@
 // Which app a command asks: where its operations are mounted, and what it is told of who asks.
 // Tests: test/unit/cli-targets.test.ts
+import { headerOf } from "../header-lines.js";
 import { wrongArguments } from "./exit-codes.js";
 import { type Environment, fromFile } from "./redis-target.js";
 
@@ -44,15 +45,16 @@ export function headerLines(given: readonly string[], source: string): string[] 
   );
 }
 
-export function setHeader(headers: Headers, line: string, source: string): void {
-  const colon = line.indexOf(":");
-  try {
-    if (colon < 1) throw new TypeError("no name");
-    headers.set(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
-  } catch {
-    // The line may hold a token: it is not repeated.
-    throw wrongArguments(`${source}: write "Name: value", or @file with such a line for each header`);
-  }
+/** The line may hold a token: it is not repeated. */
+export function wrongHeader(source: string): Error {
+  return wrongArguments(`${source}: write "Name: value", or @file with such a line for each header`);
+}
+
+/** One that is there already is replaced. */
+function setHeader(headers: Headers, line: string, source: string): void {
+  const header = headerOf(line);
+  if (!header) throw wrongHeader(source);
+  headers.set(...header);
 }
 
 function baseOf(given: string, source: string): URL {

@@ -1,8 +1,9 @@
 // `explain`: what the next such request would be told, and why; or why one of the last minutes was no hit.
 // Tests: test/integration/cli-app.test.ts, test/unit/cli-explain.test.ts
 import type { Explanation, RequestExplanation } from "../express/explanation.js";
+import { headersOfLines } from "../header-lines.js";
 import { AppClient } from "./app-client.js";
-import { type AppTarget, headerLines, setHeader } from "./app-target.js";
+import { type AppTarget, headerLines, wrongHeader } from "./app-target.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode, wrongArguments } from "./exit-codes.js";
 import { explanationLines, requestLines } from "./explanation-text.js";
@@ -42,14 +43,13 @@ export async function runExplain(
     for (const each of requests) for (const line of requestLines(output, each)) output.line(line);
     return EXIT.done;
   }
-  const headers = new Headers();
-  for (const line of headerLines(requestHeader, "--request-header"))
-    setHeader(headers, line, "--request-header");
+  const headers = headersOfLines(headerLines(requestHeader, "--request-header"));
+  if (!headers) throw wrongHeader("--request-header");
   const { data } = await client.post<Explanation>("explain", {
     url,
     tenant,
     method,
-    ...([...headers].length > 0 && { headers: Object.fromEntries(headers) }),
+    headers,
     ...(body !== undefined && { body: bodyOf(body) }),
   });
   output.json(data);

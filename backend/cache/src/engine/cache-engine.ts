@@ -131,6 +131,7 @@ export class CacheEngine {
       sealer: options.sealer,
       fenceTtlMs: options.fenceTtlMs,
       replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
+      invalidate: (scope, origin) => this.invalidate(scope, origin),
       countInvalidation: (confirmed, tenant, module) => this.account.count(confirmed, tenant, module),
       alarm: (ref, problem) => this.#alarms.raise(ref, problem),
     });
@@ -140,12 +141,14 @@ export class CacheEngine {
       store,
       keys,
       gate: this.gate,
-      replace: (tenant, fenceKeys, module, origin) => {
-        const parts = { modules: module === undefined ? [] : [module], tags: [], everything: !module };
-        const note = this.causes.note(tenant, origin, parts);
-        return this.#replace(tenant, fenceKeys, () =>
-          store.replaceFences(fenceKeys, options.fenceTtlMs, note),
-        );
+      replace: async (tenant, fenceKeys, module, origin) => {
+        const modules = module === undefined ? [] : [module];
+        const scope = { tenant, modules, tags: [], everything: !module };
+        const note = this.causes.note(tenant, origin, scope);
+        const write = () => store.replaceFences(fenceKeys, options.fenceTtlMs, note);
+        const confirmed = await this.#replace(tenant, fenceKeys, write);
+        this.account.publish(scope, origin, confirmed);
+        return confirmed;
       },
       replaced: (tenant) => this.#sweeps.enqueue({ tenant }),
     });

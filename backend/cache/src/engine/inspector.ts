@@ -26,6 +26,8 @@ export interface Look {
   readonly fences: readonly SeenFence[];
   /** Joined; `undefined` where one is missing. */
   readonly seen: string | undefined;
+  /** Joined, also where one is missing: it is empty then. `undefined` where the store cannot be asked. */
+  readonly asTheyAre: string | undefined;
   /** What is there, valid or not. */
   readonly entry: Entry | undefined;
   readonly tier: "local" | "store" | undefined;
@@ -47,6 +49,7 @@ const AWAY: Look = {
   kind: "away",
   fences: [],
   seen: undefined,
+  asTheyAre: undefined,
   entry: undefined,
   tier: undefined,
   storedBytes: null,
@@ -79,6 +82,10 @@ export class Inspector {
       const found = {
         fences,
         seen,
+        asTheyAre: joinFences(
+          peek.runId,
+          peek.fences.map((fence) => fence ?? ""),
+        ),
         entry: held,
         tier: kept ? ("local" as const) : held && ("store" as const),
         storedBytes: peek.entry?.length ?? null,

@@ -1,5 +1,6 @@
 // Entries that the toolkit names by a key: written, removed and read in numbers, each behind a fence of its own.
 // Tests: test/integration/toolkit-values.test.ts, test/integration/toolkit-batches.test.ts
+import type { Origin } from "../cause-origin.js";
 import type { Sealer } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
@@ -11,7 +12,7 @@ import { monotonicNow } from "../timers.js";
 import type { Missed } from "./entry-memory.js";
 import { type EntryRef, examine, type Verdict } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
-import { areSettled, joinFences } from "./fences.js";
+import { areSettled, type FencedScope, joinFences } from "./fences.js";
 import { entryOf, type Recording } from "./fill.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 
@@ -40,6 +41,8 @@ export interface KeyedParts {
   readonly fenceTtlMs: number;
   /** Replaces fences, or leaves that to the recovery queue. */
   replace(tenant: string, fenceKeys: readonly string[], write: () => Promise<void>): Promise<boolean>;
+  /** All that a tenant, or a module of it, has. Never rejects. */
+  invalidate(scope: FencedScope, origin: Origin): Promise<boolean>;
   countInvalidation(confirmed: boolean, tenant: string, module: string | undefined): void;
   alarm(ref: EntryRef, problem: "corrupt" | "foreign"): void;
 }
@@ -181,12 +184,14 @@ export class KeyedEntries {
   }
 
   /**
-   * Removes all that matches. Where the store is away, or goes away meanwhile, the fences of `fallback` wait
-   * in the recovery queue instead, which reach more than was asked for. Never rejects.
+   * Removes all that matches. Where the store is away, or goes away meanwhile, the module is invalidated instead, or
+   * all that the tenant has where the pattern names no module: routes miss for that, so it has a cause. Never rejects.
+   *
+   * @param origin who does that
    */
   async removeMatching(
     { tenant, module, pattern }: Matching,
-    fallback: string,
+    origin: Origin,
   ): Promise<{ readonly removed: number; readonly confirmed: boolean }> {
     const { store, keys, gate } = this.#parts;
     const match = {
@@ -203,11 +208,9 @@ export class KeyedEntries {
       this.#parts.countInvalidation(true, tenant, module);
       return { removed, confirmed: true };
     } catch {
-      const { fenceTtlMs } = this.#parts;
-      const cutOff = () => store.replaceFences([fallback], fenceTtlMs);
-      const confirmed = await this.#parts.replace(tenant, [fallback], cutOff);
-      this.#parts.countInvalidation(confirmed, tenant, module);
-      return { removed: 0, confirmed };
+      const modules = module === undefined ? [] : [module];
+      const scope = { tenant, modules, tags: [], everything: module === undefined };
+      return { removed: 0, confirmed: await this.#parts.invalidate(scope, origin) };
     }
   }
 

@@ -1,5 +1,6 @@
 // Invalidations that could not be written: those of the whole store, and those of single groups of keys, until they have been replayed.
 // Tests: test/faults/store-away.test.ts
+import { tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { CauseNote } from "../store/cause-log.js";
 import type { KeySpace } from "../store/key-space.js";
@@ -12,6 +13,10 @@ import { type RecoveryBatch, RecoveryQueue } from "./recovery-queue.js";
 
 /** A walk through all keys takes longer than any other operation; a walk that hangs is begun anew. */
 const FORGET_ALL_WITHIN_MS = 60_000;
+/** More tenants are not told why their fences were forgotten: each is a command. */
+const MAX_TENANTS_TOLD = 10_000;
+/** Other commands come between. */
+const TOLD_AT_A_TIME = 50;
 
 export interface MissedOptions {
   readonly maxPendingInvalidations: number;
@@ -99,10 +104,45 @@ export class MissedInvalidations {
     );
   }
 
+  /** Those whose fences are about to be forgotten, as far as that can be known. Never rejects. */
+  async #tenantsToTell(): Promise<readonly string[]> {
+    const { listFences } = this.#store;
+    const tenants = new Set<string>();
+    if (!listFences || !this.#options.maxCausesPerTenant) return [];
+    try {
+      for await (const page of listFences.call(this.#store, this.#keys.allFences(), "")) {
+        for (const key of page) {
+          const tenant = key === this.#keys.readers() ? undefined : this.#keys.tenantOfFence(key);
+          if (tenant !== undefined && tenantId(tenant) === tenant) tenants.add(tenant);
+        }
+        if (tenants.size >= MAX_TENANTS_TOLD) break;
+      }
+    } catch {
+      // A user may not list keys: the fences are forgotten all the same.
+    }
+    return [...tenants];
+  }
+
+  /** Forgotten fences say nothing of why. A new one of each tenant does. Never rejects. */
+  async #tell(tenants: readonly string[]): Promise<void> {
+    for (let from = 0; from < tenants.length; from += TOLD_AT_A_TIME) {
+      const written = tenants.slice(from, from + TOLD_AT_A_TIME).map((tenant) => {
+        const key = this.#keys.fence(tenant);
+        const note = this.#noteOf({ tenantFenceKey: key, fenceKeys: [key] });
+        return this.#store.replaceFences([key], this.#options.fenceTtlMs, note);
+      });
+      await Promise.allSettled(written);
+    }
+  }
+
   async #write(batch: RecoveryBatch): Promise<void> {
-    if (batch === "everything")
-      await this.#bound(this.#store.forgetAllFences(), monotonicNow() + FORGET_ALL_WITHIN_MS);
-    else
+    if (batch === "everything") {
+      const expiresAtMs = monotonicNow() + FORGET_ALL_WITHIN_MS;
+      const tenants = await this.#bound(this.#tenantsToTell(), expiresAtMs);
+      await this.#bound(this.#store.forgetAllFences(), expiresAtMs);
+      // What is done is done, whether or not it can be told.
+      await this.#bound(this.#tell(tenants), expiresAtMs).catch(() => undefined);
+    } else
       await this.#bound(
         this.#store.replaceFences(batch.fenceKeys, this.#options.fenceTtlMs, this.#noteOf(batch)),
       );

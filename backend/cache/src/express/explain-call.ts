@@ -48,7 +48,7 @@ export function createExplain(http: HttpServices): Explain {
   return async (given, ...surplus: unknown[]) => {
     refuseSurplus("explain", surplus, 'one object: explain({ tenant: "acme", url: "/api/accounts" })');
     const request = parseExplainRequest(given);
-    const app = request.app ?? http.lastAsked?.app;
+    const app = expressOf(request.app ?? http.lastAsked?.app);
     const layers = layersOf(app);
     if (!layers) throw unknownApp(app);
     inject ??= loadInject("explanations are worked out", http.options.inject);
@@ -133,6 +133,12 @@ function refuseOthers({ tenant }: ParsedExplainRequest, told: RouteExplanation):
     "ETC_EXPLAIN_TENANT",
     "explain: the request is not this tenant's: write the tenant that its headers name, or leave tenant out",
   );
+}
+
+/** An application of Nest has Express behind its adapter. */
+function expressOf(app: unknown): unknown {
+  const { getHttpAdapter } = Object(app) as { getHttpAdapter?: () => { getInstance(): unknown } };
+  return typeof getHttpAdapter === "function" ? getHttpAdapter.call(app).getInstance() : app;
 }
 
 function unknownApp(app: unknown): TenantCacheError {

@@ -21,10 +21,16 @@ type Call = (this: Layer, req: Request, res: Response, next: () => void) => unkn
 
 const caching = new WeakSet<object>();
 
-/** Says of a middleware that it caches: dry runs end there. */
+/** Says of a middleware that it caches, or may: dry runs end there. */
 export function cachesBehind(middleware: RequestHandler): RequestHandler {
   caching.add(middleware);
   return middleware;
+}
+
+/** What an app's own routes call. */
+export function functionsOfRoutes(app: unknown): readonly RequestHandler[] {
+  const stacks = layersOf(app)?.flatMap(({ route }) => route?.stack ?? []) ?? [];
+  return stacks.map(({ handle }) => handle);
 }
 
 /** The layers of an app or a router; `undefined` where it is none. */

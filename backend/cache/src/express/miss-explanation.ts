@@ -21,12 +21,12 @@ export async function explainMiss(
   causes: readonly Cause[],
 ): Promise<MissExplanation> {
   const { memory } = http.engine;
-  const evidence = memory.explain(ref, { seen: look.seen, held: look.entry });
+  const evidence = memory.explain(ref, { seen: look.asTheyAre, held: look.entry });
   // Where nobody here remembers the entry, the store's own books may.
   const isForgotten = evidence.reason === "cold" || evidence.reason === "unknown";
   if (isForgotten && look.entry === undefined && look.peek?.isListed)
     return { reason: "evicted", evictedBy: "server" };
-  return explained(http, ref, evidence, look.seen, causes, evictedBy(http, ref, look));
+  return explained(http, ref, evidence, look.asTheyAre, causes, evictedBy(http, ref, look));
 }
 
 /** @param seen the fences that the request had read, joined */

@@ -4,6 +4,7 @@ import { applyDecorators, UseInterceptors } from "@nestjs/common";
 import type { RequestHandler } from "express";
 import type { InvalidateOptions } from "../options/invalidate-options.js";
 import type { CacheListOptions } from "../options/route-options.js";
+import { cachesAsInterceptor } from "./dry-run-guard.js";
 import { routeInterceptor } from "./route-interceptor.js";
 
 type Decorator = MethodDecorator & ClassDecorator;
@@ -22,8 +23,10 @@ type Decorator = MethodDecorator & ClassDecorator;
 export function Cached(module: string, ttl?: number | CacheListOptions): Decorator {
   return applyDecorators(
     UseInterceptors(
-      routeInterceptor((cache, version) =>
-        cache.cacheList(module, version === undefined ? ttl : withVersion(ttl, version)),
+      cachesAsInterceptor(
+        routeInterceptor((cache, version) =>
+          cache.cacheList(module, version === undefined ? ttl : withVersion(ttl, version)),
+        ),
       ),
     ),
   );

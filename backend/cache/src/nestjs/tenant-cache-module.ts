@@ -2,15 +2,18 @@
 // Tests: test/package/nest.test.ts
 import {
   ConfigurableModuleBuilder,
+  Global,
   Inject,
   Module,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
 } from "@nestjs/common";
-import { HttpAdapterHost } from "@nestjs/core";
+import { APP_GUARD, HttpAdapterHost } from "@nestjs/core";
 import { TenantCacheError } from "../errors.js";
 import type { TenantCacheOptions } from "../options/cache-options.js";
 import { createTenantCache, type TenantCache } from "../tenant-cache.js";
+import { DryRunGuard, letDryRunsInto } from "./dry-run-guard.js";
 import { TENANT_CACHE } from "./tenant-cache-token.js";
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<TenantCacheOptions>({
@@ -36,7 +39,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  */
 export class TenantCacheModule
   extends ConfigurableModuleClass
-  implements OnModuleInit, OnApplicationShutdown
+  implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
 {
   readonly #cache: TenantCache;
   readonly #host: HttpAdapterHost;
@@ -57,6 +60,11 @@ export class TenantCacheModule
     );
   }
 
+  /** Routes are there by now, and no request has come. */
+  onApplicationBootstrap(): void {
+    letDryRunsInto(this.#host.httpAdapter?.getInstance());
+  }
+
   /** Behind the last request. */
   async onApplicationShutdown(): Promise<void> {
     await this.#cache.close();
@@ -66,6 +74,7 @@ export class TenantCacheModule
 // By calls: decorators are no syntax that can be erased.
 Inject(TENANT_CACHE)(TenantCacheModule, undefined, 0);
 Inject(HttpAdapterHost)(TenantCacheModule, undefined, 1);
+Global()(TenantCacheModule);
 Module({
   providers: [
     {
@@ -73,6 +82,7 @@ Module({
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (options: TenantCacheOptions) => createTenantCache(options),
     },
+    { provide: APP_GUARD, useClass: DryRunGuard },
   ],
   exports: [TENANT_CACHE],
 })(TenantCacheModule);

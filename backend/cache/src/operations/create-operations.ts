@@ -2,9 +2,7 @@
 // Tests: test/integration/operations.test.ts, test/integration/operations-access.test.ts
 import type { Request, RequestHandler, Response } from "express";
 import { TenantCacheError } from "../errors.js";
-import type { Explanation } from "../express/explanation.js";
 import { isRequest, refuseSurplus } from "../options/arguments.js";
-import type { ExplainRequest } from "../options/explain-options.js";
 import {
   type OperationsOptions,
   type ParsedOperationsOptions,
@@ -14,6 +12,7 @@ import {
 import type { CacheStats } from "../stats.js";
 import { Access } from "./access.js";
 import { type Answer, NO_SUCH_TENANT, NOT_FOR_SOME, Refused, send, setHeaders } from "./answer.js";
+import { explainedFor } from "./explained-for.js";
 import { type Posted, readPosted } from "./json-body.js";
 import type { OperatedCache } from "./operated-cache.js";
 import { Purges } from "./purges.js";
@@ -170,28 +169,17 @@ class Operations {
     const { tenant: named, headers: ownHeaders, ...request } = given;
     const tenant = named === undefined || named === null ? undefined : access.tenant(named);
     if (tenant === undefined && (named !== undefined || !access.seesAll)) return NO_SUCH_TENANT;
-    const { headers, as } = (await this.#options.explainAs?.(req, tenant)) ?? {};
     const isPlain = ownHeaders === undefined || (typeof ownHeaders === "object" && ownHeaders !== null);
     if (!isPlain) return new Refused(400, "ETC_OPTIONS", "headers: write an object of texts");
-    const said = await this.#told(req, {
-      ...(request as { url: string }),
-      headers: { ...headers, ...(ownHeaders as Record<string, string>) },
-      ...(tenant !== undefined && { tenant }),
-      ...(as && { as }),
-    });
+    const { explainAs } = this.#options;
+    const said = await explainedFor(
+      this.#cache,
+      { req, tenant, explainAs },
+      { ...(request as { url: string }), headers: ownHeaders as Record<string, string> },
+    );
     // Whose it is instead is nobody's business.
     const isOthers = said.tenant !== null && !access.sees(said.tenant);
     return isOthers ? NO_SUCH_TENANT : { data: said };
-  }
-
-  /** Before any request has missed, the app is taken for the one that this route is mounted in. */
-  async #told(req: Request, request: ExplainRequest): Promise<Explanation> {
-    try {
-      return await this.#cache.explain(request);
-    } catch (error) {
-      if (!(error instanceof TenantCacheError) || error.code !== "ETC_EXPLAIN_APP") throw error;
-      return this.#cache.explain({ ...request, app: rootOf(req) });
-    }
   }
 
   async #explained({ access, query }: Asked): Promise<Answer | Refused> {
@@ -217,13 +205,6 @@ class Operations {
     });
     return { data: { causes } };
   }
-}
-
-function rootOf(req: Request): object {
-  let app: object = req.app;
-  for (let { parent } = app as { parent?: object }; parent; { parent } = app as { parent?: object })
-    app = parent;
-  return app;
 }
 
 /** Nothing of the server, and no sums of the process: they tell of others. */

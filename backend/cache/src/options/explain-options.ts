@@ -23,7 +23,7 @@ export interface ExplainRequest {
   readonly tenant?: TenantId;
   /** Called with the request before the app is: may put an identity on it, where the app's own middleware heeds that. */
   readonly as?: (req: Request) => void;
-  /** The app. Default: that of the last request that missed. */
+  /** The app of Express or Nest. Default: that of the last request that missed. */
   readonly app?: object;
 }
 

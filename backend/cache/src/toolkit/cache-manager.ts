@@ -37,7 +37,12 @@ export class CacheManager {
    * Internal: `createTenantCache` makes it.
    * @internal
    */
-  constructor(engine: CacheEngine, options: ParsedCacheOptions, misuse: Misuse) {
+  constructor(
+    engine: CacheEngine,
+    options: ParsedCacheOptions,
+    misuse: Misuse,
+    originOf: ToolkitContext["originOf"],
+  ) {
     const { preset, maxEntriesPerDomain, maxInflatedBytes } = options.manager;
     this.ttl = TTL_PRESETS[preset];
     this.#context = {
@@ -57,6 +62,7 @@ export class CacheManager {
       ttl: this.ttl,
       misuse,
       isEncrypted: options.encryption !== undefined,
+      originOf,
     };
     this.#rules = defaultRules(this.ttl.SHORT);
   }

@@ -176,7 +176,7 @@ export class CacheSpace {
    * @throws TenantCacheError `ETC_KEY`
    */
   async deletePattern(pattern: string): Promise<PatternDeletion> {
-    return deleteMatching(this.#context, this.#tenant, this.#full(pattern));
+    return this.#deleteMatching(pattern, "deletePattern");
   }
 
   /** Whether `get` would find a value; false where the store is away. @throws TenantCacheError `ETC_KEY` */
@@ -230,7 +230,11 @@ export class CacheSpace {
         "flush empties the cache of a system in production: if you mean it, write flush({ force: true })",
       );
     }
-    return this.deletePattern("*");
+    return this.#deleteMatching("*", "flush");
+  }
+
+  #deleteMatching(pattern: string, call: string): Promise<PatternDeletion> {
+    return deleteMatching(this.#context, this.#tenant, this.#full(pattern), call);
   }
 
   /**

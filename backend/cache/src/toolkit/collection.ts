@@ -163,6 +163,7 @@ export class Collection<T, P extends KeyParams = KeyParams> {
       this.#context,
       requireTenantId(tenantId, this.pattern.text),
       this.pattern.match(params),
+      "deleteMatching",
     );
   }
 

@@ -10,7 +10,7 @@ import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { KnownModules } from "../misuse/known-modules.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { KeyRegistry } from "./key-registry.js";
-import { domainOf, KEY } from "./key-syntax.js";
+import { domainOf } from "./key-syntax.js";
 
 /** How much longer than its entry a key's fence lives; alone, it must outlive the longest load. */
 const FENCE_TTL_MS = 3_600_000;
@@ -101,13 +101,5 @@ export class KeyNames {
   lock(tenant: string, key: string): string {
     domainOf(key);
     return this.#keys.lock(tenant, key);
-  }
-
-  /** What is fenced off instead where keys that match cannot be looked for: the domain, or the tenant. */
-  fenceAbove(tenant: string, pattern: string): string {
-    const domain = KEY.exec(pattern.split(":")[0] ?? "")?.[1];
-    return pattern.includes(":") && domain !== undefined
-      ? this.#keys.fence(tenant, domain)
-      : this.#keys.fence(tenant);
   }
 }

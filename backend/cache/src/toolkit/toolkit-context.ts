@@ -1,7 +1,9 @@
 // What every space and collection of a cache shares.
 // Tests: test/integration/toolkit-values.test.ts
+import type { Origin } from "../cause-origin.js";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
+import { isModuleName } from "../identifiers.js";
 import type { Misuse } from "../misuse/misuse.js";
 import type { TtlPreset } from "../ttl-presets.js";
 import type { KeyNames } from "./key-names.js";
@@ -21,6 +23,8 @@ export interface ToolkitContext {
   readonly misuse: Misuse;
   /** Whether the cache has the option `encryption`. */
   readonly isEncrypted: boolean;
+  /** Whoever does what is done now by a call, as far as it is known. */
+  originOf(call: string): Origin;
 }
 
 /** What a removal by pattern did. */
@@ -53,18 +57,20 @@ export async function deleteKeys(
 }
 
 /**
+ * @param call what users know it by
  * @throws TenantCacheError `ETC_KEY`
  * @internal
  */
 export async function deleteMatching(
-  { engine, names }: ToolkitContext,
+  { engine, originOf }: ToolkitContext,
   tenant: string,
   pattern: string,
+  call: string,
 ): Promise<PatternDeletion> {
   requirePattern(pattern);
-  const [domain = ""] = pattern.split(":");
-  const module = domain.includes("*") ? undefined : domain;
-  return engine.keyed.removeMatching({ tenant, module, pattern }, names.fenceAbove(tenant, pattern));
+  const [domain] = pattern.split(":");
+  const module = isModuleName(domain) ? domain : undefined;
+  return engine.keyed.removeMatching({ tenant, module, pattern }, originOf(call));
 }
 
 /**

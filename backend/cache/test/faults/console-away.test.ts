@@ -5,7 +5,7 @@ import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import type { TenantCache } from "../../src/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, fieldsOf, formOf, PAGES } from "../support/console-world.js";
+import { type ConsoleWorld, consoleWorld, PAGES } from "../support/console-world.js";
 
 describe("the console while the store is away", () => {
   let redis: RedisServer;
@@ -48,16 +48,7 @@ describe("the console while the store is away", () => {
   });
 
   test("a purge says that it is not confirmed, is told as waiting, and holds when the store is back", async () => {
-    const { cookie, token } = formOf(await world.get("admin", "purge"));
-    const send = (fields: Record<string, string>) =>
-      world.request("/ops/cache/purge", {
-        method: "POST",
-        body: new URLSearchParams(fields),
-        headers: { "x-person": "admin", cookie, origin: world.url },
-      });
-    const reason = "a wrong price";
-    const dryRun = await send({ token, scope: "modules", tenant: "acme", names: "accounts", reason });
-    const answer = await send(fieldsOf(dryRun.body));
+    const { answer } = await world.purge("admin", { scope: "modules", tenant: "acme", names: "accounts" });
     assert.equal(answer.status, 202);
     assert.match(answer.body, /Not confirmed: the store is away/);
     assert.match((await world.get("superadmin", "")).body, /1 invalidation waits for the store/);

@@ -5,7 +5,7 @@ import express from "express";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import type { ConsoleDecision, ConsoleOptions, TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, formOf, PAGES } from "../support/console-world.js";
+import { type ConsoleWorld, consoleWorld, PAGES } from "../support/console-world.js";
 import { serve } from "../support/http-app.js";
 
 describe("who may see the console", () => {
@@ -98,13 +98,9 @@ describe("who may see the console", () => {
     const fields = { scope: "tenant", tenant: "acme", reason: "because" };
 
     test("another origin, none, and a null one are refused; the own one is not", async () => {
-      const { cookie, token } = formOf(await world.get("admin", "purge"));
+      const { token, send } = await world.browser("admin", "purge");
       const post = (headers: Record<string, string>, more: Record<string, string> = {}) =>
-        world.request("/ops/cache/purge", {
-          method: "POST",
-          body: new URLSearchParams({ token, ...fields, ...more }),
-          headers: { "x-person": "admin", cookie, ...headers },
-        });
+        send({ token, ...fields, ...more }, { origin: undefined, ...headers });
       assert.equal((await post({ origin: world.url })).status, 200);
       assert.equal((await post({ "sec-fetch-site": "same-origin" })).status, 200);
       for (const headers of [
@@ -125,26 +121,16 @@ describe("who may see the console", () => {
     });
 
     test("a token of one person is no other's, and is no plan", async () => {
-      const { cookie, token } = formOf(await world.get("admin", "purge"));
+      const { token, send: sendForm } = await world.browser("admin", "purge");
       const send = (person: string, more: Record<string, string> = {}) =>
-        world.request("/ops/cache/purge", {
-          method: "POST",
-          body: new URLSearchParams({ token, ...fields, ...more }),
-          headers: { "x-person": person, cookie, origin: world.url },
-        });
+        sendForm({ token, ...fields, ...more }, { "x-person": person });
       assert.equal((await send("superadmin")).status, 403);
       assert.equal((await send("admin", { plan: token, at: String(Date.now()) })).status, 409);
     });
 
     test("what is no form, or too large, is refused; a parser in front may have read it", async () => {
-      const { cookie, token } = formOf(await world.get("admin", "purge"));
-      const headers = { "x-person": "admin", cookie, origin: world.url };
-      const send = (body: string, type: string) =>
-        world.request("/ops/cache/purge", {
-          method: "POST",
-          body,
-          headers: { ...headers, "content-type": type },
-        });
+      const { token, send: sendForm } = await world.browser("admin", "purge");
+      const send = (body: string, type: string) => sendForm(body, { "content-type": type });
       assert.equal((await send(JSON.stringify({ token, ...fields }), "application/json")).status, 415);
       const large = new URLSearchParams({ token, ...fields, url: "x".repeat(9000) }).toString();
       assert.equal((await send(large, "application/x-www-form-urlencoded")).status, 413);

@@ -4,24 +4,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import type { TenantCache } from "../../src/index.js";
 import { openCache, PATIENT, STORES } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, fieldsOf, formOf, type Person } from "../support/console-world.js";
-
-type Fields = Record<string, string>;
-
-/** Both steps, in one browser: the answer of the second. */
-async function purge(world: ConsoleWorld, person: Person, fields: Fields, change: Fields = {}) {
-  const { cookie, token } = formOf(await world.get(person, "purge"));
-  const send = (body: Fields) =>
-    world.request("/ops/cache/purge", {
-      method: "POST",
-      body: new URLSearchParams(body),
-      headers: { "x-person": person, cookie, origin: world.url },
-    });
-  const dryRun = await send({ token, reason: "a wrong price", ...fields });
-  if (dryRun.status !== 200) return { dryRun, send, answer: dryRun };
-  const planned = fieldsOf(dryRun.body);
-  return { dryRun, send, planned, answer: await send({ ...planned, ...change }) };
-}
+import { type ConsoleWorld, consoleWorld, type Fields } from "../support/console-world.js";
 
 for (const store of STORES) {
   describe(`purges, ${store} store`, () => {
@@ -44,7 +27,7 @@ for (const store of STORES) {
       );
       for (const [tenant, url] of all) await world.request(url, { tenant });
       await cache.idle();
-      const { answer } = await purge(world, "superadmin", fields);
+      const { answer } = await world.purge("superadmin", fields);
       assert.equal(answer.status, 200, answer.body);
       assert.match(answer.body, /Confirmed in \d/);
       const hits: string[] = [];
@@ -118,7 +101,7 @@ describe("what a purge needs", () => {
     [{ scope: "everything" }, 403],
     [{ scope: "module-everywhere", names: "accounts" }, 403],
   ])("%j is refused to the admin of acme", async (fields, status) => {
-    const { dryRun } = await purge(world, "admin", fields);
+    const { dryRun } = await world.purge("admin", fields);
     assert.equal(dryRun.status, status);
     assert.match(dryRun.body, /role="alert"/);
   });
@@ -126,12 +109,8 @@ describe("what a purge needs", () => {
   test("who may only look has neither the form nor the purge", async () => {
     assert.equal((await world.get("viewer", "purge")).status, 403);
     assert.doesNotMatch((await world.get("viewer", "")).body, /href="purge"/);
-    const { cookie } = formOf(await world.get("viewer", ""));
-    const answer = await world.request("/ops/cache/purge", {
-      method: "POST",
-      body: new URLSearchParams({ ...own, reason: "because" }),
-      headers: { "x-person": "viewer", cookie, origin: world.url },
-    });
+    const { send } = await world.browser("viewer", "purge");
+    const answer = await send({ ...own, reason: "because" });
     assert.equal(answer.status, 403);
   });
 
@@ -144,11 +123,11 @@ describe("what a purge needs", () => {
       { plan: "" },
     ] as Fields[])
       assert.notEqual(
-        (await purge(world, "superadmin", own, change)).answer.status,
+        (await world.purge("superadmin", own, change)).answer.status,
         200,
         JSON.stringify(change),
       );
-    const { answer, send, planned } = await purge(world, "superadmin", own);
+    const { answer, send, planned } = await world.purge("superadmin", own);
     assert.equal(answer.status, 200);
     assert.equal((await send(planned ?? {})).status, 409);
   });
@@ -157,11 +136,10 @@ describe("what a purge needs", () => {
     const limited = await consoleWorld(cache);
     closeAfterTest(limited);
     const statuses: number[] = [];
-    for (let index = 0; index < 11; index++)
-      statuses.push((await purge(limited, "admin", own)).answer.status);
+    for (let index = 0; index < 11; index++) statuses.push((await limited.purge("admin", own)).answer.status);
     assert.deepEqual(statuses, [...Array.from({ length: 10 }, () => 200), 429]);
-    const { answer } = await purge(limited, "admin", own);
+    const { answer } = await limited.purge("admin", own);
     assert.ok(Number(answer.headers.get("retry-after")) > 0);
-    assert.equal((await purge(limited, "superadmin", own)).answer.status, 200);
+    assert.equal((await limited.purge("superadmin", own)).answer.status, 200);
   });
 });

@@ -1,5 +1,6 @@
 // A small Nest application as `nest new` makes it, with its tests: the files, to be written into a project of its user.
 import { AROUND_SPEC } from "./nest-around.js";
+import { EXPLAIN_SPEC } from "./nest-explain.js";
 
 const GUARD = `import { CanActivate, ExecutionContext, Injectable, SetMetadata, UnauthorizedException, ForbiddenException } from "@nestjs/common";
 import { Reflector } from "@nestjs/core";
@@ -267,6 +268,7 @@ export const NEST_APP: Readonly<Record<string, string>> = {
   "src/app.module.ts": MODULE,
   "test/accounts.e2e-spec.ts": SPEC,
   "test/around.e2e-spec.ts": AROUND_SPEC,
+  "test/explain.e2e-spec.ts": EXPLAIN_SPEC,
   "tsconfig.json": JSON.stringify({
     compilerOptions: {
       module: "commonjs",

@@ -27,6 +27,7 @@ const nestPackages = (version: string): readonly string[] => [
   "@types/express@5",
   "@types/supertest@7",
   "supertest@7",
+  "light-my-request@6.6",
 ];
 
 describe("Nest", () => {
@@ -56,7 +57,7 @@ describe("Nest", () => {
           cwd: project.folder,
           env,
         });
-        assert.match(stderr, /Tests: +14 passed, 14 total/);
+        assert.match(stderr, /Tests: +20 passed, 20 total/);
       });
 
       test("on another adapter it does not start", async () => {

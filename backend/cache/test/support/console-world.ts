@@ -43,13 +43,30 @@ export interface ConsoleWorld extends HttpApp {
   readonly warmer: CacheWarmer;
   /** A GET as a person. */
   get(person: Person, page: string, headers?: Record<string, string>): Promise<Answer>;
+  /** A browser that has a page of the console open. */
+  browser(person: Person, page: string): Promise<Browser>;
   /** A form, as a browser would send it from the console's own page. */
-  post(
-    person: Person,
-    page: string,
-    fields: Record<string, string>,
-    headers?: Record<string, string>,
-  ): Promise<Answer>;
+  post(person: Person, page: string, fields: Fields): Promise<Answer>;
+  /** Both steps, in one browser: `answer` is that of the second, or of the dry run where that is refused. */
+  purge(person: Person, fields: Fields, change?: Fields): Promise<Purged>;
+}
+
+export type Fields = Readonly<Record<string, string>>;
+
+export interface Browser {
+  readonly token: string;
+  /**
+   * A form to the page; fields, or a whole body. Headers are those of a browser, but for what is given; `undefined`
+   * leaves one out.
+   */
+  send(form: Fields | string, headers?: Readonly<Record<string, string | undefined>>): Promise<Answer>;
+}
+
+export interface Purged {
+  readonly dryRun: Answer;
+  readonly planned: Fields;
+  readonly answer: Answer;
+  readonly send: Browser["send"];
 }
 
 export interface WorldOptions extends Partial<ConsoleOptions> {
@@ -59,7 +76,7 @@ export interface WorldOptions extends Partial<ConsoleOptions> {
 
 /** Lists of accounts and leads, each for the tenant of the header `x-tenant`, and the console below `/ops/cache`. */
 export async function consoleWorld(cache: TenantCache, options: WorldOptions = {}): Promise<ConsoleWorld> {
-  const { path = "/ops/cache", more, ...given } = options;
+  const { path = "/ops/cache", more, ...ofConsole } = options;
   const monitor = new CacheMonitor(cache);
   const warmer = new CacheWarmer(cache).register("accounts", {
     tenants: () => ["acme", "globex"],
@@ -81,7 +98,7 @@ export async function consoleWorld(cache: TenantCache, options: WorldOptions = {
           const who = req.get("x-person") ?? person;
           return isPerson(who) && PEOPLE[who];
         },
-        ...given,
+        ...ofConsole,
       }),
     );
     for (const module of ["accounts", "leads"]) {
@@ -102,21 +119,45 @@ export async function consoleWorld(cache: TenantCache, options: WorldOptions = {
       tenant: "",
       headers: { "x-person": person, ...(init.headers as Record<string, string>) },
     });
+  const browser = async (person: Person, page: string): Promise<Browser> => {
+    const { cookie, token } = formOf(await send(person, page, {}));
+    return {
+      token,
+      send: (form, headers = {}) =>
+        send(person, page, {
+          method: "POST",
+          body: typeof form === "string" ? form : new URLSearchParams(form),
+          headers: given({ cookie, origin: http.url, ...headers }),
+        }),
+    };
+  };
   return {
     ...http,
     monitor,
     warmer,
     get: (person, page, headers = {}) => send(person, page, { headers }),
-    async post(person, page, fields, headers = {}) {
-      const { cookie, token } = formOf(await send(person, page, {}));
-      const body = new URLSearchParams({ token, ...fields });
-      return send(person, page, { method: "POST", body, headers: { cookie, origin: http.url, ...headers } });
+    browser,
+    async post(person, page, fields) {
+      const { token, send: sendForm } = await browser(person, page);
+      return sendForm({ token, ...fields });
+    },
+    async purge(person, fields, change = {}) {
+      const { token, send: sendForm } = await browser(person, "purge");
+      const dryRun = await sendForm({ token, reason: "a wrong price", ...fields });
+      const planned = fieldsOf(dryRun.body);
+      const answer = dryRun.status === 200 ? await sendForm({ ...planned, ...change }) : dryRun;
+      return { dryRun, planned, answer, send: sendForm };
     },
     async close() {
       monitor.stop();
       await http.close();
     },
   };
+}
+
+function given(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const there = Object.entries(headers).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return Object.fromEntries(there);
 }
 
 /** The cookie and the token that a page with a form brings. */

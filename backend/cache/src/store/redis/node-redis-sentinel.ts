@@ -14,7 +14,10 @@ import type { Emitter, RedisClient } from "./redis-client.js";
 export interface NodeRedisSentinel extends Emitter {
   readonly isOpen: boolean;
   readonly isReady: boolean;
-  duplicate(): NodeRedisSubscriber;
+  /** node-redis 5 has none. */
+  duplicate?(): NodeRedisSubscriber;
+  subscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
+  unsubscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
   sendCommand(isReadonly: boolean, args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown>;
 }
 
@@ -49,7 +52,7 @@ export class NodeRedisSentinelClient extends NodeRedisCommands {
   }
 
   protected newSubscriber(): NodeRedisSubscriber {
-    return this.#sentinel.duplicate();
+    return this.#sentinel.duplicate?.() ?? ownChannels(this.#sentinel);
   }
 
   protected send(_key: string, args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown> {
@@ -97,4 +100,27 @@ export class NodeRedisSentinelClient extends NodeRedisCommands {
       () => false,
     );
   }
+}
+
+/** The user's sentinel keeps one connection for all channels, and leads it to the next master by itself. */
+function ownChannels(sentinel: NodeRedisSentinel): NodeRedisSubscriber {
+  let end = (): unknown => undefined;
+  let isEnded = false;
+  return {
+    // Its errors are the user's to hear.
+    on: () => undefined,
+    off: () => undefined,
+    connect: async () => {
+      while (!sentinel.isReady && !isEnded)
+        await new Promise<void>((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
+    },
+    subscribe: async (channel, listener) => {
+      end = () => sentinel.unsubscribe(channel, listener).catch(() => undefined);
+      return sentinel.subscribe(channel, listener);
+    },
+    destroy: () => {
+      isEnded = true;
+      end();
+    },
+  };
 }

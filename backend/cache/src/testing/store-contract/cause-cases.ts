@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { CauseNote } from "../../store/cause-log.js";
 import { changedAtMs, isPending } from "../../store/fence-token.js";
-import { casesOf } from "./contract-case.js";
+import { casesOf, until } from "./contract-case.js";
 import { MINUTE_MS, type Place, type Places } from "./places.js";
 
 const LIMIT = 100;
@@ -79,6 +79,38 @@ export const causeCases = casesOf([], {
       assert.ok(fence !== null && !isPending(fence));
       assert.ok(!before.fences.includes(fence));
     }
+  },
+
+  "what a note announces is heard on its channel, with the fences' milliseconds, until that is ended": async (
+    all,
+  ) => {
+    if (!all.store.hear) return;
+    const at = all.place();
+    const channel = all.keys.invalidated();
+    const heard: string[] = [];
+    const end = all.store.hear(channel, (text) => heard.push(text));
+    const note = (text: string) => noteOf(all, at, text, { announce: { channel, from: "process tenant" } });
+    const replace = (text: string) => all.store.replaceFences([at.fenceKeys[0]], MINUTE_MS, note(text));
+    const hasHeard = (text: string) => heard.some((each) => each.endsWith(` ${text}`));
+    // It is subscribed a moment after the call.
+    await until("what is announced is heard", async () => {
+      await replace("a first one, again");
+      return hasHeard("a first one, again");
+    });
+    await replace('{"a":"last one"}');
+    const atMs = changedAtMs([(await all.fencesAt(at))[0] ?? ""]);
+    await all.store.beginWrite([at.fenceKeys[1]], "writer-1", MINUTE_MS);
+    await all.store.endWrite([at.fenceKeys[1]], "writer-1", MINUTE_MS, note("a guarded one"));
+    await all.store.amendFences?.([at.fenceKeys[0]], "~mark", 512, MINUTE_MS, note("an amended one"));
+    await until("each is heard", async () => {
+      const amended = !all.store.amendFences || hasHeard("an amended one");
+      return hasHeard('{"a":"last one"}') && hasHeard("a guarded one") && amended;
+    });
+    assert.ok(heard.includes(`process tenant ${atMs} {"a":"last one"}`), heard.join("; "));
+    end();
+    const before = heard.length;
+    for (let n = 0; n < 3; n++) await replace("nobody hears it");
+    assert.equal(heard.slice(before).filter((text) => text.endsWith("nobody hears it")).length, 0);
   },
 
   "who only looks sees what is there, and makes nothing": async (all) => {
