@@ -9,7 +9,7 @@ import { guardChild } from "./guard.js";
 import { startTcpProxy } from "./tcp-proxy.js";
 
 // Not a temporary folder of this user: as root PostgreSQL runs as somebody else.
-const TEMPORARY = process.platform === "win32" ? process.cwd() : "/var/tmp";
+export const TEMPORARY = process.platform === "win32" ? process.cwd() : "/var/tmp";
 
 export interface PostgresServer {
   /** Of a database whose user may create databases and roles. */
