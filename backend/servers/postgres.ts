@@ -3,13 +3,13 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../db/embedded-postgres.js";
+import { startEmbeddedPostgres } from "../db/embedded-postgres.js";
 import { dockerAnswers } from "./find-redis.js";
 import { guardChild } from "./guard.js";
 import { startTcpProxy } from "./tcp-proxy.js";
 
 // Not a temporary folder of this user: as root PostgreSQL runs as somebody else.
-const TEMPORARY = process.platform === "win32" ? process.cwd() : "/var/tmp";
+export const TEMPORARY = process.platform === "win32" ? process.cwd() : "/var/tmp";
 
 export interface PostgresServer {
   /** Of a database whose user may create databases and roles. */
@@ -29,8 +29,12 @@ export interface TestDatabase {
 export interface DurablePostgres {
   /** Of an empty database, as its owner: no superuser, as in production. */
   readonly url: string;
+  /** Where its files lie. */
+  readonly data: string;
   /** SIGKILL: connections are reset, and new ones refused. */
   kill(): Promise<void>;
+  /** Ends connections and writes everything down, as before a copy of its files. */
+  shutDown(): Promise<void>;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -38,24 +42,31 @@ export interface DurablePostgres {
 /** @throws Error where npm has no PostgreSQL for this platform */
 export async function startDurablePostgres(): Promise<DurablePostgres> {
   const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
-  let server: EmbeddedPostgres;
   const launch = async () => {
-    server = await startEmbeddedPostgres({ folder, durable: true, log: () => undefined });
-    void server.ended.then(guardChild(server.pid, "SIGQUIT", [server.folder, folder]));
-    return server;
+    const started = await startEmbeddedPostgres({ folder, durable: true, log: () => undefined });
+    void started.ended.then(guardChild(started.pid, "SIGQUIT", [started.folder, folder]));
+    return started;
   };
-  const url = new URL((await launch()).url);
+  let server = await launch();
+  const url = new URL(server.url);
+  const data = path.join(server.folder, "postgres");
   const proxy = await startTcpProxy(Number(url.port));
   url.port = String(proxy.port);
   return {
     url: url.href,
+    data,
     kill: async () => {
       proxy.cut();
       process.kill(server.pid, "SIGKILL");
       await server.ended;
     },
+    shutDown: async () => {
+      proxy.cut();
+      await server.stop();
+    },
     restart: async () => {
-      proxy.leadTo(Number(new URL((await launch()).url).port));
+      server = await launch();
+      proxy.leadTo(Number(new URL(server.url).port));
       proxy.heal();
     },
     stop: async () => {

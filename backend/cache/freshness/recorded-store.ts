@@ -89,8 +89,10 @@ export class StoreRecorder {
           `${outcome}: ${told(Buffer.concat(value))}; only over ${fencesOf(fenceKeys, fences, tenant)}`;
         return this.#record("commitFill", [commit.entryKey], store.commitFill(commit), tell);
       },
-      replaceFences: (fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote) =>
-        this.#change("replaceFences", fenceKeys, () => store.replaceFences(fenceKeys, fenceTtlMs, cause)),
+      replaceFences: (fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote, mark?: string) =>
+        this.#change("replaceFences", fenceKeys, () =>
+          store.replaceFences(fenceKeys, fenceTtlMs, cause, mark),
+        ),
       beginWrite: (fenceKeys: readonly string[], writer: string, deadlineMs: number) =>
         this.#change("beginWrite", fenceKeys, () => store.beginWrite(fenceKeys, writer, deadlineMs)),
       endWrite: (fenceKeys: readonly string[], writer: string, fenceTtlMs: number, cause?: CauseNote) =>

@@ -40,7 +40,9 @@ export type RunReason =
   | "unstorable"
   | "wait-exceeded"
   /** The feed does not see all changes of what the route shows. */
-  | "uncovered";
+  | "uncovered"
+  /** The replica that the handler reads has not replayed what was invalidated, or does not say so. */
+  | "replica-lag";
 
 /** Why an answer may not be stored. */
 export type UnstoredReason =

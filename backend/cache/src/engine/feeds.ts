@@ -3,6 +3,7 @@
 
 import { FEEDS } from "../known-feeds.js";
 import type { Logger } from "../logger.js";
+import type { FeedDatabase } from "../queryable.js";
 import type { CauseNote } from "../store/cause-log.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
@@ -50,6 +51,14 @@ export interface RunningFeed {
   readonly store: Store;
   start(host: FeedHost): void;
   report(): FeedReport;
+  /** Called where routes are mounted whose handlers read replicas. */
+  expectReplicas(): void;
+  /**
+   * Whether the replica has all that these fences were replaced for. Called before the handler reads. Never rejects.
+   *
+   * @param epoch what the feed's own fence holds among them
+   */
+  haveReplayed(replica: FeedDatabase, fences: readonly string[], epoch: string): Promise<boolean>;
   /** Resolves when nothing of it is under way. */
   close(): Promise<void>;
 }

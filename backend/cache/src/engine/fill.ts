@@ -20,6 +20,8 @@ export type Recording = Omit<Entry, "identity" | "fences">;
 
 /** Exactly one of its methods is called, once; {@link Fill.unshare} may come before it. */
 export interface Fill {
+  /** What was current before its handler began; in the order of the ref's keys. */
+  readonly tokens: readonly string[];
   /** Nobody waits for it, because the last answer could not be stored: most likely nor can this one. */
   readonly isUnlikely: boolean;
   /**
@@ -38,12 +40,14 @@ export interface Fill {
   share(recording: Recording): void;
   /** Fails the requests that wait as this one has: they do not all try the same again. */
   fail(error: unknown): void;
-  /** Lets the waiting requests go; `unstorable` also keeps others from waiting for this entry for a while. */
-  abandon(why: "unstorable" | "failed"): void;
+  /**
+   * Lets the waiting requests go; `unstorable` also keeps others from waiting for this entry for a while. `replica-lag`: they are told that.
+   */
+  abandon(why: "unstorable" | "failed" | "replica-lag"): void;
 }
 
 /** What a request is told that runs its handler without a fill. */
-export function runAlone(reason: RunReason): FillOutcome {
+export function runAlone(reason: RunReason): Extract<FillOutcome, { kind: "run" }> {
   return { kind: "run", reason };
 }
 

@@ -5,7 +5,7 @@ import { type FillOutcome, runAlone } from "./fill.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
 /** What those that wait are told: an entry, an error, or `undefined` where each must run its own handler. */
-export type FlightResult = Extract<FillOutcome, { kind: "follow" | "failed" }> | undefined;
+export type FlightResult = Exclude<FillOutcome, { kind: "lead" }> | undefined;
 
 export class Flight {
   /** Keys of different requests may collide: nobody follows another request's flight. */

@@ -6,7 +6,7 @@ import { monotonicNow } from "../timers.js";
 import { answerOf } from "./answer-of.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter, WriteOutcome, WriteStart } from "./entry-writer.js";
-import { entryOf, type Fill, type Recording } from "./fill.js";
+import { entryOf, type Fill, type Recording, runAlone } from "./fill.js";
 import type { Flight, FlightResult } from "./flight.js";
 import type { SkippedEntries } from "./skipped-entries.js";
 
@@ -29,6 +29,7 @@ export interface FillHost {
 
 export class LedFill implements Fill {
   readonly isUnlikely: boolean;
+  readonly tokens: readonly string[];
   readonly #ref: EntryRef;
   readonly #start: OwnStart;
   readonly #flight: Flight;
@@ -36,6 +37,7 @@ export class LedFill implements Fill {
 
   constructor(ref: EntryRef, start: OwnStart, flight: Flight, host: FillHost) {
     this.isUnlikely = host.skipped.has(ref);
+    this.tokens = start.tokens;
     this.#ref = ref;
     this.#start = start;
     this.#flight = flight;
@@ -76,9 +78,11 @@ export class LedFill implements Fill {
     this.#host.writer.releaseLease(this.#start.lease);
   }
 
-  abandon(why: "unstorable" | "failed"): void {
-    this.#settle(undefined);
-    this.#host.advisor?.unstored(this.#ref, why, monotonicNow() - this.#flight.beganAtMs);
+  abandon(why: "unstorable" | "failed" | "replica-lag"): void {
+    this.#settle(why === "replica-lag" ? runAlone(why) : undefined);
+    // Where a replica lags its handler is still to run.
+    if (why !== "replica-lag")
+      this.#host.advisor?.unstored(this.#ref, why, monotonicNow() - this.#flight.beganAtMs);
     if (why === "unstorable") this.#giveUp();
     else this.#host.writer.releaseLease(this.#start.lease);
   }

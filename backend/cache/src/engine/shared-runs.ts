@@ -162,6 +162,7 @@ export class SharedRuns {
 /** Hands the answer to those who wait for it, and to nobody else. */
 class SharedFill implements Fill {
   readonly isUnlikely = false;
+  readonly tokens = [];
   readonly #ref: EntryRef;
   readonly #run: Run;
   readonly #skipped: SkippedEntries;
@@ -190,7 +191,7 @@ class SharedFill implements Fill {
     this.#run.settle({ kind: "failed", error });
   }
 
-  abandon(why: "unstorable" | "failed"): void {
+  abandon(why: Parameters<Fill["abandon"]>[0]): void {
     if (why === "unstorable") this.#skipped.add(this.#ref);
     this.#run.settle(why === "unstorable" ? ALONE : AGAIN);
   }

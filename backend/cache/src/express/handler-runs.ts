@@ -15,6 +15,7 @@ import { countBypass, passOn } from "./pass-by.js";
 import { recordInto } from "./recorder.js";
 import { isGone } from "./replay.js";
 import type { RouteFunctions } from "./route-functions.js";
+import { type RouteReplica, replicaOf } from "./route-replica.js";
 import type { StorabilityRules } from "./storability.js";
 import { whenAnswered } from "./when-answered.js";
 
@@ -40,11 +41,14 @@ export class HandlerRuns {
   readonly #http: HttpServices;
   readonly #module: string;
   readonly #rules: RunRules;
+  /** Absent where the handler reads the primary. */
+  readonly replica: RouteReplica | undefined;
 
   constructor(http: HttpServices, module: string, rules: RunRules) {
     this.#http = http;
     this.#module = module;
     this.#rules = rules;
+    this.replica = replicaOf(http, rules.options, [module, ...rules.options.dependsOn]);
     this.places = new HandlerPlaces(http, rules.options.fill);
   }
 
@@ -61,7 +65,7 @@ export class HandlerRuns {
       return;
     }
     const outcome = await miss.open(missing.notBeforeMs || undefined);
-    if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
+    if (outcome.kind === "lead") await this.#lead(outcome.fill, missing, exchange);
     else if (res.headersSent) leave(res, next);
     else if (outcome.kind === "follow") {
       const isSent = this.#join(outcome.entry, { fwd: missing.fwd, collapsed: true }, exchange);
@@ -73,6 +77,17 @@ export class HandlerRuns {
       if (detail === "store-unavailable") await this.#share(status, missing, exchange);
       else this.#pass(status, missing, exchange);
     }
+  }
+
+  async #lead(fill: Fill, missing: Missing, exchange: Exchange): Promise<void> {
+    const { ref, req, res, next } = exchange;
+    if (!this.replica || (await this.replica.hasReplayed(req, ref, fill.tokens))) {
+      this.#record(fill, missing, exchange);
+      return;
+    }
+    fill.abandon("replica-lag");
+    if (res.headersSent) leave(res, next);
+    else this.#pass({ fwd: missing.fwd, detail: "replica-lag" }, missing, exchange);
   }
 
   /** The handler answers a HEAD: nothing is stored. */

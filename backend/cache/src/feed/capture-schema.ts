@@ -88,6 +88,7 @@ function objects({ schema }: ParsedFeedOptions): string[] {
     `CREATE SEQUENCE IF NOT EXISTS ${schema}.place MINVALUE 0 MAXVALUE ${PLACES - 1} START 0`,
     `CREATE SEQUENCE IF NOT EXISTS ${schema}.overflows`,
     `CREATE UNLOGGED TABLE IF NOT EXISTS ${schema}.reader (marker text NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS ${schema}.begun (marker text NOT NULL, started timestamptz NOT NULL)`,
     beginFunction(schema),
     tidyFunction(schema),
     probeFunction(schema),
@@ -101,6 +102,9 @@ BEGIN
   LOCK TABLE ${schema}.reader IN EXCLUSIVE MODE;
   DELETE FROM ${schema}.reader;
   INSERT INTO ${schema}.reader VALUES (begin.marker);
+  -- Replicas have no unlogged tables.
+  DELETE FROM ${schema}.begun;
+  INSERT INTO ${schema}.begun VALUES (begin.marker, pg_postmaster_start_time());
 END
 $etc$`;
 }
@@ -254,7 +258,7 @@ function grants(schema: string, role: string): string[] {
   return [
     `REVOKE EXECUTE ON FUNCTION ${functions} FROM PUBLIC`,
     `GRANT USAGE ON SCHEMA ${schema} TO ${role}`,
-    `GRANT SELECT ON ${schema}.changes, ${schema}.reader, ${schema}.overflows, ${schema}.place TO ${role}`,
+    `GRANT SELECT ON ${schema}.changes, ${schema}.reader, ${schema}.begun, ${schema}.overflows, ${schema}.place TO ${role}`,
     `GRANT EXECUTE ON FUNCTION ${functions} TO ${role}`,
   ];
 }

@@ -45,7 +45,7 @@ interface Catalogue {
   readonly relations: readonly Relation[] | null;
 }
 
-const OWN_RELATIONS = PLACES + 4;
+const OWN_RELATIONS = PLACES + 5;
 
 /** One statement, and so one snapshot of the catalogue. */
 const CATALOGUE = (schema: string) => `
@@ -61,7 +61,7 @@ SELECT
       'secured', pg_catalog.json_agg(c.relname) FILTER (WHERE c.relrowsecurity OR c.relforcerowsecurity))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = '${schema}' AND c.relkind IN ('r', 'p', 'S')
-      AND c.relname ~ '^(changes(_[0-9]+)?|reader|place|overflows)$') AS own,
+      AND c.relname ~ '^(changes(_[0-9]+)?|reader|begun|place|overflows)$') AS own,
   (SELECT pg_catalog.json_object_agg(p.proname, p.prosrc)
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = '${schema}' AND p.proname = ANY ($2::text[])) AS functions,

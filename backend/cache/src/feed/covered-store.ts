@@ -8,6 +8,7 @@ import type { FillRequest, FillStart, Store } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
 import type { ApiWrite } from "./api-writes.js";
 import { isUncovered } from "./drain-state.js";
+import { type LogPosition, markOf } from "./log-position.js";
 
 /** What the feed is told, and asked. */
 export interface Demand {
@@ -16,8 +17,10 @@ export interface Demand {
   /** A covered read has come. */
   want(): void;
   /** Which transactions have ended by now; `undefined` where the database does not say so in time. */
-  ended(): Promise<Pick<ApiWrite, "server" | "marker" | "snapshot"> | undefined>;
+  ended(): Promise<Ended | undefined>;
 }
+
+export type Ended = Pick<ApiWrite, "server" | "marker" | "snapshot"> & { readonly position?: LogPosition };
 
 export interface CoveredParts {
   readonly store: Store;
@@ -39,9 +42,9 @@ export function coveredStore(parts: CoveredParts): Store {
     read: readOf(parts),
     beginFill: beginFillOf(parts),
     replaceFences: async (fenceKeys, ttlMs, cause) =>
-      noted(parts, fenceKeys, () => store.replaceFences(fenceKeys, ttlMs, cause)),
+      noted(parts, fenceKeys, (mark) => store.replaceFences(fenceKeys, ttlMs, cause, mark)),
     endWrite: async (fenceKeys, writer, ttlMs, cause) =>
-      noted(parts, fenceKeys, () => store.endWrite(fenceKeys, writer, ttlMs, cause)),
+      noted(parts, fenceKeys, (mark) => store.endWrite(fenceKeys, writer, ttlMs, cause, mark)),
   };
   const bound = new Map<PropertyKey, unknown>(Object.entries(own));
   return new Proxy(store, {
@@ -111,15 +114,16 @@ async function woken(
 async function noted(
   { keys, place, demand }: CoveredParts,
   fenceKeys: readonly string[],
-  replace: () => Promise<void>,
+  replace: (mark?: string) => Promise<void>,
 ): Promise<void> {
   const touched = touchedBy(keys, fenceKeys);
   const ended = touched && !demand.isAsleep ? await demand.ended() : undefined;
-  await replace();
+  await replace(ended?.position && markOf(ended.position));
   if (!touched || !ended) return;
+  const { position: _position, ...seen } = ended;
   // A note that does not arrive costs one more fence.
   place
-    .note(JSON.stringify({ ...ended, ...touched, id: randomToken() }), NOTE_LIVES_MS)
+    .note(JSON.stringify({ ...seen, ...touched, id: randomToken() }), NOTE_LIVES_MS)
     .catch(() => undefined);
 }
 

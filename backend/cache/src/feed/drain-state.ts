@@ -49,8 +49,14 @@ export function readState(text: string | null): DrainState | undefined {
   }
 }
 
+/**
+ * Whether the database goes on where it was left. A machine that goes on from an earlier image of its memory has marker and start
+ * time as they were: its transactions go backwards.
+ */
 export function isContinued(state: DrainState | undefined, glimpse: Glimpse): state is DrainState {
-  return state !== undefined && state.server === glimpse.server && state.marker === glimpse.marker;
+  if (state === undefined || state.server !== glimpse.server || state.marker !== glimpse.marker) return false;
+  const [last, now] = [parseSnapshot(state.last), parseSnapshot(glimpse.snapshot)];
+  return now.xmax >= last.xmax && now.xmin >= last.xmin;
 }
 
 export function conclude(state: DrainState, glimpse: Glimpse, uncovered: readonly string[]): Conclusion {

@@ -22,6 +22,7 @@ import {
 import type { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { begin, type Change, type Glimpse, isProbe, nextXid, tidy } from "./feed-queries.js";
+import { markOf } from "./log-position.js";
 import type { Probes } from "./probes.js";
 
 export interface DrainParts {
@@ -94,7 +95,7 @@ export class Drain {
       last: glimpse.snapshot,
       overflows: glimpse.overflows,
       uncovered,
-      epoch: cause ? this.#newEpoch(uncovered, clock) : known.epoch,
+      epoch: cause ? this.#newEpoch(glimpse, uncovered, clock) : known.epoch,
       ...(below !== undefined ? { watch: { below } } : watch && { watch }),
     };
     const isRenewed = await this.#keep(holder, next, clock);
@@ -136,13 +137,13 @@ export class Drain {
       last: glimpse.snapshot,
       overflows: glimpse.overflows,
       uncovered,
-      epoch: this.#newEpoch(uncovered, clock),
+      epoch: this.#newEpoch(glimpse, uncovered, clock),
     };
   }
 
-  #newEpoch(uncovered: readonly string[], clock: FeedTurn["clock"]): string {
+  #newEpoch(glimpse: Glimpse, uncovered: readonly string[], clock: FeedTurn["clock"]): string {
     const [nowMs = Date.now()] = clock.values();
-    return epochOf(randomToken(), uncovered, Math.floor(nowMs));
+    return epochOf(randomToken() + markIn(glimpse), uncovered, Math.floor(nowMs));
   }
 
   async #fence(
@@ -158,15 +159,17 @@ export class Drain {
     const unfenced = changes.filter((change) => !isFenced(change, writes));
     const scopes = scopesOf(unfenced);
     for (let from = 0; from < scopes.length; from += TENANTS_TOGETHER)
-      await Promise.all(scopes.slice(from, from + TENANTS_TOGETHER).map((scope) => this.#replace(scope)));
+      await Promise.all(
+        scopes.slice(from, from + TENANTS_TOGETHER).map((scope) => this.#replace(scope, markIn(glimpse))),
+      );
     return { fenced: unfenced.length, spared: changes.length - unfenced.length };
   }
 
-  async #replace(scope: FencedScope): Promise<void> {
+  async #replace(scope: FencedScope, mark: string): Promise<void> {
     const { store, keys, host } = this.#parts;
     const fenceKeys = partFenceKeys(keys, scope);
     host.forget(fenceKeys);
-    await host.gate.run(() => store.replaceFences(fenceKeys, FENCE_TTL_MS, host.note(scope)));
+    await host.gate.run(() => store.replaceFences(fenceKeys, FENCE_TTL_MS, host.note(scope), mark));
     host.forget(fenceKeys);
     host.invalidated(scope);
   }
@@ -184,6 +187,8 @@ export class Drain {
     looks.bounded(tidy(options.database, options.schema, last)).then(done, done);
   }
 }
+
+const markIn = ({ position }: Glimpse): string => (position ? markOf(position) : "");
 
 /** What has changed of each tenant. Ids that are none belong to nobody whose answers are cached. */
 function scopesOf(changes: readonly Change[]): FencedScope[] {

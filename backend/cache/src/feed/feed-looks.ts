@@ -3,15 +3,19 @@
 import { DeadlineQueue } from "../engine/deadline-queue.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { type Glimpse, look } from "./feed-queries.js";
+import type { LogPosition } from "./log-position.js";
 
 const ANSWERS_WITHIN_MS = 2000;
 /** A connection that hangs may hang for long: one more is tried meanwhile. */
 const MOST_UNANSWERED = 2;
+/** Of databases that have no such functions, or allow them to nobody. */
+const REFUSES_POSITIONS = new Set(["0A000", "42501", "42883"]);
 
 export class FeedLooks {
   readonly #options: ParsedFeedOptions;
   readonly #deadlines = new DeadlineQueue(ANSWERS_WITHIN_MS);
   #unanswered = 0;
+  #wantsPosition = false;
 
   constructor(options: ParsedFeedOptions) {
     this.#options = options;
@@ -21,8 +25,30 @@ export class FeedLooks {
   look(last: string | undefined): Promise<Glimpse> {
     if (this.#unanswered >= MOST_UNANSWERED)
       return Promise.reject(new Error("the database has not answered what it was asked"));
+    return this.bounded(this.#look(last));
+  }
+
+  /** From now on looks say where the log has got to: some routes read replicas. */
+  wantPositions(): void {
+    this.#wantsPosition = true;
+  }
+
+  /** What is committed by now lies before it; `undefined` where the database does not say. Rejects as it does. */
+  async position(): Promise<LogPosition | undefined> {
+    return (await this.bounded(this.#look(undefined))).position;
+  }
+
+  async #look(last: string | undefined): Promise<Glimpse> {
     const { database, schema } = this.#options;
-    return this.bounded(look(database, schema, last));
+    try {
+      return await look(database, schema, last, this.#wantsPosition);
+    } catch (error) {
+      const { code } = Object(error) as { readonly code?: string };
+      if (!this.#wantsPosition || code === undefined || !REFUSES_POSITIONS.has(code)) throw error;
+      // What replicas have read is not stored then; all else goes on.
+      this.#wantsPosition = false;
+      return look(database, schema, last, false);
+    }
   }
 
   /** Rejects where it takes too long; it may still take effect. */

@@ -3,11 +3,9 @@
 import * as z from "zod";
 import { isModuleName, moduleNameAdvice } from "../identifiers.js";
 import { parse, positiveInt, registerCall } from "../options/parse.js";
+import { type FeedDatabase, isDatabase } from "../queryable.js";
 
-/** What the feed asks of a database: `query` of a `Pool` of node-postgres, or of what behaves like it. */
-export interface FeedDatabase {
-  query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
-}
+export type { FeedDatabase } from "../queryable.js";
 
 /** What a table's rows mean to the cache. */
 export interface FeedTable {
@@ -73,12 +71,12 @@ const plainName = z.string().regex(PLAIN_NAME, {
   error: 'write a plain SQL name such as "etc_feed": a-z, 0-9, "_", at most 40 characters',
 });
 const column = z.string().min(1).max(63);
-const TAG_PREFIX = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const database = z
-  .custom<FeedDatabase>((value) => typeof (value as Partial<FeedDatabase> | null)?.query === "function", {
+  .custom<FeedDatabase>(isDatabase, {
     error: "write a pool of node-postgres: new Pool({ connectionString })",
   })
   .describe("a pool of node-postgres");
+const TAG_PREFIX = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const tag = z.string().regex(TAG_PREFIX, { error: 'write what tags begin with, such as "account-"' });
 const table = z.strictObject({
   module: z

@@ -1,6 +1,7 @@
 // What the drain asks of the database: single statements, which any pooling lets through.
 // Tests: test/integration/feed-drain.test.ts
-import type { FeedDatabase } from "./feed-options.js";
+import type { FeedDatabase } from "../queryable.js";
+import { type LogPosition, positionAt } from "./log-position.js";
 import { parseSnapshot } from "./snapshot.js";
 
 /** What transactions have changed, as the triggers have noted it: see `docs/internals/feed.md`. */
@@ -20,6 +21,8 @@ export interface Glimpse {
   /** Whose it is; `null` where nobody's, or where the server has recovered since. */
   readonly marker: string | null;
   readonly overflows: string;
+  /** All that the snapshot shows lies before it; absent where it was not asked for, and where the feed is nobody's. */
+  readonly position?: LogPosition;
   /** Since the last snapshot; `undefined` where they are more than one looks at. */
   readonly changes: readonly Change[] | undefined;
 }
@@ -38,6 +41,8 @@ export class StandbyError extends Error {
  * `overflows` is read behind the snapshot, because a sequence is read as it is when it is read. A snapshot that is compared must be
  * of the same life of the server: see {@link Glimpse.server}.
  *
+ * So is the position: what a snapshot shows was written before. Where commits do not wait for the disk, `pg_current_wal_lsn` may be behind them.
+ *
  * @param last the snapshot up to which everything is known; absent: changes are not asked for
  * @throws StandbyError
  */
@@ -45,6 +50,7 @@ export async function look(
   database: FeedDatabase,
   schema: string,
   last: string | undefined,
+  wantsPosition = false,
 ): Promise<Glimpse> {
   const { xmax, xip } = last === undefined ? { xmax: 0n, xip: [] } : parseSnapshot(last);
   const changed = `SELECT tenant, module, tag, xid FROM ${schema}.changes WHERE`;
@@ -57,6 +63,7 @@ export async function look(
       (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS server,
       (SELECT marker FROM ${schema}.reader) AS marker,
       (SELECT last_value || ' ' || is_called FROM ${schema}.overflows) AS overflows,
+      ${wantsPosition ? `CASE WHEN NOT pg_is_in_recovery() THEN ${bytes("pg_current_wal_insert_lsn()")} END` : "NULL"} AS lsn,
       ${last === undefined ? "NULL" : changes} AS changes`,
     last === undefined ? [] : [String(xmax), `{${xip.join(",")}}`],
   );
@@ -68,6 +75,7 @@ export async function look(
     server: row.server,
     marker: row.marker,
     overflows: row.overflows,
+    ...(row.lsn !== null && row.marker !== null && { position: positionAt(row.marker, row.lsn) }),
     changes:
       found.length > MOST_CHANGES
         ? undefined
@@ -81,9 +89,26 @@ interface GlimpseRow {
   readonly server: string;
   readonly marker: string | null;
   readonly overflows: string;
+  readonly lsn: string | null;
   readonly changes:
     | readonly (readonly [tenant: string, module: string, tag: string, xids: readonly string[] | null])[]
     | null;
+}
+
+const bytes = (lsn: string): string => `(${lsn} - '0/0'::pg_lsn)::text`;
+
+/**
+ * What a replica has applied; what its statements from now on read is no older. Of a server that is no replica: all, where it is the one
+ * that the feed has begun on. `undefined` where it says nothing, or the feed is nobody's. Rejects as the database does.
+ */
+export async function replayedBy(replica: FeedDatabase, schema: string): Promise<LogPosition | undefined> {
+  const { rows } = await replica.query(
+    `SELECT marker, CASE WHEN pg_is_in_recovery() THEN ${bytes("pg_last_wal_replay_lsn()")}
+      WHEN started = pg_postmaster_start_time() THEN ${bytes("pg_current_wal_insert_lsn()")} END AS lsn
+      FROM ${schema}.begun`,
+  );
+  const row = rows[0] as { readonly marker: string; readonly lsn: string | null } | undefined;
+  return row && row.lsn !== null ? positionAt(row.marker, row.lsn) : undefined;
 }
 
 /** From now on the feed is this drain's. */

@@ -3,18 +3,19 @@
 import { DeadlineQueue } from "../engine/deadline-queue.js";
 import type { FeedHost, FeedParts, FeedReport, RunningFeed } from "../engine/feeds.js";
 import { later } from "../later.js";
+import type { FeedDatabase } from "../queryable.js";
 import type { FeedPlace } from "../store/feed-place.js";
 import { randomToken } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
 import { messageOf } from "../thrown.js";
 import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
-import type { ApiWrite } from "./api-writes.js";
 import { Coverage } from "./coverage.js";
-import { coveredStore, type Demand } from "./covered-store.js";
+import { coveredStore, type Demand, type Ended } from "./covered-store.js";
 import { Drain, type TurnResult } from "./drain.js";
 import { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { Probes } from "./probes.js";
+import { ReplicaReads } from "./replica-reads.js";
 
 /** How long a drain that has died is missed. */
 const LEASE_MS = 1000;
@@ -27,6 +28,7 @@ const TELLS_AFTER_MS = 2000;
 
 export class FeedOfProcess implements RunningFeed, Demand {
   readonly store: Store;
+  readonly #replicas: ReplicaReads;
   readonly #options: ParsedFeedOptions;
   readonly #parts: FeedParts;
   readonly #place: FeedPlace;
@@ -64,6 +66,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
     this.#askWithin = new DeadlineQueue(Math.min(parts.budgetMs / 4, 100));
     const wakesWithinMs = Math.min(parts.budgetMs / 2, 250);
     this.store = coveredStore({ ...parts, place, demand: this, wakesWithinMs });
+    this.#replicas = new ReplicaReads(options.schema, this.#looks, wakesWithinMs);
   }
 
   start(host: FeedHost): void {
@@ -91,7 +94,15 @@ export class FeedOfProcess implements RunningFeed, Demand {
     if (this.#isAsleep && !this.#hasCalled) this.#hurry();
   }
 
-  async ended(): Promise<Pick<ApiWrite, "server" | "marker" | "snapshot"> | undefined> {
+  expectReplicas(): void {
+    this.#looks.wantPositions();
+  }
+
+  haveReplayed(replica: FeedDatabase, fences: readonly string[], epoch: string): Promise<boolean> {
+    return this.#replicas.haveAll(replica, fences, epoch);
+  }
+
+  async ended(): Promise<Ended | undefined> {
     try {
       return await this.#askWithin.race(this.#looks.look(undefined));
     } catch {

@@ -3,6 +3,7 @@
 import type { Request, Response } from "express";
 import * as z from "zod";
 import { isModuleName } from "../identifiers.js";
+import { type FeedDatabase, isDatabase } from "../queryable.js";
 import { configuredTtl, isTtl, MAX_TTL_SECONDS, TTL_SECONDS, ttlAdvice, ttlForm } from "../ttl-seconds.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { fillOfRoute, type RouteFillOption } from "./fill-option.js";
@@ -95,9 +96,16 @@ export interface CacheListOptions {
   readonly maxBodyBytes?: number;
   /**
    * For handlers that read a lagging replica: a fill that begins sooner than this after a change is not
-   * stored. Default 0.
+   * stored. Default 0. With a feed {@link replica} knows instead of guessing.
    */
   readonly settleMs?: number;
+  /**
+   * The replica that the handler reads: what it has read is stored only where the replica had replayed all that was invalidated. It is asked
+   * before the handler runs. All connections of a pool must lead to one server; where they do not, a function returns the connection that
+   * this request's handler reads by, and `null` where it reads the primary. Needs a feed whose tables the route shows. Default: the
+   * primary is read.
+   */
+  readonly replica?: FeedDatabase | ReplicaOfRequest;
   /**
    * For how long, after the TTL, an old entry is served while it is refreshed behind the response (RFC 5861),
    * seconds. Never one that a fence has cut off. Needs `light-my-request`. Default 0.
@@ -143,6 +151,9 @@ const staleSeconds = z
   .min(0)
   .max(MAX_TTL_SECONDS)
   .describe(`a whole number of seconds from 0 to ${MAX_TTL_SECONDS} (30 days)`);
+
+/** Which connection or pool the handler of this request reads by. */
+export type ReplicaOfRequest = (req: Request) => FeedDatabase | null | Promise<FeedDatabase | null>;
 
 type RouteTtl = NonNullable<CacheListOptions["ttlSeconds"]>;
 
@@ -194,6 +205,11 @@ export const routeSchema = z.strictObject({
   statuses: z.array(z.int().min(200).max(599)).default([200]),
   maxBodyBytes: positiveInt.optional(),
   settleMs: z.int().min(0).default(0),
+  replica: z
+    .custom<FeedDatabase | ReplicaOfRequest>((value) => isDatabase(value) || typeof value === "function", {
+      error: "write a pool of node-postgres that leads to one replica, or (req) => req.replica",
+    })
+    .optional(),
   staleWhileRevalidate: staleSeconds.default(0),
   staleIfError: staleSeconds.default(0),
   obeyRequest: z.boolean().default(false),

@@ -39,6 +39,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
     "reserve reserved reservedbytes reservation minbytes mintenantbytes guaranteedbytes",
   maxPooledBytes: "pool poolbytes pooledbytes sharedbytes maxpoolbytes",
   advice: "advise advisor recommend recommendations observe sampling",
+  replica: "replicas readreplica readreplicas readpool replicapool follower standby",
   settleMs: "settle lag replicalag settleseconds delay delayms",
   freshness: "consistency leased lease strict mode freshnessmode consistencylevel",
   maxStaleness: "staleness maxstale maxstalenessms stalems",

@@ -6,7 +6,8 @@
  *           | "!" anything                pending: a guarded write is under way
  *           | fence "~" anything           URLs were forgotten since: see engine/forgotten-urls.ts
  *           | "+" fence                    made because none was there: nobody has invalidated
- *   token                                 at least 96 random bits, never used twice
+ *   token                                 at least 96 random bits, never used twice; the feed's also say up to where in
+ *                                         the database's log it has seen: see feed/log-position.ts
  *
  * All of it is printable ASCII without a comma: entries carry fences and the run id as one text, with commas between them. `settleMs`
  * reads the milliseconds, `guard` the mark.
@@ -42,9 +43,10 @@ export function randomToken(): string {
  * A fence that is set now: `<random>.<milliseconds since the epoch>`.
  *
  * @param nowMs the store's clock, which `FillStart.nowMs` tells too
+ * @param mark see `Store.replaceFences`
  */
-export function newFence(nowMs: number): string {
-  return `${randomToken()}.${nowMs}`;
+export function newFence(nowMs: number, mark = ""): string {
+  return `${randomToken()}${mark}.${nowMs}`;
 }
 
 /** What a fence begins with that a fill has made, because none was there. */

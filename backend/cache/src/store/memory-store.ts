@@ -152,9 +152,14 @@ export class MemoryStore implements Store {
       this.#leases.set(lease.key, { holder: undefined, generation: "" }, { ttl: skipMs });
   }
 
-  async replaceFences(fenceKeys: readonly string[], _fenceTtlMs?: number, cause?: CauseNote): Promise<void> {
+  async replaceFences(
+    fenceKeys: readonly string[],
+    _fenceTtlMs?: number,
+    cause?: CauseNote,
+    mark?: string,
+  ): Promise<void> {
     const nowMs = Date.now();
-    for (const key of fenceKeys) this.#replaceFence(key, nowMs);
+    for (const key of fenceKeys) this.#replaceFence(key, nowMs, mark);
     this.#causes.add(cause, nowMs);
   }
 
@@ -184,11 +189,12 @@ export class MemoryStore implements Store {
     writer: string,
     _fenceTtlMs?: number,
     cause?: CauseNote,
+    mark?: string,
   ): Promise<void> {
     const nowMs = Date.now();
     for (const key of fenceKeys) {
       this.#writers.remove(key, writer);
-      this.#replaceFence(key, nowMs);
+      this.#replaceFence(key, nowMs, mark);
     }
     this.#causes.add(cause, nowMs);
   }
@@ -286,8 +292,8 @@ export class MemoryStore implements Store {
     return fence;
   }
 
-  #replaceFence(key: string, nowMs = Date.now()): string {
-    const fence = newFence(nowMs);
+  #replaceFence(key: string, nowMs = Date.now(), mark = ""): string {
+    const fence = newFence(nowMs, mark);
     this.#fences.set(key, fence);
     return fence;
   }

@@ -235,8 +235,14 @@ export interface Store {
    * Gives every fence a new token, in one round trip. Pending writers of a fence stay pending.
    *
    * @param cause kept in the same step by a store that has {@link readCauses}. What goes wrong with it fails nothing
+   * @param mark becomes a part of each token: letters, digits, `@`, `-` and `_`. A store may leave it out
    */
-  replaceFences(fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote): Promise<void>;
+  replaceFences(
+    fenceKeys: readonly string[],
+    fenceTtlMs: number,
+    cause?: CauseNote,
+    mark?: string,
+  ): Promise<void>;
   /**
    * Has this process hold read leases while they are asked for; `undefined` where the store cannot give any. Called once.
    * Absent where it never can.
@@ -259,6 +265,7 @@ export interface Store {
     writer: string,
     fenceTtlMs: number,
     cause?: CauseNote,
+    mark?: string,
   ): Promise<void>;
   remove(key: string): Promise<void>;
   /**

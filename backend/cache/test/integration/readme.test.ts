@@ -153,6 +153,7 @@ const ROUTE: Required<CacheListOptions> = {
   statuses: [],
   maxBodyBytes: 1,
   settleMs: 0,
+  replica: () => null,
   staleWhileRevalidate: 0,
   staleIfError: 0,
   obeyRequest: false,

@@ -38,6 +38,14 @@ describe("a state is continued", () => {
   });
 });
 
+test("a state is not continued where transactions go backwards: the machine's memory was put back", () => {
+  const state = { ...STATE, last: "10:14:10,12" };
+  for (const snapshot of ["10:14:10,12", "10:14:10", "13:20:13"])
+    assert.equal(isContinued(state, { ...GLIMPSE, snapshot }), true, snapshot);
+  for (const snapshot of ["10:13:10", "9:14:9", "4294967295:4294967295:"])
+    assert.equal(isContinued(state, { ...GLIMPSE, snapshot }), snapshot.startsWith("4"), snapshot);
+});
+
 describe("everything is cut off", () => {
   const causeOf = (glimpse: Partial<Glimpse>, uncovered: string[] = [], state = STATE) =>
     conclude(state, { ...GLIMPSE, ...glimpse }, uncovered).cause;

@@ -50,8 +50,9 @@ export class FenceChanges {
     fenceKeys: readonly string[],
     args: readonly ScriptArgument[],
     cause?: CauseNote,
+    mark = "",
   ): Promise<void> {
-    const all = [randomToken(), ...args];
+    const all = [randomToken() + mark, ...args];
     await this.#servers.runOnAll(
       fenceKeys,
       async (link) => {
@@ -73,9 +74,10 @@ export class FenceChanges {
     fenceKeys: readonly string[],
     args: readonly ScriptArgument[],
     cause: CauseNote | undefined,
+    mark?: string,
   ): Promise<void> {
     try {
-      await this.change(name, fenceKeys, args, cause);
+      await this.change(name, fenceKeys, args, cause, mark);
     } catch (error) {
       if (!refusesValues(error)) throw error;
       // Without the registry no reader goes on believing what it knows of them.

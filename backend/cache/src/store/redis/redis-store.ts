@@ -164,8 +164,13 @@ export class RedisStore implements Store {
     await this.#servers.run(lease.key, (link) => link.script("abandonFill", [lease.key], args));
   }
 
-  async replaceFences(fenceKeys: readonly string[], fenceTtlMs: number, cause?: CauseNote): Promise<void> {
-    await this.#changes.replace("replaceFences", fenceKeys, [fenceTtlMs], cause);
+  async replaceFences(
+    fenceKeys: readonly string[],
+    fenceTtlMs: number,
+    cause?: CauseNote,
+    mark?: string,
+  ): Promise<void> {
+    await this.#changes.replace("replaceFences", fenceKeys, [fenceTtlMs], cause, mark);
   }
 
   async amendFences(
@@ -188,8 +193,9 @@ export class RedisStore implements Store {
     writer: string,
     fenceTtlMs: number,
     cause?: CauseNote,
+    mark?: string,
   ): Promise<void> {
-    await this.#changes.replace("endWrite", fenceKeys, [writer, fenceTtlMs], cause);
+    await this.#changes.replace("endWrite", fenceKeys, [writer, fenceTtlMs], cause, mark);
   }
 
   readCauses(key: string, query: CauseQuery): Promise<readonly StoredCause[]> {

@@ -1,5 +1,6 @@
 // Wrong options of the feed are refused where they are given, with what to write instead.
 import { describe, expect, test } from "@jest/globals";
+import { afterTest } from "../../../../servers/in-test.js";
 import { createFeed } from "../../../src/feed/index.js";
 import { createTenantCache, MemoryStore, type TenantCacheOptions } from "../../../src/index.js";
 
@@ -35,4 +36,19 @@ test("createTenantCache refuses what is no feed, and a store without a place for
     return own;
   };
   expect(open({ feed: createFeed({ database, tables }), store })).toThrow(/ETC_STORE_PART.*feed/);
+});
+
+test("cacheList refuses a replica where nobody knows what it must have, and what is none", () => {
+  const tenant = () => undefined;
+  const plain = createTenantCache({ tenant });
+  const fed = createTenantCache({ tenant, feed: createFeed({ database, tables }) });
+  afterTest(async () => {
+    await plain.close();
+    await fed.close();
+  });
+  expect(() => plain.cacheList("accounts", { replica: database })).toThrow(/ETC_OPTIONS.*feed.*settleMs/);
+  expect(() => fed.cacheList("rates", { replica: database })).toThrow(/ETC_OPTIONS.*"rates".*tables/);
+  for (const replica of ["postgres://x", {}, true])
+    expect(() => fed.cacheList("accounts", { replica } as never)).toThrow(/ETC_OPTIONS.*one replica/);
+  fed.cacheList("rates", { replica: () => database, dependsOn: ["accounts"] });
 });
