@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import express from "express";
 import { createTenantCache, expressServerOptions } from "../../src/index.js";
+import { engineOf } from "../../src/tenant-cache.js";
 import type { FillerModule } from "../filler.js";
 import { listHandler } from "./list-handler.js";
 import type { StartSubject } from "./subject.js";
@@ -53,16 +54,22 @@ const start: StartSubject = async (context) => {
     const enough = cache.health().sweptKeys + entries;
     const giveUpAtMs = performance.now() + SWEPT_WITHIN_MS;
     for (const { tenant, module } of modules) await cache.invalidateTenantCache(tenant, module);
-    // Not idle(): for whoever waits, the walk through all keys begins at once.
+    // Not idle(): a sweep that somebody waits for takes more of the server's time.
     while (cache.health().sweptKeys < enough) {
       if (performance.now() > giveUpAtMs)
         throw new Error(`of ${entries} entries ${enough - cache.health().sweptKeys} were not swept`);
       await delay(LOOK_AFTER_MS);
     }
   };
+  /** Begins the walk through all keys that follows where an index was lost. */
+  const walk = (target: unknown) => {
+    const { store } = engineOf(cache);
+    // It ends long after the load, or with this process.
+    store.sweepKeyspace?.([target as FillerModule]).catch(() => undefined);
+  };
   return {
     server: createServer(row.isPrepared ? expressServerOptions(app) : {}, listener),
-    controls: { appRuns: () => appRuns, idle: () => cache.idle(), sweep },
+    controls: { appRuns: () => appRuns, idle: () => cache.idle(), sweep, walk },
   };
 };
 

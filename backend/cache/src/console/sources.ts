@@ -25,7 +25,8 @@ export interface Figures {
 }
 
 interface Remembered {
-  readonly atMs: number;
+  /** When it was there; `undefined` until then, which may take longer than it is remembered. */
+  atMs: number | undefined;
   readonly stats: Promise<CacheStats>;
 }
 
@@ -93,9 +94,16 @@ export class Sources {
 
   #remembered(key: string, ask: () => Promise<CacheStats>): Promise<CacheStats> {
     const known = this.#stats.get(key);
-    if (known && monotonicNow() - known.atMs < REMEMBERED_MS) return known.stats;
+    if (known && (known.atMs === undefined || monotonicNow() - known.atMs < REMEMBERED_MS))
+      return known.stats;
     const stats = ask();
-    this.#stats.set(key, { atMs: monotonicNow(), stats });
+    const remembered: Remembered = { atMs: undefined, stats };
+    this.#stats.set(key, remembered);
+    const isThere = () => {
+      remembered.atMs = monotonicNow();
+    };
+    // It never rejects; if it did, it would be asked again.
+    stats.then(isThere, isThere);
     return stats;
   }
 }

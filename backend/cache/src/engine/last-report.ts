@@ -13,7 +13,6 @@ export class LastReport {
   #server: Reported<ServerReport | null> | undefined;
   #latencyMs: number | null = null;
   #inventory: Reported<Inventory> | undefined;
-  #fences: number | null = null;
   #tenantBytes: ReadonlyMap<string, number> = new Map();
 
   /** `value` is `null` where the store says nothing of itself, or was away when it was asked. */
@@ -31,9 +30,9 @@ export class LastReport {
     return this.#inventory;
   }
 
-  /** How many there were at the last inventory; `null` where the store does not list them. */
+  /** How many there were at the last inventory; `null` where the store does not count them. */
   get fences(): number | null {
-    return this.#fences;
+    return this.#inventory?.value.fences ?? null;
   }
 
   /** Of those that were asked about. */
@@ -46,8 +45,7 @@ export class LastReport {
     this.#latencyMs = latencyMs;
   }
 
-  tookInventory(inventory: Inventory, fences: number | null): void {
-    this.#fences = fences;
+  tookInventory(inventory: Inventory): void {
     this.#inventory = { value: inventory, atMs: monotonicNow() };
   }
 

@@ -75,15 +75,10 @@ export class Reporter {
   }
 
   async #takeInventory(): Promise<void> {
-    const { lastReport, store, keys } = this.#engine;
+    const { lastReport, store } = this.#engine;
     const startedAtMs = monotonicNow();
     const inventory = await store.inventory({ maxKeys: MAX_INVENTORY_KEYS });
-    let fences = 0;
-    for await (const page of store.listFences?.(keys.allFences(), "") ?? []) {
-      fences += page.length;
-      if (this.#isStopped || fences >= MAX_INVENTORY_KEYS) break;
-    }
-    lastReport.tookInventory(inventory, store.listFences ? fences : null);
+    lastReport.tookInventory(inventory);
     // An empty store costs nothing to look at, and is mostly one that has just begun to be filled.
     const intervalMs = inventory.rows.length === 0 ? 0 : this.#options.inventoryIntervalMs;
     const tookMs = monotonicNow() - startedAtMs;

@@ -240,7 +240,7 @@ export class MemoryStore implements Store {
 
   async inventory({ tenant }: { readonly tenant?: string }): Promise<Inventory> {
     const rows = [...this.#entries.holdings()].filter((row) => tenant === undefined || row.tenant === tenant);
-    return { rows, complete: true };
+    return { rows, complete: true, ...(tenant === undefined && { fences: this.#fences.size }) };
   }
 
   async listEntries(request: ListRequest): Promise<EntryPage> {

@@ -12,6 +12,8 @@ export interface Inventory {
   readonly rows: readonly InventoryRow[];
   /** False where the keyspace was too large to be read whole within the limit. */
   readonly complete: boolean;
+  /** Of all tenants, as far as they have been looked at. Absent where one tenant was asked for, and where they are not counted. */
+  readonly fences?: number;
 }
 
 /** What the server says of itself; `null` where it does not. */

@@ -3,8 +3,12 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
+import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { createTenantCache, type TenantCache } from "../../src/index.js";
+import { KeySpace } from "../../src/store/key-space.js";
+import { connect } from "../../src/store/redis/connect.js";
+import { RedisStore } from "../../src/store/redis/redis-store.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 
 const OTHERS = 20_000;
@@ -80,5 +84,18 @@ describe("the stats of one tenant", () => {
     const { totals, modules } = await cache.stats({ tenantId });
     assert.deepEqual({ entries: totals.entries, bytes: totals.bytes }, await counted());
     assert.equal(modules.contacts?.entries, 1100);
+  });
+
+  test("of all tenants stop at so many keys, whoever's they are, and count fences on the way", async () => {
+    const store = new RedisStore(connect(server.url), new KeySpace("a-small-app:", false));
+    closeAfterTest(store);
+    await new Promise<void>((resolve) => store.listen({ up: resolve, down: () => undefined }));
+    await store.replaceFences(["a-small-app:fence:a", "a-small-app:fence:a:orders"], 60_000);
+    const before = await commands();
+    const stopped = await store.inventory({ maxKeys: 3000 });
+    assert.equal(stopped.complete, false);
+    assert.ok((await commands()).scan - before.scan <= 5, "it looked at all keys of the server");
+    const whole = await store.inventory({ maxKeys: 2 * OTHERS });
+    assert.deepEqual(whole, { rows: [], complete: true, fences: 2 });
   });
 });

@@ -28,6 +28,8 @@ export class ClusterServers implements Servers {
   readonly #listener: ServersListener;
   readonly #listeners = new Listeners();
   readonly #links = new Map<RedisClient, ServerLink>();
+  /** The same by address: each command asks for one, however many masters there are. */
+  readonly #byAddress = new Map<string, ServerLink>();
   readonly #searches = new BackOff(FIRST_SEARCH_MS, MAX_SEARCH_MS);
   #refresh: Promise<void> | undefined;
   #search: Timer | undefined;
@@ -41,8 +43,7 @@ export class ClusterServers implements Servers {
     this.#listeners.add(client, "+node", () => this.#watchMasters());
     this.#listeners.add(client, "refresh", () => this.#watchMasters());
     this.#listeners.add(client, "-node", (node: RedisClient) => {
-      this.#links.get(node)?.stop();
-      this.#links.delete(node);
+      this.#drop(node);
       this.#searchOwners();
       listener.changed();
     });
@@ -129,11 +130,20 @@ export class ClusterServers implements Servers {
     this.#listeners.removeAll();
     for (const link of this.#links.values()) link.stop();
     this.#links.clear();
+    this.#byAddress.clear();
   }
 
   #linkAt(address: string): ServerLink | undefined {
-    for (const [node, link] of this.#links) if (addressOf(node) === address) return link;
-    return undefined;
+    return this.#byAddress.get(address);
+  }
+
+  #drop(node: RedisClient): void {
+    const link = this.#links.get(node);
+    if (!link) return;
+    link.stop();
+    this.#links.delete(node);
+    // A node that has come back at its address has another link already.
+    if (this.#byAddress.get(addressOf(node)) === link) this.#byAddress.delete(addressOf(node));
   }
 
   /**
@@ -171,7 +181,9 @@ export class ClusterServers implements Servers {
       const { changed, troubled, noticed } = this.#listener;
       // The slots name a replica as their master: a failover that this client has not heard of.
       const misled = () => void this.#refreshSlots();
-      this.#links.set(node, new ServerLink(node, { changed, troubled, noticed, misled }, true));
+      const link = new ServerLink(node, { changed, troubled, noticed, misled }, true);
+      this.#links.set(node, link);
+      this.#byAddress.set(addressOf(node), link);
       // Cluster clients connect to a node with the first command for it, which is only sent once the node is
       // known.
       if (node.status === "wait") node.connect?.().catch(() => undefined);

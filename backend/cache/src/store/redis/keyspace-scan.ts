@@ -9,6 +9,8 @@ export interface ScanOptions {
   readonly steps: PacedSteps;
   /** Default: all. */
   readonly masters?: readonly RedisClient[];
+  /** Whether pages without a key that was looked for are pages, too: for whoever counts what was looked at. */
+  readonly withEmpty?: boolean;
 }
 
 /**
@@ -43,7 +45,7 @@ async function* scanGlob(
   pattern: string,
   // One page of 1,000 keeps the server busy for well under a millisecond; ten times the default COUNT's
   // speed.
-  { pageKeys, steps, masters = mastersOf(client) }: ScanOptions = {
+  { pageKeys, steps, masters = mastersOf(client), withEmpty = false }: ScanOptions = {
     pageKeys: 1000,
     steps: new PacedSteps(() => BRISK),
   },
@@ -57,7 +59,7 @@ async function* scanGlob(
     );
     walk.cursor = next;
     if (next === "0") walks.splice(walks.indexOf(walk), 1);
-    if (keys.length > 0) yield keys;
+    if (keys.length > 0 || withEmpty) yield keys;
   }
 }
 

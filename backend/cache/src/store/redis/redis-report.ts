@@ -31,6 +31,9 @@ export async function reportServer(client: RedisClient): Promise<ServerReport> {
   };
 }
 
+/** Of a walk, or of an index: what the server answers well within a millisecond. */
+const PAGE_KEYS = 1000;
+
 function addKeyspaces(
   keyspaces: readonly Readonly<Record<string, KeyspaceFigures>>[],
 ): Record<string, KeyspaceFigures> {
@@ -80,9 +83,9 @@ async function reportNode(node: RedisClient): Promise<ServerReport> {
 }
 
 /**
- * Counts entries and bytes a module, until `maxKeys` have been seen. Of one tenant it counts what the indexes
- * list, so that other tenants' keys cost nothing; what an index that was lost had listed is counted again
- * when a walk has listed it.
+ * Counts entries and bytes a module, and fences, until `maxKeys` have been looked at, whoever's they are. Of one tenant
+ * it counts what the indexes list, so that other tenants' keys cost nothing; what an index that was lost had listed is
+ * counted again when a walk has listed it.
  */
 export async function takeInventory(
   client: RedisClient,
@@ -90,16 +93,24 @@ export async function takeInventory(
   filter: { readonly tenant?: string; readonly maxKeys: number },
 ): Promise<Inventory> {
   const rows = new Map<string, { -readonly [Field in keyof InventoryRow]: InventoryRow[Field] }>();
-  let seen = 0;
+  let [seen, fences] = [0, 0];
+  const options = { pageKeys: PAGE_KEYS, steps: new PacedSteps(() => BRISK), withEmpty: true };
   const pages =
     filter.tenant === undefined
-      ? scanKeys(client, keys.allEntries())
+      ? scanKeys(client, keys.prefix, options)
       : listedEntries(client, keys, filter.tenant);
+  const taken = (complete: boolean): Inventory => ({
+    rows: [...rows.values()],
+    complete,
+    ...(filter.tenant === undefined && { fences }),
+  });
   for await (const page of pages) {
-    if (seen >= filter.maxKeys) return { rows: [...rows.values()], complete: false };
-    seen += page.length;
-    const sizes = await Promise.all(page.map((key) => client.strlen(key)));
-    page.forEach((key, position) => {
+    if (seen >= filter.maxKeys) return taken(false);
+    seen += Math.max(page.length, filter.tenant === undefined ? PAGE_KEYS : 0);
+    fences += page.filter((key) => key.startsWith(keys.allFences())).length;
+    const entryKeys = page.filter((key) => key.startsWith(keys.allEntries()));
+    const sizes = await Promise.all(entryKeys.map((key) => client.strlen(key)));
+    entryKeys.forEach((key, position) => {
       const place = keys.parseEntry(key);
       const bytes = Number(sizes[position]);
       // No entry is empty: it has ended, or was evicted.
@@ -111,11 +122,8 @@ export async function takeInventory(
       rows.set(name, row);
     });
   }
-  return { rows: [...rows.values()], complete: true };
+  return taken(true);
 }
-
-/** As long as a page of a walk. */
-const PAGE_ENTRIES = 1000;
 
 /**
  * Pages of what the indexes of a tenant list, those of dead generations among them: until a sweep it is in
@@ -129,12 +137,12 @@ async function* listedEntries(client: RedisClient, keys: KeySpace, tenant: strin
     let page: string[];
     let start = 0;
     do {
-      page = await client.zrange(index, start, start + PAGE_ENTRIES - 1);
+      page = await client.zrange(index, start, start + PAGE_KEYS - 1);
       start += page.length;
       const news = page.filter((key) => !listed.has(key));
       for (const key of news) listed.add(key);
       if (news.length > 0) yield news;
-    } while (page.length === PAGE_ENTRIES);
+    } while (page.length === PAGE_KEYS);
   }
 }
 
