@@ -17,10 +17,15 @@ export interface StatsFilter {
   readonly tenantId?: TenantId;
   /** Also a breakdown by tenant; figures of all tenants, so only for whoever may see them. */
   readonly perTenant?: boolean;
+  /**
+   * Default true. False: the store is not asked what it holds, which asks for the size of each entry; `entries` and
+   * `bytes` are `null` then. For whoever asks often.
+   */
+  readonly sizes?: boolean;
 }
 
 /** With the tenant's id as keys have it. */
-type ParsedStatsFilter = Omit<StatsFilter, "tenantId"> & { readonly tenantId?: string };
+type ParsedStatsFilter = Omit<z.output<typeof statsFilter>, "tenantId"> & { readonly tenantId?: string };
 
 const statsFilter = z.strictObject({
   tenantId: z
@@ -28,6 +33,7 @@ const statsFilter = z.strictObject({
     .describe("a string or a whole number")
     .optional(),
   perTenant: z.boolean().default(false),
+  sizes: z.boolean().default(true),
 });
 
 registerCall("stats", "stats({ tenantId })", statsFilter);
@@ -37,12 +43,12 @@ registerCall("stats", "stats({ tenantId })", statsFilter);
  * @internal
  */
 export function parseStatsFilter(filter: unknown): ParsedStatsFilter {
-  const { tenantId, perTenant } = parse("stats", statsFilter, filter);
-  return tenantId === undefined ? { perTenant } : { perTenant, tenantId: requireTenantId(tenantId, "stats") };
+  const { tenantId, ...more } = parse("stats", statsFilter, filter);
+  return tenantId === undefined ? more : { ...more, tenantId: requireTenantId(tenantId, "stats") };
 }
 
 export type ModuleStats = CounterReport & {
-  /** In the store now; `null` where it cannot be asked. */
+  /** In the store now; `null` where it cannot be asked, or is not. */
   readonly entries: number | null;
   readonly bytes: number | null;
 };
@@ -114,14 +120,13 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
   const tenant = filter.tenantId;
   const latencyMs = await measureLatency(engine);
   const reachable = latencyMs !== null;
+  const isSized = reachable && filter.sizes;
   const [inventory, server] = await Promise.all([
-    reachable
-      ? ask(store.inventory({ ...(tenant && { tenant }), maxKeys: MAX_INVENTORY_KEYS }), EMPTY)
-      : EMPTY,
+    isSized ? ask(store.inventory({ ...(tenant && { tenant }), maxKeys: MAX_INVENTORY_KEYS }), EMPTY) : EMPTY,
     reachable ? ask(store.serverReport(), null) : null,
   ]);
   const held = (of: { tenant?: string | undefined; module?: string }) =>
-    reachable ? sum(inventory, of) : UNKNOWN;
+    isSized ? sum(inventory, of) : UNKNOWN;
   const modulesOf = (of: string | undefined) => {
     const counted = counters.report(of).modules;
     const names = new Set(Object.keys(counted));
@@ -150,7 +155,7 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
     ...(filter.perTenant && { tenants: Object.fromEntries(tenants) }),
     maxBytesPerTenant: Number.isFinite(engine.maxTenantBytes) ? engine.maxTenantBytes : null,
     ...(tenant !== undefined && { quotaBytes: known[0] ?? null }),
-    inventoryComplete: reachable && inventory.complete,
+    inventoryComplete: isSized && inventory.complete,
     encryption: engine.sealed,
     feed: engine.feed?.report() ?? null,
     store: storeStats(engine, latencyMs),
