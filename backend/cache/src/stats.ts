@@ -21,10 +21,15 @@ export interface StatsFilter {
    * this process counts, and then those that hold the most bytes.
    */
   readonly perTenant?: boolean;
+  /**
+   * Default true. False: the store is not asked what it holds, which asks for the size of each entry; `entries` and
+   * `bytes` are `null` then. For whoever asks often.
+   */
+  readonly sizes?: boolean;
 }
 
 /** With the tenant's id as keys have it. */
-type ParsedStatsFilter = Omit<StatsFilter, "tenantId"> & { readonly tenantId?: string };
+type ParsedStatsFilter = Omit<z.output<typeof statsFilter>, "tenantId"> & { readonly tenantId?: string };
 
 const statsFilter = z.strictObject({
   tenantId: z
@@ -32,6 +37,7 @@ const statsFilter = z.strictObject({
     .describe("a string or a whole number")
     .optional(),
   perTenant: z.boolean().default(false),
+  sizes: z.boolean().default(true),
 });
 
 registerCall("stats", "stats({ tenantId })", statsFilter);
@@ -41,12 +47,12 @@ registerCall("stats", "stats({ tenantId })", statsFilter);
  * @internal
  */
 export function parseStatsFilter(filter: unknown): ParsedStatsFilter {
-  const { tenantId, perTenant } = parse("stats", statsFilter, filter);
-  return tenantId === undefined ? { perTenant } : { perTenant, tenantId: requireTenantId(tenantId, "stats") };
+  const { tenantId, ...more } = parse("stats", statsFilter, filter);
+  return tenantId === undefined ? more : { ...more, tenantId: requireTenantId(tenantId, "stats") };
 }
 
 export type ModuleStats = CounterReport & {
-  /** In the store now; `null` where it cannot be asked. */
+  /** In the store now; `null` where it cannot be asked, or is not. */
   readonly entries: number | null;
   readonly bytes: number | null;
 };
@@ -121,15 +127,14 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
   const tenant = filter.tenantId;
   const latencyMs = await measureLatency(engine);
   const reachable = latencyMs !== null;
+  const isSized = reachable && filter.sizes;
   const [inventory, server] = await Promise.all([
-    reachable
-      ? ask(store.inventory({ ...(tenant && { tenant }), maxKeys: MAX_INVENTORY_KEYS }), EMPTY)
-      : EMPTY,
+    isSized ? ask(store.inventory({ ...(tenant && { tenant }), maxKeys: MAX_INVENTORY_KEYS }), EMPTY) : EMPTY,
     reachable ? ask(store.serverReport(), null) : null,
   ]);
   const entries = new HeldEntries(inventory);
   const none = counters.report("").totals;
-  const held = (of: string | undefined, module?: string) => (reachable ? entries.of(of, module) : UNKNOWN);
+  const held = (of: string | undefined, module?: string) => (isSized ? entries.of(of, module) : UNKNOWN);
   const modulesOf = (of: string | undefined, counted = counters.report(of).modules) => {
     const names = new Set([...Object.keys(counted), ...entries.modulesOf(of)]);
     return Object.fromEntries(
@@ -156,7 +161,7 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
     ...(filter.perTenant && { tenants: Object.fromEntries(tenants) }),
     maxBytesPerTenant: Number.isFinite(engine.maxTenantBytes) ? engine.maxTenantBytes : null,
     ...(tenant !== undefined && { quotaBytes: known[0] ?? null }),
-    inventoryComplete: reachable && inventory.complete,
+    inventoryComplete: isSized && inventory.complete,
     encryption: engine.sealed,
     feed: engine.feed?.report() ?? null,
     store: storeStats(engine, latencyMs),

@@ -7,7 +7,7 @@ import { table } from "./columns.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode, wrongArguments } from "./exit-codes.js";
 import { bytesText, countText, durationText } from "./quantities-text.js";
-import { endedBy, isForbidden, openRedis, type RedisAccess } from "./redis-access.js";
+import { endedBy, isForbidden, openToLook, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { fencesOf, holdingsOf, tenantsOf } from "./tenant-holdings.js";
 
@@ -43,7 +43,7 @@ export async function runKeys(
     throw wrongArguments("keys --module needs --tenant: entries are listed by tenant and module");
   if (after !== undefined && module === undefined)
     throw wrongArguments("keys --after needs --tenant and --module: it goes on in a list of entries");
-  const access = await openRedis(target, context);
+  const access = await openToLook(target, context);
   try {
     if (tenant === undefined) await listTenants({ output }, access, limit);
     else if (module === undefined) await listModules({ output }, access, tenant);

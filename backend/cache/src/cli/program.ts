@@ -8,6 +8,9 @@ import type { Making } from "./program-options.js";
 const EXAMPLES = `
 Examples:
   express-tenant-cache doctor --redis redis://127.0.0.1:6379
+  express-tenant-cache doctor --redis rediss://cache@redis.example:6380 --tls-ca ca.pem
+  express-tenant-cache stats --redis redis+cluster://10.0.0.1:6379,10.0.0.2:6379
+  express-tenant-cache stats --redis redis+sentinel://10.0.0.1:26379,10.0.0.2:26379/mymaster
   express-tenant-cache top --app http://127.0.0.1:3000/ops/cache-api
   express-tenant-cache explain --app http://127.0.0.1:3000/ops/cache-api --tenant acme "/accounts?page=2"
   express-tenant-cache purge --tenant acme --module accounts --yes --reason "prices were wrong"

@@ -9,7 +9,7 @@ import type { Context } from "./context.js";
 import type { ExitCode } from "./exit-codes.js";
 import { type PurgePlan, showPurge } from "./purge-output.js";
 import { type PurgeOptions, type PurgeScope, purgeScope } from "./purge-scope.js";
-import { cliOption, endedBy, failureOf, isForbidden, openRedis, type RedisAccess } from "./redis-access.js";
+import { cliOption, endedBy, failureOf, isForbidden, openToLook, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { readStored } from "./stats-of-redis.js";
 import { fencesOf, holdingsOf } from "./tenant-holdings.js";
@@ -96,7 +96,7 @@ function carriedOut(cache: TenantCache, scope: PurgeScope): Promise<boolean> {
 
 /** What would be missed; a right that is missing leaves it uncounted. */
 async function planned(context: Context, target: RedisTarget, scope: PurgeScope): Promise<PurgePlan> {
-  const access = await openRedis(target, context);
+  const access = await openToLook(target, context);
   try {
     return await count(access, scope);
   } catch (error) {

@@ -9,7 +9,7 @@ import type { RedisOption } from "../store/redis/redis-option.js";
 import { redisOption } from "../store/redis/url-servers.js";
 import { clearTimeout, delay, setTimeout } from "../timers.js";
 import type { Context } from "./context.js";
-import { refused, unreachable } from "./exit-codes.js";
+import { refused, unreachable, wrongArguments } from "./exit-codes.js";
 import type { RedisTarget } from "./redis-target.js";
 
 /** An ioredis client, which also takes commands by name. */
@@ -28,8 +28,10 @@ export interface RedisAccess {
   readonly keys: KeySpace;
   readonly isCluster: boolean;
   readonly client: RedisClient;
-  /** The server, or the masters of a Cluster as they are now. */
+  /** The server, or the masters of a Cluster as they are now, without {@link absent}. */
   masters(): RedisNode[];
+  /** Masters of a Cluster that have slots and did not answer at the beginning: `host:port`. */
+  readonly absent: readonly string[];
   /** Where the keys of the command are. Rejects as a {@link RedisNode} does. */
   call(name: string, ...args: (string | number)[]): Promise<unknown>;
   /** Of a command that answers with one value. */
@@ -41,6 +43,14 @@ export interface RedisAccess {
 const RETRY_MS = 1000;
 /** Why a connection was lost comes behind what it means for a command. */
 const SAID_WITHIN_MS = 100;
+
+/** As {@link openRedis}, and says of what nothing can be shown. */
+export async function openToLook(target: RedisTarget, context: Context): Promise<RedisAccess> {
+  const access = await openRedis(target, context);
+  for (const address of access.absent)
+    context.output.warn(`${address} does not answer: what is in its slots is not shown`);
+  return access;
+}
 
 /**
  * Connects. With `isLasting` a lost connection is made anew, for commands that go on until somebody ends them.
@@ -60,13 +70,21 @@ export async function openRedis(
     throw error;
   }
   const isCluster = isClusterClient(client);
+  const absent = isClusterClient(client) ? await absentMasters(client.nodes("master")) : [];
   // What is under way would be waited for.
   ended.addEventListener("abort", () => client.disconnect(), { once: true });
   return {
     keys: new KeySpace(target.prefix, isCluster),
     isCluster,
     client,
-    masters: () => (isClusterClient(client) ? client.nodes("master") : [client]).map(nodeOf),
+    masters: () => {
+      if (!isClusterClient(client)) return [nodeOf(client)];
+      return client
+        .nodes("master")
+        .map(namedNodeOf)
+        .filter(({ address }) => !absent.includes(address));
+    },
+    absent,
     call: (name, ...args) => (client as CommandClient).call(name, ...args),
     bytes: async (name, ...args) => {
       const value = await (client as CommandClient).callBuffer(name, ...args);
@@ -115,6 +133,41 @@ function nodeOf(client: RedisClient): RedisNode {
   return { address, call: (name, ...args) => (client as CommandClient).call(name, ...args) };
 }
 
+/** Of several, whose connection it is that is lost says what to look after. */
+function namedNodeOf(client: RedisClient): RedisNode {
+  const { address, call } = nodeOf(client);
+  return {
+    address,
+    call: (name, ...args) =>
+      call(name, ...args).catch((error: unknown) => {
+        const reason = messageOf(error);
+        throw isLost(reason) ? new Error(`${address}: ${reason}`, { cause: error }) : error;
+      }),
+  };
+}
+
+/** A client forgets a node that it has lost. The others know of it as long as its slots are nobody else's. */
+async function absentMasters(clients: readonly RedisClient[]): Promise<string[]> {
+  const nodes = clients.map(nodeOf);
+  const answers = await Promise.all(
+    nodes.map(async ({ address, call }) => {
+      const [slots, isThere] = await call("cluster", "slots").then(
+        (said) => [said, true] as const,
+        (error: unknown) => [[], !isLost(messageOf(error))] as const,
+      );
+      return { address, slots, isThere };
+    }),
+  );
+  const there = new Set(answers.filter(({ isThere }) => isThere).map(({ address }) => address));
+  const named = answers.flatMap(({ slots }) =>
+    (slots as readonly (readonly [unknown, unknown, readonly [host: unknown, port: unknown]])[]).map(
+      ([, , [host, port]]) => `${host}:${port}`,
+    ),
+  );
+  const lost = answers.filter(({ isThere }) => !isThere).map(({ address }) => address);
+  return [...new Set([...named, ...lost])].filter((address) => !there.has(address));
+}
+
 async function whenReady(client: RedisClient, target: RedisTarget, timeoutMs: number): Promise<void> {
   let reason = `no answer within ${timeoutMs} ms`;
   await new Promise<void>((resolve, reject) => {
@@ -133,8 +186,8 @@ async function whenReady(client: RedisClient, target: RedisTarget, timeoutMs: nu
       ready: () => finish(resolve),
       error: (error: unknown) => {
         reason = messageOf(error);
-        // Sentinel and Cluster try others; a password is refused by all.
-        if (isRefusal(reason)) fail();
+        // Sentinel and Cluster try others; a password is refused by all, and none of them is of another kind.
+        if (isRefusal(reason) || isOfAnotherKind(reason)) fail();
       },
       end: fail,
     };
@@ -152,12 +205,15 @@ async function answered(
   timeoutMs: number,
   lastError: () => string,
 ): Promise<void> {
-  const [node = client] = isClusterClient(client) ? client.nodes("master") : [client];
+  const nodes = isClusterClient(client) ? client.nodes("master") : [client];
   const late = new Promise<never>((_resolve, reject) => {
     setTimeout(() => reject(failureOf(`no answer within ${timeoutMs} ms`, target)), timeoutMs).unref();
   });
   // TIME asks for nothing, and any answer to it but these is one of a server that can be asked more.
-  const asked = (node as CommandClient).call("time").catch(async (error: unknown) => {
+  // Of a Cluster some nodes may be away.
+  const times = nodes.map((node) => (node as CommandClient).call("time"));
+  const asked = Promise.any(times).catch(async ({ errors }: AggregateError) => {
+    const [error] = errors as readonly unknown[];
     const reason = messageOf(error);
     if (isRefusal(reason)) throw failureOf(reason, target);
     if (!isLost(reason)) return;
@@ -191,8 +247,39 @@ export function endedBy(error: unknown, target: RedisTarget): unknown {
   return isRefusal(reason) || isForbidden(reason) || isLost(reason) ? failureOf(reason, target) : error;
 }
 
+const NO_CLUSTER = /cluster support disabled/i;
+const NO_SENTINEL = /unknown command.*sentinel/i;
+const NO_MASTER = /No such master/i;
+
+const isOfAnotherKind = (reason: string) =>
+  [NO_CLUSTER, NO_SENTINEL, NO_MASTER].some((kind) => kind.test(reason));
+
+/** What else to write where it may be for TLS that nobody answers. */
+function tlsAdvice(reason: string, isTls: boolean): string {
+  if (/self-signed|self signed|unable to (?:verify|get)/i.test(reason))
+    return ": name who signed its certificate with --tls-ca";
+  if (/altnames/i.test(reason)) return ": write the name that is in its certificate with --tls-servername";
+  if (/certificate required/i.test(reason))
+    return ": it wants this side's certificate, with --tls-cert and --tls-key";
+  if (isTls && /no answer|wrong version number/i.test(reason))
+    return ": where it speaks no TLS, write redis in the place of rediss";
+  return !isTls && /ECONNRESET/.test(reason)
+    ? ": where it speaks TLS, write rediss in the place of redis"
+    : "";
+}
+
 /** What a command ends with, by the reason why the server cannot be used. */
-export function failureOf(reason: string, { name }: RedisTarget): Error {
+export function failureOf(reason: string, { name, servers }: RedisTarget): Error {
+  if (NO_CLUSTER.test(reason))
+    return wrongArguments(
+      `${name} is no Cluster (${reason}): write redis:// in the place of redis+cluster://`,
+    );
+  if (NO_SENTINEL.test(reason))
+    return wrongArguments(`what answers for ${name} is no sentinel: write redis:// for a server itself`);
+  if (NO_MASTER.test(reason))
+    return wrongArguments(
+      `${name}: the sentinels know no master of that name: write it as sentinel.conf does`,
+    );
   if (isRefusal(reason))
     return refused(
       `${name} refuses the password (${reason}): write the URL with user and password in REDIS_CACHE_URL, or the password in REDISCLI_AUTH`,
@@ -203,5 +290,6 @@ export function failureOf(reason: string, { name }: RedisTarget): Error {
     );
   if (/RESP type|Protocol error/i.test(reason))
     return unreachable(`what answers at ${name} is no Redis (${reason})`);
-  return unreachable(`${name} cannot be reached (${reason})`);
+  const advice = tlsAdvice(reason, servers.options.tls !== undefined);
+  return unreachable(`${name} cannot be reached (${reason})${advice}`);
 }

@@ -9,7 +9,7 @@ import type { Context } from "./context.js";
 import { EXIT, type ExitCode, refused } from "./exit-codes.js";
 import type { Output } from "./output.js";
 import { bytesText, counted, countText, durationText, percentText } from "./quantities-text.js";
-import { endedBy, isForbidden, openRedis, type RedisAccess } from "./redis-access.js";
+import { endedBy, isForbidden, openToLook, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { holdingsOf, type TenantHolding, tenantsOf } from "./tenant-holdings.js";
 
@@ -30,7 +30,7 @@ export async function runStatsOfRedis(
   { tenant, limit }: StatsOptions,
 ): Promise<ExitCode> {
   const { output } = context;
-  const access = await openRedis(target, context);
+  const access = await openToLook(target, context);
   try {
     const server = await allowed(output, "figures of the server", () => reportServer(access.client));
     const stored = await allowed(output, "what is stored", () =>

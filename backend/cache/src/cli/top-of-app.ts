@@ -1,13 +1,13 @@
 // `top` of an app: requests by the second, hit ratio, the busiest tenants and modules, in the process that answers.
 // Tests: test/integration/cli-live.test.ts
 import { printable } from "../printable.js";
-import type { CacheStats, ModuleStats } from "../stats.js";
+import type { CacheStats, ModuleStats, TenantStats } from "../stats.js";
 import { monotonicNow } from "../timers.js";
 import { AppClient } from "./app-client.js";
 import type { AppTarget } from "./app-target.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode } from "./exit-codes.js";
-import { bytesText, countText, millisecondsText, percentText, rateText } from "./quantities-text.js";
+import { bytesText, millisecondsText, percentText, rateText } from "./quantities-text.js";
 import { showTop, type TopOptions, type TopSample } from "./top-view.js";
 
 const COUNTED = ["hits", "misses", "bypasses", "sets", "invalidations", "errors", "quotaEvictions"] as const;
@@ -15,7 +15,7 @@ type Rates = Readonly<Record<(typeof COUNTED)[number], number>> & {
   readonly requests: number;
   readonly hitRatio: number | null;
 };
-/** Each entry is asked for its size: a large store must not be busy with this. */
+/** An app must not be busy with this; one of an earlier version asks for the size of each entry. */
 const BUSY_SHARE = 0.1;
 
 export async function runTopOfApp(
@@ -30,7 +30,7 @@ export async function runTopOfApp(
   await showTop(context, options, async () => {
     if (last && monotonicNow() < restUntilMs) return last;
     const startedMs = monotonicNow();
-    const stats = await client.get<CacheStats>("stats", { tenant: options.tenant });
+    const stats = await client.get<CacheStats>("stats", { tenant: options.tenant, sizes: "false" });
     const atMs = monotonicNow();
     restUntilMs = atMs + (atMs - startedMs) / BUSY_SHARE - options.intervalMs;
     const taken = { stats, atMs };
@@ -40,6 +40,8 @@ export async function runTopOfApp(
   });
   return EXIT.done;
 }
+
+type Figures = ModuleStats & Partial<Pick<TenantStats, "quotaBytes">>;
 
 interface Taken {
   readonly stats: CacheStats;
@@ -66,7 +68,7 @@ function sampleOf(name: string, { stats, atMs }: Taken, before: Taken | undefine
   const seconds = isSame ? (atMs - before.atMs) / 1000 : undefined;
   const rates = seconds === undefined ? undefined : ratesOf(stats.totals, before?.stats.totals, seconds);
   const busiest = (
-    figures: Readonly<Record<string, ModuleStats>>,
+    figures: Readonly<Record<string, Figures>>,
     earlier: Readonly<Record<string, ModuleStats>> | undefined,
   ) =>
     Object.entries(figures)
@@ -78,7 +80,7 @@ function sampleOf(name: string, { stats, atMs }: Taken, before: Taken | undefine
       .sort(
         (one, other) =>
           (other.rates?.requests ?? 0) - (one.rates?.requests ?? 0) ||
-          (other.now.bytes ?? 0) - (one.now.bytes ?? 0),
+          (other.now.quotaBytes ?? 0) - (one.now.quotaBytes ?? 0),
       );
   const tenants = busiest(stats.tenants ?? {}, before?.stats.tenants);
   const modules = busiest(stats.modules, before?.stats.modules);
@@ -88,8 +90,7 @@ function sampleOf(name: string, { stats, atMs }: Taken, before: Taken | undefine
     name: of,
     requestsPerSecond: each?.requests ?? null,
     hitRatio: each?.hitRatio ?? null,
-    entries: now.entries,
-    bytes: now.bytes,
+    bytes: now.quotaBytes ?? null,
   });
   const row = ({ of, now, rates: each }: (typeof tenants)[number]) => [
     printable(of),
@@ -98,18 +99,16 @@ function sampleOf(name: string, { stats, atMs }: Taken, before: Taken | undefine
     rateText(each?.misses),
     rateText(each?.bypasses),
     rateText(each?.invalidations),
-    countText(now.entries),
-    bytesText(now.bytes),
+    // What counts against the quota: of modules it is not kept.
+    ...(now.quotaBytes === undefined ? [] : [bytesText(now.quotaBytes)]),
   ];
-  const columns = (title: string) => [
+  const columns = (title: string, ...more: readonly string[]) => [
     { title, mayCut: true },
-    ...["requests/s", "ratio", "misses/s", "bypasses/s", "invalidations/s", "entries", "bytes"].map(
-      (figure) => ({
-        title: figure,
-        isFigure: true,
-        mayDrop: !["requests/s", "ratio"].includes(figure),
-      }),
-    ),
+    ...["requests/s", "ratio", "misses/s", "bypasses/s", "invalidations/s", ...more].map((figure) => ({
+      title: figure,
+      isFigure: true,
+      mayDrop: !["requests/s", "ratio"].includes(figure),
+    })),
   ];
   return {
     title: `${name}, one process${!store.reason ? "" : `: ${printable(store.reason)}`}`,
@@ -151,7 +150,7 @@ function sampleOf(name: string, { stats, atMs }: Taken, before: Taken | undefine
     ],
     tables: [
       { columns: columns("module"), rows: modules.map(row) },
-      { columns: columns("tenant"), rows: tenants.map(row) },
+      { columns: columns("tenant", "bytes"), rows: tenants.map(row) },
     ],
   };
 }

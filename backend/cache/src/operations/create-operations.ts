@@ -155,11 +155,15 @@ class Operations {
 
   async #stats({ access, query }: Asked): Promise<Answer | Refused> {
     const given = query.get("tenant");
+    const asked = query.get("sizes") ?? "true";
+    if (asked !== "true" && asked !== "false")
+      return new Refused(400, "ETC_OPTIONS", "sizes: write true, or false for counters alone");
+    const sizes = asked === "true";
     if (given === null)
-      return access.seesAll ? { data: await this.#cache.stats({ perTenant: true }) } : NOT_FOR_SOME;
+      return access.seesAll ? { data: await this.#cache.stats({ perTenant: true, sizes }) } : NOT_FOR_SOME;
     const tenantId = access.tenant(given);
     if (tenantId === undefined) return NO_SUCH_TENANT;
-    const stats = await this.#cache.stats({ tenantId });
+    const stats = await this.#cache.stats({ tenantId, sizes });
     return { data: access.seesAll ? stats : ofTenantAlone(stats) };
   }
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
+import { MemoryStore } from "../../src/index.js";
 import {
   type RunningCommand,
   runCommand,
@@ -179,8 +180,16 @@ describe("over an app", () => {
     assert.deepEqual([...events].sort(), ["invalidated", "miss"]);
   });
 
-  test("top: rates, hit ratio, the busiest first", async () => {
-    const app = await openOperatedApp("memory");
+  test("top: rates, hit ratio, the busiest first; no entry is asked for its size", async () => {
+    let inventories = 0;
+    class Counted extends MemoryStore {
+      override async inventory(...args: Parameters<MemoryStore["inventory"]>) {
+        inventories++;
+        return super.inventory(...args);
+      }
+    }
+    const store = () => new Counted({ maxBytes: 1_000_000, maxTenantBytes: 1_000_000 });
+    const app = await openOperatedApp("memory", { cache: { store } });
     const top = kept(startCommand(["top", "--json", "--interval", "0.2", ...target(app.url)]));
     await until("a rate", async () => {
       await app.request("/things/1", { tenant: "tenant-2" });
@@ -193,6 +202,11 @@ describe("over an app", () => {
     assert.equal(sample.tenants[0].name, "tenant-2");
     assert.equal(sample.modules[0].name, "things");
     assert.ok(sample.hitRatio > 0);
+    assert.ok(sample.tenants[0].bytes > 0);
+    assert.equal(inventories, 0);
+    assert.equal((await app.ask("stats")).data.tenants["tenant-2"].entries, 1);
+    assert.equal(inventories, 1);
+    assert.equal((await app.ask("stats?sizes=no")).status, 400);
   });
 
   test("an app that was never there is told at once", async () => {

@@ -240,6 +240,40 @@ describe("where the library goes", () => {
         ({ id, severity }: { id: string; severity: string }) => id === "cluster" && severity === "error",
       ),
     );
+    await cluster.servers[1]?.kill();
+    const address = `127.0.0.1:${cluster.nodes[1]?.port}`;
+    const oneAway = await runHere(["doctor", "--json"], env);
+    assert.equal(oneAway.code, 1, oneAway.stdout);
+    const seen = JSON.parse(oneAway.stdout);
+    const away = seen.findings.find(({ id }: { id: string }) => id === "node");
+    assert.deepEqual([away.severity, away.node, seen.nodes.length], ["error", address, 2]);
+    const unread = await runHere(["stats"], env);
+    assert.equal(unread.code, 0, unread.stderr);
+    assert.ok(unread.stderr.includes(`${address} does not answer: what is in its slots`), unread.stderr);
+    const everything = await runHere(["purge", "--everything", "--yes", "--reason", "a test"], env);
+    assert.ok([1, 3].includes(everything.code ?? 0), everything.stdout);
+  });
+
+  test("a server that is of another kind than the URL says is told at once", async () => {
+    const server = await startRedisServer();
+    const tls = await startRedisServer({ tls: true });
+    const sentinels = await startRedisSentinels();
+    closeAfterTest(...[server, tls, sentinels].map((each) => ({ close: () => each.stop() })));
+    const at = `${server.host}:${server.port}`;
+    const [sentinel] = sentinels.options.sentinels;
+    const cases: [url: string, code: number, told: RegExp][] = [
+      [`redis+cluster://${at}`, 2, /is no Cluster .*: write redis:\/\/ /],
+      [`redis+sentinel://${at}/cache`, 2, /is no sentinel: write redis:\/\/ /],
+      [`redis+sentinel://${sentinel?.host}:${sentinel?.port}/nobody`, 2, /know no master of that name/],
+      [`redis://${tls.host}:${tls.port}`, 3, /where it speaks TLS, write rediss /],
+      [`rediss://${tls.host}:${tls.port}`, 3, /with --tls-ca/],
+    ];
+    for (const [url, code, told] of cases)
+      for (const command of [["doctor"], ["stats"], ["purge", "--everything"]]) {
+        const { stderr, ...ended } = await runHere([...command, "--redis", url]);
+        assert.deepEqual([url, command, ended.code], [url, command, code], stderr);
+        assert.match(stderr, told);
+      }
   });
 
   test("the master that sentinels name", async () => {

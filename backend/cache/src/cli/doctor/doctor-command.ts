@@ -1,5 +1,6 @@
 // `doctor`: checks a Redis for what a cache on it needs, and says what to write where something is wrong.
 // Tests: test/integration/cli-doctor.test.ts
+
 import { wrap } from "../columns.js";
 import type { Context } from "../context.js";
 import { EXIT, type ExitCode } from "../exit-codes.js";
@@ -35,7 +36,7 @@ export async function runDoctor(
     const connectedAs = target.servers.options.username;
     const rights = { user: aclUser, connectedAs, prefix, isCluster: access.isCluster };
     const examined = await Promise.all(access.masters().map((node) => examine(node, access, rights)));
-    const cluster = access.isCluster ? [await judgeCluster(access)] : [];
+    const cluster = access.isCluster ? [await judgeCluster(access), ...access.absent.map(lost)] : [];
     const findings = [...cluster, ...connectionOf(target), ...examined.flatMap((each) => each.findings)];
     const [errors, warnings] = (["error", "warning"] as const).map(
       (severity) => findings.filter((each) => each.severity === severity).length,
@@ -76,12 +77,23 @@ async function examine(
   return { facts, findings: [...judgeServer(facts, isCluster), ...allowed, ...(keys ? [keys] : [])] };
 }
 
+function lost(address: string): Finding {
+  return {
+    id: "node",
+    severity: "error",
+    node: address,
+    says: "does not answer, and slots are its own",
+    means: "requests of the tenants in its slots go to their handlers until it, or a replica of it, answers",
+    write: "start it, or on a replica of it: CLUSTER FAILOVER TAKEOVER",
+  };
+}
+
 /** Whether all slots are served. */
 async function judgeCluster(access: RedisAccess): Promise<Finding> {
   const masters = access.masters();
-  const says = `Cluster, ${masters.length} masters`;
+  const says = `Cluster, ${masters.length + access.absent.length} masters`;
   try {
-    const info = String(await masters[0]?.call("cluster", "info"));
+    const info = String(await Promise.any(masters.map((node) => node.call("cluster", "info"))));
     const state = /^cluster_state:(\w+)/m.exec(info)?.[1];
     if (state === undefined || state === "ok") return { id: "cluster", severity: "ok", node: null, says };
     return {
