@@ -34,6 +34,10 @@ export interface Look {
   /** Bytes in the store. */
   readonly storedBytes: number | null;
   readonly peek: Pick<Peek, "isListed" | "moduleEntries" | "tenantBytes"> | undefined;
+  /** Why a fill that began now would not be stored. */
+  readonly unstorable?: Peek["unstorable"] | undefined;
+  /** See {@link Peek.begun}. */
+  readonly begun?: Peek["begun"] | undefined;
 }
 
 export interface InspectorParts {
@@ -90,6 +94,8 @@ export class Inspector {
         tier: kept ? ("local" as const) : held && ("store" as const),
         storedBytes: peek.entry?.length ?? null,
         peek: peek.isListed === undefined ? undefined : peek,
+        unstorable: peek.unstorable,
+        begun: peek.begun,
       };
       const recalled = this.#parts.recalled(ref);
       if (recalled) return { ...found, kind: "hit", entry: recalled, tier: "local" };
@@ -135,7 +141,9 @@ export class Inspector {
   async #peek(
     { tenant, module, entryKey }: EntryRef,
     fenceKeys: readonly string[],
-  ): Promise<Peek | (Pick<Peek, "fences" | "entry" | "runId"> & { readonly isListed?: never })> {
+  ): Promise<
+    Peek | (Pick<Peek, "fences" | "entry" | "runId" | "unstorable" | "begun"> & { readonly isListed?: never })
+  > {
     const { store, gate } = this.#parts;
     if (store.peek) return gate.bound(store.peek({ tenant, module, entryKey, fenceKeys }));
     const { fences, entries, runId } = await gate.bound(store.read(fenceKeys, [entryKey]));

@@ -80,6 +80,7 @@ export class CachedRoute {
       module: this.#module,
       options: this.#options,
       requests: this.#requests,
+      replica: this.#runs.replica,
       isEnabled: this.#isEnabled,
     };
     return explainRoute(this.#http, view, req);

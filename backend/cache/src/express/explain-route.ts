@@ -7,7 +7,7 @@ import type { Cause } from "../engine/cause-text.js";
 import { causeOf, isMade } from "../engine/causes.js";
 import type { Look, SeenFence } from "../engine/inspector.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
-import { changedAtMs, isPending } from "../store/fence-token.js";
+import { changedAtMs, isPending, newFence } from "../store/fence-token.js";
 import type { Explaining } from "./dry-run.js";
 import type {
   ExplainedEntry,
@@ -21,6 +21,7 @@ import { explainMiss, nameOfFence } from "./miss-explanation.js";
 import { routeOf } from "./origins.js";
 import { accepts, type RequestDirectives, requestDirectives } from "./request-directives.js";
 import type { RouteRef } from "./resolved-request.js";
+import type { RouteReplica } from "./route-replica.js";
 import type { RouteRequests } from "./route-request.js";
 
 /** What is to be known of a route. */
@@ -28,6 +29,7 @@ export interface RouteView {
   readonly module: string;
   readonly options: ParsedRouteOptions;
   readonly requests: RouteRequests;
+  readonly replica: RouteReplica | undefined;
   readonly isEnabled: boolean;
 }
 
@@ -89,7 +91,7 @@ export async function explainRoute(
   if (asked?.noStore) return bypass("request", known);
   if (look.kind === "away") return bypass("store-unavailable", known);
   if (look.kind === "pending") return bypass("write-pending", known);
-  const decided = decide(http, view, req, ref, look, asked);
+  const decided = await decide(http, view, req, ref, look, asked);
   if (decided.verdict !== "miss" && decided.verdict !== "collapsed")
     return { ...nothing, ...known, ...decided };
   const isRefused = look.kind === "hit";
@@ -105,14 +107,14 @@ function told(verdict: Verdict, status: CacheStatus): Told {
 }
 
 /** In the order in which a request is judged. */
-function decide(
+async function decide(
   http: HttpServices,
-  { options }: RouteView,
+  { options, replica }: RouteView,
   req: Request,
   ref: RouteRef,
   look: Look,
   asked: RequestDirectives | undefined,
-): Told {
+): Promise<Told> {
   const nowMs = Date.now();
   const { entry, kind } = look;
   if (kind === "hit" && entry && (!asked || accepts(asked, entry, nowMs)))
@@ -125,10 +127,15 @@ function decide(
   if (req.method === "HEAD") return told("miss", { fwd, detail: "head" });
   if (kind !== "hit" && !asked?.notBeforeMs && http.engine.isFilling(ref, look.seen))
     return told("collapsed", { fwd, collapsed: true });
+  if (look.unstorable) return told("miss", { fwd, detail: look.unstorable });
   // A fence that is missing is made when the fill begins, and is as young as can be.
   const changedMs = changedAtMs(look.fences.map(({ fence }) => fence ?? `.${nowMs}`));
   if (options.settleMs > 0 && !(nowMs - changedMs >= options.settleMs))
     return told("miss", { fwd, detail: "settling" });
+  const begun = look.begun ?? look.fences.map(({ fence }) => fence);
+  const fences = begun.map((fence) => fence ?? newFence(nowMs));
+  if (replica && !(await replica.hasReplayed(req, ref, fences)))
+    return told("miss", { fwd, detail: "replica-lag" });
   const record = http.engine.memory.of(ref);
   if (record && "why" in record) return told("miss", { fwd, detail: record.why });
   return told("miss", { fwd, stored: true });
@@ -164,7 +171,7 @@ function fenceExplained(
   const state = fence === null ? "missing" : isPending(fence) ? "pending" : "set";
   const atMs = state === "set" ? changedAtMs([fence ?? ""]) : Number.NaN;
   return {
-    fence: nameOfFence(part),
+    fence: key === keys.feedEpoch ? "feed" : nameOfFence(part),
     key,
     state,
     ageSeconds: Number.isNaN(atMs) ? null : secondsSince(atMs),

@@ -50,7 +50,10 @@ export interface FencedBy {
 }
 
 export interface ExplainedFence {
-  /** `tenant`, `module accounts`, `tag account-17`; `any tag` of routes whose answers name their tags. */
+  /**
+   * `tenant`, `module accounts`, `tag account-17`; `any tag` of routes whose answers name their tags; `feed`: its token, without which nothing
+   * that it covers is a hit.
+   */
   readonly fence: string;
   readonly key: string;
   /** `pending`: a guarded write is under way. `missing`: nobody has asked yet, or it was lost. */

@@ -1,6 +1,14 @@
 // The trigger function of one table, written out for it: its statements are planned once for each session.
 // Tests: test/integration/feed-capture.test.ts
-import { captureName, DEFINER, FULL_BYTES, identifier, literal, MAX_NAME } from "./capture-names.js";
+import {
+  captureName,
+  channelOf,
+  DEFINER,
+  FULL_BYTES,
+  identifier,
+  literal,
+  MAX_NAME,
+} from "./capture-names.js";
 import type { CoveredTable, ParsedFeedOptions } from "./feed-options.js";
 
 /** `CREATE OR REPLACE`, so that a declaration that has changed takes effect with the next transaction. */
@@ -22,9 +30,9 @@ export function captureBody(table: CoveredTable, { schema, maxTags }: ParsedFeed
       WHERE attrelid = TG_RELID AND attname IN (${columns.map(literal).join(", ")}) AND NOT attisdropped) < ${columns.length}`;
   const insert = `INSERT INTO ${schema}.changes (place, xid, tenant, module, tag)`;
   const all = `${insert}
-      VALUES (here, pg_current_xact_id(), '*', ${literal(table.module)}, '') ON CONFLICT DO NOTHING;
+      VALUES (here, pg_current_xact_id(), '*', ${literal(table.module)}, '') ON CONFLICT DO NOTHING;${wakes(table, schema)}
     RETURN NULL;`;
-  const note = (rows: string) => notedRows(table, insert, rows);
+  const note = (rows: string) => notedRows(table, insert, rows) + wakes(table, schema);
   return `
 #variable_conflict use_column
 DECLARE
@@ -57,6 +65,16 @@ BEGIN
   RETURN NULL;
 END
 `;
+}
+
+/** Once for each transaction: what it has noted already is not inserted again. What logical replication applies has no need of it. */
+function wakes({ notify }: CoveredTable, schema: string): string {
+  return notify
+    ? `
+    IF FOUND AND TG_LEVEL = 'STATEMENT' THEN
+      NOTIFY ${channelOf(schema)};
+    END IF;`
+    : "";
 }
 
 export function columnsOf({ tenant, tags }: CoveredTable): string[] {

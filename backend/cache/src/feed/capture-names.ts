@@ -11,6 +11,9 @@ export const MAX_NAME = 128;
 /** What a `SECURITY DEFINER` function finds by name is what it means. */
 export const DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp";
 
+/** What the drain listens to. */
+export const channelOf = (schema: string): string => `${schema}_changed`;
+
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 export const literal = (text: string): string =>
   `${text.includes("\\") ? " E" : ""}'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;

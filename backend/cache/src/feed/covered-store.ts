@@ -41,6 +41,7 @@ export function coveredStore(parts: CoveredParts): Store {
   const own: Partial<Store> = {
     read: readOf(parts),
     beginFill: beginFillOf(parts),
+    ...(store.peek && { peek: peekOf(parts, store.peek.bind(store)) }),
     replaceFences: async (fenceKeys, ttlMs, cause) =>
       noted(parts, fenceKeys, (mark) => store.replaceFences(fenceKeys, ttlMs, cause, mark)),
     endWrite: async (fenceKeys, writer, ttlMs, cause) =>
@@ -84,6 +85,28 @@ function beginFillOf(parts: CoveredParts): Store["beginFill"] {
     const modules = request.fenceKeys.flatMap((key) => keys.parseFence(key)?.module ?? []);
     if (isUncovered(epoch, modules)) return { ...start, entry: null, unstorable: "uncovered" };
     return start.token === epoch && !isAsleep ? start : withoutEntry(start, start.token === epoch);
+  };
+}
+
+/** As {@link readOf} and {@link beginFillOf} would find it; nobody is woken. */
+function peekOf({ store, keys }: CoveredParts, peek: NonNullable<Store["peek"]>): NonNullable<Store["peek"]> {
+  return async (request) => {
+    const { fenceKeys } = request;
+    const at = fenceKeys.indexOf(keys.feedEpoch);
+    if (at === -1) return peek(request);
+    const [found, { fences: tokens }, { fences: epochs }] = await Promise.all([
+      peek({ ...request, fenceKeys: fenceKeys.toSpliced(at, 1) }),
+      store.read(fenceKeys.with(at, keys.feedToken), []),
+      store.read(fenceKeys, []),
+    ]);
+    const modules = fenceKeys.flatMap((key) => keys.parseFence(key)?.module ?? []);
+    const epoch = epochs[at] ?? null;
+    return {
+      ...found,
+      fences: found.fences.toSpliced(at, 0, tokens[at] ?? null),
+      begun: found.fences.toSpliced(at, 0, epoch),
+      ...(isUncovered(epoch ?? "", modules) && { unstorable: "uncovered" as const }),
+    };
   };
 }
 

@@ -1,8 +1,9 @@
 // The options of the feed: which tables it covers, and how they name tenants, modules and tags.
 // Tests: test/unit/refusals/feed-options.test.ts
 import * as z from "zod";
+import { TenantCacheError } from "../errors.js";
 import { isModuleName, moduleNameAdvice } from "../identifiers.js";
-import { parse, positiveInt, registerCall } from "../options/parse.js";
+import { fn, parse, positiveInt, registerCall } from "../options/parse.js";
 import { type FeedDatabase, isDatabase } from "../queryable.js";
 
 export type { FeedDatabase } from "../queryable.js";
@@ -18,6 +19,23 @@ export interface FeedTable {
    * Default none.
    */
   readonly tags?: readonly string[] | Readonly<Record<string, string>>;
+  /**
+   * Whether a change of it wakes the drain by NOTIFY. Commits of transactions that change such tables wait for each other, on the whole server;
+   * others do not. Needs {@link FeedOptions.listen}. Default false.
+   */
+  readonly notify?: boolean;
+}
+
+/** A connection that nobody else uses: a `Client` of node-postgres. */
+export interface FeedListener extends FeedDatabase {
+  connect(): Promise<unknown>;
+  end(): Promise<unknown>;
+  on(
+    event: "notification",
+    heard: (notice: { channel: string; payload?: string | undefined }) => void,
+  ): unknown;
+  on(event: "error", failed: (error: Error) => void): unknown;
+  on(event: "end", ended: () => void): unknown;
 }
 
 export interface FeedOptions {
@@ -33,6 +51,11 @@ export interface FeedOptions {
   readonly ownerRole?: string | null;
   /** Roles whose processes drain, beside the one that installs. Default none. */
   readonly readers?: readonly string[];
+  /**
+   * Makes the connection by which the process that drains hears of changes of tables with `notify`: `() => new pg.Client(…)`. A session of its own, not
+   * through transaction pooling. Nothing depends on it: it makes the way shorter. Default none.
+   */
+  readonly listen?: () => FeedListener;
   /** A statement that changes more rows than this counts as a change of all that its tenants have. Default 100. */
   readonly maxTags?: number;
   /** How long after a COMMIT reads may show the state from before it, milliseconds: 50 to 60,000. Default 250. */
@@ -51,6 +74,7 @@ export interface CoveredTable {
   readonly module: string;
   readonly tenant: string | null;
   readonly tags: readonly { readonly column: string; readonly prefix: string }[];
+  readonly notify: boolean;
 }
 
 export interface ParsedFeedOptions {
@@ -59,6 +83,7 @@ export interface ParsedFeedOptions {
   readonly schema: string;
   readonly ownerRole: string | null;
   readonly readers: readonly string[];
+  readonly listen?: (() => FeedListener) | undefined;
   readonly maxTags: number;
   readonly maxDelayMs: number;
   readonly idleMs: number;
@@ -87,6 +112,7 @@ const table = z.strictObject({
     .describe('a module name such as "accounts"'),
   tenant: column.nullable(),
   tags: z.union([z.array(column), z.record(column, tag)]).default([]),
+  notify: z.boolean().default(false),
 });
 const ms = (least: number, most: number) => z.int().min(least).max(most);
 const schema = z.strictObject({
@@ -97,6 +123,7 @@ const schema = z.strictObject({
   schema: plainName.default("etc_feed"),
   ownerRole: plainName.nullable().default("etc_feed_owner"),
   readers: z.array(z.string().min(1)).default([]),
+  listen: fn<() => FeedListener>("() => new pg.Client({ connectionString })").optional(),
   maxTags: positiveInt.max(10_000).default(100),
   maxDelayMs: ms(50, 60_000).default(250),
   idleMs: ms(1000, 86_400_000).default(60_000),
@@ -110,16 +137,30 @@ registerCall(
   schema,
 );
 
+/** Neither does anything without the other. */
+function refuseUnheard(tables: readonly CoveredTable[], isListening: boolean): void {
+  const isNotified = tables.some(({ notify }) => notify);
+  if (isNotified === isListening) return;
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    isNotified
+      ? "createFeed: notify needs listen, by which the drain hears of it: listen: () => new pg.Client({ connectionString })"
+      : "createFeed: listen needs a table with notify: true, or nobody would be heard",
+  );
+}
+
 /** @throws TenantCacheError `ETC_OPTIONS`, `ETC_MODULE_NAME` */
 export function parseFeedOptions(options: FeedOptions): ParsedFeedOptions {
   const parsed = parse("createFeed", schema, options);
-  const tables = Object.entries(parsed.tables).map(([name, { module, tenant, tags }]) => ({
+  const tables = Object.entries(parsed.tables).map(([name, { module, tenant, tags, notify }]) => ({
     name,
     module,
     tenant,
+    notify,
     tags: Array.isArray(tags)
       ? tags.map((each) => ({ column: each, prefix: `${module}-` }))
       : Object.entries(tags).map(([each, prefix]) => ({ column: each, prefix })),
   }));
+  refuseUnheard(tables, parsed.listen !== undefined);
   return { ...parsed, tables };
 }

@@ -16,6 +16,7 @@ import { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { Probes } from "./probes.js";
 import { ReplicaReads } from "./replica-reads.js";
+import { WakeUp } from "./wake-up.js";
 
 /** How long a drain that has died is missed. */
 const LEASE_MS = 1000;
@@ -23,6 +24,8 @@ const READY_EVERY_MS = 300;
 const ASLEEP_EVERY_MS = 50;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
+/** Of the time that a change may take: turns begin no closer together, however often they are called for. */
+const CLOSEST_TURNS = 1 / 25;
 /** Failures that last as long are told. */
 const TELLS_AFTER_MS = 2000;
 
@@ -35,11 +38,14 @@ export class FeedOfProcess implements RunningFeed, Demand {
   readonly #looks: FeedLooks;
   readonly #coverage: Coverage;
   readonly #probes: Probes;
+  readonly #wakeUp: WakeUp;
   readonly #holder = randomToken();
   readonly #askWithin: DeadlineQueue;
   #host: FeedHost | undefined;
   #drain: Drain | undefined;
   #timer: Timer | undefined;
+  #soon: Timer | undefined;
+  #beganAtMs = Number.NEGATIVE_INFINITY;
   #underWay: Promise<void> | undefined;
   #isClosed = false;
   /** To begin with somebody is expected to come. */
@@ -63,6 +69,8 @@ export class FeedOfProcess implements RunningFeed, Demand {
     this.#looks = new FeedLooks(options);
     this.#coverage = new Coverage(options, this.#looks, parts.logger);
     this.#probes = new Probes(options, this.#looks);
+    const wake = () => this.#wake();
+    this.#wakeUp = new WakeUp({ options, looks: this.#looks, logger: parts.logger, wake });
     this.#askWithin = new DeadlineQueue(Math.min(parts.budgetMs / 4, 100));
     const wakesWithinMs = Math.min(parts.budgetMs / 2, 250);
     this.store = coveredStore({ ...parts, place, demand: this, wakesWithinMs });
@@ -128,8 +136,20 @@ export class FeedOfProcess implements RunningFeed, Demand {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#soon);
+    this.#wakeUp.want(false);
     await this.#underWay;
     if (this.#leadingSinceMs !== undefined) await this.#place.leave(this.#holder).catch(() => undefined);
+  }
+
+  /** Something has changed. */
+  #wake(): void {
+    if (this.#soon !== undefined || this.#isClosed || this.#isAsleep) return;
+    const waitMs = this.#beganAtMs + this.#options.maxDelayMs * CLOSEST_TURNS - monotonicNow();
+    this.#soon = later(Math.max(waitMs, 0), () => {
+      this.#soon = undefined;
+      this.#hurry();
+    });
   }
 
   /** A turn at once, or behind the one that is under way. */
@@ -154,8 +174,10 @@ export class FeedOfProcess implements RunningFeed, Demand {
   /** One turn. Never rejects; resolves with how long to wait for the next, milliseconds. */
   async #run(): Promise<number> {
     const beganAtMs = monotonicNow();
+    this.#beganAtMs = beganAtMs;
     try {
       const nextMs = await this.#turn();
+      this.#wakeUp.want(!this.#isClosed && this.#leadingSinceMs !== undefined && !this.#isAsleep);
       this.#worked();
       return Math.max(nextMs - (monotonicNow() - beganAtMs), 1);
     } catch (error) {

@@ -40,6 +40,10 @@ export interface PeekRequest {
 export interface Peek {
   /** In the order of the keys asked for; `null` where one is missing. */
   readonly fences: readonly (string | null)[];
+  /** As `FillStart` says it. */
+  readonly unstorable?: "uncovered";
+  /** What a fill would begin with, where a hit needs something else in its place. */
+  readonly begun?: readonly (string | null)[];
   readonly entry: Buffer | null;
   readonly runId: string;
   /** Whether its books list the entry under these fences: where the value is gone, it was evicted. */

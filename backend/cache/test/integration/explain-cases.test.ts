@@ -14,6 +14,7 @@ import {
   withoutTtl,
 } from "../support/explained-routes.js";
 import { gate } from "../support/http-app.js";
+import { type StubFeed, stubFeed } from "../support/stub-feed.js";
 
 const TENANTS = ["tenant-1", "tenant-2"] as const;
 const HEADERS: readonly Readonly<Record<string, string>>[] = [
@@ -49,78 +50,139 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-describe.each(STORES)("explained cases, %s", (store) => {
-  test("200 generated ones: it is the Cache-Status of the request that follows", async () => {
-    const { cache, request, ask, explain, world } = await openExplainedRoutes(store);
-    const next = numbers(20);
-    // Some need more than one turn of luck: to be stored, to age or to be fenced off, and to be asked for then.
-    const names = [...Object.keys(ROUTES), ...AGEING, ...AGEING, ...FENCED, ...FENCED];
-    const pick = <T>(of: readonly T[]): T => of[next(of.length)] as T;
-    const said: Record<string, number> = {};
-    const generated = (): Asking => {
-      const name = pick(names);
-      const tenant = next(16) === 0 ? pick(["", "later", "*"]) : pick(TENANTS);
-      const headers = { ...(next(3) > 0 ? {} : pick(HEADERS)), ...(tenant !== "" && { "x-tenant": tenant }) };
-      const url = `/${name}/${next(2)}${pick(QUERIES)}`;
-      const isQuery = ROUTES[name]?.methods !== undefined && next(4) > 0;
-      if (!isQuery) return { url, method: pick(["GET", "GET", "GET", "HEAD"]), headers };
-      const type = next(8) === 0 ? "text/plain" : "application/json";
-      return {
-        url,
-        method: pick(METHODS_OF_BODIES),
-        headers: { ...headers, "content-type": type },
-        body: pick(BODIES),
-      };
-    };
-    let asking = generated();
-    for (let n = 0; n < 200; n++) {
-      // Something happens.
-      const own = asking.url.split("/")[1] ?? "";
-      const [tenant, name] = [pick(TENANTS), next(2) === 0 ? own : pick(names)];
-      const happening = next(20);
-      if (AGEING.includes(own) && next(3) === 0) await new Promise((resolve) => setTimeout(resolve, 1100));
-      if (happening === 0) await request(`/${name}`, { method: "PATCH", tenant });
-      if (happening === 1) await cache.invalidateTags(tenant, `tag-${next(2)}`);
-      if (happening === 2) await cache.forget({ tenant, url: `/${name}/${next(2)}` });
-      if (happening === 3) await cache.invalidateAllTenant(tenant);
-      if (happening === 4) await cache.invalidateModule(name);
-      // Mostly once more what was asked before.
-      asking = next(4) > 0 ? asking : generated();
-      if (UNSTORABLE.has(asking.url.split("/")[1] ?? "")) await ask(asking);
-      await cache.idle();
-      const guard = happening === 6 ? await guardedWrite() : undefined;
-      const { runs } = world;
-      const told = await explain(asking);
-      assert.equal(world.runs, runs, "no handler runs");
-      assert.ok(VERDICTS.includes(told.verdict));
-      const answered = await ask(asking);
-      const what = `case ${n}: ${JSON.stringify(asking)}: ${JSON.stringify(told)}`;
-      assert.equal(withoutTtl(told.cacheStatus), answered, what);
-      await guard?.();
-      const kind = [told.verdict, told.verdict === "miss" ? told.miss?.reason : told.detail].join(" ").trim();
-      said[kind] = (said[kind] ?? 0) + 1;
-    }
-    tell(JSON.stringify(said));
-    for (const kind of ["hit", "stale", "miss cold", "miss fenced", "miss expired", "miss unstorable"])
-      assert.ok(said[kind], `${kind} was tried: ${JSON.stringify(said)}`);
+/** Shorter than a test waits, longer than a busy machine is away. */
+const TOKEN_LIVES_MS = 3000;
+const FEED = { maxDelayMs: TOKEN_LIVES_MS, verifyMs: 100 };
+const REPLICATED = ["replicated", "replicated", "replicated"];
 
-    /** One that is under way until what is returned is called. */
-    async function guardedWrite(): Promise<() => Promise<void>> {
-      const { passed, open } = gate();
-      world.hold = passed;
-      const before = await explain({ url: "/plain/0", method: "GET", headers: { "x-tenant": "tenant-1" } });
-      const write = request("/plain", { method: "PUT", tenant: "tenant-1" });
-      await until("the write is under way", async () => {
-        const now = await explain({ url: "/plain/0", method: "GET", headers: { "x-tenant": "tenant-1" } });
-        return now.verdict === "bypass" || before.verdict === "bypass";
-      });
-      world.hold = undefined;
-      return async () => {
-        open();
-        await write;
+describe.each(STORES)("explained cases, %s", (store) => {
+  test.each(["without a feed", "with a feed"])(
+    "200 generated ones, %s: it is the Cache-Status of the request that follows",
+    async (kindOfCache) => {
+      const stub =
+        kindOfCache === "with a feed" ? stubFeed([...AGEING, ...FENCED, "replicated"], FEED) : undefined;
+      const more = stub ? { replicated: { replica: stub.replica } } : {};
+      const options = stub ? { feed: stub.feed } : {};
+      const { cache, request, ask, explain, world } = await openExplainedRoutes(store, options, more);
+      const next = numbers(20);
+      // Some need more than one turn of luck: to be stored, to age or to be fenced off, and to be asked for then.
+      const names = [
+        ...Object.keys(ROUTES),
+        ...AGEING,
+        ...AGEING,
+        ...FENCED,
+        ...FENCED,
+        ...(stub ? REPLICATED : []),
+      ];
+      const pick = <T>(of: readonly T[]): T => of[next(of.length)] as T;
+      const said: Record<string, number> = {};
+      const generated = (): Asking => {
+        const name = pick(names);
+        const tenant = next(16) === 0 ? pick(["", "later", "*"]) : pick(TENANTS);
+        const headers = {
+          ...(next(3) > 0 ? {} : pick(HEADERS)),
+          ...(tenant !== "" && { "x-tenant": tenant }),
+        };
+        const url = `/${name}/${next(2)}${pick(QUERIES)}`;
+        const isQuery = ROUTES[name]?.methods !== undefined && next(4) > 0;
+        if (!isQuery) return { url, method: pick(["GET", "GET", "GET", "HEAD"]), headers };
+        const type = next(8) === 0 ? "text/plain" : "application/json";
+        return {
+          url,
+          method: pick(METHODS_OF_BODIES),
+          headers: { ...headers, "content-type": type },
+          body: pick(BODIES),
+        };
       };
-    }
-  }, 240_000);
+      let asking = generated();
+      for (let n = 0; n < 200; n++) {
+        // Something happens.
+        const own = asking.url.split("/")[1] ?? "";
+        const [tenant, name] = [pick(TENANTS), next(2) === 0 ? own : pick(names)];
+        const happening = next(20);
+        if (AGEING.includes(own) && next(3) === 0) await new Promise((resolve) => setTimeout(resolve, 1100));
+        if (happening === 0) await request(`/${name}`, { method: "PATCH", tenant });
+        if (happening === 1) await cache.invalidateTags(tenant, `tag-${next(2)}`);
+        if (happening === 2) await cache.forget({ tenant, url: `/${name}/${next(2)}` });
+        if (happening === 3) await cache.invalidateAllTenant(tenant);
+        if (happening === 4) await cache.invalidateModule(name);
+        if (stub && happening > 15) await feedChanges(stub, happening);
+        // Mostly once more what was asked before.
+        asking = next(4) > 0 ? asking : generated();
+        if (UNSTORABLE.has(asking.url.split("/")[1] ?? "")) await ask(asking);
+        await cache.idle();
+        const guard = happening === 6 ? await guardedWrite() : undefined;
+        const { runs } = world;
+        const told = await explain(asking);
+        assert.equal(world.runs, runs, "no handler runs");
+        assert.ok(VERDICTS.includes(told.verdict));
+        const answered = await ask(asking);
+        const what = `case ${n}: ${JSON.stringify(asking)}: ${JSON.stringify(told)}`;
+        assert.equal(withoutTtl(told.cacheStatus), answered, what);
+        await guard?.();
+        const kind = [told.verdict, told.verdict === "miss" ? told.miss?.reason : told.detail]
+          .join(" ")
+          .trim();
+        said[kind] = (said[kind] ?? 0) + 1;
+        if (told.detail === "uncovered" || told.detail === "replica-lag")
+          said[told.detail] = (said[told.detail] ?? 0) + 1;
+        if (stub && !stub.answers && answered === "fwd=miss; stored")
+          said.tokenless = (said.tokenless ?? 0) + 1;
+      }
+      tell(JSON.stringify(said));
+      for (const kind of ["hit", "stale", "miss cold", "miss fenced", "miss expired", "miss unstorable"])
+        assert.ok(said[kind], `${kind} was tried: ${JSON.stringify(said)}`);
+
+      for (const kind of stub ? ["uncovered", "replica-lag", "tokenless"] : [])
+        assert.ok(said[kind], `${kind} was tried: ${JSON.stringify(said)}`);
+
+      /** And is known to the feed when this resolves. */
+      async function feedChanges(of: StubFeed, happening: number): Promise<void> {
+        const report = async () => {
+          // Somebody reads what is covered, or the feed goes to sleep.
+          await ask({ url: "/short/9", method: "GET", headers: { "x-tenant": "tenant-1" } });
+          const { feed } = await cache.stats();
+          return feed ?? assert.fail();
+        };
+        if (happening === 16) of.isCaughtUp = !of.isCaughtUp;
+        if (happening === 17 && of.answers) {
+          const { epochs } = await report();
+          of.covers = !of.covers;
+          await until("the feed has looked", async () => (await report()).epochs > epochs);
+        }
+        if (happening === 18) {
+          of.answers = false;
+          await until("the token is gone", async () => ((await report()).tokenAgeMs ?? 0) > TOKEN_LIVES_MS);
+        }
+        if (happening === 19 && !of.answers) {
+          of.answers = true;
+          await until(
+            "the token is there",
+            async () => ((await report()).tokenAgeMs ?? 9e9) < TOKEN_LIVES_MS / 4,
+          );
+        }
+        await cache.idle();
+      }
+
+      /** One that is under way until what is returned is called. */
+      async function guardedWrite(): Promise<() => Promise<void>> {
+        const { passed, open } = gate();
+        world.hold = passed;
+        const before = await explain({ url: "/plain/0", method: "GET", headers: { "x-tenant": "tenant-1" } });
+        const write = request("/plain", { method: "PUT", tenant: "tenant-1" });
+        await until("the write is under way", async () => {
+          const now = await explain({ url: "/plain/0", method: "GET", headers: { "x-tenant": "tenant-1" } });
+          return now.verdict === "bypass" || before.verdict === "bypass";
+        });
+        world.hold = undefined;
+        return async () => {
+          open();
+          await write;
+        };
+      }
+    },
+    240_000,
+  );
 
   test("each reason to bypass", async () => {
     const { ask, explain } = await openExplainedRoutes(store);

@@ -66,7 +66,11 @@ export interface Asking {
 }
 
 /** Opens all routes; `hold` holds their handlers up while it is there. */
-export async function openExplainedRoutes(store: StoreName, options: Partial<TenantCacheOptions> = {}) {
+export async function openExplainedRoutes(
+  store: StoreName,
+  options: Partial<TenantCacheOptions> = {},
+  more: Readonly<Record<string, CacheListOptions>> = {},
+) {
   const tenant = (req: Request) =>
     odd(req.get("x-tenant") === "later" ? Promise.resolve("a") : req.get("x-tenant"));
   const cache = await openCache(store, { tenant, ...options });
@@ -85,7 +89,7 @@ export async function openExplainedRoutes(store: StoreName, options: Partial<Ten
         except: ["/excepted"],
       }),
     );
-    for (const [name, route] of Object.entries(ROUTES)) {
+    for (const [name, route] of Object.entries({ ...ROUTES, ...more })) {
       server.all(`/${name}/:id`, cache.cacheList(name, route), async (_req, res) => {
         world.runs++;
         await world.hold;

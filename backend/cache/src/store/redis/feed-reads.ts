@@ -29,15 +29,17 @@ export class FeedReads {
     fenceKeys: readonly string[],
     read: (fenceKeys: readonly string[]) => Promise<Snapshot>,
   ): Promise<Snapshot> {
-    const at = this.#pairs ? fenceKeys.indexOf(this.#tokenKey) : -1;
+    const isOurs = (key: string) => key === this.#tokenKey || key === this.#epochKey;
+    const at = this.#pairs ? fenceKeys.findIndex(isOurs) : -1;
     if (at === -1) return read(fenceKeys);
     const runId = link.id;
     const pair = this.#pairs?.pairAt(link);
-    const asked = pair && missingIfRefused(link.client.mget([pair.token]));
+    const key = fenceKeys[at] === this.#tokenKey ? pair?.token : pair?.epoch;
+    const asked = key === undefined ? undefined : missingIfRefused(link.client.mget([key]));
     const snapshot = await read(fenceKeys.toSpliced(at, 1));
-    const [token = null] = (await asked) ?? [];
+    const [value = null] = (await asked) ?? [];
     const isOfOneServer = snapshot.runId === runId;
-    return { ...snapshot, fences: snapshot.fences.toSpliced(at, 0, isOfOneServer ? token : null) };
+    return { ...snapshot, fences: snapshot.fences.toSpliced(at, 0, isOfOneServer ? value : null) };
   }
 
   async beginFill(link: ServerLink, request: FillRequest): Promise<FillStart> {

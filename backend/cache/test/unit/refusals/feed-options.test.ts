@@ -52,3 +52,12 @@ test("cacheList refuses a replica where nobody knows what it must have, and what
     expect(() => fed.cacheList("accounts", { replica } as never)).toThrow(/ETC_OPTIONS.*one replica/);
   fed.cacheList("rates", { replica: () => database, dependsOn: ["accounts"] });
 });
+
+test("createFeed refuses a NOTIFY that nobody hears, and a listener that nobody notifies", () => {
+  const listen = () => ({}) as never;
+  expect(table({ notify: true })).toThrow(/ETC_OPTIONS.*listen: \(\) => new pg\.Client/);
+  expect(declared({ listen })).toThrow(/ETC_OPTIONS.*notify: true/);
+  expect(declared({ listen: "postgres://x" })).toThrow(/ETC_OPTIONS.*pg\.Client/);
+  expect(table({ notify: "yes" })).toThrow(/ETC_OPTIONS/);
+  declared({ tables: { accounts: { ...tables.accounts, notify: true } }, listen })();
+});
