@@ -13,6 +13,7 @@ import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { countBypass, passOn } from "./pass-by.js";
 import { recordInto } from "./recorder.js";
+import type { RecordedRoute } from "./recorder-rules.js";
 import { isGone } from "./replay.js";
 import type { RouteFunctions } from "./route-functions.js";
 import type { StorabilityRules } from "./storability.js";
@@ -40,11 +41,21 @@ export class HandlerRuns {
   readonly #http: HttpServices;
   readonly #module: string;
   readonly #rules: RunRules;
+  readonly #recorded: RecordedRoute;
 
   constructor(http: HttpServices, module: string, rules: RunRules) {
     this.#http = http;
     this.#module = module;
     this.#rules = rules;
+    const { staleWhileRevalidate, staleIfError } = rules.options;
+    this.#recorded = {
+      ...rules.storability,
+      maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
+      compress: http.options.compress,
+      own: rules.own,
+      functions: rules.functions,
+      onUndeclaredVary: (names) => http.misuse.varied(module, names),
+    };
     this.places = new HandlerPlaces(http, rules.options.fill);
   }
 
@@ -123,23 +134,17 @@ export class HandlerRuns {
   #record(fill: Fill | undefined, missing: Missing, exchange: Exchange, shared?: Sharing): void {
     const { options } = this.#http;
     const { ref, req, res, next } = exchange;
-    const { staleWhileRevalidate, staleIfError } = this.#rules.options;
     if (fill && !shared) this.#http.fills(req, ref);
     const run = () => {
       if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
       const fallback = this.#fallback(missing);
       recordInto(fill, req, res, {
-        ...this.#rules.storability,
-        maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
-        compress: options.compress,
+        route: this.#recorded,
         fwd: missing.fwd,
         status: shared?.status,
-        own: this.#rules.own,
-        functions: this.#rules.functions,
         caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
-        onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
         onUnstored: (why) => this.#http.unstored(ref, why),
-        ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
+        insteadOfError: fallback && (() => this.#insteadOfError(fallback, exchange)),
       });
       next();
     };

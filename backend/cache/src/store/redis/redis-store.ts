@@ -19,11 +19,11 @@ import type {
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
 import type { Inventory, ServerReport } from "../store-report.js";
-import { beginFillAt } from "./begin-fill-call.js";
 import { CauseCalls } from "./cause-calls.js";
 import { hearOn } from "./channel.js";
-import { commitCall, commitResult } from "./commit-call.js";
+import { commitResult } from "./commit-call.js";
 import type { Connection } from "./connect.js";
+import { DirectCalls } from "./direct-calls.js";
 import { listEntries } from "./entry-listing.js";
 import { FeedReads } from "./feed-reads.js";
 import { FenceChanges } from "./fence-changes.js";
@@ -34,7 +34,6 @@ import { RedisConnection } from "./redis-connection.js";
 import { RedisFeedPlace } from "./redis-feed-place.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
 import { RedisPool } from "./redis-pool.js";
-import { RedisReads } from "./redis-reads.js";
 import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
 import type { ServerLink } from "./server-link.js";
@@ -46,7 +45,7 @@ export class RedisStore implements Store {
   readonly #connection: RedisConnection;
   readonly #client: RedisClient;
   readonly #servers: Servers;
-  readonly #reads: RedisReads;
+  readonly #direct: DirectCalls;
   #feed: FeedReads | undefined;
   readonly #keys: KeySpace;
   readonly #sweep: RedisSweep;
@@ -59,8 +58,8 @@ export class RedisStore implements Store {
   #pool: RedisPool | undefined;
 
   constructor(connection: Connection, keys: KeySpace) {
-    this.#reads = new RedisReads(connection.reads);
-    this.#connection = new RedisConnection(connection, () => this.#reads.begin());
+    this.#direct = new DirectCalls(connection.direct);
+    this.#connection = new RedisConnection(connection, () => this.#direct.begin());
     this.#client = connection.client;
     this.#servers = this.#connection.servers;
     this.#keys = keys;
@@ -117,8 +116,8 @@ export class RedisStore implements Store {
     const [key = ""] = fenceKeys;
     const feed = this.#feed;
     return this.#run(key, (link) => {
-      if (!feed) return this.#reads.read(link, fenceKeys, entryKeys, onLoan);
-      return feed.read(link, fenceKeys, (keys) => this.#reads.read(link, keys, entryKeys, onLoan));
+      if (!feed) return this.#direct.read(link, fenceKeys, entryKeys, onLoan);
+      return feed.read(link, fenceKeys, (keys) => this.#direct.read(link, keys, entryKeys, onLoan));
     });
   }
 
@@ -130,7 +129,7 @@ export class RedisStore implements Store {
   }
 
   giveBack(value: Buffer): void {
-    this.#reads.giveBack(value);
+    this.#direct.giveBack(value);
   }
 
   groupOf(key: string): string {
@@ -145,15 +144,15 @@ export class RedisStore implements Store {
   async beginFill(request: FillRequest): Promise<FillStart> {
     const feed = request.tokenKey === undefined ? undefined : this.#feed;
     return this.#run(request.entryKey, (link) =>
-      feed ? feed.beginFill(link, request) : beginFillAt(link, request),
+      feed ? feed.beginFill(link, request) : this.#direct.beginFill(link, request),
     );
   }
 
   async commitFill(given: FillCommit): Promise<CommitResult> {
     const commit = this.#feed?.committed(given) ?? given;
-    const { keys, args, parked } = commitCall(this.#keys, commit);
-    const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args, parked));
-    const figures = reply as (number | string)[];
+    const figures = await this.#run(commit.entryKey, (link) =>
+      this.#direct.commitFill(link, this.#keys, commit),
+    );
     const bytes = Number(figures[3] ?? -1);
     if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);
     return commitResult(figures);
@@ -244,7 +243,7 @@ export class RedisStore implements Store {
     this.#sweep.stop();
     this.#leases?.close();
     this.#connection.close();
-    this.#reads.close();
+    this.#direct.close();
   }
 
   #run<T>(key: string, step: (link: ServerLink) => Promise<T>): Promise<T> {
@@ -265,7 +264,7 @@ export class RedisStore implements Store {
     const keys = [entry, ...books, fence, this.#keys.lease(tenant, "probe", "0")];
     try {
       await Promise.all([
-        this.#reads.read(link, [fence, this.#keys.fence(other)], [entry], false),
+        this.#direct.read(link, [fence, this.#keys.fence(other)], [entry], false),
         link.provenScript("probe", keys, []),
       ]);
     } catch (error) {
