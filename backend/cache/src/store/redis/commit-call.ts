@@ -34,12 +34,18 @@ export interface CommitCall {
   readonly parked: Omit<Parked, "value"> | undefined;
 }
 
-/** The keys and arguments of `commitFill`. */
-export function commitCall(keys: KeySpace, commit: FillCommit): CommitCall {
+/**
+ * The keys and arguments of `commitFill`.
+ *
+ * @param mayPark whether the user may put a value down for the script
+ */
+export function commitCall(keys: KeySpace, commit: FillCommit, mayPark: boolean): CommitCall {
   const { tenant, module, entryKey, fenceKeys, fences, lease, expected, value } = commit;
   const valueBytes = value.reduce((sum, { length }) => sum + length, 0);
   const parked =
-    valueBytes > MAX_INLINE_BYTES ? { key: keys.parked(tenant, randomToken()), ttlMs: PARKED_MS } : undefined;
+    mayPark && valueBytes > MAX_INLINE_BYTES
+      ? { key: keys.parked(tenant, randomToken()), ttlMs: PARKED_MS }
+      : undefined;
   const generation = generationOf(fences);
   const books = [keys.index(tenant, module, generation), keys.generations(tenant), keys.ledger(tenant)];
   return {

@@ -1,11 +1,10 @@
 // What requests ask in one round trip: on the direct connection where there is one, or on the store's own.
 // Tests: test/integration/direct-connection.test.ts, test/contract/redis-store.test.ts
 import { isError } from "../../thrown.js";
-import type { KeySpace } from "../key-space.js";
-import type { FillCommit, FillRequest, FillStart, Snapshot } from "../store.js";
+import type { FillRequest, FillStart, Snapshot } from "../store.js";
 import { type ArrayValue, OWN_ROOM } from "./array-replies.js";
 import { beginFillAt, beginFillCall, fillStart } from "./begin-fill-call.js";
-import { COMMIT_VALUES, commitAt, commitCall } from "./commit-call.js";
+import { COMMIT_VALUES, type CommitCall, commitAt } from "./commit-call.js";
 import { type DirectConnection, DirectConnectionLost, type DirectQuestion } from "./direct-connection.js";
 import { LentMemory } from "./lent-memory.js";
 import { commandOf, piecesOf } from "./resp-command.js";
@@ -73,12 +72,7 @@ export class DirectCalls {
   }
 
   /** What the script returns. */
-  async commitFill(
-    link: ServerLink,
-    keys: KeySpace,
-    commit: FillCommit,
-  ): Promise<readonly (number | string)[]> {
-    const call = commitCall(keys, commit);
+  async commitFill(link: ServerLink, call: CommitCall): Promise<readonly (number | string)[]> {
     const { value, parked } = call;
     if (call.valueBytes > MAX_DIRECT_BYTES) return commitAt(link, call);
     const script = () => piecesOf([...scriptOf("commitFill", call.keys, call.args), parked ? "" : value]);

@@ -21,13 +21,14 @@ import { GroupUnavailable } from "../store-errors.js";
 import type { Inventory, ServerReport } from "../store-report.js";
 import { CauseCalls } from "./cause-calls.js";
 import { hearOn } from "./channel.js";
-import { commitResult } from "./commit-call.js";
+import { commitCall, commitResult } from "./commit-call.js";
 import type { Connection } from "./connect.js";
 import { DirectCalls } from "./direct-calls.js";
 import { listEntries } from "./entry-listing.js";
 import { FeedReads } from "./feed-reads.js";
 import { FenceChanges } from "./fence-changes.js";
 import { scanMatching } from "./keyspace-scan.js";
+import { Parking } from "./parking.js";
 import { ReadLeases } from "./read-leases.js";
 import { isClusterClient, type RedisClient } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
@@ -51,6 +52,7 @@ export class RedisStore implements Store {
   readonly #sweep: RedisSweep;
   readonly #causes: CauseCalls;
   readonly #changes: FenceChanges;
+  readonly #parking: Parking;
   /** Absent on a Cluster: a script reaches the keys of one slot. */
   readonly #leases: ReadLeases | undefined;
   /** Groups whose fences are out of date. */
@@ -63,6 +65,7 @@ export class RedisStore implements Store {
     this.#client = connection.client;
     this.#servers = this.#connection.servers;
     this.#keys = keys;
+    this.#parking = new Parking(keys, (notice) => this.#connection.notice(notice));
     this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     if (!isClusterClient(this.#client))
@@ -151,7 +154,7 @@ export class RedisStore implements Store {
   async commitFill(given: FillCommit): Promise<CommitResult> {
     const commit = this.#feed?.committed(given) ?? given;
     const figures = await this.#run(commit.entryKey, (link) =>
-      this.#direct.commitFill(link, this.#keys, commit),
+      this.#direct.commitFill(link, commitCall(this.#keys, commit, this.#parking.isAllowed(link))),
     );
     const bytes = Number(figures[3] ?? -1);
     if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);
@@ -263,10 +266,12 @@ export class RedisStore implements Store {
     ];
     const keys = [entry, ...books, fence, this.#keys.lease(tenant, "probe", "0")];
     try {
-      await Promise.all([
+      const [, , parking] = await Promise.all([
         this.#direct.read(link, [fence, this.#keys.fence(other)], [entry], false),
         link.provenScript("probe", keys, []),
+        this.#parking.probe(link, tenant),
       ]);
+      this.#parking.heed(link, parking);
     } catch (error) {
       // Its slot is being moved: the server has answered, and says so.
       if (!(error instanceof GroupUnavailable)) throw error;

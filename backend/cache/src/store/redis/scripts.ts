@@ -7,7 +7,7 @@ import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { POOL_SCRIPTS } from "./pool-scripts.js";
-import { PROBE } from "./probe-script.js";
+import { PROBE_SCRIPTS } from "./probe-script.js";
 import { fenceCount, READ_LEASE_SCRIPTS, tellReaders } from "./read-lease-scripts.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
@@ -140,7 +140,7 @@ export const SCRIPTS = {
   amendFences: AMEND_FENCES,
   beginWrite: BEGIN_WRITE,
   endWrite: END_WRITE,
-  probe: PROBE,
+  ...PROBE_SCRIPTS,
   ...CAUSE_SCRIPTS,
   ...FEED_SCRIPTS,
   ...READ_LEASE_SCRIPTS,
