@@ -7,6 +7,7 @@ import { nextTurn } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { joinFences } from "./fences.js";
+import type { Decision } from "./flight.js";
 import type { Leases } from "./leases.js";
 import type { StoreGate } from "./store-gate.js";
 
@@ -23,6 +24,8 @@ export interface SharedStart {
   readonly fences: string;
   /** Until the first of those requests takes it, and leads. */
   lease: HeldLease | undefined;
+  /** What the first of those requests has done. */
+  decision: Decision | undefined;
 }
 
 interface Question {
@@ -78,7 +81,8 @@ export class FillStarts {
     try {
       const answer = await this.#gate.run(beginFill, expiresAtMs);
       const fences = joinFences(answer.runId, answer.fences);
-      return { fences, ...this.#held(answer, lease) };
+      const held = this.#held(answer, lease);
+      return { answer: held.answer, fences, lease: held.lease, decision: undefined };
     } catch (error) {
       hasGivenUp = true;
       throw error;

@@ -14,7 +14,7 @@
 // - The follower's own read found the very fences that the flight started from. So no change was acknowledged
 //   between the two, and the flight's handler began after all earlier ones (`#joinable`).
 // - The handler of the flight begins after the follower has come. That is so where both wait for the same
-//   answer of the store, because a leader begins only after that answer (`#beginnings`, `#decisions`,
+//   answer of the store, because a leader begins only after that answer (`#beginnings`, `decision`,
 //   `#joinDecision`).
 //
 // Other processes. Where the lease is another process's, one request here polls for the entry, and the others
@@ -35,7 +35,7 @@ import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions } from "./entry-writer.js";
 import { type FillOutcome, runAlone } from "./fill.js";
 import { FillStarts, type FillStartsOptions, type FillStartsParts, type SharedStart } from "./fill-starts.js";
-import { Flight, type FlightResult, follow } from "./flight.js";
+import { type Decision, Flight, type FlightResult, follow } from "./flight.js";
 import { type FillHost, LedFill, type OwnStart } from "./led-fill.js";
 import type { FillOpener, MissedRead } from "./miss.js";
 import { SkippedEntries } from "./skipped-entries.js";
@@ -50,13 +50,6 @@ export interface FillsOptions extends EntryWriterOptions, FillStartsOptions {
 /** The start of a fill and whose its lease is; or what the request does instead. */
 type Started = (OwnStart & { readonly state: LeaseState; readonly mayFollow: boolean }) | FillOutcome;
 
-/** What the first does of those requests that waited for the same answer of the store. */
-interface Decision {
-  /** Present where a handler is still to begin: whoever waited for the same answer may follow it. */
-  readonly flight?: Flight;
-  readonly outcome: FillOutcome | Promise<FillOutcome>;
-}
-
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 50;
 
@@ -69,8 +62,6 @@ export class Fills implements FillOpener {
     string,
     { readonly identity: string; readonly decision: Promise<Decision> }
   >();
-  /** What the first of those did that share an answer. */
-  readonly #decisions = new WeakMap<SharedStart, Decision>();
   readonly skipped: SkippedEntries;
   readonly #starts: FillStarts;
   readonly #host: FillHost;
@@ -129,10 +120,10 @@ export class Fills implements FillOpener {
    * after they came.
    */
   async #openBegun(ref: EntryRef, read: MissedRead, begun: SharedStart): Promise<FillOutcome> {
-    const first = this.#decisions.get(begun);
+    const first = begun.decision;
     if (first) return this.#join(ref, first, read);
     const decision = this.#decide(ref, this.#startFrom(ref, begun), true);
-    this.#decisions.set(begun, decision);
+    begun.decision = decision;
     return decision.outcome;
   }
 

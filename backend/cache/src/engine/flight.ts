@@ -7,6 +7,13 @@ import type { HandlerDurations } from "./handler-durations.js";
 /** What those that wait are told: an entry, an error, or `undefined` where each must run its own handler. */
 export type FlightResult = Exclude<FillOutcome, { kind: "lead" }> | undefined;
 
+/** What the first does of those requests that waited for the same answer of the store. */
+export interface Decision {
+  /** Present where a handler is still to begin: whoever waited for the same answer may follow it. */
+  readonly flight?: Flight;
+  readonly outcome: FillOutcome | Promise<FillOutcome>;
+}
+
 export class Flight {
   /** Keys of different requests may collide: nobody follows another request's flight. */
   readonly identity: string;

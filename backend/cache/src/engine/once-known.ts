@@ -22,20 +22,37 @@ export class OnceKnown {
       this.#young = oldest.fill(0);
       this.#keys = 1;
     }
-    for (const bit of bitsOf(key)) this.#young[bit >>> 5] = (this.#young[bit >>> 5] ?? 0) | (1 << (bit & 31));
+    const young = this.#young;
+    const first = textHash(key);
+    const step = stepOf(first);
+    for (let n = 0; n < HASHES; n++) {
+      const bit = bitOf(first, step, n);
+      young[bit >>> 5] = (young[bit >>> 5] ?? 0) | (1 << (bit & 31));
+    }
   }
 
   has(key: string): boolean {
-    const bits = bitsOf(key);
-    return [this.#young, this.#old].some((filter) =>
-      bits.every((bit) => filter !== undefined && ((filter[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0),
-    );
+    const first = textHash(key);
+    const step = stepOf(first);
+    return hasAll(this.#young, first, step) || hasAll(this.#old, first, step);
   }
 }
 
-/** By double hashing (Kirsch and Mitzenmacher, ESA 2006). */
-function bitsOf(key: string): readonly number[] {
-  const first = textHash(key);
-  const step = mixed(first ^ 0x9e3779b9) | 1;
-  return Array.from({ length: HASHES }, (_, n) => (first + Math.imul(n, step)) & (BITS - 1));
+function hasAll(filter: Uint32Array | undefined, first: number, step: number): boolean {
+  if (!filter) return false;
+  for (let n = 0; n < HASHES; n++) {
+    const bit = bitOf(first, step, n);
+    if (((filter[bit >>> 5] ?? 0) & (1 << (bit & 31))) === 0) return false;
+  }
+  return true;
+}
+
+// By double hashing (Kirsch and Mitzenmacher, ESA 2006).
+
+function stepOf(first: number): number {
+  return mixed(first ^ 0x9e3779b9) | 1;
+}
+
+function bitOf(first: number, step: number, n: number): number {
+  return (first + Math.imul(n, step)) & (BITS - 1);
 }

@@ -45,8 +45,8 @@ export class AnswerJudge {
    * @param whole the body, where that is all of it
    */
   head(bodyBytes: number | undefined, whole: RecordedBody | undefined): Storability {
-    const { functions } = this.#rules;
-    const judged = judge(this.#res, this.#before, this.#rules, bodyBytes);
+    const { functions } = this.#rules.route;
+    const judged = judge(this.#res, this.#before, this.#rules.route, bodyBytes);
     if (!judged.storable) return judged;
     const limited = limitedTo(functions.ttlSeconds(this.#req, this.#res), judged);
     if (!limited.storable || !whole || !this.#asks) return limited;
@@ -58,7 +58,7 @@ export class AnswerJudge {
   ask(head: RecordedHead, body: RecordedBody): UnstoredReason | undefined {
     if (!this.#asks) return undefined;
     this.#isAsked = true;
-    const decided = this.#rules.functions.decide(this.#req, new RecordedAnswer(head, body.whole()));
+    const decided = this.#rules.route.functions.decide(this.#req, new RecordedAnswer(head, body.whole()));
     if ("reason" in decided) return decided.reason;
     this.#tags = decided.tags;
     return undefined;
@@ -74,6 +74,6 @@ export class AnswerJudge {
   }
 
   get #asks(): boolean {
-    return !this.#isAsked && this.#fills && this.#rules.functions.decides;
+    return !this.#isAsked && this.#fills && this.#rules.route.functions.decides;
   }
 }

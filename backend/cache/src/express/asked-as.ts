@@ -15,11 +15,21 @@ export interface AskedAs {
 
 const FIELDS = ["x-forwarded-proto", "x-forwarded-host"] as const;
 
-export function askedAs(req: Request): AskedAs {
+/** @param last how the one before had come: most come alike */
+export function askedAs(req: Request, last?: AskedAs): AskedAs {
+  const app = outermost(req.app);
+  if (last && last.app === app && last.isEncrypted === isEncrypted(req) && isAlike(req, last.headers))
+    return last;
   const named = FIELDS.map((name) => [name, fieldOf(req.headers, name)] as const);
   const fields = [["host", hostOf(req)] as const, ...named];
   const known = fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, ownText(value)]]));
-  return { headers: Object.fromEntries(known), isEncrypted: isEncrypted(req), app: outermost(req.app) };
+  return { headers: Object.fromEntries(known), isEncrypted: isEncrypted(req), app };
+}
+
+function isAlike(req: Request, headers: IncomingHttpHeaders): boolean {
+  if (headers.host !== hostOf(req)) return false;
+  for (const name of FIELDS) if (headers[name] !== fieldOf(req.headers, name)) return false;
+  return true;
 }
 
 /** A router's app may be mounted in another one, whose middleware belongs to the request too. */

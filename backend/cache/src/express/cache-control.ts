@@ -6,7 +6,10 @@ export type Directives = ReadonlyMap<string, string>;
 
 const DIRECTIVE = /([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g;
 
+const NONE: Directives = new Map();
+
 export function parseCacheControl(header: string): Directives {
+  if (header === "") return NONE;
   const directives = new Map<string, string>();
   for (const [, name = "", quoted, token] of header.matchAll(DIRECTIVE)) {
     // Where a directive comes twice the first one counts (section 4.2.1 lets a cache choose so).

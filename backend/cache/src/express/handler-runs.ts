@@ -13,6 +13,7 @@ import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { countBypass, passOn } from "./pass-by.js";
 import { recordInto } from "./recorder.js";
+import type { RecordedRoute } from "./recorder-rules.js";
 import { isGone } from "./replay.js";
 import type { RouteFunctions } from "./route-functions.js";
 import { type RouteReplica, replicaOf } from "./route-replica.js";
@@ -43,12 +44,22 @@ export class HandlerRuns {
   readonly #rules: RunRules;
   /** Absent where the handler reads the primary. */
   readonly replica: RouteReplica | undefined;
+  readonly #recorded: RecordedRoute;
 
   constructor(http: HttpServices, module: string, rules: RunRules) {
     this.#http = http;
     this.#module = module;
     this.#rules = rules;
     this.replica = replicaOf(http, rules.options, [module, ...rules.options.dependsOn]);
+    const { staleWhileRevalidate, staleIfError } = rules.options;
+    this.#recorded = {
+      ...rules.storability,
+      maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
+      compress: http.options.compress,
+      own: rules.own,
+      functions: rules.functions,
+      onUndeclaredVary: (names) => http.misuse.varied(module, names),
+    };
     this.places = new HandlerPlaces(http, rules.options.fill);
   }
 
@@ -138,23 +149,17 @@ export class HandlerRuns {
   #record(fill: Fill | undefined, missing: Missing, exchange: Exchange, shared?: Sharing): void {
     const { options } = this.#http;
     const { ref, req, res, next } = exchange;
-    const { staleWhileRevalidate, staleIfError } = this.#rules.options;
     if (fill && !shared) this.#http.fills(req, ref);
     const run = () => {
       if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
       const fallback = this.#fallback(missing);
       recordInto(fill, req, res, {
-        ...this.#rules.storability,
-        maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
-        compress: options.compress,
+        route: this.#recorded,
         fwd: missing.fwd,
         status: shared?.status,
-        own: this.#rules.own,
-        functions: this.#rules.functions,
         caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
-        onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
         onUnstored: (why) => this.#http.unstored(ref, why),
-        ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
+        insteadOfError: fallback && (() => this.#insteadOfError(fallback, exchange)),
       });
       next();
     };

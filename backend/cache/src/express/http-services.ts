@@ -156,7 +156,7 @@ export class HttpServices {
     const isRefused = fwd === "request";
     const evidence = isRefused ? REFUSED : memory.missed(ref, found);
     if (isRefused) memory.count("refused");
-    this.lastAsked = askedAs(req);
+    this.lastAsked = askedAs(req, this.lastAsked);
     const requestId = this.origins.requestId(req);
     if (requestId === undefined) return;
     const { tenant, module } = ref;
@@ -174,7 +174,8 @@ export class HttpServices {
 
   /** The request's handler fills this entry. */
   fills(req: object, { entryKey }: EntryRef): void {
-    this.#filling.set(req, [...(this.#filling.get(req) ?? []), entryKey]);
+    const before = this.#filling.get(req);
+    this.#filling.set(req, before ? [...before, entryKey] : [entryKey]);
   }
 
   isFilling(req: object, { entryKey }: EntryRef): boolean {

@@ -22,6 +22,7 @@ type WriteHead = ServerResponse["writeHead"];
 export class LateHead {
   readonly #res: ServerResponse;
   readonly #passOn: WriteHead;
+  readonly #own: WriteHead;
   readonly #onWritten: ((passOn: WriteHead) => ServerResponse) | undefined;
   #state: "waiting" | "settling" | "settled" = "waiting";
 
@@ -33,7 +34,8 @@ export class LateHead {
     this.#res = res;
     this.#passOn = res.writeHead;
     this.#onWritten = onWritten;
-    setMethods(res, { writeHead: this.#writeHead.bind(this) as WriteHead });
+    this.#own = this.#writeHead.bind(this) as WriteHead;
+    setMethods(res, { writeHead: this.#own });
   }
 
   /** Whether status and headers on the response are those that leave. */
@@ -48,6 +50,11 @@ export class LateHead {
   settle(): void {
     const res = this.#res;
     if (this.#state !== "waiting" || res.headersSent) return;
+    // Nobody has put anything in its place: nobody waits. What Node refuses goes the long way, which throws.
+    if (res.writeHead === this.#own && isStatus(res.statusCode)) {
+      this.#settled();
+      return;
+    }
     this.#state = "settling";
     try {
       res.writeHead(res.statusCode);
@@ -103,7 +110,7 @@ function takeHead(res: ServerResponse, args: readonly unknown[], passOn: WriteHe
   const statusCode = Number(code) | 0;
   const headers = typeof message === "string" ? args[2] : (args[2] ?? message);
   const list = Array.isArray(headers) ? headers : undefined;
-  const hasHeaders = res.getHeaderNames().length > 0;
+  const hasHeaders = list !== undefined && res.getHeaderNames().length > 0;
   if (statusCode < 100 || statusCode > 999 || (list && isRefused(list, hasHeaders)))
     Reflect.apply(passOn, res, args);
   if (typeof message === "string") res.statusMessage = message;
@@ -114,6 +121,10 @@ function takeHead(res: ServerResponse, args: readonly unknown[], passOn: WriteHe
     for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders))
       if (name) res.setHeader(name, value as OutgoingHttpHeader);
   }
+}
+
+function isStatus(statusCode: unknown): boolean {
+  return Number.isInteger(statusCode) && Number(statusCode) >= 100 && Number(statusCode) <= 999;
 }
 
 /** Pairs in lists of their own are taken only where they are all the headers that there are. */

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 
 type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "addTrailers"> & {
   /** Of the `compression` package. */
-  readonly flush: () => void;
+  flush: () => void;
 };
 
 /**
@@ -14,5 +14,11 @@ type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeader
  * hits cost half as much again for as long as the process lives.
  */
 export function setMethods(res: ServerResponse, methods: Partial<Methods>): void {
-  Object.assign(res, methods);
+  const { writeHead, write, end, flushHeaders, addTrailers, flush } = methods;
+  if (writeHead) res.writeHead = writeHead;
+  if (write) res.write = write;
+  if (end) res.end = end;
+  if (flushHeaders) res.flushHeaders = flushHeaders;
+  if (addTrailers) res.addTrailers = addTrailers;
+  if (flush) (res as ServerResponse & Partial<Methods>).flush = flush;
 }

@@ -20,27 +20,29 @@ export function headersBefore(res: Response): OutgoingHttpHeaders {
 
 /** What the handler made of them. */
 export function handlerHeaders(res: Response, before: OutgoingHttpHeaders): HandlerHeaders {
-  const connectionNames = membersOf(res.getHeader("Connection")).map((name) => name.toLowerCase());
+  const now = res.getHeaders();
+  const connectionNames = membersOf(now.connection).map((name) => name.toLowerCase());
   const set: [string, string][] = [];
   for (const name of spelledNames(res)) {
     const lower = name.toLowerCase();
-    const value = res.getHeader(name);
+    const value = now[lower];
     if (NEVER_STORED.has(lower) || connectionNames.includes(lower) || value === undefined) continue;
     if (lower === "vary") {
-      const added = addedVary(res, before);
+      const added = addedVary(value, before);
       if (added.length > 0) set.push([name, added.join(", ")]);
     } else if (!isSame(value, before[lower])) {
       for (const one of Array.isArray(value) ? value : [value]) set.push([name, String(one)]);
     }
   }
-  const removed = Object.keys(before).filter((name) => !res.hasHeader(name) && !NEVER_STORED.has(name));
+  const removed = Object.keys(before).filter((name) => now[name] === undefined && !NEVER_STORED.has(name));
   return { set, removed };
 }
 
 /** Field names that the handler added to Vary: those of earlier middleware (CORS) are not about the entry. */
-export function addedVary(res: Response, before: OutgoingHttpHeaders): string[] {
+export function addedVary(vary: OutgoingHttpHeader | undefined, before: OutgoingHttpHeaders): string[] {
+  if (vary === undefined) return [];
   const earlier = membersOf(before.vary).map((name) => name.toLowerCase());
-  return membersOf(res.getHeader("Vary")).filter((name) => !earlier.includes(name.toLowerCase()));
+  return membersOf(vary).filter((name) => !earlier.includes(name.toLowerCase()));
 }
 
 /** The members of a comma-separated header. */

@@ -7,28 +7,33 @@ import type { OwnHeaders } from "./own-headers.js";
 import type { RouteFunctions } from "./route-functions.js";
 import type { StorabilityRules } from "./storability.js";
 
-export interface RecorderRules extends StorabilityRules {
+/** The same for all requests of a route. */
+export interface RecordedRoute extends StorabilityRules {
   /** Whether hits may be sent compressed. */
   readonly compress: boolean;
   /** How long an entry is kept after it has become stale. */
   readonly maxStaleSeconds: number;
-  /** Why the request is not answered from an entry. */
-  readonly fwd: Forwarded;
-  /** Present where the answer is handed to other requests, and not stored: what it says then. */
-  readonly status?: CacheStatus | undefined;
   /** Which headers the cache may add. */
   readonly own: OwnHeaders;
   readonly functions: RouteFunctions;
+  readonly onUndeclaredVary: (names: string) => void;
+}
+
+export interface RecorderRules {
+  readonly route: RecordedRoute;
+  /** Why the request is not answered from an entry. */
+  readonly fwd: Forwarded;
+  /** Present where the answer is handed to other requests, and not stored: what it says then. */
+  readonly status: CacheStatus | undefined;
   /** Who asks, where the route does not say whose its answers are. */
   readonly caller: string | undefined;
-  readonly onUndeclaredVary: (names: string) => void;
   /** Told why an answer that might have been stored is not. */
   readonly onUnstored: (why: UnstoredReason) => void;
   /**
    * Answers in the handler's stead where that fails (RFC 5861 section 4), and tells whether it has; absent
    * where nothing may.
    */
-  readonly insteadOfError?: () => boolean;
+  readonly insteadOfError: (() => boolean) | undefined;
 }
 
 /** What a route says of answers that may be stored. */

@@ -68,14 +68,14 @@ class Recorder {
     this.#req = req;
     this.#res = res;
     this.#rules = rules;
-    this.#body = new RecordedBody(rules.maxBodyBytes);
+    this.#body = new RecordedBody(rules.route.maxBodyBytes);
     this.#before = headersBefore(res);
     this.#judge = new AnswerJudge(req, res, this.#before, rules, fill !== undefined);
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
     // Where the answer is known not to be stored, the handler answers the conditions itself.
     if (fill && !fill.isUnlikely) {
-      const isSeen = () => !judge(res, this.#before, rules, declaredLength(res)).storable;
+      const isSeen = () => !judge(res, this.#before, rules.route, declaredLength(res)).storable;
       this.#hidden = new HiddenConditions(req.headers, isSeen);
     }
     this.#late = new LateHead(res, (passOn) => {
@@ -219,7 +219,7 @@ class Recorder {
    */
   #decide(whole: boolean): void {
     if (this.#answerInstead()) return;
-    const { own, compress, onUndeclaredVary } = this.#rules;
+    const { own, compress, onUndeclaredVary } = this.#rules.route;
     const res = this.#res;
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = this.#judge.head(bodyBytes, whole ? this.#body : undefined);
@@ -277,7 +277,7 @@ class Recorder {
       this.#abandon("failed");
       return;
     }
-    const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.maxStaleSeconds);
+    const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.route.maxStaleSeconds);
     const refused = recording && this.#fill && this.#judge.ask(this.#head, this.#body);
     if (!recording || !this.#fill || refused !== undefined) {
       if (this.#fill && refused !== undefined) this.#rules.onUnstored(refused);

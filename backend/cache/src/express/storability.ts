@@ -54,24 +54,26 @@ export function judge(
 ): Storability {
   if (!rules.statuses.includes(res.statusCode)) return unstorable("status");
   if (bodyBytes !== undefined && !(bodyBytes <= rules.maxBodyBytes)) return unstorable("too-large");
-  if (!isCodedPlainly(res)) return unstorable("transfer-coding");
-  if (isEventStream(res)) return unstorable("event-stream");
-  if (cookiesChanged(res, before)) return unstorable("set-cookie");
-  if (res.hasHeader("Content-Range")) return unstorable("partial");
-  if (res.hasHeader("Trailer")) return unstorable("trailers");
-  if (!isETag(String(res.getHeader("ETag") ?? ""))) return unstorable("etag");
-  const undeclared = addedVary(res, before).filter((name) => !rules.vary.includes(name.toLowerCase()));
+  // Read once: each look at a header of a response costs as much as this.
+  const now = res.getHeaders();
+  if (!isCodedPlainly(now)) return unstorable("transfer-coding");
+  if (isEventStream(now)) return unstorable("event-stream");
+  if (cookiesChanged(now, before)) return unstorable("set-cookie");
+  if (now["content-range"] !== undefined) return unstorable("partial");
+  if (now.trailer !== undefined) return unstorable("trailers");
+  if (!isETag(String(now.etag ?? ""))) return unstorable("etag");
+  const undeclared = addedVary(now.vary, before).filter((name) => !rules.vary.includes(name.toLowerCase()));
   // Chosen for one client behind the cache, also where middleware in front of it had named the header before.
   const isNegotiated =
-    ownHeader(res, before, "Content-Encoding") !== undefined && !rules.vary.includes("accept-encoding");
-  if (isNegotiated && /accept-encoding/i.test(String(res.getHeader("Vary") ?? "")))
+    ownHeader(now, before, "content-encoding") !== undefined && !rules.vary.includes("accept-encoding");
+  if (isNegotiated && /accept-encoding/i.test(String(now.vary ?? "")))
     return undeclaredVary("Accept-Encoding");
   if (undeclared.length > 0) return undeclaredVary(undeclared.join(", "));
   // Made for one origin, also where earlier middleware had named Origin in Vary, so that naming it again
   // shows nothing.
-  const allowedOrigin = ownHeader(res, before, "Access-Control-Allow-Origin") ?? "*";
+  const allowedOrigin = ownHeader(now, before, "access-control-allow-origin") ?? "*";
   if (allowedOrigin !== "*" && !rules.vary.includes("origin")) return undeclaredVary("Origin");
-  return judgeFreshness(res, before, rules);
+  return judgeFreshness(res.statusCode, now, before, rules);
 }
 
 function undeclaredVary(names: string): Storability {
@@ -88,14 +90,14 @@ export function limitedTo(ttlSeconds: number, judged: Storability): Storability 
  * Another transfer coding than `chunked` (RFC 9112 section 6.1) belongs to the connection, and changes the
  * bytes that are recorded.
  */
-function isCodedPlainly(res: Response): boolean {
-  const coding = res.getHeader("Transfer-Encoding");
+function isCodedPlainly(now: OutgoingHttpHeaders): boolean {
+  const coding = now["transfer-encoding"];
   return coding === undefined || String(coding).trim().toLowerCase() === "chunked";
 }
 
 /** Its answer is what happens while it lasts. */
-function isEventStream(res: Response): boolean {
-  return /^\s*text\/event-stream\s*(?:;|$)/i.test(String(res.getHeader("Content-Type") ?? ""));
+function isEventStream(now: OutgoingHttpHeaders): boolean {
+  return /^\s*text\/event-stream\s*(?:;|$)/i.test(String(now["content-type"] ?? ""));
 }
 
 /** The length that the handler declares; `NaN` for what is none. */
@@ -105,14 +107,18 @@ export function declaredLength(res: Response): number | undefined {
 }
 
 /** Whether anybody has set a cookie since the headers `before`. */
-function cookiesChanged(res: Response, before: OutgoingHttpHeaders): boolean {
-  return String(res.getHeader("Set-Cookie") ?? "") !== String(before["set-cookie"] ?? "");
+function cookiesChanged(now: OutgoingHttpHeaders, before: OutgoingHttpHeaders): boolean {
+  return String(now["set-cookie"] ?? "") !== String(before["set-cookie"] ?? "");
 }
 
-/** What the handler set; what earlier middleware set as a default says nothing about this response. */
-function ownHeader(res: Response, before: OutgoingHttpHeaders, name: string): string | undefined {
-  const value = res.getHeader(name);
-  return value === undefined || value === before[name.toLowerCase()] ? undefined : String(value);
+/**
+ * What the handler set; what earlier middleware set as a default says nothing about this response.
+ *
+ * @param name in lower case
+ */
+function ownHeader(now: OutgoingHttpHeaders, before: OutgoingHttpHeaders, name: string): string | undefined {
+  const value = now[name];
+  return value === undefined || value === before[name] ? undefined : String(value);
 }
 
 const FORBIDDING = ["no-store", "private", "no-cache"] as const;
@@ -120,11 +126,12 @@ const FORBIDDING = ["no-store", "private", "no-cache"] as const;
 const SEND_DEFAULT = "public, max-age=0";
 
 function judgeFreshness(
-  res: Response,
+  statusCode: number,
+  now: OutgoingHttpHeaders,
   before: OutgoingHttpHeaders,
   { ttlSeconds, storesPrivate }: StorabilityRules,
 ): Storability {
-  const cacheControl = ownHeader(res, before, "Cache-Control") ?? "";
+  const cacheControl = ownHeader(now, before, "cache-control") ?? "";
   const directives = parseCacheControl(cacheControl === SEND_DEFAULT ? "" : cacheControl);
   const isPrivate = directives.has("private");
   const forbidding = FORBIDDING.find(
@@ -132,16 +139,16 @@ function judgeFreshness(
   );
   if (forbidding) return unstorable(forbidding);
   // Section 5.2.2.3.
-  if (directives.has("must-understand") && !(res.statusCode in STATUS_CODES)) return unstorable("status");
-  const dateMs = parseHttpDate(ownHeader(res, before, "Date")) ?? Date.now();
+  if (directives.has("must-understand") && !(statusCode in STATUS_CODES)) return unstorable("status");
+  const dateMs = parseHttpDate(ownHeader(now, before, "date")) ?? Date.now();
   // `s-maxage` is for caches that several users share, which one user's own entries are not (section 5.2.2.10).
   const declared =
     (isPrivate ? undefined : secondsOf(directives, "s-maxage")) ??
     secondsOf(directives, "max-age") ??
-    lifetimeByExpires(ownHeader(res, before, "Expires"), dateMs);
+    lifetimeByExpires(ownHeader(now, before, "expires"), dateMs);
   const lifetime = Math.min(ttlSeconds, declared ?? ttlSeconds);
   // Sections 4.2.3 and 5.1: the greater of what the response says and what its date shows.
-  const saidAge = Number.parseInt(ownHeader(res, before, "Age") ?? "0", 10) || 0;
+  const saidAge = Number.parseInt(ownHeader(now, before, "age") ?? "0", 10) || 0;
   const ageSeconds = Math.max(0, saidAge, Math.floor((Date.now() - dateMs) / 1000));
   if (ageSeconds >= lifetime) return unstorable("ttl-zero");
   const mayBeStale = !["must-revalidate", "proxy-revalidate", "s-maxage"].some((name) =>

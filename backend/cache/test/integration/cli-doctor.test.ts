@@ -91,6 +91,24 @@ describe("doctor", () => {
     assert.deepEqual(missingOf(findings), []);
   });
 
+  test("what values above 2 KB take is advice", async () => {
+    const families = KEY_FAMILIES.filter((family) => family !== "parked");
+    const rules = RULES.filter((rule) => rule !== "+rename");
+    const keys = families.map((family) => `~${PREFIX}${family}:*`);
+    await admin.call("ACL", "SETUSER", "before", "reset", "on", ">secret", ...keys, ...rules);
+    const { findings, code } = await doctor(as("before"));
+    const told = findings.filter(({ id }) => id.startsWith("acl"));
+    assert.deepEqual(
+      told.map(({ id, severity }) => [id, severity]),
+      [
+        ["acl-parking", "info"],
+        ["acl-parking-keys", "info"],
+      ],
+    );
+    assert.match(told[0]?.write ?? "", / \+rename$/);
+    assert.equal(code, 0);
+  });
+
   test("another user's rights, by ACL DRYRUN", async () => {
     await setUser("app", ...RULES.filter((rule) => rule !== "+eval" && rule !== "+xadd"));
     const { findings } = await doctor(env, "--acl-user", "app");

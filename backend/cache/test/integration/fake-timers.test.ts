@@ -206,7 +206,7 @@ describe("the connection to Redis under fake timers", () => {
   });
 
   test("is given up where it falls silent, by a clock that is not turned", async () => {
-    const { client, reads } = connect(url);
+    const { client, direct: reads } = connect(url);
     await once(client as unknown as EventEmitter, "ready");
     clock = install(AS_VITEST);
     try {

@@ -7,11 +7,13 @@ import { projectFile } from "../../../project-root.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
 import type { TenantCacheOptions } from "../../src/index.js";
+import { KEY_FAMILIES } from "../../src/store/redis/least-user.js";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 
 const KEY_PREFIX = "crm:";
 const DATABASE = 2;
+const NOTHING = () => undefined;
 
 /** The rules behind `ACL SETUSER name`, as the page has them. */
 function rulesOf(name: string): string[] {
@@ -112,6 +114,58 @@ describe("the least user", () => {
     const unused = allowed.filter((command) => !isUsed(command));
     assert.deepEqual(unused, []);
     for (const key of await admin.keys("*")) assert.ok(key.startsWith(KEY_PREFIX), key);
+  });
+
+  test("one without what parked values take: everything is stored, and told once", async () => {
+    const page = rulesOf("cache");
+    const families = KEY_FAMILIES.filter((family) => family !== "parked");
+    const keys = [...families.map((family) => `~${KEY_PREFIX}${family}:*`)];
+    const lacking = {
+      rename: page.filter((rule) => rule !== "+rename"),
+      keys: [...page.filter((rule) => !rule.startsWith("~")), ...keys],
+      both: [...page.filter((rule) => !rule.startsWith("~") && rule !== "+rename"), ...keys],
+    };
+    for (const [user, rules] of Object.entries(lacking)) {
+      await admin.call("ACL", "SETUSER", user, "reset", ...rules);
+      const password = rules.find((rule) => rule.startsWith(">"))?.slice(1);
+      const lines: string[] = [];
+      const logger = {
+        debug: NOTHING,
+        info: NOTHING,
+        error: NOTHING,
+        warn: (line: string) => void lines.push(line),
+      };
+      const cache = await openCache("redis", {
+        redis: `redis://${user}:${password}@${server.host}:${server.port}/${DATABASE}`,
+        keyPrefix: KEY_PREFIX,
+        local: { maxBytes: 0 },
+        logger,
+      });
+      const app = await serve((express) => {
+        express.get(
+          "/sized/:kib",
+          cache.cacheList("accounts"),
+          (req, res) => void res.json("x".repeat(1024 * Number(req.params.kib))),
+        );
+      });
+      // As one command, in pieces, and on the connection for what is large.
+      for (const kib of [1, 20, 300]) {
+        assert.equal((await app.request(`/sized/${kib}`)).cache, "fwd=miss; stored", user);
+        await cache.idle();
+        const { cache: status, body } = await app.request(`/sized/${kib}`);
+        assert.equal(status, "hit", `${user}, ${kib} KiB`);
+        assert.equal(body.length, 1024 * kib + 2);
+      }
+      const { totals, store } = await cache.stats();
+      assert.deepEqual([totals.errors, store.reason], [0, null]);
+      const told = lines.filter((line) => line.includes("above 2 KB"));
+      assert.equal(told.length, 1, user);
+      assert.match(told[0] ?? "", /allow \+rename \+strlen/);
+      assert.ok(!told[0]?.includes(KEY_PREFIX), "no key in it");
+      assert.equal(await cache.invalidateTenantCache("tenant-1", "accounts"), true);
+      await app.close();
+      await cache.close();
+    }
   });
 
   test("a Cluster", async () => {

@@ -8,6 +8,7 @@ import {
   LEAST_OF_CLUSTER,
   type LeastCommand,
   type LeastUse,
+  PARKED_FAMILY,
 } from "../../store/redis/least-user.js";
 import { refused } from "../exit-codes.js";
 import { isForbidden, isLost, type RedisNode } from "../redis-access.js";
@@ -29,6 +30,8 @@ const WITHOUT: Readonly<Record<LeastUse, string>> = {
   name: "connections have no name in CLIENT LIST",
   databases: "the cache does not work in another database than 0",
   toolkit: "counters and locks of the toolkit do not work",
+  parking:
+    "values above 2 KB are stored through a script's arguments, which takes the server several times as long",
   reports: "sweeps by a walk through the keys, clear and cache-stats do not work",
   causes: "nobody can say who has made an entry stale",
   cluster: "the cache cannot use this Cluster",
@@ -43,6 +46,7 @@ const SEVERITIES: Readonly<Record<LeastUse, Severity>> = {
   reports: "warning",
   causes: "warning",
   name: "info",
+  parking: "info",
 };
 
 /** Part of no tenant's keys: `!` begins no tenant's id. */
@@ -71,12 +75,13 @@ export async function judgeRights(node: RedisNode, of: RightsOf): Promise<Findin
   const findings = byUse(missing).map((some) => told(node, name, some));
   if (families.length > 0) {
     const rules = keyRules(of.prefix).map((rule) => `'${rule}'`);
+    const isParkingAlone = families.every((family) => family === `${of.prefix}${PARKED_FAMILY}:`);
     findings.push({
-      id: "acl-keys",
-      severity: "error",
+      id: isParkingAlone ? "acl-parking-keys" : "acl-keys",
+      severity: SEVERITIES[isParkingAlone ? "parking" : "all"],
       node: node.address,
       says: `user ${name} may not use keys that begin with ${families.join(", ")}`,
-      means: WITHOUT.all,
+      means: WITHOUT[isParkingAlone ? "parking" : "all"],
       write: `ACL SETUSER ${name} ${rules.join(" ")}`,
     });
   }

@@ -4,6 +4,7 @@ import { hash } from "node:crypto";
 import { generationOf, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { CommitOutcome, CommitResult, FillCommit } from "../store.js";
+import type { ServerLink } from "./server-link.js";
 
 /** In the order of what the script returns. */
 const OUTCOMES: readonly CommitOutcome[] = ["fenced", "stored", "too-large", "no-room"];
@@ -25,23 +26,32 @@ export interface Parked {
 
 export interface CommitCall {
   readonly keys: string[];
-  readonly args: (string | number | Buffer)[];
-  readonly parked: Parked | undefined;
+  /** Before the value, which is the last; empty where it is parked. */
+  readonly args: (string | number)[];
+  /** In pieces that follow each other. */
+  readonly value: readonly Buffer[];
+  readonly valueBytes: number;
+  readonly parked: Omit<Parked, "value"> | undefined;
 }
 
-/** The keys and arguments of `etcCommitFill`. */
-export function commitCall(keys: KeySpace, commit: FillCommit): CommitCall {
-  const { tenant, module, entryKey, fenceKeys, fences, lease, expected } = commit;
-  const [first] = commit.value;
-  const value = commit.value.length === 1 && first ? first : Buffer.concat(commit.value);
+/**
+ * The keys and arguments of `commitFill`.
+ *
+ * @param mayPark whether the user may put a value down for the script
+ */
+export function commitCall(keys: KeySpace, commit: FillCommit, mayPark: boolean): CommitCall {
+  const { tenant, module, entryKey, fenceKeys, fences, lease, expected, value } = commit;
+  const valueBytes = value.reduce((sum, { length }) => sum + length, 0);
   const parked =
-    value.length > MAX_INLINE_BYTES
-      ? { key: keys.parked(tenant, randomToken()), value, ttlMs: PARKED_MS }
+    mayPark && valueBytes > MAX_INLINE_BYTES
+      ? { key: keys.parked(tenant, randomToken()), ttlMs: PARKED_MS }
       : undefined;
   const generation = generationOf(fences);
   const books = [keys.index(tenant, module, generation), keys.generations(tenant), keys.ledger(tenant)];
   return {
     keys: [entryKey, ...books, ...fenceKeys, ...(lease ? [lease.key] : []), ...(parked ? [parked.key] : [])],
+    value,
+    valueBytes,
     parked,
     args: [
       fenceKeys.length,
@@ -54,9 +64,22 @@ export function commitCall(keys: KeySpace, commit: FillCommit): CommitCall {
       commit.maxTenantBytes ?? "",
       keys.indexes(tenant),
       ...fences,
-      parked ? "" : value,
     ],
   };
+}
+
+/** How many the script returns. */
+export const COMMIT_VALUES = 4;
+
+/** Calls the script by the store's own connection. */
+export async function commitAt(link: ServerLink, call: CommitCall): Promise<readonly (number | string)[]> {
+  const { keys, args, parked } = call;
+  const [first] = call.value;
+  const value = call.value.length === 1 && first ? first : Buffer.concat(call.value);
+  const reply = parked
+    ? link.script("commitFill", keys, [...args, ""], { ...parked, value })
+    : link.script("commitFill", keys, [...args, value]);
+  return (await reply) as readonly (number | string)[];
 }
 
 export function commitResult([code, evicted, recount]: readonly (number | string)[]): CommitResult {

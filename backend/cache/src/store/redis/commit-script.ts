@@ -110,24 +110,24 @@ local evicted, recount = 0, 0
 local tenantFence, tenantToken, value = KEYS[5], ARGV[10], ARGV[count + 10]
 local parked, last = nil, #KEYS
 if value == '' then parked, last = KEYS[last], last - 1 end
-local function refuse(code, ...)
+local function refuse(code)
   if parked then redis.call('UNLINK', parked) end
-  return { code, ... }
+  return { code, 0, 0, -1 }
 end
 local valueBytes = parked and redis.call('STRLEN', parked) or #value
-if valueBytes == 0 then return { 3, 0, 0 } end
+if valueBytes == 0 then return { 3, 0, 0, -1 } end
 local score = listing(now + ttl, entry, valueBytes)
 local cost = bytesOf(score)
-if cost > quota then return refuse(2, 0, 0) end
+if cost > quota then return refuse(2) end
 local found = redis.call('MGET', unpack(KEYS, 5, last))
 local lease = found[count + 1]
 if lease and string.sub(lease, 1, #ARGV[5] + 1) == ARGV[5] .. ',' then redis.call('UNLINK', KEYS[last]) end
 for i = 1, count do
-  if found[i] ~= ARGV[i + 9] then return refuse(0, 0, 0) end
+  if found[i] ~= ARGV[i + 9] then return refuse(0) end
 end
 if ARGV[7] ~= '' then
   local held = redis.call('GET', entry)
-  if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return refuse(0, 0, 0) end
+  if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return refuse(0) end
 end
 local before = redis.call('ZSCORE', index, entry)
 local more = cost - (before and bytesOf(before) or 0)
@@ -152,7 +152,8 @@ ${MAKE_ROOM}
     if before then redis.call('UNLINK', entry) end
     redis.call('ZINCRBY', ledger, -cost, name)
     redis.call('ZINCRBY', ledger, -cost, '')
-    return refuse(3, evicted, recount, total - cost)
+    refuse(3)
+    return { 3, evicted, recount, total - cost }
   end
 end
 local ends = string.format('%d', now + ttl)

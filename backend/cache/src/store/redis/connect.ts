@@ -5,8 +5,8 @@ import { BackOff } from "../../back-off.js";
 import { type IoRedisModule, loadIoRedis } from "../../peers.js";
 import { areTimersFaked } from "../../timers.js";
 import { checkRedisOption } from "./check-option.js";
+import { DirectConnection } from "./direct-connection.js";
 import { askForPassword, type PasswordFunction } from "./password.js";
-import { ReadConnection } from "./read-connection.js";
 import { isClusterClient, type RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
 import { askingAllSentinels } from "./sentinel-connector.js";
@@ -22,10 +22,10 @@ export interface Connection {
    */
   readonly backOff?: BackOff;
   /**
-   * Absent where the server to read from is for the client to know: Sentinel, Cluster, a client or connector
+   * Absent where the server to ask is for the client to know: Sentinel, Cluster, a client or connector
    * of the user's.
    */
-  readonly reads?: ReadConnection;
+  readonly direct?: DirectConnection;
   /** Makes a connection for messages, which is not connected yet. Absent where none can be made. */
   readonly messages?: () => RedisClient;
 }
@@ -60,7 +60,7 @@ const CONNECTION_DEFAULTS: RedisOptions = {
  * Replies as their reader knows them, and nothing that ioredis might ask later. It connects once the store's
  * own connection has: where one fails, two would fail twice as often.
  */
-const READS_ALONE: RedisOptions = { protocol: 2, lazyConnect: true };
+const DIRECT: RedisOptions = { protocol: 2, lazyConnect: true };
 
 /** Whoever wants messages subscribes anew, and holds no lease before that. */
 const MESSAGES_ALONE: RedisOptions = { protocol: 2, lazyConnect: true, autoResubscribe: false };
@@ -87,13 +87,13 @@ export function connect(redis: RedisOption): Connection {
       return { client: newClient({ ...target, options }, backOff), owned: true, backOff, messages };
     }
     case "server": {
-      const readsBackOff = newBackOff();
-      const reads = new ReadConnection((connector) => {
-        const options = { ...target.options, ...READS_ALONE, Connector: connector as never };
-        return newClient({ ...target, options }, readsBackOff);
-      }, readsBackOff);
+      const directBackOff = newBackOff();
+      const direct = new DirectConnection((connector) => {
+        const options = { ...target.options, ...DIRECT, Connector: connector as never };
+        return newClient({ ...target, options }, directBackOff);
+      }, directBackOff);
       const messages = messagesFor(target);
-      return { client: newClient(target, backOff), owned: true, backOff, reads, messages };
+      return { client: newClient(target, backOff), owned: true, backOff, direct, messages };
     }
   }
 }

@@ -1,13 +1,14 @@
 // The least user that the cache can work with: each command and key family, what it is for, and how to try it without changing anything.
 // Tests: test/integration/least-user.test.ts, test/unit/operations-page.test.ts
 
-/** What is lost without it: everything, which server answers, a name in CLIENT LIST, or that one thing. */
+/** What is lost without it: everything, which server answers, a name in CLIENT LIST, time of the server, or that one thing. */
 export type LeastUse =
   | "all"
   | "identity"
   | "name"
   | "databases"
   | "toolkit"
+  | "parking"
   | "reports"
   | "causes"
   | "cluster";
@@ -41,7 +42,7 @@ export const LEAST_COMMANDS: readonly (readonly LeastCommand[])[] = [
     { command: "eval", use: "all", harmless: () => ["return 1", 0] },
     { command: "get", use: "all", harmless: key },
     { command: "set", use: "all", harmless: (name) => [name, "", "XX", "PX", 1] },
-    { command: "rename", use: "all", harmless: (name) => [name, name] },
+    { command: "rename", use: "parking", harmless: (name) => [name, name] },
     { command: "time", use: "all", harmless: alone },
     { command: "unlink", use: "all", harmless: key },
     { command: "pexpire", use: "all", harmless: (name) => [name, 1] },
@@ -84,6 +85,9 @@ export const LEAST_OF_CLUSTER: readonly LeastCommand[] = [
   { command: "asking", use: "cluster" },
 ];
 
+/** Keys of this family are for that one thing; all others for everything. */
+export const PARKED_FAMILY = "parked";
+
 /** What keys begin with, behind the `keyPrefix`. */
 export const KEY_FAMILIES = [
   "tenant",
@@ -96,7 +100,7 @@ export const KEY_FAMILIES = [
   "counter",
   "lock",
   "causes",
-  "parked",
+  PARKED_FAMILY,
   "feed",
 ] as const;
 

@@ -19,22 +19,22 @@ import type {
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
 import type { Inventory, ServerReport } from "../store-report.js";
-import { beginFillAt } from "./begin-fill-call.js";
 import { CauseCalls } from "./cause-calls.js";
 import { hearOn } from "./channel.js";
 import { commitCall, commitResult } from "./commit-call.js";
 import type { Connection } from "./connect.js";
+import { DirectCalls } from "./direct-calls.js";
 import { listEntries } from "./entry-listing.js";
 import { FeedReads } from "./feed-reads.js";
 import { FenceChanges } from "./fence-changes.js";
 import { scanMatching } from "./keyspace-scan.js";
+import { Parking } from "./parking.js";
 import { ReadLeases } from "./read-leases.js";
 import { isClusterClient, type RedisClient } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
 import { RedisFeedPlace } from "./redis-feed-place.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
 import { RedisPool } from "./redis-pool.js";
-import { RedisReads } from "./redis-reads.js";
 import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
 import type { ServerLink } from "./server-link.js";
@@ -46,12 +46,13 @@ export class RedisStore implements Store {
   readonly #connection: RedisConnection;
   readonly #client: RedisClient;
   readonly #servers: Servers;
-  readonly #reads: RedisReads;
+  readonly #direct: DirectCalls;
   #feed: FeedReads | undefined;
   readonly #keys: KeySpace;
   readonly #sweep: RedisSweep;
   readonly #causes: CauseCalls;
   readonly #changes: FenceChanges;
+  readonly #parking: Parking;
   /** Absent on a Cluster: a script reaches the keys of one slot. */
   readonly #leases: ReadLeases | undefined;
   /** Groups whose fences are out of date. */
@@ -59,11 +60,12 @@ export class RedisStore implements Store {
   #pool: RedisPool | undefined;
 
   constructor(connection: Connection, keys: KeySpace) {
-    this.#reads = new RedisReads(connection.reads);
-    this.#connection = new RedisConnection(connection, () => this.#reads.begin());
+    this.#direct = new DirectCalls(connection.direct);
+    this.#connection = new RedisConnection(connection, () => this.#direct.begin());
     this.#client = connection.client;
     this.#servers = this.#connection.servers;
     this.#keys = keys;
+    this.#parking = new Parking(keys, (notice) => this.#connection.notice(notice));
     this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     if (!isClusterClient(this.#client))
@@ -117,8 +119,8 @@ export class RedisStore implements Store {
     const [key = ""] = fenceKeys;
     const feed = this.#feed;
     return this.#run(key, (link) => {
-      if (!feed) return this.#reads.read(link, fenceKeys, entryKeys, onLoan);
-      return feed.read(link, fenceKeys, (keys) => this.#reads.read(link, keys, entryKeys, onLoan));
+      if (!feed) return this.#direct.read(link, fenceKeys, entryKeys, onLoan);
+      return feed.read(link, fenceKeys, (keys) => this.#direct.read(link, keys, entryKeys, onLoan));
     });
   }
 
@@ -130,7 +132,7 @@ export class RedisStore implements Store {
   }
 
   giveBack(value: Buffer): void {
-    this.#reads.giveBack(value);
+    this.#direct.giveBack(value);
   }
 
   groupOf(key: string): string {
@@ -145,15 +147,15 @@ export class RedisStore implements Store {
   async beginFill(request: FillRequest): Promise<FillStart> {
     const feed = request.tokenKey === undefined ? undefined : this.#feed;
     return this.#run(request.entryKey, (link) =>
-      feed ? feed.beginFill(link, request) : beginFillAt(link, request),
+      feed ? feed.beginFill(link, request) : this.#direct.beginFill(link, request),
     );
   }
 
   async commitFill(given: FillCommit): Promise<CommitResult> {
     const commit = this.#feed?.committed(given) ?? given;
-    const { keys, args, parked } = commitCall(this.#keys, commit);
-    const reply = await this.#run(commit.entryKey, (link) => link.script("commitFill", keys, args, parked));
-    const figures = reply as (number | string)[];
+    const figures = await this.#run(commit.entryKey, (link) =>
+      this.#direct.commitFill(link, commitCall(this.#keys, commit, this.#parking.isAllowed(link))),
+    );
     const bytes = Number(figures[3] ?? -1);
     if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);
     return commitResult(figures);
@@ -254,7 +256,7 @@ export class RedisStore implements Store {
     this.#sweep.stop();
     this.#leases?.close();
     this.#connection.close();
-    this.#reads.close();
+    this.#direct.close();
   }
 
   #run<T>(key: string, step: (link: ServerLink) => Promise<T>): Promise<T> {
@@ -274,10 +276,12 @@ export class RedisStore implements Store {
     ];
     const keys = [entry, ...books, fence, this.#keys.lease(tenant, "probe", "0")];
     try {
-      await Promise.all([
-        this.#reads.read(link, [fence, this.#keys.fence(other)], [entry], false),
+      const [, , parking] = await Promise.all([
+        this.#direct.read(link, [fence, this.#keys.fence(other)], [entry], false),
         link.provenScript("probe", keys, []),
+        this.#parking.probe(link, tenant),
       ]);
+      this.#parking.heed(link, parking);
     } catch (error) {
       // Its slot is being moved: the server has answered, and says so.
       if (!(error instanceof GroupUnavailable)) throw error;

@@ -9,7 +9,8 @@ import { SCRIPTS } from "./scripts.js";
 const LUA = { ...SCRIPTS, ...KEYED_SCRIPTS };
 export type ScriptName = keyof typeof LUA;
 const names = Object.keys(LUA) as ScriptName[];
-const SHA1 = Object.fromEntries(names.map((name) => [name, hash("sha1", LUA[name])])) as Record<
+/** By what the server knows each script. */
+export const SHA1 = Object.fromEntries(names.map((name) => [name, hash("sha1", LUA[name])])) as Record<
   ScriptName,
   string
 >;

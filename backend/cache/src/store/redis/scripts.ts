@@ -7,7 +7,7 @@ import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { POOL_SCRIPTS } from "./pool-scripts.js";
-import { PROBE } from "./probe-script.js";
+import { PROBE_SCRIPTS } from "./probe-script.js";
 import { fenceCount, READ_LEASE_SCRIPTS, tellReaders } from "./read-lease-scripts.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
@@ -32,7 +32,8 @@ end
 /**
  * KEYS: entry, fences…, lease or nothing. ARGV: number of fences, random, fence TTL, holder, lease TTL, and
  * '1' where no lease is to be taken if the entry carries these fences: they stand in the clear near the front
- * of one that is not encrypted. Returns lease state, now, entry or nil, fences…
+ * of one that is not encrypted. A lease of the same holder is one whose answer was lost. Returns lease state,
+ * now, fences…, entry or false
  */
 const BEGIN_FILL = `${CLOCK}
 local count = tonumber(ARGV[1])
@@ -53,13 +54,15 @@ local stored = ARGV[6] == '1' and entry and string.find(string.sub(entry, 1, 163
 if #KEYS > count + 1 and not stored then
   local key, held = KEYS[#KEYS], found[#KEYS]
   if held == '' then lease = 'skipped'
-  elseif held and string.find(held, generation, 1, true) then lease = 'waiting'
+  elseif held and string.find(held, generation, 1, true) and string.sub(held, 1, #ARGV[4]) ~= ARGV[4] then lease = 'waiting'
   else
     redis.call('SET', key, ARGV[4] .. ',' .. generation, 'PX', ARGV[5])
     lease = 'leading'
   end
 end
-return { lease, string.format('%d', now), entry, unpack(fences) }
+local reply = { lease, string.format('%d', now), unpack(fences) }
+reply[count + 3] = entry
+return reply
 `;
 
 /** KEYS: lease. ARGV: holder, skip ms. */
@@ -137,7 +140,7 @@ export const SCRIPTS = {
   amendFences: AMEND_FENCES,
   beginWrite: BEGIN_WRITE,
   endWrite: END_WRITE,
-  probe: PROBE,
+  ...PROBE_SCRIPTS,
   ...CAUSE_SCRIPTS,
   ...FEED_SCRIPTS,
   ...READ_LEASE_SCRIPTS,

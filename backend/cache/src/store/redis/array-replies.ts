@@ -1,23 +1,25 @@
-// Reads the replies to MGET from a buffer that the next bytes will overwrite: what is kept is copied, once, to where it stays.
+// Reads replies that are lists of values from a buffer that the next bytes will overwrite: what is kept is copied, once, to where it stays.
 
 const ARRAY = 0x2a; // *
 const BULK = 0x24; // $
 const ERROR = 0x2d; // -
 const INTEGER = 0x3a; // :
+const STATUS = 0x2b; // +
 const MINUS = 0x2d;
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
 const ZERO = 0x30;
 const LINE_END_BYTES = 2;
-/** No line of a reply to MGET is longer, but for an error's, whose end nobody misses. */
+/** No line of such a reply is longer, but for an error's, whose end nobody misses. */
 const MAX_LINE_BYTES = 1024;
 
-/** A fence as text, an entry as bytes of its own; `null` where there is none. */
-export type MgetValue = string | Buffer | null;
+/** A fence or a number as text, an entry as bytes of its own; `null` where there is none. */
+export type ArrayValue = string | Buffer | null;
 
 /** What the next reply answers. */
-export interface MgetQuestion {
-  readonly keys: number;
+export interface ArrayQuestion {
+  /** How many values the reply has. */
+  readonly count: number;
   /** So many values at the front are texts. */
   readonly texts: number;
   /**
@@ -25,36 +27,40 @@ export interface MgetQuestion {
    * false.
    */
   readonly hasProof?: boolean;
+  /** Whether "OK" or an error comes first, in reply to the command that was sent before it. Default false. */
+  readonly hasStatus?: boolean;
   /** Where the bytes of the others go: exactly so many, which nobody else has. */
   room(bytes: number): Buffer;
 }
 
 /** Not from Node's pool: a small entry would keep what others have read. */
-export const OWN_ROOM: MgetQuestion["room"] = (bytes) => Buffer.allocUnsafeSlow(bytes);
+export const OWN_ROOM: ArrayQuestion["room"] = (bytes) => Buffer.allocUnsafeSlow(bytes);
 
-export interface MgetListener {
+export interface ArrayListener {
   /** `undefined` where nothing was asked. */
-  next(): MgetQuestion | undefined;
+  next(): ArrayQuestion | undefined;
   /** `proof`: the text that has followed; `null` where that is none, or a number. */
-  values(values: MgetValue[], proof: string | null): void;
-  /** The server has answered one of both with an error instead. */
+  values(values: ArrayValue[], proof: string | null): void;
+  /** The server has answered one of them with an error instead. */
   refused(message: string): void;
 }
 
 /**
  * A parser of RESP2 (https://redis.io/docs/latest/develop/reference/protocol-spec/) for arrays of bulk
- * strings, each with a bulk string or a number behind it where that was asked for, and for errors; anything
- * else throws, because what follows it cannot be told apart.
+ * strings and numbers, each with a status before it, and a bulk string or a number behind it, where that was
+ * asked for; and for errors. Anything else throws, because what follows it cannot be told apart.
  */
-export class MgetReplies {
-  readonly #listener: MgetListener;
+export class ArrayReplies {
+  readonly #listener: ArrayListener;
   /** The beginning of a line whose end has not come yet. */
   #line: Buffer | undefined;
-  #values: MgetValue[] = [];
+  #values: ArrayValue[] = [];
   /** Values of the present reply that are still to come. */
   #missing = 0;
   #texts = 0;
   #hasProof = false;
+  /** The status of the present reply has come. */
+  #hasStatus = false;
   /** The values are there, or an error in their place; their proof is not. */
   #awaitsProof = false;
   #refusal: string | undefined;
@@ -64,7 +70,7 @@ export class MgetReplies {
   #bodyBytes = 0;
   #skipBytes = 0;
 
-  constructor(listener: MgetListener) {
+  constructor(listener: ArrayListener) {
     this.#listener = listener;
   }
 
@@ -107,15 +113,22 @@ export class MgetReplies {
       }
       return this.#beginBody(bytes, chunk, next, end);
     }
+    if (type === INTEGER && this.#missing > 0) {
+      this.#push(line.toString("latin1", start + 1, lineEnd));
+      return next;
+    }
     if (this.#missing > 0) throw new Error("a reply that ends early");
     if (type === INTEGER && this.#awaitsProof) this.#end(null);
-    else if (type === ERROR) this.#refuse(line.toString("latin1", start + 1, lineEnd));
+    else if ((type === STATUS || type === ERROR) && this.#awaitsStatus()) {
+      this.#hasStatus = true;
+      if (type === ERROR) this.#refusal = line.toString("latin1", start + 1, lineEnd);
+    } else if (type === ERROR) this.#refuse(line.toString("latin1", start + 1, lineEnd));
     else if (type === ARRAY && !this.#awaitsProof) {
       const question = this.#listener.next();
       this.#values = [];
       this.#missing = numberIn(line, start + 1, lineEnd);
       // Whatever went wrong: no later reply may be taken for the answer to another question.
-      if (!question || this.#missing !== question.keys) throw new Error("a reply to another question");
+      if (!question || this.#missing !== question.count) throw new Error("a reply to another question");
       this.#texts = question.texts;
       this.#room = question.room;
       this.#hasProof = question.hasProof === true;
@@ -147,11 +160,15 @@ export class MgetReplies {
     return offset + bytes;
   }
 
+  #awaitsStatus(): boolean {
+    return !this.#awaitsProof && !this.#hasStatus && this.#listener.next()?.hasStatus === true;
+  }
+
   #isText(): boolean {
     return this.#awaitsProof || this.#values.length < this.#texts;
   }
 
-  #push(value: MgetValue): void {
+  #push(value: ArrayValue): void {
     // The proof is a text, as all that comes while it is awaited.
     if (this.#awaitsProof) {
       this.#end(value as string | null);
@@ -172,6 +189,7 @@ export class MgetReplies {
   #end(proof: string | null): void {
     const refusal = this.#refusal;
     this.#awaitsProof = false;
+    this.#hasStatus = false;
     this.#refusal = undefined;
     if (refusal === undefined) this.#listener.values(this.#values, proof);
     else this.#listener.refused(refusal);

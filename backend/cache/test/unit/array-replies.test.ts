@@ -1,22 +1,22 @@
-// Replies to MGET: the same values, however the bytes arrive and whatever becomes of the buffer afterwards.
+// Replies that are lists: the same values, however the bytes arrive and whatever becomes of the buffer afterwards.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import {
-  type MgetQuestion,
-  MgetReplies,
-  type MgetValue,
+  type ArrayQuestion,
+  ArrayReplies,
+  type ArrayValue,
   OWN_ROOM,
-} from "../../src/store/redis/mget-replies.js";
+} from "../../src/store/redis/array-replies.js";
 
-interface Reply extends MgetQuestion {
-  readonly values: readonly MgetValue[];
+interface Reply extends ArrayQuestion {
+  readonly values: readonly ArrayValue[];
   /** What comes behind the values, as Redis writes it; `undefined` where nothing was asked. */
   readonly proof: string | undefined;
 }
 
 /** As Redis writes it. */
-function encode(values: readonly MgetValue[]): Buffer {
+function encode(values: readonly ArrayValue[]): Buffer {
   const pieces = values.map((value) => {
     if (value === null) return Buffer.from("$-1\r\n");
     const body = typeof value === "string" ? Buffer.from(value, "latin1") : value;
@@ -25,16 +25,16 @@ function encode(values: readonly MgetValue[]): Buffer {
   return Buffer.concat([Buffer.from(`*${values.length}\r\n`), ...pieces]);
 }
 
-type Read = MgetValue[] | string | { readonly values: MgetValue[]; readonly proof: string };
+type Read = ArrayValue[] | string | { readonly values: ArrayValue[]; readonly proof: string };
 
 /** What is read from bytes that arrive in pieces, all of them in one buffer. */
 function readInPieces(
   bytes: Buffer,
   pieceBytes: readonly number[],
-  questions: readonly MgetQuestion[],
+  questions: readonly ArrayQuestion[],
 ): Read[] {
   const read: Read[] = [];
-  const replies = new MgetReplies({
+  const replies = new ArrayReplies({
     next: () => questions[read.length],
     values: (values, proof) => void read.push(proof === null ? values : { values, proof }),
     refused: (message) => void read.push(message),
@@ -54,7 +54,7 @@ function readInPieces(
 
 const text = fc
   .stringMatching(/^[!-~\r\n$*]{0,40}$/)
-  .map((value): MgetValue => value)
+  .map((value): ArrayValue => value)
   .filter((value) => value !== null);
 /** A text, a number, nothing at all, or that there is none. */
 const proof = fc.oneof(
@@ -62,7 +62,7 @@ const proof = fc.oneof(
   fc.nat().map((number) => `:${number}\r\n`),
   fc.constantFrom("$-1\r\n", undefined),
 );
-const body = fc.uint8Array({ maxLength: 300 }).map((bytes): MgetValue => Buffer.from(bytes));
+const body = fc.uint8Array({ maxLength: 300 }).map((bytes): ArrayValue => Buffer.from(bytes));
 const reply = fc
   .tuple(
     fc.array(fc.option(text), { minLength: 1, maxLength: 5 }),
@@ -72,7 +72,7 @@ const reply = fc
   .map(([texts, bodies, proof]): Reply => {
     const values = [...texts, ...bodies];
     const hasProof = proof !== undefined;
-    return { values, texts: texts.length, keys: values.length, room: OWN_ROOM, hasProof, proof };
+    return { values, texts: texts.length, count: values.length, room: OWN_ROOM, hasProof, proof };
   });
 
 /** What is to be read of it. */
@@ -81,7 +81,7 @@ function expected({ values, proof }: Reply): Read {
   return text === undefined ? [...values] : { values: [...values], proof: text };
 }
 
-describe("replies to MGET", () => {
+describe("replies that are lists", () => {
   test("are read as they were written, in whatever pieces", () => {
     fc.assert(
       fc.property(
@@ -99,15 +99,15 @@ describe("replies to MGET", () => {
   test("an error answers one question, and the next reply the next one", () => {
     const bytes = Buffer.concat([Buffer.from("-OOM command not allowed\r\n"), encode(["a"])]);
     const questions = [
-      { keys: 3, texts: 1, room: OWN_ROOM },
-      { keys: 1, texts: 1, room: OWN_ROOM },
+      { count: 3, texts: 1, room: OWN_ROOM },
+      { count: 1, texts: 1, room: OWN_ROOM },
     ];
     for (const pieceBytes of [1, 7, 1000])
       assert.deepEqual(readInPieces(bytes, [pieceBytes], questions), ["OOM command not allowed", ["a"]]);
   });
 
   test("where a proof was asked for, an error in the place of either answers both", () => {
-    const asked = { keys: 1, texts: 1, room: OWN_ROOM, hasProof: true };
+    const asked = { count: 1, texts: 1, room: OWN_ROOM, hasProof: true };
     const bytes = [
       ...[encode(["a"]), Buffer.from("-READONLY\r\n")],
       ...[Buffer.from("-OOM\r\n"), Buffer.from(":0\r\n")],
@@ -120,14 +120,28 @@ describe("replies to MGET", () => {
     }
   });
 
+  test("numbers are texts, and a status before them answers the command before", () => {
+    const asked = { count: 2, texts: 2, room: OWN_ROOM, hasStatus: true };
+    const numbers = "*2\r\n:1\r\n:-20\r\n";
+    const bytes = Buffer.from(
+      `+OK\r\n${numbers}-OOM\r\n${numbers}+OK\r\n-NOSCRIPT\r\n-OOM\r\n-NOPERM\r\n+OK\r\n${numbers}`,
+    );
+    for (const pieceBytes of [1, 7, 1000]) {
+      const read = readInPieces(bytes, [pieceBytes], [asked, asked, asked, asked, asked]);
+      assert.deepEqual(read, [["1", "-20"], "OOM", "NOSCRIPT", "OOM", ["1", "-20"]]);
+    }
+    const unasked = { ...asked, hasStatus: false };
+    assert.throws(() => readInPieces(bytes, [1000], [unasked]), /neither values nor an error/);
+  });
+
   test("a reply of another length, or of another kind, is nobody's answer", () => {
-    const read = (bytes: Buffer, questions: readonly MgetQuestion[]) => () =>
+    const read = (bytes: Buffer, questions: readonly ArrayQuestion[]) => () =>
       readInPieces(bytes, [1000], questions);
-    const one = { keys: 1, texts: 1, room: OWN_ROOM };
+    const one = { count: 1, texts: 1, room: OWN_ROOM };
     assert.throws(read(encode(["a", "b"]), [one]), /another question/);
     assert.throws(read(encode(["a"]), []), /another question/);
     assert.throws(read(Buffer.from("+OK\r\n"), [one]), /neither values nor an error/);
-    assert.throws(read(Buffer.from("*1\r\n:5\r\n"), [one]), /ends early/);
+    assert.throws(read(Buffer.from("*1\r\n+OK\r\n"), [one]), /ends early/);
     assert.throws(read(Buffer.from("*1\r\n$1x\r\n"), [one]), /no number/);
     assert.throws(read(Buffer.from(`-${"e".repeat(2000)}`), [one]), /too long/);
   });

@@ -1,12 +1,13 @@
-// A second connection that only reads: replies arrive in one buffer that is used again, so that hits leave nothing to collect.
+// A second connection, past the client's own ways: replies arrive in one buffer that is used again, and values leave uncopied.
 import net from "node:net";
 import tls from "node:tls";
 import { BackOff } from "../../back-off.js";
 import { isError } from "../../thrown.js";
 import { clearTimeout, monotonicNow, nextTurn, setImmediate, setTimeout, type Timer } from "../../timers.js";
+import { type ArrayQuestion, ArrayReplies, type ArrayValue, OWN_ROOM } from "./array-replies.js";
 import { connectAgainOnEnd } from "./connect-again.js";
-import { type MgetQuestion, MgetReplies, type MgetValue, OWN_ROOM } from "./mget-replies.js";
 import type { RedisClient } from "./redis-client.js";
+import { commandOf } from "./resp-command.js";
 import type { Proof } from "./server-identity.js";
 import { ServerLink } from "./server-link.js";
 
@@ -20,18 +21,25 @@ const SILENT_MS = 250;
 const RECONNECT_MS = 200;
 
 /** The connection has gone, or is about to: the other one can be asked instead. */
-export class ReadConnectionLost extends Error {
-  override readonly name = "ReadConnectionLost";
+export class DirectConnectionLost extends Error {
+  override readonly name = "DirectConnectionLost";
 }
 
 /** Behind a proxy that leads to several servers this must not become a storm. */
 const RENEWED_AT_MOST_EVERY_MS = 10_000;
 
-interface Pending extends MgetQuestion {
+interface Pending extends ArrayQuestion {
   readonly sentAtMs: number;
-  readonly proof: Proof;
-  resolve(values: MgetValue[]): void;
+  /** Absent where it was not asked for one. */
+  readonly proof: Proof | undefined;
+  resolve(values: ArrayValue[]): void;
   reject(error: unknown): void;
+}
+
+export interface DirectQuestion extends Pick<ArrayQuestion, "count" | "texts" | "hasStatus"> {
+  /** Any of the keys that it is about. Absent: the answer is not proven. */
+  readonly proveBy?: string;
+  readonly room?: ArrayQuestion["room"];
 }
 
 /** What of ioredis's options a connector looks at. */
@@ -51,12 +59,12 @@ export type ConnectorClass = new (options: ConnectorOptions) => object;
  * it. It reads into buffers of 64 KiB that are V8's to collect: 30 KB for each hit of 20 KB, which have V8
  * collect its old generation ten times a second.
  */
-export class ReadConnection {
+export class DirectConnection {
   readonly #client: RedisClient;
   readonly #link: ServerLink;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #stream: net.Socket | undefined;
-  #replies: MgetReplies | undefined;
+  #replies: ArrayReplies | undefined;
   #pending: Pending[] = [];
   #answeredAtMs = 0;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
@@ -99,31 +107,46 @@ export class ReadConnection {
     if (this.#client.status === "wait") this.#client.connect?.().catch(ignore);
   }
 
+  /** Whether it leads to the server that the store's own connection leads to. */
+  leadsTo(link: ServerLink): boolean {
+    const { runId } = this;
+    // An id that only one connection knows says nothing of the other one's server.
+    if (runId === undefined || link.identity?.isOwn) return false;
+    if (runId === link.id) return true;
+    // Another server has taken the place of the one that it was connected to, or the same one has a new id.
+    this.renew();
+    return false;
+  }
+
   /**
-   * The first `texts` values are texts, the others bytes in the room that they are given. With them the
-   * server proves that it still is the master that it was.
+   * Asks for what is answered with a list of values, of which the first `texts` are texts, and the others bytes in the room
+   * that they are given. With them the server proves that it still is the master that it was, where `proveBy` names a key.
    *
-   * @throws ReadConnectionLost where the connection goes before the answer has come, or the server is no
+   * @param pieces the command, as RESP has it; bytes among them are not copied
+   * @throws DirectConnectionLost where the connection goes before the answer has come, or the server is no
    *   master by then
    */
-  mget(keys: readonly string[], texts: number, room = OWN_ROOM): Promise<MgetValue[]> {
+  ask(pieces: readonly (string | Buffer)[], question: DirectQuestion): Promise<ArrayValue[]> {
     const stream = this.#stream;
     const sentAtMs = monotonicNow();
-    const proof = this.#replies && this.#link.identity?.proof;
-    if (!stream || !proof) return Promise.reject(new ReadConnectionLost("not connected"));
+    const known = this.#replies && this.#link.identity?.proof;
+    if (!stream || !known) return Promise.reject(new DirectConnectionLost("not connected"));
+    const { count, texts, proveBy, hasStatus = false, room = OWN_ROOM } = question;
+    const proof = proveBy === undefined ? undefined : known;
     return new Promise((resolve, reject) => {
-      this.#pending.push({
-        keys: keys.length,
-        texts,
-        hasProof: true,
-        room,
-        sentAtMs,
-        proof,
-        resolve,
-        reject,
-      });
+      const hasProof = proof !== undefined;
+      this.#pending.push({ count, texts, hasProof, hasStatus, room, sentAtMs, proof, resolve, reject });
       this.#watch ??= this.#watchFor(SILENT_MS);
-      stream.write(mgetOf(keys) + proofOf(proof, keys[0] ?? ""));
+      const proving = proof === undefined ? "" : proofOf(proof, proveBy ?? "");
+      const [only = ""] = pieces;
+      if (pieces.length === 1 && typeof only === "string") {
+        stream.write(only + proving);
+        return;
+      }
+      stream.cork();
+      for (const piece of pieces) stream.write(piece);
+      if (proving !== "") stream.write(proving);
+      stream.uncork();
     });
   }
 
@@ -144,19 +167,19 @@ export class ReadConnection {
   /** Called when the server becomes known, after ioredis's last command, and when the connection has gone. */
   #turn(): void {
     this.#replies = this.#link.identity ? this.#newReplies() : undefined;
-    if (!this.#replies) this.#lose(new ReadConnectionLost("the connection was closed"));
+    if (!this.#replies) this.#lose(new DirectConnectionLost("the connection was closed"));
   }
 
-  #newReplies(): MgetReplies {
-    return new MgetReplies({
+  #newReplies(): ArrayReplies {
+    return new ArrayReplies({
       next: () => this.#pending[0],
       values: (values, proof) => {
         const asked = this.#pending.shift();
         if (!asked) return;
         try {
-          this.#link.confirm(asked.proof, proof);
+          if (asked.proof) this.#link.confirm(asked.proof, proof);
         } catch (error) {
-          asked.reject(new ReadConnectionLost("the server is no master any more", { cause: error }));
+          asked.reject(new DirectConnectionLost("the server is no master any more", { cause: error }));
           return;
         }
         asked.resolve(values);
@@ -199,7 +222,7 @@ export class ReadConnection {
     }
     this.#replies = undefined;
     this.#stream?.destroy();
-    this.#lose(new ReadConnectionLost("no answer"));
+    this.#lose(new DirectConnectionLost("no answer"));
   }
 
   #lose(error: Error): void {
@@ -257,19 +280,12 @@ export class ReadConnection {
   }
 }
 
-/** As RESP has commands: an array of bulk strings. */
-function mgetOf(keys: readonly string[]): string {
-  let command = `*${keys.length + 1}\r\n$4\r\nMGET\r\n`;
-  for (const key of keys) command += `$${Buffer.byteLength(key)}\r\n${key}\r\n`;
-  return command;
-}
-
 const WAIT = "*3\r\n$4\r\nWAIT\r\n$1\r\n0\r\n$1\r\n0\r\n";
 const INFO = "*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n";
 
 function proofOf(proof: Proof, key: string): string {
   if (proof === "wait") return WAIT;
-  return proof === "info" ? INFO : `*2\r\n$5\r\nGETEX\r\n$${Buffer.byteLength(key)}\r\n${key}\r\n`;
+  return proof === "info" ? INFO : commandOf("GETEX", key);
 }
 
 function ignore(): void {}

@@ -1,4 +1,4 @@
-// The connection that only reads: used where it can be, replaced where it fails, and never needed.
+// The direct connection: used where it can be, replaced where it fails, and never needed.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
@@ -9,11 +9,12 @@ import { KeySpace } from "../../src/store/key-space.js";
 import { connect as connectStore } from "../../src/store/redis/connect.js";
 import {
   type ConnectorClass,
-  ReadConnection,
-  ReadConnectionLost,
-} from "../../src/store/redis/read-connection.js";
+  DirectConnection,
+  DirectConnectionLost,
+} from "../../src/store/redis/direct-connection.js";
 import type { RedisClient } from "../../src/store/redis/redis-client.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
+import { commandOf } from "../../src/store/redis/resp-command.js";
 
 const BODY = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
 const RETRY_MS = 20;
@@ -30,26 +31,31 @@ function open(url: string, Client: ClientClass = Redis, options: object = {}) {
   };
   const create = (Connector: ConnectorClass) =>
     new Client(url, { ...common, ...options, Connector }) as RedisClient;
-  return new ReadConnection(create);
+  return new DirectConnection(create);
 }
 
-async function isUsable(reads: ReadConnection): Promise<void> {
+/** As the store reads. */
+function mget(reads: DirectConnection, keys: readonly string[], texts: number): Promise<unknown> {
+  return reads.ask([commandOf("MGET", ...keys)], { count: keys.length, texts, proveBy: keys[0] ?? "" });
+}
+
+async function isUsable(reads: DirectConnection): Promise<void> {
   while (reads.runId === undefined) await delay(RETRY_MS);
 }
 
 /** Asks until there is an answer, as the store asks its own connection: a server that is held up is taken for silent. */
-async function answer(reads: ReadConnection, keys: readonly string[], texts: number): Promise<unknown> {
+async function answer(reads: DirectConnection, keys: readonly string[], texts: number): Promise<unknown> {
   for (;;) {
     await isUsable(reads);
     try {
-      return await reads.mget(keys, texts);
+      return await mget(reads, keys, texts);
     } catch (error) {
-      if (!(error instanceof ReadConnectionLost)) throw error;
+      if (!(error instanceof DirectConnectionLost)) throw error;
     }
   }
 }
 
-describe("the connection that only reads", () => {
+describe("the direct connection", () => {
   let server: RedisServer;
   let admin: Redis;
 
@@ -110,7 +116,7 @@ describe("the connection that only reads", () => {
     const reads = open(`redis://127.0.0.1:${proxy.port}`);
     await isUsable(reads);
     proxy.stall();
-    await assert.rejects(reads.mget(["text"], 1), ReadConnectionLost);
+    await assert.rejects(mget(reads, ["text"], 1), DirectConnectionLost);
     assert.equal(reads.runId, undefined, "nobody else waits for it");
     proxy.heal();
     assert.deepEqual(await answer(reads, ["text"], 1), ["a fence"]);
@@ -123,7 +129,7 @@ describe("the connection that only reads", () => {
     await isUsable(reads);
     // From here timers come next, before anything is read.
     await new Promise(setImmediate);
-    const asked = reads.mget(["text"], 1);
+    const asked = mget(reads, ["text"], 1);
     const busyUntilMs = performance.now() + 1000;
     while (performance.now() < busyUntilMs);
     assert.deepEqual(await asked, ["a fence"]);
@@ -132,7 +138,7 @@ describe("the connection that only reads", () => {
 
   test("the store reads on it, and on its own connection while it is away", async () => {
     const connection = connectStore(server.url);
-    const { reads } = connection;
+    const { direct: reads } = connection;
     assert.ok(reads);
     const store = new RedisStore(connection, new KeySpace("", false));
     await new Promise<void>((up) => store.listen({ up, down: () => undefined }));
@@ -160,10 +166,52 @@ describe("the connection that only reads", () => {
     await store.close();
   });
 
+  test("the store fills on it, and on its own connection while it is away or the value is large", async () => {
+    const connection = connectStore(server.url);
+    const { direct } = connection;
+    assert.ok(direct);
+    const keys = new KeySpace("", false);
+    const store = new RedisStore(connection, keys);
+    await new Promise<void>((up) => store.listen({ up, down: () => undefined }));
+    await isUsable(direct);
+    const [entryKey, fenceKeys] = [keys.entry("t", "m", "1"), [keys.fence("t"), keys.fence("t", "m")]];
+    const leaseKey = keys.lease("t", "m", "1");
+    const fenceTtlMs = 60_000;
+    for (const bytes of [0, 100, 20_000, 200_000]) {
+      const lease = { key: leaseKey, holder: `holder-${bytes}`, ttlMs: 5000 };
+      const request = { entryKey, fenceKeys, fenceTtlMs, lease: { ...lease, unlessStored: true } };
+      const begun = await store.beginFill(request);
+      assert.equal(begun.lease, "leading");
+      // One that did not hear the answer asks once more.
+      assert.equal((await store.beginFill(request)).lease, "leading");
+      const other = { ...lease, holder: "another", unlessStored: true };
+      assert.equal((await store.beginFill({ ...request, lease: other })).lease, "waiting");
+      if (bytes === 100) await admin.script("FLUSH");
+      const value = [Buffer.from("head"), BODY.subarray(0, bytes)];
+      const commit = { tenant: "t", module: "m", entryKey, value, ttlMs: 5000, maxEntries: 10 };
+      const { fences } = begun;
+      const stored = await store.commitFill({ ...commit, fenceKeys, fences, fenceTtlMs, lease });
+      assert.equal(stored.outcome, "stored", `${bytes} bytes`);
+      assert.deepEqual(await admin.getBuffer(entryKey), Buffer.concat(value));
+      assert.equal(await admin.exists(leaseKey), 0);
+      const late = await store.commitFill({ ...commit, fenceKeys, fences: ["x.1", "y.1"], fenceTtlMs });
+      assert.equal(late.outcome, "fenced");
+      assert.equal((await admin.keys("parked:*")).length, 0, "nothing is left behind");
+      await admin.del(entryKey);
+    }
+    // It is cut: the next fills go the other way, and none fails.
+    const clients = String(await admin.call("CLIENT", "LIST")).split("\n");
+    const named = clients.filter((line) => / name=express-tenant-cache /.test(line));
+    await admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(named.at(-1) ?? "")?.[1] ?? "");
+    for (let index = 0; index < 10; index++)
+      assert.equal((await store.beginFill({ entryKey, fenceKeys, fenceTtlMs })).fences.length, 2);
+    await store.close();
+  });
+
   test("a server that was started anew is asked as the store's own connection finds it", async () => {
     const own = await startRedisServer();
     const connection = connectStore(own.url);
-    const { reads } = connection;
+    const { direct: reads } = connection;
     assert.ok(reads);
     const store = new RedisStore(connection, new KeySpace("", false));
     const ups: string[] = [];
@@ -184,10 +232,10 @@ describe("the connection that only reads", () => {
 
   test("clients that know more than one server are asked themselves", async () => {
     const client = new Redis(server.url);
-    assert.equal(connectStore(client).reads, undefined);
+    assert.equal(connectStore(client).direct, undefined);
     client.disconnect();
     const sentinel = connectStore({ sentinels: [{ host: "127.0.0.1", port: 1 }], name: "main" });
-    assert.equal(sentinel.reads, undefined);
+    assert.equal(sentinel.direct, undefined);
     sentinel.client.disconnect();
   });
 });
