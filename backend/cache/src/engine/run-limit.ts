@@ -15,6 +15,8 @@ interface Waiter {
 }
 
 export class RunLimit {
+  /** Who has got a place, or has waited for one in vain: neither waits for a second. */
+  readonly admitted = new WeakSet<object>();
   readonly #options: RunLimitOptions;
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiter>();

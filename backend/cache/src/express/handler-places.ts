@@ -1,5 +1,5 @@
 // As many handlers of a route run at once as its option `fill.maxConcurrent` says; who gets no place in time is told so.
-// Tests: test/faults/store-away-shared.test.ts
+// Tests: test/integration/handler-places.test.ts, test/faults/store-away-shared.test.ts
 import type { Response } from "express";
 import { type CacheStatus, type Forwarded, setCacheStatus } from "../cache-status.js";
 import type { RunLimit } from "../engine/run-limit.js";
@@ -50,9 +50,15 @@ export class HandlerPlaces {
       return;
     }
     const { res, next } = exchange;
+    // `cacheList` is mounted twice for this request, which would wait for itself.
+    if (limit.admitted.has(res)) {
+      handlerRun.run();
+      return;
+    }
     const enter = (isGranted: boolean) => {
       // Nobody waits for the handler any more.
       const isLate = isGone(res) || res.writableEnded;
+      limit.admitted.add(res);
       if (isGranted && !isLate) {
         whenAnswered(res, () => limit.release(), this.waitMs);
         handlerRun.run();

@@ -1,0 +1,89 @@
+// Places of handlers (`fill.maxConcurrent`): a request needs one, however many caches it passes, and each is given back.
+import assert from "node:assert/strict";
+import { describe, test } from "@jest/globals";
+import type { NextFunction, Request, Response } from "express";
+import { closeAfterTest } from "../../../servers/in-test.js";
+import { createTenantCache, type TenantCache } from "../../src/index.js";
+import { openCache, quiet } from "../support/caches.js";
+import { serve } from "../support/http-app.js";
+
+const PATIENT_MS = 60_000;
+const fill = { maxConcurrent: 1, waitMs: PATIENT_MS };
+const NOBODY_LISTENS = "redis://127.0.0.1:1";
+
+const answer = (_req: Request, res: Response) => void res.json({});
+const goOn = (_req: Request, _res: Response, next: NextFunction) => next();
+
+const STORES: readonly [name: string, open: () => Promise<TenantCache>][] = [
+  ["with the store", () => openCache("memory", { fill })],
+  [
+    "with the store away",
+    async () =>
+      createTenantCache({
+        fill,
+        redis: NOBODY_LISTENS,
+        logger: quiet,
+        tenant: (req) => req.get("x-tenant"),
+      }),
+  ],
+];
+
+for (const [name, open] of STORES) {
+  describe(`one place for all, ${name}: a request does not wait for itself`, () => {
+    const MOUNTED: readonly [name: string, modules: () => readonly string[]][] = [
+      ["two modules", () => ["accounts", "contacts"]],
+      ["one module twice", () => ["accounts", "accounts"]],
+    ];
+    for (const [what, modules] of MOUNTED) {
+      for (const method of ["GET", "HEAD"]) {
+        test(`${method} through caches of ${what}`, async () => {
+          const cache = await open();
+          const app = await serve((express) => {
+            const [first = "", second = ""] = modules();
+            express.get("/list", cache.cacheList(first), (_req, _res, next) => next("route"));
+            express.get("/list", cache.cacheList(second), goOn, answer);
+          });
+          closeAfterTest(cache, app);
+          for (let n = 0; n < 3; n++)
+            assert.equal((await app.request(`/list?n=${n}`, { method })).status, 200);
+        });
+      }
+    }
+
+    test("the place of a handler that throws, or hands over to nobody, is given back", async () => {
+      const cache = await open();
+      const app = await serve((express) => {
+        express.get("/throws", cache.cacheList("accounts"), () => {
+          throw new TypeError("broken");
+        });
+        express.get("/nobody", cache.cacheList("accounts"), goOn);
+        express.use((_error: unknown, _req: Request, res: Response, _next: NextFunction) => {
+          res.sendStatus(500);
+        });
+      });
+      closeAfterTest(cache, app);
+      for (let n = 0; n < 3; n++) {
+        assert.equal((await app.request(`/throws?n=${n}`)).status, 500);
+        assert.equal((await app.request(`/nobody?n=${n}`)).status, 404);
+      }
+    });
+  });
+}
+
+test("who has waited in vain does not wait once more", async () => {
+  const cache = await openCache("memory", { fill: { maxConcurrent: 1, waitMs: 300 } });
+  const app = await serve((express) => {
+    express.get("/held", cache.cacheList("accounts"), () => undefined);
+    express.get("/list", cache.cacheList("accounts"), (_req, _res, next) => next("route"));
+    express.get("/list", cache.cacheList("contacts"), answer);
+  });
+  closeAfterTest(cache, app);
+  const left = new AbortController();
+  const held = app.request("/held", { signal: left.signal }).catch(() => undefined);
+  const begunMs = performance.now();
+  assert.equal((await app.request("/list")).status, 200);
+  const tookMs = performance.now() - begunMs;
+  left.abort();
+  await held;
+  assert.ok(tookMs >= 250 && tookMs < 600, `${tookMs} ms`);
+});
