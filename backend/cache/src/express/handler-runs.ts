@@ -127,7 +127,13 @@ export class HandlerRuns {
     if (fill && !shared) this.#http.fills(req, ref);
     const run = () => {
       if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
+      const { memory } = this.#http.engine;
       const fallback = this.#fallback(missing);
+      const insteadOfError = () => {
+        const isSent = fallback !== undefined && this.#insteadOfError(fallback, exchange);
+        if (isSent) memory.tells(ref, "stale-if-error");
+        return isSent;
+      };
       recordInto(fill, req, res, {
         ...this.#rules.storability,
         maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
@@ -138,8 +144,9 @@ export class HandlerRuns {
         functions: this.#rules.functions,
         caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
         onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
+        onHead: (isStreamed) => memory.tells(ref, isStreamed ? "streamed" : undefined),
         onUnstored: (why) => this.#http.unstored(ref, why),
-        ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
+        ...(fallback && { insteadOfError }),
       });
       next();
     };

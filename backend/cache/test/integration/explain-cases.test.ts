@@ -54,7 +54,7 @@ describe.each(STORES)("explained cases, %s", (store) => {
     const { cache, request, ask, explain, world } = await openExplainedRoutes(store);
     const next = numbers(20);
     // Some need more than one turn of luck: to be stored, to age or to be fenced off, and to be asked for then.
-    const names = [...Object.keys(ROUTES), ...AGEING, ...AGEING, ...FENCED, ...FENCED];
+    const names = [...Object.keys(ROUTES), ...AGEING, ...AGEING, ...AGEING, ...FENCED, ...FENCED];
     const pick = <T>(of: readonly T[]): T => of[next(of.length)] as T;
     const said: Record<string, number> = {};
     const generated = (): Asking => {
@@ -121,6 +121,27 @@ describe.each(STORES)("explained cases, %s", (store) => {
       };
     }
   }, 240_000);
+
+  test("an entry that has answered for a failure, until the handler answers again", async () => {
+    const { ask, explain, world, cache } = await openExplainedRoutes(store);
+    const asking = { url: "/lasting/1", method: "GET", headers: { "x-tenant": "tenant-1" } };
+    await ask(asking);
+    await cache.idle();
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    world.isFailing = true;
+    assert.equal(await ask(asking), "fwd=stale; detail=stale-if-error");
+    const told = await explain(asking);
+    assert.deepEqual(
+      [told.verdict, told.cacheStatus, told.miss?.reason],
+      ["miss", "fwd=stale; detail=stale-if-error", "expired"],
+    );
+    assert.equal(await ask(asking), told.cacheStatus);
+    world.isFailing = false;
+    assert.equal(await ask(asking), "fwd=stale; stored");
+    await cache.idle();
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.equal((await explain(asking)).cacheStatus, "fwd=stale; stored");
+  });
 
   test("each reason to bypass", async () => {
     const { ask, explain } = await openExplainedRoutes(store);
