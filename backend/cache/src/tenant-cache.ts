@@ -287,6 +287,7 @@ export function createTenantCacheOn(
       await engine.idle();
     },
     close: async () => {
+      engine.events.close();
       metrics.stop();
       await http.idle();
       await manager.idle();

@@ -80,7 +80,9 @@ class Console {
     this.#ownMonitor = monitor === undefined ? new CacheMonitor(cache) : undefined;
     const watching = (monitor as CacheMonitor | undefined) ?? (this.#ownMonitor as CacheMonitor);
     this.#sources = new Sources(cache, watching, warmer as CacheWarmer | undefined);
-    this.#tail = new Tail(this.#sources.engine.events);
+    const { events } = this.#sources.engine;
+    events.whenClosed(() => this.#ownMonitor?.stop());
+    this.#tail = new Tail(events);
     const pages = [
       overviewPage,
       modulesPage,

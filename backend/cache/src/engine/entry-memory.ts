@@ -59,6 +59,12 @@ export interface MissEvidence {
   readonly replaced?: readonly number[] | undefined;
 }
 
+/**
+ * What an answer was told as that its record does not say: its head left before its body was there, or an entry has
+ * answered in the place of a failure.
+ */
+export type ToldOtherwise = "streamed" | "stale-if-error";
+
 /** Of some seven thousand entries. */
 const MAX_CHARACTERS = 5 * 1024 * 1024;
 
@@ -75,6 +81,8 @@ export class EntryMemory {
   readonly #known = new OnceKnown();
   /** Why those had missed whose fills are under way. */
   readonly #opened = new BoundedMap<MissEvidence>({ maxCharacters: 1024 * 1024 });
+  /** Of some two thousand entries. */
+  readonly #told = new BoundedMap<ToldOtherwise>({ maxCharacters: 1024 * 1024 });
   readonly #budgetMs: number;
 
   /** @param budgetMs how long reads wait for the store */
@@ -100,6 +108,16 @@ export class EntryMemory {
 
   unstored({ entryKey }: EntryRef, why: UnstoredReason): void {
     this.#remember(entryKey, { unstoredAtMs: Date.now(), why });
+  }
+
+  /** How the last answer of a handler was told; `undefined`: as its record says. */
+  tells({ entryKey }: EntryRef, told: ToldOtherwise | undefined): void {
+    if (told === undefined) this.#told.delete(entryKey);
+    else this.#told.set(entryKey, told);
+  }
+
+  toldOf({ entryKey }: EntryRef): ToldOtherwise | undefined {
+    return this.#told.get(entryKey);
   }
 
   /** Why a request missed: counted. */

@@ -55,6 +55,8 @@ const NAMES: readonly CacheEventName[] = [
   "invalidated",
 ];
 
+const MAX_LISTENERS = 32;
+
 /**
  * Channels are named `express-tenant-cache:<event>`. Listeners run within the request: they should be short.
  * What one throws fails no request; it is logged, once.
@@ -63,6 +65,7 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
   readonly #channels = new Map(NAMES.map((name) => [name, channel(`express-tenant-cache:${name}`)]));
   /** Of runs of the warmer: mostly none. */
   readonly #watchers = new Set<(ref: EntryRef) => void>();
+  readonly #closing = new Set<() => void>();
   /**
    * What routes leave out of their keys, for `verifyRoutes`.
    * @internal
@@ -73,6 +76,8 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
 
   constructor(logger: Logger) {
     super();
+    // Live tails alone may be sixteen, which Node would take for a leak.
+    this.setMaxListeners(MAX_LISTENERS);
     this.#logger = logger;
   }
 
@@ -97,6 +102,21 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
    */
   asked(ref: EntryRef): void {
     for (const watcher of this.#watchers) watcher(ref);
+  }
+
+  /**
+   * Has `end` called when the cache is closed, unless what is returned is called before.
+   * @internal
+   */
+  whenClosed(end: () => void): () => void {
+    this.#closing.add(end);
+    return () => this.#closing.delete(end);
+  }
+
+  /** @internal */
+  close(): void {
+    for (const end of this.#closing) end();
+    this.#closing.clear();
   }
 
   publish<Name extends CacheEventName>(name: Name, event: CacheEventMap[Name][0]): void {

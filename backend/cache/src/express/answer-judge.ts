@@ -45,6 +45,12 @@ export class AnswerJudge {
    * @param whole the body, where that is all of it
    */
   head(bodyBytes: number | undefined, whole: RecordedBody | undefined): Storability {
+    const judged = this.#judged(bodyBytes, whole);
+    if (this.#fills) this.#rules.onHead(judged.storable && !whole);
+    return judged;
+  }
+
+  #judged(bodyBytes: number | undefined, whole: RecordedBody | undefined): Storability {
     const { functions } = this.#rules.route;
     const judged = judge(this.#res, this.#before, this.#rules.route, bodyBytes);
     if (!judged.storable) return judged;

@@ -16,6 +16,7 @@ import type {
   RouteExplanation,
   Verdict,
 } from "./explanation.js";
+import { isWithin } from "./handler-runs.js";
 import type { HttpServices } from "./http-services.js";
 import { explainMiss, nameOfFence } from "./miss-explanation.js";
 import { routeOf } from "./origins.js";
@@ -124,6 +125,10 @@ async function decide(
   if (kind === "stale" && entry && mayRefresh && nowMs < entry.staleAt + 1000 * options.staleWhileRevalidate)
     return told("stale", hitStatus(entry, nowMs));
   const fwd = kind === "hit" ? "request" : kind === "stale" ? "stale" : "miss";
+  const { memory } = http.engine;
+  const before = memory.toldOf(ref);
+  if (before === "stale-if-error" && kind === "stale" && entry && isWithin(entry, options.staleIfError))
+    return told("miss", { fwd, detail: before });
   if (req.method === "HEAD") return told("miss", { fwd, detail: "head" });
   if (kind !== "hit" && !asked?.notBeforeMs && http.engine.isFilling(ref, look.seen))
     return told("collapsed", { fwd, collapsed: true });
@@ -136,7 +141,8 @@ async function decide(
   const fences = begun.map((fence) => fence ?? newFence(nowMs));
   if (replica && !(await replica.hasReplayed(req, ref, fences)))
     return told("miss", { fwd, detail: "replica-lag" });
-  const record = http.engine.memory.of(ref);
+  if (before === "streamed") return told("miss", { fwd, detail: before });
+  const record = memory.of(ref);
   if (record && "why" in record) return told("miss", { fwd, detail: record.why });
   return told("miss", { fwd, stored: true });
 }

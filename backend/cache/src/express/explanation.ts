@@ -104,7 +104,7 @@ export interface Explanation {
    * said before the handler has run: an answer that was never seen is taken for one that can be stored.
    */
   readonly cacheStatus: string | null;
-  /** Of a bypass; of a miss, where it is known that nothing will be stored. */
+  /** Of a bypass; of a miss, where its last answer was told with one. */
   readonly detail: CacheStatusDetail | null;
   /** Of what has answered before. */
   readonly status: number | null;

@@ -152,14 +152,16 @@ export class HandlerRuns {
     if (fill && !shared) this.#http.fills(req, ref);
     const run = () => {
       if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
+      const { memory } = this.#http.engine;
       const fallback = this.#fallback(missing);
       recordInto(fill, req, res, {
         route: this.#recorded,
         fwd: missing.fwd,
         status: shared?.status,
         caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
+        onHead: (isStreamed) => memory.tells(ref, isStreamed ? "streamed" : undefined),
         onUnstored: (why) => this.#http.unstored(ref, why),
-        insteadOfError: fallback && (() => this.#insteadOfError(fallback, exchange)),
+        ...(fallback && { insteadOfError }),
       });
       next();
     };

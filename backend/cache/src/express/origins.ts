@@ -5,6 +5,7 @@ import type { Request } from "express";
 import { ownText } from "../bounded-map.js";
 import type { CauseKind, Origin } from "../cause-origin.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { routePattern } from "../route-pattern.js";
 import { fieldOf } from "./request-fields.js";
 
 const PSEUDONYM_CHARACTERS = 16;
@@ -42,19 +43,9 @@ export class Origins {
   }
 }
 
-/**
- * The pattern of the route: no URL, because ids in it are data. Where only the path of a mount is known, what looks like
- * an id is left out.
- */
+/** Method and pattern. */
 export function routeOf(req: Request): string {
-  const { route, baseUrl = "", params = {} } = req as Request & { route?: { path?: unknown } };
-  const names = new Map(Object.entries(params).map(([name, value]) => [String(value), `:${name}`]));
-  const mount = baseUrl
-    .split("/")
-    .map((segment) => names.get(segment) ?? (/\d/.test(segment) && !/^v\d+$/.test(segment) ? ":id" : segment))
-    .join("/");
-  const path = route?.path === undefined || route.path === "/" ? "" : String(route.path);
-  return `${req.method} ${mount + path === "" ? "/" : mount + path}`;
+  return `${req.method} ${routePattern(req)}`;
 }
 
 /** As passport, express-jwt and the like leave it. */

@@ -27,6 +27,8 @@ export interface RecorderRules {
   readonly status: CacheStatus | undefined;
   /** Who asks, where the route does not say whose its answers are. */
   readonly caller: string | undefined;
+  /** Told of each answer of a fill whether it leaves before it is known what becomes of it. */
+  readonly onHead: (isStreamed: boolean) => void;
   /** Told why an answer that might have been stored is not. */
   readonly onUnstored: (why: UnstoredReason) => void;
   /**

@@ -6,6 +6,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { BUCKET_SECONDS, type Moment, microsSince } from "../engine/latencies.js";
 import type { Attributes, Observable, OpenTelemetry, Span, TelemetryOptions } from "../peers.js";
 import { loadOpenTelemetry } from "../peers.js";
+import { routePattern } from "../route-pattern.js";
 import type { Store } from "../store/store.js";
 import { FIGURES, HISTOGRAMS } from "./figures.js";
 import type { MetricsViews } from "./metrics-view.js";
@@ -163,9 +164,9 @@ function attributesOf(labels: Readonly<Record<string, string>>): Attributes {
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [`etc.${name}`, value]));
 }
 
-/** By the semantic conventions for HTTP servers; the route is Express's pattern, not the URL, which names records. */
+/** By the semantic conventions for HTTP servers; the route is a pattern, not the URL, which names records. */
 function httpAttributes(req: IncomingMessage): Attributes {
-  const { route, baseUrl } = req as IncomingMessage & { route?: { path?: unknown }; baseUrl?: string };
-  const path = typeof route?.path === "string" ? { "http.route": `${baseUrl ?? ""}${route.path}` } : {};
+  const { route } = req as IncomingMessage & { readonly route?: { readonly path?: unknown } };
+  const path = typeof route?.path === "string" ? { "http.route": routePattern(req) } : {};
   return { "http.request.method": req.method ?? "GET", ...path };
 }

@@ -106,7 +106,7 @@ class Operations {
     const withoutBody = req.method === "HEAD";
     if (!allowed)
       return send(res, new Refused(403, "forbidden", "you may not operate this cache"), withoutBody);
-    const [path = "", search = ""] = req.url.split("?", 2);
+    const { path, search } = partsOf(req.url);
     const asked = { req, access: new Access(allowed), query: new URLSearchParams(search) };
     const name = path.replace(/^\/+|\/+$/g, "");
     if (name === "tail" && req.method === "GET") {
@@ -211,10 +211,16 @@ class Operations {
   }
 }
 
+/** A query may have question marks of its own (RFC 3986 section 3.4), as in `explain?url=/accounts?page=2`. */
+function partsOf(url: string): { readonly path: string; readonly search: string } {
+  const at = url.indexOf("?");
+  return at === -1 ? { path: url, search: "" } : { path: url.slice(0, at), search: url.slice(at) };
+}
+
 /** Nothing of the server, and no sums of the process: they tell of others. */
 function ofTenantAlone(stats: CacheStats): Partial<CacheStats> & { readonly store: object } {
   const { kind, circuit, connected, latencyMs } = stats.store;
-  const { server: _server, encryption: _encryption, ...own } = stats;
+  const { server: _server, encryption: _encryption, feed: _feed, ...own } = stats;
   return { ...own, store: { kind, circuit, connected, latencyMs } as CacheStats["store"] };
 }
 

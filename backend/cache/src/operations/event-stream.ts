@@ -56,7 +56,7 @@ export class EventStream {
     return this.#readers >= MAX_READERS;
   }
 
-  /** Answers until the reader goes, is too slow, or its time is over. */
+  /** Answers until the reader goes, is too slow, its time is over, or the server or the cache is being closed. */
   send(res: ServerResponse, reading: TailReading): void {
     const { names, sample, isWanted, lineOf } = reading;
     let lines: string[] = [];
@@ -72,6 +72,7 @@ export class EventStream {
     for (const [name, listener] of listeners) this.#events.on(name, listener);
     this.#readers++;
     const begunAtMs = monotonicNow();
+    const isServerClosing = watchServer(res);
     let timer: Timer | undefined;
     let isOver = false;
     const end = () => {
@@ -80,7 +81,13 @@ export class EventStream {
       this.#readers--;
       clearTimeout(timer);
       for (const [name, listener] of listeners) this.#events.off(name, listener);
+      unwatch();
     };
+    const finish = () => {
+      end();
+      res.end();
+    };
+    const unwatch = this.#events.whenClosed(finish);
     const write = () => {
       if (isOver) return;
       if (res.writableLength > MAX_UNREAD_BYTES) {
@@ -92,9 +99,8 @@ export class EventStream {
       res.write(reading.written(lines, { seen, skipped }));
       lines = [];
       [seen, skipped] = [0, 0];
-      if (monotonicNow() - begunAtMs > this.#maxDurationMs) {
-        end();
-        res.end();
+      if (monotonicNow() - begunAtMs > this.#maxDurationMs || isServerClosing()) {
+        finish();
         return;
       }
       timer = setTimeout(write, INTERVAL_MS).unref();
@@ -103,10 +109,19 @@ export class EventStream {
     res.setHeader("Content-Type", reading.contentType);
     // nginx would keep events back.
     res.setHeader("X-Accel-Buffering", "no");
+    // A server that is closed waits for connections that are kept, too.
+    res.shouldKeepAlive = false;
     res.writeHead(200);
     if (reading.opening !== undefined) res.write(reading.opening);
     write();
   }
+}
+
+/** A server that is being closed waits for what is under way, and a stream would have it wait for minutes. */
+function watchServer(res: ServerResponse): () => boolean {
+  const { server } = Object(res.socket) as { readonly server?: { readonly listening?: boolean } };
+  // One that is handed its connections never listens itself.
+  return server?.listening === true ? () => server.listening !== true : () => false;
 }
 
 /** The end of an entry's key: what is in front of it is the same for many. */

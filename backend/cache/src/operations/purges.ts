@@ -82,13 +82,14 @@ export class Purges {
     const wanted = Buffer.from(this.#sign(target, reason, access, expiresAtMs));
     const given = Buffer.from(signature);
     const isSigned = given.length === wanted.length && timingSafeEqual(given, wanted);
-    if (!isSigned || !(expiresAtMs > Date.now()) || this.#used.has(plan)) {
+    if (!isSigned || !(expiresAtMs > Date.now()) || this.#used.has(signature)) {
       const why = "this plan is too old, was used before, is for something else, or another process made it";
       return new Refused(409, "plan", `${why}: plan anew`);
     }
     const waitSeconds = this.#purges.take(access.name) ?? this.#ofAll.take("");
     if (waitSeconds !== undefined) return tooOften(waitSeconds);
-    this.#used.set(plan, true);
+    // By what was signed: a plan can be written in many ways, "0" in front of it among them.
+    this.#used.set(signature, true);
     const begunAtMs = monotonicNow();
     // Whose subject it is, where all tenants are concerned, nobody can say.
     const actor = isWide(target.scope) ? {} : { actor: { tenant: target.tenant, subject: access.name } };

@@ -56,7 +56,9 @@ export class WarmRuns {
     readonly runs: readonly WarmRecord[];
     readonly underWay: readonly OperatedRun[];
   } {
-    const isForThem = ({ tenants }: WarmRecord) => tenants?.every((tenant) => access.sees(tenant)) ?? false;
+    // One for nobody is nobody's to see: who has started it may be of another tenant.
+    const isForThem = ({ tenants }: WarmRecord) =>
+      tenants !== null && tenants.length > 0 && tenants.every((tenant) => access.sees(tenant));
     const runs = this.#records.map(({ record }) => record);
     return access.seesAll
       ? { runs, underWay: [...this.#underWay.values()] }

@@ -70,6 +70,7 @@ describe.each(STORES)("explained cases, %s", (store) => {
         ...Object.keys(ROUTES),
         ...AGEING,
         ...AGEING,
+        ...AGEING,
         ...FENCED,
         ...FENCED,
         ...(stub ? REPLICATED : []),
@@ -183,6 +184,27 @@ describe.each(STORES)("explained cases, %s", (store) => {
     },
     240_000,
   );
+
+  test("an entry that has answered for a failure, until the handler answers again", async () => {
+    const { ask, explain, world, cache } = await openExplainedRoutes(store);
+    const asking = { url: "/lasting/1", method: "GET", headers: { "x-tenant": "tenant-1" } };
+    await ask(asking);
+    await cache.idle();
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    world.isFailing = true;
+    assert.equal(await ask(asking), "fwd=stale; detail=stale-if-error");
+    const told = await explain(asking);
+    assert.deepEqual(
+      [told.verdict, told.cacheStatus, told.miss?.reason],
+      ["miss", "fwd=stale; detail=stale-if-error", "expired"],
+    );
+    assert.equal(await ask(asking), told.cacheStatus);
+    world.isFailing = false;
+    assert.equal(await ask(asking), "fwd=stale; stored");
+    await cache.idle();
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.equal((await explain(asking)).cacheStatus, "fwd=stale; stored");
+  });
 
   test("each reason to bypass", async () => {
     const { ask, explain } = await openExplainedRoutes(store);

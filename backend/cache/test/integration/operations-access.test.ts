@@ -1,10 +1,12 @@
 // The operations route: who may ask what, and what a page of another origin cannot send.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "@jest/globals";
 import express from "express";
+import { until } from "../../../servers/until.js";
 import { createTenantCache, type OperationsOptions } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
-import { openOperatedApp } from "../support/operated-app.js";
+import { openOperatedApp, PERSONS } from "../support/operated-app.js";
 
 test("is not mounted without authorize, nor uncalled", async () => {
   const cache = createTenantCache({ tenant: () => "a", logger: quiet });
@@ -15,6 +17,20 @@ test("is not mounted without authorize, nor uncalled", async () => {
     /ETC_ARGUMENTS: operations was mounted without being called/,
   );
   await cache.close();
+});
+
+test("a run for nobody, by somebody who sees none, is not told to others", async () => {
+  const nobody = { view: true, tenants: [], warm: true, name: "somebody of another tenant" } as const;
+  const { ask, warmer } = await openOperatedApp("memory", {
+    operations: {
+      authorize: (req) => (req.get("x-who") === "nobody" ? nobody : PERSONS[req.get("x-who") ?? ""]),
+    },
+  });
+  const ended = once(warmer, "finished");
+  assert.equal((await ask("warm", { who: "nobody", json: { name: "values" } })).status, 202);
+  await ended;
+  await until("it is told to who sees all", async () => (await ask("warm")).data.runs[0]?.by === nobody.name);
+  assert.deepEqual((await ask("warm", { who: "admin" })).data.runs, []);
 });
 
 describe("who sees one tenant only", () => {
@@ -44,7 +60,7 @@ describe("who sees one tenant only", () => {
     assert.doesNotMatch(told.join("\n"), /secret-inc/);
     const stats = await ask("stats?tenant=tenant-1", { who: "admin" });
     assert.equal(stats.data.totals.misses, 1);
-    assert.equal(stats.data.server, undefined);
+    assert.deepEqual([stats.data.server, stats.data.feed], [undefined, undefined]);
     assert.deepEqual(Object.keys(stats.data.store).sort(), ["circuit", "connected", "kind", "latencyMs"]);
     const { data } = await ask("explained?requestId=request-1", { who: "admin" });
     assert.deepEqual(

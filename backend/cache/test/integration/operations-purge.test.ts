@@ -80,6 +80,13 @@ describe("a plan", () => {
     assert.equal((await again({ plan: "1.x" })).status, 409);
     assert.equal((await again({})).status, 200);
     assert.equal((await again({})).status, 409, "used before");
+    for (const plan of [
+      `0${data.plan}`,
+      `${data.plan}.`,
+      `${data.plan}.x`,
+      `${Number(until)}.0.${signature}`,
+    ])
+      assert.equal((await again({ plan })).status, 409, `used before, and written otherwise: ${plan}`);
   });
 
   test("of another process is none", async () => {

@@ -11,7 +11,11 @@ import { openOperatedApp } from "../support/operated-app.js";
 type Line = Readonly<Record<string, unknown>>;
 
 /** Follows until the test ends. */
-async function follow(url: string, who: string, query = ""): Promise<{ lines: Line[]; stop(): void }> {
+async function follow(
+  url: string,
+  who: string,
+  query = "",
+): Promise<{ lines: Line[]; ended: Promise<unknown>; stop(): void }> {
   const request = get(`${url}/ops/tail${query}`, { headers: { "x-who": who } });
   afterTest(() => void request.destroy());
   request.on("error", () => undefined);
@@ -26,7 +30,8 @@ async function follow(url: string, who: string, query = ""): Promise<{ lines: Li
     lines.push(...parts.map((part) => JSON.parse(part) as Line));
   });
   response.on("error", () => undefined);
-  return { lines, stop: () => void request.destroy() };
+  const ended = new Promise((resolve) => response.once("close", resolve));
+  return { lines, ended, stop: () => void request.destroy() };
 }
 
 const eventsOf = (lines: readonly Line[]) => lines.filter(({ event }) => event !== undefined);
@@ -119,3 +124,16 @@ test("who does not read is cut off", async () => {
     return cache.events.listenerCount("alarm") === 0;
   });
 }, 60_000);
+
+test("a server that is closed does not wait for readers, nor does a cache leave them", async () => {
+  const { url, server, cache } = await openOperatedApp("memory");
+  const [one, other] = [await follow(url, "operator"), await follow(url, "admin")];
+  server.close();
+  await Promise.all([one.ended, other.ended]);
+  assert.equal(cache.events.listenerCount("hit"), 0);
+  const open = await openOperatedApp("memory");
+  const last = await follow(open.url, "operator");
+  await open.cache.close();
+  await last.ended;
+  assert.equal(open.cache.events.listenerCount("hit"), 0);
+});

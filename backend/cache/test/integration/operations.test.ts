@@ -57,6 +57,12 @@ describe.each(STORES)("operations, %s", (store) => {
     assert.equal((await cache.explained("request-1"))[0]?.miss?.reason, "cold");
   });
 
+  test("a question mark in what is asked about needs no escape", async () => {
+    const { ask } = await openOperatedApp(store);
+    const { data } = await ask("explain?tenant=tenant-1&url=/things/1?page=2");
+    assert.equal(data.url, "/things/1?page=2");
+  });
+
   test("who made it stale", async () => {
     const { ask, cache, request } = await openOperatedApp(store);
     await request("/things", { method: "POST", headers: { "x-request-id": "request-2" } });

@@ -23,6 +23,7 @@ import {
   ATTR_HTTP_RESPONSE_STATUS_CODE,
   ATTR_HTTP_ROUTE,
 } from "@opentelemetry/semantic-conventions";
+import { Router } from "express";
 import { until } from "../../../servers/until.js";
 import type { TenantCache } from "../../src/index.js";
 import { FIGURES, HISTOGRAMS } from "../../src/metrics/figures.js";
@@ -51,6 +52,9 @@ describe("telemetry", () => {
         res.json([1]);
       });
       express.post("/items", cache.invalidateCache("items"), (_req, res) => void res.json({}));
+      const router = Router();
+      router.get("/notes/:id", cache.cacheList("notes", 180), (_req, res) => void res.json([1]));
+      express.use("/customers/:customer", router);
       express.get("/broken", cache.cacheList("items", 180), (_req, res) => void res.sendStatus(500));
     });
   });
@@ -116,6 +120,11 @@ describe("telemetry", () => {
     const broken = named(await spansOf(() => app.request("/broken"), "cache items"), "cache items");
     assert.equal(broken.status.code, 2);
     assert.equal(broken.attributes[ATTR_HTTP_RESPONSE_STATUS_CODE], 500);
+  });
+
+  test("the route of a router is its pattern: what a mount has matched is data", async () => {
+    const all = await spansOf(() => app.request("/customers/customer-17/notes/3"), "cache notes");
+    assert.equal(named(all, "cache notes").attributes[ATTR_HTTP_ROUTE], "/customers/:id/notes/:id");
   });
 
   test("no attribute names a tenant or a key", async () => {

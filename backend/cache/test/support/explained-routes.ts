@@ -50,12 +50,15 @@ export const ROUTES: Readonly<Record<string, CacheListOptions>> = {
   "for-no-time": { ttlSeconds: () => 0 },
   "not-to-store": { shouldStore: () => false },
   "too-large": { maxBodyBytes: 4 },
+  streamed: {},
+  "streamed-too-large": { maxBodyBytes: 4 },
+  "streamed-not-to-store": { shouldStore: () => false },
 };
 
 /** Nobody can say of an answer that was never seen that it is not one to be stored. */
 export const UNSTORABLE: ReadonlySet<string> = new Set([
   ...["no-store", "private", "set-cookie", "not-found", "varies-undeclared", "for-no-time"],
-  ...["not-to-store", "too-large"],
+  ...["not-to-store", "too-large", "streamed", "streamed-too-large", "streamed-not-to-store"],
 ]);
 
 export interface Asking {
@@ -76,6 +79,7 @@ export async function openExplainedRoutes(
   const cache = await openCache(store, { tenant, ...options });
   const world = {
     runs: 0,
+    isFailing: false,
     app: undefined as Express | undefined,
     hold: undefined as Promise<void> | undefined,
   };
@@ -93,6 +97,11 @@ export async function openExplainedRoutes(
       server.all(`/${name}/:id`, cache.cacheList(name, route), async (_req, res) => {
         world.runs++;
         await world.hold;
+        if (world.isFailing) return void res.status(503).json({});
+        if (name.startsWith("streamed")) {
+          res.write("[1");
+          return void setImmediate(() => res.end(", 2, 3]"));
+        }
         if (name === "no-store") res.setHeader("Cache-Control", "no-store");
         if (name.startsWith("private")) res.setHeader("Cache-Control", "private, max-age=60");
         if (name === "set-cookie") res.setHeader("Set-Cookie", "a=1");

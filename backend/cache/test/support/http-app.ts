@@ -14,6 +14,7 @@ export interface Answer {
 
 export interface HttpApp {
   readonly url: string;
+  readonly server: Server;
   /** A request as a tenant (default `tenant-1`), told by the header `x-tenant`. */
   request(path: string, init?: RequestInit & { tenant?: string }): Promise<Answer>;
   close(): Promise<void>;
@@ -26,8 +27,10 @@ export async function serve(build: (app: Express) => void): Promise<HttpApp> {
   const server: Server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const closed = once(server, "close");
   return {
     url,
+    server,
     async request(path, { tenant = "tenant-1", ...init } = {}) {
       const headers = new Headers(init.headers);
       if (tenant !== "") headers.set("x-tenant", tenant);
@@ -39,7 +42,7 @@ export async function serve(build: (app: Express) => void): Promise<HttpApp> {
     async close() {
       server.closeAllConnections();
       server.close();
-      await once(server, "close");
+      await closed;
     },
   };
 }
