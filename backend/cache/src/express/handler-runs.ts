@@ -161,7 +161,13 @@ export class HandlerRuns {
         caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
         onHead: (isStreamed) => memory.tells(ref, isStreamed ? "streamed" : undefined),
         onUnstored: (why) => this.#http.unstored(ref, why),
-        ...(fallback && { insteadOfError }),
+        insteadOfError:
+          fallback &&
+          (() => {
+            const isSent = this.#insteadOfError(fallback, exchange);
+            if (isSent) memory.tells(ref, "stale-if-error");
+            return isSent;
+          }),
       });
       next();
     };
