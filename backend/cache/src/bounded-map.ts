@@ -44,6 +44,11 @@ export class BoundedMap<V> {
     return this.#map.size;
   }
 
+  /** Whether it may have to forget soon: before that nothing is gained by putting in anew what is there. */
+  get isHalfFull(): boolean {
+    return this.#characters > this.#maxCharacters / 2;
+  }
+
   get(key: string): V | undefined {
     return this.#map.get(key);
   }

@@ -54,8 +54,8 @@ export const BOUNDS = {
   redisOverMax: 1.1,
   processGrowth: 1.25,
   processGrowthMb: 16,
-  /** What an operator waits for. */
-  pageMs: 10_000,
+  /** What an operator waits for: an inventory that has ten seconds, and the rest. */
+  pageMs: 15_000,
   pageBytes: 1024 * 1024,
   /** Prometheus gives up after ten seconds; what asks nobody is far below that. */
   scrapeMs: 1000,

@@ -15,8 +15,9 @@ import type { CacheWarmer } from "../warmer/cache-warmer.js";
 import { History } from "./history.js";
 import { sumOfModules } from "./sums.js";
 
-/** An inventory walks through entries: many readers are to cost one. */
+/** An inventory walks through entries: many readers are to cost one, and a slow one is not taken again at once. */
 const REMEMBERED_MS = 5000;
+const REMEMBERED_TIMES = 2;
 
 /** What the chart and the tiles show, and what is asked for again and again: without a round trip. */
 export interface Figures {
@@ -25,8 +26,8 @@ export interface Figures {
 }
 
 interface Remembered {
-  /** When it was there; `undefined` until then, which may take longer than it is remembered. */
-  atMs: number | undefined;
+  /** Until when it is the answer; for as long as it is taken, whatever that takes. */
+  untilMs: number;
   readonly stats: Promise<CacheStats>;
 }
 
@@ -94,13 +95,14 @@ export class Sources {
 
   #remembered(key: string, ask: () => Promise<CacheStats>): Promise<CacheStats> {
     const known = this.#stats.get(key);
-    if (known && (known.atMs === undefined || monotonicNow() - known.atMs < REMEMBERED_MS))
-      return known.stats;
+    if (known && monotonicNow() < known.untilMs) return known.stats;
+    const beganAtMs = monotonicNow();
     const stats = ask();
-    const remembered: Remembered = { atMs: undefined, stats };
+    const remembered: Remembered = { untilMs: Number.POSITIVE_INFINITY, stats };
     this.#stats.set(key, remembered);
     const isThere = () => {
-      remembered.atMs = monotonicNow();
+      const nowMs = monotonicNow();
+      remembered.untilMs = nowMs + Math.max(REMEMBERED_MS, REMEMBERED_TIMES * (nowMs - beganAtMs));
     };
     // It never rejects; if it did, it would be asked again.
     stats.then(isThere, isThere);

@@ -1,5 +1,5 @@
 // Counters of what happened, for the process as a whole, each module and each tenant.
-// Tests: test/integration/monitor.test.ts, test/integration/toolkit-values.test.ts, test/integration/metrics.test.ts
+// Tests: test/unit/counters.test.ts, test/integration/monitor.test.ts, test/integration/toolkit-values.test.ts, test/integration/metrics.test.ts
 import { BoundedMap, ownText } from "../bounded-map.js";
 import type { BypassReason } from "../cache-status.js";
 import { Latencies } from "./latencies.js";
@@ -84,6 +84,8 @@ export type CountedBypass = BypassReason | "mutation-no-tenant";
 const MAX_TENANT_CHARACTERS = 12 * 1024 * 1024;
 /** What the figures of one module take. */
 const COUNTS_CHARACTERS = 200;
+/** Seldom enough that a hit does not notice it. */
+const YOUNG_AGAIN = 64;
 /** Routes, and domains of the toolkit, which are parts of keys. */
 const MAX_MODULES = 1000;
 
@@ -101,6 +103,8 @@ export class ModuleCounts {
    */
   score = 0;
   rated: number | undefined;
+  /** What was counted since it was put in as the youngest. */
+  sinceYoungest = 0;
 
   add(what: Counted, module: string | undefined, by: number): boolean {
     if (module !== undefined) {
@@ -144,12 +148,21 @@ export class Counters {
     if (!this.#all.add(what, module, by)) this.#all.open(module).add(what, module, by);
     if (tenant === undefined) return;
     const counts = this.#tenants.get(tenant);
-    if (counts?.add(what, module, by)) return;
+    if (counts?.add(what, module, by)) {
+      if (this.#tenants.isHalfFull && ++counts.sinceYoungest >= YOUNG_AGAIN) this.#keep(tenant, counts);
+      return;
+    }
     // Out before it grows, and in again: a map that is bounded must know what its entries take.
     this.#tenants.delete(tenant);
     const opened = (counts ?? new ModuleCounts()).open(module);
     opened.add(what, module, by);
     this.#tenants.set(tenant, opened);
+  }
+
+  /** Where there are too many tenants, those are forgotten that do little, and not those that came first: they are the busiest. */
+  #keep(tenant: string, counts: ModuleCounts): void {
+    counts.sinceYoungest = 0;
+    this.#tenants.set(tenant, counts);
   }
 
   /** A request, or a read of the toolkit, is not looked up. */

@@ -84,14 +84,14 @@ describe("sweeps in Redis", () => {
     const foreign = keys.entry(at.tenant, at.module, "of-another-program");
     await client.set(foreign, "x");
     assert.equal(await store.sweep([at]), 0);
-    assert.equal(await store.sweepKeyspace([at]), 2);
+    assert.equal(await store.sweepKeyspace([at], () => true), 2);
     assert.equal(await client.exists(at.entryKey, foreign), 0);
   });
 
   for (const kind of ["indexes", "keyspace"] as const) {
     test(`while another process sweeps (${kind}), this one does not, and is told so`, async () => {
       const at = await deadPlace();
-      const sweep = () => (kind === "indexes" ? store.sweep([at]) : store.sweepKeyspace([at]));
+      const sweep = () => (kind === "indexes" ? store.sweep([at]) : store.sweepKeyspace([at], () => true));
       const other = new SweepLease(servers, keys.sweepLease(kind));
       assert.equal(await other.take(), true);
       assert.equal(await sweep(), undefined);

@@ -37,7 +37,7 @@ describe("the stats of one tenant", () => {
   const commands = async () => {
     const stats = await admin.info("commandstats");
     const calls = (name: string) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
-    return { scan: calls("scan"), strlen: calls("strlen") };
+    return { scan: calls("scan"), strlen: calls("strlen"), evalsha: calls("evalsha") };
   };
 
   /** Entries and bytes of a tenant, as the server has them. */
@@ -97,5 +97,19 @@ describe("the stats of one tenant", () => {
     assert.ok((await commands()).scan - before.scan <= 5, "it looked at all keys of the server");
     const whole = await store.inventory({ maxKeys: 2 * OTHERS });
     assert.deepEqual(whole, { rows: [], complete: true, fences: 2 });
+  });
+
+  test("bytes of many tenants are asked for by one small command each, in their order", async () => {
+    const store = new RedisStore(connect(server.url), new KeySpace("", false));
+    closeAfterTest(store);
+    await new Promise<void>((resolve) => store.listen({ up: resolve, down: () => undefined }));
+    const others = Array.from({ length: 300 }, () => randomUUID());
+    const [alone = 0] = await store.tenantBytes([tenantId]);
+    assert.ok(alone > 0);
+    const scripts = async () => (await commands()).evalsha;
+    const before = await scripts();
+    const all = await store.tenantBytes([...others, tenantId, ...others]);
+    assert.equal((await scripts()) - before, 0);
+    assert.deepEqual(all, [...others.map(() => 0), alone, ...others.map(() => 0)]);
   });
 });

@@ -29,7 +29,8 @@ describe("the ledger of a tenant", () => {
 
   const newWorld = () => new LedgerWorld(admin, keys, QUOTA);
   const counted = async ({ tenant }: LedgerWorld) => (await store.tenantBytes([tenant]))[0] ?? -1;
-  const walk = async (world: LedgerWorld) => store.sweepKeyspace([{ tenant: world.tenant, adopt: true }]);
+  const walk = async (world: LedgerWorld) =>
+    store.sweepKeyspace([{ tenant: world.tenant, adopt: true }], () => true);
 
   test("dead generations make room before anything live does", async () => {
     const world = newWorld();
@@ -89,7 +90,8 @@ describe("the ledger of a tenant", () => {
       const [, name = ""] = await admin.zrange(keys.ledger(world.tenant), "0", "-1");
       for (const of of [name, ""]) await admin.zincrby(keys.ledger(world.tenant), 700, of);
       assert.ok((await counted(world)) > 15_000, "nothing has told the server's books");
-      await store.sweepKeyspace([{ tenant: world.tenant, ...(adopt ? { adopt } : { module: "accounts" }) }]);
+      const target = { tenant: world.tenant, ...(adopt ? { adopt } : { module: "accounts" }) };
+      await store.sweepKeyspace([target], () => true);
       const { atLeast, atMost } = await world.sum({ liveOnly: false });
       const total = await counted(world);
       assert.ok(atLeast > 5000 && atLeast <= total && total <= atMost, `${atLeast} <= ${total} <= ${atMost}`);

@@ -145,6 +145,9 @@ export abstract class NodeRedisCommands implements RedisClient {
   zrange(key: string, first: number, last: number): Promise<string[]> {
     return this.send(key, ["ZRANGE", key, String(first), String(last)], AS_TEXT) as Promise<string[]>;
   }
+  zscore(key: string, member: string): Promise<string | null> {
+    return this.send(key, ["ZSCORE", key, member], AS_TEXT) as Promise<string | null>;
+  }
   scan(cursor: string, ...args: (string | number)[]): Promise<[cursor: string, keys: string[]]> {
     return this.send("", ["SCAN", cursor, ...args.map(String)], AS_TEXT) as Promise<[string, string[]]>;
   }

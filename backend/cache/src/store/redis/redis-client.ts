@@ -63,6 +63,7 @@ export interface RedisClient extends Emitter {
   set(key: string, value: string | Buffer, ...args: (string | number)[]): Promise<unknown>;
   unlink(...keys: string[]): Promise<number>;
   zrange(key: string, first: number, last: number): Promise<string[]>;
+  zscore(key: string, member: string): Promise<string | null>;
   scan(cursor: string, ...args: (string | number)[]): Promise<[cursor: string, keys: string[]]>;
   strlen(key: string): Promise<number>;
   info(section: string): Promise<string>;

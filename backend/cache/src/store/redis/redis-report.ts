@@ -1,5 +1,6 @@
 // What Redis says of itself and of the entries it holds, for the stats report.
 // Tests: test/integration/monitor.test.ts
+import { monotonicNow } from "../../timers.js";
 import type { KeySpace } from "../key-space.js";
 import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store-report.js";
 import { scanKeys } from "./keyspace-scan.js";
@@ -33,6 +34,7 @@ export async function reportServer(client: RedisClient): Promise<ServerReport> {
 
 /** Of a walk, or of an index: what the server answers well within a millisecond. */
 const PAGE_KEYS = 1000;
+const WITHIN_MS = 10_000;
 
 function addKeyspaces(
   keyspaces: readonly Readonly<Record<string, KeyspaceFigures>>[],
@@ -83,7 +85,8 @@ async function reportNode(node: RedisClient): Promise<ServerReport> {
 }
 
 /**
- * Counts entries and bytes a module, and fences, until `maxKeys` have been looked at, whoever's they are. Of one tenant
+ * Counts entries and bytes a module, and fences, until `maxKeys` have been looked at, whoever's they are, or ten seconds
+ * have passed: on a machine that is busy nobody waits for longer, and least of all the server. Of one tenant
  * it counts what the indexes list, so that other tenants' keys cost nothing; what an index that was lost had listed is
  * counted again when a walk has listed it.
  */
@@ -99,14 +102,16 @@ export async function takeInventory(
     filter.tenant === undefined
       ? scanKeys(client, keys.prefix, options)
       : listedEntries(client, keys, filter.tenant);
+  const isWhole = filter.tenant === undefined;
+  const endsAtMs = isWhole ? monotonicNow() + WITHIN_MS : Number.POSITIVE_INFINITY;
   const taken = (complete: boolean): Inventory => ({
     rows: [...rows.values()],
     complete,
-    ...(filter.tenant === undefined && { fences }),
+    ...(isWhole && { fences }),
   });
   for await (const page of pages) {
-    if (seen >= filter.maxKeys) return taken(false);
-    seen += Math.max(page.length, filter.tenant === undefined ? PAGE_KEYS : 0);
+    if (seen >= filter.maxKeys || monotonicNow() >= endsAtMs) return taken(false);
+    seen += Math.max(page.length, isWhole ? PAGE_KEYS : 0);
     fences += page.filter((key) => key.startsWith(keys.allFences())).length;
     const entryKeys = page.filter((key) => key.startsWith(keys.allEntries()));
     const sizes = await Promise.all(entryKeys.map((key) => client.strlen(key)));
@@ -146,8 +151,10 @@ async function* listedEntries(client: RedisClient, keys: KeySpace, tenant: strin
   }
 }
 
-/** Tenants asked about at a time: others wait for the answers in the server, a millisecond or so. */
-const MAX_ASKED = 50;
+/** Tenants asked about at a time: others wait for the answers in the server, well below a millisecond. */
+const MAX_ASKED = { tidied: 50, read: 500 };
+/** More than so many are asked for their sums as they stand: ten thousand scripts that look for what has expired are seconds of the server's time. */
+const MAX_TIDIED = 200;
 
 export async function readTenantBytes(
   servers: Servers,
@@ -156,14 +163,20 @@ export async function readTenantBytes(
 ): Promise<readonly number[]> {
   const bytes: number[] = [];
   const steps = new PacedSteps(() => BRISK);
-  for (let start = 0; start < tenants.length; start += MAX_ASKED) {
-    const asked = tenants.slice(start, start + MAX_ASKED);
-    const ask = (tenant: string) => {
-      const books = [keys.generations(tenant), keys.ledger(tenant)] as const;
-      return servers.run(books[0], (link) => link.script("tenantBytes", books, [keys.indexes(tenant)]));
-    };
+  const areTidied = tenants.length <= MAX_TIDIED;
+  const together = areTidied ? MAX_ASKED.tidied : MAX_ASKED.read;
+  const ask = (tenant: string) => {
+    const books = [keys.generations(tenant), keys.ledger(tenant)] as const;
+    return servers.run(books[0], (link) =>
+      areTidied
+        ? link.script("tenantBytes", books, [keys.indexes(tenant)])
+        : link.client.zscore(books[1], ""),
+    );
+  };
+  for (let start = 0; start < tenants.length; start += together) {
+    const asked = tenants.slice(start, start + together);
     const answers = await steps.run(() => Promise.all(asked.map(ask)));
-    bytes.push(...answers.map(Number));
+    bytes.push(...answers.map((answer) => Number(answer ?? 0)));
   }
   return bytes;
 }
