@@ -1,9 +1,13 @@
 // The one list of all figures: what they are called, what they mean, and where they are read. Counts nothing itself.
 // Tests: test/unit/metrics-page.test.ts, test/integration/metrics.test.ts
+
+import { ADVICE_WARNINGS, warningsOf } from "../advice/advice-warnings.js";
+import type { Advisor } from "../advice/advisor.js";
 import type { Counted } from "../engine/counters.js";
 import type { Timed } from "../engine/latencies.js";
+import { OTHER } from "./busiest-tenants.js";
 import { FEED } from "./feed-figures.js";
-import { counter, type Figure, gauge, NONE } from "./figure.js";
+import { counter, type Figure, gauge, NONE, type Sample } from "./figure.js";
 import type { MetricsView } from "./metrics-view.js";
 
 export interface HistogramFigure {
@@ -97,6 +101,13 @@ const REQUESTS: readonly Figure[] = [
   byModule("etc_quota_refusals_total", "Entries too large for their tenant's quota", "quotaRefusals"),
   byModule("etc_alarms_total", "Values that must not be served, and were not", "alarms"),
   byModule("etc_store_errors_total", "Store operations that failed or ran out of time", "errors"),
+  {
+    name: "etc_route_warnings",
+    kind: "gauge",
+    help: "Routes of which `cache.advice()` warns, by the warning",
+    labels: ["module", "warning"],
+    read: ({ engine: { advisor }, modules }) => (advisor ? routeWarnings(advisor, modules) : NONE),
+  },
 ];
 
 const TENANTS: readonly Figure[] = [
@@ -252,6 +263,17 @@ const PROBE: readonly Figure[] = [
     ({ counters }) => counters.probe?.writes,
   ),
 ];
+
+function routeWarnings({ routes }: Advisor, modules: MetricsView["modules"]): Sample[] {
+  const counts = new Map(modules.map(([module]) => [module, new Map<string, number>()]));
+  for (const figures of routes) {
+    const of = counts.get(figures.terms.module) ?? counts.get(OTHER);
+    for (const { code } of warningsOf(figures)) of?.set(code, (of.get(code) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([module, of]) =>
+    ADVICE_WARNINGS.map((warning) => ({ labels: { module, warning }, value: of.get(warning) ?? 0 })),
+  );
+}
 
 /** All but {@link HISTOGRAMS}. */
 export const FIGURES: readonly Figure[] = [...REQUESTS, ...TENANTS, ...PROCESS, ...SERVER, ...PROBE, ...FEED];
