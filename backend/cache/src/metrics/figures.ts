@@ -1,8 +1,6 @@
 // The one list of all figures: what they are called, what they mean, and where they are read. Counts nothing itself.
 // Tests: test/unit/metrics-page.test.ts, test/integration/metrics.test.ts
 
-import { ADVICE_WARNINGS, warningsOf } from "../advice/advice-warnings.js";
-import type { Advisor } from "../advice/advisor.js";
 import type { Counted } from "../engine/counters.js";
 import type { Timed } from "../engine/latencies.js";
 import { OTHER } from "./busiest-tenants.js";
@@ -106,7 +104,7 @@ const REQUESTS: readonly Figure[] = [
     kind: "gauge",
     help: "Routes of which `cache.advice()` warns, by the warning",
     labels: ["module", "warning"],
-    read: ({ engine: { advisor }, modules }) => (advisor ? routeWarnings(advisor, modules) : NONE),
+    read: routeWarnings,
   },
 ];
 
@@ -264,15 +262,19 @@ const PROBE: readonly Figure[] = [
   ),
 ];
 
-function routeWarnings({ routes }: Advisor, modules: MetricsView["modules"]): Sample[] {
-  const counts = new Map(modules.map(([module]) => [module, new Map<string, number>()]));
-  for (const figures of routes) {
-    const of = counts.get(figures.terms.module) ?? counts.get(OTHER);
-    for (const { code } of warningsOf(figures)) of?.set(code, (of.get(code) ?? 0) + 1);
+/** Few routes have one: of the rest, one row says which there are. */
+function routeWarnings({ engine: { advisor }, modules }: MetricsView): readonly Sample[] {
+  if (!advisor) return NONE;
+  const named = new Set(modules.map(([module]) => module));
+  const counts = new Map(advisor.warningCodes.map((warning) => [`${OTHER} ${warning}`, 0]));
+  for (const [module, warning] of advisor.warnings()) {
+    const key = `${named.has(module) ? module : OTHER} ${warning}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  return [...counts].flatMap(([module, of]) =>
-    ADVICE_WARNINGS.map((warning) => ({ labels: { module, warning }, value: of.get(warning) ?? 0 })),
-  );
+  return [...counts].map(([key, value]) => {
+    const [module = "", warning = ""] = key.split(" ");
+    return { labels: { module, warning }, value };
+  });
 }
 
 /** All but {@link HISTOGRAMS}. */
