@@ -8,15 +8,17 @@ export interface PoolOptions {
   readonly max?: number;
   /** How long a query waits for a connection, milliseconds. Default 3000. */
   readonly connectTimeoutMs?: number;
+  /** How long a statement may take, and a transaction may do nothing, milliseconds. Default 10,000; half as long again to do nothing. */
+  readonly statementTimeoutMs?: number;
   /** Told about lost connections: one line each. */
   readonly onError: (message: string) => void;
 }
 
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 10_000;
-/** Of a server that does not answer at all: one that is stopped cannot end a statement. Longer than the server's own. */
-const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2000;
-const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
+/** How much longer is waited for a server that does not answer at all: one that is stopped cannot end a statement. */
+const ANSWER_LATER_MS = 2000;
+const IDLE_RATIO = 1.5;
 
 /**
  * numeric(15, 2) has fifteen significant digits, which a double carries exactly: money is a JSON number. A
@@ -32,13 +34,14 @@ const PARSERS = new Map<number, (text: string) => unknown>([
 /** Makes a pool; connects when first used. Rejections of `connect` come after at most `connectTimeoutMs`. */
 export function createPool(options: PoolOptions): Pool {
   const { databaseUrl, max = 10, connectTimeoutMs = CONNECT_TIMEOUT_MS, onError } = options;
+  const { statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const pool = new Pool({
     connectionString: databaseUrl,
     max,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: ANSWER_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + ANSWER_LATER_MS,
+    idle_in_transaction_session_timeout: IDLE_RATIO * statementTimeoutMs,
     application_name: "crm",
     types: { getTypeParser: (oid, format) => PARSERS.get(oid) ?? types.getTypeParser(oid, format) },
   });

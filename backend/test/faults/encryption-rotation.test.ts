@@ -6,7 +6,6 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { startBackendProcess } from "../../../scripts/backend-process.js";
-import { createPool } from "../../db/pool.js";
 import { projectFile } from "../../project-root.js";
 import {
   createMigratedDatabase,
@@ -16,6 +15,7 @@ import {
 } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
+import { patientPool } from "../support/patient.js";
 
 const NAME = "Brightwater Logistics";
 const key = (id: string) => `${id}:${randomBytes(32).toString("base64")}`;
@@ -31,7 +31,7 @@ describe("the keys of encryption", () => {
   beforeAll(async () => {
     [database, redis] = await Promise.all([createMigratedDatabase(), startRedisServer()]);
     admin = new Redis(redis.url);
-    const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
+    const pool = patientPool(database.url);
     await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A')", [TENANT_A]);
     await pool.query("INSERT INTO accounts (tenant_id, name, type) VALUES ($1, $2, 'prospect')", [
       TENANT_A,

@@ -29,7 +29,8 @@ describe("servers that are away", () => {
     behind.hostname = "127.0.0.1";
     behind.port = String(proxy.port);
     const { redisUrl, keyPrefix, folder, secret } = db;
-    cutOff = await openOverlay({ databaseUrl: behind.href, redisUrl, keyPrefix, folder, secret });
+    const settings = { databaseUrl: behind.href, redisUrl, keyPrefix, folder, secret };
+    cutOff = await openOverlay(settings, {}, false);
   });
   afterAll(async () => {
     await cutOff.close();

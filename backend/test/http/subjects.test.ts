@@ -15,6 +15,7 @@ import { openSubjects, type Subjects } from "../../services/subjects/open-subjec
 import { issueToken } from "../../services/tokens.js";
 import { quiet } from "../support/caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
+import { PATIENT_TRAIL } from "../support/patient.js";
 
 const ERASURE = "/api/overlay/subjects/hubspot%3A7/erasure";
 const EXPORT = "/api/overlay/subjects/hubspot%3A7/export";
@@ -47,7 +48,7 @@ describe("subjects over HTTP", () => {
       pool,
       cache,
       logger,
-      audit: (pseudonym) => new AuditTrail({ pool, pseudonym }),
+      audit: (pseudonym) => new AuditTrail({ ...PATIENT_TRAIL, pool, pseudonym }),
     });
     const { vault } = subjects;
     notes = [await vault.seal(TENANT_A, ["hubspot:7"], "note", NOTE)];

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { PoolClient } from "pg";
-import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { closeAfterTest } from "../../servers/in-test.js";
 import type { AuditEvent } from "../../services/audit/audit-event.js";
@@ -22,6 +21,7 @@ import {
   startAuditDatabase,
   TENANT,
 } from "../support/audit-database.js";
+import { PATIENT_TRAIL, patientPool } from "../support/patient.js";
 
 const MARKETING = ["HMARKT"] as const;
 
@@ -175,8 +175,8 @@ describe("consent", () => {
   });
 
   test("in the trail's order nothing is disclosed behind a revocation, whichever process read it", async () => {
-    const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
-    const other = new AuditTrail({ pool, pseudonym });
+    const pool = patientPool(database.url);
+    const other = new AuditTrail({ ...PATIENT_TRAIL, pool, pseudonym });
     closeAfterTest({ close: () => pool.end() }, other);
     for (let round = 0; round < 5; round++) {
       const subjectId = `s:race-${round}`;

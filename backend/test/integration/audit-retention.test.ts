@@ -18,6 +18,7 @@ import {
   TENANT,
 } from "../support/audit-database.js";
 import { type AuditLog, openAuditLog } from "../support/audit-log.js";
+import { PATIENT_TRAIL } from "../support/patient.js";
 
 const DAY_MS = 86_400_000;
 
@@ -37,7 +38,7 @@ describe("retention", () => {
   /** Records made so many days ago, with a place in the tree. */
   const grow = async (daysAgo: number, ...made: Parameters<typeof event>[1][]) => {
     const now = () => Date.now() - daysAgo * DAY_MS;
-    const trail = new AuditTrail({ pool: database.pool, pseudonym, now });
+    const trail = new AuditTrail({ ...PATIENT_TRAIL, pool: database.pool, pseudonym, now });
     // Refusals are recorded at once, whatever their class.
     await trail.record(
       TENANT,
@@ -147,7 +148,7 @@ describe("retention", () => {
 
   test("what is not signed yet stays", async () => {
     const now = () => Date.now() - 3000 * DAY_MS;
-    const trail = new AuditTrail({ pool: database.pool, pseudonym, now });
+    const trail = new AuditTrail({ ...PATIENT_TRAIL, pool: database.pool, pseudonym, now });
     await trail.record(TENANT, ACTOR, [event(1, { entityId: "r-unsigned" })]);
     assert.equal(counts(await prune(true)).phi?.[0], 1, "r-stored alone");
   });

@@ -17,6 +17,7 @@ import {
   TENANT,
 } from "../support/audit-database.js";
 import { type AuditLog, openAuditLog } from "../support/audit-log.js";
+import { PATIENT_TRAIL } from "../support/patient.js";
 
 describe("the watch over audit trails", () => {
   let database: AuditDatabase;
@@ -46,7 +47,9 @@ describe("the watch over audit trails", () => {
   test("a record that no checkpoint covers for too long; over once it is covered", async () => {
     const { watch, lines } = open();
     const now = () => Date.now() - 200_000;
-    await new AuditTrail({ pool: database.pool, pseudonym, now }).record(TENANT, ACTOR, [event(1)]);
+    await new AuditTrail({ ...PATIENT_TRAIL, pool: database.pool, pseudonym, now }).record(TENANT, ACTOR, [
+      event(1),
+    ]);
     for (let n = 0; n < 3; n++) await watch.look(TENANT);
     assert.deepEqual(names(watch), ["checkpoint-age"]);
     assert.deepEqual(names(watch, OTHER_TENANT), []);
@@ -87,6 +90,7 @@ describe("the watch over audit trails", () => {
 
   test("records that a process has taken along, until somebody has looked into it", async () => {
     const trail = new AuditTrail({
+      ...PATIENT_TRAIL,
       pool: database.pool,
       pseudonym,
       buffer: { capacity: 9, flushAfterMs: 3_600_000 },

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
-import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { accountsModule } from "../../modules/accounts/accounts-module.js";
 import { contactsModule } from "../../modules/contacts/contacts-module.js";
@@ -14,6 +13,7 @@ import { orderClause, Parameters, selectList, whereClause } from "../../modules/
 import type { ModuleDefinition } from "../../modules/module-definition.js";
 import { DEMO_TENANTS, isSeeded, seedDemoData } from "../../seed/index.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
+import { patientPool } from "../support/patient.js";
 
 const LARGEST = DEMO_TENANTS[0]?.id ?? "";
 const SCALE = 0.2;
@@ -37,7 +37,7 @@ describe("demo data", () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     await migrate(database.url, () => undefined);
-    pool = createPool({ databaseUrl: database.url, onError: () => undefined });
+    pool = patientPool(database.url);
     assert.equal(await isSeeded(database.url), false);
     const onProgress = (done: number, total: number) => void progress.push([done, total]);
     assert.equal(await seedDemoData(database.url, { scale: SCALE, onProgress }), true);
@@ -63,7 +63,7 @@ describe("demo data", () => {
 
   test("every database gets the same rows, whoever seeds first", async () => {
     const twin = await createTestDatabase();
-    const twinPool = createPool({ databaseUrl: twin.url, onError: () => undefined });
+    const twinPool = patientPool(twin.url);
     try {
       await Promise.all([migrate(twin.url, () => undefined), migrate(twin.url, () => undefined)]);
       const seeded = await Promise.all([

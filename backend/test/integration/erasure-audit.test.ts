@@ -11,6 +11,7 @@ import { Checkpointer } from "../../services/audit/checkpointer.js";
 import { leafHash, verifyConsistency, verifyInclusion } from "../../services/audit/merkle.js";
 import { consistencyProof, inclusionProof, integrate, rootAt } from "../../services/audit/tree-store.js";
 import { LOG_KEY } from "../support/audit-log.js";
+import { PATIENT_TRAIL } from "../support/patient.js";
 import { type SubjectDatabase, startSubjectDatabase, TENANT } from "../support/subject-database.js";
 
 const ACTOR = { id: "system", role: "system" };
@@ -29,6 +30,7 @@ describe("the audit trail across an erasure", () => {
     const checkpointer = new Checkpointer({ pool, key: LOG_KEY, places: [new CheckpointFiles(folder)] });
     const vault = database.vault();
     const trail = new AuditTrail({
+      ...PATIENT_TRAIL,
       pool,
       checkpointer,
       pseudonym: (tenant, id) => vault.pseudonym(tenant, id),

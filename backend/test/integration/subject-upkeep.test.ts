@@ -9,6 +9,7 @@ import { until } from "../../servers/until.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import { KeysUnavailable } from "../../services/subjects/key-provider.js";
 import { openSubjects, type Subjects } from "../../services/subjects/open-subjects.js";
+import { PATIENT_TRAIL } from "../support/patient.js";
 import {
   type SubjectDatabase,
   startSubjectDatabase,
@@ -37,7 +38,7 @@ describe("upkeep of subjects", () => {
       keys: { keys, folder },
       pool,
       cache: { invalidateTags: async () => true },
-      audit: (pseudonym) => new AuditTrail({ pool, pseudonym }),
+      audit: (pseudonym) => new AuditTrail({ ...PATIENT_TRAIL, pool, pseudonym }),
       logger: pino(stream),
     });
     afterTest(() => subjects.stop());

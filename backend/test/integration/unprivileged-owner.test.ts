@@ -7,13 +7,13 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Client } from "pg";
 import { migrate } from "../../db/migrate.js";
-import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { DEMO_TENANTS, seedDemoData } from "../../seed/index.js";
 import { createTestDatabase, type TestDatabase } from "../../servers/index.js";
 import { rewrapKeys } from "../../services/subjects/key-rotation.js";
 import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js";
 import { SubjectVault } from "../../services/subjects/subject-vault.js";
+import { patientPool } from "../support/patient.js";
 
 const [LARGEST] = DEMO_TENANTS;
 
@@ -61,7 +61,7 @@ describe("a database user that is no superuser", () => {
     await migrate(url, () => undefined);
     assert.equal(await seedDemoData(url, { scale: 0.002 }), true);
 
-    const pool = createPool({ databaseUrl: url, onError: () => undefined });
+    const pool = patientPool(url);
     try {
       const count = "SELECT count(*)::int AS accounts FROM accounts";
       const seen = await withTenant(pool, LARGEST?.id ?? "", (client) => client.query(count));
@@ -74,7 +74,7 @@ describe("a database user that is no superuser", () => {
   });
 
   test("what goes on behind requests for subjects finds the tenants it is about, and changes nothing without one", async () => {
-    const pool = createPool({ databaseUrl: url, onError: () => undefined });
+    const pool = patientPool(url);
     const folder = mkdtempSync(path.join(tmpdir(), "subject-secrets-"));
     const [first, second] = ["first", "second"].map((id) => ({ id, secret: randomBytes(32) }));
     assert.ok(first && second && LARGEST);

@@ -1,10 +1,10 @@
 // A migrated database with an audit trail over it, and what tests do to it.
 import type { Pool } from "pg";
 import { migrate } from "../../db/migrate.js";
-import { createPool } from "../../db/pool.js";
 import { createMigratedDatabase } from "../../servers/index.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import { OTHER_TENANT, pseudonym, TENANT } from "./audit-events.js";
+import { PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export * from "./audit-events.js";
 
@@ -20,7 +20,7 @@ export interface AuditDatabase {
 export async function startAuditDatabase(url?: string): Promise<AuditDatabase> {
   const database = url === undefined ? await createMigratedDatabase() : { url, drop: async () => undefined };
   if (url !== undefined) await migrate(url, () => undefined);
-  const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
+  const pool = patientPool(database.url);
   await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'A'), ($2, 'B') ON CONFLICT DO NOTHING", [
     TENANT,
     OTHER_TENANT,
@@ -28,7 +28,7 @@ export async function startAuditDatabase(url?: string): Promise<AuditDatabase> {
   return {
     url: database.url,
     pool,
-    trail: new AuditTrail({ pool, pseudonym }),
+    trail: new AuditTrail({ ...PATIENT_TRAIL, pool, pseudonym }),
     close: async () => {
       await pool.end();
       await database.drop();

@@ -10,6 +10,7 @@ import { signerKey } from "../../services/audit/signed-note.js";
 import { integrate } from "../../services/audit/tree-store.js";
 import type { AuditDatabase } from "./audit-database.js";
 import { ACTOR, events, pseudonym, TENANT } from "./audit-events.js";
+import { PATIENT_TRAIL } from "./patient.js";
 
 export const LOG_KEY = signerKey("crm.example/audit", Buffer.alloc(32, 7));
 
@@ -31,7 +32,7 @@ export function openAuditLog(
   const files = new CheckpointFiles(folder);
   const places: readonly CheckpointPlace[] = [files];
   const checkpointer = new Checkpointer({ pool, key: LOG_KEY, places, ...more });
-  const trail = new AuditTrail({ pool, pseudonym, checkpointer });
+  const trail = new AuditTrail({ ...PATIENT_TRAIL, pool, pseudonym, checkpointer });
   let made = 0;
   return {
     folder,

@@ -1,7 +1,6 @@
 // A process that records, integrates and signs, and kills itself at a step: `node audit-process.js`, with AUDIT_TEST as JSON.
 import type { PoolClient } from "pg";
 import pg from "pg";
-import { createPool } from "../../db/pool.js";
 import { withTenant } from "../../db/tenant-transaction.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import { CheckpointFiles } from "../../services/audit/checkpoint-file.js";
@@ -10,6 +9,7 @@ import { Checkpointer } from "../../services/audit/checkpointer.js";
 import { integrate } from "../../services/audit/tree-store.js";
 import { ACTOR, events, pseudonym, TENANT } from "./audit-events.js";
 import { LOG_KEY } from "./audit-log.js";
+import { PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export interface AuditProcessOptions {
   readonly url: string;
@@ -44,7 +44,7 @@ Object.defineProperty(pg.Client.prototype, "query", {
   },
 });
 
-const pool = createPool({ databaseUrl: options.url, max: 3, onError: () => undefined });
+const pool = patientPool(options.url, { max: 3 });
 const files = new CheckpointFiles(options.folder);
 const place: CheckpointPlace = {
   name: "file",
@@ -67,7 +67,7 @@ const place: CheckpointPlace = {
   },
 };
 const checkpointer = new Checkpointer({ pool, key: LOG_KEY, places: [place] });
-const trail = new AuditTrail({ pool, pseudonym, checkpointer });
+const trail = new AuditTrail({ ...PATIENT_TRAIL, pool, pseudonym, checkpointer });
 
 /** A change, with two records in its transaction. */
 const change = (client: PoolClient) =>

@@ -9,6 +9,7 @@ import { issueToken } from "../../services/tokens.js";
 import { pseudonym } from "./audit-database.js";
 import { LOG_KEY } from "./audit-log.js";
 import { type Crm, type CrmClient, type CrmStore, SECRET, startCrm, TENANT_A } from "./crm.js";
+import { PATIENT_TRAIL } from "./patient.js";
 
 export interface AuditedCrm {
   readonly crm: Crm;
@@ -35,7 +36,7 @@ export async function startAuditedCrm(
   const crm = await startCrm(store, ({ pool: own }) => {
     const pool = options.auditPool ?? own;
     const checkpointer = new Checkpointer({ pool: own, key: LOG_KEY, places: [] });
-    const trail = new AuditTrail({ pool, pseudonym, checkpointer, ...options });
+    const trail = new AuditTrail({ ...PATIENT_TRAIL, pool, pseudonym, checkpointer, ...options });
     const watch = new AuditWatch({ pool: own, trail, logger: { info: say, error: say } });
     opened.audit = { trail, watch, checkpointer };
     return { audit: { pool: own, trail, watch, pseudonym, site: "https://crm.example.com/api" } };

@@ -8,7 +8,6 @@ import type { Pool } from "pg";
 import { pino } from "pino";
 import supertest from "supertest";
 import { type AppDependencies, createApp, createAppBehindLane } from "../../app.js";
-import { createPool } from "../../db/pool.js";
 import { drain, listen } from "../../http/http-server.js";
 import type { Role } from "../../http/identity/auth.js";
 import { Authenticator } from "../../http/identity/authenticator.js";
@@ -17,6 +16,7 @@ import { createMigratedDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { DescribedAnswers } from "./described-answers.js";
+import { patientPool } from "./patient.js";
 import { TEST_TTLS } from "./test-ttls.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
@@ -65,7 +65,7 @@ export type Overrides =
 /** Starts the app, behind the lane as in production, on a free port, over a migrated database that has the tenants A and B. */
 export async function startCrm(store: CrmStore = "memory", overrides: Overrides = {}): Promise<Crm> {
   const database = await createMigratedDatabase();
-  const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
+  const pool = patientPool(database.url);
   await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'Tenant A'), ($2, 'Tenant B')", [
     TENANT_A,
     TENANT_B,

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createTenantCache } from "express-tenant-cache";
 import supertest from "supertest";
-import { createPool } from "../../db/pool.js";
 import type { OverlayRole } from "../../http/identity/auth.js";
 import { sharedRedisUrl } from "../../servers/index.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
@@ -17,6 +16,7 @@ import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet } from "./caches.js";
 import { asDescribed, type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { DescribedAnswers } from "./described-answers.js";
+import { PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export interface OverlayClient {
   get(path: string): supertest.Test;
@@ -41,11 +41,12 @@ export interface OverlayCrm {
 
 export async function startOverlayCrm(changes: Partial<OverlayOptions> = {}): Promise<OverlayCrm> {
   const crm = await startCrm("redis");
-  const own = createPool({ databaseUrl: crm.databaseUrl, max: 4, onError: () => undefined });
+  const own = patientPool(crm.databaseUrl, { max: 4 });
   const folder = mkdtempSync(path.join(tmpdir(), "overlay-secrets-"));
   const provider = new LocalKeyProvider({ keys: [{ id: "first", secret: randomBytes(32) }], folder });
   const tenantKeys = new TenantKeys(own, provider);
   const trail = new AuditTrail({
+    ...PATIENT_TRAIL,
     pool: own,
     pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
   });

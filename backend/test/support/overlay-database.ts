@@ -15,6 +15,7 @@ import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js"
 import { SubjectVault } from "../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../services/subjects/tenant-keys.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
+import { PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export const TENANT = "aaaaaaaa-0000-4000-8000-000000000032";
 export const OTHER_TENANT = "bbbbbbbb-0000-4000-8000-000000000032";
@@ -57,13 +58,20 @@ export interface OverlaySettings {
   readonly secret: string;
 }
 
-/** @param changes of the overlay */
+/**
+ * @param changes of the overlay
+ * @param isPatient false: with the bounds of time that processes have
+ */
 export async function openOverlay(
-  settings: OverlaySettings,
+  { databaseUrl, ...settings }: OverlaySettings,
   changes: Partial<OverlayOptions> = {},
+  isPatient = true,
 ): Promise<OverlayProcess> {
-  const pool = createPool({ databaseUrl: settings.databaseUrl, onError: () => undefined });
-  const own = createPool({ databaseUrl: settings.databaseUrl, max: 4, onError: () => undefined });
+  const poolOf = (max?: number) =>
+    isPatient
+      ? patientPool(databaseUrl, { ...(max && { max }) })
+      : createPool({ databaseUrl, ...(max && { max }), onError: () => undefined });
+  const [pool, own] = [poolOf(), poolOf(4)];
   const cache = createTenantCache({
     redis: settings.redisUrl,
     keyPrefix: settings.keyPrefix,
@@ -76,6 +84,7 @@ export async function openOverlay(
   const provider = new LocalKeyProvider({ keys, folder: settings.folder });
   const tenantKeys = new TenantKeys(own, provider);
   const trail = new AuditTrail({
+    ...(isPatient && PATIENT_TRAIL),
     pool: own,
     pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
   });

@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Pool } from "pg";
-import { createPool } from "../../db/pool.js";
 import { createMigratedDatabase } from "../../servers/index.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js";
 import { SubjectVault, type SubjectVaultOptions } from "../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../services/subjects/tenant-keys.js";
+import { PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export const TENANT = "aaaaaaaa-0000-4000-8000-000000000031";
 export const OTHER_TENANT = "bbbbbbbb-0000-4000-8000-000000000031";
@@ -31,7 +31,7 @@ export interface SubjectDatabase {
 
 export async function startSubjectDatabase(): Promise<SubjectDatabase> {
   const database = await createMigratedDatabase();
-  const pool = createPool({ databaseUrl: database.url, onError: () => undefined });
+  const pool = patientPool(database.url);
   await pool.query("INSERT INTO tenants (id, name) VALUES ($1, 'Tenant'), ($2, 'Other')", [
     TENANT,
     OTHER_TENANT,
@@ -42,6 +42,7 @@ export async function startSubjectDatabase(): Promise<SubjectDatabase> {
   const closing: (() => void)[] = [];
   const trailOver = (tenantKeys: TenantKeys) =>
     new AuditTrail({
+      ...PATIENT_TRAIL,
       pool,
       pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
     });

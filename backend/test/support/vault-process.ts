@@ -2,12 +2,12 @@
 // Arguments: the database's URL, the folder of secrets, the wrapping key (base64), the step it dies at.
 
 import { setTimeout as delay } from "node:timers/promises";
-import { createPool } from "../../db/pool.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import type { KeyProvider } from "../../services/subjects/key-provider.js";
 import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js";
 import { SubjectVault } from "../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../services/subjects/tenant-keys.js";
+import { PATIENT_TRAIL, patientPool } from "./patient.js";
 
 /** Where a process can be killed, in the order of an erasure. */
 export const STEPS = [
@@ -44,7 +44,7 @@ function serve([databaseUrl = "", folder = "", secret = "", deadly = ""]: readon
   const dieAt = (step: Step) => {
     if (step === deadly) process.kill(process.pid, "SIGKILL");
   };
-  const pool = createPool({ databaseUrl, onError: () => undefined });
+  const pool = patientPool(databaseUrl);
   const local = new LocalKeyProvider({
     keys: [{ id: "first", secret: Buffer.from(secret, "base64") }],
     folder,
@@ -61,7 +61,11 @@ function serve([databaseUrl = "", folder = "", secret = "", deadly = ""]: readon
     },
   };
   const tenantKeys = new TenantKeys(pool, provider);
-  const trail = new AuditTrail({ pool, pseudonym: (tenantId, id) => tenantKeys.pseudonym(tenantId, id) });
+  const trail = new AuditTrail({
+    ...PATIENT_TRAIL,
+    pool,
+    pseudonym: (tenantId, id) => tenantKeys.pseudonym(tenantId, id),
+  });
   const vault = new SubjectVault({
     pool,
     provider,

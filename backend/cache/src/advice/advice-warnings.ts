@@ -3,6 +3,16 @@
 import type { AdviceWarning, AdviceWarningCode } from "./cache-advice.js";
 import type { RouteFigures } from "./route-figures.js";
 
+/** In the order in which they are told. */
+export const ADVICE_WARNINGS = [
+  "scope-missing",
+  "vary-missing",
+  "differs-each-time",
+  "unseen-writes",
+  "no-tenant",
+  "mostly-unstorable",
+] as const satisfies readonly AdviceWarningCode[];
+
 /** Fewer comparisons say nothing. */
 const FEWEST = 5;
 const MOSTLY = 0.5;

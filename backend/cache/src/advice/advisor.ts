@@ -1,9 +1,12 @@
 // The advisor: sees requests, answers and invalidations of one cache, and simulates entries for a bounded sample of them.
 // Tests: test/integration/advice.test.ts
+
 import { ownText } from "../bounded-map.js";
 import { monotonicNow } from "../timers.js";
+import { ADVICE_WARNINGS, warningsOf } from "./advice-warnings.js";
 import type { AdvisedAnswer, AdvisedEntry } from "./advised.js";
 import { BusiestTenants } from "./busiest-tenants.js";
+import type { AdviceWarningCode } from "./cache-advice.js";
 import { compareAnswer } from "./compare-answer.js";
 import { RouteFigures, type RouteTerms } from "./route-figures.js";
 import {
@@ -68,6 +71,15 @@ export class Advisor {
 
   get elapsedSeconds(): number {
     return this.#now();
+  }
+
+  readonly warningCodes = ADVICE_WARNINGS;
+
+  /** Of all routes, each with its module. */
+  warnings(): (readonly [module: string, code: AdviceWarningCode])[] {
+    return this.routes.flatMap((figures) =>
+      warningsOf(figures).map(({ code }) => [figures.terms.module, code] as const),
+    );
   }
 
   /** The figures of a route; those of all routes that are one too many are shared. */

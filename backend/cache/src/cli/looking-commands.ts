@@ -1,4 +1,4 @@
-// Commands that only look: doctor, stats, keys and explain. Each loads what it needs when it runs.
+// Commands that only look: doctor, stats, keys, explain and advice. Each loads what it needs when it runs.
 // Tests: test/integration/cli-usage.test.ts
 import type { ExplainOptions } from "./explain-command.js";
 import type { KeysOptions } from "./keys-command.js";
@@ -111,6 +111,18 @@ export function explainCommand({ program, env, run }: Making): void {
         const target = appOnly(options, env);
         const { runExplain } = await import("./explain-command.js");
         return runExplain(context, target, url, options);
+      }),
+    );
+}
+
+export function adviceCommand({ program, env, run }: Making): void {
+  ofApp(command(program, "advice", "each route's TTL and a better one, and which routes want somebody"))
+    .addHelpText("after", examples("advice --app http://127.0.0.1:3000/ops/cache-api", "advice --json"))
+    .action((options: Given) =>
+      run(options, async (context) => {
+        const target = appOnly(options, env);
+        const { runAdvice } = await import("./advice-command.js");
+        return runAdvice(context, target);
       }),
     );
 }

@@ -2,7 +2,13 @@
 // Tests: test/integration/cli-usage.test.ts, test/package/cli.test.ts
 import { Command } from "commander";
 import { purgeCommand, tailCommand, topCommand, warmCommand } from "./acting-commands.js";
-import { doctorCommand, explainCommand, keysCommand, statsCommand } from "./looking-commands.js";
+import {
+  adviceCommand,
+  doctorCommand,
+  explainCommand,
+  keysCommand,
+  statsCommand,
+} from "./looking-commands.js";
 import type { Making } from "./program-options.js";
 
 const EXAMPLES = `
@@ -29,6 +35,7 @@ const COMMANDS = [
   topCommand,
   tailCommand,
   explainCommand,
+  adviceCommand,
   purgeCommand,
   warmCommand,
 ];

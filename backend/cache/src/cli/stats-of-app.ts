@@ -94,6 +94,11 @@ function show(output: Output, name: string, stats: CacheStats, limit: number): v
       "tenant",
       known.slice(0, limit).map(([id, figures]) => statsRow(id, figures)),
     );
+  for (const [id, { quotaEvictions, quotaBytes }] of known)
+    if (quotaEvictions > 0)
+      output.line(
+        `${printable(id)} is at its bound (${bytesText(quotaBytes)}): ${countText(quotaEvictions)} of its entries made room`,
+      );
   if (known.length > limit)
     output.warn(`${countText(known.length - limit)} tenants more: --limit shows more of them`);
   if (!stats.inventoryComplete)

@@ -1,9 +1,11 @@
 // The one list of all figures: what they are called, what they mean, and where they are read. Counts nothing itself.
 // Tests: test/unit/metrics-page.test.ts, test/integration/metrics.test.ts
+
 import type { Counted } from "../engine/counters.js";
 import type { Timed } from "../engine/latencies.js";
+import { OTHER } from "./busiest-tenants.js";
 import { FEED } from "./feed-figures.js";
-import { counter, type Figure, gauge, NONE } from "./figure.js";
+import { counter, type Figure, gauge, NONE, type Sample } from "./figure.js";
 import type { MetricsView } from "./metrics-view.js";
 
 export interface HistogramFigure {
@@ -97,6 +99,13 @@ const REQUESTS: readonly Figure[] = [
   byModule("etc_quota_refusals_total", "Entries too large for their tenant's quota", "quotaRefusals"),
   byModule("etc_alarms_total", "Values that must not be served, and were not", "alarms"),
   byModule("etc_store_errors_total", "Store operations that failed or ran out of time", "errors"),
+  {
+    name: "etc_route_warnings",
+    kind: "gauge",
+    help: "Routes of which `cache.advice()` warns, by the warning",
+    labels: ["module", "warning"],
+    read: routeWarnings,
+  },
 ];
 
 const TENANTS: readonly Figure[] = [
@@ -252,6 +261,21 @@ const PROBE: readonly Figure[] = [
     ({ counters }) => counters.probe?.writes,
   ),
 ];
+
+/** Few routes have one: of the rest, one row says which there are. */
+function routeWarnings({ engine: { advisor }, modules }: MetricsView): readonly Sample[] {
+  if (!advisor) return NONE;
+  const named = new Set(modules.map(([module]) => module));
+  const counts = new Map(advisor.warningCodes.map((warning) => [`${OTHER} ${warning}`, 0]));
+  for (const [module, warning] of advisor.warnings()) {
+    const key = `${named.has(module) ? module : OTHER} ${warning}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].map(([key, value]) => {
+    const [module = "", warning = ""] = key.split(" ");
+    return { labels: { module, warning }, value };
+  });
+}
 
 /** All but {@link HISTOGRAMS}. */
 export const FIGURES: readonly Figure[] = [...REQUESTS, ...TENANTS, ...PROCESS, ...SERVER, ...PROBE, ...FEED];

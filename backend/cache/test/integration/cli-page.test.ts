@@ -68,6 +68,7 @@ describe("docs/operate/cli.md", () => {
   test("has commands of each kind", () => {
     const named = new Set(commands.map((line) => line.split(" ")[0]));
     assert.deepEqual([...named].sort(), [
+      "advice",
       "doctor",
       "explain",
       "keys",
@@ -84,7 +85,7 @@ describe("docs/operate/cli.md", () => {
       const args = split(line, env);
       // What can ask either is run on both, but for those that the page gives an app alone.
       const { ETC_APP_URL: _app, ...onRedis } = env;
-      const mayAskRedis = !args.includes("--app") && !/^(explain|warm)/.test(line);
+      const mayAskRedis = !args.includes("--app") && !/^(advice|explain|warm)/.test(line);
       // The tail of an app goes on with what comes: without following it has nothing of all tenants.
       for (const environment of mayAskRedis ? [onRedis, env] : [env]) {
         const { code, stdout, stderr } = await runHere(args, environment);

@@ -10,7 +10,7 @@ import { describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
 import { runCommand, runHere } from "../support/command-line.js";
 
-const COMMANDS = ["doctor", "stats", "keys", "top", "tail", "explain", "purge", "warm"];
+const COMMANDS = ["doctor", "stats", "keys", "top", "tail", "explain", "advice", "purge", "warm"];
 /** Nobody listens there. */
 const NOWHERE = "redis://127.0.0.1:1";
 

@@ -1,54 +1,71 @@
-// Five planted faults, each found from the console's overview: it is among what wants an operator, and its link leads to the cause.
+// Five planted faults, each found from the console's overview, whose link leads to the cause; by a rule, on the board, and by the command line.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import type { RequestHandler } from "express";
 import { Redis } from "ioredis";
 import type { Browser, Page } from "playwright-core";
+import { projectFile } from "../../../project-root.js";
 import { tell } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCache } from "../../src/index.js";
 import { openBrowser } from "../support/browser.js";
 import { openCache } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld } from "../support/console-world.js";
+import { runHere } from "../support/command-line.js";
+import { type FaultyApp, openFaultyApp } from "../support/faulty-app.js";
+import { panelQuery, unlike } from "../support/monitored.js";
 
 /** As long as an operator may look for one, from the overview on. */
 const WITHIN_MS = 60_000;
 const TENANTS = ["acme", "globex", "initech"];
 
-/** An app with a route that is mounted in front of authentication, a TTL of 5 s, and a list that a job changes. */
-async function faultyWorld(cache: TenantCache): Promise<ConsoleWorld & { runJob(): void }> {
-  let rate = 1;
-  const authenticate: RequestHandler = (req, _res, next) => {
-    Object.assign(req, { tenantId: req.get("x-tenant") });
-    next();
-  };
-  const world = await consoleWorld(cache, {
-    more: (app) => {
-      app.get("/reports", cache.cacheList("reports", 60), (_req, res) => void res.json([]));
-      app.use(authenticate);
-      app.get("/prices/:id", cache.cacheList("prices", 5), (req, res) => void res.json(req.params));
-      app.get("/rates/:id", cache.cacheList("rates", 2), (_req, res) => void res.json({ rate }));
-      app.post("/rates", cache.invalidateCache("rates"), (_req, res) => void res.sendStatus(204));
-      app.get("/files/:id", cache.cacheList("files", 600), (req, res) => {
-        res.json({ id: req.params.id, text: "x".repeat(4000) });
-      });
-    },
-  });
-  return {
-    ...world,
-    runJob: () => {
-      rate += 1;
-    },
-  };
+/** How each is found without the console: as the table of the page says, which is read from there. */
+const ELSEWHERE = {
+  "a route without a tenant": {
+    fires: '{warning="no-tenant", module="reports"}',
+    shows: 'PANEL and on (module, warning) etc_route_warnings{module="reports", warning="no-tenant"}',
+    told: /^no-tenant +\/reports: requests have no tenant/m,
+  },
+  "a TTL of 5 s": {
+    fires: '{module="prices"}',
+    shows: 'PANEL < 0.1 and on (module) count by (module) (etc_requests_total{module="prices"})',
+    told: /^\/prices\/:id +prices +[\d,.]+ +5 s +0\.0 % +\d+ (?:s|min) +6\d\.\d %$/m,
+  },
+  "a tenant that fills the cache": {
+    fires: '{tenant="globex"}',
+    shows: 'PANEL and on (tenant) count by (tenant) (etc_tenant_requests_total{tenant="globex"})',
+    told: /^globex is at its bound .*: \d+ of its entries made room$/m,
+  },
+  "a Redis user with too small rights": {
+    fires: "",
+    shows: "PANEL == 0",
+    told: /^error +acl-(?:commands|keys) +user cache may not use/m,
+  },
+  "a job that never invalidates": {
+    fires: '{warning="unseen-writes", module="rates"}',
+    shows: 'PANEL and on (module, warning) etc_route_warnings{module="rates", warning="unseen-writes"}',
+    told: /^unseen-writes +\/rates\/:id: answers change without an invalidation/m,
+  },
+} as const;
+
+/** The row of the table, as people read it. */
+function rowOf(fault: string): { readonly alert: string; readonly panel: string; readonly args: string[] } {
+  const page = readFileSync(projectFile("docs", "operate", "finding-faults.md"), "utf8");
+  const row = page
+    .split("\n")
+    .find((line) => line.startsWith(`| ${fault} |`) && line.includes("npx express-tenant-cache"));
+  const [, alert = "", panel = "", args = ""] =
+    /\[(Etc\w+)\]\(\S+\) \| \*([^*]+)\* \| `npx express-tenant-cache ([^`]+)`/.exec(row ?? "") ?? [];
+  return { alert, panel, args: args.split(" ") };
 }
 
 describe("five planted faults", () => {
   let redis: RedisServer;
+  let url: string;
   let admin: Redis;
   let cache: TenantCache;
-  let world: Awaited<ReturnType<typeof faultyWorld>>;
+  let world: FaultyApp;
   let browser: Browser;
   let page: Page;
 
@@ -88,16 +105,32 @@ describe("five planted faults", () => {
     return { said, title };
   }
 
+  /** The rule fires, the panel of the board shows it, and the command line says it. */
+  async function isFoundElsewhere(fault: keyof typeof ELSEWHERE): Promise<void> {
+    const { fires, shows, told } = ELSEWHERE[fault];
+    const { alert, panel, args } = rowOf(fault);
+    const firing = `{alertname="${alert}", alertstate="firing"${fires.replace(/^\{/, ", ").replace(/\}$/, "")}}`;
+    const problem = await unlike(await cache.metrics(), [
+      [`count(ALERTS${firing})`, 1],
+      [`count(${shows.replace("PANEL", `(${panelQuery(panel)})`)})`, 1],
+    ]);
+    assert.equal(problem, undefined);
+    const env = { ETC_APP_URL: world.operationsUrl };
+    const { stdout, stderr } = await runHere(args, args[0] === "doctor" ? { REDIS_CACHE_URL: url } : env);
+    assert.match(stdout, told, stderr);
+  }
+
   beforeAll(async () => {
     redis = await startRedisServer();
     admin = new Redis(redis.url);
     await admin.call("ACL", "SETUSER", "cache", "reset", "on", ">secret", "~*", "&*", "+@all");
+    url = redis.url.replace("//", "//cache:secret@");
     cache = await openCache("redis", {
-      redis: redis.url.replace("//", "//cache:secret@"),
+      redis: url,
       tenant: (req) => Reflect.get(req, "tenantId"),
       maxBytesPerTenant: 200_000,
     });
-    world = await faultyWorld(cache);
+    world = await openFaultyApp(cache);
     browser = await openBrowser();
     const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
     await context.addCookies([{ name: "person", value: "superadmin", url: world.url }]);
@@ -127,6 +160,7 @@ describe("five planted faults", () => {
       .filter({ hasText: /reports.*tenant/ })
       .last()
       .waitFor();
+    await isFoundElsewhere("a route without a tenant");
   });
 
   test("a TTL of 5 s: what it brings, and what a longer one would", async () => {
@@ -138,6 +172,7 @@ describe("five planted faults", () => {
     assert.equal(title, "Modules");
     await page.getByRole("row", { name: /^5 s 0\.0 % .* now$/ }).waitFor();
     await page.getByRole("row", { name: /^\d+ (?:s|min) 6\d\.\d % .* suggested$/ }).waitFor();
+    await isFoundElsewhere("a TTL of 5 s");
   });
 
   test("a tenant that fills the cache: who, by how much, and with what", async () => {
@@ -148,6 +183,7 @@ describe("five planted faults", () => {
       .getByRole("region", { name: "Modules of globex" })
       .getByRole("link", { name: "files" })
       .waitFor();
+    await isFoundElsewhere("a tenant that fills the cache");
   });
 
   test("a job that never invalidates: answers change, and nobody has said so", async () => {
@@ -156,6 +192,7 @@ describe("five planted faults", () => {
     assert.equal(title, "Modules");
     await page.getByText("unseen-writes").waitFor();
     await shoot("faults-module");
+    await isFoundElsewhere("a job that never invalidates");
   });
 
   test.each(["-zadd", "-evalsha -eval", "resetkeys ~other:*"])(
@@ -171,6 +208,7 @@ describe("five planted faults", () => {
         .getByRole("row", { name: /store away .*ACL: allow/ })
         .first()
         .waitFor();
+      await isFoundElsewhere("a Redis user with too small rights");
       await admin.call("ACL", "SETUSER", "cache", "~*", "+@all");
       assert.equal(await cache.ready(WITHIN_MS), true);
     },

@@ -81,7 +81,7 @@ test.each([
   async (_name, options, expected) => {
     const server = await startRedisServer();
     afterTest(() => server.stop());
-    const redis = { redis: server.url, budgetMs: 300, ...options };
+    const redis = { redis: server.url, budgetMs: 2000, ...options };
     const { cache, request, explain, heard } = await open("redis", redis);
     const tenants = Array.from({ length: 120 }, (_, n) => `tenant-${n}`);
     await Promise.all(tenants.map((tenant) => request("/users", { tenant })));

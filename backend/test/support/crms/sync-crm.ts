@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pino } from "pino";
 import type { CrmConnection } from "../../../config/crm-connections.js";
-import { createPool } from "../../../db/pool.js";
 import { listen } from "../../../http/http-server.js";
 import type { OverlayRole } from "../../../http/identity/auth.js";
 import { AuditTrail } from "../../../services/audit/audit-trail.js";
@@ -24,6 +23,7 @@ import { issueToken } from "../../../services/tokens.js";
 import { openCache } from "../caches.js";
 import { type Crm, SECRET, startCrm, TENANT_A } from "../crm.js";
 import { DescribedAnswers } from "../described-answers.js";
+import { PATIENT_TRAIL, patientPool } from "../patient.js";
 
 export interface Answered {
   readonly status: number;
@@ -61,12 +61,12 @@ export async function startSyncCrm(
   limits: Partial<SyncLimits> = {},
 ): Promise<SyncCrm> {
   const crm = await startCrm("memory");
-  const own = createPool({ databaseUrl: crm.databaseUrl, max: 4, onError: () => undefined });
+  const own = patientPool(crm.databaseUrl, { max: 4 });
   const folder = mkdtempSync(path.join(tmpdir(), "sync-secrets-"));
   const provider = new LocalKeyProvider({ keys: [{ id: "first", secret: randomBytes(32) }], folder });
   const tenantKeys = new TenantKeys(own, provider);
   const pseudonym = (tenantId: string, subjectId: string) => tenantKeys.pseudonym(tenantId, subjectId);
-  const trail = new AuditTrail({ pool: own, pseudonym });
+  const trail = new AuditTrail({ ...PATIENT_TRAIL, pool: own, pseudonym });
   const { pool } = crm;
   // The views' keys are those of the app that startCrm has made: the twin has a cache of its own.
   const cache = await openCache("memory", { tenant: (req) => req.auth?.tenantId });

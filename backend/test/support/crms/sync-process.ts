@@ -2,12 +2,12 @@
 import { createTenantCache } from "express-tenant-cache";
 import { pino } from "pino";
 import type { CrmConnection } from "../../../config/crm-connections.js";
-import { createPool } from "../../../db/pool.js";
 import { AuditTrail } from "../../../services/audit/audit-trail.js";
 import { LocalKeyProvider } from "../../../services/subjects/local-key-provider.js";
 import { SubjectVault } from "../../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../../services/subjects/tenant-keys.js";
 import { SyncService } from "../../../services/sync/sync-service.js";
+import { PATIENT_TRAIL, patientPool } from "../patient.js";
 
 export interface SyncProcessParts {
   readonly databaseUrl: string;
@@ -19,15 +19,15 @@ export interface SyncProcessParts {
 const given = process.env.SYNC_PROCESS;
 if (given !== undefined) {
   const { databaseUrl, folder, keys, connection } = JSON.parse(given) as SyncProcessParts;
-  const pool = createPool({ databaseUrl, onError: () => undefined });
-  const own = createPool({ databaseUrl, max: 3, onError: () => undefined });
+  const pool = patientPool(databaseUrl);
+  const own = patientPool(databaseUrl, { max: 3 });
   const provider = new LocalKeyProvider({
     keys: keys.map(({ id, secret }) => ({ id, secret: Buffer.from(secret, "base64") })),
     folder,
   });
   const tenantKeys = new TenantKeys(own, provider);
   const pseudonym = (tenantId: string, subjectId: string) => tenantKeys.pseudonym(tenantId, subjectId);
-  const audit = new AuditTrail({ pool: own, pseudonym });
+  const audit = new AuditTrail({ ...PATIENT_TRAIL, pool: own, pseudonym });
   const vault = new SubjectVault({ pool: own, provider, tenantKeys, audit, fence: async () => true });
   const cache = createTenantCache({ tenant: () => connection.tenant });
   const logger = pino({ level: "silent" });
