@@ -29,6 +29,8 @@ export interface TestDatabase {
 export interface DurablePostgres {
   /** Of an empty database, as its owner: no superuser, as in production. */
   readonly url: string;
+  /** Of the same database. */
+  readonly superuserUrl: string;
   /** Where its files lie. */
   readonly data: string;
   /** SIGKILL: connections are reset, and new ones refused. */
@@ -52,8 +54,11 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
   const data = path.join(server.folder, "postgres");
   const proxy = await startTcpProxy(Number(url.port));
   url.port = String(proxy.port);
+  const superuserUrl = new URL(url);
+  superuserUrl.username = "postgres";
   return {
     url: url.href,
+    superuserUrl: superuserUrl.href,
     data,
     kill: async () => {
       proxy.cut();

@@ -3,6 +3,14 @@ import { randomInt } from "node:crypto";
 import cliProgress from "cli-progress";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FAULT_NAMES, type FaultName } from "./faults.js";
+import { FEED_PROTECTION_NAMES, type FeedProtection } from "./feed-protections.js";
+import {
+  catchingFeed,
+  type FeedStageOptions,
+  formatFeedReport,
+  hasPassedFeed,
+  runFeedStage,
+} from "./feed-stage.js";
 import { catching, PROTECTION_NAMES, PROTECTIONS, type Protection } from "./protections.js";
 import { formatBound, formatReport, hasPassed } from "./report.js";
 import { runStage, type StageOptions, type StageReport } from "./run-stage.js";
@@ -18,9 +26,9 @@ interface Arguments {
   readonly writeShare: number;
   readonly faultPause?: number;
   readonly seed: number;
-  readonly stage?: StageName;
+  readonly stage?: StageName | "feed";
   readonly faults?: readonly FaultName[];
-  readonly without?: Protection;
+  readonly without?: Protection | FeedProtection;
   readonly client?: "node-redis";
 }
 
@@ -35,7 +43,12 @@ const SHARES: Record<StageName, number> = {
   "leased-guarded": 0.1,
   "leased-failover": 0.1,
 };
+/** Of the feed, in addition: each of its processes has a PostgreSQL behind it. */
+const LONG_FEED_READS = 100_000;
+const FEED_BOUND_MS = 250;
 const SHORT_STAGE_SECONDS = 10;
+/** Its faults are slow: PostgreSQL starts anew. */
+const SHORT_FEED_SECONDS = 60;
 const WRITE_SHARE = 0.01;
 const SHORT_FAULT_PAUSE_MS = 600;
 const LONG_FAULT_PAUSE_MS = 4000;
@@ -50,10 +63,13 @@ const given = new Command("check:freshness")
   .option("--write-share <part>", "part of the operations that are writes", partOf, WRITE_SHARE)
   .option("--fault-pause <ms>", "mean pause between faults", positive)
   .option("--seed <n>", "for the routes and the order of faults", positive, randomInt(1, 1_000_000))
-  .addOption(new Option("--stage <name>", "only this stage").choices(Object.keys(STAGES)))
+  .addOption(new Option("--stage <name>", "only this stage").choices([...Object.keys(STAGES), "feed"]))
   .addOption(new Option("--faults <names...>", "only these faults").choices(FAULT_NAMES))
   .addOption(
-    new Option("--without <protection>", "switch one off, and expect violations").choices(PROTECTION_NAMES),
+    new Option("--without <protection>", "switch one off, and expect violations").choices([
+      ...PROTECTION_NAMES,
+      ...FEED_PROTECTION_NAMES,
+    ]),
   )
   .addOption(
     new Option(
@@ -69,6 +85,7 @@ const passed = given.without ? await catches(given.without) : await checksAll();
 process.exit(passed ? 0 : 1);
 
 async function checksAll(): Promise<boolean> {
+  if (given.stage === "feed") return checksFeed();
   const stages = given.stage ? [given.stage] : (Object.keys(STAGES) as StageName[]);
   const reports: StageReport[] = [];
   for (const stage of stages) reports.push(await runAndPrint(stage, allOn(stage, stages.length === 1)));
@@ -76,11 +93,42 @@ async function checksAll(): Promise<boolean> {
   let passed = reports.every(hasPassed);
   if (passed) console.log(`\nAll stages: ${formatBound(judged)}`);
   if (given.stage) return passed;
-  for (const protection of PROTECTION_NAMES) passed = (await catches(protection)) && passed;
+  passed = (await checksFeed()) && passed;
+  for (const protection of [...PROTECTION_NAMES, ...FEED_PROTECTION_NAMES])
+    passed = (await catches(protection)) && passed;
   return passed;
 }
 
-async function catches(protection: Protection): Promise<boolean> {
+/** No read that begins x after a COMMIT shows what was before it. */
+function checksFeed(): Promise<boolean> {
+  const total = given.reads ?? (given.long && LONG_FEED_READS);
+  const seconds = given.seconds ?? (total === undefined ? SHORT_FEED_SECONDS : Number.POSITIVE_INFINITY);
+  return runAndPrintFeed({
+    ...{ reads: total ?? Number.POSITIVE_INFINITY, seconds, faultsDone: 0, stopAtViolation: false },
+    faultPauseMs: given.faultPause ?? (total === undefined ? SHORT_FAULT_PAUSE_MS : LONG_FAULT_PAUSE_MS),
+    // Minutes, where there is time.
+    longestMs: given.long ? 180_000 : 3000,
+  });
+}
+
+async function runAndPrintFeed(
+  options: Omit<FeedStageOptions, "seed" | "processes" | "clients" | "maxDelayMs">,
+): Promise<boolean> {
+  const { seed, processes, clients } = given;
+  const report = await runFeedStage({ seed, processes, clients, maxDelayMs: FEED_BOUND_MS, ...options });
+  console.log(`\n${formatFeedReport(report)}`);
+  if (!options.without && hasPassedFeed(report)) console.log(`  ${formatBound(report.judged)}`);
+  return hasPassedFeed(report);
+}
+
+const isOfFeed = (protection: Protection | FeedProtection): protection is FeedProtection =>
+  (FEED_PROTECTION_NAMES as readonly string[]).includes(protection);
+
+async function catches(protection: Protection | FeedProtection): Promise<boolean> {
+  if (isOfFeed(protection)) {
+    const seconds = given.seconds ?? Number.POSITIVE_INFINITY;
+    return runAndPrintFeed({ ...catchingFeed(protection), seconds });
+  }
   const options = { ...common(SHORT_FAULT_PAUSE_MS), seconds: given.seconds ?? Number.POSITIVE_INFINITY };
   return hasPassed(await runAndPrint(PROTECTIONS[protection].stage, { ...options, ...catching(protection) }));
 }

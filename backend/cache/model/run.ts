@@ -1,9 +1,28 @@
 // Searches the configurations and prints the table of backend/cache/model/README.md; an argument selects by part of the name.
 import { program } from "commander";
 import { ABLATIONS, type Configuration, LIMITS, PROMISES, REMEDIES } from "./configurations.js";
+import type { SearchResult } from "./explore.js";
+import { searchFeed } from "./feed-model.js";
+import { FEED_ABLATIONS, FEED_PROMISES, type FeedConfiguration } from "./feed-settings.js";
 import { search } from "./search.js";
 
-const GROUPS = { promises: PROMISES, limits: LIMITS, "protections off": ABLATIONS, remedies: REMEDIES };
+interface Searched {
+  readonly name: string;
+  readonly holds: boolean;
+  readonly isLong?: boolean;
+  readonly search: () => SearchResult;
+}
+
+const ofCache = (all: readonly Configuration[]): readonly Searched[] =>
+  all.map((one) => ({ ...one, search: () => search(one.settings) }));
+const ofFeed = (all: readonly FeedConfiguration[]): readonly Searched[] =>
+  all.map((one) => ({ ...one, search: () => searchFeed(one.settings) }));
+const GROUPS = {
+  promises: [...ofCache(PROMISES), ...ofFeed(FEED_PROMISES)],
+  limits: ofCache(LIMITS),
+  "protections off": [...ofCache(ABLATIONS), ...ofFeed(FEED_ABLATIONS)],
+  remedies: ofCache(REMEDIES),
+};
 
 program
   .description("Searches the model of the cache's protocol for stale reads.")
@@ -22,9 +41,9 @@ program
   })
   .parse();
 
-function report({ name, settings, holds }: Configuration, withSteps: boolean): void {
+function report({ name, holds, search }: Searched, withSteps: boolean): void {
   const startedAtMs = performance.now();
-  const { states, counterexample } = search(settings);
+  const { states, counterexample } = search();
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
   const result = counterexample ? `stale after ${counterexample.length - 1} steps` : "never stale";
   const isExpected = (counterexample === undefined) === holds;

@@ -4,6 +4,7 @@
 import type { FeedHost } from "../engine/feeds.js";
 import { type FencedScope, partFenceKeys } from "../engine/fences.js";
 import { isTag, tenantId } from "../identifiers.js";
+import type { Logger } from "../logger.js";
 import type { FeedPlace, FeedTurn } from "../store/feed-place.js";
 import { FENCE_TTL_MS, randomToken } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
@@ -35,6 +36,7 @@ export interface DrainParts {
   readonly looks: FeedLooks;
   readonly coverage: Coverage;
   readonly probes: Probes;
+  readonly logger: Logger;
 }
 
 /** What a turn has come to. */
@@ -50,6 +52,9 @@ const AGAIN: TurnResult = { isRenewed: false, fenced: 0, spared: 0, cause: undef
 /** Others ask for the store between. */
 const TENANTS_TOGETHER = 50;
 const TIDY_EVERY_MS = 1000;
+/** One that takes over may find what one that has died had begun. */
+const FOREIGN_MARKERS_TELL = 3;
+const FOREIGN_WITHIN_MS = 60_000;
 
 export class Drain {
   readonly #parts: DrainParts;
@@ -57,6 +62,9 @@ export class Drain {
   #begun: string | undefined;
   #tidiedAtMs = Number.NEGATIVE_INFINITY;
   #isTidying = false;
+  /** When markers of somebody else were found, of late. */
+  #foreignAtMs: number[] = [];
+  #hasToldOfForeign = false;
   readonly #lifeMs: number;
   /** How long the drain waits for notes of mutations that are under way. */
   readonly #graceMs: number;
@@ -76,6 +84,8 @@ export class Drain {
     const { looks, coverage } = this.#parts;
     const known = readState(text);
     const [glimpse, uncovered] = await Promise.all([looks.look(known?.last), coverage.uncovered()]);
+    if (known?.server === glimpse.server && glimpse.marker !== null && glimpse.marker !== known.marker)
+      this.#foundForeign();
     if (!isContinued(known, glimpse)) {
       if (this.#begun === undefined || glimpse.marker !== this.#begun) return this.#beginAnew();
       const fresh = this.#fresh(glimpse, this.#begun, uncovered, clock);
@@ -101,6 +111,17 @@ export class Drain {
     const isRenewed = await this.#keep(holder, next, clock);
     if (isRenewed && (glimpse.changes?.length !== 0 || hasOverflowed)) this.#tidyLater(next.last);
     return { isRenewed, fenced, spared, cause };
+  }
+
+  /** The server has not been started anew, and the state was there: two caches have begun on one schema, in turns. */
+  #foundForeign(): void {
+    const nowMs = monotonicNow();
+    this.#foreignAtMs = [...this.#foreignAtMs.filter((atMs) => nowMs - atMs < FOREIGN_WITHIN_MS), nowMs];
+    if (this.#hasToldOfForeign || this.#foreignAtMs.length < FOREIGN_MARKERS_TELL) return;
+    this.#hasToldOfForeign = true;
+    this.#parts.logger.warn(
+      `express-tenant-cache: feed: another cache (Redis or keyPrefix) drains the schema ${this.#parts.options.schema}, and each cuts the other's entries off: give one of them a schema of its own, createFeed({ schema: "${this.#parts.options.schema}_2" })`,
+    );
   }
 
   async #nextXid(): Promise<string> {

@@ -89,6 +89,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
       looks: this.#looks,
       coverage: this.#coverage,
       probes: this.#probes,
+      logger: this.#parts.logger,
     });
     this.#schedule(0);
   }

@@ -46,3 +46,23 @@ test("a feed that is not installed: covered routes go to their handlers, and say
   await feed.install();
   assert.match((await warm("/orders")).body, /"total":33/);
 });
+
+test("two caches on one schema: one line says so, and none shows what is too old", async () => {
+  const lines: string[] = [];
+  const logger = { ...quiet, warn: (line: string) => void lines.push(line) };
+  const one = await openFeedApp({ store: "redis", cache: { logger, keyPrefix: `test:one:${Date.now()}:` } });
+  const other = await openFeedApp({
+    store: "redis",
+    beside: one,
+    cache: { keyPrefix: `test:two:${Date.now()}:` },
+  });
+  await until("it is told", async () => {
+    await Promise.all([one.read("/orders"), other.read("/orders")]);
+    return lines.some((line) => line.includes("another cache"));
+  });
+  assert.match(lines.join("\n"), /createFeed\(\{ schema: "etc_feed_2" \}\)/);
+  assert.equal(lines.filter((line) => line.includes("another cache")).length, 1);
+  await one.pool.query("UPDATE orders SET total = 34 WHERE id = 1");
+  await new Promise((resolve) => setTimeout(resolve, 280));
+  for (const app of [one, other]) assert.match((await app.read("/orders")).body, /"total":34/);
+});

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { beforeAll, describe, test } from "@jest/globals";
 import { projectFile } from "../../../project-root.js";
 import { ABLATIONS, type Configuration, LIMITS, PROMISES, REMEDIES } from "../../model/configurations.js";
+import { FEED_ABLATIONS, FEED_PROMISES } from "../../model/feed-settings.js";
 import { search } from "../../model/search.js";
 import { BASE } from "../../model/settings.js";
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
   rows = stdout.split("\n");
 });
 
-function check({ name, holds, isLong }: Configuration): void {
+function check({ name, holds, isLong }: Pick<Configuration, "name" | "holds" | "isLong">): void {
   if (isLong) return;
   test(`${name}: ${holds ? "never stale" : "a counterexample is found"}`, () => {
     const row = rows.find((each) => each.startsWith(`| ${name} | `));
@@ -33,6 +34,8 @@ function check({ name, holds, isLong }: Configuration): void {
 }
 
 describe("the model with every protection on", () => PROMISES.forEach(check));
+describe("the model of the feed", () => FEED_PROMISES.forEach(check));
+describe("the model of the feed with a protection off", () => FEED_ABLATIONS.forEach(check));
 describe("the model beyond what is promised", () => LIMITS.forEach(check));
 describe("the model with a protection off", () => ABLATIONS.forEach(check));
 describe("the model with a remedy", () => REMEDIES.forEach(check));
