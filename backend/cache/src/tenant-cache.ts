@@ -1,16 +1,11 @@
 // `createTenantCache`: from options to the cache that routes, jobs and operators use.
 // Tests: test/unit/refusals/cache-options.test.ts, test/integration/cache-list.test.ts
 import * as z from "zod";
-import { Advisor } from "./advice/advisor.js";
 import type { CacheAdvice } from "./advice/cache-advice.js";
 import { NO_ADVICE, writeAdvice } from "./advice/write-advice.js";
-import { createSealer, PLAIN } from "./codec/encryption.js";
-import { CacheEngine } from "./engine/cache-engine.js";
-import { Counters } from "./engine/counters.js";
+import type { CacheEngine } from "./engine/cache-engine.js";
 import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
-import { feedHostOf } from "./engine/feed-host.js";
-import { openerOf } from "./engine/feeds.js";
 import { SaidLines } from "./engine/said-lines.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
@@ -32,8 +27,8 @@ import {
   type TransactionCall,
 } from "./express/touched.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
-import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
+import { type OpenEngine, openEngine, orClosed } from "./open-engine.js";
 import { type CreateOperations, createOperations } from "./operations/create-operations.js";
 import { refuseSurplus } from "./options/arguments.js";
 import {
@@ -42,7 +37,7 @@ import {
   type TenantCacheOptions,
 } from "./options/cache-options.js";
 import type { ConsoleHandler, ConsoleOptions, CreateConsole } from "./options/console-options.js";
-import { maxTenantBytesOf, type OpenStore, openStore } from "./options/open-store.js";
+import { type OpenStore, openStore } from "./options/open-store.js";
 import { parse, registerCall } from "./options/parse.js";
 import { shown } from "./shown.js";
 import {
@@ -53,8 +48,7 @@ import {
   type StoreStats,
   storeStats,
 } from "./stats.js";
-import { FENCE_TTL_MS } from "./store/fence-token.js";
-import { offers, requirePart } from "./store/store-parts.js";
+import { requirePart } from "./store/store-parts.js";
 import { CacheManager } from "./toolkit/cache-manager.js";
 
 export interface TenantCache extends Invalidations, Metrics {
@@ -122,13 +116,6 @@ export interface TenantCache extends Invalidations, Metrics {
   close(): Promise<void>;
 }
 
-const FAILURES_THAT_OPEN = 3;
-const FIRST_PROBE_MS = 50;
-const SLOWEST_PROBE_MS = 2000;
-const SKIP_MS = 5000;
-const SWEEP_GATHER_MS = 50;
-const WALK_GATHER_MS = 60_000;
-
 /**
  * Makes a cache. In process it is in use at once. Redis is connected to in the background: requests that come
  * before it has answered for the first time wait for it, at most `budgetMs`, and go to their handlers where
@@ -145,6 +132,14 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
   );
   const parsed = parseCacheOptions(options);
   const opened = openStore(parsed);
+  orClosed(
+    () => opened.store.close(),
+    () => requireParts(opened, options, parsed),
+  );
+  return createTenantCacheOn(opened, parsed);
+}
+
+function requireParts(opened: OpenStore, options: TenantCacheOptions, parsed: ParsedCacheOptions): void {
   // The default bounds what can be bounded; one that was asked for must not be lost.
   if (options.maxBytesPerTenant !== undefined && Number.isFinite(parsed.maxBytesPerTenant))
     requirePart(opened.store, "quota", "createTenantCache: maxBytesPerTenant");
@@ -154,7 +149,6 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
     requirePart(opened.store, "sharing", what);
     opened.store.share?.({ reservedBytesPerTenant, maxPooledBytes });
   }
-  return createTenantCacheOn(opened, parsed);
 }
 
 type LoadedConsole = (
@@ -195,55 +189,26 @@ export function engineOf(cache: TenantCache): CacheEngine {
 }
 
 /**
- * Makes a cache on a store that is open already: the freshness checker weakens the store in between.
+ * Makes a cache on a store that is open already, and closes that where the cache is refused: the freshness checker
+ * weakens the store in between.
  * @internal
  */
-export function createTenantCacheOn(
-  { store: plainStore, keys }: OpenStore,
-  given: ParsedCacheOptions,
-): TenantCache {
+export function createTenantCacheOn(opened: OpenStore, given: ParsedCacheOptions): TenantCache {
   const parsed = { ...given, logger: new SaidLines(given.logger) };
-  const counters = new Counters();
-  const telemetry = parsed.telemetry
-    ? new Telemetry(parsed.telemetry === true ? {} : parsed.telemetry)
-    : undefined;
-  const tracedStore = telemetry?.trace(plainStore) ?? plainStore;
-  const { budgetMs, logger } = parsed;
-  const feed = openerOf(parsed.feed)?.({ store: tracedStore, keys, budgetMs, logger });
-  const store = feed?.store ?? tracedStore;
-  const engine = new CacheEngine(
-    store,
-    keys,
-    counters,
-    {
-      budgetMs: parsed.budgetMs,
-      failureThreshold: FAILURES_THAT_OPEN,
-      probeIntervalMs: FIRST_PROBE_MS,
-      maxProbeIntervalMs: SLOWEST_PROBE_MS,
-      maxPendingInvalidations: parsed.maxPendingInvalidations,
-      maxCausesPerTenant: parsed.causes ? parsed.causes.maxPerTenant : 0,
-      sharesCauses: parsed.causes ? parsed.causes.shared : false,
-      fenceTtlMs: FENCE_TTL_MS,
-      waitMs: parsed.fill.waitMs,
-      leaseMs: parsed.fill.waitMs,
-      maxWaiting: parsed.fill.maxWaiting,
-      skipMs: SKIP_MS,
-      sealer: parsed.encryption ? createSealer(parsed.encryption.keys) : PLAIN,
-      sweepGatherMs: SWEEP_GATHER_MS,
-      walkGatherMs: WALK_GATHER_MS,
-      compress: parsed.compress,
-      maxTenantBytes: offers(store, "quota") ? maxTenantBytesOf(parsed) : Number.POSITIVE_INFINITY,
-      advisor: parsed.advice.enabled ? new Advisor() : undefined,
-      localBytes: parsed.local.maxBytes,
-      localTenantBytes: Math.floor(parsed.local.maxBytes * parsed.local.maxTenantShare),
-      feed,
-      trace: telemetry && ((fences, replace) => telemetry.invalidation(fences, replace)),
-    },
-    parsed.logger,
+  const made = orClosed(
+    () => opened.store.close(),
+    () => openEngine(opened, parsed),
   );
-  feed?.start(feedHostOf(engine));
-  const misuse = new Misuse(parsed.logger, !store.isPrivate);
-  if (parsed.freshness === "leased") requireLeases(engine);
+  return orClosed(made.close, () => {
+    made.begin();
+    return assemble(made, parsed);
+  });
+}
+
+/** All that a cache offers, on its engine. */
+function assemble({ engine, telemetry, close }: OpenEngine, parsed: ParsedCacheOptions): TenantCache {
+  const misuse = new Misuse(parsed.logger, !engine.store.isPrivate);
+  if (parsed.freshness === "leased") leaseReads(engine, "createTenantCache");
   const http = new HttpServices(engine, parsed, misuse, telemetry);
   const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
   const touched = new TouchedWork(http);
@@ -291,21 +256,11 @@ export function createTenantCacheOn(
       metrics.stop();
       await http.idle();
       await manager.idle();
-      await feed?.close();
-      await engine.close();
+      await close();
     },
   };
   engines.set(cache, engine);
   return cache;
-}
-
-function requireLeases(engine: CacheEngine): void {
-  try {
-    leaseReads(engine, "createTenantCache");
-  } catch (error) {
-    void engine.close();
-    throw error;
-  }
 }
 
 function adviceOf({ advisor, counters, maxTenantBytes }: CacheEngine): CacheAdvice {

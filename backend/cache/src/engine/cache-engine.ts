@@ -8,17 +8,17 @@ import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { CommitResult, Store } from "../store/store.js";
 import { Alarms } from "./alarms.js";
-import { Causes, type CausesOptions } from "./causes.js";
+import { Causes } from "./causes.js";
 import type { Counters } from "./counters.js";
+import type { EngineOptions } from "./engine-options.js";
 import { EntryMemory } from "./entry-memory.js";
 import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
 import type { RunningFeed } from "./feeds.js";
 import { type FencedScope, partFenceKeys } from "./fences.js";
-import { Fills, type FillsOptions } from "./fills.js";
+import { Fills } from "./fills.js";
 import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
-import type { GateOptions } from "./gate-options.js";
 import { Inspector } from "./inspector.js";
 import { InvalidationAccount } from "./invalidation-account.js";
 import { KeyedEntries } from "./keyed-entries.js";
@@ -29,21 +29,9 @@ import { Lookups } from "./lookups.js";
 import { RefusedValues } from "./refused-values.js";
 import { SharedRuns } from "./shared-runs.js";
 import { StoreGate } from "./store-gate.js";
-import { Sweeps, type SweepsOptions } from "./sweeps.js";
+import { Sweeps } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
 import { WideInvalidations } from "./wide-invalidations.js";
-
-export interface EngineOptions extends GateOptions, FillsOptions, SweepsOptions, CausesOptions {
-  /** Entries kept in this process beside the store, bytes; 0 for none. */
-  readonly localBytes: number;
-  readonly localTenantBytes: number;
-  /** Whether compressed variants are made. */
-  readonly compress: boolean;
-  /** Brings writes past the API. Default none. */
-  readonly feed?: RunningFeed | undefined;
-  /** Around each invalidation, where it is traced. */
-  readonly trace?: ((fences: number, replace: () => Promise<boolean>) => Promise<boolean>) | undefined;
-}
 
 export class CacheEngine {
   readonly store: Store;

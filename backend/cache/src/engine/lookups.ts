@@ -147,14 +147,25 @@ export class Lookups {
   }
 
   #isKnown(ref: EntryRef, local: LocalEntry): boolean {
+    return this.#isUncut(ref, local) && local.staleAt > Date.now();
+  }
+
+  /** Whether it is known without the store that no fence has cut it off. */
+  #isUncut(ref: EntryRef, local: LocalEntry): boolean {
     if (ref.maxStaleness === 0 && !ref.isLeased) return false;
     const { fenceKeys, carried } = dependenciesOf(ref, local);
-    return this.#recalls(ref, fenceKeys, carried) && local.staleAt > Date.now();
+    return this.#recalls(ref, fenceKeys, carried);
   }
 
   #recalls(ref: EntryRef, fenceKeys: readonly string[], carried: CarriedFences): boolean {
     const lease = ref.isLeased ? this.#lease : undefined;
     return this.#reads.recalls(fenceKeys, carried, ref.maxStaleness, lease);
+  }
+
+  /** The same past its TTL, while it is kept: what may answer in the place of a failure while the store is away. */
+  recalledStale(ref: EntryRef): Entry | undefined {
+    const local = this.#parts.local?.peek(ref);
+    return local && this.#isUncut(ref, local) ? local : undefined;
   }
 
   /** For who only looks: the entry that would answer without the store. */

@@ -36,6 +36,15 @@ interface Sharing {
 
 const NOTHING_HELD: Missing = { fwd: "miss" };
 const NOBODY = (): void => undefined;
+/** Of an answer that is looked at, and goes to its client alone. */
+const NOT_STORED: Fill = {
+  isUnlikely: true,
+  unshare: NOBODY,
+  commit: NOBODY,
+  share: NOBODY,
+  fail: NOBODY,
+  abandon: NOBODY,
+};
 
 export class HandlerRuns {
   readonly places: HandlerPlaces;
@@ -111,9 +120,14 @@ export class HandlerRuns {
     const { ref, req, res, next } = exchange;
     countBypass(this.#http, { detail, tenant: ref.tenant, module: this.#module }, res);
     const status = { fwd: "bypass", detail } as const;
-    const isShared = detail === "store-unavailable" && req.method !== "HEAD";
-    if (isShared) this.#share(status, NOTHING_HELD, exchange).catch(next);
-    else this.#pass(status, NOTHING_HELD, exchange);
+    if (detail !== "store-unavailable" || req.method === "HEAD") {
+      this.#pass(status, NOTHING_HELD, exchange);
+      return;
+    }
+    // Known not to be cut off before this request came, whatever happens to the handler afterwards.
+    const mayBeStale = this.#rules.options.staleIfError > 0;
+    const stale = mayBeStale ? this.#http.engine.lookups.recalledStale(ref) : undefined;
+    this.#share(status, stale ? { fwd: "miss", stale } : NOTHING_HELD, exchange).catch(next);
   }
 
   async #share(status: ForwardedStatus, missing: Missing, exchange: Exchange): Promise<void> {
@@ -184,8 +198,12 @@ export class HandlerRuns {
     });
   }
 
-  /** The handler answers, and nobody waits for that. */
+  /** The handler answers, and nobody waits for that; recorded only where an entry may answer in its place. */
   #pass(status: ForwardedStatus, missing: Missing, exchange: Exchange, leave = NOBODY): void {
+    if (this.#fallback(missing)) {
+      this.#record(NOT_STORED, missing, exchange, { status, ended: leave });
+      return;
+    }
     const { fwd } = status;
     const run = () => passOn(this.#rules.own, status, exchange.res, exchange.next);
     this.places.enter(exchange, {

@@ -12,6 +12,7 @@ import type { KeySpace } from "./key-space.js";
 import { MemoryCauses } from "./memory-causes.js";
 import { MemoryFeedPlace } from "./memory-feed-place.js";
 import { MemoryKeyedStore } from "./memory-keyed-store.js";
+import { MemoryLeases } from "./memory-leases.js";
 import { memoryPage } from "./memory-page.js";
 import { PendingWriters } from "./pending-writers.js";
 import type { SharingTerms } from "./sharing-terms.js";
@@ -21,8 +22,6 @@ import type {
   FillRequest,
   FillStart,
   HeldLease,
-  LeaseRequest,
-  LeaseState,
   Snapshot,
   Store,
   StoreListener,
@@ -40,13 +39,6 @@ export interface MemoryStoreOptions {
 
 // Some hundred thousand. A fence that is dropped counts as changed: this bound costs hits, never freshness.
 const MAX_FENCE_CHARACTERS = 20 * 1024 * 1024;
-const MAX_LEASE_CHARACTERS = 4 * 1024 * 1024;
-
-/** Held for entries of one generation, or, without a holder, the word that the entry is not storable. */
-interface Lease {
-  readonly holder: string | undefined;
-  readonly generation: string;
-}
 
 interface Held {
   readonly value: Buffer;
@@ -63,7 +55,7 @@ export class MemoryStore implements Store {
   readonly #fences = characterLru<string>(MAX_FENCE_CHARACTERS, (fence) => fence.length);
   readonly #writers = new PendingWriters();
   readonly #causes = new MemoryCauses();
-  readonly #leases = characterLru<Lease>(MAX_LEASE_CHARACTERS, ({ generation }) => generation.length);
+  readonly #leases = new MemoryLeases();
   readonly keyed: MemoryKeyedStore;
   readonly #maxBytes: number;
   readonly #runId = randomBytes(12).toString("base64url");
@@ -117,7 +109,7 @@ export class MemoryStore implements Store {
       fences,
       runId: this.#runId,
       entry: held?.value ?? null,
-      lease: lease?.unlessStored && isCurrent ? "none" : this.#takeLease(lease, fences.join()),
+      lease: lease?.unlessStored && isCurrent ? "none" : this.#leases.take(lease, fences.join()),
       nowMs: Date.now(),
       token: tokenKey === undefined ? null : this.#fence(tokenKey),
     };
@@ -125,7 +117,7 @@ export class MemoryStore implements Store {
 
   async commitFill(commit: FillCommit): Promise<CommitResult> {
     const outcome = this.#commit(commit);
-    if (commit.lease && outcome !== "too-large") this.#dropLease(commit.lease);
+    if (commit.lease && outcome !== "too-large") this.#leases.drop(commit.lease);
     return typeof outcome === "number" ? { outcome: "stored", evicted: outcome } : { outcome, evicted: 0 };
   }
 
@@ -147,9 +139,8 @@ export class MemoryStore implements Store {
   }
 
   async abandonFill(lease: HeldLease, skipMs: number): Promise<void> {
-    this.#dropLease(lease);
-    if (skipMs > 0 && !this.#leases.has(lease.key))
-      this.#leases.set(lease.key, { holder: undefined, generation: "" }, { ttl: skipMs });
+    this.#leases.drop(lease);
+    if (skipMs > 0) this.#leases.skip(lease.key, skipMs);
   }
 
   async replaceFences(
@@ -301,19 +292,6 @@ export class MemoryStore implements Store {
   #areCurrent(fenceKeys: readonly string[], fences: readonly string[]): boolean {
     const current = fenceKeys.map((key) => this.#fence(key));
     return areSame(current, fences);
-  }
-
-  #takeLease(lease: LeaseRequest | undefined, generation: string): LeaseState {
-    if (!lease) return "none";
-    const held = this.#leases.get(lease.key);
-    if (held && held.holder === undefined) return "skipped";
-    if (held?.generation === generation) return "waiting";
-    this.#leases.set(lease.key, { holder: lease.holder, generation }, { ttl: lease.ttlMs });
-    return "leading";
-  }
-
-  #dropLease(lease: HeldLease): void {
-    if (this.#leases.get(lease.key)?.holder === lease.holder) this.#leases.delete(lease.key);
   }
 }
 

@@ -4,6 +4,7 @@ import { hash } from "node:crypto";
 import { generationOf, randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { CommitOutcome, CommitResult, FillCommit } from "../store.js";
+import type { Parked } from "./redis-client.js";
 import type { ServerLink } from "./server-link.js";
 
 /** In the order of what the script returns. */
@@ -16,13 +17,6 @@ const OUTCOMES: readonly CommitOutcome[] = ["fenced", "stored", "too-large", "no
 const MAX_INLINE_BYTES = 2048;
 /** Where the script never comes, the server forgets the value by itself. */
 const PARKED_MS = 10_000;
-
-/** A value that is put down for the script. */
-export interface Parked {
-  readonly key: string;
-  readonly value: Buffer;
-  readonly ttlMs: number;
-}
 
 export interface CommitCall {
   readonly keys: string[];

@@ -21,6 +21,13 @@ export interface UserNodeRedisClient {
 
 export type ScriptArgument = string | number | Buffer;
 
+/** A value that is put down for a script. */
+export interface Parked {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly ttlMs: number;
+}
+
 /** What tells of changes. */
 export interface Emitter {
   on(event: string, listener: (...args: never[]) => void): unknown;

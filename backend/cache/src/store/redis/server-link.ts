@@ -5,11 +5,10 @@ import { BackOff } from "../../back-off.js";
 import { isError } from "../../thrown.js";
 import { clearTimeout, setTimeout, type Timer } from "../../timers.js";
 import { NotConnected, StoreFull, ValueTooLarge } from "../store-errors.js";
-import type { Parked } from "./commit-call.js";
 import { isOfReplica, messageOf, reasonIn, refusesForGood, refusesSize } from "./error-messages.js";
 import { heedGreetings } from "./greetings.js";
 import { Listeners } from "./listeners.js";
-import type { RedisClient, ScriptArgument } from "./redis-client.js";
+import type { Parked, RedisClient, ScriptArgument } from "./redis-client.js";
 import { ScriptCalls, type ScriptName } from "./script-calls.js";
 import {
   identityAfter,
