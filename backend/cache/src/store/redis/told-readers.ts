@@ -48,6 +48,11 @@ export class ToldReaders {
     this.#isAware = true;
   }
 
+  /** Readers that have acknowledged something, and are not known to have left. */
+  get acknowledging(): number {
+    return this.#acknowledged.size;
+  }
+
   /** Present while the last change is not known to all: resolves when it is, or when no lease from before it can be alive. */
   get untilForgotten(): Promise<void> | undefined {
     return this.#last;
@@ -77,8 +82,11 @@ export class ToldReaders {
     readers.delete(this.#self);
     if (ripe !== "1") this.#begin({ generation, told: Number.POSITIVE_INFINITY, readers });
     else {
-      for (const [reader, at] of this.#acknowledged)
+      for (const [reader, at] of this.#acknowledged) {
         if (at.generation === generation && at.told >= Number(told)) readers.delete(reader);
+        // Processes come and go.
+        else if (!readers.has(reader)) this.#acknowledged.delete(reader);
+      }
       if (readers.size > 0) this.#begin({ generation, told: Number(told), readers });
       else this.#last = undefined;
     }
