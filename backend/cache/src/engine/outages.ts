@@ -33,6 +33,7 @@ export class Outages {
   /** When what was told began, on the clock of {@link monotonicNow}. */
   #toldSinceMs = 0;
   #endedAtMs = 0;
+  #lostAtMs = 0;
   #replayed = 0;
   /** Outages before this one, each soon after the one before, for the same reason. */
   #relapses = 0;
@@ -59,6 +60,15 @@ export class Outages {
     return this.#isAway ? (this.#reason ?? UNEXPLAINED) : undefined;
   }
 
+  /** When it went away, or was last given up, on the clock of {@link monotonicNow}: others may have used it until then. */
+  get lostAtMs(): number {
+    return this.#lostAtMs;
+  }
+
+  lost(): void {
+    this.#lostAtMs = monotonicNow();
+  }
+
   /**
    * How long to wait before the store is tried: not at all where it has just been connected to, unless it
    * comes and goes.
@@ -74,6 +84,7 @@ export class Outages {
    * @param isCertain false where the next probe will tell whether it is: nothing is said until then
    */
   began(reason: string | undefined, isCertain = true): void {
+    this.lost();
     const isSame = this.#steadying !== undefined && kindOf(reason) === kindOf(this.#reason);
     if (this.#steadying !== undefined && !isSame) this.#settle();
     this.#timers.clearTimeout(this.#steadying);

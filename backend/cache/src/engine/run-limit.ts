@@ -14,6 +14,14 @@ interface Waiter {
   readonly timer: Timer;
 }
 
+/** A wait for a place. */
+export interface PlaceWait {
+  /** Resolves with false where none has become free in time, or whoever waited has left. Never rejects. */
+  readonly granted: Promise<boolean>;
+  /** Nobody wants the place any more: others may wait instead. */
+  readonly leave: () => void;
+}
+
 export class RunLimit {
   /** Who has got a place, or has waited for one in vain: neither waits for a second. */
   readonly admitted = new WeakSet<object>();
@@ -38,23 +46,29 @@ export class RunLimit {
    * Takes a place, at once where one is free. Whoever gets true {@link release releases} it, once.
    *
    * @param giveUpAtMs on the clock of {@link monotonicNow}
-   * @returns false where none has become free in time, or too many wait already
+   * @returns false where its time is over, or too many wait already
    */
-  take(giveUpAtMs: number): boolean | Promise<boolean> {
+  take(giveUpAtMs: number): boolean | PlaceWait {
     if (this.#running < this.#options.maxConcurrent) {
       this.#running++;
       return true;
     }
     const waitMs = giveUpAtMs - monotonicNow();
     if (waitMs <= 0 || this.#waiting.size >= this.#options.maxWaiting) return false;
-    return new Promise((grant) => {
+    let leave = (): void => undefined;
+    const granted = new Promise<boolean>((grant) => {
       const giveUp = () => {
         this.#waiting.delete(waiter);
         grant(false);
       };
       const waiter = { grant, timer: later(waitMs, giveUp) };
       this.#waiting.add(waiter);
+      leave = () => {
+        clearTimeout(waiter.timer);
+        giveUp();
+      };
     });
+    return { granted, leave };
   }
 
   /** The place goes to whoever has waited longest. */

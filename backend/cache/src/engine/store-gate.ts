@@ -21,10 +21,10 @@ import { StartUp } from "./start-up.js";
 export { StoreUnavailable } from "./failures.js";
 
 /**
- * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which
- * tries all that requests need, and all pending invalidations have been replayed. It opens on a lost
- * connection, on failures in a row, and on any invalidation that fails: from then on this process cannot know
- * which entries are old. What concerns one group of keys, or room for new ones, opens nothing.
+ * Every store operation of a request goes through {@link run}. The circuit closes when a probe answers, which tries
+ * all that requests need, and all pending invalidations have been replayed. It opens on a lost connection, on
+ * failures in a row, and on any invalidation that fails: from then on this process cannot know which entries are
+ * old. What concerns one group of keys, or room for new ones, opens nothing.
  */
 export class StoreGate {
   /** The longest that one operation may take, milliseconds. */
@@ -141,8 +141,7 @@ export class StoreGate {
       this.#options.latencies?.took("roundTrip", this.#answeredAtMs - startedAtMs);
       return result;
     } catch (error) {
-      // Nothing at all was answered for as long as the budget: the store hangs, and nobody else should wait
-      // to find out.
+      // Nothing was answered for a whole budget: the store hangs, and nobody else should wait to find out.
       const hangs =
         error instanceof DeadlineExceeded && this.#answeredAtMs < startedAtMs && expiresAtMs === undefined;
       if (hangs) this.#wasSilent = true;
@@ -154,24 +153,19 @@ export class StoreGate {
   /** Rejects with {@link DeadlineExceeded} where the work takes longer than the budget. */
   bound<T>(work: Promise<T>, expiresAtMs?: number): Promise<T> {
     if (expiresAtMs === undefined) return this.#deadlines.race(work);
-    // What this process did meanwhile (a crowd of requests for a cold entry) is not the store's time: it gets
-    // half a budget at least.
+    // What this process did meanwhile (a crowd for a cold entry) is not the store's time: half a budget at least.
     const remainingMs = Math.max(expiresAtMs - monotonicNow(), this.budgetMs / 2);
     return new DeadlineQueue(remainingMs, this.#overload).race(work);
   }
 
-  /**
-   * Opens the circuit after an operation that may or may not have taken effect; not where the error concerns
-   * new keys or one group of keys alone.
-   */
+  /** Opens the circuit after what may have taken effect; not for errors of new keys or one group alone. */
   distrust(error: unknown): void {
     if (!(error instanceof StoreFull || error instanceof GroupUnavailable)) this.#open(this.#reasonOf(error));
   }
 
   /**
-   * Replaces fences, or remembers that they must be. Resolves with true once the store has confirmed and nobody answers from memory
-   * what was before; with false where it could not confirm within the budget: this process then serves nothing from the cache until
-   * the replay.
+   * Replaces fences, or remembers that they must be. Resolves once nobody answers from memory what was before: with false where the
+   * store could not confirm within the budget. This process then serves nothing from the cache until the replay.
    */
   async invalidate(
     tenant: string,
@@ -185,8 +179,14 @@ export class StoreGate {
     } catch (error) {
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;
       if (this.#missed.add(tenant, fenceKeys, error)) this.#open(this.#reasonOf(error), isCertain(error));
+      await this.untilLeasesEnd();
       return false;
     }
+  }
+
+  /** Present while others may answer from what they read before the store was lost. */
+  untilLeasesEnd(): Promise<void> | undefined {
+    return this.#store.untilForgotten?.(this.#outages.lostAtMs);
   }
 
   stop(): void {
@@ -253,13 +253,13 @@ export class StoreGate {
       this.#wasSilent = false;
       if (wasSilent && this.#store.renew?.()) throw new StoreUnavailable("connecting anew");
       let replayed = 0;
-      // Mutations that end during the replay queue up again, because the circuit is not closed yet; the last
-      // look at the queue and the closing are one synchronous step.
+      // What ends meanwhile queues up again; the last look at the queue and the closing are one synchronous step.
       while (!this.recovery.isEmpty) replayed += await this.#missed.replay();
       if (!this.#storeIsUp || this.#stopped) throw new StoreUnavailable("the connection was lost again");
       this.#close(replayed);
     } catch (error) {
       this.#state = "open";
+      this.#outages.lost();
       if (error instanceof DeadlineExceeded) this.#wasSilent = true;
       this.#open(this.#reasonOf(error));
     }

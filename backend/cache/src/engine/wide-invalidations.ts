@@ -53,6 +53,7 @@ export class WideInvalidations {
     if (gate.state !== "closed") await gate.starting;
     if (gate.state !== "closed") {
       gate.recovery.addEverything();
+      await gate.untilLeasesEnd();
       return false;
     }
     try {
@@ -65,6 +66,7 @@ export class WideInvalidations {
       if (IS_FORBIDDEN.test(messageOf(error))) throw error;
       gate.recovery.addEverything();
       gate.distrust(error);
+      await gate.untilLeasesEnd();
       return false;
     }
   }

@@ -68,9 +68,21 @@ export class HandlerPlaces {
       handlerRun.leave();
       if (!isLate) this.#without(exchange, handlerRun);
     };
-    const granted = limit.take(exchange.giveUpAtMs);
-    if (typeof granted === "boolean") enter(granted);
-    else granted.then(enter).catch(next);
+    // Its "close" has been emitted.
+    const place = !isGone(res) && limit.take(exchange.giveUpAtMs);
+    if (typeof place === "boolean") {
+      enter(place);
+      return;
+    }
+    // Who has gone keeps nobody from waiting.
+    const { granted, leave } = place;
+    res.once("close", leave);
+    granted
+      .then((isGranted) => {
+        res.off("close", leave);
+        enter(isGranted);
+      })
+      .catch(next);
   }
 
   /** There was no place in time. */

@@ -4,7 +4,7 @@ import { EventEmitter } from "node:events";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { refuseSurplus } from "../options/arguments.js";
-import { parse, registerCall } from "../options/parse.js";
+import { parse, registerCall, timerMs } from "../options/parse.js";
 import { quickStats } from "../stats.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { messageOf } from "../thrown.js";
@@ -51,7 +51,7 @@ export interface CacheMonitorEvents {
 
 const share = z.number().min(0).max(1);
 const monitorOptions = z.strictObject({
-  intervalMs: z.int().min(100).default(15_000),
+  intervalMs: timerMs(100).default(15_000),
   windowMs: z.int().min(1000).default(300_000),
   thresholds: z
     .strictObject({

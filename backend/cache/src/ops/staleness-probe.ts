@@ -6,7 +6,7 @@ import type { ProbeFigures } from "../engine/counters.js";
 import type { EntryRef } from "../engine/entry-ref.js";
 import { later } from "../later.js";
 import { refuseSurplus } from "../options/arguments.js";
-import { parse, registerCall } from "../options/parse.js";
+import { parse, registerCall, timerMs } from "../options/parse.js";
 import { randomToken } from "../store/fence-token.js";
 import { keyedOf, requirePart } from "../store/store-parts.js";
 import { engineOf, type TenantCache } from "../tenant-cache.js";
@@ -17,7 +17,7 @@ export interface StalenessProbeOptions {
   readonly intervalMs?: number;
 }
 
-const probeOptions = z.strictObject({ intervalMs: z.int().min(100).default(10_000) });
+const probeOptions = z.strictObject({ intervalMs: timerMs(100).default(10_000) });
 registerCall("StalenessProbe", "new StalenessProbe(cache, { intervalMs: 10000 })", probeOptions);
 
 /** Its own: nothing of anybody is read, written or invalidated. */

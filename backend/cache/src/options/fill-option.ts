@@ -2,7 +2,7 @@
 // Tests: test/unit/refusals/cache-options.test.ts, test/unit/refusals/http-options.test.ts
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
-import { positiveInt } from "./parse.js";
+import { positiveInt, timerMs } from "./parse.js";
 
 const MAX_RETRY_AFTER_SECONDS = 3600;
 
@@ -32,7 +32,7 @@ const retryAfterSeconds = z.int().min(1).max(MAX_RETRY_AFTER_SECONDS).optional()
 /** @internal */
 export const fillOfCache = z
   .strictObject({
-    waitMs: positiveInt.default(5000),
+    waitMs: timerMs(1).default(5000),
     maxWaiting: positiveInt.default(1000),
     maxConcurrent: positiveInt.optional(),
     retryAfterSeconds,
@@ -42,7 +42,7 @@ export const fillOfCache = z
 /** @internal */
 export const fillOfRoute = z
   .strictObject({
-    waitMs: positiveInt.optional(),
+    waitMs: timerMs(1).optional(),
     maxConcurrent: positiveInt.optional(),
     retryAfterSeconds,
   })

@@ -2,6 +2,7 @@
 // Tests: test/unit/refusals/cache-options.test.ts, test/integration/metrics.test.ts
 import * as z from "zod";
 import type { TelemetryOptions } from "../peers.js";
+import { timerMs } from "./parse.js";
 
 export interface MetricsOption {
   /** Tenants that have series of their own: the busiest. Default 20, at most 1,000. */
@@ -30,8 +31,8 @@ export const metricsOption = z
   .strictObject({
     maxTenants: z.int().min(0).max(1000).default(20),
     maxModules: z.int().min(0).max(1000).default(50),
-    reportIntervalMs: z.int().min(1000).default(15_000),
-    inventoryIntervalMs: z.int().min(0).default(300_000),
+    reportIntervalMs: timerMs(1000).default(15_000),
+    inventoryIntervalMs: timerMs(0).default(300_000),
   })
   .prefault({});
 

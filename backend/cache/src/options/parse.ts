@@ -12,6 +12,11 @@ export const fn = <T>(example = "") => {
   return z.custom<T>((value) => typeof value === "function", { error: `write ${wanted}` }).describe(wanted);
 };
 export const positiveInt = z.int().positive();
+
+/** What Node's timers take: a longer one ends after a millisecond. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Of a timer. */
+export const timerMs = (leastMs: number) => z.int().min(leastMs).max(MAX_TIMER_MS);
 export const moduleNames = z.array(
   z
     .custom<string>(isModuleName, {

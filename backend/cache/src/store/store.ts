@@ -170,8 +170,10 @@ export interface Store {
   /**
    * Called when a change of fences has been confirmed: resolves when no process answers from what it knew before; at once where that is so.
    * Absent where the store gives no leases.
+   *
+   * @param lostAtMs where it could not be confirmed: when the store was lost, of the monotonic clock. Leases from before end a while later
    */
-  untilForgotten?(): Promise<void> | undefined;
+  untilForgotten?(lostAtMs?: number): Promise<void> | undefined;
   /**
    * Marks fences as pending for a writer until `deadlineMs` from now; see `invalidateCache({ guard: true })`.
    */

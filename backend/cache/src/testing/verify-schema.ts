@@ -1,7 +1,7 @@
 // What `verifyRoutes` takes, checked before anything is asked of the app.
 // Tests: test/integration/verify-routes.test.ts, test/unit/refusals/toolkit-options.test.ts
 import * as z from "zod";
-import { fn, parse, positiveInt, registerCall } from "../options/parse.js";
+import { fn, parse, registerCall, timerMs } from "../options/parse.js";
 import { CHECKS } from "./checks.js";
 import type { VerifyOptions } from "./options.js";
 
@@ -45,7 +45,7 @@ const verifySchema = z.strictObject({
   claims: z.array(z.string()).optional(),
   outage: withMethods("begin", "end").optional(),
   checks: z.array(z.enum(CHECKS.map(({ name }) => name))).optional(),
-  timeoutMs: positiveInt.optional(),
+  timeoutMs: timerMs(1).optional(),
 });
 
 registerCall("verifyRoutes", "verifyRoutes({ app, cache, tenants, routes })", verifySchema);

@@ -87,6 +87,25 @@ describe("the registry of readers", () => {
     });
   }
 
+  test("a registry that is lost, begun anew and lost again while a writer waits", async () => {
+    const { port, url } = await startServer();
+    const { admin, writer, reader, toReader, keyPrefix, registry } = await startWorld(port, url);
+    for (let n = 1; n <= 10; n += 2) {
+      await becomesLeased(reader, admin);
+      await admin.del(`${keyPrefix}fence:!readers`);
+      const first = writer.write();
+      // The reader holds a lease that the writer has never heard of, and then one that nobody knows of.
+      while ((await registry()) === null) await reader.read();
+      for (let reads = 0; reads < 3; reads++) await reader.read();
+      toReader.stall();
+      await admin.del(`${keyPrefix}fence:!readers`);
+      await first;
+      await writer.write();
+      assert.equal((await reader.read()).version, n + 1);
+      toReader.heal();
+    }
+  });
+
   test("a server that has been started anew, with what it had kept", async () => {
     const server = await startRedisServer({ args: ["--appendonly", "yes", "--appendfsync", "always"] });
     closeAfterTest({ close: () => server.stop() });

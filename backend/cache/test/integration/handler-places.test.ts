@@ -1,11 +1,13 @@
 // Places of handlers (`fill.maxConcurrent`): a request needs one, however many caches it passes, and each is given back.
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, test } from "@jest/globals";
 import type { NextFunction, Request, Response } from "express";
 import { closeAfterTest } from "../../../servers/in-test.js";
+import { until } from "../../../servers/until.js";
 import { createTenantCache, type TenantCache } from "../../src/index.js";
 import { openCache, quiet } from "../support/caches.js";
-import { serve } from "../support/http-app.js";
+import { gate, serve } from "../support/http-app.js";
 
 const PATIENT_MS = 60_000;
 const fill = { maxConcurrent: 1, waitMs: PATIENT_MS };
@@ -69,6 +71,42 @@ for (const [name, open] of STORES) {
     });
   });
 }
+
+test("clients that have gone keep nobody from waiting for a place", async () => {
+  const cache = await openCache("memory", {
+    fill: { maxConcurrent: 1, maxWaiting: 2, waitMs: PATIENT_MS, retryAfterSeconds: 1 },
+  });
+  const { passed, open: goOn } = gate();
+  let runs = 0;
+  const app = await serve((express) => {
+    express.get("/list", cache.cacheList("accounts"), async (_req, res) => {
+      runs++;
+      await passed;
+      res.json({});
+    });
+  });
+  closeAfterTest(cache, app);
+  const first = app.request("/list?n=0");
+  await until("it runs", () => runs === 1);
+  for (let n = 1; n <= 4; n++) {
+    const left = new AbortController();
+    const misses = async () => (await cache.stats()).totals.misses;
+    const before = await misses();
+    const gone = app.request(`/list?n=${n}`, { signal: left.signal });
+    await until("it waits", async () => (await misses()) > before);
+    left.abort();
+    await assert.rejects(gone);
+  }
+  let last: Promise<{ readonly status: number }> | undefined;
+  await until("one more may wait", async () => {
+    last = app.request("/list?n=5");
+    return await Promise.race([last.then(() => false), delay(100, true)]);
+  });
+  goOn();
+  assert.equal((await first).status, 200);
+  assert.equal((await last)?.status, 200);
+  assert.equal(runs, 2);
+});
 
 test("who has waited in vain does not wait once more", async () => {
   const cache = await openCache("memory", { fill: { maxConcurrent: 1, waitMs: 300 } });

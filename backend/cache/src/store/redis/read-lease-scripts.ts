@@ -71,13 +71,14 @@ return { generation, told, renewals + 1, renewals > 0 and 1 or 0 }
 
 /**
  * KEYS: registry. ARGV: server, the generation that is meant ('' for none), a new one, then "reader:renewals" to take off. Whoever calls has
- * lived through a lease since it has seen that generation: it is ripe. Where it is none, or another server's, it is begun anew.
+ * lived through a lease since it has seen that generation: it is ripe. Where it is none, or another server's, it is begun anew: not ripe,
+ * because one may have come and gone in the meantime.
  */
 const SETTLE_READS = `${PARSE}
 local server, generation, told, ripe, readers = parse(redis.call('GET', KEYS[1]))
 if (generation or '') ~= ARGV[2] and not (ARGV[2] == '-' and server ~= ARGV[1]) then return 0 end
 if server ~= ARGV[1] then
-  keep(KEYS[1], ARGV[1], ARGV[3], '0', '1', '')
+  keep(KEYS[1], ARGV[1], ARGV[3], '0', '0', '')
   return 1
 end
 for i = 4, #ARGV do

@@ -112,12 +112,13 @@ export class ReadLeases implements ReadLease {
     if (this.told.changed(isSame || reply === "" ? reply : "-")) this.#messages?.open();
   }
 
-  /** All that is known of any fence is void, for everybody. */
+  /**
+   * All that is known of any fence is void, for everybody.
+   * @throws NotConnected, and what the server refuses it with: readers may then go on
+   */
   async voidAll(): Promise<void> {
-    const server = this.#serverId;
-    if (server === undefined) return;
     const link = this.#servers.of(this.registry);
-    const known = await link.provenScript("voidReads", [this.registry], [server, this.#newGeneration()]);
+    const known = await link.provenScript("voidReads", [this.registry], [link.id, this.#newGeneration()]);
     if (Number(known) === 1) this.told.beAware();
     this.told.changed("");
   }

@@ -82,8 +82,9 @@ export class RedisStore implements Store {
     return this.#leases?.canHold ? this.#leases.begin(forget) : undefined;
   }
 
-  untilForgotten(): Promise<void> | undefined {
-    return this.#leases?.told.untilForgotten;
+  untilForgotten(lostAtMs?: number): Promise<void> | undefined {
+    const told = this.#leases?.told;
+    return lostAtMs === undefined ? told?.untilForgotten : told?.untilEnded(lostAtMs);
   }
 
   share(terms: SharingTerms): void {

@@ -1,7 +1,7 @@
 // The writer's side of read leases: what a change of fences has to wait for before it counts as made.
-// Tests: test/integration/leased-reads.test.ts, test/faults/leased-registry.test.ts
+// Tests: test/integration/leased-reads.test.ts, test/faults/leased-registry.test.ts, test/faults/leased-store-away.test.ts
 import { later } from "../../later.js";
-import { clearTimeout, monotonicNow, type Timer } from "../../timers.js";
+import { clearTimeout, delay, monotonicNow, type Timer } from "../../timers.js";
 import { READ_LEASE_MS } from "../read-lease.js";
 
 /** Timers end up to a millisecond early; and clocks do not go equally fast. */
@@ -48,9 +48,24 @@ export class ToldReaders {
     this.#isAware = true;
   }
 
+  /** Readers that have acknowledged something, and are not known to have left. */
+  get acknowledging(): number {
+    return this.#acknowledged.size;
+  }
+
   /** Present while the last change is not known to all: resolves when it is, or when no lease from before it can be alive. */
   get untilForgotten(): Promise<void> | undefined {
     return this.#last;
+  }
+
+  /**
+   * Present while a lease may be held that was given before the store was lost: nobody else can be told either, and hits go on.
+   *
+   * @param lostAtMs of the monotonic clock
+   */
+  untilEnded(lostAtMs: number): Promise<void> | undefined {
+    const leftMs = this.#isAware ? lostAtMs + WAITED_MS - monotonicNow() : 0;
+    return leftMs > 0 ? delay(leftMs, undefined, { ref: false }) : undefined;
   }
 
   /**
@@ -67,8 +82,11 @@ export class ToldReaders {
     readers.delete(this.#self);
     if (ripe !== "1") this.#begin({ generation, told: Number.POSITIVE_INFINITY, readers });
     else {
-      for (const [reader, at] of this.#acknowledged)
+      for (const [reader, at] of this.#acknowledged) {
         if (at.generation === generation && at.told >= Number(told)) readers.delete(reader);
+        // Processes come and go.
+        else if (!readers.has(reader)) this.#acknowledged.delete(reader);
+      }
       if (readers.size > 0) this.#begin({ generation, told: Number(told), readers });
       else this.#last = undefined;
     }

@@ -83,7 +83,16 @@ describe("what createTenantCache refuses", () => {
     ],
     [
       given({ fill: { waitMs: "5s" } }),
-      'fill.waitMs is "5s", a string: write a whole number of milliseconds from 1 up',
+      'fill.waitMs is "5s", a string: write a whole number of milliseconds from 1 to 2147483647',
+    ],
+    // A longer timer ends after a millisecond: nobody would wait.
+    [
+      given({ fill: { waitMs: Number.MAX_SAFE_INTEGER } }),
+      "write a whole number of milliseconds from 1 to 2147483647",
+    ],
+    [
+      given({ metrics: { reportIntervalMs: 2 ** 31 } }),
+      "write a whole number of milliseconds from 1000 to 2147483647",
     ],
     [given({ fill: { maxWaiting: 0 } }), "fill.maxWaiting is 0, a number: write a whole number from 1 up"],
     [

@@ -157,7 +157,7 @@ describe("what the toolkit refuses", () => {
     ],
     [
       monitor({ intervalMs: 5 }),
-      "intervalMs is 5, a number: write a whole number of milliseconds from 100 up",
+      "intervalMs is 5, a number: write a whole number of milliseconds from 100 to 2147483647",
     ],
     [
       monitor({ windowMs: "5m" }),
@@ -212,7 +212,7 @@ describe("what the toolkit refuses", () => {
     [verify({ timeout: 5 }), "no option timeout (5, a number): write timeoutMs"],
     [
       verify({ timeoutMs: "5s" }),
-      'timeoutMs is "5s", a string: write a whole number of milliseconds from 1 up',
+      'timeoutMs is "5s", a string: write a whole number of milliseconds from 1 to 2147483647',
     ],
     [
       () => assertRoutes(any(undefined)),
