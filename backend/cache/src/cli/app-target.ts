@@ -26,7 +26,7 @@ export function appTarget(options: AppOptions, env: Environment): AppTarget | un
   const headers = new Headers();
   if (env.ETC_APP_TOKEN) setHeader(headers, `Authorization: Bearer ${env.ETC_APP_TOKEN}`, "ETC_APP_TOKEN");
   if (base.username !== "" || base.password !== "") {
-    const pair = `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`;
+    const pair = [base.username, base.password].map((part) => decoded(part, source)).join(":");
     headers.set("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
     base.username = "";
     base.password = "";
@@ -52,6 +52,14 @@ export function setHeader(headers: Headers, line: string, source: string): void 
   } catch {
     // The line may hold a token: it is not repeated.
     throw wrongArguments(`${source}: write "Name: value", or @file with such a line for each header`);
+  }
+}
+
+function decoded(part: string, source: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw wrongArguments(`${source} has a % that is no percent-encoding: write %25 for the character itself`);
   }
 }
 
