@@ -140,12 +140,13 @@ export class CacheEngine {
       store,
       keys,
       gate: this.gate,
-      replace: (tenant, fenceKeys, module, origin) => {
+      replace: async (tenant, fenceKeys, module, origin) => {
         const parts = { modules: module === undefined ? [] : [module], tags: [], everything: !module };
         const note = this.causes.note(tenant, origin, parts);
-        return this.#replace(tenant, fenceKeys, () =>
-          store.replaceFences(fenceKeys, options.fenceTtlMs, note),
-        );
+        const write = () => store.replaceFences(fenceKeys, options.fenceTtlMs, note);
+        const confirmed = await this.#replace(tenant, fenceKeys, write);
+        this.account.publish({ tenant, ...parts }, origin, confirmed);
+        return confirmed;
       },
       replaced: (tenant) => this.#sweeps.enqueue({ tenant }),
     });
