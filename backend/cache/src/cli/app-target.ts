@@ -27,7 +27,7 @@ export function appTarget(options: AppOptions, env: Environment): AppTarget | un
   const headers = new Headers();
   if (env.ETC_APP_TOKEN) setHeader(headers, `Authorization: Bearer ${env.ETC_APP_TOKEN}`, "ETC_APP_TOKEN");
   if (base.username !== "" || base.password !== "") {
-    const pair = `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`;
+    const pair = [base.username, base.password].map((part) => decoded(part, source)).join(":");
     headers.set("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
     base.username = "";
     base.password = "";
@@ -55,6 +55,14 @@ function setHeader(headers: Headers, line: string, source: string): void {
   const header = headerOf(line);
   if (!header) throw wrongHeader(source);
   headers.set(...header);
+}
+
+function decoded(part: string, source: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw wrongArguments(`${source} has a % that is no percent-encoding: write %25 for the character itself`);
+  }
 }
 
 function baseOf(given: string, source: string): URL {

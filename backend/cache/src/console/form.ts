@@ -25,7 +25,8 @@ export async function readForm(req: IncomingMessage): Promise<Form | Refused> {
     return new Refused(415, "A form is expected.");
   const { body } = req as { readonly body?: unknown };
   if (typeof body === "object" && body !== null && !Buffer.isBuffer(body)) return parsedBefore(body);
-  const bytes = Buffer.isBuffer(body) ? body : await read(req);
+  const isText = typeof body === "string" || Buffer.isBuffer(body);
+  const bytes = isText ? Buffer.from(body) : await read(req);
   return bytes === undefined
     ? new Refused(413, "The form is too large.")
     : new Map(new URLSearchParams(bytes.toString("utf8")));

@@ -14,9 +14,13 @@ export interface Frame {
   readonly current?: string;
 }
 
+const MAX_TENANTS_NAMED = 5;
+
 /** Pages below the mount, all on one level: links are relative, so that the console works behind any path. */
 export function layout({ title, access, pages, current }: Frame, content: Html): Html {
-  const whose = access.seesAll ? "all tenants" : access.own.join(", ") || "no tenant";
+  const more = access.own.length - MAX_TENANTS_NAMED;
+  const named = access.own.slice(0, MAX_TENANTS_NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const whose = access.seesAll ? "all tenants" : named || "no tenant";
   return html`<!doctype html>
 <html lang="en">
 <head>

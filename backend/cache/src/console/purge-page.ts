@@ -132,6 +132,7 @@ function dryRun(
 <div><dt>Expected handler load</dt><dd><strong>at most ${count(entries)} runs</strong> <span>one for each entry that is asked for again; ${hitsPerSecond.toFixed(1)} hits a second of this process wait for them</span></dd></div>
 </dl>
 <p>Reason: ${reason}</p>
+${isWide(target.scope) && html`<p class="warning">Whoever sees the causes of any tenant reads this reason: name nobody in it.</p>`}
 <form method="post" action="purge">${fields}<button class="danger">Purge ${isWide(target.scope) ? "for all tenants" : "now"}</button> <a href="purge">Do not</a></form>`,
   };
 }

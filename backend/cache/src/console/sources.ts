@@ -18,6 +18,8 @@ import { sumOfModules } from "./sums.js";
 /** An inventory walks through entries: many readers are to cost one, and a slow one is not taken again at once. */
 const REMEMBERED_MS = 5000;
 const REMEMBERED_TIMES = 2;
+/** More are not asked for one by one: each would be a round trip and a walk through its entries, all at once. */
+const MAX_ASKED_EACH = 20;
 
 /** What the chart and the tiles show, and what is asked for again and again: without a round trip. */
 export interface Figures {
@@ -64,7 +66,10 @@ export class Sources {
 
   /** By tenant, of those that this person sees. */
   async tenants(access: Access): Promise<ReadonlyMap<string, TenantStats>> {
-    if (access.seesAll) return new Map(Object.entries((await this.whole()).tenants ?? {}));
+    if (access.seesAll || access.own.length > MAX_ASKED_EACH) {
+      const all = Object.entries((await this.whole()).tenants ?? {});
+      return new Map(all.filter(([tenant]) => access.sees(tenant)));
+    }
     const own = access.own.map(async (tenant) => [tenant, await this.tenant(tenant)] as const);
     return new Map(await Promise.all(own));
   }

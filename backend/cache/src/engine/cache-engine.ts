@@ -130,12 +130,11 @@ export class CacheEngine {
       keys,
       gate: this.gate,
       replace: async (tenant, fenceKeys, module, origin) => {
-        const modules = module === undefined ? [] : [module];
-        const scope = { tenant, modules, tags: [], everything: !module };
-        const note = this.causes.note(tenant, origin, scope);
+        const parts = { modules: module === undefined ? [] : [module], tags: [], everything: !module };
+        const note = this.causes.note(tenant, origin, parts);
         const write = () => store.replaceFences(fenceKeys, options.fenceTtlMs, note);
         const confirmed = await this.#replace(tenant, fenceKeys, write);
-        this.account.publish(scope, origin, confirmed);
+        this.account.publish({ tenant, ...parts }, origin, confirmed);
         return confirmed;
       },
       replaced: (tenant) => this.#sweeps.enqueue({ tenant }),

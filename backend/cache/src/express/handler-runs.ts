@@ -38,6 +38,7 @@ const NOTHING_HELD: Missing = { fwd: "miss" };
 const NOBODY = (): void => undefined;
 /** Of an answer that is looked at, and goes to its client alone. */
 const NOT_STORED: Fill = {
+  tokens: [],
   isUnlikely: true,
   unshare: NOBODY,
   commit: NOBODY,

@@ -9,13 +9,14 @@ export const FEED: readonly Figure[] = [
     name: "etc_feed_delay_seconds",
     kind: "gauge",
     help: "From COMMIT to fence, of the last probes of this process: the median, and one in a hundred",
-    labels: ["quantile"],
+    // Not `quantile`, which is for summaries.
+    labels: ["percentile"],
     read: ({ engine }) => {
       const delayMs = engine.feed?.report().delayMs;
       if (!delayMs) return NONE;
       return [
-        { labels: { quantile: "0.5" }, value: delayMs.p50 / 1000 },
-        { labels: { quantile: "0.99" }, value: delayMs.p99 / 1000 },
+        { labels: { percentile: "50" }, value: delayMs.p50 / 1000 },
+        { labels: { percentile: "99" }, value: delayMs.p99 / 1000 },
       ];
     },
   },

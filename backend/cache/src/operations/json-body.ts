@@ -20,7 +20,8 @@ export async function readPosted(req: IncomingMessage): Promise<Posted | Refused
     return new Refused(415, "body", "send a JSON object with Content-Type: application/json");
   const { body } = req as { readonly body?: unknown };
   if (typeof body === "object" && body !== null && !Buffer.isBuffer(body)) return objectOf(body);
-  const bytes = Buffer.isBuffer(body) ? body : await read(req);
+  const isText = typeof body === "string" || Buffer.isBuffer(body);
+  const bytes = isText ? Buffer.from(body) : await read(req);
   if (!bytes) return new Refused(413, "body", `the body has more than ${MAX_BYTES} bytes`);
   try {
     return objectOf(JSON.parse(bytes.toString("utf8")));

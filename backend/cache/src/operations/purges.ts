@@ -58,13 +58,14 @@ export class Purges {
     if (odd !== undefined) return new Refused(400, "ETC_OPTIONS", `there is no field ${odd}`);
     const target = readTarget(posted, access);
     if (target instanceof Refused) return target;
-    const reason = String(posted.reason ?? "")
-      .replaceAll(/\p{Cc}+/gu, " ")
-      .trim();
+    const { reason: given, plan } = posted;
+    const reason = typeof given === "string" ? given.replaceAll(/\p{Cc}+/gu, " ").trim() : "";
     if (reason.length < MIN_REASON || reason.length > MAX_REASON)
       return new Refused(400, "ETC_OPTIONS", `reason: say why, in ${MIN_REASON} to ${MAX_REASON} characters`);
-    if (posted.plan === undefined) return this.#plan(target, reason, access);
-    return this.#do(target, reason, access, String(posted.plan));
+    if (plan === undefined) return this.#plan(target, reason, access);
+    if (typeof plan !== "string")
+      return new Refused(400, "ETC_OPTIONS", "plan: write what the dry run has answered with");
+    return this.#do(target, reason, access, plan);
   }
 
   async #plan(target: PurgeTarget, reason: string, access: Access): Promise<Answer | Refused> {

@@ -103,8 +103,23 @@ describe.each(STORES)("causes, %s", (store) => {
     await request("/accounts/1");
     await cache.idle();
     await cache.forget({ tenant: "tenant-1", url: "/accounts/1" });
+    const heard: InvalidatedEvent[] = [];
+    cache.events.on("invalidated", (event) => void heard.push(event));
     await cache.invalidateModule("accounts");
     await cache.clear();
+    assert.deepEqual(
+      heard.map(({ kind, tenant, modules, everything, confirmed }) => [
+        kind,
+        tenant,
+        modules.join(),
+        everything,
+        confirmed,
+      ]),
+      [
+        ["clear", "tenant-1", "accounts", false, true],
+        ["clear", "tenant-1", "", true, true],
+      ],
+    );
     const causes = await cache.causes({ tenant: "tenant-1" });
     assert.deepEqual(kindsOf(causes), ["clear", "clear", "forget"]);
     assert.deepEqual(

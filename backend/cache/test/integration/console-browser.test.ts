@@ -122,6 +122,31 @@ describe("the console in Chromium", () => {
     await page.context().close();
   }, 60_000);
 
+  test("the longest names that there can be stick out of no page at a phone's width", async () => {
+    const [tenant, module] = ["t".repeat(128), "m".repeat(64)];
+    await cache.manager.tenant(tenant).getOrSet(`${module}:1`, () => 1, 60);
+    await cache.invalidateTenantCache(tenant, module);
+    const { page } = await open("superadmin");
+    await page.setViewportSize({ width: 360, height: 740 });
+    const places = ["tenants", "entries", "explain", "causes", "purge"].map(
+      (name) => `${name}?tenant=${tenant}`,
+    );
+    for (const place of [
+      ...places,
+      `modules?module=${module}`,
+      `entries?tenant=${tenant}&module=${module}`,
+    ]) {
+      await page.goto(`${world.url}/ops/cache/${place}&url=/${"u".repeat(300)}`);
+      assert.ok(((await page.evaluate(STICKS_OUT)) as number) <= 0, place.slice(0, 40));
+    }
+    await page.goto(`${world.url}/ops/cache/purge?tenant=${tenant}&module=${module}`);
+    await page.getByLabel("Reason").fill("r".repeat(200));
+    await page.getByRole("button", { name: "Dry run" }).click();
+    await page.getByRole("heading", { name: "Dry run" }).waitFor();
+    assert.ok(((await page.evaluate(STICKS_OUT)) as number) <= 0, "a dry run");
+    await page.context().close();
+  });
+
   test("the live tail shows events as they come", async () => {
     const { page } = await open("admin");
     await page.goto(`${world.url}/ops/cache/tail`);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
-import type { TenantCache } from "../../src/index.js";
+import { MemoryStore, type TenantCache } from "../../src/index.js";
 import { openCache, PATIENT, STORES } from "../support/caches.js";
 import { type ConsoleWorld, consoleWorld, PAGES } from "../support/console-world.js";
 
@@ -182,6 +182,34 @@ describe("the overview tells what wants an operator", () => {
     await cache.idle();
     const { body } = await world.get("admin", "entries?tenant=acme&module=accounts");
     assert.match(body, /class="url">\/accounts</);
+  });
+
+  test("who sees many tenants has the store walked through once, and is told of these alone", async () => {
+    let walks = 0;
+    class Walked extends MemoryStore {
+      override async inventory(...args: Parameters<MemoryStore["inventory"]>) {
+        walks++;
+        return super.inventory(...args);
+      }
+    }
+    const store = () => new Walked({ maxBytes: 1_000_000, maxTenantBytes: 1_000_000 });
+    const cache = await openCache("memory", { store });
+    const tenants = Array.from({ length: 40 }, (_, n) => `branch-${n}`);
+    const world = await consoleWorld(cache, { authorize: () => ({ view: true, tenants }) });
+    closeAfterTest(world, cache);
+    for (const tenant of ["branch-3", "branch-4", "globex"]) await world.request("/accounts", { tenant });
+    await cache.idle();
+    walks = 0;
+    for (const page of ["", "tenants", "modules"]) {
+      const { status, body } = await world.get("viewer", page);
+      assert.equal(status, 200);
+      assert.match(body, /branch-4 and 35 more/);
+      assert.doesNotMatch(body, /globex/);
+      if (page === "tenants") assert.match(body, /tenant=branch-3/);
+      if (page === "modules")
+        assert.match(body, /accounts<\/a><\/th>\s*<td>0\.0 %<\/td><td>0<\/td><td>2<\/td>/);
+    }
+    assert.equal(walks, 1);
   });
 
   test("a tenant at its bound", async () => {

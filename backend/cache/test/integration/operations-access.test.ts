@@ -171,7 +171,8 @@ describe("what changes something", () => {
   });
 
   test("a parser in front may have read it", async () => {
-    for (const parser of [express.json(), express.raw({ type: "application/json" })]) {
+    const texts = express.text({ type: "*/*" });
+    for (const parser of [express.json(), express.raw({ type: "application/json" }), texts]) {
       const { ask } = await openOperatedApp("memory", { parser });
       assert.equal((await ask("purge", { json })).status, 200);
     }

@@ -110,6 +110,9 @@ describe("a plan", () => {
       [{ reason: "" }, /reason: say why/],
       [{ reason: "x".repeat(201) }, /reason: say why/],
       [{ reason: undefined }, /reason: say why/],
+      [{ reason: { a: 1 } }, /reason: say why/],
+      [{ reason: { toString: 1 } }, /reason: say why/],
+      [{ plan: { toString: 1 } }, /plan: write what the dry run/],
       [{ dryRun: true }, /there is no field dryRun/],
     ] as const) {
       const said2 = await ask("purge", { json: { ...json, ...wrong } });

@@ -105,6 +105,9 @@ describe("an app", () => {
       refusal(() => appTarget({ app: "redis://h" }, {})),
       /--redis is for a Redis/,
     );
+    const undecodable = refusal(() => appTarget({ app: "http://ada:secret%zz@h" }, {}));
+    assert.match(undecodable, /--app has a % that is no percent-encoding/);
+    assert.doesNotMatch(undecodable, /secret/);
     const told = refusal(() => appTarget({ app: "http://h", header: ["secret"] }, {}));
     assert.doesNotMatch(told, /secret/);
   });
