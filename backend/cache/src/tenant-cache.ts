@@ -31,6 +31,7 @@ import {
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
+import { createTrack, type Track } from "./express/track-call.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Telemetry } from "./metrics/telemetry.js";
 import { Misuse } from "./misuse/misuse.js";
@@ -72,6 +73,8 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
+  /** Has statements noted that go through a pool, for routes with `dependsOn: "auto"`. See {@link Track}. */
+  readonly track: Track;
   /** Pages for operators, loaded when it is first called: `app.use("/ops/cache", cache.console({ authorize }))`. */
   readonly console: CreateConsole;
   /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
@@ -258,6 +261,7 @@ export function createTenantCacheOn(
     asTenant: touched.asTenant,
     routes: createCacheRoutes(http, touched),
     lane: createLane(http),
+    track: createTrack(http),
     console: (options, ...surplus) => loadConsole()(cache, options, surplus),
     manager,
     events: engine.events,
@@ -290,6 +294,7 @@ export function createTenantCacheOn(
       metrics.stop();
       await http.idle();
       await manager.idle();
+      await http.reads.close();
       await feed?.close();
       await engine.close();
     },

@@ -162,6 +162,7 @@ export class SharedRuns {
 /** Hands the answer to those who wait for it, and to nobody else. */
 class SharedFill implements Fill {
   readonly isUnlikely = false;
+  readonly tokens = [];
   readonly #ref: EntryRef;
   readonly #run: Run;
   readonly #skipped: SkippedEntries;

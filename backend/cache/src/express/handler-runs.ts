@@ -6,15 +6,16 @@ import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { HandlerReads } from "../reads/handler-reads.js";
 import { callerOf, tellQueries } from "./answer-observer.js";
 import type { Exchange, Missing } from "./exchange.js";
 import { HandlerPlaces } from "./handler-places.js";
 import type { HttpServices } from "./http-services.js";
-import type { OwnHeaders } from "./own-headers.js";
 import { countBypass, passOn } from "./pass-by.js";
 import { recordInto } from "./recorder.js";
 import { isGone } from "./replay.js";
 import type { RouteFunctions } from "./route-functions.js";
+import type { RouteRequests } from "./route-request.js";
 import type { StorabilityRules } from "./storability.js";
 import { whenAnswered } from "./when-answered.js";
 
@@ -23,7 +24,7 @@ export interface RunRules {
   readonly options: ParsedRouteOptions;
   readonly functions: RouteFunctions;
   readonly storability: StorabilityRules;
-  readonly own: OwnHeaders;
+  readonly requests: RouteRequests;
 }
 
 /** A run whose answer is for those who wait, and not for the store. */
@@ -40,11 +41,13 @@ export class HandlerRuns {
   readonly #http: HttpServices;
   readonly #module: string;
   readonly #rules: RunRules;
+  readonly #isAuto: boolean;
 
   constructor(http: HttpServices, module: string, rules: RunRules) {
     this.#http = http;
     this.#module = module;
     this.#rules = rules;
+    this.#isAuto = rules.options.dependsOn === "auto";
     this.places = new HandlerPlaces(http, rules.options.fill);
   }
 
@@ -61,6 +64,7 @@ export class HandlerRuns {
       return;
     }
     const outcome = await miss.open(missing.notBeforeMs || undefined);
+    if (this.#isAuto) await this.#http.reads.settled();
     if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
     else if (res.headersSent) leave(res, next);
     else if (outcome.kind === "follow") {
@@ -125,6 +129,7 @@ export class HandlerRuns {
     const { ref, req, res, next } = exchange;
     const { staleWhileRevalidate, staleIfError } = this.#rules.options;
     if (fill && !shared) this.#http.fills(req, ref);
+    const reads = fill && !shared ? this.#readsOf(fill, exchange) : undefined;
     const run = () => {
       if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
       const fallback = this.#fallback(missing);
@@ -134,14 +139,16 @@ export class HandlerRuns {
         compress: options.compress,
         fwd: missing.fwd,
         status: shared?.status,
-        own: this.#rules.own,
+        own: this.#rules.requests.own,
         functions: this.#rules.functions,
+        reads: this.#isAuto ? reads : undefined,
         caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
         onUndeclaredVary: (names) => this.#http.misuse.varied(this.#module, names),
         onUnstored: (why) => this.#http.unstored(ref, why),
         ...(fallback && { insteadOfError: () => this.#insteadOfError(fallback, exchange) }),
       });
-      next();
+      if (reads) this.#http.reads.during(reads, next);
+      else next();
     };
     const leave = () => {
       fill?.abandon("failed");
@@ -156,10 +163,27 @@ export class HandlerRuns {
     });
   }
 
+  /** `undefined` where nobody wants to know what the handler reads. */
+  #readsOf({ tokens }: Fill, { ref, res }: Exchange): HandlerReads | undefined {
+    const { reads, engine } = this.#http;
+    const { requests, options } = this.#rules;
+    if (!this.#isAuto && !(reads.tracksAnything && engine.events.isHeard("reads"))) return undefined;
+    const epoch = tokens[ref.fenceKeys.indexOf(engine.keys.feedEpoch)];
+    const own = reads.begin(ref.tenant, epoch);
+    res.once("close", () => {
+      const { seen } = own;
+      requests.lastReads = seen;
+      const { tenant, module, entryKey: key } = ref;
+      const detail = seen.why ?? undefined;
+      engine.events.publish("reads", { tenant, module, key, detail, dependsOn: options.dependsOn, ...seen });
+    });
+    return own;
+  }
+
   /** The handler answers, and nobody waits for that. */
   #pass(status: ForwardedStatus, missing: Missing, exchange: Exchange, leave = NOBODY): void {
     const { fwd } = status;
-    const run = () => passOn(this.#rules.own, status, exchange.res, exchange.next);
+    const run = () => passOn(this.#rules.requests.own, status, exchange.res, exchange.next);
     this.places.enter(exchange, {
       fwd,
       run,

@@ -2,6 +2,7 @@
 // Tests: test/integration/storing.test.ts
 import type { CacheStatus, Forwarded, UnstoredReason } from "../cache-status.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { HandlerReads } from "../reads/handler-reads.js";
 import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
 import type { RouteFunctions } from "./route-functions.js";
@@ -19,6 +20,8 @@ export interface RecorderRules extends StorabilityRules {
   /** Which headers the cache may add. */
   readonly own: OwnHeaders;
   readonly functions: RouteFunctions;
+  /** What the handler reads, where its route does not say it. */
+  readonly reads?: Pick<HandlerReads, "conclude"> | undefined;
   /** Who asks, where the route does not say whose its answers are. */
   readonly caller: string | undefined;
   readonly onUndeclaredVary: (names: string) => void;

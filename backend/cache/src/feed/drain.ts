@@ -4,6 +4,7 @@
 import type { FeedHost } from "../engine/feeds.js";
 import { type FencedScope, partFenceKeys } from "../engine/fences.js";
 import { isTag, tenantId } from "../identifiers.js";
+import { epochOf } from "../feed-epoch.js";
 import type { FeedPlace, FeedTurn } from "../store/feed-place.js";
 import { FENCE_TTL_MS, randomToken } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
@@ -15,7 +16,6 @@ import {
   conclude,
   type DrainState,
   type EpochCause,
-  epochOf,
   isContinued,
   readState,
 } from "./drain-state.js";

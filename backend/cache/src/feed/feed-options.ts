@@ -1,6 +1,7 @@
 // The options of the feed: which tables it covers, and how they name tenants, modules and tags.
 // Tests: test/unit/refusals/feed-options.test.ts
 import * as z from "zod";
+import { TenantCacheError } from "../errors.js";
 import { isModuleName, moduleNameAdvice } from "../identifiers.js";
 import { parse, positiveInt, registerCall } from "../options/parse.js";
 
@@ -11,8 +12,8 @@ export interface FeedDatabase {
 
 /** What a table's rows mean to the cache. */
 export interface FeedTable {
-  /** The module of the routes that show these rows. */
-  readonly module: string;
+  /** The module of the routes that show these rows. Default: the table's name, without its schema. */
+  readonly module?: string;
   /** The column that names the tenant; `null` where the rows belong to all tenants. */
   readonly tenant: string | null;
   /**
@@ -86,7 +87,8 @@ const table = z.strictObject({
       error: ({ input }) => moduleNameAdvice(input),
       params: { code: "ETC_MODULE_NAME" },
     })
-    .describe('a module name such as "accounts"'),
+    .describe('a module name such as "accounts"')
+    .optional(),
   tenant: column.nullable(),
   tags: z.union([z.array(column), z.record(column, tag)]).default([]),
 });
@@ -112,10 +114,20 @@ registerCall(
   schema,
 );
 
+/** @throws TenantCacheError `ETC_MODULE_NAME` where a table's name is none */
+function moduleOf(table: string): string {
+  const name = table.replace(/^.*\./, "").replaceAll('"', "");
+  if (isModuleName(name)) return name;
+  throw new TenantCacheError(
+    "ETC_MODULE_NAME",
+    `createFeed: tables: ${table}: ${moduleNameAdvice(name)}; give the table a module: { module: "accounts", tenant: "tenant_id" }`,
+  );
+}
+
 /** @throws TenantCacheError `ETC_OPTIONS`, `ETC_MODULE_NAME` */
 export function parseFeedOptions(options: FeedOptions): ParsedFeedOptions {
   const parsed = parse("createFeed", schema, options);
-  const tables = Object.entries(parsed.tables).map(([name, { module, tenant, tags }]) => ({
+  const tables = Object.entries(parsed.tables).map(([name, { module = moduleOf(name), tenant, tags }]) => ({
     name,
     module,
     tenant,

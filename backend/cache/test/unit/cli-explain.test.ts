@@ -35,6 +35,8 @@ const EXPLAINED: Explanation = {
     staleWhileRevalidateSeconds: 61,
     staleIfErrorSeconds: 62,
     dependsOn: ["module-2"],
+    reads: null,
+    reads: null,
     vary: ["accept-language"],
     scope: "function",
   },

@@ -4,11 +4,10 @@ import { describe, test } from "@jest/globals";
 import {
   conclude,
   type DrainState,
-  epochOf,
   isContinued,
-  isUncovered,
   readState,
 } from "../../src/feed/drain-state.js";
+import { epochOf, isUncovered, versionIn, versionPart } from "../../src/feed-epoch.js";
 import type { Glimpse } from "../../src/feed/feed-queries.js";
 
 const STATE: DrainState = {
@@ -80,4 +79,9 @@ test("an epoch names the modules that are not covered, and is a fence as any oth
   assert.equal(isUncovered(epoch, ["leads"]), true);
   assert.equal(isUncovered(epoch, ["abc", "orders"]), false);
   assert.equal(isUncovered(epochOf("abc", [], 17), ["abc"]), false);
+  assert.equal(versionIn(epoch), undefined);
+  const versioned = epochOf("abc", [versionPart("17f"), "leads"], 17);
+  assert.equal(versionIn(versioned), "17f");
+  assert.equal(isUncovered(versioned, ["leads"]), true);
+  assert.equal(isUncovered(versioned, ["accounts"]), false);
 });
