@@ -46,7 +46,9 @@ export class Coverage {
     const asked = Promise.all([compare(database, this.#options), version]);
     const [problems, { rows }] = await this.#looks.bounded(asked);
     this.#version = (rows[0] as { readonly version: string }).version;
-    this.#comparedAtMs = beganAtMs;
+    // Whoever installs it does so at any moment, and covered reads wait for that.
+    const isInstalled = problems.every(({ kind }) => kind !== "not-installed");
+    this.#comparedAtMs = isInstalled ? beganAtMs : Number.NEGATIVE_INFINITY;
     this.#problems = problems;
     this.#tell(problems);
     return problems;

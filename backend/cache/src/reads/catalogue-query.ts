@@ -63,7 +63,7 @@ export const catalogueQuery = (schema: string): string => {
   const isOwnFunction = `p.oid >= ${FIRST_OWN_OID} AND p.prokind <> 'p' AND ${ownNamespace("n.nspname", schema)}`;
   const relations = `pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${own}`;
-  const argumentNames = `ARRAY(SELECT name FROM pg_catalog.unnest(p.proargnames, coalesce(p.proargmodes, pg_catalog.array_fill('i'::"char", ARRAY[coalesce(pg_catalog.cardinality(p.proargnames), 0)])))
+  const argumentNames = `ARRAY(SELECT name FROM ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(coalesce(p.proargmodes, pg_catalog.array_fill('i'::"char", ARRAY[coalesce(pg_catalog.cardinality(p.proargnames), 0)]))))
       WITH ORDINALITY AS a (name, mode, place) WHERE mode IN ('i', 'b', 'v') ORDER BY place)`;
   const comparing = `CASE WHEN t.typname IN ('uuid', 'int2', 'int4', 'int8') THEN t.typname::text
       WHEN t.typname IN ('text', 'varchar') AND t.oid < ${FIRST_OWN_OID} AND l.collisdeterministic THEN 'text' END`;
@@ -73,7 +73,7 @@ export const catalogueQuery = (schema: string): string => {
     `g.tgrelid::text, f.capture, ${comparing}`,
     `(SELECT DISTINCT g.tgrelid, p.proname AS capture FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = '${schema}' AND NOT g.tgisinternal) AS g
-      JOIN pg_catalog.unnest($1::text[], $2::text[]) AS f (capture, tenant) ON f.capture = g.capture
+      JOIN ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS f (capture, tenant) ON f.capture = g.capture
       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = g.tgrelid AND a.attname = f.tenant AND NOT a.attisdropped
       LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation`,
   )} AS covered,

@@ -80,7 +80,7 @@ function readOwn(run: Run, own: OwnFunction, place: Place, { sources, given }: G
     sources,
     isPlain: (name: string) => run.catalogue.isPlainArgument(name),
   };
-  readBody(run, own.body ?? "", what, within(place, args));
+  run.calling(own.oid, what, () => readBody(run, own.body ?? "", what, within(place, args)));
 }
 
 /** `BEGIN ATOMIC … END` and `RETURN …` are parts of a CREATE FUNCTION; other bodies are statements. */

@@ -31,6 +31,8 @@ export class Run implements Reading {
   readonly rows: Rows[] = [];
   problem: Problem | undefined;
   #steps = 0;
+  readonly #calling = new Set<string>();
+  readonly #repeated = new Set<string>();
 
   constructor(read: Readers, catalogue: Catalogue, syntax: Syntax) {
     this.read = read;
@@ -48,6 +50,22 @@ export class Run implements Reading {
     if (++this.#steps <= MOST_STEPS && place.depth <= MOST_DEPTH) return this.problem === undefined;
     this.refuse("unknown-statement", "more than is looked at");
     return false;
+  }
+
+  /**
+   * Reads a function's body, which may call itself, or one of the same name that is meant by no call: then its reads are found already, unless
+   * they are those of some tenant, which the next call may name another of.
+   */
+  calling(oid: string, what: string, read: () => void): void {
+    if (this.#calling.has(oid)) {
+      this.#repeated.add(oid);
+      return;
+    }
+    this.#calling.add(oid);
+    const before = this.rows.length;
+    read();
+    this.#calling.delete(oid);
+    if (this.#repeated.has(oid) && this.rows.length > before) this.refuse("unknown-function", `${what}, which calls itself`);
   }
 
   /** The only statement of a definition; `undefined` where there is a problem. */

@@ -36,7 +36,6 @@ const EXPLAINED: Explanation = {
     staleIfErrorSeconds: 62,
     dependsOn: ["module-2"],
     reads: null,
-    reads: null,
     vary: ["accept-language"],
     scope: "function",
   },
