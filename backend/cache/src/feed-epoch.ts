@@ -25,5 +25,7 @@ export function isUncovered(epoch: string, modules: readonly string[]): boolean 
 
 /** Of the catalogue that the draining process has compared with the declaration. */
 export function versionIn(epoch: string): string | undefined {
-  return partsOf(epoch).find((part) => part.startsWith(VERSION_MARK))?.slice(VERSION_MARK.length);
+  return partsOf(epoch)
+    .find((part) => part.startsWith(VERSION_MARK))
+    ?.slice(VERSION_MARK.length);
 }

@@ -69,7 +69,8 @@ export class Inspector {
       const peek = await this.#peek(ref, ref.fenceKeys);
       const kept = local?.peek(ref);
       const held = kept ?? decoded(ref, peek.entry, sealer);
-      const carried = held && splitFences(held.fences).fences.map((fence) => (fence === "" ? undefined : fence));
+      const carried =
+        held && splitFences(held.fences).fences.map((fence) => (fence === "" ? undefined : fence));
       const fences = ref.fenceKeys.map((key, index) => ({
         key,
         fence: peek.fences[index] ?? null,

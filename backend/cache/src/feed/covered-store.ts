@@ -79,7 +79,8 @@ function beginFillOf(parts: CoveredParts): Store["beginFill"] {
     const start = await store.beginFill({ ...request, tokenKey: feedToken });
     const epoch = start.fences[at] ?? "";
     const modules = request.fenceKeys.flatMap((key) => keys.parseFence(key)?.module ?? []);
-    if (!request.readsLater && isUncovered(epoch, modules)) return { ...start, entry: null, unstorable: "uncovered" };
+    if (!request.readsLater && isUncovered(epoch, modules))
+      return { ...start, entry: null, unstorable: "uncovered" };
     return start.token === epoch && !isAsleep ? start : withoutEntry(start, start.token === epoch);
   };
 }

@@ -3,8 +3,8 @@
 
 import type { FeedHost } from "../engine/feeds.js";
 import { type FencedScope, partFenceKeys } from "../engine/fences.js";
-import { isTag, tenantId } from "../identifiers.js";
 import { epochOf } from "../feed-epoch.js";
+import { isTag, tenantId } from "../identifiers.js";
 import type { FeedPlace, FeedTurn } from "../store/feed-place.js";
 import { FENCE_TTL_MS, randomToken } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
@@ -12,13 +12,7 @@ import type { Store } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
 import { isFenced, readNotes } from "./api-writes.js";
 import type { Coverage } from "./coverage.js";
-import {
-  conclude,
-  type DrainState,
-  type EpochCause,
-  isContinued,
-  readState,
-} from "./drain-state.js";
+import { conclude, type DrainState, type EpochCause, isContinued, readState } from "./drain-state.js";
 import type { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { begin, type Change, type Glimpse, isProbe, nextXid, tidy } from "./feed-queries.js";

@@ -1,5 +1,5 @@
 // Which of PostgreSQL's own functions depend on nothing but their arguments and what a session is set to.
-// Tests: test/unit/reads-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts
 
 /**
  * STABLE, because formats, the time zone or the text search configuration of the session count, or because they call the output functions

@@ -79,8 +79,32 @@ export class Catalogue {
     this.#builtins = new Map(
       Object.entries(row.builtins).map(([name, ways]) => [name, ways.map(builtinOf)] as const),
     );
-    for (const [oid, schema, name, language, volatility, body, argumentNames, inputs, defaults, parts, isOfRow] of row.functions) {
-      const each = { oid, schema, name, language, volatility, body, argumentNames, inputs, defaults, parts, isOfRow };
+    for (const [
+      oid,
+      schema,
+      name,
+      language,
+      volatility,
+      body,
+      argumentNames,
+      inputs,
+      defaults,
+      parts,
+      isOfRow,
+    ] of row.functions) {
+      const each = {
+        oid,
+        schema,
+        name,
+        language,
+        volatility,
+        body,
+        argumentNames,
+        inputs,
+        defaults,
+        parts,
+        isOfRow,
+      };
       this.#functionsById.set(oid, each);
       add(this.#functions, name, each);
     }

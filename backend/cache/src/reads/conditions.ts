@@ -1,5 +1,5 @@
 // Conditions that are joined by AND: which columns of tenants they tie to a value, or to each other.
-// Tests: test/unit/reads-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts
 import type { Rows, Source } from "./reading.js";
 import type { Place, Run, Scope } from "./run.js";
 import { constantOf, listOf, namesOf, nodeOf, type Tree, treeOf } from "./syntax.js";
@@ -78,7 +78,8 @@ const TEXTS = ["text", "varchar", "uuid", "int2", "int4", "int8"];
 
 function isPlainType(cast: Tree, types: readonly string[]): boolean {
   const type = cast.typeName as Tree | undefined;
-  if (!type || type.arrayBounds !== undefined || type.typmods !== undefined || type.setof !== undefined) return false;
+  if (!type || type.arrayBounds !== undefined || type.typmods !== undefined || type.setof !== undefined)
+    return false;
   const names = namesOf(type.names);
   const isBuiltin = names.length === 1 || (names.length === 2 && names[0] === "pg_catalog");
   return isBuiltin && types.includes(names.at(-1) ?? "");
@@ -101,14 +102,16 @@ export function sourceOf(value: unknown, scope: Scope, place: Place): Source | u
   }
   // `NULLIF(current_setting('app.tenant', true), '')` is no row's tenant where it is NULL.
   if (kind === "A_Expr" && tree.kind === "AEXPR_NULLIF") return sourceOf(tree.lexpr, scope, place);
-  if (kind === "SubLink" && tree.subLinkType === "EXPR_SUBLINK") return sourceOfQuery(tree.subselect, scope, place);
+  if (kind === "SubLink" && tree.subLinkType === "EXPR_SUBLINK")
+    return sourceOfQuery(tree.subselect, scope, place);
   return undefined;
 }
 
 /** `(SELECT current_setting('app.tenant'))`, as policies are written to be evaluated once. */
 function sourceOfQuery(query: unknown, scope: Scope, place: Place): Source | undefined {
   const select = treeOf(query, "SelectStmt");
-  if (!select || Object.keys(select).some((part) => !/^(?:targetList|limitOption|op)$/.test(part))) return undefined;
+  if (!select || Object.keys(select).some((part) => !/^(?:targetList|limitOption|op)$/.test(part)))
+    return undefined;
   const [target, ...more] = listOf(select.targetList);
   return more.length === 0 ? sourceOf(treeOf(target, "ResTarget")?.val, scope, place) : undefined;
 }
@@ -120,7 +123,9 @@ function sourceOfArgument(fields: readonly string[], scope: Scope, place: Place)
   const [first = "", second] = fields;
   if (fields.length === 2) {
     const isShadowed = scope.items.some(({ name }) => name === first);
-    return first === args.functionName && !isShadowed ? args.sources[args.names.indexOf(second ?? "")] : undefined;
+    return first === args.functionName && !isShadowed
+      ? args.sources[args.names.indexOf(second ?? "")]
+      : undefined;
   }
   const isPlain = args.isPlain(first) && areRelations(scope);
   return fields.length === 1 && isPlain ? args.sources[args.names.indexOf(first)] : undefined;
@@ -134,6 +139,8 @@ function areRelations(scope: Scope): boolean {
 export function settingOf(call: Tree): string | undefined {
   const names = namesOf(call.funcname);
   const isCall = names.at(-1) === "current_setting" && (names.length === 1 || names[0] === "pg_catalog");
-  const name = isCall ? constantOf(listOf(call.args)[0]) : undefined;
+  const [given] = listOf(call.args);
+  // Definitions are written with the types of their constants.
+  const name = isCall ? (constantOf(given) ?? constantOf(treeOf(given, "TypeCast")?.arg)) : undefined;
   return name?.includes(".") ? name.toLowerCase() : undefined;
 }

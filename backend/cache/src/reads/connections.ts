@@ -1,7 +1,6 @@
 // Connections of node-postgres whose statements are seen: what each is about to send, and what it has been told before.
 // Tests: test/integration/auto-connections.test.ts
 
-
 /** Tells handlers apart. */
 export type Handler = object;
 
@@ -30,8 +29,10 @@ interface Setting {
 
 const BEGINS = /\b(?:begin|start\s+transaction)\b/i;
 const TEMPORARY = /\btemp(?:orary)?\b|\bpg_temp\b/i;
-const SETS_ROLE = /\bset\b[^;]*\b(?:role|authorization)\b|\bset_config\s*\(\s*'(?:role|session_authorization)'/i;
-const RESETS_ROLE = /\b(?:reset\s+(?:all|role|session)|discard\s+all|set\s+(?:session\s+)?role\s+(?:to\s+)?(?:none|default))\b/i;
+const SETS_ROLE =
+  /\bset\b[^;]*\b(?:role|authorization)\b|\bset_config\s*\(\s*'(?:role|session_authorization)'/i;
+const RESETS_ROLE =
+  /\b(?:reset\s+(?:all|role|session)|discard\s+all|set\s+(?:session\s+)?role\s+(?:to\s+)?(?:none|default))\b/i;
 
 /** What is known of one connection beside the statement that it is about to send. */
 export class Connection {

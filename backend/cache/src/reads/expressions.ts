@@ -1,5 +1,5 @@
 // Reads expressions: every node must be one that is known, and of some it matters what they name.
-// Tests: test/unit/reads-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts
 import { isMoving } from "./builtins.js";
 import { readAttribute, readCall, readCast, readOperator } from "./functions.js";
 import { deeper, type Place, type Run, type Scope } from "./run.js";
@@ -9,7 +9,9 @@ import { constantOf, namesOf, nodeOf, type Tree } from "./syntax.js";
 const PLAIN: ReadonlySet<string> = new Set(
   `A_ArrayExpr A_Expr A_Indices A_Indirection A_Star BoolExpr BooleanTest CaseExpr CaseWhen CoalesceExpr CollateClause FuncCall
   GroupingFunc GroupingSet Integer JsonArrayAgg JsonArrayConstructor JsonIsPredicate JsonKeyValue JsonObjectAgg JsonObjectConstructor
-  JsonValueExpr List MinMaxExpr NamedArgExpr NullTest ResTarget RowExpr SortBy String TypeCast WindowDef`.split(/\s+/),
+  JsonValueExpr List MinMaxExpr NamedArgExpr NullTest ResTarget RowExpr SortBy String TypeCast WindowDef`.split(
+    /\s+/,
+  ),
 );
 /** Values. */
 const LEAVES: ReadonlySet<string> = new Set(["ParamRef", "A_Const"]);
@@ -43,7 +45,8 @@ function readPart(run: Run, part: unknown, scope: Scope, place: Place): void {
     return;
   }
   if (kind === "SubLink") readSubLink(run, tree, scope, place);
-  else if (kind === "SQLValueFunction") run.refuse("changing-value", String(tree.op ?? kind).replace("SVFOP_", ""));
+  else if (kind === "SQLValueFunction")
+    run.refuse("changing-value", String(tree.op ?? kind).replace("SVFOP_", ""));
   else if (PLAIN.has(kind)) readPlain(run, kind, tree, scope, place);
   else run.refuse("unknown-statement", kind);
 }

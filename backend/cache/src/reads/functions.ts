@@ -1,5 +1,5 @@
 // What a call of a function, an operator or a cast may read.
-// Tests: test/unit/reads-statements.test.ts, test/integration/auto-property.test.ts
+// Tests: test/integration/auto-statements.test.ts, test/integration/auto-property.test.ts
 import { isPure } from "./builtins.js";
 import type { OwnFunction } from "./catalogue.js";
 import { settingOf, sourceOf } from "./conditions.js";
@@ -22,8 +22,10 @@ export function readCall(run: Run, call: Tree, scope: Scope, place: Place): void
   const isBuiltin = schema === undefined || schema === "pg_catalog";
   const builtins = isBuiltin ? run.catalogue.builtins(name, args.length) : [];
   if (own.length === 0 && builtins.length === 0) run.refuse("unknown-function", names.join("."));
-  if (!builtins.every(({ volatility }) => isPure(name, volatility))) run.refuse("changing-value", `${name}()`);
-  const isPositional = call.func_variadic !== true && args.every((arg) => nodeOf(arg)?.[0] !== "NamedArgExpr");
+  if (!builtins.every(({ volatility }) => isPure(name, volatility)))
+    run.refuse("changing-value", `${name}()`);
+  const isPositional =
+    call.func_variadic !== true && args.every((arg) => nodeOf(arg)?.[0] !== "NamedArgExpr");
   const sources = isPositional ? args.map((arg) => sourceOf(arg, scope, place)) : [];
   for (const each of own) readOwn(run, each, place, { sources, given: args.length });
 }
@@ -65,7 +67,8 @@ function readOwn(run: Run, own: OwnFunction, place: Place, { sources, given }: G
   if (!run.step(place)) return;
   const what = `${own.schema}.${own.name}`;
   // What stands in for an argument that is not given is an expression of its own.
-  if (own.defaults > 0 && given < own.inputs) run.refuse("unknown-function", `${what}, and the defaults of its arguments`);
+  if (own.defaults > 0 && given < own.inputs)
+    run.refuse("unknown-function", `${what}, and the defaults of its arguments`);
   if (own.parts.length > 0) {
     for (const part of own.parts) readById(run, part, place);
     return;

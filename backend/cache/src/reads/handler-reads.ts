@@ -135,7 +135,8 @@ export class HandlerReads implements StatementSink {
       this.#host.doubt();
       return { why: "catalogue", what: "it is another one than the draining process has compared" };
     }
-    if (isUncovered(epoch, [...this.#modules])) return { why: "uncovered", what: [...this.#modules].join(", ") };
+    if (isUncovered(epoch, [...this.#modules]))
+      return { why: "uncovered", what: [...this.#modules].join(", ") };
     return undefined;
   }
 

@@ -1,5 +1,5 @@
 // What is concluded of a statement: the modules that it reads, and what is still to be compared each time it is executed.
-// Tests: test/unit/reads-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts
 import type { UnreadReason } from "../cache-status.js";
 
 export interface Problem {

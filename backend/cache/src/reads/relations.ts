@@ -1,5 +1,5 @@
 // What a relation's name in a FROM comes to: tables of the feed, and what views and policies read.
-// Tests: test/unit/reads-statements.test.ts, test/integration/auto-property.test.ts
+// Tests: test/integration/auto-statements.test.ts, test/integration/auto-property.test.ts
 import type { Policy, Relation } from "./catalogue.js";
 import { readConditions } from "./conditions.js";
 import type { Rows, Source } from "./reading.js";
@@ -52,17 +52,21 @@ function readTable(run: Run, relation: Relation, place: Place): Columns {
   for (const each of [relation, ...allBelow(relation)]) {
     run.tables.add(`${each.schema}.${each.name}`);
     // A partitioned table has no rows of its own.
-    if (each.covered.length === 0 && each.kind !== "p") run.refuse("unknown-table", `${each.schema}.${each.name}`);
+    if (each.covered.length === 0 && each.kind !== "p")
+      run.refuse("unknown-table", `${each.schema}.${each.name}`);
     for (const { module } of each.covered) run.modules.add(module);
   }
-  const tenants = new Map([relation, ...allBelow(relation)].flatMap(({ covered }) => covered).map((by) => [by.tenant, by]));
+  const tenants = new Map(
+    [relation, ...allBelow(relation)].flatMap(({ covered }) => covered).map((by) => [by.tenant, by]),
+  );
   for (const [column, { comparison }] of tenants) {
     if (column === null) continue;
     const rows: Rows = { what, comparison, equals: [], as: [] };
     run.rows.push(rows);
     columns.set(column, [rows]);
   }
-  if (relation.isSecured && (relation.isRestricted || !place.isDirect)) readPolicies(run, relation, columns, place);
+  if (relation.isSecured && (relation.isRestricted || !place.isDirect))
+    readPolicies(run, relation, columns, place);
   return columns;
 }
 
@@ -81,7 +85,10 @@ function readPolicies(run: Run, relation: Relation, columns: Columns, place: Pla
     const tree = run.parse(`SELECT WHERE ${policy.condition}`, `a policy of ${relation.name}`)?.tree;
     if (!tree) return;
     const own = new Map([...columns].map(([column, rows]) => [column, rows.map(alike)] as const));
-    const scope: Scope = { items: [{ name: relation.name, columns: own, isRelation: true }], outer: undefined };
+    const scope: Scope = {
+      items: [{ name: relation.name, columns: own, isRelation: true }],
+      outer: undefined,
+    };
     const inside = within(place);
     run.read.expressions(run, [tree.whereClause], scope, inside);
     const matters = new Set([...own.values()].flat());

@@ -1,5 +1,5 @@
 // One statement that is being read: what has been found so far, and what names mean where one is.
-// Tests: test/unit/reads-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts
 import type { UnreadReason } from "../cache-status.js";
 import type { Catalogue } from "./catalogue.js";
 import type { Problem, Reading, Rows, Source } from "./reading.js";
@@ -65,7 +65,8 @@ export class Run implements Reading {
     const before = this.rows.length;
     read();
     this.#calling.delete(oid);
-    if (this.#repeated.has(oid) && this.rows.length > before) this.refuse("unknown-function", `${what}, which calls itself`);
+    if (this.#repeated.has(oid) && this.rows.length > before)
+      this.refuse("unknown-function", `${what}, which calls itself`);
   }
 
   /** The only statement of a definition; `undefined` where there is a problem. */
@@ -123,7 +124,13 @@ export interface Place {
   readonly depth: number;
 }
 
-export const OUTSIDE: Place = { ctes: new Map(), outer: undefined, args: undefined, isDirect: true, depth: 0 };
+export const OUTSIDE: Place = {
+  ctes: new Map(),
+  outer: undefined,
+  args: undefined,
+  isDirect: true,
+  depth: 0,
+};
 
 /** In a definition nothing of the statement is seen. */
 export function within({ depth }: Place, args?: Arguments): Place {

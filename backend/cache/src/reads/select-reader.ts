@@ -1,5 +1,5 @@
 // Reads a SELECT: what stands in its FROM, its conditions, and all expressions.
-// Tests: test/unit/reads-statements.test.ts, test/integration/auto-property.test.ts
+// Tests: test/integration/auto-statements.test.ts, test/integration/auto-property.test.ts
 import { readConditions, rowsNamed } from "./conditions.js";
 import type { Rows } from "./reading.js";
 import { readRelation } from "./relations.js";
@@ -58,7 +58,9 @@ export function readSelect(run: Run, tree: Tree, outside: Place): Output {
 function passesOn(tree: Tree): boolean {
   const isDistinctOn = listOf(tree.distinctClause).some((each) => nodeOf(each) !== undefined);
   const isCut = tree.limitCount !== undefined || tree.limitOffset !== undefined;
-  return !isCut && !isDistinctOn && tree.windowClause === undefined && !JSON.stringify(tree).includes('"over":');
+  return (
+    !isCut && !isDistinctOn && tree.windowClause === undefined && !JSON.stringify(tree).includes('"over":')
+  );
 }
 
 function withCtes(run: Run, clause: Tree | undefined, place: Place): Place {
@@ -75,7 +77,11 @@ function withPlain(run: Run, ctes: readonly Tree[], place: Place): Place {
     // What it writes, it writes also where nobody names it.
     if (!treeOf(query, "SelectStmt")) readQuery(run, query, place);
     const before = { ...place, ctes: new Map(known) };
-    known.set(String(cte.ctename ?? ""), { query, place: before, isRenamed: cte.aliascolnames !== undefined });
+    known.set(String(cte.ctename ?? ""), {
+      query,
+      place: before,
+      isRenamed: cte.aliascolnames !== undefined,
+    });
   }
   return { ...place, ctes: known };
 }
@@ -90,7 +96,9 @@ function withRecursive(run: Run, ctes: readonly Tree[], place: Place): Place {
 }
 
 function readUnion(run: Run, tree: Tree, place: Place): Output {
-  const [left, right] = [tree.larg, tree.rarg].map((side) => readSelect(run, side as Tree, deeper(place, place.outer)));
+  const [left, right] = [tree.larg, tree.rarg].map((side) =>
+    readSelect(run, side as Tree, deeper(place, place.outer)),
+  );
   run.read.expressions(run, [tree.sortClause, tree.limitCount, tree.limitOffset], NOWHERE(place), place);
   if (!left?.list || !right?.list || left.list.length !== right.list.length) return NOTHING;
   const list = left.list.map(({ name, rows }, index) => {
@@ -141,12 +149,13 @@ function outputOf(tree: Tree, scope: Scope): Output {
     if (fields.at(-1) === "*") {
       // How many columns there are is not known.
       isOrdered = false;
-      const named = fields.length === 1 ? scope.items : scope.items.filter(({ name }) => name === fields.at(-2));
-      for (const { columns } of named)
-        for (const [name, rows] of columns) list.push({ name, rows });
+      const named =
+        fields.length === 1 ? scope.items : scope.items.filter(({ name }) => name === fields.at(-2));
+      for (const { columns } of named) for (const [name, rows] of columns) list.push({ name, rows });
       continue;
     }
-    const name = typeof target?.name === "string" ? target.name : (fields.at(-1) ?? functionName(target?.val));
+    const name =
+      typeof target?.name === "string" ? target.name : (fields.at(-1) ?? functionName(target?.val));
     const rows = fields.length === 0 ? [] : rowsNamed({ items: scope.items, outer: undefined }, fields);
     list.push({ name, rows });
   }
@@ -166,7 +175,9 @@ function functionName(value: unknown): string {
 }
 
 /** A name that several columns have holds a tenant for certain where all of them do. */
-function columnsOf(list: readonly { readonly name: string; readonly rows: readonly Rows[] }[]): Output["columns"] {
+function columnsOf(
+  list: readonly { readonly name: string; readonly rows: readonly Rows[] }[],
+): Output["columns"] {
   const columns = new Map<string, readonly Rows[]>();
   for (const { name, rows } of list) columns.set(name, [...(columns.get(name) ?? []), ...rows]);
   for (const { name, rows } of list) if (rows.length === 0) columns.delete(name);
@@ -203,7 +214,8 @@ function readFrom(run: Run, part: unknown, place: Place, before: readonly Item[]
   const schema = tree.schemaname === undefined ? undefined : String(tree.schemaname);
   if (schema === undefined && place.ctes.has(relname)) {
     const cte = place.ctes.get(relname);
-    const output = cte && readQuery(run, cte.query, { ...cte.place, outer: undefined, depth: place.depth + 1 });
+    const output =
+      cte && readQuery(run, cte.query, { ...cte.place, outer: undefined, depth: place.depth + 1 });
     const columns = !output || cte?.isRenamed ? new Map() : output.columns;
     return [{ ...named(columns), name: name ?? relname }];
   }
@@ -232,7 +244,9 @@ function readJoin(run: Run, tree: Tree, place: Place, before: readonly Item[]): 
       : namesOf(tree.usingClause);
   for (const column of shared) equate(rowsIn(left, column), rowsIn(right, column), matters);
   // Nothing in it can be named from outside, but by the names of its own.
-  return tree.alias === undefined ? items : [{ name: String((tree.alias as Tree).aliasname ?? ""), columns: new Map(), isRelation: false }];
+  return tree.alias === undefined
+    ? items
+    : [{ name: String((tree.alias as Tree).aliasname ?? ""), columns: new Map(), isRelation: false }];
 }
 
 function rowsIn(items: readonly Item[], column: string): Rows[] {

@@ -1,5 +1,5 @@
 // From the text of a statement to what is concluded of it: read once, and kept while the catalogue is the same.
-// Tests: test/unit/reads-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts
 import { BoundedMap } from "../bounded-map.js";
 import { messageOf } from "../thrown.js";
 import type { Catalogue } from "./catalogue.js";
@@ -12,7 +12,11 @@ import { readQuery } from "./select-reader.js";
 import { constantOf, listOf, namesOf, type Statement, type Syntax, type Tree, treeOf } from "./syntax.js";
 
 const MOST_CHARACTERS = 64 * 1024;
-const KEPT = { maxCharacters: 4 * 1024 * 1024, maxEntryCharacters: MOST_CHARACTERS, maxEntries: 1000 } as const;
+const KEPT = {
+  maxCharacters: 4 * 1024 * 1024,
+  maxEntryCharacters: MOST_CHARACTERS,
+  maxEntries: 1000,
+} as const;
 
 /** One of the statements of a text. */
 export type Step =
@@ -79,13 +83,16 @@ export class Statements {
 /** `SELECT set_config('app.tenant', $1, true)`, and nothing else. */
 function settingsOf(tree: Tree): readonly Step[] | undefined {
   if (Object.keys(tree).some((part) => !/^(?:targetList|limitOption|op)$/.test(part))) return undefined;
-  const steps = listOf(tree.targetList).map((target) => settingCall(treeOf(treeOf(target, "ResTarget")?.val, "FuncCall")));
+  const steps = listOf(tree.targetList).map((target) =>
+    settingCall(treeOf(treeOf(target, "ResTarget")?.val, "FuncCall")),
+  );
   return steps.length > 0 && steps.every((step) => step !== undefined) ? (steps as Step[]) : undefined;
 }
 
 function settingCall(call: Tree | undefined): Step | undefined {
   const names = namesOf(call?.funcname);
-  if (!call || names.at(-1) !== "set_config" || (names.length > 1 && names[0] !== "pg_catalog")) return undefined;
+  if (!call || names.at(-1) !== "set_config" || (names.length > 1 && names[0] !== "pg_catalog"))
+    return undefined;
   const [first, second, third] = listOf(call.args);
   const name = constantOf(first)?.toLowerCase();
   const source = sourceOf(second, NOWHERE, OUTSIDE);

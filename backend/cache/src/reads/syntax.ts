@@ -1,5 +1,5 @@
 // PostgreSQL's own grammar, from an optional package; and how its trees are looked at.
-// Tests: test/unit/reads-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts
 import { type Grammar, loadGrammar } from "../peers.js";
 
 /** A part of a tree, as JSON: a node is an object with one key, its kind. */

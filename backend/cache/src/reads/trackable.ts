@@ -1,5 +1,5 @@
 // What `cache.track` takes: a pool or client of node-postgres, or an ORM that has some.
-// Tests: test/integration/auto-connections.test.ts, test/package/orm-auto.test.ts
+// Tests: test/unit/refusals/track.test.ts, test/integration/auto-connections.test.ts, test/package/orm-auto.test.ts
 import { AsyncResource } from "node:async_hooks";
 import { TenantCacheError } from "../errors.js";
 import { shown } from "../shown.js";
@@ -63,11 +63,14 @@ function trackedOf(given: unknown): Tracked {
   const like = given as Partial<Pool & Knex & Sequelize & { readonly driver?: Driver }>;
   const kind = typeof given;
   if ((kind !== "object" && kind !== "function") || given === null) throw refused(given);
-  if (typeof like.connect === "function" && typeof like.query === "function" && typeof like.totalCount === "number")
+  if (
+    typeof like.connect === "function" &&
+    typeof like.query === "function" &&
+    typeof like.totalCount === "number"
+  )
     return ofPool(given as Pool);
   if (typeof like.client?.acquireRawConnection === "function") return ofKnex(given as Knex);
-  if (typeof like.connectionManager?.getConnection === "function")
-    return ofSequelize(given as Sequelize);
+  if (typeof like.connectionManager?.getConnection === "function") return ofSequelize(given as Sequelize);
   if (like.driver?.master !== undefined) return ofDataSource(like.driver);
   throw refused(given);
 }
@@ -117,7 +120,13 @@ function ofKnex(knex: Knex): Tracked {
     noteStatements(connection, noting);
     return connection;
   };
-  return { source: knex, queried: asking(() => client.acquireConnection(), (used) => client.releaseConnection(used)) };
+  return {
+    source: knex,
+    queried: asking(
+      () => client.acquireConnection(),
+      (used) => client.releaseConnection(used),
+    ),
+  };
 }
 
 function ofSequelize(sequelize: Sequelize): Tracked {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, test } from "@jest/globals";
-import { STORES } from "../support/caches.js";
 import { openAutoApp } from "../support/auto-app.js";
+import { STORES } from "../support/caches.js";
 
 const PAST_MS = 270;
 

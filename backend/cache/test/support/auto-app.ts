@@ -48,7 +48,8 @@ export interface AutoAppOptions {
 export async function openAutoApp(options: AutoAppOptions = {}): Promise<AutoApp> {
   const { store = "memory", route } = options;
   const database =
-    options.beside ?? (await openFeedDatabase({ probeMs: 0, verifyMs: 200, ...options.feed }, options.schema));
+    options.beside ??
+    (await openFeedDatabase({ probeMs: 0, verifyMs: 200, ...options.feed }, options.schema));
   const cache = await openCache(store, { feed: database.feed, ...options.cache });
   const pool = (await options.pool?.(database.url)) ?? database.pool;
   cache.track(pool);

@@ -1,14 +1,9 @@
 // What a turn of the drain concludes: when everything is cut off, and until when transactions are watched that were not noted.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
-import {
-  conclude,
-  type DrainState,
-  isContinued,
-  readState,
-} from "../../src/feed/drain-state.js";
-import { epochOf, isUncovered, versionIn, versionPart } from "../../src/feed-epoch.js";
+import { conclude, type DrainState, isContinued, readState } from "../../src/feed/drain-state.js";
 import type { Glimpse } from "../../src/feed/feed-queries.js";
+import { epochOf, isUncovered, versionIn, versionPart } from "../../src/feed-epoch.js";
 
 const STATE: DrainState = {
   server: "1 100",
