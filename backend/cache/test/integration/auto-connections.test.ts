@@ -28,7 +28,10 @@ describe("forms of a query", () => {
     ["a text and values", async ({ pool, tenant }) => (await pool.query(OWN, [tenant])).rows],
     ["a config", async ({ pool, tenant }) => (await pool.query({ text: OWN, values: [tenant] })).rows],
     ["a config and values", async ({ pool, tenant }) => (await pool.query({ text: OWN }, [tenant])).rows],
-    ["a statement with a name", async ({ pool, tenant }) => (await pool.query({ name: "own", text: OWN, values: [tenant] })).rows],
+    [
+      "a statement with a name",
+      async ({ pool, tenant }) => (await pool.query({ name: "own", text: OWN, values: [tenant] })).rows,
+    ],
     [
       "a callback",
       ({ pool, tenant }) =>
@@ -54,7 +57,11 @@ describe("forms of a query", () => {
       "a client, and statements that are not awaited one by one",
       async ({ pool, tenant }) => {
         const client = await pool.connect();
-        const results = await Promise.all([client.query("BEGIN"), client.query(OWN, [tenant]), client.query("COMMIT")]);
+        const results = await Promise.all([
+          client.query("BEGIN"),
+          client.query(OWN, [tenant]),
+          client.query("COMMIT"),
+        ]);
         client.release();
         return results[1]?.rows;
       },
@@ -94,8 +101,13 @@ describe("forms of a query", () => {
   test("without a text that is known", async () => {
     const status = await said(async ({ pool }) => {
       const client = await pool.connect();
-      const nothing = { submit: (connection: { query(text: string): void }) => connection.query("SELECT 1") };
-      client.query({ ...nothing, handleReadyForQuery: () => undefined } as unknown as pg.Submittable);
+      const query = new pg.Query("SELECT 1");
+      const ended = new Promise((resolve) => query.once("end", resolve));
+      const submit = (connection: pg.Connection) => query.submit(connection);
+      client.query(
+        Object.create(query, { text: { value: undefined }, submit: { value: submit } }) as pg.Query,
+      );
+      await ended;
       client.release();
       return {};
     });
@@ -189,7 +201,8 @@ describe("transactions and settings", () => {
       let rows: unknown;
       try {
         for (const each of statements) {
-          const [text, values] = typeof each === "string" ? [each, each.includes("$1") ? [tenant] : []] : each;
+          const [text, values] =
+            typeof each === "string" ? [each, each.includes("$1") ? [tenant] : []] : each;
           rows = (await client.query(text, [...values])).rows ?? rows;
         }
       } finally {
@@ -200,7 +213,10 @@ describe("transactions and settings", () => {
 
   test("one that the handler begins, also with a snapshot of its own", async () => {
     assert.equal(await said(inTransaction("BEGIN", OWN, "COMMIT")), STORED);
-    assert.equal(await said(inTransaction("BEGIN ISOLATION LEVEL REPEATABLE READ", OWN, "ROLLBACK"), "two"), STORED);
+    assert.equal(
+      await said(inTransaction("BEGIN ISOLATION LEVEL REPEATABLE READ", OWN, "ROLLBACK"), "two"),
+      STORED,
+    );
   });
 
   test("one that also writes", async () => {
@@ -229,7 +245,9 @@ describe("transactions and settings", () => {
   test("a connection that has temporary tables, or another role", async () => {
     const client = await app.pool.connect();
     afterTest(() => client.release(true));
-    await client.query("CREATE TEMP TABLE accounts AS SELECT 1 AS id, 't1' AS tenant_id, 'temporary' AS name");
+    await client.query(
+      "CREATE TEMP TABLE accounts AS SELECT 1 AS id, 't1' AS tenant_id, 'temporary' AS name",
+    );
     const hidden = await said(async ({ tenant }) => (await client.query(OWN, [tenant])).rows);
     assert.equal(hidden, not("unknown-table"));
     const role = inTransaction("SET ROLE pg_read_all_data", OWN, "RESET ROLE");

@@ -2,13 +2,13 @@
 import pg from "pg";
 import { createTestDatabase } from "../../../servers/postgres.js";
 import { captureName } from "../../src/feed/capture-names.js";
-import { createFeed } from "../../src/feed/index.js";
+import { createFeed, type FeedTable } from "../../src/feed/index.js";
 import { readCatalogue } from "../../src/reads/catalogue.js";
 import { isTenants, type Reading, type Source, sourcesOf } from "../../src/reads/reading.js";
 import { Statements } from "../../src/reads/statements.js";
 import { Syntax } from "../../src/reads/syntax.js";
 
-const SCHEMA = `
+export const SCHEMA = `
   CREATE TABLE accounts (id int PRIMARY KEY, tenant_id text, name text, parent int);
   CREATE TABLE orders (id int PRIMARY KEY, tenant_id text, account_id int, total int, placed timestamptz);
   CREATE TABLE invoices (id int, org uuid, total int);
@@ -69,6 +69,13 @@ const BY_TENANT = [
   "half",
   "padded",
 ];
+export const TABLES: Readonly<Record<string, FeedTable>> = {
+  ...Object.fromEntries(BY_TENANT.map((name) => [name, { tenant: "tenant_id" }])),
+  "other.twins": { module: "others", tenant: "tenant_id" },
+  invoices: { tenant: "org" },
+  rates: { tenant: null },
+};
+
 const ROLE = "auto_reader";
 
 export interface World {
@@ -83,13 +90,7 @@ export async function openStatements(): Promise<World> {
   const pool = new pg.Pool({ connectionString: url });
   pool.on("error", () => undefined);
   await pool.query(SCHEMA);
-  const tables = {
-    ...Object.fromEntries(BY_TENANT.map((name) => [name, { tenant: "tenant_id" }])),
-    "other.twins": { module: "others", tenant: "tenant_id" },
-    invoices: { tenant: "org" },
-    rates: { tenant: null },
-  };
-  const feed = createFeed({ database: pool, tables });
+  const feed = createFeed({ database: pool, tables: TABLES });
   await feed.install();
   const role = `${ROLE}_${process.pid}`;
   await pool.query(
@@ -99,24 +100,10 @@ export async function openStatements(): Promise<World> {
   reader.username = role;
   reader.password = role;
   const asked = new pg.Pool({ connectionString: reader.href, max: 1 });
-  const view = {
-    schema: "etc_feed",
-    tables: Object.entries(tables).map(([name, { tenant, ...given }]) => {
-      const module = "module" in given ? given.module : name;
-      return { module, tenant, capture: captureName({ name, module, tenant, tags: [] }) };
-    }),
-  };
-  const catalogue = await readCatalogue(asked, view);
-  const syntax = new Syntax();
-  await syntax.loaded;
-  const statements = new Statements(catalogue, syntax);
+  const concluded = await concludingFrom(asked);
   return {
     pool,
-    concluded: (sql, values = ["t1"], settings = {}) =>
-      statements
-        .stepsOf(sql)
-        .map((step) => (step.does === "read" ? ofReading(step.reading, values, settings) : step.does))
-        .join("; "),
+    concluded,
     close: async () => {
       await asked.end();
       await pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
@@ -124,6 +111,25 @@ export async function openStatements(): Promise<World> {
       await drop();
     },
   };
+}
+
+/** By the catalogue as this pool sees it. */
+export async function concludingFrom(asked: pg.Pool): Promise<World["concluded"]> {
+  const view = {
+    schema: "etc_feed",
+    tables: Object.entries(TABLES).map(([name, { tenant, module = name }]) => {
+      return { module, tenant, capture: captureName({ name, module, tenant, tags: [] }) };
+    }),
+  };
+  const catalogue = await readCatalogue(asked, view);
+  const syntax = new Syntax();
+  await syntax.loaded;
+  const statements = new Statements(catalogue, syntax);
+  return (sql, values = ["t1"], settings = {}) =>
+    statements
+      .stepsOf(sql)
+      .map((step) => (step.does === "read" ? ofReading(step.reading, values, settings) : step.does))
+      .join("; ");
 }
 
 const UUID = "6f1c0c4e-0b5a-4d7e-9a53-1f0d3c2b1a00";

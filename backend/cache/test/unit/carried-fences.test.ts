@@ -19,11 +19,21 @@ describe("the fences of an entry that has read some modules", () => {
     assert.deepEqual(start.tokens, ["t.1", "o.1", "b.1", "e.1"]);
     assert.equal(start.fences, "run,t.1,o.1,,b.1,,e.1");
     const { fenceKeys, fences, runId } = fencesOf(REF, start.fences);
-    assert.deepEqual({ fenceKeys, tokens: fences, runId }, { fenceKeys: start.fenceKeys, tokens: start.tokens, runId: "run" });
+    assert.deepEqual(
+      { fenceKeys, tokens: fences, runId },
+      { fenceKeys: start.fenceKeys, tokens: start.tokens, runId: "run" },
+    );
   });
 
   test("are current whatever becomes of others", () => {
-    for (const [index, isCurrent] of [[1, false], [2, false], [3, true], [4, false], [5, true], [6, false]] as const)
+    for (const [index, isCurrent] of [
+      [1, false],
+      [2, false],
+      [3, true],
+      [4, false],
+      [5, true],
+      [6, false],
+    ] as const)
       assert.equal(areCurrent(REF, start.fences, seenWith(index, "x.9")), isCurrent, String(index));
     assert.equal(areCurrent(REF, start.fences, seenWith(0, "other")), false);
     assert.equal(areCurrent(REF, start.fences, "run,t.1,o.1,a.1,b.1"), false);
@@ -35,7 +45,12 @@ describe("the fences of an entry that has read some modules", () => {
   });
 
   test("stand in front of those of its tags, and the fence of any tag is not one of them", () => {
-    const ref = { ...REF, fenceKeys: [...REF.fenceKeys, "any"], carriesTags: true, tagFence: (tag: string) => `tag ${tag}` };
+    const ref = {
+      ...REF,
+      fenceKeys: [...REF.fenceKeys, "any"],
+      carriesTags: true,
+      tagFence: (tag: string) => `tag ${tag}`,
+    };
     const begun = { tokens: [...START.tokens, "any.1"], fences: `${START.fences},any.1` };
     const { fences } = restrictedTo(ref, begun, new Set(["c"]));
     const joined = joinTagged(fences, ["x"], ["x.1"]);

@@ -48,11 +48,21 @@ test("without a pool nobody sees what handlers read", () => {
 test("what is no pool, or reads from replicas", () => {
   const cache = openCache();
   const replicated = { connectionManager: { getConnection: () => undefined }, options: { replication: {} } };
-  const refused: readonly unknown[] = [undefined, null, "postgres://x", {}, { query: () => undefined }, new Map()];
-  for (const given of refused) assert.throws(() => cache.track(given as object), { code: "ETC_TRACK", message: /Pool of pg/ });
+  const refused: readonly unknown[] = [
+    undefined,
+    null,
+    "postgres://x",
+    {},
+    { query: () => undefined },
+    new Map(),
+  ];
+  for (const given of refused)
+    assert.throws(() => cache.track(given as object), { code: "ETC_TRACK", message: /Pool of pg/ });
   for (const given of [replicated, { driver: { master: pool, slaves: [pool] } }])
     assert.throws(() => cache.track(given), { code: "ETC_TRACK", message: /replicas/ });
-  assert.throws(() => (cache.track as (...args: unknown[]) => unknown)(pool, pool), { code: "ETC_ARGUMENTS" });
+  assert.throws(() => (cache.track as (...args: unknown[]) => unknown)(pool, pool), {
+    code: "ETC_ARGUMENTS",
+  });
 });
 
 test("other texts than auto", () => {
