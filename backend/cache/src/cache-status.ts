@@ -61,7 +61,30 @@ export type UnstoredReason =
   | "etag"
   | "value"
   | "event-stream"
-  | "transfer-coding";
+  | "transfer-coding"
+  | UnreadReason;
+
+/** Why it is not known what the handler of a route with `dependsOn: "auto"` has read. */
+export type UnreadReason =
+  /** It has made no statement that was seen. */
+  | "no-reads"
+  /** A statement that is not understood, or that is none which only reads. */
+  | "unknown-statement"
+  /** A table that the feed does not cover, or none of this name. */
+  | "unknown-table"
+  | "unknown-function"
+  /** `now()`, `random()`, `current_user` and the like. */
+  | "changing-value"
+  | "materialized-view"
+  | "locking"
+  | "writing"
+  /** Rows that are not shown to be the tenant's own. */
+  | "all-tenants"
+  /** A transaction that was begun before the handler. */
+  | "early-transaction"
+  /** What the database's catalogue says is not known yet, or has just changed. */
+  | "catalogue"
+  | "uncovered";
 
 /**
  * What else is said of an answer. `streamed`: the head leaves before the body is there, so that nobody knows

@@ -24,6 +24,7 @@ export type {
   CacheEvents,
   DecisionName,
   InvalidatedEvent,
+  ReadsEvent,
 } from "./engine/events.js";
 export type { FeedReport } from "./engine/feeds.js";
 export { TenantCacheError, type TenantCacheErrorCode } from "./errors.js";
@@ -59,6 +60,7 @@ export type {
   TouchedCall,
   TransactionCall,
 } from "./express/touched.js";
+export type { Track } from "./express/track-call.js";
 export type { TenantId } from "./identifiers.js";
 export type { Logger } from "./logger.js";
 export type { MetricsHandlerOptions, MetricsOptions } from "./metrics/cache-metrics.js";
@@ -108,6 +110,7 @@ export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from ".
 export type { RequestPattern, RoutesOptions } from "./options/routes-options.js";
 export type { Touched } from "./options/touched-arguments.js";
 export type { TelemetryOptions } from "./peers.js";
+export type { SeenReads } from "./reads/handler-reads.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";

@@ -51,6 +51,26 @@ export function loadLightMyRequest(why: string, given: LightMyRequest | undefine
   }
 }
 
+/** What `libpg-query` exports, as far as it is used. */
+export interface Grammar {
+  loadModule(): Promise<void>;
+  parseSync(text: string): { readonly stmts?: readonly { readonly stmt?: unknown }[] };
+}
+
+/**
+ * @throws TenantCacheError `ETC_LIBPG_QUERY` where it cannot be loaded
+ * @internal
+ */
+export function loadGrammar(): Grammar {
+  try {
+    return require("libpg-query") as Grammar;
+  } catch (cause) {
+    const advice =
+      "track: statements are read by PostgreSQL's own grammar, which is in libpg-query: npm install libpg-query";
+    throw new TenantCacheError("ETC_LIBPG_QUERY", advice, { cause });
+  }
+}
+
 /** What `prom-client` exports, as far as it is used. */
 export interface PromClient {
   readonly Registry: {

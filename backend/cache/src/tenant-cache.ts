@@ -26,6 +26,7 @@ import {
   TouchedWork,
   type TransactionCall,
 } from "./express/touched.js";
+import { createTrack, type Track } from "./express/track-call.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Misuse } from "./misuse/misuse.js";
 import { type OpenEngine, openEngine, orClosed } from "./open-engine.js";
@@ -66,6 +67,8 @@ export interface TenantCache extends Invalidations, Metrics {
   readonly transaction: TransactionCall;
   /** Around a job: what it touches is this tenant's. See {@link AsTenant}. */
   readonly asTenant: AsTenant;
+  /** Has statements noted that go through a pool, for routes with `dependsOn: "auto"`. See {@link Track}. */
+  readonly track: Track;
   /** Pages for operators, loaded when it is first called: `app.use("/ops/cache", cache.console({ authorize }))`. */
   readonly console: CreateConsole;
   /** Around a job, or what an operator does: whose the invalidations in it are. See {@link Because}. */
@@ -223,6 +226,7 @@ function assemble({ engine, telemetry, close }: OpenEngine, parsed: ParsedCacheO
     asTenant: touched.asTenant,
     routes: createCacheRoutes(http, touched),
     lane: createLane(http),
+    track: createTrack(http),
     console: (options, ...surplus) => loadConsole()(cache, options, surplus),
     manager,
     events: engine.events,
@@ -256,6 +260,7 @@ function assemble({ engine, telemetry, close }: OpenEngine, parsed: ParsedCacheO
       metrics.stop();
       await http.idle();
       await manager.idle();
+      await http.reads.close();
       await close();
     },
   };

@@ -114,9 +114,16 @@ function routeLines(route: ExplainedRoute | null): Lines {
   return [
     ["module", `${route.module}${route.policy === null ? "" : `, policy ${route.policy}`}`],
     ["life", [`TTL ${ttl}`, ...stale.filter(Boolean)].join(", ")],
-    ["depends on", route.dependsOn.join(", ")],
+    ["depends on", route.dependsOn === "auto" ? "what it reads" : route.dependsOn.join(", ")],
+    ["reads", readsText(route.reads)],
     ["varies by", [...route.vary, ...(route.scope === "function" ? ["a scope function"] : [])].join(", ")],
   ];
+}
+
+function readsText(reads: ExplainedRoute["reads"]): string {
+  if (!reads) return "";
+  const tables = reads.tables.join(", ") || "nothing known";
+  return reads.why === null ? tables : `${tables}; not stored: ${reads.why} (${reads.what ?? ""})`;
 }
 
 function entryLines(entry: ExplainedEntry | null): Lines {

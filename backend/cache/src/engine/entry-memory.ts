@@ -167,6 +167,7 @@ export function replacedFences(
   const [were, are] = [splitFences(carried), splitFences(seen)];
   const server = were.runId === are.runId ? [] : [-1];
   return [...server, ...fenceKeys.keys()].filter(
-    (index) => index === -1 || were.fences[index] !== are.fences[index],
+    // An empty place: the entry did not depend on it.
+    (index) => index === -1 || (were.fences[index] !== "" && were.fences[index] !== are.fences[index]),
   );
 }

@@ -3,7 +3,7 @@
 import type { AdvisedEntry } from "../advice/advised.js";
 import type { Sealer } from "../codec/encryption.js";
 import { decodeEntry, type Entry } from "../codec/entry.js";
-import { areCurrent } from "./answer-tags.js";
+import { areCurrent } from "./carried-fences.js";
 import { rebased } from "./forgotten-urls.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
@@ -35,6 +35,8 @@ export interface EntryRef extends AdvisedEntry {
   readonly durations?: HandlerDurations;
   /** Whether entries carry tags of their own, which their answers have named: see `answer-tags.ts`. */
   readonly carriesTags?: boolean;
+  /** Modules that answers may turn out to have read, whose fences stand behind the module's: see `carried-fences.ts`. */
+  readonly reads?: readonly string[] | undefined;
   /** Present where they may: the key of a tag's fence. */
   tagFence?(tag: string): string;
 }

@@ -199,7 +199,8 @@ export class EntryWriter {
     tags: readonly string[],
   ): Promise<WriteStart | undefined> {
     const { store, gate } = this.#parts;
-    const { entryKey, fenceKeys } = ref;
+    const { entryKey } = ref;
+    const { fenceKeys = ref.fenceKeys } = start;
     if (tags.length === 0) return start;
     const tagKeys = tags.map((tag) => ref.tagFence?.(tag) ?? "");
     const { fenceTtlMs } = this.#options;

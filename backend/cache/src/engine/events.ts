@@ -12,7 +12,7 @@ import type { EntryRef } from "./entry-ref.js";
  *   answers; `collapsed`: another request's handler run has answered; `bypass`: not looked up
  * - `stored`: an entry was written; `alarm`: a value was no entry, or that of another request
  */
-export type CacheEventName = DecisionName | "invalidated";
+export type CacheEventName = DecisionName | "invalidated" | "reads";
 
 /** Of one request or entry. */
 export type DecisionName = "hit" | "miss" | "stored" | "bypass" | "stale" | "collapsed" | "alarm";
@@ -40,8 +40,19 @@ export interface InvalidatedEvent extends Origin {
   readonly elsewhere: boolean;
 }
 
+/** What a handler has been seen to read, where a pool is tracked. */
+export interface ReadsEvent extends CacheEvent {
+  /** As its route declares it. */
+  readonly dependsOn: readonly string[] | "auto";
+  /** Of the feed's tables that it has read. */
+  readonly modules: readonly string[];
+  /** By schema and name. */
+  readonly tables: readonly string[];
+}
+
 export type CacheEventMap = { [Name in DecisionName]: [event: CacheEvent] } & {
   invalidated: [event: InvalidatedEvent];
+  reads: [event: ReadsEvent];
 };
 
 const NAMES: readonly CacheEventName[] = [
@@ -53,6 +64,7 @@ const NAMES: readonly CacheEventName[] = [
   "collapsed",
   "alarm",
   "invalidated",
+  "reads",
 ];
 
 const MAX_LISTENERS = 32;

@@ -45,8 +45,23 @@ export interface FeedReport {
   readonly spared: number;
 }
 
+/** A table as a feed declares it. @internal */
+export interface FeedTableView {
+  readonly module: string;
+  readonly tenant: string | null;
+  /** The function of its triggers. */
+  readonly capture: string;
+}
+
+/** What a feed covers, and where its objects are in the database. @internal */
+export interface FeedView {
+  readonly schema: string;
+  readonly tables: readonly FeedTableView[];
+}
+
 /** A feed in use by a cache. @internal */
 export interface RunningFeed {
+  readonly view: FeedView;
   /** The store, as reads of covered modules use it. */
   readonly store: Store;
   start(host: FeedHost): void;

@@ -68,6 +68,7 @@ export class FillStarts {
       entryKey,
       fenceKeys,
       fenceTtlMs,
+      ...(ref.reads && { readsLater: true }),
       ...(lease && { lease: { ...lease, ttlMs, unlessStored } }),
     };
     let hasGivenUp = false;

@@ -18,6 +18,14 @@ export type FillOutcome =
 /** A recorded answer: an entry but for its identity and fences, which the fill knows. */
 export type Recording = Omit<Entry, "identity" | "fences">;
 
+/** What the fences of an answer depend on beside its request. */
+export interface KnownOfAnswer {
+  /** Present where its route names tags by it. */
+  readonly tags?: readonly string[] | undefined;
+  /** Present where its ref has `reads`: the modules that were read. */
+  readonly reads?: ReadonlySet<string> | undefined;
+}
+
 /** Exactly one of its methods is called, once; {@link Fill.unshare} may come before it. */
 export interface Fill {
   /** What was current before its handler began; in the order of the ref's keys. */
@@ -32,10 +40,10 @@ export interface Fill {
   /**
    * Stores the recording behind the response and hands it to the requests that wait for it.
    *
-   * @param tags of the answer, where its route names them by it
+   * @param known what is known of the answer only now
    * @param caller whose request it was, where that is no part of the key: the advisor compares answers by it
    */
-  commit(recording: Recording, tags?: readonly string[], caller?: string): void;
+  commit(recording: Recording, known?: KnownOfAnswer, caller?: string): void;
   /** Hands the recording to the requests that wait for it, and stores nothing. */
   share(recording: Recording): void;
   /** Fails the requests that wait as this one has: they do not all try the same again. */

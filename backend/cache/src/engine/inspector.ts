@@ -5,7 +5,7 @@ import { decodeEntry, type Entry } from "../codec/entry.js";
 import type { Peek } from "../store/cause-log.js";
 import { isPending } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
-import { fencesOf } from "./answer-tags.js";
+import { fencesOf } from "./carried-fences.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import { areSettled, joinFences, splitFences } from "./fences.js";
 import type { LocalEntries } from "./local-entries.js";
@@ -76,7 +76,8 @@ export class Inspector {
       const peek = await this.#peek(ref, ref.fenceKeys);
       const kept = local?.peek(ref);
       const held = kept ?? decoded(ref, peek.entry, sealer);
-      const carried = held && splitFences(held.fences).fences;
+      const carried =
+        held && splitFences(held.fences).fences.map((fence) => (fence === "" ? undefined : fence));
       const fences = ref.fenceKeys.map((key, index) => ({
         key,
         fence: peek.fences[index] ?? null,
@@ -123,8 +124,8 @@ export class Inspector {
     }
     const { entry } = verdict;
     const depends = fencesOf(ref, entry.fences);
-    // The fence of any tag is the last of the ref's: those of the answer's tags stand in its place.
-    const first = ref.fenceKeys.length - (ref.carriesTags ? 1 : 0);
+    // Those of the answer's tags stand behind the others.
+    const first = ref.fenceKeys.filter((key) => depends.fenceKeys.includes(key)).length;
     const more = depends.fenceKeys.slice(first);
     const carried = depends.fences.slice(first);
     const tags = more.length === 0 ? undefined : await this.#peek(ref, more);

@@ -4,9 +4,10 @@ import type { Advisor } from "../advice/advisor.js";
 import type { Entry } from "../codec/entry.js";
 import { monotonicNow } from "../timers.js";
 import { answerOf } from "./answer-of.js";
+import { restrictedTo } from "./carried-fences.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter, WriteOutcome, WriteStart } from "./entry-writer.js";
-import { entryOf, type Fill, type Recording, runAlone } from "./fill.js";
+import { entryOf, type Fill, type KnownOfAnswer, type Recording, runAlone } from "./fill.js";
 import type { Flight, FlightResult } from "./flight.js";
 import type { SkippedEntries } from "./skipped-entries.js";
 
@@ -49,20 +50,21 @@ export class LedFill implements Fill {
     this.#giveUp();
   }
 
-  commit(recording: Recording, tags?: readonly string[], caller?: string): void {
+  commit(recording: Recording, { tags, reads }: KnownOfAnswer = {}, caller?: string): void {
     const { writer, skipped, advisor } = this.#host;
     const durationMs = this.#flight.count(this.#ref.durations);
     if (advisor) {
       const answer = answerOf(advisor, this.#ref, recording, durationMs);
       advisor.answered(this.#ref, { ...answer, tags, caller });
     }
-    const entry = this.#answer(recording);
+    const start = reads ? restrictedTo(this.#ref, this.#start, reads) : this.#start;
+    const entry = this.#answer(recording, start.fences);
     const whenWritten = (outcome: WriteOutcome) => {
       if (outcome === "too-large" || outcome === "refused") skipped.add(this.#ref);
       else skipped.delete(this.#ref);
     };
-    if (tags) writer.writeTagged(this.#ref, this.#start, entry, tags, whenWritten);
-    else writer.writeBehind(this.#ref, this.#start, entry, whenWritten);
+    if (tags) writer.writeTagged(this.#ref, start, entry, tags, whenWritten);
+    else writer.writeBehind(this.#ref, start, entry, whenWritten);
   }
 
   share(recording: Recording): void {
@@ -88,8 +90,8 @@ export class LedFill implements Fill {
   }
 
   /** Hands what the handler has answered to those that wait for it. */
-  #answer(recording: Recording): Entry {
-    const entry = entryOf(recording, this.#ref.identity, this.#start.fences);
+  #answer(recording: Recording, fences = this.#start.fences): Entry {
+    const entry = entryOf(recording, this.#ref.identity, fences);
     this.#settle({ kind: "follow", entry });
     return entry;
   }

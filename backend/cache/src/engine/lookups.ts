@@ -3,7 +3,7 @@ import { PLAIN } from "../codec/encryption.js";
 import type { Entry } from "../codec/entry.js";
 import { isPending } from "../store/fence-token.js";
 import type { ReadLease } from "../store/read-lease.js";
-import { dependenciesOf, fencesOf } from "./answer-tags.js";
+import { dependenciesOf, fencesOf } from "./carried-fences.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import { areSettled, joinFences } from "./fences.js";
 import type { SharedStart } from "./fill-starts.js";

@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { BoundedMap } from "../bounded-map.js";
 import { makeVariants } from "../codec/content-coding.js";
 import type { Entry } from "../codec/entry.js";
-import { fencesOf } from "./answer-tags.js";
+import { fencesOf } from "./carried-fences.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 

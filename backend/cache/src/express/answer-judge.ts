@@ -3,6 +3,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Request, Response } from "express";
 import type { CacheStatus, UnstoredReason } from "../cache-status.js";
+import type { KnownOfAnswer } from "../engine/fill.js";
 import { RecordedAnswer } from "./handler-answer.js";
 import type { RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead } from "./recorded-head.js";
@@ -17,6 +18,7 @@ export class AnswerJudge {
   readonly #fills: boolean;
   #isAsked = false;
   #tags: readonly string[] | undefined;
+  #reads: ReadonlySet<string> | undefined;
 
   /** @param fills false for HEAD: nothing is stored, and nobody is asked by a body that is not there */
   constructor(
@@ -33,9 +35,9 @@ export class AnswerJudge {
     this.#fills = fills;
   }
 
-  /** What the answer has named, where its route names tags by it. */
-  get tags(): readonly string[] | undefined {
-    return this.#tags;
+  /** The tags that the answer has named, and the modules that its handler has read, where its route is asked for them. */
+  get known(): KnownOfAnswer {
+    return { tags: this.#tags, reads: this.#reads };
   }
 
   /**
@@ -64,7 +66,12 @@ export class AnswerJudge {
   ask(head: RecordedHead, body: RecordedBody): UnstoredReason | undefined {
     if (!this.#asks) return undefined;
     this.#isAsked = true;
-    const decided = this.#rules.route.functions.decide(this.#req, new RecordedAnswer(head, body.whole()));
+    const { reads, route } = this.#rules;
+    const seen = reads?.conclude();
+    if (seen && "reason" in seen) return seen.reason;
+    this.#reads = seen?.modules;
+    if (!route.functions.decides) return undefined;
+    const decided = route.functions.decide(this.#req, new RecordedAnswer(head, body.whole()));
     if ("reason" in decided) return decided.reason;
     this.#tags = decided.tags;
     return undefined;
@@ -80,6 +87,7 @@ export class AnswerJudge {
   }
 
   get #asks(): boolean {
-    return !this.#isAsked && this.#fills && this.#rules.route.functions.decides;
+    const { route, reads } = this.#rules;
+    return !this.#isAsked && this.#fills && (route.functions.decides || reads !== undefined);
   }
 }

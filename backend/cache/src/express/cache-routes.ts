@@ -69,7 +69,8 @@ class CacheRoutesOf {
     this.#http = http;
     this.#touched = touched;
     this.#options = options;
-    const { headers, methods } = parseRouteOptions(options.reads, http.options.policies);
+    const { headers, methods, dependsOn } = parseRouteOptions(options.reads, http.options.policies);
+    if (dependsOn === "auto") http.reads.require("routes");
     this.#own = ownHeaders(http.options.headers, headers);
     this.#readMethods = new Set<string>(methods);
     this.#except = options.except.map((pattern) => ({ matches: matcherOf(pattern) }));

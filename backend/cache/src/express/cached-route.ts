@@ -55,7 +55,7 @@ export class CachedRoute {
     if (options.privateResponses === "scope" && !isScoped) throw unscopedPrivate(module);
     const storability = storabilityRules(http, options, this.#functions, isScoped && isAsked === "scope");
     const functions = this.#functions;
-    this.#runs = new HandlerRuns(http, module, { options, functions, storability, own: this.#requests.own });
+    this.#runs = new HandlerRuns(http, module, { options, functions, storability, requests: this.#requests });
     if (!this.#isEnabled && http.engine.advisor) {
       this.#observer = new AnswerObserver(http, http.engine.advisor, this.#requests, {
         ...storability,

@@ -147,7 +147,8 @@ async function decide(
   return told("miss", { fwd, stored: true });
 }
 
-function routeExplained(http: HttpServices, { module, options }: RouteView): ExplainedRoute {
+function routeExplained(http: HttpServices, view: RouteView): ExplainedRoute {
+  const { module, options } = view;
   return {
     module,
     policy: options.policy ?? null,
@@ -155,6 +156,7 @@ function routeExplained(http: HttpServices, { module, options }: RouteView): Exp
     staleWhileRevalidateSeconds: options.staleWhileRevalidate,
     staleIfErrorSeconds: options.staleIfError,
     dependsOn: options.dependsOn,
+    reads: view.requests.lastReads,
     vary: options.vary,
     scope: (options.scope ?? http.options.scope) === "tenant" ? "tenant" : "function",
   };

@@ -3,6 +3,7 @@
 import type { CacheStatusDetail } from "../cache-status.js";
 import type { Cause } from "../engine/cause-text.js";
 import type { MissReason } from "../engine/entry-memory.js";
+import type { SeenReads } from "../reads/handler-reads.js";
 
 /**
  * - `hit`, `stale`: answered from the entry (`stale`: older than its TTL, and refreshed behind the answer)
@@ -91,7 +92,9 @@ export interface ExplainedRoute {
   readonly ttlSeconds: number | null;
   readonly staleWhileRevalidateSeconds: number;
   readonly staleIfErrorSeconds: number;
-  readonly dependsOn: readonly string[];
+  readonly dependsOn: readonly string[] | "auto";
+  /** What the last handler of such a route has read, in this process; `null` where none has, or where nobody has looked. */
+  readonly reads: SeenReads | null;
   readonly vary: readonly string[];
   readonly scope: "tenant" | "function";
 }

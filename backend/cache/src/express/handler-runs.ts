@@ -6,17 +6,18 @@ import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { HandlerReads } from "../reads/handler-reads.js";
 import { callerOf, tellQueries } from "./answer-observer.js";
 import type { Exchange, Missing } from "./exchange.js";
 import { HandlerPlaces } from "./handler-places.js";
 import type { HttpServices } from "./http-services.js";
-import type { OwnHeaders } from "./own-headers.js";
 import { countBypass, passOn } from "./pass-by.js";
 import { recordInto } from "./recorder.js";
 import type { RecordedRoute } from "./recorder-rules.js";
 import { isGone } from "./replay.js";
 import type { RouteFunctions } from "./route-functions.js";
 import { type RouteReplica, replicaOf } from "./route-replica.js";
+import type { RouteRequests } from "./route-request.js";
 import type { StorabilityRules } from "./storability.js";
 import { whenAnswered } from "./when-answered.js";
 
@@ -25,7 +26,7 @@ export interface RunRules {
   readonly options: ParsedRouteOptions;
   readonly functions: RouteFunctions;
   readonly storability: StorabilityRules;
-  readonly own: OwnHeaders;
+  readonly requests: RouteRequests;
 }
 
 /** A run whose answer is for those who wait, and not for the store. */
@@ -55,21 +56,23 @@ export class HandlerRuns {
   /** Absent where the handler reads the primary. */
   readonly replica: RouteReplica | undefined;
   readonly #recorded: RecordedRoute;
+  readonly #isAuto: boolean;
 
   constructor(http: HttpServices, module: string, rules: RunRules) {
     this.#http = http;
     this.#module = module;
     this.#rules = rules;
-    this.replica = replicaOf(http, rules.options, [module, ...rules.options.dependsOn]);
+    this.replica = replicaOf(http, rules.options, module);
     const { staleWhileRevalidate, staleIfError } = rules.options;
     this.#recorded = {
       ...rules.storability,
       maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
       compress: http.options.compress,
-      own: rules.own,
+      own: rules.requests.own,
       functions: rules.functions,
       onUndeclaredVary: (names) => http.misuse.varied(module, names),
     };
+    this.#isAuto = rules.options.dependsOn === "auto";
     this.places = new HandlerPlaces(http, rules.options.fill);
   }
 
@@ -86,6 +89,7 @@ export class HandlerRuns {
       return;
     }
     const outcome = await miss.open(missing.notBeforeMs || undefined);
+    if (this.#isAuto) await this.#http.reads.settled();
     if (outcome.kind === "lead") await this.#lead(outcome.fill, missing, exchange);
     else if (res.headersSent) leave(res, next);
     else if (outcome.kind === "follow") {
@@ -165,6 +169,7 @@ export class HandlerRuns {
     const { options } = this.#http;
     const { ref, req, res, next } = exchange;
     if (fill && !shared) this.#http.fills(req, ref);
+    const reads = fill && !shared ? this.#readsOf(fill, exchange) : undefined;
     const run = () => {
       if (fill && options.advice.queries) tellQueries(this.#http, ref.figures, req, res);
       const { memory } = this.#http.engine;
@@ -173,6 +178,7 @@ export class HandlerRuns {
         route: this.#recorded,
         fwd: missing.fwd,
         status: shared?.status,
+        reads: this.#isAuto ? reads : undefined,
         caller: ref.figures && ref.viewer === 0 ? callerOf(req) : undefined,
         onHead: (isStreamed) => memory.tells(ref, isStreamed ? "streamed" : undefined),
         onUnstored: (why) => this.#http.unstored(ref, why),
@@ -184,7 +190,8 @@ export class HandlerRuns {
             return isSent;
           }),
       });
-      next();
+      if (reads) this.#http.reads.during(reads, next);
+      else next();
     };
     const leave = () => {
       fill?.abandon("failed");
@@ -199,6 +206,23 @@ export class HandlerRuns {
     });
   }
 
+  /** `undefined` where nobody wants to know what the handler reads. */
+  #readsOf({ tokens }: Fill, { ref, res }: Exchange): HandlerReads | undefined {
+    const { reads, engine } = this.#http;
+    const { requests, options } = this.#rules;
+    if (!this.#isAuto && !(reads.tracksAnything && engine.events.isHeard("reads"))) return undefined;
+    const epoch = tokens[ref.fenceKeys.indexOf(engine.keys.feedEpoch)];
+    const own = reads.begin(ref.tenant, epoch);
+    res.once("close", () => {
+      const { seen } = own;
+      requests.lastReads = seen;
+      const { tenant, module, entryKey: key } = ref;
+      const detail = seen.why ?? undefined;
+      engine.events.publish("reads", { tenant, module, key, detail, dependsOn: options.dependsOn, ...seen });
+    });
+    return own;
+  }
+
   /** The handler answers, and nobody waits for that; recorded only where an entry may answer in its place. */
   #pass(status: ForwardedStatus, missing: Missing, exchange: Exchange, leave = NOBODY): void {
     if (this.#fallback(missing)) {
@@ -206,7 +230,7 @@ export class HandlerRuns {
       return;
     }
     const { fwd } = status;
-    const run = () => passOn(this.#rules.own, status, exchange.res, exchange.next);
+    const run = () => passOn(this.#rules.requests.own, status, exchange.res, exchange.next);
     this.places.enter(exchange, {
       fwd,
       run,

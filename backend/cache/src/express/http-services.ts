@@ -15,6 +15,7 @@ import type { Logger } from "../logger.js";
 import type { Telemetry } from "../metrics/telemetry.js";
 import type { Misuse } from "../misuse/misuse.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { ReadTracker } from "../reads/read-tracker.js";
 import { isThenable } from "../shown.js";
 import { messageOf } from "../thrown.js";
 import { type AskedAs, askedAs } from "./asked-as.js";
@@ -58,6 +59,7 @@ export class HttpServices {
   /** Absent without the option. */
   readonly telemetry: Telemetry | undefined;
   readonly origins: Origins;
+  readonly reads: ReadTracker;
   /** Requests that were no hits. */
   readonly recent = new RecentRequests();
   /** How the last request that missed had come: explanations stand in for one like it. */
@@ -99,6 +101,7 @@ export class HttpServices {
     this.misuse = misuse;
     this.sender = new EntrySender(options.logger);
     this.origins = new Origins(options);
+    this.reads = new ReadTracker(engine.feed, options.logger);
     this.#limit = this.#newLimit(options.fill.maxConcurrent);
   }
 

@@ -2,6 +2,7 @@
 // Tests: test/integration/storing.test.ts
 import type { CacheStatus, Forwarded, UnstoredReason } from "../cache-status.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import type { HandlerReads } from "../reads/handler-reads.js";
 import type { HttpServices } from "./http-services.js";
 import type { OwnHeaders } from "./own-headers.js";
 import type { RouteFunctions } from "./route-functions.js";
@@ -25,6 +26,8 @@ export interface RecorderRules {
   readonly fwd: Forwarded;
   /** Present where the answer is handed to other requests, and not stored: what it says then. */
   readonly status: CacheStatus | undefined;
+  /** What the handler reads, where its route does not say it. */
+  readonly reads?: Pick<HandlerReads, "conclude"> | undefined;
   /** Who asks, where the route does not say whose its answers are. */
   readonly caller: string | undefined;
   /** Told of each answer of a fill whether it leaves before it is known what becomes of it. */

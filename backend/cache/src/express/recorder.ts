@@ -286,7 +286,7 @@ class Recorder {
     }
     this.#isSettled = true;
     this.#hidden?.show();
-    this.#fill.commit(recording, this.#judge.tags, this.#rules.caller);
+    this.#fill.commit(recording, this.#judge.known, this.#rules.caller);
   }
 
   #abandon(why: "unstorable" | "failed"): void {

@@ -19,6 +19,7 @@ export class RequestRef implements RouteRef {
   readonly own: OwnHeaders;
   readonly durations: HandlerDurations;
   readonly carriesTags: boolean;
+  readonly reads: readonly string[] | undefined;
   readonly figures: RouteFigures | undefined;
   readonly sample: number;
   readonly view: number;
@@ -41,6 +42,7 @@ export class RequestRef implements RouteRef {
     this.own = ref.own;
     this.durations = ref.durations;
     this.carriesTags = ref.carriesTags;
+    this.reads = ref.reads;
     this.figures = ref.figures;
     this.sample = ref.sample;
     this.view = ref.view;

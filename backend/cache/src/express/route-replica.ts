@@ -43,21 +43,26 @@ export class RouteReplica {
 /**
  * `undefined` where the handler reads the primary.
  *
- * @param modules that the route shows
  * @throws TenantCacheError `ETC_OPTIONS`
  */
 export function replicaOf(
   { engine }: HttpServices,
-  { replica }: ParsedRouteOptions,
-  modules: readonly string[],
+  { replica, dependsOn }: ParsedRouteOptions,
+  module: string,
 ): RouteReplica | undefined {
   if (replica === undefined) return undefined;
-  const isCovered = modules.some((module) => engine.keys.coveredModules.has(module));
+  // What a standby's catalogue says is not compared with the primary's: see `reads/`.
+  if (dependsOn === "auto")
+    throw new TenantCacheError(
+      "ETC_OPTIONS",
+      'cacheList: replica goes together with modules that are named, and not with dependsOn: "auto": write dependsOn: ["accounts"]',
+    );
+  const isCovered = [module, ...dependsOn].some((name) => engine.keys.coveredModules.has(name));
   if (engine.feed && isCovered) return new RouteReplica(engine.feed, engine.keys, replica);
   throw new TenantCacheError(
     "ETC_OPTIONS",
     engine.feed
-      ? `cacheList: replica needs a module that the feed covers, and "${modules[0]}" is none: declare its table in createFeed({ tables }), or write settleMs: 5000, longer than the replica lags`
+      ? `cacheList: replica needs a module that the feed covers, and "${module}" is none: declare its table in createFeed({ tables }), or write settleMs: 5000, longer than the replica lags`
       : "cacheList: replica needs createTenantCache({ feed }), which knows what the replica must have: pass a feed, or write settleMs: 5000, longer than the replica lags",
   );
 }

@@ -9,7 +9,8 @@ import type { BypassReason } from "../cache-status.js";
 import { fenceKeysOf } from "../engine/fences.js";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import { tagsOf } from "../identifiers.js";
-import type { ParsedRouteOptions } from "../options/route-options.js";
+import { declaredOf, type ParsedRouteOptions } from "../options/route-options.js";
+import type { SeenReads } from "../reads/handler-reads.js";
 import { isThenable } from "../shown.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
@@ -31,6 +32,8 @@ export class RouteRequests implements RequestsOfRoute {
   /** Lower case. */
   readonly #vary: readonly string[];
   readonly #modules: readonly string[];
+  /** Modules that handlers may turn out to have read. */
+  readonly #reads: readonly string[] | undefined;
   readonly #authorities: Authorities;
   /** Keeps the requests of different routes apart in the memory that they share. */
   readonly #name: string;
@@ -41,6 +44,8 @@ export class RouteRequests implements RequestsOfRoute {
   /** Known before the handler runs; absent where the route has none, or its answers are asked for theirs. */
   readonly #tags: ((req: Request) => readonly string[]) | undefined;
   readonly areOpaque: boolean;
+  /** Of its last handler; `null` where nobody has looked. */
+  lastReads: SeenReads | null = null;
   /** Of this route; absent where nothing is sampled. */
   readonly figures: RouteFigures | undefined;
 
@@ -68,7 +73,10 @@ export class RouteRequests implements RequestsOfRoute {
     this.#module = module;
     this.#route = route;
     this.#vary = route.vary.map((name) => name.toLowerCase());
-    this.#modules = [module, ...route.dependsOn];
+    const isAuto = route.dependsOn === "auto";
+    if (isAuto) http.reads.require("cacheList");
+    this.#reads = isAuto ? http.reads.modules.filter((each) => each !== module) : undefined;
+    this.#modules = [module, ...(this.#reads ?? declaredOf(route))];
     this.#authorities = new Authorities(route.authority ?? http.options.authority);
     this.#name = `${http.nameRoute()}\n`;
     this.#durations = new HandlerDurations(route.fill.waitMs ?? http.options.fill.waitMs);
@@ -186,6 +194,7 @@ export class RouteRequests implements RequestsOfRoute {
       own: this.#own,
       durations: this.#durations,
       carriesTags: this.#functions.tagsOfAnswers,
+      reads: this.#reads,
       figures,
       sample: sampleOf(hash, tenant, module),
       view,

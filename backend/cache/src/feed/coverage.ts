@@ -1,5 +1,7 @@
 // Which modules are covered: the triggers are compared with the declaration before the first token, and every so often.
 // Tests: test/integration/feed-coverage.test.ts
+import { catalogueVersion } from "../catalogue-version.js";
+import { versionPart } from "../feed-epoch.js";
 import type { Logger } from "../logger.js";
 import { monotonicNow } from "../timers.js";
 import { compare, type FeedProblem } from "./catalogue.js";
@@ -12,6 +14,7 @@ export class Coverage {
   readonly #logger: Logger;
   #comparedAtMs = Number.NEGATIVE_INFINITY;
   #problems: readonly FeedProblem[] = [];
+  #version = "";
   #told = "";
 
   constructor(options: ParsedFeedOptions, looks: FeedLooks, logger: Logger) {
@@ -25,17 +28,27 @@ export class Coverage {
     return [...new Set(this.#problems.map(({ table }) => table))].sort();
   }
 
-  /** The modules that are not covered, in the order of their names. Rejects as the database does. */
+  /**
+   * The modules that are not covered, in the order of their names, behind the version of the catalogue: what the epoch says. Rejects as
+   * the database does.
+   */
   async uncovered(): Promise<readonly string[]> {
     if (monotonicNow() - this.#comparedAtMs >= this.#options.verifyMs) await this.compare();
-    return [...new Set(this.#problems.map(({ module }) => module))].sort();
+    const modules = [...new Set(this.#problems.map(({ module }) => module))].sort();
+    return [versionPart(this.#version), ...modules];
   }
 
   /** Now, whatever was found before. */
   async compare(): Promise<readonly FeedProblem[]> {
     const beganAtMs = monotonicNow();
-    const problems = await this.#looks.bounded(compare(this.#options.database, this.#options));
-    this.#comparedAtMs = beganAtMs;
+    const { database, schema } = this.#options;
+    const version = database.query(`SELECT ${catalogueVersion(schema)} AS version`);
+    const asked = Promise.all([compare(database, this.#options), version]);
+    const [problems, { rows }] = await this.#looks.bounded(asked);
+    this.#version = (rows[0] as { readonly version: string }).version;
+    // Whoever installs it does so at any moment, and covered reads wait for that.
+    const isInstalled = problems.every(({ kind }) => kind !== "not-installed");
+    this.#comparedAtMs = isInstalled ? beganAtMs : Number.NEGATIVE_INFINITY;
     this.#problems = problems;
     this.#tell(problems);
     return problems;

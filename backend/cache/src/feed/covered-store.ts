@@ -1,13 +1,13 @@
 // The store as covered modules use it: hits need the token, fills the epoch, and mutations leave a note for the drain.
 // Tests: test/integration/feed-drain.test.ts, test/integration/feed-api-writes.test.ts
 
+import { isUncovered } from "../feed-epoch.js";
 import type { FeedPlace } from "../store/feed-place.js";
 import { randomToken } from "../store/fence-token.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { FillRequest, FillStart, Store } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
 import type { ApiWrite } from "./api-writes.js";
-import { isUncovered } from "./drain-state.js";
 import { type LogPosition, markOf } from "./log-position.js";
 
 /** What the feed is told, and asked. */
@@ -83,7 +83,8 @@ function beginFillOf(parts: CoveredParts): Store["beginFill"] {
     const start = await store.beginFill({ ...request, tokenKey: feedToken });
     const epoch = start.fences[at] ?? "";
     const modules = request.fenceKeys.flatMap((key) => keys.parseFence(key)?.module ?? []);
-    if (isUncovered(epoch, modules)) return { ...start, entry: null, unstorable: "uncovered" };
+    if (!request.readsLater && isUncovered(epoch, modules))
+      return { ...start, entry: null, unstorable: "uncovered" };
     return start.token === epoch && !isAsleep ? start : withoutEntry(start, start.token === epoch);
   };
 }

@@ -81,15 +81,3 @@ function watched(
   const hasEnded = watch.open === undefined || open.join() !== watch.open.join();
   return { watch: open.length === 0 ? undefined : { below: watch.below, open }, hasEnded };
 }
-
-/** As `fence-token.ts` has fences; the modules that are not covered in between, so that no such entry is stored. */
-export function epochOf(token: string, uncovered: readonly string[], nowMs: number): string {
-  return `${token}${uncovered.map((module) => `!${module}`).join("")}.${nowMs}`;
-}
-
-/** Whether fills of these modules must not be stored under this epoch. */
-export function isUncovered(epoch: string, modules: readonly string[]): boolean {
-  if (!epoch.includes("!")) return false;
-  const uncovered = epoch.slice(0, epoch.lastIndexOf(".")).split("!");
-  return modules.some((module) => uncovered.includes(module, 1));
-}

@@ -3,6 +3,7 @@
 
 import type { FeedHost } from "../engine/feeds.js";
 import { type FencedScope, partFenceKeys } from "../engine/fences.js";
+import { epochOf } from "../feed-epoch.js";
 import { isTag, tenantId } from "../identifiers.js";
 import type { Logger } from "../logger.js";
 import type { FeedPlace, FeedTurn } from "../store/feed-place.js";
@@ -12,14 +13,7 @@ import type { Store } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
 import { isFenced, readNotes } from "./api-writes.js";
 import type { Coverage } from "./coverage.js";
-import {
-  conclude,
-  type DrainState,
-  type EpochCause,
-  epochOf,
-  isContinued,
-  readState,
-} from "./drain-state.js";
+import { conclude, type DrainState, type EpochCause, isContinued, readState } from "./drain-state.js";
 import type { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { begin, type Change, type Glimpse, isProbe, nextXid, tidy } from "./feed-queries.js";

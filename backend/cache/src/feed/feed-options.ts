@@ -10,8 +10,8 @@ export type { FeedDatabase } from "../queryable.js";
 
 /** What a table's rows mean to the cache. */
 export interface FeedTable {
-  /** The module of the routes that show these rows. */
-  readonly module: string;
+  /** The module of the routes that show these rows. Default: the table's name, without its schema. */
+  readonly module?: string;
   /** The column that names the tenant; `null` where the rows belong to all tenants. */
   readonly tenant: string | null;
   /**
@@ -109,7 +109,8 @@ const table = z.strictObject({
       error: ({ input }) => moduleNameAdvice(input),
       params: { code: "ETC_MODULE_NAME" },
     })
-    .describe('a module name such as "accounts"'),
+    .describe('a module name such as "accounts"')
+    .optional(),
   tenant: column.nullable(),
   tags: z.union([z.array(column), z.record(column, tag)]).default([]),
   notify: z.boolean().default(false),
@@ -149,18 +150,30 @@ function refuseUnheard(tables: readonly CoveredTable[], isListening: boolean): v
   );
 }
 
+/** @throws TenantCacheError `ETC_MODULE_NAME` where a table's name is none */
+function moduleOf(table: string): string {
+  const name = table.replace(/^.*\./, "").replaceAll('"', "");
+  if (isModuleName(name)) return name;
+  throw new TenantCacheError(
+    "ETC_MODULE_NAME",
+    `createFeed: tables: ${table}: ${moduleNameAdvice(name)}; give the table a module: { module: "accounts", tenant: "tenant_id" }`,
+  );
+}
+
 /** @throws TenantCacheError `ETC_OPTIONS`, `ETC_MODULE_NAME` */
 export function parseFeedOptions(options: FeedOptions): ParsedFeedOptions {
   const parsed = parse("createFeed", schema, options);
-  const tables = Object.entries(parsed.tables).map(([name, { module, tenant, tags, notify }]) => ({
-    name,
-    module,
-    tenant,
-    notify,
-    tags: Array.isArray(tags)
-      ? tags.map((each) => ({ column: each, prefix: `${module}-` }))
-      : Object.entries(tags).map(([each, prefix]) => ({ column: each, prefix })),
-  }));
+  const tables = Object.entries(parsed.tables).map(
+    ([name, { module = moduleOf(name), tenant, tags, notify }]) => ({
+      name,
+      module,
+      tenant,
+      notify,
+      tags: Array.isArray(tags)
+        ? tags.map((each) => ({ column: each, prefix: `${module}-` }))
+        : Object.entries(tags).map(([each, prefix]) => ({ column: each, prefix })),
+    }),
+  );
   refuseUnheard(tables, parsed.listen !== undefined);
   return { ...parsed, tables };
 }

@@ -1,7 +1,7 @@
 // The feed of one process: takes turns while anybody reads what is covered, drains while it has the lease.
 // Tests: test/integration/feed-drain.test.ts, test/faults/feed-drain.test.ts
 import { DeadlineQueue } from "../engine/deadline-queue.js";
-import type { FeedHost, FeedParts, FeedReport, RunningFeed } from "../engine/feeds.js";
+import type { FeedHost, FeedParts, FeedReport, FeedView, RunningFeed } from "../engine/feeds.js";
 import { later } from "../later.js";
 import type { FeedDatabase } from "../queryable.js";
 import type { FeedPlace } from "../store/feed-place.js";
@@ -9,6 +9,7 @@ import { randomToken } from "../store/fence-token.js";
 import type { Store } from "../store/store.js";
 import { messageOf } from "../thrown.js";
 import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
+import { captureName } from "./capture-names.js";
 import { Coverage } from "./coverage.js";
 import { coveredStore, type Demand, type Ended } from "./covered-store.js";
 import { Drain, type TurnResult } from "./drain.js";
@@ -32,6 +33,7 @@ const TELLS_AFTER_MS = 2000;
 export class FeedOfProcess implements RunningFeed, Demand {
   readonly store: Store;
   readonly #replicas: ReplicaReads;
+  readonly view: FeedView;
   readonly #options: ParsedFeedOptions;
   readonly #parts: FeedParts;
   readonly #place: FeedPlace;
@@ -66,6 +68,8 @@ export class FeedOfProcess implements RunningFeed, Demand {
     this.#options = options;
     this.#parts = parts;
     this.#place = place;
+    const tables = options.tables.map((table) => ({ ...table, capture: captureName(table) }));
+    this.view = { schema: options.schema, tables };
     this.#looks = new FeedLooks(options);
     this.#coverage = new Coverage(options, this.#looks, parts.logger);
     this.#probes = new Probes(options, this.#looks);

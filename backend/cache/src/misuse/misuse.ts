@@ -1,7 +1,7 @@
 // Mistakes that leak, that never hit, or that leave something stale without a word: each is told once.
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import type { ParsedRouteOptions } from "../options/route-options.js";
+import { declaredOf, type ParsedRouteOptions } from "../options/route-options.js";
 import { looksLikeMilliseconds, millisecondsAdvice } from "../ttl-seconds.js";
 import { Advice } from "./advice.js";
 import { KnownModules } from "./known-modules.js";
@@ -40,7 +40,7 @@ export class Misuse {
     module: string,
     { scope, dependsOn, staleWhileRevalidate, staleIfError }: ParsedRouteOptions,
   ): void {
-    this.modules.cached(module, dependsOn);
+    this.modules.cached(module, declaredOf({ dependsOn }));
     for (const [name, seconds] of Object.entries({ staleWhileRevalidate, staleIfError })) {
       if (seconds > 0 && looksLikeMilliseconds(seconds))
         this.advice.tell(

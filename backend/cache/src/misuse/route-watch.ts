@@ -1,6 +1,6 @@
 // Mistakes of a cached route that leak or that never hit: told when it is mounted, or when its first requests show them.
 // Tests: test/integration/misuse.test.ts, test/integration/misuse-values.test.ts
-import type { ParsedRouteOptions } from "../options/route-options.js";
+import { declaredOf, type ParsedRouteOptions } from "../options/route-options.js";
 import type { Misuse } from "./misuse.js";
 
 /** Requests in a row without a tenant after which it is no accident. */
@@ -15,11 +15,11 @@ export class RouteWatch {
   #hadTenant = false;
   #dependsRightly: boolean;
 
-  constructor(misuse: Misuse, module: string, { dependsOn }: ParsedRouteOptions) {
+  constructor(misuse: Misuse, module: string, options: ParsedRouteOptions) {
     this.#misuse = misuse;
     this.#module = module;
-    this.#dependsOn = dependsOn;
-    this.#dependsRightly = dependsOn.length === 0;
+    this.#dependsOn = declaredOf(options);
+    this.#dependsRightly = this.#dependsOn.length === 0;
   }
 
   /**

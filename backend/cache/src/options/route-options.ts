@@ -37,8 +37,11 @@ export interface CacheListOptions {
    * Default {@link TTL_SECONDS}.list.
    */
   readonly ttlSeconds?: number | ((req: Request, res: Response) => number | undefined);
-  /** Modules whose data the response also shows: invalidating one of them reaches it. */
-  readonly dependsOn?: readonly string[];
+  /**
+   * Modules whose data the response also shows: invalidating one of them reaches it. `"auto"`: whatever the handler is seen to read, through
+   * pools that `cache.track` was given, of the feed's tables. Default none.
+   */
+  readonly dependsOn?: readonly string[] | "auto";
   /**
    * What the response is about, beside its modules: `invalidateCache({ tags })` reaches it. A function that
    * names two parameters is asked when the handler has answered, and may look at the answer; at most 256
@@ -167,7 +170,10 @@ export const routeSchema = z.strictObject({
     })
     .describe(`${ttlForm()}, or a function that returns one`)
     .default(TTL_SECONDS.list),
-  dependsOn: moduleNames.default([]),
+  dependsOn: z
+    .union([moduleNames, z.literal("auto")])
+    .describe('an array of module names, or "auto"')
+    .default([]),
   tags: fn<NonNullable<CacheListOptions["tags"]>>('(req) => ["account-" + req.params.id]').optional(),
   skip: fn<NonNullable<CacheListOptions["skip"]>>('(req) => req.query.preview === "1"').optional(),
   shouldStore: fn<NonNullable<CacheListOptions["shouldStore"]>>(
@@ -225,6 +231,11 @@ registerCall("cacheList", 'cacheList("accounts", { ttlSeconds: 180 })', routeSch
 
 /** @internal */
 export type ParsedRouteOptions = z.output<typeof routeSchema>;
+
+/** What a route says that it depends on beside its module. @internal */
+export function declaredOf({ dependsOn }: Pick<ParsedRouteOptions, "dependsOn">): readonly string[] {
+  return dependsOn === "auto" ? [] : dependsOn;
+}
 
 /**
  * Parses what follows the module in `cacheList(module, …)`: seconds, the name of a policy, options, or

@@ -15,6 +15,8 @@ export interface FillRequest {
   readonly lease?: LeaseRequest;
   /** Present where {@link Store.feed} is used: a key that is read with the fences or before them, and never made. */
   readonly tokenKey?: string;
+  /** Which of the fences count is known only later, so that nothing is refused for one of them. */
+  readonly readsLater?: boolean;
 }
 
 export interface HeldLease {

@@ -27,7 +27,7 @@ interface Example {
 
 const FOLDER = projectFile("docs", "examples");
 // By integration/readme, package/apollo, integration/feed-example, integration/touched-recipes and package/orm-hooks.
-const tried = new Set(["quick-start.js", "apollo.js", "feed.js", "orm"]);
+const tried = new Set(["quick-start.js", "apollo.js", "feed.js", "auto.js", "orm"]);
 
 function example(name: string, run: (app: HttpApp, it: Example) => Promise<void>): void {
   tried.add(name);

@@ -1,4 +1,4 @@
-// docs/examples/feed.js runs, is what docs/use/feed.md shows, and does what that says.
+// docs/examples/feed.js and auto.js run, are what docs/use/feed.md and auto.md show, and do what those say.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,10 +21,13 @@ interface Example {
   readonly feed: Feed;
 }
 
-test("psql changes a row, and the next list shows it", async () => {
-  const file = projectFile("docs", "examples", "feed.js");
+test.each([
+  ["feed", "/accounts"],
+  ["auto", "/names"],
+])("%s.js: psql changes a row, and the next list shows it", async (name, path) => {
+  const file = projectFile("docs", "examples", `${name}.js`);
   const code = readFileSync(file, "utf8").replace(/^\/\/.*\n/, "");
-  assert.ok(readFileSync(projectFile("docs", "use", "feed.md"), "utf8").includes(code));
+  assert.ok(readFileSync(projectFile("docs", "use", `${name}.md`), "utf8").includes(code));
   const database = await createTestDatabase();
   process.env.DATABASE_URL = database.url;
   const { app, cache, pool, feed } = (await import(pathToFileURL(file).href)) as Example;
@@ -39,7 +42,7 @@ test("psql changes a row, and the next list shows it", async () => {
   await pool.query("CREATE TABLE accounts (id int PRIMARY KEY, tenant_id text, name text)");
   await pool.query("INSERT INTO accounts VALUES (1, 'tenant-1', 'Example Ltd')");
   await feed.install();
-  const read = () => served.request("/accounts");
+  const read = () => served.request(path);
   await until("the list is a hit", async () => (await read()).cache === "hit");
   await pool.query("UPDATE accounts SET name = 'Renamed Ltd'");
   await delay(270);

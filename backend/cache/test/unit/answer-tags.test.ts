@@ -1,7 +1,8 @@
 // How entries carry the fences of tags that their answers have named, and when those must be read.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
-import { areCurrent, fencesOf, joinTagged } from "../../src/engine/answer-tags.js";
+import { joinTagged } from "../../src/engine/answer-tags.js";
+import { areCurrent, fencesOf } from "../../src/engine/carried-fences.js";
 import type { EntryRef } from "../../src/engine/entry-ref.js";
 
 const PLAIN = { fenceKeys: ["tenant", "module"] } as unknown as EntryRef;

@@ -35,6 +35,7 @@ const EXPLAINED: Explanation = {
     staleWhileRevalidateSeconds: 61,
     staleIfErrorSeconds: 62,
     dependsOn: ["module-2"],
+    reads: null,
     vary: ["accept-language"],
     scope: "function",
   },

@@ -1,15 +1,9 @@
 // What a turn of the drain concludes: when everything is cut off, and until when transactions are watched that were not noted.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
-import {
-  conclude,
-  type DrainState,
-  epochOf,
-  isContinued,
-  isUncovered,
-  readState,
-} from "../../src/feed/drain-state.js";
+import { conclude, type DrainState, isContinued, readState } from "../../src/feed/drain-state.js";
 import type { Glimpse } from "../../src/feed/feed-queries.js";
+import { epochOf, isUncovered, versionIn, versionPart } from "../../src/feed-epoch.js";
 
 const STATE: DrainState = {
   server: "1 100",
@@ -88,4 +82,9 @@ test("an epoch names the modules that are not covered, and is a fence as any oth
   assert.equal(isUncovered(epoch, ["leads"]), true);
   assert.equal(isUncovered(epoch, ["abc", "orders"]), false);
   assert.equal(isUncovered(epochOf("abc", [], 17), ["abc"]), false);
+  assert.equal(versionIn(epoch), undefined);
+  const versioned = epochOf("abc", [versionPart("17f"), "leads"], 17);
+  assert.equal(versionIn(versioned), "17f");
+  assert.equal(isUncovered(versioned, ["leads"]), true);
+  assert.equal(isUncovered(versioned, ["accounts"]), false);
 });

@@ -41,6 +41,7 @@ const CALLS: readonly (readonly [name: string, owner: object, taken: Readonly<Re
       clear: [],
       invalidateTouched: [],
       touched: SEVERAL,
+      track: [{ connect: () => undefined, query: () => undefined, totalCount: 0 }],
       transaction: [async () => undefined],
       asTenant: ["acme", async () => undefined],
       because: [{ job: "nightly" }, async () => undefined],

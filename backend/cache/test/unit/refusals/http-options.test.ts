@@ -77,7 +77,7 @@ describe("what calls refuse", () => {
   testRefusals("cacheList: values", [
     [
       named("dependsOn", "contacts"),
-      'dependsOn is "contacts", a string: write an array, each item a module name',
+      'dependsOn is "contacts", a string: write an array of module names, or "auto"',
     ],
     [
       named("dependsOn", ["Contacts"]),
