@@ -51,9 +51,14 @@ export function parse<T>(call: string, schema: z.ZodType<T>, options: unknown): 
   const forgotten = forgottenAwaits(schema, options);
   if (result.success && forgotten.length === 0) return result.data;
   const issues = result.success || forgotten.length > 0 ? forgotten : result.error.issues;
-  const [first] = issues;
-  const code = (first?.code === "custom" ? first.params?.code : undefined) ?? "ETC_OPTIONS";
+  const code = codeOf(issues[0]) ?? "ETC_OPTIONS";
   throw new TenantCacheError(code as TenantCacheErrorCode, refusalOf(call, options, issues, calls));
+}
+
+/** Of a union: what is wrong within the form that was meant. */
+function codeOf(issue: z.core.$ZodIssue | undefined): unknown {
+  if (issue?.code === "custom") return issue.params?.code;
+  return issue?.code === "invalid_union" ? issue.errors.flat().map(codeOf).find(Boolean) : undefined;
 }
 
 /** What zod takes for an object without options: a promise of options, a `Map`. */

@@ -7,6 +7,7 @@ import { checkConcurrency } from "./check-concurrency.js";
 import { checkIsolation, checkNoTenant } from "./check-isolation.js";
 import { checkMutation, checkRace } from "./check-mutation.js";
 import { checkOutage } from "./check-outage.js";
+import { checkReads } from "./check-reads.js";
 import { checkHit, checkTransparency } from "./check-transparency.js";
 import { checkVariation } from "./check-variation.js";
 import type { CheckName } from "./options.js";
@@ -32,6 +33,7 @@ export const CHECKS: readonly NamedCheck[] = [
   { name: "claimed-tenant", run: checkClaimedTenant },
   { name: "mutation", run: checkMutation, needs: "mutate" },
   { name: "race", run: checkRace, needs: "mutate" },
+  { name: "reads", run: checkReads },
   { name: "abort", run: checkAborts },
   { name: "concurrency", run: checkConcurrency },
   { name: "outage", run: checkOutage, needs: "outage" },

@@ -61,6 +61,7 @@ export interface Outage {
  *   stays its own tenant's
  * - `mutation`: the read after a mutation is fresh, and the other tenant's entry is still a hit
  * - `race`: reads that were under way during a mutation leave nothing old
+ * - `reads`: the modules that the handler was seen to read are those that its route depends on; where `cache.track` was called
  * - `abort`: clients that hang up leave nothing partial
  * - `concurrency`: cold requests of both tenants at once get their own answers
  * - `outage`: without the store, requests are answered, and nothing old is served after it
@@ -75,6 +76,7 @@ export type CheckName =
   | "claimed-tenant"
   | "mutation"
   | "race"
+  | "reads"
   | "abort"
   | "concurrency"
   | "outage";

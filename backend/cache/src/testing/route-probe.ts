@@ -1,6 +1,6 @@
 // One route of the app under verification: reads of it, with and without the cache, as either tenant.
 // Tests: test/integration/verify-routes.test.ts
-import type { CacheEvent } from "../engine/events.js";
+import type { CacheEvent, ReadsEvent } from "../engine/events.js";
 import { delay, monotonicNow } from "../timers.js";
 import { claimingBody } from "./claims.js";
 import { CheckFailure, type Comparison, compareBodies } from "./comparison.js";
@@ -152,6 +152,22 @@ export class RouteProbe {
     } finally {
       for (const name of names) events.off(name, note);
     }
+  }
+
+  /** Has the handler answer both tenants, and listens to what it reads; empty where no pool is tracked. */
+  async reads(): Promise<readonly ReadsEvent[]> {
+    const { events } = this.options.cache;
+    const seen: ReadsEvent[] = [];
+    const note = (event: ReadsEvent) => void seen.push(event);
+    events.on("reads", note);
+    try {
+      for (const tenant of [0, 1] as const) await this.read(tenant);
+      // It is told once the answer has been sent.
+      await delay(POLL_MS);
+    } finally {
+      events.off("reads", note);
+    }
+    return seen;
   }
 
   /** Cuts off what is cached of the route, for both tenants. */

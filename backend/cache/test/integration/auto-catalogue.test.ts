@@ -33,7 +33,8 @@ test("a view that is defined anew is read anew, also by who has concluded from t
 test("a table that is made later, and covered, is known then", async () => {
   app.select("rates", "SELECT r.value FROM rates r, added a WHERE a.id = r.id");
   await app.pool.query("CREATE TABLE added (id int, tenant_id text)");
-  for (let n = 0; n < 2; n++) assert.equal((await app.read("rates")).status, "fwd=miss; detail=unknown-table");
+  for (let n = 0; n < 2; n++)
+    assert.equal((await app.read("rates")).status, "fwd=miss; detail=unknown-table");
   app.select("view", "SELECT id, name FROM accounts WHERE tenant_id = $1 AND renamed");
   await app.pool.query("ALTER TABLE accounts ADD COLUMN renamed boolean DEFAULT true");
   await warm("view");

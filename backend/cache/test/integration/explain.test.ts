@@ -128,6 +128,7 @@ describe.each(STORES)("explain, %s", (store) => {
       staleWhileRevalidateSeconds: 0,
       staleIfErrorSeconds: 0,
       dependsOn: [],
+      reads: null,
       vary: [],
       scope: "tenant",
     });

@@ -19,6 +19,7 @@ const ALL: readonly CheckName[] = [
   "claimed-tenant",
   "mutation",
   "race",
+  "reads",
   "abort",
   "concurrency",
   "outage",

@@ -151,7 +151,7 @@ const WITH_OBJECTS: readonly (readonly [owner: object, method: string, given: re
   [new KeyPattern("users:{id}"), "match", [params]],
 ];
 /** What they take has names that callers choose, or is of Node. */
-const FREE = new Set(["define", "expressServerOptions"]);
+const FREE = new Set(["define", "expressServerOptions", "track"]);
 
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
