@@ -62,7 +62,7 @@ export function searchFeed(settings: FeedSettings, maxStates = 5_000_000): Searc
   return explore<FeedState>(
     {
       first: first(settings),
-      copy: (state) => structuredClone(state),
+      copy,
       encode,
       steps: (state, offer) => {
         databaseSteps(state, offer);
@@ -75,10 +75,13 @@ export function searchFeed(settings: FeedSettings, maxStates = 5_000_000): Searc
   );
 }
 
-function first({ transactions, drains, fills, faults }: FeedSettings): FeedState {
+function first({ transactions, drains, fills, faults, protections }: FeedSettings): FeedState {
   const many = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
   return {
-    transactions: many(transactions, () => ({ phase: "idle" as const, xid: 0 })),
+    // Where snapshots are compared, it does not matter which has begun first: the number is left out.
+    transactions: many(transactions, () => ({
+      ...{ phase: protections.comparesSnapshots ? ("open" as const) : ("idle" as const), xid: 0 },
+    })),
     nextXid: 1,
     life: 0,
     isLifeDue: false,
@@ -92,17 +95,43 @@ function first({ transactions, drains, fills, faults }: FeedSettings): FeedState
   };
 }
 
-/** Tokens by the order in which they are met: which of them is which means nothing. */
-function encode(state: FeedState): string {
-  const names = new Map<Token, Token>([[0, 0]]);
-  const renamed = JSON.stringify(state, (key, value) => {
-    if (key === "next") return 0;
-    if (key !== "fence" && key !== "epoch") return value;
-    if (!names.has(value)) names.set(value, names.size);
-    return names.get(value);
-  });
-  return renamed;
+function copy(state: FeedState): FeedState {
+  return {
+    ...state,
+    transactions: state.transactions.map((one) => ({ ...one })),
+    drains: state.drains.map((one) => ({ ...one })),
+    fills: state.fills.map((one) => ({ ...one })),
+    faults: { ...state.faults },
+    token: state.token && { ...state.token },
+  };
 }
+
+/**
+ * Of fences and epochs, which are never used twice, it counts only whether they are the current ones: an entry that is cut off is none, and
+ * a fill that was overtaken is stored, where it is, as any other.
+ */
+function encode(state: FeedState): string {
+  const { fence, epoch, token, kept, entry } = state;
+  const codes: (number | string)[] = [
+    fence && 1,
+    epoch && 1,
+    state.nextXid,
+    state.life,
+    Number(state.isLifeDue),
+  ];
+  for (const { phase, xid } of state.transactions) codes.push(phase, xid);
+  for (const { phase, clock, clockLife, last, seen, xmax, life } of state.drains)
+    codes.push(phase, clock, clockLife, keptCode(last), seen, xmax, life);
+  for (const own of state.fills)
+    codes.push(own.phase, Number(own.fence === fence && own.epoch === epoch), own.shows);
+  codes.push(token ? `${token.epoch === epoch} ${token.clock} ${token.life}` : "-", keptCode(kept));
+  codes.push(entry && entry.fence === fence && entry.epoch === epoch ? entry.shows : "-");
+  const { crash, flush, restore } = state.faults;
+  codes.push(crash, flush, restore, state.violation ?? "");
+  return codes.join();
+}
+
+const keptCode = (kept: Kept | null): string => (kept ? `${kept.seen} ${kept.xmax} ${kept.life}` : "-");
 
 const committedIn = ({ transactions }: FeedState): Mask =>
   maskOf(transactions, ({ phase }) => phase === "committed" || phase === "due");

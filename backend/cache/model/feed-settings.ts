@@ -67,18 +67,19 @@ function configured(
   return { name, holds, settings: { ...base, ...changes, protections, faults: { ...none, ...faults } } };
 }
 
+const ONE = { transactions: 1 };
+
 export const FEED_PROMISES: readonly FeedConfiguration[] = [
   configured("feed", true, {}),
-  configured("feed, two drains at once", true, { drains: 2 }),
-  configured("feed, two fills", true, { fills: 2 }),
+  configured("feed, two drains at once; one transaction", true, { ...ONE, drains: 2 }),
+  configured("feed, two fills; one transaction", true, { ...ONE, fills: 2 }),
   configured("feed, the drain dies, twice", true, { faults: { crash: 2 } }),
-  configured("feed, FLUSHALL, twice", true, { faults: { flush: 2 } }),
+  configured("feed, FLUSHALL, twice; one transaction", true, { ...ONE, faults: { flush: 2 } }),
+  configured("feed, FLUSHALL", true, { faults: { flush: 1 } }),
   configured("feed, the database is put back", true, { faults: { restore: 1 } }),
-  configured("feed, the database is put back, and FLUSHALL", true, { faults: { restore: 1, flush: 1 } }),
-  configured("feed, two drains, one dies, the database is put back; one transaction", true, {
-    transactions: 1,
-    drains: 2,
-    faults: { crash: 1, restore: 1 },
+  configured("feed, the database is put back, FLUSHALL, and the drain dies; one transaction", true, {
+    ...ONE,
+    faults: { restore: 1, flush: 1, crash: 1 },
   }),
 ];
 
