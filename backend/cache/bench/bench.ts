@@ -2,7 +2,7 @@
 import { type RedisServer, startPostgresServer, startRedisServer } from "../../servers/index.js";
 import { type Cores, findCores, moveToLoadCore } from "./cores.js";
 import { createAccounts } from "./database.js";
-import type { GivenTerms } from "./scale/terms.js";
+import type { GivenTerms } from "./scale-terms.js";
 import { SubjectProcess } from "./start-subject.js";
 import type { SubjectConfig } from "./subjects/subject.js";
 import type { Subject } from "./subjects.js";
@@ -21,7 +21,7 @@ export interface BenchOptions {
   readonly variants: readonly Variant[];
   /** Hot lists that are asked for. */
   readonly lists: number;
-  /** How large the suite `scale` is; what is not given is as `scale/terms.ts` says. */
+  /** How large the suite `scale` is; what is not given is as `scale-terms.ts` says. */
   readonly scale: GivenTerms;
   /** What subjects run under. */
   readonly node: string;

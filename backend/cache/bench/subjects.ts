@@ -124,5 +124,5 @@ export function subjectNamed(name: string): Subject {
 }
 
 function ours(name: string, title: string, row: Row, floor: number): Subject {
-  return { name, title, program: "tenant-cache", row, handler: "hits", floor };
+  return { name, title, program: "cached-list", row, handler: "hits", floor };
 }

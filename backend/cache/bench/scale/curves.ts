@@ -1,11 +1,11 @@
 // How cost grows: with entries, tenants, processes, connections and writes a second, each at several sizes.
 import { setTimeout as delay } from "node:timers/promises";
+import { type Population, tenantName } from "../scale-population.js";
+import { MODULES } from "../scale-terms.js";
 import type { SubjectProcess } from "../start-subject.js";
 import type { Delays, Memory } from "../subjects/process-controls.js";
 import type { Judge } from "./judge.js";
 import { type LoadFigures, saturate, steadyLoad } from "./judged-load.js";
-import { type Population, tenantName } from "./population.js";
-import { MODULES } from "./terms.js";
 import { type LookedAt, lookAt, type RedisFigures, type SweepFigures, type World } from "./world.js";
 
 export interface EntriesPoint {

@@ -1,5 +1,5 @@
 // Whether answers are right: whose they are, what they are of, and no older than a write that was answered before they were asked for.
-import { type Place, versionIn } from "./population.js";
+import { type Place, versionIn } from "../scale-population.js";
 
 const MAX_FAULTS = 20;
 

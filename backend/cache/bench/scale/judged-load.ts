@@ -1,9 +1,9 @@
 // Load whose every answer is judged: at a steady rate, or as fast as so many connections are answered.
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "undici";
+import type { Place, Population } from "../scale-population.js";
 import { quantile } from "../statistics.js";
 import type { Judge } from "./judge.js";
-import type { Place, Population } from "./population.js";
 
 export interface LoadFigures {
   readonly answers: number;

@@ -1,8 +1,8 @@
 // What must hold in a large store under steady load, held against what was seen.
 import type { Verdict } from "../report.js";
+import { BOUNDS, firstWindows } from "../scale-terms.js";
 import { formatNumber, median } from "../statistics.js";
 import type { Judge } from "./judge.js";
-import { BOUNDS, firstWindows } from "./terms.js";
 import type { Window } from "./watch.js";
 import type { World } from "./world.js";
 

@@ -1,9 +1,10 @@
 // The steady load: windows of it, and what the servers, the processes and the operators' pages come to in each.
+
+import type { Population } from "../scale-population.js";
+import { WRITE_SHARE, windowSeconds } from "../scale-terms.js";
 import type { Delays, Memory } from "../subjects/process-controls.js";
 import type { Judge } from "./judge.js";
 import { type LoadFigures, steadyLoad } from "./judged-load.js";
-import type { Population } from "./population.js";
-import { WRITE_SHARE, windowSeconds } from "./terms.js";
 import { type LookedAt, lookAt, type RedisFigures, type SweepFigures, type World } from "./world.js";
 
 export interface Window {

@@ -4,10 +4,10 @@ import { startRedisServer } from "../../../servers/index.js";
 import { startRedisCluster } from "../../../servers/redis-cluster.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import type { Cores } from "../cores.js";
+import { tenantName } from "../scale-population.js";
+import { MODULES, NODES, type ScaleTerms } from "../scale-terms.js";
 import { SubjectProcess } from "../start-subject.js";
 import type { Memory } from "../subjects/process-controls.js";
-import { tenantName } from "./population.js";
-import { MODULES, NODES, type ScaleTerms } from "./terms.js";
 
 /** Nobody connects there: the app asks no database. */
 const NO_DATABASE = "postgres://unused";

@@ -4,9 +4,9 @@ import express from "express";
 import { Redis } from "ioredis";
 import { createTenantCache } from "../../src/index.js";
 import { engineOf } from "../../src/tenant-cache.js";
-import { type FillQuestion, fillTenants } from "../scale/fill.js";
-import { bodyOf } from "../scale/population.js";
-import { MODULES, TTL_SECONDS } from "../scale/terms.js";
+import { type FillQuestion, fillTenants } from "../scale-filling.js";
+import { bodyOf } from "../scale-population.js";
+import { MODULES, TTL_SECONDS } from "../scale-terms.js";
 import type { StartSubject } from "./subject.js";
 
 const READY_WITHIN_MS = 60_000;

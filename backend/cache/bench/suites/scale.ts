@@ -10,12 +10,12 @@ import {
   writesCurve,
 } from "../scale/curves.js";
 import { Judge } from "../scale/judge.js";
-import { Population } from "../scale/population.js";
 import { curveTables, windowTable } from "../scale/tables.js";
-import { scaleTerms } from "../scale/terms.js";
 import { verdictsOn } from "../scale/verdicts.js";
 import { type Window, watch } from "../scale/watch.js";
 import { World } from "../scale/world.js";
+import { Population } from "../scale-population.js";
+import { scaleTerms } from "../scale-terms.js";
 
 const CURVE_SECONDS = { quick: 5, full: 20 };
 const LEAST_CURVE_SECONDS = 0.5;

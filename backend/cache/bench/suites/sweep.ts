@@ -10,7 +10,7 @@ import type { SuiteReport, Verdict } from "../report.js";
 import type { SubjectProcess } from "../start-subject.js";
 import { formatNumber, formatSpread, median, quantile } from "../statistics.js";
 import { measureStolen } from "../stolen-time.js";
-import type { SweepQuestion } from "../subjects/tenant-cache.js";
+import type { SweepQuestion } from "../subjects/cached-list.js";
 import { subjectNamed } from "../subjects.js";
 import { verify } from "../verify.js";
 import { expectedLists } from "./throughput.js";

@@ -1,6 +1,7 @@
 // What sweeps cost a large server: no walk without a reason, one for all processes, and nobody waits for another's backlog for ever.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { closeAfterTest } from "../../../servers/in-test.js";
@@ -153,5 +154,25 @@ describe("sweeps of a large server", () => {
     await until("all are swept", () => swept.size === 1200);
     assert.deepEqual(sizes, [500, 500, 200]);
     assert.equal(sweeper.pending, 0);
+  });
+
+  test("who has swept for long leaves others a turn before it goes on with its backlog", async () => {
+    const begunAtMs: number[] = [];
+    const endedAtMs: number[] = [];
+    const sweeper = new Sweeper({
+      sweep: async (targets) => {
+        begunAtMs.push(performance.now());
+        await delay(1050);
+        endedAtMs.push(performance.now());
+        return targets.length;
+      },
+      gatherMs: 1,
+      isStoreReachable: () => true,
+      onSwept: () => undefined,
+    });
+    for (let index = 0; index < 501; index++) sweeper.enqueue({ tenant: String(index) });
+    await until("both are swept", () => endedAtMs.length === 2);
+    // As long as those wait whom it has kept from sweeping: they try once a second.
+    assert.ok((begunAtMs[1] ?? 0) - (endedAtMs[0] ?? 0) > 900);
   });
 });

@@ -113,3 +113,25 @@ describe("the stats of one tenant", () => {
     assert.deepEqual(all, [...others.map(() => 0), alone, ...others.map(() => 0)]);
   });
 });
+
+test("the stats of a thousand tenants leave other requests their turns, and have each tenant's figures", async () => {
+  const tenants = 1000;
+  const many = createTenantCache({ tenant: () => undefined, logger: quiet });
+  closeAfterTest(many);
+  for (let index = 0; index < tenants; index++)
+    await many.manager.tenant(`tenant-${index}`).set("orders:item:1", "x".repeat(index));
+  await many.idle();
+  let turns = 0;
+  let isOver = false;
+  const turn = () => {
+    turns++;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const { tenants: found = {} } = await many.stats({ perTenant: true });
+  isOver = true;
+  assert.equal(Object.keys(found).length, tenants);
+  const sizes = ["tenant-100", "tenant-900"].map((tenant) => found[tenant]?.modules.orders?.bytes ?? 0);
+  assert.equal((sizes[1] ?? 0) - (sizes[0] ?? 0), 800);
+  assert.ok(turns >= tenants / 100, `${turns} turns`);
+});

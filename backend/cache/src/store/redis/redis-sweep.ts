@@ -6,7 +6,7 @@ import type { SweepTarget } from "../store.js";
 import { scanKeys } from "./keyspace-scan.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
 import type { ServerLink } from "./server-link.js";
-import { BRISK, HURRIED, type Pace, PacedSteps, UNNOTICED } from "./server-pace.js";
+import { BRISK, HURRIED, LEISURELY, type Pace, PacedSteps, UNNOTICED } from "./server-pace.js";
 import type { Servers } from "./servers.js";
 import { SweepLease } from "./sweep-lease.js";
 
@@ -82,7 +82,7 @@ export class RedisSweep {
       const place = module === undefined ? tenant : `${tenant}:${module}`;
       if (!adopt || !wanted.has(place)) wanted.set(place, adopt ? "adopt" : "remove");
     }
-    return this.#underLease("keyspace", isAwaited, UNNOTICED, async (begin) => {
+    return this.#underLease("keyspace", isAwaited, LEISURELY, async (begin) => {
       if (!(await this.#mayWalk(isAwaited()))) return undefined;
       const beganAtMs = monotonicNow();
       const sweep = begin();

@@ -18,7 +18,12 @@ export const BRISK: Pace = { restFactor: 2, maxRestMs: 1000 };
 export const UNNOTICED: Pace = { restFactor: 100, maxRestMs: 50 };
 
 /**
- * The same while more waits than {@link UNNOTICED} would work off: a twentieth of the server's time, in steps that are
+ * A walk through all keys: rare, and in no hurry. Below one part in a hundred also where a step takes ten milliseconds,
+ * because server or process are busy: with a shorter longest rest each of their pauses would cost the 99th percentile.
+ */
+export const LEISURELY: Pace = { restFactor: 200, maxRestMs: 1000 };
+/**
+ * The same as {@link UNNOTICED} while more waits than {@link UNNOTICED} would work off: a twentieth of the server's time, in steps that are
  * still small.
  */
 export const HURRIED: Pace = { restFactor: 20, maxRestMs: 20 };

@@ -1,8 +1,8 @@
 // Fills the store as fills of requests do, by the same script with all its books, but without a request for each of millions.
 import { createHash } from "node:crypto";
-import type { CacheEngine } from "../../src/engine/cache-engine.js";
-import { tenantName, Zipf } from "./population.js";
-import { MODULES } from "./terms.js";
+import type { CacheEngine } from "../src/engine/cache-engine.js";
+import { tenantName, Zipf } from "./scale-population.js";
+import { MODULES } from "./scale-terms.js";
 
 /** What the control `fill` is asked for: some of the tenants, up to their share of all entries. */
 export interface FillQuestion {

@@ -1,6 +1,6 @@
 // Who asks for what: tenants of very different size, as they are in practice, and bodies of 1 KB to 1 MB.
 import { createHash } from "node:crypto";
-import { MODULES } from "./terms.js";
+import { MODULES } from "./scale-terms.js";
 
 /** One list of a tenant's module. */
 export interface Place {
