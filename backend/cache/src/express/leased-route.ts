@@ -44,6 +44,6 @@ export function leaseReads(engine: CacheEngine, call: string): boolean {
   if (lookups.leaseReads()) return true;
   throw new TenantCacheError(
     "ETC_LEASED",
-    `${call}: freshness is "leased", which takes one Redis server or Sentinel, by a URL, options or a client of ioredis: with a Cluster, a client of node-redis or a store of your own write freshness: "strict"`,
+    `${call}: freshness is "leased", which takes one Redis server or Sentinel, by a URL, options, a client of ioredis or one of node-redis's createClient: with a Cluster, node-redis's Sentinel or a store of your own write freshness: "strict"`,
   );
 }

@@ -2,10 +2,14 @@
 // Tests: test/faults/sentinel-lag.test.ts
 import type { BackOff } from "../../back-off.js";
 import { setTimeout } from "../../timers.js";
-import type { RedisClient } from "./redis-client.js";
+import type { MessageClient } from "./redis-client.js";
 
 /** For clients that the cache has made itself, until `isClosed`. */
-export function connectAgainOnEnd(client: RedisClient, backOff: BackOff, isClosed: () => boolean): void {
+export function connectAgainOnEnd(
+  client: Pick<MessageClient, "status" | "on" | "connect">,
+  backOff: BackOff,
+  isClosed: () => boolean,
+): void {
   const again = () => {
     if (!isClosed() && client.status === "end") client.connect?.().catch(() => undefined);
   };

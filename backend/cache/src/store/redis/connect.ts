@@ -7,7 +7,7 @@ import { areTimersFaked } from "../../timers.js";
 import { checkRedisOption } from "./check-option.js";
 import { DirectConnection } from "./direct-connection.js";
 import { askForPassword, type PasswordFunction } from "./password.js";
-import { isClusterClient, type RedisClient } from "./redis-client.js";
+import { isClusterClient, type MessageClient, type RedisClient } from "./redis-client.js";
 import type { RedisOption } from "./redis-option.js";
 import { askingAllSentinels } from "./sentinel-connector.js";
 import { giveUpSilentPeers } from "./silent-peer.js";
@@ -27,7 +27,7 @@ export interface Connection {
    */
   readonly direct?: DirectConnection;
   /** Makes a connection for messages, which is not connected yet. Absent where none can be made. */
-  readonly messages?: () => RedisClient;
+  readonly messages?: () => MessageClient;
 }
 
 const FIRST_RECONNECT_MS = 50;
@@ -75,7 +75,7 @@ export function connect(redis: RedisOption): Connection {
   switch (target.kind) {
     case "client": {
       const { client } = target;
-      const messages = client.duplicate && !isClusterClient(client) && (() => messagesOf(client));
+      const messages = isClusterClient(client) ? undefined : messagesOf(client);
       return { client, owned: false, ...(messages && { messages }) };
     }
     case "cluster":
@@ -103,14 +103,16 @@ function messagesFor(target: ClientTarget): () => RedisClient {
 }
 
 /** As the user's client is, but for what would have it wait. */
-function messagesOf(client: RedisClient): RedisClient {
+function messagesOf(client: RedisClient): (() => MessageClient) | undefined {
+  if (client.newMessages) return () => client.newMessages?.() ?? client;
+  if (!client.duplicate) return undefined;
   const backOff = newBackOff();
   const options = {
     ...CONNECTION_DEFAULTS,
     ...MESSAGES_ALONE,
     retryStrategy: () => reconnectDelayMs(backOff),
   };
-  return client.duplicate?.(options) ?? client;
+  return () => client.duplicate?.(options) ?? client;
 }
 
 function newBackOff(): BackOff {

@@ -4,7 +4,7 @@ import { BackOff } from "../../back-off.js";
 import { monotonicNow } from "../../timers.js";
 import { connectAgainOnEnd } from "./connect-again.js";
 import { messageOf } from "./error-messages.js";
-import type { RedisClient } from "./redis-client.js";
+import type { MessageClient } from "./redis-client.js";
 
 export interface MessageListener {
   /** It works from now on: what is published after this call is heard. */
@@ -20,16 +20,16 @@ const FIRST_RECONNECT_MS = 50;
 const MAX_RECONNECT_MS = 2000;
 
 export class LeaseMessages {
-  readonly #connect: () => RedisClient;
+  readonly #connect: () => MessageClient;
   readonly #channels: readonly string[];
   readonly #listener: MessageListener;
-  #client: RedisClient | undefined;
+  #client: MessageClient | undefined;
   #isSubscribed = false;
   #isClosed = false;
   #reconnectedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param connect makes a client that is not connected yet */
-  constructor(connect: () => RedisClient, channels: readonly string[], listener: MessageListener) {
+  constructor(connect: () => MessageClient, channels: readonly string[], listener: MessageListener) {
     this.#connect = connect;
     this.#channels = channels;
     this.#listener = listener;
@@ -71,7 +71,7 @@ export class LeaseMessages {
     this.#client?.disconnect();
   }
 
-  async #subscribe(client: RedisClient): Promise<void> {
+  async #subscribe(client: MessageClient): Promise<void> {
     try {
       await client.subscribe?.(...this.#channels);
     } catch (error) {

@@ -8,9 +8,9 @@ import {
   type NodeRedis,
   NodeRedisClient,
   NodeRedisCommands,
-  type NodeRedisSubscriber,
   type ReplyOptions,
 } from "./node-redis.js";
+import type { NodeRedisSubscriber } from "./node-redis-messages.js";
 import type { Emitter, RedisClient, RedisClusterClient } from "./redis-client.js";
 
 interface MasterNode {

@@ -1,13 +1,8 @@
 // A master that node-redis finds through Sentinel, as the store knows clients.
 // Tests: test/contract/node-redis-store.test.ts
 import { setTimeout } from "../../timers.js";
-import {
-  type CommandArgument,
-  type Heeded,
-  NodeRedisCommands,
-  type NodeRedisSubscriber,
-  type ReplyOptions,
-} from "./node-redis.js";
+import { type CommandArgument, type Heeded, NodeRedisCommands, type ReplyOptions } from "./node-redis.js";
+import type { NodeRedisSubscriber } from "./node-redis-messages.js";
 import type { Emitter, RedisClient } from "./redis-client.js";
 
 /** What of `createSentinel()` is called. */

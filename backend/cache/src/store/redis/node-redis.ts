@@ -1,14 +1,8 @@
 // A client of node-redis (5 and later), as the store knows clients: its commands by name, its events by those of ioredis.
 // Tests: test/contract/node-redis-store.test.ts, test/faults/node-redis.test.ts
 import { EventEmitter } from "node:events";
-import type { Emitter, RedisClient, ScriptArgument } from "./redis-client.js";
-
-/** What hears channels, of node-redis. */
-export interface NodeRedisSubscriber extends Emitter {
-  connect(): Promise<unknown>;
-  destroy(): void;
-  subscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
-}
+import { hearOnDuplicate, NodeRedisMessages, type NodeRedisSubscriber } from "./node-redis-messages.js";
+import type { Emitter, MessageClient, RedisClient, ScriptArgument } from "./redis-client.js";
 
 /** What of node-redis is called: `createClient()` of 5 and later, and the clients of a Cluster's nodes. */
 export interface NodeRedis extends Emitter {
@@ -36,33 +30,6 @@ const CLOSED =
 
 /** What of the user's client is listened to, as long as anybody listens here. */
 export type Heeded = readonly (readonly [theirs: string, listener: (...args: never[]) => void])[];
-
-/** It connects again, and subscribes again, by itself. */
-export function hearOnDuplicate(
-  duplicate: () => NodeRedisSubscriber,
-  channel: string,
-  onText: (text: string) => void,
-): () => void {
-  const own = duplicate();
-  let isClosed = false;
-  const ignored = () => undefined;
-  own.on("error", ignored);
-  const destroy = () => {
-    try {
-      own.destroy();
-    } catch {
-      // It was not connected.
-    }
-  };
-  own
-    .connect()
-    .then(() => (isClosed ? destroy() : own.subscribe(channel, onText)))
-    .catch(ignored);
-  return () => {
-    isClosed = true;
-    destroy();
-  };
-}
 
 /** The commands of the store, by one way to send them; and events, while somebody listens. */
 export abstract class NodeRedisCommands implements RedisClient {
@@ -160,6 +127,9 @@ export abstract class NodeRedisCommands implements RedisClient {
   dbsize(): Promise<number> {
     return this.send("", ["DBSIZE"], AS_TEXT) as Promise<number>;
   }
+  publish(channel: string, message: string): Promise<unknown> {
+    return this.send("", ["PUBLISH", channel, message], AS_TEXT);
+  }
 
   #script(
     command: string,
@@ -204,6 +174,10 @@ export class NodeRedisClient extends NodeRedisCommands {
 
   protected newSubscriber(): NodeRedisSubscriber {
     return this.#client.duplicate();
+  }
+
+  newMessages(): MessageClient {
+    return new NodeRedisMessages(() => this.newSubscriber());
   }
 
   protected send(_key: string, args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown> {

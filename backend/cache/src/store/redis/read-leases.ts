@@ -6,7 +6,7 @@ import { randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import { type ForgetFences, READ_LEASE_MS, type ReadLease } from "../read-lease.js";
 import { LeaseMessages } from "./lease-messages.js";
-import type { RedisClient } from "./redis-client.js";
+import type { MessageClient, RedisClient } from "./redis-client.js";
 import type { Servers } from "./servers.js";
 import { type Settlement, ToldReaders } from "./told-readers.js";
 
@@ -59,7 +59,7 @@ export class ReadLeases implements ReadLease {
     client: RedisClient,
     servers: Servers,
     keys: KeySpace,
-    connect: (() => RedisClient) | undefined,
+    connect: (() => MessageClient) | undefined,
     notice: (notice: string) => void,
   ) {
     this.#client = client;

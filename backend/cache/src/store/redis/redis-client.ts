@@ -80,10 +80,18 @@ export interface RedisClient extends Emitter {
   connect?(): Promise<unknown>;
   /** Another connection to where this one leads. Absent where that is not for the cache to make. */
   duplicate?(options: object): RedisClient;
+  /** Such a connection for messages, of a client that is not duplicated as it is. */
+  newMessages?(): MessageClient;
   subscribe?(...channels: string[]): Promise<unknown>;
   publish?(channel: string, message: string): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
 }
+
+/** A connection for messages alone. */
+export type MessageClient = Pick<
+  RedisClient,
+  "status" | "on" | "off" | "connect" | "subscribe" | "disconnect"
+>;
 
 /** A Cluster client: a node for each slot, and the clients of the nodes. */
 export interface RedisClusterClient extends RedisClient {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { Cluster } from "ioredis";
-import { createClient } from "redis";
+import { createSentinel } from "redis";
 import { afterTest } from "../../../../servers/in-test.js";
 import { createFeed } from "../../../src/feed/index.js";
 import { createTenantCache, MemoryStore, type TenantCacheOptions } from "../../../src/index.js";
@@ -61,7 +61,13 @@ describe("what is refused about freshness", () => {
       'ETC_LEASED ~ createTenantCache: freshness is "leased", which takes one Redis server',
     ],
     [given({ redis: { cluster: [{ host: "127.0.0.1", port: 1 }] }, freshness: "leased" }), "with a Cluster"],
-    [given({ redis: createClient({ url: AWAY }), freshness: "leased" }), "a client of node-redis"],
+    [
+      given({
+        redis: createSentinel({ name: "main", sentinelRootNodes: [{ host: "127.0.0.1", port: 1 }] }),
+        freshness: "leased",
+      }),
+      "node-redis's Sentinel",
+    ],
     [
       given({
         store: () =>
