@@ -12,17 +12,13 @@ for (const store of STORES) {
     let world: OpenedConsole;
 
     beforeAll(async () => {
-      world = await openConsole(
-        store,
-        {},
-        {
-          more: (app) => {
-            const scope = (req: Request) => /(?:^|; )view=(\w+)/.exec(req.get("cookie") ?? "")?.[1] ?? "";
-            const route = { ttlSeconds: 60, vary: ["accept-language"], scope };
-            app.get("/worded", cache.cacheList("worded", route), (_req, res) => void res.json({}));
-          },
+      world = await openConsole(store, {}, (own) => ({
+        more: (app) => {
+          const scope = (req: Request) => /(?:^|; )view=(\w+)/.exec(req.get("cookie") ?? "")?.[1] ?? "";
+          const route = { ttlSeconds: 60, vary: ["accept-language"], scope };
+          app.get("/worded", own.cacheList("worded", route), (_req, res) => void res.json({}));
         },
-      );
+      }));
       ({ cache } = world);
       await world.request("/accounts?page=1", { tenant: "acme" });
       await cache.idle();

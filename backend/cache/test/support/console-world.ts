@@ -80,14 +80,18 @@ export interface OpenedConsole extends ConsoleWorld {
   readonly cache: TenantCache;
 }
 
-/** A world with a cache of its own, which is closed with it. */
+/**
+ * A world with a cache of its own, which is closed with it.
+ *
+ * @param ofWorld where they need the cache
+ */
 export async function openConsole(
   store: StoreName = "memory",
   options: Partial<TenantCacheOptions> = {},
-  ofWorld: WorldOptions = {},
+  ofWorld: (cache: TenantCache) => WorldOptions = () => ({}),
 ): Promise<OpenedConsole> {
   const cache = await openCache(store, options);
-  const world = await consoleWorld(cache, ofWorld);
+  const world = await consoleWorld(cache, ofWorld(cache));
   return {
     ...world,
     cache,
