@@ -6,8 +6,9 @@ import { messageOf } from "../store/redis/error-messages.js";
 import { table } from "./columns.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode, wrongArguments } from "./exit-codes.js";
+import { lookAtRedis } from "./on-redis.js";
 import { bytesText, countText, durationText } from "./quantities-text.js";
-import { endedBy, isForbidden, openToLook, type RedisAccess } from "./redis-access.js";
+import { isForbidden, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { fencesOf, holdingsOf, tenantsOf } from "./tenant-holdings.js";
 
@@ -43,17 +44,12 @@ export async function runKeys(
     throw wrongArguments("keys --module needs --tenant: entries are listed by tenant and module");
   if (after !== undefined && module === undefined)
     throw wrongArguments("keys --after needs --tenant and --module: it goes on in a list of entries");
-  const access = await openToLook(target, context);
-  try {
+  return lookAtRedis(context, target, async (access) => {
     if (tenant === undefined) await listTenants({ output }, access, limit);
     else if (module === undefined) await listModules({ output }, access, tenant);
     else await listEntries({ output }, access, { tenant, module, after, limit });
     return EXIT.done;
-  } catch (error) {
-    throw endedBy(error, target);
-  } finally {
-    access.close();
-  }
+  });
 }
 
 async function listTenants(

@@ -7,9 +7,10 @@ import { createTenantCache, type TenantCache } from "../tenant-cache.js";
 import { delay, monotonicNow } from "../timers.js";
 import type { Context } from "./context.js";
 import type { ExitCode } from "./exit-codes.js";
-import { type PurgePlan, showPurge } from "./purge-output.js";
+import { lookAtRedis } from "./on-redis.js";
+import { DRY_RUN, type PurgePlan, showPurge } from "./purge-output.js";
 import { type PurgeOptions, type PurgeScope, purgeScope } from "./purge-scope.js";
-import { cliOption, endedBy, failureOf, isForbidden, openToLook, type RedisAccess } from "./redis-access.js";
+import { cliOption, endedBy, failureOf, isForbidden, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { readStored } from "./stats-of-redis.js";
 import { fencesOf, holdingsOf } from "./tenant-holdings.js";
@@ -35,15 +36,7 @@ export async function runPurgeOnRedis(
   const { output, timeoutMs } = context;
   const scope = purgeScope(options);
   const plan = await planned(context, target, scope);
-  if (!options.yes)
-    return showPurge(output, target.name, {
-      scope,
-      dryRun: true,
-      ...plan,
-      confirmed: null,
-      reason: null,
-      tookMs: null,
-    });
+  if (!options.yes) return showPurge(output, target.name, { scope, ...plan, ...DRY_RUN });
   const cache = createTenantCache({
     redis: cliOption(target, timeoutMs, false),
     keyPrefix: target.prefix,
@@ -95,16 +88,13 @@ function carriedOut(cache: TenantCache, scope: PurgeScope): Promise<boolean> {
 }
 
 /** What would be missed; a right that is missing leaves it uncounted. */
-async function planned(context: Context, target: RedisTarget, scope: PurgeScope): Promise<PurgePlan> {
-  const access = await openToLook(target, context);
-  try {
-    return await count(access, scope);
-  } catch (error) {
-    if (isForbidden(messageOf(error))) return UNCOUNTED;
-    throw endedBy(error, target);
-  } finally {
-    access.close();
-  }
+function planned(context: Context, target: RedisTarget, scope: PurgeScope): Promise<PurgePlan> {
+  return lookAtRedis(context, target, (access) =>
+    count(access, scope).catch((error: unknown) => {
+      if (isForbidden(messageOf(error))) return UNCOUNTED;
+      throw error;
+    }),
+  );
 }
 
 async function count(access: RedisAccess, scope: PurgeScope): Promise<PurgePlan> {

@@ -25,6 +25,9 @@ export interface PurgeReport extends PurgePlan {
   readonly tookMs: number | null;
 }
 
+/** What is known of one that is not done. */
+export const DRY_RUN = { dryRun: true, confirmed: null, reason: null, tookMs: null } as const;
+
 export function showPurge(output: Output, target: string, report: PurgeReport): ExitCode {
   const { scope, dryRun, confirmed, tookMs, reason } = report;
   output.json({ target, ...report });

@@ -4,7 +4,7 @@ import { AppClient, PlanUnknown } from "./app-client.js";
 import type { AppTarget } from "./app-target.js";
 import type { Context } from "./context.js";
 import { type ExitCode, refused } from "./exit-codes.js";
-import { showPurge } from "./purge-output.js";
+import { DRY_RUN, showPurge } from "./purge-output.js";
 import { type PurgeOptions, type PurgeScope, purgeScope } from "./purge-scope.js";
 
 interface Plan {
@@ -38,15 +38,7 @@ export async function runPurgeOverApp(
     const { data: planned } = await client.post<Plan>("purge", request);
     const { plan: signed, entries, bytes, isExact, hitsPerSecond } = planned;
     const plan = { tenants: null, entries, bytes, isExact, hitsPerSecond };
-    if (!options.yes)
-      return showPurge(output, target.name, {
-        scope,
-        dryRun: true,
-        ...plan,
-        confirmed: null,
-        reason: null,
-        tookMs: null,
-      });
+    if (!options.yes) return showPurge(output, target.name, { scope, ...plan, ...DRY_RUN });
     try {
       const { data } = await client.post<Result>("purge", { ...request, plan: signed });
       return showPurge(output, target.name, {

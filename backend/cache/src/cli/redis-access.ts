@@ -44,14 +44,6 @@ const RETRY_MS = 1000;
 /** Why a connection was lost comes behind what it means for a command. */
 const SAID_WITHIN_MS = 100;
 
-/** As {@link openRedis}, and says of what nothing can be shown. */
-export async function openToLook(target: RedisTarget, context: Context): Promise<RedisAccess> {
-  const access = await openRedis(target, context);
-  for (const address of access.absent)
-    context.output.warn(`${address} does not answer: what is in its slots is not shown`);
-  return access;
-}
-
 /**
  * Connects. With `isLasting` a lost connection is made anew, for commands that go on until somebody ends them.
  *

@@ -7,9 +7,10 @@ import type { ServerReport } from "../store/store-report.js";
 import { table } from "./columns.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode, refused } from "./exit-codes.js";
+import { lookAtRedis } from "./on-redis.js";
 import type { Output } from "./output.js";
 import { bytesText, counted, countText, durationText, percentText } from "./quantities-text.js";
-import { endedBy, isForbidden, openToLook, type RedisAccess } from "./redis-access.js";
+import { isForbidden, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { holdingsOf, type TenantHolding, tenantsOf } from "./tenant-holdings.js";
 
@@ -30,8 +31,7 @@ export async function runStatsOfRedis(
   { tenant, limit }: StatsOptions,
 ): Promise<ExitCode> {
   const { output } = context;
-  const access = await openToLook(target, context);
-  try {
+  return lookAtRedis(context, target, async (access) => {
     const server = await allowed(output, "figures of the server", () => reportServer(access.client));
     const stored = await allowed(output, "what is stored", () =>
       tenant === undefined ? readStored(access, limit) : ofOne(access, tenant),
@@ -52,11 +52,7 @@ export async function runStatsOfRedis(
     });
     show(output, target, server, stored);
     return EXIT.done;
-  } catch (error) {
-    throw endedBy(error, target);
-  } finally {
-    access.close();
-  }
+  });
 }
 
 export async function readStored(access: RedisAccess, limit: number): Promise<StoredOfAll> {

@@ -6,7 +6,8 @@ import { causeJson, causeLine } from "./cause-line.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode } from "./exit-codes.js";
 import { repeat } from "./lasting.js";
-import { endedBy, openRedis } from "./redis-access.js";
+import { onRedis } from "./on-redis.js";
+import type { RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 
 export interface TailOptions {
@@ -25,8 +26,7 @@ export async function runTailOfRedis(
   { tenant, module, lines, follow }: TailOptions,
 ): Promise<ExitCode> {
   const { output } = context;
-  const access = await openRedis(target, context, true);
-  try {
+  const work = async (access: RedisAccess): Promise<ExitCode> => {
     const follower = new CauseFollower(access, tenant);
     const isMeant = ({ everything, modules }: Cause) =>
       module === undefined || everything || modules.includes(module);
@@ -43,9 +43,6 @@ export async function runTailOfRedis(
       return "go on";
     });
     return EXIT.done;
-  } catch (error) {
-    throw endedBy(error, target);
-  } finally {
-    access.close();
-  }
+  };
+  return onRedis(context, target, work, true);
 }

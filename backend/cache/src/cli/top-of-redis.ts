@@ -9,8 +9,9 @@ import { CauseFollower } from "./cause-follower.js";
 import { originText, partsText } from "./cause-line.js";
 import type { Context } from "./context.js";
 import { EXIT, type ExitCode, refused } from "./exit-codes.js";
+import { onRedis } from "./on-redis.js";
 import { bytesText, countText, percentText, rateText } from "./quantities-text.js";
-import { endedBy, isForbidden, openRedis, type RedisAccess } from "./redis-access.js";
+import { isForbidden, type RedisAccess } from "./redis-access.js";
 import type { RedisTarget } from "./redis-target.js";
 import { readStored, type StoredOfAll } from "./stats-of-redis.js";
 import { showTop, type TopOptions, type TopSample } from "./top-view.js";
@@ -34,17 +35,13 @@ export async function runTopOfRedis(
   target: RedisTarget,
   options: TopOptions,
 ): Promise<ExitCode> {
-  const access = await openRedis(target, context, true);
-  try {
+  const work = async (access: RedisAccess): Promise<ExitCode> => {
     const sampler = new RedisSampler(access, target);
     await sampler.begin();
     await showTop(context, options, () => sampler.sample());
     return EXIT.done;
-  } catch (error) {
-    throw endedBy(error, target);
-  } finally {
-    access.close();
-  }
+  };
+  return onRedis(context, target, work, true);
 }
 
 class RedisSampler {

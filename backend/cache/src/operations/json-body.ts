@@ -2,6 +2,7 @@
 // Tests: test/integration/operations-access.test.ts
 import type { IncomingMessage } from "node:http";
 import { Refused } from "./answer.js";
+import { readSent } from "./sent-body.js";
 
 const MAX_BYTES = 16 * 1024;
 
@@ -18,13 +19,11 @@ export async function readPosted(req: IncomingMessage): Promise<Posted | Refused
   const [type = ""] = (req.headers["content-type"] ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json")
     return new Refused(415, "body", "send a JSON object with Content-Type: application/json");
-  const { body } = req as { readonly body?: unknown };
-  if (typeof body === "object" && body !== null && !Buffer.isBuffer(body)) return objectOf(body);
-  const isText = typeof body === "string" || Buffer.isBuffer(body);
-  const bytes = isText ? Buffer.from(body) : await read(req);
-  if (!bytes) return new Refused(413, "body", `the body has more than ${MAX_BYTES} bytes`);
+  const sent = await readSent(req, MAX_BYTES);
+  if (!sent) return new Refused(413, "body", `the body has more than ${MAX_BYTES} bytes`);
+  if (!Buffer.isBuffer(sent)) return objectOf(sent);
   try {
-    return objectOf(JSON.parse(bytes.toString("utf8")));
+    return objectOf(JSON.parse(sent.toString("utf8")));
   } catch {
     return NO_OBJECT;
   }
@@ -34,16 +33,4 @@ const NO_OBJECT = new Refused(400, "body", "the body is no JSON object");
 
 function objectOf(value: unknown): Posted | Refused {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Posted) : NO_OBJECT;
-}
-
-async function read(req: IncomingMessage): Promise<Buffer | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of req as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes <= MAX_BYTES) pieces.push(piece);
-    // What follows is read and dropped, so that the answer is read, too; not for ever.
-    else if (bytes > 64 * MAX_BYTES) break;
-  }
-  return bytes > MAX_BYTES ? undefined : Buffer.concat(pieces);
 }

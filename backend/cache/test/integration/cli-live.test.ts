@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import type { RedisServer } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import { MemoryStore } from "../../src/index.js";
 import {
@@ -13,7 +13,7 @@ import {
   startCommand,
   startOnTerminal,
 } from "../support/command-line.js";
-import { type FilledRedis, fillRedis } from "../support/filled-redis.js";
+import { type FilledServer, startFilledRedis } from "../support/filled-redis.js";
 import { openOperatedApp } from "../support/operated-app.js";
 
 const PREFIX = "crm:";
@@ -36,18 +36,14 @@ function kept(command: RunningCommand): RunningCommand {
 
 describe("on a Redis", () => {
   let server: RedisServer;
-  let filled: FilledRedis;
+  let filled: FilledServer;
   let env: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    server = await startRedisServer();
-    filled = await fillRedis(server.url, PREFIX);
-    env = { REDIS_CACHE_URL: server.url, CACHE_KEY_PREFIX: PREFIX };
+    filled = await startFilledRedis(PREFIX);
+    ({ server, env } = filled);
   });
-  afterAll(async () => {
-    await filled.close();
-    await server.stop();
-  });
+  afterAll(() => filled.close());
   const mutate = (tenant: string, module = "accounts") =>
     filled.app.request(`/${module}`, { tenant, method: "POST", headers: { "x-request-id": `of-${tenant}` } });
 

@@ -2,26 +2,22 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import type { RedisServer } from "../../../servers/index.js";
 import { runHere } from "../support/command-line.js";
-import { type FilledRedis, fillRedis } from "../support/filled-redis.js";
+import { type FilledServer, startFilledRedis } from "../support/filled-redis.js";
 
 const PREFIX = "crm:";
 
 describe("purge", () => {
   let server: RedisServer;
-  let filled: FilledRedis;
+  let filled: FilledServer;
   let env: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    server = await startRedisServer();
-    filled = await fillRedis(server.url, PREFIX);
-    env = { REDIS_CACHE_URL: server.url, CACHE_KEY_PREFIX: PREFIX };
+    filled = await startFilledRedis(PREFIX);
+    ({ server, env } = filled);
   });
-  afterAll(async () => {
-    await filled.close();
-    await server.stop();
-  });
+  afterAll(() => filled.close());
 
   /** Stores it where it is not there; says whether it was. */
   const read = async (tenant: string, path: string) => {

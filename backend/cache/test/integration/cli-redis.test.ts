@@ -8,7 +8,7 @@ import { startRedisCluster } from "../../../servers/redis-cluster.js";
 import { startRedisSentinels } from "../../../servers/redis-sentinel.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../../servers/redis-tls.js";
 import { runHere } from "../support/command-line.js";
-import { type FilledRedis, fillRedis } from "../support/filled-redis.js";
+import { type FilledServer, fillRedis, startFilledRedis } from "../support/filled-redis.js";
 
 const PREFIX = "crm:";
 const TENANTS = { acme: { accounts: 5, leads: 1 }, globex: { accounts: 1 } };
@@ -29,19 +29,17 @@ function entriesOf(stdout: string): object {
 describe("a server", () => {
   let server: RedisServer;
   let admin: Redis;
-  let filled: FilledRedis;
+  let filled: FilledServer;
   let env: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    server = await startRedisServer();
+    filled = await startFilledRedis(PREFIX);
+    ({ server, env } = filled);
     admin = new Redis(server.url);
-    filled = await fillRedis(server.url, PREFIX);
-    env = { REDIS_CACHE_URL: server.url, CACHE_KEY_PREFIX: PREFIX };
   });
   afterAll(async () => {
     admin.disconnect();
     await filled.close();
-    await server.stop();
   });
   const json = async (...args: string[]) => {
     const { code, stdout, stderr } = await runHere([...args, "--json"], env);

@@ -4,22 +4,18 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express from "express";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import type { ConsoleDecision, ConsoleOptions, TenantCache } from "../../src/index.js";
-import { openCache } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, PAGES } from "../support/console-world.js";
+import { consoleWorld, type OpenedConsole, openConsole, PAGES } from "../support/console-world.js";
 import { serve } from "../support/http-app.js";
 
 describe("who may see the console", () => {
   let cache: TenantCache;
-  let world: ConsoleWorld;
+  let world: OpenedConsole;
 
   beforeAll(async () => {
-    cache = await openCache("memory");
-    world = await consoleWorld(cache);
+    world = await openConsole();
+    ({ cache } = world);
   });
-  afterAll(async () => {
-    await world.close();
-    await cache.close();
-  });
+  afterAll(() => world.close());
 
   test("it does not begin without authorize, and says what to write", () => {
     for (const options of [{}, { authorize: undefined }, { authorize: true }, undefined])

@@ -3,30 +3,27 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Request } from "express";
 import type { TenantCache } from "../../src/index.js";
-import { openCache, STORES } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld } from "../support/console-world.js";
+import { STORES } from "../support/caches.js";
+import { type OpenedConsole, openConsole } from "../support/console-world.js";
 
 for (const store of STORES) {
   describe(`explain and causes in the console, ${store} store`, () => {
     let cache: TenantCache;
-    let world: ConsoleWorld;
+    let world: OpenedConsole;
 
     beforeAll(async () => {
-      cache = await openCache(store);
-      world = await consoleWorld(cache, {
+      world = await openConsole(store, {}, (own) => ({
         more: (app) => {
           const scope = (req: Request) => /(?:^|; )view=(\w+)/.exec(req.get("cookie") ?? "")?.[1] ?? "";
           const route = { ttlSeconds: 60, vary: ["accept-language"], scope };
-          app.get("/worded", cache.cacheList("worded", route), (_req, res) => void res.json({}));
+          app.get("/worded", own.cacheList("worded", route), (_req, res) => void res.json({}));
         },
-      });
+      }));
+      ({ cache } = world);
       await world.request("/accounts?page=1", { tenant: "acme" });
       await cache.idle();
     });
-    afterAll(async () => {
-      await world.close();
-      await cache.close();
-    });
+    afterAll(() => world.close());
 
     test("a purge is among the causes, with its reason, and no raw name", async () => {
       const reason = "<b>wrong price</b>";
@@ -69,11 +66,9 @@ for (const store of STORES) {
     });
 
     test("explain knows its app before any request has missed", async () => {
-      const fresh = await openCache(store);
-      const own = await consoleWorld(fresh);
+      const own = await openConsole(store);
       const { status, body } = await own.get("admin", "explain?tenant=acme&url=%2Faccounts");
       await own.close();
-      await fresh.close();
       assert.equal(status, 200);
       assert.match(body, /<h2>miss: cold<\/h2>/);
     });

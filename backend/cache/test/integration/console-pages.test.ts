@@ -5,19 +5,19 @@ import { closeAfterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
 import { MemoryStore, type TenantCache } from "../../src/index.js";
 import { openCache, PATIENT, STORES } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, PAGES } from "../support/console-world.js";
+import { consoleWorld, type OpenedConsole, openConsole, PAGES } from "../support/console-world.js";
 
 const EVIL = "<script>alert(1)</script>\"'&";
 
 for (const store of STORES) {
   describe(`the console's pages, ${store} store`, () => {
     let cache: TenantCache;
-    let world: ConsoleWorld;
+    let world: OpenedConsole;
     const other = "globex-industries";
 
     beforeAll(async () => {
-      cache = await openCache(store, PATIENT);
-      world = await consoleWorld(cache);
+      world = await openConsole(store, PATIENT);
+      ({ cache } = world);
       for (const tenant of ["acme", other, other])
         for (let page = 0; page < 3; page++) await world.request(`/accounts?page=${page}`, { tenant });
       for (let page = 0; page < 60; page++) await world.request(`/leads?page=${page}`, { tenant: other });
@@ -25,10 +25,7 @@ for (const store of STORES) {
       await cache.idle();
       await world.monitor.sample();
     });
-    afterAll(async () => {
-      await world.close();
-      await cache.close();
-    });
+    afterAll(() => world.close());
 
     test("who sees one tenant is told nothing of others: no name, no count, no sum", async () => {
       const answers: string[] = [];

@@ -3,22 +3,19 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import type { TenantCache } from "../../src/index.js";
-import { openCache, PATIENT, STORES } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, type Fields } from "../support/console-world.js";
+import { PATIENT, STORES } from "../support/caches.js";
+import { consoleWorld, type Fields, type OpenedConsole, openConsole } from "../support/console-world.js";
 
 for (const store of STORES) {
   describe(`purges, ${store} store`, () => {
     let cache: TenantCache;
-    let world: ConsoleWorld;
+    let world: OpenedConsole;
 
     beforeAll(async () => {
-      cache = await openCache(store, PATIENT);
-      world = await consoleWorld(cache);
+      world = await openConsole(store, PATIENT);
+      ({ cache } = world);
     });
-    afterAll(async () => {
-      await world.close();
-      await cache.close();
-    });
+    afterAll(() => world.close());
 
     /** Both tenants have both modules: fills them, purges, and tells what is a hit still. */
     async function hitsAfter(fields: Fields): Promise<string[]> {
@@ -72,16 +69,13 @@ for (const store of STORES) {
 
 describe("what a purge needs", () => {
   let cache: TenantCache;
-  let world: ConsoleWorld;
+  let world: OpenedConsole;
 
   beforeAll(async () => {
-    cache = await openCache("memory");
-    world = await consoleWorld(cache);
+    world = await openConsole();
+    ({ cache } = world);
   });
-  afterAll(async () => {
-    await world.close();
-    await cache.close();
-  });
+  afterAll(() => world.close());
 
   const own = { scope: "tenant", tenant: "acme" };
 

@@ -7,21 +7,17 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
 import type { TenantCache } from "../../src/index.js";
-import { openCache } from "../support/caches.js";
-import { type ConsoleWorld, consoleWorld, type Person } from "../support/console-world.js";
+import { type OpenedConsole, openConsole, type Person } from "../support/console-world.js";
 
 describe("the live tail", () => {
   let cache: TenantCache;
-  let world: ConsoleWorld;
+  let world: OpenedConsole;
 
   beforeAll(async () => {
-    cache = await openCache("memory");
-    world = await consoleWorld(cache);
+    world = await openConsole();
+    ({ cache } = world);
   });
-  afterAll(async () => {
-    await world.close();
-    await cache.close();
-  });
+  afterAll(() => world.close());
 
   async function follow(person: Person, query = ""): Promise<{ res: IncomingMessage; text: () => string }> {
     const req = get(`${world.url}/ops/cache/tail-events${query}`, { headers: { "x-person": person } });

@@ -2,46 +2,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { describe, test } from "@jest/globals";
-import type { Express } from "express";
 import { SignJWT } from "jose";
 import { projectFile } from "../../../project-root.js";
-import type { CacheMonitor, CacheWarmer, StalenessProbe, TenantCache } from "../../src/index.js";
-import { type HttpApp, serve } from "../support/http-app.js";
-
-interface Example {
-  readonly app: Express;
-  readonly cache: TenantCache;
-  readonly lists: TenantCache;
-  readonly settings: TenantCache;
-  readonly rows: Map<string, unknown>;
-  readonly warmer: CacheWarmer;
-  readonly monitor: CacheMonitor;
-  readonly probe: StalenessProbe;
-  importAccounts(tenantId: string): Promise<boolean>;
-  readonly runs: { readonly queries: number };
-  importRates(tenantIds: readonly string[]): Promise<void>;
-}
-
-const FOLDER = projectFile("docs", "examples");
-// By integration/readme, package/apollo, integration/feed-example, integration/touched-recipes and package/orm-hooks.
-const tried = new Set(["quick-start.js", "apollo.js", "feed.js", "auto.js", "orm"]);
-
-function example(name: string, run: (app: HttpApp, it: Example) => Promise<void>): void {
-  tried.add(name);
-  test(name, async () => {
-    const it = (await import(pathToFileURL(`${FOLDER}/${name}`).href)) as Example;
-    const app = await serve((express) => express.use(it.app));
-    try {
-      await run(app, it);
-    } finally {
-      await app.close();
-      await Promise.all([it.cache, it.lists, it.settings].map((cache) => cache?.close()));
-    }
-  });
-}
+import { example, FOLDER, tried } from "../support/examples.js";
 
 describe("docs/examples", () => {
   example("per-role-scope.js", async (app) => {

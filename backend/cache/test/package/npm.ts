@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { projectFile } from "../../../project-root.js";
+import { onceARun } from "./once-a-run.js";
 
 const run = promisify(execFile);
 const PREPARE = "dist/backend/cache/scripts/prepare-package.js";
@@ -25,8 +26,14 @@ export interface NpmProject {
   remove(): void;
 }
 
-/** Packs the library as `npm pack` does in backend/cache, without compiling this suite again. */
+/** Packs the library as `npm pack` does in backend/cache, once for all files of a run: it takes a compiler some twenty seconds. */
 export async function packLibrary(folder: string): Promise<Tarball> {
+  const shared = await onceARun("packed", pack);
+  return shared ? { ...shared.made, file: path.join(shared.folder, shared.made.name) } : pack(folder);
+}
+
+/** Without compiling this suite again. */
+async function pack(folder: string): Promise<Tarball & { readonly name: string }> {
   const prepared = path.join(folder, "prepared");
   mkdirSync(prepared);
   await run(process.execPath, [projectFile(PREPARE), prepared]);
@@ -38,7 +45,8 @@ export async function packLibrary(folder: string): Promise<Tarball> {
   const [packed] = Object.values(report as Record<string, PackReport>);
   if (packed === undefined) throw new Error(`npm pack reported nothing: ${output}`);
   const contents = packed.files.map((file) => file.path);
-  return { file: path.join(folder, packed.filename), size: packed.size, contents };
+  const { filename: name, size } = packed;
+  return { file: path.join(folder, name), name, size, contents };
 }
 
 interface PackReport {

@@ -8,7 +8,9 @@ import {
   type ConsoleDecision,
   type ConsoleOptions,
   type TenantCache,
+  type TenantCacheOptions,
 } from "../../src/index.js";
+import { openCache, type StoreName } from "./caches.js";
 import { type Answer, type HttpApp, serve } from "./http-app.js";
 
 export const PEOPLE = {
@@ -72,6 +74,32 @@ export interface Purged {
 export interface WorldOptions extends Partial<ConsoleOptions> {
   readonly path?: string;
   readonly more?: (app: Express) => void;
+}
+
+export interface OpenedConsole extends ConsoleWorld {
+  readonly cache: TenantCache;
+}
+
+/**
+ * A world with a cache of its own, which is closed with it.
+ *
+ * @param ofWorld where they need the cache
+ */
+export async function openConsole(
+  store: StoreName = "memory",
+  options: Partial<TenantCacheOptions> = {},
+  ofWorld: (cache: TenantCache) => WorldOptions = () => ({}),
+): Promise<OpenedConsole> {
+  const cache = await openCache(store, options);
+  const world = await consoleWorld(cache, ofWorld(cache));
+  return {
+    ...world,
+    cache,
+    close: async () => {
+      await world.close();
+      await cache.close();
+    },
+  };
 }
 
 /** Lists of accounts and leads, each for the tenant of the header `x-tenant`, and the console below `/ops/cache`. */

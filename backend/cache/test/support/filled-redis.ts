@@ -1,4 +1,5 @@
 // A Redis with what two tenants have stored, for tests of the command line.
+import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { openCache } from "./caches.js";
 import { type HttpApp, serve } from "./http-app.js";
@@ -7,6 +8,27 @@ export interface FilledRedis {
   readonly cache: TenantCache;
   readonly app: HttpApp;
   close(): Promise<void>;
+}
+
+/** The command line's variables for it. */
+export interface FilledServer extends FilledRedis {
+  readonly server: RedisServer;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** A server of the test's own, which is filled. */
+export async function startFilledRedis(keyPrefix: string): Promise<FilledServer> {
+  const server = await startRedisServer();
+  const filled = await fillRedis(server.url, keyPrefix);
+  return {
+    ...filled,
+    server,
+    env: { REDIS_CACHE_URL: server.url, CACHE_KEY_PREFIX: keyPrefix },
+    close: async () => {
+      await filled.close();
+      await server.stop();
+    },
+  };
 }
 
 /** `acme` has five pages of accounts and its leads, `globex` one page of accounts, after a mutation. */

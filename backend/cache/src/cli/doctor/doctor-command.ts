@@ -4,8 +4,9 @@
 import { wrap } from "../columns.js";
 import type { Context } from "../context.js";
 import { EXIT, type ExitCode } from "../exit-codes.js";
+import { onRedis } from "../on-redis.js";
 import type { Output, Style } from "../output.js";
-import { endedBy, openRedis, type RedisAccess, type RedisNode } from "../redis-access.js";
+import type { RedisAccess, RedisNode } from "../redis-access.js";
 import type { RedisTarget } from "../redis-target.js";
 import { type Finding, SEVERITIES, type Severity } from "./finding.js";
 import { judgeServer } from "./judge-server.js";
@@ -30,8 +31,7 @@ export async function runDoctor(
   { aclUser }: DoctorOptions,
 ): Promise<ExitCode> {
   const { output } = context;
-  const access = await openRedis(target, context);
-  try {
+  return onRedis(context, target, async (access) => {
     const { prefix } = target;
     const connectedAs = target.servers.options.username;
     const rights = { user: aclUser, connectedAs, prefix, isCluster: access.isCluster };
@@ -54,11 +54,7 @@ export async function runDoctor(
     output.line();
     output.line(`${plural(errors, "error")}, ${plural(warnings, "warning")}`);
     return errors || warnings ? EXIT.finding : EXIT.done;
-  } catch (error) {
-    throw endedBy(error, target);
-  } finally {
-    access.close();
-  }
+  });
 }
 
 interface Examined {
