@@ -5,6 +5,7 @@ import type { ForwardedStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
 import type { Miss, Stale } from "../engine/miss.js";
+import type { RunLimit } from "../engine/run-limit.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import { callerOf, tellQueries } from "./answer-observer.js";
 import type { Exchange, Missing } from "./exchange.js";
@@ -24,6 +25,7 @@ export interface RunRules {
   readonly functions: RouteFunctions;
   readonly storability: StorabilityRules;
   readonly own: OwnHeaders;
+  readonly limit: RunLimit | undefined;
 }
 
 /** A run whose answer is for those who wait, and not for the store. */
@@ -45,7 +47,7 @@ export class HandlerRuns {
     this.#http = http;
     this.#module = module;
     this.#rules = rules;
-    this.places = new HandlerPlaces(http, rules.options.fill);
+    this.places = new HandlerPlaces(http, rules.options.fill, rules.limit);
   }
 
   /**
