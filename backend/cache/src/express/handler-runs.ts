@@ -64,6 +64,8 @@ export class HandlerRuns {
     }
     const outcome = await miss.open(missing.notBeforeMs || undefined);
     if (outcome.kind === "lead") this.#record(outcome.fill, missing, exchange);
+    // A crowd that has given up would have the handler run once for each.
+    else if (isGone(res)) return;
     else if (res.headersSent) leave(res, next);
     else if (outcome.kind === "follow") {
       const isSent = this.#join(outcome.entry, { fwd: missing.fwd, collapsed: true }, exchange);

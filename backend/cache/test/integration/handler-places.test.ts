@@ -157,6 +157,33 @@ test("clients that have gone keep nobody from waiting for a place", async () => 
   assert.equal(runs, 2);
 });
 
+test("no handler runs for followers that have gone", async () => {
+  const cache = await openCache("memory", { fill: { waitMs: PATIENT_MS } });
+  const { passed, open: goOn } = gate();
+  let runs = 0;
+  const app = await serve((express) => {
+    express.get("/list", cache.cacheList("accounts"), async (_req, res) => {
+      runs++;
+      await passed;
+      res.cookie("mine", "1").json({});
+    });
+  });
+  closeAfterTest(cache, app);
+  const misses = async () => (await cache.stats()).totals.misses;
+  const first = app.request("/list");
+  await until("it runs", () => runs === 1);
+  const left = new AbortController();
+  const gone = Array.from({ length: 5 }, () => app.request("/list", { signal: left.signal }));
+  await until("they wait", async () => (await misses()) === 6);
+  left.abort();
+  for (const each of gone) await assert.rejects(each);
+  await delay(50);
+  goOn();
+  assert.equal((await first).status, 200);
+  await delay(50);
+  assert.equal(runs, 1);
+});
+
 test("who has waited in vain does not wait once more", async () => {
   const cache = await openCache("memory", { fill: { maxConcurrent: 1, waitMs: 300 } });
   const app = await serve((express) => {
