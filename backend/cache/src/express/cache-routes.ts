@@ -1,10 +1,11 @@
 // `cache.routes(options)`: one line for a router or an app. Reads are cached, and what changes something invalidates its module.
 import type { Request, RequestHandler } from "express";
 import { BoundedMap } from "../bounded-map.js";
+import type { RunLimit } from "../engine/run-limit.js";
 import { isModuleName } from "../identifiers.js";
 import { isRequest, refuseSurplus } from "../options/arguments.js";
 import { mixed } from "../options/policies.js";
-import { givenAs, parseRouteOptions } from "../options/route-options.js";
+import { declaredOf, givenAs, type ParsedRouteOptions, parseRouteOptions } from "../options/route-options.js";
 import {
   type ParsedRoutesOptions,
   parseRoutesOptions,
@@ -17,12 +18,14 @@ import { bypassing } from "./explain-route.js";
 import { cachesBehind } from "./express-layers.js";
 import type { HttpServices } from "./http-services.js";
 import { invalidating } from "./invalidate-cache.js";
+import { isLeased } from "./leased-route.js";
 import { routeOf } from "./origins.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { passBy } from "./pass-by.js";
 import { type Matcher, matcherOf, matching, type Target, targetOf } from "./request-patterns.js";
 import { isSafe } from "./safe-methods.js";
 import type { TouchedWork } from "./touched.js";
+import { refuseUnfit } from "./unfit-route.js";
 
 /**
  * Caches all that is mounted behind it: `app.use("/api", auth, cache.routes({ ttlSeconds: 60 }))`. Safe
@@ -64,13 +67,20 @@ class CacheRoutesOf {
   readonly #reads = new BoundedMap<CachedRoute>(MAX_REMEMBERED);
   readonly #writes = new BoundedMap<RequestHandler>(MAX_REMEMBERED);
   readonly #readMethods: ReadonlySet<string>;
+  /** How many handlers run at once: of all modules together, under "", and of those that have a bound of their own. */
+  readonly #limits = new Map<string, RunLimit | undefined>();
 
   constructor(http: HttpServices, touched: TouchedWork, options: ParsedRoutesOptions) {
     this.#http = http;
     this.#touched = touched;
     this.#options = options;
-    const { headers, methods, dependsOn } = parseRouteOptions(options.reads, http.options.policies);
+    const reads = parseRouteOptions(options.reads, http.options.policies);
+    // Their modules come with their requests: what is wrong is said now.
+    refuseUnfit(http, reads, "routes");
+    isLeased(http, reads, []);
+    const { headers, methods, dependsOn } = reads;
     if (dependsOn === "auto") http.reads.require("routes");
+    this.#limits.set("", http.limitOf(reads.fill));
     this.#own = ownHeaders(http.options.headers, headers);
     this.#readMethods = new Set<string>(methods);
     this.#except = options.except.map((pattern) => ({ matches: matcherOf(pattern) }));
@@ -134,10 +144,23 @@ class CacheRoutesOf {
     const { policies } = this.#http.options;
     const { reads, modules } = this.#options;
     const own = Object.hasOwn(modules, module) ? givenAs(modules[module], policies) : {};
-    const options = parseRouteOptions(mixed(policies, reads, own), policies);
-    const route = new CachedRoute(this.#http, module, options);
+    const said = parseRouteOptions(mixed(policies, {}, own));
+    const all = parseRouteOptions(mixed(policies, reads, own), policies);
+    const covered = this.#http.engine.keys.coveredModules;
+    const isCovered =
+      all.dependsOn === "auto" || [module, ...declaredOf(all)].some((name) => covered.has(name));
+    // What is said of all modules passes by those that the feed covers.
+    const options = isCovered && said.freshness === undefined ? { ...all, freshness: undefined } : all;
+    const route = new CachedRoute(this.#http, module, options, this.#limitOf(module, said));
     this.#reads.set(module, route);
     return route;
+  }
+
+  /** Routes are made anew, their bounds are not: else whoever asks for many paths would get round them. */
+  #limitOf(module: string, { fill }: ParsedRouteOptions): RunLimit | undefined {
+    if (fill.maxConcurrent === undefined) return this.#limits.get("");
+    if (!this.#limits.has(module)) this.#limits.set(module, this.#http.limitOf(fill));
+    return this.#limits.get(module);
   }
 
   #writeOf(target: Target, module: string | undefined): RequestHandler {

@@ -4,9 +4,8 @@ import type { NextFunction, Request, Response } from "express";
 import { type BypassReason, setCacheStatus } from "../cache-status.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import type { ReadOutcome } from "../engine/read-outcome.js";
-import { TenantCacheError } from "../errors.js";
+import type { RunLimit } from "../engine/run-limit.js";
 import { RouteWatch } from "../misuse/route-watch.js";
-import { refuseIdleRetryAfter } from "../options/fill-option.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import { AnswerObserver } from "./answer-observer.js";
 import type { Answering, Exchange, Missing } from "./exchange.js";
@@ -23,6 +22,7 @@ import type { Resolved } from "./resolved-request.js";
 import { RouteFunctions } from "./route-functions.js";
 import { RouteRequests } from "./route-request.js";
 import { addServerTiming } from "./server-timing.js";
+import { refuseUnfit } from "./unfit-route.js";
 
 const REFRESH: Missing = { fwd: "stale" };
 
@@ -39,7 +39,8 @@ export class CachedRoute {
   readonly #observer: AnswerObserver | undefined;
   #watch: RouteWatch | undefined;
 
-  constructor(http: HttpServices, module: string, options: ParsedRouteOptions) {
+  /** @param limit what its handlers share with those of other routes. Default: what the options say */
+  constructor(http: HttpServices, module: string, options: ParsedRouteOptions, limit?: RunLimit) {
     this.#http = http;
     this.#module = module;
     this.#options = options;
@@ -51,11 +52,11 @@ export class CachedRoute {
     this.#requests = new RouteRequests(http, module, options, this.#functions, kind);
     const isScoped = typeof (options.scope ?? http.options.scope) === "function";
     const isAsked = options.privateResponses ?? http.options.privateResponses;
-    refuseIdleRetryAfter("cacheList", options.fill, http.options.fill.maxConcurrent);
-    if (options.privateResponses === "scope" && !isScoped) throw unscopedPrivate(module);
+    refuseUnfit(http, options, "cacheList", module);
     const storability = storabilityRules(http, options, this.#functions, isScoped && isAsked === "scope");
     const functions = this.#functions;
-    this.#runs = new HandlerRuns(http, module, { options, functions, storability, requests: this.#requests });
+    const requests = this.#requests;
+    this.#runs = new HandlerRuns(http, module, { options, functions, storability, requests, limit });
     if (!this.#isEnabled && http.engine.advisor) {
       this.#observer = new AnswerObserver(http, http.engine.advisor, this.#requests, {
         ...storability,
@@ -65,8 +66,6 @@ export class CachedRoute {
     for (const pattern of options.ignoreParams) http.engine.events.ignoredParams.add(pattern);
     http.misuse.mounted(module, options);
     this.#watch = new RouteWatch(http.misuse, module, options);
-    // Made now, so that a package that it needs and that is not installed is named when the route is mounted.
-    if (options.staleWhileRevalidate > 0) void http.refresher;
   }
 
   /** Whether it caches what is answered to such requests, or answers them from what it has cached. */
@@ -208,12 +207,4 @@ export class CachedRoute {
     res.statusCode = 504;
     res.end();
   }
-}
-
-/** Without a scope of the user's own, what is for one user would be shown to all of a tenant. */
-function unscopedPrivate(module: string): TenantCacheError {
-  return new TenantCacheError(
-    "ETC_OPTIONS",
-    `cacheList: privateResponses is "scope", and module ${module} has no scope: write { privateResponses: "scope", scope: (req) => req.auth.userId }`,
-  );
 }

@@ -30,10 +30,10 @@ export class HandlerPlaces {
   readonly #limit: RunLimit | undefined;
   readonly #retryAfterSeconds: number | undefined;
 
-  constructor(http: HttpServices, route: RouteFillOption) {
+  constructor(http: HttpServices, route: RouteFillOption, limit = http.limitOf(route)) {
     const { fill } = http.options;
     this.waitMs = route.waitMs ?? fill.waitMs;
-    this.#limit = http.limitOf(route);
+    this.#limit = limit;
     this.#retryAfterSeconds = route.retryAfterSeconds ?? fill.retryAfterSeconds;
   }
 

@@ -5,6 +5,7 @@ import type { ForwardedStatus } from "../cache-status.js";
 import type { Entry } from "../codec/entry.js";
 import type { Fill } from "../engine/fill.js";
 import type { Miss, Stale } from "../engine/miss.js";
+import type { RunLimit } from "../engine/run-limit.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { HandlerReads } from "../reads/handler-reads.js";
 import { callerOf, tellQueries } from "./answer-observer.js";
@@ -27,6 +28,7 @@ export interface RunRules {
   readonly functions: RouteFunctions;
   readonly storability: StorabilityRules;
   readonly requests: RouteRequests;
+  readonly limit: RunLimit | undefined;
 }
 
 /** A run whose answer is for those who wait, and not for the store. */
@@ -73,7 +75,7 @@ export class HandlerRuns {
       onUndeclaredVary: (names) => http.misuse.varied(module, names),
     };
     this.#isAuto = rules.options.dependsOn === "auto";
-    this.places = new HandlerPlaces(http, rules.options.fill);
+    this.places = new HandlerPlaces(http, rules.options.fill, rules.limit);
   }
 
   /**
@@ -91,6 +93,8 @@ export class HandlerRuns {
     const outcome = await miss.open(missing.notBeforeMs || undefined);
     if (this.#isAuto) await this.#http.reads.settled();
     if (outcome.kind === "lead") await this.#lead(outcome.fill, missing, exchange);
+    // A crowd that has given up would have the handler run once for each.
+    else if (isGone(res)) return;
     else if (res.headersSent) leave(res, next);
     else if (outcome.kind === "follow") {
       const isSent = this.#join(outcome.entry, { fwd: missing.fwd, collapsed: true }, exchange);

@@ -9,7 +9,8 @@ const MAX_RETRY_AFTER_SECONDS = 3600;
 export interface RouteFillOption {
   /**
    * How many handlers run at once in this process for requests that no entry answers, also while the store is
-   * away. Of a route: for it alone; of the cache: for all routes together that say nothing of their own.
+   * away. Of a route: for it alone; of `routes`: for its modules together; of the cache: for all routes together. Who
+   * says something of its own does not count.
    * Default: as many as are asked for.
    */
   readonly maxConcurrent?: number | undefined;

@@ -5,7 +5,7 @@ import { describe, test } from "@jest/globals";
 import type { NextFunction, Request, Response } from "express";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
-import { createTenantCache, type TenantCache } from "../../src/index.js";
+import { createTenantCache, type RoutesOptions, type TenantCache } from "../../src/index.js";
 import { openCache, quiet } from "../support/caches.js";
 import { gate, serve } from "../support/http-app.js";
 
@@ -72,6 +72,55 @@ for (const [name, open] of STORES) {
   });
 }
 
+describe("cache.routes", () => {
+  /** Handlers that wait until they are told to go on. */
+  async function open(options: RoutesOptions) {
+    const cache = await openCache("memory", { fill: { waitMs: PATIENT_MS } });
+    const { passed, open: goOn } = gate();
+    const running: string[] = [];
+    const app = await serve((express) => {
+      express.use("/api", cache.routes(options), async (req, res) => {
+        if (req.get("x-tenant")) {
+          running.push(req.path);
+          await passed;
+        }
+        res.json({});
+      });
+    });
+    closeAfterTest(cache, app);
+    const ask = async (path: string, tenant = "tenant-1") =>
+      (await app.request(`/api${path}`, { tenant })).status;
+    return { ask, goOn, running };
+  }
+
+  test("what is said of all modules bounds them together, and those with a bound of their own apart", async () => {
+    const { ask, goOn, running } = await open({
+      fill: { maxConcurrent: 1 },
+      modules: { reports: { fill: { maxConcurrent: 1 } } },
+    });
+    const asked = ["/orders", "/contacts", "/reports/1", "/reports/2"].map((path) => ask(path));
+    await until("two run", () => running.length === 2);
+    await delay(50);
+    assert.deepEqual(running.toSorted(), ["/orders", "/reports/1"]);
+    goOn();
+    for (const each of asked) assert.equal(await each, 200);
+  });
+
+  test("nobody gets round the bound by asking for paths that are none", async () => {
+    const { ask, goOn, running } = await open({ fill: { maxConcurrent: 1 } });
+    const first = ask("/orders");
+    await until("it runs", () => running.length === 1);
+    // More modules than are remembered. Without a tenant they bypass.
+    for (let n = 0; n < 1100; n += 50)
+      await Promise.all(Array.from({ length: 50 }, (_, index) => ask(`/m${n + index}`, "")));
+    const second = ask("/orders?page=2");
+    await delay(100);
+    assert.deepEqual(running, ["/orders"]);
+    goOn();
+    assert.deepEqual(await Promise.all([first, second]), [200, 200]);
+  });
+});
+
 test("clients that have gone keep nobody from waiting for a place", async () => {
   const cache = await openCache("memory", {
     fill: { maxConcurrent: 1, maxWaiting: 2, waitMs: PATIENT_MS, retryAfterSeconds: 1 },
@@ -106,6 +155,33 @@ test("clients that have gone keep nobody from waiting for a place", async () => 
   assert.equal((await first).status, 200);
   assert.equal((await last)?.status, 200);
   assert.equal(runs, 2);
+});
+
+test("no handler runs for followers that have gone", async () => {
+  const cache = await openCache("memory", { fill: { waitMs: PATIENT_MS } });
+  const { passed, open: goOn } = gate();
+  let runs = 0;
+  const app = await serve((express) => {
+    express.get("/list", cache.cacheList("accounts"), async (_req, res) => {
+      runs++;
+      await passed;
+      res.cookie("mine", "1").json({});
+    });
+  });
+  closeAfterTest(cache, app);
+  const misses = async () => (await cache.stats()).totals.misses;
+  const first = app.request("/list");
+  await until("it runs", () => runs === 1);
+  const left = new AbortController();
+  const gone = Array.from({ length: 5 }, () => app.request("/list", { signal: left.signal }));
+  await until("they wait", async () => (await misses()) === 6);
+  left.abort();
+  for (const each of gone) await assert.rejects(each);
+  await delay(50);
+  goOn();
+  assert.equal((await first).status, 200);
+  await delay(50);
+  assert.equal(runs, 1);
 });
 
 test("who has waited in vain does not wait once more", async () => {

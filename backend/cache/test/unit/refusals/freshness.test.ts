@@ -7,6 +7,7 @@ import { afterTest } from "../../../../servers/in-test.js";
 import { createFeed } from "../../../src/feed/index.js";
 import { createTenantCache, MemoryStore, type TenantCacheOptions } from "../../../src/index.js";
 import { quiet } from "../../support/caches.js";
+import { serve } from "../../support/http-app.js";
 import { any, type Call, testRefusals } from "../../support/refused-calls.js";
 
 const MIB = 1024 * 1024;
@@ -82,6 +83,14 @@ describe("what is refused about freshness", () => {
     [given({ redis: AWAY, local: { maxBytes: 0 }, freshness: "leased" }), "local.maxBytes is 0"],
     [route({ freshness: "leased" }, { redis: AWAY, local: { maxBytes: 0 } }), "cacheList: freshness is"],
     [
+      () => cacheOf({ redis: AWAY, local: { maxBytes: 0 } }).routes({ freshness: "leased" }),
+      "local.maxBytes is 0",
+    ],
+    [
+      () => coveredCache().routes({ modules: { accounts: { freshness: "leased" } } }),
+      'the feed covers "accounts"',
+    ],
+    [
       () => coveredCache().cacheList("accounts", { freshness: "leased" }),
       'ETC_LEASED ~ cacheList: freshness is "leased", and the feed covers "accounts"',
     ],
@@ -95,5 +104,14 @@ describe("what is refused about freshness", () => {
     const cache = coveredCache({ freshness: "leased" });
     assert.equal(typeof cache.cacheList("accounts"), "function");
     assert.equal(typeof cache.cacheList("notes", { freshness: "leased" }), "function");
+  });
+
+  test("where routes say it of all modules, so are those that the feed covers", async () => {
+    const cache = coveredCache();
+    const app = await serve((express) => {
+      express.use(cache.routes({ freshness: "leased" }), (_req, res) => void res.json({}));
+    });
+    afterTest(() => app.close());
+    for (const path of ["/accounts", "/notes"]) assert.equal((await app.request(path)).status, 200);
   });
 });

@@ -8,6 +8,7 @@ const cache = createTenantCache({ tenant: () => "acme", logger: quiet });
 const fn = () => undefined;
 const list = (options: unknown) => () => cache.cacheList("accounts", any(options));
 const named = (name: string, value: unknown = 60) => list({ [name]: value });
+const routes = (options: unknown) => () => cache.routes(any(options));
 const module = (name: unknown) => () => cache.cacheList(any(name));
 const invalidate =
   (...args: unknown[]) =>
@@ -34,6 +35,16 @@ const TTL_NAMES = [
 describe("what calls refuse", () => {
   afterAll(() => cache.close());
 
+  testRefusals("routes: when they are mounted, not when the first request of a module comes", [
+    [
+      routes({ fill: { retryAfterSeconds: 5 } }),
+      "routes: fill.retryAfterSeconds is given without fill.maxConcurrent",
+    ],
+    [
+      routes({ privateResponses: "scope" }),
+      'routes: privateResponses is "scope", and there is no scope: write {',
+    ],
+  ]);
   testRefusals("cacheList: names", [
     ...TTL_NAMES.map(
       (name): RefusedCall => [
