@@ -181,7 +181,8 @@ class Operations {
     });
     // Whose it is instead is nobody's business.
     const isOthers = said.tenant !== null && !access.sees(said.tenant);
-    return isOthers ? NO_SUCH_TENANT : { data: said };
+    if (isOthers) return NO_SUCH_TENANT;
+    return { data: access.seesAll ? said : { ...said, store: { ...said.store, reason: null } } };
   }
 
   /** Before any request has missed, the app is taken for the one that this route is mounted in. */
