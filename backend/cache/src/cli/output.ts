@@ -1,7 +1,7 @@
 // Where a command writes: text or JSON, with colours and a width where there is a terminal.
 // Tests: test/integration/cli-usage.test.ts
 import { styleText } from "node:util";
-import { printable } from "../printable.js";
+import { printable, printableJson } from "../printable.js";
 
 export type Style = "bold" | "dim" | "red" | "yellow" | "green" | "cyan";
 
@@ -49,10 +49,10 @@ export function createOutput({ stdout, stderr, env }: Streams, isJson: boolean):
       if (!isJson) stdout.write(`${text}\n`);
     },
     json: (value) => {
-      if (isJson) stdout.write(`${JSON.stringify(value, undefined, isTerminal ? 2 : undefined)}\n`);
+      if (isJson) stdout.write(`${printableJson(value, isTerminal ? 2 : undefined)}\n`);
     },
     jsonLine: (value) => {
-      if (isJson) stdout.write(`${JSON.stringify(value)}\n`);
+      if (isJson) stdout.write(`${printableJson(value)}\n`);
     },
     warn: (text) => void stderr.write(`${text.split("\n").map(printable).join("\n")}\n`),
     paint: (style, text) => (hasColors ? styleText(style, text) : text),

@@ -183,7 +183,8 @@ class Operations {
     );
     // Whose it is instead is nobody's business.
     const isOthers = said.tenant !== null && !access.sees(said.tenant);
-    return isOthers ? NO_SUCH_TENANT : { data: said };
+    if (isOthers) return NO_SUCH_TENANT;
+    return { data: access.seesAll ? said : { ...said, store: { ...said.store, reason: null } } };
   }
 
   async #explained({ access, query }: Asked): Promise<Answer | Refused> {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { describe, test } from "@jest/globals";
 import express from "express";
 import { until } from "../../../servers/until.js";
-import { createTenantCache, type OperationsOptions } from "../../src/index.js";
+import { createTenantCache, MemoryStore, type OperationsOptions } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
 import { openOperatedApp, PERSONS } from "../support/operated-app.js";
 
@@ -17,6 +17,31 @@ test("is not mounted without authorize, nor uncalled", async () => {
     /ETC_ARGUMENTS: operations was mounted without being called/,
   );
   await cache.close();
+});
+
+test("what a store that is away says of itself is for who sees all", async () => {
+  let isAway = false;
+  class Leaving extends MemoryStore {
+    override async read(...args: Parameters<MemoryStore["read"]>) {
+      if (isAway) throw new Error("connect ECONNREFUSED 10.1.2.3");
+      return super.read(...args);
+    }
+    override async beginFill(...args: Parameters<MemoryStore["beginFill"]>) {
+      if (isAway) throw new Error("connect ECONNREFUSED 10.1.2.3");
+      return super.beginFill(...args);
+    }
+  }
+  const store = () => new Leaving({ maxBytes: 1_000_000, maxTenantBytes: 1_000_000 });
+  const { ask, request, cache } = await openOperatedApp("memory", { cache: { store } });
+  isAway = true;
+  await until("the circuit is open", async () => {
+    await request("/things/1");
+    return cache.health().reason !== null;
+  });
+  const told = async (who: string) =>
+    (await ask("explain?url=/things/1&tenant=tenant-1", { who })).data.store.reason;
+  assert.match((await told("operator")) ?? "", /10\.1\.2\.3/);
+  assert.equal(await told("admin"), null);
 });
 
 test("a run for nobody, by somebody who sees none, is not told to others", async () => {
