@@ -133,7 +133,9 @@ export class Drain {
 
   /** The next turn finds the marker, in a snapshot of its own and after a look at the clock of its own. */
   async #beginAnew(): Promise<TurnResult> {
-    const { looks, options } = this.#parts;
+    const { looks, options, coverage } = this.#parts;
+    // Another life of the database, or another database: its catalogue is another one, too.
+    coverage.forget();
     const marker = randomToken();
     await looks.bounded(begin(options.database, options.schema, marker));
     this.#begun = marker;

@@ -35,6 +35,10 @@ export interface SeenReads {
 
 export type Concluded = { readonly modules: ReadonlySet<string> } | { readonly reason: UnreadReason };
 
+function isMovingValue(value: unknown): boolean {
+  return typeof value === "string" ? isMoving(value) : Array.isArray(value) && value.some(isMovingValue);
+}
+
 export class HandlerReads implements StatementSink {
   readonly #host: ReadsHost;
   readonly #tenant: string;
@@ -96,8 +100,7 @@ export class HandlerReads implements StatementSink {
     for (const name of settings)
       if (connection.setting(name, this) === undefined)
         this.#refuse("changing-value", `current_setting('${name}'), which the handler has not set`);
-    const moving = values.find((value) => typeof value === "string" && isMoving(value));
-    if (moving !== undefined) this.#refuse("changing-value", "a value that may be a time of now");
+    if (values.some(isMovingValue)) this.#refuse("changing-value", "a value that may be a time of now");
     for (const each of rows)
       if (!this.#isOwn(each, connection, values))
         this.#refuse("all-tenants", `${each.what}: no condition says that its tenant is the request's`);

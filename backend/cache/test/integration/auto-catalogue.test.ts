@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeEach, test } from "@jest/globals";
+import pg from "pg";
+import { afterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
 import { type AutoApp, openAutoApp } from "../support/auto-app.js";
 
@@ -67,6 +69,29 @@ test("a trigger that is disabled: only what reads its table misses", async () =>
   await until("it is found", async () => (await app.read("orders")).status.includes("uncovered"));
   await warm("accounts");
   assert.equal((await app.read("orders")).status, "fwd=miss; detail=uncovered");
+});
+
+test("a pool of another user, with settings of its own, sees the same catalogue", async () => {
+  const other = await openAutoApp({
+    pool: async (url) => {
+      const admin = new pg.Client(url);
+      await admin.connect();
+      const role = `auto_other_${process.pid}`;
+      await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD '${role}'; GRANT SELECT ON accounts TO ${role}`);
+      const own = new URL(url);
+      own.username = role;
+      own.password = role;
+      const options = "-c TimeZone=Asia/Tokyo -c DateStyle=German -c search_path=nowhere,public -c extra_float_digits=0";
+      const pool = new pg.Pool({ connectionString: own.href, options });
+      afterTest(async () => {
+        await pool.end();
+        await admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+        await admin.end();
+      });
+      return pool;
+    },
+  });
+  await other.awake();
 });
 
 test("explain and the event say what was read, or which part of it is not known", async () => {
