@@ -43,7 +43,10 @@ export async function startPostgresWithReplica(): Promise<PostgresWithReplica> {
     primaryUrl: primary.superuserUrl,
     replicaUrl: replica.superuserUrl,
     pause: async () => void (await ask(replica, "SELECT pg_wal_replay_pause()")),
-    resume: async () => void (await ask(replica, "SELECT pg_wal_replay_resume()")),
+    resume: async () => {
+      const sql = "IF pg_is_in_recovery() THEN PERFORM pg_wal_replay_resume(); END IF";
+      await ask(replica, `DO $$ BEGIN ${sql}; END $$`);
+    },
     untilCaughtUp: async () => {
       const written = await ask(primary, "SELECT pg_current_wal_lsn() AS answer");
       await until("the replica has caught up", async () => {

@@ -106,10 +106,17 @@ export type {
 } from "./options/operations-options.js";
 export type { GivenOrigin } from "./options/origin-option.js";
 export type { OwnHeadersOption } from "./options/own-headers-option.js";
-export type { CacheListOptions, HandlerAnswer, PrivateResponses, Scope } from "./options/route-options.js";
+export type {
+  CacheListOptions,
+  HandlerAnswer,
+  PrivateResponses,
+  ReplicaOfRequest,
+  Scope,
+} from "./options/route-options.js";
 export type { RequestPattern, RoutesOptions } from "./options/routes-options.js";
 export type { Touched } from "./options/touched-arguments.js";
 export type { TelemetryOptions } from "./peers.js";
+export type { FeedDatabase } from "./queryable.js";
 export type { SeenReads } from "./reads/handler-reads.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";

@@ -49,12 +49,17 @@ export function readState(text: string | null): DrainState | undefined {
   }
 }
 
+/** By what it says of itself. */
+export function isOfOneLife(state: DrainState | undefined, { server, marker }: Glimpse): boolean {
+  return state !== undefined && state.server === server && state.marker === marker;
+}
+
 /**
  * Whether the database goes on where it was left. A machine that goes on from an earlier image of its memory has marker and start
  * time as they were: its transactions go backwards.
  */
 export function isContinued(state: DrainState | undefined, glimpse: Glimpse): state is DrainState {
-  if (state === undefined || state.server !== glimpse.server || state.marker !== glimpse.marker) return false;
+  if (state === undefined || !isOfOneLife(state, glimpse)) return false;
   const [last, now] = [parseSnapshot(state.last), parseSnapshot(glimpse.snapshot)];
   return now.xmax >= last.xmax && now.xmin >= last.xmin;
 }

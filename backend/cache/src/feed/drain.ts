@@ -13,7 +13,14 @@ import type { Store } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
 import { isFenced, readNotes } from "./api-writes.js";
 import type { Coverage } from "./coverage.js";
-import { conclude, type DrainState, type EpochCause, isContinued, readState } from "./drain-state.js";
+import {
+  conclude,
+  type DrainState,
+  type EpochCause,
+  isContinued,
+  isOfOneLife,
+  readState,
+} from "./drain-state.js";
 import type { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { begin, type Change, type Glimpse, isProbe, nextXid, tidy } from "./feed-queries.js";
@@ -78,10 +85,13 @@ export class Drain {
     const { looks, coverage } = this.#parts;
     const known = readState(text);
     const [glimpse, uncovered] = await Promise.all([looks.look(known?.last), coverage.uncovered()]);
-    if (known?.server === glimpse.server && glimpse.marker !== null && glimpse.marker !== known.marker)
-      this.#foundForeign();
+    const isOwn = this.#begun !== undefined && glimpse.marker === this.#begun;
+    const isOthers = glimpse.marker !== null && glimpse.marker !== known?.marker && !isOwn;
+    if (isOthers && known?.server === glimpse.server) this.#foundForeign();
+    // One that says that it is the same and is not continued needs another marker: replicas must not take one for the other.
+    const wentBack = isOfOneLife(known, glimpse);
     if (!isContinued(known, glimpse)) {
-      if (this.#begun === undefined || glimpse.marker !== this.#begun) return this.#beginAnew();
+      if (this.#begun === undefined || !isOwn || wentBack) return this.#beginAnew();
       const fresh = this.#fresh(glimpse, this.#begun, uncovered, clock);
       // Writers may have noted nothing before this drain began, and may not have ended yet.
       const watch = /t(rue)?$/.test(glimpse.overflows) ? { watch: { below: await this.#nextXid() } } : {};

@@ -7,7 +7,9 @@ import { afterTest } from "../../../servers/in-test.js";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import { startRedisCluster } from "../../../servers/redis-cluster.js";
 import { until } from "../../../servers/until.js";
+import { markOf, positionOf } from "../../src/feed/log-position.js";
 import type { FeedPlace } from "../../src/store/feed-place.js";
+import { changedAtMs } from "../../src/store/fence-token.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { MemoryStore } from "../../src/store/memory-store.js";
 import { connect } from "../../src/store/redis/connect.js";
@@ -53,6 +55,31 @@ const ask = (holder: string) => ({ holder, leaseMs: 5000, wantedMs: 5000 });
 
 describe.each(Object.keys(STORES))("the feed's place, %s", (name) => {
   const open = async () => (await STORES[name]?.()) as Opened;
+
+  test("fences carry what they are marked with, and the epoch is read as they are", async () => {
+    const { store, keys, place } = await open();
+    const { clock } = await place.turn(ask("one"));
+    await place.keep({ holder: "one", state: "s1", epoch: "e.1", clock, lifeMs: 2000 });
+    const fenceKeys = [keys.fence("acme"), keys.fence("acme", "orders")];
+    const mark = markOf({ life: "life-_00", lsn: 0xff12n });
+    const changes = {
+      replaceFences: () => store.replaceFences(fenceKeys, 60_000, undefined, mark),
+      endWrite: async () => {
+        await store.beginWrite(fenceKeys, "writer-1", 5000);
+        await store.endWrite(fenceKeys, "writer-1", 60_000, undefined, mark);
+      },
+    };
+    for (const [change, make] of Object.entries(changes)) {
+      await make();
+      const { fences } = await store.read([...fenceKeys, keys.feedEpoch], []);
+      for (const fence of fences.slice(0, 2)) {
+        assert.deepEqual(positionOf(fence ?? ""), { life: "life-_00", lsn: 0xff12n }, change);
+        assert.ok(changedAtMs([fence ?? ""]) > 0, change);
+      }
+      assert.equal(fences[2], "e.1");
+      await store.replaceFences(fenceKeys, 60_000);
+    }
+  });
 
   test("keeps the state of who drains, and sets a token that hits and fills read", async () => {
     const { store, keys, place } = await open();

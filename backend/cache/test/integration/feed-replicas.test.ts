@@ -188,3 +188,16 @@ test("requests together: each is told that nothing is stored, and its handler ru
   const answers = await Promise.all(Array.from({ length: 8 }, () => read()));
   for (const { status } of answers) assert.match(status, /^fwd=miss; detail=replica-lag/);
 });
+
+// The last one: there is no replica behind it.
+test("a replica that was promoted is a server of its own: what it has is not this primary's", async () => {
+  const { replica, read, warm } = await openReplicaApp("redis");
+  await warm();
+  await servers.promote();
+  await until("it takes writes", async () => {
+    const { rows } = await replica.query("SELECT pg_is_in_recovery() AS still");
+    return rows[0].still === false;
+  });
+  await replica.query("UPDATE orders SET total = 99 WHERE tenant_id = 't2'");
+  for (let n = 0; n < 3; n++) assert.match((await read("t2")).status, /detail=replica-lag/);
+});
