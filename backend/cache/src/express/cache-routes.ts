@@ -70,7 +70,7 @@ class CacheRoutesOf {
     this.#touched = touched;
     this.#options = options;
     const { headers, methods, dependsOn } = parseRouteOptions(options.reads, http.options.policies);
-    if (dependsOn === "auto") http.reads.require("routes");
+    if (dependsOn === "auto") http.reads.refuseUntracked("routes");
     this.#own = ownHeaders(http.options.headers, headers);
     this.#readMethods = new Set<string>(methods);
     this.#except = options.except.map((pattern) => ({ matches: matcherOf(pattern) }));

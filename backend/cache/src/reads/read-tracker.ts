@@ -66,7 +66,7 @@ export class ReadTracker implements ReadsHost {
   }
 
   /** @throws TenantCacheError `ETC_AUTO` where nothing is tracked, so that nothing could be noted */
-  require(call: string): void {
+  refuseUntracked(call: string): void {
     if (!this.#feed) throw withoutFeed(call);
     if (this.#sources.size > 0) return;
     throw new TenantCacheError(

@@ -81,7 +81,8 @@ test("a pool of another user, with settings of its own, sees the same catalogue"
       const own = new URL(url);
       own.username = role;
       own.password = role;
-      const options = "-c TimeZone=Asia/Tokyo -c DateStyle=German -c search_path=nowhere,public -c extra_float_digits=0";
+      const options =
+        "-c TimeZone=Asia/Tokyo -c DateStyle=German -c search_path=nowhere,public -c extra_float_digits=0";
       const pool = new pg.Pool({ connectionString: own.href, options });
       afterTest(async () => {
         await pool.end();
