@@ -8,7 +8,7 @@ import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
 import { clearTimeout, delay, monotonicNow, type Timer } from "../timers.js";
 import { readCatalogue } from "./catalogue.js";
-import { notedBy } from "./current-reads.js";
+import { notedBy, tellNested } from "./current-reads.js";
 import { HandlerReads, type KnownCatalogue, type ReadsHost } from "./handler-reads.js";
 import { Statements } from "./statements.js";
 import { Syntax } from "./syntax.js";
@@ -82,6 +82,11 @@ export class ReadTracker implements ReadsHost {
   /** @param epoch as the fill has read it, before the handler begins */
   begin(tenant: string, epoch: string | undefined): HandlerReads {
     return new HandlerReads(this, tenant, epoch);
+  }
+
+  /** A cached route has been reached, perhaps by a handler of another one. */
+  reached(): void {
+    if (this.#sources.size > 0) tellNested();
   }
 
   /** Runs a handler whose statements are noted. */
