@@ -79,7 +79,7 @@ class CacheRoutesOf {
     refuseUnfit(http, reads, "routes");
     isLeased(http, reads, []);
     const { headers, methods, dependsOn } = reads;
-    if (dependsOn === "auto") http.reads.require("routes");
+    if (dependsOn === "auto") http.reads.refuseUntracked("routes");
     this.#limits.set("", http.limitOf(reads.fill));
     this.#own = ownHeaders(http.options.headers, headers);
     this.#readMethods = new Set<string>(methods);

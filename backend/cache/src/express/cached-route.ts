@@ -98,6 +98,7 @@ export class CachedRoute {
       return;
     }
     const begun = this.#http.engine.counters.latencies.begin();
+    this.#http.reads.reached();
     let resolved: Resolved;
     try {
       resolved = this.#requests.resolve(req);

@@ -74,7 +74,7 @@ export class RouteRequests implements RequestsOfRoute {
     this.#route = route;
     this.#vary = route.vary.map((name) => name.toLowerCase());
     const isAuto = route.dependsOn === "auto";
-    if (isAuto) http.reads.require("cacheList");
+    if (isAuto) http.reads.refuseUntracked("cacheList");
     this.#reads = isAuto ? http.reads.modules.filter((each) => each !== module) : undefined;
     this.#modules = [module, ...(this.#reads ?? declaredOf(route))];
     this.#authorities = new Authorities(route.authority ?? http.options.authority);

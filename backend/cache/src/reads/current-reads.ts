@@ -11,6 +11,8 @@ export interface StatementSink {
    * @param text `undefined` where it is not known
    */
   note(source: object, connection: Connection, text: string | undefined, values: readonly unknown[]): void;
+  /** Another cached route answers within the handler, perhaps without any statement. */
+  nested(): void;
 }
 
 const current = new AsyncLocalStorage<StatementSink | undefined>();
@@ -21,6 +23,10 @@ export function notingFor(source: object): Noting {
     current: () => current.getStore(),
     note: (connection, text, values) => current.getStore()?.note(source, connection, text, values),
   };
+}
+
+export function tellNested(): void {
+  current.getStore()?.nested();
 }
 
 export function notedBy<T>(sink: StatementSink | undefined, work: () => T): T {

@@ -64,6 +64,10 @@ export class HandlerReads implements StatementSink {
     }
   }
 
+  nested(): void {
+    this.#refuse("unknown-statement", "another cached route within it");
+  }
+
   #note(source: object, connection: Connection, text: string | undefined, values: readonly unknown[]): void {
     const early = connection.problemFor(this);
     if (early !== undefined) this.#refuse(early, "the connection that it goes through");

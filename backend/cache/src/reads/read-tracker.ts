@@ -8,7 +8,7 @@ import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
 import { clearTimeout, delay, monotonicNow, type Timer } from "../timers.js";
 import { readCatalogue } from "./catalogue.js";
-import { notedBy } from "./current-reads.js";
+import { notedBy, tellNested } from "./current-reads.js";
 import { HandlerReads, type KnownCatalogue, type ReadsHost } from "./handler-reads.js";
 import { Statements } from "./statements.js";
 import { Syntax } from "./syntax.js";
@@ -66,7 +66,7 @@ export class ReadTracker implements ReadsHost {
   }
 
   /** @throws TenantCacheError `ETC_AUTO` where nothing is tracked, so that nothing could be noted */
-  require(call: string): void {
+  refuseUntracked(call: string): void {
     if (!this.#feed) throw withoutFeed(call);
     if (this.#sources.size > 0) return;
     throw new TenantCacheError(
@@ -82,6 +82,11 @@ export class ReadTracker implements ReadsHost {
   /** @param epoch as the fill has read it, before the handler begins */
   begin(tenant: string, epoch: string | undefined): HandlerReads {
     return new HandlerReads(this, tenant, epoch);
+  }
+
+  /** A cached route has been reached, perhaps by a handler of another one. */
+  reached(): void {
+    if (this.#sources.size > 0) tellNested();
   }
 
   /** Runs a handler whose statements are noted. */

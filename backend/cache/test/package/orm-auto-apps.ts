@@ -128,6 +128,56 @@ export async function open(cache, connectionString) {
 `,
   },
   {
+    name: "Cursors and streams",
+    file: "streams-auto.js",
+    packages: ["pg@8", "pg-cursor@2", "pg-query-stream@4"],
+    source: `import pg from "pg";
+import Cursor from "pg-cursor";
+import QueryStream from "pg-query-stream";
+
+const OWN = "SELECT title FROM orders WHERE tenant_id = $1 ORDER BY title";
+const JOINED =
+  "SELECT o.title, a.name FROM orders o JOIN accounts a ON a.id = o.account_id AND a.tenant_id = o.tenant_id WHERE o.tenant_id = $1";
+
+export async function open(cache, connectionString) {
+  const pool = cache.track(new pg.Pool({ connectionString }));
+  const during = async (work) => {
+    const client = await pool.connect();
+    try {
+      return await work(client);
+    } finally {
+      client.release();
+    }
+  };
+  const streamed = async (client, text, ...values) => {
+    const rows = [];
+    for await (const row of client.query(new QueryStream(text, values))) rows.push(row);
+    return rows;
+  };
+  return {
+    list: (tenant) => during((client) => streamed(client, OWN, tenant)),
+    joined: (tenant) =>
+      during(async (client) => {
+        const cursor = client.query(new Cursor(JOINED, [tenant]));
+        const rows = await cursor.read(100);
+        await cursor.close();
+        return rows;
+      }),
+    transacted: (tenant) =>
+      during(async (client) => {
+        await client.query("BEGIN");
+        const rows = await streamed(client, OWN, tenant);
+        await client.query("COMMIT");
+        return rows;
+      }),
+    everybody: () => during((client) => streamed(client, "SELECT count(*) FROM orders")),
+    create: (tenant, title) =>
+      pool.query("INSERT INTO orders (tenant_id, title, account_id) VALUES ($1, $2, 1)", [tenant, title]),
+  };
+}
+`,
+  },
+  {
     name: "Prisma",
     file: "prisma-auto.js",
     packages: ["prisma@7", "@prisma/client@7", "@prisma/adapter-pg@7", "pg@8"],
