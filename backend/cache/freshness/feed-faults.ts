@@ -1,12 +1,16 @@
 // The faults of a run of the feed: whatever can stand between a COMMIT and the fence.
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import pg from "pg";
 import type { DurablePostgres, RedisServer } from "../../servers/index.js";
 import { until } from "../../servers/until.js";
 import type { FeedBackend } from "./feed-backends.js";
 import { between, type Random } from "./random.js";
+
+/** With their owners: PostgreSQL refuses files of anybody else. */
+export const run = promisify(execFile);
 
 export const FEED_FAULTS = {
   "kill-drain": "the draining process killed (SIGKILL)",
@@ -94,8 +98,8 @@ async function killPostgres(
   if (name === "restore-postgres") goesBack();
   await postgres.kill();
   if (name === "restore-postgres") {
-    execFileSync("rm", ["-rf", postgres.data]);
-    execFileSync("cp", ["-a", copy, postgres.data]);
+    await run("rm", ["-rf", postgres.data]);
+    await run("cp", ["-a", copy, postgres.data]);
   }
   await delay(between(random, 0, 300));
   await postgres.restart();

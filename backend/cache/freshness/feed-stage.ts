@@ -1,13 +1,12 @@
 // A run of the feed: readers of several processes, writers past the API, faults; no read may be older than COMMIT + x.
 // Tests: test/faults/freshness-feed.test.ts
-import { execFileSync } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { type DurablePostgres, startDurablePostgres, startRedisServer } from "../../servers/index.js";
 import { createFeed } from "../src/feed/index.js";
 import { machineNowMs } from "./clock.js";
 import { FeedBackend } from "./feed-backends.js";
-import { doFault, FEED_FAULT_NAMES, FEED_FAULTS, type FeedFault } from "./feed-faults.js";
+import { doFault, FEED_FAULT_NAMES, FEED_FAULTS, type FeedFault, run } from "./feed-faults.js";
 import { FeedJudge, type FeedViolation } from "./feed-judge.js";
 import { FEED_PROTECTIONS, type FeedProtection } from "./feed-protections.js";
 import {
@@ -95,7 +94,7 @@ class FeedRun {
     const postgres = await startDurablePostgres();
     this.#onEnd(() => postgres.stop());
     const copy = await prepared(postgres);
-    this.#onEnd(() => execFileSync("rm", ["-rf", copy]));
+    this.#onEnd(() => run("rm", ["-rf", copy]));
     const mark = this.#judge.mark();
     const redis = await startRedisServer();
     this.#onEnd(() => redis.stop());
@@ -243,7 +242,7 @@ async function prepared(postgres: DurablePostgres): Promise<string> {
   });
   await postgres.shutDown();
   const copy = `${postgres.data}.copy`;
-  execFileSync("cp", ["-a", postgres.data, copy]);
+  await run("cp", ["-a", postgres.data, copy]);
   await postgres.restart();
   return copy;
 }

@@ -1,69 +1,22 @@
 // The model of the feed: transactions, drains, fills and hits of one entry, in every order (docs/internals/feed.md).
 import { explore, type Offering, type SearchResult } from "./explore.js";
 import type { FeedSettings } from "./feed-settings.js";
-
-/** A set of transactions: bit n is transaction n. */
-type Mask = number;
-/** Of fences and epochs: only equality means anything. 0: none. */
-type Token = number;
-
-interface Transaction {
-  /** `due`: x has passed since its COMMIT was answered. `lost`: the database was put back to before it. */
-  phase: "idle" | "open" | "committed" | "due" | "lost";
-  /** Its number: in the order in which they began. */
-  xid: number;
-}
-
-interface Drain {
-  phase: "idle" | "begun" | "looked" | "fenced" | "kept";
-  /** Transactions that had committed when the clock was read, and how often the database had been put back. */
-  clock: Mask;
-  clockLife: number;
-  /** What the last turn had seen; `null`: nothing is known. */
-  last: Kept | null;
-  seen: Mask;
-  xmax: number;
-  life: number;
-}
-
-interface Kept {
-  seen: Mask;
-  xmax: number;
-  life: number;
-}
-
-interface Fill {
-  phase: "idle" | "begun" | "read";
-  fence: Token;
-  epoch: Token;
-  shows: Mask;
-}
-
-interface FeedState {
-  transactions: Transaction[];
-  nextXid: number;
-  /** How often the database was put back, and whether x has passed since. */
-  life: number;
-  isLifeDue: boolean;
-  drains: Drain[];
-  fills: Fill[];
-  /** The store's. */
-  fence: Token;
-  epoch: Token;
-  token: { epoch: Token; clock: Mask; life: number } | null;
-  kept: Kept | null;
-  entry: { shows: Mask; fence: Token; epoch: Token } | null;
-  next: Token;
-  faults: { crash: number; flush: number; restore: number };
-  violation: string | undefined;
-}
+import {
+  copyFeed,
+  type Drain,
+  encodeFeed,
+  type FeedState,
+  type Fill,
+  type Mask,
+  type Transaction,
+} from "./feed-state.js";
 
 export function searchFeed(settings: FeedSettings, maxStates = 5_000_000): SearchResult {
   return explore<FeedState>(
     {
       first: first(settings),
-      copy,
-      encode,
+      copy: copyFeed,
+      encode: encodeFeed,
       steps: (state, offer) => {
         databaseSteps(state, offer);
         for (const index of state.drains.keys()) drainSteps(state, settings, index, offer);
@@ -94,44 +47,6 @@ function first({ transactions, drains, fills, faults, protections }: FeedSetting
     violation: undefined,
   };
 }
-
-function copy(state: FeedState): FeedState {
-  return {
-    ...state,
-    transactions: state.transactions.map((one) => ({ ...one })),
-    drains: state.drains.map((one) => ({ ...one })),
-    fills: state.fills.map((one) => ({ ...one })),
-    faults: { ...state.faults },
-    token: state.token && { ...state.token },
-  };
-}
-
-/**
- * Of fences and epochs, which are never used twice, it counts only whether they are the current ones: an entry that is cut off is none, and
- * a fill that was overtaken is stored, where it is, as any other.
- */
-function encode(state: FeedState): string {
-  const { fence, epoch, token, kept, entry } = state;
-  const codes: (number | string)[] = [
-    fence && 1,
-    epoch && 1,
-    state.nextXid,
-    state.life,
-    Number(state.isLifeDue),
-  ];
-  for (const { phase, xid } of state.transactions) codes.push(phase, xid);
-  for (const { phase, clock, clockLife, last, seen, xmax, life } of state.drains)
-    codes.push(phase, clock, clockLife, keptCode(last), seen, xmax, life);
-  for (const own of state.fills)
-    codes.push(own.phase, Number(own.fence === fence && own.epoch === epoch), own.shows);
-  codes.push(token ? `${token.epoch === epoch} ${token.clock} ${token.life}` : "-", keptCode(kept));
-  codes.push(entry && entry.fence === fence && entry.epoch === epoch ? entry.shows : "-");
-  const { crash, flush, restore } = state.faults;
-  codes.push(crash, flush, restore, state.violation ?? "");
-  return codes.join();
-}
-
-const keptCode = (kept: Kept | null): string => (kept ? `${kept.seen} ${kept.xmax} ${kept.life}` : "-");
 
 const committedIn = ({ transactions }: FeedState): Mask =>
   maskOf(transactions, ({ phase }) => phase === "committed" || phase === "due");

@@ -1,7 +1,8 @@
 // PostgreSQL is put back to an earlier state, from a copy of its files: what was cached of the later one is served no more.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { describe, test } from "@jest/globals";
 import pg from "pg";
 import { afterTest } from "../../../servers/in-test.js";
@@ -31,9 +32,10 @@ async function openRestorable(): Promise<FeedApp & { server: DurablePostgres }> 
   return { ...(await openFeedApp({ store: "redis", beside })), server };
 }
 
+const run = promisify(execFile);
 /** Owners and times as they are: PostgreSQL refuses files of anybody else. */
-const copy = (from: string, to: string) => execFileSync("cp", ["-a", from, to]);
-const remove = (folder: string) => execFileSync("rm", ["-rf", folder]);
+const copy = (from: string, to: string) => run("cp", ["-a", from, to]);
+const remove = (folder: string) => run("rm", ["-rf", folder]);
 
 const untilAnswers = ({ pool }: Pick<FeedApp, "pool">) =>
   until("the database answers", () =>
@@ -47,7 +49,7 @@ const untilAnswers = ({ pool }: Pick<FeedApp, "pool">) =>
 const COPIES = {
   "while it was down": async ({ server, pool }: FeedApp & { server: DurablePostgres }, to: string) => {
     await server.shutDown();
-    copy(server.data, to);
+    await copy(server.data, to);
     await server.restart();
     await untilAnswers({ pool });
   },
@@ -69,9 +71,9 @@ describe.each(Object.keys(COPIES) as (keyof typeof COPIES)[])("a copy that was m
 
     await server.kill();
     const killed = delay(LATER_MS);
-    remove(server.data);
-    copy(kept, server.data);
-    remove(kept);
+    await remove(server.data);
+    await copy(kept, server.data);
+    await remove(kept);
     await killed;
     assert.doesNotMatch((await read("/orders")).status, /^hit/);
     const restarted = server.restart();
