@@ -140,14 +140,10 @@ export class Lookups {
 
   /** A hit at once, where the route's `freshness` or `maxStaleness` allows it. */
   #recall(ref: EntryRef, local: LocalEntry, caller?: FenceReading): Promise<ReadOutcome> | undefined {
-    if (!this.#isKnown(ref, local)) return undefined;
+    if (!this.#isUncut(ref, local) || local.staleAt <= Date.now()) return undefined;
     if (caller && !this.#recalls(ref, caller.fenceKeys, caller)) return undefined;
     this.#parts.counters.localHits++;
     return endOfTurn().then(() => ({ kind: "hit", entry: local }));
-  }
-
-  #isKnown(ref: EntryRef, local: LocalEntry): boolean {
-    return this.#isUncut(ref, local) && local.staleAt > Date.now();
   }
 
   /** Whether it is known without the store that no fence has cut it off. */
@@ -162,16 +158,11 @@ export class Lookups {
     return this.#reads.recalls(fenceKeys, carried, ref.maxStaleness, lease);
   }
 
-  /** The same past its TTL, while it is kept: what may answer in the place of a failure while the store is away. */
-  recalledStale(ref: EntryRef): Entry | undefined {
+  /** For who only looks: the entry that would answer without the store; `mayBeStale`: past its TTL, too. */
+  recalled(ref: EntryRef, mayBeStale = false): Entry | undefined {
     const local = this.#parts.local?.peek(ref);
-    return local && this.#isUncut(ref, local) ? local : undefined;
-  }
-
-  /** For who only looks: the entry that would answer without the store. */
-  recalled(ref: EntryRef): Entry | undefined {
-    const local = this.#parts.local?.peek(ref);
-    return local && this.#isKnown(ref, local) ? local : undefined;
+    if (!local || !this.#isUncut(ref, local)) return undefined;
+    return mayBeStale || local.staleAt > Date.now() ? local : undefined;
   }
 
   /**

@@ -135,7 +135,7 @@ export class HandlerRuns {
     }
     // Known not to be cut off before this request came, whatever happens to the handler afterwards.
     const mayBeStale = this.#rules.options.staleIfError > 0;
-    const stale = mayBeStale ? this.#http.engine.lookups.recalledStale(ref) : undefined;
+    const stale = mayBeStale ? this.#http.engine.lookups.recalled(ref, true) : undefined;
     this.#share(status, stale ? { fwd: "miss", stale } : NOTHING_HELD, exchange).catch(next);
   }
 

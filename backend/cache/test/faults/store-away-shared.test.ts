@@ -278,49 +278,6 @@ describe("with Redis away", () => {
     });
   });
 
-  test("in the place of a failure: the entry past its TTL that is known not to be cut off, and no other", async () => {
-    let isFailing = false;
-    const handler: Handler = (req, res) => {
-      if (isFailing && req.method === "GET") res.status(500).json({ failed: true });
-      else res.json({ of: req.path });
-    };
-    for (const maxStaleness of [0, 5000]) {
-      isFailing = false;
-      const list = { ttlSeconds: 1, staleIfError: 600, maxStaleness };
-      const { app, cache } = await open(handler, { list });
-      for (const path of ["/list/1", "/list/2"]) {
-        await app.request(path);
-        await cache.idle();
-        assert.equal((await app.request(path)).cache, "hit");
-      }
-      await away(cache);
-      isFailing = true;
-      await until("its TTL is over", async () => (await app.request("/list/1")).cache !== "hit");
-      const answer = await app.request("/list/1");
-      if (maxStaleness === 0) {
-        // Nobody knows whether another process has changed it since.
-        assert.deepEqual([answer.status, answer.cache], [500, AWAY]);
-      } else {
-        assert.deepEqual([answer.status, answer.cache], [200, "fwd=stale; detail=stale-if-error"]);
-        assert.deepEqual(JSON.parse(answer.body), { of: "/list/1" });
-        const many = await Promise.all(Array.from({ length: 5 }, () => app.request("/list/2")));
-        for (const { status, body } of many)
-          assert.deepEqual([status, JSON.parse(body)], [200, { of: "/list/2" }]);
-        isFailing = false;
-        const own = await app.request("/list/1");
-        assert.equal(own.status, 200, "a handler that does not fail answers itself");
-        assert.equal(own.cache, AWAY);
-        isFailing = true;
-        // This process has changed it: its mutation waits for the store, and what was before it is not shown.
-        assert.equal((await app.request("/list", { method: "POST" })).status, 200);
-        const after = await app.request("/list/1");
-        assert.deepEqual([after.status, after.cache], [500, AWAY]);
-      }
-      await back();
-      await until("it is back", () => cache.health().connected);
-    }
-  });
-
   test("calls for one value share loads", async () => {
     const { cache } = await open((_req, res) => res.json({}));
     const space = cache.manager.tenant("acme");

@@ -55,6 +55,7 @@ export class DirectCalls {
   }
 
   async beginFill(link: ServerLink, request: FillRequest): Promise<FillStart> {
+    if (!link.scripts.isKnown("beginFill")) return beginFillAt(link, request);
     const values = await this.#proven(
       link,
       () => {
@@ -74,7 +75,8 @@ export class DirectCalls {
   /** What the script returns. */
   async commitFill(link: ServerLink, call: CommitCall): Promise<readonly (number | string)[]> {
     const { value, parked } = call;
-    if (call.valueBytes > MAX_DIRECT_BYTES) return commitAt(link, call);
+    if (call.valueBytes > MAX_DIRECT_BYTES || !link.scripts.isKnown("commitFill"))
+      return commitAt(link, call);
     const script = () => piecesOf([...scriptOf("commitFill", call.keys, call.args), parked ? "" : value]);
     const pieces = () => {
       if (!parked) return script();
@@ -115,7 +117,7 @@ export class DirectCalls {
       return await direct.ask(pieces(), question);
     } catch (error) {
       if (error instanceof DirectConnectionLost) return undefined;
-      // The other connection brings the script.
+      // It was flushed: the other connection brings it.
       if (isError(error) && error.message.startsWith("NOSCRIPT")) return undefined;
       throw error;
     }

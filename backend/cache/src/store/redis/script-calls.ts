@@ -26,10 +26,17 @@ export interface ScriptCall {
 /** The scripts of one connection. */
 export class ScriptCalls {
   readonly #brought = new Set<ScriptName>();
+  readonly #known = new Set<ScriptName>();
+
+  /** Whether the server has answered to it on this connection, and can be asked for it on others. */
+  isKnown(name: ScriptName): boolean {
+    return this.#known.has(name);
+  }
 
   /** Called for each new connection: it may lead to a server that has been started anew. */
   forget(): void {
     this.#brought.clear();
+    this.#known.clear();
   }
 
   /**
@@ -44,7 +51,9 @@ export class ScriptCalls {
   ): Promise<unknown> {
     if (!this.#brought.has(call.name)) {
       this.#brought.add(call.name);
-      return send((client) => bring(client, call));
+      const reply = await send((client) => bring(client, call));
+      this.#known.add(call.name);
+      return reply;
     }
     try {
       return await send((client) => ask(client, call));

@@ -38,10 +38,10 @@ const NODE_OF_CLUSTER = "the server is a node of a Redis Cluster: pass redis: { 
 
 export class ServerLink {
   readonly client: RedisClient;
+  readonly scripts = new ScriptCalls();
   readonly #listener: LinkListener;
   readonly #isOfCluster: boolean;
   readonly #listeners = new Listeners();
-  readonly #scripts = new ScriptCalls();
   readonly #retries = new BackOff(FIRST_RETRY_MS, MAX_RETRY_MS);
   #identity: ServerIdentity | undefined;
   /** Counts connections: what was asked on an older one says nothing about the present one. */
@@ -58,7 +58,7 @@ export class ServerLink {
     heedGreetings(client, this.#listeners, (greeting) => listener.troubled(greeting));
     this.#listeners.add(client, "ready", () => {
       this.#connection++;
-      this.#scripts.forget();
+      this.scripts.forget();
       this.#learn();
     });
     this.#listeners.add(client, "close", () => this.#forget());
@@ -97,7 +97,7 @@ export class ServerLink {
   ): Promise<unknown> {
     const { client } = this;
     try {
-      return await this.#scripts.run({ name, keys, args }, async (ask) => {
+      return await this.scripts.run({ name, keys, args }, async (ask) => {
         if (!parked) return ask(client);
         const { key, value, ttlMs } = parked;
         const park = () => Promise.all([client.set(key, value, "PX", ttlMs), ask(client)]);
@@ -121,7 +121,7 @@ export class ServerLink {
     ahead?: (client: RedisClient) => void,
   ): Promise<unknown> {
     const [key = ""] = keys;
-    return this.#scripts.run({ name, keys, args, asBytes }, (ask) =>
+    return this.scripts.run({ name, keys, args, asBytes }, (ask) =>
       this.proven(key, (client) => {
         ahead?.(client);
         return ask(client);
