@@ -137,7 +137,9 @@ export class CacheEngine {
         this.account.publish({ tenant, ...parts }, origin, confirmed);
         return confirmed;
       },
-      replaced: (tenant) => this.#sweeps.enqueue({ tenant }),
+      // What a forgotten URL has spared of other modules is in no live list, and would be swept with them.
+      replaced: (tenant, module) =>
+        this.#sweeps.enqueue(module === undefined ? { tenant } : { tenant, module }),
     });
   }
 

@@ -24,8 +24,8 @@ export interface WideParts {
     module: string | undefined,
     origin: Origin,
   ): Promise<boolean>;
-  /** Called for each tenant whose fence was replaced. */
-  replaced(tenant: string): void;
+  /** Called for each tenant whose fence was replaced, or that of its module. */
+  replaced(tenant: string, module: string | undefined): void;
 }
 
 /** What a user may not do, or a server does not know. */
@@ -95,7 +95,7 @@ export class WideInvalidations {
     origin: Origin,
   ): Promise<boolean> {
     const confirmed = await this.#parts.replace(tenant, [key], module, origin);
-    this.#parts.replaced(tenant);
+    this.#parts.replaced(tenant, module);
     return confirmed;
   }
 }

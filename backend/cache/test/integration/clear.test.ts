@@ -136,6 +136,17 @@ for (const store of STORES) {
       await clearsWhatItSays(await open(store));
     });
 
+    test("a module of all tenants takes nothing of others, also what a forgotten URL has spared", async () => {
+      const app = await open(store);
+      const urls = ["/plans/1", "/plans/2"];
+      await app.hits(["tenant-1"], ...urls, "/mine");
+      await app.cache.forget({ tenant: "tenant-1", url: "/plans/1" });
+      await app.cache.invalidateModule("mine");
+      // Its sweep is behind it.
+      await app.cache.idle();
+      assert.deepEqual(await app.hits(["tenant-1"], ...urls, "/mine"), ["tenant-1 /plans/2"]);
+    });
+
     test("also what is being filled at that moment", async () => {
       await forgetsWhatIsFilled(await open(store));
     });
