@@ -18,8 +18,6 @@ export const catalogueVersion = (schema: string): string => `(
   SELECT pg_catalog.substr(pg_catalog.md5(pg_catalog.string_agg(fact, ' ' ORDER BY fact)), 1, 16) FROM (
     SELECT 'd ' || pg_catalog.concat_ws(' ', oid, pg_catalog.pg_is_in_recovery(), extract(epoch FROM pg_catalog.pg_postmaster_start_time()))
       FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
-    UNION ALL SELECT 'u ' || pg_catalog.concat_ws(' ', oid, rolname, rolsuper, rolbypassrls) FROM pg_catalog.pg_roles
-    UNION ALL SELECT 'm ' || pg_catalog.concat_ws(' ', roleid, member) FROM pg_catalog.pg_auth_members
     UNION ALL SELECT 'r ' || pg_catalog.concat_ws(' ', c.oid, n.nspname, c.relname, c.relkind, c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloptions)
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ${ownNamespace("n.nspname", schema)}

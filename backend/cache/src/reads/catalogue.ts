@@ -59,7 +59,7 @@ export interface Builtin {
 
 export class Catalogue {
   readonly version: string;
-  /** The same where nothing is another, what other sessions hide among it. */
+  /** The same where nothing is another: also what other sessions hide, and whom row security restricts. */
   readonly state: string;
   readonly #relations = new Map<string, Relation[]>();
   readonly #functions = new Map<string, OwnFunction[]>();
@@ -72,7 +72,9 @@ export class Catalogue {
 
   constructor(row: CatalogueRow, feed: FeedView) {
     this.version = row.version;
-    this.state = [row.version, ...[...row.hidden].sort()].join(" ");
+    // Whom row security restricts depends on roles, which are those of all databases of a server: no reason to cut everything off.
+    const restricted = row.relations.filter(([, , , , , isRestricted]) => isRestricted).map(([oid]) => oid);
+    this.state = [row.version, ...[...row.hidden, ...restricted].sort()].join(" ");
     this.casts = row.casts;
     this.#hidden = new Set(row.hidden);
     this.#plainArguments = new Set(row.plainArguments);
