@@ -117,7 +117,7 @@ export type { RequestPattern, RoutesOptions } from "./options/routes-options.js"
 export type { Touched } from "./options/touched-arguments.js";
 export type { TelemetryOptions } from "./peers.js";
 export type { FeedDatabase } from "./queryable.js";
-export type { SeenReads } from "./reads/handler-reads.js";
+export type { SeenReads } from "./reads/seen-reads.js";
 export type { CacheStats, ModuleStats, StatsFilter, StoreStats, TenantStats } from "./stats.js";
 export * as fences from "./store/fence-format.js";
 export type { KeySpace } from "./store/key-space.js";

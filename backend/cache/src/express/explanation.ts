@@ -3,7 +3,7 @@
 import type { CacheStatusDetail } from "../cache-status.js";
 import type { Cause } from "../engine/cause-text.js";
 import type { MissReason } from "../engine/entry-memory.js";
-import type { SeenReads } from "../reads/handler-reads.js";
+import type { SeenReads } from "../reads/seen-reads.js";
 
 /**
  * - `hit`, `stale`: answered from the entry (`stale`: older than its TTL, and refreshed behind the answer)

@@ -10,7 +10,7 @@ import { fenceKeysOf } from "../engine/fences.js";
 import { HandlerDurations } from "../engine/handler-durations.js";
 import { tagsOf } from "../identifiers.js";
 import { declaredOf, type ParsedRouteOptions } from "../options/route-options.js";
-import type { SeenReads } from "../reads/handler-reads.js";
+import type { SeenReads } from "../reads/seen-reads.js";
 import { isThenable } from "../shown.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";

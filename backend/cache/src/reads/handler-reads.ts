@@ -7,6 +7,7 @@ import { isMoving } from "./builtins.js";
 import type { Connection } from "./connections.js";
 import type { StatementSink } from "./current-reads.js";
 import { isTenants, type Problem, type Reading, type Rows, type Source, sourcesOf } from "./reading.js";
+import type { SeenReads } from "./seen-reads.js";
 import type { Statements, Step } from "./statements.js";
 
 /** What is known of a tracked pool's database. */
@@ -21,16 +22,6 @@ export interface ReadsHost {
   catalogueOf(source: object): KnownCatalogue | undefined;
   /** The catalogue may have changed. */
   doubt(): void;
-}
-
-/** For whoever looks: see `explain`. */
-export interface SeenReads {
-  /** By schema and name, in the order of their names. */
-  readonly tables: readonly string[];
-  readonly modules: readonly string[];
-  /** Why such an answer is not stored, and what of it; `null` where it may be. */
-  readonly why: UnreadReason | null;
-  readonly what: string | null;
 }
 
 export type Concluded = { readonly modules: ReadonlySet<string> } | { readonly reason: UnreadReason };
