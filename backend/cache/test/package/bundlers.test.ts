@@ -57,10 +57,14 @@ const ROLLUP = `import { rollup } from "rollup";
 import commonjs from "@rollup/plugin-commonjs";
 import json from "@rollup/plugin-json";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
-const [entry, file, format, ignoreTryCatch] = process.argv.slice(2);
+const [entry, file, format, peers] = process.argv.slice(2);
 const bundle = await rollup({
   input: entry, onwarn: () => undefined,
-  plugins: [nodeResolve({ preferBuiltins: true }), commonjs({ ignoreTryCatch: ignoreTryCatch !== "follow" }), json()],
+  plugins: [
+    nodeResolve({ preferBuiltins: true }),
+    commonjs({ ignoreTryCatch: peers === "follow" ? (id) => !["ioredis", "light-my-request"].includes(id) : true }),
+    json(),
+  ],
 });
 await bundle.write({ file, format });
 `;
