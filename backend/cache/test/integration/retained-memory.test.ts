@@ -127,9 +127,14 @@ for (const store of ["memory", "redis"] as const) {
 
     for (const [name, kind] of Object.entries(FLOODS)) {
       test(`long ${name}`, async () => {
-        const start = await held();
-        await flood(kind);
-        const left = (await held()) - start;
+        const leftBy = async () => {
+          const start = await held();
+          await flood(kind);
+          return (await held()) - start;
+        };
+        let left = await leftBy();
+        // What is remembered within bounds fills them once. What is kept for ever is kept of the next ones, too.
+        if (left >= MAX_LEFT_BYTES) left = await leftBy();
         tell(`${(left / MIB).toFixed(2)} MiB left`);
         assert.ok(left < MAX_LEFT_BYTES, `${(left / MIB).toFixed(2)} MiB`);
       });

@@ -4,8 +4,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { Redis } from "ioredis";
 import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { until } from "../../../servers/until.js";
 import { messageOf } from "../../src/thrown.js";
 import { createNpmProject, install, packLibrary } from "./npm.js";
 import { readmeCommands, readmeFile, readmeFiles } from "./readme-blocks.js";
@@ -83,7 +85,11 @@ describe("the package's README", () => {
         3002: await serve({ REDIS_URL: redis.url }),
       };
       const urlOf = (port: number) => servers[port as keyof typeof servers].url;
-      const seen = await askAll(3001, urlOf);
+      const client = new Redis(redis.url);
+      // Whoever types the commands is slower than what is stored behind an answer; until then another process waits for it.
+      const isStored = () =>
+        until("the fill has ended", async () => (await client.keys("*lease:*")).length === 0);
+      const seen = await askAll(3001, urlOf, isStored).finally(() => client.disconnect());
       for (const server of Object.values(servers)) await server.end();
       assert.deepEqual(seen, [
         ["fwd=miss; stored", FIRST],
@@ -142,7 +148,7 @@ describe("the package's README", () => {
   }
 
   /** The README's curl commands of one server, or of one and the next. */
-  async function askAll(port: number, urlOf: (port: number) => string) {
+  async function askAll(port: number, urlOf: (port: number) => string, behindEach = async () => {}) {
     const seen: (readonly [cacheStatus: string, body: unknown])[] = [];
     for (const command of readmeCommands("curl")) {
       const { method, headers, body, ...asked } = parseCurl(command);
@@ -151,6 +157,7 @@ describe("the package's README", () => {
       const status = response.headers.get("cache-status") ?? "";
       const told = status.replace("express-tenant-cache; ", "").replace(/ttl=\d+/, "ttl=…");
       seen.push([told, JSON.parse(await response.text())]);
+      await behindEach();
     }
     return seen;
   }
