@@ -10,14 +10,18 @@ import { gate } from "../support/http-app.js";
 const X_MS = 250;
 /** What the promise allows, and what the test's own timers may be late. */
 const LATER_MS = X_MS + 20;
+/** Where hits are asked for: a busy machine stands still for longer than 250 ms, and covered reads are misses then. */
+const PATIENT_X_MS = 1000;
+const PATIENT = { maxDelayMs: PATIENT_X_MS };
+const PATIENTLY_LATER_MS = PATIENT_X_MS + 20;
 
 describe.each(STORES)("writes past the API, %s", (store) => {
   test("are seen x after their COMMIT, by their tenant and module", async () => {
-    const { pool, read, warm } = await openFeedApp({ store });
+    const { pool, read, warm } = await openFeedApp({ store, feed: PATIENT });
     for (const tenant of ["t0", "t1"]) await warm("/orders", tenant);
     await warm("/free");
     await pool.query("UPDATE orders SET total = 77 WHERE tenant_id = 't1'");
-    await delay(LATER_MS);
+    await delay(PATIENTLY_LATER_MS);
     assert.match((await read("/orders")).body, /"total":77/);
     assert.equal((await read("/orders", "t0")).status, "hit");
     assert.equal((await read("/free")).status, "hit");
@@ -36,19 +40,19 @@ describe.each(STORES)("writes past the API, %s", (store) => {
   });
 
   test("of one record reach what carries its tag, in other modules too", async () => {
-    const { pool, read, warm } = await openFeedApp({ store });
+    const { pool, read, warm } = await openFeedApp({ store, feed: PATIENT });
     for (const id of [1, 3]) await warm(`/names/${id}`);
     await pool.query("UPDATE accounts SET name = 'renamed' WHERE id = 1");
-    await delay(LATER_MS);
+    await delay(PATIENTLY_LATER_MS);
     assert.equal((await read("/names/1")).body, '[{"name":"renamed"}]');
     assert.equal((await read("/names/3")).status, "hit");
   });
 
   test("of more rows than maxTags reach all that the tenant has", async () => {
-    const { pool, read, warm } = await openFeedApp({ store, feed: { maxTags: 2 } });
+    const { pool, read, warm } = await openFeedApp({ store, feed: { ...PATIENT, maxTags: 2 } });
     for (const id of [1, 2]) await warm(`/names/${id}`, `t${id % 2}`);
     await pool.query("UPDATE accounts SET name = 'all' WHERE tenant_id = 't1'");
-    await delay(LATER_MS);
+    await delay(PATIENTLY_LATER_MS);
     assert.equal((await read("/names/1", "t1")).body, '[{"name":"all"}]');
     assert.equal((await read("/names/2", "t0")).status, "hit");
   });

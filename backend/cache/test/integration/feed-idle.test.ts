@@ -10,7 +10,7 @@ import { openFeedDatabase } from "../support/feed-database.js";
 /** A feed whose queries are counted. */
 async function openCounted(store: (typeof STORES)[number]) {
   const counted = { queries: 0 };
-  const database = await openFeedDatabase({ probeMs: 0, idleMs: 1000 }, undefined, (pool) => ({
+  const database = await openFeedDatabase({ probeMs: 0, idleMs: 1000, maxDelayMs: 1000 }, undefined, (pool) => ({
     query: (text: string, values?: unknown[]) => {
       counted.queries++;
       return pool.query(text, values);
