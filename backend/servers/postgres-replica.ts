@@ -48,6 +48,10 @@ export async function startPostgresWithReplica(): Promise<PostgresWithReplica> {
       await ask(replica, `DO $$ BEGIN ${sql}; END $$`);
     },
     untilCaughtUp: async () => {
+      // Without `durable` commits do not wait until they are written: one that does takes those before it along.
+      const marked =
+        "set_config('synchronous_commit', 'local', false), pg_logical_emit_message(true, 'test', '')";
+      await ask(primary, `SELECT ${marked}`);
       const written = await ask(primary, "SELECT pg_current_wal_lsn() AS answer");
       await until("the replica has caught up", async () => {
         const sql = `SELECT pg_last_wal_replay_lsn() >= '${written}' AS answer`;

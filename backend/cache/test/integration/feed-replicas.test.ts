@@ -74,6 +74,9 @@ async function openReplicaApp(
     await until("a hit", async () => {
       last = await read(tenant);
       return last.status === "hit";
+    }).catch(async (cause) => {
+      const { feed } = await cache.stats();
+      throw new Error(`${JSON.stringify(last)} ${JSON.stringify(feed)}`, { cause });
     });
     return last;
   };
@@ -169,6 +172,8 @@ test("a replica that does not answer, or is none of this primary's, keeps answer
 
 test("a function says what each request reads: null for the primary, which is a replica of itself", async () => {
   const primary = await openReplicaApp("memory", () => ({ replica: async () => null }));
+  // The handler reads it: it must have the table.
+  await servers.untilCaughtUp();
   await servers.pause();
   await primary.pool.query("UPDATE orders SET total = 6 WHERE tenant_id = 't1'");
   await primary.warm();
