@@ -8,6 +8,7 @@ import {
   EventStream,
   keyEnding,
   MAX_SAMPLE,
+  seenBy,
   type TailBounds,
 } from "../operations/event-stream.js";
 
@@ -44,16 +45,14 @@ export class Tail {
   }
 }
 
-/** What concerns no tenant is for who sees all. */
 function wantedBy(access: Access, query: URLSearchParams): (event: AnyEvent) => boolean {
   const tenant = query.get("tenant") || undefined;
   const module = query.get("module") || undefined;
-  const asked = tenant === undefined ? undefined : access.tenant(tenant);
-  return (event) => {
-    if (!("module" in event) || (module !== undefined && event.module !== module)) return false;
-    if (tenant !== undefined) return asked !== undefined && event.tenant === asked;
-    return access.seesAll || (event.tenant !== undefined && access.sees(event.tenant));
-  };
+  const only = tenant === undefined ? undefined : access.tenant(tenant);
+  // A tenant that the person does not see.
+  if (tenant !== undefined && only === undefined) return () => false;
+  const isSeen = seenBy(access, only);
+  return (event) => "module" in event && (module === undefined || event.module === module) && isSeen(event);
 }
 
 /** JSON has no line breaks, which would end the event. */

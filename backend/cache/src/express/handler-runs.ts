@@ -10,7 +10,7 @@ import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { HandlerReads } from "../reads/handler-reads.js";
 import { callerOf, tellQueries } from "./answer-observer.js";
 import type { Exchange, Missing } from "./exchange.js";
-import { HandlerPlaces } from "./handler-places.js";
+import { HandlerPlaces, type HandlerRun } from "./handler-places.js";
 import type { HttpServices } from "./http-services.js";
 import { countBypass, passOn } from "./pass-by.js";
 import { recordInto } from "./recorder.js";
@@ -201,13 +201,7 @@ export class HandlerRuns {
       fill?.abandon("failed");
       shared?.ended();
     };
-    const fwd = shared?.status.fwd ?? missing.fwd;
-    this.places.enter(exchange, {
-      fwd,
-      run,
-      leave,
-      answersStale: () => this.#answersStale(missing, exchange),
-    });
+    this.#enter(exchange, missing, { fwd: shared?.status.fwd ?? missing.fwd, run, leave });
   }
 
   /** `undefined` where nobody wants to know what the handler reads. */
@@ -233,19 +227,16 @@ export class HandlerRuns {
       this.#record(NOT_STORED, missing, exchange, { status, ended: leave });
       return;
     }
-    const { fwd } = status;
     const run = () => passOn(this.#rules.requests.own, status, exchange.res, exchange.next);
-    this.places.enter(exchange, {
-      fwd,
-      run,
-      leave,
-      answersStale: () => this.#answersStale(missing, exchange),
-    });
+    this.#enter(exchange, missing, { fwd: status.fwd, run, leave });
   }
 
-  #answersStale(missing: Missing, exchange: Exchange): boolean {
-    const fallback = this.#fallback(missing);
-    return fallback !== undefined && this.#insteadOfError(fallback, exchange);
+  #enter(exchange: Exchange, missing: Missing, handlerRun: Omit<HandlerRun, "answersStale">): void {
+    const answersStale = () => {
+      const fallback = this.#fallback(missing);
+      return fallback !== undefined && this.#insteadOfError(fallback, exchange);
+    };
+    this.places.enter(exchange, { ...handlerRun, answersStale });
   }
 
   /** The entry that may answer in the place of a failure. */

@@ -4,9 +4,9 @@ import { catalogueVersion } from "../catalogue-version.js";
 import { versionPart } from "../feed-epoch.js";
 import type { Logger } from "../logger.js";
 import { monotonicNow } from "../timers.js";
-import { compare, type FeedProblem } from "./catalogue.js";
 import type { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
+import { compare, type FeedProblem } from "./feed-problems.js";
 
 export class Coverage {
   readonly #options: ParsedFeedOptions;

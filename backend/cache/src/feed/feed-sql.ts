@@ -2,8 +2,8 @@
 // Tests: test/integration/feed-capture.test.ts, test/integration/feed-verify.test.ts
 
 import { downStatements, upStatements } from "./capture-schema.js";
-import { missingStatements } from "./catalogue.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
+import { missingStatements } from "./feed-problems.js";
 
 /** For a migration of your own. Both can be run again. */
 export interface FeedSql {

@@ -4,8 +4,8 @@
 import { registerFeed } from "../engine/feeds.js";
 import type { FeedPlace } from "../store/feed-place.js";
 import { requirePart } from "../store/store-parts.js";
-import { compare, type FeedProblem } from "./catalogue.js";
 import { type FeedOptions, type ParsedFeedOptions, parseFeedOptions } from "./feed-options.js";
+import { compare, type FeedProblem } from "./feed-problems.js";
 import { type FeedSql, feedDiff, feedSql, installFeed } from "./feed-sql.js";
 import { FeedOfProcess } from "./running-feed.js";
 

@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { CacheEvent, CacheEventName, CacheEvents, InvalidatedEvent } from "../engine/events.js";
 import { clearTimeout, monotonicNow, setTimeout, type Timer } from "../timers.js";
+import type { Access } from "./access.js";
 
 const MAX_READERS = 8;
 /** In each interval; what is more is counted. */
@@ -40,6 +41,16 @@ export interface TailReading {
   readonly lineOf: (name: CacheEventName, event: AnyEvent) => string;
   /** What is sent of an interval. */
   readonly written: (lines: readonly string[], count: TailCount) => string;
+}
+
+/**
+ * Whether an event is for this person: what concerns no tenant is for who sees all.
+ *
+ * @param only of one tenant, which the person sees; `undefined`: of all that the person sees
+ */
+export function seenBy(access: Access, only: string | undefined): (event: AnyEvent) => boolean {
+  if (only !== undefined) return ({ tenant }) => tenant === only;
+  return ({ tenant }) => access.seesAll || (tenant !== undefined && access.sees(tenant));
 }
 
 export class EventStream {

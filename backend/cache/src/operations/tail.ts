@@ -9,6 +9,7 @@ import {
   EventStream,
   keyEnding,
   MAX_SAMPLE,
+  seenBy,
   type TailBounds,
   type TailReading,
 } from "./event-stream.js";
@@ -60,9 +61,7 @@ function filterOf(access: Access, query: URLSearchParams): Filter | Refused {
     return new Refused(400, "ETC_OPTIONS", `sample: write a whole number from 1 to ${MAX_SAMPLE}`);
   const only = tenant === undefined ? undefined : access.tenant(tenant);
   if (tenant !== undefined && only === undefined) return NO_SUCH_TENANT;
-  // What concerns no tenant is for who sees all.
-  const isSeen = ({ tenant: of }: AnyEvent) =>
-    only === undefined ? access.seesAll || (of !== undefined && access.sees(of)) : of === only;
+  const isSeen = seenBy(access, only);
   return { names, sample, isWanted: (event) => isSeen(event) && (!module || isOf(event, module)) };
 }
 

@@ -2,6 +2,24 @@
 // Tests: test/integration/auto-catalogue.test.ts
 import { catalogueVersion, FIRST_OWN_OID, ownNamespace } from "../catalogue-version.js";
 
+/** One that is not PostgreSQL's own. */
+export interface OwnFunction {
+  readonly oid: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly language: string;
+  readonly volatility: string;
+  /** In SQL: its body. */
+  readonly body: string | null;
+  readonly argumentNames: readonly string[];
+  readonly inputs: number;
+  readonly defaults: number;
+  /** Of an aggregate: what it is made of. */
+  readonly parts: readonly string[];
+  /** Whether it takes a row, so that it can be written as if it were a column of that. */
+  readonly isOfRow: boolean;
+}
+
 /** The rows of the answer, as JSON has them. Ids are texts. */
 export interface CatalogueRow {
   readonly version: string;
@@ -18,22 +36,7 @@ export interface CatalogueRow {
   /** Of relations that have a trigger of the feed's: its function, and how the tenant's column compares. */
   readonly covered: readonly (readonly [oid: string, capture: string, type: string | null])[];
   readonly inherits: readonly (readonly [child: string, parent: string])[];
-  readonly functions: readonly (readonly [
-    oid: string,
-    schema: string,
-    name: string,
-    language: string,
-    volatility: string,
-    /** In SQL: its body. */
-    body: string | null,
-    argumentNames: readonly string[],
-    inputs: number,
-    defaults: number,
-    /** Of an aggregate: what it is made of. */
-    parts: readonly string[],
-    /** Whether it takes a row, so that it can be written as if it were a column of that. */
-    isOfRow: boolean,
-  ])[];
+  readonly functions: readonly OwnFunction[];
   /** PostgreSQL's own, by name: volatility, and the fewest and most arguments. */
   readonly builtins: Readonly<Record<string, readonly string[]>>;
   readonly policies: readonly (readonly [
@@ -50,8 +53,9 @@ export interface CatalogueRow {
   readonly plainArguments: readonly string[];
 }
 
-const json = (of: string, from: string): string =>
-  `(SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(${of})), '[]') FROM ${from})`;
+const aggregated = (row: string, from: string): string =>
+  `(SELECT coalesce(pg_catalog.json_agg(${row}), '[]') FROM ${from})`;
+const json = (of: string, from: string): string => aggregated(`pg_catalog.json_build_array(${of})`, from);
 
 /**
  * Takes two values: names of the feed's functions, and the column of the tenant in the table of each (`NULL`: none).
@@ -78,13 +82,13 @@ export const catalogueQuery = (schema: string): string => {
       LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation`,
   )} AS covered,
   ${json("inhrelid::text, inhparent::text", "pg_catalog.pg_inherits JOIN pg_catalog.pg_class c ON c.oid = inhparent WHERE c.relkind IN ('r', 'p')")} AS inherits,
-  ${json(
-    `p.oid::text, n.nspname, p.proname, l.lanname, p.provolatile,
-      CASE WHEN l.lanname = 'sql' THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) END,
-      ${argumentNames}, p.pronargs, p.pronargdefaults,
-      ARRAY(SELECT part::oid::text FROM pg_catalog.pg_aggregate g, pg_catalog.unnest(ARRAY[aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn]) AS part
+  ${aggregated(
+    `pg_catalog.json_build_object('oid', p.oid::text, 'schema', n.nspname, 'name', p.proname, 'language', l.lanname, 'volatility', p.provolatile,
+      'body', CASE WHEN l.lanname = 'sql' THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) END,
+      'argumentNames', ${argumentNames}, 'inputs', p.pronargs, 'defaults', p.pronargdefaults,
+      'parts', ARRAY(SELECT part::oid::text FROM pg_catalog.pg_aggregate g, pg_catalog.unnest(ARRAY[aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn]) AS part
         WHERE g.aggfnoid = p.oid AND part::oid <> 0),
-      p.pronargs - p.pronargdefaults <= 1 AND EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'd', 'p'))`,
+      'isOfRow', p.pronargs - p.pronargdefaults <= 1 AND EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'd', 'p')))`,
     `pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang WHERE ${isOwnFunction}`,
   )} AS functions,
   (SELECT pg_catalog.json_object_agg(proname, ways) FROM (

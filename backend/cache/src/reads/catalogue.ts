@@ -1,12 +1,9 @@
 // A copy of what a database's catalogue says, arranged for questions by name.
 // Tests: test/integration/auto-catalogue.test.ts
 import type { FeedView } from "../engine/feeds.js";
-import { type CatalogueRow, catalogueQuery } from "./catalogue-query.js";
+import type { FeedDatabase } from "../queryable.js";
+import { type CatalogueRow, catalogueQuery, type OwnFunction } from "./catalogue-query.js";
 import type { Comparison } from "./reading.js";
-
-export interface Queried {
-  query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
-}
 
 export interface CoveredBy {
   readonly module: string;
@@ -35,20 +32,6 @@ export interface Relation {
   readonly covered: CoveredBy[];
   readonly below: Relation[];
   readonly policies: Policy[];
-}
-
-export interface OwnFunction {
-  readonly oid: string;
-  readonly schema: string;
-  readonly name: string;
-  readonly language: string;
-  readonly volatility: string;
-  readonly body: string | null;
-  readonly argumentNames: readonly string[];
-  readonly inputs: number;
-  readonly defaults: number;
-  readonly parts: readonly string[];
-  readonly isOfRow: boolean;
 }
 
 export interface Builtin {
@@ -81,34 +64,9 @@ export class Catalogue {
     this.#builtins = new Map(
       Object.entries(row.builtins).map(([name, ways]) => [name, ways.map(builtinOf)] as const),
     );
-    for (const [
-      oid,
-      schema,
-      name,
-      language,
-      volatility,
-      body,
-      argumentNames,
-      inputs,
-      defaults,
-      parts,
-      isOfRow,
-    ] of row.functions) {
-      const each = {
-        oid,
-        schema,
-        name,
-        language,
-        volatility,
-        body,
-        argumentNames,
-        inputs,
-        defaults,
-        parts,
-        isOfRow,
-      };
-      this.#functionsById.set(oid, each);
-      add(this.#functions, name, each);
+    for (const each of row.functions) {
+      this.#functionsById.set(each.oid, each);
+      add(this.#functions, each.name, each);
     }
     for (const [name, oid] of row.operators) add(this.#operators, name, oid);
     this.#addRelations(row, feed);
@@ -168,7 +126,7 @@ export class Catalogue {
 }
 
 /** Rejects as the database does. */
-export async function readCatalogue(pool: Queried, feed: FeedView): Promise<Catalogue> {
+export async function readCatalogue(pool: FeedDatabase, feed: FeedView): Promise<Catalogue> {
   const { tables, schema } = feed;
   const values = [tables.map(({ capture }) => capture), tables.map(({ tenant }) => tenant)];
   const { rows } = await pool.query(catalogueQuery(schema), values);

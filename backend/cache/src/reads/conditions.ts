@@ -1,7 +1,7 @@
 // Conditions that are joined by AND: which columns of tenants they tie to a value, or to each other.
 // Tests: test/integration/auto-statements.test.ts
 import type { Rows, Source } from "./reading.js";
-import type { Place, Run, Scope } from "./run.js";
+import type { Place, Run, Scope } from "./statement-run.js";
 import { constantOf, listOf, namesOf, nodeOf, type Tree, treeOf } from "./syntax.js";
 
 /** @param matters rows that matter only where the conditions hold */

@@ -1,7 +1,7 @@
 // Who notes the statements of the handler that is running.
 // Tests: test/integration/auto-connections.test.ts
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Connection, Noting } from "./connections.js";
+import type { Connection, Noting } from "./tracked-connections.js";
 
 export interface StatementSink {
   /**

@@ -2,7 +2,7 @@
 // Tests: test/integration/auto-statements.test.ts
 import { isMoving } from "./builtins.js";
 import { readAttribute, readCall, readCast, readOperator } from "./functions.js";
-import { deeper, type Place, type Run, type Scope } from "./run.js";
+import { deeper, type Place, type Run, type Scope } from "./statement-run.js";
 import { constantOf, namesOf, nodeOf, type Tree } from "./syntax.js";
 
 /** Of these their parts are read, and nothing else. */

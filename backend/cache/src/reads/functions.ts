@@ -1,10 +1,10 @@
 // What a call of a function, an operator or a cast may read.
 // Tests: test/integration/auto-statements.test.ts, test/integration/auto-property.test.ts
 import { isPure } from "./builtins.js";
-import type { OwnFunction } from "./catalogue.js";
+import type { OwnFunction } from "./catalogue-query.js";
 import { settingOf, sourceOf } from "./conditions.js";
 import type { Source } from "./reading.js";
-import { type Place, type Run, type Scope, within } from "./run.js";
+import { type Place, type Run, type Scope, within } from "./statement-run.js";
 import { listOf, namesOf, nodeOf, type Tree, treeOf } from "./syntax.js";
 
 /** @param call of a `FuncCall`; its arguments are read elsewhere */

@@ -4,11 +4,11 @@ import type { UnreadReason } from "../cache-status.js";
 import { isUncovered, versionIn } from "../feed-epoch.js";
 import { messageOf } from "../thrown.js";
 import { isMoving } from "./builtins.js";
-import type { Connection } from "./connections.js";
 import type { StatementSink } from "./current-reads.js";
 import { isTenants, type Problem, type Reading, type Rows, type Source, sourcesOf } from "./reading.js";
 import type { SeenReads } from "./seen-reads.js";
 import type { Statements, Step } from "./statements.js";
+import type { Connection } from "./tracked-connections.js";
 
 /** What is known of a tracked pool's database. */
 export interface KnownCatalogue {

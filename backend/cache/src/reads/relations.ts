@@ -3,7 +3,7 @@
 import type { Policy, Relation } from "./catalogue.js";
 import { readConditions } from "./conditions.js";
 import type { Rows, Source } from "./reading.js";
-import { type Output, type Place, type Run, type Scope, within } from "./run.js";
+import { type Output, type Place, type Run, type Scope, within } from "./statement-run.js";
 
 type Columns = Map<string, readonly Rows[]>;
 

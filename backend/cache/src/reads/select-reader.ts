@@ -3,7 +3,7 @@
 import { readConditions, rowsNamed } from "./conditions.js";
 import type { Rows } from "./reading.js";
 import { readRelation } from "./relations.js";
-import { deeper, type Item, type Output, type Place, type Run, type Scope } from "./run.js";
+import { deeper, type Item, type Output, type Place, type Run, type Scope } from "./statement-run.js";
 import { listOf, namesOf, nodeOf, type Tree, treeOf } from "./syntax.js";
 
 const NOTHING: Output = { columns: new Map(), list: undefined };

@@ -7,8 +7,8 @@ import { sourceOf } from "./conditions.js";
 import { readExpressions } from "./expressions.js";
 import { readImplicitCasts } from "./functions.js";
 import { type Reading, type Source, unread } from "./reading.js";
-import { OUTSIDE, type Readers, Run } from "./run.js";
 import { readQuery } from "./select-reader.js";
+import { OUTSIDE, type Readers, Run } from "./statement-run.js";
 import { constantOf, listOf, namesOf, type Statement, type Syntax, type Tree, treeOf } from "./syntax.js";
 
 const MOST_CHARACTERS = 64 * 1024;

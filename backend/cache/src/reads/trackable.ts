@@ -2,14 +2,14 @@
 // Tests: test/unit/refusals/track.test.ts, test/integration/auto-connections.test.ts, test/package/orm-auto.test.ts
 import { AsyncResource } from "node:async_hooks";
 import { TenantCacheError } from "../errors.js";
+import type { FeedDatabase } from "../queryable.js";
 import { shown } from "../shown.js";
-import type { Queried } from "./catalogue.js";
-import { noteStatements, type PgClient } from "./connections.js";
 import { notingFor } from "./current-reads.js";
+import { noteStatements, type PgClient } from "./tracked-connections.js";
 
 type Callback = (error: unknown, client?: PgClient, ...more: unknown[]) => void;
 
-interface Pool extends Queried {
+interface Pool extends FeedDatabase {
   connect: (callback?: Callback) => unknown;
   readonly totalCount: number;
   /** Those that are open already. */
@@ -41,7 +41,7 @@ interface Driver {
 /** What was tracked: what statements of it are told apart by, and how the catalogue is asked through it. */
 export interface Tracked {
   readonly source: object;
-  readonly queried: Queried;
+  readonly queried: FeedDatabase;
 }
 
 const tracked = new WeakMap<object, Tracked>();
@@ -158,12 +158,12 @@ function replicated(kind: string): TenantCacheError {
   );
 }
 
-function asking(acquire: () => Promise<PgClient>, release: (client: PgClient) => unknown): Queried {
+function asking(acquire: () => Promise<PgClient>, release: (client: PgClient) => unknown): FeedDatabase {
   return {
     query: async (text, values) => {
       const client = await acquire();
       try {
-        return await (client.query(text, values) as ReturnType<Queried["query"]>);
+        return await (client.query(text, values) as ReturnType<FeedDatabase["query"]>);
       } finally {
         await release(client);
       }

@@ -8,11 +8,12 @@ import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { afterTest } from "../../../servers/in-test.js";
-import { startDurablePostgres, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import { startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import { createFeed } from "../../src/feed/index.js";
+import { openDurableFeed } from "../support/durable-feed.js";
 import { type FeedApp, openFeedApp } from "../support/feed-app.js";
-import { type FeedDatabaseForTest, openFeedDatabase, TABLES } from "../support/feed-database.js";
+import { openFeedDatabase, TABLES } from "../support/feed-database.js";
 import type { FeedProcessArguments } from "../support/feed-process.js";
 
 const LATER_MS = 280;
@@ -138,19 +139,8 @@ test("the store is flushed, again and again", async () => {
 });
 
 test("PostgreSQL crashes and recovers, or is another database by now: everything is cut off", async () => {
-  const server = await startDurablePostgres();
-  afterTest(() => server.stop());
-  const pool = new pg.Pool({ connectionString: server.url, max: 4 });
-  pool.on("error", () => undefined);
-  afterTest(() => pool.end());
-  await pool.query(
-    "CREATE TABLE orders (id int PRIMARY KEY, tenant_id text, total int); INSERT INTO orders VALUES (1, 't1', 1)",
-  );
-  const tables = { orders: TABLES.orders };
-  const feed = createFeed({ database: pool, tables, probeMs: 0, ownerRole: null });
-  await feed.install();
-  const database: FeedDatabaseForTest = { url: server.url, pool, feed, noted: async () => [] };
-  const app = await openFeedApp({ store: "redis", beside: database });
+  const app = await openDurableFeed();
+  const { server, pool } = app;
   await app.warm("/orders");
   const epochs = async () => (await app.cache.stats()).feed?.epochs ?? 0;
   const before = await epochs();

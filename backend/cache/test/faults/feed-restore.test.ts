@@ -4,33 +4,14 @@ import { execFile } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, test } from "@jest/globals";
-import pg from "pg";
-import { afterTest } from "../../../servers/in-test.js";
-import { type DurablePostgres, startDurablePostgres } from "../../../servers/index.js";
+import type { DurablePostgres } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
-import { createFeed } from "../../src/feed/index.js";
-import { type FeedApp, openFeedApp } from "../support/feed-app.js";
-import { type FeedDatabaseForTest, TABLES } from "../support/feed-database.js";
+import { openDurableFeed } from "../support/durable-feed.js";
+import type { FeedApp } from "../support/feed-app.js";
 
 const LATER_MS = 280;
 /** Nobody reads it while the database is away, which would store it anew. */
 const LEFT_ALONE = "/orders?left=alone";
-
-async function openRestorable(): Promise<FeedApp & { server: DurablePostgres }> {
-  const server = await startDurablePostgres();
-  afterTest(() => server.stop());
-  const pool = new pg.Pool({ connectionString: server.url, max: 4 });
-  pool.on("error", () => undefined);
-  afterTest(() => pool.end());
-  await pool.query(
-    "CREATE TABLE orders (id int PRIMARY KEY, tenant_id text, total int); INSERT INTO orders VALUES (1, 't1', 1)",
-  );
-  const tables = { orders: TABLES.orders };
-  const feed = createFeed({ database: pool, tables, probeMs: 0, ownerRole: null });
-  await feed.install();
-  const beside: FeedDatabaseForTest = { url: server.url, pool, feed, noted: async () => [] };
-  return { ...(await openFeedApp({ store: "redis", beside })), server };
-}
 
 const run = promisify(execFile);
 /** Owners and times as they are: PostgreSQL refuses files of anybody else. */
@@ -60,7 +41,7 @@ const COPIES = {
 
 describe.each(Object.keys(COPIES) as (keyof typeof COPIES)[])("a copy that was made %s", (name) => {
   test("takes the place of the files: nothing of later is a hit, and what is written then is seen", async () => {
-    const app = await openRestorable();
+    const app = await openDurableFeed();
     const { server, pool, read, warm } = app;
     await warm("/orders");
     const kept = `${server.data}.copy`;

@@ -5,7 +5,7 @@ import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { startTcpProxy } from "../../../servers/tcp-proxy.js";
 import { until } from "../../../servers/until.js";
-import { becomesLeased, leasedWorld, reads } from "../support/leased-world.js";
+import { becomesLeased, leasedWorld, reads, timed } from "../support/leased-world.js";
 
 const LEASE_MS = 100;
 
@@ -16,12 +16,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.stop();
 });
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begunMs = performance.now();
-  await work();
-  return performance.now() - begunMs;
-}
 
 describe("messages of leases", () => {
   test("that are never sent: the next renewal tells, and writes wait a lease", async () => {

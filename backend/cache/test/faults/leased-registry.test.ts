@@ -5,7 +5,7 @@ import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import { startRedisServer, startTcpProxy } from "../../../servers/index.js";
-import { becomesLeased, leasedWorld } from "../support/leased-world.js";
+import { becomesLeased, leasedWorld, timed } from "../support/leased-world.js";
 
 const LEASE_MS = 100;
 
@@ -28,12 +28,6 @@ async function startWorld(port: number, url: string) {
     world.join({ redis: at(toReader), cache }),
   ]);
   return { ...world, writer, reader, toWriter, toReader };
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begunMs = performance.now();
-  await work();
-  return performance.now() - begunMs;
 }
 
 describe("the registry of readers", () => {

@@ -1,26 +1,17 @@
 // Servers that do not say who they are, or refuse to be asked: said once, with what to do, and used as far as freshness allows it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { closeAfterTest } from "../../../servers/in-test.js";
-import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import { startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import type { TenantCacheOptions } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
+import { redisOfFile } from "../support/redis-of-file.js";
 import { serveVersioned } from "../support/versioned-app.js";
 
 describe("a server that does not say who it is", () => {
-  let server: RedisServer;
-  let admin: Redis;
-
-  beforeAll(async () => {
-    server = await startRedisServer();
-    admin = new Redis(server.url);
-  });
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
-  });
+  const ofFile = redisOfFile();
 
   /** The server, without some words in what it says. */
   async function without(...words: string[]): Promise<string> {
@@ -29,15 +20,15 @@ describe("a server that does not say who it is", () => {
       for (const word of words) text = text.replaceAll(word, "x".repeat(word.length));
       return Buffer.from(text, "latin1");
     };
-    const proxy = await startTcpProxy(server.port, { rewrite });
+    const proxy = await startTcpProxy(ofFile.server.port, { rewrite });
     closeAfterTest(proxy);
     return `redis://127.0.0.1:${proxy.port}`;
   }
 
   async function asUserWithout(...rules: string[]): Promise<string> {
     const name = `user-${randomUUID()}`;
-    await admin.call("ACL", "SETUSER", name, "on", ">secret", "~*", "&*", "+@all", ...rules);
-    return `redis://${name}:secret@${server.host}:${server.port}`;
+    await ofFile.admin.call("ACL", "SETUSER", name, "on", ">secret", "~*", "&*", "+@all", ...rules);
+    return `redis://${name}:secret@${ofFile.server.host}:${ofFile.server.port}`;
   }
 
   async function open(redis: TenantCacheOptions["redis"], keyPrefix: string, truth = { version: 0 }) {

@@ -1,31 +1,21 @@
 // A server that closes the connection over one large answer, each time it is asked for it: no coming and going ten times a second.
 import assert from "node:assert/strict";
-import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { Redis } from "ioredis";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { describe, test } from "@jest/globals";
 import { serve } from "../support/http-app.js";
+import { redisOfFile } from "../support/redis-of-file.js";
 import { openWatched } from "../support/watched-cache.js";
 
 const LARGE = 400_000;
 const RETURNS = 5;
 
 describe("an output buffer limit below an entry's size", () => {
-  let server: RedisServer;
-  let admin: Redis;
-
-  beforeAll(async () => {
-    server = await startRedisServer();
-    admin = new Redis(server.url);
-    await admin.config("SET", "client-output-buffer-limit", "normal 100000 0 0");
-  });
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
-  });
+  const ofFile = redisOfFile((admin) =>
+    admin.config("SET", "client-output-buffer-limit", "normal 100000 0 0"),
+  );
 
   test("requests are answered, and the log does not repeat itself, however often the connection is lost", async () => {
     const { cache, lines, passes } = openWatched({
-      redis: server.url,
+      redis: ofFile.server.url,
       budgetMs: 1000,
       local: { maxBytes: 0 },
     });
@@ -36,7 +26,7 @@ describe("an output buffer limit below an entry's size", () => {
       });
     });
     const connected = async () =>
-      Number(/total_connections_received:(\d+)/.exec(await admin.info("stats"))?.[1]);
+      Number(/total_connections_received:(\d+)/.exec(await ofFile.admin.info("stats"))?.[1]);
     const [before, startedAtMs, first] = [await connected(), performance.now(), passes()];
     while (passes() < first + RETURNS) {
       for (const bytes of [LARGE, 1000]) {
@@ -52,7 +42,7 @@ describe("an output buffer limit below an entry's size", () => {
     assert.match(lines.at(-1) ?? "", /store away \(connection closed, not for the first time\)/);
     assert.match(cache.health().reason ?? "", /connection closed|^$/);
 
-    await admin.config("SET", "client-output-buffer-limit", "normal 0 0 0");
+    await ofFile.admin.config("SET", "client-output-buffer-limit", "normal 0 0 0");
     assert.equal(await cache.ready(15_000), true);
     while ((await app.request(`/list/${LARGE}`)).cache !== "hit") await cache.idle();
     assert.ok(lines.length <= 3, "it is not called back before it stays");

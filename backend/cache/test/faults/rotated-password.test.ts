@@ -1,31 +1,21 @@
 // A password that is replaced while the cache runs: connections are made with the present one, and a wrong one is said once.
 import assert from "node:assert/strict";
-import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { closeAfterTest } from "../../../servers/in-test.js";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCacheOptions } from "../../src/index.js";
+import { redisOfFile } from "../support/redis-of-file.js";
 import { serveVersioned } from "../support/versioned-app.js";
 import { openWatched } from "../support/watched-cache.js";
 
 describe("a password that is replaced", () => {
-  let server: RedisServer;
-  let admin: Redis;
-
-  beforeAll(async () => {
-    server = await startRedisServer();
-    admin = new Redis(server.url);
-  });
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
-  });
+  const ofFile = redisOfFile();
 
   const setPassword = (password: string) =>
-    admin.call("ACL", "SETUSER", "cache", "reset", "on", `>${password}`, "~*", "&*", "+@all");
+    ofFile.admin.call("ACL", "SETUSER", "cache", "reset", "on", `>${password}`, "~*", "&*", "+@all");
 
   /** Ends the user's connections, as a service does when a token has expired. */
-  const endConnections = () => admin.call("CLIENT", "KILL", "USER", "cache");
+  const endConnections = () => ofFile.admin.call("CLIENT", "KILL", "USER", "cache");
 
   async function open(redis: TenantCacheOptions["redis"]) {
     const watched = openWatched({ redis, budgetMs: 1000, local: { maxBytes: 0 } });
@@ -38,8 +28,8 @@ describe("a password that is replaced", () => {
     let password = "first";
     await setPassword(password);
     const { cache, read, lines } = await open({
-      host: server.host,
-      port: server.port,
+      host: ofFile.server.host,
+      port: ofFile.server.port,
       username: "cache",
       password: async () => password,
     });
@@ -54,7 +44,8 @@ describe("a password that is replaced", () => {
     assert.equal(await cache.ready(15_000), true);
     assert.equal((await read()).cache, "hit", "the server is the same");
     const named = async () =>
-      String(await admin.call("CLIENT", "LIST")).match(/name=express-tenant-cache .*user=cache/g)?.length;
+      String(await ofFile.admin.call("CLIENT", "LIST")).match(/name=express-tenant-cache .*user=cache/g)
+        ?.length;
     while ((await named()) !== 2) await read();
     assert.doesNotMatch(lines.join("\n"), /WRONGPASS|first|second/);
   });
@@ -64,8 +55,8 @@ describe("a password that is replaced", () => {
     let asked = 0;
     let fails = true;
     const { cache, read, lines } = await open({
-      host: server.host,
-      port: server.port,
+      host: ofFile.server.host,
+      port: ofFile.server.port,
       username: "cache",
       password: () => {
         asked++;
@@ -87,21 +78,26 @@ describe("a password that is replaced", () => {
       answer = resolve;
     });
     const { cache } = await open({
-      host: server.host,
-      port: server.port,
+      host: ofFile.server.host,
+      port: ofFile.server.port,
       username: "cache",
       password: () => asked,
     });
     await cache.close();
     answer("right");
     await new Promise(setImmediate);
-    await admin.ping();
-    assert.doesNotMatch(String(await admin.call("CLIENT", "LIST")), /user=cache/);
+    await ofFile.admin.ping();
+    assert.doesNotMatch(String(await ofFile.admin.call("CLIENT", "LIST")), /user=cache/);
   });
 
   test("a client of the user's: its options are changed, as ioredis has it", async () => {
     await setPassword("first");
-    const client = new Redis({ host: server.host, port: server.port, username: "cache", password: "first" });
+    const client = new Redis({
+      host: ofFile.server.host,
+      port: ofFile.server.port,
+      username: "cache",
+      password: "first",
+    });
     client.on("error", () => undefined);
     closeAfterTest({ close: async () => client.disconnect() });
     const { cache, read, lines } = await open(client);

@@ -1,10 +1,10 @@
 // The direct connection: used where it can be, replaced where it fails, and never needed.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
-import { type RedisServer, startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import { startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import { KeySpace } from "../../src/store/key-space.js";
 import { connect as connectStore } from "../../src/store/redis/connect.js";
 import {
@@ -15,6 +15,7 @@ import {
 import type { RedisClient } from "../../src/store/redis/redis-client.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
 import { commandOf } from "../../src/store/redis/resp-command.js";
+import { redisOfFile } from "../support/redis-of-file.js";
 
 const BODY = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
 const RETRY_MS = 20;
@@ -56,29 +57,20 @@ async function answer(reads: DirectConnection, keys: readonly string[], texts: n
 }
 
 describe("the direct connection", () => {
-  let server: RedisServer;
-  let admin: Redis;
-
-  beforeAll(async () => {
-    server = await startRedisServer();
-    admin = new Redis(server.url);
+  const ofFile = redisOfFile(async (admin) => {
     await admin.set("body", BODY);
     await admin.set("text", "a fence");
-  });
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
   });
 
   /** Commands of this kind that the server has been asked so far. */
   async function asked(command: string): Promise<number> {
-    const stats = await admin.info("commandstats");
+    const stats = await ofFile.admin.info("commandstats");
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
   }
 
   test("reads as either major of ioredis connects it, and what it has read stays", async () => {
     for (const Client of [Redis, Redis5]) {
-      const reads = open(server.url, Client);
+      const reads = open(ofFile.server.url, Client);
       const many = await Promise.all(
         Array.from({ length: 20 }, () => answer(reads, ["text", "none", "body"], 2)),
       );
@@ -89,7 +81,7 @@ describe("the direct connection", () => {
   });
 
   test("reads over TLS", async () => {
-    const front = await startTcpProxy(server.port, { speaksTls: true });
+    const front = await startTcpProxy(ofFile.server.port, { speaksTls: true });
     const reads = open(`rediss://127.0.0.1:${front.port}`, Redis, { tls: { rejectUnauthorized: false } });
     assert.deepEqual(await answer(reads, ["text", "body"], 1), ["a fence", BODY]);
     reads.close();
@@ -97,8 +89,19 @@ describe("the direct connection", () => {
   });
 
   test("an error of the server is the answer to the one who asked", async () => {
-    await admin.call("ACL", "SETUSER", "reader", "on", ">secret", "~text", "&*", "+mget", "+info", "+client");
-    const reads = open(`redis://reader:secret@${server.host}:${server.port}`);
+    await ofFile.admin.call(
+      "ACL",
+      "SETUSER",
+      "reader",
+      "on",
+      ">secret",
+      "~text",
+      "&*",
+      "+mget",
+      "+info",
+      "+client",
+    );
+    const reads = open(`redis://reader:secret@${ofFile.server.host}:${ofFile.server.port}`);
     const [allowed, refused, later] = await Promise.allSettled([
       answer(reads, ["text"], 1),
       answer(reads, ["body"], 0),
@@ -112,7 +115,7 @@ describe("the direct connection", () => {
   });
 
   test("one that falls silent is given up, and made again", async () => {
-    const proxy = await startTcpProxy(server.port);
+    const proxy = await startTcpProxy(ofFile.server.port);
     const reads = open(`redis://127.0.0.1:${proxy.port}`);
     await isUsable(reads);
     proxy.stall();
@@ -125,7 +128,7 @@ describe("the direct connection", () => {
   });
 
   test("what has arrived while this process was busy is no silence", async () => {
-    const reads = open(server.url);
+    const reads = open(ofFile.server.url);
     await isUsable(reads);
     // From here timers come next, before anything is read.
     await new Promise(setImmediate);
@@ -137,7 +140,7 @@ describe("the direct connection", () => {
   });
 
   test("the store reads on it, and on its own connection while it is away", async () => {
-    const connection = connectStore(server.url);
+    const connection = connectStore(ofFile.server.url);
     const { direct: reads } = connection;
     assert.ok(reads);
     const store = new RedisStore(connection, new KeySpace("", false));
@@ -149,14 +152,14 @@ describe("the direct connection", () => {
       assert.deepEqual({ fences, entries }, expected);
     };
     await read();
-    const clients = String(await admin.call("CLIENT", "LIST")).split("\n");
+    const clients = String(await ofFile.admin.call("CLIENT", "LIST")).split("\n");
     const named = clients.filter((line) => / name=express-tenant-cache /.test(line));
     assert.equal(named.length, 2, "by the name that operators know");
     // What it was asked last is the proof that comes with each answer.
     const reader = named.at(-1) ?? "";
     assert.match(reader, / cmd=(wait|info) /);
     const before = await asked("mget");
-    await admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(reader)?.[1] ?? "");
+    await ofFile.admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(reader)?.[1] ?? "");
     // Not one of them fails, whenever the process hears of it.
     for (let index = 0; index < 20; index++) await read();
     const times = (await asked("mget")) - before;
@@ -167,7 +170,7 @@ describe("the direct connection", () => {
   });
 
   test("the store fills on it, and on its own connection while it is away or the value is large", async () => {
-    const connection = connectStore(server.url);
+    const connection = connectStore(ofFile.server.url);
     const { direct } = connection;
     assert.ok(direct);
     const keys = new KeySpace("", false);
@@ -186,23 +189,23 @@ describe("the direct connection", () => {
       assert.equal((await store.beginFill(request)).lease, "leading");
       const other = { ...lease, holder: "another", unlessStored: true };
       assert.equal((await store.beginFill({ ...request, lease: other })).lease, "waiting");
-      if (bytes === 100) await admin.script("FLUSH");
+      if (bytes === 100) await ofFile.admin.script("FLUSH");
       const value = [Buffer.from("head"), BODY.subarray(0, bytes)];
       const commit = { tenant: "t", module: "m", entryKey, value, ttlMs: 5000, maxEntries: 10 };
       const { fences } = begun;
       const stored = await store.commitFill({ ...commit, fenceKeys, fences, fenceTtlMs, lease });
       assert.equal(stored.outcome, "stored", `${bytes} bytes`);
-      assert.deepEqual(await admin.getBuffer(entryKey), Buffer.concat(value));
-      assert.equal(await admin.exists(leaseKey), 0);
+      assert.deepEqual(await ofFile.admin.getBuffer(entryKey), Buffer.concat(value));
+      assert.equal(await ofFile.admin.exists(leaseKey), 0);
       const late = await store.commitFill({ ...commit, fenceKeys, fences: ["x.1", "y.1"], fenceTtlMs });
       assert.equal(late.outcome, "fenced");
-      assert.equal((await admin.keys("parked:*")).length, 0, "nothing is left behind");
-      await admin.del(entryKey);
+      assert.equal((await ofFile.admin.keys("parked:*")).length, 0, "nothing is left behind");
+      await ofFile.admin.del(entryKey);
     }
     // It is cut: the next fills go the other way, and none fails.
-    const clients = String(await admin.call("CLIENT", "LIST")).split("\n");
+    const clients = String(await ofFile.admin.call("CLIENT", "LIST")).split("\n");
     const named = clients.filter((line) => / name=express-tenant-cache /.test(line));
-    await admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(named.at(-1) ?? "")?.[1] ?? "");
+    await ofFile.admin.call("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(named.at(-1) ?? "")?.[1] ?? "");
     for (let index = 0; index < 10; index++)
       assert.equal((await store.beginFill({ entryKey, fenceKeys, fenceTtlMs })).fences.length, 2);
     await store.close();
@@ -231,7 +234,7 @@ describe("the direct connection", () => {
   });
 
   test("clients that know more than one server are asked themselves", async () => {
-    const client = new Redis(server.url);
+    const client = new Redis(ofFile.server.url);
     assert.equal(connectStore(client).direct, undefined);
     client.disconnect();
     const sentinel = connectStore({ sentinels: [{ host: "127.0.0.1", port: 1 }], name: "main" });

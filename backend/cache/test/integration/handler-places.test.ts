@@ -121,22 +121,28 @@ describe("cache.routes", () => {
   });
 });
 
-test("clients that have gone keep nobody from waiting for a place", async () => {
-  const cache = await openCache("memory", {
-    fill: { maxConcurrent: 1, maxWaiting: 2, waitMs: PATIENT_MS, retryAfterSeconds: 1 },
-  });
+/** A list whose handler is held up until `goOn`. */
+async function serveHeld(cache: TenantCache, respond: (res: Response) => unknown) {
   const { passed, open: goOn } = gate();
   let runs = 0;
   const app = await serve((express) => {
     express.get("/list", cache.cacheList("accounts"), async (_req, res) => {
       runs++;
       await passed;
-      res.json({});
+      respond(res);
     });
   });
   closeAfterTest(cache, app);
+  return { app, goOn, runs: () => runs };
+}
+
+test("clients that have gone keep nobody from waiting for a place", async () => {
+  const cache = await openCache("memory", {
+    fill: { maxConcurrent: 1, maxWaiting: 2, waitMs: PATIENT_MS, retryAfterSeconds: 1 },
+  });
+  const { app, goOn, runs } = await serveHeld(cache, (res) => res.json({}));
   const first = app.request("/list?n=0");
-  await until("it runs", () => runs === 1);
+  await until("it runs", () => runs() === 1);
   for (let n = 1; n <= 4; n++) {
     const left = new AbortController();
     const misses = async () => (await cache.stats()).totals.misses;
@@ -154,24 +160,15 @@ test("clients that have gone keep nobody from waiting for a place", async () => 
   goOn();
   assert.equal((await first).status, 200);
   assert.equal((await last)?.status, 200);
-  assert.equal(runs, 2);
+  assert.equal(runs(), 2);
 });
 
 test("no handler runs for followers that have gone", async () => {
   const cache = await openCache("memory", { fill: { waitMs: PATIENT_MS } });
-  const { passed, open: goOn } = gate();
-  let runs = 0;
-  const app = await serve((express) => {
-    express.get("/list", cache.cacheList("accounts"), async (_req, res) => {
-      runs++;
-      await passed;
-      res.cookie("mine", "1").json({});
-    });
-  });
-  closeAfterTest(cache, app);
+  const { app, goOn, runs } = await serveHeld(cache, (res) => res.cookie("mine", "1").json({}));
   const misses = async () => (await cache.stats()).totals.misses;
   const first = app.request("/list");
-  await until("it runs", () => runs === 1);
+  await until("it runs", () => runs() === 1);
   const left = new AbortController();
   const gone = Array.from({ length: 5 }, () => app.request("/list", { signal: left.signal }));
   await until("they wait", async () => (await misses()) === 6);
@@ -181,7 +178,7 @@ test("no handler runs for followers that have gone", async () => {
   goOn();
   assert.equal((await first).status, 200);
   await delay(50);
-  assert.equal(runs, 1);
+  assert.equal(runs(), 1);
 });
 
 test("who has waited in vain does not wait once more", async () => {

@@ -7,7 +7,7 @@ import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import type { TenantCache } from "../../src/index.js";
 import { gate, serve } from "../support/http-app.js";
-import { becomesLeased, leasedWorld, reads } from "../support/leased-world.js";
+import { becomesLeased, leasedWorld, reads, timed } from "../support/leased-world.js";
 
 const WRITES = 30;
 /** A write that has waited for a lease takes no less, however busy the machine is. */
@@ -23,12 +23,6 @@ afterAll(async () => {
 
 const median = (values: readonly number[]) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begunMs = performance.now();
-  await work();
-  return performance.now() - begunMs;
-}
 
 describe("leased hits", () => {
   test("ask the store nothing while the lease is held", async () => {

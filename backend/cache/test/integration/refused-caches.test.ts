@@ -1,12 +1,11 @@
 // A cache that is refused when it is made leaves nothing open, wherever it is refused: no connection, no store of one's own, no timer.
 import assert from "node:assert/strict";
-import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { Redis } from "ioredis";
-import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { describe, test } from "@jest/globals";
 import { until } from "../../../servers/until.js";
 import { createFeed } from "../../src/feed/index.js";
 import { createTenantCache, MemoryStore, type Store, type TenantCacheOptions } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
+import { redisOfFile } from "../support/redis-of-file.js";
 
 const MIB = 1024 * 1024;
 const FAILS = "this meter fails";
@@ -20,17 +19,7 @@ const feed = () =>
   createFeed({ database, tables: { accounts: { module: "accounts", tenant: "tenant_id" } } });
 
 describe("a cache that is refused", () => {
-  let server: RedisServer;
-  let admin: Redis;
-
-  beforeAll(async () => {
-    server = await startRedisServer();
-    admin = new Redis(server.url);
-  });
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
-  });
+  const ofFile = redisOfFile();
 
   const refusedOnRedis: Record<string, [Partial<TenantCacheOptions>, RegExp]> = {
     "leases without memory": [{ freshness: "leased", local: { maxBytes: 0 } }, /local\.maxBytes is 0/],
@@ -40,12 +29,12 @@ describe("a cache that is refused", () => {
   for (const [name, [options, says]] of Object.entries(refusedOnRedis)) {
     test(`on Redis: ${name}`, async () => {
       const made = () =>
-        createTenantCache({ redis: server.url, tenant: () => "acme", logger: quiet, ...options });
+        createTenantCache({ redis: ofFile.server.url, tenant: () => "acme", logger: quiet, ...options });
       assert.throws(made, says);
       // A connection that was begun may still be made, and goes then.
-      await admin.ping();
+      await ofFile.admin.ping();
       await until("no connection is left", async () => {
-        const clients = String(await admin.call("CLIENT", "LIST"))
+        const clients = String(await ofFile.admin.call("CLIENT", "LIST"))
           .trim()
           .split("\n");
         return clients.length === 1;

@@ -83,3 +83,10 @@ export async function becomesLeased(
 export async function reads(admin: Redis): Promise<number> {
   return Number(/^cmdstat_mget:calls=(\d+)/m.exec(await admin.info("commandstats"))?.[1] ?? 0);
 }
+
+/** @returns how long it took, milliseconds */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begunMs = performance.now();
+  await work();
+  return performance.now() - begunMs;
+}
