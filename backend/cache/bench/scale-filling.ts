@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { CacheEngine } from "../src/engine/cache-engine.js";
 import { tenantName, Zipf } from "./scale-population.js";
-import { MODULES } from "./scale-terms.js";
+import { MAX_ENTRIES, MAX_TENANT_BYTES, MODULES } from "./scale-terms.js";
 
 /** What the control `fill` is asked for: some of the tenants, up to their share of all entries. */
 export interface FillQuestion {
@@ -16,8 +16,6 @@ export interface FillQuestion {
 const VALUE = Buffer.alloc(200, "v");
 const TOGETHER = 64;
 const HOUR_MS = 3_600_000;
-const MAX_ENTRIES = 2_000_000;
-const MAX_TENANT_BYTES = 4 * 1024 ** 3;
 
 /** @param filled how many each tenant has already: the next question goes on from there */
 export async function fillTenants(

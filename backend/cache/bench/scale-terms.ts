@@ -42,6 +42,9 @@ export function firstWindows({ minutes }: ScaleTerms): number {
 }
 
 export const NODES = 6;
+/** The largest of the tenants has a tenth of all entries. */
+export const MAX_ENTRIES = 2_000_000;
+export const MAX_TENANT_BYTES = 4 * 1024 ** 3;
 export const MODULES = ["accounts", "contacts", "orders", "tasks"] as const;
 export const TTL_SECONDS = 3600;
 /** Of the steady load's requests, how many are writes. */

@@ -11,7 +11,7 @@ import { requireTenantId, type TenantId } from "./identifiers.js";
 import { parse, registerCall } from "./options/parse.js";
 import { HeldEntries } from "./store/held-entries.js";
 import type { Inventory, ServerReport } from "./store/store-report.js";
-import { monotonicNow, setImmediate } from "./timers.js";
+import { monotonicNow, nextTurn } from "./timers.js";
 
 export interface StatsFilter {
   /** Only this tenant's figures. */
@@ -227,7 +227,3 @@ async function ask<T>(answer: Promise<T>, otherwise: T): Promise<T> {
 }
 
 const UNKNOWN = { entries: null, bytes: null } as const;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

@@ -6,13 +6,10 @@ import { createTenantCache } from "../../src/index.js";
 import { engineOf } from "../../src/tenant-cache.js";
 import { type FillQuestion, fillTenants } from "../scale-filling.js";
 import { bodyOf } from "../scale-population.js";
-import { MODULES, TTL_SECONDS } from "../scale-terms.js";
+import { MAX_ENTRIES, MAX_TENANT_BYTES, MODULES, TTL_SECONDS } from "../scale-terms.js";
 import type { StartSubject } from "./subject.js";
 
 const READY_WITHIN_MS = 60_000;
-// The largest of the tenants has a tenth of all entries.
-const MAX_ENTRIES = 2_000_000;
-const MAX_TENANT_BYTES = 4 * 1024 ** 3;
 
 const start: StartSubject = async ({ config }) => {
   const { scale } = config;

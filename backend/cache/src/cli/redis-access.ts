@@ -4,6 +4,7 @@ import { TenantCacheError } from "../errors.js";
 import { KeySpace } from "../store/key-space.js";
 import { connect } from "../store/redis/connect.js";
 import { messageOf } from "../store/redis/error-messages.js";
+import { mastersOf } from "../store/redis/keyspace-scan.js";
 import { isClusterClient, type RedisClient } from "../store/redis/redis-client.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
 import { redisOption } from "../store/redis/url-servers.js";
@@ -197,7 +198,7 @@ async function answered(
   timeoutMs: number,
   lastError: () => string,
 ): Promise<void> {
-  const nodes = isClusterClient(client) ? client.nodes("master") : [client];
+  const nodes = mastersOf(client);
   const late = new Promise<never>((_resolve, reject) => {
     setTimeout(() => reject(failureOf(`no answer within ${timeoutMs} ms`, target)), timeoutMs).unref();
   });

@@ -27,7 +27,7 @@ export function fenceKeysOf(keys: KeySpace, scope: FencedScope): string[] {
 
 /** Of entries that show what the feed covers, even among other things. */
 export function feedFenceOf(keys: KeySpace, modules: readonly string[]): readonly string[] {
-  return modules.some((module) => keys.coveredModules.has(module)) ? [keys.feedEpoch] : [];
+  return keys.covers(modules) ? [keys.feedEpoch] : [];
 }
 
 /**

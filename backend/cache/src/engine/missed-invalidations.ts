@@ -112,7 +112,7 @@ export class MissedInvalidations {
     try {
       for await (const page of listFences.call(this.#store, this.#keys.allFences(), "")) {
         for (const key of page) {
-          const tenant = key === this.#keys.readers() ? undefined : this.#keys.tenantOfFence(key);
+          const tenant = this.#keys.tenantOfFence(key);
           if (tenant !== undefined && tenantId(tenant) === tenant) tenants.add(tenant);
         }
         if (tenants.size >= MAX_TENANTS_TOLD) break;

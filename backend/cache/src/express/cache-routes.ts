@@ -146,9 +146,7 @@ class CacheRoutesOf {
     const own = Object.hasOwn(modules, module) ? givenAs(modules[module], policies) : {};
     const said = parseRouteOptions(mixed(policies, {}, own));
     const all = parseRouteOptions(mixed(policies, reads, own), policies);
-    const covered = this.#http.engine.keys.coveredModules;
-    const isCovered =
-      all.dependsOn === "auto" || [module, ...declaredOf(all)].some((name) => covered.has(name));
+    const isCovered = all.dependsOn === "auto" || this.#http.engine.keys.covers([module, ...declaredOf(all)]);
     // What is said of all modules passes by those that the feed covers.
     const options = isCovered && said.freshness === undefined ? { ...all, freshness: undefined } : all;
     const route = new CachedRoute(this.#http, module, options, this.#limitOf(module, said));

@@ -57,7 +57,7 @@ export function replicaOf(
       "ETC_OPTIONS",
       'cacheList: replica goes together with modules that are named, and not with dependsOn: "auto": write dependsOn: ["accounts"]',
     );
-  const isCovered = [module, ...dependsOn].some((name) => engine.keys.coveredModules.has(name));
+  const isCovered = engine.keys.covers([module, ...dependsOn]);
   if (engine.feed && isCovered) return new RouteReplica(engine.feed, engine.keys, replica);
   throw new TenantCacheError(
     "ETC_OPTIONS",

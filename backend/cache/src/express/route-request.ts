@@ -75,7 +75,9 @@ export class RouteRequests implements RequestsOfRoute {
     this.#vary = route.vary.map((name) => name.toLowerCase());
     const isAuto = route.dependsOn === "auto";
     if (isAuto) http.reads.refuseUntracked("cacheList");
-    this.#reads = isAuto ? http.reads.modules.filter((each) => each !== module) : undefined;
+    this.#reads = isAuto
+      ? [...http.engine.keys.coveredModules].sort().filter((each) => each !== module)
+      : undefined;
     this.#modules = [module, ...(this.#reads ?? declaredOf(route))];
     this.#authorities = new Authorities(route.authority ?? http.options.authority);
     this.#name = `${http.nameRoute()}\n`;

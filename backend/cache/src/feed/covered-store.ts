@@ -161,7 +161,6 @@ function touchedBy(keys: KeySpace, fenceKeys: readonly string[]): Touched | unde
   const named = (of: "module" | "tag") => parts.flatMap((part) => (part.of === of ? part.name : []));
   const [modules, tags] = [named("module"), named("tag")];
   const everything = parts.some(({ of }) => of === "tenant");
-  const isCovered =
-    everything || tags.length > 0 || modules.some((module) => keys.coveredModules.has(module));
+  const isCovered = everything || tags.length > 0 || keys.covers(modules);
   return isCovered ? { tenant, modules, tags, everything } : undefined;
 }

@@ -2,7 +2,7 @@
 // Tests: test/integration/auto-statements.test.ts
 import type { Rows, Source } from "./reading.js";
 import type { Place, Run, Scope } from "./statement-run.js";
-import { constantOf, listOf, namesOf, nodeOf, type Tree, treeOf } from "./syntax.js";
+import { constantOf, isBareSelect, isBuiltin, listOf, namesOf, nodeOf, type Tree, treeOf } from "./syntax.js";
 
 /** @param matters rows that matter only where the conditions hold */
 export function readConditions(
@@ -47,8 +47,7 @@ function equalityOf(condition: unknown): readonly [unknown, unknown] | undefined
 }
 
 function isEquals(name: unknown): boolean {
-  const names = namesOf(name);
-  return names.at(-1) === "=" && (names.length === 1 || names[0] === "pg_catalog");
+  return isBuiltin(namesOf(name), "=");
 }
 
 function rowsOfColumn(value: unknown, scope: Scope): readonly Rows[] {
@@ -110,8 +109,7 @@ export function sourceOf(value: unknown, scope: Scope, place: Place): Source | u
 /** `(SELECT current_setting('app.tenant'))`, as policies are written to be evaluated once. */
 function sourceOfQuery(query: unknown, scope: Scope, place: Place): Source | undefined {
   const select = treeOf(query, "SelectStmt");
-  if (!select || Object.keys(select).some((part) => !/^(?:targetList|limitOption|op)$/.test(part)))
-    return undefined;
+  if (!select || !isBareSelect(select)) return undefined;
   const [target, ...more] = listOf(select.targetList);
   return more.length === 0 ? sourceOf(treeOf(target, "ResTarget")?.val, scope, place) : undefined;
 }
@@ -137,8 +135,7 @@ function areRelations(scope: Scope): boolean {
 
 /** The name of a setting of the app's own that is asked for. */
 export function settingOf(call: Tree): string | undefined {
-  const names = namesOf(call.funcname);
-  const isCall = names.at(-1) === "current_setting" && (names.length === 1 || names[0] === "pg_catalog");
+  const isCall = isBuiltin(namesOf(call.funcname), "current_setting");
   const [given] = listOf(call.args);
   // Definitions are written with the types of their constants.
   const name = isCall ? (constantOf(given) ?? constantOf(treeOf(given, "TypeCast")?.arg)) : undefined;

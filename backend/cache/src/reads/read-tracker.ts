@@ -43,11 +43,6 @@ export class ReadTracker implements ReadsHost {
     this.#logger = logger;
   }
 
-  /** Each once, in the order of their names. */
-  get modules(): readonly string[] {
-    return [...new Set(this.#feed?.view.tables.map(({ module }) => module))].sort();
-  }
-
   /** @throws TenantCacheError `ETC_AUTO`, `ETC_TRACK`, `ETC_LIBPG_QUERY` */
   track(given: unknown): void {
     if (!this.#feed) throw withoutFeed("track");

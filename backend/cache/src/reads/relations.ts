@@ -49,16 +49,15 @@ function readView(run: Run, view: string, what: string, place: Place): Output["c
 function readTable(run: Run, relation: Relation, place: Place): Columns {
   const what = `${relation.schema}.${relation.name}`;
   const columns: Columns = new Map();
-  for (const each of [relation, ...allBelow(relation)]) {
+  const all = [relation, ...allBelow(relation)];
+  for (const each of all) {
     run.tables.add(`${each.schema}.${each.name}`);
     // A partitioned table has no rows of its own.
     if (each.covered.length === 0 && each.kind !== "p")
       run.refuse("unknown-table", `${each.schema}.${each.name}`);
     for (const { module } of each.covered) run.modules.add(module);
   }
-  const tenants = new Map(
-    [relation, ...allBelow(relation)].flatMap(({ covered }) => covered).map((by) => [by.tenant, by]),
-  );
+  const tenants = new Map(all.flatMap(({ covered }) => covered).map((by) => [by.tenant, by]));
   for (const [column, { comparison }] of tenants) {
     if (column === null) continue;
     const rows: Rows = { what, comparison, equals: [], as: [] };

@@ -42,7 +42,7 @@ const KNOWN_PARTS: ReadonlySet<string> = new Set([
 ]);
 
 /** @param tree of a `SelectStmt` */
-export function readSelect(run: Run, tree: Tree, outside: Place): Output {
+function readSelect(run: Run, tree: Tree, outside: Place): Output {
   if (!run.step(outside)) return NOTHING;
   const unknown = Object.keys(tree).find((name) => !KNOWN_PARTS.has(name));
   if (unknown !== undefined) run.refuse("unknown-statement", unknown);
@@ -135,7 +135,7 @@ function readOne(run: Run, tree: Tree, place: Place): Output {
   return outputOf(tree, scope);
 }
 
-export function rowsOf(items: readonly Item[]): Set<Rows> {
+function rowsOf(items: readonly Item[]): Set<Rows> {
   return new Set(items.flatMap(({ columns }) => [...columns.values()].flat()));
 }
 
@@ -242,16 +242,15 @@ function readJoin(run: Run, tree: Tree, place: Place, before: readonly Item[]): 
     tree.isNatural === true
       ? [...new Set(left.flatMap(({ columns }) => [...columns.keys()]))]
       : namesOf(tree.usingClause);
-  for (const column of shared) equate(rowsIn(left, column), rowsIn(right, column), matters);
+  for (const column of shared) equate(rowsOfEach(left, column), rowsOfEach(right, column), matters);
   // Nothing in it can be named from outside, but by the names of its own.
   return tree.alias === undefined
     ? items
     : [{ name: String((tree.alias as Tree).aliasname ?? ""), columns: new Map(), isRelation: false }];
 }
 
-function rowsIn(items: readonly Item[], column: string): Rows[] {
-  return items.flatMap(({ columns }) => columns.get(column) ?? []);
-}
+const rowsOfEach = (items: readonly Item[], column: string): readonly Rows[] =>
+  rowsNamed({ items, outer: undefined }, [column]);
 
 function equate(left: readonly Rows[], right: readonly Rows[], matters: ReadonlySet<Rows>): void {
   const [one] = left;

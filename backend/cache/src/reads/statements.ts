@@ -9,7 +9,17 @@ import { readImplicitCasts } from "./functions.js";
 import { type Reading, type Source, unread } from "./reading.js";
 import { readQuery } from "./select-reader.js";
 import { OUTSIDE, type Readers, Run } from "./statement-run.js";
-import { constantOf, listOf, namesOf, type Statement, type Syntax, type Tree, treeOf } from "./syntax.js";
+import {
+  constantOf,
+  isBareSelect,
+  isBuiltin,
+  listOf,
+  namesOf,
+  type Statement,
+  type Syntax,
+  type Tree,
+  treeOf,
+} from "./syntax.js";
 
 const MOST_CHARACTERS = 64 * 1024;
 const KEPT = {
@@ -82,7 +92,7 @@ export class Statements {
 
 /** `SELECT set_config('app.tenant', $1, true)`, and nothing else. */
 function settingsOf(tree: Tree): readonly Step[] | undefined {
-  if (Object.keys(tree).some((part) => !/^(?:targetList|limitOption|op)$/.test(part))) return undefined;
+  if (!isBareSelect(tree)) return undefined;
   const steps = listOf(tree.targetList).map((target) =>
     settingCall(treeOf(treeOf(target, "ResTarget")?.val, "FuncCall")),
   );
@@ -90,9 +100,7 @@ function settingsOf(tree: Tree): readonly Step[] | undefined {
 }
 
 function settingCall(call: Tree | undefined): Step | undefined {
-  const names = namesOf(call?.funcname);
-  if (!call || names.at(-1) !== "set_config" || (names.length > 1 && names[0] !== "pg_catalog"))
-    return undefined;
+  if (!call || !isBuiltin(namesOf(call.funcname), "set_config")) return undefined;
   const [first, second, third] = listOf(call.args);
   const name = constantOf(first)?.toLowerCase();
   const source = sourceOf(second, NOWHERE, OUTSIDE);

@@ -62,6 +62,16 @@ export function namesOf(value: unknown): string[] {
   });
 }
 
+/** Whether they mean what PostgreSQL itself has by this name. */
+export function isBuiltin(names: readonly string[], name: string): boolean {
+  return names.at(-1) === name && (names.length === 1 || names[0] === "pg_catalog");
+}
+
+/** `SELECT …` of expressions, and nothing else. */
+export function isBareSelect(tree: Tree): boolean {
+  return Object.keys(tree).every((part) => /^(?:targetList|limitOption|op)$/.test(part));
+}
+
 /** A constant's text, where it is one. */
 export function constantOf(value: unknown): string | undefined {
   const tree = treeOf(value, "A_Const");

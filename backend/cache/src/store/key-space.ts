@@ -193,6 +193,11 @@ export class KeySpace {
     return { tenant: this.#hashTags ? tag.slice(1, -1) : tag, module };
   }
 
+  /** Whether entries of one of these modules depend on the feed. @internal */
+  covers(modules: readonly string[]): boolean {
+    return modules.some((module) => this.coveredModules.has(module));
+  }
+
   /**
    * The tenant whose fence this is, or the tenant and module; `undefined` for fences of tags, keys and
    * patterns, and for what is no fence.
@@ -206,7 +211,7 @@ export class KeySpace {
 
   /** Whose fence this is; `undefined` for what is no fence. */
   tenantOfFence(key: string): string | undefined {
-    if (!key.startsWith(this.allFences())) return undefined;
+    if (!key.startsWith(this.allFences()) || key === this.readers()) return undefined;
     const [tag = ""] = key.slice(this.allFences().length).split(":", 1);
     return this.#hashTags ? tag.slice(1, -1) : tag;
   }

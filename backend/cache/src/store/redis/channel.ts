@@ -4,11 +4,6 @@ import { BackOff } from "../../back-off.js";
 import { connectAgainOnEnd } from "./connect-again.js";
 import type { RedisClient } from "./redis-client.js";
 
-/** What of ioredis and iovalkey is called, Redis or Cluster. */
-interface Subscriber extends RedisClient {
-  subscribe(channel: string): Promise<unknown>;
-}
-
 const RECONNECT_MS = [200, 5000] as const;
 
 /**
@@ -19,12 +14,12 @@ const RECONNECT_MS = [200, 5000] as const;
  */
 export function hearOn(client: RedisClient, channel: string, onText: (text: string) => void): () => void {
   if (client.hear) return client.hear(channel, onText);
-  const { duplicate } = client as RedisClient & { duplicate?(): Subscriber };
+  const { duplicate } = client;
   // A client of the user's own making.
   if (typeof duplicate !== "function") return ignore;
   const own = duplicate.call(client);
   let isClosed = false;
-  const subscribe = () => void own.subscribe(channel).catch(ignore);
+  const subscribe = () => void own.subscribe?.(channel).catch(ignore);
   own.on("ready", subscribe);
   own.on("message", (from: string, text: string) => {
     if (from === channel && !isClosed) onText(text);

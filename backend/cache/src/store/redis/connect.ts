@@ -104,15 +104,16 @@ function messagesFor(target: ClientTarget): () => RedisClient {
 
 /** As the user's client is, but for what would have it wait. */
 function messagesOf(client: RedisClient): (() => MessageClient) | undefined {
-  if (client.newMessages) return () => client.newMessages?.() ?? client;
-  if (!client.duplicate) return undefined;
+  const { newMessages, duplicate } = client;
+  if (newMessages) return () => newMessages.call(client);
+  if (!duplicate) return undefined;
   const backOff = newBackOff();
   const options = {
     ...CONNECTION_DEFAULTS,
     ...MESSAGES_ALONE,
     retryStrategy: () => reconnectDelayMs(backOff),
   };
-  return () => client.duplicate?.(options) ?? client;
+  return () => duplicate.call(client, options);
 }
 
 function newBackOff(): BackOff {

@@ -63,6 +63,7 @@ async function* scanGlob(
   }
 }
 
-function mastersOf(client: RedisClient): readonly RedisClient[] {
+/** Of a Cluster; elsewhere the one server. */
+export function mastersOf(client: RedisClient): readonly RedisClient[] {
   return isClusterClient(client) ? client.nodes("master") : [client];
 }

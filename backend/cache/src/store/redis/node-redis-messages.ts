@@ -18,22 +18,14 @@ export function hearOnDuplicate(
 ): () => void {
   const own = duplicate();
   let isClosed = false;
-  const ignored = () => undefined;
-  own.on("error", ignored);
-  const destroy = () => {
-    try {
-      own.destroy();
-    } catch {
-      // It was not connected.
-    }
-  };
+  own.on("error", ignore);
   own
     .connect()
-    .then(() => (isClosed ? destroy() : own.subscribe(channel, onText)))
-    .catch(ignored);
+    .then(() => (isClosed ? destroy(own) : own.subscribe(channel, onText)))
+    .catch(ignore);
   return () => {
     isClosed = true;
-    destroy();
+    destroy(own);
   };
 }
 
@@ -58,11 +50,6 @@ export class NodeRedisMessages implements MessageClient {
 
   on(event: string, listener: (...args: never[]) => void): this {
     this.#emitter.on(event, listener as never);
-    return this;
-  }
-
-  off(event: string, listener: (...args: never[]) => void): this {
-    this.#emitter.off(event, listener as never);
     return this;
   }
 
@@ -104,11 +91,7 @@ export class NodeRedisMessages implements MessageClient {
     const own = this.#own;
     this.#own = undefined;
     this.#lost();
-    try {
-      own?.destroy();
-    } catch {
-      // It was not connected.
-    }
+    destroy(own);
     if (reconnect) void this.connect();
   }
 
@@ -123,6 +106,14 @@ export class NodeRedisMessages implements MessageClient {
     if (!this.#isReady) return;
     this.#isReady = false;
     this.#emitter.emit("close");
+  }
+}
+
+function destroy(own: NodeRedisSubscriber | undefined): void {
+  try {
+    own?.destroy();
+  } catch {
+    // It was not connected.
   }
 }
 

@@ -118,7 +118,7 @@ export class ReadLeases implements ReadLease {
    */
   async voidAll(): Promise<void> {
     const link = this.#servers.of(this.registry);
-    const known = await link.provenScript("voidReads", [this.registry], [link.id, this.#newGeneration()]);
+    const known = await link.provenScript("voidReads", [this.registry], [link.id, randomToken()]);
     if (Number(known) === 1) this.told.beAware();
     this.told.changed("");
   }
@@ -160,7 +160,7 @@ export class ReadLeases implements ReadLease {
     const sentAt = Date.now();
     const isRipe = this.#held !== undefined && sentAtMs - this.#held.sinceMs > READ_LEASE_MS;
     const known = this.#held?.generation ?? "";
-    const args = [server, this.self, known, this.#newGeneration(), isRipe ? 1 : 0, MAX_READERS];
+    const args = [server, this.self, known, randomToken(), isRipe ? 1 : 0, MAX_READERS];
     this.#isRenewing = true;
     try {
       const reply = (await link.provenScript("holdReads", [this.registry], args)) as readonly unknown[];
@@ -250,14 +250,10 @@ export class ReadLeases implements ReadLease {
   async #settle({ generation, silent }: Settlement): Promise<void> {
     const server = this.#serverId;
     if (server === undefined) return;
-    const args = [server, generation, this.#newGeneration(), ...silent];
+    const args = [server, generation, randomToken(), ...silent];
     try {
       await this.#servers.of(this.registry).provenScript("settleReads", [this.registry], args);
     } catch {}
-  }
-
-  #newGeneration(): string {
-    return randomToken();
   }
 
   #channelOf(reader: string): string {

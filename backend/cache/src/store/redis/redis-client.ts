@@ -79,7 +79,7 @@ export interface RedisClient extends Emitter {
   hear?(channel: string, onText: (text: string) => void): () => void;
   connect?(): Promise<unknown>;
   /** Another connection to where this one leads. Absent where that is not for the cache to make. */
-  duplicate?(options: object): RedisClient;
+  duplicate?(options?: object): RedisClient;
   /** Such a connection for messages, of a client that is not duplicated as it is. */
   newMessages?(): MessageClient;
   subscribe?(...channels: string[]): Promise<unknown>;
@@ -88,10 +88,7 @@ export interface RedisClient extends Emitter {
 }
 
 /** A connection for messages alone. */
-export type MessageClient = Pick<
-  RedisClient,
-  "status" | "on" | "off" | "connect" | "subscribe" | "disconnect"
->;
+export type MessageClient = Pick<RedisClient, "status" | "on" | "connect" | "subscribe" | "disconnect">;
 
 /** A Cluster client: a node for each slot, and the clients of the nodes. */
 export interface RedisClusterClient extends RedisClient {

@@ -3,14 +3,14 @@
 import { monotonicNow } from "../../timers.js";
 import type { KeySpace } from "../key-space.js";
 import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store-report.js";
-import { scanKeys } from "./keyspace-scan.js";
-import { isClusterClient, type RedisClient } from "./redis-client.js";
+import { mastersOf, scanKeys } from "./keyspace-scan.js";
+import type { RedisClient } from "./redis-client.js";
 import { BRISK, PacedSteps } from "./server-pace.js";
 import type { Servers } from "./servers.js";
 
 /** Figures of the server, or their sums over the masters of a Cluster. */
 export async function reportServer(client: RedisClient): Promise<ServerReport> {
-  const nodes = isClusterClient(client) ? client.nodes("master") : [client];
+  const nodes = mastersOf(client);
   const reports = await Promise.all(nodes.map(reportNode));
   const sum = (pick: (report: ServerReport) => number | null) =>
     reports.reduce((total, report) => total + (pick(report) ?? 0), 0);

@@ -157,7 +157,7 @@ export class RedisStore implements Store {
     const figures = await this.#run(commit.entryKey, (link) =>
       this.#direct.commitFill(link, commitCall(this.#keys, commit, this.#parking.isAllowed(link))),
     );
-    const bytes = Number(figures[3] ?? -1);
+    const bytes = Number(figures[3]);
     if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);
     return commitResult(figures);
   }

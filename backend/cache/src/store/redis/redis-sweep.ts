@@ -148,7 +148,7 @@ export class RedisSweep {
     for (let from = 0; from < targets.length; from += TARGETS_TOGETHER) {
       const some = targets.slice(from, from + TARGETS_TOGETHER);
       const listed = await sweep.steps.run(() =>
-        Promise.all(some.map(({ tenant }) => this.#client.zrange(this.#keys.generations(tenant), 0, -1))),
+        Promise.all(some.map(({ tenant }) => this.#generationsOf(tenant))),
       );
       for (const [index, { tenant, module }] of some.entries())
         for (const name of listed[index] ?? [])
@@ -158,8 +158,8 @@ export class RedisSweep {
     return removed;
   }
 
-  async #generationsOf(tenant: string, { steps }: Sweep): Promise<readonly string[]> {
-    return steps.run(() => this.#client.zrange(this.#keys.generations(tenant), 0, -1));
+  #generationsOf(tenant: string): Promise<readonly string[]> {
+    return this.#client.zrange(this.#keys.generations(tenant), 0, -1);
   }
 
   /** @param name of a generation, as the tenant's generations list it */
@@ -194,7 +194,9 @@ export class RedisSweep {
 
   async #audit({ tenant, module }: SweepTarget, sweep: Sweep): Promise<void> {
     const modules =
-      module === undefined ? (await this.#generationsOf(tenant, sweep)).map(moduleOf) : [module];
+      module === undefined
+        ? (await sweep.steps.run(() => this.#generationsOf(tenant))).map(moduleOf)
+        : [module];
     const prefix = this.#keys.indexes(tenant);
     for (const each of new Set(modules)) {
       const keys = this.#booksOf(tenant, each);
