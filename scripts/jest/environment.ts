@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Circus } from "@jest/types";
 import { TestEnvironment } from "jest-environment-node";
+import { endStorages, followStorages } from "./async-storages.js";
 import { openChildren, openHandles } from "./open-handles.js";
 import { slowdown } from "./slowdown.js";
 
@@ -10,6 +11,8 @@ const CLOSES_WITHIN_MS = Number(process.env.TEST_CLOSES_WITHIN_MS || 10_000);
 const LOOK_EVERY_MS = 20;
 /** Pipes are left out: a worker opens its own standard streams when they are first written to. */
 const KINDS = ["ProcessWrap", "TCPServerWrap", "TCPSocketWrap", "TLSWrap", "UDPWRAP"];
+
+followStorages();
 
 export default class Environment extends TestEnvironment {
   #openBefore = countOpen();
@@ -28,6 +31,11 @@ export default class Environment extends TestEnvironment {
       if (performance.now() > giveUpAtMs) return this.#giveUp();
       await delay(LOOK_EVERY_MS);
     }
+  }
+
+  override async teardown(): Promise<void> {
+    await super.teardown();
+    endStorages();
   }
 
   #giveUp(): void {

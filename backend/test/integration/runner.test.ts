@@ -15,6 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 async function run(
   fixture: string,
   env: NodeJS.ProcessEnv = {},
+  maxWorkers = 2,
 ): Promise<{ code: number | null; output: string }> {
   const config = projectFile("dist/backend/test/support/runner-config.js");
   const jest = spawn(
@@ -25,7 +26,7 @@ async function run(
       projectFile("node_modules/jest/bin/jest.js"),
       "--config",
       config,
-      "--maxWorkers=2",
+      `--maxWorkers=${maxWorkers}`,
       fixture,
     ],
     // A group of its own, which ends with it.
@@ -90,4 +91,10 @@ test("a file that does not give the event loop back is named, and ended with the
     /It hangs: nothing has begun or ended for [\d.]+ s\. Under way:\n {2}.*busy\.fixture\.js\n {4}that does not give the event loop back\n/,
   );
   await ends(PID_FILE);
+});
+
+test("what a file has stored by asynchronous context costs the files behind it nothing", async () => {
+  const { code, output } = await run("storages-", {}, 1);
+  assert.equal(code, 0, output);
+  assert.match(output, /2 passed, 2 total/);
 });

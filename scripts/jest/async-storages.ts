@@ -1,0 +1,24 @@
+// The AsyncLocalStorages that a test file makes end with it: up to Node 22 each one that was used makes every later promise of the process dearer.
+// Tests: test/integration/runner.test.ts
+import asyncHooks, { AsyncLocalStorage } from "node:async_hooks";
+
+const made = new Set<AsyncLocalStorage<unknown>>();
+
+class EndedStorage<T> extends AsyncLocalStorage<T> {
+  constructor(...args: ConstructorParameters<typeof AsyncLocalStorage<T>>) {
+    super(...args);
+    made.add(this);
+  }
+}
+
+/** From now on test files, and Jest's runner of each, make storages that {@link endStorages} finds. */
+export function followStorages(): void {
+  // Node's modules are the only ones that files share: Jest hands out this object.
+  Object.assign(asyncHooks, { AsyncLocalStorage: EndedStorage });
+}
+
+/** Node lists what was used until it is disabled, and tells each of them about each promise. */
+export function endStorages(): void {
+  for (const storage of made) storage.disable();
+  made.clear();
+}
