@@ -148,7 +148,18 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   const { authenticator } = deps;
   const { rateLimiter } = edge;
   app.use("/ops/cache-api", operationsRouter({ cache, authenticator, warmer, rateLimiter }));
-  app.use("/ops", consoleRouter({ cache, authenticator, monitor, warmer, rateLimiter }));
+  app.use(
+    "/ops",
+    consoleRouter({
+      cache,
+      authenticator,
+      monitor,
+      warmer,
+      rateLimiter,
+      sessions: auth?.service,
+      auditors: deps.audit && { audit: deps.audit, sync, vault: deps.subjects?.vault },
+    }),
+  );
   if (sync) api.use("/sync", syncRouter(sync));
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;

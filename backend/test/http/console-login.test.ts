@@ -37,7 +37,7 @@ describe("the CRM's console in a browser", () => {
   });
 
   async function logIn(token: string): Promise<void> {
-    await page.getByLabel("Token of an admin or superadmin").fill(token);
+    await page.getByLabel("Token of an admin").fill(token);
     await page.getByRole("button", { name: "Log in" }).click();
   }
 

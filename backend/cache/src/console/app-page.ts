@@ -6,6 +6,7 @@ import { shown } from "../shown.js";
 import { Html, html, link } from "./html.js";
 import { table, tokenField } from "./layout.js";
 import type { Asked, Page, Shown, ShownFile } from "./page.js";
+import { seconds, time } from "./quantities.js";
 
 type Given = Omit<ConsolePage, "submit"> & { readonly submit?: ConsolePage["submit"] | undefined };
 
@@ -30,6 +31,8 @@ function requestOf({ req, access, query, token }: Asked): ConsolePageRequest {
     html,
     table,
     link,
+    time: (at) => html`<time datetime="${new Date(at).toISOString()}">${time(at)}</time>`,
+    duration: seconds,
     token: tokenField(token),
   };
 }

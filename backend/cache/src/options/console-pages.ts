@@ -37,6 +37,10 @@ export interface ConsolePageRequest {
   ) => ConsoleHtml;
   /** A relative URL of the console: the path of a page, and what it is asked. `undefined` is left out. */
   readonly link: (path: string, parameters?: Readonly<Record<string, string | undefined>>) => string;
+  /** A moment, in UTC: a `<time>`. */
+  readonly time: (at: Date | number) => ConsoleHtml;
+  /** As the other pages write it: `45 s`, `12 min`, `3.5 h`, `2.1 d`. */
+  readonly duration: (seconds: number) => string;
   /** A hidden field: each form with `method="post"` needs it. */
   readonly token: ConsoleHtml;
 }

@@ -31,10 +31,10 @@ describe("pages of the app in the console", () => {
   const orders: ConsolePage = {
     path: "orders",
     title: "Orders",
-    render: ({ html, table, link, person, query, token }) => {
+    render: ({ html, table, link, time, duration, person, query, token }) => {
       if (answer !== undefined) return answer as ConsoleAnswer;
       return html`<p>For ${person.name}, of ${[person.tenants].flat().join()}: ${query.get("q")}</p>
-${table("Orders", ["id"], [html`<tr><td><a href="${link("orders", { q: "a&b", none: undefined })}">7</a></td></tr>`], "None.")}
+${table("Orders", ["id"], [html`<tr><td>${time(0)}, ${duration(90)}, <a href="${link("orders", { q: "a&b", none: undefined })}">7</a></td></tr>`], "None.")}
 <form method="post" action="orders">${token}<button>Ship</button></form>`;
     },
     submit: ({ person }, form) => {
@@ -66,6 +66,7 @@ ${table("Orders", ["id"], [html`<tr><td><a href="${link("orders", { q: "a&b", no
     assert.match(body, /<h1>Orders<\/h1>/);
     assert.match(body, /<a href="orders" aria-current="page">Orders<\/a>/);
     assert.match(body, /For sue, of all: &lt;script&gt;<\/p>/);
+    assert.match(body, /<time datetime="1970-01-01T00:00:00.000Z">1970-01-01 00:00:00Z<\/time>, 90 s, /);
     assert.match(body, /<a href="orders\?q=a%26b">7<\/a>/);
     assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'; script-src 'self'/);
     assert.equal(headers.get("cache-control"), "no-store");
