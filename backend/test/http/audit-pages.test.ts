@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { pino } from "pino";
 import { verifyBundle } from "../../../scripts/audit/offline-verifier.js";
 import { afterTest } from "../../servers/in-test.js";
 import { ACTOR, event, pseudonym } from "../support/audit-database.js";
@@ -19,8 +21,15 @@ const linksOf = (text: string) => [...text.matchAll(/<li><a href="([^"]*)"/g)].m
 describe("pages for auditors", () => {
   let audited: AuditedCrm;
   let auditor: ConsolePerson;
+  let log = "";
   beforeAll(async () => {
-    audited = await startAuditedCrm();
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        log += String(chunk);
+        done();
+      },
+    });
+    audited = await startAuditedCrm("memory", { app: { logger: pino(stream) } });
     auditor = await as(["auditor"]);
   });
   afterAll(() => audited.close());
@@ -272,6 +281,11 @@ describe("pages for auditors", () => {
     assert.doesNotMatch(late.text, /records-lost/);
     assert.equal((await auditor.post("audit-status", { do: "acknowledge" })).status, 303);
     assert.match((await auditor.get("audit-status")).text, /No alert\./);
+  });
+
+  test("no log shows whom a page was about", () => {
+    assert.match(log, /"url":"\/ops\/cache\/audit\/…"/);
+    assert.doesNotMatch(log, /hubspot|entity_id/);
   });
 
   // The last one: the trail is not mended.
