@@ -99,34 +99,19 @@ describe("pages for auditors", () => {
     }
     assert.deepEqual(sizes, [50, 50, 21]);
     const [waiting, newest] = rows;
-    assert.deepEqual(waiting?.slice(1), [
-      "read phi",
-      "refused",
-      "u-1",
-      "agent",
-      "TREAT, consent c-7 version 2",
-      "cache",
-      "–",
-      "waits for its place",
-      "not signed yet",
-    ]);
-    const place = rows.slice(1).map((row) => Number(/leaf (\d+)/.exec(row[8] ?? "")?.[1]));
+    const refused = "read phi|refused|u-1, agent|TREAT, consent c-7 version 2|cache|–";
+    assert.equal(waiting?.slice(1).join("|"), `waits for its place, not signed yet|${refused}`);
+    const place = rows.slice(1).map((row) => Number(/leaf (\d+)/.exec(row[1] ?? "")?.[1]));
     assert.deepEqual(
       place,
       Array.from({ length: 120 }, (_, n) => (place[0] ?? 0) - n),
     );
     const index = place[0] ?? 0;
-    assert.deepEqual(newest?.slice(1), [
-      "read phi",
-      "success",
-      ACTOR.id,
-      "agent",
-      "TREAT",
-      "cache",
-      "req-1",
-      `leaf ${index}, block ${Math.floor(index / 100)}`,
-      `proof of ${index}`,
-    ]);
+    const read = `read phi|success|${ACTOR.id}, agent|TREAT|cache|req-1`;
+    assert.equal(
+      newest?.slice(1).join("|"),
+      `leaf ${index}, block ${Math.floor(index / 100)}, proof|${read}`,
+    );
     assert.equal((await seenBy("auditor@test", "hubspot:7")).length, 3);
     assert.deepEqual(
       (await seenBy("auditor@test", "hubspot:7")).map(({ action, detail }) => [action, detail?.what])[0],

@@ -109,8 +109,8 @@ function integrity(
 ${last.errors.length > 0 && html`<ul class="warning">${last.errors.map((error) => html`<li>${error}</li>`)}</ul>`}`;
   return html`${said ?? html`<p class="none">This process has not verified the records yet.</p>`}
 ${isUnderWay && html`<p role="status">A verification is under way. It reads all records: open the page again later.</p>`}
-<form method="post" action="audit-status">${fields.post}<input type="hidden" name="do" value="verify"><button>Verify now</button></form>
-<p>One at a time, and of each tenant at most one a minute. Each process verifies all records once an hour by itself.</p>`;
+<p>Each process verifies all records once an hour by itself. Those that are asked for: one at a time, and of each tenant at most one a minute.</p>
+<form method="post" action="audit-status">${fields.post}<input type="hidden" name="do" value="verify"><button>Verify now</button></form>`;
 }
 
 async function checkpoint(
@@ -158,5 +158,9 @@ async function losses(
   );
   const isOpen = watch.alertsOf(tenantId).some(({ name }) => name === "records-lost");
   return html`${table("Losses of buffers, the newest first", ["when", "process", "what"], rows, "No loss is on record.")}
-${isOpen && html`<form method="post" action="audit-status">${fields.post}<input type="hidden" name="do" value="acknowledge"><button>Acknowledge the losses</button></form>`}`;
+${
+  isOpen &&
+  html`<p>Once you have looked into them, acknowledge them. That is on record.</p>
+<form method="post" action="audit-status">${fields.post}<input type="hidden" name="do" value="acknowledge"><button>Acknowledge the losses</button></form>`
+}`;
 }

@@ -99,9 +99,11 @@ function row(
   const by = consent && html`, consent <code>${consent.id}</code> version ${consent.version}`;
   const place =
     index === undefined ? "waits for its place" : `leaf ${index}, block ${Math.floor(index / BLOCK_RECORDS)}`;
-  const isSigned = index !== undefined && index < treeSize;
-  return html`<tr><th scope="row">${time(Date.parse(at))}</th><td>${action} <span class="none">${dataClass}</span></td>
-<td>${outcome === "success" ? outcome : html`<span class="warning">${outcome}</span>`}</td><td>${actor.id}</td><td>${actor.role}</td>
-<td>${purpose ?? "–"}${by}</td><td>${source ?? "–"}</td><td>${request ?? "–"}</td><td>${place}</td>
-<td>${isSigned ? html`<a href="${go("audit", { proof: String(index) })}">proof of ${index}</a>` : "not signed yet"}</td></tr>`;
+  const proof =
+    index !== undefined && index < treeSize
+      ? html`<a href="${go("audit", { proof: String(index) })}" aria-label="proof of ${index}">proof</a>`
+      : "not signed yet";
+  return html`<tr><th scope="row">${time(Date.parse(at))}</th><td>${place}, ${proof}</td><td>${action} <span class="none">${dataClass}</span></td>
+<td>${outcome === "success" ? outcome : html`<span class="warning">${outcome}</span>`}</td><td>${actor.id}, ${actor.role}</td>
+<td>${purpose ?? "–"}${by}</td><td>${source ?? "–"}</td><td>${request ?? "–"}</td></tr>`;
 }
