@@ -1,4 +1,5 @@
 // The console's pages for auditors, and who sees which.
+// Tests: test/http/audit-pages.test.ts
 import type { ConsolePage } from "express-tenant-cache";
 import { type Auth, includesOverlayRole } from "../../../http/identity/auth.js";
 import type { AuditPage, AuditPageSources } from "./audit-page.js";
