@@ -23,9 +23,11 @@ export interface SyncFigures {
 /** How synchronisation of a tenant stands: who synchronises says it. */
 export type SyncSource = (tenantId: string) => Promise<SyncFigures>;
 
+export const AUDIT_ALERTS = ["corruption", "checkpoint-age", "records-lost", "sync-failure"] as const;
+
 export interface AuditAlert {
   readonly tenantId: string;
-  readonly name: "corruption" | "checkpoint-age" | "records-lost" | "sync-failure";
+  readonly name: (typeof AUDIT_ALERTS)[number];
   readonly message: string;
   readonly since: Date;
 }
@@ -173,6 +175,11 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
   /** What was wrong at the last look. */
   alertsOf(tenantId: string): readonly AuditAlert[] {
     return [...this.#alerts.values()].filter((alert) => alert.tenantId === tenantId);
+  }
+
+  /** How many tenants had the alert at their last look. */
+  tenantsWith(name: AuditAlert["name"]): number {
+    return [...this.#alerts.values()].filter((alert) => alert.name === name).length;
   }
 
   /** A verification of all records, by default at most a minute old; those that ask at the same time share one. */
