@@ -100,6 +100,11 @@ describe("pages for auditors", () => {
       next = /<p class="pages"><a href="([^"]*)"/.exec(text)?.[1]?.replaceAll("&amp;", "&");
     }
     assert.deepEqual(sizes, [50, 50, 21]);
+    const heads = [...(await auditor.get(ENTITY)).text.matchAll(/<th scope="col">([^<]*)/g)];
+    assert.equal(
+      heads.map(([, head]) => head).join("|"),
+      "when|place|action|outcome|actor, role|purpose|from|request",
+    );
     const [waiting, newest] = rows;
     const refused = "read phi|refused|u-1, agent|TREAT, consent c-7 version 2|cache|–";
     assert.equal(waiting?.slice(1).join("|"), `waits for its place, not signed yet|${refused}`);
@@ -114,7 +119,7 @@ describe("pages for auditors", () => {
       newest?.slice(1).join("|"),
       `leaf ${index}, block ${Math.floor(index / 100)}, proof|${read}`,
     );
-    assert.equal((await seenBy("auditor@test", "hubspot:7")).length, 3);
+    assert.equal((await seenBy("auditor@test", "hubspot:7")).length, 4);
     assert.deepEqual(
       (await seenBy("auditor@test", "hubspot:7")).map(({ action, detail }) => [action, detail?.what])[0],
       ["search", "timeline"],

@@ -56,8 +56,11 @@ export async function atConsole(url: string, token: string): Promise<ConsolePers
 
 const cookieIn = (headers: Headers): string => (headers.get("set-cookie") ?? "").split(";")[0] ?? "";
 
-/** Cells of the rows of a page's tables, without their markup. */
+/** Cells of the rows of a page's tables, without their markup. Each has the head of its column. */
 export function rowsOf(text: string): string[][] {
+  for (const [, heads = "", body = ""] of text.matchAll(/<thead>(.*?)<\/thead>\s*<tbody>(.*?)<\/tbody>/gs))
+    for (const [, row = ""] of body.matchAll(/<tr>(.*?)<\/tr>/gs))
+      assert.equal(row.match(/<t[hd]/g)?.length, heads.match(/<th /g)?.length, `${heads}: ${row}`);
   const bodies = [...text.matchAll(/<tbody>(.*?)<\/tbody>/gs)].map(([, body = ""]) => body);
   return bodies.flatMap((body) =>
     [...body.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row = ""]) =>

@@ -73,18 +73,7 @@ async function found(
   });
   const { treeSize } = await checkpointStatus(pool, tenantId);
   const last = logs.at(-1)?.index;
-  const heads = [
-    "when",
-    "action",
-    "outcome",
-    "actor",
-    "role",
-    "purpose",
-    "from",
-    "request",
-    "place",
-    "proof",
-  ];
+  const heads = ["when", "place", "action", "outcome", "actor, role", "purpose", "from", "request"];
   const rows = logs.map((log) => row(request, log, treeSize));
   return html`<h2>${type} ${id}</h2>
 ${table("Records, the newest first", heads, rows, "No record is about this entity.")}
