@@ -121,6 +121,15 @@ describe("the pages of synchronisation and erasures", () => {
     );
   });
 
+  test("where that it was seen cannot be put on record, nothing is shown", async () => {
+    assert.match((await show("stale")).text, /waits/);
+    await crm.crm.pool.query("ALTER TABLE audit_pending RENAME TO audit_away");
+    const { status, text } = await show("stale");
+    await crm.crm.pool.query("ALTER TABLE audit_away RENAME TO audit_pending");
+    assert.equal(status, 503);
+    assert.doesNotMatch(text, /waits|<table/);
+  });
+
   test("a client that was given up without an event, and a connection that has not worked for long, are alerts", async () => {
     await crm.crm.pool.query("DELETE FROM sync_events");
     await crm.crm.pool.query("DELETE FROM sync_outbox");
