@@ -106,7 +106,7 @@ describe("the pages for auditors in Chromium", () => {
         const links = page.getByRole("navigation", { name: "Pages" }).getByRole("link");
         assert.equal(await links.count(), person === "auditor" ? 4 : person === "admin" ? 14 : 15, name);
         const isTimeline = name.includes("entity_id");
-        const screenshot = isTimeline ? "audit-timeline" : name === "audit" ? undefined : name;
+        const screenshot = isTimeline ? "audit-timeline" : name === "audit-status" ? name : undefined;
         assert.deepEqual(await wrongLooks(page, person === "auditor" ? screenshot : undefined), [], name);
       }
       assert.deepEqual(problems, []);

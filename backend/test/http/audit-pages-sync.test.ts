@@ -1,6 +1,8 @@
 // The console's pages of synchronisation and erasures, against a local HubSpot: statuses, failures in pages, alerts, erasures that are not finished.
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { openBrowser, openPage, wrongLooks } from "../../servers/browser.js";
+import { afterTest } from "../../servers/in-test.js";
 import { integrate } from "../../services/audit/tree-store.js";
 import { atConsole, type ConsolePerson, rowsOf } from "../support/console-person.js";
 import { TENANT_A, TENANT_B } from "../support/crm.js";
@@ -107,6 +109,24 @@ describe("the pages of synchronisation and erasures", () => {
     assert.equal((await show("failures&after=x")).status, 400);
     assert.equal((await show("failures&after=1_x%27")).status, 400);
   });
+
+  test("in Chromium, with connections and failures in its tables: nothing sticks out, axe finds nothing", async () => {
+    const browser = await openBrowser();
+    afterTest(() => browser.close());
+    const { page, problems } = await openPage(browser, crm.url);
+    await page.goto(`${crm.url}/ops/cache`);
+    await page.getByLabel("Token of an admin").fill(await crm.token(["supervisor"]));
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("table", { name: "Connections, with clients by status" }).waitFor();
+    assert.deepEqual(await wrongLooks(page, "audit-sync"), []);
+    await page.getByRole("link", { name: "120 stale of hubspot" }).press("Enter");
+    await page.getByRole("link", { name: "next 50" }).waitFor();
+    assert.deepEqual(await wrongLooks(page), []);
+    await page.goto(`${crm.url}/ops/cache/audit-sync?connection=${linkId}&show=failures`);
+    assert.equal(await page.getByRole("row").count(), 51);
+    assert.deepEqual(await wrongLooks(page, "audit-sync-failures"), []);
+    assert.deepEqual(problems, []);
+  }, 120_000);
 
   test("another tenant is told nothing of it, a supervisor of this one all", async () => {
     const foreign = await atConsole(crm.url, await crm.token(["auditor"], { tenantId: TENANT_B }));
