@@ -30,6 +30,7 @@ import {
 } from "./services/auth/index.js";
 import type { Lifecycle } from "./services/health.js";
 import { mountServices, openViews } from "./services/index.js";
+import { auditMetrics } from "./services/operations/audit-metrics.js";
 import { cacheRouter } from "./services/operations/cache-routes.js";
 import { consoleRouter } from "./services/operations/console-routes.js";
 import { type MetricsAccess, mayReadMetrics } from "./services/operations/metrics-access.js";
@@ -128,7 +129,13 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
 
   const { metrics, sync, publicUrl } = deps;
   if (metrics && metrics.kind !== "nobody")
-    app.use("/metrics", cache.metricsHandler({ authorize: (req) => mayReadMetrics(metrics, req) }));
+    app.use(
+      "/metrics",
+      cache.metricsHandler({
+        authorize: (req) => mayReadMetrics(metrics, req),
+        ...(deps.audit && { registry: auditMetrics(deps.audit.watch) }),
+      }),
+    );
 
   // In front of everything that asks for a token or reads a body: what other CRMs send is signed, over its bytes.
   if (sync) app.use("/api/sync/webhooks", webhookRouter({ sync, publicUrl, rateLimiter: edge.rateLimiter }));
@@ -148,7 +155,18 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
   const { authenticator } = deps;
   const { rateLimiter } = edge;
   app.use("/ops/cache-api", operationsRouter({ cache, authenticator, warmer, rateLimiter }));
-  app.use("/ops", consoleRouter({ cache, authenticator, monitor, warmer, rateLimiter }));
+  app.use(
+    "/ops",
+    consoleRouter({
+      cache,
+      authenticator,
+      monitor,
+      warmer,
+      rateLimiter,
+      sessions: auth?.service,
+      auditors: deps.audit && { audit: deps.audit, sync, vault: deps.subjects?.vault },
+    }),
+  );
   if (sync) api.use("/sync", syncRouter(sync));
   api.use("/cache", cacheRouter({ monitor, views, warmer }));
   const changes = auth ? toAll(views, endingSessions(auth.service)) : views;

@@ -8,7 +8,8 @@ import type { Logger } from "pino";
 
 const PROBES = /^(\/api)?(\/system)?\/health\b/;
 /** Behind it are ids of persons, and reasons. */
-const NAMES_PERSONS = /^(\/api\/+overlay\/+[^/?#]+)[/?#].*/is;
+const NAMES_PERSONS =
+  /^(\/api\/+overlay\/+[^/?#]+|\/api\/+sync\/+clients|\/ops\/+cache\/+audit[^/?#]*)[/?#].*/is;
 const arrivals = new WeakMap<IncomingMessage, number>();
 
 /** What a request is about, where it is known without what Express adds to it. */

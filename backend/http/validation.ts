@@ -37,6 +37,20 @@ export function validatedBody<T>(schema: z.ZodType<T>): Validated<T> {
   return validated(schema, "body", (req) => req.body ?? {});
 }
 
+/**
+ * What the schema makes of a value.
+ * @throws HttpProblem 400, which names what is wrong
+ */
+export function validate<T>(schema: z.ZodType<T>, part: string, given: unknown): T {
+  if (nestsDeeper(given, MAX_NESTING))
+    throw new HttpProblem(400, { detail: `The ${part} has more than ${MAX_NESTING} levels.` });
+  const result = schema.safeParse(given);
+  const errors = result.success ? unstorableTexts(given) : fieldErrors(result.error);
+  if (!result.success || errors.length > 0)
+    throw new HttpProblem(400, { detail: `The ${part} is not valid: see errors.`, errors });
+  return result.data;
+}
+
 function validated<T>(
   schema: z.ZodType<T>,
   part: "query" | "body",
@@ -44,14 +58,7 @@ function validated<T>(
 ): Validated<T> {
   const values = new WeakMap<Request, { readonly value: T }>();
   const check: RequestHandler = (req, _res, next) => {
-    const given = read(req);
-    if (nestsDeeper(given, MAX_NESTING))
-      throw new HttpProblem(400, { detail: `The ${part} has more than ${MAX_NESTING} levels.` });
-    const result = schema.safeParse(given);
-    const errors = result.success ? unstorableTexts(given) : fieldErrors(result.error);
-    if (!result.success || errors.length > 0)
-      throw new HttpProblem(400, { detail: `The ${part} is not valid: see errors.`, errors });
-    values.set(req, { value: result.data });
+    values.set(req, { value: validate(schema, part, read(req)) });
     next();
   };
   return {

@@ -1,4 +1,4 @@
-// The console: operators see every tenant, a tenant's admin sees the own one, everybody else is led to the login or refused.
+// The console: operators see every tenant, a tenant's admin sees the own one, a clerk sees one page of the app, everybody else is led to the login or refused.
 import { randomUUID } from "node:crypto";
 import express from "express";
 import { CacheMonitor, createTenantCache } from "express-tenant-cache";
@@ -6,6 +6,7 @@ import { CacheMonitor, createTenantCache } from "express-tenant-cache";
 const users = {
   olga: { password: "o", role: "operator" },
   ada: { password: "a", role: "admin", tenant: "acme" },
+  cleo: { password: "c", role: "clerk", tenant: "acme" },
   max: { password: "m", role: "member", tenant: "acme" },
 };
 const sessions = new Map();
@@ -30,7 +31,7 @@ app.post("/login", express.urlencoded(), (req, res) => {
   const user = Object.hasOwn(users, name) ? users[name] : undefined;
   if (user?.password !== password) return res.sendStatus(401);
   const id = randomUUID();
-  sessions.set(id, { ...user, name });
+  sessions.set(id, { ...user, name, id });
   res.cookie("session", id, { httpOnly: true, sameSite: "strict" }).redirect(303, "/ops/cache/");
 });
 
@@ -43,7 +44,23 @@ app.use(
       const user = userOf(req);
       if (!user) return { redirect: "/login" };
       if (user.role === "operator") return { view: true, tenants: "all", purge: true, name: user.name };
+      if (user.role === "clerk")
+        return { view: false, tenants: [user.tenant], pages: ["orders"], name: user.name };
       return user.role === "admin" && { view: true, tenants: [user.tenant], purge: true, name: user.name };
+    },
+    // A page of the app's own, in the console's frame. The tag escapes what is put in.
+    pages: [
+      {
+        path: "orders",
+        title: "Orders",
+        render: ({ html, person }) => html`<p>No order of ${String(person.tenants)} is late.</p>`,
+      },
+    ],
+    signOut: (req, res) => {
+      const { id } = userOf(req);
+      sessions.delete(id);
+      res.clearCookie("session", { httpOnly: true, sameSite: "strict" });
+      return "/login";
     },
     // The page that explains a request asks the app as the operator, for that tenant.
     explainAs: (req, tenant) => ({

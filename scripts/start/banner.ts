@@ -45,7 +45,8 @@ ${post}; echo; ${get}
 
 The cache's figures, for Prometheus: ${metrics}
 
-The overlay (${url}/api/overlay/…) has users with roles of its own: agent@, supervisor@ and auditor@${mailDomainOf(tenant)}
+The overlay (${url}/api/overlay/…) has users with roles of its own: agent@, supervisor@ and auditor@${mailDomainOf(tenant)}. With a token of
+auditor@ the console has timelines, integrity, erasures and synchronisation.
 
 export AGENT=$(npm run --silent admin -- token issue --tenant ${tenant.id} --email agent@${mailDomainOf(tenant)})
 `;

@@ -30,6 +30,7 @@ export type TenantCacheErrorCode =
   | "ETC_NEST_ADAPTER"
   | "ETC_CONSOLE_AUTHORIZE"
   | "ETC_CONSOLE_ACCESS"
+  | "ETC_CONSOLE_PAGE"
   | "ETC_KEY"
   | "ETC_KEY_PATTERN"
   | "ETC_KEY_COLLISION"

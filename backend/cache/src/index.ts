@@ -93,6 +93,13 @@ export type {
   ConsoleWarmer,
   CreateConsole,
 } from "./options/console-options.js";
+export type {
+  ConsoleAnswer,
+  ConsoleHtml,
+  ConsoleInsertion,
+  ConsolePage,
+  ConsolePageRequest,
+} from "./options/console-pages.js";
 export type { ExplainRequest } from "./options/explain-options.js";
 export type { CacheFillOption, RouteFillOption } from "./options/fill-option.js";
 export type { InvalidateOptions } from "./options/invalidate-options.js";

@@ -4,23 +4,31 @@ import type { Request, RequestHandler } from "express";
 import * as z from "zod";
 import { tells } from "../openapi/facts.js";
 import { forbidden, HttpProblem } from "../problem.js";
+import type { Auth } from "./auth.js";
 import { identityOf } from "./authenticate.js";
 
 const tenantIdSchema = z.guid().toLowerCase();
 
-/** Applies `?tenant_id=` to `req.auth`: 403 where it is not the token's tenant, unless a superadmin chooses. */
+/**
+ * The identity with the tenant that it has chosen.
+ * @throws HttpProblem 400 where that is no UUID; 403 where it is not the token's tenant, unless a superadmin chooses
+ */
+export function withTenantChoice(auth: Auth, given: unknown): Auth {
+  const tenantId = tenantIdSchema.safeParse(given);
+  if (!tenantId.success) {
+    const errors = [{ pointer: "#/tenant_id", message: "must be one UUID" }];
+    throw new HttpProblem(400, { detail: "The query is not valid: see errors.", errors });
+  }
+  if (auth.role === "superadmin") return { ...auth, tenantId: tenantId.data };
+  if (auth.tenantId !== tenantId.data) throw forbidden("tenant_id is not the tenant of your token.");
+  return auth;
+}
+
+/** Applies `?tenant_id=` to `req.auth`, as {@link withTenantChoice} says. */
 export const chooseTenant: RequestHandler = tells(
   (req, _res, next) => {
     const given = req.query.tenant_id;
-    if (given === undefined) return next();
-    const tenantId = tenantIdSchema.safeParse(given);
-    if (!tenantId.success) {
-      const errors = [{ pointer: "#/tenant_id", message: "must be one UUID" }];
-      throw new HttpProblem(400, { detail: "The query is not valid: see errors.", errors });
-    }
-    const auth = identityOf(req);
-    if (auth.role === "superadmin") req.auth = { ...auth, tenantId: tenantId.data };
-    else if (auth.tenantId !== tenantId.data) throw forbidden("tenant_id is not the tenant of your token.");
+    if (given !== undefined) req.auth = withTenantChoice(identityOf(req), given);
     next();
   },
   { problems: [400, 403] },

@@ -47,6 +47,11 @@ export class AuditTrail {
     return this.#recorder;
   }
 
+  /** Knows what was signed, and by which keys. */
+  get checkpointer(): Checkpointer | undefined {
+    return this.#checkpointer;
+  }
+
   /**
    * In the caller's transaction, which acts for the tenant (`withTenant`): the change and its record are committed together, or
    * neither is.

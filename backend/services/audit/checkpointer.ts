@@ -59,6 +59,11 @@ export class Checkpointer {
     return [this.#options.key, ...(this.#options.formerKeys ?? [])];
   }
 
+  /** Those that are asked to cosign. */
+  get witnessKeys(): readonly VerifierKey[] {
+    return (this.#options.witnesses ?? []).map(({ key }) => key);
+  }
+
   get places(): readonly CheckpointPlace[] {
     return this.#options.places;
   }

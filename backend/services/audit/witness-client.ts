@@ -35,6 +35,10 @@ export class WitnessClient {
     this.#options = options;
   }
 
+  get key(): VerifierKey {
+    return this.#options.key;
+  }
+
   /**
    * The lines of the witness for a note.
    *

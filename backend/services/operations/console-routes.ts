@@ -1,5 +1,5 @@
-// /ops: the cache's console for administrators, and the login in front of it: a browser's navigation carries no bearer token.
-// Tests: test/http/console.test.ts
+// /ops: the console for administrators and auditors, and the login in front of it: a browser's navigation carries no bearer token.
+// Tests: test/http/console.test.ts, test/http/audit-pages.test.ts
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import type {
   CacheMonitor,
@@ -11,12 +11,18 @@ import type {
 import type { Auth } from "../../http/identity/auth.js";
 import { assume } from "../../http/identity/authenticate.js";
 import type { Authenticator } from "../../http/identity/authenticator.js";
+import type { AuthService } from "../auth/auth-service.js";
+import { type AuditPageSources, type AuditPages, auditPages } from "./audit-pages/index.js";
 
 export interface ConsoleRoutesOptions {
   readonly cache: Pick<TenantCache, "console">;
   readonly authenticator: Authenticator;
   readonly monitor: CacheMonitor;
   readonly warmer: CacheWarmer;
+  /** What auditors see. Absent: nothing is recorded, and there are no such pages. */
+  readonly auditors?: AuditPageSources | undefined;
+  /** Ends sessions. Absent: tokens are an identity provider's, and signing out ends what this server has of one, its cookie. */
+  readonly sessions?: Pick<AuthService, "logout"> | undefined;
   /** Of attempts to log in. */
   readonly rateLimiter: RequestHandler;
 }
@@ -30,12 +36,17 @@ const MAX_TOKEN_CHARACTERS = 3500;
 const COOKIE_SECONDS = 8 * 3600;
 const TOKEN = /^[\w.~+/-]+=*$/;
 
-/** Admins see their own tenant, superadmins all; nobody else sees it. */
+/**
+ * Admins see their own tenant, superadmins all. Pages for auditors are for whom the overlay's roles allow their content, who may have nothing
+ * else of the console.
+ */
 export function consoleRouter({
   cache,
   authenticator,
   monitor,
   warmer,
+  auditors,
+  sessions,
   rateLimiter,
 }: ConsoleRoutesOptions): Router {
   const router = Router();
@@ -51,15 +62,28 @@ export function consoleRouter({
     if (!TOKEN.test(token) || token.length > MAX_TOKEN_CHARACTERS) return undefined;
     return authenticator.authenticate(token).catch(() => undefined);
   };
+  const audits = auditPages(auditors);
   const authorize = async (req: Request): Promise<ConsoleDecision> => {
     const auth = await authOf(cookieOf(req) ?? "");
-    return auth ? accessOf(auth) : { redirect: "../login" };
+    if (!auth) return { redirect: "../login" };
+    // For pages that ask who it is, and for the access log.
+    req.auth = auth;
+    return accessOf(auth, audits);
+  };
+  const signOut = async (req: Request, res: Response): Promise<string> => {
+    // First on the server: where that cannot be done, the browser is told, and may try again.
+    if (req.auth) await sessions?.logout(req.auth, false);
+    res.clearCookie(COOKIE, cookieOptions(req));
+    return "../login";
   };
   const explainAs = async (req: Request, tenantId: string): Promise<ConsoleIdentity> => {
     const auth = await authOf(cookieOf(req) ?? "");
     return auth ? { as: (explained) => assume(explained, { ...auth, tenantId }) } : {};
   };
-  router.use("/cache", cache.console({ authorize, monitor, warmer, explainAs }));
+  router.use(
+    "/cache",
+    cache.console({ authorize, monitor, warmer, explainAs, signOut, pages: audits.pages }),
+  );
   // Pages, and no routes of the API: they are not in its description.
   router.use(
     "/login",
@@ -76,25 +100,33 @@ export function consoleRouter({
       const given: unknown = Reflect.get(Object(fields), "token");
       const token = typeof given === "string" ? given.trim() : "";
       const auth = isOwnForm(req) ? await authOf(token) : undefined;
-      if (!auth || !accessOf(auth)) {
+      if (!auth || !accessOf(auth, audits)) {
         res
           .status(401)
-          .send(loginPage("This is no token of an administrator, or it is not valid any longer."));
+          .send(
+            loginPage("This is no token of somebody who may see the console, or it is not valid any longer."),
+          );
         return;
       }
-      const options = { httpOnly: true, sameSite: "strict", secure: req.secure, path: "/ops" } as const;
-      res.cookie(COOKIE, token, { ...options, maxAge: COOKIE_SECONDS * 1000 });
+      res.cookie(COOKIE, token, { ...cookieOptions(req), maxAge: COOKIE_SECONDS * 1000 });
       res.redirect(303, "cache/");
     },
   );
   return router;
 }
 
-function accessOf({ role, tenantId, subject, mustChangePassword }: Auth): ConsoleDecision {
+const cookieOptions = (req: Request) =>
+  ({ httpOnly: true, sameSite: "strict", secure: req.secure, path: "/ops" }) as const;
+
+function accessOf(auth: Auth, audits: AuditPages): ConsoleDecision {
+  const { role, tenantId, subject, mustChangePassword } = auth;
   if (mustChangePassword) return false;
-  const may = { view: true, purge: true, warm: true, name: subject } as const;
+  const pages = audits.seenBy(auth);
+  const may = { view: true, purge: true, warm: true, pages, name: subject } as const;
   if (role === "superadmin") return { ...may, tenants: "all" };
-  return role === "admin" && tenantId !== undefined && { ...may, tenants: [tenantId] };
+  if (tenantId === undefined) return false;
+  if (role === "admin") return { ...may, tenants: [tenantId] };
+  return pages.length > 0 && { view: false, tenants: [tenantId], pages, name: subject };
 }
 
 function cookieOf(req: Request): string | undefined {
@@ -128,7 +160,7 @@ function loginPage(problem: string): string {
 <meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>Log in – cache</title></head>
 <body><main><h1>The cache's console</h1>
 ${problem && `<p role="alert">${problem}</p>`}
-<form method="post" action="login"><p><label>Token of an admin or superadmin<br>
+<form method="post" action="login"><p><label>Token of an admin, superadmin, auditor or supervisor<br>
 <input type="password" name="token" required autocomplete="off"></label></p><button>Log in</button></form>
 </main></body></html>
 `;

@@ -178,6 +178,21 @@ export class ErasureJobs {
     return rows[0] && reportOf(rows[0]);
   }
 
+  /** Erasures that are not finished, the oldest first. */
+  async unfinished(tenantId: string, limit: number): Promise<ErasureReport[]> {
+    const { rows } = await withTenant(
+      this.#pool,
+      tenantId,
+      (client) =>
+        client.query<Row>(
+          "SELECT * FROM subject_erasures WHERE tenant_id = $1 AND finished_at IS NULL ORDER BY requested_at, id LIMIT $2",
+          [tenantId, limit],
+        ),
+      { ...ANY_TENANT, readOnly: true },
+    );
+    return rows.map(reportOf);
+  }
+
   async #change(tenantId: string, sql: string, values: readonly unknown[]): Promise<void> {
     await withTenant(this.#pool, tenantId, (client) => client.query(sql, [tenantId, ...values]), ANY_TENANT);
   }

@@ -16,7 +16,10 @@ import { type ErasureReport, ErasureUnfinished } from "./erase-holder.js";
 import type { SubjectVault } from "./subject-vault.js";
 
 export interface SubjectRoutesOptions {
-  readonly vault: Pick<SubjectVault, "erase" | "erasureReport" | "export" | "isErased">;
+  readonly vault: Pick<
+    SubjectVault,
+    "erase" | "erasureReport" | "export" | "isErased" | "unfinishedErasures"
+  >;
   readonly audit: Pick<AuditTrail, "record">;
 }
 

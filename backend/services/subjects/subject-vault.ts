@@ -224,6 +224,11 @@ export class SubjectVault {
     return this.#jobs.report(tenantId, await this.pseudonym(tenantId, subjectId));
   }
 
+  /** Erasures that have begun and are not finished, the oldest first. */
+  unfinishedErasures(tenantId: string, limit: number): Promise<ErasureReport[]> {
+    return this.#jobs.unfinished(tenantId, limit);
+  }
+
   /** All that the holders have about the subject, as JSON (GDPR articles 15 and 20). */
   async export(tenantId: string, subjectId: string): Promise<SubjectExport> {
     const { holders } = this.#erasures;

@@ -2,6 +2,7 @@
 // Tests: test/http/sync-routes.test.ts
 import type { PoolClient } from "pg";
 import type { Actor } from "../audit/audit-event.js";
+import type { SyncFigures } from "../audit/status/audit-watch.js";
 import { settleStatus } from "./client-leases.js";
 import { connectionRecord, inTenant, type Link, type SyncContext, type SyncStatus } from "./sync-context.js";
 
@@ -55,19 +56,79 @@ export async function connectionOverview(context: SyncContext, link: Link): Prom
   });
 }
 
-/** For the watch over audit trails: all connections of a tenant, and how many things of theirs wait for somebody. */
+export interface TenantSyncFigures extends SyncFigures {
+  /** Conflicts, dead letters, clients that could not be read and have none, connections that have to be made anew. */
+  readonly failures: number;
+  /** Connections that have not worked for as long as makes their clients stale, in words. */
+  readonly problems: readonly string[];
+  readonly connections: readonly ConnectionOverview[];
+}
+
+/** For the watch over audit trails: all connections of a tenant, and what of theirs waits for somebody. */
 export async function syncFigures(
   { context, links }: { readonly context: SyncContext; readonly links: readonly Link[] },
   tenantId: string,
-): Promise<{ readonly failures: number; readonly connections: readonly ConnectionOverview[] }> {
+): Promise<TenantSyncFigures> {
   const own = links.filter(({ connection }) => connection.tenant === tenantId);
-  const connections = await Promise.all(own.map((link) => connectionOverview(context, link)));
-  const failures = connections.reduce(
-    (total, { dead_letters, clients, needs_reconnect }) =>
-      total + dead_letters + clients.conflict + (needs_reconnect ? 1 : 0),
+  const found = await Promise.all(
+    own.map(async (link) => ({
+      overview: await connectionOverview(context, link),
+      unread: await unreadClients(context, link),
+    })),
+  );
+  const connections = found.map(({ overview }) => overview);
+  const failures = found.reduce(
+    (total, { overview: { dead_letters, clients, needs_reconnect }, unread }) =>
+      total + dead_letters + clients.conflict + unread + (needs_reconnect ? 1 : 0),
     0,
   );
-  return { failures, connections };
+  const problems = connections.flatMap(({ crm_system, problem, problem_since }) => {
+    const seconds = problem_since ? Math.round((Date.now() - problem_since.getTime()) / 1000) : 0;
+    return seconds > context.limits.staleAfterSeconds
+      ? [`${crm_system} has not been read for ${seconds} s: ${problem}`]
+      : [];
+  });
+  return { failures, problems, connections };
+}
+
+/** What a reading of all clients gives up has no event, and so no dead letter. */
+function unreadClients(context: SyncContext, link: Link): Promise<number> {
+  return inTenant(context, link, async (client) => {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::integer AS count FROM sync_clients c WHERE connection_id = $1 AND status = 'failed'
+         AND NOT EXISTS (SELECT FROM sync_outbox o WHERE o.connection_id = $1 AND o.subject = c.subject AND o.status = 'dead')
+         AND NOT EXISTS (SELECT FROM sync_events e WHERE e.connection_id = $1 AND e.subject = c.subject AND e.status = 'dead')`,
+      [link.connection.id],
+    );
+    return rows[0]?.count ?? 0;
+  });
+}
+
+export interface ClientStatus {
+  readonly subject: string;
+  readonly status: SyncStatus;
+  readonly reason: string | null;
+  readonly read_at: Date | null;
+}
+
+/** Clients of a status by their pseudonyms, in their order. @param after the pseudonym of the last one that is known */
+export function clientsOf(
+  context: SyncContext,
+  link: Link,
+  {
+    status,
+    limit,
+    after = "",
+  }: { readonly status: SyncStatus; readonly limit: number; readonly after?: string },
+): Promise<ClientStatus[]> {
+  return inTenant(context, link, async (client) => {
+    const { rows } = await client.query<ClientStatus>(
+      `SELECT subject, status, reason, read_at FROM sync_clients
+       WHERE connection_id = $1 AND status = $2 AND subject > $3 ORDER BY subject LIMIT $4`,
+      [link.connection.id, status, after, limit],
+    );
+    return rows;
+  });
 }
 
 export interface SyncFailure {
@@ -81,12 +142,12 @@ export interface SyncFailure {
   readonly at: Date;
 }
 
-/** Conflicts and dead letters, the oldest first. */
+/** Conflicts and dead letters, the oldest first. @param after the last one that is known */
 export function failuresOf(
   context: SyncContext,
   link: Link,
   limit: number,
-  offset: number,
+  after?: Pick<SyncFailure, "at" | "id">,
 ): Promise<SyncFailure[]> {
   return inTenant(context, link, async (client) => {
     const { rows } = await client.query<SyncFailure>(
@@ -96,8 +157,8 @@ export function failuresOf(
          UNION ALL
          SELECT 'event-' || seq, connection_id, 'event', status, subject, problem, 0, received_at FROM sync_events
          WHERE connection_id = $1 AND status = 'dead') AS failures
-       ORDER BY at, id LIMIT $2 OFFSET $3`,
-      [link.connection.id, limit, offset],
+       WHERE $3::timestamptz IS NULL OR (at, id) > ($3, $4::text) ORDER BY at, id LIMIT $2`,
+      [link.connection.id, limit, after?.at ?? null, after?.id ?? null],
     );
     return rows;
   });

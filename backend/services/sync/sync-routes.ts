@@ -58,7 +58,7 @@ export function syncRouter(sync: SyncService): Router {
   const failures: RequestHandler = async (req, res) => {
     const { limit, offset } = pageQuery.of(req);
     const all = await Promise.all(
-      linksOf(sync, req).map((link) => failuresOf(context, link, limit + offset, 0)),
+      linksOf(sync, req).map((link) => failuresOf(context, link, limit + offset)),
     );
     const sorted = all.flat().toSorted((one, other) => one.at.getTime() - other.at.getTime());
     answer(res, { failures: sorted.slice(offset, offset + limit) });

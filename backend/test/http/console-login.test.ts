@@ -1,35 +1,20 @@
 // The console of the CRM in Chromium: from its address to the login, by a token into the pages, and what an admin does there.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { projectFile } from "../../project-root.js";
-import { findBrowser } from "../../servers/find-browser.js";
+import type { Browser, Page } from "playwright-core";
+import { openBrowser, openPage, violationsIn } from "../../servers/browser.js";
 import { type Crm, startCrm, TENANT_A } from "../support/crm.js";
-
-const AXE = readFileSync(projectFile("node_modules", "axe-core", "axe.min.js"), "utf8");
 
 describe("the CRM's console in a browser", () => {
   let crm: Crm;
   let browser: Browser;
   let page: Page;
-  const problems: string[] = [];
+  let problems: string[];
 
   beforeAll(async () => {
     crm = await startCrm("memory");
-    browser = await chromium.launch({
-      executablePath: findBrowser(),
-      args: ["--no-sandbox", "--disable-dev-shm-usage"],
-    });
-    page = await browser.newPage();
-    page.on(
-      "console",
-      (message) => message.type() === "error" && problems.push(`${message.text()} ${message.location().url}`),
-    );
-    page.on("pageerror", (error) => problems.push(String(error)));
-    page.on("request", (request) => {
-      if (!request.url().startsWith(crm.url)) problems.push(`asks ${request.url()}`);
-    });
+    browser = await openBrowser();
+    ({ page, problems } = await openPage(browser, crm.url));
   });
   afterAll(async () => {
     await browser?.close();
@@ -37,16 +22,14 @@ describe("the CRM's console in a browser", () => {
   });
 
   async function logIn(token: string): Promise<void> {
-    await page.getByLabel("Token of an admin or superadmin").fill(token);
+    await page.getByLabel("Token of an admin").fill(token);
     await page.getByRole("button", { name: "Log in" }).click();
   }
 
   test("its address leads to the login, which axe finds nothing in, and which takes a token of an admin alone", async () => {
     await page.goto(`${crm.url}/ops/cache`);
     await page.getByRole("heading", { level: 1, name: "The cache's console" }).waitFor();
-    await page.evaluate(AXE);
-    const found = await page.evaluate<{ id: string }[]>("axe.run().then(({ violations }) => violations)");
-    assert.deepEqual([...found.map(({ id }) => id)], []);
+    assert.deepEqual(await violationsIn(page), []);
     await logIn(await crm.token("member", TENANT_A));
     await page.getByRole("alert").waitFor();
     const said = problems.splice(0);

@@ -2,6 +2,10 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import supertest from "supertest";
+import { closeAfterTest } from "../../servers/in-test.js";
+import { sharedRedisUrl } from "../../servers/index.js";
+import { type AuthCrm, PASSWORD, startAuthCrm } from "../support/auth-crm.js";
+import { atConsole, logIn } from "../support/console-person.js";
 import { type Crm, startCrm, TENANT_A, TENANT_B } from "../support/crm.js";
 
 describe("/ops/cache", () => {
@@ -64,5 +68,53 @@ describe("/ops/cache", () => {
     assert.equal((await login(token, { "sec-fetch-site": "cross-site" })).status, 401);
     assert.equal((await login(token, {})).status, 401);
     assert.equal((await login("nonsense")).status, 401);
+  });
+});
+
+describe("signing out of /ops", () => {
+  let auth: AuthCrm;
+  beforeAll(async () => {
+    auth = await startAuthCrm(await sharedRedisUrl());
+    await auth.addUser("ada@a.example", { role: "admin" });
+  });
+  afterAll(() => auth.close());
+
+  const session = async () => {
+    const body = { tenant_id: TENANT_A, email: "ada@a.example", password: PASSWORD };
+    const { access_token, refresh_token } = (await auth.post("/login", body).expect(200)).body.data;
+    return { access_token, refresh_token, ada: await atConsole(auth.crm.url, access_token) };
+  };
+
+  test("ends the session on the server, in every process, and the cookie", async () => {
+    const { access_token, refresh_token, ada } = await session();
+    assert.equal((await ada.get("")).status, 200);
+    await auth.as(access_token).get("/api/accounts").expect(200);
+    const left = await ada.post("sign-out", {});
+    assert.deepEqual([left.status, left.headers.get("location")], [303, "../login"]);
+    assert.match(left.headers.get("set-cookie") ?? "", /crm-ops=; Path=\/ops; Expires=Thu, 01 Jan 1970/);
+    // The cookie itself, if somebody has kept it, is good for nothing.
+    const again = await ada.get("");
+    assert.deepEqual([again.status, again.headers.get("location")], [303, "../login"]);
+    await auth.as(access_token).get("/api/accounts").expect(401);
+    await auth.neighbour.as(access_token).get("/api/accounts").expect(401);
+    await auth.post("/refresh", { refresh_token }).expect(401);
+    assert.equal((await logIn(auth.crm.url, access_token)).status, 401);
+  });
+
+  test("a form that was forged ends nothing, nor does a GET", async () => {
+    const { access_token, ada } = await session();
+    assert.equal((await ada.post("sign-out", { token: "x" })).status, 403);
+    assert.equal((await ada.get("sign-out")).status, 405);
+    assert.equal((await ada.get("")).status, 200);
+    await auth.as(access_token).get("/api/accounts").expect(200);
+  });
+
+  test("where tokens are an identity provider's, the cookie is ended", async () => {
+    const crm = await startCrm("memory");
+    closeAfterTest(crm);
+    const ada = await atConsole(crm.url, await crm.token("admin", TENANT_A));
+    const left = await ada.post("sign-out", {});
+    assert.equal(left.status, 303);
+    assert.match(left.headers.get("set-cookie") ?? "", /crm-ops=; Path=\/ops; Expires=Thu, 01 Jan 1970/);
   });
 });

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { afterTest } from "../../servers/in-test.js";
 import { type MetricsAccess, metricsAccess } from "../../services/operations/metrics-access.js";
-import { startCrm } from "../support/crm.js";
+import { startAuditedCrm } from "../support/audited-crm.js";
+import { startCrm, TENANT_A } from "../support/crm.js";
 
 const TOKEN = "a-token-of-prometheus";
 
@@ -40,5 +41,27 @@ describe("/metrics", () => {
   test("of nobody: it is not there", async () => {
     const ask = await asking(metricsAccess(undefined, true));
     assert.deepEqual(await ask(), { status: 404, isShown: false });
+  });
+
+  test("alerts of audit trails: of how many tenants, beside the cache's figures, and without their names", async () => {
+    const audited = await startAuditedCrm("memory", { app: { metrics: metricsAccess(undefined, false) } });
+    afterTest(() => audited.close());
+    const shown = async () => {
+      const text = await (await fetch(`${audited.crm.url}/metrics`)).text();
+      assert.match(text, /^etc_requests_total/m);
+      assert.doesNotMatch(text, new RegExp(`crm_.*${TENANT_A}`));
+      return text.match(/^crm_audit_alerts\{.*$/gm);
+    };
+    let failures = 1;
+    audited.watch.registerSync(async () => ({ failures }));
+    const none = ["corruption", "checkpoint-age", "records-lost", "sync-failure"].map(
+      (alert) => `crm_audit_alerts{alert="${alert}"} 0`,
+    );
+    assert.deepEqual(await shown(), none);
+    await audited.watch.lookAtAll();
+    assert.deepEqual(await shown(), [...none.slice(0, 3), 'crm_audit_alerts{alert="sync-failure"} 2']);
+    failures = 0;
+    await audited.watch.lookAtAll();
+    assert.deepEqual(await shown(), none);
   });
 });

@@ -1,7 +1,13 @@
 // What the board and the rules ask for is there, in the exposition of a server process that has been used; and the end of an alert is logged.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { until } from "../../servers/until.js";
+import { signerKeyText } from "../../services/audit/signed-note.js";
+import { LOG_KEY } from "../support/audit-log.js";
 import { asSent, board, readQuery, rules, type Selector } from "../support/monitoring.js";
 import {
   type OperatedCrm,
@@ -21,7 +27,7 @@ interface Series {
 
 function seriesOf(exposition: string): Series[] {
   return exposition.split("\n").flatMap((line) => {
-    const [, name, inner = ""] = /^(etc_\w+)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
+    const [, name, inner = ""] = /^((?:etc|crm)_\w+)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
     const labels = Object.fromEntries(
       [...inner.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]),
     );
@@ -31,6 +37,7 @@ function seriesOf(exposition: string): Series[] {
 
 describe("monitoring", () => {
   let crm: OperatedCrm;
+  let secrets: string;
   let backend: RunningBackend;
   let series: Series[];
 
@@ -38,7 +45,18 @@ describe("monitoring", () => {
     fetch(`${backend.url}/metrics`, { headers: { authorization } });
 
   beforeAll(async () => {
-    crm = await startOperatedCrm({ env: { METRICS_TOKEN: TOKEN, CACHE_STALENESS_PROBE_SECONDS: "1" } });
+    secrets = mkdtempSync(path.join(tmpdir(), "monitoring-secrets-"));
+    crm = await startOperatedCrm({
+      env: {
+        METRICS_TOKEN: TOKEN,
+        CACHE_STALENESS_PROBE_SECONDS: "1",
+        // With them there is an audit trail.
+        SUBJECT_WRAPPING_KEYS: `first:${randomBytes(32).toString("base64")}`,
+        SUBJECT_SECRETS_FOLDER: path.join(secrets, "secrets"),
+        AUDIT_SIGNING_KEY: signerKeyText(LOG_KEY),
+        AUDIT_CHECKPOINT_DIR: path.join(secrets, "checkpoints"),
+      },
+    });
     backend = await crm.start();
     await crm.done("tenant", "create", "Example", "--admin", "you@example.com");
     const { token } = await crm.done("token", "issue", "--tenant", "Example", "--email", "you@example.com");
@@ -56,7 +74,10 @@ describe("monitoring", () => {
       ].every((name) => names.has(name));
     });
   });
-  afterAll(() => crm?.close());
+  afterAll(async () => {
+    await crm?.close();
+    rmSync(secrets, { recursive: true, force: true });
+  });
 
   test("who has no token sees nothing", async () => {
     for (const wrong of ["", "Bearer wrong", `Basic ${TOKEN}`]) {
@@ -125,7 +146,12 @@ describe("monitoring", () => {
     const names = new Set(series.map(({ name }) => name.replace(/_(?:sum|count)$/, "_bucket")));
     const unasked = [...names].filter((name) => !asked.has(name));
     // What is read with another one, or by people.
-    assert.deepEqual(unasked.sort(), ["etc_inventory_complete", "etc_local_entries", "etc_server_clients"]);
+    assert.deepEqual(unasked.sort(), [
+      "crm_audit_alerts",
+      "etc_inventory_complete",
+      "etc_local_entries",
+      "etc_server_clients",
+    ]);
   });
 
   test("an alert is logged when it begins, and when it ends", async () => {

@@ -6,7 +6,11 @@ import { closeAfterTest } from "../../servers/in-test.js";
 import { until } from "../../servers/until.js";
 import { AuditTrail } from "../../services/audit/audit-trail.js";
 import { acknowledgeLosses, GONE_AFTER_SECONDS } from "../../services/audit/policy/gone-buffers.js";
-import { AuditWatch, type AuditWatchOptions } from "../../services/audit/status/audit-watch.js";
+import {
+  AuditWatch,
+  type AuditWatchOptions,
+  type SyncFigures,
+} from "../../services/audit/status/audit-watch.js";
 import {
   ACTOR,
   type AuditDatabase,
@@ -117,7 +121,7 @@ describe("the watch over audit trails", () => {
 
   test("synchronisation that fails, or whose state cannot be read", async () => {
     const { watch } = open();
-    let figures: () => Promise<{ failures: number }> = async () => ({ failures: 0 });
+    let figures: () => Promise<SyncFigures> = async () => ({ failures: 0 });
     watch.registerSync(() => figures());
     await watch.look(TENANT);
     assert.deepEqual(names(watch), []);
@@ -127,6 +131,9 @@ describe("the watch over audit trails", () => {
     figures = async () => ({ failures: 3 });
     await watch.look(TENANT);
     assert.match(String(watch.alertsOf(TENANT)[0]?.message), /^3 changes/);
+    figures = async () => ({ failures: 0, problems: ["hubspot has not been read for 400 s: away"] });
+    await watch.look(TENANT);
+    assert.equal(watch.alertsOf(TENANT)[0]?.message, "hubspot has not been read for 400 s: away");
   });
 
   test("a tenant whose trail cannot be looked at is told once, and keeps nobody from being looked at", async () => {

@@ -10,10 +10,10 @@ import { projectFile } from "../../project-root.js";
 import { readComposeFile } from "../../servers/compose.js";
 import { findPromtool } from "../../servers/find-promtool.js";
 import { afterTest } from "../../servers/in-test.js";
-import { MONITORING, readYaml, rules } from "../support/monitoring.js";
+import { MONITORING, RULE_FILES, readYaml, rules } from "../support/monitoring.js";
 
 const run = promisify(execFile);
-const RULE_TESTS = ["rules.test.yml", "rules-slow.test.yml"];
+const RULE_TESTS = ["rules.test.yml", "rules-slow.test.yml", "crm-rules.test.yml"];
 const alerts = rules().flatMap(({ alert }) => alert ?? []);
 
 /** What promtool says, and whether it is content. */
@@ -26,7 +26,7 @@ async function promtool(cwd: string, ...args: string[]) {
 
 describe("the rules", () => {
   test("are valid, and every alert fires for its series and not for the others", async () => {
-    const checked = await promtool(MONITORING, "check", "rules", "rules.yml");
+    const checked = await promtool(MONITORING, "check", "rules", ...RULE_FILES);
     assert.ok(checked.isContent, checked.said);
     const tested = await promtool(MONITORING, "test", "rules", ...RULE_TESTS);
     assert.ok(tested.isContent, tested.said);
@@ -94,7 +94,7 @@ describe("the rules", () => {
 
   test("every alert has a section of the runbook, which its link leads to, and no section has no alert", () => {
     const page = readFileSync(projectFile("docs", "operate", "runbook.md"), "utf8");
-    const sections = [...page.matchAll(/^## (Etc\w+)$/gm)].map(([, name]) => name);
+    const sections = [...page.matchAll(/^## ((?:Etc|Crm)\w+)$/gm)].map(([, name]) => name);
     assert.deepEqual([...sections].sort(), [...alerts].sort());
     for (const { alert, annotations, labels } of rules()) {
       if (alert === undefined) continue;
@@ -116,13 +116,14 @@ describe("the files of the profile", () => {
       ),
     );
     const text = readFileSync(`${MONITORING}/prometheus.yml`, "utf8");
-    const rulesAt = "/etc/prometheus/rules.yml";
-    assert.ok(text.includes(rulesAt) && mounted.get(rulesAt)?.endsWith("/rules.yml"));
+    let here = text.replace("/run/secrets/metrics-token", `${folder}/token`);
+    for (const name of RULE_FILES) {
+      const rulesAt = `/etc/prometheus/${name}`;
+      assert.ok(text.includes(rulesAt) && mounted.get(rulesAt)?.endsWith(`/${name}`), name);
+      here = here.replace(rulesAt, `${MONITORING}/${name}`);
+    }
     assert.ok(text.includes("/run/secrets/metrics-token"));
     writeFileSync(`${folder}/token`, "token");
-    const here = text
-      .replace(rulesAt, `${MONITORING}/rules.yml`)
-      .replace("/run/secrets/metrics-token", `${folder}/token`);
     writeFileSync(`${folder}/prometheus.yml`, here);
     const { isContent, said } = await promtool(folder, "check", "config", "prometheus.yml");
     assert.ok(isContent, said);

@@ -19,9 +19,14 @@ export function readYaml(name: string): unknown {
   return parse(readFileSync(`${MONITORING}/${name}`, "utf8"));
 }
 
+/** Those of the cache, which other apps take as they are, and the CRM's own. */
+export const RULE_FILES = ["rules.yml", "crm-rules.yml"] as const;
+
 export function rules(): readonly Rule[] {
-  const { groups } = readYaml("rules.yml") as { groups: { rules: Rule[] }[] };
-  return groups.flatMap((group) => group.rules);
+  return RULE_FILES.flatMap((name) => {
+    const { groups } = readYaml(name) as { groups: { rules: Rule[] }[] };
+    return groups.flatMap((group) => group.rules);
+  });
 }
 
 interface Panel {

@@ -8,7 +8,7 @@ import type { ConsoleOptions } from "../options/console-options.js";
 import { causeInWords } from "./causes-page.js";
 import { Refused } from "./form.js";
 import { type Html, html } from "./html.js";
-import { table } from "./layout.js";
+import { table, tokenField } from "./layout.js";
 import type { Asked, Page, Shown } from "./page.js";
 import { bytes, seconds } from "./quantities.js";
 
@@ -117,7 +117,7 @@ function fenceRow({ fence, state, ageSeconds, cutsOff, cause, isMade }: Explaine
 
 function formOf({ access, token }: Asked, fields: Fields, isAskedAsSomebody: boolean): Html {
   const [only = ""] = access.own.length === 1 ? access.own : [];
-  return html`<form method="post" action="explain" class="stack"><input type="hidden" name="token" value="${token}">
+  return html`<form method="post" action="explain" class="stack">${tokenField(token)}
 <label>Tenant <input name="tenant" required value="${fields.get("tenant") ?? only}" autocomplete="off"></label>
 <label>Method <input name="method" value="${fields.get("method") ?? "GET"}" autocomplete="off"></label>
 <label>URL <input name="url" required value="${fields.get("url")}" autocomplete="off" placeholder="/accounts?page=2"></label>

@@ -1,8 +1,9 @@
 // The console's templates: a tag that escapes whatever is put in, so that no page can forget to.
 // Tests: test/unit/console-parts.test.ts
+import type { ConsoleHtml, ConsoleInsertion } from "../options/console-pages.js";
 
 /** Made by {@link html} alone: its text is markup. */
-export class Html {
+export class Html implements ConsoleHtml {
   readonly text: string;
 
   /** @internal */
@@ -10,8 +11,6 @@ export class Html {
     this.text = text;
   }
 }
-
-export type Insertion = string | number | bigint | Html | readonly Html[] | undefined | null | false;
 
 const ESCAPES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -25,11 +24,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * Markup with values in it. Values are escaped for text and for attributes in quotes, which is where they may
  * stand; `undefined`, `null` and `false` are nothing.
  */
-export function html(markup: TemplateStringsArray, ...values: readonly Insertion[]): Html {
+export function html(markup: TemplateStringsArray, ...values: readonly ConsoleInsertion[]): Html {
   return new Html(markup.reduce((text, part, index) => text + inserted(values[index - 1]) + part));
 }
 
-function inserted(value: Insertion): string {
+function inserted(value: ConsoleInsertion): string {
   if (value === undefined || value === null || value === false) return "";
   if (value instanceof Html) return value.text;
   if (Array.isArray(value)) return value.map(inserted).join("");

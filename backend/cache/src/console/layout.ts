@@ -11,13 +11,15 @@ export interface Frame {
   /** Those that this person may go to. */
   readonly pages: readonly Page[];
   /** The one that is shown; absent for what is no page. */
-  readonly current?: string;
+  readonly current?: string | undefined;
+  /** Of the form that signs out; absent where the console cannot do that. */
+  readonly signOutToken?: string | undefined;
 }
 
 const MAX_TENANTS_NAMED = 5;
 
 /** Pages below the mount, all on one level: links are relative, so that the console works behind any path. */
-export function layout({ title, access, pages, current }: Frame, content: Html): Html {
+export function layout({ title, access, pages, current, signOutToken }: Frame, content: Html): Html {
   const more = access.own.length - MAX_TENANTS_NAMED;
   const named = access.own.slice(0, MAX_TENANTS_NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
   const whose = access.seesAll ? "all tenants" : named || "no tenant";
@@ -38,6 +40,10 @@ export function layout({ title, access, pages, current }: Frame, content: Html):
 <header>
 <p class="brand">express-tenant-cache</p>
 <p class="who">${access.name}, ${whose}${access.mayPurge ? "" : ", view only"}</p>
+${
+  signOutToken !== undefined &&
+  html`<form method="post" action="sign-out" class="sign-out">${tokenField(signOutToken)}<button>Sign out</button></form>`
+}
 <nav aria-label="Pages"><ul>${pages.map(
     ({ name, title: label }) =>
       html`<li><a href="${name === "" ? "./" : name}"${
@@ -52,6 +58,11 @@ ${content}
 </body>
 </html>
 `;
+}
+
+/** Each form that is posted has it: see `forgery.ts`. */
+export function tokenField(token: string): Html {
+  return html`<input type="hidden" name="token" value="${token}">`;
 }
 
 /** For who may see nothing: without a way to anything. */

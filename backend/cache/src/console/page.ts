@@ -23,6 +23,13 @@ export interface Shown {
   readonly status?: number;
 }
 
+/** To be saved. Only pages of the app answer so. */
+export interface ShownFile {
+  readonly file: string;
+  readonly type: string;
+  readonly text: string;
+}
+
 /** The browser is sent to another page of the console. */
 export interface Onward {
   readonly goTo: string;
@@ -33,7 +40,9 @@ export interface Page {
   readonly title: string;
   /** Whether there is anything here for this person, or in this app. Default: for all. */
   readonly isFor?: (access: Access, sources: Sources) => boolean;
-  readonly show: (asked: Asked) => Promise<Shown | Refused>;
+  /** Whether the app has given it: then `authorize` names it for those who see it. */
+  readonly isOfApp?: boolean;
+  readonly show: (asked: Asked) => Promise<Shown | ShownFile | Refused | Onward>;
   /** Of a form; absent where the page changes nothing. */
-  readonly take?: (asked: Asked, form: Form) => Promise<Shown | Refused | Onward>;
+  readonly take?: (asked: Asked, form: Form) => Promise<Shown | ShownFile | Refused | Onward>;
 }

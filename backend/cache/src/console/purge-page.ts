@@ -14,6 +14,7 @@ import { monotonicNow } from "../timers.js";
 import { isSigned, sign } from "./forgery.js";
 import { type Form, Refused } from "./form.js";
 import { type Html, html } from "./html.js";
+import { tokenField } from "./layout.js";
 import type { Asked, Page, Shown } from "./page.js";
 import { readTarget, SCOPES } from "./purge-form.js";
 import { bytes, count, milliseconds } from "./quantities.js";
@@ -158,7 +159,7 @@ function form({ access, token }: Asked, query: URLSearchParams): Html {
     );
   const [only = ""] = access.own.length === 1 ? access.own : [];
   return html`<form method="post" action="purge" class="stack">
-<input type="hidden" name="token" value="${token}">
+${tokenField(token)}
 <label>What <select name="scope">${options}</select></label>
 <label>Tenant <input name="tenant" value="${query.get("tenant") ?? only}" autocomplete="off"></label>
 <label>Modules or tags <input name="names" value="${query.get("module")}" autocomplete="off"></label>

@@ -2,7 +2,7 @@
 // Tests: test/integration/console-pages.test.ts
 import { Refused } from "./form.js";
 import { html } from "./html.js";
-import { table } from "./layout.js";
+import { table, tokenField } from "./layout.js";
 import type { Page } from "./page.js";
 import { count, milliseconds, time } from "./quantities.js";
 
@@ -24,7 +24,7 @@ export const warmPage: Page = {
       (name) =>
         html`<li><span>${name}</span>${
           access.mayWarm &&
-          html`<form method="post" action="warm"><input type="hidden" name="token" value="${token}"><input type="hidden" name="name" value="${name}"><button>Warm ${name}</button></form>`
+          html`<form method="post" action="warm">${tokenField(token)}<input type="hidden" name="name" value="${name}"><button>Warm ${name}</button></form>`
         }</li>`,
     );
     return {

@@ -2,17 +2,18 @@
 // Tests: test/integration/console-access.test.ts
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import * as z from "zod";
 import { TenantCacheError } from "../errors.js";
 import type { TenantId } from "../identifiers.js";
 import { shown } from "../shown.js";
+import { type ConsolePage, consolePages } from "./console-pages.js";
 import type { ExplainRequest } from "./explain-options.js";
 import { fn, parse, registerCall } from "./parse.js";
 
 /** What a person may see and do in the console. */
 export interface ConsoleAccess {
-  /** Whether pages are shown. */
+  /** Whether the console's own pages are shown. */
   readonly view: boolean;
   /** Of which tenants: nothing is told of others, neither names nor sums. `"all"` is for operators of the whole. */
   readonly tenants: "all" | readonly TenantId[];
@@ -20,6 +21,8 @@ export interface ConsoleAccess {
   readonly purge?: boolean;
   /** Whether this person may start warm-ups for them. Default false. */
   readonly warm?: boolean;
+  /** Which of the app's own pages (the option `pages`) are shown, by their paths; also without `view`. Default: none. */
+  readonly pages?: readonly string[];
   /** Who it is: shown, counted by, and put on record with a purge. Default `"someone"`. */
   readonly name?: string;
 }
@@ -56,6 +59,13 @@ export interface ConsoleOptions {
    * `tenant` one that `authorize` allows. Default: it is asked without a login.
    */
   readonly explainAs?: (req: Request, tenant: string) => ConsoleIdentity | Promise<ConsoleIdentity>;
+  /** Pages of the app's own, in the console's frame: for whom `authorize` names them. Default: none. */
+  readonly pages?: readonly ConsolePage[];
+  /**
+   * Ends the session of whoever asks, and returns the URL where the browser goes on, as `"../login"`. It is called for a
+   * button in the head of each page, whose form is protected as the others are. Default: there is no button.
+   */
+  readonly signOut?: (req: Request, res: Response) => string | Promise<string>;
 }
 
 /** Middleware to be mounted by `app.use(path, …)`. */
@@ -88,6 +98,10 @@ const consoleSchema = z.strictObject({
   explainAs: fn<NonNullable<ConsoleOptions["explainAs"]>>(
     "(req, tenant) => ({ headers: { authorization: req.session.token } })",
   ).optional(),
+  pages: consolePages.optional(),
+  signOut: fn<NonNullable<ConsoleOptions["signOut"]>>(
+    '(req) => { req.session.destroy(); return "../login"; }',
+  ).optional(),
 });
 
 registerCall("console", "console({ authorize: (req) => req.session?.operator })", consoleSchema);
@@ -114,6 +128,7 @@ const decision = z.union([
     tenants: z.union([z.literal("all"), z.array(tenantId)]),
     purge: z.boolean().default(false),
     warm: z.boolean().default(false),
+    pages: z.array(z.string()).default([]),
     name: z.string().min(1).default("someone"),
   }),
 ]);

@@ -1,12 +1,9 @@
 // The console in Chromium: each page as viewer, tenant admin and superadmin, light and dark, at a phone's width, by axe and by keyboard.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
-import { projectFile } from "../../../project-root.js";
+import { openBrowser, openPage, sticksOutBy, wrongLooks } from "../../../servers/browser.js";
 import type { TenantCache } from "../../src/index.js";
-import { openBrowser } from "../support/browser.js";
 import { openCache } from "../support/caches.js";
 import {
   type ConsoleWorld,
@@ -17,23 +14,6 @@ import {
   type Person,
 } from "../support/console-world.js";
 
-const AXE = readFileSync(projectFile("node_modules", "axe-core", "axe.min.js"), "utf8");
-/** Where screenshots go; none are made without it. */
-const { CONSOLE_SCREENSHOTS } = process.env;
-
-const LOOKS = [
-  ["light", 1200],
-  ["dark", 1200],
-  ["light", 360],
-  ["dark", 360],
-] as const;
-const STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-
-interface Violation {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
-
 describe("the console in Chromium", () => {
   let cache: TenantCache;
   let world: ConsoleWorld;
@@ -41,7 +21,8 @@ describe("the console in Chromium", () => {
 
   beforeAll(async () => {
     cache = await openCache("memory");
-    world = await consoleWorld(cache);
+    // The button in the head of each page has to fit, too.
+    world = await consoleWorld(cache, { signOut: () => "../../" });
     for (const tenant of ["acme", "globex"])
       for (let index = 0; index < 40; index++) await world.request(`/accounts?page=${index % 8}`, { tenant });
     await cache.idle();
@@ -54,16 +35,9 @@ describe("the console in Chromium", () => {
   });
 
   async function open(person: Person): Promise<{ page: Page; problems: string[] }> {
-    const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
-    await context.addCookies([{ name: "person", value: person, url: world.url }]);
-    const page = await context.newPage();
-    const problems: string[] = [];
-    page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-    page.on("pageerror", (error) => problems.push(String(error)));
-    page.on("request", (request) => {
-      if (!request.url().startsWith(world.url)) problems.push(`asks ${request.url()}`);
-    });
-    return { page, problems };
+    const opened = await openPage(browser, world.url);
+    await opened.page.context().addCookies([{ name: "person", value: person, url: world.url }]);
+    return opened;
   }
 
   const places = (person: Person) => [
@@ -83,21 +57,8 @@ describe("the console in Chromium", () => {
         assert.equal(await page.getByRole("main").getByRole("heading", { level: 1 }).count(), 1, name);
         const links = page.getByRole("navigation", { name: "Pages" }).getByRole("link");
         assert.ok((await links.count()) >= 8, name);
-        // By the debugger, past the page's policy.
-        await page.evaluate(AXE);
-        for (const [colorScheme, width] of LOOKS) {
-          const look = `${name}, ${colorScheme}, ${width} wide`;
-          await page.emulateMedia({ colorScheme });
-          await page.setViewportSize({ width, height: 800 });
-          assert.equal(await page.evaluate<number>(STICKS_OUT), 0, `${look}: wider than the screen`);
-          const violations = await page.evaluate<Violation[]>(
-            "axe.run().then(({ violations }) => violations)",
-          );
-          const told = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-          assert.deepEqual([...told], [], look);
-          if (CONSOLE_SCREENSHOTS && person === "superadmin")
-            await shoot(page, `${name.split("?")[0] || "overview"}-${colorScheme}-${width}.png`);
-        }
+        const screenshot = person === "superadmin" ? name.split("?")[0] || "overview" : undefined;
+        assert.deepEqual(await wrongLooks(page, screenshot), [], name);
       }
       assert.deepEqual(problems, []);
       await page.context().close();
@@ -137,13 +98,13 @@ describe("the console in Chromium", () => {
       `entries?tenant=${tenant}&module=${module}`,
     ]) {
       await page.goto(`${world.url}/ops/cache/${place}&url=/${"u".repeat(300)}`);
-      assert.ok(((await page.evaluate(STICKS_OUT)) as number) <= 0, place.slice(0, 40));
+      assert.ok((await sticksOutBy(page)) <= 0, place.slice(0, 40));
     }
     await page.goto(`${world.url}/ops/cache/purge?tenant=${tenant}&module=${module}`);
     await page.getByLabel("Reason").fill("r".repeat(200));
     await page.getByRole("button", { name: "Dry run" }).click();
     await page.getByRole("heading", { name: "Dry run" }).waitFor();
-    assert.ok(((await page.evaluate(STICKS_OUT)) as number) <= 0, "a dry run");
+    assert.ok((await sticksOutBy(page)) <= 0, "a dry run");
     await page.context().close();
   });
 
@@ -156,8 +117,3 @@ describe("the console in Chromium", () => {
     await page.context().close();
   }, 60_000);
 });
-
-async function shoot(page: Page, file: string): Promise<void> {
-  mkdirSync(String(CONSOLE_SCREENSHOTS), { recursive: true });
-  await page.screenshot({ path: path.join(String(CONSOLE_SCREENSHOTS), file), scale: "css" });
-}

@@ -222,6 +222,20 @@ describe("docs/examples", () => {
     }
     assert.equal((await read(olga, "/ops/cache/explain?tenant=other&url=%2Finvoices")).status, 200);
     assert.equal((await read(ada, "/ops/cache/explain?tenant=other&url=%2Finvoices")).status, 403);
+    const cleo = await login("cleo", "c");
+    assert.equal((await read(cleo, "/ops/cache/")).headers.get("location"), "orders");
+    assert.equal((await read(cleo, "/ops/cache/tenants")).status, 403);
+    const { body, headers } = await read(cleo, "/ops/cache/orders");
+    assert.match(body, /No order of acme is late/);
+    const secret = (headers.get("set-cookie") ?? "").split(";")[0];
+    const left = await app.request("/ops/cache/sign-out", {
+      method: "POST",
+      tenant: "",
+      body: new URLSearchParams({ token: /name="token" value="([^"]*)"/.exec(body)?.[1] ?? "" }),
+      headers: { cookie: `${cleo}; ${secret}`, origin: app.url },
+    });
+    assert.deepEqual([left.status, left.headers.get("location")], [303, "/login"]);
+    assert.equal((await read(cleo, "/ops/cache/orders")).headers.get("location"), "/login");
     monitor.stop();
   });
 

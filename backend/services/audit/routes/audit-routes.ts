@@ -3,7 +3,6 @@
 import { type Request, type RequestHandler, Router } from "express";
 import type { Pool } from "pg";
 import * as z from "zod";
-import { withTenant } from "../../../db/tenant-transaction.js";
 import { tenantOf } from "../../../http/identity/tenant-choice.js";
 import { route } from "../../../http/route-methods.js";
 import { validatedQuery } from "../../../http/validation.js";
@@ -11,13 +10,13 @@ import { text } from "../../../modules/field-types.js";
 import type { AuditAction, AuditLog, Pseudonym } from "../audit-event.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { fhirBundle } from "../fhir/fhir-audit-event.js";
-import { acknowledgeLosses } from "../policy/gone-buffers.js";
 import type { AuditWatch } from "../status/audit-watch.js";
 import { bufferLosses, checkpointStatus, erasures, recordsFrom } from "../status/trail-status.js";
 import { auditFacts } from "./audit-facts.js";
 import { actorOf, entrance, exportQuery, pageQuery, plainQuery } from "./audit-request.js";
 import { consentRouter } from "./consent-routes.js";
 import { policyRouter } from "./policy-routes.js";
+import { acknowledge, recordSeen } from "./seen.js";
 
 export interface AuditRoutesOptions {
   readonly pool: Pool;
@@ -41,20 +40,7 @@ export function auditRouter(options: AuditRoutesOptions): Router {
   const { pool, trail, watch, site } = options;
   const seen = (action: AuditAction, what: string, about?: (req: Request) => string): RequestHandler => {
     return async (req, _res, next) => {
-      const subjectId = about?.(req);
-      await trail.record(tenantOf(req), actorOf(req, "auditor"), [
-        {
-          action,
-          entityType: "audit_trail",
-          entityId: subjectId ?? what,
-          // Whatever it is the id of: a person's is stored as a pseudonym.
-          ...(subjectId !== undefined && { subjectId }),
-          // Whose data it is about: as strictly as the reads that it shows.
-          dataClass: "personal",
-          purpose: "HOPERAT",
-          detail: { what },
-        },
-      ]);
+      await recordSeen(trail, tenantOf(req), actorOf(req, "auditor"), { action, what, id: about?.(req) });
       next();
     };
   };
@@ -110,22 +96,8 @@ export function auditRouter(options: AuditRoutesOptions): Router {
       losses: losses.map(({ at, entityId, detail }) => ({ at, process: entityId, ...detail })),
     });
   };
-  const acknowledge: RequestHandler = async (req, res) => {
-    const [tenantId, actor] = [tenantOf(req), actorOf(req, "auditor")];
-    const count = await withTenant(pool, tenantId, async (client) => {
-      const found = await acknowledgeLosses(client, tenantId, actor.id);
-      await trail.append(client, tenantId, actor, [
-        {
-          action: "update",
-          entityType: "audit_losses",
-          entityId: "all",
-          dataClass: "business",
-          detail: { count: found },
-        },
-      ]);
-      return found;
-    });
-    await watch.look(tenantId);
+  const acknowledged: RequestHandler = async (req, res) => {
+    const count = await acknowledge(options, tenantOf(req), actorOf(req, "auditor"));
     res.json({ data: { acknowledged: count } });
   };
   const fhir: RequestHandler = async (req, res) => {
@@ -185,7 +157,7 @@ export function auditRouter(options: AuditRoutesOptions): Router {
   route(
     router,
     "/audit/losses/acknowledgement",
-    { post: [...auditor, plain.check, acknowledge] },
+    { post: [...auditor, plain.check, acknowledged] },
     auditFacts.acknowledgement,
   );
   route(

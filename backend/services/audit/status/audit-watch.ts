@@ -14,6 +14,8 @@ import { checkpointStatus } from "./trail-status.js";
 export interface SyncFigures {
   /** Changes that could not be brought across, and wait for somebody. */
   readonly failures: number;
+  /** Connections that have not worked for too long, in words. */
+  readonly problems?: readonly string[];
   /** What is shown to auditors. */
   readonly [more: string]: unknown;
 }
@@ -21,9 +23,11 @@ export interface SyncFigures {
 /** How synchronisation of a tenant stands: who synchronises says it. */
 export type SyncSource = (tenantId: string) => Promise<SyncFigures>;
 
+export const AUDIT_ALERTS = ["corruption", "checkpoint-age", "records-lost", "sync-failure"] as const;
+
 export interface AuditAlert {
   readonly tenantId: string;
-  readonly name: "corruption" | "checkpoint-age" | "records-lost" | "sync-failure";
+  readonly name: (typeof AUDIT_ALERTS)[number];
   readonly message: string;
   readonly since: Date;
 }
@@ -49,10 +53,19 @@ interface Verified {
   readonly report: Promise<Integrity>;
 }
 
+/** What this process knows of a trail without reading it. */
+export interface KnownIntegrity {
+  /** Of the last verification that has ended. */
+  readonly last: Integrity | undefined;
+  readonly isUnderWay: boolean;
+}
+
 export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [AuditAlert] }> {
   readonly #options: Required<AuditWatchOptions>;
   readonly #alerts = new Map<string, AuditAlert>();
   readonly #verified = new Map<string, Verified>();
+  readonly #ended = new Map<string, Integrity>();
+  readonly #underWay = new Set<string>();
   /** One pass over a trail at a time. */
   #verifying: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -147,6 +160,8 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
         : undefined,
     );
     this.#judge(tenantId, "records-lost", await this.#lossesOf(tenantId));
+    await this.#lookAtSync(tenantId);
+    // The last one: it may read all records.
     const broken = this.#options.brokenTrees().find((tree) => tree.tenantId === tenantId);
     const report = broken ? undefined : await this.integrity(tenantId, verifyEveryMs);
     this.#judge(
@@ -154,13 +169,17 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
       "corruption",
       broken?.message ?? (report?.valid === false ? report.errors[0] : undefined),
     );
-    await this.#lookAtSync(tenantId);
     return this.alertsOf(tenantId);
   }
 
   /** What was wrong at the last look. */
   alertsOf(tenantId: string): readonly AuditAlert[] {
     return [...this.#alerts.values()].filter((alert) => alert.tenantId === tenantId);
+  }
+
+  /** How many tenants had the alert at their last look. */
+  tenantsWith(name: AuditAlert["name"]): number {
+    return [...this.#alerts.values()].filter((alert) => alert.name === name).length;
   }
 
   /** A verification of all records, by default at most a minute old; those that ask at the same time share one. */
@@ -175,8 +194,23 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
     }));
     this.#verifying = report.catch(() => undefined);
     this.#verified.set(tenantId, { atMs: performance.now(), report });
-    report.catch(() => this.#verified.delete(tenantId));
+    this.#underWay.add(tenantId);
+    report
+      .then(
+        (ended) => this.#ended.set(tenantId, ended),
+        () => this.#verified.delete(tenantId),
+      )
+      .finally(() => this.#underWay.delete(tenantId));
     return await report;
+  }
+
+  /** Reads nothing: a verification reads all records, which takes its time. */
+  knownIntegrity(tenantId: string): KnownIntegrity {
+    return { last: this.#ended.get(tenantId), isUnderWay: this.#underWay.has(tenantId) };
+  }
+
+  get maxCheckpointAgeSeconds(): number {
+    return this.#options.maxCheckpointAgeSeconds;
   }
 
   async #lossesOf(tenantId: string): Promise<string | undefined> {
@@ -203,8 +237,10 @@ export class AuditWatch extends EventEmitter<{ alert: [AuditAlert]; resolved: [A
   async #lookAtSync(tenantId: string): Promise<void> {
     if (!this.#sync) return;
     const message = await this.#sync(tenantId).then(
-      ({ failures }) =>
-        failures > 0 ? `${failures} changes could not be brought across, and wait for somebody` : undefined,
+      ({ failures, problems = [] }) => {
+        const waiting = `${failures} changes could not be brought across, and wait for somebody`;
+        return [...(failures > 0 ? [waiting] : []), ...problems].join("; ") || undefined;
+      },
       (error: unknown) => `the state of synchronisation cannot be read (${String(error)})`,
     );
     this.#judge(tenantId, "sync-failure", message);

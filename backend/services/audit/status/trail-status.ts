@@ -63,9 +63,10 @@ export interface IndexPage {
   readonly before?: number | undefined;
 }
 
-/** Tombstones: what was erased when, why, and by whom. The newest first. */
+/** Tombstones: what was erased when, why, and by whom. The newest first; those that wait for their place are among them. */
 export async function erasures(pool: Pool, tenantId: string, page: IndexPage): Promise<AuditLog[]> {
-  return await placed(
+  const waiting = page.before === undefined ? await waitingErasures(pool, tenantId, page.limit) : [];
+  const done = await placed(
     pool,
     `SELECT leaf_index, content FROM audit_records
      WHERE tenant_id = $1 AND leaf_index < $2 AND action = 'erase' AND entity_type <> 'audit_record'
@@ -73,6 +74,18 @@ export async function erasures(pool: Pool, tenantId: string, page: IndexPage): P
     tenantId,
     [page.before ?? Number.MAX_SAFE_INTEGER, page.limit],
   );
+  return [...waiting, ...done].slice(0, page.limit);
+}
+
+async function waitingErasures(pool: Pool, tenantId: string, limit: number): Promise<AuditLog[]> {
+  const { rows } = await reading(pool, tenantId, (client) =>
+    client.query<{ content: string }>(
+      `SELECT content FROM audit_pending WHERE tenant_id = $1 AND content::jsonb ->> 'action' = 'erase'
+         AND content::jsonb ->> 'entityType' <> 'audit_record' ORDER BY id DESC LIMIT $2`,
+      [tenantId, limit],
+    ),
+  );
+  return rows.map(({ content }) => JSON.parse(content) as AuditRecord);
 }
 
 /** Records in their order, from an index on: what an export goes through. Pruned ones are left out. */

@@ -10,6 +10,7 @@ import type { CrmConnection } from "../../../config/crm-connections.js";
 import { listen } from "../../../http/http-server.js";
 import type { OverlayRole } from "../../../http/identity/auth.js";
 import { AuditTrail } from "../../../services/audit/audit-trail.js";
+import { AuditWatch } from "../../../services/audit/status/audit-watch.js";
 import { Overlay } from "../../../services/overlay/overlay.js";
 import type { ClientSources } from "../../../services/overlay/overlay-parts.js";
 import { LocalKeyProvider } from "../../../services/subjects/local-key-provider.js";
@@ -18,6 +19,7 @@ import { TenantKeys } from "../../../services/subjects/tenant-keys.js";
 import { workRound } from "../../../services/sync/client-worker.js";
 import { tellOverlay } from "../../../services/sync/overlay-link.js";
 import type { SyncLimits } from "../../../services/sync/sync-context.js";
+import { syncFigures } from "../../../services/sync/sync-overview.js";
 import { SyncService } from "../../../services/sync/sync-service.js";
 import { issueToken } from "../../../services/tokens.js";
 import { openCache } from "../caches.js";
@@ -38,12 +40,15 @@ export interface SyncCrm {
   readonly sync: SyncService;
   readonly vault: SubjectVault;
   readonly trail: AuditTrail;
+  readonly watch: AuditWatch;
   /** Works until nothing is left to do now. */
   work(): Promise<void>;
   /** Runs between an answer of the other CRM, which synchronisation has taken, and its being kept by the overlay. */
   beforeKeeping: (() => Promise<void>) | undefined;
   /** A supervisor says that the overlay's copy is old. */
   setStale(crmId: string): Promise<void>;
+  /** Of tenant A, unless another is named. */
+  token(roles: readonly OverlayRole[], options?: { subject?: string; tenantId?: string }): Promise<string>;
   ask(
     roles: readonly OverlayRole[],
     method: string,
@@ -84,17 +89,23 @@ export async function startSyncCrm(
   // Above what any answer takes on a busy machine: no test here is about the budget.
   const overlay = new Overlay({ pool, cache, audit: trail, vault, sources, sourceBudgetMs: 120_000 });
   tellOverlay(sync, overlay);
-  const app = crm.twin({ cache, overlay, sync, subjects: { vault, audit: trail } });
+  const watch = new AuditWatch({ pool, trail, logger });
+  watch.registerSync((tenantId) => syncFigures(sync, tenantId));
+  const audit = { pool, trail, pseudonym, watch };
+  const app = crm.twin({ cache, overlay, sync, subjects: { vault, audit: trail }, audit });
   const answers = await DescribedAnswers.of(app);
   const server = createServer(app);
   const { port }: AddressInfo = await listen(server, 0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
+  const token: SyncCrm["token"] = (overlayRoles, { subject = AGENT, tenantId = TENANT_A } = {}) =>
+    issueToken({ secret: SECRET, subject, role: "member", tenantId, overlayRoles });
   const started: SyncCrm = {
     crm,
     url,
     sync,
     vault,
     trail,
+    watch,
     beforeKeeping: undefined,
     setStale: (crmId) => {
       const actor = { id: AGENT, role: "supervisor" };
@@ -104,12 +115,12 @@ export async function startSyncCrm(
       for (const link of sync.links)
         while ((await workRound(sync.context, link, new AbortController().signal)) > 0);
     },
-    ask: async (overlayRoles, method, where, body, { subject = AGENT, tenantId = TENANT_A } = {}) => {
-      const token = await issueToken({ secret: SECRET, subject, role: "member", tenantId, overlayRoles });
+    token,
+    ask: async (overlayRoles, method, where, body, options = {}) => {
       const response = await fetch(url + where, {
         method,
         headers: {
-          Authorization: `Bearer ${token}`,
+          Authorization: `Bearer ${await token(overlayRoles, options)}`,
           "Purpose-Of-Use": "TREAT",
           ...(body && { "Content-Type": "application/json" }),
         },
