@@ -23,7 +23,7 @@ export interface ConsoleRoutesOptions {
   readonly auditors?: AuditPageSources | undefined;
   /** Ends sessions. Absent: tokens are an identity provider's, and signing out ends what this server has of one, its cookie. */
   readonly sessions?: Pick<AuthService, "logout"> | undefined;
-  /** Of attempts to log in. */
+  /** Of attempts to log in, and of what each person asks of the pages. */
   readonly rateLimiter: RequestHandler;
 }
 
@@ -63,25 +63,26 @@ export function consoleRouter({
     return authenticator.authenticate(token).catch(() => undefined);
   };
   const audits = auditPages(auditors);
-  const authorize = async (req: Request): Promise<ConsoleDecision> => {
+  // By the cookie alone: what a page is asked with, the access log, and whose requests are counted go by it.
+  const identify: RequestHandler = async (req, _res, next) => {
     const auth = await authOf(cookieOf(req) ?? "");
-    if (!auth) return { redirect: "../login" };
-    // For pages that ask who it is, and for the access log.
-    req.auth = auth;
-    return accessOf(auth, audits);
+    if (auth) req.auth = auth;
+    next();
   };
+  const authorize = ({ auth }: Request): ConsoleDecision =>
+    auth ? accessOf(auth, audits) : { redirect: "../login" };
   const signOut = async (req: Request, res: Response): Promise<string> => {
     // First on the server: where that cannot be done, the browser is told, and may try again.
     if (req.auth) await sessions?.logout(req.auth, false);
     res.clearCookie(COOKIE, cookieOptions(req));
     return "../login";
   };
-  const explainAs = async (req: Request, tenantId: string): Promise<ConsoleIdentity> => {
-    const auth = await authOf(cookieOf(req) ?? "");
-    return auth ? { as: (explained) => assume(explained, { ...auth, tenantId }) } : {};
-  };
+  const explainAs = ({ auth }: Request, tenantId: string): ConsoleIdentity =>
+    auth ? { as: (explained) => assume(explained, { ...auth, tenantId }) } : {};
   router.use(
     "/cache",
+    identify,
+    rateLimiter,
     cache.console({ authorize, monitor, warmer, explainAs, signOut, pages: audits.pages }),
   );
   // Pages, and no routes of the API: they are not in its description.

@@ -63,6 +63,19 @@ describe("/ops/cache", () => {
     assert.equal((await explain("admin", TENANT_B)).status, 403);
   });
 
+  test("pages count into the rate limit of whoever asks, as routes do", async () => {
+    const limited = await startCrm("memory", { rateLimit: { max: 3, windowSeconds: 3600 } });
+    closeAfterTest(limited);
+    // The login counts by the address.
+    const ada = await atConsole(limited.url, await limited.token("admin", TENANT_A));
+    const sue = await atConsole(limited.url, await limited.token("superadmin"));
+    for (let asked = 0; asked < 3; asked++) assert.equal((await ada.get("modules")).status, 200);
+    const { status, text } = await ada.get("modules");
+    assert.equal(status, 429);
+    assert.doesNotMatch(text, /<table/);
+    assert.equal((await sue.get("modules")).status, 200);
+  });
+
   test("another site logs nobody in, and a token that is none does not", async () => {
     const token = await crm.token("admin", TENANT_A);
     assert.equal((await login(token, { "sec-fetch-site": "cross-site" })).status, 401);
