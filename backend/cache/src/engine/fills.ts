@@ -31,11 +31,12 @@
 import { changedAtMs, isPending } from "../store/fence-token.js";
 import type { FillStart, LeaseState } from "../store/store.js";
 import { delay, monotonicNow } from "../timers.js";
+import type { Waiter } from "./bounded-wait.js";
 import { type EntryRef, examine } from "./entry-ref.js";
 import type { EntryWriter, EntryWriterOptions } from "./entry-writer.js";
 import { type FillOutcome, runAlone } from "./fill.js";
 import { FillStarts, type FillStartsOptions, type FillStartsParts, type SharedStart } from "./fill-starts.js";
-import { type Decision, Flight, type FlightResult, follow } from "./flight.js";
+import { type Decision, Flight, type FlightResult, follow, LEFT } from "./flight.js";
 import { type FillHost, LedFill, type OwnStart } from "./led-fill.js";
 import type { FillOpener, MissedRead } from "./miss.js";
 import { SkippedEntries } from "./skipped-entries.js";
@@ -97,7 +98,7 @@ export class Fills implements FillOpener {
     }
     if (read.begun) return this.#openBegun(ref, read, read.begun);
     const flight = this.#joinable(ref, read.seen);
-    if (flight) return this.#follow(ref, flight);
+    if (flight) return this.#follow(ref, flight, read.waiter);
     const beginning = this.#beginnings.get(ref.entryKey);
     if (beginning?.identity !== ref.identity) return (await this.#beginFirst(ref, read)).outcome;
     return this.#join(ref, await beginning.decision, read);
@@ -122,7 +123,7 @@ export class Fills implements FillOpener {
   async #openBegun(ref: EntryRef, read: MissedRead, begun: SharedStart): Promise<FillOutcome> {
     const first = begun.decision;
     if (first) return this.#join(ref, first, read);
-    const decision = this.#decide(ref, this.#startFrom(ref, begun), true);
+    const decision = this.#decide(ref, this.#startFrom(ref, begun), true, read.waiter);
     begun.decision = decision;
     return decision.outcome;
   }
@@ -153,8 +154,9 @@ export class Fills implements FillOpener {
   ): Promise<FillOutcome | undefined> {
     // The flight was begun after this request had come, and its handler begins later still: it sees all that
     // this one must see.
-    if (flight) return this.#follow(ref, flight);
+    if (flight) return this.#follow(ref, flight, read.waiter);
     const settled = await outcome;
+    if (settled === LEFT) return undefined;
     if (settled.kind === "run") return settled;
     // It has found an entry, or a flight that was under way before. Either may be from before a change that
     // this request must see, unless this request's own read found the same fences.
@@ -162,12 +164,12 @@ export class Fills implements FillOpener {
   }
 
   /** @param notBeforeMs where present, the request follows nobody, and nobody follows it */
-  async #begin(ref: EntryRef, { expiresAtMs }: MissedRead, notBeforeMs?: number): Promise<Decision> {
-    const start = await this.#askForStart(ref, expiresAtMs, notBeforeMs);
-    return this.#decide(ref, start, notBeforeMs === undefined);
+  async #begin(ref: EntryRef, read: MissedRead, notBeforeMs?: number): Promise<Decision> {
+    const start = await this.#askForStart(ref, read.expiresAtMs, notBeforeMs);
+    return this.#decide(ref, start, notBeforeMs === undefined, read.waiter);
   }
 
-  #decide(ref: EntryRef, start: Started, mayFollow: boolean): Decision {
+  #decide(ref: EntryRef, start: Started, mayFollow: boolean, waiter?: Waiter): Decision {
     if ("kind" in start) return { outcome: start };
     const flight = new Flight(ref.identity, start.fences, this.#patienceMs(ref));
     const isAlone = !mayFollow || !start.mayFollow || this.skipped.has(ref);
@@ -175,7 +177,7 @@ export class Fills implements FillOpener {
     const joined = this.#joinable(ref, start.fences);
     if (joined) {
       this.#writer.releaseLease(start.lease);
-      return { outcome: this.#follow(ref, joined) };
+      return { outcome: this.#follow(ref, joined, waiter) };
     }
     if (start.state !== "waiting") return { flight, outcome: this.#lead(ref, start, flight) };
     // The lease is that of a handler of this process, which is overdue: nobody waits for it.
@@ -185,8 +187,8 @@ export class Fills implements FillOpener {
       : { flight, outcome: this.#awaitOtherProcess(ref, flight) };
   }
 
-  async #follow({ durations }: EntryRef, flight: Flight): Promise<FillOutcome> {
-    const outcome = await follow(flight, this.#options.maxWaiting);
+  async #follow({ durations }: EntryRef, flight: Flight, waiter?: Waiter): Promise<FillOutcome> {
+    const outcome = await follow(flight, this.#options.maxWaiting, waiter);
     // Its handler may never end, so that it counts now.
     if (durations && monotonicNow() - flight.beganAtMs >= this.#options.waitMs) flight.count(durations);
     return outcome;

@@ -1,6 +1,7 @@
 // One load under way, and those in this process that wait for it (the "single flight" of one entry).
 // Tests: test/unit/fills.test.ts, test/integration/followers.test.ts
-import { delay, monotonicNow } from "../timers.js";
+import { monotonicNow } from "../timers.js";
+import { type Waiter, waitFor } from "./bounded-wait.js";
 import { type FillOutcome, runAlone } from "./fill.js";
 import type { HandlerDurations } from "./handler-durations.js";
 
@@ -64,22 +65,16 @@ export class Flight {
   }
 }
 
-/** Waits for what the flight brings, unless `maxWaiting` do so already. */
-export async function follow(flight: Flight, maxWaiting: number): Promise<FillOutcome> {
+/** What a follower is told whose client has gone: it runs nothing, and says nothing of what others may do. */
+export const LEFT: FillOutcome = runAlone("wait-exceeded");
+
+/** Waits for what the flight brings, unless `maxWaiting` do so already. Who goes counts no longer. */
+export async function follow(flight: Flight, maxWaiting: number, waiter?: Waiter): Promise<FillOutcome> {
   if (flight.waiting >= maxWaiting) return runAlone("wait-exceeded");
   flight.waiting++;
-  const timeout = new AbortController();
-  const waited = delay(flight.overdueAtMs - monotonicNow(), "wait-exceeded" as const, {
-    signal: timeout.signal,
-    ref: false,
-  });
-  try {
-    const result = await Promise.race([flight.answer, waited]);
-    if (result === "wait-exceeded") return runAlone("wait-exceeded");
-    return result ?? runAlone("unstorable");
-  } finally {
-    flight.waiting--;
-    timeout.abort();
-    waited.catch(() => undefined);
-  }
+  const result = await waitFor(flight.answer, flight.overdueAtMs, waiter);
+  flight.waiting--;
+  if (result === "gone") return LEFT;
+  if (result === "late") return runAlone("wait-exceeded");
+  return result ?? runAlone("unstorable");
 }

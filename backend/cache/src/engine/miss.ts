@@ -1,6 +1,7 @@
 // What a lookup gives to a request that it does not answer: a miss or a stale entry, which opens its fill.
 // Tests: test/unit/fills.test.ts, test/integration/waiting.test.ts
 import type { Entry } from "../codec/entry.js";
+import type { Waiter } from "./bounded-wait.js";
 import type { Missed } from "./entry-memory.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { FillOutcome } from "./fill.js";
@@ -16,6 +17,8 @@ export interface MissedRead {
   readonly begun?: SharedStart | undefined;
   /** The value that was there and could not be served. */
   readonly held?: Entry | undefined;
+  /** Whose request it is, from when its fill is opened; absent where nobody can go. */
+  waiter?: Waiter | undefined;
 }
 
 /** Who opens fills. */
@@ -45,8 +48,10 @@ abstract class Fillable {
    *
    * @param notBeforeMs where the request asks for an answer that was made after this, milliseconds since the
    *   epoch
+   * @param waiter who may go before there is an answer: where it follows another, it is told at once and counts no longer
    */
-  open(notBeforeMs?: number): Promise<FillOutcome> {
+  open(notBeforeMs?: number, waiter?: Waiter): Promise<FillOutcome> {
+    this.#read.waiter = waiter;
     return this.#fills.open(this.#ref, this.#read, notBeforeMs);
   }
 

@@ -6,7 +6,8 @@
 // joins a run that has begun: it gathers with others for the next one. Of an entry one handler runs, and one
 // gathering waits for its end; where that takes too long, the gathering begins beside it.
 import type { Entry } from "../codec/entry.js";
-import { delay, monotonicNow } from "../timers.js";
+import { monotonicNow } from "../timers.js";
+import { type Waiter, waitFor } from "./bounded-wait.js";
 import type { EntryRef } from "./entry-ref.js";
 import { entryOf, type Fill, type Recording } from "./fill.js";
 import type { SkippedEntries } from "./skipped-entries.js";
@@ -92,21 +93,21 @@ export class SharedRuns {
   /**
    * Decides what a request does whose entry the store cannot be asked for. Never rejects.
    *
-   * @param isGone whether nobody waits for the request's answer any more
+   * @param waiter who may go before there is an answer: it is told `alone` then, and keeps nobody from waiting
    */
-  async open(ref: EntryRef, isGone: () => boolean): Promise<SharedOutcome> {
+  async open(ref: EntryRef, waiter?: Waiter): Promise<SharedOutcome> {
     const giveUpAtMs = monotonicNow() + this.#patienceMs(ref);
     do {
-      const result = await this.#join(ref, giveUpAtMs, isGone);
+      const result = await this.#join(ref, giveUpAtMs, waiter);
       if (result.kind !== "again") return result;
-    } while (monotonicNow() < giveUpAtMs && !isGone());
+    } while (monotonicNow() < giveUpAtMs && !waiter?.isGone());
     return ALONE;
   }
 
   async #join(
     ref: EntryRef,
     giveUpAtMs: number,
-    isGone: () => boolean,
+    waiter: Waiter | undefined,
   ): Promise<SharedOutcome | typeof AGAIN> {
     const sharing = this.#sharings.get(ref.entryKey);
     if (this.#skipped.has(ref) || (sharing && sharing.identity !== ref.identity)) return ALONE;
@@ -115,15 +116,15 @@ export class SharedRuns {
     if (gathering) {
       if (gathering.waiting >= this.#options.maxWaiting) return ALONE;
       gathering.waiting++;
-      const result = await within(gathering.answered, giveUpAtMs);
+      const result = await waitFor(gathering.answered, giveUpAtMs, waiter);
       gathering.waiting--;
-      return result ?? ALONE;
+      return typeof result === "string" ? ALONE : result;
     }
     const own = new Run();
     sharing.gathering = own;
-    await within(running.ended, running.overdueAtMs);
+    await waitFor(running.ended, running.overdueAtMs, waiter);
     sharing.gathering = undefined;
-    if (!isGone()) return this.#lead(ref, sharing, own);
+    if (!waiter?.isGone()) return this.#lead(ref, sharing, own);
     // Those who wait for it gather anew.
     own.settle(AGAIN);
     this.#forget(ref, sharing);
@@ -194,20 +195,5 @@ class SharedFill implements Fill {
   abandon(why: Parameters<Fill["abandon"]>[0]): void {
     if (why === "unstorable") this.#skipped.add(this.#ref);
     this.#run.settle(why === "unstorable" ? ALONE : AGAIN);
-  }
-}
-
-/** What the work brings, or `undefined` where it takes too long. */
-async function within<T>(work: Promise<T>, giveUpAtMs: number): Promise<T | undefined> {
-  const timeout = new AbortController();
-  const late = delay(Math.max(0, giveUpAtMs - monotonicNow()), undefined, {
-    signal: timeout.signal,
-    ref: false,
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timeout.abort();
-    late.catch(() => undefined);
   }
 }

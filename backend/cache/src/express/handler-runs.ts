@@ -15,7 +15,7 @@ import type { HttpServices } from "./http-services.js";
 import { countBypass, passOn } from "./pass-by.js";
 import { recordInto } from "./recorder.js";
 import type { RecordedRoute } from "./recorder-rules.js";
-import { isGone } from "./replay.js";
+import { clientOf, isGone } from "./replay.js";
 import type { RouteFunctions } from "./route-functions.js";
 import { type RouteReplica, replicaOf } from "./route-replica.js";
 import type { RouteRequests } from "./route-request.js";
@@ -90,7 +90,7 @@ export class HandlerRuns {
       next();
       return;
     }
-    const outcome = await miss.open(missing.notBeforeMs || undefined);
+    const outcome = await miss.open(missing.notBeforeMs || undefined, clientOf(res));
     if (this.#isAuto) await this.#http.reads.settled();
     if (outcome.kind === "lead") await this.#lead(outcome.fill, missing, exchange);
     // A crowd that has given up would have the handler run once for each.
@@ -146,7 +146,7 @@ export class HandlerRuns {
       this.#pass(status, missing, exchange);
       return;
     }
-    const outcome = await this.#http.engine.shared.open(ref, () => isGone(res));
+    const outcome = await this.#http.engine.shared.open(ref, clientOf(res));
     if (outcome.kind === "lead") {
       const { fill, ended } = outcome;
       this.#http.fills(req, ref);

@@ -6,6 +6,7 @@ import { TLSSocket } from "node:tls";
 import { type CacheStatus, freshSecondsOf, setCacheStatus } from "../cache-status.js";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
+import type { Waiter } from "../engine/bounded-wait.js";
 import { isNotModified } from "./conditional.js";
 import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./entry-head.js";
 import type { OwnHeaders } from "./own-headers.js";
@@ -202,4 +203,15 @@ function mergeVary(res: ServerResponse, value: string): void {
 /** Whether the connection, or HTTP/2's stream, is gone. */
 export function isGone(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
   return res.destroyed || res.stream?.destroyed === true;
+}
+
+/** Whoever waits for this response. */
+export function clientOf(res: ServerResponse): Waiter {
+  return {
+    isGone: () => isGone(res),
+    onGone: (leave) => {
+      res.once("close", leave);
+      return () => void res.off("close", leave);
+    },
+  };
 }

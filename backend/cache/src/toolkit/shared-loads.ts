@@ -23,7 +23,7 @@ const ALONE: SharedOutcome = { kind: "alone" };
 export async function loadShared<T>(runs: SharedRuns, shared: SharedLoad<T>): Promise<Looked<T>> {
   const { ref, reason: detail, load, record, decode } = shared;
   const status = { fwd: "bypass", detail } as const;
-  const outcome = detail === "store-unavailable" ? await runs.open(ref, () => false) : ALONE;
+  const outcome = detail === "store-unavailable" ? await runs.open(ref) : ALONE;
   if (outcome.kind === "failed") throw outcome.error;
   if (outcome.kind === "follow") {
     const decoded = await decode(outcome.entry);

@@ -1,6 +1,7 @@
 // An engine on a store that answers when a test says so, and what a fill in it starts from and ends with.
 import assert from "node:assert/strict";
 import { PLAIN } from "../../src/codec/encryption.js";
+import type { Waiter } from "../../src/engine/bounded-wait.js";
 import { CacheEngine } from "../../src/engine/cache-engine.js";
 import { Counters } from "../../src/engine/counters.js";
 import type { EntryRef } from "../../src/engine/entry-ref.js";
@@ -14,6 +15,8 @@ import { quiet, READY_WITHIN_MS } from "./caches.js";
 
 const MIB = 1024 * 1024;
 export const WAIT_MS = 300;
+/** How many wait for one handler. */
+export const MAX_WAITING = 10;
 const keys = new KeySpace("", false);
 /** An in-process store that takes what it is asked, but answers when the test says so, or not at all. */
 export class SlowStore extends MemoryStore {
@@ -76,7 +79,7 @@ export async function openEngine({
     fenceTtlMs: 60_000,
     waitMs,
     leaseMs: waitMs,
-    maxWaiting: 10,
+    maxWaiting: MAX_WAITING,
     sealer: PLAIN,
     skipMs: 5000,
     localBytes: 0,
@@ -107,8 +110,23 @@ export function ref(identity: string): EntryRef {
   };
 }
 
-export async function ask(engine: CacheEngine, of: EntryRef): Promise<FillOutcome> {
-  return opened(await engine.lookups.read(of));
+export async function ask(engine: CacheEngine, of: EntryRef, waiter?: Waiter): Promise<FillOutcome> {
+  return opened(await engine.lookups.read(of), waiter);
+}
+
+/** A client that goes when the test says so. */
+export function leaver(): { readonly waiter: Waiter; readonly leave: () => void } {
+  const heard = new Set<() => void>();
+  let isGone = false;
+  const onGone = (leave: () => void) => {
+    heard.add(leave);
+    return () => void heard.delete(leave);
+  };
+  const leave = () => {
+    isGone = true;
+    for (const each of heard) each();
+  };
+  return { waiter: { isGone: () => isGone, onGone }, leave };
 }
 
 /** Whoever waits for another's lease asks for it again and again. */
@@ -122,9 +140,9 @@ export async function askToFill(engine: CacheEngine, of: EntryRef): Promise<Fill
   return opened(await engine.lookups.readToFill(of));
 }
 
-function opened(outcome: ReadOutcome): Promise<FillOutcome> {
+function opened(outcome: ReadOutcome, waiter?: Waiter): Promise<FillOutcome> {
   assert.ok(outcome.kind === "miss", outcome.kind);
-  return outcome.open();
+  return outcome.open(undefined, waiter);
 }
 
 export function request(of: EntryRef): FillRequest {

@@ -8,6 +8,8 @@ import {
   ask,
   askToFill,
   leadsAtOnce,
+  leaver,
+  MAX_WAITING,
   openEngine,
   recording,
   ref,
@@ -77,6 +79,46 @@ describe("fills", () => {
     assert.equal((await ask(engine, ref("a"))).kind, "lead");
     await delay(WAIT_MS + 20);
     await leadsAtOnce(engine, store);
+    await engine.close();
+  });
+
+  test("followers that have gone keep nobody from waiting", async () => {
+    const { engine } = await openEngine({ waitMs: 60_000 });
+    const leader = await ask(engine, ref("a"));
+    const clients = Array.from({ length: MAX_WAITING }, leaver);
+    const gone = clients.map(({ waiter }) => ask(engine, ref("a"), waiter));
+    await turn();
+    assert.deepEqual(
+      await ask(engine, ref("a")),
+      { kind: "run", reason: "wait-exceeded" },
+      "all places are taken",
+    );
+    for (const { leave } of clients) leave();
+    for (const each of gone) assert.equal((await each).kind, "run", "it is not waited for");
+    const late = Array.from({ length: MAX_WAITING }, () => ask(engine, ref("a")));
+    await turn();
+    if (leader.kind === "lead") leader.fill.commit(recording("shared"));
+    for (const each of late) assert.equal((await each).kind, "follow");
+    await engine.close();
+  });
+
+  test("who has asked together with a client that goes waits on", async () => {
+    const { engine, store } = await openEngine({ waitMs: 60_000 });
+    const leader = await ask(engine, ref("a"));
+    const answered = gate();
+    store.held = answered.passed;
+    const { waiter, leave } = leaver();
+    // Neither has seen the fences, so that the first asks the store, and the second waits for what it decides.
+    const gone = engine.lookups.miss(ref("a")).open(undefined, waiter);
+    const other = engine.lookups.miss(ref("a")).open();
+    await turn();
+    answered.open();
+    await turn();
+    leave();
+    assert.equal((await gone).kind, "run");
+    await turn();
+    if (leader.kind === "lead") leader.fill.commit(recording("shared"));
+    assert.equal((await other).kind, "follow");
     await engine.close();
   });
 

@@ -1,21 +1,21 @@
 // Runs that are shared without a store: nobody gets an answer that began before its request, and two run at a time at most.
 import assert from "node:assert/strict";
 import { afterAll, describe, test } from "@jest/globals";
+import type { Waiter } from "../../src/engine/bounded-wait.js";
 import type { EntryRef } from "../../src/engine/entry-ref.js";
 import { type SharedOutcome, SharedRuns } from "../../src/engine/shared-runs.js";
 import { SkippedEntries } from "../../src/engine/skipped-entries.js";
-import { recording, ref } from "../support/slow-engine.js";
+import { leaver, recording, ref } from "../support/slow-engine.js";
 
 const WAIT_MS = 60_000;
 const alive = setInterval(() => undefined, 1000);
 afterAll(() => clearInterval(alive));
 
-const here = () => false;
 const turn = () => new Promise(setImmediate);
 
 function open({ waitMs = WAIT_MS, maxWaiting = 100 } = {}) {
   const runs = new SharedRuns(new SkippedEntries(WAIT_MS), { waitMs, maxWaiting });
-  const ask = (of: EntryRef = ref("a"), isGone = here) => runs.open(of, isGone);
+  const ask = (of: EntryRef = ref("a"), waiter?: Waiter) => runs.open(of, waiter);
   return { runs, ask };
 }
 
@@ -96,11 +96,11 @@ describe("shared runs", () => {
   test("where the client has gone before its turn, another leads", async () => {
     const { runs, ask } = open();
     const first = leads(await ask());
-    let hasGone = false;
-    const gone = ask(ref("a"), () => hasGone);
+    const { waiter, leave } = leaver();
+    const gone = ask(ref("a"), waiter);
     const other = ask();
     await turn();
-    hasGone = true;
+    leave();
     first.ended();
     assert.equal((await gone).kind, "alone");
     leads(await other).ended();
@@ -114,6 +114,23 @@ describe("shared runs", () => {
     void ask();
     await turn();
     assert.equal((await ask()).kind, "alone");
+  });
+
+  test("clients that have gone keep nobody from waiting, whether they gathered first or joined", async () => {
+    const { ask } = open({ maxWaiting: 1 });
+    const first = leads(await ask());
+    const clients = [leaver(), leaver()];
+    const gone = clients.map(({ waiter }) => ask(ref("a"), waiter));
+    await turn();
+    for (const { leave } of clients) leave();
+    assert.deepEqual((await Promise.all(gone)).map(bodyOf), ["alone", "alone"], "while the handler runs");
+    const late = [ask(), ask()];
+    await turn();
+    first.ended();
+    const next = leads((await late[0]) as SharedOutcome);
+    next.fill?.commit(recording("next"));
+    next.ended();
+    assert.equal(bodyOf((await late[1]) as SharedOutcome), "next");
   });
 
   test("an error is shared where the load tells of it", async () => {
