@@ -12,6 +12,9 @@ import { passOn } from "./pass-by.js";
 import { isGone } from "./replay.js";
 import { whenAnswered } from "./when-answered.js";
 
+/** Most databases and proxies have given up by then. */
+const MAX_RUN_MS = 60_000;
+
 /** What a request has its handler do. */
 export interface HandlerRun {
   readonly fwd: Forwarded | "bypass";
@@ -28,12 +31,15 @@ export class HandlerPlaces {
   readonly waitMs: number;
   /** Absent where nothing bounds what runs at once. */
   readonly #limit: RunLimit | undefined;
+  /** How long a handler that does not answer keeps its place, milliseconds. */
+  readonly #maxRunMs: number;
   readonly #retryAfterSeconds: number | undefined;
 
   constructor(http: HttpServices, route: RouteFillOption, limit = http.limitOf(route)) {
     const { fill } = http.options;
     this.waitMs = route.waitMs ?? fill.waitMs;
     this.#limit = limit;
+    this.#maxRunMs = route.maxRunMs ?? fill.maxRunMs ?? MAX_RUN_MS;
     this.#retryAfterSeconds = route.retryAfterSeconds ?? fill.retryAfterSeconds;
   }
 
@@ -60,7 +66,7 @@ export class HandlerPlaces {
       const isLate = isGone(res) || res.writableEnded;
       limit.admitted.add(res);
       if (isGranted && !isLate) {
-        whenAnswered(res, () => limit.release(), this.waitMs);
+        whenAnswered(res, () => limit.release(), this.waitMs, this.#maxRunMs);
         handlerRun.run();
         return;
       }

@@ -1,7 +1,7 @@
 // What a route cannot be mounted with, because nothing would come of it, or too much.
 // Tests: test/unit/refusals/http-options.test.ts, test/integration/cache-routes.test.ts
 import { TenantCacheError } from "../errors.js";
-import { refuseIdleRetryAfter } from "../options/fill-option.js";
+import { refuseIdlePlaces } from "../options/fill-option.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
 import type { HttpServices } from "./http-services.js";
 
@@ -17,7 +17,7 @@ export function refuseUnfit(
   module?: string,
 ): void {
   const { options } = http;
-  refuseIdleRetryAfter(call, route.fill, options.fill.maxConcurrent);
+  refuseIdlePlaces(call, route.fill, options.fill.maxConcurrent);
   // Without a scope of the user's own, what is for one user would be shown to all of a tenant.
   if (route.privateResponses === "scope" && typeof (route.scope ?? options.scope) !== "function") {
     throw new TenantCacheError(

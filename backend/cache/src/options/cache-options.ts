@@ -14,7 +14,7 @@ import { type AdviceOption, adviceOption } from "./advice-option.js";
 import { type AuthorityRule, authority } from "./authority-option.js";
 import { type CausesOption, causesOption } from "./causes-option.js";
 import { type FeedOption, feedOption } from "./feed-option.js";
-import { type CacheFillOption, fillOfCache, refuseIdleRetryAfter } from "./fill-option.js";
+import { type CacheFillOption, fillOfCache, refuseIdlePlaces } from "./fill-option.js";
 import { type Freshness, freshness } from "./freshness-option.js";
 import { type MetricsOption, metricsOption, telemetryOption } from "./metrics-option.js";
 import { type OwnHeadersOption, ownHeadersOfCache } from "./own-headers-option.js";
@@ -280,7 +280,7 @@ export type ParsedCacheOptions = Omit<z.output<typeof cacheSchema>, "policies"> 
 export function parseCacheOptions(options: unknown): ParsedCacheOptions {
   const parsed = parse("createTenantCache", cacheSchema, options);
   refuseEmptyReservations(parsed);
-  refuseIdleRetryAfter("createTenantCache", parsed.fill);
+  refuseIdlePlaces("createTenantCache", parsed.fill);
   if (parsed.store === undefined || parsed.redis === undefined)
     return { ...parsed, policies: parsePolicies(parsed.policies) };
   throw new TenantCacheError(

@@ -17,6 +17,11 @@ export interface RouteFillOption {
   /** How long a request waits for another's handler, or for a place, milliseconds. Default 5,000. */
   readonly waitMs?: number | undefined;
   /**
+   * How long a handler that does not answer keeps its place, milliseconds: then another may run, perhaps beside it. Choose
+   * more than its slowest query takes. Default 60,000.
+   */
+  readonly maxRunMs?: number | undefined;
+  /**
    * A request that has got no place in time is answered 503 with this `Retry-After`, seconds, where no stale
    * entry may answer. Default: its handler runs all the same.
    */
@@ -28,6 +33,11 @@ export interface CacheFillOption extends RouteFillOption {
   readonly maxWaiting?: number | undefined;
 }
 
+const IDLE_WITHOUT_PLACES = [
+  ["retryAfterSeconds", "nobody is ever refused"],
+  ["maxRunMs", "no handler has a place"],
+] as const;
+
 const retryAfterSeconds = z.int().min(1).max(MAX_RETRY_AFTER_SECONDS).optional();
 
 /** @internal */
@@ -36,6 +46,7 @@ export const fillOfCache = z
     waitMs: timerMs(1).default(5000),
     maxWaiting: positiveInt.default(1000),
     maxConcurrent: positiveInt.optional(),
+    maxRunMs: timerMs(1).optional(),
     retryAfterSeconds,
   })
   .prefault({});
@@ -45,23 +56,23 @@ export const fillOfRoute = z
   .strictObject({
     waitMs: timerMs(1).optional(),
     maxConcurrent: positiveInt.optional(),
+    maxRunMs: timerMs(1).optional(),
     retryAfterSeconds,
   })
   .prefault({});
 
 /**
- * @throws TenantCacheError `ETC_OPTIONS` where nothing bounds what runs at once, so that nobody is ever refused
+ * @throws TenantCacheError `ETC_OPTIONS` where nothing bounds what runs at once, so that what is said of places means nothing
  * @internal
  */
-export function refuseIdleRetryAfter(
-  call: string,
-  { retryAfterSeconds, maxConcurrent }: RouteFillOption,
-  cacheMaxConcurrent?: number,
-): void {
-  if (retryAfterSeconds === undefined || maxConcurrent !== undefined || cacheMaxConcurrent !== undefined)
-    return;
-  throw new TenantCacheError(
-    "ETC_OPTIONS",
-    `${call}: fill.retryAfterSeconds is given without fill.maxConcurrent, so that nobody is ever refused: write { fill: { maxConcurrent: 50, retryAfterSeconds: ${retryAfterSeconds} } }`,
-  );
+export function refuseIdlePlaces(call: string, fill: RouteFillOption, cacheMaxConcurrent?: number): void {
+  if (fill.maxConcurrent !== undefined || cacheMaxConcurrent !== undefined) return;
+  for (const [name, why] of IDLE_WITHOUT_PLACES) {
+    const value = fill[name];
+    if (value === undefined) continue;
+    throw new TenantCacheError(
+      "ETC_OPTIONS",
+      `${call}: fill.${name} is given without fill.maxConcurrent, so that ${why}: write { fill: { maxConcurrent: 50, ${name}: ${value} } }`,
+    );
+  }
 }

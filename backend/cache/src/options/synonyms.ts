@@ -58,6 +58,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   fill: "singleflight coalesce coalescing dedupe dedup lock locking stampede collapse",
   "fill.waitMs": "waitms wait lockms locktimeout",
   "fill.maxConcurrent": "concurrency maxconcurrency concurrent limit parallel maxparallel semaphore bulkhead",
+  "fill.maxRunMs": "maxrun runms handlertimeout timeoutms executiontimeout statementtimeout",
   "fill.retryAfterSeconds": "retryafter retry",
   compress: "compression gzip brotli deflate",
   serverTiming: "timing servertimings timings",

@@ -163,6 +163,17 @@ test("clients that have gone keep nobody from waiting for a place", async () => 
   assert.equal(runs(), 2);
 });
 
+test("a handler that never answers keeps its place for as long as the option says, though its client stays", async () => {
+  const cache = await openCache("memory", {
+    fill: { maxConcurrent: 1, maxWaiting: 2, waitMs: PATIENT_MS, maxRunMs: 50 },
+  });
+  const { app, goOn, runs } = await serveHeld(cache, (res) => res.json({}));
+  const asked = [app.request("/list?n=0"), app.request("/list?n=1"), app.request("/list?n=2")];
+  await until("each of them has had the place", () => runs() === 3);
+  goOn();
+  for (const each of asked) assert.equal((await each).status, 200);
+});
+
 test("no handler runs for followers that have gone", async () => {
   const cache = await openCache("memory", { fill: { waitMs: PATIENT_MS } });
   const { app, goOn, runs } = await serveHeld(cache, (res) => res.cookie("mine", "1").json({}));

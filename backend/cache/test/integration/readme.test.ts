@@ -106,7 +106,7 @@ const CACHE: Required<TenantCacheOptions> = {
   >,
   memory: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["memory"]>,
   local: { maxBytes: 1, maxTenantShare: 1 } satisfies Required<TenantCacheOptions["local"]>,
-  fill: { waitMs: 1, maxWaiting: 1, maxConcurrent: 1, retryAfterSeconds: 1 } satisfies Required<
+  fill: { waitMs: 1, maxWaiting: 1, maxConcurrent: 1, maxRunMs: 1, retryAfterSeconds: 1 } satisfies Required<
     TenantCacheOptions["fill"]
   >,
   manager: { preset: "brief", maxEntriesPerDomain: 1, maxInflatedBytes: 1 } satisfies Required<
@@ -158,7 +158,9 @@ const ROUTE: Required<CacheListOptions> = {
   staleIfError: 0,
   obeyRequest: false,
   maxStaleness: 0,
-  fill: { maxConcurrent: 1, waitMs: 1, retryAfterSeconds: 1 } satisfies Required<CacheListOptions["fill"]>,
+  fill: { maxConcurrent: 1, waitMs: 1, maxRunMs: 1, retryAfterSeconds: 1 } satisfies Required<
+    CacheListOptions["fill"]
+  >,
   freshness: "strict",
   headers: { etag: true, cacheControl: true, cacheStatus: true } satisfies Required<
     CacheListOptions["headers"]

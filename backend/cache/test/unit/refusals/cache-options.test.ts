@@ -79,7 +79,7 @@ describe("what createTenantCache refuses", () => {
     ],
     [
       given({ fill: Promise.resolve({}) }),
-      "fill is a promise: await it first, and write an object { waitMs, maxWaiting, maxConcurrent, retryAfterSeconds }",
+      "fill is a promise: await it first, and write an object { waitMs, maxWaiting, maxConcurrent, maxRunMs, retryAfterSeconds }",
     ],
     [
       given({ fill: { waitMs: "5s" } }),
@@ -107,6 +107,10 @@ describe("what createTenantCache refuses", () => {
     [
       given({ fill: { retryAfterSeconds: 2 } }),
       "fill.retryAfterSeconds is given without fill.maxConcurrent, so that nobody is ever refused: write { fill: { maxConcurrent: 50, retryAfterSeconds: 2 } }",
+    ],
+    [
+      given({ fill: { maxRunMs: 9000 } }),
+      "fill.maxRunMs is given without fill.maxConcurrent, so that no handler has a place: write { fill: { maxConcurrent: 50, maxRunMs: 9000 } }",
     ],
     [
       given({ manager: { preset: "long" } }),
