@@ -2,6 +2,7 @@
 // Tests: test/integration/shared-causes.test.ts
 import { BackOff } from "../../back-off.js";
 import { connectAgainOnEnd } from "./connect-again.js";
+import { endClient } from "./end-client.js";
 import type { RedisClient } from "./redis-client.js";
 
 const RECONNECT_MS = [200, 5000] as const;
@@ -31,7 +32,7 @@ export function hearOn(client: RedisClient, channel: string, onText: (text: stri
   else if (own.status === "wait") own.connect?.().catch(ignore);
   return () => {
     isClosed = true;
-    own.disconnect();
+    endClient(own);
   };
 }
 

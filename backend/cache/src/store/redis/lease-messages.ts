@@ -3,6 +3,7 @@
 import { BackOff } from "../../back-off.js";
 import { monotonicNow } from "../../timers.js";
 import { connectAgainOnEnd } from "./connect-again.js";
+import { endClient } from "./end-client.js";
 import { messageOf } from "./error-messages.js";
 import type { MessageClient } from "./redis-client.js";
 
@@ -68,7 +69,7 @@ export class LeaseMessages {
   close(): void {
     this.#isClosed = true;
     this.#isSubscribed = false;
-    this.#client?.disconnect();
+    if (this.#client) endClient(this.#client);
   }
 
   async #subscribe(client: MessageClient): Promise<void> {

@@ -8,9 +8,9 @@ import type { Emitter, MessageClient, RedisClient, ScriptArgument } from "./redi
 export interface NodeRedis extends Emitter {
   readonly isOpen: boolean;
   readonly isReady: boolean;
-  readonly options?: { readonly keyPrefix?: string } | undefined;
+  readonly options?: { readonly keyPrefix?: string; readonly socket?: object } | undefined;
   sendCommand(args: readonly CommandArgument[], options: ReplyOptions): Promise<unknown>;
-  duplicate(): NodeRedisSubscriber;
+  duplicate(overrides: object): NodeRedisSubscriber;
 }
 
 export type CommandArgument = string | Buffer;
@@ -24,6 +24,9 @@ export interface ReplyOptions {
 const AS_TEXT: ReplyOptions = { typeMapping: {} };
 /** `$`, a bulk string. */
 const AS_BYTES: ReplyOptions = { typeMapping: { 36: Buffer } };
+
+/** Its wait keeps a process alive that has closed the cache, and cannot be cut short. */
+const RECONNECT_MS = 200;
 
 const CLOSED =
   "the node-redis client that was passed is not connected: await its connect(), and it reconnects by itself";
@@ -173,7 +176,8 @@ export class NodeRedisClient extends NodeRedisCommands {
   }
 
   protected newSubscriber(): NodeRedisSubscriber {
-    return this.#client.duplicate();
+    const { socket } = this.#client.options ?? {};
+    return this.#client.duplicate({ socket: { ...socket, reconnectStrategy: () => RECONNECT_MS } });
   }
 
   newMessages(): MessageClient {

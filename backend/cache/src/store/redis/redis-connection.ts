@@ -5,6 +5,7 @@ import type { StoreListener } from "../store.js";
 import { ClusterServers } from "./cluster-servers.js";
 import type { Connection } from "./connect.js";
 import { connectAgainOnEnd } from "./connect-again.js";
+import { endClient } from "./end-client.js";
 import { reasonIn } from "./error-messages.js";
 import { Listeners } from "./listeners.js";
 import { isClusterClient, type RedisClient } from "./redis-client.js";
@@ -85,7 +86,7 @@ export class RedisConnection {
     if (!this.#owned) return;
     // What it still says on its way out is of no interest, but an error that nobody listens to is thrown.
     this.client.on("error", () => undefined);
-    this.client.disconnect();
+    endClient(this.client);
   }
 
   /**

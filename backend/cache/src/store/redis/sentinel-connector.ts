@@ -2,6 +2,8 @@
 // Tests: test/faults/sentinel-lag.test.ts, test/contract/redis-sentinel-store.test.ts
 import type { Redis, SentinelConnectionOptions, SentinelConnector } from "ioredis";
 import { monotonicNow, setTimeout } from "../../timers.js";
+import { endClient } from "./end-client.js";
+import type { RedisClient } from "./redis-client.js";
 
 type Connector = typeof SentinelConnector;
 
@@ -47,6 +49,7 @@ export function askingAllSentinels(Base: Connector): Connector {
     #epochAtMs = 0;
     #attempt = 0;
     #chosen: Named | undefined;
+    readonly #clients = new Set<Redis>();
 
     constructor(options: SentinelConnectionOptions) {
       super(options);
@@ -58,6 +61,7 @@ export function askingAllSentinels(Base: Connector): Connector {
         // ioredis writes what nobody listens to on the console. The client tells of sentinels that are away
         // (`sentinelError`).
         client?.on("error", ignore);
+        if (client) this.#know(client);
         return client;
       });
     }
@@ -70,6 +74,16 @@ export function askingAllSentinels(Base: Connector): Connector {
     /** Of the configuration that named the present server; `undefined` where sentinels do not say. */
     get configEpoch(): number | undefined {
       return this.#chosen === undefined || this.#chosen.epoch === -1 ? undefined : this.#chosen.epoch;
+    }
+
+    /** Its connections to sentinels, which ioredis leaves to themselves once they are told to end. */
+    get sentinelClients(): Iterable<Redis> {
+      return this.#clients;
+    }
+
+    #know(client: Redis): void {
+      this.#clients.add(client);
+      client.once("end", () => this.#clients.delete(client));
     }
 
     get #inside(): Internals {
@@ -85,7 +99,7 @@ export function askingAllSentinels(Base: Connector): Connector {
       );
       const own = await this.#ask(endpoint);
       if (own) answers.unshift(own);
-      const late = new Promise<void>((resolve) => setTimeout(() => resolve(), OTHERS_WITHIN_MS));
+      const late = new Promise<void>((resolve) => setTimeout(() => resolve(), OTHERS_WITHIN_MS).unref());
       await Promise.race([Promise.all(heard), late]);
       this.#chosen = this.#newest(answers);
       return this.#chosen?.address ?? null;
@@ -125,7 +139,7 @@ export function askingAllSentinels(Base: Connector): Connector {
         const address = await this.#inside.resolveMaster(client);
         return address ? { address, epoch: epochOf(await described) } : undefined;
       } finally {
-        client.disconnect();
+        endClient(client as unknown as RedisClient);
       }
     }
   };
