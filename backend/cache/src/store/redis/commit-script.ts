@@ -3,7 +3,8 @@
 import { KEEP_BOOKS, LEDGER, LISTINGS, NOW, REGISTER } from "./lua-parts.js";
 
 // An index that nothing was counted for is counted now. Where the ledger is not there, all that the
-// generations name are; if the tenant's fence is older than a minute it was lost, perhaps with indexes.
+// generations name are; if the tenant's fence is older than a minute it was lost, perhaps with indexes. The new entry is
+// counted by itself.
 const ADD_UP = `${LEDGER}${KEEP_BOOKS}
     local names = { name }
     if total == more and redis.call('PTTL', ledger) == -1 then
@@ -12,6 +13,7 @@ const ADD_UP = `${LEDGER}${KEEP_BOOKS}
       keep(ledger, ttl)
       if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
     end
+    if not before then unlist() end
     for _, each in ipairs(names) do total = total + addUp(each) end
 `;
 
@@ -129,11 +131,17 @@ if ARGV[7] ~= '' then
   local held = redis.call('GET', entry)
   if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return refuse(0) end
 end
-local before = redis.call('ZSCORE', index, entry)
+-- Most entries are new: listed at once, they need not be looked for first.
+local before = redis.call('ZADD', index, 'NX', score, entry) == 0 and redis.call('ZSCORE', index, entry)
 local more = cost - (before and bytesOf(before) or 0)
-local listed = redis.call('ZCARD', index)
-local surplus = listed + (before and 0 or 1) - tonumber(ARGV[3])
-local total = -1
+local card = redis.call('ZCARD', index)
+local listed = before and card or card - 1
+local surplus = card - tonumber(ARGV[3])
+local total, isListed = -1, not before
+local function unlist()
+  redis.call('ZREM', index, entry)
+  isListed = false
+end
 if more ~= 0 or surplus > 0 then
   total = tonumber(redis.call('ZINCRBY', ledger, more, ''))
   if listed == 0 then
@@ -146,7 +154,7 @@ ${ADD_UP}
   end
 end
 if surplus > 0 or total > quota then
-  if before then redis.call('ZREM', index, entry) end
+  unlist()
 ${MAKE_ROOM}
   if total > quota then
     if before then redis.call('UNLINK', entry) end
@@ -167,7 +175,7 @@ local spare = math.floor(fenceTtl / 64)
 for i = 1, count do
   if redis.call('PTTL', KEYS[i + 4]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 4], fenceTtl + spare) end
 end
-redis.call('ZADD', index, score, entry)
+if not isListed then redis.call('ZADD', index, score, entry) end
 if redis.call('PTTL', index) < ttl then
 ${LEDGER}${REGISTER}
   register(name, ttl)
