@@ -80,6 +80,11 @@ export interface CacheStats {
   /** False where the store holds too many keys to count them all: entries and bytes are then lower bounds. */
   readonly inventoryComplete: boolean;
   /**
+   * How old entries and bytes are. 0 where they were counted for this report; up to a minute, or ten where nobody has asked meanwhile, where
+   * there are too many to count them all; `null` where they were not counted.
+   */
+  readonly inventoryAgeSeconds: number | null;
+  /**
    * Of the key that seals, how many values this process has sealed with it; `null` without the option
    * `encryption`.
    */
@@ -111,11 +116,19 @@ export interface StoreStats {
   readonly fillsInFlight: number;
 }
 
-const MAX_INVENTORY_KEYS = 100_000;
 const MAX_TENANTS = 10_000;
 /** Some two milliseconds of this process's time. */
 const TENANTS_OF_A_TURN = 100;
-const EMPTY: Inventory = { rows: [], complete: false };
+const NOTHING: Taken = { inventory: { rows: [], complete: false }, ageMs: null };
+
+interface Taken {
+  readonly inventory: Inventory;
+  readonly ageMs: number | null;
+}
+
+async function ofTenant({ inventories }: CacheEngine, tenant: string): Promise<Taken> {
+  return { inventory: await inventories.of(tenant), ageMs: 0 };
+}
 
 /**
  * Asks the store too, which takes longer than a request may: for operators, not for the hot path. Never
@@ -128,8 +141,11 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
   const latencyMs = await measureLatency(engine);
   const reachable = latencyMs !== null;
   const isSized = reachable && filter.sizes;
-  const [inventory, server] = await Promise.all([
-    isSized ? ask(store.inventory({ ...(tenant && { tenant }), maxKeys: MAX_INVENTORY_KEYS }), EMPTY) : EMPTY,
+  const { inventories } = engine;
+  const [{ inventory, ageMs }, server] = await Promise.all([
+    isSized
+      ? ask<Taken>(tenant === undefined ? inventories.whole() : ofTenant(engine, tenant), NOTHING)
+      : NOTHING,
     reachable ? ask(store.serverReport(), null) : null,
   ]);
   const entries = new HeldEntries(inventory);
@@ -144,7 +160,7 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
   const ids = new Set(tenant === undefined ? [] : [tenant]);
   if (filter.perTenant && tenant === undefined)
     for (const id of [...counters.tenants(), ...entries.tenants].slice(0, MAX_TENANTS)) ids.add(id);
-  const known = reachable && store.tenantBytes ? await ask(store.tenantBytes([...ids]), []) : [];
+  const known = reachable ? await ask(inventories.bytesOf([...ids]), []) : [];
   const tenants: [string, TenantStats][] = [];
   for (const [index, id] of [...ids].entries()) {
     // Requests of this process are not to wait until ten thousand tenants have been reported on.
@@ -162,6 +178,7 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
     maxBytesPerTenant: Number.isFinite(engine.maxTenantBytes) ? engine.maxTenantBytes : null,
     ...(tenant !== undefined && { quotaBytes: known[0] ?? null }),
     inventoryComplete: isSized && inventory.complete,
+    inventoryAgeSeconds: isSized && ageMs !== null ? Math.round(ageMs / 1000) : null,
     encryption: engine.sealed,
     feed: engine.feed?.report() ?? null,
     store: storeStats(engine, latencyMs),

@@ -94,6 +94,7 @@ export const cacheStats = named(
     maxBytesPerTenant: known,
     quotaBytes: known.optional(),
     inventoryComplete: z.boolean(),
+    inventoryAgeSeconds: z.int().nullable(),
     encryption: z.strictObject({ keyId: z.string(), seals: z.int() }).nullable(),
     feed: feedReport.nullable(),
     store: z.strictObject(storeFields),

@@ -101,8 +101,13 @@ function show(output: Output, name: string, stats: CacheStats, limit: number): v
       );
   if (known.length > limit)
     output.warn(`${countText(known.length - limit)} tenants more: --limit shows more of them`);
-  if (!stats.inventoryComplete)
-    output.warn("entries and bytes are lower bounds: there is more than was counted, or the store is away");
+  if (!stats.inventoryComplete) {
+    const { inventoryAgeSeconds: age = null } = stats;
+    const when = age ? ` (counted ${countText(age)} s ago)` : "";
+    output.warn(
+      `entries and bytes are lower bounds: there is more than was counted${when}, or the store is away`,
+    );
+  }
 }
 
 function requests({ hits, misses, bypasses }: ModuleStats): number {

@@ -57,7 +57,7 @@ export const tenantsPage: Page = {
       content: html`${whole && pressure(tenants, bytesOfAll, whole.server?.evictedKeys ?? null)}
 <p>A tenant's bound is ${bytes(quotaOf(sources))}. At its bound, its own entries make room, never another's.${
         !isCounted &&
-        " The store holds too many keys to count them all: sizes are what counts against the bound, entries are lower bounds."
+        html` The store holds too many keys to count them all: sizes are what counts against the bound, entries are lower bounds, counted ${count(whole?.inventoryAgeSeconds ?? 0)} s ago.`
       }</p>
 ${chosen.map(({ tenant, stats }) => modulesOf(tenant, stats))}
 ${table("Tenants, the largest first", heads, rows, "No tenant has asked for anything yet.")}

@@ -16,11 +16,12 @@ import type { EntryRef } from "./entry-ref.js";
 import { EntryWriter } from "./entry-writer.js";
 import { CacheEvents } from "./events.js";
 import type { RunningFeed } from "./feeds.js";
-import { type FencedScope, partFenceKeys } from "./fences.js";
+import type { FencedScope } from "./fences.js";
 import { Fills } from "./fills.js";
-import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import { Inspector } from "./inspector.js";
 import { InvalidationAccount } from "./invalidation-account.js";
+import { Invalidator } from "./invalidator.js";
+import { Inventories } from "./inventories.js";
 import { KeyedEntries } from "./keyed-entries.js";
 import { LastReport } from "./last-report.js";
 import { Leases } from "./leases.js";
@@ -31,7 +32,6 @@ import { SharedRuns } from "./shared-runs.js";
 import { StoreGate } from "./store-gate.js";
 import { Sweeps } from "./sweeps.js";
 import { VariantMaker } from "./variant-maker.js";
-import { WideInvalidations } from "./wide-invalidations.js";
 
 export class CacheEngine {
   readonly store: Store;
@@ -40,6 +40,8 @@ export class CacheEngine {
   readonly gate: StoreGate;
   readonly events: CacheEvents;
   readonly lastReport = new LastReport();
+  /** What the store holds of all tenants. */
+  readonly inventories: Inventories;
   readonly causes: Causes;
   /** What is known of entries that are missing. */
   readonly memory: EntryMemory;
@@ -59,7 +61,7 @@ export class CacheEngine {
   readonly #fills: Fills;
   readonly #variants: VariantMaker;
   readonly #sweeps: Sweeps;
-  readonly #wide: WideInvalidations;
+  readonly #invalidator: Invalidator;
   readonly #options: EngineOptions;
   readonly #alarms: Alarms;
   constructor(store: Store, keys: KeySpace, counters: Counters, options: EngineOptions, logger: Logger) {
@@ -69,6 +71,7 @@ export class CacheEngine {
     this.#options = options;
     this.advisor = options.advisor;
     this.logger = logger;
+    this.inventories = new Inventories(store, this.lastReport);
     this.memory = new EntryMemory(options.budgetMs);
     this.feed = options.feed;
     this.events = new CacheEvents(logger);
@@ -118,29 +121,27 @@ export class CacheEngine {
       writer: this.#writer,
       sealer: options.sealer,
       fenceTtlMs: options.fenceTtlMs,
-      replace: (tenant, fenceKeys, write) => this.#replace(tenant, fenceKeys, write),
+      replace: (tenant, fenceKeys, write) => this.#invalidator.replace(tenant, fenceKeys, write),
       invalidate: (scope, origin) => this.invalidate(scope, origin),
       countInvalidation: (confirmed, tenant, module) => this.account.count(confirmed, tenant, module),
       alarm: (ref, problem) => this.#alarms.raise(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
     this.account = new InvalidationAccount(counters, this.events, this.#sweeps);
-    this.#wide = new WideInvalidations({
-      store,
-      keys,
-      gate: this.gate,
-      replace: async (tenant, fenceKeys, module, origin) => {
-        const parts = { modules: module === undefined ? [] : [module], tags: [], everything: !module };
-        const note = this.causes.note(tenant, origin, parts);
-        const write = () => store.replaceFences(fenceKeys, options.fenceTtlMs, note);
-        const confirmed = await this.#replace(tenant, fenceKeys, write);
-        this.account.publish({ tenant, ...parts }, origin, confirmed);
-        return confirmed;
+    this.#invalidator = new Invalidator(
+      {
+        store,
+        keys,
+        gate: this.gate,
+        lookups: this.lookups,
+        causes: this.causes,
+        counters,
+        account: this.account,
+        sweeps: this.#sweeps,
+        advisor: options.advisor,
       },
-      // What a forgotten URL has spared of other modules is in no live list, and would be swept with them.
-      replaced: (tenant, module) =>
-        this.#sweeps.enqueue(module === undefined ? { tenant } : { tenant, module }),
-    });
+      options,
+    );
   }
 
   /** Keys that sweeps have removed since the process began. */
@@ -176,22 +177,9 @@ export class CacheEngine {
     return this.#fills.inFlight;
   }
 
-  /**
-   * Replaces the fences of what a mutation touched. Resolves with true when the store has confirmed, with
-   * false when the invalidation waits in the recovery queue; never rejects and never takes longer than the
-   * budget.
-   *
-   * @param origin who does that, for the causes
-   */
-  async invalidate(scope: FencedScope, origin: Origin): Promise<boolean> {
-    const fenceKeys = partFenceKeys(this.keys, scope);
-    if (fenceKeys.length === 0) return true;
-    const note = this.causes.note(scope.tenant, origin, scope);
-    const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
-      this.store.replaceFences(fenceKeys, this.#options.fenceTtlMs, note),
-    );
-    this.account.invalidated(scope, origin, confirmed);
-    return confirmed;
+  /** See {@link Invalidator.invalidate}. */
+  invalidate(scope: FencedScope, origin: Origin): Promise<boolean> {
+    return this.#invalidator.invalidate(scope, origin);
   }
 
   /** Like {@link invalidate}, for all that a tenant has. */
@@ -199,55 +187,24 @@ export class CacheEngine {
     return this.invalidate({ tenant, modules: [], tags: [], everything: true }, origin);
   }
 
-  /** All of every tenant, or of one module: see {@link WideInvalidations}. */
-  async invalidateEverywhere(module: string | undefined, origin: Origin): Promise<boolean> {
-    this.lookups.forgetAll();
-    return this.#wide.invalidate(module, origin).finally(() => this.lookups.forgetAll());
+  /** All of every tenant, or of one module: see `wide-invalidations.ts`. */
+  invalidateEverywhere(module: string | undefined, origin: Origin): Promise<boolean> {
+    return this.#invalidator.invalidateEverywhere(module, origin);
   }
 
   /** @param marks of the URL: see `forgotten-urls.ts` */
-  async forgetUrl(tenant: string, marks: string, origin: Origin): Promise<boolean> {
-    const fenceKeys = [this.keys.fence(tenant)];
-    const { fenceTtlMs } = this.#options;
-    const most = MAX_MARKED_FENCE_CHARACTERS;
-    const scope = { tenant, modules: [], tags: [] };
-    const note = this.causes.note(tenant, origin, scope);
-    const { amendFences } = this.store;
-    const write = () =>
-      amendFences
-        ? amendFences.call(this.store, fenceKeys, marks, most, fenceTtlMs, note)
-        : this.store.replaceFences(fenceKeys, fenceTtlMs, note);
-    const confirmed = await this.#replace(tenant, fenceKeys, write, amendFences ? [] : fenceKeys);
-    this.account.count(confirmed, tenant);
-    this.account.publish(scope, origin, confirmed);
-    return confirmed;
+  forgetUrl(tenant: string, marks: string, origin: Origin): Promise<boolean> {
+    return this.#invalidator.forgetUrl(tenant, marks, origin);
   }
 
-  /** Marks a write as under way: see `invalidateCache({ guard: true })`. Rejects where the store cannot confirm it. */
-  async beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
-    const fenceKeys = partFenceKeys(this.keys, scope);
-    this.lookups.forget(fenceKeys);
-    try {
-      await this.gate.run(() => this.store.beginWrite(fenceKeys, writer, deadlineMs));
-      // Whoever answered from memory would not see the mark.
-      await this.store.untilForgotten?.();
-    } catch (error) {
-      // The end of the write would only wait once more to find the same; but where only room is missing it
-      // can forget its fences.
-      this.gate.distrust(error);
-      throw error;
-    }
+  /** See {@link Invalidator.beginWrite}. */
+  beginWrite(scope: FencedScope, writer: string, deadlineMs: number): Promise<void> {
+    return this.#invalidator.beginWrite(scope, writer, deadlineMs);
   }
 
   /** Like {@link invalidate}, and takes the writer's mark away. */
-  async endWrite(scope: FencedScope, writer: string, origin: Origin): Promise<boolean> {
-    const fenceKeys = partFenceKeys(this.keys, scope);
-    const note = this.causes.note(scope.tenant, origin, scope);
-    const confirmed = await this.#replace(scope.tenant, fenceKeys, () =>
-      this.store.endWrite(fenceKeys, writer, this.#options.fenceTtlMs, note),
-    );
-    this.account.invalidated(scope, origin, confirmed);
-    return confirmed;
+  endWrite(scope: FencedScope, writer: string, origin: Origin): Promise<boolean> {
+    return this.#invalidator.endWrite(scope, writer, origin);
   }
 
   /** For an entry that is what it should be but for its contents: a counted alarm, and removed. */
@@ -276,24 +233,6 @@ export class CacheEngine {
     this.gate.stop();
     this.causes.stop();
     await this.store.close();
-  }
-
-  /** @param reached the fences whose entries are all cut off */
-  async #replace(
-    tenant: string,
-    fenceKeys: readonly string[],
-    write: () => Promise<void>,
-    reached = fenceKeys,
-  ): Promise<boolean> {
-    this.advisor?.invalidated(tenant, reached);
-    const begun = this.counters.latencies.begin();
-    this.lookups.forget(fenceKeys);
-    const replace = () => this.gate.invalidate(tenant, fenceKeys, write);
-    const confirmed = await (this.#options.trace?.(fenceKeys.length, replace) ?? replace());
-    this.counters.latencies.end("invalidation", begun);
-    // What was read between the two may be from before the change.
-    this.lookups.forget(fenceKeys);
-    return confirmed;
   }
 
   #bounded({ tenant }: EntryRef, { outcome, evicted, recount }: CommitResult): void {
