@@ -148,7 +148,7 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
       : NOTHING,
     reachable ? ask(store.serverReport(), null) : null,
   ]);
-  const entries = new HeldEntries(inventory);
+  const entries = HeldEntries.in(inventory);
   const none = counters.report("").totals;
   const held = (of: string | undefined, module?: string) => (isSized ? entries.of(of, module) : UNKNOWN);
   const modulesOf = (of: string | undefined, counted = counters.report(of).modules) => {

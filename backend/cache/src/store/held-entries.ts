@@ -12,11 +12,14 @@ interface Place {
   readonly modules: Map<string, { entries: number; bytes: number }>;
 }
 
+const added = new WeakMap<Inventory, HeldEntries>();
+
 const NONE: Held = { entries: 0, bytes: 0 };
 
 export class HeldEntries {
   readonly #all = newPlace();
   readonly #tenants = new Map<string, Place>();
+  #largestFirst: readonly string[] | undefined;
 
   constructor({ rows }: Inventory) {
     for (const { tenant, module, entries, bytes } of rows) {
@@ -29,11 +32,19 @@ export class HeldEntries {
     }
   }
 
+  /** Added up once: reports of a large store share an inventory for a while. */
+  static in(inventory: Inventory): HeldEntries {
+    const known = added.get(inventory) ?? new HeldEntries(inventory);
+    added.set(inventory, known);
+    return known;
+  }
+
   /** Those that hold the most bytes first. */
   get tenants(): readonly string[] {
-    const all = [...this.#tenants];
-    all.sort(([, one], [, other]) => other.total.bytes - one.total.bytes);
-    return all.map(([tenant]) => tenant);
+    this.#largestFirst ??= [...this.#tenants]
+      .toSorted(([, one], [, other]) => other.total.bytes - one.total.bytes)
+      .map(([tenant]) => tenant);
+    return this.#largestFirst;
   }
 
   /** Of all tenants where none is named. */
