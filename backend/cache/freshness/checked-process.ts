@@ -1,12 +1,13 @@
 // One backend process of a run: `node checked-process.js <BackendConfig as JSON>`, forked by the checker.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { partFenceKeys } from "../src/engine/fences.js";
 import { parseCacheOptions } from "../src/options/cache-options.js";
 import { KeySpace } from "../src/store/key-space.js";
 import { connect } from "../src/store/redis/connect.js";
 import { RedisStore } from "../src/store/redis/redis-store.js";
 import { createTenantCacheOn } from "../src/tenant-cache.js";
-import { createBackendApp } from "./checked-app.js";
+import { createBackendApp, type ReleasedWrite } from "./checked-app.js";
 import { nodeRedisOf } from "./checked-client.js";
 import {
   type BackendConfig,
@@ -22,7 +23,7 @@ import { machineNowMs } from "./clock.js";
 import { FailoverNews } from "./failover-news.js";
 import { StoreRecorder } from "./recorded-store.js";
 import { connectTruth } from "./truth.js";
-import { weaken } from "./weakened-store.js";
+import { overheard, weaken } from "./weakened-store.js";
 
 // Below the number of different requests, so that entries also leave the in-process tier and come back from
 // Redis.
@@ -46,8 +47,12 @@ const connection = connect(redis);
 const keys = new KeySpace(options.keyPrefix, false);
 const news = new FailoverNews();
 await news.listen(config.redis);
+let reachedAtMs = 0;
+const heardFromRedis = () => {
+  reachedAtMs = machineNowMs();
+};
 const recorder = new StoreRecorder(
-  weaken(new RedisStore(connection, keys), keys, config.without),
+  weaken(overheard(new RedisStore(connection, keys), heardFromRedis), keys, config.without),
   () => serverPort(connection.client.stream?.remotePort),
   (port) => news.toldAtMs(port),
 );
@@ -61,6 +66,8 @@ connection.client.on("ready", () => {
   const port = serverPort(connection.client.stream?.remotePort);
   say(`connected to :${port}`);
   if (port !== undefined) connections.push({ port, fromMs: machineNowMs() });
+  // Leases are renewed by themselves.
+  connection.client.stream?.on("data", heardFromRedis);
 });
 connection.client.on("close", () => {
   say("connection closed");
@@ -73,9 +80,11 @@ function serverPort(port: number | undefined): number | undefined {
   return port === undefined ? undefined : (config.proxies[port] ?? port);
 }
 
-function recordOf(tenant: string, sinceMs: number): WriteRecord {
-  const isDeferred = !cache.health().connected;
-  if (isDeferred) void announceRecovery();
+function recordOf({ tenant, modules, tags, beganAtMs: sinceMs, committedAtMs }: ReleasedWrite): WriteRecord {
+  const isAway = !cache.health().connected;
+  if (isAway) void announceRecovery();
+  const isDeferred =
+    isAway && !recorder.hasConfirmed(partFenceKeys(keys, { tenant, modules, tags }), committedAtMs);
   return { epoch: recoveries, isDeferred, changes: recorder.changesOf(tenant, sinceMs) };
 }
 
@@ -103,7 +112,7 @@ process.on("message", (message: DieMessage) => {
 process.on("disconnect", () => process.exit(1));
 
 const truth = await connectTruth(config.truthPort);
-const app = createBackendApp(config, cache, truth, recordOf);
+const app = createBackendApp(config, cache, truth, { recordOf, reachedAtMs: () => reachedAtMs });
 // Answers at once when the cache is in use, for a checker that waits for the end of a fault.
 app.get("/ready", (_req, res) => {
   void cache.ready(60_000).then((isReady) => res.status(isReady ? 200 : 503).end());

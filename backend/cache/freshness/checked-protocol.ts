@@ -46,6 +46,9 @@ export const RECORD_HEADER = "x-write-record";
 /** On a list: which process made it, and between when and when it read the truth. Kept with the entry. */
 export const FILLED_HEADER = "x-filled";
 
+/** On every answer to a list: when its process had heard from Redis last, or 0. */
+export const REACHED_HEADER = "x-reached";
+
 /** Where a backend tells its {@link Records} of a tenant: `?tenant=NAME&since=MS`. */
 export const RECORDS_PATH = "/records";
 
@@ -83,7 +86,7 @@ export interface StoreChange {
 export interface WriteRecord {
   /** How often the process has recovered so far. */
   readonly epoch: number;
-  /** Its invalidation waited to be replayed when the answer was released. */
+  /** Its invalidation waited to be replayed when the answer was released: no store had confirmed one since the commit. */
   readonly isDeferred: boolean;
   readonly changes: readonly StoreChange[];
 }

@@ -17,6 +17,8 @@ interface ModuleExpectation {
   readonly required: Version;
   /** Acknowledged, and a violation to miss only where no mark that stood for it was lost. */
   readonly marked: readonly Version[];
+  /** Acknowledged by processes that could not reach Redis, and a violation to miss where the reader could not, either. */
+  readonly waiting: readonly Version[];
   /** The youngest that was acknowledged, also where nothing is promised about it yet. */
   readonly acknowledged: Version;
 }
@@ -59,6 +61,8 @@ export interface Version {
   readonly write?: Write;
   /** When its mark was set, if it was: until that is lost it stands for the invalidation. */
   readonly markedAtMs?: number;
+  /** It waits for its process to reach Redis: nobody has to see it who reaches Redis meanwhile. */
+  readonly isWaiting?: boolean;
 }
 
 /** One module of one tenant. */
@@ -76,6 +80,8 @@ export interface Answer {
   readonly body: ListBody;
   readonly cacheStatus: string;
   readonly filled: Filled;
+  /** When the process that has answered had heard from Redis last. */
+  readonly reachedAtMs: number;
   readonly atMs: number;
 }
 
@@ -90,6 +96,7 @@ export class Judge {
   readonly #strict: boolean;
   readonly #servers: Servers;
   readonly #isExcused: (violation: Violation) => Promise<boolean>;
+  readonly #leaseMs: number;
   #pending: Promise<unknown> = Promise.resolve();
   violations = 0;
   excused = 0;
@@ -103,8 +110,15 @@ export class Judge {
    * @param strict nothing is excused, and what any read has shown, later reads must show too; else only what
    *   was acknowledged
    * @param isExcused whether what the process of the read tells afterwards excuses what would be a violation
+   * @param leaseMs for how long a process may answer from memory after it has heard from Redis; 0: not at all
    */
-  constructor(strict: boolean, servers: Servers, isExcused: (violation: Violation) => Promise<boolean>) {
+  constructor(
+    strict: boolean,
+    servers: Servers,
+    isExcused: (violation: Violation) => Promise<boolean>,
+    leaseMs = 0,
+  ) {
+    this.#leaseMs = leaseMs;
     this.#strict = strict;
     this.#servers = servers;
     this.#isExcused = isExcused;
@@ -161,8 +175,9 @@ export class Judge {
       const { confirmed, deferred } = this.#cell(tenant, module);
       const own = deferred.get(process) ?? NOTHING;
       const marked = [...deferred.values()].filter(({ markedAtMs }) => markedAtMs !== undefined);
+      const waiting = [...deferred.values()].filter(({ isWaiting }) => isWaiting === true);
       const acknowledged = youngest([confirmed, ...deferred.values()]);
-      return { module, required: youngest([confirmed, own]), marked, acknowledged };
+      return { module, required: youngest([confirmed, own]), marked, waiting, acknowledged };
     });
     if (modules.some(({ acknowledged }) => startedAtMs - acknowledged.atMs < CONTESTED_MS)) this.contested++;
     return { tenant, url, process, startedAtMs, modules };
@@ -178,10 +193,12 @@ export class Judge {
       return;
     }
     let excusedForMs: number | undefined;
-    for (const [index, { module, required, marked, acknowledged }] of expected.modules.entries()) {
+    // Where nobody reaches Redis nothing is served but what handlers answer.
+    const hasReached = answer.reachedAtMs >= expected.startedAtMs - this.#leaseMs;
+    for (const [index, { module, required, marked, waiting, acknowledged }] of expected.modules.entries()) {
       const seen = body.rows[index]?.version ?? 0;
       const kept = marked.filter(({ markedAtMs = 0 }) => this.#servers.lostMarksAtMs < markedAtMs);
-      const least = youngest([required, ...kept]);
+      const least = youngest([required, ...kept, ...(hasReached ? [] : waiting)]);
       if (seen < least.version) {
         const what = { kind: "stale", module, seen, expected: least.version, write: least } as const;
         this.#report(what, expected, answer);
@@ -199,11 +216,11 @@ export class Judge {
   }
 
   /** Why other processes need not see this write yet; `undefined` where they must. */
-  #excuseOf({ isDeferred, changes }: WriteRecord): { readonly markedAtMs?: number } | undefined {
+  #excuseOf({ isDeferred, changes }: WriteRecord): Pick<Version, "markedAtMs" | "isWaiting"> | undefined {
     if (isWrittenToSecond(changes, this.#servers)) return {};
     if (!isDeferred) return undefined;
     const markedAtMs = markedAt(changes);
-    return markedAtMs === undefined ? {} : { markedAtMs };
+    return { isWaiting: true, ...(markedAtMs !== undefined && { markedAtMs }) };
   }
 
   #report(

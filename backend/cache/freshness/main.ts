@@ -121,8 +121,9 @@ async function runAndPrintFeed(
   return hasPassedFeed(report);
 }
 
-const isOfFeed = (protection: Protection | FeedProtection): protection is FeedProtection =>
-  (FEED_PROTECTION_NAMES as readonly string[]).includes(protection);
+function isOfFeed(protection: Protection | FeedProtection): protection is FeedProtection {
+  return (FEED_PROTECTION_NAMES as readonly string[]).includes(protection);
+}
 
 async function catches(protection: Protection | FeedProtection): Promise<boolean> {
   if (isOfFeed(protection)) {

@@ -8,6 +8,8 @@ interface ProtectionDescription {
   readonly stage: StageName;
   /** The fault that needs it; the others would only be in the way. */
   readonly fault?: FaultName;
+  /** Of the backends' caches, milliseconds. Default a second, which no fault but those that end connections exceeds. */
+  readonly budgetMs?: number;
 }
 
 export const PROTECTIONS = {
@@ -36,6 +38,17 @@ export const PROTECTIONS = {
     says: "a master that has been replaced is left at once, not when it is demoted",
     stage: "failover",
     fault: "two-masters",
+  },
+  "away-hits": {
+    says: "while Redis is gone for everybody nothing is served that it has not confirmed",
+    stage: "deferred",
+    fault: "hang",
+    budgetMs: 60,
+  },
+  "late-followers": {
+    says: "while Redis is gone for everybody nobody joins a handler that began before the request came",
+    stage: "deferred",
+    fault: "restart-empty",
   },
   guard: {
     says: "a write is marked before its handler runs, in case its process dies",
@@ -69,7 +82,7 @@ export const PROTECTION_NAMES = Object.keys(PROTECTIONS) as readonly Protection[
  * with the first one that is seen.
  */
 export function catching(without: Protection) {
-  const { fault, stage }: ProtectionDescription = PROTECTIONS[without];
+  const { fault, stage, budgetMs = 1000 }: ProtectionDescription = PROTECTIONS[without];
   const isLeased = stage === "leased";
   const faultsDone = isLeased ? 200 : 40;
   const work =
@@ -82,7 +95,7 @@ export function catching(without: Protection) {
     ...tenants,
     writeShare: 0.05,
     faultPauseMs: 500,
-    budgetMs: 1000,
+    budgetMs,
     stopAtViolation: true,
   };
 }

@@ -47,6 +47,15 @@ export class StoreRecorder {
     this.store = replacing(store, this.#methods(store));
   }
 
+  /** Whether each of these fences has been replaced since, whoever asked for it. */
+  hasConfirmed(fenceKeys: readonly string[], sinceMs: number): boolean {
+    const confirmed = this.#calls.filter(({ change, sentAtMs }) => {
+      if (!change || change.what === "beginWrite" || sentAtMs < sinceMs) return false;
+      return change.endedAtMs !== undefined && change.error === undefined;
+    });
+    return fenceKeys.every((key) => confirmed.some(({ keys }) => keys.includes(key)));
+  }
+
   /** The changes of fences that a tenant's write has asked for since. */
   changesOf(tenant: string, sinceMs: number): StoreChange[] {
     const changes: StoreChange[] = [];

@@ -3,11 +3,12 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { READ_LEASE_MS } from "../src/store/read-lease.js";
 import { BackendPool } from "./checked-pool.js";
 import { machineNowMs } from "./clock.js";
 import { type Explained, Explainer } from "./explainer.js";
 import type { FaultName, Faults } from "./faults.js";
-import { Judge } from "./judge.js";
+import { Judge, type Violation } from "./judge.js";
 import { type FaultRecord, Nemesis } from "./nemesis.js";
 import type { Protection } from "./protections.js";
 import type { Stage } from "./stages.js";
@@ -91,7 +92,8 @@ async function run(
   const explainer = new Explainer(timeline, topology.servers, (tenant, sinceMs) =>
     pool.recordsOf(tenant, sinceMs),
   );
-  const judge = new Judge(stage.strict, topology.servers, (violation) => explainer.isExcused(violation));
+  const isExcused = (violation: Violation) => explainer.isExcused(violation);
+  const judge = new Judge(stage.strict, topology.servers, isExcused, stage.leased ? READ_LEASE_MS : 0);
   const configs = Array.from({ length: processes }, (_, index) => ({
     seed,
     truthPort: truthServer.port,

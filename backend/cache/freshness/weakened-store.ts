@@ -1,4 +1,5 @@
 // Stores with one protection taken away: decorators, so that no switch exists in the library itself.
+import { setTimeout as delay } from "node:timers/promises";
 import { decodeEntry, encodeEntry } from "../src/codec/entry.js";
 import { joinFences, splitFences } from "../src/engine/fences.js";
 import type { KeySpace } from "../src/store/key-space.js";
@@ -15,6 +16,8 @@ import type { Protection } from "./protections.js";
 
 type Methods = Partial<Store>;
 
+const BELIEVED_AFTER_MS = 5;
+
 /**
  * The store without the protection; the same store where the protection is none of a store's.
  *
@@ -28,6 +31,7 @@ export function weaken(store: Store, keys: KeySpace, without: Protection | undef
   if (without === "run-id") return replacing(store, oneServerForEver(store));
   // Neither told by Sentinel (the client's options) nor asking it.
   if (without === "failover-news") return replacing(store, { renew: () => false });
+  if (without === "away-hits") return replacing(store, believedWhileAway(store));
   if (without === "lease-wait") return replacing(store, { untilForgotten: () => undefined });
   if (without === "lease-end") return replacing(store, { leaseReads: (forget) => endless(store, forget) });
   if (without === "lease-forget")
@@ -153,6 +157,56 @@ function oneServerForEver(store: Store): Methods {
       runId,
     }),
   };
+}
+
+/**
+ * Fences are believed that this process has read before, where the store lets it wait for them: as if what was confirmed a moment ago
+ * were so still.
+ */
+function believedWhileAway(store: Store): Methods {
+  const known = new Map<string, string | null>();
+  let runId = "";
+  return {
+    async read(fenceKeys: readonly string[], entryKeys: readonly string[]): Promise<Snapshot> {
+      const answer = store.read(fenceKeys, entryKeys);
+      if (entryKeys.length > 0) return answer;
+      const remember = (snapshot: Snapshot) => {
+        runId = snapshot.runId;
+        for (const [index, key] of fenceKeys.entries()) known.set(key, snapshot.fences[index] ?? null);
+        return snapshot;
+      };
+      const late = delay(BELIEVED_AFTER_MS, undefined, { ref: false });
+      const inTime = await Promise.race([answer.then(remember).catch(() => undefined), late]);
+      if (inTime) return inTime;
+      if (!fenceKeys.every((key) => known.get(key))) return answer;
+      return { runId, fences: fenceKeys.map((key) => known.get(key) ?? null), entries: [] };
+    },
+  };
+}
+
+const ASKING = [
+  "read",
+  "beginFill",
+  "commitFill",
+  "replaceFences",
+  "beginWrite",
+  "endWrite",
+  "ping",
+] as const;
+
+/** The same store; tells whenever it has answered. */
+export function overheard(store: Store, onAnswer: () => void): Store {
+  const methods = ASKING.map((name) => {
+    const ask = store[name].bind(store) as (...args: unknown[]) => Promise<unknown>;
+    const heard = (...args: unknown[]) => {
+      const answer = ask(...args);
+      // Before whoever waits for it goes on.
+      answer.then(onAnswer, () => undefined);
+      return answer;
+    };
+    return [name, heard] as const;
+  });
+  return replacing(store, Object.fromEntries(methods) as Methods);
 }
 
 /** The same store with other methods in the place of some. */

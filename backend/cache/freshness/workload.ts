@@ -6,6 +6,7 @@ import {
   CRASH_HEADER,
   FILLED_HEADER,
   type ListBody,
+  REACHED_HEADER,
   RECORD_HEADER,
   TENANT_HEADER,
   type WriteRecord,
@@ -166,6 +167,7 @@ export class Workload implements FaultWork {
       body: JSON.parse(shown) as ListBody,
       cacheStatus,
       filled,
+      reachedAtMs: Number(answer.headers[REACHED_HEADER] ?? 0),
       atMs: machineNowMs(),
     });
     const { etag } = answer.headers;

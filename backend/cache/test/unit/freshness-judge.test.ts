@@ -29,12 +29,17 @@ const body = (version: number) => ({
   rows: [{ tenant: "t", module: "m", version }],
 });
 
-function judging(servers: Servers, { strict = false, isExcused = false } = {}) {
+function judging(servers: Servers, { strict = false, isExcused = false, leaseMs = 0 } = {}) {
   const asked: Violation[] = [];
-  const judge = new Judge(strict, servers, async (violation) => {
-    asked.push(violation);
-    return isExcused;
-  });
+  const judge = new Judge(
+    strict,
+    servers,
+    async (violation) => {
+      asked.push(violation);
+      return isExcused;
+    },
+    leaseMs,
+  );
   return {
     judge,
     asked,
@@ -43,10 +48,10 @@ function judging(servers: Servers, { strict = false, isExcused = false } = {}) {
       judge.acknowledge(body(1), { process: "writer", sentAtMs: 0, answeredAtMs: 150, record });
     },
     /** A read that shows the state before the write. */
-    async staleRead(process: string) {
+    async staleRead(process: string, reachedAtMs = 165) {
       const expected = judge.expect("t", "/u", ["m"], process, 160);
       const filled = { process, fromMs: 1, toMs: 2 };
-      judge.judge(expected, { body: body(0), cacheStatus: "hit", filled, atMs: 170 });
+      judge.judge(expected, { body: body(0), cacheStatus: "hit", filled, reachedAtMs, atMs: 170 });
       await judge.settled();
       return judge.violations;
     },
@@ -69,6 +74,20 @@ describe("what the judge of the freshness checker excuses", () => {
     assert.equal(await staleRead("writer"), 1);
     judge.recovered("writer", 1);
     assert.equal(await staleRead("other"), 2);
+  });
+
+  test("a deferred write, not through a process that has not reached Redis since the read began", async () => {
+    const { write, staleRead } = judging(ONE_SERVER);
+    write([], true);
+    assert.equal(await staleRead("other", 159), 1);
+    assert.equal(await staleRead("other", 160), 1);
+  });
+
+  test("the same of leased lists, not beyond the lease that it has had from Redis", async () => {
+    const { write, staleRead } = judging(ONE_SERVER, { leaseMs: 20 });
+    write([], true);
+    assert.equal(await staleRead("other", 141), 0);
+    assert.equal(await staleRead("other", 139), 1);
   });
 
   test("a deferred write whose replay was told before its answer arrived: nothing", async () => {
