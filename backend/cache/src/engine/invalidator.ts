@@ -1,5 +1,5 @@
 // What a mutation touched is cut off: its fences are replaced, counted, told and swept behind.
-// Tests: test/integration/invalidate-cache.test.ts, test/integration/forget.test.ts
+// Tests: test/integration/invalidate-cache.test.ts, test/integration/clear.test.ts
 import type { Advisor } from "../advice/advisor.js";
 import type { Origin } from "../cause-origin.js";
 import type { KeySpace } from "../store/key-space.js";
