@@ -49,7 +49,7 @@ export class Inventories {
     const ageMs = last ? monotonicNow() - last.atMs : Number.POSITIVE_INFINITY;
     if (!last || last.value.complete) return { inventory: await this.#take(), ageMs: 0 };
     if (ageMs < this.#terms.renewedAfterMs) return { inventory: last.value, ageMs };
-    const next = this.#renew();
+    const next = this.renew();
     if (ageMs >= this.#terms.maxAgeMs) return { inventory: await next, ageMs: 0 };
     // Whoever asks next is told, or asks once more.
     next.catch(() => undefined);
@@ -72,11 +72,17 @@ export class Inventories {
     return tenants.map((tenant) => sums.get(tenant) ?? 0);
   }
 
-  /** For all who ask meanwhile. */
-  #renew(): Promise<Inventory> {
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined;
-    });
+  /** Takes the next one, for all who ask meanwhile, and notes it. Rejects as the store does. */
+  renew(): Promise<Inventory> {
+    const noted = (inventory: Inventory) => {
+      this.#lastReport.tookInventory(inventory);
+      return inventory;
+    };
+    this.#taking ??= this.#take()
+      .then(noted)
+      .finally(() => {
+        this.#taking = undefined;
+      });
     return this.#taking;
   }
 

@@ -7,7 +7,6 @@ import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 
 /** At first more often: whoever has just started looks, and each pause is twice as long as the one before. */
 const FIRST_MS = 1000;
-const MAX_INVENTORY_KEYS = 100_000;
 /** After a walk through the entries, a hundred times as long without one. */
 const REST = 100;
 
@@ -75,10 +74,8 @@ export class Reporter {
   }
 
   async #takeInventory(): Promise<void> {
-    const { lastReport, store } = this.#engine;
     const startedAtMs = monotonicNow();
-    const inventory = await store.inventory({ maxKeys: MAX_INVENTORY_KEYS });
-    lastReport.tookInventory(inventory);
+    const inventory = await this.#engine.inventories.renew();
     // An empty store costs nothing to look at, and is mostly one that has just begun to be filled.
     const intervalMs = inventory.rows.length === 0 ? 0 : this.#options.inventoryIntervalMs;
     const tookMs = monotonicNow() - startedAtMs;
