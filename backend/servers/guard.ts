@@ -27,13 +27,22 @@ function send(order: GuardOrder): void {
  * @param signal what ends it at once: SIGKILL, but SIGQUIT for PostgreSQL, which then frees its shared memory
  */
 export function guardChild(pid: number, signal: NodeJS.Signals, folders: readonly string[]): () => void {
-  send({ verb: "guard", pid, signal, folders });
+  return guard({ pid, signal, folders });
+}
+
+/** Removes the folder should this process end before what it returns is called. */
+export function guardFolder(folder: string): () => void {
+  return guard({ signal: "SIGKILL", folders: [folder] });
+}
+
+function guard(order: Omit<GuardOrder, "verb">): () => void {
+  send({ verb: "guard", ...order });
   guarded++;
   let isReleased = false;
   return () => {
     if (isReleased) return;
     isReleased = true;
-    send({ verb: "release", pid, signal, folders });
+    send({ verb: "release", ...order });
     guarded--;
     if (guarded > 0) return;
     // Nothing to guard any more: a runner loads this module once for each test file, and each would keep a

@@ -5,26 +5,28 @@ import { createInterface } from "node:readline";
 /** One line on the guardian's standard input, as JSON. */
 export interface GuardOrder {
   readonly verb: "guard" | "release";
-  readonly pid: number;
+  /** None: there are folders alone. */
+  readonly pid?: number;
   readonly signal: NodeJS.Signals;
   /** Removed when the process has been ended. */
   readonly folders: readonly string[];
 }
 
-const guarded = new Map<number, GuardOrder>();
+const guarded = new Map<string, GuardOrder>();
+const nameOf = ({ pid, folders }: GuardOrder) => `${pid ?? folders.join("\n")}`;
 
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line) as GuardOrder;
-  if (order.verb === "guard") guarded.set(order.pid, order);
-  else guarded.delete(order.pid);
+  if (order.verb === "guard") guarded.set(nameOf(order), order);
+  else guarded.delete(nameOf(order));
 }
 
 // The input has ended: its writer is dead or done.
 for (const { pid, signal, folders } of guarded.values()) {
   try {
-    process.kill(pid, signal);
+    if (pid !== undefined) process.kill(pid, signal);
     // A server that a test had stopped sees no other signal before it goes on.
-    process.kill(pid, "SIGCONT");
+    if (pid !== undefined) process.kill(pid, "SIGCONT");
   } catch {
     // It has ended by itself.
   }

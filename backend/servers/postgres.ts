@@ -6,10 +6,11 @@ import pg from "pg";
 import { startEmbeddedPostgres } from "../db/embedded-postgres.js";
 import { dockerAnswers } from "./find-redis.js";
 import { guardChild } from "./guard.js";
+import { memoryFolder } from "./memory-folder.js";
 import { startTcpProxy } from "./tcp-proxy.js";
 
 // Not a temporary folder of this user: as root PostgreSQL runs as somebody else.
-export const TEMPORARY = process.platform === "win32" ? process.cwd() : "/var/tmp";
+export const TEMPORARY = memoryFolder() ?? (process.platform === "win32" ? process.cwd() : "/var/tmp");
 
 export interface PostgresServer {
   /** Of a database whose user may create databases and roles. */

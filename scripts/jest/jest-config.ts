@@ -47,10 +47,10 @@ export default {
   globalSetup: beside("./start-services.js"),
   globalTeardown: beside("./stop-services.js"),
   reporters: ["default", beside("./hang-reporter.js")],
-  // Most of them wait most of the time, for servers, timers and each other.
-  maxWorkers: 2 * availableParallelism(),
-  // Each file loads what it imports anew, and V8 keeps what was loaded.
-  workerIdleMemoryLimit: "1GB",
+  // A file waits for two thirds of its time, for servers, timers and other processes.
+  maxWorkers: 3 * availableParallelism(),
+  // Each file loads what it imports anew, and V8 keeps what was loaded: ten to twenty megabytes of each.
+  workerIdleMemoryLimit: "700MB",
   watchman: false,
   coverageProvider: "v8",
   coverageDirectory: "<rootDir>/coverage",

@@ -6,17 +6,29 @@ import JestSequencer from "@jest/test-sequencer";
 
 /** More than half a minute on a quiet machine with two cores, the longest first. Durations that were measured win. */
 export const LONGEST = [
+  "backend/cache/test/faults/freshness-ablations.test",
+  "backend/cache/test/faults/freshness.test",
+  "backend/cache/test/faults/freshness-feed.test",
+  "backend/test/integration/replay.test",
+  "backend/cache/test/package/install.test",
+  "backend/cache/test/integration/explain-cases.test",
+  "backend/cache/test/package/bundlers.test",
+  "backend/cache/test/package/runners.test",
+  "backend/cache/test/package/orm-auto.test",
+  "backend/test/integration/runner.test",
+  "backend/test/faults/warming.test",
   "backend/test/faults/admin.test",
   "backend/test/http/hostile-requests.test",
-  "backend/cache/test/integration/forged-entries.test",
   "backend/cache/test/contract/node-redis-store.test",
-  "backend/cache/test/package/runners.test",
   "backend/test/faults/test-cache.test",
-  "backend/cache/test/package/bundlers.test",
+  "backend/test/faults/encryption-rotation.test",
+  "backend/test/faults/audit-faults.test",
+  "backend/test/faults/sync-kills.test",
+  "backend/cache/test/faults/node-redis.test",
+  "backend/test/faults/rollout.test",
   "backend/cache/test/integration/retained-memory.test",
   "backend/cache/test/package/quick-start.test",
   "backend/test/faults/redis-topologies.test",
-  "backend/test/http/openapi-contract.test",
   "backend/cache/test/package/nest.test",
 ] as const;
 

@@ -1,6 +1,6 @@
-// Behind a run: ends the servers that were started for it.
+// Behind a run: ends the servers that were started for it, the last one first.
 import { stops } from "./services.js";
 
 export default async function stopServices(): Promise<void> {
-  await Promise.allSettled(stops.splice(0).map((stop) => stop()));
+  for (const stop of stops.splice(0).reverse()) await stop().catch(() => undefined);
 }
