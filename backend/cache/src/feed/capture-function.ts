@@ -32,7 +32,7 @@ export function captureBody(table: CoveredTable, { schema, maxTags }: ParsedFeed
   const all = `${insert}
       VALUES (here, pg_current_xact_id(), '*', ${literal(table.module)}, '') ON CONFLICT DO NOTHING;${wakes(table, schema)}
     RETURN NULL;`;
-  const note = (rows: string) => notedRows(table, insert, rows) + wakes(table, schema);
+  const note = (rows: Noted) => notedRows(table, insert, rows) + wakes(table, schema);
   return `
 #variable_conflict use_column
 DECLARE
@@ -50,10 +50,10 @@ BEGIN
   END IF;
   IF TG_LEVEL = 'ROW' THEN
     IF TG_OP <> 'DELETE' THEN
-      ${note(`(SELECT ${selected(table, "NEW.")})`)}
+      ${note(rowOf(table, "NEW."))}
     END IF;
     IF TG_OP <> 'INSERT' THEN
-      ${note(`(SELECT ${selected(table, "OLD.")})`)}
+      ${note(rowOf(table, "OLD."))}
     END IF;
   ELSIF TG_OP = 'INSERT' THEN
     ${fewOf(table, "etc_new", maxTags)}${note(rowsOf(table, ["etc_new"]))}
@@ -81,11 +81,12 @@ export function columnsOf({ tenant, tags }: CoveredTable): string[] {
   return [...new Set([...(tenant === null ? [] : [tenant]), ...tags.map(({ column }) => column)])];
 }
 
+const tenantOf = (tenant: string | null, of = ""): string =>
+  `${tenant === null ? "'*'" : `coalesce(left(${of}${identifier(tenant)}::text, ${MAX_NAME}), '*')`} AS tenant`;
+
 function selected({ tenant, tags }: CoveredTable, of = ""): string {
-  const tenantText =
-    tenant === null ? "'*'" : `coalesce(left(${of}${identifier(tenant)}::text, ${MAX_NAME}), '*')`;
   return [
-    `${tenantText} AS tenant`,
+    tenantOf(tenant, of),
     ...tags.map(
       ({ column, prefix }, index) =>
         `left(${literal(prefix)} || ${of}${identifier(column)}::text, ${MAX_NAME}) AS tag${index}`,
@@ -93,13 +94,28 @@ function selected({ tenant, tags }: CoveredTable, of = ""): string {
   ].join(", ");
 }
 
-/** Without tags the few tenants are told apart as they are: a text of each row would cost a bulk change a third of its time. */
-function rowsOf(table: CoveredTable, transitions: readonly string[]): string {
-  const { tenant, tags } = table;
+/** What a statement has changed: each row, and each tenant once. */
+interface Noted {
+  readonly rows: string;
+  readonly tenants: string;
+}
+
+/** One row is its own tenant. */
+function rowOf(table: CoveredTable, of: string): Noted {
+  const rows = `(SELECT ${selected(table, of)})`;
+  return { rows, tenants: rows };
+}
+
+/** The few tenants are told apart as they are: a text of each row would cost a bulk change a third of its time. */
+function rowsOf(table: CoveredTable, transitions: readonly string[]): Noted {
+  const { tenant } = table;
   const each = (columns: string) =>
-    transitions.map((rows) => `SELECT ${columns} FROM ${rows}`).join(" UNION ALL ");
-  if (tags.length > 0 || tenant === null) return `(${each(selected(table))})`;
-  return `(SELECT ${selected(table)} FROM (${each(`DISTINCT ${identifier(tenant)}`)}) AS tenants)`;
+    `(${transitions.map((rows) => `SELECT ${columns} FROM ${rows}`).join(" UNION ALL ")})`;
+  const tenants =
+    tenant === null
+      ? each(tenantOf(tenant))
+      : `(SELECT ${tenantOf(tenant)} FROM ${each(`DISTINCT ${identifier(tenant)}`)} AS few)`;
+  return { rows: each(selected(table)), tenants };
 }
 
 /** Without tags it does not matter how many rows there are. */
@@ -109,11 +125,11 @@ function fewOf({ tags }: CoveredTable, rows: string, maxTags: number): string {
     `;
 }
 
-function notedRows({ module, tags }: CoveredTable, insert: string, rows: string): string {
+function notedRows({ module, tags }: CoveredTable, insert: string, { rows, tenants }: Noted): string {
   const noted = `here, pg_current_xact_id(), tenant, ${literal(module)}`;
   if (tags.length === 0)
     return `${insert}
-      SELECT DISTINCT ${noted}, '' FROM ${rows} AS changed ON CONFLICT DO NOTHING;`;
+      SELECT DISTINCT ${noted}, '' FROM ${tenants} AS changed ON CONFLICT DO NOTHING;`;
   const values = tags.map((_, index) => `(changed.tag${index})`).join(", ");
   return `IF is_few THEN
         ${insert}
@@ -121,8 +137,7 @@ function notedRows({ module, tags }: CoveredTable, insert: string, rows: string)
           WHERE tags.tag IS NOT NULL ON CONFLICT DO NOTHING;
       ELSE
         ${insert}
-        SELECT ${noted}, tags.tag
-          FROM (SELECT DISTINCT tenant FROM ${rows} AS changed) AS tenants, LATERAL (VALUES (''), ('*')) AS tags (tag)
+        SELECT DISTINCT ${noted}, tags.tag FROM ${tenants} AS changed, LATERAL (VALUES (''), ('*')) AS tags (tag)
           ON CONFLICT DO NOTHING;
       END IF;`;
 }
