@@ -31,9 +31,16 @@ interface Binaries {
   readonly initdb: string;
 }
 
-/** @throws an Error of one line where npm has no binaries for this platform */
-export async function findInstallation(folder: string, log: (line: string) => void): Promise<Installation> {
-  const binaries = await importBinaries();
+/**
+ * @param program a `postgres` with `initdb` beside it, in the place of npm's
+ * @throws an Error of one line where npm has no binaries for this platform
+ */
+export async function findInstallation(
+  folder: string,
+  log: (line: string) => void,
+  program?: string,
+): Promise<Installation> {
+  const binaries = program === undefined ? await importBinaries() : binariesOf(program);
   const native = path.resolve(binaries.postgres, "../..");
   repairSymlinks(native);
   if (process.getuid?.() !== 0) {
@@ -70,6 +77,11 @@ export function folderElsewhere(folder: string): string {
   const name = createHash("sha256").update(folder).digest("hex").slice(0, 12);
   return path.join("/var/tmp", `express-tenant-cache-${name}`);
 }
+
+const binariesOf = (postgres: string): Binaries => ({
+  postgres,
+  initdb: path.join(path.dirname(postgres), path.basename(postgres).replace("postgres", "initdb")),
+});
 
 async function importBinaries(): Promise<Binaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform;

@@ -30,6 +30,8 @@ export interface EmbeddedPostgresOptions {
   /** False trades crash safety for speed: for tests. */
   readonly durable: boolean;
   readonly log: (line: string) => void;
+  /** Another `postgres` than npm's, of 14 or newer. */
+  readonly program?: string | undefined;
 }
 
 export interface EmbeddedPostgres {
@@ -53,6 +55,7 @@ const STARTS_WITHIN_MS = 60_000;
 const STOPS_WITHIN_MS = 10_000;
 const START_ATTEMPTS = 5;
 const RETRY_AFTER_MS = 500;
+const BUILTIN_LOCALES_SINCE = 17;
 // What goes away by itself: another process took the port first, or workers of a killed server hold its
 // memory yet.
 const PASSING_FAILURE = /Address already in use|could not create any TCP\/IP sockets|shared memory block/;
@@ -69,7 +72,7 @@ const ENVIRONMENT = { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" };
  *   version's data, or with the server's last words where it does not start
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const installation = await findInstallation(options.folder, options.log);
+  const installation = await findInstallation(options.folder, options.log, options.program);
   const { folder } = installation;
   const data = path.join(folder, "postgres");
   const password = readPassword(installation, path.join(folder, "postgres.password"));
@@ -167,7 +170,11 @@ async function makeCluster(
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { mode: 0o700 });
   if (runAs.uid !== undefined) chownSync(unfinished, runAs.uid, runAs.gid ?? -1);
-  const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
+  const isBuiltin = Number(major) >= BUILTIN_LOCALES_SINCE;
+  const locale = [
+    ...["--encoding=UTF8", "--locale=C"],
+    ...(isBuiltin ? ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] : []),
+  ];
   const access = ["--username=postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`];
   const speed = durable ? [] : ["--no-sync"];
   await run(initdb, [`--pgdata=${unfinished}`, ...access, ...locale, ...speed, "--no-instructions"], {

@@ -7,7 +7,7 @@ import pg from "pg";
 import { findFreePort } from "../db/free-port.js";
 import { installOnDebian, onPath } from "./debian-package.js";
 import { guardChild } from "./guard.js";
-import { TEMPORARY } from "./postgres.js";
+import { TEMPORARY } from "./guarded-postgres.js";
 import { until } from "./until.js";
 
 export interface PgBouncer {

@@ -1,11 +1,8 @@
 // A PostgreSQL with a streaming replica, whose replay is held up and promoted at will.
 import { execFileSync } from "node:child_process";
-import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, chownSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import pg from "pg";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../db/embedded-postgres.js";
-import { guardChild } from "./guard.js";
-import { TEMPORARY } from "./postgres.js";
+import { type GuardedPostgres, onServer, startGuardedPostgres, temporaryFolder } from "./guarded-postgres.js";
 import { until } from "./until.js";
 
 export interface PostgresWithReplica {
@@ -24,21 +21,14 @@ export interface PostgresWithReplica {
 
 /** @throws Error where npm has no PostgreSQL for this platform */
 export async function startPostgresWithReplica(): Promise<PostgresWithReplica> {
-  const primary = await start(mkdtempSync(path.join(TEMPORARY, "test-postgres-")));
-  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
+  const primary = await startGuardedPostgres(temporaryFolder(), { durable: false });
+  const folder = temporaryFolder();
   const { uid, gid } = statSync(primary.folder);
   chownSync(folder, uid, gid);
   await copyRunning(primary, folder);
-  const replica = await start(folder);
-  const ask = async (server: EmbeddedPostgres, sql: string) => {
-    const client = new pg.Client({ connectionString: server.superuserUrl });
-    await client.connect();
-    try {
-      return (await client.query(sql)).rows[0]?.answer as string;
-    } finally {
-      await client.end();
-    }
-  };
+  const replica = await startGuardedPostgres(folder, { durable: false });
+  const ask = (server: GuardedPostgres, sql: string) =>
+    onServer(server.superuserUrl, async (client) => (await client.query(sql)).rows[0]?.answer as string);
   return {
     primaryUrl: primary.superuserUrl,
     replicaUrl: replica.superuserUrl,
@@ -60,33 +50,27 @@ export async function startPostgresWithReplica(): Promise<PostgresWithReplica> {
     },
     promote: async () => void (await ask(replica, "SELECT pg_promote()")),
     stop: async () => {
-      for (const server of [replica, primary]) {
-        await server.stop();
-        rmSync(server.folder, { recursive: true, force: true });
-      }
+      for (const server of [replica, primary]) await server.remove();
     },
   };
 }
 
-async function start(folder: string): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
-  void server.ended.then(guardChild(server.pid, "SIGQUIT", [server.folder, folder]));
-  return server;
-}
-
 /** By PostgreSQL's own way to copy a server that runs: the package has no pg_basebackup. */
-async function copyRunning(primary: EmbeddedPostgres, folder: string): Promise<void> {
-  const client = new pg.Client({ connectionString: primary.superuserUrl });
-  await client.connect();
+async function copyRunning(primary: GuardedPostgres, folder: string): Promise<void> {
   const data = path.join(folder, "postgres");
-  try {
-    await client.query("SELECT pg_backup_start('replica', true)");
+  await onServer(primary.superuserUrl, async (client) => {
+    const { rows: versions } = await client.query("SHOW server_version_num");
+    // 15 calls them by other names, and no longer has the exclusive way that the third argument turns off.
+    const isOld = Number(versions[0].server_version_num) < 150_000;
+    await client.query(
+      isOld ? "SELECT pg_start_backup('replica', true, false)" : "SELECT pg_backup_start('replica', true)",
+    );
     execFileSync("cp", ["-a", path.join(primary.folder, "postgres"), data]);
-    const { rows } = await client.query("SELECT labelfile FROM pg_backup_stop(false)");
+    const { rows } = await client.query(
+      `SELECT labelfile FROM ${isOld ? "pg_stop_backup(false)" : "pg_backup_stop(false)"}`,
+    );
     write(path.join(data, "backup_label"), rows[0].labelfile, data);
-  } finally {
-    await client.end();
-  }
+  });
   execFileSync("cp", ["-a", path.join(primary.folder, "postgres.password"), folder]);
   rmSync(path.join(data, "postmaster.pid"), { force: true });
   write(path.join(data, "standby.signal"), "", data);

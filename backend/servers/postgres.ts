@@ -1,16 +1,16 @@
 // PostgreSQL for tests: a fresh database for each file that asks.
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
-import pg from "pg";
-import { startEmbeddedPostgres } from "../db/embedded-postgres.js";
+import type pg from "pg";
 import { dockerAnswers } from "./find-redis.js";
-import { guardChild } from "./guard.js";
-import { memoryFolder } from "./memory-folder.js";
+import {
+  type GuardedPostgres,
+  type GuardedPostgresOptions,
+  onServer,
+  startGuardedPostgres,
+  temporaryFolder,
+} from "./guarded-postgres.js";
 import { startTcpProxy } from "./tcp-proxy.js";
-
-// Not a temporary folder of this user: as root PostgreSQL runs as somebody else.
-export const TEMPORARY = memoryFolder() ?? (process.platform === "win32" ? process.cwd() : "/var/tmp");
 
 export interface PostgresServer {
   /** Of a database whose user may create databases and roles. */
@@ -44,12 +44,8 @@ export interface DurablePostgres {
 
 /** @throws Error where npm has no PostgreSQL for this platform */
 export async function startDurablePostgres(): Promise<DurablePostgres> {
-  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
-  const launch = async () => {
-    const started = await startEmbeddedPostgres({ folder, durable: true, log: () => undefined });
-    void started.ended.then(guardChild(started.pid, "SIGQUIT", [started.folder, folder]));
-    return started;
-  };
+  const folder = temporaryFolder();
+  const launch = () => startGuardedPostgres(folder, { durable: true });
   let server = await launch();
   const url = new URL(server.url);
   const data = path.join(server.folder, "postgres");
@@ -77,57 +73,43 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
     },
     stop: async () => {
       await proxy.close();
-      await server.stop();
-      for (const each of [server.folder, folder]) rmSync(each, { recursive: true, force: true });
+      await server.remove();
     },
   };
 }
 
 /** PostgreSQL from npm, or, where npm has none for this platform, from Docker. */
 export async function startPostgresServer(): Promise<PostgresServer> {
-  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
+  let server: GuardedPostgres;
   try {
-    const server = await startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
-    // Nobody stops a server that a whole process shares: it goes when the process goes.
-    server.unref();
-    const folders = [server.folder, folder];
-    // SIGQUIT is PostgreSQL's immediate shutdown: unlike SIGKILL it frees the shared memory.
-    const release = guardChild(server.pid, "SIGQUIT", folders);
-    const stop = async () => {
-      await server.stop();
-      for (const each of folders) rmSync(each, { recursive: true, force: true });
-      release();
-    };
-    return { url: server.superuserUrl, stop };
+    server = await startGuardedPostgres(temporaryFolder(), { durable: false });
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
-    if (!(await dockerAnswers())) throw error;
+    if (process.env.TEST_POSTGRES_SERVER || !(await dockerAnswers())) throw error;
     const { imageOf } = await import("./compose.js");
     const { PostgreSqlContainer } = await import("@testcontainers/postgresql");
     const container = await new PostgreSqlContainer(imageOf("postgres")).start();
     return { url: container.getConnectionUri(), stop: async () => void (await container.stop()) };
   }
+  // Nobody stops a server that a whole process shares: it goes when the process goes.
+  server.unref();
+  return { url: server.superuserUrl, stop: server.remove };
 }
 
 /**
  * A server of the test's own with settings that take effect when it starts. @throws Error where npm has no PostgreSQL for this platform
  */
-export async function startPostgresWith(settings: Readonly<Record<string, string>>): Promise<PostgresServer> {
-  const folder = mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
-  const start = () => startEmbeddedPostgres({ folder, durable: false, log: () => undefined });
+export async function startPostgresWith(
+  settings: Readonly<Record<string, string>>,
+  program?: GuardedPostgresOptions["program"],
+): Promise<PostgresServer> {
+  const folder = temporaryFolder();
+  const start = () => startGuardedPostgres(folder, { durable: false, program });
   const first = await start();
   for (const [name, value] of Object.entries(settings))
-    await run(first.superuserUrl, (client) => client.query(`ALTER SYSTEM SET ${name} = ${value}`));
+    await onServer(first.superuserUrl, (client) => client.query(`ALTER SYSTEM SET ${name} = ${value}`));
   await first.stop();
   const server = await start();
-  const folders = [server.folder, folder];
-  const release = guardChild(server.pid, "SIGQUIT", folders);
-  const stop = async () => {
-    await server.stop();
-    for (const each of folders) rmSync(each, { recursive: true, force: true });
-    release();
-  };
-  return { url: server.superuserUrl, stop };
+  return { url: server.superuserUrl, stop: server.remove };
 }
 
 let own: Promise<PostgresServer> | undefined;
@@ -166,7 +148,7 @@ async function createDatabase(
 ): Promise<TestDatabase> {
   const admin = await adminUrl();
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await run(admin, (client) => create(client, name, admin));
+  await onServer(admin, (client) => create(client, name, admin));
   return testDatabase(admin, name);
 }
 
@@ -189,13 +171,16 @@ async function makeTemplate(client: pg.Client, admin: string, template: string):
 export async function dropTemplateDatabase(): Promise<void> {
   const template = process.env.TEST_TEMPLATE_DATABASE;
   if (template === undefined) return;
-  await run(await adminUrl(), (client) => client.query(`DROP DATABASE IF EXISTS ${template} WITH (FORCE)`));
+  await onServer(await adminUrl(), (client) =>
+    client.query(`DROP DATABASE IF EXISTS ${template} WITH (FORCE)`),
+  );
 }
 
 function testDatabase(admin: string, name: string): TestDatabase {
   const url = new URL(admin);
   url.pathname = `/${name}`;
-  const drop = () => run(admin, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
+  const drop = async () =>
+    void (await onServer(admin, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)));
   return { url: url.href, drop };
 }
 
@@ -204,14 +189,4 @@ const adminUrl = async () => process.env.TEST_DATABASE_URL ?? (await ownServer()
 async function ownServer(): Promise<string> {
   own ??= startPostgresServer();
   return (await own).url;
-}
-
-async function run(url: string, act: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await act(client);
-  } finally {
-    await client.end();
-  }
 }

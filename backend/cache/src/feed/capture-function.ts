@@ -22,12 +22,14 @@ export function captureFunction(table: CoveredTable, options: ParsedFeedOptions)
  *
  * `NEW` and the transition tables are named in branches alone that have them: plpgsql looks at a statement when it is first run.
  *
- * The columns are looked up before, because a statement that names one which is gone would have the user's write fail.
+ * The columns are looked up before, because a statement that names one which is gone would have the user's write fail. So would one that
+ * is virtual (PostgreSQL 18): triggers do not see its value.
  */
 export function captureBody(table: CoveredTable, { schema, maxTags }: ParsedFeedOptions): string {
   const columns = columnsOf(table);
   const missing = `(SELECT count(*) FROM pg_attribute
-      WHERE attrelid = TG_RELID AND attname IN (${columns.map(literal).join(", ")}) AND NOT attisdropped) < ${columns.length}`;
+      WHERE attrelid = TG_RELID AND attname IN (${columns.map(literal).join(", ")}) AND NOT attisdropped
+        AND attgenerated <> 'v') < ${columns.length}`;
   const insert = `INSERT INTO ${schema}.changes (place, xid, tenant, module, tag)`;
   const all = `${insert}
       VALUES (here, pg_current_xact_id(), '*', ${literal(table.module)}, '') ON CONFLICT DO NOTHING;${wakes(table, schema)}

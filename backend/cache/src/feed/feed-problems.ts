@@ -14,6 +14,8 @@ export type FeedProblemKind =
   /** A view, a foreign table or the like, or a partition that is one: its changes fire no triggers here. */
   | "no-table"
   | "missing-column"
+  /** A generated column that is not stored: triggers do not see its value. */
+  | "virtual-column"
   | "missing-trigger"
   | "disabled-trigger"
   /** The function of the triggers is another than the declaration says. */
@@ -36,7 +38,8 @@ interface Relation {
   readonly relkind: string;
   /** Name, state, and whether its function is the table's. */
   readonly triggers: readonly (readonly [name: string, enabled: string, isOwn: boolean])[] | null;
-  readonly columns: readonly string[] | null;
+  /** Name, and whether it is generated when it is read. */
+  readonly columns: readonly (readonly [name: string, isVirtual: boolean])[] | null;
 }
 
 interface Catalogue {
@@ -72,7 +75,7 @@ SELECT
           FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
           WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
-      'columns', (SELECT pg_catalog.json_agg(a.attname) FROM pg_catalog.pg_attribute a
+      'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, a.attgenerated = 'v')) FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
     FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid) AS relations`;
 
@@ -107,10 +110,13 @@ function ofTable(table: CoveredTable, catalogue: Catalogue, options: ParsedFeedO
 function ofRelation(table: CoveredTable, found: Relation, schema: string): FeedProblem[] {
   const { relation, relkind, columns, triggers } = found;
   if (relkind !== "r" && relkind !== "p") return [problem("no-table", table, relation)];
-  const missing = columnsOf(table).filter((column) => !columns?.includes(column));
+  const isVirtual = new Map(columns);
+  const wrong = columnsOf(table).filter((column) => isVirtual.get(column) !== false);
   const wanted = TRIGGERS.filter(({ level }) => level === "STATEMENT" || relkind === "r");
   return [
-    ...missing.map((column) => problem("missing-column", table, `${relation}.${column}`)),
+    ...wrong.map((column) =>
+      problem(isVirtual.get(column) ? "virtual-column" : "missing-column", table, `${relation}.${column}`),
+    ),
     ...wanted.flatMap(({ name, enabled }) => {
       const trigger = triggers?.find(([each, , isOwn]) => isOwn && each === `${schema}_${name}`);
       const detail = `${schema}_${name} on ${relation}`;

@@ -90,7 +90,7 @@ describe("a statement notes", () => {
     assert.deepEqual(await noted(), ["with orders"]);
   });
 
-  test("each action of MERGE", async () => {
+  test("each action of MERGE (PostgreSQL 15 and newer)", async () => {
     const { pool, noted } = await openFeedDatabase();
     const { rows } = await pool.query("SHOW server_version_num");
     if (Number(rows[0].server_version_num) < 150_000) return;
@@ -99,6 +99,27 @@ describe("a statement notes", () => {
       WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.tenant, NULL, 1)`);
     assert.deepEqual(await noted(), ["merged orders", "t0 orders", "t1 orders"]);
   });
+});
+
+test("a stored generated column is a tenant or a tag; of a virtual one (PostgreSQL 18) all tenants are noted", async () => {
+  const tables = { notes: { module: "notes", tenant: "tenant_id", tags: ["slug"] } };
+  const schema = (kind: string) =>
+    `CREATE TABLE notes (id int, tenant_id text, title text, slug text GENERATED ALWAYS AS (lower(title)) ${kind})`;
+  const stored = await openFeedDatabase({ tables }, schema("STORED"));
+  await stored.pool.query("INSERT INTO notes VALUES (1, 'a', 'X')");
+  assert.deepEqual(await stored.noted(), ["a notes", "a notes notes-x"]);
+  const { rows } = await stored.pool.query("SHOW server_version_num");
+  if (Number(rows[0].server_version_num) < 180_000) return;
+  const { pool, noted, feed } = await openFeedDatabase({ tables }, schema("VIRTUAL"));
+  const problems = await feed.verify();
+  assert.deepEqual(
+    problems.map(({ kind, detail }) => `${kind} ${detail}`),
+    ["virtual-column notes.slug"],
+  );
+  await pool.query("INSERT INTO notes VALUES (1, 'a', 'X')");
+  assert.deepEqual(await noted(), ["* notes"]);
+  await pool.query("UPDATE notes SET title = 'Y'");
+  assert.deepEqual(await noted(), ["* notes"]);
 });
 
 describe("a transaction notes", () => {
