@@ -38,7 +38,9 @@ const given = new Command("bench")
   .description("Measures the cache beside bare Express, other caches and none.")
   .option("--quick", "every suite in small, within three minutes: shows the order of magnitude")
   .addOption(
-    new Option("--suite <name...>", "only these").choices(SUITE_NAMES).default(USUAL_SUITES, "all but scale"),
+    new Option("--suite <name...>", "only these")
+      .choices(SUITE_NAMES)
+      .default(USUAL_SUITES, "all but feed and scale"),
   )
   .option("--subjects <name...>", `only these of ${SUBJECTS.map(({ name }) => name).join(", ")}`)
   .addOption(new Option("--variants <name...>", "ask only so").choices(VARIANTS).default(VARIANTS, "all"))

@@ -5,6 +5,7 @@ import { coldStart } from "./suites/cold-start.js";
 import { connections } from "./suites/connections.js";
 import { distance } from "./suites/distance.js";
 import { eventLoop } from "./suites/event-loop.js";
+import { feed } from "./suites/feed.js";
 import { growth } from "./suites/growth.js";
 import { invalidation } from "./suites/invalidation.js";
 import { latency } from "./suites/latency.js";
@@ -36,10 +37,12 @@ export const SUITES = {
   distance,
   neighbours,
   "cold-start": coldStart,
+  feed,
   scale,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 
 export type SuiteName = keyof typeof SUITES;
 export const SUITE_NAMES = Object.keys(SUITES) as SuiteName[];
-/** It takes an hour by itself: only where it is named. */
-export const USUAL_SUITES: readonly SuiteName[] = SUITE_NAMES.filter((name) => name !== "scale");
+/** They take half an hour and an hour by themselves: only where they are named. */
+const NAMED_SUITES: readonly SuiteName[] = ["feed", "scale"];
+export const USUAL_SUITES: readonly SuiteName[] = SUITE_NAMES.filter((name) => !NAMED_SUITES.includes(name));

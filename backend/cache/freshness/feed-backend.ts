@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import express from "express";
 import pg from "pg";
+import type { RedisSentinels } from "../../servers/redis-sentinel.js";
 import { createFeed } from "../src/feed/index.js";
 import { parseCacheOptions } from "../src/options/cache-options.js";
 import { KeySpace } from "../src/store/key-space.js";
@@ -15,7 +16,9 @@ import { MODULES, TABLES } from "./feed-writers.js";
 
 export interface FeedBackendConfig {
   readonly databaseUrl: string;
-  readonly redis: { readonly host: string; readonly port: number };
+  readonly redis: RedisSentinels["options"] & {
+    readonly natMap: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  };
   readonly maxDelayMs: number;
   readonly without?: FeedProtection;
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { startTcpProxy, type TcpProxy } from "../../servers/index.js";
 import type { FeedBackendConfig } from "./feed-backend.js";
 import type { FeedProtection } from "./feed-protections.js";
+import type { FeedRedis } from "./feed-redis.js";
 
 const PROGRAM = fileURLToPath(new URL("./feed-backend.js", import.meta.url));
 const ANSWERS_WITHIN_MS = 5000;
@@ -16,13 +17,13 @@ export interface FeedAnswer {
 }
 
 export class FeedBackend {
-  readonly toRedis: TcpProxy;
+  readonly toRedis: Pick<TcpProxy, "cut" | "stall" | "heal" | "close">;
   readonly toDatabase: TcpProxy;
   readonly #config: FeedBackendConfig;
   #child: ChildProcess | undefined;
   #port: number | undefined;
 
-  private constructor(toRedis: TcpProxy, toDatabase: TcpProxy, config: FeedBackendConfig) {
+  private constructor(toRedis: FeedBackend["toRedis"], toDatabase: TcpProxy, config: FeedBackendConfig) {
     this.toRedis = toRedis;
     this.toDatabase = toDatabase;
     this.#config = config;
@@ -30,17 +31,27 @@ export class FeedBackend {
 
   static async start(
     databaseUrl: string,
-    redisPort: number,
+    redis: FeedRedis,
     maxDelayMs: number,
     without: FeedProtection | undefined,
   ): Promise<FeedBackend> {
     const url = new URL(databaseUrl);
-    const toRedis = await startTcpProxy(redisPort);
+    const proxies = await Promise.all(redis.servers.map(({ port }) => startTcpProxy(port)));
+    const natMap = Object.fromEntries(
+      redis.servers.map(({ host, port }, at) => [
+        `${host}:${port}`,
+        { host, port: proxies[at]?.port ?? port },
+      ]),
+    );
     const toDatabase = await startTcpProxy(Number(url.port));
     url.port = String(toDatabase.port);
-    const redis = { host: "127.0.0.1", port: toRedis.port };
-    const config = { databaseUrl: url.href, redis, maxDelayMs, ...(without && { without }) };
-    const backend = new FeedBackend(toRedis, toDatabase, config);
+    const config = {
+      databaseUrl: url.href,
+      redis: { ...redis.options, natMap },
+      maxDelayMs,
+      ...(without && { without }),
+    };
+    const backend = new FeedBackend(allOf(proxies), toDatabase, config);
     await backend.bear();
     return backend;
   }
@@ -89,4 +100,15 @@ export class FeedBackend {
     await this.die();
     await Promise.all([this.toRedis.close(), this.toDatabase.close()]);
   }
+}
+
+/** The ways to all servers, of which one is master. */
+function allOf(proxies: readonly TcpProxy[]): FeedBackend["toRedis"] {
+  const each = (act: (proxy: TcpProxy) => void) => () => proxies.forEach(act);
+  return {
+    cut: each((proxy) => proxy.cut()),
+    stall: each((proxy) => proxy.stall()),
+    heal: each((proxy) => proxy.heal()),
+    close: async () => void (await Promise.all(proxies.map((proxy) => proxy.close()))),
+  };
 }

@@ -2,11 +2,11 @@
 import { execFile } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { Redis } from "ioredis";
 import pg from "pg";
-import type { DurablePostgres, RedisServer } from "../../servers/index.js";
+import type { DurablePostgres } from "../../servers/index.js";
 import { until } from "../../servers/until.js";
 import type { FeedBackend } from "./feed-backends.js";
+import type { FeedRedis } from "./feed-redis.js";
 import { between, type Random } from "./random.js";
 
 /** With their owners: PostgreSQL refuses files of anybody else. */
@@ -21,6 +21,8 @@ export const FEED_FAULTS = {
   "restore-postgres": "PostgreSQL killed, and put back to an earlier state",
   flush: "FLUSHALL",
   "restart-redis": "Redis killed (SIGKILL), and restarted empty",
+  failover: "Redis failed over to a replica that lags",
+  "failover-paused-drain": "the same, while the draining process is stopped",
 } as const;
 
 export type FeedFault = keyof typeof FEED_FAULTS;
@@ -30,7 +32,7 @@ export const FEED_FAULT_NAMES = Object.keys(FEED_FAULTS) as readonly FeedFault[]
 export interface FaultedWorld {
   readonly backends: readonly FeedBackend[];
   readonly postgres: DurablePostgres;
-  readonly redis: RedisServer;
+  readonly redis: FeedRedis;
   readonly random: Random;
   /** How long what stands still does so at most, milliseconds. */
   readonly longestMs: number;
@@ -52,18 +54,9 @@ export async function doFault(name: FeedFault, world: FaultedWorld): Promise<voi
     await killPostgres(name, world);
     return;
   }
-  if (name === "flush") {
-    const admin = new Redis(redis.url);
-    await admin.flushall();
-    admin.disconnect();
-    return;
-  }
-  if (name === "restart-redis") {
-    await redis.kill();
-    await delay(between(random, 0, 300));
-    await redis.restart();
-    return;
-  }
+  if (name === "flush") return redis.flush();
+  if (name === "restart-redis") return redis.restart(random);
+  if (name === "failover") return redis.failOver(random);
   const drain = await drainOf(world.backends);
   if (!drain) return;
   if (name === "kill-drain") {
@@ -73,6 +66,10 @@ export async function doFault(name: FeedFault, world: FaultedWorld): Promise<voi
   } else if (name === "pause-drain") {
     drain.signal("SIGSTOP");
     await delay(pauseMs);
+    drain.signal("SIGCONT");
+  } else if (name === "failover-paused-drain") {
+    drain.signal("SIGSTOP");
+    await redis.failOver(random);
     drain.signal("SIGCONT");
   } else {
     const proxy = name === "cut-drain-store" ? drain.toRedis : drain.toDatabase;

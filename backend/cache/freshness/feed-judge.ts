@@ -23,8 +23,8 @@ interface Committed {
 interface Cell {
   issued: number;
   readonly committed: Committed[];
-  /** Versions of a later state than the one that was put back: from the first, to the last one. */
-  lost: { readonly first: number; readonly last: number; readonly atMs: number } | undefined;
+  /** Versions of a later state than the one that was put back: from the first that was written, to the last one. */
+  lost: { readonly last: number; readonly atMs: number } | undefined;
 }
 
 export class FeedJudge {
@@ -48,22 +48,14 @@ export class FeedJudge {
     this.#cell(cell).committed.push({ version, atMs, write });
   }
 
-  /** The youngest that is known to be committed, of each cell: for {@link restored}. */
-  mark(): ReadonlyMap<string, number> {
-    return new Map([...this.#cells].map(([name, { issued }]) => [name, issued]));
-  }
-
   /** The database is about to be put back: nothing that was committed need be there. */
   goesBack(): void {
     for (const cell of this.#cells.values()) cell.committed.length = 0;
   }
 
-  /** The database is in the state of the mark again, and answers. */
-  restored(mark: ReadonlyMap<string, number>, atMs: number): void {
-    for (const [name, cell] of this.#cells) {
-      const first = (mark.get(name) ?? 0) + 1;
-      cell.lost = { first, last: cell.issued, atMs };
-    }
+  /** The database is in the state from before the first write again, and answers. */
+  restored(atMs: number): void {
+    for (const cell of this.#cells.values()) cell.lost = { last: cell.issued, atMs };
   }
 
   /** A read that began then has been answered. */
@@ -82,7 +74,7 @@ export class FeedJudge {
       this.violations.push({ ...what, kind: "old", expected, write, sinceMs: startedAtMs - atMs });
     }
     const { lost } = cell;
-    if (lost && lost.atMs <= dueAtMs && seen >= lost.first && seen <= lost.last) {
+    if (lost && lost.atMs <= dueAtMs && seen > 0 && seen <= lost.last) {
       const sinceMs = startedAtMs - lost.atMs;
       this.violations.push({ ...what, kind: "lost", expected: 0, write: "restore", sinceMs });
     }

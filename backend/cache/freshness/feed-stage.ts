@@ -2,13 +2,14 @@
 // Tests: test/faults/freshness-feed.test.ts
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { type DurablePostgres, startDurablePostgres, startRedisServer } from "../../servers/index.js";
+import { type DurablePostgres, startDurablePostgres } from "../../servers/index.js";
 import { createFeed } from "../src/feed/index.js";
 import { machineNowMs } from "./clock.js";
 import { FeedBackend } from "./feed-backends.js";
 import { doFault, FEED_FAULT_NAMES, FEED_FAULTS, type FeedFault, run } from "./feed-faults.js";
 import { FeedJudge, type FeedViolation } from "./feed-judge.js";
 import { FEED_PROTECTIONS, type FeedProtection } from "./feed-protections.js";
+import { FeedRedis } from "./feed-redis.js";
 import {
   MODULES,
   type ModuleName,
@@ -95,12 +96,11 @@ class FeedRun {
     this.#onEnd(() => postgres.stop());
     const copy = await prepared(postgres);
     this.#onEnd(() => run("rm", ["-rf", copy]));
-    const mark = this.#judge.mark();
-    const redis = await startRedisServer();
+    const redis = await FeedRedis.start();
     this.#onEnd(() => redis.stop());
     const backends = await Promise.all(
       Array.from({ length: processes }, () =>
-        FeedBackend.start(postgres.superuserUrl, redis.port, maxDelayMs, without),
+        FeedBackend.start(postgres.superuserUrl, redis, maxDelayMs, without),
       ),
     );
     this.#onEnd(() => Promise.all(backends.map((backend) => backend.stop())));
@@ -116,7 +116,7 @@ class FeedRun {
       ...{ backends, postgres, redis, random: seedOf(999), longestMs: this.#options.longestMs, copy },
       holdWriters: () => this.#holdWriters(),
       goesBack: () => this.#judge.goesBack(),
-      restored: () => this.#judge.restored(mark, machineNowMs()),
+      restored: () => this.#judge.restored(machineNowMs()),
     };
     const work = [
       ...Array.from({ length: clients }, (_, n) => this.#readOn(backends, seedOf(n))),

@@ -10,13 +10,11 @@ import type { Servers } from "./excuses.js";
 import type { Fault, FaultWork } from "./faults.js";
 import type { Protection } from "./protections.js";
 import { between, type Random } from "./random.js";
+import { beginReplication, cutOffReplica, prepareForReplication } from "./replication.js";
 import { type Roles, RolesChanged, untilReplicating } from "./roles.js";
 import type { Timeline } from "./timeline.js";
 import { adminOf, type Topology } from "./topology.js";
 import { watchTopology } from "./topology-watch.js";
-
-/** The replica logs in as this user, so that it can be shut out without touching anybody else. */
-const REPLICATION = { user: "replication", password: "replication" };
 
 /** Some of them change what is read again soon. */
 const WRITES_WITHIN = 10;
@@ -38,10 +36,7 @@ export async function startSentinelTopology(
 ): Promise<SentinelTopology> {
   const sentinels = await startRedisSentinels();
   const nodes = [await openNode(sentinels.master), await openNode(sentinels.replica)];
-  for (const { admin } of nodes) await prepareForReplication(admin);
-  // The replica has logged in as nobody yet.
-  for (const { admin } of nodes) await admin.call("CLIENT", "KILL", "TYPE", "replica");
-  await untilReplicating(nodes, sentinels);
+  await beginReplication(nodes, sentinels);
   const watch = await watchTopology(sentinels.options, nodes, timeline);
   const state = new TopologyState();
   const failovers = new Failovers(sentinels, nodes, state, timeline);
@@ -134,8 +129,7 @@ class Failovers {
 
   async killMaster({ master, replica }: Roles<Node>, random: Random, work: FaultWork): Promise<void> {
     const { port } = master.server;
-    await master.admin.call("ACL", "SETUSER", REPLICATION.user, "off");
-    await master.admin.call("CLIENT", "KILL", "USER", REPLICATION.user);
+    await cutOffReplica(master.admin);
     this.#timeline.note(`:${replica.server.port} is cut off from :${port}, and does not learn what follows`);
     // Of these the replica will know nothing.
     await Promise.all([delay(between(random, 200, 800)), work.written(WRITES_WITHIN)]);
@@ -206,13 +200,4 @@ function throughProxies(nodes: readonly Node[]): Record<string, { host: string; 
       { host: server.host, port: proxy.port },
     ]),
   );
-}
-
-async function prepareForReplication(admin: Redis): Promise<void> {
-  const { user, password } = REPLICATION;
-  // Not `once` of node:events: it would reject with the error of an attempt that came too early.
-  if (admin.status !== "ready") await new Promise<void>((resolve) => admin.once("ready", resolve));
-  await admin.call("ACL", "SETUSER", user, "on", `>${password}`, "allkeys", "allchannels", "+@all");
-  await admin.config("SET", "masteruser", user);
-  await admin.config("SET", "masterauth", password);
 }

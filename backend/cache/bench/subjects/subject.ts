@@ -26,6 +26,8 @@ export interface SubjectConfig {
   readonly scale?: ScaleApp;
   /** Instead of `redisUrl`, for an app with several caches. */
   readonly distances?: readonly Distance[];
+  /** Whether the cache of the app of the suite `feed` has one. */
+  readonly hasFeed?: boolean;
 }
 
 export interface SubjectContext {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { tell } from "../../../servers/in-test.js";
+import { FEED_FAULT_NAMES } from "../../freshness/feed-faults.js";
 import { FEED_PROTECTION_NAMES } from "../../freshness/feed-protections.js";
 import { catchingFeed, formatFeedReport, runFeedStage } from "../../freshness/feed-stage.js";
 
@@ -9,12 +10,12 @@ const BRIEFLY = { seed: 1, processes: 2, clients: 8, maxDelayMs: 250, seconds: I
 
 describe("writes past the API, under faults", () => {
   test("no read that begins x after a COMMIT shows what was before it", async () => {
-    const work = { reads: 800, faultsDone: 8, faultPauseMs: 400, longestMs: 1500 };
+    const work = { reads: 800, faultsDone: FEED_FAULT_NAMES.length, faultPauseMs: 400, longestMs: 1500 };
     const report = await runFeedStage({ ...BRIEFLY, ...work, stopAtViolation: false });
     tell(formatFeedReport(report));
     assert.deepEqual(report.violations, [], formatFeedReport(report));
     assert.ok(report.hits > 0 && report.contested > 0, "there was something to find");
-    assert.equal(Object.keys(report.faults).length, 8, "each fault was done");
+    assert.equal(Object.keys(report.faults).length, FEED_FAULT_NAMES.length, "each fault was done");
     assert.ok(Object.keys(report.writes).length > 8, "writes of many kinds");
   });
 

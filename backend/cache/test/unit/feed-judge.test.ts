@@ -39,19 +39,20 @@ test("what was never answered is not asked for, and may be seen", () => {
 test("once the database was put back nothing of later may be seen; what is written then is asked for again", () => {
   const { judge, commit, kinds, read } = opened();
   commit(1000);
-  const mark = judge.mark();
   commit(1100);
   judge.goesBack();
-  read(2000, 1);
-  judge.restored(mark, 3000);
+  read(2000, 2);
+  judge.restored(3000);
   read(3100, 2);
+  read(3250, 0);
   assert.deepEqual(kinds(), []);
+  read(3250, 1);
   read(3250, 2);
-  assert.deepEqual(kinds(), ["lost 0"]);
+  assert.deepEqual(kinds(), ["lost 0", "lost 0"]);
   assert.equal(commit(4000), 3);
   read(4250, 3);
-  read(4250, 1);
-  assert.deepEqual(kinds(), ["lost 0", "old 3"]);
+  read(4250, 2);
+  assert.deepEqual(kinds(), ["lost 0", "lost 0", "old 3", "lost 0"]);
 });
 
 test("of a long run it forgets what every read must show, but not that it must", () => {

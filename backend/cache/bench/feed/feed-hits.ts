@@ -1,0 +1,109 @@
+// Hits of covered routes beside the same hits without a feed, and how long it takes from COMMIT to fence.
+import type { Bench } from "../bench.js";
+import { load } from "../load/load.js";
+import { openLoop } from "../load/open-loop.js";
+import type { LoadRequest } from "../load/request.js";
+import type { SubjectProcess } from "../start-subject.js";
+import { FEED_TENANTS, feedTenant } from "./feed-tables.js";
+
+const CONNECTIONS = 32;
+const WARM_SECONDS = 3;
+/** Keeps the feed awake, and hardly anything busy. */
+const QUIET_PER_SECOND = 5;
+
+export interface HitRound {
+  readonly without: Hits;
+  readonly with: Hits;
+}
+
+interface Hits {
+  readonly perSecond: number;
+  readonly cpuMicros: number;
+  /** Of the requests. */
+  readonly hitShare: number;
+}
+
+export interface Delay {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const requestOf = (index: number): LoadRequest => ({
+  method: "GET",
+  target: "/orders",
+  headers: { "x-tenant": feedTenant(index) },
+});
+const REQUESTS = Array.from({ length: FEED_TENANTS }, (_, index) => requestOf(index));
+
+export function startFeedApp(bench: Bench, databaseUrl: string, hasFeed: boolean): Promise<SubjectProcess> {
+  const program = { name: "", title: "", program: "feed-app", handler: "none" } as const;
+  return bench.startSubject(program, { databaseUrl, hasFeed });
+}
+
+export async function measureHits(
+  bench: Bench,
+  databaseUrl: string,
+  rounds: number,
+  seconds: number,
+): Promise<HitRound[]> {
+  const without = await startFeedApp(bench, databaseUrl, false);
+  const covered = await startFeedApp(bench, databaseUrl, true);
+  for (const app of [without, covered]) await hitsOf(app, WARM_SECONDS);
+  const measured: HitRound[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const first = round % 2 === 0 ? without : covered;
+    const one = await hitsOf(first, seconds);
+    const other = await hitsOf(first === without ? covered : without, seconds);
+    measured.push(first === without ? { without: one, with: other } : { without: other, with: one });
+  }
+  await without.stop();
+  await covered.stop();
+  return measured;
+}
+
+async function hitsOf(app: SubjectProcess, seconds: number): Promise<Hits> {
+  const state = async () => ({
+    cpuMs: await app.ask<number>("cpuMs"),
+    ...(await app.ask<{ readonly hits: number; readonly others: number }>("counts")),
+  });
+  const before = await state();
+  const { perSecond } = await load({
+    port: app.port,
+    requests: REQUESTS,
+    connections: CONNECTIONS,
+    seconds,
+  });
+  const after = await state();
+  const hits = after.hits - before.hits;
+  const all = hits + after.others - before.others;
+  return { perSecond, cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / all, hitShare: hits / all };
+}
+
+/** Of a process that is started for it, so that its samples are of this time alone. @param meanwhile what keeps the machine busy */
+export async function measureDelay(
+  bench: Bench,
+  databaseUrl: string,
+  seconds: number,
+  meanwhile: (app: SubjectProcess) => Promise<unknown> = async () => undefined,
+): Promise<Delay> {
+  const app = await startFeedApp(bench, databaseUrl, true);
+  try {
+    await Promise.all([keepAwake(app, seconds), meanwhile(app)]);
+    const { delayMs } = await app.ask<{ readonly delayMs: Delay | null }>("feed");
+    return delayMs ?? { p50: Number.NaN, p99: Number.NaN };
+  } finally {
+    await app.stop();
+  }
+}
+
+export const keepBusy = (app: SubjectProcess, seconds: number) =>
+  load({ port: app.port, requests: REQUESTS, connections: CONNECTIONS, seconds });
+
+export const keepAwake = (app: SubjectProcess, seconds: number, until?: Promise<unknown>) =>
+  openLoop({
+    port: app.port,
+    request: requestOf,
+    perSecond: QUIET_PER_SECOND,
+    seconds,
+    ...(until && { until }),
+  });
