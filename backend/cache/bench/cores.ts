@@ -24,7 +24,12 @@ export function findCores(): Cores | undefined {
 
 /** Moves this process to the load's core; what it starts from now on is there too. */
 export function moveToLoadCore({ load }: Cores): void {
-  spawnSync("taskset", ["-a", "-c", "-p", String(load), String(process.pid)], { stdio: "ignore" });
+  moveTo([load], process.pid);
+}
+
+/** Moves a process, with what it starts from now on. */
+export function moveTo(cores: readonly number[], pid: number): void {
+  spawnSync("taskset", ["-a", "-c", "-p", cores.join(","), String(pid)], { stdio: "ignore" });
 }
 
 /** A command line that runs on the given cores. */

@@ -1,6 +1,8 @@
 // PostgreSQL's own grammar, from an optional package; and how its trees are looked at.
-// Tests: test/integration/auto-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts, test/package/bundlers.test.ts
+import { TenantCacheError } from "../errors.js";
 import { type Grammar, loadGrammar } from "../peers.js";
+import { messageOf } from "../thrown.js";
 
 /** A part of a tree, as JSON: a node is an object with one key, its kind. */
 export type Tree = Readonly<Record<string, unknown>>;
@@ -18,9 +20,14 @@ export class Syntax {
   /** @throws TenantCacheError `ETC_LIBPG_QUERY` */
   constructor() {
     this.#grammar = loadGrammar();
-    this.loaded = this.#grammar.loadModule().then(() => {
-      this.#isLoaded = true;
-    });
+    this.loaded = this.#grammar.loadModule().then(
+      () => {
+        this.#isLoaded = true;
+      },
+      (cause: unknown) => {
+        throw withoutWebAssembly(cause);
+      },
+    );
     // Whoever waits for it learns of it, and all others find that it is not loaded.
     this.loaded.catch(() => undefined);
   }
@@ -34,6 +41,13 @@ export class Syntax {
       return { kind, tree };
     });
   }
+}
+
+/** Its JavaScript is there, and what lies beside that is not: so it is in a bundle. */
+function withoutWebAssembly(cause: unknown): TenantCacheError {
+  const advice = "leave libpg-query out of the bundle, as external, and install it beside that";
+  const said = `libpg-query cannot load its WebAssembly (${messageOf(cause)}): ${advice}`;
+  return new TenantCacheError("ETC_LIBPG_QUERY", said, { cause });
 }
 
 /** The node's kind and what it holds; `undefined` where it is no node. */

@@ -16,6 +16,7 @@ export const isFull = process.env.TEST_PACKAGE === "full";
 const TOOLS = [
   ...["express@5", "@types/express@5", "@types/node@20", "ioredis@6", "redis@6", "light-my-request@6.6"],
   ...["lru-cache@11", "zod@4", "cluster-key-slot@1"],
+  ...["pg@8", "libpg-query@18"],
   ...["jest@30", "jest-29@npm:jest@29", "@swc/jest", "@swc/core", "vitest@4", "supertest@7", "mongoose@9"],
   ...["babel-jest@30", "@babel/core@7", "@babel/preset-env@7", "@babel/preset-typescript@7"],
   ...["esbuild@0.28", "webpack@5", "rollup@4"],
