@@ -16,17 +16,14 @@ beforeEach(async () => {
   await app.awake();
 });
 
-const warm = async (name: string) =>
-  until(`${name} is a hit`, async () => (await app.read(name)).status.startsWith("hit"));
-
 test("a view that is defined anew is read anew, also by who has concluded from the old one", async () => {
   app.select("view", "SELECT id, shown FROM named WHERE tenant_id = $1 ORDER BY id");
-  await warm("view");
+  await app.warm("view");
   await app.pool.query(
     "CREATE OR REPLACE VIEW named AS SELECT id, tenant_id, total::text AS shown FROM orders",
   );
   await until("the old one is gone", async () => (await app.read("view")).body.includes('"shown":"1"'));
-  await warm("view");
+  await app.warm("view");
   await app.pool.query("UPDATE orders SET total = 77 WHERE tenant_id = 't1' AND id = 1");
   await delay(PAST_MS);
   assert.match((await app.read("view")).body, /"shown":"77"/);
@@ -39,12 +36,12 @@ test("a table that is made later, and covered, is known then", async () => {
     assert.equal((await app.read("rates")).status, "fwd=miss; detail=unknown-table");
   app.select("view", "SELECT id, name FROM accounts WHERE tenant_id = $1 AND renamed");
   await app.pool.query("ALTER TABLE accounts ADD COLUMN renamed boolean DEFAULT true");
-  await warm("view");
+  await app.warm("view");
 });
 
 test("a column that is added is in the next answer", async () => {
   app.select("all", "SELECT * FROM accounts WHERE tenant_id = $1 ORDER BY id");
-  await warm("all");
+  await app.warm("all");
   await app.pool.query("ALTER TABLE accounts ADD COLUMN added int DEFAULT 5");
   await until("it is there", async () => (await app.read("all")).body.includes('"added":5'));
 });
@@ -54,9 +51,9 @@ test("a partition that is added without triggers makes its module miss, and no o
   app.select("accounts", "SELECT id FROM accounts WHERE tenant_id = $1");
   app.select("orders", "SELECT id FROM orders WHERE tenant_id = $1");
   await until("it is found", async () => /unknown-table|uncovered/.test((await app.read("accounts")).status));
-  await warm("orders");
+  await app.warm("orders");
   await app.feed.install();
-  await warm("accounts");
+  await app.warm("accounts");
   await app.pool.query("INSERT INTO more VALUES (99, 't1', 'new', 1)");
   await delay(PAST_MS);
   assert.match((await app.read("accounts")).body, /99/);
@@ -67,7 +64,7 @@ test("a trigger that is disabled: only what reads its table misses", async () =>
   app.select("orders", "SELECT id FROM orders WHERE tenant_id = $1");
   await app.pool.query("ALTER TABLE orders DISABLE TRIGGER etc_feed_update");
   await until("it is found", async () => (await app.read("orders")).status.includes("uncovered"));
-  await warm("accounts");
+  await app.warm("accounts");
   assert.equal((await app.read("orders")).status, "fwd=miss; detail=uncovered");
 });
 

@@ -7,11 +7,8 @@ export interface OrmAdapter {
   readonly packages: readonly string[];
   /** A module that exports `open(cache, databaseUrl)`. */
   readonly source: string;
-  /** Files that its own generator is run on before, and how. */
-  readonly generate?: {
-    readonly files: Readonly<Record<string, string>>;
-    readonly command: readonly string[];
-  };
+  /** What Prisma's generator makes its client from. */
+  readonly prismaModels?: string;
 }
 
 export const ORM_ADAPTERS: readonly OrmAdapter[] = [
@@ -133,23 +130,12 @@ export async function open(cache, url) {
     name: "Prisma",
     recipe: "prisma",
     packages: ["prisma@7", "@prisma/client@7", "@prisma/adapter-pg@7"],
-    generate: {
-      files: {
-        "schema.prisma": `generator client {
-  provider = "prisma-client-js"
-}
-datasource db {
-  provider = "postgresql"
-}
-model Order {
+    prismaModels: `model Order {
   id    Int    @id @default(autoincrement())
   title String
   @@map("orders")
 }
 `,
-      },
-      command: ["node_modules/prisma/build/index.js", "generate", "--schema", "schema.prisma"],
-    },
     source: `import { PrismaPg } from "@prisma/adapter-pg";
 import { PrismaClient } from "@prisma/client";
 import { touchedByPrisma } from "./recipe.js";

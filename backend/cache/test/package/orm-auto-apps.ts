@@ -203,13 +203,7 @@ export async function open(cache, connectionString) {
 ];
 
 /** For Prisma's generator. */
-export const PRISMA_SCHEMA = `generator client {
-  provider = "prisma-client-js"
-}
-datasource db {
-  provider = "postgresql"
-}
-model Order {
+export const PRISMA_MODELS = `model Order {
   id         Int    @id @default(autoincrement())
   tenant_id  String
   title      String

@@ -1,18 +1,18 @@
 // ORMs whose statements are seen by `cache.track`, as their users have them: each as npm has it, real PostgreSQL, the packed library.
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import pg from "pg";
 import { createTestDatabase, type TestDatabase } from "../../../servers/index.js";
-import { until } from "../../../servers/until.js";
+import { untilHit } from "../support/until-hit.js";
 import { createNpmProject, install, packLibrary } from "./npm.js";
-import { ORM_AUTO_APPS, PRISMA_SCHEMA } from "./orm-auto-apps.js";
+import { ORM_AUTO_APPS, PRISMA_MODELS } from "./orm-auto-apps.js";
+import { generatePrismaClient } from "./prisma-client.js";
 import { isFull } from "./tools.js";
 
 const SERVER = fileURLToPath(new URL("./orm-auto-server.js", import.meta.url));
@@ -42,12 +42,7 @@ describe("ORMs whose statements are seen", () => {
     const packages = new Set(APPS.flatMap((app) => app.packages));
     assert.equal(await install(project.folder, file, "express@5", "libpg-query@18", ...packages), undefined);
     for (const { file: name, source } of APPS) project.write(name, source);
-    if (!isFull) return;
-    project.write("schema.prisma", PRISMA_SCHEMA);
-    // What it would fetch is for migrations, which nobody runs here.
-    const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath };
-    const command = ["node_modules/prisma/build/index.js", "generate", "--schema", "schema.prisma"];
-    await promisify(execFile)(process.execPath, command, { cwd: project.folder, env });
+    if (isFull) await generatePrismaClient(project, PRISMA_MODELS);
   });
   afterAll(() => project.remove());
 
@@ -80,8 +75,7 @@ describe("ORMs whose statements are seen", () => {
         const answer = await fetch(`${url}/${route}`, { headers: { "x-tenant": "acme" } });
         return { body: await answer.text(), status: answer.headers.get("cache-status") ?? "" };
       };
-      const warm = (route: string) =>
-        until(`${route} is a hit`, async () => (await read(route)).status.includes("hit"));
+      const warm = (route: string) => untilHit(route, () => read(route));
 
       test.each([
         ["list", "UPDATE orders SET title = 'changed' WHERE tenant_id = 'acme'", "changed"],

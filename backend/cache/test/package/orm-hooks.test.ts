@@ -1,17 +1,17 @@
 // The recipes of docs/examples/orm in applications of their users: each ORM as npm has it, real PostgreSQL, the packed library.
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import pg from "pg";
 import { projectFile } from "../../../project-root.js";
 import { createTestDatabase, type TestDatabase } from "../../../servers/index.js";
 import { createNpmProject, install, packLibrary } from "./npm.js";
 import { ORM_ADAPTERS } from "./orm-adapters.js";
+import { generatePrismaClient } from "./prisma-client.js";
 import { isFull } from "./tools.js";
 
 const SERVER = fileURLToPath(new URL("./orm-server.js", import.meta.url));
@@ -34,15 +34,11 @@ describe("ORM hooks", () => {
     project.write("main.js", MAIN);
     const packages = new Set(ADAPTERS.flatMap((adapter) => adapter.packages));
     assert.equal(await install(project.folder, file, "express@5", ...packages), undefined);
-    for (const { recipe, source, generate } of ADAPTERS) {
+    for (const { recipe, source, prismaModels } of ADAPTERS) {
       const text = readFileSync(projectFile("docs", "examples", "orm", `${recipe}.js`), "utf8");
       project.write(`${recipe}-recipe.js`, text);
       project.write(`${recipe}.js`, source.replace("./recipe.js", `./${recipe}-recipe.js`));
-      if (!generate) continue;
-      for (const [name, content] of Object.entries(generate.files)) project.write(name, content);
-      // What it would fetch is for migrations, which nobody runs here.
-      const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath };
-      await promisify(execFile)(process.execPath, [...generate.command], { cwd: project.folder, env });
+      if (prismaModels !== undefined) await generatePrismaClient(project, prismaModels);
     }
   });
   afterAll(() => project.remove());

@@ -1,12 +1,12 @@
 // An app whose handlers are written by each test, behind routes that name nothing; and what its answers were.
 import type pg from "pg";
 import { afterTest } from "../../../servers/in-test.js";
-import { until } from "../../../servers/until.js";
 import type { FeedOptions } from "../../src/feed/index.js";
 import type { CacheListOptions, TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { openCache, type StoreName } from "./caches.js";
 import { type FeedDatabaseForTest, openFeedDatabase } from "./feed-database.js";
 import { serve } from "./http-app.js";
+import { untilHit } from "./until-hit.js";
 
 export interface Answer {
   /** Of `Cache-Status`. */
@@ -21,6 +21,8 @@ export interface AutoApp extends FeedDatabaseForTest {
   /** A handler that sends rows of this statement; `$1` is the tenant. */
   select(name: string, sql: string, ...values: unknown[]): void;
   read(name: string, tenant?: string): Promise<Answer>;
+  /** Until a hit. */
+  warm(name: string, tenant?: string): Promise<Answer>;
   /** Until the drain has been there, so that what is storable is stored. */
   awake(): Promise<void>;
 }
@@ -73,6 +75,7 @@ export async function openAutoApp(options: AutoAppOptions = {}): Promise<AutoApp
     await cache.idle();
     return { status: answer.cache, body: answer.body };
   };
+  const warm = (name: string, tenant?: string) => untilHit(name, () => read(name, tenant));
   const handle = (name: string, handler: Handler) => void handlers.set(name, handler);
   const select = (name: string, sql: string, ...values: unknown[]) =>
     handle(name, async ({ pool: its, tenant }) => {
@@ -81,7 +84,7 @@ export async function openAutoApp(options: AutoAppOptions = {}): Promise<AutoApp
     });
   const awake = async () => {
     select("awake", "SELECT id FROM accounts WHERE tenant_id = $1");
-    await until("the drain has been there", async () => (await read("awake")).status.startsWith("hit"));
+    await warm("awake");
   };
-  return { ...database, cache, handle, select, read, awake };
+  return { ...database, cache, handle, select, read, warm, awake };
 }

@@ -1,11 +1,11 @@
 // An app that reads orders of a tenant from PostgreSQL, cached, with a feed; and what its answers were.
 import { afterTest } from "../../../servers/in-test.js";
-import { until } from "../../../servers/until.js";
 import type { Feed, FeedOptions } from "../../src/feed/index.js";
 import type { TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { openCache, type StoreName } from "./caches.js";
 import { type FeedDatabaseForTest, openFeedDatabase } from "./feed-database.js";
 import { serve } from "./http-app.js";
+import { untilHit } from "./until-hit.js";
 
 export interface Read {
   readonly status: string;
@@ -88,14 +88,7 @@ export async function openFeedApp({
     ...database,
     cache,
     read,
-    warm: async (path, tenant) => {
-      let last: Read | undefined;
-      await until(`${path} is a hit`, async () => {
-        last = await read(path, tenant);
-        return last.status.startsWith("hit");
-      });
-      return last as Read;
-    },
+    warm: (path, tenant) => untilHit(path, () => read(path, tenant)),
     write: async (id, total, tenant = "t1") => void (await request("PUT", `/orders/${id}/${total}`, tenant)),
     close,
   };
