@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { projectFile } from "../project-root.js";
-import { install } from "./npm.js";
+import { install } from "./npm-install.js";
 
 /** The newest that npm's package has. Its versions are all betas of the package, so that no range would find them. */
 const RELEASES = {

@@ -5,7 +5,7 @@ import { coldStart } from "./suites/cold-start.js";
 import { connections } from "./suites/connections.js";
 import { distance } from "./suites/distance.js";
 import { eventLoop } from "./suites/event-loop.js";
-import { feed } from "./suites/feed.js";
+import { feedCosts } from "./suites/feed-costs.js";
 import { growth } from "./suites/growth.js";
 import { invalidation } from "./suites/invalidation.js";
 import { latency } from "./suites/latency.js";
@@ -37,7 +37,7 @@ export const SUITES = {
   distance,
   neighbours,
   "cold-start": coldStart,
-  feed,
+  feed: feedCosts,
   scale,
 } as const satisfies Record<string, (bench: Bench) => Promise<SuiteReport>>;
 

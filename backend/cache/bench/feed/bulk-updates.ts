@@ -1,7 +1,8 @@
 // What the triggers cost an UPDATE of a whole table: CPU time of its backend and time on the clock, with and without in turns.
 import { readFileSync } from "node:fs";
+import { FEED_TABLE_NAMES, type FeedTableName } from "../feed-terms.js";
 import { median } from "../statistics.js";
-import { FEED_TABLE_NAMES, type FeedTableName, openFeedTables } from "./feed-tables.js";
+import { openFeedTables } from "./feed-tables.js";
 
 export interface BulkUpdate {
   readonly table: FeedTableName;

@@ -1,10 +1,10 @@
 // Hits of covered routes beside the same hits without a feed, and how long it takes from COMMIT to fence.
 import type { Bench } from "../bench.js";
+import { FEED_TENANTS, feedTenant } from "../feed-terms.js";
 import { load } from "../load/load.js";
 import { openLoop } from "../load/open-loop.js";
 import type { LoadRequest } from "../load/request.js";
 import type { SubjectProcess } from "../start-subject.js";
-import { FEED_TENANTS, feedTenant } from "./feed-tables.js";
 
 const CONNECTIONS = 32;
 const WARM_SECONDS = 3;

@@ -4,7 +4,7 @@ import express from "express";
 import pg from "pg";
 import { createFeed } from "../../src/feed/index.js";
 import { createTenantCache } from "../../src/index.js";
-import { FEED_TABLES } from "../feed/feed-tables.js";
+import { FEED_TABLES } from "../feed-terms.js";
 import type { StartSubject } from "./subject.js";
 
 const TTL_SECONDS = 3600;

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { projectFile } from "../../../project-root.js";
-import { npm } from "../../../servers/npm.js";
+import { npm } from "../../../servers/npm-install.js";
 import { onceARun } from "./once-a-run.js";
 
-export { install } from "../../../servers/npm.js";
+export { install } from "../../../servers/npm-install.js";
 
 const run = promisify(execFile);
 const PREPARE = "dist/backend/cache/scripts/prepare-package.js";

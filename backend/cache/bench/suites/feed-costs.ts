@@ -27,7 +27,7 @@ const FLOORS = { update: 1.3, writers: 0.85, hits: 0.97, bytes: 10 * MEGABYTE };
 /** How much longer the slowest hundredth may take while a transaction is open, and what a machine's noise is. */
 const NOT_DELAYED = { times: 2, noiseMs: 10 };
 
-export async function feed(bench: Bench): Promise<SuiteReport> {
+export async function feedCosts(bench: Bench): Promise<SuiteReport> {
   const { quick, rounds } = bench.options;
   const terms = quick ? TERMS.quick : TERMS.full;
   const url = await startDatabase(bench);
