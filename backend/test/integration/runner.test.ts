@@ -82,15 +82,18 @@ test("a run that does not end after its last file is ended", async () => {
   await ends(PID_FILE);
 });
 
-test("a file that does not give the event loop back is named, and ended with the server that it has started", async () => {
-  const PID_FILE = path.join(folder, "pid");
-  const { code, output } = await run("busy", { PID_FILE, TEST_HANGS_AFTER_MS: "10000" });
+test("a file that does not give the event loop back is named, and ended with the server and the folder of its run", async () => {
+  const [PID_FILE, FOLDER_FILE] = [path.join(folder, "pid"), path.join(folder, "folder")];
+  const { code, output } = await run("busy", { PID_FILE, FOLDER_FILE, TEST_HANGS_AFTER_MS: "10000" });
   assert.equal(code, null, output);
   assert.match(
     output,
     /It hangs: nothing has begun or ended for [\d.]+ s\. Under way:\n {2}.*busy\.fixture\.js\n {4}that does not give the event loop back\n/,
   );
   await ends(PID_FILE);
+  const runFolder = readFileSync(FOLDER_FILE, "utf8");
+  assert.equal(path.basename(runFolder), "shared");
+  while (existsSync(path.dirname(runFolder))) await delay(20);
 });
 
 test("what a file has stored by asynchronous context costs the files behind it nothing", async () => {
