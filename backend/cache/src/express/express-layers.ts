@@ -29,8 +29,19 @@ export function cachesBehind(middleware: RequestHandler): RequestHandler {
 
 /** What an app's own routes call. */
 export function functionsOfRoutes(app: unknown): readonly RequestHandler[] {
-  const stacks = layersOf(app)?.flatMap(({ route }) => route?.stack ?? []) ?? [];
-  return stacks.map(({ handle }) => handle);
+  return layersOf(app)?.flatMap(functionsOf) ?? [];
+}
+
+/** What the first route behind so many layers of an app calls. */
+export function functionsOfNextRoute(app: unknown, behind: number): readonly RequestHandler[] {
+  const next = layersOf(app)
+    ?.slice(behind)
+    .find(({ route }) => route);
+  return next ? functionsOf(next) : [];
+}
+
+function functionsOf({ route }: Layer): readonly RequestHandler[] {
+  return route?.stack.map(({ handle }) => handle) ?? [];
 }
 
 /** The layers of an app or a router; `undefined` where it is none. */
@@ -69,7 +80,7 @@ export function wayOf(layers: readonly Layer[], method: string, path: string): W
       if (layer.route) met.push({ layer, caches: layersFor(layer, method).some(isCaching) });
       else if (layer.handle.stack)
         walk(layer.handle.stack, `/${at.slice(matched.length).replace(/^\//, "")}`);
-      else if (layer.handle.name === "mounted_app") isHidden = true;
+      else if (writtenOf(layer).name === "mounted_app") isHidden = true;
       else if (isCaching(layer)) met.push({ layer, caches: true });
     }
   };
@@ -97,13 +108,22 @@ function layersFor({ route }: Layer, method: string): readonly Layer[] {
   return route?.stack.filter((layer) => isFor(layer.method)) ?? [];
 }
 
-function isCaching({ handle }: Layer): boolean {
-  return caching.has(handle);
+function isCaching(layer: Layer): boolean {
+  return caching.has(writtenOf(layer));
 }
 
 /** Whether it can go on to the next: a function that takes one or two arguments cannot. */
-function mayGoOn({ handle }: Layer): boolean {
-  return handle.length === 0 || handle.length >= 3;
+function mayGoOn(layer: Layer): boolean {
+  const { length } = writtenOf(layer);
+  return length === 0 || length >= 3;
+}
+
+/** What the app has mounted. Tracers put a function of their own around it, and keep it as shimmer does. */
+function writtenOf({ handle }: Layer): object & { readonly length: number; readonly name: string } {
+  let written: Layer["handle"] = handle;
+  for (let of: unknown = written; typeof of === "function"; of = Reflect.get(of, "__original"))
+    written = of as Layer["handle"];
+  return written;
 }
 
 /** Prototypes whose layers ask, with what their method was. */

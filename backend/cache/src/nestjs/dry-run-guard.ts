@@ -3,7 +3,12 @@
 import type { CanActivate, ExecutionContext } from "@nestjs/common";
 import type { Request } from "express";
 import { dryRunOf } from "../express/dry-run.js";
-import { cachesBehind, functionsOfRoutes } from "../express/express-layers.js";
+import {
+  cachesBehind,
+  functionsOfNextRoute,
+  functionsOfRoutes,
+  layersOf,
+} from "../express/express-layers.js";
 import { routeOf } from "../express/origins.js";
 
 /** What `UseInterceptors` leaves on a handler, or on its controller. */
@@ -36,9 +41,44 @@ export class DryRunGuard implements CanActivate {
   }
 }
 
-/** Has dry runs enter Nest's routes, because the guard is there to end them. */
-export function letDryRunsInto(app: unknown): void {
-  for (const handle of functionsOfRoutes(app)) if (Reflect.hasMetadata(METHOD, handle)) cachesBehind(handle);
+/** The part of Nest's adapter that its routes come through. */
+export interface RouteAdapter {
+  getInstance(): unknown;
+  getOnRouteTriggered?(): unknown;
+}
+
+/**
+ * Notes which routes are Nest's, and has dry runs enter them, because the guard is there to end them.
+ *
+ * Nest leaves metadata on the function that it gives to Express. Where the application has called
+ * `setOnRouteTriggered`, Nest gives another function, without metadata, around it. It asks for the hook just before
+ * it mounts the route, so the next route of the app is then Nest's.
+ */
+export class NestRoutes {
+  readonly #adapter: RouteAdapter;
+  /** How many layers the app had when the hook was asked for. */
+  readonly #askedBehind: number[] = [];
+
+  /** @param adapter before its routes are mounted */
+  constructor(adapter: RouteAdapter) {
+    this.#adapter = adapter;
+    if (!adapter.getOnRouteTriggered) return;
+    const asked = adapter.getOnRouteTriggered.bind(adapter);
+    adapter.getOnRouteTriggered = () => {
+      const hook = asked();
+      if (hook) this.#askedBehind.push(layersOf(adapter.getInstance())?.length ?? 0);
+      return hook;
+    };
+  }
+
+  /** Once they are mounted. */
+  letDryRunsIn(): void {
+    const app = this.#adapter.getInstance();
+    for (const handle of functionsOfRoutes(app))
+      if (Reflect.hasMetadata(METHOD, handle)) cachesBehind(handle);
+    for (const count of this.#askedBehind)
+      for (const handle of functionsOfNextRoute(app, count)) cachesBehind(handle);
+  }
 }
 
 function isCached(context: ExecutionContext): boolean {

@@ -5,6 +5,7 @@ import {
   Global,
   Inject,
   Module,
+  type NestModule,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
@@ -13,7 +14,7 @@ import { APP_GUARD, HttpAdapterHost } from "@nestjs/core";
 import { TenantCacheError } from "../errors.js";
 import type { TenantCacheOptions } from "../options/cache-options.js";
 import { createTenantCache, type TenantCache } from "../tenant-cache.js";
-import { DryRunGuard, letDryRunsInto } from "./dry-run-guard.js";
+import { DryRunGuard, NestRoutes } from "./dry-run-guard.js";
 import { TENANT_CACHE } from "./tenant-cache-token.js";
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<TenantCacheOptions>({
@@ -39,15 +40,22 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  */
 export class TenantCacheModule
   extends ConfigurableModuleClass
-  implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
+  implements NestModule, OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
 {
   readonly #cache: TenantCache;
   readonly #host: HttpAdapterHost;
+  #routes: NestRoutes | undefined;
 
   constructor(cache: TenantCache, host: HttpAdapterHost) {
     super();
     this.#cache = cache;
     this.#host = host;
+  }
+
+  /** Called when the adapter is known, and no route has been mounted. */
+  configure(): void {
+    if (this.#host.httpAdapter?.getType() === "express")
+      this.#routes = new NestRoutes(this.#host.httpAdapter);
   }
 
   onModuleInit(): void {
@@ -62,7 +70,7 @@ export class TenantCacheModule
 
   /** Routes are there by now, and no request has come. */
   onApplicationBootstrap(): void {
-    letDryRunsInto(this.#host.httpAdapter?.getInstance());
+    this.#routes?.letDryRunsIn();
   }
 
   /** Behind the last request. */

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { afterEach, describe, test } from "@jest/globals";
 import express5, { type Express, type NextFunction, type Request, type Response } from "express";
 import { until } from "../../../servers/until.js";
+import { layersOf } from "../../src/express/express-layers.js";
 import { createTenantCache, type ExplainRequest, type Explanation } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
 
@@ -13,6 +14,19 @@ const VERSIONS: readonly (readonly [string, typeof express5])[] = [
   ["Express 5", express5],
   ["Express 4", express4],
 ];
+
+/** As the instrumentation of OpenTelemetry does: a function of two parameters, and `__original` of shimmer. */
+function traced(app: Express): void {
+  for (const layer of layersOf(app) ?? []) {
+    const original = layer.handle;
+    const around = function (this: unknown, _req: Request, _res: Response) {
+      // biome-ignore lint/complexity/noArguments: the instrumentation passes on what it gets
+      return Reflect.apply(original, this, arguments);
+    };
+    Object.defineProperty(around, "__original", { value: original });
+    Object.assign(layer, { handle: around });
+  }
+}
 
 describe.each(VERSIONS)("a dry run, %s", (version, express) => {
   const cache = createTenantCache({ tenant: (req) => req.get("x-tenant"), logger: quiet });
@@ -51,6 +65,17 @@ describe.each(VERSIONS)("a dry run, %s", (version, express) => {
     });
     assert.deepEqual(toldOf(said), ["miss", "GET /things", null]);
     assert.deepEqual(ran, ["first", "validate"]);
+  });
+
+  test("through functions that a tracer has put itself around", async () => {
+    const said = await explain((app) => {
+      app.use(passes("first"));
+      app.use(list());
+      app.get("/things", handler);
+      traced(app);
+    });
+    assert.deepEqual(toldOf(said), ["miss", "GET /", null]);
+    assert.deepEqual(ran, ["first"]);
   });
 
   test("through routers, mounted apps and parameters", async () => {

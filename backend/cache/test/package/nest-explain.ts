@@ -4,6 +4,7 @@ export const EXPLAIN_SPEC = `import {
   type CanActivate, type INestApplication, type MiddlewareConsumer, Controller, Get, Inject, Injectable, Module, Post, Scope, VersioningType,
 } from "@nestjs/common";
 import { APP_GUARD, REQUEST } from "@nestjs/core";
+import type { ExpressAdapter } from "@nestjs/platform-express";
 import { Test } from "@nestjs/testing";
 import { Cached, InjectTenantCache, Invalidates, TENANT_CACHE } from "express-tenant-cache/nestjs";
 import type { TenantCache } from "express-tenant-cache";
@@ -65,16 +66,20 @@ class ExplainedModule {
   }
 }
 
-describe.each(["", "api"])("explain, prefix %j", (prefix) => {
+describe.each([["", false], ["api", false], ["", true]])("explain, prefix %j, a hook of routes: %j", (prefix, isHooked) => {
   let app: INestApplication;
   let cache: TenantCache;
   const base = prefix && "/" + prefix;
   const seen: Record<string, number> = {};
+  let triggered = 0;
 
   beforeAll(async () => {
     const moduleFixture = await Test.createTestingModule({ imports: [ExplainedModule] }).compile();
     app = moduleFixture.createNestApplication({ logger: false });
     if (prefix) app.setGlobalPrefix(prefix);
+    // A plain route of the adapter, which is none of Nest's.
+    app.getHttpAdapter().get("/of-the-adapter", (...[, res]: [unknown, { json(value: object): void }]) => res.json({ runs: ++runs }));
+    if (isHooked) (app.getHttpAdapter() as ExpressAdapter).setOnRouteTriggered(() => { triggered++; });
     app.enableVersioning({ type: VersioningType.HEADER, header: "x-version" });
     await app.listen(0);
     cache = app.get<TenantCache>(TENANT_CACHE);
@@ -126,6 +131,7 @@ describe.each(["", "api"])("explain, prefix %j", (prefix) => {
       ["GET", "/half", who("")],
       ["GET", "/behind-middleware", who()],
       ["GET", "/nothing", who()],
+      ["GET", "/of-the-adapter", who()],
       ["GET", "/accounts", who("acme user", { range: "bytes=0-1" })],
     ];
     let next = 19;
@@ -152,6 +158,7 @@ describe.each(["", "api"])("explain, prefix %j", (prefix) => {
     const told = await explain("GET", "/accounts/numbered/7", who());
     expect([told.path, told.route?.module, told.tenant]).toEqual(["GET " + base + "/accounts/numbered/:id", "accounts", "acme"]);
     expect((await explain("GET", "/plain", who())).path).toBe("GET " + base + "/plain");
+    expect(triggered > 0).toBe(isHooked);
   });
 });
 `;

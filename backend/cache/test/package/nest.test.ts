@@ -57,7 +57,7 @@ describe("Nest", () => {
           cwd: project.folder,
           env,
         });
-        assert.match(stderr, /Tests: +20 passed, 20 total/);
+        assert.match(stderr, /Tests: +23 passed, 23 total/);
       });
 
       test("on another adapter it does not start", async () => {
