@@ -21,6 +21,20 @@ export const CAUSE_KINDS = [
 ] as const;
 export type CauseKind = (typeof CAUSE_KINDS)[number];
 
+/**
+ * How much an invalidation is asked to reach. `modules`, `tags`, `tenant` and `url`: of one tenant; `module-everywhere` and `everything`:
+ * of all tenants.
+ */
+export const INVALIDATION_SCOPES = [
+  "modules",
+  "tenant",
+  "tags",
+  "url",
+  "module-everywhere",
+  "everything",
+] as const;
+export type InvalidationScope = (typeof INVALIDATION_SCOPES)[number];
+
 /** Who does something, as far as it is known where it is done. */
 export interface Origin {
   readonly kind: CauseKind;

@@ -11,11 +11,11 @@ export type {
 export type { CurvePoint } from "./advice/distance-curve.js";
 export type { RouteKind } from "./advice/route-figures.js";
 export type { CacheStatusDetail } from "./cache-status.js";
-export type { CauseKind, Origin } from "./cause-origin.js";
+export type { CauseKind, InvalidationScope, Origin } from "./cause-origin.js";
 export { CAUSE_KINDS } from "./cause-origin.js";
 export type { EncryptionKey, SealCount } from "./codec/encryption.js";
 export type { Cause } from "./engine/cause-text.js";
-export type { CounterReport, ProbeFigures } from "./engine/counters.js";
+export type { CounterReport, InvalidationReport, ProbeFigures } from "./engine/counters.js";
 export { MISS_REASONS, type MissReason } from "./engine/entry-memory.js";
 export type {
   CacheEvent,

@@ -4,7 +4,7 @@
 import * as z from "zod";
 import type { SealCount } from "./codec/encryption.js";
 import type { CacheEngine } from "./engine/cache-engine.js";
-import type { CounterReport } from "./engine/counters.js";
+import type { CounterReport, InvalidationReport } from "./engine/counters.js";
 import type { FeedReport } from "./engine/feeds.js";
 import type { CircuitState } from "./engine/gate-options.js";
 import { requireTenantId, type TenantId } from "./identifiers.js";
@@ -91,6 +91,11 @@ export interface CacheStats {
   readonly encryption: SealCount | null;
   /** Of writes past the API, in this process; `null` without the option `feed`. */
   readonly feed: FeedReport | null;
+  /**
+   * Of all tenants together, in this process: what was invalidated, by how much it was to reach and who did it. One for each call or
+   * mutation, however many fences it replaced. Absent where one tenant was asked for.
+   */
+  readonly invalidations?: InvalidationReport;
   readonly store: StoreStats;
   readonly server: ServerReport | null;
 }
@@ -181,6 +186,7 @@ export async function collectStats(engine: CacheEngine, filter: ParsedStatsFilte
     inventoryAgeSeconds: isSized && ageMs !== null ? Math.round(ageMs / 1000) : null,
     encryption: engine.sealed,
     feed: engine.feed?.report() ?? null,
+    ...(tenant === undefined && { invalidations: counters.invalidationReport() }),
     store: storeStats(engine, latencyMs),
     server,
   };

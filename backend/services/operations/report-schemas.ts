@@ -97,6 +97,7 @@ export const cacheStats = named(
     inventoryAgeSeconds: z.int().nullable(),
     encryption: z.strictObject({ keyId: z.string(), seals: z.int() }).nullable(),
     feed: feedReport.nullable(),
+    invalidations: z.record(z.string(), z.record(z.string(), z.int())).optional(),
     store: z.strictObject(storeFields),
     server: serverReport.nullable(),
   } satisfies Record<keyof CacheStats, z.ZodType>),

@@ -137,7 +137,6 @@ export class CacheEngine {
         causes: this.causes,
         counters,
         account: this.account,
-        sweeps: this.#sweeps,
         advisor: options.advisor,
       },
       options,

@@ -2,6 +2,7 @@
 // Tests: test/unit/counters.test.ts, test/integration/monitor.test.ts, test/integration/toolkit-values.test.ts, test/integration/metrics.test.ts
 import { BoundedMap, ownText } from "../bounded-map.js";
 import type { BypassReason } from "../cache-status.js";
+import { CAUSE_KINDS, type CauseKind, INVALIDATION_SCOPES, type InvalidationScope } from "../cause-origin.js";
 import { Latencies } from "./latencies.js";
 
 const COUNTED = [
@@ -19,6 +20,9 @@ const COUNTED = [
   "errors",
   "alarms",
 ] as const;
+
+/** What is replayed was counted when it was asked for. */
+const COUNTED_CAUSES = CAUSE_KINDS.filter((kind) => kind !== "recovery");
 
 /** All reasons are there from the start: a rate needs a first value. */
 const NO_BYPASSES: Readonly<Record<CountedBypass, 0>> = {
@@ -65,6 +69,17 @@ export type CounterReport = Readonly<Record<Counted, number>> & {
   /** hits / (hits + misses), between 0 and 1; `null` before the first of either. */
   readonly hitRatio: number | null;
 };
+
+/** What was invalidated in this process, and by whom: how often. */
+export type InvalidationReport = Readonly<
+  Partial<Record<InvalidationScope, Readonly<Partial<Record<CauseKind, number>>>>>
+>;
+
+export interface InvalidationCount {
+  readonly scope: InvalidationScope;
+  readonly cause: CauseKind;
+  readonly count: number;
+}
 
 /** See `ops/staleness-probe.ts`. */
 export interface ProbeFigures {
@@ -134,6 +149,10 @@ export class Counters {
   lanePassed = 0;
   /** What a staleness probe has found; absent where none runs. */
   probe: ProbeFigures | undefined;
+  /** All pairs are there from the start: a rate needs a first value, and who purges everything does so once. */
+  readonly #invalidations = INVALIDATION_SCOPES.flatMap((scope) =>
+    COUNTED_CAUSES.map((cause) => ({ scope, cause, count: 0 })),
+  );
   readonly #reasons = new Map(Object.entries(NO_BYPASSES)) as Map<CountedBypass, number>;
   /** Of the modules that are counted. */
   readonly #moduleReasons = new Map<string, Map<CountedBypass, number>>();
@@ -176,6 +195,24 @@ export class Counters {
       this.#moduleReasons.set(ownText(module), reasons);
     }
     reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+
+  /** Something is invalidated, however many fences that takes. */
+  invalidated(scope: InvalidationScope, cause: CauseKind): void {
+    const counted = this.#invalidations.find((each) => each.scope === scope && each.cause === cause);
+    if (counted) counted.count++;
+  }
+
+  get invalidations(): readonly InvalidationCount[] {
+    return this.#invalidations;
+  }
+
+  /** The same without what did not happen. */
+  invalidationReport(): InvalidationReport {
+    const report: Partial<Record<InvalidationScope, Partial<Record<CauseKind, number>>>> = {};
+    for (const { scope, cause, count } of this.#invalidations)
+      if (count > 0) report[scope] = { ...report[scope], [cause]: count };
+    return report;
   }
 
   /** The same of one module, where it is there. */

@@ -19,6 +19,14 @@ export class InvalidationAccount {
 
   /** @param confirmed false: it waits for the store */
   invalidated(scope: FencedScope, origin: Origin, confirmed: boolean): void {
+    const { modules, everything } = scope;
+    const reach = everything ? "tenant" : modules.length > 0 ? "modules" : "tags";
+    this.#counters.invalidated(reach, origin.kind);
+    this.reached(scope, origin, confirmed);
+  }
+
+  /** The same of one tenant, where all tenants are concerned. */
+  reached(scope: FencedScope, origin: Origin, confirmed: boolean): void {
     const { tenant, modules, tags, everything } = scope;
     this.publish(scope, origin, confirmed);
     if (everything) {
@@ -27,6 +35,7 @@ export class InvalidationAccount {
       return;
     }
     for (const module of modules) this.count(confirmed, tenant, module);
+    // Of these alone: what a forgotten URL has spared of other modules is in no live list, and would be swept with them.
     for (const module of modules) this.#sweeps.enqueue({ tenant, module });
     // What a tag reaches is spread over modules: it is left to its TTL.
     for (const _tag of tags) this.count(confirmed, tenant);
@@ -39,7 +48,8 @@ export class InvalidationAccount {
     this.#events.publish("invalidated", { ...origin, ...parts, confirmed, elsewhere: false });
   }
 
-  count(confirmed: boolean, tenant: string, module?: string): void {
+  /** @param tenant absent where all are concerned, and their fences are not replaced one by one */
+  count(confirmed: boolean, tenant: string | undefined, module?: string): void {
     this.#counters.add("invalidations", tenant, module);
     if (!confirmed) this.#counters.add("deferredInvalidations", tenant, module);
   }

@@ -12,7 +12,6 @@ import { MAX_MARKED_FENCE_CHARACTERS } from "./forgotten-urls.js";
 import type { InvalidationAccount } from "./invalidation-account.js";
 import type { Lookups } from "./lookups.js";
 import type { StoreGate } from "./store-gate.js";
-import type { Sweeps } from "./sweeps.js";
 import { WideInvalidations } from "./wide-invalidations.js";
 
 export interface InvalidatorParts {
@@ -23,7 +22,6 @@ export interface InvalidatorParts {
   readonly causes: Causes;
   readonly counters: Counters;
   readonly account: InvalidationAccount;
-  readonly sweeps: Sweeps;
   readonly advisor: Advisor | undefined;
 }
 
@@ -35,7 +33,7 @@ export class Invalidator {
   constructor(parts: InvalidatorParts, options: EngineOptions) {
     this.#parts = parts;
     this.#options = options;
-    const { store, keys, gate, causes, account, sweeps } = parts;
+    const { store, keys, gate, causes, account } = parts;
     this.#wide = new WideInvalidations({
       store,
       keys,
@@ -45,11 +43,10 @@ export class Invalidator {
         const note = causes.note(tenant, origin, parts);
         const write = () => store.replaceFences(fenceKeys, options.fenceTtlMs, note);
         const confirmed = await this.replace(tenant, fenceKeys, write);
-        account.publish({ tenant, ...parts }, origin, confirmed);
+        account.reached({ tenant, ...parts }, origin, confirmed);
         return confirmed;
       },
-      // What a forgotten URL has spared of other modules is in no live list, and would be swept with them.
-      replaced: (tenant, module) => sweeps.enqueue(module === undefined ? { tenant } : { tenant, module }),
+      forgot: (confirmed, module) => account.count(confirmed, undefined, module),
     });
   }
 
@@ -73,14 +70,16 @@ export class Invalidator {
 
   /** All of every tenant, or of one module: see {@link WideInvalidations}. */
   async invalidateEverywhere(module: string | undefined, origin: Origin): Promise<boolean> {
-    const { lookups } = this.#parts;
+    const { counters, lookups } = this.#parts;
     lookups.forgetAll();
-    return this.#wide.invalidate(module, origin).finally(() => lookups.forgetAll());
+    const confirmed = await this.#wide.invalidate(module, origin).finally(() => lookups.forgetAll());
+    counters.invalidated(module === undefined ? "everything" : "module-everywhere", origin.kind);
+    return confirmed;
   }
 
   /** @param marks of the URL: see `forgotten-urls.ts` */
   async forgetUrl(tenant: string, marks: string, origin: Origin): Promise<boolean> {
-    const { store, keys, causes, account } = this.#parts;
+    const { store, keys, causes, account, counters } = this.#parts;
     const { fenceTtlMs } = this.#options;
     const fenceKeys = [keys.fence(tenant)];
     const scope = { tenant, modules: [], tags: [] };
@@ -92,6 +91,7 @@ export class Invalidator {
         : store.replaceFences(fenceKeys, fenceTtlMs, note);
     const confirmed = await this.replace(tenant, fenceKeys, write, amendFences ? [] : fenceKeys);
     account.count(confirmed, tenant);
+    counters.invalidated("url", origin.kind);
     account.publish(scope, origin, confirmed);
     return confirmed;
   }

@@ -17,15 +17,15 @@ export interface WideParts {
   readonly store: Store;
   readonly keys: KeySpace;
   readonly gate: StoreGate;
-  /** Replaces fences of one tenant; resolves with whether the store has confirmed. Never rejects. */
+  /** Replaces fences of one tenant, and accounts for that; resolves with whether the store has confirmed. Never rejects. */
   replace(
     tenant: string,
     fenceKeys: readonly string[],
     module: string | undefined,
     origin: Origin,
   ): Promise<boolean>;
-  /** Called for each tenant whose fence was replaced, or that of its module. */
-  replaced(tenant: string, module: string | undefined): void;
+  /** Called where all fences are forgotten in one step: now, or (not confirmed) before the store is used again. */
+  forgot(confirmed: boolean, module: string | undefined): void;
 }
 
 /** What a user may not do, or a server does not know. */
@@ -51,24 +51,27 @@ export class WideInvalidations {
     const { gate, store } = this.#parts;
     // A store that has not answered yet is not away.
     if (gate.state !== "closed") await gate.starting;
-    if (gate.state !== "closed") {
-      gate.recovery.addEverything();
-      await gate.untilLeasesEnd();
-      return false;
-    }
+    if (gate.state !== "closed") return this.#defer(module);
     try {
       if (store.listFences) return await gate.bound(this.#walk(module, origin), monotonicNow() + WITHIN_MS);
       await gate.bound(store.forgetAllFences(), monotonicNow() + WITHIN_MS);
       await store.untilForgotten?.();
+      this.#parts.forgot(true, module);
       return true;
     } catch (error) {
       // It would be refused when the store is back, too, and the store never used again: the caller is told.
       if (IS_FORBIDDEN.test(messageOf(error))) throw error;
-      gate.recovery.addEverything();
       gate.distrust(error);
-      await gate.untilLeasesEnd();
-      return false;
+      return this.#defer(module);
     }
+  }
+
+  async #defer(module: string | undefined): Promise<false> {
+    const { gate, forgot } = this.#parts;
+    gate.recovery.addEverything();
+    forgot(false, module);
+    await gate.untilLeasesEnd();
+    return false;
   }
 
   async #walk(module: string | undefined, origin: Origin): Promise<boolean> {
@@ -82,20 +85,12 @@ export class WideInvalidations {
       });
       for (let from = 0; from < meant.length; from += AT_A_TIME) {
         const some = meant.slice(from, from + AT_A_TIME);
-        const confirmed = await Promise.all(some.map((each) => this.#replace(each, module, origin)));
+        const confirmed = await Promise.all(
+          some.map(({ key, tenant }) => this.#parts.replace(tenant, [key], module, origin)),
+        );
         isConfirmed &&= confirmed.every(Boolean);
       }
     }
     return isConfirmed;
-  }
-
-  async #replace(
-    { key, tenant }: { readonly key: string; readonly tenant: string },
-    module: string | undefined,
-    origin: Origin,
-  ): Promise<boolean> {
-    const confirmed = await this.#parts.replace(tenant, [key], module, origin);
-    this.#parts.replaced(tenant, module);
-    return confirmed;
   }
 }

@@ -86,6 +86,17 @@ const REQUESTS: readonly Figure[] = [
   byModule("etc_stored_total", "Entries stored", "sets"),
   byModule("etc_fenced_total", "Answers not stored, because a mutation had overtaken them", "fenced"),
   byModule("etc_invalidations_total", "Fences replaced", "invalidations"),
+  {
+    name: "etc_invalidation_causes_total",
+    kind: "counter",
+    help: "Invalidations, however many fences each replaced, by how much they reach and who does it",
+    labels: ["scope", "cause"],
+    read: ({ engine }) =>
+      engine.counters.invalidations.map(({ scope, cause, count }) => ({
+        labels: { scope, cause },
+        value: count,
+      })),
+  },
   byModule(
     "etc_deferred_invalidations_total",
     "Invalidations that had to wait for the store",

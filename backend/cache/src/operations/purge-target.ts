@@ -1,5 +1,6 @@
 // What a purge is asked to remove: read, put into words, estimated, and done.
 // Tests: test/integration/operations-purge.test.ts
+import { INVALIDATION_SCOPES, type InvalidationScope } from "../cause-origin.js";
 import { isModuleName, isTag } from "../identifiers.js";
 import type { CacheStats, ModuleStats } from "../stats.js";
 import type { Access } from "./access.js";
@@ -7,8 +8,8 @@ import { NO_SUCH_TENANT, Refused } from "./answer.js";
 import type { Posted } from "./json-body.js";
 import type { OperatedCache } from "./operated-cache.js";
 
-export const PURGE_SCOPES = ["modules", "tenant", "tags", "url", "module-everywhere", "everything"] as const;
-export type PurgeScope = (typeof PURGE_SCOPES)[number];
+export const PURGE_SCOPES = INVALIDATION_SCOPES;
+export type PurgeScope = InvalidationScope;
 
 /** Which of them count depends on the scope; the others are empty. */
 export interface PurgeTarget {

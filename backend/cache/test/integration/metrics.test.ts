@@ -7,29 +7,17 @@ import { Counter, Registry } from "prom-client";
 import { projectFile } from "../../../project-root.js";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
-import { createTenantCache, MemoryStore, type StoreListener, type TenantCache } from "../../src/index.js";
+import { createTenantCache, MemoryStore, type TenantCache } from "../../src/index.js";
 import { FIGURES, HISTOGRAMS } from "../../src/metrics/figures.js";
 import { engineOf } from "../../src/tenant-cache.js";
 import { openCache, quiet, STORES, type StoreName } from "../support/caches.js";
 import { Exposition } from "../support/exposition.js";
 import { type HttpApp, serve } from "../support/http-app.js";
+import { LeavingStore } from "../support/leaving-store.js";
 
 function closing<T extends { close(): unknown }>(opened: T): T {
   closeAfterTest(opened);
   return opened;
-}
-
-class LeavingStore extends MemoryStore {
-  #listener: StoreListener | undefined;
-
-  override listen(listener: StoreListener): void {
-    this.#listener = listener;
-    super.listen(listener);
-  }
-
-  leave(): void {
-    this.#listener?.down("gone");
-  }
 }
 
 const FREQUENT = { reportIntervalMs: 1000 } as const;
