@@ -1,7 +1,9 @@
 // `cache.explain` and `cache.explained`: what a request would be told, and why one of the last minutes was no hit.
 // Tests: test/integration/explain.test.ts, test/integration/miss-reasons.test.ts
+
 import type { IncomingHttpHeaders } from "node:http";
 import type { Response } from "express";
+import { layersOf } from "../app-layers.js";
 import { TenantCacheError } from "../errors.js";
 import { refuseSurplus } from "../options/arguments.js";
 import {
@@ -13,7 +15,7 @@ import { shown } from "../shown.js";
 import { DryRun, type DryRunEnd } from "./dry-run.js";
 import { MAX_CAUSES, NOTHING } from "./explain-route.js";
 import type { Explanation, RequestExplanation, RouteExplanation } from "./explanation.js";
-import { goesWay, guardLayers, guardRoutesOf, layersOf, wayOf } from "./express-layers.js";
+import { goesWay, guardLayers, guardRoutesOf, wayOf } from "./express-layers.js";
 import type { HttpServices } from "./http-services.js";
 import { type Inject, loadInject } from "./inject.js";
 import { evictedBy, explained } from "./miss-explanation.js";

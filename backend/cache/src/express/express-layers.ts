@@ -5,17 +5,9 @@
 // while a dry run is under way a layer asks whether its function may be called for it. For all other requests it does
 // what it did. Layers are those of Express 4 (`handle_request`) and 5 (`handleRequest`).
 import type { Request, RequestHandler, Response } from "express";
+import { type Layer, layersOf, matchOf, writtenOf } from "../app-layers.js";
 import { dryRunOf } from "./dry-run.js";
 import { routeOf } from "./origins.js";
-
-/** The part of a layer that both have. Of those that are a route's own, `method` is the one they are for, if any. */
-interface Layer {
-  readonly handle: ((...args: unknown[]) => unknown) & { readonly stack?: readonly Layer[] };
-  readonly route?: { readonly stack: readonly Layer[] } | undefined;
-  readonly method?: string | undefined;
-  readonly path?: string | undefined;
-  match(path: string): boolean | { readonly path: string } | null | undefined;
-}
 
 type Call = (this: Layer, req: Request, res: Response, next: () => void) => unknown;
 
@@ -44,24 +36,6 @@ function functionsOf({ route }: Layer): readonly RequestHandler[] {
   return route?.stack.map(({ handle }) => handle) ?? [];
 }
 
-/** The layers of an app or a router; `undefined` where it is none. */
-export function layersOf(app: unknown): readonly Layer[] | undefined {
-  const { _router, stack } = Object(app) as { _router?: { stack?: unknown }; stack?: unknown };
-  const found = _router?.stack ?? stack ?? routerOf(app)?.stack;
-  if (Array.isArray(found)) return found;
-  // One of Express 4 has no router before something is mounted.
-  return typeof Object(app).lazyrouter === "function" ? [] : undefined;
-}
-
-/** Express 4 throws where one asks for it. */
-function routerOf(app: unknown): { stack?: unknown } | undefined {
-  try {
-    return (Object(app) as { router?: { stack?: unknown } }).router;
-  } catch {
-    return undefined;
-  }
-}
-
 /** What a request would meet in turn. */
 export interface Way {
   /** Whether it may come to `cacheList`: also where a mounted app hides what is in it. */
@@ -76,10 +50,10 @@ export function wayOf(layers: readonly Layer[], method: string, path: string): W
   const walk = (of: readonly Layer[], at: string): void => {
     for (const layer of of) {
       const matched = matchOf(layer, at);
-      if (matched === undefined) continue;
+      if (!matched) continue;
       if (layer.route) met.push({ layer, caches: layersFor(layer, method).some(isCaching) });
       else if (layer.handle.stack)
-        walk(layer.handle.stack, `/${at.slice(matched.length).replace(/^\//, "")}`);
+        walk(layer.handle.stack, `/${at.slice(matched.path.length).replace(/^\//, "")}`);
       else if (writtenOf(layer).name === "mounted_app") isHidden = true;
       else if (isCaching(layer)) met.push({ layer, caches: true });
     }
@@ -88,17 +62,6 @@ export function wayOf(layers: readonly Layer[], method: string, path: string): W
   const last = met.findLastIndex(({ caches }) => caches);
   const inFront = met.slice(0, Math.max(last, 0)).filter(({ layer, caches }) => layer.route && !caches);
   return { mayBeCached: last !== -1 || isHidden, inFront: new Set(inFront.map(({ layer }) => layer)) };
-}
-
-function matchOf(layer: Layer, path: string): string | undefined {
-  try {
-    const match = layer.match(path);
-    if (!match) return undefined;
-    return (typeof match === "object" ? match.path : layer.path) ?? "";
-  } catch {
-    // A path that does not decode.
-    return undefined;
-  }
 }
 
 function layersFor({ route }: Layer, method: string): readonly Layer[] {
@@ -116,14 +79,6 @@ function isCaching(layer: Layer): boolean {
 function mayGoOn(layer: Layer): boolean {
   const { length } = writtenOf(layer);
   return length === 0 || length >= 3;
-}
-
-/** What the app has mounted. Tracers put a function of their own around it, and keep it as shimmer does. */
-function writtenOf({ handle }: Layer): object & { readonly length: number; readonly name: string } {
-  let written: Layer["handle"] = handle;
-  for (let of: unknown = written; typeof of === "function"; of = Reflect.get(of, "__original"))
-    written = of as Layer["handle"];
-  return written;
 }
 
 /** Prototypes whose layers ask, with what their method was. */

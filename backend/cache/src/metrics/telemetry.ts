@@ -6,7 +6,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { BUCKET_SECONDS, type Moment, microsSince } from "../engine/latencies.js";
 import type { Attributes, Observable, OpenTelemetry, Span, TelemetryOptions } from "../peers.js";
 import { loadOpenTelemetry } from "../peers.js";
-import { routePattern } from "../route-pattern.js";
+import { routeTemplate } from "../route-pattern.js";
 import type { Store } from "../store/store.js";
 import { FIGURES, HISTOGRAMS } from "./figures.js";
 import type { MetricsViews } from "./metrics-view.js";
@@ -164,9 +164,11 @@ function attributesOf(labels: Readonly<Record<string, string>>): Attributes {
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [`etc.${name}`, value]));
 }
 
-/** By the semantic conventions for HTTP servers; the route is a pattern, not the URL, which names records. */
+/** By the semantic conventions for HTTP servers; without a template there is no route: a path names records. */
 function httpAttributes(req: IncomingMessage): Attributes {
-  const { route } = req as IncomingMessage & { readonly route?: { readonly path?: unknown } };
-  const path = typeof route?.path === "string" ? { "http.route": routePattern(req) } : {};
-  return { "http.request.method": req.method ?? "GET", ...path };
+  const template = routeTemplate(req);
+  return {
+    "http.request.method": req.method ?? "GET",
+    ...(template !== undefined && { "http.route": template }),
+  };
 }

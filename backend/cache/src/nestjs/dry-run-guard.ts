@@ -2,13 +2,9 @@
 // Tests: test/package/nest.test.ts
 import type { CanActivate, ExecutionContext } from "@nestjs/common";
 import type { Request } from "express";
+import { layersOf } from "../app-layers.js";
 import { dryRunOf } from "../express/dry-run.js";
-import {
-  cachesBehind,
-  functionsOfNextRoute,
-  functionsOfRoutes,
-  layersOf,
-} from "../express/express-layers.js";
+import { cachesBehind, functionsOfNextRoute, functionsOfRoutes } from "../express/express-layers.js";
 import { routeOf } from "../express/origins.js";
 
 /** What `UseInterceptors` leaves on a handler, or on its controller. */

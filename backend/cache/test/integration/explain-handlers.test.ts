@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { afterEach, describe, test } from "@jest/globals";
 import express5, { type Express, type NextFunction, type Request, type Response } from "express";
 import { until } from "../../../servers/until.js";
-import { layersOf } from "../../src/express/express-layers.js";
+import { layersOf } from "../../src/app-layers.js";
 import { createTenantCache, type ExplainRequest, type Explanation } from "../../src/index.js";
 import { quiet } from "../support/caches.js";
 
