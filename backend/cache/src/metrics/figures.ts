@@ -219,10 +219,10 @@ const SERVER: readonly Figure[] = [
   gauge(
     "etc_inventory_complete",
     "Whether the last inventory has seen all entries",
-    ({ lastReport }) => lastReport.inventory?.value.complete,
+    ({ lastReport }) => lastReport.counted?.value.complete,
   ),
   gauge("etc_inventory_age_seconds", "How old the last inventory is", ({ lastReport }, { ageOf }) =>
-    ageOf(lastReport.inventory),
+    ageOf(lastReport.counted),
   ),
   gauge("etc_server_report_age_seconds", "How old the server's figures are", ({ lastReport }, { ageOf }) =>
     ageOf(lastReport.server),

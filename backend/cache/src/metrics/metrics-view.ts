@@ -76,7 +76,7 @@ export class MetricsViews {
   }
 
   #held(): (readonly [string, Held])[] {
-    const inventory = this.#engine.lastReport.inventory?.value;
+    const inventory = this.#engine.lastReport.counted?.value;
     if (!inventory) return [];
     const named = new Map<string, Held>();
     for (const { module, entries, bytes } of inventory.rows) {

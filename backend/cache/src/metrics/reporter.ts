@@ -1,12 +1,16 @@
 // Asks the store for its figures on a timer, so that no scrape has to; leaves that to a monitor where one runs.
-// Tests: test/integration/metrics.test.ts
+// Tests: test/integration/metrics.test.ts, test/integration/metrics-inventory.test.ts
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { later } from "../later.js";
 import { quickStats } from "../stats.js";
+import type { NoteLook } from "../store/shared-notes.js";
 import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
+import { byModule, noteOf, readNote } from "./inventory-note.js";
 
 /** At first more often: whoever has just started looks, and each pause is twice as long as the one before. */
 const FIRST_MS = 1000;
+/** A walk ends within ten seconds; whoever has died at it is not waited for. */
+const WALK_WITHIN_MS = 30_000;
 /** After a walk through the entries, a hundred times as long without one. */
 const REST = 100;
 
@@ -73,12 +77,29 @@ export class Reporter {
     return this.#options.inventoryIntervalMs > 0 && monotonicNow() >= this.#nextInventoryMs;
   }
 
+  /** Of several processes one walks, and the others read what it has found. */
   async #takeInventory(): Promise<void> {
+    const { inventories, keys, lastReport, store } = this.#engine;
+    const look = await this.#look();
+    if (look?.state === "under-way") return;
+    const noted = look?.state === "made" ? readNote(look.text) : undefined;
+    if (look?.state === "made" && noted) {
+      lastReport.tookNote(noted, look.ageMs);
+      this.#nextInventoryMs = monotonicNow() + look.ttlMs - look.ageMs;
+      return;
+    }
     const startedAtMs = monotonicNow();
-    const inventory = await this.#engine.inventories.renew();
+    const inventory = byModule(await inventories.renew());
     // An empty store costs nothing to look at, and is mostly one that has just begun to be filled.
-    const intervalMs = inventory.rows.length === 0 ? 0 : this.#options.inventoryIntervalMs;
-    const tookMs = monotonicNow() - startedAtMs;
-    this.#nextInventoryMs = monotonicNow() + Math.max(intervalMs, REST * tookMs);
+    const intervalMs = inventory.rows.length === 0 ? this.#pauseMs / 2 : this.#options.inventoryIntervalMs;
+    const pauseMs = Math.max(intervalMs, REST * (monotonicNow() - startedAtMs));
+    this.#nextInventoryMs = monotonicNow() + pauseMs;
+    if (look) await store.notes?.write(keys.inventoryNote(), noteOf(inventory), pauseMs);
+  }
+
+  /** `undefined` where the store has no notes, or the user may not use them: each process walks by itself then. */
+  async #look(): Promise<NoteLook | undefined> {
+    const { keys, store } = this.#engine;
+    return store.notes?.look(keys.inventoryNote(), WALK_WITHIN_MS).catch(() => undefined);
   }
 }

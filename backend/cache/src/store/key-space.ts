@@ -180,6 +180,11 @@ export class KeySpace {
     return `${this.prefix}sweep:rest`;
   }
 
+  /** The last inventory, for all processes. Begins as the keys of sweeps do: who may use those may use it. */
+  inventoryNote(): string {
+    return `${this.prefix}sweep:inventory`;
+  }
+
   /** Held by the one process that sweeps. */
   sweepLease(kind: "indexes" | "keyspace"): string {
     return `${this.prefix}sweep:${kind}`;

@@ -16,6 +16,14 @@ export interface Inventory {
   readonly fences?: number;
 }
 
+/** The same of all tenants together. */
+export interface ModuleInventory {
+  readonly rows: readonly Omit<InventoryRow, "tenant">[];
+  readonly complete: boolean;
+  /** `null` where they are not counted. */
+  readonly fences: number | null;
+}
+
 /** What the server says of itself; `null` where it does not. */
 export interface ServerReport {
   readonly version: string | null;

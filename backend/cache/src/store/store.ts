@@ -7,6 +7,7 @@ import type { CommitResult, FillCommit, FillRequest, FillStart, HeldLease } from
 import type { KeySpace } from "./key-space.js";
 import type { KeyedStore } from "./keyed-store.js";
 import type { ForgetFences, ReadLease } from "./read-lease.js";
+import type { SharedNotes } from "./shared-notes.js";
 import type { SharingTerms } from "./sharing-terms.js";
 import type { Inventory, ServerReport } from "./store-report.js";
 
@@ -79,6 +80,8 @@ export interface Store {
    * used.
    */
   readonly keyed?: KeyedStore;
+  /** What one process does for all, where there are several. Absent: each does it for itself. */
+  readonly notes?: SharedNotes;
   /** A place for the feed. Absent where there is none: `createTenantCache({ feed })` then refuses. */
   feed?(keys: KeySpace): FeedPlace;
   /**

@@ -34,6 +34,7 @@ import { isClusterClient, type RedisClient } from "./redis-client.js";
 import { RedisConnection } from "./redis-connection.js";
 import { RedisFeedPlace } from "./redis-feed-place.js";
 import { RedisKeyedStore } from "./redis-keyed-store.js";
+import { RedisNotes } from "./redis-notes.js";
 import { RedisPool } from "./redis-pool.js";
 import { readTenantBytes, reportServer, takeInventory } from "./redis-report.js";
 import { RedisSweep } from "./redis-sweep.js";
@@ -43,6 +44,7 @@ import type { ProbePlace, Servers } from "./servers.js";
 export class RedisStore implements Store {
   readonly kind = "redis";
   readonly keyed: RedisKeyedStore;
+  readonly notes: RedisNotes;
   readonly #connection: RedisConnection;
   readonly #client: RedisClient;
   readonly #servers: Servers;
@@ -67,6 +69,7 @@ export class RedisStore implements Store {
     this.#keys = keys;
     this.#parking = new Parking(keys, (notice) => this.#connection.notice(notice));
     this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
+    this.notes = new RedisNotes(this.#servers);
     this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
     if (!isClusterClient(this.#client))
       this.#leases = new ReadLeases(this.#client, this.#servers, keys, connection.messages, (notice) =>

@@ -9,6 +9,7 @@ import { CLOCK, DROP_LEASE } from "./lua-parts.js";
 import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE_SCRIPTS } from "./probe-script.js";
 import { fenceCount, READ_LEASE_SCRIPTS, tellReaders } from "./read-lease-scripts.js";
+import { NOTE_SCRIPTS } from "./redis-notes.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
 const WRITERS = `
@@ -148,4 +149,5 @@ export const SCRIPTS = {
   ...LISTING_SCRIPTS,
   ...SWEEP_SCRIPTS,
   ...POOL_SCRIPTS,
+  ...NOTE_SCRIPTS,
 };

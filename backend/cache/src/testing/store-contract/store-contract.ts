@@ -15,6 +15,7 @@ import { fillCases } from "./fill-cases.js";
 import { keyedCases } from "./keyed-cases.js";
 import { leaseCases } from "./lease-cases.js";
 import { listingCases } from "./listing-cases.js";
+import { noteCases } from "./note-cases.js";
 import { Places } from "./places.js";
 import { quotaCases } from "./quota-cases.js";
 import { sweepCases } from "./sweep-cases.js";
@@ -78,6 +79,7 @@ export function storeContract(given: StoreContractOptions, ...surplus: never[]):
     ...quotaCases,
     ...causeCases,
     ...listingCases,
+    ...noteCases,
   ];
   return [partsCase(without), ...cases]
     .filter(({ needs }) => needs.every(isOffered))
