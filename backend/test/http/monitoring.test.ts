@@ -1,4 +1,5 @@
-// What the board and the rules ask for is there, in the exposition of a server process that has been used; and the end of an alert is logged.
+// What the board and the rules ask for is there, in the exposition of a server process that has been used; Prometheus itself takes both, and an alert
+// comes to Alertmanager and into the log, as its end does.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,6 +10,7 @@ import { until } from "../../servers/until.js";
 import { signerKeyText } from "../../services/audit/signed-note.js";
 import { LOG_KEY } from "../support/audit-log.js";
 import { asSent, board, readQuery, rules, type Selector } from "../support/monitoring.js";
+import { type MonitoringPrograms, startMonitoring } from "../support/monitoring-programs.js";
 import {
   type OperatedCrm,
   type RunningBackend,
@@ -39,6 +41,7 @@ describe("monitoring", () => {
   let crm: OperatedCrm;
   let secrets: string;
   let backend: RunningBackend;
+  let programs: MonitoringPrograms;
   let series: Series[];
 
   const scrape = async (authorization = `Bearer ${TOKEN}`) =>
@@ -58,6 +61,7 @@ describe("monitoring", () => {
       },
     });
     backend = await crm.start();
+    programs = await startMonitoring(backend.url, TOKEN);
     await crm.done("tenant", "create", "Example", "--admin", "you@example.com");
     const { token } = await crm.done("token", "issue", "--tenant", "Example", "--email", "you@example.com");
     await untilHits(token, "/api/accounts", [backend]);
@@ -75,6 +79,7 @@ describe("monitoring", () => {
     });
   });
   afterAll(async () => {
+    await programs?.stop();
     await crm?.close();
     rmSync(secrets, { recursive: true, force: true });
   });
@@ -154,7 +159,31 @@ describe("monitoring", () => {
     ]);
   });
 
-  test("an alert is logged when it begins, and when it ends", async () => {
+  test("Prometheus scrapes it, and evaluates every rule and every query of the board", async () => {
+    await until("a scrape", async () => {
+      const { activeTargets } = await programs.prometheus("targets");
+      return activeTargets.length === 1 && activeTargets[0].health === "up";
+    });
+    await until("an evaluation of each rule", async () => {
+      const { groups } = await programs.prometheus("rules");
+      const all: { health: string; lastError?: string; name: string }[] = groups.flatMap(
+        (group: { rules: object[] }) => group.rules,
+      );
+      for (const { health, lastError, name } of all) assert.notEqual(health, "err", `${name}: ${lastError}`);
+      return all.length === rules().length && all.every(({ health }) => health === "ok");
+    });
+    const queries = board().panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => asSent(expr)));
+    const answers = await Promise.all(queries.map((query) => programs.prometheus("query", { query })));
+    assert.equal(answers.length, queries.length);
+    const { result } = await programs.prometheus("query", { query: 'etc_store_connected{job="crm"}' });
+    const values = result.map((one: { value: readonly [number, string] }) => one.value[1]);
+    assert.equal(values.join(), "1");
+  });
+
+  test("an alert comes to Alertmanager and into the log when it begins, and goes when it ends", async () => {
+    const isAlerted = async () =>
+      (await programs.alerts()).find(({ labels }) => labels.alertname === "EtcReconnecting");
+    assert.equal(await isAlerted(), undefined);
     await crm.cache.kill();
     // Who asks for health has the monitor look.
     const lookUntil = (text: string) =>
@@ -163,7 +192,12 @@ describe("monitoring", () => {
         return backend.process.output.text.includes(text);
       });
     await lookUntil("cache alert reconnecting: store away");
+    await until("the alert", async () => (await isAlerted()) !== undefined);
+    const alert = await isAlerted();
+    assert.equal(alert?.labels.job, "crm");
+    assert.match(alert?.annotations.runbook_url ?? "", /runbook\.md#etcreconnecting$/);
     await crm.cache.restart();
     await lookUntil("cache alert reconnecting: over after");
+    await until("no alert", async () => (await isAlerted()) === undefined);
   });
 });

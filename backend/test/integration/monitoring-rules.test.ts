@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { describe, test } from "@jest/globals";
 import { projectFile } from "../../project-root.js";
 import { readComposeFile } from "../../servers/compose.js";
-import { findPromtool } from "../../servers/find-promtool.js";
+import { findPromtool } from "../../servers/find-monitoring.js";
 import { afterTest } from "../../servers/in-test.js";
 import { MONITORING, RULE_FILES, readYaml, rules } from "../support/monitoring.js";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { projectFile } from "../../../project-root.js";
-import { findPromtool } from "../../../servers/find-promtool.js";
+import { findPromtool } from "../../../servers/find-monitoring.js";
 
 const run = promisify(execFile);
 const MONITORING = projectFile("scripts", "compose", "monitoring");
