@@ -4,14 +4,21 @@ import type { AdviceWarning, AdviceWarningCode } from "./cache-advice.js";
 import type { RouteFigures } from "./route-figures.js";
 
 /** In the order in which they are told. */
-export const ADVICE_WARNINGS = [
-  "scope-missing",
-  "vary-missing",
-  "differs-each-time",
-  "unseen-writes",
-  "no-tenant",
-  "mostly-unstorable",
-] as const satisfies readonly AdviceWarningCode[];
+const TEXTS: Readonly<Record<AdviceWarningCode, string>> = {
+  "scope-missing":
+    "answers under one key differ with the caller: give the route a scope, for example scope: (req) => req.auth.userId",
+  "vary-missing":
+    "answers under one key alternate: something that they depend on is not in the key; name it by scope, vary or varyBy",
+  "differs-each-time":
+    "no two answers are equal: something in them (a time, a random number) is new each time; take it out, or do not cache",
+  "unseen-writes":
+    "answers change without an invalidation in this process: another writer (a job, another process) changes the data; have it invalidate, or keep the TTL short",
+  "no-tenant":
+    "requests have no tenant, so that nothing is cached for them: mount this behind authentication, and check the tenant option",
+  "mostly-unstorable": "most answers may not be stored",
+};
+
+export const ADVICE_WARNINGS = Object.keys(TEXTS) as readonly AdviceWarningCode[];
 
 /** Fewer comparisons say nothing. */
 const FEWEST = 5;
@@ -66,17 +73,3 @@ function differences({ compared }: RouteFigures): AdviceWarningCode | undefined 
   if (alternating > differing * HARDLY) return "vary-missing";
   return differing > (same + differing) * HARDLY * HARDLY ? "unseen-writes" : undefined;
 }
-
-const TEXTS: Readonly<Record<AdviceWarningCode, string>> = {
-  "scope-missing":
-    "answers under one key differ with the caller: give the route a scope, for example scope: (req) => req.auth.userId",
-  "vary-missing":
-    "answers under one key alternate: something that they depend on is not in the key; name it by scope, vary or varyBy",
-  "differs-each-time":
-    "no two answers are equal: something in them (a time, a random number) is new each time; take it out, or do not cache",
-  "unseen-writes":
-    "answers change without an invalidation in this process: another writer (a job, another process) changes the data; have it invalidate, or keep the TTL short",
-  "no-tenant":
-    "requests have no tenant, so that nothing is cached for them: mount this behind authentication, and check the tenant option",
-  "mostly-unstorable": "most answers may not be stored",
-};

@@ -37,11 +37,6 @@ export function setHeaders(res: ServerResponse): void {
   res.setHeader("Cross-Origin-Resource-Policy", "same-origin");
 }
 
-export function queryOf({ url = "" }: IncomingMessage): string {
-  const start = url.indexOf("?");
-  return start === -1 ? "" : url.slice(start);
-}
-
 export function redirect(res: ServerResponse, location: string): void {
   res.statusCode = 303;
   res.setHeader("Location", location);

@@ -15,10 +15,11 @@ import {
 } from "../options/console-options.js";
 import { shown } from "../shown.js";
 import type { TenantCache } from "../tenant-cache.js";
+import { urlParts } from "../url-parts.js";
 import type { CacheWarmer } from "../warmer/cache-warmer.js";
 import { advicePage } from "./advice-page.js";
 import { alertsPage } from "./alerts-page.js";
-import { isAsset, queryOf, redirect, send, sendAsset, sendFile, sendText, setHeaders } from "./answers.js";
+import { isAsset, redirect, send, sendAsset, sendFile, sendText, setHeaders } from "./answers.js";
 import { appPage } from "./app-page.js";
 import { causesPage } from "./causes-page.js";
 import { entriesPage } from "./entries-page.js";
@@ -30,7 +31,7 @@ import { bareLayout, layout } from "./layout.js";
 import { modulesPage } from "./modules-page.js";
 import { figuresFor, overviewPage } from "./overview-page.js";
 import type { Asked, Onward, Page, Shown, ShownFile } from "./page.js";
-import { pathOf, withSlash } from "./proxies.js";
+import { withSlash } from "./proxies.js";
 import { createPurgePage } from "./purge-page.js";
 import { Sources } from "./sources.js";
 import { tailPage } from "./tail-page.js";
@@ -114,13 +115,14 @@ class Console {
 
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     setHeaders(res);
+    const { path, search } = urlParts(req.url ?? "/");
     const place = withSlash(req);
-    if (place !== undefined) return redirect(res, `${place}${queryOf(req)}`);
-    const name = pathOf(req).slice(1);
+    if (place !== undefined) return redirect(res, `${place}${search}`);
+    const name = path.slice(1);
     const visit = await this.#visitOf(req, res, name);
     if (!visit) return;
     const method = req.method === "HEAD" ? "GET" : (req.method ?? "GET");
-    const query = new URLSearchParams(queryOf(req));
+    const query = new URLSearchParams(search);
     if (method === "GET" && isAsset(name)) return sendAsset(req, res, name, query.get("v"));
     if (this.#ownMonitor && visit.isOperator) await this.#begin(this.#ownMonitor);
     const secret = secretOf(req, res);

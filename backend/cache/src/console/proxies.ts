@@ -1,6 +1,7 @@
 // What a proxy in front of the app says of the request, where the app trusts it (Express's `trust proxy`).
 // Tests: test/integration/console-access.test.ts
 import type { IncomingMessage } from "node:http";
+import { urlParts } from "../url-parts.js";
 
 type Trusts = (address: string | undefined, hop: number) => boolean;
 
@@ -30,15 +31,12 @@ const PREFIX = /^(?:\/[A-Za-z0-9._~-]+)+\/?$/;
  * it. `undefined` where all is well.
  */
 export function withSlash(req: IncomingMessage): string | undefined {
-  const [original = "/"] = ((req as ExpressRequest).originalUrl ?? req.url ?? "/").split("?");
-  if (original.endsWith("/") || pathOf(req) !== "/") return undefined;
+  const { path: original } = urlParts((req as ExpressRequest).originalUrl ?? req.url ?? "/");
+  // Behind the mount: `/`, `/modules`.
+  const { path } = urlParts(req.url ?? "/");
+  if (original.endsWith("/") || (path !== "/" && path !== "")) return undefined;
   const forwarded = forwardedHeader(req, "x-forwarded-prefix") ?? "";
   const prefix = PREFIX.test(forwarded) ? forwarded.replace(/\/$/, "") : "";
   // One slash alone: two would be another host.
   return `${prefix}/${original.replace(/^\/+/, "")}/`;
-}
-
-/** Behind the mount, without the query: `/`, `/modules`. */
-export function pathOf(req: IncomingMessage): string {
-  return (req.url ?? "/").split("?", 1)[0] || "/";
 }

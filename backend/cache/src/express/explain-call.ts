@@ -12,6 +12,7 @@ import {
   parseExplainRequest,
 } from "../options/explain-options.js";
 import { shown } from "../shown.js";
+import { urlParts } from "../url-parts.js";
 import { DryRun, type DryRunEnd } from "./dry-run.js";
 import { MAX_CAUSES, NOTHING } from "./explain-route.js";
 import type { Explanation, RequestExplanation, RouteExplanation } from "./explanation.js";
@@ -93,7 +94,7 @@ async function dryRun(
   layers: Parameters<typeof wayOf>[0],
 ): Promise<DryRunEnd<RouteExplanation>> {
   const [, scheme, host, path = "/"] = /^(?:(https?):\/\/([^/]*))?(\/.*)$/is.exec(url) ?? [];
-  const way = wayOf(layers, method, path.split("?", 1)[0] ?? path);
+  const way = wayOf(layers, method, urlParts(path).path);
   if (!way.mayBeCached) return { kind: "not-cached", route: null };
   const like = http.lastAsked;
   const isEncrypted = scheme === undefined ? (like?.isEncrypted ?? false) : scheme === "https";

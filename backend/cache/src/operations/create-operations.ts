@@ -10,6 +10,7 @@ import {
   parseOperationsOptions,
 } from "../options/operations-options.js";
 import type { CacheStats } from "../stats.js";
+import { urlParts } from "../url-parts.js";
 import { Access } from "./access.js";
 import { type Answer, NO_SUCH_TENANT, NOT_FOR_SOME, Refused, send, setHeaders } from "./answer.js";
 import { explainedFor } from "./explained-for.js";
@@ -106,7 +107,7 @@ class Operations {
     const withoutBody = req.method === "HEAD";
     if (!allowed)
       return send(res, new Refused(403, "forbidden", "you may not operate this cache"), withoutBody);
-    const { path, search } = partsOf(req.url);
+    const { path, search } = urlParts(req.url);
     const asked = { req, access: new Access(allowed), query: new URLSearchParams(search) };
     const name = path.replace(/^\/+|\/+$/g, "");
     if (name === "tail" && req.method === "GET") {
@@ -210,12 +211,6 @@ class Operations {
     });
     return { data: { causes } };
   }
-}
-
-/** A query may have question marks of its own (RFC 3986 section 3.4), as in `explain?url=/accounts?page=2`. */
-function partsOf(url: string): { readonly path: string; readonly search: string } {
-  const at = url.indexOf("?");
-  return at === -1 ? { path: url, search: "" } : { path: url.slice(0, at), search: url.slice(at) };
 }
 
 /** Nothing of the server, and no sums of the process: they tell of others. */

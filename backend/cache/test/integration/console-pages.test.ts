@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
-import { MemoryStore, type TenantCache } from "../../src/index.js";
-import { openCache, PATIENT, STORES } from "../support/caches.js";
-import { consoleWorld, type OpenedConsole, openConsole, PAGES } from "../support/console-world.js";
+import type { TenantCache } from "../../src/index.js";
+import { PATIENT, STORES } from "../support/caches.js";
+import { type OpenedConsole, openConsole, PAGES } from "../support/console-world.js";
+import { countWalks } from "../support/walks.js";
 
 const EVIL = "<script>alert(1)</script>\"'&";
 
@@ -151,9 +152,8 @@ for (const store of STORES) {
 
 describe("the overview tells what wants an operator", () => {
   test("a module of which most requests are not looked up, one that nothing invalidates, one whose entries are gone at once", async () => {
-    const cache = await openCache("memory");
-    const world = await consoleWorld(cache);
-    closeAfterTest(world, cache);
+    const world = await openConsole();
+    closeAfterTest(world);
     for (let index = 0; index < 25; index++) {
       await world.request("/accounts", { tenant: "acme" });
       await world.request("/leads", { tenant: "" });
@@ -172,31 +172,21 @@ describe("the overview tells what wants an operator", () => {
   });
 
   test("what is reserved for a tenant is listed as well", async () => {
-    const cache = await openCache("memory", { reservedBytesPerTenant: 1_000_000 });
-    const world = await consoleWorld(cache);
-    closeAfterTest(world, cache);
+    const world = await openConsole("memory", { reservedBytesPerTenant: 1_000_000 });
+    closeAfterTest(world);
     await world.request("/accounts", { tenant: "acme" });
-    await cache.idle();
+    await world.cache.idle();
     const { body } = await world.get("admin", "entries?tenant=acme&module=accounts");
     assert.match(body, /class="url">\/accounts</);
   });
 
   test("who sees many tenants has the store walked through once, and is told of these alone", async () => {
-    let walks = 0;
-    class Walked extends MemoryStore {
-      override async inventory(...args: Parameters<MemoryStore["inventory"]>) {
-        walks++;
-        return super.inventory(...args);
-      }
-    }
-    const store = () => new Walked({ maxBytes: 1_000_000, maxTenantBytes: 1_000_000 });
-    const cache = await openCache("memory", { store });
     const tenants = Array.from({ length: 40 }, (_, n) => `branch-${n}`);
-    const world = await consoleWorld(cache, { authorize: () => ({ view: true, tenants }) });
-    closeAfterTest(world, cache);
+    const world = await openConsole("memory", {}, () => ({ authorize: () => ({ view: true, tenants }) }));
+    closeAfterTest(world);
     for (const tenant of ["branch-3", "branch-4", "globex"]) await world.request("/accounts", { tenant });
-    await cache.idle();
-    walks = 0;
+    await world.cache.idle();
+    const walks = countWalks(world.cache);
     for (const page of ["", "tenants", "modules"]) {
       const { status, body } = await world.get("viewer", page);
       assert.equal(status, 200);
@@ -206,16 +196,15 @@ describe("the overview tells what wants an operator", () => {
       if (page === "modules")
         assert.match(body, /accounts<\/a><\/th>\s*<td>0\.0 %<\/td><td>0<\/td><td>2<\/td>/);
     }
-    assert.equal(walks, 1);
+    assert.equal(walks.times, 1);
   });
 
   test("a tenant at its bound", async () => {
-    const cache = await openCache("memory", { maxBytesPerTenant: 4000 });
-    const world = await consoleWorld(cache);
-    closeAfterTest(world, cache);
+    const world = await openConsole("memory", { maxBytesPerTenant: 4000 });
+    closeAfterTest(world);
     for (let page = 0; page < 25; page++) {
       await world.request(`/accounts?page=${page}`, { tenant: "greedy" });
-      await cache.idle();
+      await world.cache.idle();
     }
     assert.match(
       (await world.get("superadmin", "")).body,

@@ -6,10 +6,10 @@ import { afterTest, closeAfterTest } from "../../../servers/in-test.js";
 import { startRedisServer } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import type { TenantCache, TenantCacheOptions } from "../../src/index.js";
-import { engineOf } from "../../src/tenant-cache.js";
 import { openCache, quiet } from "../support/caches.js";
 import { Exposition } from "../support/exposition.js";
 import { serve } from "../support/http-app.js";
+import { countWalks } from "../support/walks.js";
 
 const PREFIX = "shared:";
 
@@ -17,14 +17,7 @@ const PREFIX = "shared:";
 async function open(redis: string, metrics: TenantCacheOptions["metrics"] = { reportIntervalMs: 1000 }) {
   const cache = await openCache("redis", { redis, keyPrefix: PREFIX, logger: quiet, metrics });
   closeAfterTest(cache);
-  const { store } = engineOf(cache);
-  const walked = { times: 0 };
-  const take = store.inventory.bind(store);
-  store.inventory = (filter) => {
-    walked.times++;
-    return take(filter);
-  };
-  return { cache, walked };
+  return { cache, walked: countWalks(cache) };
 }
 
 async function server() {

@@ -22,6 +22,10 @@ test("is not mounted without authorize, nor uncalled", async () => {
 test("what a store that is away says of itself is for who sees all", async () => {
   let isAway = false;
   class Leaving extends MemoryStore {
+    // Else it is found to be back while this asks.
+    override async ping() {
+      if (isAway) throw new Error("connect ECONNREFUSED 10.1.2.3");
+    }
     override async read(...args: Parameters<MemoryStore["read"]>) {
       if (isAway) throw new Error("connect ECONNREFUSED 10.1.2.3");
       return super.read(...args);

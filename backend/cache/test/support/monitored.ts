@@ -6,6 +6,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { projectFile } from "../../../project-root.js";
 import { findPromtool } from "../../../servers/find-monitoring.js";
+import { Exposition } from "./exposition.js";
 
 const run = promisify(execFile);
 const MONITORING = projectFile("scripts", "compose", "monitoring");
@@ -50,12 +51,18 @@ export async function unlike(
 }
 
 function seriesOf(exposition: string) {
-  const counters = new Set([...exposition.matchAll(/^# TYPE (\w+) counter$/gm)].map(([, name]) => name));
-  const lines = [...exposition.matchAll(/^(etc_\w+)(?:\{(.*)\})? (\S+)$/gm)];
-  return lines.flatMap(([, name = "", labels = "", value = ""]) => {
-    if (/_(?:bucket|sum|count)$/.test(name)) return [];
-    const own = ['job="crm"', 'instance="one"', ...(labels === "" ? [] : [labels])].join(",");
-    return [{ series: `${name}{${own}}`, values: counters.has(name) ? `0+${value}x120` : `${value}x120` }];
+  const { series, types } = new Exposition(exposition);
+  return series.flatMap(({ name, labels, value }) => {
+    // Of histograms, which have none of their own name.
+    if (!types.has(name)) return [];
+    const all = Object.entries({ job: "crm", instance: "one", ...labels });
+    const own = all.map(([label, text]) => `${label}="${text}"`).join(",");
+    return [
+      {
+        series: `${name}{${own}}`,
+        values: types.get(name) === "counter" ? `0+${value}x120` : `${value}x120`,
+      },
+    ];
   });
 }
 

@@ -3,16 +3,6 @@
 import type { NoteLook, SharedNotes } from "../shared-notes.js";
 import type { Servers } from "./servers.js";
 
-/** KEYS: note. ARGV: TTL of the time in which it is made. Returns nothing where that is up to who asks, else its text and its PTTL. */
-const LOOK_NOTE = `
-local text = redis.call('GET', KEYS[1])
-if text then return { text, redis.call('PTTL', KEYS[1]) } end
-redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
-return {}
-`;
-
-export const NOTE_SCRIPTS = { lookNote: LOOK_NOTE };
-
 export class RedisNotes implements SharedNotes {
   readonly #servers: Servers;
 

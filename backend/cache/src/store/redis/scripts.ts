@@ -6,10 +6,10 @@ import { FEED_SCRIPTS } from "./feed-scripts.js";
 import { LEDGER_SCRIPTS } from "./ledger-scripts.js";
 import { LISTING_SCRIPTS } from "./listing-script.js";
 import { CLOCK, DROP_LEASE } from "./lua-parts.js";
+import { NOTE_SCRIPTS } from "./note-script.js";
 import { POOL_SCRIPTS } from "./pool-scripts.js";
 import { PROBE_SCRIPTS } from "./probe-script.js";
 import { fenceCount, READ_LEASE_SCRIPTS, tellReaders } from "./read-lease-scripts.js";
-import { NOTE_SCRIPTS } from "./redis-notes.js";
 import { SWEEP_SCRIPTS } from "./sweep-scripts.js";
 
 const WRITERS = `
