@@ -21,10 +21,6 @@ export const CAUSE_KINDS = [
 ] as const;
 export type CauseKind = (typeof CAUSE_KINDS)[number];
 
-/**
- * How much an invalidation is asked to reach. `modules`, `tags`, `tenant` and `url`: of one tenant; `module-everywhere` and `everything`:
- * of all tenants.
- */
 export const INVALIDATION_SCOPES = [
   "modules",
   "tenant",
@@ -33,6 +29,11 @@ export const INVALIDATION_SCOPES = [
   "module-everywhere",
   "everything",
 ] as const;
+
+/**
+ * How much an invalidation is asked to reach. `modules`, `tags`, `tenant` and `url`: of one tenant; `module-everywhere` and `everything`:
+ * of all tenants.
+ */
 export type InvalidationScope = (typeof INVALIDATION_SCOPES)[number];
 
 /** Who does something, as far as it is known where it is done. */

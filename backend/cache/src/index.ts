@@ -133,6 +133,7 @@ export { MemoryStore, type MemoryStoreOptions } from "./store/memory-store.js";
 export type { UserNodeRedisClient, UserRedisClient } from "./store/redis/redis-client.js";
 export type { RedisClusterOptions, RedisOption, RedisServerOptions } from "./store/redis/redis-option.js";
 export * as redisUrls from "./store/redis/url-servers.js";
+export type * from "./store/shared-notes.js";
 export type { SharingTerms } from "./store/sharing-terms.js";
 export type * from "./store/store.js";
 export { GroupUnavailable, NotConnected, StoreFull } from "./store/store-errors.js";

@@ -43,6 +43,8 @@ export async function runPurgeOnRedis(
     tenant: () => undefined,
     budgetMs: Math.min(timeoutMs, 10_000),
     local: { maxBytes: 0 },
+    // Apps whose processes hear of each other hear of this. Where the user may not tell them, it is done all the same.
+    causes: { shared: true },
     logger: QUIET,
   });
   try {

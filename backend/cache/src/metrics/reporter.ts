@@ -27,6 +27,7 @@ export class Reporter {
   #timer: Timer | undefined;
   #pauseMs: number;
   #nextInventoryMs = 0;
+  readonly #createdAtMs = monotonicNow();
   #isStopped = false;
 
   /** @param tenants whose bytes are wanted */
@@ -88,13 +89,21 @@ export class Reporter {
       this.#nextInventoryMs = monotonicNow() + look.ttlMs - look.ageMs;
       return;
     }
-    const startedAtMs = monotonicNow();
+    const begunAtMs = monotonicNow();
     const inventory = byModule(await inventories.renew());
-    // An empty store costs nothing to look at, and is mostly one that has just begun to be filled.
-    const intervalMs = inventory.rows.length === 0 ? this.#pauseMs / 2 : this.#options.inventoryIntervalMs;
-    const pauseMs = Math.max(intervalMs, REST * (monotonicNow() - startedAtMs));
+    const tookMs = monotonicNow() - begunAtMs;
+    const pauseMs = Math.max(REST * tookMs, this.#intervalMs(inventory.rows.length === 0));
     this.#nextInventoryMs = monotonicNow() + pauseMs;
     if (look) await store.notes?.write(keys.inventoryNote(), noteOf(inventory), pauseMs);
+  }
+
+  /** An empty store costs nothing to look at. Of one that has just begun to be filled, each pause is as long as all before it. */
+  #intervalMs(isEmpty: boolean): number {
+    const { inventoryIntervalMs, reportIntervalMs } = this.#options;
+    const sinceStartMs = monotonicNow() - this.#createdAtMs;
+    return isEmpty
+      ? this.#pauseMs / 2
+      : Math.min(inventoryIntervalMs, Math.max(reportIntervalMs, sinceStartMs));
   }
 
   /** `undefined` where the store has no notes, or the user may not use them: each process walks by itself then. */

@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
+import { closeAfterTest } from "../../../servers/in-test.js";
 import type { RedisServer } from "../../../servers/index.js";
+import { until } from "../../../servers/until.js";
+import type { InvalidatedEvent } from "../../src/index.js";
+import { openCache } from "../support/caches.js";
 import { runHere } from "../support/command-line.js";
 import { type FilledServer, startFilledRedis } from "../support/filled-redis.js";
 
@@ -68,6 +72,24 @@ describe("purge", () => {
       ["operator", "prices were wrong", ["accounts"]],
     );
     assert.match(cause?.actor ?? "", /^[\w-]{16}$/);
+  });
+
+  test("an app whose processes hear of each other hears of it", async () => {
+    const redis = server.url;
+    const hearing = await openCache("redis", { redis, keyPrefix: PREFIX, causes: { shared: true } });
+    closeAfterTest(hearing);
+    const heard: InvalidatedEvent[] = [];
+    hearing.events.on("invalidated", (event) => void heard.push(event));
+    // A subscription may take a moment longer than the connection.
+    await until("it is heard of", async () => {
+      assert.equal((await done("--tenant", "acme", "--module", "leads")).code, 0);
+      return heard.length > 0;
+    });
+    const [event] = heard;
+    assert.deepEqual(
+      [event?.kind, event?.reason, event?.tenant, event?.modules, event?.elsewhere],
+      ["operator", "prices were wrong", "acme", ["leads"], true],
+    );
   });
 
   test("a URL, a tag, a tenant, a module of all, everything", async () => {

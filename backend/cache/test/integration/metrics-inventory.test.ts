@@ -14,7 +14,7 @@ import { countWalks } from "../support/walks.js";
 const PREFIX = "shared:";
 
 /** A process: a cache with a client of its own, and how often it has walked through the store. */
-async function open(redis: string, metrics: TenantCacheOptions["metrics"] = { reportIntervalMs: 1000 }) {
+async function open(redis: string, metrics: TenantCacheOptions["metrics"] = { reportIntervalMs: 60_000 }) {
   const cache = await openCache("redis", { redis, keyPrefix: PREFIX, logger: quiet, metrics });
   closeAfterTest(cache);
   return { cache, walked: countWalks(cache) };
@@ -73,6 +73,15 @@ describe("the inventory", () => {
     const last = await open(url);
     await untilCounted(last.cache);
     assert.equal(last.walked.times, 1);
+  });
+
+  test("is taken again before long while the process is young, and as often as was asked for then", async () => {
+    const { url } = await server();
+    const { cache, walked } = await open(url, { reportIntervalMs: 1000 });
+    await fill(cache);
+    await untilCounted(cache);
+    await fill(cache);
+    await until("a second one", () => walked.times > 1);
   });
 
   test("is not waited for where its taker has gone; what is no inventory is replaced", async () => {
