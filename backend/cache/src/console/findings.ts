@@ -94,10 +94,12 @@ function ofModule(module: string, stats: ModuleStats, whole: Whole | undefined):
 }
 
 function whyFewHits(
-  { misses, sets, invalidations, quotaEvictions }: ModuleStats,
+  { hits, misses, sets, invalidations, quotaEvictions }: ModuleStats,
   routes: readonly RouteAdvice[],
 ): string {
-  const best = Math.max(0, ...routes.flatMap(({ ttls }) => ttls.map(({ hitRatio }) => hitRatio)));
+  const forecasts = routes.flatMap(({ ttls }) => ttls.map(({ hitRatio }) => hitRatio));
+  // What has been reached can be reached.
+  const best = Math.max(hits / (hits + misses), ...forecasts);
   if (quotaEvictions * 4 > misses)
     return `entries made room for others of their tenant (${count(quotaEvictions)} times)`;
   if (routes.length > 0 && best < MIN_HIT_RATIO)

@@ -14,6 +14,13 @@ import {
   type Person,
 } from "../support/console-world.js";
 
+/** What is left of the chart for the labels of its axis; and what the longest takes, with its tick. */
+const ROOM_OF_LABELS = `(() => {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = "12px system-ui, -apple-system, sans-serif";
+  return [document.querySelector("#chart .u-over").offsetLeft, context.measureText("100 %").width + 15];
+})()`;
+
 describe("the console in Chromium", () => {
   let cache: TenantCache;
   let world: ConsoleWorld;
@@ -71,6 +78,8 @@ describe("the console in Chromium", () => {
     await page.goto(`${world.url}/ops/cache/`);
     await page.locator("#chart canvas").waitFor({ timeout: 20_000 });
     await page.getByRole("img", { name: /Hit ratio and latency over time\. Now: \d/ }).waitFor();
+    const [room, wanted] = (await page.evaluate(ROOM_OF_LABELS)) as [number, number];
+    assert.ok(room >= wanted, `${room} px beside the chart, and "100 %" takes ${wanted}`);
     await page.goto(`${world.url}/ops/cache/purge`);
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");

@@ -17,6 +17,8 @@
     const draw = () => {
       plot?.destroy();
       const axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 1 } };
+      // As wide as its longest label: "100 %" does not fit into what uPlot leaves.
+      const size = (_plot, labels) => 20 + 8 * Math.max(5, ...(labels ?? []).map(({ length }) => length));
       plot = new uPlot(
         {
           width: element.clientWidth,
@@ -29,9 +31,10 @@
           },
           axes: [
             axis,
-            { ...axis, scale: "share", values: (_plot, all) => all.map((value) => `${value} %`) },
+            { ...axis, size, scale: "share", values: (_plot, all) => all.map((value) => `${value} %`) },
             {
               ...axis,
+              size,
               grid: { show: false },
               scale: "ms",
               side: 1,
