@@ -6,9 +6,10 @@ import { Redis } from "ioredis";
 import { projectFile } from "../../../project-root.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
-import type { TenantCacheOptions } from "../../src/index.js";
-import { KEY_FAMILIES } from "../../src/store/redis/least-user.js";
-import { openCache } from "../support/caches.js";
+import { until } from "../../../servers/until.js";
+import { createTenantCache, type TenantCacheOptions } from "../../src/index.js";
+import { KEY_FAMILIES, LEAST_COMMANDS } from "../../src/store/redis/least-user.js";
+import { openCache, PATIENT, quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 
 const KEY_PREFIX = "crm:";
@@ -166,6 +167,38 @@ describe("the least user", () => {
       await app.close();
       await cache.close();
     }
+  });
+
+  test("without a command that is for all the cache is not in use, and without one of the others it is", async () => {
+    const page = rulesOf("cache");
+    const password = page.find((rule) => rule.startsWith(">"))?.slice(1);
+    // What is for the database, or says who answers, is asked for when a connection is made.
+    const tried = LEAST_COMMANDS.flat().filter(({ use }) => use !== "databases" && use !== "identity");
+    const inUse: string[] = [];
+    await Promise.all(
+      tried.map(async ({ command }) => {
+        const user = `without-${command.replace("|", "-")}`;
+        const rules = page.filter((rule) => rule !== `+${command}`);
+        await admin.call("ACL", "SETUSER", user, "reset", ...rules);
+        const cache = createTenantCache({
+          redis: `redis://${user}:${password}@${server.host}:${server.port}/${DATABASE}`,
+          keyPrefix: KEY_PREFIX,
+          tenant: () => "acme",
+          logger: quiet,
+          ...PATIENT,
+        });
+        await until(`the first answer, without ${command}`, () => {
+          const { connected, reason } = cache.health();
+          return connected || /NOPERM|can't run/.test(reason ?? "");
+        });
+        // A script is brought along when it is first called, and called by its hash behind that.
+        const looks = [await cache.stats({ sizes: false }), await cache.stats({ sizes: false })];
+        if (looks.every(({ store }) => store.latencyMs !== null)) inUse.push(command);
+        await cache.close();
+      }),
+    );
+    const others = tried.flatMap(({ command, use }) => (use === "all" ? [] : [command]));
+    assert.deepEqual(inUse.sort(), others.sort());
   });
 
   test("a Cluster", async () => {

@@ -41,6 +41,7 @@ export const LEAST_COMMANDS: readonly (readonly LeastCommand[])[] = [
     { command: "evalsha", use: "all", harmless: () => [NO_SCRIPT, 0] },
     { command: "eval", use: "all", harmless: () => ["return 1", 0] },
     { command: "get", use: "all", harmless: key },
+    { command: "exists", use: "all", harmless: key },
     { command: "set", use: "all", harmless: (name) => [name, "", "XX", "PX", 1] },
     { command: "rename", use: "parking", harmless: (name) => [name, name] },
     { command: "time", use: "all", harmless: alone },
@@ -61,10 +62,7 @@ export const LEAST_COMMANDS: readonly (readonly LeastCommand[])[] = [
     { command: "zremrangebyscore", use: "all", harmless: (name) => [name, 0, 0] },
     { command: "zscore", use: "all", harmless: (name) => [name, "probe"] },
   ],
-  [
-    { command: "exists", use: "toolkit", harmless: key },
-    { command: "incrby", use: "toolkit", harmless: (name) => [name, "word"] },
-  ],
+  [{ command: "incrby", use: "toolkit", harmless: (name) => [name, "word"] }],
   [
     { command: "xadd", use: "causes", harmless: (name) => [name, "NOMKSTREAM", "*", "probe", ""] },
     { command: "xrevrange", use: "causes", harmless: (name) => [name, "+", "-", "COUNT", 1] },
