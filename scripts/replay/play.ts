@@ -6,10 +6,12 @@ import type { PlannedRequest } from "./planned-request.js";
 import type { ReplayedBackend } from "./replayed-backend.js";
 
 export interface PlayOptions {
-  readonly backend: ReplayedBackend;
+  readonly backend: Pick<ReplayedBackend, "port" | "token" | "webhook">;
   readonly requests: readonly PlannedRequest[];
   /** How many times faster than life. */
   readonly compression: number;
+  /** Once an answer comes so much later than it was due, no more is sent. */
+  readonly giveUpAfterMs: number;
   readonly onProgress: (done: number) => void;
 }
 
@@ -18,6 +20,8 @@ export interface Played {
   readonly failures: readonly string[];
   /** The most that an answer came after its request was due, milliseconds: where that is long, the machine could not keep up. */
   readonly maxLatenessMs: number;
+  /** How many times faster than life what was sent has been answered. */
+  readonly sustained: number;
 }
 
 // Where more requests are under way the machine cannot keep up, which is seen by how late answers are. No more than
@@ -27,7 +31,8 @@ const HOUR_MS = 3_600_000;
 // Half a second of the shortest TTL's second.
 const TICK_MS = 5;
 
-export async function play({ backend, requests, compression, onProgress }: PlayOptions): Promise<Played> {
+export async function play(options: PlayOptions): Promise<Played> {
+  const { backend, requests, onProgress } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const tokens = new Map<string, string>();
   const callerOf = ({ tenantId, agentId = "" }: PlannedRequest) => `${tenantId} ${agentId}`;
@@ -61,8 +66,7 @@ export async function play({ backend, requests, compression, onProgress }: PlayO
     onProgress(++done);
   };
   try {
-    const maxLatenessMs = await sendInTime(requests, compression, send);
-    return { failures, maxLatenessMs };
+    return { failures, ...(await sendInTime(options, send)) };
   } finally {
     agent.destroy();
   }
@@ -77,10 +81,9 @@ const headersOf = (token: string | undefined, body: object | undefined) => ({
 type Send = (request: PlannedRequest) => Promise<void>;
 
 async function sendInTime(
-  requests: readonly PlannedRequest[],
-  compression: number,
+  { requests, compression, giveUpAfterMs }: PlayOptions,
   send: Send,
-): Promise<number> {
+): Promise<Omit<Played, "failures">> {
   const startedAtMs = performance.now();
   const sent: Promise<void>[] = [];
   let maxLatenessMs = 0;
@@ -88,12 +91,16 @@ async function sendInTime(
     await send(request);
     maxLatenessMs = Math.max(maxLatenessMs, performance.now() - atMs);
   };
+  let sentHours = 0;
   for (const request of requests) {
     const atMs = startedAtMs + (request.atHours * HOUR_MS) / compression;
     // Timers are coarse: requests of one tick go together.
     while (performance.now() + TICK_MS < atMs) await delay(atMs - performance.now());
+    if (maxLatenessMs > giveUpAfterMs) break;
     sent.push(answered(request, atMs));
+    sentHours = request.atHours;
   }
   await Promise.all(sent);
-  return Math.round(maxLatenessMs);
+  const tookMs = performance.now() - startedAtMs;
+  return { maxLatenessMs: Math.round(maxLatenessMs), sustained: (sentHours * HOUR_MS) / tookMs };
 }

@@ -1,15 +1,19 @@
 // An hour of the replayed day: what it counts, and that its traffic is the same for the same seed.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, test } from "@jest/globals";
 import { createTenantCache } from "express-tenant-cache";
 import type { PlannedRequest } from "../../../scripts/replay/planned-request.js";
+import { play } from "../../../scripts/replay/play.js";
 import type { Population } from "../../../scripts/replay/population.js";
-import { replayDay } from "../../../scripts/replay/replay-day.js";
+import { replayDay, slowerThan } from "../../../scripts/replay/replay-day.js";
 import { formatReport, makeReport } from "../../../scripts/replay/replay-report.js";
 import { planOverlayTraffic, planTraffic } from "../../../scripts/replay/traffic.js";
 import { Zipf } from "../../../scripts/replay/zipf.js";
 import { Random } from "../../seed/random.js";
-import { tell } from "../../servers/in-test.js";
+import { afterTest, tell } from "../../servers/in-test.js";
 
 const existing = (n: number, document = {}) =>
   Array.from({ length: n }, (_, i) => ({
@@ -97,6 +101,41 @@ describe("the replayed day", () => {
     const reportOf = (maxLatenessMs: number) => formatReport(makeReport(run, { ...run, maxLatenessMs }));
     assert.match(reportOf(25_000), /could not keep up: an answer came 25 s after it was due/);
     assert.doesNotMatch(reportOf(5000), /keep up/);
+  });
+
+  test("the speed is what the machine has kept up with, and less; nothing is slower than the slowest", () => {
+    assert.equal(slowerThan(300, 200), 150);
+    assert.equal(slowerThan(300, 100), 75);
+    assert.equal(slowerThan(100, 500), 75, "it was too fast, whatever was sustained");
+    assert.equal(slowerThan(300, 1), 30);
+    assert.equal(slowerThan(30, 1), undefined);
+  });
+
+  test("where an answer is late no more is sent, and how far it came is told", async () => {
+    const asked: string[] = [];
+    const server = createServer((req, res) => {
+      asked.push(req.url ?? "");
+      // Later than it may be.
+      setTimeout(() => res.end("{}"), 100);
+    }).listen(0, "127.0.0.1");
+    afterTest(() => server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const webhook = () => assert.fail("none is sent");
+    const HOUR_S = 3600;
+    const requests = Array.from({ length: 60 }, (_, n) => ({
+      tenantId: POPULATION.tenantId,
+      atHours: n / HOUR_S,
+      method: "GET" as const,
+      path: `/${n}`,
+    }));
+    const backend = { port, token: async () => "token", webhook };
+    const onProgress = () => undefined;
+    const played = await play({ backend, requests, compression: 1, giveUpAfterMs: 50, onProgress });
+    assert.deepEqual(played.failures, []);
+    assert.ok(played.maxLatenessMs > 50);
+    assert.ok(asked.length < 30, `${asked.length} of 60`);
+    assert.ok(played.sustained <= 1, `${played.sustained}`);
   });
 
   test("misses of an unknown reason are a shortfall from one in a hundred on", () => {
