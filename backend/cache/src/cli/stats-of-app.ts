@@ -77,6 +77,8 @@ function show(output: Output, name: string, stats: CacheStats, limit: number): v
       `${"server".padEnd(10)}${server.version ?? "unknown"}, ${bytesText(server.usedMemoryBytes)}${most}, ${countText(server.evictedKeys)} evicted`,
     );
   }
+  const made = invalidationsText(stats.invalidations ?? {});
+  if (made !== "") output.line(`${"stale".padEnd(10)}made so: ${made}`);
   if (maxBytesPerTenant !== null)
     output.line(`${"quota".padEnd(10)}${bytesText(maxBytesPerTenant)} a tenant`);
   const print = (title: string, rows: readonly string[][]) => {
@@ -108,6 +110,15 @@ function show(output: Output, name: string, stats: CacheStats, limit: number): v
       `entries and bytes are lower bounds: there is more than was counted${when}, or the store is away`,
     );
   }
+}
+
+/** The most frequent first. */
+function invalidationsText(report: NonNullable<CacheStats["invalidations"]>): string {
+  const all = Object.entries(report).flatMap(([scope, causes]) =>
+    Object.entries(causes).map(([cause, times]) => ({ what: `${scope} by ${cause}`, times })),
+  );
+  all.sort((one, other) => other.times - one.times);
+  return all.map(({ what, times }) => printable(`${countText(times)} ${what}`)).join(", ");
 }
 
 function requests({ hits, misses, bypasses }: ModuleStats): number {

@@ -34,6 +34,10 @@ describe.each(["memory", "redis"] as const)("over an app, %s", (store) => {
     const { stdout } = await run("stats");
     assert.match(stdout, /things +1 +2 +33\.3 %/);
     assert.match(stdout, /tenant-1 +1 +1 +50\.0 %/);
+    assert.doesNotMatch(stdout, /made so/);
+    for (const tenant of ["tenant-1", "tenant-2"]) await app.cache.invalidateTenantCache(tenant, "things");
+    await app.cache.clear();
+    assert.match((await run("stats")).stdout, /^stale +made so: 2 modules by call, 1 everything by clear$/m);
     const admin = asking(app, "admin");
     const all = await admin.run("stats");
     assert.equal(all.code, 4);
