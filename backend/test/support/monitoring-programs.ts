@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { findAlertmanager, findPrometheus } from "../../servers/find-monitoring.js";
 import { guardChild } from "../../servers/guard.js";
-import { MONITORING } from "./monitoring.js";
+import { MONITORING, RULE_FILES } from "./monitoring.js";
 
 interface Program {
   readonly url: string;
@@ -46,9 +46,10 @@ export async function startMonitoring(backend: string, token: string): Promise<M
       "--cluster.listen-address=",
     ]);
     writeFileSync(`${folder}/token`, token);
-    writeFileSync(`${folder}/rules.yml`, soon(readFileSync(`${MONITORING}/rules.yml`, "utf8")));
+    for (const name of RULE_FILES)
+      writeFileSync(`${folder}/${name}`, soon(readFileSync(`${MONITORING}/${name}`, "utf8")));
     const config = replaced(soon(readFileSync(`${MONITORING}/prometheus.yml`, "utf8")), {
-      "/etc/prometheus/rules.yml": `${folder}/rules.yml`,
+      "/etc/prometheus/": `${folder}/`,
       "/run/secrets/metrics-token": `${folder}/token`,
       "alertmanager:9093": new URL(alertmanager).host,
       "backend:4001": new URL(backend).host,
