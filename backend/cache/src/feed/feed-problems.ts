@@ -42,7 +42,8 @@ interface Relation {
   readonly columns: readonly (readonly [name: string, isVirtual: boolean])[] | null;
 }
 
-interface Catalogue {
+/** @internal */
+export interface Catalogue {
   readonly own: { readonly relations: number; readonly secured: readonly string[] | null };
   readonly functions: Readonly<Record<string, string>> | null;
   readonly relations: readonly Relation[] | null;

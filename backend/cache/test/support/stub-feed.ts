@@ -3,6 +3,7 @@ import { captureBody } from "../../src/feed/capture-function.js";
 import { captureName } from "../../src/feed/capture-names.js";
 import { TRIGGERS } from "../../src/feed/capture-schema.js";
 import { parseFeedOptions } from "../../src/feed/feed-options.js";
+import type { Catalogue } from "../../src/feed/feed-problems.js";
 import { createFeed, type Feed, type FeedDatabase, type FeedOptions } from "../../src/feed/index.js";
 
 export interface StubFeed {
@@ -30,7 +31,7 @@ export function stubFeed(modules: readonly string[], options: Partial<FeedOption
     ...{ snapshot: "10:10:", standby: false, server: "1 1", marker, overflows: "1 f", changes: [] },
     ...{ lsn: String(WRITTEN), xid: "10" },
   });
-  const catalogue = () => {
+  const catalogue = (): Catalogue => {
     const parsed = parseFeedOptions(declared);
     return {
       own: { relations: stub.covers ? 1000 : 0, secured: null },
@@ -42,7 +43,7 @@ export function stubFeed(modules: readonly string[], options: Partial<FeedOption
         relation: name,
         relkind: "r",
         triggers: TRIGGERS.map(({ name, enabled }) => [`etc_feed_${name}`, enabled, true]),
-        columns: ["tenant_id"],
+        columns: [["tenant_id", false]],
       })),
     };
   };
