@@ -21,8 +21,8 @@ export interface Example {
 }
 
 export const FOLDER = projectFile("docs", "examples");
-// By integration/readme, package/apollo, integration/feed-example, integration/touched-recipes and package/orm-hooks.
-export const tried = new Set(["quick-start.js", "apollo.js", "feed.js", "auto.js", "orm"]);
+// By integration/readme, package/apollo, integration/toolkit-example, integration/feed-example, integration/touched-recipes and package/orm-hooks.
+export const tried = new Set(["quick-start.js", "apollo.js", "toolkit.js", "feed.js", "auto.js", "orm"]);
 
 export function example(name: string, run: (app: HttpApp, it: Example) => Promise<void>): void {
   tried.add(name);
