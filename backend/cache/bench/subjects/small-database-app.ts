@@ -33,7 +33,8 @@ const start: StartSubject = async ({ config }) => {
   // What the database does without a cache in front of it, by as many connections as it has.
   const connections = new RunLimit({ maxConcurrent: AT_ONCE, maxWaiting: MAX_WAITING });
   app.get("/alone/:id", async (req, res) => {
-    await connections.take(performance.now() + WITHIN_MS);
+    const place = connections.take(performance.now() + WITHIN_MS);
+    if (typeof place === "object") await place.granted;
     await database.query();
     connections.release();
     res.json({ id: req.params.id });
