@@ -18,6 +18,8 @@ const PAGES = 10;
 const WRITES_EVERY = 100;
 const SECONDS = { quick: 2, full: 60 };
 
+const QUANTILES = [0, 0.5, 0.9, 0.99, 1];
+
 export async function distance(bench: Bench): Promise<SuiteReport> {
   const seconds = bench.options.quick ? SECONDS.quick : SECONDS.full;
   const redis = await bench.startRedis();
@@ -69,7 +71,12 @@ export async function distance(bench: Bench): Promise<SuiteReport> {
     ],
     verdicts: [],
     failures: failed > 0 ? [`${failed} requests failed`] : [],
-    rounds: seen.map((each, index) => ({ ...distances[index], ...each })),
+    rounds: seen.map(({ hitMs, ...each }, index) => {
+      const { roundTripMs, budgetMs } = distances[index] as Distance;
+      // Each hit would be too much to keep.
+      const quantiles = hitMs.length > 0 ? QUANTILES.map((of) => [of, quantile(hitMs, of)]) : [];
+      return { roundTripMs, budgetMs, hits: hitMs.length, hitMs: Object.fromEntries(quantiles), ...each };
+    }),
   };
 }
 
