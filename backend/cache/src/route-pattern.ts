@@ -2,6 +2,7 @@
 // Tests: test/integration/causes.test.ts, test/integration/route-template.test.ts
 import type { IncomingMessage } from "node:http";
 import { type Layer, type LayerMatch, layersOf, matchOf } from "./app-layers.js";
+import { decoded } from "./url-parts.js";
 
 /** As Express has it, where it is there. */
 interface Routed {
@@ -124,14 +125,6 @@ function isOneOfFew(layer: Layer, template: string): string | undefined {
   spellings.set(layer, seen);
   if (seen.size < MAX_SPELLINGS) seen.add(template);
   return seen.has(template) ? template : undefined;
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }
 
 function withoutId(segment: string): string {

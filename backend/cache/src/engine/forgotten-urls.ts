@@ -6,6 +6,7 @@
 // once more: it is still valid if the marks that were added since do not name its URL. So nothing else of the
 // tenant is lost, and a hit costs what it did. Where the marks grow too many, the fence is replaced.
 import { hash } from "node:crypto";
+import { decoded } from "../url-parts.js";
 
 const MARK = "~";
 const DIGEST_CHARACTERS = 8;
@@ -51,14 +52,6 @@ function isNamed(identity: string, marks: readonly string[]): boolean {
  */
 function digestOfPath(path: string): string {
   return digest(decoded(path).toLowerCase().replace(/\/$/, ""));
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }
 
 function digest(text: string): string {

@@ -47,7 +47,11 @@ export class Inventories {
   async whole(): Promise<{ readonly inventory: Inventory; readonly ageMs: number }> {
     const last = this.#lastReport.inventory;
     const ageMs = last ? monotonicNow() - last.atMs : Number.POSITIVE_INFINITY;
-    if (!last || last.value.complete) return { inventory: await this.#take(), ageMs: 0 };
+    if (!last || last.value.complete) {
+      const inventory = await this.#take();
+      if (!inventory.complete) this.#lastReport.tookInventory(inventory);
+      return { inventory, ageMs: 0 };
+    }
     if (ageMs < this.#terms.renewedAfterMs) return { inventory: last.value, ageMs };
     const next = this.renew();
     if (ageMs >= this.#terms.maxAgeMs) return { inventory: await next, ageMs: 0 };
@@ -74,21 +78,18 @@ export class Inventories {
 
   /** Takes the next one, for all who ask meanwhile, and notes it. Rejects as the store does. */
   renew(): Promise<Inventory> {
-    const noted = (inventory: Inventory) => {
-      this.#lastReport.tookInventory(inventory);
-      return inventory;
-    };
     this.#taking ??= this.#take()
-      .then(noted)
+      .then((inventory) => {
+        this.#lastReport.tookInventory(inventory);
+        return inventory;
+      })
       .finally(() => {
         this.#taking = undefined;
       });
     return this.#taking;
   }
 
-  async #take(): Promise<Inventory> {
-    const inventory = await this.#store.inventory({ maxKeys: MAX_INVENTORY_KEYS });
-    if (!inventory.complete) this.#lastReport.tookInventory(inventory);
-    return inventory;
+  #take(): Promise<Inventory> {
+    return this.#store.inventory({ maxKeys: MAX_INVENTORY_KEYS });
   }
 }

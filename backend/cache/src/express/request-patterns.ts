@@ -1,6 +1,7 @@
 // Patterns of requests: a path below the mount, perhaps with a method, or a word that is one of the path's segments.
 // Tests: test/integration/cache-routes.test.ts
 import type { Request } from "express";
+import { decoded } from "../url-parts.js";
 
 /** What patterns are held against, and what modules are named by. */
 export interface Target {
@@ -44,13 +45,5 @@ export function matcherOf(pattern: string): Matcher {
 
 function decodedSegments(path: string): string[] {
   const segments = path.toLowerCase().split("/").filter(Boolean);
-  return path.includes("%") ? segments.map(decoded) : segments;
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment).toLowerCase();
-  } catch {
-    return segment;
-  }
+  return path.includes("%") ? segments.map((segment) => decoded(segment).toLowerCase()) : segments;
 }
