@@ -162,13 +162,11 @@ describe("monitoring", () => {
   test("Prometheus scrapes it, and evaluates every rule and every query of the board", async () => {
     await until("a scrape", async () => {
       const { activeTargets } = await programs.prometheus("targets");
-      return activeTargets.length === 1 && activeTargets[0].health === "up";
+      return activeTargets.length === 1 && activeTargets[0]?.health === "up";
     });
     await until("an evaluation of each rule", async () => {
       const { groups } = await programs.prometheus("rules");
-      const all: { health: string; lastError?: string; name: string }[] = groups.flatMap(
-        (group: { rules: object[] }) => group.rules,
-      );
+      const all = groups.flatMap((group) => group.rules);
       for (const { health, lastError, name } of all) assert.notEqual(health, "err", `${name}: ${lastError}`);
       return all.length === rules().length && all.every(({ health }) => health === "ok");
     });
@@ -176,7 +174,7 @@ describe("monitoring", () => {
     const answers = await Promise.all(queries.map((query) => programs.prometheus("query", { query })));
     assert.equal(answers.length, queries.length);
     const { result } = await programs.prometheus("query", { query: 'etc_store_connected{job="crm"}' });
-    const values = result.map((one: { value: readonly [number, string] }) => one.value[1]);
+    const values = result.map(({ value }) => value[1]);
     assert.equal(values.join(), "1");
   });
 

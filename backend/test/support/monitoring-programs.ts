@@ -14,10 +14,29 @@ interface Program {
   readonly child: ChildProcess;
 }
 
+/** What the HTTP API of Prometheus answers each call with. */
+interface PrometheusAnswers {
+  readonly targets: { readonly activeTargets: readonly { readonly health: string }[] };
+  readonly rules: {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly name: string;
+        readonly health: string;
+        readonly lastError?: string;
+      }[];
+    }[];
+  };
+  readonly query: {
+    readonly result: readonly { readonly value: readonly [atSeconds: number, value: string] }[];
+  };
+}
+
 export interface MonitoringPrograms {
-  /** What the HTTP API of Prometheus answers with: its `data`. @throws AssertionError where it refuses */
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any call
-  prometheus(call: string, query?: Readonly<Record<string, string>>): Promise<any>;
+  /** @throws AssertionError where Prometheus refuses */
+  prometheus<Call extends keyof PrometheusAnswers>(
+    call: Call,
+    query?: Readonly<Record<string, string>>,
+  ): Promise<PrometheusAnswers[Call]>;
   /** Alerts that Alertmanager has. */
   alerts(): Promise<
     readonly { readonly labels: Record<string, string>; readonly annotations: Record<string, string> }[]
@@ -62,7 +81,11 @@ export async function startMonitoring(backend: string, token: string): Promise<M
     return {
       prometheus: async (call, query = {}) => {
         const answer = await fetch(`${prometheus}/api/v1/${call}?${new URLSearchParams(query)}`);
-        const { status, data, error } = (await answer.json()) as Record<string, unknown>;
+        const { status, data, error } = (await answer.json()) as {
+          readonly status: string;
+          readonly data: PrometheusAnswers[typeof call];
+          readonly error?: string;
+        };
         assert.equal(status, "success", `${call} ${JSON.stringify(query)}: ${error}`);
         return data;
       },
