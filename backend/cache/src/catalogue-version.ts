@@ -33,6 +33,6 @@ export const catalogueVersion = (schema: string): string => `(
       JOIN pg_catalog.pg_class c ON c.oid = inhparent WHERE c.relkind IN ('r', 'p')
     UNION ALL SELECT 'o ' || oid || ' ' || xmin FROM pg_catalog.pg_operator WHERE oid >= ${FIRST_OWN_OID}
     UNION ALL SELECT 't ' || oid || ' ' || xmin FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OWN_OID}
-    UNION ALL SELECT 'g ' || g.tgrelid || ' ' || p.proname || ' ' || g.tgenabled::text FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+    UNION ALL SELECT 'g ' || pg_catalog.concat_ws(' ', g.oid, g.xmin, g.tgrelid, p.proname, g.tgenabled) FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
       JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = '${schema}' AND NOT g.tgisinternal
   ) AS facts (fact))`;

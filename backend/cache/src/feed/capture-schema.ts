@@ -68,7 +68,8 @@ END
 $etc$`;
 }
 
-function objects({ schema }: ParsedFeedOptions): string[] {
+function objects(options: ParsedFeedOptions): string[] {
+  const { schema } = options;
   const places = Array.from({ length: PLACES }, (_, place) => place);
   return [
     `CREATE SCHEMA IF NOT EXISTS ${schema}`,
@@ -89,11 +90,13 @@ function objects({ schema }: ParsedFeedOptions): string[] {
     `CREATE SEQUENCE IF NOT EXISTS ${schema}.overflows`,
     `CREATE UNLOGGED TABLE IF NOT EXISTS ${schema}.reader (marker text NOT NULL)`,
     `CREATE TABLE IF NOT EXISTS ${schema}.begun (marker text NOT NULL, started timestamptz NOT NULL)`,
-    beginFunction(schema),
-    tidyFunction(schema),
-    probeFunction(schema),
-    attachFunction(schema),
+    ...ownFunctions(options),
   ];
+}
+
+/** Beside those of the tables. */
+export function ownFunctions({ schema }: ParsedFeedOptions): string[] {
+  return [beginFunction(schema), tidyFunction(schema), probeFunction(schema), attachFunction(schema)];
 }
 
 function beginFunction(schema: string): string {
@@ -105,6 +108,8 @@ BEGIN
   -- Replicas have no unlogged tables.
   DELETE FROM ${schema}.begun;
   INSERT INTO ${schema}.begun VALUES (begin.marker, pg_postmaster_start_time());
+  -- A dump of another server brings numbers of transactions along that are still to come here: they would look new for ever.
+  DELETE FROM ${schema}.changes WHERE xid >= pg_snapshot_xmax(pg_current_snapshot());
 END
 $etc$`;
 }

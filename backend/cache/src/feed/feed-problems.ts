@@ -2,7 +2,7 @@
 // Tests: test/integration/feed-verify.test.ts
 import { captureBody, captureFunction, columnsOf } from "./capture-function.js";
 import { captureName, PLACES } from "./capture-names.js";
-import { attachSql, TRIGGERS, upStatements } from "./capture-schema.js";
+import { attachSql, ownFunctions, TRIGGERS, upStatements } from "./capture-schema.js";
 import type { CoveredTable, FeedDatabase, ParsedFeedOptions } from "./feed-options.js";
 
 /** Why changes of a module may go unnoticed. */
@@ -151,6 +151,8 @@ export async function missingStatements(
     ...[...secured].map(
       (name) => `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY`,
     ),
+    // They may be those of an earlier version as well.
+    ...(functions.length === 0 ? [] : ownFunctions(options)),
     ...functions.map((table) => captureFunction(table, options)),
     ...functions.flatMap((table) =>
       options.ownerRole === null
