@@ -1,5 +1,5 @@
 // Questions of the feed to the database, each bounded: one that is never answered must not take the app's connections.
-// Tests: test/faults/feed-drain.test.ts
+// Tests: test/faults/feed-drain.test.ts, test/integration/feed-serializable.test.ts
 import { DeadlineQueue } from "../engine/deadline-queue.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { type Glimpse, look } from "./feed-queries.js";
@@ -16,6 +16,8 @@ export class FeedLooks {
   readonly #deadlines = new DeadlineQueue(ANSWERS_WITHIN_MS);
   #unanswered = 0;
   #wantsPosition = false;
+  /** As the last look has said it. */
+  #isSerializable: boolean | undefined;
 
   constructor(options: ParsedFeedOptions) {
     this.#options = options;
@@ -39,16 +41,24 @@ export class FeedLooks {
   }
 
   async #look(last: string | undefined): Promise<Glimpse> {
-    const { database, schema } = this.#options;
     try {
-      return await look(database, schema, last, this.#wantsPosition);
+      if (last !== undefined && this.#isSerializable === undefined) await this.#ask(undefined);
+      return await this.#ask(last);
     } catch (error) {
       const { code } = Object(error) as { readonly code?: string };
       if (!this.#wantsPosition || code === undefined || !REFUSES_POSITIONS.has(code)) throw error;
       // What replicas have read is not stored then; all else goes on.
       this.#wantsPosition = false;
-      return look(database, schema, last, false);
+      return this.#ask(last);
     }
+  }
+
+  async #ask(last: string | undefined): Promise<Glimpse> {
+    const { database, schema } = this.#options;
+    const how = { wantsPosition: this.#wantsPosition, isSerializable: this.#isSerializable ?? false };
+    const glimpse = await look(database, schema, last, how);
+    this.#isSerializable = glimpse.isSerializable ?? false;
+    return glimpse;
   }
 
   /** Rejects where it takes too long; it may still take effect. */

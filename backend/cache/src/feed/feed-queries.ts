@@ -23,6 +23,8 @@ export interface Glimpse {
   readonly overflows: string;
   /** All that the snapshot shows lies before it; absent where it was not asked for, and where the feed is nobody's. */
   readonly position?: LogPosition;
+  /** Whether transactions are serializable where nobody says otherwise. */
+  readonly isSerializable?: boolean;
   /** Since the last snapshot; `undefined` where they are more than one looks at. */
   readonly changes: readonly Change[] | undefined;
 }
@@ -43,6 +45,9 @@ export class StandbyError extends Error {
  *
  * So is the position: what a snapshot shows was written before. Where commits do not wait for the disk, `pg_current_wal_lsn` may be behind them.
  *
+ * Where it is said to, it reads as READ COMMITTED does: a serializable reader could make a writer's transaction fail. That takes a second statement, which
+ * pooling of statements refuses.
+ *
  * @param last the snapshot up to which everything is known; absent: changes are not asked for
  * @throws StandbyError
  */
@@ -50,23 +55,24 @@ export async function look(
   database: FeedDatabase,
   schema: string,
   last: string | undefined,
-  wantsPosition = false,
+  { wantsPosition = false, isSerializable = false } = {},
 ): Promise<Glimpse> {
   const { xmax, xip } = last === undefined ? { xmax: 0n, xip: [] } : parseSnapshot(last);
   const changed = `SELECT tenant, module, tag, xid FROM ${schema}.changes WHERE`;
   const changes = `(SELECT coalesce(json_agg(json_build_array(tenant, module, tag, xids)), '[]') FROM (
       SELECT tenant, module, tag, CASE WHEN count(*) <= ${MOST_XIDS} THEN json_agg(xid::text) END AS xids
-      FROM (${changed} xid >= $1::xid8 UNION ALL ${changed} xid = ANY ($2::xid8[]) AND xid < $1::xid8) AS noted
+      FROM (${changed} xid >= '${xmax}'::xid8 UNION ALL ${changed} xid = ANY ('{${xip.join(",")}}'::xid8[]) AND xid < '${xmax}'::xid8) AS noted
       GROUP BY tenant, module, tag LIMIT ${MOST_CHANGES + 1}) AS few)`;
-  const { rows } = await database.query(
-    `SELECT pg_current_snapshot()::text AS snapshot, pg_is_in_recovery() AS standby,
+  const answer = await database.query(
+    `${isSerializable ? AS_READ_COMMITTED : ""}SELECT pg_current_snapshot()::text AS snapshot, pg_is_in_recovery() AS standby,
       (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS server,
+      current_setting('default_transaction_isolation') = 'serializable' AS serializable,
       (SELECT marker FROM ${schema}.reader) AS marker,
       (SELECT last_value || ' ' || is_called FROM ${schema}.overflows) AS overflows,
       ${wantsPosition ? `CASE WHEN NOT pg_is_in_recovery() THEN ${bytes("pg_current_wal_insert_lsn()")} END` : "NULL"} AS lsn,
       ${last === undefined ? "NULL" : changes} AS changes`,
-    last === undefined ? [] : [String(xmax), `{${xip.join(",")}}`],
   );
+  const { rows } = lastOf(answer);
   const row = rows[0] as GlimpseRow;
   if (row.standby) throw new StandbyError("the database is a standby: pass a pool that leads to the primary");
   const found = row.changes ?? [];
@@ -75,6 +81,7 @@ export async function look(
     server: row.server,
     marker: row.marker,
     overflows: row.overflows,
+    isSerializable: row.serializable,
     ...(row.lsn !== null && row.marker !== null && { position: positionAt(row.marker, row.lsn) }),
     changes:
       found.length > MOST_CHANGES
@@ -83,8 +90,17 @@ export async function look(
   };
 }
 
+const AS_READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
+
+type Rows = Awaited<ReturnType<FeedDatabase["query"]>>;
+
+/** Of several statements in one text each has an answer. */
+const lastOf = (answer: Rows | readonly Rows[]): Rows =>
+  Array.isArray(answer) ? (answer.at(-1) as Rows) : (answer as Rows);
+
 interface GlimpseRow {
   readonly snapshot: string;
+  readonly serializable: boolean;
   readonly standby: boolean;
   readonly server: string;
   readonly marker: string | null;
@@ -121,9 +137,7 @@ export async function begin(database: FeedDatabase, schema: string, marker: stri
  * whatever isolation the database has by default.
  */
 export async function tidy(database: FeedDatabase, schema: string, drained: string): Promise<void> {
-  await database.query(
-    `SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT ${schema}.tidy('${drained.replaceAll(/[^0-9:,]/g, "")}')`,
-  );
+  await database.query(`${AS_READ_COMMITTED}SELECT ${schema}.tidy('${drained.replaceAll(/[^0-9:,]/g, "")}')`);
 }
 
 /** A change of the feed's own, whose way is measured. */
