@@ -29,5 +29,5 @@ const MOVING = /\b(?:now|today|tomorrow|yesterday)\b/i;
 const LONGEST_TIME_CHARACTERS = 64;
 
 export function isMoving(text: string): boolean {
-  return text.length <= LONGEST_TIME_CHARACTERS && MOVING.test(text);
+  return MOVING.test(text) && text.replaceAll(/\s+/g, " ").length <= LONGEST_TIME_CHARACTERS;
 }

@@ -45,7 +45,8 @@ export interface CatalogueRow {
     isForAll: boolean,
     condition: string | null,
   ])[];
-  readonly operators: readonly (readonly [name: string, oid: string])[];
+  /** And whether it may be taken for one of PostgreSQL's own, where a `search_path` has its schema first. */
+  readonly operators: readonly (readonly [name: string, oid: string, isShadow: boolean])[];
   readonly casts: readonly (readonly [oid: string, context: string, target: string])[];
   /** Of temporary relations that hide others. */
   readonly hidden: readonly string[];
@@ -71,6 +72,7 @@ export const catalogueQuery = (schema: string): string => {
       WITH ORDINALITY AS a (name, mode, place) WHERE mode IN ('i', 'b', 'v') ORDER BY place)`;
   const comparing = `CASE WHEN t.typname IN ('uuid', 'int2', 'int4', 'int8') THEN t.typname::text
       WHEN t.typname IN ('text', 'varchar') AND t.oid < ${FIRST_OWN_OID} AND l.collisdeterministic THEN 'text' END`;
+  const hasSettings = `EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) AS c (setting) WHERE setting ~ '^([^=]+[.]|role=|session_authorization=)')`;
   return `SELECT ${catalogueVersion(schema)} AS version,
   ${json("c.oid::text, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relrowsecurity AND pg_catalog.row_security_active(c.oid), CASE WHEN c.relkind = 'v' THEN pg_catalog.pg_get_viewdef(c.oid) END", relations)} AS relations,
   ${json(
@@ -83,7 +85,8 @@ export const catalogueQuery = (schema: string): string => {
   )} AS covered,
   ${json("inhrelid::text, inhparent::text", "pg_catalog.pg_inherits JOIN pg_catalog.pg_class c ON c.oid = inhparent WHERE c.relkind IN ('r', 'p')")} AS inherits,
   ${aggregated(
-    `pg_catalog.json_build_object('oid', p.oid::text, 'schema', n.nspname, 'name', p.proname, 'language', l.lanname, 'volatility', p.provolatile,
+    `pg_catalog.json_build_object('oid', p.oid::text, 'schema', n.nspname, 'name', p.proname,
+      'language', CASE WHEN ${hasSettings} THEN 'settings of its own' ELSE l.lanname END, 'volatility', CASE WHEN ${hasSettings} THEN 'v' ELSE p.provolatile END,
       'body', CASE WHEN l.lanname = 'sql' THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) END,
       'argumentNames', ${argumentNames}, 'inputs', p.pronargs, 'defaults', p.pronargdefaults,
       'parts', ARRAY(SELECT part::oid::text FROM pg_catalog.pg_aggregate g, pg_catalog.unnest(ARRAY[aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn]) AS part
@@ -95,7 +98,7 @@ export const catalogueQuery = (schema: string): string => {
     SELECT proname, pg_catalog.array_agg(DISTINCT pg_catalog.concat_ws(' ', provolatile, pronargs - pronargdefaults, CASE WHEN provariadic <> 0 THEN 100 ELSE pronargs END)) AS ways
     FROM pg_catalog.pg_proc WHERE oid < ${FIRST_OWN_OID} AND prokind <> 'p' AND pronamespace = 'pg_catalog'::pg_catalog.regnamespace GROUP BY proname) AS named) AS builtins,
   ${json("polrelid::text, polpermissive, polroles = '{0}', pg_catalog.pg_get_expr(polqual, polrelid)", "pg_catalog.pg_policy WHERE polcmd IN ('r', '*')")} AS policies,
-  ${json("oprname, oprcode::oid::text", `pg_catalog.pg_operator WHERE oid >= ${FIRST_OWN_OID}`)} AS operators,
+  ${json(`oprname, oprcode::oid::text, oprleft = oprright AND oprleft < ${FIRST_OWN_OID}`, `pg_catalog.pg_operator WHERE oid >= ${FIRST_OWN_OID}`)} AS operators,
   ${json("castfunc::text, castcontext, t.typname", `pg_catalog.pg_cast k JOIN pg_catalog.pg_type t ON t.oid = casttarget WHERE k.oid >= ${FIRST_OWN_OID} AND castfunc <> 0`)} AS casts,
   ARRAY(SELECT DISTINCT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname ~ '^pg_temp_' AND c.relkind IN ('r', 'v')) AS hidden,

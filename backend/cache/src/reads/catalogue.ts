@@ -50,6 +50,8 @@ export class Catalogue {
   readonly #builtins: ReadonlyMap<string, readonly Builtin[]>;
   readonly #operators = new Map<string, string[]>();
   readonly casts: CatalogueRow["casts"];
+  /** Whether what ties rows to a tenant may be another `=` or `current_setting` than PostgreSQL's own. */
+  readonly isShadowed: boolean;
   readonly #hidden: ReadonlySet<string>;
   readonly #plainArguments: ReadonlySet<string>;
 
@@ -69,6 +71,9 @@ export class Catalogue {
       add(this.#functions, each.name, each);
     }
     for (const [name, oid] of row.operators) add(this.#operators, name, oid);
+    this.isShadowed =
+      row.operators.some(([name, , isShadow]) => name === "=" && isShadow) ||
+      row.functions.some(({ name }) => name === "current_setting");
     this.#addRelations(row, feed);
   }
 

@@ -11,6 +11,8 @@ export interface StatementSink {
    * @param text `undefined` where it is not known
    */
   note(source: object, connection: Connection, text: string | undefined, values: readonly unknown[]): void;
+  /** Something was asked through a pool that is not tracked. */
+  strange(): void;
   /** Another cached route answers within the handler, perhaps without any statement. */
   nested(): void;
 }
@@ -21,8 +23,20 @@ const current = new AsyncLocalStorage<StatementSink | undefined>();
 export function notingFor(source: object): Noting {
   return {
     current: () => current.getStore(),
+    kept: (work) => keptBy(current.getStore(), work),
     note: (connection, text, values) => current.getStore()?.note(source, connection, text, values),
   };
+}
+
+function keptBy<F extends (...args: never[]) => unknown>(sink: StatementSink | undefined, work: F): F {
+  const kept = function (this: unknown, ...args: Parameters<F>): unknown {
+    return current.run(sink, () => Reflect.apply(work, this, args));
+  };
+  return kept as F;
+}
+
+export function tellStrange(): void {
+  current.getStore()?.strange();
 }
 
 export function tellNested(): void {

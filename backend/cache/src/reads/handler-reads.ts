@@ -40,6 +40,7 @@ export class HandlerReads implements StatementSink {
   readonly #versions = new Set<string>();
   #problem: Problem | undefined;
   #hasRead = false;
+  #isStrange = false;
 
   constructor(host: ReadsHost, tenant: string, epoch: string | undefined) {
     this.#host = host;
@@ -53,6 +54,10 @@ export class HandlerReads implements StatementSink {
     } catch (error) {
       this.#refuse("unknown-statement", messageOf(error));
     }
+  }
+
+  strange(): void {
+    this.#isStrange = true;
   }
 
   nested(): void {
@@ -128,6 +133,7 @@ export class HandlerReads implements StatementSink {
     if (this.#problem) return this.#problem;
     if (!this.#hasRead) return { why: "no-reads", what: "no statement through a tracked pool" };
     const epoch = this.#epoch ?? "";
+    if (this.#isStrange) return { why: "unknown-statement", what: "one through a pool that is not tracked" };
     const version = versionIn(epoch);
     if (version === undefined || [...this.#versions].some((each) => each !== version)) {
       this.#host.doubt();

@@ -1,5 +1,5 @@
 // From the text of a statement to what is concluded of it: read once, and kept while the catalogue is the same.
-// Tests: test/integration/auto-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts, test/integration/auto-hidden.test.ts
 import { BoundedMap } from "../bounded-map.js";
 import { messageOf } from "../thrown.js";
 import type { Catalogue } from "./catalogue.js";
@@ -38,6 +38,10 @@ export type Step =
 
 const NOTHING: Step = { does: "nothing" };
 const FORGETS: Step = { does: "forget-settings" };
+const OF_ANOTHER_SNAPSHOT: Step = {
+  does: "read",
+  reading: unread("early-transaction", "SET TRANSACTION SNAPSHOT"),
+};
 const READERS: Readers = { query: readQuery, expressions: readExpressions };
 const NOWHERE = { items: [], outer: undefined };
 
@@ -74,8 +78,10 @@ export class Statements {
 
   #stepsOf({ kind, tree }: Statement): readonly Step[] {
     if (kind === "SelectStmt") return settingsOf(tree) ?? [this.#reading(tree)];
-    if (kind === "TransactionStmt") return [tree.kind === "TRANS_STMT_ROLLBACK_TO" ? FORGETS : NOTHING];
-    if (kind === "VariableSetStmt") return [stepOfSet(tree)];
+    // What was set is as it was before.
+    if (kind === "TransactionStmt") return [/ROLLBACK/.test(String(tree.kind)) ? FORGETS : NOTHING];
+    if (kind === "VariableSetStmt")
+      return [tree.name === "TRANSACTION SNAPSHOT" ? OF_ANOTHER_SNAPSHOT : stepOfSet(tree)];
     if (kind === "DeallocateStmt" || kind === "ConstraintsSetStmt") return [NOTHING];
     const isWrite = /^(?:Insert|Update|Delete|Merge|Truncate|Call)/.test(kind);
     return [{ does: "read", reading: unread(isWrite ? "writing" : "unknown-statement", kind) }];
@@ -85,7 +91,10 @@ export class Statements {
     const run = new Run(READERS, this.#catalogue, this.#syntax);
     readImplicitCasts(run, OUTSIDE);
     run.read.query(run, { SelectStmt: tree }, OUTSIDE);
-    const { modules, tables, problem, settings, rows } = run;
+    const { modules, tables, problem, settings } = run;
+    const rows = this.#catalogue.isShadowed
+      ? run.rows.map((each) => ({ ...each, equals: [], as: [] }))
+      : run.rows;
     return { does: "read", reading: { modules, tables, problem, settings, rows } };
   }
 }

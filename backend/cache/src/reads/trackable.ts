@@ -4,8 +4,8 @@ import { AsyncResource } from "node:async_hooks";
 import { TenantCacheError } from "../errors.js";
 import type { FeedDatabase } from "../queryable.js";
 import { shown } from "../shown.js";
-import { notingFor } from "./current-reads.js";
-import { noteStatements, type PgClient } from "./tracked-connections.js";
+import { notingFor, tellStrange } from "./current-reads.js";
+import { noteStatements, type PgClient, tellStrangers } from "./tracked-connections.js";
 
 type Callback = (error: unknown, client?: PgClient, ...more: unknown[]) => void;
 
@@ -14,6 +14,8 @@ interface Pool extends FeedDatabase {
   readonly totalCount: number;
   /** Those that are open already. */
   readonly _clients?: readonly PgClient[];
+  /** Their class. */
+  readonly Client?: { readonly prototype: PgClient };
 }
 
 interface Knex {
@@ -87,6 +89,7 @@ function ofPool(pool: Pool): Tracked {
   const noting = notingFor(pool);
   const { connect } = pool;
   for (const client of pool._clients ?? []) noteStatements(client, noting);
+  if (pool.Client) tellStrangers(pool.Client.prototype, () => pool._clients ?? [], tellStrange);
   pool.connect = (callback) => {
     if (typeof callback !== "function") {
       const connected = Reflect.apply(connect, pool, []) as Promise<PgClient>;

@@ -177,6 +177,36 @@ describe("whose statements they are", () => {
     assert.equal(await said(async ({ tenant }) => (await other.query(OWN, [tenant])).rows), not("no-reads"));
   });
 
+  test("a pool that is not tracked, beside one that is, is noticed", async () => {
+    const other = new pg.Pool({ connectionString: app.url });
+    afterTest(() => other.end());
+    const both: Handler = async ({ pool, tenant }) => {
+      await pool.query(OWN, [tenant]);
+      return (await other.query("SELECT count(*) FROM orders")).rows;
+    };
+    assert.equal(await said(both), not("unknown-statement"));
+    assert.equal(await said(async ({ pool, tenant }) => (await pool.query(OWN, [tenant])).rows), STORED);
+  });
+
+  test("what a pool says to each new connection is not another pool's", async () => {
+    const greeting = await openAutoApp({
+      pool: (url) => {
+        const pool = new pg.Pool({ connectionString: url, max: 1 });
+        pool.on("connect", (client) => void client.query("SET statement_timeout = 0"));
+        pool.on("error", () => undefined);
+        afterTest(() => pool.end());
+        return pool;
+      },
+    });
+    await greeting.awake();
+    greeting.handle("page", async ({ pool, tenant }) => {
+      const client = await pool.connect();
+      client.release(true);
+      return (await pool.query(OWN, [tenant])).rows;
+    });
+    assert.equal((await greeting.read("page")).status, STORED);
+  });
+
   test("a pool of another database says nothing of this one", async () => {
     const strange = await openAutoApp({
       pool: (url) => {
