@@ -4,7 +4,7 @@
 // the same time share it.
 //
 // Batches. What requests ask for is gathered in a `Batch`, and sent after the turn of the event loop in which
-// the first of them asked: by then all sockets that were readable have been read. A batch goes to one server.
+// the first of them asked, when all sockets that were readable have been read, or as soon as it is full. A batch goes to one server.
 // On a Cluster keys of different slots cannot be read together, so there is a batch for each group of keys
 // (`Store.groupOf`).
 //
@@ -29,7 +29,7 @@
 import { BoundedMap } from "../bounded-map.js";
 import type { ReadLease } from "../store/read-lease.js";
 import type { Snapshot, Store } from "../store/store.js";
-import { monotonicNow, setImmediate } from "../timers.js";
+import { idleMs, monotonicNow, setImmediate } from "../timers.js";
 import { Batch, type CarriedFences } from "./read-batch.js";
 import { ReadWindow } from "./read-window.js";
 import type { StoreGate } from "./store-gate.js";
@@ -119,12 +119,14 @@ export class GroupedReads {
     }
     // Fences alone make no batch larger, and stand behind no crowd.
     let batch = entryKey === undefined ? group.waiting[0] : group.waiting.at(-1);
-    if (!batch || (entryKey !== undefined && batch.isFull)) {
+    if (!batch || (entryKey !== undefined && !batch.hasRoomFor(entryKey))) {
       batch = new Batch(this.#onLoan);
       group.waiting.push(batch);
     }
     batch.ask(fenceKeys, entryKey);
-    this.#schedule(name, group);
+    // The store works on it while the rest of the crowd is read from its sockets.
+    if (batch.isFull && group.waiting[0] === batch && this.#mayGo(group)) this.#sendNext(name, group);
+    else this.#schedule(name, group);
     return batch.answered;
   }
 
@@ -149,7 +151,7 @@ export class GroupedReads {
     group.isScheduled = true;
     setImmediate(() => {
       group.isScheduled = false;
-      while (this.#mayGo(group)) this.#send(name, group, group.waiting.shift() as Batch);
+      while (this.#mayGo(group)) this.#sendNext(name, group);
     });
   }
 
@@ -162,11 +164,13 @@ export class GroupedReads {
     return false;
   }
 
-  #send(name: string, group: Group, batch: Batch): void {
+  #sendNext(name: string, group: Group): void {
+    const batch = group.waiting.shift() as Batch;
     const { entryCount } = batch;
     group.underWay++;
     group.entriesUnderWay += entryCount;
     const sentAtMs = monotonicNow();
+    const idleBeforeMs = idleMs();
     const answered = () => {
       group.underWay--;
       group.entriesUnderWay -= entryCount;
@@ -176,7 +180,12 @@ export class GroupedReads {
     this.#renew(name, batch);
     this.#ask(name, batch).then(
       () => {
-        if (entryCount > 0) this.#window.took(monotonicNow() - sentAtMs, group.waiting.length > 0);
+        if (entryCount > 0)
+          this.#window.took({
+            durationMs: monotonicNow() - sentAtMs,
+            idleMs: idleMs() - idleBeforeMs,
+            isScarce: group.waiting.length > 0,
+          });
         answered();
       },
       (error: unknown) => {

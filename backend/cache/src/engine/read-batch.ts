@@ -56,6 +56,11 @@ export class Batch {
     return this.#entries.size >= MAX_ENTRIES;
   }
 
+  /** An entry that another request has asked for needs none. */
+  hasRoomFor(entryKey: string): boolean {
+    return !this.isFull || this.#entries.has(entryKey);
+  }
+
   get fenceKeys(): string[] {
     return [...this.#fences.keys()];
   }

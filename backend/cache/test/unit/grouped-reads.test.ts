@@ -116,6 +116,44 @@ describe("fence reads", () => {
     assert.equal(asked(), CROWD);
   });
 
+  test("what is full is sent at once, and the rest with the turn", async () => {
+    const { store, reads, fence } = await open();
+    store.isHeld = true;
+    const answers = Array.from({ length: 40 }, (_, index) => reads.read([fence], `entry-${index}`));
+    // Behind all promises, before the turn has ended.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    assert.deepEqual(
+      store.reads.map(({ keys }) => keys.length - 1),
+      [32],
+    );
+    await turn();
+    assert.deepEqual(
+      store.reads.map(({ keys }) => keys.length - 1),
+      [32, 8],
+    );
+    for (const { answer } of store.reads) answer();
+    await Promise.all(answers);
+  });
+
+  test("who asks for an entry that a full read waits to ask for shares that", async () => {
+    const { store, reads, fence } = await open();
+    store.isHeld = true;
+    const WINDOW = 128;
+    const answers = Array.from({ length: WINDOW + 32 }, (_, index) => reads.read([fence], `entry-${index}`));
+    const last = `entry-${WINDOW + 31}`;
+    answers.push(reads.read([fence], last), reads.read([fence], `entry-${WINDOW}`));
+    let answered = 0;
+    do {
+      await turn();
+      store.reads[answered++]?.answer();
+      await turn();
+    } while (answered < store.reads.length);
+    await Promise.all(answers);
+    const asked = store.reads.flatMap(({ keys }) => keys.slice(1));
+    assert.equal(asked.length, WINDOW + 32);
+    assert.equal(asked.filter((key) => key === last).length, 1);
+  });
+
   test("within maxStaleness an answer is remembered; this process's own changes are seen at once", async () => {
     const { reads, fence, carried } = await open();
     assert.equal(reads.recalls([fence], await carried(), 60_000), false, "nothing has been read yet");
