@@ -19,6 +19,7 @@ import { stampede } from "./suites/stampede.js";
 import { storeKilled } from "./suites/store-killed.js";
 import { sweep } from "./suites/sweep.js";
 import { throughput } from "./suites/throughput.js";
+import { walk } from "./suites/walk.js";
 
 export const SUITES = {
   throughput,
@@ -26,6 +27,7 @@ export const SUITES = {
   stampede,
   invalidation,
   sweep,
+  walk,
   "miss-cost": missCost,
   growth,
   connections,

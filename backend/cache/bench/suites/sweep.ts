@@ -1,7 +1,5 @@
 // Sweep: what hits feel of the removal of invalidated entries behind them, in the process that sweeps.
-import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { KeySpace } from "../../src/store/key-space.js";
 import type { Bench } from "../bench.js";
 import { countListed, fillerModule, fillUpTo } from "../filler.js";
 import { openLoop } from "../load/open-loop.js";
@@ -23,10 +21,6 @@ const MAX_ROUNDS = 5;
 const MAX_LISTS = 200;
 const PER_SECOND = 500;
 const MOST_TIMES_QUIET = 1.3;
-const WALK_BEGINS_WITHIN_MS = 10_000;
-const LOOK_AFTER_MS = 100;
-
-const WALK_LEASE = new KeySpace("", false).sweepLease("keyspace");
 
 interface Hits {
   readonly p99Ms: number;
@@ -40,12 +34,6 @@ interface Round {
   readonly quiet: Hits;
   readonly sweeping: Hits;
   readonly sweptKeys: number;
-}
-
-interface Seen {
-  readonly rounds: readonly Round[];
-  readonly walk: readonly Hits[];
-  readonly failures: readonly string[];
 }
 
 export async function sweep(bench: Bench): Promise<SuiteReport> {
@@ -67,7 +55,6 @@ export async function sweep(bench: Bench): Promise<SuiteReport> {
   const client = new Redis(redis.url);
   try {
     const rounds: Round[] = [];
-    const failures: string[] = [];
     const wanted = Math.min(MAX_ROUNDS, bench.options.rounds);
     for (let round = 0; round < wanted; round++) {
       const modules = Array.from({ length: MODULES[kind] }, (_, index) =>
@@ -75,16 +62,9 @@ export async function sweep(bench: Bench): Promise<SuiteReport> {
       );
       rounds.push(await measureRound(process, client, hits, modules, SECONDS[kind]));
     }
-    const walkRounds = bench.options.quick ? 1 : wanted;
-    // No sweep of modules is followed by one: it has to be asked for.
-    await process.ask("walk", fillerModule(0));
-    const walk = await measureWhileWalking(client, () => hits(SECONDS[kind]), walkRounds);
-    if (walk.length < walkRounds)
-      failures.push(`sweep: the walk ended in its round ${walk.length + 1} of ${walkRounds}`);
-    return report(subject.title, KEYS[kind], { rounds, walk, failures });
+    return report(subject.title, KEYS[kind], rounds);
   } finally {
     client.disconnect();
-    // Nobody waits for the end of the walk.
     await process.stop();
     await redis.stop();
   }
@@ -109,36 +89,7 @@ async function measureRound(
   return { quiet, sweeping, sweptKeys: entries };
 }
 
-/** So many rounds, or fewer where the walk ends before that. */
-async function measureWhileWalking(
-  client: Redis,
-  measure: () => Promise<Hits>,
-  wanted: number,
-): Promise<readonly Hits[]> {
-  const walk: Hits[] = [];
-  if (wanted > 0) await whenWalking(client);
-  while (walk.length < wanted) {
-    const measured = await measure();
-    if (!(await isWalking(client))) break;
-    walk.push(measured);
-  }
-  return walk;
-}
-
-/** @throws Error where it does not begin */
-async function whenWalking(client: Redis): Promise<void> {
-  const giveUpAtMs = performance.now() + WALK_BEGINS_WITHIN_MS;
-  while (!(await isWalking(client))) {
-    if (performance.now() > giveUpAtMs) throw new Error("the walk through all keys has not begun");
-    await delay(LOOK_AFTER_MS);
-  }
-}
-
-async function isWalking(client: Redis): Promise<boolean> {
-  return (await client.exists(WALK_LEASE)) === 1;
-}
-
-function report(title: string, keyCount: number, { rounds, walk, failures }: Seen): SuiteReport {
+function report(title: string, keyCount: number, rounds: readonly Round[]): SuiteReport {
   const keys = keyCount.toLocaleString("en");
   const quiet = rounds.map((round) => round.quiet);
   const sweeping = rounds.map((round) => round.sweeping);
@@ -160,11 +111,6 @@ function report(title: string, keyCount: number, { rounds, walk, failures }: See
     row("what indexes list of invalidated modules", sweeping, ratios, sweptKeys.toLocaleString("en")),
   ];
   const verdicts = [verdictOn(`during sweeps of indexes among ${keys} keys`, ratioOf(sweeping))];
-  if (walk.length > 0) {
-    const walkRatios = walk.map(({ p99Ms }) => p99Ms / quietP99Ms);
-    rows.push(row("the walk through all keys", walk, walkRatios, "-"));
-    verdicts.push(verdictOn(`during the walk through ${keys} keys`, ratioOf(walk)));
-  }
   return {
     suite: "sweep",
     tables: [
@@ -184,8 +130,8 @@ function report(title: string, keyCount: number, { rounds, walk, failures }: See
       },
     ],
     verdicts,
-    failures,
-    rounds: { rounds, walk },
+    failures: [],
+    rounds,
   };
 }
 
