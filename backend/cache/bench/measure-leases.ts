@@ -28,8 +28,10 @@ interface App {
   ask(question: "cpu" | "write" | "ping"): Promise<number>;
 }
 
-if (process.argv[2] === undefined) await measure();
-else await serve(process.argv[2]);
+const [, , redisUrl, readers] = process.argv;
+if (redisUrl === undefined) await measure();
+else if (readers === undefined) await serve(redisUrl);
+else await serveFloor(redisUrl, Number(readers));
 
 async function measure(): Promise<void> {
   const redis = await startRedisServer();
@@ -89,6 +91,9 @@ async function distance(port: number, ms: number): Promise<void> {
 
 async function writes(url: string, processes: number): Promise<void> {
   const apps = await Promise.all(Array.from({ length: processes }, () => start(url)));
+  const floors = await Promise.all(
+    Array.from({ length: processes }, () => start(url, String(processes - 1))),
+  );
   const agent = new Agent({ keepAlive: true });
   // Each answers so often that it holds its lease.
   const reading = setInterval(() => {
@@ -96,16 +101,19 @@ async function writes(url: string, processes: number): Promise<void> {
       if (!child.killed) request(agent, port, "/leased").catch(() => undefined);
   }, READ_EVERY_MS);
   await delay(1000);
-  const [writer, victim] = [apps[0], apps.at(-1)];
-  if (!writer || !victim) return;
-  const [took, pings] = [[] as number[], [] as number[]];
+  const [writer, victim, floor] = [apps[0], apps.at(-1), floors[0]];
+  if (!writer || !victim || !floor) return;
+  const [took, pings, least] = [[] as number[], [] as number[], [] as number[]];
   for (let n = 0; n < WRITES; n++) {
     await delay(20);
     pings.push(await writer.ask("ping"));
     took.push(await writer.ask("write"));
+    await delay(20);
+    least.push(await floor.ask("write"));
   }
+  floors.forEach(stop);
   console.log(
-    `invalidation with ${processes} leased processes, ms: p50 ${median(took).toFixed(2)}; a round trip p50 ${median(pings).toFixed(2)}; ratio ${(median(took) / median(pings)).toFixed(1)}`,
+    `invalidation with ${processes} leased processes, ms: p50 ${median(took).toFixed(2)}; a round trip p50 ${median(pings).toFixed(2)}; ratio ${(median(took) / median(pings)).toFixed(1)}; p50 of as many processes that only hear a message and answer it ${median(least).toFixed(2)}; ratio ${(median(took) / median(least)).toFixed(2)}`,
   );
   if (victim !== writer) {
     const stopped: number[] = [];
@@ -145,8 +153,8 @@ async function readsOf(admin: Redis): Promise<number> {
   return Number(/^cmdstat_mget:calls=(\d+)/m.exec(await admin.info("commandstats"))?.[1] ?? 0);
 }
 
-async function start(url: string): Promise<App> {
-  const child = fork(PROGRAM, [url]);
+async function start(...args: readonly string[]): Promise<App> {
+  const child = fork(PROGRAM, args);
   const [port] = (await once(child, "message")) as [number];
   const ask: App["ask"] = async (question) => {
     child.send(question);
@@ -189,4 +197,30 @@ async function serve(redis: string): Promise<void> {
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   process.send?.((server.address() as AddressInfo).port);
+}
+
+/** What writes cannot go below where cores are few: processes with nothing but the client, which hear a message and answer it. */
+async function serveFloor(redis: string, readers: number): Promise<void> {
+  const [listening, client] = [new Redis(redis), new Redis(redis)];
+  const own = `floor:${process.pid}`;
+  let left = 0;
+  let release: () => void = () => undefined;
+  listening.on("message", (channel: string, writer: string) => {
+    if (channel !== own) {
+      if (writer !== own) void client.publish(writer, "");
+    } else if (--left === 0) release();
+  });
+  await listening.subscribe("floor", own);
+  process.on("disconnect", () => process.exit());
+  process.on("message", async () => {
+    const begunMs = performance.now();
+    left = readers;
+    const answered = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await client.publish("floor", own);
+    if (readers > 0) await answered;
+    process.send?.(performance.now() - begunMs);
+  });
+  process.send?.(0);
 }
