@@ -1,6 +1,7 @@
 // Before anything is measured: fills the subject, and looks at every answer that the load will ask for.
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "undici";
+import { messageOf } from "../src/thrown.js";
 import { HOST, type LoadRequest } from "./load/request.js";
 import type { SubjectProcess } from "./start-subject.js";
 import type { Subject } from "./subjects.js";
@@ -53,7 +54,9 @@ export async function verify(
       // After misses all are looked at again; else only those that were wrong.
       pending = areHits ? [...faults.keys()] : expected;
     }
-    throw new Error(`${subject.title}, ${variant}: ${fault}`);
+    throw new Error(fault);
+  } catch (error) {
+    throw new Error(`${subject.title}, ${variant}: ${messageOf(error)}`, { cause: error });
   } finally {
     await pool.destroy();
   }

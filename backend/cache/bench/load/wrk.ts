@@ -27,7 +27,8 @@ export async function loadByWrk({ port, requests, connections, seconds }: Load):
   try {
     const file = path.join(folder, "requests");
     writeFileSync(file, requests.map(requestText).join("\0"));
-    const args = ["-t1", `-c${connections}`, `-d${formatDuration(seconds)}`, "--latency", "-s", SCRIPT];
+    const args = ["-t1", `-c${connections}`, `-d${formatDuration(seconds)}`];
+    args.push("--latency", "--timeout", `${ANSWERS_WITHIN_MS / 1000}s`, "-s", SCRIPT);
     const { stdout } = await run("wrk", [...args, `http://127.0.0.1:${port}`, "--", file], {
       timeout: seconds * 1000 + ANSWERS_WITHIN_MS,
       killSignal: "SIGKILL",
