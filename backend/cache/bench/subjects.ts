@@ -37,6 +37,12 @@ const OTHERS: readonly Subject[] = [
     handler: "none",
   },
   { name: "http", title: "plain `node:http`, `end(buffer)`", program: "plain-http", handler: "none" },
+  {
+    name: "http-copies",
+    title: "plain `node:http`, 2,000 buffers in turn",
+    program: "plain-http-copies",
+    handler: "none",
+  },
   { name: "no-cache", title: "no cache, PostgreSQL each time", program: "no-cache", handler: "runs" },
   {
     name: "hand-written",
