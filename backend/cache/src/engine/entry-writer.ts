@@ -232,7 +232,8 @@ export class EntryWriter {
   }
 
   #inBackground(work: Promise<unknown>): void {
-    const settled = work.catch(() => undefined).finally(() => this.#background.delete(settled));
+    const done = () => void this.#background.delete(settled);
+    const settled = work.then(done, done);
     this.#background.add(settled);
   }
 }

@@ -151,8 +151,16 @@ export class DirectConnection {
         stream.cork();
         nextTick(() => stream.uncork());
       }
-      for (const piece of pieces) stream.write(piece);
-      if (proving !== "") stream.write(proving);
+      let text = "";
+      for (const piece of pieces) {
+        if (typeof piece === "string") text += piece;
+        else {
+          if (text !== "") stream.write(text);
+          stream.write(piece);
+          text = "";
+        }
+      }
+      stream.write(text + proving);
     });
   }
 
