@@ -133,7 +133,9 @@ export class RouteRequests implements RequestsOfRoute {
       query,
       content,
     });
-    if ("ref" in resolved) this.#http.requests.set(name, resolved);
+    // The lane goes on with the very one that it has learnt.
+    if ("ref" in resolved && (this.#http.askedOnce.again(name) || this.#http.passedByLane.has(req)))
+      this.#http.requests.set(name, resolved);
     return resolved;
   }
 
