@@ -80,6 +80,19 @@ describe("the direct connection", () => {
     }
   });
 
+  test("what is asked in one step arrives in one piece", async () => {
+    const reads = open(ofFile.server.url);
+    await answer(reads, ["text"], 1);
+    const arrivals = async () =>
+      Number(/^total_reads_processed:(\d+)/m.exec(await ofFile.admin.info("stats"))?.[1]);
+    const before = await arrivals();
+    const asked = Array.from({ length: 20 }, () => mget(reads, ["text"], 1));
+    for (const values of await Promise.all(asked)) assert.deepEqual(values, ["a fence"]);
+    // Beside the second of these questions.
+    assert.ok((await arrivals()) - before < 10);
+    reads.close();
+  });
+
   test("reads over TLS", async () => {
     const front = await startTcpProxy(ofFile.server.port, { speaksTls: true });
     const reads = open(`rediss://127.0.0.1:${front.port}`, Redis, { tls: { rejectUnauthorized: false } });
