@@ -19,6 +19,8 @@ export interface Bound<V> {
   readonly maxEntries?: number;
   /** Characters that a value keeps alive beside its key; always the same for the same value. Default 0. */
   readonly charactersOf?: (value: V) => number;
+  /** Keys are texts of their own, as {@link ownText} makes them, and need not be copied. */
+  readonly areKeysOwn?: true;
 }
 
 /**
@@ -30,6 +32,7 @@ export class BoundedMap<V> {
   readonly #maxEntryCharacters: number;
   readonly #maxEntries: number;
   readonly #charactersOf: (value: V) => number;
+  readonly #areKeysOwn: boolean;
   readonly #map = new Map<string, V>();
   #characters = 0;
 
@@ -38,6 +41,7 @@ export class BoundedMap<V> {
     this.#maxEntryCharacters = bound.maxEntryCharacters ?? MAX_ENTRY_CHARACTERS;
     this.#maxEntries = bound.maxEntries ?? Number.POSITIVE_INFINITY;
     this.#charactersOf = bound.charactersOf ?? nothing;
+    this.#areKeysOwn = bound.areKeysOwn ?? false;
   }
 
   get size(): number {
@@ -62,10 +66,10 @@ export class BoundedMap<V> {
    * had before.
    */
   set(key: string, value: V): void {
-    this.delete(key);
+    if (this.#map.has(key)) this.delete(key);
     const characters = this.#cost(key, value);
     if (characters > this.#maxEntryCharacters + OVERHEAD_CHARACTERS) return;
-    this.#map.set(ownText(key), value);
+    this.#map.set(this.#areKeysOwn ? key : ownText(key), value);
     this.#characters += characters;
     if (this.#characters > this.#maxCharacters || this.#map.size > this.#maxEntries) this.#makeRoom();
   }
@@ -112,6 +116,7 @@ function nothing(): number {
  * plain ones, which are the fastest to compare.
  */
 export function ownText(text: string): string {
+  if (text === "") return "";
   const copy = Buffer.from(text, "latin1").toString("latin1");
   return copy === text ? copy : ` ${text}`.slice(1);
 }

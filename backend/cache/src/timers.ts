@@ -1,5 +1,6 @@
 // Timers and the clock of deadlines, as they are when this module is loaded: fake timers of an app's tests hang no request.
 import { performance } from "node:perf_hooks";
+import process from "node:process";
 import * as timers from "node:timers";
 import * as promises from "node:timers/promises";
 
@@ -74,6 +75,11 @@ export const nextTurn: () => Promise<void> = isFake(timers.setImmediate)
 export const setImmediate: (work: () => void) => void = isFake(timers.setImmediate)
   ? (work) => void promises.scheduler.yield().then(work)
   : timers.setImmediate;
+
+/** Once all that can go on now has gone on: what it writes to a socket leaves together. */
+export const nextTick: (work: () => void) => void = isFake(process.nextTick)
+  ? (work) => void promises.scheduler.yield().then(work)
+  : process.nextTick.bind(process);
 
 /**
  * Milliseconds on a clock that nobody sets: `performance.now()`, of the prototype, which fake timers leave

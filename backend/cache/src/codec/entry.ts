@@ -58,43 +58,24 @@ const FIXED_HEADER_BYTES = 3 * 8 + 2;
 export function encodeEntry(entry: Entry): readonly Buffer[] {
   const { headers, removedHeaders, variants } = entry;
   const identity = Buffer.from(entry.identity, "utf8");
-  // Each text has a length in front of it; so has each variant's body; and there are four counts.
-  let headerBytes = FIXED_HEADER_BYTES + 4 + identity.length + 4 * 4;
-  for (const text of [entry.fences, entry.statusMessage, entry.etag, ...removedHeaders])
-    headerBytes += 4 + text.length;
-  for (const [name, field] of headers) headerBytes += 8 + name.length + field.length;
-  for (const { encoding } of variants) headerBytes += 8 + encoding.length;
+  // All other texts are written at once: each write by itself costs as much.
+  let texts = countedText(entry.fences) + countedText(entry.statusMessage) + countedText(entry.etag);
+  texts += encodedHeaders(headers) + countText(removedHeaders.length);
+  for (const name of removedHeaders) texts += countedText(name);
+  texts += countText(entry.body.length) + countText(variants.length);
+  for (const { encoding, body } of variants) texts += countedText(encoding) + countText(body.length);
+  const headerBytes = FIXED_HEADER_BYTES + 4 + identity.length + texts.length;
 
   const head = Buffer.allocUnsafe(PREFIX_BYTES + headerBytes);
   head.writeUInt32BE(MAGIC, 0);
   head.writeUInt32BE(headerBytes, 4);
   let offset = PREFIX_BYTES;
-  const writeCount = (count: number) => {
-    offset = head.writeUInt32BE(count, offset);
-  };
-  const writeText = (text: string) => {
-    writeCount(text.length);
-    offset += head.write(text, offset, "latin1");
-  };
   for (const time of [entry.createdAt, entry.staleAt, entry.expiresAt])
     offset = head.writeDoubleBE(time, offset);
   offset = head.writeUInt16BE(entry.status, offset);
-  writeCount(identity.length);
+  offset = head.writeUInt32BE(identity.length, offset);
   offset += identity.copy(head, offset);
-  for (const text of [entry.fences, entry.statusMessage, entry.etag]) writeText(text);
-  writeCount(headers.length);
-  for (const [name, field] of headers) {
-    writeText(name);
-    writeText(field);
-  }
-  writeCount(removedHeaders.length);
-  for (const name of removedHeaders) writeText(name);
-  writeCount(entry.body.length);
-  writeCount(variants.length);
-  for (const { encoding, body } of variants) {
-    writeText(encoding);
-    writeCount(body.length);
-  }
+  head.write(texts, offset, "latin1");
   let checksum = crc32(head.subarray(PREFIX_BYTES));
   const bodies = [entry.body, ...variants.map(({ body }) => body)];
   for (const body of bodies) checksum = crc32(body, checksum);
@@ -243,9 +224,12 @@ const NO_HEADERS: Entry["headers"] = [];
 /** As {@link encodeEntry} writes them, one character for each byte. */
 function encodedHeaders(headers: Entry["headers"]): string {
   let text = countText(headers.length);
-  for (const [name, value] of headers)
-    text += countText(name.length) + name + countText(value.length) + value;
+  for (const [name, value] of headers) text += countedText(name) + countedText(value);
   return text;
+}
+
+function countedText(text: string): string {
+  return countText(text.length) + text;
 }
 
 function countText(count: number): string {

@@ -72,6 +72,7 @@ const MAX_CHARACTERS = 5 * 1024 * 1024;
 export class EntryMemory {
   readonly #records = new BoundedMap<EntryRecord>({
     maxCharacters: MAX_CHARACTERS,
+    areKeysOwn: true,
     charactersOf: (record) => ("fences" in record ? record.fences.length : 0),
   });
   readonly #counts = Object.fromEntries(MISS_REASONS.map((reason) => [reason, 0])) as Record<
@@ -80,9 +81,9 @@ export class EntryMemory {
   >;
   readonly #known = new OnceKnown();
   /** Why those had missed whose fills are under way. */
-  readonly #opened = new BoundedMap<MissEvidence>({ maxCharacters: 1024 * 1024 });
+  readonly #opened = new BoundedMap<MissEvidence>({ maxCharacters: 1024 * 1024, areKeysOwn: true });
   /** Of some two thousand entries. */
-  readonly #told = new BoundedMap<ToldOtherwise>({ maxCharacters: 1024 * 1024 });
+  readonly #told = new BoundedMap<ToldOtherwise>({ maxCharacters: 1024 * 1024, areKeysOwn: true });
   readonly #budgetMs: number;
 
   /** @param budgetMs how long reads wait for the store */

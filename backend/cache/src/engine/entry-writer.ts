@@ -14,6 +14,7 @@ import { splitFences } from "./fences.js";
 import type { Leases } from "./leases.js";
 import type { RefusedValues } from "./refused-values.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
+import { endOfTurn } from "./turn.js";
 
 /** A larger body's checksum and its way to the store are turns of the event loop of their own. */
 const MAX_ENCODED_AND_SENT_BYTES = 128 * 1024;
@@ -161,7 +162,7 @@ export class EntryWriter {
     entry: Entry,
     whenWritten: (outcome: WriteOutcome) => void,
   ): void {
-    this.#inBackground(nextTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
+    this.#inBackground(endOfTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
   }
 
   /**
@@ -176,7 +177,7 @@ export class EntryWriter {
     whenWritten: (outcome: WriteOutcome) => void,
   ): void {
     const write = async () => {
-      await nextTurn();
+      await endOfTurn();
       const tagged = await this.#withTags(ref, start, tags);
       const fences = tagged && joinTagged(start.fences, tags, tagged.tokens.slice(start.tokens.length));
       if (tagged && fences) return this.write(ref, tagged, { ...entry, fences });
@@ -231,7 +232,8 @@ export class EntryWriter {
   }
 
   #inBackground(work: Promise<unknown>): void {
-    const settled = work.catch(() => undefined).finally(() => this.#background.delete(settled));
+    const done = () => void this.#background.delete(settled);
+    const settled = work.then(done, done);
     this.#background.add(settled);
   }
 }

@@ -3,13 +3,13 @@
 import { randomToken } from "../store/fence-token.js";
 import type { FillRequest, FillStart, HeldLease, Store } from "../store/store.js";
 import { NotConnected } from "../store/store-errors.js";
-import { nextTurn } from "../timers.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
 import { joinFences } from "./fences.js";
 import type { Decision } from "./flight.js";
 import type { Leases } from "./leases.js";
 import type { StoreGate } from "./store-gate.js";
+import { endOfTurn } from "./turn.js";
 
 export interface FillStartsOptions {
   readonly fenceTtlMs: number;
@@ -123,7 +123,7 @@ export class FillStarts {
       this.#asking.delete(entryKey);
       return this.ask(ref, { ...question, unlessStored: true });
     };
-    const start = nextTurn().then(ask);
+    const start = endOfTurn().then(ask);
     // Where the keys of two different requests collide, each asks for itself, and the next request of the
     // turn joins the second.
     this.#asking.set(entryKey, { identity, start });

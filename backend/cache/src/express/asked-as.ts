@@ -28,7 +28,8 @@ export function askedAs(req: Request, last?: AskedAs): AskedAs {
 
 function isAlike(req: Request, headers: IncomingHttpHeaders): boolean {
   if (headers.host !== hostOf(req)) return false;
-  for (const name of FIELDS) if (headers[name] !== fieldOf(req.headers, name)) return false;
+  const { headers: own } = req;
+  for (const name of FIELDS) if (headers[name] !== fieldOf(own, name)) return false;
   return true;
 }
 

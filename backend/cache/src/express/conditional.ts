@@ -93,6 +93,8 @@ function show(headers: IncomingHttpHeaders, name: string, value: unknown): void 
 
 /** Whether a handler's answer, which may be any 2xx, is to be a 304 (RFC 9110 section 13.2.1). */
 export function isAnsweredNotModified(conditions: IncomingHttpHeaders, res: ServerResponse): boolean {
+  // Most have none, and need no look at the response.
+  if (CONDITIONAL_HEADERS.every((name) => conditions[name] === undefined)) return false;
   if (res.statusCode < 200 || res.statusCode > 299) return false;
   return isNotModified(conditions, textOf(res, "ETag"), textOf(res, "Last-Modified"));
 }

@@ -19,6 +19,7 @@ import { ReadTracker } from "../reads/read-tracker.js";
 import { isThenable } from "../shown.js";
 import { messageOf } from "../thrown.js";
 import { type AskedAs, askedAs } from "./asked-as.js";
+import { AskedOnce } from "./asked-once.js";
 import { dryRunOf } from "./dry-run.js";
 import { EntrySender, type Sending } from "./entry-sender.js";
 import { Origins, routeOf } from "./origins.js";
@@ -69,6 +70,8 @@ export class HttpServices {
     maxCharacters: MAX_REQUEST_CHARACTERS,
     charactersOf: ({ characters }) => characters,
   });
+  /** What is asked for the second time is put in there: the collector would have to walk through all that is asked once. */
+  readonly askedOnce = new AskedOnce();
   /**
    * Fence keys are the same texts for all requests of a route and tenant: shared, not written anew for each.
    */

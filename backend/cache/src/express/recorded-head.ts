@@ -5,7 +5,7 @@ import type { Response } from "express";
 import type { Recording } from "../engine/fill.js";
 import { statusMessageOf } from "./late-head.js";
 import { type HandlerHeaders, handlerHeaders } from "./recorded-headers.js";
-import { declaredLength, type Storability } from "./storability.js";
+import { lengthIn, type Storability } from "./storability.js";
 
 export interface RecordedHead {
   readonly status: number;
@@ -19,12 +19,14 @@ export interface RecordedHead {
 
 /** @param before the headers as they were when `cacheList` was entered */
 export function readHead(res: Response, before: OutgoingHttpHeaders, storability: Storability): RecordedHead {
+  // All at once: each look at one of them costs as much.
+  const now = res.getHeaders();
   return {
     status: res.statusCode,
     statusMessage: statusMessageOf(res),
-    headers: handlerHeaders(res, before),
-    etag: String(res.getHeader("ETag") ?? ""),
-    contentLength: declaredLength(res),
+    headers: handlerHeaders(res, before, now),
+    etag: String(now.etag ?? ""),
+    contentLength: lengthIn(now),
     storability,
   };
 }

@@ -18,9 +18,12 @@ export function headersBefore(res: Response): OutgoingHttpHeaders {
   return before;
 }
 
-/** What the handler made of them. */
-export function handlerHeaders(res: Response, before: OutgoingHttpHeaders): HandlerHeaders {
-  const now = res.getHeaders();
+/** What the handler made of them. @param now all of the response's */
+export function handlerHeaders(
+  res: Response,
+  before: OutgoingHttpHeaders,
+  now: OutgoingHttpHeaders,
+): HandlerHeaders {
   const connectionNames = membersOf(now.connection).map((name) => name.toLowerCase());
   const set: [string, string][] = [];
   for (const name of spelledNames(res)) {

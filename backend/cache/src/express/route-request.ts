@@ -133,7 +133,9 @@ export class RouteRequests implements RequestsOfRoute {
       query,
       content,
     });
-    if ("ref" in resolved) this.#http.requests.set(name, resolved);
+    // The lane goes on with the very one that it has learnt.
+    if ("ref" in resolved && (this.#http.askedOnce.again(name) || this.#http.passedByLane.has(req)))
+      this.#http.requests.set(name, resolved);
     return resolved;
   }
 
@@ -174,7 +176,8 @@ export class RouteRequests implements RequestsOfRoute {
     const { options, engine } = this.#http;
     const module = this.#module;
     const hash = hashParams(params, options.hash);
-    const entryKey = engine.keys.entry(tenant, module, hash);
+    // One text of its own, which all that remembers the entry has for its key.
+    const entryKey = ownText(engine.keys.entry(tenant, module, hash));
     const identity = `${tenant} ${module} ${params}`;
     const tagKeys = tags.length === 0 ? NO_TAGS : tags.map((tag) => engine.keys.tagFence(tenant, tag));
     const fenceKeys = this.#fenceKeysOf(tenant);

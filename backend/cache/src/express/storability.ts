@@ -1,5 +1,5 @@
 // Whether a response may be stored (RFC 9111 section 3, as a shared cache that its routes opt into), and for how long.
-import { type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import type { Response } from "express";
 import type { UnstoredReason } from "../cache-status.js";
 import { isETag } from "../codec/sendable.js";
@@ -102,7 +102,15 @@ function isEventStream(now: OutgoingHttpHeaders): boolean {
 
 /** The length that the handler declares; `NaN` for what is none. */
 export function declaredLength(res: Response): number | undefined {
-  const length = res.getHeader("Content-Length");
+  return numberOf(res.getHeader("Content-Length"));
+}
+
+/** The same, among all headers of a response. */
+export function lengthIn(headers: OutgoingHttpHeaders): number | undefined {
+  return numberOf(headers["content-length"]);
+}
+
+function numberOf(length: OutgoingHttpHeader | undefined): number | undefined {
   return length === undefined ? undefined : Number(length);
 }
 

@@ -1,5 +1,6 @@
 // The direct connection: used where it can be, replaced where it fails, and never needed.
 import assert from "node:assert/strict";
+import net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
@@ -19,6 +20,9 @@ import { redisOfFile } from "../support/redis-of-file.js";
 
 const BODY = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
 const RETRY_MS = 20;
+
+/** What a stream calls to have the system write. */
+type Writing = Record<"_write" | "_writev", (...args: unknown[]) => unknown>;
 
 type ClientClass = new (url: string, options: object) => unknown;
 
@@ -78,6 +82,29 @@ describe("the direct connection", () => {
       for (const values of many) assert.deepEqual(values, ["a fence", null, BODY]);
       reads.close();
     }
+  });
+
+  test("what is asked in one step leaves in one write", async () => {
+    const reads = open(ofFile.server.url);
+    await answer(reads, ["text"], 1);
+    const writing = net.Socket.prototype as unknown as Writing;
+    const { _write, _writev } = writing;
+    let writes = 0;
+    const counted = (write: Writing["_write"]): Writing["_write"] =>
+      function (this: unknown, ...args) {
+        writes++;
+        return Reflect.apply(write, this, args);
+      };
+    Object.assign(writing, { _write: counted(_write), _writev: counted(_writev) });
+    try {
+      const asked = Array.from({ length: 20 }, () => mget(reads, ["text"], 1));
+      for (const values of await Promise.all(asked)) assert.deepEqual(values, ["a fence"]);
+    } finally {
+      Object.assign(writing, { _write, _writev });
+    }
+    // Other connections may have written, too.
+    assert.ok(writes > 0 && writes < 10, String(writes));
+    reads.close();
   });
 
   test("reads over TLS", async () => {

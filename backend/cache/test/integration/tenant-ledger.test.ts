@@ -51,6 +51,18 @@ describe("the ledger of a tenant", () => {
     assert.deepEqual(there, [0, 1, 1]);
   });
 
+  test("an entry does not make room for itself where a dead generation lists it, too", async () => {
+    const world = newWorld();
+    const same = { module: "accounts", name: "same", bytes: 12_000 };
+    await world.put(store, same);
+    await store.replaceFences(world.fenceKeys("accounts").slice(1), MINUTE_MS);
+    assert.equal((await world.put(store, same)).outcome, "stored");
+    const entryKey = world.entryKey("accounts", "same");
+    assert.equal(await admin.strlen(entryKey), same.bytes);
+    const life = await admin.pttl(entryKey);
+    assert.ok(life > 0 && life <= MINUTE_MS, String(life));
+  });
+
   test("of all modules' entries the one that expires soonest makes room, whenever it was stored; what has expired is no loss", async () => {
     const world = newWorld();
     for (const [name, ttlMs] of Object.entries({ first: 3, soon: 1, late: 2, gone: 0 })) {

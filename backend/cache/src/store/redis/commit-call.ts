@@ -20,7 +20,7 @@ const PARKED_MS = 10_000;
 
 export interface CommitCall {
   readonly keys: string[];
-  /** Before the value, which is the last; empty where it is parked. */
+  /** Before the value, which is the last, unless it is parked. */
   readonly args: (string | number)[];
   /** In pieces that follow each other. */
   readonly value: readonly Buffer[];
@@ -57,6 +57,7 @@ export function commitCall(keys: KeySpace, commit: FillCommit, mayPark: boolean)
       expected === undefined ? "" : sha1(expected),
       commit.maxTenantBytes ?? "",
       keys.indexes(tenant),
+      valueBytes,
       ...fences,
     ],
   };
@@ -71,7 +72,7 @@ export async function commitAt(link: ServerLink, call: CommitCall): Promise<read
   const [first] = call.value;
   const value = call.value.length === 1 && first ? first : Buffer.concat(call.value);
   const reply = parked
-    ? link.script("commitFill", keys, [...args, ""], { ...parked, value })
+    ? link.script("commitFill", keys, args, { ...parked, value })
     : link.script("commitFill", keys, [...args, value]);
   return (await reply) as readonly (number | string)[];
 }

@@ -11,7 +11,7 @@ const ADD_UP = `${LEDGER}${KEEP_BOOKS}
       names = redis.call('ZRANGE', generations, 0, -1)
       if not redis.call('ZSCORE', generations, name) then names[#names + 1] = name end
       keep(ledger, ttl)
-      if now - (string.match(ARGV[10], '%.(%d+)$') or now) > 60000 then recount = 1 end
+      if now - (string.match(tenantToken, '%.(%d+)$') or now) > 60000 then recount = 1 end
     end
     if not before then unlist() end
     for _, each in ipairs(names) do total = total + addUp(each) end
@@ -100,7 +100,7 @@ export const MAKE_ROOM: string = `
 // KEYS: entry, index, generations, ledger, fences…, lease or nothing, where the value is parked or nothing. ARGV: number of fences, TTL, most
 // entries, fence TTL, holder, the generation's name among the tenant's generations, the SHA-1 of the only
 // value that may be overwritten ('none' for none, '' for any), most bytes of the tenant ('' for any), what
-// the names of the tenant's indexes begin with, fences…, and the value, '' where it is parked. Returns 0 where a mutation
+// the names of the tenant's indexes begin with, bytes of the value, fences…, and the value, unless it is parked. Returns 0 where a mutation
 // or another value has overtaken it, 1 where it is stored, 2 where it is larger than the quota (the lease is
 // still held), 3 where there is no room; then how many live entries have made room, 1 where a walk should
 // count anew, and what the tenant's entries count now, -1 where that has not changed.
@@ -109,27 +109,31 @@ local entry, index, generations, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local name, indexes = ARGV[6], ARGV[9]
 local count, ttl, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[8]) or math.huge
 local evicted, recount = 0, 0
-local tenantFence, tenantToken, value = KEYS[5], ARGV[10], ARGV[count + 10]
+local tenantFence, tenantToken, value = KEYS[5], ARGV[11], ARGV[count + 11]
 local parked, last = nil, #KEYS
-if value == '' then parked, last = KEYS[last], last - 1 end
+if not value then parked, last = KEYS[last], last - 1 end
 local function refuse(code)
   if parked then redis.call('UNLINK', parked) end
   return { code, 0, 0, -1 }
 end
-local valueBytes = parked and redis.call('STRLEN', parked) or #value
-if valueBytes == 0 then return { 3, 0, 0, -1 } end
-local score = listing(now + ttl, entry, valueBytes)
+local score = listing(now + ttl, entry, tonumber(ARGV[10]))
 local cost = bytesOf(score)
 if cost > quota then return refuse(2) end
 local found = redis.call('MGET', unpack(KEYS, 5, last))
 local lease = found[count + 1]
-if lease and string.sub(lease, 1, #ARGV[5] + 1) == ARGV[5] .. ',' then redis.call('UNLINK', KEYS[last]) end
+if lease and string.find(lease, ARGV[5] .. ',', 1, true) == 1 then redis.call('UNLINK', KEYS[last]) end
 for i = 1, count do
-  if found[i] ~= ARGV[i + 9] then return refuse(0) end
+  if found[i] ~= ARGV[i + 10] then return refuse(0) end
 end
 if ARGV[7] ~= '' then
   local held = redis.call('GET', entry)
   if (held and redis.sha1hex(held) or 'none') ~= ARGV[7] then return refuse(0) end
+end
+-- The server may have refused the value, or evicted it.
+local moved = parked and redis.pcall('RENAME', parked, entry)
+if moved and moved.err then
+  if string.find(moved.err, 'no such key', 1, true) then return { 3, 0, 0, -1 } end
+  return moved
 end
 -- Most entries are new: listed at once, they need not be looked for first.
 local before = redis.call('ZADD', index, 'NX', score, entry) == 0 and redis.call('ZSCORE', index, entry)
@@ -155,6 +159,8 @@ ${ADD_UP}
 end
 if surplus > 0 or total > quota then
   unlist()
+  -- A dead generation may list the same entry, which makes room.
+  if parked then redis.call('RENAME', entry, parked) end
 ${MAKE_ROOM}
   if total > quota then
     if before then redis.call('UNLINK', entry) end
@@ -163,22 +169,24 @@ ${MAKE_ROOM}
     refuse(3)
     return { 3, evicted, recount, total - cost }
   end
+  if parked then redis.call('RENAME', parked, entry) end
 end
 local ends = string.format('%d', now + ttl)
-if parked then
-  redis.call('RENAME', parked, entry)
-  redis.call('PEXPIREAT', entry, ends)
+if parked then redis.call('PEXPIREAT', entry, ends)
 else redis.call('SET', entry, value, 'PXAT', ends) end
--- With something to spare: else every store would find its fences a moment short of that.
-local fenceTtl = tonumber(ARGV[4])
-local spare = math.floor(fenceTtl / 64)
-for i = 1, count do
-  if redis.call('PTTL', KEYS[i + 4]) < fenceTtl then redis.call('PEXPIRE', KEYS[i + 4], fenceTtl + spare) end
-end
 if not isListed then redis.call('ZADD', index, score, entry) end
+-- The first two fences name the index: they are made to outlive it when it is registered, and until then all it lists.
+local first = 3
 if redis.call('PTTL', index) < ttl then
 ${LEDGER}${REGISTER}
   register(name, ttl)
+  first = 1
+end
+-- With something to spare: else every store would find its fences a moment short of that.
+for i = first, count do
+  local fence, life = KEYS[i + 4], tonumber(ARGV[4])
+  if first == 1 then life = math.max(life, 2 * ttl) end
+  if redis.call('PTTL', fence) < life then redis.call('PEXPIRE', fence, life + math.floor(life / 64)) end
 end
 return { 1, evicted, recount, total }
 `;

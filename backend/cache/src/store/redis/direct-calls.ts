@@ -77,10 +77,10 @@ export class DirectCalls {
     const { value, parked } = call;
     if (call.valueBytes > MAX_DIRECT_BYTES || !link.scripts.isKnown("commitFill"))
       return commitAt(link, call);
-    const script = () => piecesOf([...scriptOf("commitFill", call.keys, call.args), parked ? "" : value]);
+    const script = scriptOf("commitFill", call.keys, call.args);
     const pieces = () => {
-      if (!parked) return script();
-      return [...piecesOf(["SET", parked.key, value, "PX", parked.ttlMs]), ...script()];
+      if (!parked) return piecesOf([...script, value]);
+      return [...piecesOf(["SET", parked.key, value, "PX", parked.ttlMs]), ...piecesOf(script)];
     };
     const question = { count: COMMIT_VALUES, texts: COMMIT_VALUES, hasStatus: parked !== undefined };
     // Where the answer is lost the same is asked once more: it stores the same, unless it is overtaken by then.
