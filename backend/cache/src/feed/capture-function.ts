@@ -29,7 +29,7 @@ const EXACT_TYPES = "16, 18, 19, 20, 21, 23, 25, 26, 1042, 1043, 1082, 2950";
 /** What is known at a glance: equal values of the column have one text, in every session. The name of a collation that is not PostgreSQL's own has a dot. */
 const isPlainType = (value: string) =>
   `pg_typeof(${value})::oid = ANY ('{${EXACT_TYPES}}'::oid[])
-          AND CASE WHEN pg_typeof(${value})::oid = ANY ('{25, 1042, 1043}'::oid[]) THEN pg_collation_for(${value}) NOT LIKE '%.%' ELSE true END`;
+          AND CASE WHEN pg_typeof(${value})::oid = ANY ('{25, 1042, 1043}'::oid[]) THEN pg_collation_for(${value}) COLLATE "C" NOT LIKE '%.%' ELSE true END`;
 const IS_PLAIN = `atttypid IN (${EXACT_TYPES}) AND attcollation < 16384`;
 /**
  * The same, looked up. Equal values of other types may have several texts: 1 and 1.0 of numeric, or what a collation takes for the same; some types know no
