@@ -8,7 +8,8 @@ import { guardChild } from "./guard.js";
 import { memoryFolder } from "./memory-folder.js";
 
 // Not a temporary folder of this user: as root PostgreSQL runs as somebody else.
-export const TEMPORARY = memoryFolder() ?? (process.platform === "win32" ? process.cwd() : "/var/tmp");
+const ON_DISK = process.platform === "win32" ? process.cwd() : "/var/tmp";
+export const TEMPORARY = memoryFolder() ?? ON_DISK;
 
 export interface GuardedPostgres extends EmbeddedPostgres {
   /** Stops it, and removes its folders. */
@@ -22,7 +23,8 @@ export interface GuardedPostgresOptions {
   readonly program?: string | undefined;
 }
 
-export const temporaryFolder = (): string => mkdtempSync(path.join(TEMPORARY, "test-postgres-"));
+export const temporaryFolder = (isOnDisk = false): string =>
+  mkdtempSync(path.join(isOnDisk ? ON_DISK : TEMPORARY, "test-postgres-"));
 
 /** @throws Error where npm has no PostgreSQL for this platform; the folder is gone then */
 export async function startGuardedPostgres(

@@ -95,6 +95,12 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   return { url: server.superuserUrl, stop: server.remove };
 }
 
+/** A server whose commits wait for this machine's disk. @throws Error where npm has no PostgreSQL for this platform */
+export async function startPostgresOnDisk(): Promise<PostgresServer> {
+  const server = await startGuardedPostgres(temporaryFolder(true), { durable: true });
+  return { url: server.superuserUrl, stop: server.remove };
+}
+
 /**
  * A server of the test's own with settings that take effect when it starts. @throws Error where npm has no PostgreSQL for this platform
  */

@@ -1,7 +1,7 @@
 // What the triggers cost an UPDATE of a whole table: CPU time of its backend and time on the clock, with and without in turns.
-import { readFileSync } from "node:fs";
 import { FEED_TABLE_NAMES, type FeedTableName } from "../feed-terms.js";
 import { median } from "../statistics.js";
+import { cpuMsOf } from "./cpu-time.js";
 import { openFeedTables } from "./feed-tables.js";
 
 export interface BulkUpdate {
@@ -64,14 +64,5 @@ export async function measureBulkUpdates(url: string, rows: number, rounds: numb
     return measured;
   } finally {
     await pool.end();
-  }
-}
-
-/** Time on a core so far, of a process of this machine. */
-function cpuMsOf(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
-  } catch {
-    return Number.NaN;
   }
 }

@@ -1,6 +1,7 @@
 // Writers of single rows, beside each other: with and without triggers, and one a millisecond while a transaction stays open.
 import { setTimeout as delay } from "node:timers/promises";
 import { quantile } from "../statistics.js";
+import { cpuMsOf } from "./cpu-time.js";
 import { type FeedTables, openFeedTables } from "./feed-tables.js";
 
 export const WRITERS = 32;
@@ -9,9 +10,15 @@ export const ROWS = 100_000;
 const TICK_MS = 1;
 
 export interface WriterRound {
-  /** Transactions a second. */
-  readonly without: number;
-  readonly with: number;
+  readonly without: Written;
+  readonly with: Written;
+}
+
+interface Written {
+  /** Transactions. */
+  readonly perSecond: number;
+  /** Of the server, for each transaction; NaN where the system does not say it. */
+  readonly cpuMicros: number;
 }
 
 /** The first row is left to whoever stays open. */
@@ -36,20 +43,27 @@ export async function measureWriters(url: string, rounds: number, seconds: numbe
     await writeFor(tables, 1);
     const measured: WriterRound[] = [];
     for (let round = 0; round < rounds; round++) {
-      const seen = new Map<boolean, number>();
-      // The other one first in each second round.
-      for (const hasTriggers of round % 2 === 0 ? [false, true] : [true, false]) {
-        await tables.have(hasTriggers);
-        await tables.pool.query("TRUNCATE etc_feed.changes");
-        await tables.pool.query("VACUUM accounts");
-        seen.set(hasTriggers, await writeFor(tables, seconds));
-      }
-      measured.push({ without: seen.get(false) ?? 0, with: seen.get(true) ?? 0 });
+      const isFirst = round % 2 === 0;
+      const one = await written(tables, !isFirst, seconds);
+      const other = await written(tables, isFirst, seconds);
+      measured.push(isFirst ? { without: one, with: other } : { without: other, with: one });
     }
     return measured;
   } finally {
     await tables.pool.end();
   }
+}
+
+async function written(tables: FeedTables, hasTriggers: boolean, seconds: number): Promise<Written> {
+  const { pool } = tables;
+  await tables.have(hasTriggers);
+  await pool.query("TRUNCATE etc_feed.changes");
+  await pool.query("VACUUM accounts");
+  const { rows } = await pool.query("SELECT pid FROM pg_stat_activity WHERE datname = current_database()");
+  const cpuMs = () => rows.reduce((sum, { pid }) => sum + cpuMsOf(pid), 0);
+  const before = cpuMs();
+  const perSecond = await writeFor(tables, seconds);
+  return { perSecond, cpuMicros: ((cpuMs() - before) * 1000) / (perSecond * seconds) };
 }
 
 export interface PacedWrites {

@@ -1,6 +1,6 @@
 // The feed: what its triggers cost writers, what covered hits cost, how soon a COMMIT is a fence, and what a transaction that stays open does.
 import { onServer } from "../../../servers/guarded-postgres.js";
-import { startPostgresServer } from "../../../servers/index.js";
+import { startPostgresOnDisk, startPostgresServer } from "../../../servers/postgres.js";
 import type { Bench } from "../bench.js";
 import { moveTo } from "../cores.js";
 import { type BulkUpdate, measureBulkUpdates, ratioOf } from "../feed/bulk-updates.js";
@@ -15,6 +15,7 @@ import {
   writeFor,
   writePaced,
 } from "../feed/writers.js";
+import { FEED_TENANTS } from "../feed-terms.js";
 import type { SuiteReport, Verdict } from "../report.js";
 import { formatNumber, formatSpread, median } from "../statistics.js";
 
@@ -34,6 +35,10 @@ export async function feedCosts(bench: Bench): Promise<SuiteReport> {
   const updates: BulkUpdate[] = [];
   for (const rows of terms.rows) updates.push(...(await measureBulkUpdates(url, rows, rounds)));
   const writers = await measureWriters(url, rounds, terms.seconds);
+  const durable = await startPostgresOnDisk();
+  bench.onEnd(durable.stop);
+  await moveServer(bench, durable.url);
+  const durableWriters = await measureWriters(durable.url, rounds, terms.seconds / 2);
   const tables = await openFeedTables(url, ROWS, WRITERS);
   bench.onEnd(() => tables.pool.end());
   const hits = await measureHits(bench, url, rounds, terms.seconds);
@@ -43,7 +48,9 @@ export async function feedCosts(bench: Bench): Promise<SuiteReport> {
   );
   const open = await measureOpenTransaction(bench, url, tables, terms);
   const times = (values: readonly number[]) => [formatNumber(median(values)), formatSpread(values)];
-  const writerRatios = writers.map((round) => round.with / round.without);
+  const ratios = (of: typeof writers) => of.map((round) => round.with.perSecond / round.without.perSecond);
+  const addedMicros = writers.map((round) => round.with.cpuMicros - round.without.cpuMicros);
+  const usualMicros = median(writers.map((round) => round.without.cpuMicros));
   const hitRatios = hits.map((round) => round.with.perSecond / round.without.perSecond);
   const cpuRatios = hits.map((round) => round.without.cpuMicros / round.with.cpuMicros);
   return {
@@ -65,7 +72,12 @@ export async function feedCosts(bench: Bench): Promise<SuiteReport> {
         title: "With the feed over without it",
         head: ["what", "median", "spread"],
         rows: [
-          [`single-row UPDATEs a second, ${WRITERS} writers`, ...times(writerRatios)],
+          [`single-row UPDATEs a second, ${WRITERS} writers, no COMMIT waits`, ...times(ratios(writers))],
+          [`the same, each COMMIT waits for this machine's disk`, ...times(ratios(durableWriters))],
+          [
+            `CPU time of the server for each, µs more than ${formatNumber(usualMicros)}`,
+            ...times(addedMicros),
+          ],
           ["covered hits a second, 32 connections", ...times(hitRatios)],
           ["covered hits for each second of CPU time", ...times(cpuRatios)],
         ],
@@ -84,11 +96,16 @@ export async function feedCosts(bench: Bench): Promise<SuiteReport> {
         rows: [pacedRow("none is open", open.before), pacedRow("one is open", open.during)],
       },
     ],
-    verdicts: verdictsOf(updates, median(writerRatios), median(hitRatios), open),
+    verdicts: verdictsOf(
+      updates,
+      { memory: ratios(writers), disk: ratios(durableWriters) },
+      median(hitRatios),
+      open,
+    ),
     failures: hits.some((round) => Math.min(round.with.hitShare, round.without.hitShare) < 0.99)
       ? ["feed: more than one request in a hundred was no hit: the machine stood still for longer than x"]
       : [],
-    rounds: { updates, writers, hits, idle, busy, open },
+    rounds: { updates, writers, durableWriters, hits, idle, busy, open },
   };
 }
 
@@ -96,11 +113,14 @@ export async function feedCosts(bench: Bench): Promise<SuiteReport> {
 async function startDatabase(bench: Bench): Promise<string> {
   const { url, stop } = await startPostgresServer();
   bench.onEnd(stop);
-  if (bench.cores) {
-    const sql = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int AS pid";
-    moveTo(bench.cores.servers, await onServer(url, async (client) => (await client.query(sql)).rows[0].pid));
-  }
+  await moveServer(bench, url);
   return url;
+}
+
+async function moveServer({ cores }: Bench, url: string): Promise<void> {
+  if (!cores) return;
+  const sql = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int AS pid";
+  moveTo(cores.servers, await onServer(url, async (client) => (await client.query(sql)).rows[0].pid));
 }
 
 interface OpenTransaction {
@@ -141,7 +161,7 @@ function pacedRow(name: string, { written, p50Ms, p99Ms, maxMs, feedBytes }: Pac
 
 function verdictsOf(
   updates: readonly BulkUpdate[],
-  writers: number,
+  writers: Readonly<Record<"memory" | "disk", readonly number[]>>,
   hits: number,
   { before, during }: OpenTransaction,
 ): Verdict[] {
@@ -160,7 +180,16 @@ function verdictsOf(
         ratioOf(update, "cpuMs"),
       ),
     ),
-    least(`single-row UPDATEs, ${WRITERS} writers, over those without triggers`, FLOORS.writers, writers),
+    ...updates.map(({ table, rows, noted }) =>
+      most(`rows noted of an UPDATE of ${formatNumber(rows)} ${table}`, FEED_TENANTS, noted),
+    ),
+    ...(["memory", "disk"] as const).map((place) =>
+      least(
+        `single-row UPDATEs, ${WRITERS} writers, over those without triggers, on ${place}`,
+        FLOORS.writers,
+        median(writers[place]),
+      ),
+    ),
     least("covered hits over those without a feed", FLOORS.hits, hits),
     {
       path: "p99 of writes beside an open transaction",

@@ -29,4 +29,6 @@ export interface AdvisedAnswer {
   readonly caller?: string | undefined;
   /** That the answer has named. */
   readonly tags?: readonly string[] | undefined;
+  /** What it depends on, where it is less than was asked with: its handler was seen to read no more. */
+  readonly fenceKeys?: readonly string[] | undefined;
 }

@@ -151,7 +151,7 @@ export class Advisor {
     columns.ttl[place] = ttlSeconds;
     if (bytes !== undefined && columns.bytes[place] !== bytes + ENTRY_BYTES)
       tenant.resize(place, bytes + ENTRY_BYTES);
-    if (answer.tags && entry.carriesTags) this.#dependOnTags(entry, place, answer.tags);
+    if (answer.fenceKeys || (answer.tags && entry.carriesTags)) this.#dependOn(place, entry, answer);
     if (identity !== 0) compareAnswer(figures, columns, place, identity, answer.caller);
   }
 
@@ -254,17 +254,21 @@ export class Advisor {
       tenant.curve.add(distance + (columns.bytes[place] ?? 0), weight);
   }
 
-  #begin({ fenceKeys, carriesTags }: AdvisedEntry, figures: RouteFigures, place: number): void {
+  #begin(entry: AdvisedEntry, figures: RouteFigures, place: number): void {
     this.#columns.bytes[place] = figures.meanBytes + ENTRY_BYTES;
-    // The last one tells of any tag: entries depend on their own.
-    const keys = carriesTags ? fenceKeys.slice(0, -1) : fenceKeys;
-    this.#columns.dependOn(place, keys.slice(0, MAX_FENCES).map(fenceOf));
+    this.#dependOn(place, entry, {});
   }
 
-  #dependOnTags(entry: AdvisedEntry, place: number, tags: readonly string[]): void {
-    const fixed = Math.min(MAX_FENCES, entry.fenceKeys.length - 1);
-    const own = tags.slice(0, MAX_FENCES - fixed).map((tag) => fenceOf(entry.tagFence?.(tag) ?? ""));
-    this.#columns.dependOn(place, own, fixed);
+  #dependOn(
+    place: number,
+    entry: AdvisedEntry,
+    { fenceKeys = entry.fenceKeys, tags = [] }: Partial<AdvisedAnswer>,
+  ): void {
+    // The last one tells of any tag: entries depend on their own.
+    const keys = entry.carriesTags
+      ? [...fenceKeys.slice(0, -1), ...tags.map((tag) => entry.tagFence?.(tag) ?? "")]
+      : fenceKeys;
+    this.#columns.dependOn(place, keys.slice(0, MAX_FENCES).map(fenceOf));
   }
 
   /** Keeps to its share of the CPU: where too much is simulated, half of the sample goes. */

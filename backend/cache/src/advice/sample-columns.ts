@@ -116,13 +116,12 @@ export class SampleColumns {
   }
 
   release(place: number): void {
-    for (let index = 0; index < MAX_FENCES; index++) this.#depend(place, index, 0);
+    this.dependOn(place, []);
     this.#free[this.#freeCount++] = place;
   }
 
-  /** @param from fences before this one stay */
-  dependOn(place: number, fences: readonly number[], from = 0): void {
-    for (let index = from; index < MAX_FENCES; index++) this.#depend(place, index, fences[index - from] ?? 0);
+  dependOn(place: number, fences: readonly number[]): void {
+    for (let index = 0; index < MAX_FENCES; index++) this.#depend(place, index, fences[index] ?? 0);
   }
 
   /** False where no place depends on this fence; true where one may. */

@@ -53,11 +53,12 @@ export class LedFill implements Fill {
   commit(recording: Recording, { tags, reads }: KnownOfAnswer = {}, caller?: string): void {
     const { writer, skipped, advisor } = this.#host;
     const durationMs = this.#flight.count(this.#ref.durations);
+    const restricted = reads && restrictedTo(this.#ref, this.#start, reads);
     if (advisor) {
       const answer = answerOf(advisor, this.#ref, recording, durationMs);
-      advisor.answered(this.#ref, { ...answer, tags, caller });
+      advisor.answered(this.#ref, { ...answer, tags, caller, fenceKeys: restricted?.fenceKeys });
     }
-    const start = reads ? restrictedTo(this.#ref, this.#start, reads) : this.#start;
+    const start = restricted ?? this.#start;
     const entry = this.#answer(recording, start.fences);
     const whenWritten = (outcome: WriteOutcome) => {
       if (outcome === "too-large" || outcome === "refused") skipped.add(this.#ref);

@@ -59,10 +59,12 @@ export async function look(
 ): Promise<Glimpse> {
   const { xmax, xip } = last === undefined ? { xmax: 0n, xip: [] } : parseSnapshot(last);
   const changed = `SELECT tenant, module, tag, xid FROM ${schema}.changes WHERE`;
-  const changes = `(SELECT coalesce(json_agg(json_build_array(tenant, module, tag, xids)), '[]') FROM (
-      SELECT tenant, module, tag, CASE WHEN count(*) <= ${MOST_XIDS} THEN json_agg(xid::text) END AS xids
-      FROM (${changed} xid >= '${xmax}'::xid8 UNION ALL ${changed} xid = ANY ('{${xip.join(",")}}'::xid8[]) AND xid < '${xmax}'::xid8) AS noted
-      GROUP BY tenant, module, tag LIMIT ${MOST_CHANGES + 1}) AS few)`;
+  // A row with a tag stands for its module, too.
+  const changes = `(SELECT coalesce(json_agg(json_build_array(tenant, module, meant, xids)), '[]') FROM (
+      SELECT tenant, module, meant, CASE WHEN count(DISTINCT xid) <= ${MOST_XIDS} THEN json_agg(DISTINCT xid::text) END AS xids
+      FROM (${changed} xid >= '${xmax}'::xid8 UNION ALL ${changed} xid = ANY ('{${xip.join(",")}}'::xid8[]) AND xid < '${xmax}'::xid8) AS noted,
+        unnest(CASE WHEN module = '' OR tag IN ('', '*') THEN ARRAY[tag] ELSE ARRAY['', tag] END) AS meant
+      GROUP BY tenant, module, meant LIMIT ${MOST_CHANGES + 1}) AS few)`;
   const answer = await database.query(
     `${isSerializable ? AS_READ_COMMITTED : ""}SELECT pg_current_snapshot()::text AS snapshot, pg_is_in_recovery() AS standby,
       (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS server,

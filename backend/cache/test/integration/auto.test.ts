@@ -69,3 +69,25 @@ test("what another cached route answers within a handler is not seen, so that th
   await delay(PAST_MS);
   assert.match((await read()).body, /88/);
 });
+
+test("advice counts changes of what the route has read, and of nothing else", async () => {
+  const { cache, select, awake, read, warm } = await openAutoApp();
+  select("accounts", "SELECT id, name FROM accounts WHERE tenant_id = $1 ORDER BY id");
+  await awake();
+  await warm("accounts");
+  const cutOff = () => {
+    const [route] = cache.advice().routes;
+    return Math.round((route?.cutOffRatio ?? Number.NaN) * (route?.requests ?? 0));
+  };
+  const before = cutOff();
+  for (let n = 0; n < 10; n++) {
+    await cache.invalidateTenantCache("t1", "orders");
+    await read("accounts");
+  }
+  assert.equal(cutOff(), before);
+  for (let n = 0; n < 3; n++) {
+    await cache.invalidateTenantCache("t1", "accounts");
+    await warm("accounts");
+  }
+  assert.equal(cutOff(), before + 3);
+});

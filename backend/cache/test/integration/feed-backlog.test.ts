@@ -35,6 +35,25 @@ describe("the table of changes", () => {
     assert.ok(bytes < 12 * MIB, `${bytes} bytes`);
     const { rows } = await pool.query("SELECT last_value::int AS n, is_called FROM etc_feed.overflows");
     assert.ok(rows[0].is_called && rows[0].n > 100, "what was not noted is counted");
+    const count = async () => (await pool.query("SELECT count(*)::int AS n FROM etc_feed.changes")).rows[0].n;
+    const full = await count();
+    await writeMany(pool, 200);
+    assert.equal(await count(), full, "whoever finds it full closes it for all");
+    await pool.query("TRUNCATE etc_feed.changes");
+    await writeMany(pool, 200);
+    assert.equal(await count(), 200, "where there is room again all are noted");
+  });
+
+  test("has its size looked at by one statement in many, and by each while it is closed", async () => {
+    const { pool } = await openFeedDatabase();
+    const place = async () =>
+      (await pool.query("SELECT last_value::int AS at, is_called FROM etc_feed.place")).rows[0];
+    assert.deepEqual(await place(), { at: 0, is_called: false });
+    await writeMany(pool, 1);
+    assert.deepEqual(await place(), { at: 0, is_called: true });
+    await pool.query(`SELECT setval('etc_feed.place', 3, false)`);
+    await writeMany(pool, 1);
+    assert.deepEqual(await place(), { at: 3, is_called: true });
   });
 
   test("after an overflow nothing old is shown, also of a transaction that was open then", async () => {
@@ -43,7 +62,7 @@ describe("the table of changes", () => {
     const open = await pool.connect();
     afterTest(() => open.release(true));
     // As it is where nobody has drained for long.
-    await pool.query(`SELECT setval('etc_feed.place', 7);
+    await pool.query(`SELECT setval('etc_feed.place', 7, false);
       INSERT INTO etc_feed.changes SELECT 7, '3'::xid8, 'nobody' || n || repeat('x', 80), 'm', '' FROM generate_series(1, 40000) n`);
     await open.query("BEGIN; UPDATE orders SET total = 71 WHERE id = 1");
     await pool.query("UPDATE orders SET total = 72 WHERE id = 3");

@@ -39,20 +39,25 @@ describe.each(STORES)("writes past the API, %s", (store) => {
     }
   });
 
-  test("of one record reach what carries its tag, in other modules too", async () => {
+  test("of one record reach its module, and what carries its tag, in other modules too", async () => {
     const { pool, read, warm } = await openFeedApp({ store, feed: PATIENT });
-    for (const id of [1, 3]) await warm(`/names/${id}`);
+    for (const path of ["/names/1", "/names/3", "/accounts", "/orders"]) await warm(path);
+    await warm("/accounts", "t0");
     await pool.query("UPDATE accounts SET name = 'renamed' WHERE id = 1");
     await delay(PATIENTLY_LATER_MS);
     assert.equal((await read("/names/1")).body, '[{"name":"renamed"}]');
-    assert.equal((await read("/names/3")).status, "hit");
+    assert.match((await read("/accounts")).body, /"renamed"/);
+    for (const path of ["/names/3", "/orders"]) assert.equal((await read(path)).status, "hit");
+    assert.equal((await read("/accounts", "t0")).status, "hit");
   });
 
   test("of more rows than maxTags reach all that the tenant has", async () => {
     const { pool, read, warm } = await openFeedApp({ store, feed: { ...PATIENT, maxTags: 2 } });
     for (const id of [1, 2]) await warm(`/names/${id}`, `t${id % 2}`);
+    await warm("/accounts");
     await pool.query("UPDATE accounts SET name = 'all' WHERE tenant_id = 't1'");
     await delay(PATIENTLY_LATER_MS);
+    assert.match((await read("/accounts")).body, /"all"/);
     assert.equal((await read("/names/1", "t1")).body, '[{"name":"all"}]');
     assert.equal((await read("/names/2", "t0")).status, "hit");
   });

@@ -68,6 +68,11 @@ export async function openFeedApp({
     express.get("/names/:id", cache.cacheList("names", { tags, dependsOn: ["rates"] }), async (req, res) => {
       res.json(await rows("SELECT name FROM accounts WHERE id = $1", req.params.id));
     });
+    express.get("/accounts", list("accounts"), async (req, res) => {
+      res.json(
+        await rows("SELECT id, name FROM accounts WHERE tenant_id = $1 ORDER BY id", req.get("x-tenant")),
+      );
+    });
     express.get("/free", list("free"), (_req, res) => void res.json({}));
   });
   let isOpen = true;

@@ -19,7 +19,7 @@ export interface FeedDatabaseForTest {
   readonly url: string;
   readonly pool: pg.Pool;
   readonly feed: Feed;
-  /** What was noted by what has been committed since the last call: `tenant module tag`, sorted. */
+  /** What was noted by what has been committed since the last call: `tenant module tag`, sorted. A row with a tag means its module, too. */
   noted(): Promise<string[]>;
 }
 
@@ -44,7 +44,8 @@ export async function openFeedDatabase(
   const noted = async () => {
     const { rows } = await pool.query(
       `SELECT pg_current_snapshot()::text AS now,
-        (SELECT json_agg(DISTINCT concat_ws(' ', tenant, module, nullif(tag, ''))) FROM ${place}.changes
+        (SELECT json_agg(DISTINCT concat_ws(' ', tenant, module, meant))
+          FROM ${place}.changes, unnest(ARRAY[NULL, nullif(tag, '')]) AS meant
           WHERE NOT pg_visible_in_snapshot(xid, $1)) AS noted`,
       [last],
     );
