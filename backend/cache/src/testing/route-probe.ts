@@ -154,8 +154,18 @@ export class RouteProbe {
     }
   }
 
-  /** Has the handler answer both tenants, and listens to what it reads; empty where no pool is tracked. */
-  async reads(): Promise<readonly ReadsEvent[]> {
+  /** What the handler reads for both tenants, once the catalogue is known, which a new cache may still read; empty where no pool is tracked. */
+  async knownReads(): Promise<readonly ReadsEvent[]> {
+    const untilMs = monotonicNow() + this.timeoutMs;
+    for (;;) {
+      await this.cool();
+      const seen = await this.#reads();
+      if (monotonicNow() > untilMs || !seen.some(({ detail }) => detail === "catalogue")) return seen;
+    }
+  }
+
+  /** Has the handler answer both tenants, and listens to what it reads. */
+  async #reads(): Promise<readonly ReadsEvent[]> {
     const { events } = this.options.cache;
     const seen: ReadsEvent[] = [];
     const note = (event: ReadsEvent) => void seen.push(event);
