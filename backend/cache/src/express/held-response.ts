@@ -1,8 +1,9 @@
 // Holds a response back until something has happened: no byte of it reaches the client before.
-import type { OutgoingHttpHeader } from "node:http";
+import { type OutgoingHttpHeader, ServerResponse } from "node:http";
 import type { Response } from "express";
 import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
+import { encodingOf, isChunk, isNoChunk } from "./recorded-body.js";
 
 /**
  * `begun`: the handler writes the first part of its answer. `ended`: it has ended it. `closed`: the
@@ -59,6 +60,8 @@ class HeldResponse {
   #held: (() => void)[] = [];
   /** Its call of `end`. */
   #heldEnd: () => void = () => undefined;
+  /** Gives the head back, which is frozen while `end` is held. */
+  #thaw: () => void = () => undefined;
   /** A writer was told to wait, and has nothing else to wait for than the release. */
   #owesDrain = false;
 
@@ -93,9 +96,12 @@ class HeldResponse {
   #write(args: unknown[]): boolean {
     const write = () => Reflect.apply(this.#original.write, this.#res, args) as boolean;
     if (this.#state === "flowing") return write();
-    // What is written behind the end is not heard.
-    if (this.#hasEnded) return false;
-    if (typeof args[0] === "string" || args[0] instanceof Uint8Array) settleHead(this.#res);
+    if (this.#hasEnded) {
+      this.#ignore(args);
+      return false;
+    }
+    this.#refuse("write", args);
+    if (isChunk(args[0])) settleHead(this.#res);
     this.#owesDrain = true;
     this.#begin(write);
     return false;
@@ -112,18 +118,46 @@ class HeldResponse {
   #end(args: unknown[]): Response {
     const res = this.#res;
     if (this.#state === "released") return Reflect.apply(this.#original.end, res, args);
-    // What ends an answer that has ended already, an error handler say, is not heard.
-    if (this.#hasEnded) return res;
+    if (this.#hasEnded) {
+      this.#ignore(args);
+      return res;
+    }
+    this.#refuse("end", args);
     // Also the status by which the moment is judged may be changed at the last moment.
     this.#late.settle();
-    const thaw = freezeHead(res);
+    this.#thaw = freezeHead(res);
     this.#heldEnd = () => {
-      thaw();
+      this.#thaw();
       Reflect.apply(this.#original.end, res, args);
     };
     if (this.#state === "begun") this.#state = "begun-and-ended";
     else this.#holdEnd();
     return res;
+  }
+
+  /**
+   * What Node refuses before it writes anything is refused now: the handler is told as without the hold, and
+   * may answer in another way.
+   */
+  #refuse(method: "write" | "end", args: unknown[]): void {
+    const [chunk, encoding] = args;
+    const original = this.#original[method];
+    // Middleware in front may take what Node does not.
+    if (original !== ServerResponse.prototype[method]) return;
+    const isRefused = method === "write" ? !isChunk(chunk) : !isChunk(chunk) && !isNoChunk(chunk) && chunk;
+    if (isRefused) Reflect.apply(original, this.#res, args);
+    // Throws what Node throws.
+    else if (typeof chunk === "string" && !encodingOf(encoding))
+      Buffer.from(chunk, encoding as BufferEncoding);
+  }
+
+  /**
+   * What comes behind the end, of an error handler say, is not heard. Whoever waits for it to be written
+   * hears of the end.
+   */
+  #ignore(args: unknown[]): void {
+    const written = args.find((arg) => typeof arg === "function");
+    if (written) this.#res.once("finish", () => Reflect.apply(written, undefined, []));
   }
 
   /** The first call of the handler starts the hold; those behind it wait with it. */
@@ -159,6 +193,8 @@ class HeldResponse {
       for (const call of calls) call();
       return true;
     } catch (error) {
+      // An error page may follow.
+      this.#thaw();
       this.#fail(error);
       return false;
     }
@@ -183,7 +219,10 @@ function freezeHead(res: Response): () => void {
   const statusMessage = statusMessageOf(res);
   const headers = headersOf(res);
   setMethods(res, { writeHead: () => res });
+  let isFrozen = true;
   return () => {
+    if (!isFrozen) return;
+    isFrozen = false;
     res.writeHead = writeHead;
     res.statusCode = statusCode;
     if (statusMessage !== statusMessageOf(res)) res.statusMessage = statusMessage;

@@ -159,11 +159,11 @@ class Recorder {
   }
 
   /** Where Node refuses what the handler writes, an error page may follow, which was not judged. */
-  #unlessRefused<Sent>(send: () => Sent): Sent {
+  #unlessRefused<Sent>(send: () => Sent, refused = () => this.#abandon("failed")): Sent {
     try {
       return send();
     } catch (error) {
-      this.#abandon("failed");
+      refused();
       throw error;
     }
   }
@@ -208,7 +208,10 @@ class Recorder {
   /** Middleware behind the cache changes the head now, and not later. */
   #settleHead(whole: boolean): void {
     if (this.#head || this.#course === "replaced" || this.#res.headersSent) return;
-    this.#late.settle();
+    this.#unlessRefused(
+      () => this.#late.settle(),
+      () => this.#body.forget(),
+    );
     this.#decide(whole);
   }
 
