@@ -137,8 +137,7 @@ class Recorder {
   #end(args: Parameters<Response["end"]>): Response {
     const res = this.#res;
     const [chunk, encoding] = args as unknown[];
-    // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have
-    // been decided.
+    // Node refuses what is no chunk before it writes the head: an error page follows.
     if (!isChunk(chunk) && !isNoChunk(chunk)) return Reflect.apply(this.#original.end, res, args);
     const whole = this.#body.bytes === 0 && !this.#head && !res.headersSent;
     // Where middleware in front holds the head back, an error page may have taken the place of the answer
@@ -169,8 +168,8 @@ class Recorder {
   }
 
   /**
-   * A handler that flushes before its end, and has declared no length, sends an answer that grows. Requests
-   * that would follow want its parts as they come, too: they are let go, to handlers of their own.
+   * An answer that is flushed before its end, and has no length, grows. Requests that would follow want its
+   * parts as they come, too: they are let go, to handlers of their own.
    */
   #flushed(): void {
     if (this.#isSettled || this.#isEnding || this.#head?.contentLength !== undefined) return;
@@ -222,7 +221,7 @@ class Recorder {
    */
   #decide(whole: boolean): void {
     if (this.#answerInstead()) return;
-    const { own, compress, onUndeclaredVary } = this.#rules.route;
+    const { own, onUndeclaredVary } = this.#rules.route;
     const res = this.#res;
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = this.#judge.head(bodyBytes, whole ? this.#body : undefined);
@@ -238,13 +237,12 @@ class Recorder {
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
       if (this.#fill) this.#rules.onUnstored(storability.reason);
-      // The client's conditions were not hidden, and the handler has answered them with a 304: without them
-      // it may well be storable. Where it was shown them because it is not (`HiddenConditions`), that is
-      // known already.
+      // The client's conditions were not hidden, and the handler has answered them with a 304: without them it
+      // may well be storable. Where it was shown them because it is not, that is known already.
       this.#abandon(res.statusCode === 304 && !this.#hidden?.wereSeen ? "failed" : "unstorable");
     }
     const { status, headers } = head;
-    if (storable && compress && isCompressible({ status, headers: headers.set }, bodyBytes ?? 0))
+    if (storable && own.vary && isCompressible({ status, headers: headers.set }, bodyBytes ?? 0))
       varyByEncoding(res);
     if (own.cacheStatus) setCacheStatus(res, this.#judge.status(storability, whole));
     if (own.cacheControl) defaultCacheControl(res);

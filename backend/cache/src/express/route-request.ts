@@ -82,7 +82,7 @@ export class RouteRequests implements RequestsOfRoute {
     this.#authorities = new Authorities(route.authority ?? http.options.authority);
     this.#name = `${http.nameRoute()}\n`;
     this.#durations = new HandlerDurations(route.fill.waitMs ?? http.options.fill.waitMs);
-    this.#own = ownHeaders(http.options.headers, route.headers);
+    this.#own = ownHeaders(http.options.headers, route.headers, http.options.compress);
     this.#isLeased = isLeased(http, route, this.#modules);
   }
 
