@@ -1,5 +1,7 @@
 // Holds a response back until something has happened: no byte of it reaches the client before.
-import { type OutgoingHttpHeader, ServerResponse } from "node:http";
+// Tests: test/integration/held-response.test.ts, test/integration/http2-answers.test.ts
+import { IncomingMessage, type OutgoingHttpHeader, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import type { Response } from "express";
 import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
@@ -55,6 +57,7 @@ class HeldResponse {
   readonly #fail: (error: unknown) => void;
   readonly #original: Pick<Response, "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
+  readonly #isWrapped: boolean;
   #state: State = "unanswered";
   /** Calls of the handler that wait for `beforeRelease("begun")`, in their order. */
   #held: (() => void)[] = [];
@@ -62,6 +65,8 @@ class HeldResponse {
   #heldEnd: () => void = () => undefined;
   /** Gives the head back, which is frozen while `end` is held. */
   #thaw: () => void = () => undefined;
+  /** The responses of HTTP/2 and light-my-request call `write` from their `end`. */
+  #isEnding = false;
   /** A writer was told to wait, and has nothing else to wait for than the release. */
   #owesDrain = false;
 
@@ -73,6 +78,7 @@ class HeldResponse {
     this.#res = res;
     this.#beforeRelease = beforeRelease;
     this.#fail = fail;
+    this.#isWrapped = Object.hasOwn(res, "write") || Object.hasOwn(res, "end");
     this.#original = { write: res.write, end: res.end, flushHeaders: res.flushHeaders };
     this.#late = new LateHead(res);
   }
@@ -95,7 +101,7 @@ class HeldResponse {
 
   #write(args: unknown[]): boolean {
     const write = () => Reflect.apply(this.#original.write, this.#res, args) as boolean;
-    if (this.#state === "flowing") return write();
+    if (this.#state === "flowing" || this.#isEnding) return write();
     if (this.#hasEnded) {
       this.#ignore(args);
       return false;
@@ -117,7 +123,7 @@ class HeldResponse {
 
   #end(args: unknown[]): Response {
     const res = this.#res;
-    if (this.#state === "released") return Reflect.apply(this.#original.end, res, args);
+    if (this.#state === "released") return this.#endNow(args);
     if (this.#hasEnded) {
       this.#ignore(args);
       return res;
@@ -128,27 +134,33 @@ class HeldResponse {
     this.#thaw = freezeHead(res);
     this.#heldEnd = () => {
       this.#thaw();
-      Reflect.apply(this.#original.end, res, args);
+      this.#endNow(args);
     };
     if (this.#state === "begun") this.#state = "begun-and-ended";
     else this.#holdEnd();
     return res;
   }
 
+  #endNow(args: unknown[]): Response {
+    this.#isEnding = true;
+    try {
+      return Reflect.apply(this.#original.end, this.#res, args);
+    } finally {
+      this.#isEnding = false;
+    }
+  }
+
   /**
    * What Node refuses before it writes anything is refused now: the handler is told as without the hold, and
    * may answer in another way.
    */
-  #refuse(method: "write" | "end", args: unknown[]): void {
-    const [chunk, encoding] = args;
-    const original = this.#original[method];
+  #refuse(method: "write" | "end", [chunk, encoding]: unknown[]): void {
     // Middleware in front may take what Node does not.
-    if (original !== ServerResponse.prototype[method]) return;
-    const isRefused = method === "write" ? !isChunk(chunk) : !isChunk(chunk) && !isNoChunk(chunk) && chunk;
-    if (isRefused) Reflect.apply(original, this.#res, args);
-    // Throws what Node throws.
-    else if (typeof chunk === "string" && !encodingOf(encoding))
-      Buffer.from(chunk, encoding as BufferEncoding);
+    if (this.#isWrapped) return;
+    if (typeof chunk === "string" && !encodingOf(encoding)) Buffer.from(chunk, encoding as BufferEncoding);
+    // To `end` what is false is no part.
+    const isTaken = isChunk(chunk) || (method === "end" && (isNoChunk(chunk) || !chunk));
+    if (!isTaken) new ServerResponse(new IncomingMessage(new Socket())).write(chunk);
   }
 
   /**

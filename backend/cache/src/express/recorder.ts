@@ -24,7 +24,7 @@ import type { Fill } from "../engine/fill.js";
 import { AnswerJudge } from "./answer-judge.js";
 import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
-import { setMethods } from "./own-methods.js";
+import { onTrailers, setMethods } from "./own-methods.js";
 import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore } from "./recorded-headers.js";
@@ -87,20 +87,16 @@ class Recorder {
 
   start(): void {
     const res = this.#res;
-    const { addTrailers } = res;
     const { write, end, flushHeaders } = this.#original;
     setMethods(res, {
       write: ((...args: Parameters<typeof write>) => this.#write(args)) as typeof write,
       end: ((...args: Parameters<typeof end>) => this.#end(args)) as typeof end,
-      addTrailers: (...args: Parameters<typeof addTrailers>) => {
-        this.#abandon("unstorable");
-        return Reflect.apply(addTrailers, res, args);
-      },
       flushHeaders: () => {
         Reflect.apply(flushHeaders, res, []);
         this.#flushed();
       },
     });
+    onTrailers(res, () => this.#abandon("unstorable"));
     // What compression in front of the cache offers.
     const { flush } = res as Response & { flush?: () => void };
     if (typeof flush === "function") {
