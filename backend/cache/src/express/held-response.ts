@@ -51,6 +51,12 @@ export function holdBack(
  */
 type State = "unanswered" | "begun" | "flowing" | "begun-and-ended" | "ended" | "released";
 
+/**
+ * The responses of HTTP/2 and light-my-request call `write` from their `end`. One for all holds: a response may
+ * be held twice.
+ */
+const ending = new WeakSet<Response>();
+
 class HeldResponse {
   readonly #res: Response;
   readonly #beforeRelease: (moment: Moment) => Promise<void>;
@@ -65,8 +71,6 @@ class HeldResponse {
   #heldEnd: () => void = () => undefined;
   /** Gives the head back, which is frozen while `end` is held. */
   #thaw: () => void = () => undefined;
-  /** The responses of HTTP/2 and light-my-request call `write` from their `end`. */
-  #isEnding = false;
   /** A writer was told to wait, and has nothing else to wait for than the release. */
   #owesDrain = false;
 
@@ -101,7 +105,7 @@ class HeldResponse {
 
   #write(args: unknown[]): boolean {
     const write = () => Reflect.apply(this.#original.write, this.#res, args) as boolean;
-    if (this.#state === "flowing" || this.#isEnding) return write();
+    if (this.#state === "flowing" || ending.has(this.#res)) return write();
     if (this.#hasEnded) {
       this.#ignore(args);
       return false;
@@ -142,11 +146,11 @@ class HeldResponse {
   }
 
   #endNow(args: unknown[]): Response {
-    this.#isEnding = true;
+    ending.add(this.#res);
     try {
       return Reflect.apply(this.#original.end, this.#res, args);
     } finally {
-      this.#isEnding = false;
+      ending.delete(this.#res);
     }
   }
 

@@ -148,7 +148,10 @@ class Recorder {
     }
     this.#isEnding = true;
     const passed = this.#course === "not-modified" ? args.filter((arg) => typeof arg === "function") : args;
+    // The client has gone, and gets no answer. Responses of light-my-request are destroyed by their `end`.
+    const wasGone = isGone(res);
     const ended = this.#unlessRefused(() => Reflect.apply(this.#original.end, res, passed));
+    if (wasGone) this.#abandon("failed");
     this.#settle();
     return ended;
   }
@@ -269,11 +272,6 @@ class Recorder {
 
   #settle(): void {
     if (this.#isSettled || !this.#head) return;
-    // The handler has ended its answer, but the client has gone, and has not got it.
-    if (isGone(this.#res)) {
-      this.#abandon("failed");
-      return;
-    }
     const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.route.maxStaleSeconds);
     const refused = recording && this.#fill && this.#judge.ask(this.#head, this.#body);
     if (!recording || !this.#fill || refused !== undefined) {
