@@ -63,7 +63,7 @@ class HeldResponse {
   readonly #fail: (error: unknown) => void;
   readonly #original: Pick<Response, "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
-  readonly #isWrapped: boolean;
+  readonly #wrapped: ReadonlySet<string>;
   #state: State = "unanswered";
   /** Calls of the handler that wait for `beforeRelease("begun")`, in their order. */
   #held: (() => void)[] = [];
@@ -82,7 +82,7 @@ class HeldResponse {
     this.#res = res;
     this.#beforeRelease = beforeRelease;
     this.#fail = fail;
-    this.#isWrapped = Object.hasOwn(res, "write") || Object.hasOwn(res, "end");
+    this.#wrapped = new Set(["write", "end"].filter((method) => Object.hasOwn(res, method)));
     this.#original = { write: res.write, end: res.end, flushHeaders: res.flushHeaders };
     this.#late = new LateHead(res);
   }
@@ -160,7 +160,7 @@ class HeldResponse {
    */
   #refuse(method: "write" | "end", [chunk, encoding]: unknown[]): void {
     // Middleware in front may take what Node does not.
-    if (this.#isWrapped) return;
+    if (this.#wrapped.has(method)) return;
     if (typeof chunk === "string" && !encodingOf(encoding)) Buffer.from(chunk, encoding as BufferEncoding);
     // To `end` what is false is no part.
     const isTaken = isChunk(chunk) || (method === "end" && (isNoChunk(chunk) || !chunk));
