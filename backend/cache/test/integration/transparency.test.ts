@@ -6,7 +6,6 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import express, { type ErrorRequestHandler, type RequestHandler } from "express";
 import fc from "fast-check";
-import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 import {
   type Asked,
@@ -30,8 +29,6 @@ const onError: ErrorRequestHandler = (error, _req, res, next) => {
   else res.status(500).json({ error: String(error) });
 };
 
-const WRAPPING: ReadonlySet<string> = new Set(["compression", "session"]);
-
 /** Three clients that have nothing in common but the tenant. The first asks with GET, so that there may be an entry. */
 const clients = fc.tuple(
   client(1, fc.constant("GET" as const)),
@@ -39,10 +36,7 @@ const clients = fc.tuple(
   client(3, fc.constantFrom("GET", "HEAD")),
 );
 
-/** Two clients that change something. */
-const mutations = fc.tuple(client(1, fc.constant("POST" as const)), client(2, fc.constant("POST" as const)));
-
-function client(number: number, method: fc.Arbitrary<Asked["method"]>): fc.Arbitrary<Asked> {
+function client(number: number, method: fc.Arbitrary<"GET" | "HEAD">): fc.Arbitrary<Asked> {
   return fc.record({
     method,
     acceptEncoding: fc.constantFrom("identity", "gzip", "br, gzip;q=0.5"),
@@ -156,32 +150,24 @@ describe("transparency", () => {
     await once(server, "close");
   });
 
-  function appOf(plan: Plan, { before, after }: Layers, ofCache?: RequestHandler): RequestListener {
+  function appOf(plan: Plan, { before, after }: Layers, cacheList?: RequestHandler): RequestListener {
     const app = express();
     // Express prints what nobody has handled only outside of tests.
     app.set("env", "test");
     for (const name of before) app.use(layer(name));
-    if (ofCache) app.use(ofCache);
+    if (cacheList) app.use(cacheList);
     for (const name of after) app.use(layer(name));
-    app.all("/list", handlerOf(plan));
+    app.get("/list", handlerOf(plan));
     app.use(onError);
     return app;
   }
 
   /** @returns how many answers were hits */
-  async function compare(
-    plan: Plan,
-    around: Layers,
-    asked: readonly Asked[],
-    mount = (cache: TenantCache) => cache.cacheList("accounts", { statuses: STATUSES }),
-  ): Promise<number> {
-    // Whoever wraps `end`, or `write`, takes what Node refuses for the answer.
-    const isTaken = [...around.before, ...around.after].some((name) => WRAPPING.has(name));
-    fc.pre(plan.via !== "refused before" || !isTaken);
+  async function compare(plan: Plan, around: Layers, asked: readonly Asked[]): Promise<number> {
     const { port } = server.address() as AddressInfo;
     const cache = await openCache("memory");
     const plain = appOf(plan, around);
-    const cached = appOf(plan, around, mount(cache));
+    const cached = appOf(plan, around, cache.cacheList("accounts", { statuses: STATUSES }));
     let hits = 0;
     let first: Received | undefined;
     try {
@@ -222,15 +208,4 @@ describe("transparency", () => {
     // Else nothing was compared but misses.
     assert.ok(withHits > RUNS / 10, `${withHits} of ${RUNS} runs had a hit`);
   });
-
-  for (const guard of [false, true])
-    test(`so do mutations whose answers are held${guard ? " and guarded" : ""}`, () =>
-      fc.assert(
-        fc.asyncProperty(plans, layers, mutations, async (plan, around, asked) => {
-          await compare(plan, around, asked, (cache) =>
-            cache.invalidateCache({ modules: ["accounts"], guard }),
-          );
-        }),
-        { numRuns: RUNS / 2, includeErrorInReport: true },
-      ));
 });

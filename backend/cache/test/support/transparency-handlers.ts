@@ -24,23 +24,8 @@ export type Plan = { readonly head: Head } & (
   | { readonly via: "parts" | "pipe" | "trailers"; readonly parts: readonly Chunk[]; readonly form: HeadForm }
   | { readonly via: "sendFile" | "sendStatus" | "redirect" | "throw" | "next" }
   | { readonly via: "throw half way"; readonly part: Chunk }
-  | { readonly via: "refused before"; readonly refused: keyof typeof REFUSED; readonly text: string }
   | { readonly via: "wrong length"; readonly text: string; readonly tooMany: number }
 );
-
-/** What Node refuses; the handler answers in another way then. */
-const REFUSED = {
-  "a part": (res: Response) => res.write(7 as never),
-  "an end": (res: Response) => res.end({} as never),
-  "a status": (res: Response) => {
-    res.statusCode = 1234;
-    res.end("refused");
-  },
-  "a message": (res: Response) => {
-    res.statusMessage = "two\nlines";
-    res.end("refused");
-  },
-} as const;
 
 /** Compiled beside its source map: a text long enough to be compressed. */
 const FILE = fileURLToPath(import.meta.url);
@@ -82,14 +67,6 @@ export function handlerOf(plan: Plan): RequestHandler {
       case "throw half way":
         res.write(dataOf(plan.part), encodingOf(plan.part));
         throw new Error("thrown half way");
-      case "refused before":
-        try {
-          REFUSED[plan.refused](res);
-        } catch {
-          res.statusMessage = "";
-          res.status(head.status).end(plan.text);
-        }
-        return;
       case "wrong length":
         res.setHeader("Content-Length", Buffer.byteLength(plan.text) + plan.tooMany);
         return void res.end(plan.text);
@@ -217,15 +194,6 @@ export const plans: fc.Arbitrary<Plan> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({ via: fc.constant("throw half way" as const), head, part: chunk }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      via: fc.constant("refused before" as const),
-      head,
-      refused: fc.constantFrom("a part", "an end", "a status", "a message"),
-      text: fc.string({ maxLength: 20 }),
-    }),
   },
   {
     weight: 1,
