@@ -3,6 +3,7 @@
 import type { Request } from "express";
 import { TenantCacheError } from "./errors.js";
 import { isThenable, shown } from "./shown.js";
+import { asError } from "./thrown.js";
 
 const MODULE_NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 // No ":" (separates key parts), no "*?[]\" (SCAN patterns), no "{}" (Cluster hash tags), no white space or
@@ -100,7 +101,7 @@ export function tagsOf(
   req: Request,
 ): readonly string[] {
   if (!tags) return [];
-  const returned: unknown = tags(req);
+  const returned: unknown = called(tags, req);
   if (Array.isArray(returned)) return returned.map(tagName);
   // Nobody else waits for it.
   if (isThenable(returned)) returned.then(undefined, () => undefined);
@@ -108,4 +109,12 @@ export function tagsOf(
     "ETC_TAG",
     `the tags function returned ${shown(returned)}: return an array of strings at once, [] where there are none`,
   );
+}
+
+function called(tags: (req: Request) => unknown, req: Request): unknown {
+  try {
+    return tags(req);
+  } catch (error) {
+    throw asError(error);
+  }
 }

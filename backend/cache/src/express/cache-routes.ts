@@ -81,7 +81,7 @@ class CacheRoutesOf {
     const { headers, methods, dependsOn } = reads;
     if (dependsOn === "auto") http.reads.refuseUntracked("routes");
     this.#limits.set("", http.limitOf(reads.fill));
-    this.#own = ownHeaders(http.options.headers, headers);
+    this.#own = ownHeaders(http.options.headers, headers, http.options.compress);
     this.#readMethods = new Set<string>(methods);
     this.#except = options.except.map((pattern) => ({ matches: matcherOf(pattern) }));
     this.#touches = Object.entries(options.touches).map(([pattern, modules]) => ({

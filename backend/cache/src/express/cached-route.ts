@@ -7,6 +7,7 @@ import type { ReadOutcome } from "../engine/read-outcome.js";
 import type { RunLimit } from "../engine/run-limit.js";
 import { RouteWatch } from "../misuse/route-watch.js";
 import type { ParsedRouteOptions } from "../options/route-options.js";
+import { asError } from "../thrown.js";
 import { AnswerObserver } from "./answer-observer.js";
 import type { Answering, Exchange, Missing } from "./exchange.js";
 import { explainRoute } from "./explain-route.js";
@@ -105,7 +106,7 @@ export class CachedRoute {
     } catch (error) {
       // The user's own scope, tags or query function threw: that is the application's error, as if a handler
       // had thrown it.
-      next(error);
+      next(asError(error));
       return;
     }
     const passed = this.#http.passedByLane.get(req);

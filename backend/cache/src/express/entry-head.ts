@@ -180,8 +180,8 @@ export class EntryHead {
    * The handler's own, and Accept-Encoding where hits may be sent compressed, in whichever coding this one is
    * sent (RFC 9110 section 12.5.5); empty where there is neither.
    */
-  get vary(): string {
-    return this.isCompressible ? this.#handler.varyWithEncoding : this.#handler.vary;
+  varyFor(own: OwnHeaders): string {
+    return this.isCompressible && own.vary ? this.#handler.varyWithEncoding : this.#handler.vary;
   }
 
   get lastModified(): string | undefined {
@@ -228,7 +228,7 @@ export class EntryHead {
       kind: typeof form === "string" ? form : form.encoding,
       own,
       earlier,
-      vary: this.vary,
+      vary: this.varyFor(own),
       hasETag: etag !== "",
       hasLength: form !== "not-modified" && this.hasLength,
       removed:

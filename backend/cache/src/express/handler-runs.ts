@@ -69,7 +69,6 @@ export class HandlerRuns {
     this.#recorded = {
       ...rules.storability,
       maxStaleSeconds: Math.max(staleWhileRevalidate, staleIfError),
-      compress: http.options.compress,
       own: rules.requests.own,
       functions: rules.functions,
       onUndeclaredVary: (names) => http.misuse.varied(module, names),

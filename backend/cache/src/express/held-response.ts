@@ -1,8 +1,11 @@
 // Holds a response back until something has happened: no byte of it reaches the client before.
-import type { OutgoingHttpHeader } from "node:http";
+// Tests: test/integration/held-response.test.ts, test/integration/http2-answers.test.ts
+import { IncomingMessage, type OutgoingHttpHeader, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import type { Response } from "express";
 import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
+import { encodingOf, isChunk, isNoChunk } from "./recorded-body.js";
 
 /**
  * `begun`: the handler writes the first part of its answer. `ended`: it has ended it. `closed`: the
@@ -48,17 +51,26 @@ export function holdBack(
  */
 type State = "unanswered" | "begun" | "flowing" | "begun-and-ended" | "ended" | "released";
 
+/**
+ * The responses of HTTP/2 and light-my-request call `write` from their `end`. One for all holds: a response may
+ * be held twice.
+ */
+const ending = new WeakSet<Response>();
+
 class HeldResponse {
   readonly #res: Response;
   readonly #beforeRelease: (moment: Moment) => Promise<void>;
   readonly #fail: (error: unknown) => void;
   readonly #original: Pick<Response, "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
+  readonly #wrapped: ReadonlySet<string>;
   #state: State = "unanswered";
   /** Calls of the handler that wait for `beforeRelease("begun")`, in their order. */
   #held: (() => void)[] = [];
   /** Its call of `end`. */
   #heldEnd: () => void = () => undefined;
+  /** Gives the head back, which is frozen while `end` is held. */
+  #thaw: () => void = () => undefined;
   /** A writer was told to wait, and has nothing else to wait for than the release. */
   #owesDrain = false;
 
@@ -70,6 +82,7 @@ class HeldResponse {
     this.#res = res;
     this.#beforeRelease = beforeRelease;
     this.#fail = fail;
+    this.#wrapped = new Set(["write", "end"].filter((method) => Object.hasOwn(res, method)));
     this.#original = { write: res.write, end: res.end, flushHeaders: res.flushHeaders };
     this.#late = new LateHead(res);
   }
@@ -92,10 +105,13 @@ class HeldResponse {
 
   #write(args: unknown[]): boolean {
     const write = () => Reflect.apply(this.#original.write, this.#res, args) as boolean;
-    if (this.#state === "flowing") return write();
-    // What is written behind the end is not heard.
-    if (this.#hasEnded) return false;
-    if (typeof args[0] === "string" || args[0] instanceof Uint8Array) settleHead(this.#res);
+    if (this.#state === "flowing" || ending.has(this.#res)) return write();
+    if (this.#hasEnded) {
+      this.#ignore(args);
+      return false;
+    }
+    this.#refuse("write", args);
+    if (isChunk(args[0])) settleHead(this.#res);
     this.#owesDrain = true;
     this.#begin(write);
     return false;
@@ -111,19 +127,53 @@ class HeldResponse {
 
   #end(args: unknown[]): Response {
     const res = this.#res;
-    if (this.#state === "released") return Reflect.apply(this.#original.end, res, args);
-    // What ends an answer that has ended already, an error handler say, is not heard.
-    if (this.#hasEnded) return res;
+    if (this.#state === "released") return this.#endNow(args);
+    if (this.#hasEnded) {
+      this.#ignore(args);
+      return res;
+    }
+    this.#refuse("end", args);
     // Also the status by which the moment is judged may be changed at the last moment.
     this.#late.settle();
-    const thaw = freezeHead(res);
+    this.#thaw = freezeHead(res);
     this.#heldEnd = () => {
-      thaw();
-      Reflect.apply(this.#original.end, res, args);
+      this.#thaw();
+      this.#endNow(args);
     };
     if (this.#state === "begun") this.#state = "begun-and-ended";
     else this.#holdEnd();
     return res;
+  }
+
+  #endNow(args: unknown[]): Response {
+    ending.add(this.#res);
+    try {
+      return Reflect.apply(this.#original.end, this.#res, args);
+    } finally {
+      ending.delete(this.#res);
+    }
+  }
+
+  /**
+   * What Node refuses before it writes anything is refused now: the handler is told as without the hold, and
+   * may answer in another way.
+   */
+  #refuse(method: "write" | "end", [chunk, encoding]: unknown[]): void {
+    // Middleware in front may take what Node does not.
+    if (this.#wrapped.has(method)) return;
+    if (typeof chunk === "string" && !encodingOf(encoding)) Buffer.from(chunk, encoding as BufferEncoding);
+    // To `end` what is false is no part.
+    const isTaken = isChunk(chunk) || (method === "end" && (isNoChunk(chunk) || !chunk));
+    if (!isTaken) new ServerResponse(new IncomingMessage(new Socket())).write(chunk);
+  }
+
+  /**
+   * What comes behind the end, of an error handler say, is not heard. Whoever waits for it to be written
+   * hears of the end.
+   */
+  #ignore(args: unknown[]): void {
+    const written = args.find((arg) => typeof arg === "function");
+    if (written) this.#res.once("finish", () => Reflect.apply(written, undefined, []));
   }
 
   /** The first call of the handler starts the hold; those behind it wait with it. */
@@ -159,6 +209,8 @@ class HeldResponse {
       for (const call of calls) call();
       return true;
     } catch (error) {
+      // An error page may follow.
+      this.#thaw();
       this.#fail(error);
       return false;
     }
@@ -183,7 +235,10 @@ function freezeHead(res: Response): () => void {
   const statusMessage = statusMessageOf(res);
   const headers = headersOf(res);
   setMethods(res, { writeHead: () => res });
+  let isFrozen = true;
   return () => {
+    if (!isFrozen) return;
+    isFrozen = false;
     res.writeHead = writeHead;
     res.statusCode = statusCode;
     if (statusMessage !== statusMessageOf(res)) res.statusMessage = statusMessage;

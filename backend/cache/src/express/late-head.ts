@@ -6,6 +6,7 @@ import {
   ServerResponse,
 } from "node:http";
 import { Socket } from "node:net";
+import { isFieldText } from "../codec/sendable.js";
 import { setMethods } from "./own-methods.js";
 
 type WriteHead = ServerResponse["writeHead"];
@@ -51,7 +52,7 @@ export class LateHead {
     const res = this.#res;
     if (this.#state !== "waiting" || res.headersSent) return;
     // Nobody has put anything in its place: nobody waits. What Node refuses goes the long way, which throws.
-    if (res.writeHead === this.#own && isStatus(res.statusCode)) {
+    if (res.writeHead === this.#own && isStatus(res.statusCode) && isFieldText(statusMessageOf(res))) {
       this.#settled();
       return;
     }
@@ -111,8 +112,9 @@ function takeHead(res: ServerResponse, args: readonly unknown[], passOn: WriteHe
   const headers = typeof message === "string" ? args[2] : (args[2] ?? message);
   const list = Array.isArray(headers) ? headers : undefined;
   const hasHeaders = list !== undefined && res.getHeaderNames().length > 0;
-  if (statusCode < 100 || statusCode > 999 || (list && isRefused(list, hasHeaders)))
-    Reflect.apply(passOn, res, args);
+  const reason = typeof message === "string" ? message : statusMessageOf(res);
+  const isStatusLine = statusCode >= 100 && statusCode <= 999 && isFieldText(reason);
+  if (!isStatusLine || (list && isRefused(list, hasHeaders))) Reflect.apply(passOn, res, args);
   if (typeof message === "string") res.statusMessage = message;
   res.statusCode = statusCode;
   if (list) takeList(res, list, hasHeaders);

@@ -9,6 +9,8 @@ export interface OwnHeaders {
   readonly cacheControl: boolean;
   /** `Cache-Status` (RFC 9211). */
   readonly cacheStatus: boolean;
+  /** `Vary: Accept-Encoding`, where hits may be sent compressed. */
+  readonly vary: boolean;
 }
 
 const known = new Map<string, OwnHeaders>();
@@ -17,10 +19,14 @@ const known = new Map<string, OwnHeaders>();
  * The same object for the same choice, so that ready-made heads can be told apart by it.
  * @internal
  */
-export function ownHeaders(ofCache: OwnHeadersOption, ofRoute: OwnHeadersOption): OwnHeaders {
+export function ownHeaders(
+  ofCache: OwnHeadersOption,
+  ofRoute: OwnHeadersOption,
+  compress: boolean,
+): OwnHeaders {
   const { etag = true, cacheControl = true, cacheStatus = true } = { ...ofCache, ...ofRoute };
-  const name = [etag, cacheControl, cacheStatus].join();
-  const own = known.get(name) ?? { etag, cacheControl, cacheStatus };
+  const name = [etag, cacheControl, cacheStatus, compress].join();
+  const own = known.get(name) ?? { etag, cacheControl, cacheStatus, vary: compress };
   known.set(name, own);
   return own;
 }

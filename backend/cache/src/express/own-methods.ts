@@ -4,6 +4,8 @@ import type { ServerResponse } from "node:http";
 type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "addTrailers"> & {
   /** Of the `compression` package. */
   flush: () => void;
+  /** Of HTTP/2. */
+  setTrailer: (name: string, value: unknown) => void;
 };
 
 /**
@@ -14,11 +16,28 @@ type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeader
  * hits cost half as much again for as long as the process lives.
  */
 export function setMethods(res: ServerResponse, methods: Partial<Methods>): void {
-  const { writeHead, write, end, flushHeaders, addTrailers, flush } = methods;
+  const { writeHead, write, end, flushHeaders, addTrailers, flush, setTrailer } = methods;
   if (writeHead) res.writeHead = writeHead;
   if (write) res.write = write;
   if (end) res.end = end;
   if (flushHeaders) res.flushHeaders = flushHeaders;
   if (addTrailers) res.addTrailers = addTrailers;
   if (flush) (res as ServerResponse & Partial<Methods>).flush = flush;
+  if (setTrailer) (res as ServerResponse & Partial<Methods>).setTrailer = setTrailer;
+}
+
+/** Calls `told` before the response gets trailers. */
+export function onTrailers(res: ServerResponse & Partial<Methods>, told: () => void): void {
+  const { addTrailers, setTrailer } = res;
+  const adding: Methods["addTrailers"] = (trailers) => {
+    told();
+    Reflect.apply(addTrailers, res, [trailers]);
+  };
+  setMethods(res, { addTrailers: adding });
+  if (typeof setTrailer !== "function") return;
+  const setting: Methods["setTrailer"] = (name, value) => {
+    told();
+    Reflect.apply(setTrailer, res, [name, value]);
+  };
+  setMethods(res, { setTrailer: setting });
 }

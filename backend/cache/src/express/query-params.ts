@@ -1,5 +1,6 @@
 // The query of a URL as text: which parameters it has, and what is left of it without those that no answer depends on.
-// Tests: test/integration/cache-list.test.ts, test/integration/route-functions.test.ts
+// Tests: test/integration/cache-list.test.ts, test/integration/route-functions.test.ts, test/integration/query-parsers.test.ts
+import type { Application, Request } from "express";
 
 /** What follows the first `?`, without a fragment. */
 export function queryOf(url: string): string {
@@ -7,6 +8,23 @@ export function queryOf(url: string): string {
   if (start === -1) return "";
   const end = url.indexOf("#", start);
   return end === -1 ? url.slice(start + 1) : url.slice(start + 1, end);
+}
+
+/**
+ * Whether a function of the app reads its queries (`app.set("query parser", …)`). Which spellings it takes for
+ * one query, only the app knows: a parser that splits lists at commas tells `a,b` from `a%2Cb`.
+ */
+export function hasParserOfItsOwn(req: Request): boolean {
+  // Express 4 has the outermost app read them.
+  type Mounted = Partial<Application> & { readonly parent?: Mounted };
+  for (let app: Mounted | undefined = req.app; app; app = app.parent)
+    if (typeof app.get?.("query parser") === "function") return true;
+  return false;
+}
+
+/** A query as it came: neither pairs nor data have such a text. */
+export function verbatim(rawQuery: string): string {
+  return `?${rawQuery}`;
 }
 
 export function hasOnly(rawQuery: string, known: readonly string[]): boolean {

@@ -15,6 +15,12 @@ export function isNoChunk(value: unknown): boolean {
   return value === undefined || value === null || typeof value === "function";
 }
 
+/** The encoding of a text that is written, as Node takes it; `undefined` where there is none of that name. */
+export function encodingOf(encoding: unknown): BufferEncoding | undefined {
+  const named = typeof encoding === "string" && encoding !== "" ? encoding : "utf8";
+  return Buffer.isEncoding(named) ? named : undefined;
+}
+
 /** Calls what waits for a chunk to be sent, where it goes nowhere: `write` and `end` take a function last. */
 export function callBack(args: readonly unknown[]): void {
   const written = args.find((arg) => typeof arg === "function");
@@ -41,14 +47,20 @@ export class RecordedBody {
    *   refuses another one
    */
   take(chunk: Chunk, encoding: unknown): boolean {
-    const named = typeof encoding === "string" ? encoding : "utf8";
-    if (!Buffer.isEncoding(named)) return false;
+    const named = typeof chunk === "string" ? encodingOf(encoding) : "utf8";
+    if (!named) return false;
     this.#bytes += typeof chunk === "string" ? Buffer.byteLength(chunk, named) : chunk.length;
     if (this.#isDropped) return true;
     if (this.#bytes > this.#maxBytes) return false;
     // Copied, because the handler may reuse its buffer.
     this.#chunks.push(typeof chunk === "string" ? Buffer.from(chunk, named) : Buffer.from(chunk));
     return true;
+  }
+
+  /** What was taken has not been sent after all: another body may follow. */
+  forget(): void {
+    this.#bytes = 0;
+    this.#chunks.length = 0;
   }
 
   /** What comes from now on is counted, and not kept. */

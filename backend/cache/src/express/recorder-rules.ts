@@ -10,8 +10,6 @@ import type { StorabilityRules } from "./storability.js";
 
 /** The same for all requests of a route. */
 export interface RecordedRoute extends StorabilityRules {
-  /** Whether hits may be sent compressed. */
-  readonly compress: boolean;
   /** How long an entry is kept after it has become stale. */
   readonly maxStaleSeconds: number;
   /** Which headers the cache may add. */

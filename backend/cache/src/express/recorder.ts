@@ -24,7 +24,7 @@ import type { Fill } from "../engine/fill.js";
 import { AnswerJudge } from "./answer-judge.js";
 import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
-import { setMethods } from "./own-methods.js";
+import { onTrailers, setMethods } from "./own-methods.js";
 import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore } from "./recorded-headers.js";
@@ -87,20 +87,16 @@ class Recorder {
 
   start(): void {
     const res = this.#res;
-    const { addTrailers } = res;
     const { write, end, flushHeaders } = this.#original;
     setMethods(res, {
       write: ((...args: Parameters<typeof write>) => this.#write(args)) as typeof write,
       end: ((...args: Parameters<typeof end>) => this.#end(args)) as typeof end,
-      addTrailers: (...args: Parameters<typeof addTrailers>) => {
-        this.#abandon("unstorable");
-        return Reflect.apply(addTrailers, res, args);
-      },
       flushHeaders: () => {
         Reflect.apply(flushHeaders, res, []);
         this.#flushed();
       },
     });
+    onTrailers(res, () => this.#abandon("unstorable"));
     // What compression in front of the cache offers.
     const { flush } = res as Response & { flush?: () => void };
     if (typeof flush === "function") {
@@ -137,8 +133,7 @@ class Recorder {
   #end(args: Parameters<Response["end"]>): Response {
     const res = this.#res;
     const [chunk, encoding] = args as unknown[];
-    // Node refuses what is no chunk before it writes the head: an error page follows, and nothing may have
-    // been decided.
+    // Node refuses what is no chunk before it writes the head: an error page follows.
     if (!isChunk(chunk) && !isNoChunk(chunk)) return Reflect.apply(this.#original.end, res, args);
     const whole = this.#body.bytes === 0 && !this.#head && !res.headersSent;
     // Where middleware in front holds the head back, an error page may have taken the place of the answer
@@ -153,24 +148,27 @@ class Recorder {
     }
     this.#isEnding = true;
     const passed = this.#course === "not-modified" ? args.filter((arg) => typeof arg === "function") : args;
+    // The client has gone, and gets no answer. Responses of light-my-request are destroyed by their `end`.
+    const wasGone = isGone(res);
     const ended = this.#unlessRefused(() => Reflect.apply(this.#original.end, res, passed));
+    if (wasGone) this.#abandon("failed");
     this.#settle();
     return ended;
   }
 
   /** Where Node refuses what the handler writes, an error page may follow, which was not judged. */
-  #unlessRefused<Sent>(send: () => Sent): Sent {
+  #unlessRefused<Sent>(send: () => Sent, refused = () => this.#abandon("failed")): Sent {
     try {
       return send();
     } catch (error) {
-      this.#abandon("failed");
+      refused();
       throw error;
     }
   }
 
   /**
-   * A handler that flushes before its end, and has declared no length, sends an answer that grows. Requests
-   * that would follow want its parts as they come, too: they are let go, to handlers of their own.
+   * An answer that is flushed before its end, and has no length, grows. Requests that would follow want its
+   * parts as they come, too: they are let go, to handlers of their own.
    */
   #flushed(): void {
     if (this.#isSettled || this.#isEnding || this.#head?.contentLength !== undefined) return;
@@ -208,7 +206,10 @@ class Recorder {
   /** Middleware behind the cache changes the head now, and not later. */
   #settleHead(whole: boolean): void {
     if (this.#head || this.#course === "replaced" || this.#res.headersSent) return;
-    this.#late.settle();
+    this.#unlessRefused(
+      () => this.#late.settle(),
+      () => this.#body.forget(),
+    );
     this.#decide(whole);
   }
 
@@ -219,7 +220,7 @@ class Recorder {
    */
   #decide(whole: boolean): void {
     if (this.#answerInstead()) return;
-    const { own, compress, onUndeclaredVary } = this.#rules.route;
+    const { own, onUndeclaredVary } = this.#rules.route;
     const res = this.#res;
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = this.#judge.head(bodyBytes, whole ? this.#body : undefined);
@@ -235,13 +236,12 @@ class Recorder {
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
       if (this.#fill) this.#rules.onUnstored(storability.reason);
-      // The client's conditions were not hidden, and the handler has answered them with a 304: without them
-      // it may well be storable. Where it was shown them because it is not (`HiddenConditions`), that is
-      // known already.
+      // The client's conditions were not hidden, and the handler has answered them with a 304: without them it
+      // may well be storable. Where it was shown them because it is not, that is known already.
       this.#abandon(res.statusCode === 304 && !this.#hidden?.wereSeen ? "failed" : "unstorable");
     }
     const { status, headers } = head;
-    if (storable && compress && isCompressible({ status, headers: headers.set }, bodyBytes ?? 0))
+    if (storable && own.vary && isCompressible({ status, headers: headers.set }, bodyBytes ?? 0))
       varyByEncoding(res);
     if (own.cacheStatus) setCacheStatus(res, this.#judge.status(storability, whole));
     if (own.cacheControl) defaultCacheControl(res);
@@ -272,11 +272,6 @@ class Recorder {
 
   #settle(): void {
     if (this.#isSettled || !this.#head) return;
-    // The handler has ended its answer, but the client has gone, and has not got it.
-    if (isGone(this.#res)) {
-      this.#abandon("failed");
-      return;
-    }
     const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.route.maxStaleSeconds);
     const refused = recording && this.#fill && this.#judge.ask(this.#head, this.#body);
     if (!recording || !this.#fill || refused !== undefined) {

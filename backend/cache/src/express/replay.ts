@@ -68,13 +68,14 @@ export function replay(
   nowMs: number,
   own: OwnHeaders,
 ): boolean {
-  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
+  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs, own);
   res.statusCode = notModified ? 304 : entry.status;
   if (entry.statusMessage !== "" && !notModified && req.httpVersionMajor < 2)
     res.statusMessage = entry.statusMessage;
   for (const name of entry.removedHeaders) res.removeHeader(name);
   for (const [name, value] of notModified ? head.notModifiedFields : head.fields) res.setHeader(name, value);
-  if (head.vary !== "") mergeVary(res, head.vary);
+  const vary = head.varyFor(own);
+  if (vary !== "") mergeVary(res, vary);
   if (entry.etag !== "") res.setHeader("ETag", variant ? head.variantETag : entry.etag);
   res.setHeader("Age", ageSeconds);
   if (own.cacheStatus) setCacheStatus(res, status);
@@ -108,7 +109,7 @@ export function replayAlone(
   own: OwnHeaders,
   earlier: readonly Field[],
 ): boolean {
-  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs);
+  const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs, own);
   const form = notModified ? "not-modified" : (variant ?? "identity");
   const shared = head.lines(form, own, earlier, ageSeconds, freshSecondsOf(entry, nowMs));
   // Whoever has put a function of their own in its place may keep what it is given.
@@ -120,11 +121,12 @@ export function replayAlone(
   return couldBeSmaller;
 }
 
-function answerOf(req: IncomingMessage, entry: Entry, nowMs: number): Answer {
+function answerOf(req: IncomingMessage, entry: Entry, nowMs: number, own: OwnHeaders): Answer {
   const head = headOf(entry);
   // Express's requests have a shape each: reading one of them is slow.
   const { headers } = req;
-  const codings = acceptedCodings(head.isCompressible ? fieldOf(headers, "accept-encoding") : undefined);
+  const mayBeCoded = head.isCompressible && own.vary;
+  const codings = acceptedCodings(mayBeCoded ? fieldOf(headers, "accept-encoding") : undefined);
   return {
     head,
     notModified: isSuccessful(entry.status) && isNotModified(headers, entry.etag, head.lastModified),

@@ -16,7 +16,7 @@ import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
 import { isLeased } from "./leased-route.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
-import { hasOnly, queryOf, withoutIgnored } from "./query-params.js";
+import { hasOnly, hasParserOfItsOwn, queryOf, verbatim, withoutIgnored } from "./query-params.js";
 import { contentOf, isConditional } from "./request-content.js";
 import { fieldOf, hasBody } from "./request-fields.js";
 import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
@@ -82,7 +82,7 @@ export class RouteRequests implements RequestsOfRoute {
     this.#authorities = new Authorities(route.authority ?? http.options.authority);
     this.#name = `${http.nameRoute()}\n`;
     this.#durations = new HandlerDurations(route.fill.waitMs ?? http.options.fill.waitMs);
-    this.#own = ownHeaders(http.options.headers, route.headers);
+    this.#own = ownHeaders(http.options.headers, route.headers, http.options.compress);
     this.#isLeased = isLeased(http, route, this.#modules);
   }
 
@@ -160,13 +160,14 @@ export class RouteRequests implements RequestsOfRoute {
   }
 
   #describe(req: Request, described: Described): Resolved {
-    const { tags, vary: values, varied, authority, query, content } = described;
+    const { tags, vary: values, varied, authority, content } = described;
     const tenant = ownText(described.tenant);
     const scope = ownText(described.scope);
     // As the path: what earlier middleware made of the URL is what the handler answers to.
     const { params: known, ignoreParams, settleMs, maxStaleness } = this.#route;
     const rawQuery = withoutIgnored(queryOf(req.url), ignoreParams);
     if (known && !hasOnly(rawQuery, known)) return { bypass: "params", tenant };
+    const query = described.query ?? (hasParserOfItsOwn(req) ? verbatim(rawQuery) : undefined);
     const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
     // Without an Express app around it a request has neither.
     const path = (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));

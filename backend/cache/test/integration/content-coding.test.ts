@@ -34,6 +34,24 @@ describe("Accept-Encoding", () => {
   });
 });
 
+test("where none are kept, neither misses nor hits say that they vary", async () => {
+  const cache = await openCache("memory", { compress: false });
+  const app = await serve((express) => {
+    express.get("/rows", cache.cacheList("accounts", 180), (_req, res) => res.type("json").send(ROWS));
+  });
+  try {
+    for (const status of [/fwd=miss/, /; hit/]) {
+      const { headers, body } = await app.request("/rows", { headers: { "accept-encoding": "gzip" } });
+      assert.match(String(headers.get("cache-status")), status);
+      assert.equal(headers.get("vary"), null);
+      assert.equal(body, ROWS);
+    }
+  } finally {
+    await app.close();
+    await cache.close();
+  }
+});
+
 for (const store of STORES) {
   describe(`compressed variants with the ${store} store`, () => {
     let cache: TenantCache;

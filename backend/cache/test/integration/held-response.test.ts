@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
-import type { Request, Response } from "express";
+import type { Request, RequestHandler, Response } from "express";
 import type { TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
@@ -22,6 +22,12 @@ for (const store of STORES) {
       app = await serve((express) => {
         express.get("/list", cache.cacheList("accounts"), (_req, res) => res.json(version));
         express.post("/one", cache.invalidateCache("accounts"), (req, res) => mutate(req, res));
+        const wrapped: RequestHandler = (_req, res, next) => {
+          const { write } = res;
+          res.write = (...args: unknown[]) => Reflect.apply(write, res, args);
+          next();
+        };
+        express.post("/wrapped", wrapped, cache.invalidateCache("accounts"), (req, res) => mutate(req, res));
         express.use((error: unknown, _req: Request, res: Response, _next: () => void) => {
           errors.push(error);
           if (!res.headersSent) res.status(500).send("error page");
@@ -40,9 +46,9 @@ for (const store of STORES) {
     });
 
     const read = () => askPlainly(`${app.url}/list`);
-    const mutation = (answer: typeof mutate): Promise<PlainAnswer> => {
+    const mutation = (answer: typeof mutate, path = "/one"): Promise<PlainAnswer> => {
       mutate = answer;
-      return askPlainly(`${app.url}/one`, {}, "POST");
+      return askPlainly(`${app.url}${path}`, {}, "POST");
     };
     /** Whoever has the mutation's answer reads what it has changed. */
     async function assertFresh(): Promise<void> {
@@ -154,6 +160,58 @@ for (const store of STORES) {
         assert.equal(res.end("later"), res);
       });
       assert.equal(body, "end");
+      await assertFresh();
+    });
+
+    test("whoever waits for what comes behind the end hears of it", async () => {
+      const called: string[] = [];
+      const closed = gate();
+      await mutation((_req, res) => {
+        version++;
+        res.once("close", () => closed.open());
+        res.end("end", () => called.push("end"));
+        res.write("late", () => called.push("write"));
+        res.end(() => called.push("another end"));
+      });
+      await closed.passed;
+      assert.deepEqual(called, ["write", "another end", "end"]);
+      await assertFresh();
+    });
+
+    const refused: Record<string, (res: Response) => unknown> = {
+      "a part that is none": (res) => res.write(null as never),
+      "a part of another type": (res) => res.write(7 as never),
+      "an end of another type": (res) => res.end({} as never),
+      "a part in no encoding": (res) => res.write("x", "none" as never),
+      "an end in no encoding": (res) => res.end("x", "none" as never),
+      "a status message of two lines": (res) => {
+        res.statusMessage = "two\nlines";
+        res.end("x");
+      },
+    };
+    for (const [name, refuse] of Object.entries(refused)) {
+      test(`${name} is refused at once, and another answer may follow`, async () => {
+        const answered = await mutation((_req, res) => {
+          version++;
+          assert.throws(() => refuse(res), { name: "TypeError" });
+          res.statusMessage = "Changed";
+          res.status(202).write("another ");
+          res.end("answer");
+        });
+        assert.deepEqual([answered.status, answered.body], [202, "another answer"]);
+        assert.deepEqual(errors, []);
+        await assertFresh();
+      });
+    }
+
+    test("an error page in the place of what was refused when it was let go has a head", async () => {
+      const answered = await mutation((_req, res) => {
+        version++;
+        res.write(7 as never);
+        res.status(201).end("x");
+      }, "/wrapped");
+      assert.deepEqual([answered.status, answered.body], [500, "error page"]);
+      assert.equal(errors.length, 1);
       await assertFresh();
     });
 

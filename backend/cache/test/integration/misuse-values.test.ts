@@ -184,6 +184,36 @@ describe("the lane's identify", () => {
   });
 });
 
+describe("what Express would take for a way on", () => {
+  for (const thrown of [undefined, null, "", "route", "router"])
+    test(`${JSON.stringify(thrown)}, thrown by a function of a route: an error, before anything is changed`, async () => {
+      const errors: unknown[] = [];
+      let changes = 0;
+      const throwing = (): never => {
+        throw thrown;
+      };
+      await withApp(
+        {},
+        (app, cache) => {
+          for (const name of ["scope", "query", "tags"])
+            app.get(`/${name}`, cache.cacheList("accounts", { [name]: throwing }), items);
+          app.post("/", cache.invalidateCache({ modules: ["accounts"], tags: throwing }), (_req, res) => {
+            changes++;
+            res.end();
+          });
+          app.use(collect(errors));
+        },
+        async (seen) => {
+          for (const path of ["/scope", "/query", "/tags"])
+            assert.equal(await seen("GET", path), "500", path);
+          assert.equal(await seen("POST", "/"), "500");
+        },
+      );
+      assert.equal(changes, 0);
+      for (const error of errors) assert.match((error as Error).message, /was thrown$/);
+    });
+});
+
 describe("what is mounted without being called", () => {
   for (const name of ["cacheList", "invalidateCache", "lane"] as const)
     test(`${name}: the error reaches the developer through Express, and the log once`, async () => {

@@ -13,7 +13,7 @@ import { ownHeaders } from "../../src/express/own-headers.js";
 import { replay, replayAlone } from "../../src/express/replay.js";
 import { encoded, mutation, withChecksum } from "../support/forged-entries.js";
 
-const OWN = ownHeaders({}, {});
+const OWN = ownHeaders({}, {}, true);
 const now = Date.now();
 const BODY = Buffer.from(JSON.stringify({ rows: "x".repeat(2000) }));
 const ENTRIES: readonly Entry[] = [

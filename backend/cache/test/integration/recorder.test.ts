@@ -59,6 +59,31 @@ describe("the recorder", () => {
       }),
       "first last",
     ],
+    "in bytes whose encoding is called so": [
+      parts((res) => {
+        res.write(Buffer.from("by"), "buffer" as never);
+        res.end(Buffer.from("tes"), "buffer" as never);
+      }),
+      "bytes",
+    ],
+    "in the place of an end that was refused": [
+      parts((res) => {
+        res.statusCode = 1234;
+        assert.throws(() => res.end("refused"));
+        res.status(200).end("sent");
+      }),
+      "sent",
+    ],
+    "in the place of a part that was refused": [
+      parts((res) => {
+        res.statusMessage = "two\nlines";
+        assert.throws(() => res.write("refused"));
+        res.statusMessage = "";
+        res.write("se");
+        res.end("nt");
+      }),
+      "sent",
+    ],
   };
   for (const [name, [answer, body]] of Object.entries(answers)) {
     test(`an answer ${name} is replayed as it was sent`, async () => {

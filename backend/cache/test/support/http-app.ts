@@ -21,8 +21,11 @@ export interface HttpApp {
 }
 
 /** Listens on a free loopback port. */
-export async function serve(build: (app: Express) => void): Promise<HttpApp> {
-  const app = express();
+export async function serve(
+  build: (app: Express) => void,
+  create: () => Express = express,
+): Promise<HttpApp> {
+  const app = create();
   build(app);
   const server: Server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
