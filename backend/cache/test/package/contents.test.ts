@@ -13,9 +13,9 @@ import { createNpmProject, packLibrary, type Tarball } from "./npm.js";
 const REQUIRES = /\brequire\("([^".][^"]*)"\)/g;
 // 14,000 of them are the store contract with the types of its page, 10,000 what is for Nest and for clients of node-redis, 12,000 metrics and telemetry,
 // 26,000 explanations and causes, 24,000 advice and reservations, 58,000 the console, of which 24,000 are its script with uPlot, 15,000 the operations
-// route, 45,000 the command line with its help, 60,000 the feed and read leases, of which 22,000
+// route, 45,000 the command line with its help, 64,000 the feed and read leases, of which 24,000
 // are what handlers are seen to read.
-const MAX_TARBALL_BYTES = 530_000;
+const MAX_TARBALL_BYTES = 540_000;
 const manifest = JSON.parse(readFileSync(projectFile("backend", "cache", "package.json"), "utf8"));
 
 describe("the packed library", () => {
