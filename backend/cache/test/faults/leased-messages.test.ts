@@ -35,6 +35,31 @@ describe("messages of leases", () => {
     }
   });
 
+  test("that a reader may not send: it is strict and says so, and writes wait for nobody", async () => {
+    const { join, admin, readers } = await leasedWorld(server.url);
+    await admin.call("ACL", "SETUSER", "silent", "on", ">secret", "~*", "&*", "+@all", "-publish");
+    const silenced = new URL(server.url);
+    Object.assign(silenced, { username: "silent", password: "secret" });
+    const warnings: string[] = [];
+    const logger = {
+      info: () => undefined,
+      warn: (text: string) => void warnings.push(text),
+      error: () => undefined,
+    };
+    const [writer, reader] = await Promise.all([join(), join({ redis: silenced.href, cache: { logger } })]);
+    await until("it is said", async () => {
+      await reader.read();
+      return warnings.some((each) => /read leases are not held.*\+publish/.test(each));
+    });
+    assert.equal(await readers(), 0);
+    await until("a write that has waited for no lease", async () => {
+      const tookMs = await timed(() => writer.write());
+      for (let n = 0; n < 3; n++) await reader.read();
+      return tookMs < LEASE_MS;
+    });
+    assert.equal(await readers(), 0);
+  });
+
   test("whose connection is ended: no hit is old", async () => {
     const { join, admin } = await leasedWorld(server.url);
     const [writer, reader] = await Promise.all([join(), join()]);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
-import { closeAfterTest } from "../../../servers/in-test.js";
+import { closeAfterTest, tell } from "../../../servers/in-test.js";
 import { startRedisServer, startTcpProxy } from "../../../servers/index.js";
 import { becomesLeased, leasedWorld, timed } from "../support/leased-world.js";
 
@@ -81,6 +81,36 @@ describe("the registry of readers", () => {
     });
   }
 
+  const UNTOLD = { cache: { freshness: "strict" } } as const;
+
+  test("no room for a new fence: the first answer of a process without the option waits, too", async () => {
+    const { port, url } = await startServer(["--maxmemory-policy", "noeviction"]);
+    const { admin, reader, toReader, join, truth } = await startWorld(port, url);
+    // From before anybody has held a lease: it knows of no registry.
+    const writer = await join({ ...UNTOLD, redis: url });
+    await becomesLeased(reader, admin);
+    await admin.config("SET", "maxmemory", "1");
+    toReader.stall();
+    const tookMs = await timed(() => writer.write());
+    assert.ok(tookMs >= LEASE_MS - 1, `${tookMs} ms`);
+    assert.equal((await reader.read()).version, truth.version);
+    toReader.heal();
+  });
+
+  test("a process without the option that has come to a registry waits where that is lost", async () => {
+    const { port, url } = await startServer();
+    const { admin, reader, toReader, join, truth } = await startWorld(port, url);
+    await becomesLeased(reader, admin);
+    const writer = await join({ ...UNTOLD, redis: url });
+    await becomesLeased(reader, admin);
+    toReader.stall();
+    await admin.flushall();
+    const tookMs = await timed(() => writer.write());
+    assert.ok(tookMs >= LEASE_MS - 1, `${tookMs} ms`);
+    assert.equal((await reader.read()).version, truth.version);
+    toReader.heal();
+  });
+
   test("a registry that is lost, begun anew and lost again while a writer waits", async () => {
     const { port, url } = await startServer();
     const { admin, writer, reader, toReader, keyPrefix, registry } = await startWorld(port, url);
@@ -112,6 +142,34 @@ describe("the registry of readers", () => {
     await writer.write();
     assert.equal((await reader.read()).version, 1);
     toReader.heal();
+  });
+
+  test("a server whose place another has taken: its lease covers nothing that the other one says", async () => {
+    const [first, second] = await Promise.all([startServer(), startServer()]);
+    const order = new Redis(second.url);
+    const way = await startTcpProxy(first.port);
+    // It is on the other server long before a lease has ended.
+    const client = new Redis({ port: way.port, retryStrategy: () => 1, enableOfflineQueue: false });
+    for (const each of [order, client]) each.on("error", () => undefined);
+    closeAfterTest(way, ...[order, client].map((each) => ({ close: () => each.disconnect() })));
+    await order.replicaof("127.0.0.1", first.port);
+    while (!/^master_link_status:up/m.test(await order.info("replication"))) await delay(5);
+    await order.replicaof("NO", "ONE");
+    const { admin, join, truth } = await leasedWorld(first.url);
+    const [writer, reader] = await Promise.all([join({ redis: second.url }), join({ redis: client })]);
+    await Promise.all([becomesLeased(reader, admin), becomesLeased(writer, order)]);
+    const tookMs = await timed(async () => {
+      way.leadTo(second.port);
+      while (reader.cache.health().connected) await delay(0);
+      await reader.cache.ready(60_000);
+    });
+    for (let writes = 0; writes < 3; writes++) {
+      // The second one's answer is what the next may come from.
+      for (let reads = 0; reads < 2; reads++) await reader.read();
+      await writer.write();
+      assert.equal((await reader.read()).version, truth.version);
+    }
+    tell(`moved to another server in ${tookMs.toFixed(0)} ms, with a lease of ${LEASE_MS}`);
   });
 
   test("a replica that is promoted, and has heard of no reader", async () => {

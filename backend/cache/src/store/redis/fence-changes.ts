@@ -80,9 +80,8 @@ export class FenceChanges {
       await this.change(name, fenceKeys, args, cause, mark);
     } catch (error) {
       if (!refusesValues(error)) throw error;
-      // Without the registry no reader goes on believing what it knows of them.
-      await removeKeys(this.#servers, this.#leases ? [...fenceKeys, this.#leases.registry] : fenceKeys);
-      this.#leases?.told.changed("");
+      await removeKeys(this.#servers, fenceKeys);
+      await this.#leases?.removeRegistry();
     }
     this.note(fenceKeys);
   }

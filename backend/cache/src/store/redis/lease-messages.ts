@@ -11,7 +11,9 @@ export interface MessageListener {
   /** It works from now on: what is published after this call is heard. */
   subscribed(): void;
   heard(channel: string, message: string): void;
-  /** It may not be listened to. */
+  /** Tells nobody anything; rejects where nobody may be told. */
+  tell(): Promise<unknown>;
+  /** It may not be listened to, or nobody may be told. */
   refused(reason: string): void;
 }
 
@@ -80,10 +82,22 @@ export class LeaseMessages {
       if (client.status === "ready") this.#listener.refused(messageOf(error));
       return;
     }
+    // Who may not say that it has forgotten would have each writer wait a lease.
+    const forbidden = await this.#listener.tell().then(() => undefined, forbiddenBy);
     if (client.status !== "ready") return;
+    if (forbidden !== undefined) {
+      this.#listener.refused(forbidden);
+      return;
+    }
     this.#isSubscribed = true;
     this.#listener.subscribed();
   }
+}
+
+/** Other failures pass: what was to be told then is waited for. */
+function forbiddenBy(error: unknown): string | undefined {
+  const reason = messageOf(error);
+  return /\bNOPERM\b|unknown command/.test(reason) ? reason : undefined;
 }
 
 function ignore(): void {}

@@ -7,7 +7,7 @@ import type { KeySpace } from "../key-space.js";
 import { type ForgetFences, READ_LEASE_MS, type ReadLease } from "../read-lease.js";
 import { LeaseMessages } from "./lease-messages.js";
 import type { MessageClient, RedisClient } from "./redis-client.js";
-import type { Servers } from "./servers.js";
+import { removeKeys, type Servers } from "./servers.js";
 import { type Settlement, ToldReaders } from "./told-readers.js";
 
 /** Shorter than writers wait, because no two clocks go equally fast. */
@@ -19,9 +19,13 @@ const REFUSED_FOR_MS = 1000;
 const MAX_READERS = 256;
 /** The clock is exact to some microseconds: a reading of the same moment may be older. */
 const NEXT_MOMENT_MS = 0.01;
+/** Stands for a writer where something is published only to see whether that is allowed. */
+const NOBODY = "0";
 
 /** What the registry knows of this process, and this process of what it was told. */
 interface Held {
+  /** Who has given the lease: what another server says of fences it does not cover. */
+  readonly server: string;
   readonly generation: string;
   readonly sinceMs: number;
   told: number;
@@ -72,6 +76,7 @@ export class ReadLeases implements ReadLease {
         this.#server = this.#serverId;
         if (this.#ticking) void this.#renew();
       },
+      tell: async () => this.#client.publish?.(this.#channelOf(NOBODY), ""),
       heard: (channel, message) => {
         if (channel === this.registry) this.#heard(message);
         else this.#acknowledged(message);
@@ -96,7 +101,8 @@ export class ReadLeases implements ReadLease {
 
   heldSince(nowMs: number): number {
     this.#askedAtMs = nowMs;
-    if (nowMs < this.#endsAtMs && Date.now() < this.#endsAt) return this.#believedSinceMs;
+    // The other master may have readers and writers of its own, which have never heard of this process.
+    if (nowMs < this.#endsAtMs && Date.now() < this.#endsAt && !this.#hasMoved) return this.#believedSinceMs;
     if (!this.#ticking) this.#tick();
     return Number.POSITIVE_INFINITY;
   }
@@ -123,11 +129,25 @@ export class ReadLeases implements ReadLease {
     this.told.changed("");
   }
 
+  /**
+   * Where there is no room for a new registry: without one no reader goes on believing what it knows.
+   * @throws NotConnected, and what the server refuses it with: readers may then go on
+   */
+  async removeRegistry(): Promise<void> {
+    if (Number(await removeKeys(this.#servers, [this.registry])) === 1) this.told.beAware();
+    this.told.changed("");
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#endsAtMs = 0;
     this.#leave();
     this.#messages?.close();
+  }
+
+  get #hasMoved(): boolean {
+    const server = this.#serverId;
+    return server !== undefined && server !== this.#held?.server;
   }
 
   get #serverId(): string | undefined {
@@ -165,7 +185,7 @@ export class ReadLeases implements ReadLease {
     try {
       const reply = (await link.provenScript("holdReads", [this.registry], args)) as readonly unknown[];
       // Who has answered is another one by now: what it said is not what was asked for.
-      if (link.identity?.id === server && !this.#isClosed) this.#renewed(reply, sentAtMs, sentAt);
+      if (link.identity?.id === server && !this.#isClosed) this.#renewed(server, reply, sentAtMs, sentAt);
     } catch {
       this.#refusedUntilMs = monotonicNow() + REFUSED_FOR_MS;
     } finally {
@@ -173,7 +193,12 @@ export class ReadLeases implements ReadLease {
     }
   }
 
-  #renewed([generation, told, renewals, wasIn]: readonly unknown[], sentAtMs: number, sentAt: number): void {
+  #renewed(
+    server: string,
+    [generation, told, renewals, wasIn]: readonly unknown[],
+    sentAtMs: number,
+    sentAt: number,
+  ): void {
     if (Number(renewals) === 0) {
       this.#refusedUntilMs = monotonicNow() + REFUSED_FOR_MS;
       return;
@@ -182,6 +207,7 @@ export class ReadLeases implements ReadLease {
     const number = Number(told);
     if (!held || held.generation !== String(generation) || Number(wasIn) !== 1) {
       this.#held = {
+        server,
         generation: String(generation),
         sinceMs: monotonicNow(),
         told: number,

@@ -280,12 +280,16 @@ export class RedisStore implements Store {
     ];
     const keys = [entry, ...books, fence, this.#keys.lease(tenant, "probe", "0")];
     try {
-      const [, , parking] = await Promise.all([
-        this.#direct.read(link, [fence, this.#keys.fence(other)], [entry], false),
+      const leases = this.#leases;
+      const fences = [fence, this.#keys.fence(other), ...(leases ? [leases.registry] : [])];
+      const [read, , parking] = await Promise.all([
+        this.#direct.read(link, fences, [entry], false),
         link.provenScript("probe", keys, []),
         this.#parking.probe(link, tenant),
       ]);
       this.#parking.heed(link, parking);
+      // Also where it is lost before this process invalidates anything.
+      if (typeof read.fences[2] === "string") leases?.told.beAware();
     } catch (error) {
       // Its slot is being moved: the server has answered, and says so.
       if (!(error instanceof GroupUnavailable)) throw error;
