@@ -3,6 +3,7 @@
 import { IncomingMessage, type OutgoingHttpHeader, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Response } from "express";
+import { DrainListeners } from "./drain-listeners.js";
 import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
 import { encodingOf, isChunk, isNoChunk } from "./recorded-body.js";
@@ -63,6 +64,7 @@ class HeldResponse {
   readonly #fail: (error: unknown) => void;
   readonly #original: Pick<Response, "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
+  readonly #drain: DrainListeners;
   readonly #wrapped: ReadonlySet<string>;
   #state: State = "unanswered";
   /** Calls of the handler that wait for `beforeRelease("begun")`, in their order. */
@@ -85,6 +87,7 @@ class HeldResponse {
     this.#wrapped = new Set(["write", "end"].filter((method) => Object.hasOwn(res, method)));
     this.#original = { write: res.write, end: res.end, flushHeaders: res.flushHeaders };
     this.#late = new LateHead(res);
+    this.#drain = new DrainListeners(res);
   }
 
   start(): void {
@@ -191,7 +194,7 @@ class HeldResponse {
     this.#held = [];
     if (!this.#succeeds(calls)) return;
     if (hasEnded) this.#holdEnd();
-    else if (this.#owesDrain) this.#res.emit("drain");
+    else if (this.#owesDrain) this.#drain.emit();
     this.#owesDrain = false;
   }
 

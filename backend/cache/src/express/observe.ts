@@ -30,7 +30,7 @@ export function createObserve(http: HttpServices): Observe {
         "ETC_OPTIONS",
         "observe: the cache was made with advice: { enabled: false }, so nothing would be observed: leave that out",
       );
-    const options = parseRouteOptions(ttl, http.options.policies);
+    const options = parseRouteOptions(ttl, http.options.policies, "observe");
     const headers = { ...NO_HEADERS, ...options.headers };
     const name = moduleName(module, "observe");
     const route = new CachedRoute(http, name, { ...options, headers, enabled: false });

@@ -1,7 +1,7 @@
 // Methods that one response has in the place of Node's.
 import type { ServerResponse } from "node:http";
 
-type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "addTrailers"> & {
+type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "addTrailers" | "on"> & {
   /** Of the `compression` package. */
   flush: () => void;
   /** Of HTTP/2. */
@@ -16,12 +16,13 @@ type Methods = Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeader
  * hits cost half as much again for as long as the process lives.
  */
 export function setMethods(res: ServerResponse, methods: Partial<Methods>): void {
-  const { writeHead, write, end, flushHeaders, addTrailers, flush, setTrailer } = methods;
+  const { writeHead, write, end, flushHeaders, addTrailers, on, flush, setTrailer } = methods;
   if (writeHead) res.writeHead = writeHead;
   if (write) res.write = write;
   if (end) res.end = end;
   if (flushHeaders) res.flushHeaders = flushHeaders;
   if (addTrailers) res.addTrailers = addTrailers;
+  if (on) res.on = on;
   if (flush) (res as ServerResponse & Partial<Methods>).flush = flush;
   if (setTrailer) (res as ServerResponse & Partial<Methods>).setTrailer = setTrailer;
 }

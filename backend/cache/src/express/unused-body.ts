@@ -2,6 +2,7 @@
 // Tests: test/integration/conditions.test.ts
 import type { Response } from "express";
 import { setImmediate, setTimeout } from "../timers.js";
+import { DrainListeners } from "./drain-listeners.js";
 import { callBack } from "./recorded-body.js";
 
 /**
@@ -19,6 +20,7 @@ const CLOSING_CLIENT_MS = 100;
 export class UnusedBody {
   readonly #res: Response;
   readonly #original: Pick<Response, "end" | "flushHeaders">;
+  readonly #drain: DrainListeners;
   #nextTurnAtBytes = BYTES_A_TURN;
   #owesDrain = false;
   #isHeadDue = false;
@@ -27,6 +29,7 @@ export class UnusedBody {
   constructor(res: Response, original: Pick<Response, "end" | "flushHeaders">) {
     this.#res = res;
     this.#original = original;
+    this.#drain = new DrainListeners(res);
   }
 
   /** The client has all of its answer with the head. */
@@ -58,7 +61,7 @@ export class UnusedBody {
       setImmediate(() => {
         this.#owesDrain = false;
         this.#nextTurnAtBytes = bytes + BYTES_A_TURN;
-        res.emit("drain");
+        this.#drain.emit();
       });
     }
     return false;

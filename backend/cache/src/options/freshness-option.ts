@@ -16,13 +16,13 @@ export const freshness = z.enum(["strict", "leased"]);
  * @throws TenantCacheError `ETC_OPTIONS`
  * @internal
  */
-export function refuseFreshButStale(route: {
-  readonly freshness?: Freshness | undefined;
-  readonly maxStaleness: number;
-}): void {
+export function refuseFreshButStale(
+  route: { readonly freshness?: Freshness | undefined; readonly maxStaleness: number },
+  call: string,
+): void {
   if (route.freshness === undefined || route.maxStaleness === 0) return;
   throw new TenantCacheError(
     "ETC_OPTIONS",
-    `cacheList: freshness is "${route.freshness}", which is never stale, and maxStaleness is ${route.maxStaleness}, which may be: write one of them`,
+    `${call}: freshness is "${route.freshness}", which is never stale, and maxStaleness is ${route.maxStaleness}, which may be: write one of them`,
   );
 }

@@ -39,9 +39,13 @@ export function policiesOf(given: unknown, check: (call: string, options: unknow
  *
  * @throws TenantCacheError `ETC_OPTIONS` where there is no such policy
  */
-export function withPolicies(policies: Policies, given: RouteOptionsAsGiven): RouteOptionsAsGiven {
+export function withPolicies(
+  policies: Policies,
+  given: RouteOptionsAsGiven,
+  call: string,
+): RouteOptionsAsGiven {
   const { policy: name, ...own } = given;
-  const named = name === undefined ? {} : policyCalled(policies, name);
+  const named = name === undefined ? {} : policyCalled(policies, name, call);
   const merged = [policies[BASE] ?? {}, named, own].reduce(over, {});
   return name === undefined ? merged : { ...merged, policy: name };
 }
@@ -56,7 +60,7 @@ export function mixed(
   return [all, named, own].reduce(over, {});
 }
 
-function policyCalled(policies: Policies, name: unknown): RouteOptionsAsGiven {
+function policyCalled(policies: Policies, name: unknown, call = "cacheList"): RouteOptionsAsGiven {
   const known = typeof name === "string" ? policies[name] : undefined;
   if (known) return known;
   const names = Object.keys(policies).filter((each) => each !== BASE);
@@ -67,7 +71,7 @@ function policyCalled(policies: Policies, name: unknown): RouteOptionsAsGiven {
       : names.length > 0
         ? `write ${listed(names)}`
         : "declare it: createTenantCache({ policies: { reference: { ttlSeconds: 3600 } } })";
-  throw new TenantCacheError("ETC_OPTIONS", `cacheList: there is no policy ${shown(name)}: ${advice}`);
+  throw new TenantCacheError("ETC_OPTIONS", `${call}: there is no policy ${shown(name)}: ${advice}`);
 }
 
 /** What is `undefined` counts as not given. A group of options is merged, too. */

@@ -227,7 +227,11 @@ export const routeSchema = z.strictObject({
 
 const policySchema = routeSchema.omit({ policy: true });
 
+/** Calls that take these options. */
+export type RouteCall = "cacheList" | "observe";
+
 registerCall("cacheList", 'cacheList("accounts", { ttlSeconds: 180 })', routeSchema);
+registerCall("observe", 'observe("accounts", { ttlSeconds: 180 })', routeSchema);
 
 /** @internal */
 export type ParsedRouteOptions = z.output<typeof routeSchema>;
@@ -244,13 +248,16 @@ export function declaredOf({ dependsOn }: Pick<ParsedRouteOptions, "dependsOn">)
  * @throws TenantCacheError `ETC_OPTIONS`, `ETC_TTL`, `ETC_MODULE_NAME`
  * @internal
  */
-export function parseRouteOptions(given: unknown, policies: Policies = {}): ParsedRouteOptions {
-  const options = givenAs(given, policies);
+export function parseRouteOptions(
+  given: unknown,
+  policies: Policies = {},
+  call: RouteCall = "cacheList",
+): ParsedRouteOptions {
+  const options = givenAs(given, policies, call);
   // What is no plain object is refused as it came.
-  if (Object.prototype.toString.call(options) !== "[object Object]")
-    return parse("cacheList", routeSchema, options);
-  const parsed = parse("cacheList", routeSchema, withPolicies(policies, options));
-  refuseFreshButStale(parsed);
+  if (Object.prototype.toString.call(options) !== "[object Object]") return parse(call, routeSchema, options);
+  const parsed = parse(call, routeSchema, withPolicies(policies, options, call));
+  refuseFreshButStale(parsed, call);
   return parsed;
 }
 
@@ -259,12 +266,16 @@ export function parseRouteOptions(given: unknown, policies: Policies = {}): Pars
  * @throws TenantCacheError `ETC_TTL` for what is neither
  * @internal
  */
-export function givenAs(given: unknown, policies: Policies): RouteOptionsAsGiven {
+export function givenAs(
+  given: unknown,
+  policies: Policies,
+  call: RouteCall = "cacheList",
+): RouteOptionsAsGiven {
   if (given === undefined) return {};
   if (typeof given === "object" && given !== null) return given as RouteOptionsAsGiven;
   // A text that is no policy's name may be a time, as in other libraries: then the advice is about that.
   if (typeof given === "string" && (policies[given] || isModuleName(given))) return { policy: given };
-  return { ttlSeconds: configuredTtl(given, "cacheList: ttlSeconds") };
+  return { ttlSeconds: configuredTtl(given, `${call}: ttlSeconds`) };
 }
 
 /**

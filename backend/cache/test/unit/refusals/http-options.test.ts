@@ -7,6 +7,7 @@ import { any, type RefusedCall, testRefusals } from "../../support/refused-calls
 const cache = createTenantCache({ tenant: () => "acme", logger: quiet });
 const fn = () => undefined;
 const list = (options: unknown) => () => cache.cacheList("accounts", any(options));
+const observe = (options: unknown) => () => cache.observe("accounts", any(options));
 const named = (name: string, value: unknown = 60) => list({ [name]: value });
 const routes = (options: unknown) => () => cache.routes(any(options));
 const module = (name: unknown) => () => cache.cacheList(any(name));
@@ -45,6 +46,14 @@ describe("what calls refuse", () => {
       'routes: privateResponses is "scope", and there is no scope: write {',
     ],
   ]);
+  testRefusals("observe: as cacheList, by its own name", [
+    [observe({ ttl: 5 }), "observe: there is no option ttl (5, a number) ~ write ttlSeconds"],
+    [observe([]), 'observe: the options are an empty array: write observe("accounts", { ttlSeconds: 180 })'],
+    [observe(-1), "observe: ttlSeconds ~ -1"],
+    [observe({ policy: "none" }), 'observe: there is no policy "none"'],
+    [observe({ freshness: "strict", maxStaleness: 5 }), 'observe: freshness is "strict"'],
+  ]);
+
   testRefusals("cacheList: names", [
     ...TTL_NAMES.map(
       (name): RefusedCall => [
