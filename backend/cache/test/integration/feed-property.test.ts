@@ -161,8 +161,13 @@ test.each(["whole", "parted"] as const)("of each row that has changed in the tab
             const about = JSON.stringify({ each, rowsChanged, notes });
             for (const of of rowsChanged) assert.ok(isCovered(of, notes), `not noted: ${about}`);
             if (!isRun) assert.deepEqual(notes, [], about);
-            // A transaction may take back what it has done.
-            if (each.kind === "statement" && !each.sql.includes("TRUNCATE") && isExact(world.tenant))
+            // A transaction may take back what it has done, and a foreign key delete what the statement has just changed.
+            if (
+              table === "parted" &&
+              each.kind === "statement" &&
+              !each.sql.includes("TRUNCATE") &&
+              isExact(world.tenant)
+            )
               for (const [tenant] of notes)
                 assert.ok(
                   rowsChanged.some((of) => (of.tenant ?? "*") === tenant),
