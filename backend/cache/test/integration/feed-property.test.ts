@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type pg from "pg";
 import { openFeedDatabase } from "../support/feed-database.js";
 
-const RUNS = 60;
+const RUNS = 40;
 /** So that a failure is seen again. */
 const SEED = 20261129;
 const MAX_TAGS = 3;
