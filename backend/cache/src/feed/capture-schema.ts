@@ -165,6 +165,8 @@ $etc$`;
 
 /**
  * Run by the table's owner. A trigger that is there as it should be is left alone, so that running it again takes no lock.
+ *
+ * PostgreSQL refuses to collect the rows of foreign tables: triggers above one would have every write fail that may reach it.
  */
 function attachFunction(schema: string): string {
   const kinds = TRIGGERS.map(
@@ -183,7 +185,9 @@ BEGIN
     WITH RECURSIVE tree AS (
       SELECT parent::oid AS oid UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid
     )
-    SELECT c.oid, c.oid::regclass AS name, c.relkind FROM tree JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind IN ('r', 'p')
+    SELECT c.oid, c.oid::regclass AS name, c.relkind,
+      EXISTS (SELECT FROM tree JOIN pg_class f ON f.oid = tree.oid WHERE f.relkind = 'f') AS is_foreign
+    FROM tree JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind IN ('r', 'p')
   LOOP
     FOR wanted IN
       SELECT * FROM (VALUES ${kinds.join(",\n        ")}) AS kinds (name, event, referencing, level, enabled)
@@ -191,6 +195,12 @@ BEGIN
     LOOP
       SELECT tgenabled INTO state FROM pg_trigger
         WHERE tgrelid = relation.oid AND tgname = wanted.name AND tgfoid = function_id;
+      IF relation.is_foreign THEN
+        IF FOUND THEN
+          EXECUTE format('DROP TRIGGER %I ON %s', wanted.name, relation.name);
+        END IF;
+        CONTINUE;
+      END IF;
       IF NOT FOUND THEN
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH %s EXECUTE FUNCTION ${schema}.%I()',
           wanted.name, wanted.event, relation.name, wanted.referencing, wanted.level, capture);

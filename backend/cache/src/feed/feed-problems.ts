@@ -100,6 +100,8 @@ export async function compare(database: FeedDatabase, options: ParsedFeedOptions
 function ofTable(table: CoveredTable, catalogue: Catalogue, options: ParsedFeedOptions): FeedProblem[] {
   const relations = catalogue.relations?.filter((each) => each.table === table.name) ?? [];
   if (relations.length === 0) return [problem("missing-table", table, table.name)];
+  const foreign = relations.filter(({ relkind }) => relkind !== "r" && relkind !== "p");
+  if (foreign.length > 0) return foreign.map(({ relation }) => problem("no-table", table, relation));
   const source = catalogue.functions?.[captureName(table)];
   const isCurrent = source === captureBody(table, options);
   return [
@@ -110,7 +112,6 @@ function ofTable(table: CoveredTable, catalogue: Catalogue, options: ParsedFeedO
 
 function ofRelation(table: CoveredTable, found: Relation, schema: string): FeedProblem[] {
   const { relation, relkind, columns, triggers } = found;
-  if (relkind !== "r" && relkind !== "p") return [problem("no-table", table, relation)];
   const isVirtual = new Map(columns);
   const wrong = columnsOf(table).filter((column) => isVirtual.get(column) !== false);
   const wanted = TRIGGERS.filter(({ level }) => level === "STATEMENT" || relkind === "r");
@@ -159,6 +160,9 @@ export async function missingStatements(
         ? []
         : [`ALTER FUNCTION ${options.schema}.${captureName(table)}() OWNER TO ${options.ownerRole}`],
     ),
-    ...broken(["missing-trigger", "disabled-trigger"]).map((table) => attachSql(options.schema, table)),
+    // Those above a foreign table have to go.
+    ...broken(["missing-trigger", "disabled-trigger", "no-table"]).map((table) =>
+      attachSql(options.schema, table),
+    ),
   ];
 }

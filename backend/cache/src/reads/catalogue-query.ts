@@ -46,7 +46,14 @@ export interface CatalogueRow {
     condition: string | null,
   ])[];
   /** And whether it may be taken for one of PostgreSQL's own, where a `search_path` has its schema first. */
-  readonly operators: readonly (readonly [name: string, oid: string, isShadow: boolean])[];
+  readonly operators: readonly (readonly [
+    name: string,
+    oid: string,
+    isShadow: boolean,
+    /** Whether a number can be no argument of it, on either side. */
+    isLeftText: boolean,
+    isRightText: boolean,
+  ])[];
   readonly casts: readonly (readonly [oid: string, context: string, target: string])[];
   /** Of temporary relations that hide others. */
   readonly hidden: readonly string[];
@@ -73,6 +80,9 @@ export const catalogueQuery = (schema: string): string => {
   const comparing = `CASE WHEN t.typname IN ('uuid', 'int2', 'int4', 'int8') THEN t.typname::text
       WHEN t.typname IN ('text', 'varchar') AND t.oid < ${FIRST_OWN_OID} AND l.collisdeterministic THEN 'text' END`;
   const hasSettings = `EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) AS c (setting) WHERE setting ~ '^([^=]+[.]|role=|session_authorization=)')`;
+  // Unless somebody has made a cast that nobody has to write.
+  const isText = (type: string) =>
+    `${type} = 25 AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.oid >= ${FIRST_OWN_OID} AND castcontext = 'i')`;
   return `SELECT ${catalogueVersion(schema)} AS version,
   ${json("c.oid::text, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relrowsecurity AND pg_catalog.row_security_active(c.oid), CASE WHEN c.relkind = 'v' THEN pg_catalog.pg_get_viewdef(c.oid) END", relations)} AS relations,
   ${json(
@@ -98,7 +108,7 @@ export const catalogueQuery = (schema: string): string => {
     SELECT proname, pg_catalog.array_agg(DISTINCT pg_catalog.concat_ws(' ', provolatile, pronargs - pronargdefaults, CASE WHEN provariadic <> 0 THEN 100 ELSE pronargs END)) AS ways
     FROM pg_catalog.pg_proc WHERE oid < ${FIRST_OWN_OID} AND prokind <> 'p' AND pronamespace = 'pg_catalog'::pg_catalog.regnamespace GROUP BY proname) AS named) AS builtins,
   ${json("polrelid::text, polpermissive, polroles = '{0}', pg_catalog.pg_get_expr(polqual, polrelid)", "pg_catalog.pg_policy WHERE polcmd IN ('r', '*')")} AS policies,
-  ${json(`oprname, oprcode::oid::text, oprleft = oprright AND oprleft < ${FIRST_OWN_OID}`, `pg_catalog.pg_operator WHERE oid >= ${FIRST_OWN_OID}`)} AS operators,
+  ${json(`oprname, oprcode::oid::text, oprleft = oprright AND oprleft < ${FIRST_OWN_OID}, ${isText("oprleft")}, ${isText("oprright")}`, `pg_catalog.pg_operator WHERE oid >= ${FIRST_OWN_OID}`)} AS operators,
   ${json("castfunc::text, castcontext, t.typname", `pg_catalog.pg_cast k JOIN pg_catalog.pg_type t ON t.oid = casttarget WHERE k.oid >= ${FIRST_OWN_OID} AND castfunc <> 0`)} AS casts,
   ARRAY(SELECT DISTINCT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname ~ '^pg_temp_' AND c.relkind IN ('r', 'v')) AS hidden,

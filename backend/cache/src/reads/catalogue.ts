@@ -48,7 +48,7 @@ export class Catalogue {
   readonly #functions = new Map<string, OwnFunction[]>();
   readonly #functionsById = new Map<string, OwnFunction>();
   readonly #builtins: ReadonlyMap<string, readonly Builtin[]>;
-  readonly #operators = new Map<string, string[]>();
+  readonly #operators = new Map<string, CatalogueRow["operators"][number][]>();
   readonly casts: CatalogueRow["casts"];
   /** Whether what ties rows to a tenant may be another `=` or `current_setting` than PostgreSQL's own. */
   readonly isShadowed: boolean;
@@ -70,7 +70,7 @@ export class Catalogue {
       this.#functionsById.set(each.oid, each);
       add(this.#functions, each.name, each);
     }
-    for (const [name, oid] of row.operators) add(this.#operators, name, oid);
+    for (const each of row.operators) add(this.#operators, each[0], each);
     this.isShadowed =
       row.operators.some(([name, , isShadow]) => name === "=" && isShadow) ||
       row.functions.some(({ name }) => name === "current_setting");
@@ -114,8 +114,8 @@ export class Catalogue {
     return (this.#builtins.get(name) ?? []).filter(({ fewest, most }) => given >= fewest && given <= most);
   }
 
-  /** The functions of the operators of this name that are not PostgreSQL's own. */
-  operators(name: string): readonly string[] {
+  /** Those of this name that are not PostgreSQL's own. */
+  operators(name: string): CatalogueRow["operators"] {
     return this.#operators.get(name) ?? [];
   }
 

@@ -53,7 +53,7 @@ function readPart(run: Run, part: unknown, scope: Scope, place: Place): void {
 
 function readPlain(run: Run, kind: string, tree: Tree, scope: Scope, place: Place): void {
   if (kind === "FuncCall") readCall(run, tree, scope, place);
-  if (kind === "A_Expr") readOperator(run, tree.name, place);
+  if (kind === "A_Expr") readOperator(run, tree.name, place, tree);
   if (kind === "TypeCast") readCast(run, tree.typeName as Tree | undefined, place);
   if (kind === "A_Indirection") for (const name of namesOf(tree.indirection)) readAttribute(run, name, place);
   if (kind === "SortBy" && tree.useOp !== undefined) readOperator(run, tree.useOp, place);

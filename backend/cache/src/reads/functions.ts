@@ -36,10 +36,20 @@ export function readAttribute(run: Run, name: string, place: Place): void {
     if (own.isOfRow) readOwn(run, own, place, { sources: [], given: own.inputs });
 }
 
-/** @param operator as the tree has it */
-export function readOperator(run: Run, operator: unknown, place: Place): void {
+/**
+ * `id % 2` is none of the operators that take texts.
+ *
+ * @param operator as the tree has it
+ */
+export function readOperator(run: Run, operator: unknown, place: Place, { lexpr, rexpr }: Tree = {}): void {
   const name = namesOf(operator).at(-1) ?? "";
-  for (const oid of run.catalogue.operators(name)) readById(run, oid, place);
+  for (const [, oid, , isLeftText, isRightText] of run.catalogue.operators(name))
+    if (!(isLeftText && isNumber(lexpr)) && !(isRightText && isNumber(rexpr))) readById(run, oid, place);
+}
+
+function isNumber(value: unknown): boolean {
+  const constant = treeOf(value, "A_Const");
+  return constant?.ival !== undefined || constant?.fval !== undefined;
 }
 
 /** Casts that nobody has written, wherever types make them necessary. */

@@ -158,3 +158,14 @@ test("an equality of the user's own, between types of PostgreSQL's own, ties not
   }
   assert.equal((await concludingFrom(world.pool))(own), "accounts");
 });
+
+test("a number may be an argument of an operator that takes texts, where somebody has made a cast that does it", async () => {
+  const modulo = "SELECT value % 2 FROM rates";
+  assert.equal((await concludingFrom(world.pool))(modulo), "rates");
+  await world.pool.query("CREATE CAST (int AS text) WITH INOUT AS IMPLICIT");
+  try {
+    assert.equal((await concludingFrom(world.pool))(modulo), "unknown-function");
+  } finally {
+    await world.pool.query("DROP CAST (int AS text)");
+  }
+});

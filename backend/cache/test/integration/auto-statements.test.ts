@@ -201,6 +201,10 @@ describe("functions, operators and values", () => {
     ["SELECT 1 <<<< 2", "unknown-function"],
     ["SELECT 1 OPERATOR(public.<<<<) 2", "unknown-function"],
     ["SELECT 1 OPERATOR(pg_catalog.+) 2", ""],
+    ["SELECT value % 2, 100 % value, value % -0.5, value % 0 FROM rates", "rates"],
+    ["SELECT 'a' % 'b'", "unknown-function"],
+    ["SELECT value % $1 FROM rates", "unknown-function"],
+    ["SELECT name % 'b' FROM accounts WHERE tenant_id = $1", "unknown-function"],
     ["SELECT json_agg(json_build_object('id', id, 'v', value) ORDER BY id) FROM rates", "rates"],
     [
       "SELECT to_char(placed, 'YYYY'), date_trunc('day', placed), extract(year FROM placed) FROM orders WHERE tenant_id = $1",

@@ -1,7 +1,7 @@
 // What the feed's triggers note: every way in which PostgreSQL changes rows, once for each transaction, tenant and module.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
-import type pg from "pg";
+import pg from "pg";
 import { afterTest } from "../../../servers/in-test.js";
 import { openFeedDatabase } from "../support/feed-database.js";
 
@@ -170,6 +170,36 @@ describe("a relation below the declared one", () => {
     );
     await pool.query("UPDATE events SET at = 2");
     assert.deepEqual(await noted(), ["a events", "a events events-1"]);
+  });
+
+  test("which is a foreign table: nobody's write fails, and the table is not covered", async () => {
+    const { pool, noted, feed, url } = await openFeedDatabase(
+      { tables: { events: { module: "events", tenant: "tenant_id" } } },
+      `CREATE TABLE far (id int, tenant_id text, at int);
+       CREATE TABLE events (id int, tenant_id text, at int) PARTITION BY LIST (at);
+       CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1);
+       CREATE EXTENSION postgres_fdw`,
+    );
+    const write = "INSERT INTO events VALUES (1, 'a', 1), (2, 'a', 2); UPDATE events SET tenant_id = 'b'";
+    await pool.query(`DO $$ BEGIN EXECUTE format(
+        'CREATE SERVER itself FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, port %L, dbname %L)',
+        host(inet_server_addr()), inet_server_port(), current_database()); END $$`);
+    const { user, password } = new pg.Client(url);
+    await pool.query(`CREATE USER MAPPING FOR CURRENT_USER SERVER itself OPTIONS (user '${user}', password '${password}');
+      CREATE FOREIGN TABLE events_2 PARTITION OF events FOR VALUES IN (2) SERVER itself OPTIONS (table_name 'far', schema_name 'public')`);
+    await feed.install();
+    await pool.query(write);
+    assert.deepEqual(await noted(), []);
+    const problems = await feed.verify();
+    assert.deepEqual(
+      problems.map(({ kind, detail }) => `${kind} ${detail}`),
+      ["no-table events_2"],
+    );
+    await pool.query("ALTER TABLE events DETACH PARTITION events_2");
+    await feed.install();
+    assert.deepEqual(await feed.verify(), []);
+    await pool.query("UPDATE events SET tenant_id = 'c'");
+    assert.deepEqual(await noted(), ["b events", "c events"]);
   });
 
   test("of inheritance as well", async () => {

@@ -128,6 +128,42 @@ export async function open(cache, connectionString) {
 `,
   },
   {
+    name: "Kysely",
+    file: "kysely-auto.js",
+    packages: ["kysely@0.28", "pg@8", "pg-cursor@2"],
+    source: `import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import Cursor from "pg-cursor";
+
+export async function open(cache, connectionString) {
+  const pool = cache.track(new pg.Pool({ connectionString }));
+  const db = new Kysely({ dialect: new PostgresDialect({ pool, cursor: Cursor }) });
+  const own = (from, tenant) => from.selectFrom("orders").where("tenant_id", "=", tenant).select("title").orderBy("title");
+  const streamed = async (query) => {
+    const rows = [];
+    for await (const row of query.stream()) rows.push(row);
+    return rows;
+  };
+  return {
+    list: (tenant) => streamed(own(db, tenant)),
+    joined: (tenant) =>
+      db
+        .selectFrom("orders as o")
+        .innerJoin("accounts as a", (on) => on.onRef("a.id", "=", "o.account_id").onRef("a.tenant_id", "=", "o.tenant_id"))
+        .where("o.tenant_id", "=", tenant)
+        .select(["o.title", "a.name"])
+        .execute(),
+    transacted: (tenant) => db.transaction().execute((trx) => own(trx, tenant).execute()),
+    everybody: () => db.selectFrom("orders").select(db.fn.countAll().as("count")).execute(),
+    // Its answer has a BigInt in it.
+    create: async (tenant, title) => {
+      await db.insertInto("orders").values({ tenant_id: tenant, title, account_id: 1 }).execute();
+    },
+  };
+}
+`,
+  },
+  {
     name: "Cursors and streams",
     file: "streams-auto.js",
     packages: ["pg@8", "pg-cursor@2", "pg-query-stream@4"],

@@ -47,6 +47,8 @@ export const SCHEMA = `
   CREATE AGGREGATE odd_of (int) (sfunc = noted, stype = int, initcond = '0');
   CREATE FUNCTION before(int, int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN now() > ''2020-01-01''; END';
   CREATE OPERATOR <<<< (LEFTARG = int, RIGHTARG = int, FUNCTION = before);
+  CREATE FUNCTION alike(text, text) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN now() > ''2020-01-01''; END';
+  CREATE OPERATOR % (LEFTARG = text, RIGHTARG = text, FUNCTION = alike);
   CREATE TABLE secured (id int, tenant_id text);
   ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
   CREATE POLICY own ON secured USING (tenant_id = (SELECT nullif(current_setting('app.tenant', true), '')));
