@@ -59,12 +59,10 @@ export async function look(
 ): Promise<Glimpse> {
   const { xmax, xip } = last === undefined ? { xmax: 0n, xip: [] } : parseSnapshot(last);
   const changed = `SELECT tenant, module, tag, xid FROM ${schema}.changes WHERE`;
-  // A row with a tag stands for its module, too.
-  const changes = `(SELECT coalesce(json_agg(json_build_array(tenant, module, meant, xids)), '[]') FROM (
-      SELECT tenant, module, meant, CASE WHEN count(DISTINCT xid) <= ${MOST_XIDS} THEN json_agg(DISTINCT xid::text) END AS xids
-      FROM (${changed} xid >= '${xmax}'::xid8 UNION ALL ${changed} xid = ANY ('{${xip.join(",")}}'::xid8[]) AND xid < '${xmax}'::xid8) AS noted,
-        unnest(CASE WHEN module = '' OR tag IN ('', '*') THEN ARRAY[tag] ELSE ARRAY['', tag] END) AS meant
-      GROUP BY tenant, module, meant LIMIT ${MOST_CHANGES + 1}) AS few)`;
+  const changes = `(SELECT coalesce(json_agg(json_build_array(tenant, module, tag, xids)), '[]') FROM (
+      SELECT tenant, module, tag, CASE WHEN count(*) <= ${MOST_XIDS} THEN json_agg(xid::text) END AS xids
+      FROM (${changed} xid >= '${xmax}'::xid8 UNION ALL ${changed} xid = ANY ('{${xip.join(",")}}'::xid8[]) AND xid < '${xmax}'::xid8) AS noted
+      GROUP BY tenant, module, tag LIMIT ${MOST_CHANGES + 1}) AS few)`;
   const answer = await database.query(
     `${isSerializable ? AS_READ_COMMITTED : ""}SELECT pg_current_snapshot()::text AS snapshot, pg_is_in_recovery() AS standby,
       (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS server,
@@ -88,8 +86,32 @@ export async function look(
     changes:
       found.length > MOST_CHANGES
         ? undefined
-        : found.map(([tenant, module, tag, xids]) => ({ tenant, module, tag, xids })),
+        : withModules(found.map(([tenant, module, tag, xids]) => ({ tenant, module, tag, xids }))),
   };
+}
+
+/** A row with a tag stands for its module, too. Told apart here: PostgreSQL would sort all rows for it, and has the writers to serve. */
+function withModules(noted: readonly Change[]): Change[] {
+  const changes: Change[] = [];
+  const ofModules = new Map<string, Change>();
+  for (const change of noted) {
+    const { tenant, module, tag, xids } = change;
+    if (module === "" || tag === "*") {
+      changes.push(change);
+      continue;
+    }
+    if (tag !== "") changes.push(change);
+    const name = JSON.stringify([tenant, module]);
+    const before = ofModules.get(name);
+    ofModules.set(name, { tenant, module, tag: "", xids: before ? united(before.xids, xids) : xids });
+  }
+  return [...changes, ...ofModules.values()];
+}
+
+function united(some: Change["xids"], others: Change["xids"]): Change["xids"] {
+  if (some === null || others === null) return null;
+  const all = new Set([...some, ...others]);
+  return all.size > MOST_XIDS ? null : [...all];
 }
 
 const AS_READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
