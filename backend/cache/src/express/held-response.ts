@@ -6,7 +6,7 @@ import type { Response } from "express";
 import { DrainListeners } from "./drain-listeners.js";
 import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
-import { encodingOf, isChunk, isNoChunk } from "./recorded-body.js";
+import { callbackOf, encodingOf, isChunk, isNoChunk } from "./recorded-body.js";
 
 /**
  * `begun`: the handler writes the first part of its answer. `ended`: it has ended it. `closed`: the
@@ -175,8 +175,8 @@ class HeldResponse {
    * hears of the end.
    */
   #ignore(args: unknown[]): void {
-    const written = args.find((arg) => typeof arg === "function");
-    if (written) this.#res.once("finish", () => Reflect.apply(written, undefined, []));
+    const written = callbackOf(args);
+    if (written) this.#res.once("finish", written);
   }
 
   /** The first call of the handler starts the hold; those behind it wait with it. */

@@ -21,10 +21,16 @@ export function encodingOf(encoding: unknown): BufferEncoding | undefined {
   return Buffer.isEncoding(named) ? named : undefined;
 }
 
-/** Calls what waits for a chunk to be sent, where it goes nowhere: `write` and `end` take a function last. */
-export function callBack(args: readonly unknown[]): void {
+/** What waits for a chunk to be sent, if anything: `write` and `end` take a function last. */
+export function callbackOf(args: readonly unknown[]): (() => void) | undefined {
   const written = args.find((arg) => typeof arg === "function");
-  if (written) void Promise.resolve().then(() => Reflect.apply(written, undefined, []));
+  return written && (() => void Reflect.apply(written, undefined, []));
+}
+
+/** Calls what waits for a chunk that goes nowhere. */
+export function callBack(args: readonly unknown[]): void {
+  const written = callbackOf(args);
+  if (written) void Promise.resolve().then(written);
 }
 
 export class RecordedBody {

@@ -1,5 +1,5 @@
 // Conditions that are joined by AND: which columns of tenants they tie to a value, or to each other.
-// Tests: test/integration/auto-statements.test.ts
+// Tests: test/integration/auto-statements.test.ts, test/integration/auto-row-security.test.ts
 import type { Rows, Source } from "./reading.js";
 import type { Place, Run, Scope } from "./statement-run.js";
 import { constantOf, isBareSelect, isBuiltin, listOf, namesOf, nodeOf, type Tree, treeOf } from "./syntax.js";

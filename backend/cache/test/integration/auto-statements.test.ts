@@ -281,23 +281,3 @@ describe("other statements", () => {
     assert.equal(world.concluded("SELECT * FROM rates"), "rates");
   });
 });
-
-describe("row security", () => {
-  const secured = "SELECT * FROM secured";
-
-  test("stands for a condition, where its setting was set to the tenant", () => {
-    assert.equal(world.concluded(secured, [], { "app.tenant": "t1" }), "secured");
-    assert.equal(world.concluded(secured, [], { "app.tenant": "t9" }), "all-tenants");
-    assert.equal(world.concluded(secured, []), "changing-value");
-  });
-
-  test("does not where another policy lets other rows through, whose tables are read as well", () => {
-    assert.equal(world.concluded("SELECT * FROM half", [], { "app.tenant": "t1" }), "all-tenants");
-    const own = "SELECT * FROM half WHERE tenant_id = $1";
-    assert.equal(world.concluded(own, ["t1"], { "app.tenant": "t1" }), "half rates");
-  });
-
-  test("does not in a view, where it may be its owner's", () => {
-    assert.equal(world.concluded("SELECT * FROM over_secured", [], { "app.tenant": "t1" }), "all-tenants");
-  });
-});

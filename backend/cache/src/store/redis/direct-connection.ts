@@ -15,8 +15,7 @@ import {
 import { type ArrayQuestion, ArrayReplies, type ArrayValue, OWN_ROOM } from "./array-replies.js";
 import { connectAgainOnEnd } from "./connect-again.js";
 import type { RedisClient } from "./redis-client.js";
-import { commandOf } from "./resp-command.js";
-import type { Proof } from "./server-identity.js";
+import { type Proof, proofCommand } from "./server-identity.js";
 import { ServerLink } from "./server-link.js";
 
 /** Replies of a busy turn in one or two reads. */
@@ -145,7 +144,7 @@ export class DirectConnection {
       const hasProof = proof !== undefined;
       this.#pending.push({ count, texts, hasProof, hasStatus, room, sentAtMs, proof, resolve, reject });
       this.#watch ??= this.#watchFor(SILENT_MS);
-      const proving = proof === undefined ? "" : proofOf(proof, proveBy ?? "");
+      const proving = proof === undefined ? "" : proofCommand(proof, proveBy ?? "");
       // What several requests ask in one step leaves in one piece: a system call here, and one there, for all of them.
       if (stream.writableCorked === 0) {
         stream.cork();
@@ -292,14 +291,6 @@ export class DirectConnection {
     this.#stream = stream;
     return stream;
   }
-}
-
-const WAIT = "*3\r\n$4\r\nWAIT\r\n$1\r\n0\r\n$1\r\n0\r\n";
-const INFO = "*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n";
-
-function proofOf(proof: Proof, key: string): string {
-  if (proof === "wait") return WAIT;
-  return proof === "info" ? INFO : commandOf("GETEX", key);
 }
 
 function ignore(): void {}

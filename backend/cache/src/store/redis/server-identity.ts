@@ -1,6 +1,7 @@
 // Who a server says it is, so that what it answers can be believed: a master, and the one that entries were made under.
 // Tests: test/faults/demoted-master.test.ts, test/faults/nameless-server.test.ts
 import { randomToken } from "../fence-token.js";
+import { commandOf } from "./resp-command.js";
 
 /** What is asked behind a command, so that its answer can be believed. */
 export type Proof =
@@ -13,6 +14,15 @@ export type Proof =
    * takes no writes.
    */
   | "getex";
+
+const WAIT = commandOf("WAIT", "0", "0");
+const INFO = commandOf("INFO", "replication");
+
+/** As RESP has it. @param key of the server's, for those that name one */
+export function proofCommand(proof: Proof, key: string): string {
+  if (proof === "wait") return WAIT;
+  return proof === "info" ? INFO : commandOf("GETEX", key);
+}
 
 /**
  * A promoted replica may hold old fences and old entries: what the old master acknowledged last may not have
