@@ -89,7 +89,7 @@ function ofPool(pool: Pool): Tracked {
   const noting = notingFor(pool);
   const { connect } = pool;
   for (const client of pool._clients ?? []) noteStatements(client, noting);
-  if (pool.Client) tellStrangers(pool.Client.prototype, () => pool._clients ?? [], tellStrange);
+  if (pool.Client) tellStrangers(pool.Client.prototype, pool, tellStrange);
   pool.connect = (callback) => {
     if (typeof callback !== "function") {
       const connected = Reflect.apply(connect, pool, []) as Promise<PgClient>;

@@ -1,5 +1,5 @@
 // Connections of node-postgres whose statements are seen: what each is about to send, and what it has been told before.
-// Tests: test/integration/auto-connections.test.ts, test/integration/auto-contexts.test.ts
+// Tests: test/integration/auto-connections.test.ts, test/integration/auto-contexts.test.ts, test/integration/auto-pools-freed.test.ts
 
 /** Tells handlers apart. */
 export type Handler = object;
@@ -127,23 +127,24 @@ export class Connection {
   }
 }
 
-/** The clients that a pool has opened, or is about to. */
-type Clients = () => readonly PgClient[];
+/** Has the clients that it has opened, or is about to. */
+interface Pool {
+  readonly _clients?: readonly PgClient[];
+}
 
-const watched = new WeakMap<object, Clients[]>();
+/** Tracked pools by their class of clients, which lives as long as the process. */
+const watched = new WeakMap<object, WeakRef<Pool>[]>();
 
-/** Tells of statements by clients of this class that are none of these, nor noted otherwise: by another pool than those that are tracked. */
-export function tellStrangers(prototype: PgClient, clients: Clients, tell: () => void): void {
+/** Tells of statements by clients of this class that are none of this pool's, nor noted otherwise: by another pool than those that are tracked. */
+export function tellStrangers(prototype: PgClient, pool: Pool, tell: () => void): void {
   const known = watched.get(prototype);
-  if (known) {
-    known.push(clients);
-    return;
-  }
-  const all = [clients];
-  watched.set(prototype, all);
+  const pools = (known ?? []).filter((each) => each.deref() !== undefined);
+  watched.set(prototype, [...pools, new WeakRef(pool)]);
+  if (known) return;
   const { query } = prototype;
   prototype.query = function (this: PgClient, ...args: unknown[]) {
-    if (!connections.has(this) && !all.some((each) => each().includes(this))) tell();
+    const isOfPool = (each: WeakRef<Pool>) => each.deref()?._clients?.includes(this);
+    if (!connections.has(this) && !watched.get(prototype)?.some(isOfPool)) tell();
     return Reflect.apply(query, this, args);
   };
 }
