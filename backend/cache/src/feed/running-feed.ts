@@ -15,6 +15,7 @@ import { coveredStore, type Demand, type Ended } from "./covered-store.js";
 import { Drain, type TurnResult } from "./drain.js";
 import { FeedLooks } from "./feed-looks.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
+import { OwnConnections } from "./own-connections.js";
 import { Probes } from "./probes.js";
 import { ReplicaReads } from "./replica-reads.js";
 import { WakeUp } from "./wake-up.js";
@@ -37,6 +38,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
   readonly #options: ParsedFeedOptions;
   readonly #parts: FeedParts;
   readonly #place: FeedPlace;
+  readonly #connections = new OwnConnections();
   readonly #looks: FeedLooks;
   readonly #coverage: Coverage;
   readonly #probes: Probes;
@@ -64,7 +66,8 @@ export class FeedOfProcess implements RunningFeed, Demand {
   #renewedAtMs: number | undefined;
   #counts = { fenced: 0, spared: 0, epochs: 0 };
 
-  constructor(options: ParsedFeedOptions, place: FeedPlace, parts: FeedParts) {
+  constructor(declared: ParsedFeedOptions, place: FeedPlace, parts: FeedParts) {
+    const options = { ...declared, database: this.#connections.of(declared.database) };
     this.#options = options;
     this.#parts = parts;
     this.#place = place;
@@ -112,7 +115,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
   }
 
   haveReplayed(replica: FeedDatabase, fences: readonly string[], epoch: string): Promise<boolean> {
-    return this.#replicas.haveAll(replica, fences, epoch);
+    return this.#replicas.haveAll(this.#connections.of(replica), fences, epoch);
   }
 
   async ended(): Promise<Ended | undefined> {
@@ -145,6 +148,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
     this.#wakeUp.want(false);
     await this.#underWay;
     if (this.#leadingSinceMs !== undefined) await this.#place.leave(this.#holder).catch(() => undefined);
+    await this.#looks.bounded(this.#connections.close()).catch(() => undefined);
   }
 
   /** Something has changed. */

@@ -94,6 +94,18 @@ async function openReplicaApp(
 }
 
 describe.each(STORES)("a replica that lags, %s", (store) => {
+  test("how far it is can be asked while requests hold all connections of its pool", async () => {
+    const { replica, read, warm } = await openReplicaApp(store);
+    await warm("t2");
+    const held = await Promise.all(Array.from({ length: replica.options.max }, () => replica.connect()));
+    const first = read();
+    // Longer than a request waits for the answer.
+    await delay(LATER_MS);
+    for (const client of held) client.release();
+    assert.match((await first).status, /; stored$/);
+    assert.equal((await read()).status, "hit");
+  });
+
   test("is behind a write past the API: its answer is not stored, and is once it has caught up", async () => {
     const { pool, read, warm, untilFenced } = await openReplicaApp(store);
     for (const tenant of ["t1", "t2"]) await warm(tenant);

@@ -1,0 +1,58 @@
+// An app whose requests hold all connections of its pool: the feed has some of its own, and goes on.
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { describe, test } from "@jest/globals";
+import pg from "pg";
+import { afterTest } from "../../../servers/in-test.js";
+import { until } from "../../../servers/until.js";
+import { OwnConnections } from "../../src/feed/own-connections.js";
+import { STORES } from "../support/caches.js";
+import { openFeedApp } from "../support/feed-app.js";
+import { openFeedDatabase } from "../support/feed-database.js";
+
+/** Another service. */
+async function connectBeside(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => undefined);
+  await client.connect();
+  afterTest(() => client.end());
+  return client;
+}
+
+/** Until the test has ended. */
+async function holdAll(pool: pg.Pool): Promise<void> {
+  const held = await Promise.all(Array.from({ length: pool.options.max }, () => pool.connect()));
+  afterTest(async () => {
+    for (const client of held) client.release();
+  });
+}
+
+describe.each(STORES)("a pool that requests have filled, %s", (store) => {
+  test("what is written past the API is fenced, and all else is a hit", async () => {
+    const app = await openFeedApp({ store });
+    for (const tenant of ["t0", "t1"]) await app.warm("/orders", tenant);
+    const service = await connectBeside(app.url);
+    await holdAll(app.pool);
+    for (let total = 2; total < 5; total++) {
+      const before = (await app.cache.stats()).feed?.fenced ?? 0;
+      await service.query("UPDATE orders SET total = $1 WHERE tenant_id = 't1'", [total]);
+      await until("it is fenced", async () => ((await app.cache.stats()).feed?.fenced ?? 0) > before);
+      await app.warm("/orders", "t0");
+    }
+  });
+});
+
+test("connections of the feed's own are set up as those of the app, and belong to no request", async () => {
+  const { pool } = await openFeedDatabase();
+  const requests = new AsyncLocalStorage<string>();
+  const stores: (string | undefined)[] = [];
+  pool.on("connect", (client) => {
+    stores.push(requests.getStore());
+    void client.query("SET search_path TO somewhere");
+  });
+  const connections = new OwnConnections();
+  afterTest(() => connections.close());
+  const { rows } = await requests.run("a request", () => connections.of(pool).query("SHOW search_path"));
+  assert.deepEqual(rows, [{ search_path: "somewhere" }]);
+  assert.deepEqual(stores, [undefined]);
+});
