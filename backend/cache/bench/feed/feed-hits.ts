@@ -26,6 +26,8 @@ interface Hits {
 export interface Delay {
   readonly p50: number;
   readonly p99: number;
+  /** Of the requests meanwhile. */
+  readonly hitShare: number;
 }
 
 const requestOf = (index: number): LoadRequest => ({
@@ -35,19 +37,25 @@ const requestOf = (index: number): LoadRequest => ({
 });
 const REQUESTS = Array.from({ length: FEED_TENANTS }, (_, index) => requestOf(index));
 
-export function startFeedApp(bench: Bench, databaseUrl: string, hasFeed: boolean): Promise<SubjectProcess> {
+export interface FeedServers {
+  readonly databaseUrl: string;
+  /** Default: an empty database of the one that the subjects share. */
+  readonly redisUrl?: string;
+}
+
+export function startFeedApp(bench: Bench, servers: FeedServers, hasFeed: boolean): Promise<SubjectProcess> {
   const program = { name: "", title: "", program: "feed-app", handler: "none" } as const;
-  return bench.startSubject(program, { databaseUrl, hasFeed });
+  return bench.startSubject(program, { ...servers, hasFeed });
 }
 
 export async function measureHits(
   bench: Bench,
-  databaseUrl: string,
+  servers: FeedServers,
   rounds: number,
   seconds: number,
 ): Promise<HitRound[]> {
-  const without = await startFeedApp(bench, databaseUrl, false);
-  const covered = await startFeedApp(bench, databaseUrl, true);
+  const without = await startFeedApp(bench, servers, false);
+  const covered = await startFeedApp(bench, servers, true);
   for (const app of [without, covered]) await hitsOf(app, WARM_SECONDS);
   const measured: HitRound[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -61,36 +69,48 @@ export async function measureHits(
   return measured;
 }
 
-async function hitsOf(app: SubjectProcess, seconds: number): Promise<Hits> {
-  const state = async () => ({
+interface Counted {
+  readonly cpuMs: number;
+  readonly hits: number;
+  readonly others: number;
+}
+
+/** What an app has done while something went on. */
+async function countedIn<T>(
+  app: SubjectProcess,
+  work: () => Promise<T>,
+): Promise<Counted & { readonly of: T }> {
+  const state = async (): Promise<Counted> => ({
     cpuMs: await app.ask<number>("cpuMs"),
-    ...(await app.ask<{ readonly hits: number; readonly others: number }>("counts")),
+    ...(await app.ask<Pick<Counted, "hits" | "others">>("counts")),
   });
   const before = await state();
-  const { perSecond } = await load({
-    port: app.port,
-    requests: REQUESTS,
-    connections: CONNECTIONS,
-    seconds,
-  });
-  const after = await state();
-  const hits = after.hits - before.hits;
-  const all = hits + after.others - before.others;
-  return { perSecond, cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / all, hitShare: hits / all };
+  const of = await work();
+  const { cpuMs, hits, others } = await state();
+  return { cpuMs: cpuMs - before.cpuMs, hits: hits - before.hits, others: others - before.others, of };
+}
+
+async function hitsOf(app: SubjectProcess, seconds: number): Promise<Hits> {
+  const { cpuMs, hits, others, of } = await countedIn(app, () => keepBusy(app, seconds));
+  const all = hits + others;
+  return { perSecond: of.perSecond, cpuMicros: (cpuMs * 1000) / all, hitShare: hits / all };
 }
 
 /** Of a process that is started for it, so that its samples are of this time alone. @param meanwhile what keeps the machine busy */
 export async function measureDelay(
   bench: Bench,
-  databaseUrl: string,
+  servers: FeedServers,
   seconds: number,
   meanwhile: (app: SubjectProcess) => Promise<unknown> = async () => undefined,
 ): Promise<Delay> {
-  const app = await startFeedApp(bench, databaseUrl, true);
+  const app = await startFeedApp(bench, servers, true);
   try {
-    await Promise.all([keepAwake(app, seconds), meanwhile(app)]);
-    const { delayMs } = await app.ask<{ readonly delayMs: Delay | null }>("feed");
-    return delayMs ?? { p50: Number.NaN, p99: Number.NaN };
+    await keepAwake(app, WARM_SECONDS);
+    const { hits, others } = await countedIn(app, () =>
+      Promise.all([keepAwake(app, seconds), meanwhile(app)]),
+    );
+    const { delayMs } = await app.ask<{ readonly delayMs: Omit<Delay, "hitShare"> | null }>("feed");
+    return { ...(delayMs ?? { p50: Number.NaN, p99: Number.NaN }), hitShare: hits / (hits + others) };
   } finally {
     await app.stop();
   }

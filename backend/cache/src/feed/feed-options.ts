@@ -39,7 +39,10 @@ export interface FeedListener extends FeedDatabase {
 }
 
 export interface FeedOptions {
-  /** A pool of node-postgres that leads to the primary, also through transaction pooling. */
+  /**
+   * A pool of node-postgres that leads to the primary, also through transaction pooling. The feed opens up to four connections of its own, with the pool's
+   * options; what only has a `query(text, values)` is used as it is.
+   */
   readonly database: FeedDatabase;
   /** By name, as SQL writes it: `accounts`, `sales.orders`, `"Orders"`. */
   readonly tables: Readonly<Record<string, FeedTable>>;

@@ -52,7 +52,8 @@ export class OwnConnections {
 /** Where somebody has put a `query` of his own on it, that is what he wants called. */
 function isPool(database: FeedDatabase): database is Pool {
   const { Client, options, totalCount } = database as Partial<Pool>;
-  const isLike = typeof Client === "function" && typeof options === "object" && typeof totalCount === "number";
+  const isLike =
+    typeof Client === "function" && typeof options === "object" && typeof totalCount === "number";
   return isLike && !Object.hasOwn(database, "query");
 }
 
