@@ -12,9 +12,11 @@ type Listener = (...args: unknown[]) => void;
 
 /** A pool of node-postgres, as far as it is looked at. */
 interface Pool extends FeedDatabase {
-  readonly options: object;
+  readonly options: { readonly max?: number; readonly connectionTimeoutMillis?: number };
   readonly Client: unknown;
   readonly totalCount: number;
+  /** Whether its `end` was called. */
+  readonly ending: boolean;
   on(event: string, listener: Listener): unknown;
   emit(event: string, ...args: unknown[]): unknown;
   end(): Promise<unknown>;
@@ -45,16 +47,18 @@ export class OwnConnections {
 
   /** Resolves when all are closed; one that hangs may never be. */
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.end()));
+    await Promise.all([...this.#pools.values()].map(end));
   }
 }
 
-/** Where somebody has put a `query` of his own on it, that is what he wants called. */
+/**
+ * Where somebody has put a `query` of his own on it, that is what he wants called. A pool of one leads where no second connection is allowed, or wanted.
+ */
 function isPool(database: FeedDatabase): database is Pool {
   const { Client, options, totalCount } = database as Partial<Pool>;
   const isLike =
     typeof Client === "function" && typeof options === "object" && typeof totalCount === "number";
-  return isLike && !Object.hasOwn(database, "query");
+  return isLike && options.max !== 1 && !Object.hasOwn(database, "query");
 }
 
 function openBeside(pool: Pool): Pool {
@@ -64,8 +68,17 @@ function openBeside(pool: Pool): Pool {
   // Apps set up what they connect: a role, a search path.
   for (const event of ["connect", "remove"]) own.on(event, (client) => pool.emit(event, client));
   const query = own.query.bind(own);
-  own.query = (text, values) => outsideOfRequests(() => query(text, values));
+  own.query = (text, values) => {
+    if (!pool.ending) return outsideOfRequests(() => query(text, values));
+    // The app has done with the database, and may be about to drop it. Its pool says so, too.
+    end(own).catch(() => undefined);
+    return pool.query(text, values);
+  };
   return own;
+}
+
+async function end(pool: Pool): Promise<void> {
+  if (!pool.ending) await pool.end();
 }
 
 /** Of `pg-pool`: classes that are derived from it may take other arguments. */
@@ -77,7 +90,7 @@ function classOf(pool: Pool): PoolClass {
 }
 
 function optionsOf({ options }: Pool): object {
-  const { connectionTimeoutMillis } = options as { readonly connectionTimeoutMillis?: number };
+  const { connectionTimeoutMillis } = options;
   // `pg-pool` hides the password from enumeration.
   const copy: object = Object.defineProperties({}, Object.getOwnPropertyDescriptors(options));
   return Object.assign(copy, {

@@ -187,14 +187,22 @@ export class FeedOfProcess implements RunningFeed, Demand {
     try {
       const nextMs = await this.#turn();
       this.#wakeUp.want(!this.#isClosed && this.#leadingSinceMs !== undefined && !this.#isAsleep);
-      this.#worked();
-      return Math.max(nextMs - (monotonicNow() - beganAtMs), 1);
+      const tookMs = monotonicNow() - beganAtMs;
+      const isLate = this.#leadingSinceMs !== undefined && tookMs > this.#options.maxDelayMs;
+      if (isLate) this.#failed(new Error(this.#tooLate(tookMs)));
+      else this.#worked();
+      return Math.max(nextMs - tookMs, 1);
     } catch (error) {
       this.#failed(error);
       const retryMs = this.#retryMs;
       this.#retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
       return retryMs;
     }
+  }
+
+  /** The token was at its end before it was there. */
+  #tooLate(tookMs: number): string {
+    return `a turn took ${Math.round(tookMs)} ms, and has ${this.#options.maxDelayMs} (maxDelayMs): the database, the store or this process is too slow`;
   }
 
   async #turn(): Promise<number> {

@@ -56,3 +56,18 @@ test("connections of the feed's own are set up as those of the app, and belong t
   assert.deepEqual(rows, [{ search_path: "somewhere" }]);
   assert.deepEqual(stores, [undefined]);
 });
+
+test("an app that has ended its pool can drop its database", async () => {
+  const { pool, url } = await openFeedDatabase();
+  const beside = new pg.Pool({ connectionString: url });
+  const connections = new OwnConnections();
+  afterTest(() => connections.close());
+  const own = connections.of(beside);
+  await own.query("SELECT 1");
+  await beside.end();
+  await assert.rejects(own.query("SELECT 1"), /after calling end/);
+  await until("nobody is connected but who asks", async () => {
+    const sql = "SELECT count(*)::int AS others FROM pg_stat_activity WHERE datname = current_database()";
+    return (await pool.query(sql)).rows[0].others === 1;
+  });
+});

@@ -66,6 +66,11 @@ describe("used as it is", () => {
     assert.equal(connections.of(client), client);
   });
 
+  test("a pool of one connection", () => {
+    const pool = new pg.Pool({ max: 1 });
+    assert.equal(besides(pool), pool);
+  });
+
   test("a pool whose query somebody has replaced", () => {
     const pool = new pg.Pool();
     pool.query = (async () => ({ rows: [] })) as unknown as typeof pool.query;

@@ -1,0 +1,40 @@
+// A database that answers, and too late for the bound: the feed says so, and goes on by itself.
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { test } from "@jest/globals";
+import { until } from "../../../servers/until.js";
+import { openFeedApp } from "../support/feed-app.js";
+import { openFeedDatabase } from "../support/feed-database.js";
+
+const MAX_DELAY_MS = 100;
+
+test("turns that take longer than the token lives are told, and so is the end of it", async () => {
+  let answersAfterMs = 0;
+  const database = await openFeedDatabase({ probeMs: 0, maxDelayMs: MAX_DELAY_MS }, undefined, (pool) => ({
+    query: async (text: string, values?: unknown[]) => {
+      await delay(answersAfterMs);
+      return pool.query(text, values);
+    },
+  }));
+  const told: string[] = [];
+  const tell = (line: string) => void told.push(line);
+  const app = await openFeedApp({
+    store: "redis",
+    beside: database,
+    cache: { logger: { info: tell, warn: tell, error: tell } },
+  });
+  await app.warm("/orders");
+  answersAfterMs = 2 * MAX_DELAY_MS;
+  const reason = async () => {
+    // Somebody reads what is covered, or the feed goes to sleep.
+    assert.match((await app.read("/orders")).status, /^(?:hit|fwd=miss)/);
+    return (await app.cache.stats()).feed?.reason ?? "";
+  };
+  await until("it is told", async () => told.some((line) => line.includes("feed: away")));
+  assert.match(await reason(), /^a turn took \d+ ms, and has 100 \(maxDelayMs\): /);
+  assert.equal(told.filter((line) => line.includes("feed: away (a turn took")).length, 1);
+  answersAfterMs = 0;
+  await app.warm("/orders");
+  await until("it is told", async () => told.some((line) => line.includes("feed: working again")));
+  assert.equal(await reason(), "");
+});
