@@ -3,7 +3,6 @@
 import { DeadlineQueue } from "../engine/deadline-queue.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { type Glimpse, look } from "./feed-queries.js";
-import type { LogPosition } from "./log-position.js";
 
 const ANSWERS_WITHIN_MS = 2000;
 /** A connection that hangs may hang for long: one more is tried meanwhile. */
@@ -14,7 +13,10 @@ const REFUSES_POSITIONS = new Set(["0A000", "42501", "42883"]);
 export class FeedLooks {
   readonly #options: ParsedFeedOptions;
   readonly #deadlines = new DeadlineQueue(ANSWERS_WITHIN_MS);
-  #unanswered = 0;
+  /** Of the drain's own, and of those that requests share: these must not keep the drain from looking. */
+  readonly #unanswered = { drain: 0, shared: 0 };
+  #asking: Promise<Glimpse> | undefined;
+  #next: Promise<Glimpse> | undefined;
   #wantsPosition = false;
   /** As the last look has said it. */
   #isSerializable: boolean | undefined;
@@ -23,21 +25,42 @@ export class FeedLooks {
     this.#options = options;
   }
 
-  /** @param last the snapshot since which changes are wanted */
+  /** For the drain. @param last the snapshot since which changes are wanted */
   look(last: string | undefined): Promise<Glimpse> {
-    if (this.#unanswered >= MOST_UNANSWERED)
+    return this.#counted("drain", last);
+  }
+
+  /**
+   * For requests: a look, without changes, that begins later than the call. Those who call while one is under way share the next: many mutations at a time
+   * would otherwise ask as many questions. Rejects as the database does.
+   */
+  now(): Promise<Glimpse> {
+    const begin = () => {
+      this.#next = undefined;
+      const asking = this.#counted("shared", undefined);
+      this.#asking = asking;
+      return asking;
+    };
+    this.#next ??= (this.#asking ?? Promise.resolve()).then(begin, begin);
+    return this.#next;
+  }
+
+  #counted(whose: "drain" | "shared", last: string | undefined): Promise<Glimpse> {
+    const unanswered = this.#unanswered;
+    if (unanswered[whose] >= MOST_UNANSWERED)
       return Promise.reject(new Error("the database has not answered what it was asked"));
-    return this.bounded(this.#look(last));
+    unanswered[whose]++;
+    const answered = () => {
+      unanswered[whose]--;
+    };
+    const asked = this.#look(last);
+    asked.then(answered, answered);
+    return this.bounded(asked);
   }
 
   /** From now on looks say where the log has got to: some routes read replicas. */
   wantPositions(): void {
     this.#wantsPosition = true;
-  }
-
-  /** What is committed by now lies before it; `undefined` where the database does not say. Rejects as it does. */
-  async position(): Promise<LogPosition | undefined> {
-    return (await this.bounded(this.#look(undefined))).position;
   }
 
   async #look(last: string | undefined): Promise<Glimpse> {
@@ -63,11 +86,6 @@ export class FeedLooks {
 
   /** Rejects where it takes too long; it may still take effect. */
   bounded<T>(work: Promise<T>): Promise<T> {
-    this.#unanswered++;
-    const answered = () => {
-      this.#unanswered--;
-    };
-    work.then(answered, answered);
     return this.#deadlines.race(work);
   }
 }

@@ -19,8 +19,6 @@ export class ReplicaReads {
    * mutations whose look has failed, or by processes without the feed.
    */
   readonly #learnt = new BoundedMap<LogPosition>({ maxCharacters: MAX_LEARNT_CHARACTERS });
-  #asking: Promise<LogPosition | undefined> | undefined;
-  #next: Promise<LogPosition | undefined> | undefined;
 
   /** @param withinMs how long a request waits for the answer */
   constructor(schema: string, looks: FeedLooks, withinMs: number) {
@@ -48,7 +46,8 @@ export class ReplicaReads {
   async #needed(fences: readonly string[], epoch: string): Promise<LogPosition | undefined> {
     const known = this.#furthest(fences, epoch);
     if (known) return known;
-    const now = await this.#now();
+    // Begins later than the fences were seen.
+    const { position: now } = await this.#looks.now();
     if (!now) return undefined;
     const life = (positionOf(epoch) ?? now).life;
     for (const fence of [epoch, ...fences]) {
@@ -75,17 +74,5 @@ export class ReplicaReads {
     if (marked?.life === life) return marked;
     const learnt = this.#learnt.get(fence);
     return learnt?.life === life ? learnt : undefined;
-  }
-
-  /** Those who ask while another question is under way share the next: that one began before they had seen their fences. */
-  #now(): Promise<LogPosition | undefined> {
-    const begin = () => {
-      this.#next = undefined;
-      const asking = this.#looks.position();
-      this.#asking = asking;
-      return asking;
-    };
-    this.#next ??= (this.#asking ?? Promise.resolve()).then(begin, begin);
-    return this.#next;
   }
 }

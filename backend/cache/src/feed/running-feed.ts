@@ -120,7 +120,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
 
   async ended(): Promise<Ended | undefined> {
     try {
-      return await this.#askWithin.race(this.#looks.look(undefined));
+      return await this.#askWithin.race(this.#looks.now());
     } catch {
       return undefined;
     }

@@ -6,6 +6,7 @@ import { until } from "../../../servers/until.js";
 import { engineOf } from "../../src/tenant-cache.js";
 import { STORES } from "../support/caches.js";
 import { openFeedApp } from "../support/feed-app.js";
+import { openFeedDatabase } from "../support/feed-database.js";
 
 const LATER_MS = 270;
 
@@ -53,6 +54,45 @@ describe.each(STORES)("a mutation of the API, %s", (store) => {
     } finally {
       open.release(true);
     }
+  });
+
+  test("is one of many at a time, and none of them keeps the drain from looking", async () => {
+    let [looks, mostLooks] = [0, 0];
+    const database = await openFeedDatabase({ probeMs: 0 }, undefined, (pool) => ({
+      query: async (text: string, values?: unknown[]) => {
+        if (!text.includes("pg_current_snapshot()")) return pool.query(text, values);
+        mostLooks = Math.max(mostLooks, ++looks);
+        try {
+          // Long enough for mutations to meet.
+          await delay(20);
+          return await pool.query(text, values);
+        } finally {
+          looks--;
+        }
+      },
+    }));
+    const { cache, pool, warm, write } = await openFeedApp({ store, beside: database });
+    await warm("/orders", "t0");
+    let isOver = false;
+    const writer = async (id: number) => {
+      while (!isOver) await write(id, 1);
+    };
+    const writers = Array.from({ length: 16 }, () => writer(1));
+    const reasons = new Set<string | null>();
+    const fenced = async () => {
+      const { feed } = await cache.stats();
+      reasons.add(feed?.reason ?? null);
+      return feed?.fenced ?? 0;
+    };
+    for (let total = 2; total < 6; total++) {
+      const before = await fenced();
+      await pool.query("UPDATE orders SET total = $1 WHERE tenant_id = 't0'", [total]);
+      await until("what a service has written is fenced", async () => (await fenced()) > before);
+    }
+    isOver = true;
+    await Promise.all(writers);
+    assert.deepEqual([...reasons], [null]);
+    assert.ok(mostLooks <= 3, `${mostLooks} looks at a time`);
   });
 
   test("that ends between COMMIT and fence is repaired within x, without a guard", async () => {
