@@ -65,7 +65,7 @@ describe("the queue of AI actions", () => {
       return [found?.status, found?.problem, found?.attempts];
     };
     assert.deepEqual(await stateOf(), ["pending", "not_disclosed", 1]);
-    await age(id, "due_at = now()");
+    await age(id, "due_at = now() - interval '1 s'");
     await db.as(ADA, "HMARKT").claimAIActions(ADA, { limit: 10 });
     assert.deepEqual(await stateOf(), ["dead", "not_disclosed", 2]);
     await db.as(ADA).retryAIAction(id);
@@ -110,7 +110,7 @@ describe("the queue of AI actions", () => {
     assert.deepEqual(await ada.failAIAction(id, first?.lease ?? "", failure), { status: "pending" });
     assert.deepEqual(await ada.failAIAction(id, first?.lease ?? "", failure), { status: "pending" });
     assert.deepEqual(await ada.claimAIActions(ADA), []);
-    await age(id, "due_at = now()");
+    await age(id, "due_at = now() - interval '1 s'");
     const [second] = await ada.claimAIActions(ADA);
     assert.deepEqual(await ada.failAIAction(id, second?.lease ?? "", failure), { status: "dead" });
     const [dead] = await ada.getAIQueue(ADA, ["dead"]);
