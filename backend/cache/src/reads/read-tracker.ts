@@ -7,7 +7,7 @@ import { later } from "../later.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
 import { clearTimeout, delay, monotonicNow, type Timer } from "../timers.js";
-import { readCatalogue } from "./catalogue.js";
+import { type Catalogue, readCatalogue } from "./catalogue.js";
 import { notedBy, tellNested } from "./current-reads.js";
 import { HandlerReads, type KnownCatalogue, type ReadsHost } from "./handler-reads.js";
 import { Statements } from "./statements.js";
@@ -26,6 +26,8 @@ interface Source {
   known: KnownCatalogue | undefined;
   looking: Promise<void> | undefined;
   lookedAtMs: number;
+  /** When the look began whose answer is known. */
+  knownSinceMs: number;
 }
 
 export class ReadTracker implements ReadsHost {
@@ -54,6 +56,7 @@ export class ReadTracker implements ReadsHost {
       known: undefined,
       looking: undefined,
       lookedAtMs: Number.NEGATIVE_INFINITY,
+      knownSinceMs: Number.NEGATIVE_INFINITY,
     };
     this.#sources.set(tracked.source, source);
     void this.#look(source);
@@ -130,18 +133,17 @@ export class ReadTracker implements ReadsHost {
   }
 
   async #read(source: Source): Promise<void> {
-    source.lookedAtMs = monotonicNow();
+    const lookedAtMs = monotonicNow();
+    source.lookedAtMs = lookedAtMs;
     const [feed, syntax] = [this.#feed, this.#syntax];
     if (!feed || !syntax) return;
     try {
       await syntax.loaded;
       // No statement of a handler, whoever has asked for it.
       const reading = notedBy(undefined, () => readCatalogue(source.tracked.queried, feed.view));
-      const catalogue = await this.#deadlines.race(reading);
-      this.#hasFailed = false;
-      if (source.known?.state === catalogue.state) return;
-      const { version, state } = catalogue;
-      source.known = { version, state, statements: new Statements(catalogue, syntax) };
+      // Also what comes late is taken: where requests wait for connections of the pool for longer, none would be in time.
+      const taken = reading.then((catalogue) => this.#take(source, catalogue, syntax, lookedAtMs));
+      await this.#deadlines.race(taken);
     } catch (error) {
       if (this.#hasFailed) return;
       this.#hasFailed = true;
@@ -149,6 +151,15 @@ export class ReadTracker implements ReadsHost {
         `express-tenant-cache: the catalogue of a tracked pool cannot be read (${messageOf(error)}): routes with dependsOn: "auto" are not cached until it can`,
       );
     }
+  }
+
+  #take(source: Source, catalogue: Catalogue, syntax: Syntax, lookedAtMs: number): void {
+    if (lookedAtMs < source.knownSinceMs) return;
+    source.knownSinceMs = lookedAtMs;
+    this.#hasFailed = false;
+    if (source.known?.state === catalogue.state) return;
+    const { version, state } = catalogue;
+    source.known = { version, state, statements: new Statements(catalogue, syntax) };
   }
 }
 

@@ -104,3 +104,22 @@ test("explain and the event say what was read, or which part of it is not known"
     { modules: ["accounts"], tables: ["public.accounts"], detail: "changing-value", dependsOn: "auto" },
   ]);
 });
+
+test("a catalogue that is read too late for whoever has asked is known from then on", async () => {
+  const late = await openAutoApp({
+    pool: (url) => {
+      const pool = new pg.Pool({ connectionString: url });
+      afterTest(() => pool.end());
+      const query = pool.query.bind(pool) as (text: string, values?: unknown[]) => Promise<unknown>;
+      // As where requests wait for a connection for longer than a look has: see `read-tracker.ts`.
+      const slow = async (text: string, values?: unknown[]) => {
+        if (text.includes("pg_proc")) await delay(5200);
+        return query(text, values);
+      };
+      pool.query = slow as unknown as typeof pool.query;
+      return pool;
+    },
+  });
+  late.select("accounts", "SELECT id FROM accounts WHERE tenant_id = $1");
+  await late.warm("accounts");
+});
