@@ -6,7 +6,6 @@ const LISTS_PER_MODULE = 2;
 const WRITES_PER_MODULE = 2;
 /** What answers name by tags: a version each, in the truth, like a module's. */
 const ITEMS = ["item-0", "item-1", "item-2", "item-3"] as const;
-const LISTS_OF_ITEMS = 4;
 const ITEMS_PER_LIST = 2;
 
 /** A list of `module` that also shows what it depends on. */
@@ -53,11 +52,19 @@ export function randomRoutes(seed: number): Routes {
       items: [],
     })),
   );
-  const listsOfItems = Array.from({ length: LISTS_OF_ITEMS }, (_, index) => ({
+  // One for each, so that whatever is written can be read.
+  const listsOfItems = ITEMS.map((item, index) => ({
     path: `/items/list-${index}`,
     module: pick(random, MODULES),
     dependsOn: [],
-    items: some(random, ITEMS, ITEMS_PER_LIST),
+    items: [
+      item,
+      ...some(
+        random,
+        ITEMS.filter((other) => other !== item),
+        ITEMS_PER_LIST - 1,
+      ),
+    ],
     ...expiry(index % 2),
     paddingBytes: pick(random, [0, 2000]),
   }));

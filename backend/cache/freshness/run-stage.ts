@@ -123,7 +123,8 @@ async function run(
   onEnd(() => nemesis.stop());
   nemesis.start();
   let tellAtMs = startedAtMs;
-  while (!isOver(judge, nemesis.done, options, startedAtMs) && !nemesis.failure) {
+  const hasFailed = () => nemesis.failure !== undefined || workload.failure !== undefined;
+  while (!isOver(judge, nemesis.done, options, startedAtMs) && !hasFailed()) {
     await delay(LOOK_EVERY_MS);
     if (machineNowMs() < tellAtMs) continue;
     tellAtMs += PROGRESS_EVERY_MS;

@@ -82,6 +82,8 @@ export class Workload implements FaultWork {
   readonly #options: WorkloadOptions;
   readonly #routes: Routes;
   readonly #tenants: readonly string[];
+  /** Why a client has ended, if one has: what it met was not expected of anybody. */
+  failure: unknown;
   #running: Promise<unknown> = Promise.resolve();
   #stopping = false;
   readonly #crashes: (() => void)[] = [];
@@ -103,7 +105,9 @@ export class Workload implements FaultWork {
     );
     this.#running = Promise.all(clients);
     // Awaited by `stop`; until then a failure must not count as unhandled.
-    this.#running.catch(() => undefined);
+    this.#running.catch((error: unknown) => {
+      this.failure = error;
+    });
   }
 
   async stop(): Promise<void> {
