@@ -1,5 +1,5 @@
-// Questions of the feed to the database, each bounded: one that is never answered must not take the app's connections.
-// Tests: test/faults/feed-drain.test.ts, test/integration/feed-serializable.test.ts
+// Questions of the feed to the database, each bounded: one that is never answered must not keep the others from being asked.
+// Tests: test/faults/feed-drain.test.ts, test/integration/feed-serializable.test.ts, test/integration/feed-api-writes.test.ts
 import { DeadlineQueue } from "../engine/deadline-queue.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
 import { type Glimpse, look } from "./feed-queries.js";

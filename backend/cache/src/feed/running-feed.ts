@@ -189,11 +189,11 @@ export class FeedOfProcess implements RunningFeed, Demand {
       this.#wakeUp.want(!this.#isClosed && this.#leadingSinceMs !== undefined && !this.#isAsleep);
       const tookMs = monotonicNow() - beganAtMs;
       const isLate = this.#leadingSinceMs !== undefined && tookMs > this.#options.maxDelayMs;
-      if (isLate) this.#failed(new Error(this.#tooLate(tookMs)));
+      if (isLate) this.#failed(this.#tooLate(tookMs));
       else this.#worked();
       return Math.max(nextMs - tookMs, 1);
     } catch (error) {
-      this.#failed(error);
+      this.#failed(messageOf(error));
       const retryMs = this.#retryMs;
       this.#retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
       return retryMs;
@@ -260,8 +260,8 @@ export class FeedOfProcess implements RunningFeed, Demand {
     this.#parts.logger.info("express-tenant-cache: feed: working again");
   }
 
-  #failed(error: unknown): void {
-    this.#reason = messageOf(error);
+  #failed(reason: string): void {
+    this.#reason = reason;
     // Nobody waits for it.
     this.#isAsleep = false;
     const nowMs = monotonicNow();
@@ -269,7 +269,7 @@ export class FeedOfProcess implements RunningFeed, Demand {
     if (this.#isTold || nowMs - this.#failingSinceMs < TELLS_AFTER_MS) return;
     this.#isTold = true;
     this.#parts.logger.warn(
-      `express-tenant-cache: feed: away (${this.#reason}): covered routes are not answered from the cache`,
+      `express-tenant-cache: feed: away (${reason}): covered routes are not answered from the cache`,
     );
   }
 }
