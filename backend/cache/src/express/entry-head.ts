@@ -26,6 +26,7 @@ import { isCompressible } from "../codec/content-coding.js";
 import { type ContentCoding, type Entry, HEAD, type Variant } from "../codec/entry.js";
 import { isSentWithNotModified } from "./conditional.js";
 import type { OwnHeaders } from "./own-headers.js";
+import { isBeyondASCII, isFileName } from "./sent-letters.js";
 
 /** A header field, with all its values where its name was repeated. */
 export type Field = readonly [name: string, value: string | string[]];
@@ -72,6 +73,7 @@ class HandlerFields {
   readonly varyWithEncoding: string;
   readonly lastModified: string | undefined;
   readonly hasCacheControl: boolean;
+  readonly namesFileBeyondASCII: boolean;
   /** The youngest first. */
   #templates: readonly Template[] = [];
 
@@ -94,6 +96,7 @@ class HandlerFields {
     const lastModified = fields.get("last-modified")?.[1];
     this.lastModified = Array.isArray(lastModified) ? lastModified[0] : lastModified;
     this.hasCacheControl = fields.has("cache-control");
+    this.namesFileBeyondASCII = headers.some(([name, value]) => isFileName(name) && isBeyondASCII(value));
   }
 
   template(parts: Parts): Template {
@@ -190,6 +193,10 @@ export class EntryHead {
 
   get hasCacheControl(): boolean {
     return this.#handler.hasCacheControl;
+  }
+
+  get namesFileBeyondASCII(): boolean {
+    return this.#handler.namesFileBeyondASCII;
   }
 
   /** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */

@@ -16,7 +16,7 @@
 // the body goes into the entry alone. Where the handler fails, a stale entry may be sent in its place.
 //
 // HEAD has no fill: the same steps only make its head what GET's would be (RFC 9110 section 9.3.2).
-import type { OutgoingHttpHeaders } from "node:http";
+import { type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Request, Response } from "express";
 import { setCacheStatus } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
@@ -31,6 +31,7 @@ import { headersBefore } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, isGone, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
+import { SentLetters } from "./sent-letters.js";
 import { declaredLength, judge } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
 
@@ -57,6 +58,7 @@ class Recorder {
   readonly #hidden: HiddenConditions | undefined;
   readonly #body: RecordedBody;
   readonly #judge: AnswerJudge;
+  readonly #letters = new SentLetters();
   #head: RecordedHead | undefined;
   #course: Course = "through";
   #isSettled = false;
@@ -92,6 +94,7 @@ class Recorder {
       write: ((...args: Parameters<typeof write>) => this.#write(args)) as typeof write,
       end: ((...args: Parameters<typeof end>) => this.#end(args)) as typeof end,
       flushHeaders: () => {
+        this.#letters.told("flushHeaders");
         Reflect.apply(flushHeaders, res, []);
         this.#flushed();
       },
@@ -119,6 +122,7 @@ class Recorder {
     // already. What is no chunk is refused by Node.
     if (this.#isEnding || !isChunk(chunk)) return Reflect.apply(this.#original.write, res, args);
     this.#take(chunk, encoding);
+    this.#letters.told("write", chunk, encoding);
     this.#settleHead(false);
     if (this.#course === "through")
       return this.#unlessRefused(() => Reflect.apply(this.#original.write, res, args));
@@ -141,6 +145,7 @@ class Recorder {
     if (this.#head && this.#course === "through" && !res.headersSent && res.statusCode !== this.#head.status)
       this.#abandon("failed");
     if (isChunk(chunk)) this.#take(chunk, encoding);
+    this.#letters.told("end", chunk, encoding, whole);
     this.#settleHead(whole);
     if (this.#course === "replaced" || (this.#course === "not-modified" && res.writableEnded)) {
       callBack(args);
@@ -272,7 +277,8 @@ class Recorder {
 
   #settle(): void {
     if (this.#isSettled || !this.#head) return;
-    const recording = recordingOf(this.#head, this.#body.whole(), this.#rules.route.maxStaleSeconds);
+    const sent = this.#letters.of(this.#head, this.#res, this.#original.end !== ServerResponse.prototype.end);
+    const recording = recordingOf(sent, this.#body.whole(), this.#rules.route.maxStaleSeconds);
     const refused = recording && this.#fill && this.#judge.ask(this.#head, this.#body);
     if (!recording || !this.#fill || refused !== undefined) {
       if (this.#fill && refused !== undefined) this.#rules.onUnstored(refused);

@@ -84,6 +84,8 @@ export function replay(
     if (variant) res.setHeader("Content-Encoding", variant.encoding);
     if (head.hasLength) res.setHeader("Content-Length", head.lengthOf(variant));
   }
+  // Node would read its value as UTF-8 once more (`sent-letters.ts`), if it computed the body's length.
+  if (head.namesFileBeyondASCII && !notModified && req.httpVersionMajor < 2) res.writeHead(res.statusCode);
   endWith(req, res, entry, notModified, variant);
   return couldBeSmaller;
 }
