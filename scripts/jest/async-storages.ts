@@ -13,8 +13,14 @@ class EndedStorage<T> extends AsyncLocalStorage<T> {
 
 /** From now on test files, and Jest's runner of each, make storages that {@link endStorages} finds. */
 export function followStorages(): void {
-  // Node's modules are the only ones that files share: Jest hands out this object.
-  Object.assign(asyncHooks, { AsyncLocalStorage: EndedStorage });
+  // Node's modules are the only ones that files share: Jest hands out this object. From Node 22 on the class
+  // is behind a getter, which has no setter.
+  Object.defineProperty(asyncHooks, "AsyncLocalStorage", {
+    value: EndedStorage,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }
 
 /** Node lists what was used until it is disabled, and tells each of them about each promise. */
