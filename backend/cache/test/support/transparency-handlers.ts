@@ -129,7 +129,10 @@ const bytes = fc.record({
 const chunk: fc.Arbitrary<Chunk> = fc.oneof(text, bytes);
 const parts = fc.array(chunk, { minLength: 1, maxLength: 5 });
 
-const value = fc.stringMatching(/^[!-+\--~]( ?[!-+\--~]){0,12}$/);
+const value = fc.oneof(
+  { weight: 5, arbitrary: fc.stringMatching(/^[!-+\--~]( ?[!-+\--~]){0,12}$/) },
+  { weight: 1, arbitrary: fc.stringMatching(/^[à-ÿ]( ?[à-ÿ]){0,4}$/) },
+);
 const oneOf = (name: string, ...values: string[]) =>
   fc.constantFrom(...values).map((one) => [name, [one]] as const);
 const headers = fc.uniqueArray(
