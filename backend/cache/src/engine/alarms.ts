@@ -47,8 +47,9 @@ export class Alarms {
   /**
    * A value that must not be served is a miss and a counted alarm. What happened is logged once for a module;
    * whose entry it was is told by the event, because a key names its tenant.
+   * Resolves when the value is removed, or the store is away; never rejects.
    */
-  raise(ref: EntryRef, problem: Problem): void {
+  raise(ref: EntryRef, problem: Problem): Promise<void> {
     const { counters, events, gate, store } = this.#parts;
     const { tenant, module, entryKey } = ref;
     counters.add("alarms", tenant, module);
@@ -60,6 +61,12 @@ export class Alarms {
         `express-tenant-cache: ALARM: an entry of module "${module}" ${ALARMS[problem]}; said once`,
       );
     }
-    if (problem !== "foreign") void gate.run(() => store.remove(entryKey)).catch(() => undefined);
+    if (problem === "foreign") return Promise.resolve();
+    return gate
+      .run(() => store.remove(entryKey))
+      .then(
+        () => undefined,
+        () => undefined,
+      );
   }
 }

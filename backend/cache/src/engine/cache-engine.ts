@@ -104,7 +104,7 @@ export class CacheEngine {
       writer: this.#writer,
       fills: this.#fills,
       fenceTtlMs: options.fenceTtlMs,
-      alarm: (ref, problem) => this.#alarms.raise(ref, problem),
+      alarm: (ref, problem) => void this.#alarms.raise(ref, problem),
     });
     this.inspector = new Inspector({
       store,
@@ -124,7 +124,7 @@ export class CacheEngine {
       replace: (tenant, fenceKeys, write) => this.#invalidator.replace(tenant, fenceKeys, write),
       invalidate: (scope, origin) => this.invalidate(scope, origin),
       countInvalidation: (confirmed, tenant, module) => this.account.count(confirmed, tenant, module),
-      alarm: (ref, problem) => this.#alarms.raise(ref, problem),
+      alarm: (ref, problem) => void this.#alarms.raise(ref, problem),
     });
     this.#sweeps = new Sweeps(store, options, () => this.gate.state === "closed");
     this.account = new InvalidationAccount(counters, this.events, this.#sweeps);
@@ -206,11 +206,14 @@ export class CacheEngine {
     return this.#invalidator.endWrite(scope, writer, origin);
   }
 
-  /** For an entry that is what it should be but for its contents: a counted alarm, and removed. */
-  discard(ref: EntryRef): void {
+  /**
+   * For an entry that is what it should be but for its contents: a counted alarm, and removed. Whoever fills it waits
+   * for that: the fill would find it there, and follow it.
+   */
+  discard(ref: EntryRef): Promise<void> {
     this.#local?.delete(ref);
     this.memory.unstored(ref, "value");
-    this.#alarms.raise(ref, "invalid");
+    return this.#alarms.raise(ref, "invalid");
   }
 
   /** Makes compressed variants of an entry behind a hit that could have used one. */

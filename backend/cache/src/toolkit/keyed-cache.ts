@@ -211,7 +211,7 @@ export class KeyedCache {
   /** `undefined` for what is no value, or not one that the schema knows: removed, and a counted alarm. */
   async #decode(ref: KeyedRef, entry: Entry, { schema }: ValueRules): ReturnType<typeof decodeValue> {
     const decoded = await decodeValue(entry, schema, this.#maxInflatedBytes);
-    if (!decoded) this.#engine.discard(ref);
+    if (!decoded) await this.#engine.discard(ref);
     return decoded;
   }
 

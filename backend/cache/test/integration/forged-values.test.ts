@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { brotliCompressSync, constants, createBrotliCompress } from "node:zlib";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import * as z from "zod";
+import { afterTest } from "../../../servers/in-test.js";
 import { decodeEntry, type Entry } from "../../src/codec/entry.js";
 import { inflate } from "../../src/codec/inflation.js";
 import type { CacheSpace } from "../../src/index.js";
+import { engineOf } from "../../src/tenant-cache.js";
 import { STORES } from "../support/caches.js";
 import { type ForgeableStore, openForgeableStore } from "../support/forge-store.js";
 import { encoded, FORGERIES } from "../support/forged-entries.js";
@@ -106,6 +109,24 @@ for (const store of STORES) {
         await forgeable.reader.idle();
         assert.deepEqual(await reading.get(key), { rows: what }, "loaded and kept");
       }
+    });
+
+    test("is not followed while it is being removed", async () => {
+      const { store: held } = engineOf(forgeable.reader);
+      const remove = held.remove.bind(held);
+      held.remove = async (key) => {
+        await delay(50);
+        await remove(key);
+      };
+      afterTest(() => {
+        held.remove = remove;
+      });
+      await put("held", small("null"));
+      const before = await alarms();
+      assert.deepEqual(await reading.getOrSet("held", () => ({ rows: "loaded" })), { rows: "loaded" });
+      await forgeable.reader.idle();
+      assert.equal(await alarms(), before + 1);
+      assert.deepEqual(await reading.get("held"), { rows: "loaded" }, "loaded and kept");
     });
 
     test("what grows a thousand times is not inflated", async () => {
