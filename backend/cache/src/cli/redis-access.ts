@@ -223,7 +223,7 @@ const isRefusal = (reason: string) => /NOAUTH|WRONGPASS|invalid password|invalid
 
 /** Whether the server could not be asked at all. */
 export function isLost(reason: string): boolean {
-  return /connection is closed|ECONN|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|timed? ?out|stream isn't writeable|LOADING|MASTERDOWN|None of startup nodes|No available/i.test(
+  return /connection is closed|command aborted|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENOTFOUND|EAI_AGAIN|timed? ?out|stream isn't writeable|LOADING|MASTERDOWN|None of startup nodes|No available/i.test(
     reason,
   );
 }

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
 import type { RedisServer } from "../../../servers/index.js";
+import { startTcpProxy, type TcpProxy } from "../../../servers/tcp-proxy.js";
 import { until } from "../../../servers/until.js";
 import {
   type RunningCommand,
@@ -107,12 +108,38 @@ describe("on a Redis", () => {
     await until("a sample", () => top.stdout().includes("\n"));
     await server.kill();
     await server.restart();
+    await goesOn(top);
+  });
+
+  test("a server that goes while it is asked is waited for, too", async () => {
+    let goes = false;
+    const proxy: TcpProxy = await startTcpProxy(Number(new URL(server.url).port), {
+      // An answer is on its way: a question is under way.
+      rewrite(bytes) {
+        if (goes) proxy.cut();
+        return bytes;
+      },
+    });
+    afterTest(() => proxy.close());
+    const url = `redis://127.0.0.1:${proxy.port}`;
+    const top = kept(startCommand(["top", "--json", "--interval", "0.2"], { ...env, REDIS_CACHE_URL: url }));
+    await until("a sample", () => top.stdout().includes("\n"));
+    goes = true;
+    await until("it is lost, or the end", () => top.stderr().includes("lost") || top.child.exitCode !== null);
+    goes = false;
+    proxy.heal();
+    await goesOn(top);
+  });
+
+  async function goesOn(top: RunningCommand): Promise<void> {
     const before = top.stdout().length;
-    await until("another sample", () => top.stdout().length > before + 10);
+    const hasMore = () => top.stdout().length > before + 10;
+    await until("another sample, or the end", () => hasMore() || top.child.exitCode !== null);
     top.child.kill("SIGTERM");
     const { code, stderr } = await top.result;
     assert.equal(code, 0, stderr);
-  });
+    assert.ok(hasMore(), stderr);
+  }
 
   describe("on a terminal (by script, of util-linux)", () => {
     test("q ends top, and the terminal is as it was; what is drawn fits", async () => {

@@ -18,6 +18,7 @@ export interface RunningCommand {
   readonly result: Promise<CommandResult>;
   /** What it has written so far. */
   stdout(): string;
+  stderr(): string;
 }
 
 /** In this process: what is about arguments and answers needs none of its own, which takes a second to start. */
@@ -89,5 +90,5 @@ function watched(child: ChildProcess): RunningCommand {
     stderr += data;
   });
   const result = once(child, "close").then(([code]) => ({ code: code as number | null, stdout, stderr }));
-  return { child, result, stdout: () => stdout };
+  return { child, result, stdout: () => stdout, stderr: () => stderr };
 }

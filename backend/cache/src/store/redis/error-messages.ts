@@ -16,6 +16,8 @@ export function messageOf(error: unknown): string {
   if (lastNodeError !== undefined && lastNodeError !== null) return messageOf(lastNodeError);
   if (error.message === "" && errors?.[0] !== undefined) return messageOf(errors[0]);
   if (error.message === "") return typeof code === "string" ? code : error.name;
+  // ioredis gives a command up whose connection has gone, because it is to be tried no second time.
+  if (error.name === "MaxRetriesPerRequestError") return "Connection is closed.";
   const message = withoutDetails(error.message);
   const rule = ruleFor(message);
   return rule === undefined || message.endsWith(rule) ? message : message + rule;
