@@ -17,8 +17,9 @@ export function quantile(values: readonly number[], of: number): number {
   return sorted[Math.max(0, Math.ceil(of * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** `12,345`, and below 100 with as many digits as tell something. */
+/** `12,345`, and below 100 with as many digits as tell something; `-` where there is none. */
 export function formatNumber(value: number): string {
+  if (Number.isNaN(value)) return "-";
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 }
