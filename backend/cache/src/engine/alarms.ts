@@ -62,11 +62,6 @@ export class Alarms {
       );
     }
     if (problem === "foreign") return Promise.resolve();
-    return gate
-      .run(() => store.remove(entryKey))
-      .then(
-        () => undefined,
-        () => undefined,
-      );
+    return gate.run(() => store.remove(entryKey)).catch(() => undefined);
   }
 }

@@ -36,10 +36,13 @@ export class SentLetters {
    */
   of(head: RecordedHead, res: ServerResponse, isWrapped: boolean): RecordedHead {
     const { statusMessage, etag, headers } = head;
-    if (![statusMessage, etag, ...headers.set.map(([, value]) => value)].some(isBeyondASCII)) return head;
+    const isASCII =
+      !headers.set.some(([, value]) => isBeyondASCII(value)) &&
+      !isBeyondASCII(statusMessage) &&
+      !isBeyondASCII(etag);
+    if (isASCII) return head;
     const isUTF8 = this.#isUTF8(head) && !(isWrapped && isSentAsBytes(res));
-    const sent = (text: string) =>
-      (isUTF8 ? Buffer.from(text, "utf8") : Buffer.from(text, "latin1")).toString("latin1");
+    const sent = (text: string) => Buffer.from(text, isUTF8 ? "utf8" : "latin1").toString("latin1");
     const isRead = READS_FILE_NAMES && this.#isAtOnce && !isWrapped;
     const set = headers.set.map(([name, value]): [string, string] => [
       name,
