@@ -50,7 +50,16 @@ type Described = Pick<Entry, "headers" | "status">;
  * `no-transform`.
  */
 export function isCompressible({ headers, status }: Described, bodyBytes: number): boolean {
-  if (status !== 200 || bodyBytes < MIN_BYTES) return false;
+  return isCompressibleAnswer(status, bodyBytes) && isCompressibleType(headers);
+}
+
+/** What of {@link isCompressible} differs between entries with equal header fields. */
+export function isCompressibleAnswer(status: number, bodyBytes: number): boolean {
+  return status === 200 && bodyBytes >= MIN_BYTES;
+}
+
+/** What of {@link isCompressible} the header fields say. */
+export function isCompressibleType(headers: Described["headers"]): boolean {
   const of = (name: string) => headers.find(([candidate]) => candidate.toLowerCase() === name)?.[1] ?? "";
   if (of("content-encoding") !== "" || /\bno-transform\b/i.test(of("cache-control"))) return false;
   return COMPRESSIBLE.test(of("content-type"));

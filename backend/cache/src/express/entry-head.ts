@@ -1,17 +1,17 @@
-// What an entry's response head is made of: worked out once for each decoded entry, not once for each hit.
+// What an entry's response head is made of: worked out once for equal header fields, not once for each hit.
 // Tests: test/integration/cache-list.test.ts, test/integration/unsendable-hits.test.ts
 //
 // The head of a hit is the handler's header fields, what was on the response before, and the cache's own
 // fields. Only a few values differ from one hit to the next (Age, the TTL in Cache-Status), so that most of
-// the work is done before. There are three layers, each shared by more hits than the next:
+// the work is done before, in two layers:
 //
-// - `HandlerFields`, for all entries that share their header fields (`codec/entry.ts` keeps equal ones once).
-//   It knows what follows from the handler's fields alone: which of them a 304 carries, the values of Vary,
-//   Last-Modified.
-// - `Template`, kept by `HandlerFields`. It is a whole head as the list of names and values that `writeHead`
+// - `EntryHead`, for all entries that share their header fields (`codec/entry.ts` keeps equal ones once). It
+//   knows what follows from the handler's fields alone: which of them a 304 carries, the values of Vary,
+//   Last-Modified. What differs from one of these entries to the next (ETag, length, whether it may be sent
+//   compressed) is asked of the entry: an object for each would cost more memory than it saves work.
+// - `Template`, kept by `EntryHead`. It is a whole head as the list of names and values that `writeHead`
 //   takes, for one form of answer (as it came, 304, or a content coding) and one set of the cache's own
 //   fields.
-// - `EntryHead`, for one entry: its ETag, its length, whether it may be sent compressed.
 //
 // A template is one array, which every hit overwrites with its own values and gives to Node's `writeHead`.
 // Node reads it at once and keeps nothing of it, so that a hit allocates no list of its own. Whoever has put
@@ -22,7 +22,7 @@
 // removed is left out.
 
 import { formatHit } from "../cache-status.js";
-import { isCompressible } from "../codec/content-coding.js";
+import { isCompressibleAnswer, isCompressibleType } from "../codec/content-coding.js";
 import { type ContentCoding, type Entry, HEAD, type Variant } from "../codec/entry.js";
 import { isSentWithNotModified } from "./conditional.js";
 import type { OwnHeaders } from "./own-headers.js";
@@ -64,20 +64,25 @@ interface Parts extends Pick<Template, "kind" | "own" | "earlier" | "vary"> {
   readonly removed: readonly string[];
 }
 
-/** What follows from the handler's headers alone: the same for the many entries that share them. */
-class HandlerFields {
-  readonly all: readonly Field[];
+/** What the entries that share their header fields have in common. */
+export class EntryHead {
+  /** Those of the handler, without Vary. */
+  readonly fields: readonly Field[];
   /** Those of them that a 304 carries. */
-  readonly withNotModified: readonly Field[];
-  readonly vary: string;
-  readonly varyWithEncoding: string;
+  readonly notModifiedFields: readonly Field[];
   readonly lastModified: string | undefined;
   readonly hasCacheControl: boolean;
   readonly namesFileBeyondASCII: boolean;
+  readonly #headers: Entry["headers"];
+  readonly #isCompressible: boolean;
+  readonly #vary: string;
+  readonly #varyWithEncoding: string;
   /** The youngest first. */
   #templates: readonly Template[] = [];
 
   constructor(headers: Entry["headers"]) {
+    this.#headers = headers;
+    this.#isCompressible = isCompressibleType(headers);
     const fields = new Map<string, [name: string, value: string | string[]]>();
     const vary: string[] = [];
     for (const [name, value] of headers) {
@@ -88,18 +93,70 @@ class HandlerFields {
       else if (Array.isArray(earlier[1])) earlier[1].push(value);
       else earlier[1] = [earlier[1], value];
     }
-    this.all = [...fields.values()];
-    this.withNotModified = this.all.filter(([name]) => isSentWithNotModified(name));
-    this.vary = vary.join(", ");
-    const isNamed = NAMES_ACCEPT_ENCODING.test(this.vary);
-    this.varyWithEncoding = isNamed ? this.vary : [...vary, "Accept-Encoding"].join(", ");
+    this.fields = [...fields.values()];
+    this.notModifiedFields = this.fields.filter(([name]) => isSentWithNotModified(name));
+    this.#vary = vary.join(", ");
+    const isNamed = NAMES_ACCEPT_ENCODING.test(this.#vary);
+    this.#varyWithEncoding = isNamed ? this.#vary : [...vary, "Accept-Encoding"].join(", ");
     const lastModified = fields.get("last-modified")?.[1];
     this.lastModified = Array.isArray(lastModified) ? lastModified[0] : lastModified;
     this.hasCacheControl = fields.has("cache-control");
     this.namesFileBeyondASCII = headers.some(([name, value]) => isFileName(name) && isBeyondASCII(value));
   }
 
-  template(parts: Parts): Template {
+  isOf({ headers }: Entry): boolean {
+    return this.#headers === headers;
+  }
+
+  isCompressible({ status, body }: Entry): boolean {
+    return this.#isCompressible && isCompressibleAnswer(status, body.length);
+  }
+
+  /**
+   * The handler's own, and Accept-Encoding where hits may be sent compressed, in whichever coding this one is
+   * sent (RFC 9110 section 12.5.5); empty where there is neither.
+   */
+  varyFor(entry: Entry, own: OwnHeaders): string {
+    return own.vary && this.isCompressible(entry) ? this.#varyWithEncoding : this.#vary;
+  }
+
+  /**
+   * The head of a hit, as names and values in turn. Valid until the next call for any entry: only for Node's
+   * own `writeHead`, which keeps none of it.
+   *
+   * @param own which of its own headers the cache adds
+   * @param earlier what is on every response before the cache adds to it
+   */
+  lines(
+    entry: Entry,
+    form: Form,
+    own: OwnHeaders,
+    earlier: readonly Field[],
+    ageSeconds: number,
+    ttlSeconds: number,
+  ): (string | string[])[] {
+    const { etag, removedHeaders } = entry;
+    const variant = typeof form === "string" ? undefined : form;
+    const { flat, ageAt, statusAt, etagAt, lengthAt } = this.#template({
+      kind: typeof form === "string" ? form : form.encoding,
+      own,
+      earlier,
+      vary: this.varyFor(entry, own),
+      hasETag: etag !== "",
+      hasLength: form !== "not-modified" && hasLength(entry),
+      removed:
+        earlier.length === 0 || removedHeaders.length === 0
+          ? NO_NAMES
+          : removedHeaders.map((name) => name.toLowerCase()),
+    });
+    if (etagAt !== NOWHERE) flat[etagAt] = variant ? variantETagOf(entry) : etag;
+    flat[ageAt] = String(ageSeconds);
+    if (statusAt !== NOWHERE) flat[statusAt] = formatHit(ttlSeconds);
+    if (lengthAt !== NOWHERE) flat[lengthAt] = lengthOf(entry, variant);
+    return flat;
+  }
+
+  #template(parts: Parts): Template {
     if (parts.removed.length > 0) return this.#compose(parts);
     for (const known of this.#templates) if (isFor(known, parts)) return known;
     const made = this.#compose(parts);
@@ -109,7 +166,7 @@ class HandlerFields {
 
   /** In the order in which `replay` sets them. */
   #compose({ kind, own, earlier, vary, hasETag, hasLength, removed }: Parts): Template {
-    const fields = kind === "not-modified" ? this.withNotModified : this.all;
+    const fields = kind === "not-modified" ? this.notModifiedFields : this.fields;
     const flat = earlier.length === 0 ? fields.flat() : withEarlier(fields, earlier, removed);
     if (vary !== "") flat.push("Vary", vary);
     const etagAt = hasETag ? flat.push("ETag", "") - 1 : NOWHERE;
@@ -154,103 +211,6 @@ function withEarlier(
   return flat;
 }
 
-export class EntryHead {
-  readonly isCompressible: boolean;
-  readonly #entry: Entry;
-  readonly #handler: HandlerFields;
-
-  constructor(entry: Entry) {
-    this.#entry = entry;
-    this.#handler = handlerFieldsOf(entry.headers);
-    this.isCompressible = isCompressible(entry, entry.body.length);
-  }
-
-  isOf(entry: Entry): boolean {
-    return this.#entry === entry;
-  }
-
-  /** Those of the handler, without Vary. */
-  get fields(): readonly Field[] {
-    return this.#handler.all;
-  }
-
-  /** Those of them that a 304 carries. */
-  get notModifiedFields(): readonly Field[] {
-    return this.#handler.withNotModified;
-  }
-
-  /**
-   * The handler's own, and Accept-Encoding where hits may be sent compressed, in whichever coding this one is
-   * sent (RFC 9110 section 12.5.5); empty where there is neither.
-   */
-  varyFor(own: OwnHeaders): string {
-    return this.isCompressible && own.vary ? this.#handler.varyWithEncoding : this.#handler.vary;
-  }
-
-  get lastModified(): string | undefined {
-    return this.#handler.lastModified;
-  }
-
-  get hasCacheControl(): boolean {
-    return this.#handler.hasCacheControl;
-  }
-
-  get namesFileBeyondASCII(): boolean {
-    return this.#handler.namesFileBeyondASCII;
-  }
-
-  /** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */
-  get variantETag(): string {
-    const { etag } = this.#entry;
-    return etag === "" || etag.startsWith("W/") ? etag : `W/${etag}`;
-  }
-
-  /** Neither a 204 nor a 304 has one (RFC 9110 section 8.6). */
-  get hasLength(): boolean {
-    const { status } = this.#entry;
-    return status !== 204 && status !== 304;
-  }
-
-  lengthOf(variant: Variant | undefined): string {
-    return String(variant ? variant.body.length : this.#entry.body.length);
-  }
-
-  /**
-   * The head of a hit, as names and values in turn. Valid until the next call for any entry: only for Node's
-   * own `writeHead`, which keeps none of it.
-   *
-   * @param own which of its own headers the cache adds
-   * @param earlier what is on every response before the cache adds to it
-   */
-  lines(
-    form: Form,
-    own: OwnHeaders,
-    earlier: readonly Field[],
-    ageSeconds: number,
-    ttlSeconds: number,
-  ): (string | string[])[] {
-    const { etag, removedHeaders } = this.#entry;
-    const variant = typeof form === "string" ? undefined : form;
-    const { flat, ageAt, statusAt, etagAt, lengthAt } = this.#handler.template({
-      kind: typeof form === "string" ? form : form.encoding,
-      own,
-      earlier,
-      vary: this.varyFor(own),
-      hasETag: etag !== "",
-      hasLength: form !== "not-modified" && this.hasLength,
-      removed:
-        earlier.length === 0 || removedHeaders.length === 0
-          ? NO_NAMES
-          : removedHeaders.map((name) => name.toLowerCase()),
-    });
-    if (etagAt !== NOWHERE) flat[etagAt] = variant ? this.variantETag : etag;
-    flat[ageAt] = String(ageSeconds);
-    if (statusAt !== NOWHERE) flat[statusAt] = formatHit(ttlSeconds);
-    if (lengthAt !== NOWHERE) flat[lengthAt] = this.lengthOf(variant);
-    return flat;
-  }
-}
-
 const NO_NAMES: readonly string[] = [];
 
 const NAMES_ACCEPT_ENCODING = /(?:^|[\s,])accept-encoding(?:$|[\s,])/i;
@@ -259,23 +219,32 @@ function lowerName([name]: Field): string {
   return name.toLowerCase();
 }
 
-const handlerFields = new WeakMap<Entry["headers"], HandlerFields>();
-
-function handlerFieldsOf(headers: Entry["headers"]): HandlerFields {
-  let fields = handlerFields.get(headers);
-  if (!fields) {
-    fields = new HandlerFields(headers);
-    handlerFields.set(headers, fields);
-  }
-  return fields;
+/** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */
+export function variantETagOf({ etag }: Entry): string {
+  return etag === "" || etag.startsWith("W/") ? etag : `W/${etag}`;
 }
 
-/** The head of an entry, remembered as long as the entry is. */
+/** Neither a 204 nor a 304 has one (RFC 9110 section 8.6). */
+export function hasLength({ status }: Entry): boolean {
+  return status !== 204 && status !== 304;
+}
+
+export function lengthOf(entry: Entry, variant: Variant | undefined): string {
+  return String((variant ?? entry).body.length);
+}
+
+const heads = new WeakMap<Entry["headers"], EntryHead>();
+
+/** The head of an entry's header fields, remembered as long as these are. */
 export function headOf(entry: Entry): EntryHead {
   const known = entry[HEAD];
-  // A copy of an entry has its head, which may be of another body.
+  // A copy of an entry has its head, and may have other fields.
   if (known instanceof EntryHead && known.isOf(entry)) return known;
-  const head = new EntryHead(entry);
+  let head = heads.get(entry.headers);
+  if (!head) {
+    head = new EntryHead(entry.headers);
+    heads.set(entry.headers, head);
+  }
   entry[HEAD] = head;
   return head;
 }

@@ -8,7 +8,15 @@ import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
 import type { Waiter } from "../engine/bounded-wait.js";
 import { isNotModified } from "./conditional.js";
-import { DEFAULT_CACHE_CONTROL, type EntryHead, type Field, headOf } from "./entry-head.js";
+import {
+  DEFAULT_CACHE_CONTROL,
+  type EntryHead,
+  type Field,
+  hasLength,
+  headOf,
+  lengthOf,
+  variantETagOf,
+} from "./entry-head.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
 import { membersOf } from "./recorded-headers.js";
@@ -74,15 +82,15 @@ export function replay(
     res.statusMessage = entry.statusMessage;
   for (const name of entry.removedHeaders) res.removeHeader(name);
   for (const [name, value] of notModified ? head.notModifiedFields : head.fields) res.setHeader(name, value);
-  const vary = head.varyFor(own);
+  const vary = head.varyFor(entry, own);
   if (vary !== "") mergeVary(res, vary);
-  if (entry.etag !== "") res.setHeader("ETag", variant ? head.variantETag : entry.etag);
+  if (entry.etag !== "") res.setHeader("ETag", variant ? variantETagOf(entry) : entry.etag);
   res.setHeader("Age", ageSeconds);
   if (own.cacheStatus) setCacheStatus(res, status);
   if (own.cacheControl && !head.hasCacheControl) defaultCacheControl(res);
   if (!notModified) {
     if (variant) res.setHeader("Content-Encoding", variant.encoding);
-    if (head.hasLength) res.setHeader("Content-Length", head.lengthOf(variant));
+    if (hasLength(entry)) res.setHeader("Content-Length", lengthOf(entry, variant));
   }
   // Node would read its value as UTF-8 once more (`sent-letters.ts`), if it computed the body's length.
   if (head.namesFileBeyondASCII && !notModified && req.httpVersionMajor < 2) res.writeHead(res.statusCode);
@@ -113,7 +121,7 @@ export function replayAlone(
 ): boolean {
   const { head, notModified, variant, ageSeconds, couldBeSmaller } = answerOf(req, entry, nowMs, own);
   const form = notModified ? "not-modified" : (variant ?? "identity");
-  const shared = head.lines(form, own, earlier, ageSeconds, freshSecondsOf(entry, nowMs));
+  const shared = head.lines(entry, form, own, earlier, ageSeconds, freshSecondsOf(entry, nowMs));
   // Whoever has put a function of their own in its place may keep what it is given.
   const lines = hasNodesWriteHead(res) ? shared : [...shared];
   const status = notModified ? 304 : entry.status;
@@ -127,7 +135,7 @@ function answerOf(req: IncomingMessage, entry: Entry, nowMs: number, own: OwnHea
   const head = headOf(entry);
   // Express's requests have a shape each: reading one of them is slow.
   const { headers } = req;
-  const mayBeCoded = head.isCompressible && own.vary;
+  const mayBeCoded = own.vary && head.isCompressible(entry);
   const codings = acceptedCodings(mayBeCoded ? fieldOf(headers, "accept-encoding") : undefined);
   return {
     head,
