@@ -41,6 +41,24 @@ export interface Entry {
   [HEAD]?: object | undefined;
 }
 
+/** The same entry with variants. Each field by its name: what an entry in memory has need not be fields. */
+export function withVariants(entry: Entry, variants: readonly Variant[]): Entry {
+  return {
+    identity: entry.identity,
+    fences: entry.fences,
+    createdAt: entry.createdAt,
+    staleAt: entry.staleAt,
+    expiresAt: entry.expiresAt,
+    status: entry.status,
+    statusMessage: entry.statusMessage,
+    etag: entry.etag,
+    headers: entry.headers,
+    removedHeaders: entry.removedHeaders,
+    body: entry.body,
+    variants,
+  };
+}
+
 /** @internal */
 export const MAGIC = 0x45544301; // "ETC" and the format's version, 1
 /** @internal */

@@ -1,26 +1,19 @@
 // The in-process tier: decoded entries beside the store, each still checked against the fences in the store.
-import { BoundedMap, ownText } from "../bounded-map.js";
-import { type Entry, HEAD, headerCharacters, sharedHeadersOf } from "../codec/entry.js";
+import { BoundedMap } from "../bounded-map.js";
+import { type Entry, headerCharacters } from "../codec/entry.js";
 import { TenantLru } from "../store/tenant-lru.js";
 import type { EntryRef } from "./entry-ref.js";
 import { splitFences } from "./fences.js";
-import type { CarriedFences } from "./read-batch.js";
-
-/** An entry with its fences taken apart once. */
-export interface LocalEntry extends Entry {
-  readonly carried: CarriedFences;
-}
+import { type JoinedFences, LocalEntry } from "./local-entry.js";
 
 /** Fences that many entries have in common are kept once; these are the last of them. */
 const MAX_SHARED_CHARACTERS = 2 * 1024 * 1024;
-const NO_VARIANTS: Entry["variants"] = [];
-const NO_NAMES: Entry["removedHeaders"] = [];
 /** How much longer than a body its buffer may be (the entry's header is in front): a copy would cost more. */
 const MAX_WASTED_BYTES = 512;
 
 export class LocalEntries {
   readonly #entries: TenantLru<LocalEntry>;
-  readonly #carried = new BoundedMap<CarriedFences & { readonly joined: string }>({
+  readonly #carried = new BoundedMap<JoinedFences>({
     maxCharacters: MAX_SHARED_CHARACTERS,
     charactersOf: ({ joined }) => joined.length,
   });
@@ -59,38 +52,19 @@ export class LocalEntries {
 
   set(ref: EntryRef, entry: Entry): void {
     const body = ownBytes(entry.body);
-    const variants =
-      entry.variants.length === 0
-        ? NO_VARIANTS
-        : entry.variants.map((variant) => ({ ...variant, body: ownBytes(variant.body) }));
+    const variants = entry.variants.map((variant) => ({ ...variant, body: ownBytes(variant.body) }));
     const { tenant, module, maxEntries } = ref;
     const bodyBytes = variants.reduce((sum, variant) => sum + variant.body.length, body.length);
     const texts = entry.identity.length + entry.fences.length + entry.etag.length + ref.entryKey.length;
     const bytes = bodyBytes + 2 * (texts + headerCharacters(entry.headers));
     const holding = { tenant, module, bytes, maxModuleEntries: maxEntries };
-    const carried = this.#carriedBy(entry);
-    const local: LocalEntry = {
-      identity: ref.identity,
-      fences: carried.joined,
-      createdAt: entry.createdAt,
-      staleAt: entry.staleAt,
-      expiresAt: entry.expiresAt,
-      status: entry.status,
-      statusMessage: entry.statusMessage,
-      etag: ownText(entry.etag),
-      headers: sharedHeadersOf(entry.headers),
-      removedHeaders: entry.removedHeaders.length === 0 ? NO_NAMES : entry.removedHeaders,
-      body,
-      variants,
-      carried,
-      [HEAD]: undefined,
-    };
+    const local = new LocalEntry(ref.identity, this.#carriedBy(entry), entry, body, variants);
     const made = this.#entries.set(ref.entryKey, local, holding, entry.expiresAt - Date.now());
     // It is too large for the tenant's share. The entry that was there before it is older, and goes, too.
     if (made === undefined) this.#entries.delete(ref.entryKey);
   }
 
-  #carriedBy({ fences: joined }: Entry): CarriedFences & { readonly joined: string } {
+  #carriedBy({ fences: joined }: Entry): JoinedFences {
     const known = this.#carried.get(joined);
     if (known) return known;
     const carried = { joined, ...splitFences(joined) };

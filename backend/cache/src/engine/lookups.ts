@@ -8,7 +8,7 @@ import { type EntryRef, examine } from "./entry-ref.js";
 import { areSettled, joinFences } from "./fences.js";
 import type { SharedStart } from "./fill-starts.js";
 import { GroupedReads } from "./grouped-reads.js";
-import type { LocalEntry } from "./local-entries.js";
+import type { LocalEntry } from "./local-entry.js";
 import type { LookupParts } from "./lookup-parts.js";
 import { Miss, type MissedRead, Stale } from "./miss.js";
 import type { CarriedFences, FenceReading } from "./read-batch.js";

@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { BoundedMap } from "../bounded-map.js";
 import { makeVariants } from "../codec/content-coding.js";
-import type { Entry } from "../codec/entry.js";
+import { type Entry, withVariants } from "../codec/entry.js";
 import { fencesOf } from "./carried-fences.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
@@ -48,6 +48,6 @@ export class VariantMaker {
     const variants = await makeVariants(entry.body);
     if (variants.length === 0 || entry.expiresAt <= Date.now()) return;
     const { fenceKeys, fences: tokens } = fencesOf(ref, entry.fences);
-    await this.#writer.commit(ref, { fenceKeys, tokens }, { ...entry, variants });
+    await this.#writer.commit(ref, { fenceKeys, tokens }, withVariants(entry, variants));
   }
 }
