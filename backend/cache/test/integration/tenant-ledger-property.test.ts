@@ -100,7 +100,7 @@ describe("the ledger of a tenant, whatever happens", () => {
 
   test("no live entry is uncounted, the quota holds, and a walk leaves nothing too much", async () => {
     const runs = fc.tuple(
-      fc.constantFrom("ledger" as const, "index" as const),
+      fc.constantFrom("ledger" as const, "index" as const, "generations" as const),
       fc.array(operation, { minLength: 5, maxLength: 40 }),
     );
     await fc.assert(
@@ -140,7 +140,7 @@ describe("the ledger of a tenant, whatever happens", () => {
               await admin.del(world.entryKey(operation.module, operation.name));
               break;
             case "lose":
-              await admin.del(loses === "ledger" ? keys.ledger(tenant) : await world.index(operation.module));
+              await admin.del(loses === "index" ? await world.index(operation.module) : keys[loses](tenant));
           }
           const ledger = await world.ledger();
           const live = await world.sum({ liveOnly: true });
@@ -154,7 +154,9 @@ describe("the ledger of a tenant, whatever happens", () => {
         await world.put(store, { module: "accounts", name: "last", bytes: 1 });
         const [total = -1] = await store.tenantBytes([tenant]);
         const { atLeast, atMost } = await world.sum({ liveOnly: false });
-        assert.ok(atLeast <= total && total <= atMost + 1, `${atLeast} <= ${total} <= ${atMost}`);
+        assert.ok(atLeast <= total, `${atLeast} <= ${total}`);
+        // Without the generations nobody knows when what is in no index has ended: it stays counted meanwhile.
+        if (loses !== "generations") assert.ok(total <= atMost + 1, `${total} <= ${atMost}`);
       }),
       { numRuns: 30 },
     );

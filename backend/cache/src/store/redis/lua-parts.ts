@@ -88,7 +88,7 @@ end
 
 // The lives of indexes. Needs what PRUNE needs, `generations` and `recount`. An index that is gone sooner
 // than its entries must have expired was evicted: what it counted stays counted until then, behind "~", and
-// `recount` says that a walk should list them anew. The end of an index is known for a second longer than it
+// `recount` says that a walk should list them anew. Where it is lost once more, the later of both ends counts. The end of an index is known for a second longer than it
 // lasts, so that it is never taken for lost.
 export const TIDY: string = `${PRUNE}
 local function settle(name, ttl)
@@ -98,7 +98,7 @@ local function settle(name, ttl)
   if ends < now then return strike(name) end
   redis.call('ZREM', ledger, name)
   redis.call('ZINCRBY', ledger, bytes, '~' .. name)
-  redis.call('ZADD', generations, ends, '~' .. name)
+  redis.call('ZADD', generations, 'GT', ends, '~' .. name)
   recount = 1
   return 0
 end
