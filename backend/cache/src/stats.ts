@@ -80,7 +80,7 @@ export interface CacheStats {
   /** False where the store holds too many keys to count them all: entries and bytes are then lower bounds. */
   readonly inventoryComplete: boolean;
   /**
-   * How old entries and bytes are. 0 where they were counted for this report; up to a minute, or ten where nobody has asked meanwhile, where
+   * How old entries and bytes are. 0 where they were counted for this report; up to two minutes, or ten where nobody has asked meanwhile, where
    * there are too many to count them all; `null` where they were not counted.
    */
   readonly inventoryAgeSeconds: number | null;

@@ -19,12 +19,17 @@ const MAX_ASKED_ANEW = 200;
 /** Tenants of two reports. */
 const MAX_KNOWN = 20_000;
 
+type Ask = NonNullable<Store["tenantBytes"]>;
+
 export class Inventories {
   readonly #store: Store;
   readonly #lastReport: LastReport;
   readonly #terms: InventoryTerms;
-  #taking: Promise<Inventory> | undefined;
-  #sums = new Map<string, number>();
+  #awaited: Promise<Inventory> | undefined;
+  /** Behind whoever asks: one at a time of each. */
+  #isRenewing = false;
+  #isSumming = false;
+  #sums: ReadonlyMap<string, number> = new Map();
   #sumsSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(store: Store, lastReport: LastReport, terms: InventoryTerms = TERMS) {
@@ -40,7 +45,7 @@ export class Inventories {
 
   /**
    * Of all tenants. One that has not seen all is a lower bound whenever it was taken, and costs seconds: it is the answer
-   * until the next one is there.
+   * until the next one is there, which is taken in no hurry.
    *
    * @returns the inventory, and how old it is
    */
@@ -52,44 +57,80 @@ export class Inventories {
       if (!inventory.complete) this.#lastReport.tookInventory(inventory);
       return { inventory, ageMs: 0 };
     }
-    if (ageMs < this.#terms.renewedAfterMs) return { inventory: last.value, ageMs };
-    const next = this.renew();
-    if (ageMs >= this.#terms.maxAgeMs) return { inventory: await next, ageMs: 0 };
-    // Whoever asks next is told, or asks once more.
-    next.catch(() => undefined);
+    if (ageMs >= this.#terms.maxAgeMs) return { inventory: await this.renew(), ageMs: 0 };
+    if (ageMs >= this.#terms.renewedAfterMs) void this.#renewBehind();
     return { inventory: last.value, ageMs };
   }
 
-  /** What the entries of each tenant count; of many at once as it was up to a minute ago. Rejects as the store does. */
+  /**
+   * What the entries of each tenant count; of many at once as it was up to a minute ago, and then until they are summed
+   * anew behind whoever asks. Rejects as the store does.
+   */
   async bytesOf(tenants: readonly string[]): Promise<readonly number[]> {
     const { tenantBytes, holdsInMemory } = this.#store;
     if (!tenantBytes) return [];
-    if (holdsInMemory || tenants.length <= MAX_ASKED_ANEW) return tenantBytes.call(this.#store, tenants);
-    if (monotonicNow() - this.#sumsSinceMs >= this.#terms.renewedAfterMs || this.#sums.size > MAX_KNOWN) {
-      this.#sums = new Map();
-      this.#sumsSinceMs = monotonicNow();
-    }
-    const sums = this.#sums;
-    const unknown = tenants.filter((tenant) => !sums.has(tenant));
-    const bytes = unknown.length > 0 ? await tenantBytes.call(this.#store, unknown) : [];
-    for (const [index, tenant] of unknown.entries()) sums.set(tenant, bytes[index] ?? 0);
-    return tenants.map((tenant) => sums.get(tenant) ?? 0);
+    const ask: Ask = async (some, isAwaited) =>
+      some.length === 0 ? [] : tenantBytes.call(this.#store, some, isAwaited);
+    if (holdsInMemory || tenants.length <= MAX_ASKED_ANEW) return ask(tenants, true);
+    const ageMs = monotonicNow() - this.#sumsSinceMs;
+    if (ageMs >= this.#terms.maxAgeMs || this.#sums.size > MAX_KNOWN) this.#tookSums(new Map());
+    else if (ageMs >= this.#terms.renewedAfterMs) void this.#sumBehind(tenants, ask);
+    const known = this.#sums;
+    const unknown = tenants.filter((tenant) => !known.has(tenant));
+    const news = new Map(pairsOf(unknown, await ask(unknown, true)));
+    if (news.size > 0) this.#sums = new Map([...this.#sums, ...news]);
+    return tenants.map((tenant) => news.get(tenant) ?? known.get(tenant) ?? 0);
   }
 
-  /** Takes the next one, for all who ask meanwhile, and notes it. Rejects as the store does. */
+  /** Takes the next one at once, for all who ask meanwhile, and notes it. Rejects as the store does. */
   renew(): Promise<Inventory> {
-    this.#taking ??= this.#take()
+    this.#awaited ??= this.#take()
       .then((inventory) => {
         this.#lastReport.tookInventory(inventory);
         return inventory;
       })
       .finally(() => {
-        this.#taking = undefined;
+        this.#awaited = undefined;
       });
-    return this.#taking;
+    return this.#awaited;
   }
 
-  #take(): Promise<Inventory> {
-    return this.#store.inventory({ maxKeys: MAX_INVENTORY_KEYS });
+  /** Never rejects: whoever asks next is told, or asks once more. */
+  async #renewBehind(): Promise<void> {
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
+    try {
+      this.#lastReport.tookInventory(await this.#take(false));
+    } catch {
+      // The last one stays the answer.
+    } finally {
+      this.#isRenewing = false;
+    }
   }
+
+  /** Never rejects, as {@link #renewBehind}. Whoever has not been asked about is forgotten. */
+  async #sumBehind(tenants: readonly string[], ask: Ask): Promise<void> {
+    if (this.#isSumming) return;
+    this.#isSumming = true;
+    try {
+      this.#tookSums(new Map(pairsOf(tenants, await ask(tenants, false))));
+    } catch {
+      // The last ones stay the answer.
+    } finally {
+      this.#isSumming = false;
+    }
+  }
+
+  #tookSums(sums: ReadonlyMap<string, number>): void {
+    this.#sums = sums;
+    this.#sumsSinceMs = monotonicNow();
+  }
+
+  #take(isAwaited = true): Promise<Inventory> {
+    return this.#store.inventory({ maxKeys: MAX_INVENTORY_KEYS, isAwaited });
+  }
+}
+
+function pairsOf(tenants: readonly string[], bytes: readonly number[]): (readonly [string, number])[] {
+  return tenants.map((tenant, index) => [tenant, bytes[index] ?? 0] as const);
 }

@@ -8,6 +8,16 @@ export interface InventoryRow {
   readonly bytes: number;
 }
 
+/** What a store is asked to count. */
+export interface InventoryFilter {
+  /** Default: all tenants. */
+  readonly tenant?: string;
+  /** Where more keys than these have been looked at, the rest need not be. */
+  readonly maxKeys: number;
+  /** False where nobody waits: it may take a minute, and is not to be noticed by requests. Default: true. */
+  readonly isAwaited?: boolean;
+}
+
 export interface Inventory {
   readonly rows: readonly InventoryRow[];
   /** False where the keyspace was too large to be read whole within the limit. */

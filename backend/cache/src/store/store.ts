@@ -9,7 +9,7 @@ import type { KeyedStore } from "./keyed-store.js";
 import type { ForgetFences, ReadLease } from "./read-lease.js";
 import type { SharedNotes } from "./shared-notes.js";
 import type { SharingTerms } from "./sharing-terms.js";
-import type { Inventory, ServerReport } from "./store-report.js";
+import type { Inventory, InventoryFilter, ServerReport } from "./store-report.js";
 
 export type {
   CommitOutcome,
@@ -243,7 +243,7 @@ export interface Store {
    * tenants (`clear`, `invalidateModule`) forgets every fence.
    */
   listFences?(beginning: string, ending: string): AsyncIterable<readonly string[]>;
-  inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory>;
+  inventory(filter: InventoryFilter): Promise<Inventory>;
   /**
    * A page of what is stored of a tenant's module under its current fences, in the order in which it expires. For
    * operators: never asked for by a request. Absent where the store cannot list a module: the console says so.
@@ -253,8 +253,10 @@ export interface Store {
    * What the entries of each of these tenants count against `maxTenantBytes`, in the same order. Absent where
    * the store does not bound the bytes of a tenant: `maxTenantBytes` is then never asked for, and the option
    * `maxBytesPerTenant` is refused.
+   *
+   * @param isAwaited as of {@link InventoryFilter}
    */
-  tenantBytes?(tenants: readonly string[]): Promise<readonly number[]>;
+  tenantBytes?(tenants: readonly string[], isAwaited?: boolean): Promise<readonly number[]>;
   serverReport(): Promise<ServerReport | null>;
   close(): Promise<void>;
 }

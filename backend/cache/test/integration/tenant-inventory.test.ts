@@ -97,6 +97,7 @@ describe("the stats of one tenant", () => {
     assert.ok((await commands()).scan - before.scan <= 5, "it looked at all keys of the server");
     const whole = await store.inventory({ maxKeys: 2 * OTHERS });
     assert.deepEqual(whole, { rows: [], complete: true, fences: 2 });
+    assert.deepEqual(await store.inventory({ maxKeys: 2 * OTHERS, isAwaited: false }), whole, "in no hurry");
   });
 
   test("bytes of many tenants are asked for by one small command each, in their order", async () => {

@@ -5,7 +5,7 @@ import { until } from "../../../servers/until.js";
 import { Inventories } from "../../src/engine/inventories.js";
 import { LastReport } from "../../src/engine/last-report.js";
 import { MemoryStore } from "../../src/store/memory-store.js";
-import type { Inventory } from "../../src/store/store-report.js";
+import type { Inventory, InventoryFilter } from "../../src/store/store-report.js";
 
 const MIB = 1024 * 1024;
 const NEVER_MS = 600_000;
@@ -15,15 +15,20 @@ class LargeStore extends MemoryStore {
   override readonly holdsInMemory = false as never;
   complete = false;
   taken = 0;
+  /** Of those the ones that nobody waited for. */
+  unawaited = 0;
   asked: string[] = [];
+  askedBehind: string[] = [];
+  factor = 1;
 
-  override async inventory(): Promise<Inventory> {
+  override async inventory({ isAwaited = true }: Partial<InventoryFilter> = {}): Promise<Inventory> {
     this.taken++;
+    if (!isAwaited) this.unawaited++;
     return { rows: [], complete: this.complete };
   }
-  override async tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {
-    this.asked.push(...tenants);
-    return tenants.map((tenant) => tenant.length);
+  override async tenantBytes(tenants: readonly string[], isAwaited = true): Promise<readonly number[]> {
+    (isAwaited ? this.asked : this.askedBehind).push(...tenants);
+    return tenants.map((tenant) => tenant.length * this.factor);
   }
 }
 
@@ -55,7 +60,7 @@ describe("the inventory of all tenants", () => {
     const { inventory: first } = await inventories.whole();
     const told = await Promise.all([inventories.whole(), inventories.whole()]);
     assert.ok(told.every(({ inventory }) => inventory === first));
-    assert.equal(store.taken, 2);
+    assert.deepEqual([store.taken, store.unawaited], [2, 1], "in no hurry");
     store.complete = true;
     await until("the next one has seen all", async () => (await inventories.whole()).ageMs === 0);
   });
@@ -65,7 +70,7 @@ describe("the inventory of all tenants", () => {
     await inventories.whole();
     const { ageMs } = await inventories.whole();
     assert.equal(ageMs, 0);
-    assert.equal(store.taken, 2);
+    assert.deepEqual([store.taken, store.unawaited], [2, 0]);
   });
 });
 
@@ -88,10 +93,32 @@ describe("what tenants' entries count", () => {
     assert.equal(store.asked.length, many.length + 1);
   });
 
-  test("after a while all of them", async () => {
+  test("after a while all of them, behind whoever asks", async () => {
     const { store, inventories } = open(0);
     await inventories.bytesOf(many);
+    store.factor = 10;
+    const old = many.map((id) => id.length);
+    assert.deepEqual(await inventories.bytesOf(many), old, "nobody waits");
+    assert.deepEqual([store.asked, store.askedBehind], [many, many]);
+    await until("they are known", async () => (await inventories.bytesOf(many))[0] === 10 * (old[0] ?? 0));
+  });
+
+  test("what is too old is waited for", async () => {
+    const { store, inventories } = open(0, 0);
     await inventories.bytesOf(many);
-    assert.equal(store.asked.length, 2 * many.length);
+    store.factor = 10;
+    assert.equal((await inventories.bytesOf(many))[0], 10 * "tenant-0".length);
+    assert.deepEqual(store.askedBehind, []);
+  });
+
+  test("whoever asks about others while the sums are renewed is told of all", async () => {
+    const { inventories } = open(0);
+    const others = many.map((id) => `other-${id}`);
+    await inventories.bytesOf([...many, ...others]);
+    const [some, all] = await Promise.all([
+      inventories.bytesOf(many),
+      inventories.bytesOf([...many, ...others, "another"]),
+    ]);
+    assert.ok(some.every((bytes) => bytes > 0) && all.every((bytes) => bytes > 0));
   });
 });

@@ -2,10 +2,16 @@
 // Tests: test/integration/monitor.test.ts
 import { monotonicNow } from "../../timers.js";
 import type { KeySpace } from "../key-space.js";
-import type { Inventory, InventoryRow, KeyspaceFigures, ServerReport } from "../store-report.js";
+import type {
+  Inventory,
+  InventoryFilter,
+  InventoryRow,
+  KeyspaceFigures,
+  ServerReport,
+} from "../store-report.js";
 import { mastersOf, scanKeys } from "./keyspace-scan.js";
 import type { RedisClient } from "./redis-client.js";
-import { BRISK, PacedSteps } from "./server-pace.js";
+import { BRISK, HURRIED, PacedSteps } from "./server-pace.js";
 import type { Servers } from "./servers.js";
 
 /** Figures of the server, or their sums over the masters of a Cluster. */
@@ -34,7 +40,7 @@ export async function reportServer(client: RedisClient): Promise<ServerReport> {
 
 /** Of a walk, or of an index: what the server answers well within a millisecond. */
 const PAGE_KEYS = 1000;
-const WITHIN_MS = 5000;
+const WITHIN_MS = { awaited: 5000, unawaited: 60_000 };
 /** A thousand commands and their replies at once would hold this process's requests up for ten milliseconds. */
 const SIZES_TOGETHER = 100;
 
@@ -88,24 +94,29 @@ async function reportNode(node: RedisClient): Promise<ServerReport> {
 
 /**
  * Counts entries and bytes a module, and fences, until `maxKeys` have been looked at, whoever's they are, or five seconds
- * have passed: on a machine that is busy nobody waits for longer, and least of all the server. Of one tenant
+ * have passed: on a machine that is busy nobody waits for longer, and least of all the server. Where nobody waits, it takes
+ * up to a minute, in steps so small and so rare that no request notices. Of one tenant
  * it counts what the indexes list, so that other tenants' keys cost nothing; what an index that was lost had listed is
  * counted again when a walk has listed it.
  */
 export async function takeInventory(
   client: RedisClient,
   keys: KeySpace,
-  filter: { readonly tenant?: string; readonly maxKeys: number },
+  filter: InventoryFilter,
 ): Promise<Inventory> {
   const rows = new Map<string, { -readonly [Field in keyof InventoryRow]: InventoryRow[Field] }>();
   let [seen, fences] = [0, 0];
-  const options = { pageKeys: PAGE_KEYS, steps: new PacedSteps(() => BRISK), withEmpty: true };
+  const { isAwaited = true } = filter;
+  const steps = new PacedSteps(() => (isAwaited ? BRISK : HURRIED));
+  const sized = (some: readonly string[]) => Promise.all(some.map((key) => client.strlen(key)));
+  const options = { pageKeys: PAGE_KEYS, steps, withEmpty: true };
   const pages =
     filter.tenant === undefined
       ? scanKeys(client, keys.prefix, options)
       : listedEntries(client, keys, filter.tenant);
   const isWhole = filter.tenant === undefined;
-  const endsAtMs = isWhole ? monotonicNow() + WITHIN_MS : Number.POSITIVE_INFINITY;
+  const withinMs = isAwaited ? WITHIN_MS.awaited : WITHIN_MS.unawaited;
+  const endsAtMs = isWhole ? monotonicNow() + withinMs : Number.POSITIVE_INFINITY;
   const taken = (complete: boolean): Inventory => ({
     rows: [...rows.values()],
     complete,
@@ -119,7 +130,7 @@ export async function takeInventory(
     const sizes: number[] = [];
     for (let start = 0; start < entryKeys.length; start += SIZES_TOGETHER) {
       const some = entryKeys.slice(start, start + SIZES_TOGETHER);
-      sizes.push(...(await Promise.all(some.map((key) => client.strlen(key)))));
+      sizes.push(...(await (isAwaited ? sized(some) : steps.run(() => sized(some)))));
     }
     entryKeys.forEach((key, position) => {
       const place = keys.parseEntry(key);
@@ -158,7 +169,7 @@ async function* listedEntries(client: RedisClient, keys: KeySpace, tenant: strin
 }
 
 /** Tenants asked about at a time: others wait for the answers in the server, well below a millisecond. */
-const MAX_ASKED = { tidied: 50, read: 500 };
+const MAX_ASKED = { tidied: 50, read: 500, unawaited: 50 };
 /** More than so many are asked for their sums as they stand: ten thousand scripts that look for what has expired are seconds of the server's time. */
 const MAX_TIDIED = 200;
 
@@ -166,11 +177,12 @@ export async function readTenantBytes(
   servers: Servers,
   keys: KeySpace,
   tenants: readonly string[],
+  isAwaited: boolean,
 ): Promise<readonly number[]> {
   const bytes: number[] = [];
-  const steps = new PacedSteps(() => BRISK);
+  const steps = new PacedSteps(() => (isAwaited ? BRISK : HURRIED));
   const areTidied = tenants.length <= MAX_TIDIED;
-  const together = areTidied ? MAX_ASKED.tidied : MAX_ASKED.read;
+  const together = areTidied ? MAX_ASKED.tidied : isAwaited ? MAX_ASKED.read : MAX_ASKED.unawaited;
   const ask = (tenant: string) => {
     const books = [keys.generations(tenant), keys.ledger(tenant)] as const;
     return servers.run(books[0], (link) =>

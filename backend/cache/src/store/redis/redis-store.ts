@@ -18,7 +18,7 @@ import type {
   SweepTarget,
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
-import type { Inventory, ServerReport } from "../store-report.js";
+import type { Inventory, InventoryFilter, ServerReport } from "../store-report.js";
 import { CauseCalls } from "./cause-calls.js";
 import { hearOn } from "./channel.js";
 import { commitCall, commitResult } from "./commit-call.js";
@@ -236,7 +236,7 @@ export class RedisStore implements Store {
     return scanMatching(this.#client, beginning, `*${ending}`);
   }
 
-  inventory(filter: { readonly tenant?: string; readonly maxKeys: number }): Promise<Inventory> {
+  inventory(filter: InventoryFilter): Promise<Inventory> {
     return takeInventory(this.#client, this.#keys, filter);
   }
 
@@ -244,8 +244,8 @@ export class RedisStore implements Store {
     return listEntries(this.#servers, this.#keys, request);
   }
 
-  tenantBytes(tenants: readonly string[]): Promise<readonly number[]> {
-    return readTenantBytes(this.#servers, this.#keys, tenants);
+  tenantBytes(tenants: readonly string[], isAwaited = true): Promise<readonly number[]> {
+    return readTenantBytes(this.#servers, this.#keys, tenants, isAwaited);
   }
 
   serverReport(): Promise<ServerReport> {
