@@ -26,9 +26,7 @@ export class Inventories {
   readonly #lastReport: LastReport;
   readonly #terms: InventoryTerms;
   #awaited: Promise<Inventory> | undefined;
-  /** Behind whoever asks: one at a time of each. */
-  #isRenewing = false;
-  #isSumming = false;
+  readonly #underWay = new Set<"inventory" | "sums">();
   #sums: ReadonlyMap<string, number> = new Map();
   #sumsSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -58,7 +56,7 @@ export class Inventories {
       return { inventory, ageMs: 0 };
     }
     if (ageMs >= this.#terms.maxAgeMs) return { inventory: await this.renew(), ageMs: 0 };
-    if (ageMs >= this.#terms.renewedAfterMs) void this.#renewBehind();
+    if (ageMs >= this.#terms.renewedAfterMs) void this.#behind("inventory", () => this.#takeAndNote(false));
     return { inventory: last.value, ageMs };
   }
 
@@ -74,7 +72,11 @@ export class Inventories {
     if (holdsInMemory || tenants.length <= MAX_ASKED_ANEW) return ask(tenants, true);
     const ageMs = monotonicNow() - this.#sumsSinceMs;
     if (ageMs >= this.#terms.maxAgeMs || this.#sums.size > MAX_KNOWN) this.#tookSums(new Map());
-    else if (ageMs >= this.#terms.renewedAfterMs) void this.#sumBehind(tenants, ask);
+    else if (ageMs >= this.#terms.renewedAfterMs)
+      void this.#behind("sums", async () => {
+        // Whoever has not been asked about is forgotten.
+        this.#tookSums(new Map(pairsOf(tenants, await ask(tenants, false))));
+      });
     const known = this.#sums;
     const unknown = tenants.filter((tenant) => !known.has(tenant));
     const news = new Map(pairsOf(unknown, await ask(unknown, true)));
@@ -84,46 +86,29 @@ export class Inventories {
 
   /** Takes the next one at once, for all who ask meanwhile, and notes it. Rejects as the store does. */
   renew(): Promise<Inventory> {
-    this.#awaited ??= this.#take()
-      .then((inventory) => {
-        this.#lastReport.tookInventory(inventory);
-        return inventory;
-      })
-      .finally(() => {
-        this.#awaited = undefined;
-      });
+    this.#awaited ??= this.#takeAndNote(true).finally(() => {
+      this.#awaited = undefined;
+    });
     return this.#awaited;
   }
 
-  /** Never rejects: whoever asks next is told, or asks once more. */
-  async #renewBehind(): Promise<void> {
-    if (this.#isRenewing) return;
-    this.#isRenewing = true;
-    try {
-      this.#lastReport.tookInventory(await this.#take(false));
-    } catch {
-      // The last one stays the answer.
-    } finally {
-      this.#isRenewing = false;
-    }
-  }
-
-  /** Never rejects, as {@link #renewBehind}. Whoever has not been asked about is forgotten. */
-  async #sumBehind(tenants: readonly string[], ask: Ask): Promise<void> {
-    if (this.#isSumming) return;
-    this.#isSumming = true;
-    try {
-      this.#tookSums(new Map(pairsOf(tenants, await ask(tenants, false))));
-    } catch {
-      // The last ones stay the answer.
-    } finally {
-      this.#isSumming = false;
-    }
+  /** Behind whoever asks, one at a time of each. Never rejects: what is known stays the answer. */
+  async #behind(what: "inventory" | "sums", renew: () => Promise<unknown>): Promise<void> {
+    if (this.#underWay.has(what)) return;
+    this.#underWay.add(what);
+    await renew().catch(() => undefined);
+    this.#underWay.delete(what);
   }
 
   #tookSums(sums: ReadonlyMap<string, number>): void {
     this.#sums = sums;
     this.#sumsSinceMs = monotonicNow();
+  }
+
+  async #takeAndNote(isAwaited: boolean): Promise<Inventory> {
+    const inventory = await this.#take(isAwaited);
+    this.#lastReport.tookInventory(inventory);
+    return inventory;
   }
 
   #take(isAwaited = true): Promise<Inventory> {
