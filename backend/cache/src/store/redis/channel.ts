@@ -14,7 +14,19 @@ const RECONNECT_MS = [200, 5000] as const;
  * @returns ends that
  */
 export function hearOn(client: RedisClient, channel: string, onText: (text: string) => void): () => void {
-  if (client.hear) return client.hear(channel, onText);
+  let isEnded = false;
+  const heard = (text: string) => {
+    if (!isEnded) onText(text);
+  };
+  const end = client.hear ? client.hear(channel, heard) : hearOnOwn(client, channel, heard);
+  // What is under way is not heard any more: a client goes on telling it until its server has confirmed the end.
+  return () => {
+    isEnded = true;
+    end();
+  };
+}
+
+function hearOnOwn(client: RedisClient, channel: string, heard: (text: string) => void): () => void {
   const { duplicate } = client;
   // A client of the user's own making.
   if (typeof duplicate !== "function") return ignore;
@@ -23,7 +35,7 @@ export function hearOn(client: RedisClient, channel: string, onText: (text: stri
   const subscribe = () => void own.subscribe?.(channel).catch(ignore);
   own.on("ready", subscribe);
   own.on("message", (from: string, text: string) => {
-    if (from === channel && !isClosed) onText(text);
+    if (from === channel) heard(text);
   });
   // The store's own connection reports what is wrong.
   own.on("error", ignore);

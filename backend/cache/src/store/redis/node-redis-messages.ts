@@ -109,12 +109,15 @@ export class NodeRedisMessages implements MessageClient {
   }
 }
 
+/**
+ * In a turn of its own. Whoever hears a message may end its hearing, and node-redis is within its decoder
+ * then: `destroy` would have it decode the same bytes again, without an end.
+ */
 function destroy(own: NodeRedisSubscriber | undefined): void {
-  try {
-    own?.destroy();
-  } catch {
+  void Promise.resolve()
+    .then(() => own?.destroy())
     // It was not connected.
-  }
+    .catch(ignore);
 }
 
 function ignore(): void {}

@@ -99,7 +99,7 @@ export class NodeRedisSentinelClient extends NodeRedisCommands {
 
 /** The user's sentinel keeps one connection for all channels, and leads it to the next master by itself. */
 function ownChannels(sentinel: NodeRedisSentinel): NodeRedisSubscriber {
-  let end = (): unknown => undefined;
+  const ends: (() => Promise<unknown>)[] = [];
   let isEnded = false;
   return {
     // Its errors are the user's to hear.
@@ -110,12 +110,12 @@ function ownChannels(sentinel: NodeRedisSentinel): NodeRedisSubscriber {
         await new Promise<void>((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
     },
     subscribe: async (channel, listener) => {
-      end = () => sentinel.unsubscribe(channel, listener).catch(() => undefined);
+      ends.push(() => sentinel.unsubscribe(channel, listener));
       return sentinel.subscribe(channel, listener);
     },
     destroy: () => {
       isEnded = true;
-      end();
+      for (const end of ends.splice(0)) end().catch(() => undefined);
     },
   };
 }

@@ -113,6 +113,39 @@ export const causeCases = casesOf([], {
     assert.equal(heard.slice(before).filter((text) => text.endsWith("nobody hears it")).length, 0);
   },
 
+  "whoever ends its hearing hears nothing more, of what is under way neither": async (all) => {
+    const { hear } = all.store;
+    if (!hear) return;
+    const at = all.place();
+    const channel = all.keys.invalidated();
+    const note = (text: string) => noteOf(all, at, text, { announce: { channel, from: "process tenant" } });
+    const replace = (text: string) => all.store.replaceFences([at.fenceKeys[0]], MINUTE_MS, note(text));
+    const heard: string[] = [];
+    const heardByAnother: string[] = [];
+    const end = hear.call(all.store, channel, (text) => {
+      heard.push(text);
+      if (text.includes(" one of many ")) end();
+    });
+    const endAnother = hear.call(all.store, channel, (text) => heardByAnother.push(text));
+    try {
+      await until("both hear", async () => {
+        await replace("a first one");
+        return heard.length > 0 && heardByAnother.length > 0;
+      });
+      const many = Array.from({ length: 20 }, (_, n) => `one of many ${n}`);
+      await Promise.all(many.map(replace));
+      const ofMany = () => heard.filter((text) => text.includes(" one of many "));
+      await until("one hears one of them, another all", async () => {
+        const areAllHeard = many.every((text) => heardByAnother.some((each) => each.endsWith(` ${text}`)));
+        return ofMany().length > 0 && areAllHeard;
+      });
+      assert.equal(ofMany().length, 1);
+    } finally {
+      end();
+      endAnother();
+    }
+  },
+
   "who only looks sees what is there, and makes nothing": async (all) => {
     if (!all.store.peek) return;
     const at = all.place();
