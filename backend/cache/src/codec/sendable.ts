@@ -60,3 +60,8 @@ export function isETag(text: string): boolean {
 export function hasNoContent(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
+
+/** Whether its head says how long the body is: that of a 204 or a 304 does not (RFC 9110 section 8.6). */
+export function hasLength(status: number): boolean {
+  return status !== 204 && status !== 304;
+}

@@ -24,6 +24,7 @@
 import { formatHit } from "../cache-status.js";
 import { isCompressibleAnswer, isCompressibleType } from "../codec/content-coding.js";
 import { type ContentCoding, type Entry, HEAD, type Variant } from "../codec/entry.js";
+import { hasLength } from "../codec/sendable.js";
 import { isSentWithNotModified } from "./conditional.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { isBeyondASCII, isFileName } from "./sent-letters.js";
@@ -143,7 +144,7 @@ export class EntryHead {
       earlier,
       vary: this.varyFor(entry, own),
       hasETag: etag !== "",
-      hasLength: form !== "not-modified" && hasLength(entry),
+      hasLength: form !== "not-modified" && hasLength(entry.status),
       removed:
         earlier.length === 0 || removedHeaders.length === 0
           ? NO_NAMES
@@ -222,11 +223,6 @@ function lowerName([name]: Field): string {
 /** A strong validator names one sequence of bytes, which a variant is not (RFC 9110 section 8.8.3.3). */
 export function variantETagOf({ etag }: Entry): string {
   return etag === "" || etag.startsWith("W/") ? etag : `W/${etag}`;
-}
-
-/** Neither a 204 nor a 304 has one (RFC 9110 section 8.6). */
-export function hasLength({ status }: Entry): boolean {
-  return status !== 204 && status !== 304;
 }
 
 export function lengthOf(entry: Entry, variant: Variant | undefined): string {

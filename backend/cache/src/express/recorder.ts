@@ -32,7 +32,7 @@ import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, isGone, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { SentLetters } from "./sent-letters.js";
-import { declaredLength, judge } from "./storability.js";
+import { declaredLength, declareLength, judge } from "./storability.js";
 import { UnusedBody } from "./unused-body.js";
 
 /**
@@ -234,8 +234,7 @@ class Recorder {
     const bodyIsKnown = whole && (this.#fill !== undefined || this.#body.bytes > 0);
     if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag"))
       res.setHeader("ETag", this.#body.weakETag());
-    if (!this.#fill && bodyIsKnown && !res.hasHeader("Content-Length") && !res.hasHeader("Transfer-Encoding"))
-      res.setHeader("Content-Length", this.#body.bytes);
+    if (!this.#fill && bodyIsKnown) declareLength(res, this.#body.bytes);
     const head = readHead(res, this.#before, storability);
     this.#head = head;
     if (!storability.storable) {

@@ -6,13 +6,13 @@ import { TLSSocket } from "node:tls";
 import { type CacheStatus, freshSecondsOf, setCacheStatus } from "../cache-status.js";
 import { acceptedCodings } from "../codec/content-coding.js";
 import type { ContentCoding, Entry, Variant } from "../codec/entry.js";
+import { hasLength } from "../codec/sendable.js";
 import type { Waiter } from "../engine/bounded-wait.js";
 import { isNotModified } from "./conditional.js";
 import {
   DEFAULT_CACHE_CONTROL,
   type EntryHead,
   type Field,
-  hasLength,
   headOf,
   lengthOf,
   variantETagOf,
@@ -90,7 +90,7 @@ export function replay(
   if (own.cacheControl && !head.hasCacheControl) defaultCacheControl(res);
   if (!notModified) {
     if (variant) res.setHeader("Content-Encoding", variant.encoding);
-    if (hasLength(entry)) res.setHeader("Content-Length", lengthOf(entry, variant));
+    if (hasLength(entry.status)) res.setHeader("Content-Length", lengthOf(entry, variant));
   }
   // Node would read its value as UTF-8 once more (`sent-letters.ts`), if it computed the body's length.
   if (head.namesFileBeyondASCII && !notModified && req.httpVersionMajor < 2) res.writeHead(res.statusCode);

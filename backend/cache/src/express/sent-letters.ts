@@ -2,6 +2,7 @@
 // Tests: test/integration/heads-beyond-ascii.test.ts
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import { hasLength } from "../codec/sendable.js";
 import type { RecordedHead } from "./recorded-head.js";
 
 /** What the head of an answer goes out with. */
@@ -10,7 +11,8 @@ type Company = "flush" | "text" | "empty-text" | "bytes";
 /**
  * Node sends the head in one write with the first part of the body. Where that is a text, the head is written
  * in the text's encoding, UTF-8, and otherwise in Latin-1. A hit's body is always bytes. So the entry's
- * letters are kept as the bytes that they became, each byte as one Latin-1 letter.
+ * letters are kept as the bytes that they became, each byte as one Latin-1 letter. HTTP/2 has heads of their
+ * own, always in Latin-1.
  */
 export class SentLetters {
   #company: Company | undefined;
@@ -40,7 +42,7 @@ export class SentLetters {
       !headers.set.some(([, value]) => isBeyondASCII(value)) &&
       !isBeyondASCII(statusMessage) &&
       !isBeyondASCII(etag);
-    if (isASCII) return head;
+    if (isASCII || !(res instanceof ServerResponse)) return head;
     const isUTF8 = this.#isUTF8(head) && !(isWrapped && isSentAsBytes(res));
     const sent = (text: string) => Buffer.from(text, isUTF8 ? "utf8" : "latin1").toString("latin1");
     const isRead = READS_FILE_NAMES && this.#isAtOnce && !isWrapped;
@@ -53,7 +55,7 @@ export class SentLetters {
 
   #isUTF8({ status, contentLength }: RecordedHead): boolean {
     if (this.#company === "flush") return true;
-    if (status === 204 || status === 304) return false;
+    if (!hasLength(status)) return false;
     // The first part of a chunked body goes out behind its length, which is Latin-1.
     if (this.#company === "text") return this.#isAtOnce || contentLength !== undefined;
     return this.#company === "empty-text";

@@ -2,7 +2,7 @@
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import type { Response } from "express";
 import type { UnstoredReason } from "../cache-status.js";
-import { isETag } from "../codec/sendable.js";
+import { hasLength, isETag } from "../codec/sendable.js";
 import { parseCacheControl, secondsOf } from "./cache-control.js";
 import { parseHttpDate } from "./http-date.js";
 import { addedVary } from "./recorded-headers.js";
@@ -108,6 +108,12 @@ export function declaredLength(res: Response): number | undefined {
 /** The same, among all headers of a response. */
 export function lengthIn(headers: OutgoingHttpHeaders): number | undefined {
   return numberOf(headers["content-length"]);
+}
+
+/** To HEAD: as Node declares the length of a whole body to GET, where the handler does not. */
+export function declareLength(res: Response, bodyBytes: number): void {
+  const isDeclared = res.hasHeader("Content-Length") || res.hasHeader("Transfer-Encoding");
+  if (!isDeclared && hasLength(res.statusCode)) res.setHeader("Content-Length", bodyBytes);
 }
 
 function numberOf(length: OutgoingHttpHeader | undefined): number | undefined {

@@ -40,7 +40,7 @@ describe("answers over HTTP/2", () => {
           res.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
         }
       };
-      const middleware: RequestHandler = req.method === "GET" ? list : change;
+      const middleware: RequestHandler = req.method === "POST" ? change : list;
       middleware(req as never, res as never as Response, next as NextFunction);
     });
     server.listen(0, "127.0.0.1");
@@ -65,7 +65,7 @@ describe("answers over HTTP/2", () => {
       const body = (await buffer(stream)).toString();
       await cache.idle();
       assert.deepEqual(failures, []);
-      return { status: head[":status"], body, trailers };
+      return { status: head[":status"], head, body, trailers };
     } finally {
       client.close();
     }
@@ -106,6 +106,27 @@ describe("answers over HTTP/2", () => {
       for (let time = 0; time < 3; time++) assert.equal((await ask("GET", `/${name.length}`, by)).body, body);
     });
   }
+
+  test("letters beyond ASCII in its head are on hits as they were", async () => {
+    const before = runs;
+    const fileName = 'attachment; filename="\xe9lan.csv"';
+    for (let time = 0; time < 2; time++) {
+      const { head } = await ask("GET", "/letters", (res) => {
+        res.setHeader("content-disposition", fileName);
+        res.end("text");
+      });
+      assert.equal(head["content-disposition"], fileName);
+    }
+    assert.equal(runs - before, 1);
+  });
+
+  test("HEAD of a 204 has no length, which HTTP/2 refuses, whatever the handler writes", async () => {
+    const { status } = await ask("HEAD", "/no-content", (res) => {
+      res.statusCode = 204;
+      res.end("text");
+    });
+    assert.equal(status, 204);
+  });
 
   test("an answer with trailers is not stored, however they are set", async () => {
     const setters: Answer[] = [

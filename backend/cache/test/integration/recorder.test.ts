@@ -213,6 +213,16 @@ describe("the recorder", () => {
     assert.equal(list.runs, 2);
   });
 
+  test.each([204, 304])(
+    "HEAD of a %i has no length, as GET has none, whatever is written",
+    async (status) => {
+      for (const method of ["HEAD", "GET"]) {
+        const [answered] = await twice((_req, res) => res.status(status).end("text"), method);
+        assert.deepEqual([answered.status, answered.headers["content-length"]], [status, undefined]);
+      }
+    },
+  );
+
   test("a handler that goes on writing behind a 304 is heard to its end, and what it wrote is the entry", async () => {
     const etag = '"v1"';
     const url = `${list.url}/list/not-modified`;
