@@ -51,8 +51,9 @@ export function creditsRouter({ pool, views, state }: CreditsOptions): Router {
       if (!params.success) throw notFound("There are no such credits.");
       const account: CreditAccount = params.data;
       const tenantId = tenantOf(req);
+      let balance: number;
       try {
-        const balance = await withTenant(pool, tenantId, async (client) => {
+        balance = await withTenant(pool, tenantId, async (client) => {
           const { amount } = body.of(req);
           if (!(await holdUser(client, tenantId, account.userId)))
             throw notFound("There is no user with this id.");
@@ -60,11 +61,12 @@ export function creditsRouter({ pool, views, state }: CreditsOptions): Router {
           if (changed === undefined) throw conflict(refusal);
           return changed;
         });
-        res.json({ data: { user_id: account.userId, type: account.type, balance } });
       } finally {
         // Whatever happened: a connection that is lost during COMMIT leaves open whether it took place.
         await views.drop(tenantId, [touch(creditBalance, account)]);
       }
+      // Not before: whoever has the answer may read at once.
+      res.json({ data: { user_id: account.userId, type: account.type, balance } });
     };
 
   const handlers = (endpoint: string, role: Role, handler: RequestHandler) => ({

@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "@jest/globals";
 import type { TenantCacheOptions } from "express-tenant-cache";
+import { Redis } from "ioredis";
 import supertest from "supertest";
 import { afterTest } from "../../servers/in-test.js";
 import { startRedisServer } from "../../servers/index.js";
 import { openCache, READY_WITHIN_MS } from "../support/caches.js";
-import { CRM_STORES, type Crm, startCrm, TENANT_A } from "../support/crm.js";
+import { CRM_STORES, type Crm, type CrmClient, startCrm, TENANT_A } from "../support/crm.js";
 import {
   create,
   createFieldService,
@@ -93,6 +94,45 @@ for (const store of CRM_STORES) {
     });
   });
 }
+
+describe("services: an answer to a change", () => {
+  type Change = (admin: CrmClient, user: string) => supertest.Test;
+  const changes: Record<string, Change> = {
+    "of credits": (admin, user) => admin.post(`/api/credits/${user}/sms/add`, { amount: 1 }).expect(200),
+    "of a record": (admin, user) => admin.put(`/api/users/${user}`, userDocument("Ada Late")).expect(200),
+    "that makes a record": (admin) => admin.post("/api/users", userDocument("Grace")).expect(201),
+    "that deletes a record": (admin, user) => admin.delete(`/api/users/${user}`).expect(204),
+  };
+  test.each(Object.entries(changes))(
+    "%s waits until Redis has taken what it makes stale",
+    async (_name, change) => {
+      const redis = await startRedisServer();
+      const cache = await openCache("redis", { redis: redis.url, tenant: byToken });
+      const crm = await startCrm("redis", { cache });
+      const control = new Redis(redis.url);
+      afterTest(async () => {
+        control.disconnect();
+        await cache.close();
+        await crm.close();
+        await redis.stop();
+      });
+      const admin = await crm.client("admin", TENANT_A);
+      const user = await create(admin, "/api/users", userDocument("Ada"));
+      await cache.idle();
+      await control.call("CLIENT", "PAUSE", 60_000, "WRITE");
+      let isAnswered = false;
+      const answered = change(admin, user).then(() => {
+        isAnswered = true;
+      });
+      while (!/^blocked_clients:[1-9]/m.test(await control.info("clients")));
+      // What had been sent by then would have come before this answer.
+      await admin.get("/nothing").expect(404);
+      assert.equal(isAnswered, false);
+      await control.call("CLIENT", "UNPAUSE");
+      await answered;
+    },
+  );
+});
 
 describe("services: Redis away", () => {
   test("every view is read from the database, changes are made, and nothing old is shown after", async () => {
