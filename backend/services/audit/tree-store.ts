@@ -51,11 +51,12 @@ export async function integrate(
 ): Promise<Integration | undefined> {
   return await inTransaction(pool, async (client) => {
     if (takeLock && !(await tryLock(client, "tree", tenantId))) return undefined;
-    const size = await treeSize(client, tenantId);
+    // Before the size: without the lock another process may add records and sign them between the two looks.
     const { rows: known } = await client.query<{ tree_size: string | null }>(
       "SELECT max(tree_size) AS tree_size FROM audit_checkpoints WHERE tenant_id = $1",
       [tenantId],
     );
+    const size = await treeSize(client, tenantId);
     requireSize(size, Math.max(publishedSize, Number(known[0]?.tree_size ?? 0)));
     const { rows } = await client.query<{ id: string; content: string }>(
       `DELETE FROM audit_pending WHERE tenant_id = $1

@@ -13,6 +13,7 @@ import { openCheckpoint, signerKey } from "../../services/audit/signed-note.js";
 import { integrate, rootAt, TreeBroken, treeSize } from "../../services/audit/tree-store.js";
 import { ACTOR, type AuditDatabase, events, startAuditDatabase, TENANT } from "../support/audit-database.js";
 import { LOG_KEY, openAuditLog } from "../support/audit-log.js";
+import { holdQueries } from "../support/held-queries.js";
 
 describe("checkpoints", () => {
   let database: AuditDatabase;
@@ -172,6 +173,17 @@ describe("checkpoints", () => {
       size: 6,
       provenSize: 6,
     });
+  });
+
+  test("a step that another process overtakes between two looks does not take its records for missing", async () => {
+    const log = open();
+    await log.grow(3);
+    const { pool, held, release } = holdQueries(database.pool, /max\((?:leaf_index|tree_size)\)/);
+    const overtaken = integrate(pool, TENANT, { takeLock: false });
+    await held;
+    await log.grow(4);
+    release();
+    assert.deepEqual(await overtaken, { added: 0, size: 7 });
   });
 
   test("processes that all sign at once sign parts of one tree", async () => {
