@@ -6,7 +6,14 @@ import { isDatabaseUnavailable } from "../../db/database-errors.js";
 import { Outage } from "../../outage.js";
 import { CheckpointFork } from "./checkpoint-place.js";
 import type { Checkpointer } from "./checkpointer.js";
-import { integrate, MAX_STEP_RECORDS, TreeBroken, tenantsToSign, tenantsWithPending } from "./tree-store.js";
+import {
+  integrate,
+  MAX_STEP_RECORDS,
+  signedSize,
+  TreeBroken,
+  tenantsToSign,
+  tenantsWithPending,
+} from "./tree-store.js";
 
 export interface AuditWorkerOptions {
   readonly pool: Pool;
@@ -108,7 +115,7 @@ export class AuditWorker {
     for (;;) {
       const step = await integrate(pool, tenantId);
       if (step === undefined || step.added === 0) return;
-      const signed = await this.#signedSize(tenantId);
+      const signed = await signedSize(pool, tenantId);
       if (step.size - signed >= checkpointRecords) await this.#sign(tenantId);
       if (step.added < MAX_STEP_RECORDS) return;
     }
@@ -122,14 +129,6 @@ export class AuditWorker {
       if (isBroken(error) || isDatabaseUnavailable(error)) throw error;
       this.#signing.failed((error as Error).message);
     }
-  }
-
-  async #signedSize(tenantId: string): Promise<number> {
-    const { rows } = await this.#options.pool.query<{ size: string }>(
-      "SELECT coalesce(max(tree_size), 0) AS size FROM audit_checkpoints WHERE tenant_id = $1",
-      [tenantId],
-    );
-    return Number(rows[0]?.size ?? 0);
   }
 
   /**

@@ -52,12 +52,9 @@ export async function integrate(
   return await inTransaction(pool, async (client) => {
     if (takeLock && !(await tryLock(client, "tree", tenantId))) return undefined;
     // Before the size: without the lock another process may add records and sign them between the two looks.
-    const { rows: known } = await client.query<{ tree_size: string | null }>(
-      "SELECT max(tree_size) AS tree_size FROM audit_checkpoints WHERE tenant_id = $1",
-      [tenantId],
-    );
+    const signed = await signedSize(client, tenantId);
     const size = await treeSize(client, tenantId);
-    requireSize(size, Math.max(publishedSize, Number(known[0]?.tree_size ?? 0)));
+    requireSize(size, Math.max(publishedSize, signed));
     const { rows } = await client.query<{ id: string; content: string }>(
       `DELETE FROM audit_pending WHERE tenant_id = $1
          AND id IN (SELECT id FROM audit_pending WHERE tenant_id = $1 ORDER BY id LIMIT $2) RETURNING id, content`,
@@ -134,6 +131,15 @@ async function tenantsIn(pool: Queryable, table: "audit_pending" | "audit_record
 export async function treeSize(client: Queryable, tenantId: string): Promise<number> {
   const { rows } = await client.query<{ size: string }>(
     "SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM audit_records WHERE tenant_id = $1",
+    [tenantId],
+  );
+  return Number(rows[0]?.size ?? 0);
+}
+
+/** Leaves of the largest checkpoint. */
+export async function signedSize(client: Queryable, tenantId: string): Promise<number> {
+  const { rows } = await client.query<{ size: string }>(
+    "SELECT coalesce(max(tree_size), 0) AS size FROM audit_checkpoints WHERE tenant_id = $1",
     [tenantId],
   );
   return Number(rows[0]?.size ?? 0);

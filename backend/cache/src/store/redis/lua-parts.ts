@@ -88,8 +88,8 @@ end
 
 // The lives of indexes. Needs what PRUNE needs, `generations` and `recount`. An index that is gone sooner
 // than its entries must have expired was evicted: what it counted stays counted until then, behind "~", and
-// `recount` says that a walk should list them anew. Where it is lost once more, the later of both ends counts. The end of an index is known for a second longer than it
-// lasts, so that it is never taken for lost.
+// `recount` says that a walk should list them anew. Where it is lost once more, the later of both ends
+// counts. The end of an index is known for a second longer than it lasts, so that it is never taken for lost.
 export const TIDY: string = `${PRUNE}
 local function settle(name, ttl)
   local bytes = tonumber(redis.call('ZSCORE', ledger, name) or 0)
