@@ -35,7 +35,7 @@ export function sortedKey(base: string, options: Order, ...surplus: never[]): st
   refuseSurplus("sortedKey", surplus, write);
   refuseStray(base, options, ["by", "direction"], write);
   const { by, direction = "asc" } = Object(options) as Order;
-  if (typeof by !== "string" || by === "")
+  if (typeof by !== "string" || by === "" || !by.isWellFormed())
     throw invalid(base, `by is ${shown(by)}: name a field, and write ${write}`);
   if (direction !== "asc" && direction !== "desc")
     throw invalid(base, `direction is ${shown(direction)}: write "asc" or "desc"`);

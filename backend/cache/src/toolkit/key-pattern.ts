@@ -103,10 +103,11 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
     const value: unknown = Object(params)[gap];
     if (typeof value === "number" && Number.isFinite(value)) return String(value);
     // An asterisk would be a wildcard in `match`.
-    if (typeof value === "string" && value !== "") return encodeURIComponent(value).replaceAll("*", "%2A");
+    if (typeof value === "string" && value !== "" && value.isWellFormed())
+      return encodeURIComponent(value).replaceAll("*", "%2A");
     throw new TenantCacheError(
       "ETC_KEY",
-      `${this.text}: ${gap} is ${shown(value)}: write a number or a string that is not empty`,
+      `${this.text}: ${gap} is ${shown(value)}: write a number or a string of Unicode that is not empty`,
     );
   }
 

@@ -69,7 +69,8 @@ function statusOf(value: unknown): number {
 }
 
 function bytesOf(value: unknown): [keyof typeof TYPES, Buffer] {
-  if (typeof value === "string") return ["text", Buffer.from(value)];
+  // In UTF-8 an unpaired surrogate would come back as another letter; JSON escapes it.
+  if (typeof value === "string" && value.isWellFormed()) return ["text", Buffer.from(value)];
   if (value instanceof Uint8Array) return ["bytes", Buffer.from(value)];
   if (value === undefined) return ["json", Buffer.alloc(0)];
   const json: string | undefined = JSON.stringify(value);

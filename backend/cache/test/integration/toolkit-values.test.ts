@@ -28,6 +28,7 @@ for (const store of STORES) {
         { a: [1, null, "ü"] },
         "text",
         "",
+        "half a pair: \ud83d",
         0,
         false,
         null,

@@ -75,6 +75,8 @@ describe("key registry", () => {
     for (const wrong of [
       () => paginatedKey("users:list", { page: 0, pageSize: 50 }),
       () => sortedKey("users:list", { by: "" }),
+      () => sortedKey("users:list", { by: "\ud83d" }),
+      () => new KeyRegistry().pattern("d:{a}").key({ a: "\ud83d" }),
       () => timestampedKey("users:list", new Date("never")),
     ])
       assert.throws(wrong, /ETC_KEY/);
