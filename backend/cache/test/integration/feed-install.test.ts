@@ -4,6 +4,9 @@ import { describe, test } from "@jest/globals";
 import pg from "pg";
 import { afterTest } from "../../../servers/in-test.js";
 import { createTestDatabase } from "../../../servers/postgres.js";
+import { until } from "../../../servers/until.js";
+import { parseFeedOptions } from "../../src/feed/feed-options.js";
+import { installFeed } from "../../src/feed/feed-sql.js";
 import { createFeed } from "../../src/feed/index.js";
 import { openFeedDatabase, TABLES } from "../support/feed-database.js";
 
@@ -19,6 +22,45 @@ describe("installing", () => {
     await pool.query("UPDATE orders SET total = 2");
     assert.notEqual(await feed.diff(), "");
     await pool.query(feed.sql.down);
+    assert.equal(await feed.install(), true);
+  });
+
+  test("no write of the app is ended for it, or waits behind it for long", async () => {
+    const { pool, feed } = await openFeedDatabase();
+    await pool.query(feed.sql.down);
+    const writer = await pool.connect();
+    try {
+      // Of a deadlock it would be the one that is ended. The install takes the other table first.
+      await writer.query("SET deadlock_timeout = '700ms'; BEGIN; UPDATE orders SET total = 2 WHERE id = 1");
+      const installing = feed.install();
+      await until("the install waits for it", async () => {
+        const { rows } = await pool.query(
+          "SELECT FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass",
+        );
+        return rows.length > 0;
+      });
+      // Waits for what the install has, which waits for this one: a deadlock, unless one of them gives way.
+      await writer.query("UPDATE accounts SET name = 'm' WHERE id = 1");
+      await pool.query("UPDATE orders SET total = 2 WHERE id = 2");
+      await writer.query("COMMIT");
+      assert.equal(await installing, true);
+    } finally {
+      writer.release(true);
+    }
+    assert.deepEqual(await feed.verify(), []);
+  });
+
+  test("where a table stays locked it rejects as the database does", async () => {
+    const { pool, feed } = await openFeedDatabase();
+    await pool.query("DROP TRIGGER etc_feed_update ON orders");
+    const writer = await pool.connect();
+    try {
+      await writer.query("BEGIN; UPDATE orders SET total = 2 WHERE id = 1");
+      const options = parseFeedOptions({ database: pool, tables: TABLES });
+      await assert.rejects(installFeed(options, 0), { code: "55P03" });
+    } finally {
+      writer.release(true);
+    }
     assert.equal(await feed.install(), true);
   });
 
