@@ -160,10 +160,24 @@ describe("the direct connection", () => {
     // From here timers come next, before anything is read.
     await new Promise(setImmediate);
     const asked = mget(reads, ["text"], 1);
+    // It leaves at the end of this step.
+    await new Promise<void>((left) => process.nextTick(left));
     const busyUntilMs = performance.now() + 1000;
     while (performance.now() < busyUntilMs);
     assert.deepEqual(await asked, ["a fence"]);
     reads.close();
+  });
+
+  test("what has not left yet, because this process was busy, is not met with silence", async () => {
+    const proxy = await startTcpProxy(ofFile.server.port, { delayMs: () => 20 });
+    const reads = open(`redis://127.0.0.1:${proxy.port}`);
+    await isUsable(reads);
+    const asked = mget(reads, ["text"], 1);
+    const busyUntilMs = performance.now() + 1000;
+    while (performance.now() < busyUntilMs);
+    assert.deepEqual(await asked, ["a fence"]);
+    reads.close();
+    await proxy.close();
   });
 
   test("the store reads on it, and on its own connection while it is away", async () => {

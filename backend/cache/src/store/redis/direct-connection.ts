@@ -3,17 +3,10 @@ import net from "node:net";
 import tls from "node:tls";
 import { BackOff } from "../../back-off.js";
 import { isError } from "../../thrown.js";
-import {
-  clearTimeout,
-  monotonicNow,
-  nextTick,
-  nextTurn,
-  setImmediate,
-  setTimeout,
-  type Timer,
-} from "../../timers.js";
+import { clearTimeout, monotonicNow, nextTurn, setImmediate, setTimeout, type Timer } from "../../timers.js";
 import { type ArrayQuestion, ArrayReplies, type ArrayValue, OWN_ROOM } from "./array-replies.js";
 import { connectAgainOnEnd } from "./connect-again.js";
+import { type JoinedWrite, joinWrite } from "./joined-write.js";
 import type { RedisClient } from "./redis-client.js";
 import { type Proof, proofCommand } from "./server-identity.js";
 import { ServerLink } from "./server-link.js";
@@ -36,7 +29,7 @@ export class DirectConnectionLost extends Error {
 const RENEWED_AT_MOST_EVERY_MS = 10_000;
 
 interface Pending extends ArrayQuestion {
-  readonly sentAtMs: number;
+  readonly write: JoinedWrite;
   /** Absent where it was not asked for one. */
   readonly proof: Proof | undefined;
   resolve(values: ArrayValue[]): void;
@@ -74,6 +67,7 @@ export class DirectConnection {
   #replies: ArrayReplies | undefined;
   #pending: Pending[] = [];
   #answeredAtMs = 0;
+  #lastWrite: JoinedWrite = { sentAtMs: 0 };
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   #watch: Timer | undefined;
@@ -135,21 +129,17 @@ export class DirectConnection {
    */
   ask(pieces: readonly (string | Buffer)[], question: DirectQuestion): Promise<ArrayValue[]> {
     const stream = this.#stream;
-    const sentAtMs = monotonicNow();
     const known = this.#replies && this.#link.identity?.proof;
     if (!stream || !known) return Promise.reject(new DirectConnectionLost("not connected"));
     const { count, texts, proveBy, hasStatus = false, room = OWN_ROOM } = question;
     const proof = proveBy === undefined ? undefined : known;
     return new Promise((resolve, reject) => {
       const hasProof = proof !== undefined;
-      this.#pending.push({ count, texts, hasProof, hasStatus, room, sentAtMs, proof, resolve, reject });
+      const write = joinWrite(stream, this.#lastWrite);
+      this.#lastWrite = write;
+      this.#pending.push({ count, texts, hasProof, hasStatus, room, write, proof, resolve, reject });
       this.#watch ??= this.#watchFor(SILENT_MS);
       const proving = proof === undefined ? "" : proofCommand(proof, proveBy ?? "");
-      // What several requests ask in one step leaves in one piece: a system call here, and one there, for all of them.
-      if (stream.writableCorked === 0) {
-        stream.cork();
-        nextTick(() => stream.uncork());
-      }
       let text = "";
       for (const piece of pieces) {
         if (typeof piece === "string") text += piece;
@@ -228,7 +218,7 @@ export class DirectConnection {
     this.#watch = undefined;
     const [oldest] = this.#pending;
     if (!oldest) return;
-    const silentMs = monotonicNow() - Math.max(oldest.sentAtMs, this.#answeredAtMs);
+    const silentMs = monotonicNow() - Math.max(oldest.write.sentAtMs, this.#answeredAtMs);
     if (silentMs < SILENT_MS) {
       this.#watch = this.#watchFor(SILENT_MS - silentMs);
       return;
