@@ -1,6 +1,7 @@
 // The feed's SQL as users run it: in their own migrations, or by `install`.
 // Tests: test/integration/feed-install.test.ts, test/integration/feed-verify.test.ts
 
+import { BackOff } from "../back-off.js";
 import { delay, monotonicNow } from "../timers.js";
 import { downStatements, upStatements } from "./capture-schema.js";
 import type { ParsedFeedOptions } from "./feed-options.js";
@@ -24,7 +25,7 @@ export async function feedDiff(options: ParsedFeedOptions): Promise<string> {
 
 /**
  * How long it waits for a table in one go. PostgreSQL looks for deadlocks after a second: until then this has given way, so that no
- * write of the app is ended for it. Writes that come meanwhile wait behind it, and no longer than this.
+ * write of the app is ended for it. Writes that come meanwhile wait behind it: no longer than this for each table.
  */
 const LOCK_WAIT_MS = 500;
 /** Between two attempts; whoever has waited behind the first goes on. */
@@ -45,6 +46,7 @@ export async function installFeed(
 ): Promise<boolean> {
   const lock = `SELECT pg_advisory_xact_lock(hashtext('${options.schema} express-tenant-cache'))`;
   const giveUpAtMs = monotonicNow() + withinMs;
+  const pauses = new BackOff(PAUSE_MS, PAUSE_MS);
   for (let isFirst = true; ; isFirst = false) {
     const statements = await missingStatements(options.database, options);
     if (statements.length === 0) return !isFirst;
@@ -55,7 +57,7 @@ export async function installFeed(
       const { code } = Object(error) as { readonly code?: unknown };
       if (!GIVES_WAY.has(code) || monotonicNow() > giveUpAtMs) throw error;
     }
-    await delay(PAUSE_MS * (0.5 + Math.random()));
+    await delay(pauses.nextSpread());
   }
 }
 

@@ -16,7 +16,7 @@ export interface Feed {
   diff(): Promise<string>;
   /**
    * Runs what {@link diff} says, in one transaction, as a user who owns the tables. Resolves with whether anything was missing; rejects as the
-   * database does, and with its `55P03` where somebody writes to a table for a minute. No write of the app waits behind it for longer than half a second.
+   * database does, and with its `55P03` where somebody writes to a table for a minute. Writes of the app wait behind it for half a second for each table at most.
    */
   install(): Promise<boolean>;
   /** What is not as declared: its modules are not covered. Empty where all are. Rejects as the database does. */

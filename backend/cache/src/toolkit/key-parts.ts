@@ -4,6 +4,7 @@ import { types } from "node:util";
 import { TenantCacheError } from "../errors.js";
 import { refuseSurplus, strayMember } from "../options/arguments.js";
 import { shown } from "../shown.js";
+import { isPartText } from "./key-syntax.js";
 
 export interface Page {
   /** From 1. */
@@ -35,8 +36,7 @@ export function sortedKey(base: string, options: Order, ...surplus: never[]): st
   refuseSurplus("sortedKey", surplus, write);
   refuseStray(base, options, ["by", "direction"], write);
   const { by, direction = "asc" } = Object(options) as Order;
-  if (typeof by !== "string" || by === "" || !by.isWellFormed())
-    throw invalid(base, `by is ${shown(by)}: name a field, and write ${write}`);
+  if (!isPartText(by)) throw invalid(base, `by is ${shown(by)}: name a field, and write ${write}`);
   if (direction !== "asc" && direction !== "desc")
     throw invalid(base, `direction is ${shown(direction)}: write "asc" or "desc"`);
   return `${base}:sort:${encodeURIComponent(by)}:${direction}`;

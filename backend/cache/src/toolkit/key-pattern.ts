@@ -3,7 +3,7 @@
 import { TenantCacheError } from "../errors.js";
 import { limitArguments, strayMember } from "../options/arguments.js";
 import { shown } from "../shown.js";
-import { domainOf } from "./key-syntax.js";
+import { domainOf, isPartText } from "./key-syntax.js";
 
 /** What fills the gaps of a pattern. */
 export type KeyParams = Readonly<Record<string, string | number>>;
@@ -103,8 +103,7 @@ export class KeyPattern<P extends KeyParams = KeyParams> {
     const value: unknown = Object(params)[gap];
     if (typeof value === "number" && Number.isFinite(value)) return String(value);
     // An asterisk would be a wildcard in `match`.
-    if (typeof value === "string" && value !== "" && value.isWellFormed())
-      return encodeURIComponent(value).replaceAll("*", "%2A");
+    if (isPartText(value)) return encodeURIComponent(value).replaceAll("*", "%2A");
     throw new TenantCacheError(
       "ETC_KEY",
       `${this.text}: ${gap} is ${shown(value)}: write a number or a string of Unicode that is not empty`,

@@ -25,6 +25,11 @@ export function requireKey(key: unknown): string {
   throw notAKey(key);
 }
 
+/** What `encodeURIComponent` can write as a part of a key: it refuses half a surrogate pair. */
+export function isPartText(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.isWellFormed();
+}
+
 function notAKey(key: unknown): TenantCacheError {
   return new TenantCacheError(
     "ETC_KEY",
