@@ -20,6 +20,7 @@ export interface PostgresServer {
 
 export interface TestDatabase {
   readonly url: string;
+  /** Waits for sessions that are about to end; ends those that stay for five seconds. */
   drop(): Promise<void>;
 }
 
@@ -185,9 +186,24 @@ export async function dropTemplateDatabase(): Promise<void> {
 function testDatabase(admin: string, name: string): TestDatabase {
   const url = new URL(admin);
   url.pathname = `/${name}`;
-  const drop = async () =>
-    void (await onServer(admin, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)));
-  return { url: url.href, drop };
+  return { url: url.href, drop: () => onServer(admin, (client) => dropDatabase(client, name)) };
+}
+
+/** SQLSTATE: others are connected. */
+const OBJECT_IN_USE = "55006";
+
+/**
+ * `pool.end()` of node-postgres resolves before its connections have been closed. A session that is ended by
+ * FORCE meanwhile says so to a pool that may have no listener for it. PostgreSQL itself waits for five
+ * seconds before it refuses.
+ */
+async function dropDatabase(client: pg.Client, name: string): Promise<void> {
+  try {
+    await client.query(`DROP DATABASE ${name}`);
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== OBJECT_IN_USE) throw error;
+    await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  }
 }
 
 const adminUrl = async () => process.env.TEST_DATABASE_URL ?? (await ownServer());

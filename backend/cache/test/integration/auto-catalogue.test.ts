@@ -11,8 +11,9 @@ const PAST_MS = 270;
 let app: AutoApp;
 
 beforeEach(async () => {
-  app = await openAutoApp();
-  await app.pool.query("CREATE VIEW named AS SELECT id, tenant_id, name AS shown FROM accounts");
+  app = await openAutoApp({
+    more: "CREATE VIEW named AS SELECT id, tenant_id, name AS shown FROM accounts",
+  });
   await app.awake();
 });
 

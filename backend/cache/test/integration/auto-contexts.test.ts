@@ -14,6 +14,7 @@ let app: AutoApp;
 /** All handlers share one connection, which another one has opened. */
 beforeEach(async () => {
   app = await openAutoApp({
+    more: "CREATE TABLE staff (role text, temp int)",
     pool: (url) => {
       const pool = new pg.Pool({ connectionString: url, max: 1 });
       // The database is dropped before it.
@@ -22,7 +23,6 @@ beforeEach(async () => {
       return pool;
     },
   });
-  await app.pool.query("CREATE TABLE staff (role text, temp int)");
   await app.awake();
 });
 

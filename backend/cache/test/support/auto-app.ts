@@ -41,6 +41,8 @@ export interface AutoAppOptions {
   readonly route?: CacheListOptions;
   /** In the place of the usual tables. */
   readonly schema?: string;
+  /** What else is made, before the cache and the drain look at the catalogue for the first time. */
+  readonly more?: string;
   readonly beside?: FeedDatabaseForTest;
   /** What handlers read through; default the feed's own pool. */
   readonly pool?: (url: string) => Promise<pg.Pool> | pg.Pool;
@@ -52,6 +54,7 @@ export async function openAutoApp(options: AutoAppOptions = {}): Promise<AutoApp
   const database =
     options.beside ??
     (await openFeedDatabase({ probeMs: 0, verifyMs: 200, ...options.feed }, options.schema));
+  if (options.more !== undefined) await database.pool.query(options.more);
   const cache = await openCache(store, { feed: database.feed, ...options.cache });
   const pool = (await options.pool?.(database.url)) ?? database.pool;
   cache.track(pool);
