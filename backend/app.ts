@@ -62,6 +62,8 @@ export interface AppDependencies {
   readonly lifecycle: Lifecycle;
   /** What anonymous callers see of health. Default: figures. */
   readonly healthDetails?: HealthDetails | undefined;
+  /** How long the database and the persistent Redis may take to answer a look at health, milliseconds. Default 1000. */
+  readonly healthWithinMs?: number | undefined;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
   /** Who may read /metrics. Default: nobody, and it is not there. */
   readonly metrics?: MetricsAccess | undefined;
@@ -117,7 +119,8 @@ export function createApp(deps: AppDependencies, edge = createEdge(deps)): Expre
 
   app.use(...edge.everyResponse, onePathSpelling);
   const database = watchDatabase(pool, logger);
-  const health = { pool, database, cache, state: deps.state, lifecycle, details: deps.healthDetails };
+  const { healthDetails: details, healthWithinMs: withinMs } = deps;
+  const health = { pool, database, cache, state: deps.state, lifecycle, details, withinMs };
   // Nobody needs a token here, but who has one may see more.
   app.use("/api/system/health", identify(deps.authenticator), healthRouter(health));
   const monitor = deps.monitor ?? new CacheMonitor(cache);

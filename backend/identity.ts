@@ -24,7 +24,7 @@ export interface Identity {
   close(): void;
 }
 
-/** The longest that identifying a request waits for Redis; then it is refused. */
+/** The longest that identifying a request waits for Redis; then it is refused. Who gives the cache more gives it to this one, too. */
 const STATE_TIMEOUT_MS = 1000;
 
 /**
@@ -32,7 +32,7 @@ const STATE_TIMEOUT_MS = 1000;
  * @throws Error where that Redis evicts keys
  */
 export async function connectIdentity(config: Config, logger: Logger): Promise<Identity> {
-  const state = config.redis && (await connectState(config.redis, config.CACHE_KEY_PREFIX, logger));
+  const state = config.redis && (await connectState(config.redis, config, logger));
   const authState = state && new AuthState(state, stateOutage(logger));
   const verify = createTokenVerifier({
     secret: config.JWT_SECRET,
@@ -59,9 +59,13 @@ function stateOutage(logger: Logger): Outage {
   });
 }
 
-async function connectState(servers: RedisServers, keyPrefix: string, logger: Logger): Promise<StateStore> {
+async function connectState(
+  servers: RedisServers,
+  { CACHE_KEY_PREFIX: keyPrefix, CACHE_BUDGET_MS: cacheBudgetMs }: Config,
+  logger: Logger,
+): Promise<StateStore> {
   const redis = connectStateRedis(servers, {
-    commandTimeoutMs: STATE_TIMEOUT_MS,
+    commandTimeoutMs: Math.max(STATE_TIMEOUT_MS, cacheBudgetMs),
     connectionName: "crm-state",
   });
   if (await untilConnected(redis)) await requireNoEviction(redis);

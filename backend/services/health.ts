@@ -43,9 +43,11 @@ export interface HealthSources {
   readonly lifecycle: Lifecycle;
   /** Of anonymous callers. Default: figures. */
   readonly details?: HealthDetails | undefined;
+  /** How long the database and the persistent Redis may take to answer, milliseconds. Default 1000. */
+  readonly withinMs?: number | undefined;
 }
 
-const TIMEOUT_MS = 1000;
+const WITHIN_MS = 1000;
 
 /**
  * Ready unless the database does not answer within a second, or the process is draining. "Degraded" is still ready: a cache that is away
@@ -53,8 +55,8 @@ const TIMEOUT_MS = 1000;
  * refuses what it cannot know, so that another one is no better.
  */
 export async function checkHealth(sources: HealthSources): Promise<HealthReport> {
-  const { pool, database, cache, lifecycle } = sources;
-  const [latencyMs, state] = await Promise.all([databaseLatencyMs(pool), stateOf(sources)]);
+  const { database, cache, lifecycle } = sources;
+  const [latencyMs, state] = await Promise.all([databaseLatencyMs(sources), stateOf(sources)]);
   const cacheHealth = cache.health();
   const reason = database.writesRefused;
   const databaseStatus = latencyMs === null ? "unavailable" : reason === null ? "ok" : "no-writes";
@@ -74,22 +76,25 @@ export async function checkHealth(sources: HealthSources): Promise<HealthReport>
   };
 }
 
-async function stateOf({ state }: HealthSources): Promise<HealthReport["checks"]["state"]> {
+async function stateOf({
+  state,
+  withinMs = WITHIN_MS,
+}: HealthSources): Promise<HealthReport["checks"]["state"]> {
   if (state === undefined) return undefined;
-  if (await answersInTime(state.redis.ping())) return { status: "ok", reason: null };
-  return { status: "away", reason: connectionProblem(state.redis) ?? `no answer within ${TIMEOUT_MS} ms` };
+  if (await answersInTime(state.redis.ping(), withinMs)) return { status: "ok", reason: null };
+  return { status: "away", reason: connectionProblem(state.redis) ?? `no answer within ${withinMs} ms` };
 }
 
-async function databaseLatencyMs(pool: Pool): Promise<number | null> {
+async function databaseLatencyMs({ pool, withinMs = WITHIN_MS }: HealthSources): Promise<number | null> {
   const startedAtMs = performance.now();
-  const answered = await answersInTime(pool.query("SELECT 1"));
+  const answered = await answersInTime(pool.query("SELECT 1"), withinMs);
   return answered ? Math.round((performance.now() - startedAtMs) * 100) / 100 : null;
 }
 
-async function answersInTime(question: Promise<unknown>): Promise<boolean> {
+async function answersInTime(question: Promise<unknown>, withinMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, TIMEOUT_MS, false);
+    timer = setTimeout(resolve, withinMs, false);
   });
   const answer = question.then(
     () => true,

@@ -15,7 +15,7 @@ export type * from "./audit-event.js";
 
 export interface AuditTrailOptions
   extends RecordDependencies,
-    Pick<RecorderOptions, "logger" | "group" | "buffer"> {
+    Pick<RecorderOptions, "logger" | "policyWithinMs" | "group" | "buffer"> {
   readonly pool: Pool;
   /** Knows what was signed and published. Default: the tree is held against itself. */
   readonly checkpointer?: Checkpointer | undefined;
@@ -27,7 +27,7 @@ export class AuditTrail {
   readonly #checkpointer: Checkpointer | undefined;
   readonly #recorder: Recorder;
 
-  constructor({ pool, checkpointer, logger, group, buffer, ...records }: AuditTrailOptions) {
+  constructor({ pool, checkpointer, logger, policyWithinMs, group, buffer, ...records }: AuditTrailOptions) {
     this.#pool = pool;
     this.#checkpointer = checkpointer;
     this.#records = records;
@@ -37,6 +37,7 @@ export class AuditTrail {
       canonicalRecords: (tenantId, actor, events) => this.canonicalRecords(tenantId, actor, events),
       insert: insertRecords,
       logger,
+      policyWithinMs,
       ...(group && { group }),
       ...(buffer && { buffer }),
     });

@@ -75,14 +75,19 @@ const ANSWERS_WITHIN_MS = 1000;
 export class PolicyStore {
   readonly #pool: Pool;
   readonly #nowMs: () => number;
+  readonly #answersWithinMs: number;
   #changes = 0;
   readonly #reading = new Map<string, Promise<TenantPolicy>>();
   readonly #known = new Map<string, { readonly policy: TenantPolicy; readonly atMs: number }>();
 
-  /** @param nowMs a clock that does not jump; for tests */
-  constructor(pool: Pool, nowMs = () => performance.now()) {
+  /**
+   * @param nowMs a clock that does not jump; for tests
+   * @param answersWithinMs how long the database may take
+   */
+  constructor(pool: Pool, nowMs = () => performance.now(), answersWithinMs = ANSWERS_WITHIN_MS) {
     this.#pool = pool;
     this.#nowMs = nowMs;
+    this.#answersWithinMs = answersWithinMs;
   }
 
   /**
@@ -96,7 +101,7 @@ export class PolicyStore {
     const reading = this.#reading.get(tenantId) ?? this.#look(tenantId);
     this.#reading.set(tenantId, reading);
     try {
-      return await within(ANSWERS_WITHIN_MS, reading);
+      return await within(this.#answersWithinMs, reading);
     } catch (error) {
       // What the class then asks for decides: "require" meets the same database, and refuses.
       if (known) return known.policy;
