@@ -30,7 +30,7 @@ describe("servers that are away", () => {
     behind.port = String(proxy.port);
     const { redisUrl, keyPrefix, folder, secret } = db;
     const settings = { databaseUrl: behind.href, redisUrl, keyPrefix, folder, secret };
-    cutOff = await openOverlay(settings, {}, false);
+    cutOff = await openOverlay(settings);
   });
   afterAll(async () => {
     await cutOff.close();

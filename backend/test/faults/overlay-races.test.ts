@@ -46,7 +46,8 @@ describe("reads and writes at the same time", () => {
     const answered = new Map<string, number>();
     let next = 0;
     const writing = async (each: OverlayProcess, id: string) => {
-      for (let n = 0; n < 15; n += 1) {
+      // Until there was enough to read beside it.
+      for (let n = 0; n < 15 || (reads <= 20 && n < 1000); n += 1) {
         next += 1;
         const version = next;
         await each.as(ADA).setTask(task(id, String(version)), ADA);

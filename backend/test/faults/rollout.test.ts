@@ -152,7 +152,13 @@ describe("rolling out", () => {
     await goesOn(next, again);
     await stop(next);
     await goesOn(again);
-    assert.doesNotMatch(again.process.output.text, /migrated|"level":[456]0/);
+    const { text } = again.process.output;
+    assert.doesNotMatch(text, /migrated/);
+    // How slow and how cold the cache is depends on the machine.
+    const told = text
+      .split("\n")
+      .filter((line) => /"level":[456]0/.test(line) && !/cache alert (?:latency|hit-ratio): /.test(line));
+    assert.deepEqual(told, []);
     assert.equal((await crm.done("migrate")).changed, false);
   });
 

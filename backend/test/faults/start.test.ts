@@ -13,6 +13,7 @@ import { findFreePort } from "../../db/free-port.js";
 import { projectFile, projectRoot } from "../../project-root.js";
 import { onPath } from "../../servers/debian-package.js";
 import { guardChild } from "../../servers/guard.js";
+import { until as settles } from "../../servers/until.js";
 
 interface Started {
   readonly supervisor: ChildProcess;
@@ -190,8 +191,10 @@ describe("npm start", () => {
     assert.equal(await rival.ended, 1);
     assert.deepEqual(rival.lines.length, 1, rival.lines.join("\n"));
     assert.match(rival.lines[0] ?? "", /another npm start uses .*--data/);
-    const status = await fetch(`http://127.0.0.1:${port}/api/system/health/ready`);
-    assert.equal(status.status, 200, "the first one did not notice");
+    await settles("the first one did not notice", async () => {
+      const { status } = await fetch(`http://127.0.0.1:${port}/api/system/health/ready`);
+      return status === 200;
+    });
     process.kill(
       Number(readFileSync(path.join(home, "postgres", "postmaster.pid"), "utf8").split("\n")[0]),
       "SIGKILL",

@@ -1,6 +1,8 @@
 // The persistent Redis is lost under a running backend: what is answered, what health and the log say, and that it needs no restart.
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { until } from "../../servers/until.js";
 import { type OperatedCrm, startOperatedCrm } from "../support/operated-crm.js";
 
 const HEALTH = "/api/system/health/ready";
@@ -19,20 +21,23 @@ describe("the persistent Redis is lost", () => {
     const backend = await crm.start();
     const stats = async () => (await backend.ask(token, "/api/system/cache-stats")).status;
     const health = async () => await backend.ask("", HEALTH);
-    assert.equal(await stats(), 200);
-    assert.deepEqual((await health()).body.checks.state, { status: "ok", reason: null });
+    // Each of the two servers has a second, which a busy machine may need for once.
+    while ((await stats()) !== 200);
+    const isKnown = { status: "ok", reason: null };
+    await until("it is there", async () => isDeepStrictEqual((await health()).body.checks.state, isKnown));
 
     await crm.state.kill();
     for (let time = 0; time < 5; time++) assert.equal(await stats(), 503);
-    const { status, body } = await health();
-    assert.equal(status, 200);
-    assert.equal(body.status, "degraded");
-    assert.equal(body.checks.state.status, "away");
+    await until("ready, and degraded", async () => {
+      const { status, body } = await health();
+      assert.equal(body.checks.state.status, "away");
+      return status === 200 && body.status === "degraded";
+    });
     assert.equal((await backend.ask("", "/health")).body.state.status, "disconnected");
 
     await crm.state.restart();
     while ((await stats()) !== 200);
-    assert.equal((await health()).body.checks.state.status, "ok");
+    await until("it is back", async () => isDeepStrictEqual((await health()).body.checks.state, isKnown));
     const lines = backend.process.output.text.trim().split("\n");
     const told = lines.map((line) => JSON.parse(line)).filter(({ level }) => level >= 50);
     assert.equal(told.length, 1, backend.process.output.text);

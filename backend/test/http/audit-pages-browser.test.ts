@@ -74,7 +74,7 @@ describe("the pages for auditors in Chromium", () => {
     await audited.sign();
     await audited.watch.integrity(TENANT_A);
     browser = await openBrowser();
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await audited?.close();
@@ -112,7 +112,6 @@ describe("the pages for auditors in Chromium", () => {
       assert.deepEqual(problems, []);
       await page.context().close();
     },
-    180_000,
   );
 
   test("by keyboard: from the login to a timeline and its older records, and a proof is saved", async () => {
@@ -127,6 +126,8 @@ describe("the pages for auditors in Chromium", () => {
     await page.keyboard.press("Enter");
     const table = page.getByRole("table", { name: "Records, the newest first" });
     await table.waitFor();
+    // The table is whole once the page has been read.
+    await page.waitForLoadState();
     assert.equal(await table.getByRole("row").count(), 51);
     await table.getByRole("cell", { name: "refused" }).waitFor();
     await table.getByRole("columnheader", { name: "purpose" }).waitFor();
@@ -137,11 +138,12 @@ describe("the pages for auditors in Chromium", () => {
     assert.match(download.suggestedFilename(), /^record-\d+\.jsonl$/);
     assert.match(readFileSync(await download.path(), "utf8"), /^\{"bundle":"crm-audit\/1"/);
     await page.getByRole("link", { name: "50 older ones" }).press("Enter");
-    await page.getByRole("heading", { level: 2, name: "crm_client hubspot:7" }).waitFor();
+    // The page before has the same headings.
+    await page.waitForURL(/[?&]before=/);
     assert.equal(await table.getByRole("row").count(), 13);
     assert.deepEqual(problems, []);
     await page.context().close();
-  }, 60_000);
+  });
 
   test("the status: a witness has cosigned, a verification can be asked for; then the way out", async () => {
     const { page, problems } = await enter("auditor");
@@ -159,5 +161,5 @@ describe("the pages for auditors in Chromium", () => {
     await page.getByRole("button", { name: "Log in" }).waitFor();
     assert.deepEqual(problems, []);
     await page.context().close();
-  }, 60_000);
+  });
 });

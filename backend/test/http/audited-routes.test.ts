@@ -97,13 +97,16 @@ describe("audited routes", () => {
     return {
       get: (headers = {}) => agent.get("/list").set({ "x-tenant": TENANT_A, ...headers }),
       asked: () => asked,
+      /** Entries are stored behind their answers. */
+      idle: () => cache.idle(),
     };
   }
 
   for (const store of STORES) {
     test(`${store}: a hit of cacheList is recorded like a miss, also behind the lane`, async () => {
-      const { get, asked } = await listen(store, `hits-${store}`, { withLane: true });
+      const { get, asked, idle } = await listen(store, `hits-${store}`, { withLane: true });
       const first = await get().expect(200);
+      await idle();
       const etag = String(first.headers.etag);
       for (let n = 0; n < 3; n++) {
         const hit = await get().expect(200, { word: SECRET_WORD });
@@ -124,8 +127,9 @@ describe("audited routes", () => {
 
     test(`${store}: where the record cannot be made, a hit discloses nothing, and no header of it`, async () => {
       let isAway = false;
-      const { get } = await listen(store, `away-${store}`, { fails: () => isAway });
+      const { get, idle } = await listen(store, `away-${store}`, { fails: () => isAway });
       await get().expect(200);
+      await idle();
       isAway = true;
       const refused = await get().expect(503);
       assert.match(String(refused.headers["content-type"]), /problem\+json/);

@@ -173,9 +173,11 @@ describe("monitoring", () => {
     const queries = board().panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => asSent(expr)));
     const answers = await Promise.all(queries.map((query) => programs.prometheus("query", { query })));
     assert.equal(answers.length, queries.length);
-    const { result } = await programs.prometheus("query", { query: 'etc_store_connected{job="crm"}' });
-    const values = result.map(({ value }) => value[1]);
-    assert.equal(values.join(), "1");
+    // A scrape each second: one that takes longer leaves a gap.
+    await until("it is connected, as Prometheus has it", async () => {
+      const { result } = await programs.prometheus("query", { query: 'etc_store_connected{job="crm"}' });
+      return result.map(({ value }) => value[1]).join() === "1";
+    });
   });
 
   test("an alert comes to Alertmanager and into the log when it begins, and goes when it ends", async () => {
@@ -190,8 +192,11 @@ describe("monitoring", () => {
         return backend.process.output.text.includes(text);
       });
     await lookUntil("cache alert reconnecting: store away");
-    await until("the alert", async () => (await isAlerted()) !== undefined);
-    const alert = await isAlerted();
+    let alert: Awaited<ReturnType<typeof isAlerted>>;
+    await until("the alert", async () => {
+      alert = await isAlerted();
+      return alert !== undefined;
+    });
     assert.equal(alert?.labels.job, "crm");
     assert.match(alert?.annotations.runbook_url ?? "", /runbook\.md#etcreconnecting$/);
     await crm.cache.restart();

@@ -5,7 +5,7 @@ import { createTenantCache } from "express-tenant-cache";
 import { type RedisCluster, startRedisCluster } from "../../servers/redis-cluster.js";
 import { CERT_FILE, clientTls, KEY_FILE } from "../../servers/redis-tls.js";
 import { openRedis } from "../../state/open-redis.js";
-import { quiet } from "../support/caches.js";
+import { PATIENT, quiet } from "../support/caches.js";
 import { serversAt } from "../support/servers-at.js";
 
 describe("a Cluster by the name of a node, with TLS", () => {
@@ -29,6 +29,7 @@ describe("a Cluster by the name of a node, with TLS", () => {
     const cache = createTenantCache({
       redis: { cluster: [{ host: "localhost", port: port() }], redisOptions: { tls } },
       tenant: () => undefined,
+      ...PATIENT,
       logger: quiet,
     });
     assert.ok(await cache.ready(60_000));

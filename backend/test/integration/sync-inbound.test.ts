@@ -76,7 +76,7 @@ describe("inbound", () => {
     const [good, bad] = [server.create({ firstname: "Good" }), server.create({ firstname: "Bad" })];
     server.failsInBatch.add(bad);
     await take([changed(good), changed(bad)]);
-    await one.work();
+    await one.round();
     assert.equal(await system.status(one, good), "fresh");
     assert.equal(await system.status(one, bad), "stale");
     for (let attempt = 0; attempt < 3; attempt += 1) {

@@ -16,7 +16,7 @@ import { createMigratedDatabase, sharedRedisUrl } from "../../servers/index.js";
 import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
 import { DescribedAnswers } from "./described-answers.js";
-import { patientPool } from "./patient.js";
+import { PATIENT_MS, patientPool } from "./patient.js";
 import { TEST_TTLS } from "./test-ttls.js";
 
 export const SECRET = "a-secret-of-the-tests-with-enough-bytes";
@@ -91,6 +91,7 @@ export async function startCrm(store: CrmStore = "memory", overrides: Overrides 
     lifecycle: { draining: false },
     ttlSeconds: TEST_TTLS,
     rateLimit: { max: 0, windowSeconds: 60 },
+    healthWithinMs: PATIENT_MS,
     ...(typeof overrides === "function" ? overrides({ pool, cache }) : overrides),
   };
   const { app, listener } = createAppBehindLane(dependencies);

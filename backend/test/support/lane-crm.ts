@@ -122,7 +122,11 @@ async function startProcess(
     pool,
     // Of the cache itself: it refuses copies.
     monitor: new CacheMonitor(cache),
-    cache: { ...cache, lane: (app, laneOptions) => cache.lane(counted(app), laneOptions) },
+    cache: {
+      ...cache,
+      // A lane that asks Express anew in between would be counted.
+      lane: (app, laneOptions) => cache.lane(counted(app), { ...laneOptions, relearnSeconds: 600 }),
+    },
     isCacheShared,
     logger: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line)) }),
     lifecycle: { draining: false },

@@ -155,8 +155,8 @@ export async function untilHits(
     for (const { ask } of backends)
       for (let time = 0; time < 3; time++) {
         const { status, cache } = await ask(token, path);
-        assert.equal(status, 200);
-        if (cache !== "hit") return false;
+        // A busy machine may be asked for longer than the server waits for its persistent Redis.
+        if (status !== 200 || cache !== "hit") return false;
       }
     return true;
   });

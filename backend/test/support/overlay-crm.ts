@@ -16,7 +16,7 @@ import { issueToken } from "../../services/tokens.js";
 import { PATIENT, quiet } from "./caches.js";
 import { asDescribed, type Crm, SECRET, startCrm, TENANT_A } from "./crm.js";
 import { DescribedAnswers } from "./described-answers.js";
-import { PATIENT_TRAIL, patientPool } from "./patient.js";
+import { PATIENT_MS, PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export interface OverlayClient {
   get(path: string): supertest.Test;
@@ -65,6 +65,7 @@ export async function startOverlayCrm(changes: Partial<OverlayOptions> = {}): Pr
     tenantKeys,
     audit: trail,
     fence: (tenantId, ...tags) => cache.invalidateTags(tenantId, ...tags),
+    stepBudgetMs: PATIENT_MS,
   });
   const overlay = new Overlay({ pool, cache, audit: trail, vault, ...changes });
   const app = crm.twin({ cache, overlay, subjects: { vault, audit: trail } });

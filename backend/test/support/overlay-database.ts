@@ -6,7 +6,6 @@ import path from "node:path";
 import { createTenantCache, type TenantCache } from "express-tenant-cache";
 import { Redis } from "ioredis";
 import type { Pool } from "pg";
-import { createPool } from "../../db/pool.js";
 import { createMigratedDatabase, startRedisServer } from "../../servers/index.js";
 import { AuditTrail, type Purpose } from "../../services/audit/audit-trail.js";
 import type { CacheService } from "../../services/overlay/cache-service.js";
@@ -15,7 +14,7 @@ import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js"
 import { SubjectVault } from "../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../services/subjects/tenant-keys.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "./caches.js";
-import { PATIENT_TRAIL, patientPool } from "./patient.js";
+import { PATIENT_MS, PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export const TENANT = "aaaaaaaa-0000-4000-8000-000000000032";
 export const OTHER_TENANT = "bbbbbbbb-0000-4000-8000-000000000032";
@@ -58,20 +57,12 @@ export interface OverlaySettings {
   readonly secret: string;
 }
 
-/**
- * @param changes of the overlay
- * @param isPatient false: with the bounds of time that processes have
- */
+/** @param changes of the overlay */
 export async function openOverlay(
   { databaseUrl, ...settings }: OverlaySettings,
   changes: Partial<OverlayOptions> = {},
-  isPatient = true,
 ): Promise<OverlayProcess> {
-  const poolOf = (max?: number) =>
-    isPatient
-      ? patientPool(databaseUrl, { ...(max && { max }) })
-      : createPool({ databaseUrl, ...(max && { max }), onError: () => undefined });
-  const [pool, own] = [poolOf(), poolOf(4)];
+  const [pool, own] = [patientPool(databaseUrl), patientPool(databaseUrl, { max: 4 })];
   const cache = createTenantCache({
     redis: settings.redisUrl,
     keyPrefix: settings.keyPrefix,
@@ -84,7 +75,7 @@ export async function openOverlay(
   const provider = new LocalKeyProvider({ keys, folder: settings.folder });
   const tenantKeys = new TenantKeys(own, provider);
   const trail = new AuditTrail({
-    ...(isPatient && PATIENT_TRAIL),
+    ...PATIENT_TRAIL,
     pool: own,
     pseudonym: (tenantId, subjectId) => tenantKeys.pseudonym(tenantId, subjectId),
   });
@@ -94,6 +85,7 @@ export async function openOverlay(
     tenantKeys,
     audit: trail,
     fence: (tenantId, ...tags) => cache.invalidateTags(tenantId, ...tags),
+    stepBudgetMs: PATIENT_MS,
   });
   const overlay = new Overlay({ pool, cache, audit: trail, vault, ...changes });
   const caller = (id: string, role: string, purpose: Purpose = "TREAT") =>

@@ -10,5 +10,5 @@ export function patientPool(databaseUrl: string, options: Partial<PoolOptions> =
   return createPool({ databaseUrl, ...patience, onError: () => undefined, ...options });
 }
 
-/** Records of an audit trail are durable when they are, however late. */
-export const PATIENT_TRAIL = { group: { maxWaitMs: PATIENT_MS } } as const;
+/** Records of an audit trail are durable when they are, however late, and so is the policy that asks for them known. */
+export const PATIENT_TRAIL = { group: { maxWaitMs: PATIENT_MS }, policyWithinMs: PATIENT_MS } as const;

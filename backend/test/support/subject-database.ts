@@ -9,7 +9,7 @@ import { AuditTrail } from "../../services/audit/audit-trail.js";
 import { LocalKeyProvider } from "../../services/subjects/local-key-provider.js";
 import { SubjectVault, type SubjectVaultOptions } from "../../services/subjects/subject-vault.js";
 import { TenantKeys } from "../../services/subjects/tenant-keys.js";
-import { PATIENT_TRAIL, patientPool } from "./patient.js";
+import { PATIENT_MS, PATIENT_TRAIL, patientPool } from "./patient.js";
 
 export const TENANT = "aaaaaaaa-0000-4000-8000-000000000031";
 export const OTHER_TENANT = "bbbbbbbb-0000-4000-8000-000000000031";
@@ -66,6 +66,7 @@ export async function startSubjectDatabase(): Promise<SubjectDatabase> {
         tenantKeys,
         audit: trailOver(tenantKeys),
         fence: async () => true,
+        stepBudgetMs: PATIENT_MS,
         ...changes,
       });
       closing.push(() => vault.close());

@@ -5,6 +5,7 @@ import express from "express";
 import { createTenantCache, expressServerOptions } from "../../src/index.js";
 import { engineOf } from "../../src/tenant-cache.js";
 import type { FillerModule } from "../filler.js";
+import { patience } from "../patience.js";
 import { listHandler } from "./list-handler.js";
 import type { StartSubject } from "./subject.js";
 import { TTL_SECONDS } from "./ttl.js";
@@ -12,7 +13,7 @@ import { TTL_SECONDS } from "./ttl.js";
 // All 2,000 lists, and what is compressed of them.
 const L1_BYTES = 256 * 1024 * 1024;
 const KEYS_PER_MODULE = 100_000;
-const READY_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 60_000;
 const SWEPT_WITHIN_MS = 60_000;
 const LOOK_AFTER_MS = 20;
 
@@ -31,6 +32,7 @@ const start: StartSubject = async (context) => {
     freshness: row.isLeased ? "leased" : "strict",
     local: { maxBytes: row.tier === "redis" ? 0 : L1_BYTES },
     maxEntriesPerModule: KEYS_PER_MODULE,
+    ...patience(),
   });
   const app = express().disable("x-powered-by");
   let appRuns = 0;

@@ -51,7 +51,9 @@ const STORES: Readonly<Record<string, () => Promise<Opened>>> = {
   },
 };
 
-const ask = (holder: string) => ({ holder, leaseMs: 5000, wantedMs: 5000 });
+/** Nobody waits for its end. */
+const LONG_MS = 600_000;
+const ask = (holder: string) => ({ holder, leaseMs: LONG_MS, wantedMs: LONG_MS });
 
 describe.each(Object.keys(STORES))("the feed's place, %s", (name) => {
   const open = async () => (await STORES[name]?.()) as Opened;
@@ -59,7 +61,7 @@ describe.each(Object.keys(STORES))("the feed's place, %s", (name) => {
   test("fences carry what they are marked with, and the epoch is read as they are", async () => {
     const { store, keys, place } = await open();
     const { clock } = await place.turn(ask("one"));
-    await place.keep({ holder: "one", state: "s1", epoch: "e.1", clock, lifeMs: 2000 });
+    await place.keep({ holder: "one", state: "s1", epoch: "e.1", clock, lifeMs: LONG_MS });
     const fenceKeys = [keys.fence("acme"), keys.fence("acme", "orders")];
     const mark = markOf({ life: "life-_00", lsn: 0xff12n });
     const changes = {
@@ -85,7 +87,7 @@ describe.each(Object.keys(STORES))("the feed's place, %s", (name) => {
     const { store, keys, place } = await open();
     const turn = await place.turn(ask("one"));
     assert.deepEqual([turn.isLeading, turn.isWanted, turn.state], [true, true, null]);
-    const step = { holder: "one", state: "s1", epoch: "e.1", clock: turn.clock, lifeMs: 2000 };
+    const step = { holder: "one", state: "s1", epoch: "e.1", clock: turn.clock, lifeMs: LONG_MS };
     assert.equal(await place.keep(step), true);
     assert.equal((await place.turn(ask("one"))).state, "s1");
     const fenceKeys = [keys.fence("acme"), keys.fence("acme", "orders")];

@@ -84,7 +84,7 @@ describe("a Cluster whose master is replaced", () => {
       assert.equal((await left.write()).status, 201);
       assert.equal((await other.read()).version, truth.version);
     }
-    assert.equal(await left.cache.ready(15_000), true);
+    assert.equal(await left.cache.ready(60_000), true);
     while ((await left.read()).how !== "hit") await left.cache.idle();
     assert.equal((await left.read()).version, truth.version);
   });
@@ -138,11 +138,13 @@ describe("a Cluster whose master is replaced", () => {
     assert.deepEqual(await read(), { version: 1, how: "fwd=bypass; detail=store-unavailable" });
     while (!/^role:master/m.test(await heirs.info("replication"))) assert.equal((await read()).version, 1);
     const promotedAtMs = performance.now();
-    assert.equal(await cache.ready(15_000), true);
+    assert.equal(await cache.ready(60_000), true);
     tell(`in use ${((performance.now() - promotedAtMs) / 1000).toFixed(1)} s after the failover`);
     assert.equal((await read()).version, 1);
-    assert.equal(lines.length, 2, lines.join("\n"));
-    assert.match(lines[0] ?? "", /store away \((connect ECONNREFUSED .+|connection closed)\)/);
-    assert.match(lines[1] ?? "", /store back after [\d.]+ s; [1-9]\d* pending invalidations replayed/);
+    // Another reason that lasts is told once more.
+    const told = lines.filter((line) => !line.includes("store still away"));
+    assert.equal(told.length, 2, lines.join("\n"));
+    assert.match(told[0] ?? "", /store away \((connect ECONNREFUSED .+|connection closed)\)/);
+    assert.match(told[1] ?? "", /store back after [\d.]+ s; [1-9]\d* pending invalidations replayed/);
   });
 });

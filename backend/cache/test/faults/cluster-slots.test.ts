@@ -70,7 +70,7 @@ describe("a Cluster with a slot in trouble", () => {
       const watched = openWatched({ redis: redis(), keyPrefix: "", budgetMs: 2000, local: { maxBytes: 0 } });
       const { cache, lines } = watched;
       cleanups.push(() => cache.close());
-      assert.equal(await cache.ready(15_000), true);
+      assert.equal(await cache.ready(60_000), true);
       const versions = new Map<string, number>();
       const app = await serve((express) => {
         const of = (tenant = "") => versions.get(tenant) ?? 0;
@@ -148,7 +148,7 @@ describe("a Cluster with a slot in trouble", () => {
     for (const node of nodes) await node.config("SET", "cluster-require-full-coverage", "no");
     const { cache, lines } = openWatched({ redis: { cluster: cluster.nodes }, budgetMs: 2000 });
     cleanups.push(() => cache.close());
-    assert.equal(await cache.ready(15_000), true);
+    assert.equal(await cache.ready(60_000), true);
     assert.equal(await cache.invalidateAllTenant(lost.tenant), true);
     for (const node of nodes) await node.call("CLUSTER", "DELSLOTS", lost.slot).catch(() => undefined);
     assert.equal(await cache.invalidateAllTenant(lost.tenant), false);
@@ -157,7 +157,10 @@ describe("a Cluster with a slot in trouble", () => {
     assert.equal(await cache.invalidateAllTenant("acme"), true, "another tenant's is confirmed");
     assert.equal(await cache.manager.tenant(lost.tenant).get("users:1"), undefined);
     assert.equal(lines.length, 1, lines.join("\n"));
-    assert.match(lines[0] ?? "", /part of the store away \(CLUSTERDOWN Hash slot not served\)/);
+    assert.match(
+      lines[0] ?? "",
+      /part of the store away \(CLUSTERDOWN (?:Hash slot not served|a slot is served by no node)\)/,
+    );
     for (const node of nodes) await node.call("CLUSTER", "ADDSLOTS", lost.slot).catch(() => undefined);
     while (cache.health().pendingInvalidations > 0) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal(cache.health().replayedInvalidations, 1);

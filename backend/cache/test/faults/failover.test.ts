@@ -29,7 +29,7 @@ describe("failover to a replica that lags", () => {
       return replication.port;
     });
     cache = await openCache("redis", { redis: sentinels.options, keyPrefix: KEY_PREFIX });
-    versioned = await serveVersioned(cache);
+    versioned = await serveVersioned(cache, { list: { ttlSeconds: 3600 } });
   });
   afterAll(async () => {
     await versioned.app.close();
@@ -96,7 +96,7 @@ describe("failover to a replica that lags, and back", () => {
   test("the first master is not taken for the one that the entry was made under, though it never restarted", async () => {
     const replication = await startTcpProxy(master.port);
     const cache = await openCache("redis", { redis: master.url, keyPrefix: KEY_PREFIX });
-    const versioned = await serveVersioned(cache);
+    const versioned = await serveVersioned(cache, { list: { ttlSeconds: 3600 } });
     opened.push(replication, cache, versioned.app);
     const [first, second] = [new Redis(master.url), new Redis(replica.url)];
     await versioned.read();

@@ -8,14 +8,16 @@ import { startRedisCluster } from "../../../servers/redis-cluster.js";
 import { openFeedApp } from "../support/feed-app.js";
 import { openFeedDatabase } from "../support/feed-database.js";
 
-const LATER_MS = 280;
+/** A turn is several round trips to each master. */
+const X_MS = 1000;
+const LATER_MS = X_MS + 30;
 /** In slots of different masters. */
 const TENANTS = ["t0", "t1", "t2", "t3", "t4", "t5"];
 
 test("tenants of every master hit, see what was written past the API, and miss where the cluster is flushed", async () => {
   const cluster = await startRedisCluster();
   afterTest(() => cluster.stop());
-  const database = await openFeedDatabase({ probeMs: 0 });
+  const database = await openFeedDatabase({ probeMs: 0, maxDelayMs: X_MS });
   await database.pool.query(
     "INSERT INTO orders SELECT 100 + n, 't' || n, NULL, 0 FROM generate_series(2, 5) n",
   );

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
 import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
-import { becomesLeased, leasedWorld } from "../support/leased-world.js";
+import { until } from "../../../servers/until.js";
+import { becomesLeased, leasedWorld, timed } from "../support/leased-world.js";
 
 const LEASE_MS = 100;
 const ROUNDS = 5;
@@ -61,11 +62,10 @@ for (const { name, begin, end } of FAULTS) {
       await becomesLeased(reader, admin);
       await begin(server);
       await writer.write();
-      const begunMs = performance.now();
-      for (let n = 0; n < ROUNDS; n++) await writer.write();
-      const tookMs = performance.now() - begunMs;
-      // Each failing attempt to use a server that hangs may cost one of them a lease.
-      assert.ok(tookMs < 3 * LEASE_MS, `${tookMs} ms`);
+      // A busy machine may hold one up for as long, and each failing attempt to use a server that hangs costs one a lease.
+      await until("a write that waits for no lease", async () => {
+        return (await timed(() => writer.write())) < LEASE_MS;
+      });
       await end(server);
     });
   });

@@ -19,7 +19,7 @@ describe("an output buffer limit below an entry's size", () => {
       budgetMs: 1000,
       local: { maxBytes: 0 },
     });
-    assert.equal(await cache.ready(15_000), true);
+    assert.equal(await cache.ready(60_000), true);
     const app = await serve((express) => {
       express.get("/list/:bytes", cache.cacheList("accounts"), (req, res) => {
         res.send("x".repeat(Number(req.params.bytes)));
@@ -43,7 +43,7 @@ describe("an output buffer limit below an entry's size", () => {
     assert.match(cache.health().reason ?? "", /connection closed|^$/);
 
     await ofFile.admin.config("SET", "client-output-buffer-limit", "normal 0 0 0");
-    assert.equal(await cache.ready(15_000), true);
+    assert.equal(await cache.ready(60_000), true);
     while ((await app.request(`/list/${LARGE}`)).cache !== "hit") await cache.idle();
     assert.ok(lines.length <= 3, "it is not called back before it stays");
     await app.close();

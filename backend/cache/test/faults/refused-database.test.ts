@@ -54,7 +54,7 @@ describe("a refused SELECT", () => {
     test(`${name}: nothing is read or stored, and one line says what to do`, async () => {
       const lines: string[] = [];
       const logger = { ...quiet, warn: (line: string) => void lines.push(line) };
-      const cache = createTenantCache({ redis: redis(), tenant: () => "t", logger });
+      const cache = createTenantCache({ redis: redis(), tenant: () => "t", logger, budgetMs: 5000 });
       const { app, read, write } = await serveVersioned(cache);
       // Until the server has refused, a read may wait for it.
       while (cache.health().reason?.includes("SELECT") !== true) await read();

@@ -29,7 +29,10 @@ describe.each(STORES)("with the %s store", (store) => {
     const changed = await read("accounts");
     assert.equal(changed.status, "fwd=miss; stored");
     assert.match(changed.body, /"changed"/);
-    assert.deepEqual(fenced, ["t1 accounts"]);
+    // The drain may come later. Until then nobody has a token, and so no hit.
+    await until("the feed has fenced it", () => fenced.length > 0);
+    // A turn that came too late is done once more.
+    assert.deepEqual([...new Set(fenced)], ["t1 accounts"]);
     // On a busy machine the token may have run out, which is a miss of its own.
     await warm("orders");
     await warm("accounts", "t0");

@@ -14,7 +14,7 @@ import {
   type TenantCacheOptions,
 } from "../../src/index.js";
 import { isError } from "../../src/thrown.js";
-import { openCache, quiet, STORES, type StoreName } from "../support/caches.js";
+import { openCache, quiet, READY_WITHIN_MS, STORES, type StoreName } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 
 const SECRET = "a secret of the test";
@@ -253,7 +253,7 @@ describe("causes in Redis", () => {
     await cache.invalidateTags("tenant-1", "a-tag");
     assert.deepEqual(await cache.causes({ tenant: "tenant-1" }), [], "the store is away");
     await server.restart();
-    assert.equal(await cache.ready(10_000), true);
+    assert.equal(await cache.ready(READY_WITHIN_MS), true);
     const [cause, ...more] = await cache.causes({ tenant: "tenant-1" });
     assert.equal(cause?.kind, "recovery");
     assert.deepEqual([cause.modules, cause.tags], [["accounts"], ["a-tag"]]);

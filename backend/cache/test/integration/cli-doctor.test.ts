@@ -75,7 +75,7 @@ describe("doctor", () => {
       assert.ok(found?.means);
       if (found?.severity !== "info") assert.equal(code, 1, command);
     }
-  }, 240_000);
+  });
 
   test("keys that are missing are told by family", async () => {
     const rules = keyRules(PREFIX);
@@ -106,7 +106,13 @@ describe("doctor", () => {
       ],
     );
     assert.match(told[0]?.write ?? "", / \+rename$/);
-    assert.equal(code, 0);
+    // How long round trips take is a matter of the machine that tests run on.
+    const wrong = findings.filter(({ severity }) => severity === "error" || severity === "warning");
+    assert.deepEqual(
+      wrong.filter(({ id }) => id !== "latency"),
+      [],
+    );
+    assert.equal(code, wrong.length === 0 ? 0 : 1);
   });
 
   test("another user's rights, by ACL DRYRUN", async () => {

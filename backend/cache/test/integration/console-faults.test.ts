@@ -133,6 +133,7 @@ describe("five planted faults", () => {
     world = await openFaultyApp(cache);
     browser = await openBrowser();
     const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
+    context.setDefaultTimeout(120_000);
     await context.addCookies([{ name: "person", value: "superadmin", url: world.url }]);
     page = await context.newPage();
     await useApp();

@@ -29,4 +29,4 @@ test("what one process has purged and confirmed, no process serves", async () =>
       `${PURGES} purges: ${name} ${median?.toFixed(1)} ms, p99 ${p99?.toFixed(1)}, most ${most?.toFixed(1)}`,
     );
   }
-}, 300_000);
+});

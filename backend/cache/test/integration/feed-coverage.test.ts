@@ -50,6 +50,8 @@ test("a feed that is not installed: covered routes go to their handlers, and say
   );
   await until("nothing is served", async () => !(await read("/orders")).status.includes("hit"));
   await pool.query("UPDATE orders SET total = 33 WHERE id = 1");
+  // A turn that has looked before the schema was gone may set its token yet.
+  await new Promise((resolve) => setTimeout(resolve, 280));
   assert.match((await read("/orders")).body, /"total":33/);
   assert.equal((await warm("/free")).status, "hit");
   await feed.install();

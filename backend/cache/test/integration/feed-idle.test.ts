@@ -21,7 +21,9 @@ async function openCounted(store: (typeof STORES)[number]) {
     until("the feed asks nothing", async () => {
       const before = counted.queries;
       await delay(400);
-      return counted.queries === before;
+      // One that waits for an answer asks nothing either.
+      const { feed } = await app.cache.stats({ sizes: false });
+      return counted.queries === before && feed?.state === "asleep";
     });
   return { ...app, counted, fallAsleep };
 }

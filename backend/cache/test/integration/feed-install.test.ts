@@ -10,9 +10,12 @@ import { installFeed } from "../../src/feed/feed-sql.js";
 import { createFeed } from "../../src/feed/index.js";
 import { openFeedDatabase, TABLES } from "../support/feed-database.js";
 
+/** Roles belong to the server, where other files install theirs meanwhile: what takes one away has one of its own. */
+const OWN_ROLE = { ownerRole: "etc_feed_install" };
+
 describe("installing", () => {
   test("can be done again, says whether anything was missing, and is taken away again", async () => {
-    const { pool, feed } = await openFeedDatabase();
+    const { pool, feed } = await openFeedDatabase(OWN_ROLE);
     assert.equal(await feed.install(), false);
     assert.equal(await feed.diff(), "");
     await pool.query(feed.sql.up);
@@ -26,7 +29,7 @@ describe("installing", () => {
   });
 
   test("no write of the app is ended for it, or waits behind it for long", async () => {
-    const { pool, feed } = await openFeedDatabase();
+    const { pool, feed } = await openFeedDatabase(OWN_ROLE);
     await pool.query(feed.sql.down);
     const writer = await pool.connect();
     try {

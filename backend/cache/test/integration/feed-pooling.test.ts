@@ -43,7 +43,9 @@ describe.each([
   ["PgBouncer", throughPgBouncer],
 ] as const)("by %s", (name, open) => {
   test("install, verify and drain need no session of their own", async () => {
-    const plain = await openFeedDatabase({ probeMs: 0 });
+    // Roles belong to the server, where other files install theirs meanwhile.
+    const ownerRole = "etc_feed_pooling";
+    const plain = await openFeedDatabase({ probeMs: 0, ownerRole });
     const pooled = await open(plain);
     if (!pooled) {
       tell(`${name}: not to be had on this machine`);
@@ -57,7 +59,7 @@ describe.each([
       },
     };
     await plain.pool.query(plain.feed.sql.down);
-    const feed = createFeed({ database, tables: TABLES, probeMs: 1000, maxDelayMs: 1000 });
+    const feed = createFeed({ database, tables: TABLES, ownerRole, probeMs: 1000, maxDelayMs: 1000 });
     assert.equal(await feed.install(), true);
     assert.deepEqual(await feed.verify(), []);
     const app = await openFeedApp({ store: "redis", beside: { ...plain, feed } });

@@ -86,7 +86,9 @@ async function openReplicaApp(
     await until("it is fenced", async () => {
       const { status } = await read();
       assert.doesNotMatch(status, /^hit/);
-      return status.includes("detail=replica-lag");
+      // It is also said where the answer was late.
+      const { feed } = await cache.stats({ sizes: false });
+      return (feed?.fenced ?? 0) > 0 && status.includes("detail=replica-lag");
     });
   };
   const put = (total: number) => app.request(`/orders/${total}`, { method: "PUT", tenant: "t1" });
@@ -97,13 +99,18 @@ describe.each(STORES)("a replica that lags, %s", (store) => {
   test("how far it is can be asked while requests hold all connections of its pool", async () => {
     const { replica, read, warm } = await openReplicaApp(store);
     await warm("t2");
-    const held = await Promise.all(Array.from({ length: replica.options.max }, () => replica.connect()));
-    const first = read();
-    // Longer than a request waits for the answer.
-    await delay(LATER_MS);
-    for (const client of held) client.release();
-    assert.match((await first).status, /; stored$/);
-    assert.equal((await read()).status, "hit");
+    // A busy machine may take longer for the answer than a request waits: then it is asked anew.
+    await until("it is stored", async () => {
+      const held = await Promise.all(Array.from({ length: replica.options.max }, () => replica.connect()));
+      const first = read();
+      // Longer than a request waits for the answer.
+      await delay(LATER_MS);
+      for (const client of held) client.release();
+      const { status } = await first;
+      assert.match(status, /; stored$|detail=replica-lag/);
+      return status.endsWith("; stored");
+    });
+    await warm();
   });
 
   test("is behind a write past the API: its answer is not stored, and is once it has caught up", async () => {

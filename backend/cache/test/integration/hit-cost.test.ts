@@ -8,6 +8,7 @@ import express from "express";
 import { Redis } from "ioredis";
 import { afterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
+import { until } from "../../../servers/until.js";
 import { type CacheListOptions, createTenantCache, type TenantCache } from "../../src/index.js";
 import { askForBytes } from "../support/ask-for-bytes.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
@@ -139,20 +140,25 @@ describe("what a hit costs", () => {
           await served.cache.idle();
         }
         assert.equal(served.runs(), 1);
-        const cost = await trafficOf(async () => {
-          for (let hit = 0; hit < HITS; hit++) {
-            const { bytes, cache } = await askForBytes(served.port, agent);
-            assert.equal(bytes, BODY_BYTES);
-            assert.match(cache, /; hit;/);
-          }
+        // A server that is silent for a quarter of a second is asked once more, by another connection.
+        await until(`${commands} commands for each hit`, async () => {
+          const cost = await trafficOf(async () => {
+            for (let hit = 0; hit < HITS; hit++) {
+              const { bytes, cache } = await askForBytes(served.port, agent);
+              assert.equal(bytes, BODY_BYTES);
+              assert.match(cache, /; hit;/);
+            }
+          });
+          if (cost.commands > commands * HITS) return false;
+          assert.equal(cost.commands, commands * HITS);
+          assert.ok(cost.sentToRedis <= 300 * commands * HITS + 100, `${cost.sentToRedis} bytes sent`);
+          assert.ok(
+            cost.receivedFromRedis <= receives * HITS + 100,
+            `${cost.receivedFromRedis} bytes received`,
+          );
+          return true;
         });
         assert.equal(served.runs(), 1, "no handler ran");
-        assert.equal(cost.commands, commands * HITS);
-        assert.ok(cost.sentToRedis <= 300 * commands * HITS + 100, `${cost.sentToRedis} bytes sent`);
-        assert.ok(
-          cost.receivedFromRedis <= receives * HITS + 100,
-          `${cost.receivedFromRedis} bytes received`,
-        );
       });
     }
   }

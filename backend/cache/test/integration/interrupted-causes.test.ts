@@ -107,5 +107,4 @@ test.each([
     const own = heard.filter(({ kind }) => kind === "operator");
     assert.ok(own.some(({ confirmed: isDone }) => isDone) && own.every(({ everything }) => everything));
   },
-  90_000,
 );

@@ -49,7 +49,9 @@ describe("the inventory", () => {
     const processes = await Promise.all([open(url), open(url), open(url)]);
     const caches = processes.map(({ cache }) => cache);
     await fill(caches[0] as TenantCache);
+    const askedAtMs = performance.now();
     await untilCounted(...caches);
+    const tookMs = performance.now() - askedAtMs;
     const walks = processes.reduce((sum, { walked }) => sum + walked.times, 0);
     assert.equal(walks, 1);
     for (const cache of caches) {
@@ -63,7 +65,8 @@ describe("the inventory", () => {
     const redis = new Redis(url);
     afterTest(() => redis.disconnect());
     const lifeMs = await redis.pttl(`${PREFIX}sweep:inventory`);
-    assert.ok(lifeMs > 0 && lifeMs <= 300_000, `${lifeMs}`);
+    // Behind a slow walk it lives for longer.
+    assert.ok(lifeMs > 0 && lifeMs <= Math.max(300_000, 100 * tookMs), `${lifeMs}`);
     // Who comes later has it at once, and its age is told.
     const late = await open(url);
     await untilCounted(late.cache);
@@ -79,9 +82,12 @@ describe("the inventory", () => {
     const { url } = await server();
     const { cache, walked } = await open(url, { reportIntervalMs: 1000 });
     await fill(cache);
+    const askedAtMs = performance.now();
     await untilCounted(cache);
+    // The rest behind a walk is a hundred times as long as the walk.
+    const restMs = 100 * (performance.now() - askedAtMs);
     await fill(cache);
-    await until("a second one", () => walked.times > 1);
+    await until("a second one", () => walked.times > 1, Math.max(120_000, restMs));
   });
 
   test("is not waited for where its taker has gone; what is no inventory is replaced", async () => {

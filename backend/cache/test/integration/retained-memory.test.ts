@@ -113,7 +113,10 @@ for (const store of ["memory", "redis"] as const) {
         env: { ...process.env, FLOODED_REDIS_URL: store === "redis" ? await sharedRedisUrl() : undefined },
         stdio: ["ignore", "inherit", "inherit", "ipc"],
       });
-      const [{ port }] = (await once(child, "message")) as [FloodedServerReady];
+      // One that does not start says so at once, and not by the hook's time.
+      const ended = once(child, "exit").then(() => Promise.reject(new Error("the server has not started")));
+      ended.catch(() => undefined);
+      const [{ port }] = (await Promise.race([once(child, "message"), ended])) as [FloodedServerReady];
       pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONCURRENCY, pipelining: 1 });
       // Code is compiled, and buffers are made, for the first of each kind.
       for (const kind of [...Object.values(FLOODS), ...Object.values(REMEMBERED)])

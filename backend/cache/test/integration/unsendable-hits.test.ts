@@ -262,11 +262,11 @@ describe("hits that cannot be sent", () => {
       if (fails) res.status(502).set("X-Failure", "its own").send("the handler's failure");
       else res.send("fine");
     };
-    const route = { ttlSeconds: 1, staleIfError: 600 };
+    const route = { ttlSeconds: 60, staleIfError: 600 };
     const { ask, state } = await open("cacheList", { handler, route });
     fails = true;
     const { now } = Date;
-    jest.spyOn(Date, "now").mockImplementation(() => now() + 2000);
+    jest.spyOn(Date, "now").mockImplementation(() => now() + 61_000);
     assert.equal((await ask()).body, "fine");
     state.sabotage = (res) => {
       const { setHeader } = res;

@@ -152,7 +152,7 @@ describe.each([["", false], ["api", false], ["", true]])("explain, prefix %j, a 
     }
     for (const verdict of ["hit", "miss", "bypass", "answered-before", "not-cached"])
       expect([verdict, seen[verdict]! > 3]).toEqual([verdict, true]);
-  }, 60_000);
+  });
 
   it("names the route", async () => {
     const told = await explain("GET", "/accounts/numbered/7", who());

@@ -34,8 +34,10 @@ async function findNodeBinary(version: string): Promise<NodeBinary> {
     if (missing !== undefined) return { file, missing };
     mkdirSync(path.dirname(file), { recursive: true });
     // Renamed last: an interrupted copy is not taken for the binary.
-    copyFileSync(path.join(project.folder, "node_modules", "node", "bin", BINARY), `${file}.part`);
-    renameSync(`${file}.part`, file);
+    // Two processes may want the same one at a time.
+    const part = `${file}.${process.pid}.part`;
+    copyFileSync(path.join(project.folder, "node_modules", "node", "bin", BINARY), part);
+    renameSync(part, file);
     return { file };
   } finally {
     project.remove();

@@ -24,10 +24,13 @@ export async function onceARun<T>(
     if (existsSync(made)) return { folder, made: JSON.parse(readFileSync(made, "utf8")) };
     if (owns(owner)) {
       try {
-        rmSync(folder, { recursive: true, force: true });
-        mkdirSync(folder);
-        writeFileSync(`${made}.unfinished`, JSON.stringify(await make(folder)));
-        renameSync(`${made}.unfinished`, made);
+        // Whoever owned it may have made it between the two looks.
+        if (!existsSync(made)) {
+          rmSync(folder, { recursive: true, force: true });
+          mkdirSync(folder);
+          writeFileSync(`${made}.unfinished`, JSON.stringify(await make(folder)));
+          renameSync(`${made}.unfinished`, made);
+        }
       } finally {
         // Where it has failed, the next one tries it, and fails as loudly.
         rmSync(owner, { force: true });

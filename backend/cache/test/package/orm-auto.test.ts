@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import pg from "pg";
 import { createTestDatabase, type TestDatabase } from "../../../servers/index.js";
+import { until } from "../../../servers/until.js";
 import { untilHit } from "../support/until-hit.js";
 import { createNpmProject, install, packLibrary } from "./npm.js";
 import { ORM_AUTO_APPS, PRISMA_MODELS } from "./orm-auto-apps.js";
@@ -82,10 +83,13 @@ describe("ORMs whose statements are seen", () => {
         ["joined", "UPDATE accounts SET name = 'Renamed Ltd' WHERE tenant_id = 'acme'", "Renamed Ltd"],
         ["transacted", "INSERT INTO orders (tenant_id, title, account_id) VALUES ('acme', 'new', 1)", "new"],
       ])("%s: psql changes a row, and the next one shows it", async (route, sql, shown) => {
-        await warm(route);
-        await client.query("UPDATE orders SET title = title WHERE tenant_id = 'other'");
-        await delay(PAST_MS);
-        assert.match((await read(route)).status, /hit/);
+        // Where the drain comes late its token has ended, and a miss is right: then once more.
+        await until(`${route} outlives another tenant's change`, async () => {
+          await warm(route);
+          await client.query("UPDATE orders SET title = title WHERE tenant_id = 'other'");
+          await delay(PAST_MS);
+          return /hit/.test((await read(route)).status);
+        });
         await client.query(sql);
         await delay(PAST_MS);
         const { body, status } = await read(route);

@@ -41,7 +41,7 @@ it("hits in process", () => asked({}, async (ask) => {
   assert.match(await ask(), /; hit/);
 }));
 it("hits in Redis", () => asked({ redis: new URL(process.env.PROBE_REDIS_URL), keyPrefix: process.pid + "-" + Date.now() + ":" }, async (ask, cache) => {
-  assert.ok(await cache.ready(10000));
+  assert.ok(await cache.ready(60000));
   assert.match(await ask(), /fwd=miss; stored/);
   assert.match(await ask(), /; hit/);
 }));
@@ -66,6 +66,8 @@ const required = createRequire(import.meta.url)("express-tenant-cache");
 assert.deepStrictEqual(Object.keys(required).sort(), Object.keys(imported).filter((name) => !/^(default|__esModule|module.exports)$/.test(name)).sort());
 for (const name of Object.keys(required)) assert.strictEqual(imported[name], required[name], name);
 `;
+/** The runners' own five seconds for a test are for a machine that does nothing else. */
+const PATIENTLY = "--testTimeout=300000";
 const JEST_CJS = "node_modules/jest/bin/jest.js";
 const JEST_29 = "node_modules/jest-29/bin/jest.js";
 const BABEL = { presets: [["@babel/preset-env", { targets: { node: "20" } }], "@babel/preset-typescript"] };
@@ -75,6 +77,7 @@ const withJest = (jest: string, transform: Record<string, unknown>, file: string
   args: [
     ...[jest, "--rootDir=.", "--config", JSON.stringify({ testMatch: [`**/${file}`], transform })],
     "--runInBand",
+    PATIENTLY,
   ],
 });
 const babel = (jest: string) =>
@@ -115,18 +118,18 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   "Jest 30, ESM": {
     type: "module",
     args: [
-      ...["--experimental-vm-modules", JEST_CJS, "--rootDir=.", "--runInBand", "--config"],
+      ...["--experimental-vm-modules", JEST_CJS, "--rootDir=.", "--runInBand", PATIENTLY, "--config"],
       JSON.stringify({ testMatch: ["**/suite.js"], transform: {} }),
     ],
   },
   Vitest: {
     type: "module",
-    args: ["node_modules/vitest/vitest.mjs", "run", "--globals", "--dir", ".", "vitest.test.js"],
+    args: ["node_modules/vitest/vitest.mjs", "run", PATIENTLY, "--globals", "--dir", ".", "vitest.test.js"],
   },
   "node --test": { type: "module", args: ["--test", "node-test.js"] },
   "import and require": { type: "module", args: ["both.js"] },
   ...(isFull && {
-    Mocha: { type: "module", args: ["node_modules/mocha/bin/mocha.js", "suite.js"] },
+    Mocha: { type: "module", args: ["node_modules/mocha/bin/mocha.js", "--timeout=300000", "suite.js"] },
     "Jest 30, CommonJS, ts-jest": tsJest(JEST_CJS),
     "Jest 30, CommonJS, @swc/jest": swc(JEST_CJS),
     "Jest 29, CommonJS, ts-jest": tsJest(JEST_29),
@@ -174,7 +177,7 @@ describe("in a project of", () => {
 /** What runs the arguments, and what stands before them. */
 async function programOf(node: string | undefined): Promise<[file: string, first: readonly string[]]> {
   if (node === undefined) return [process.execPath, []];
-  if (node === "bun") return ["node_modules/bun/bin/bun.exe", ["test"]];
+  if (node === "bun") return ["node_modules/bun/bin/bun.exe", ["test", "--timeout=300000"]];
   if (node === "deno") return ["node_modules/deno/deno", ["test", "--allow-all", "--no-check"]];
   const { file, missing } = await nodeBinary(node);
   if (missing !== undefined) assert.fail(missing);

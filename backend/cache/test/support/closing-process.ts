@@ -54,7 +54,11 @@ const cache = createTenantCache({
   causes: { shared: true },
   logger: quiet,
 });
-void cache.ready(60_000).then((isReady) => isReady && tell({ kind: "up", alive: alive() }));
+async function up(): Promise<void> {
+  while (!(await cache.ready(60_000)));
+  tell({ kind: "up", alive: alive() });
+}
+void up();
 
 process.on("message", async () => {
   await cache.close();

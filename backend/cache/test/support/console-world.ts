@@ -130,7 +130,7 @@ export async function consoleWorld(cache: TenantCache, options: WorldOptions = {
       }),
     );
     for (const module of ["accounts", "leads"]) {
-      app.get(`/${module}`, cache.cacheList(module, 60), (_req, res) => {
+      app.get(`/${module}`, cache.cacheList(module, 600), (_req, res) => {
         res.json({ secret: `body of ${module}` });
       });
       app.post(`/${module}`, cache.invalidateCache(module), (_req, res) => {

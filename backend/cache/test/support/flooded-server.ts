@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Request } from "express";
 import { createTenantCache } from "../../src/index.js";
-import { quiet } from "./caches.js";
+import { quiet, READY_WITHIN_MS } from "./caches.js";
 
 export interface FloodedServerReady {
   readonly port: number;
@@ -28,7 +28,7 @@ const cache = createTenantCache({
   budgetMs: 5000,
   logger: quiet,
 });
-if (!(await cache.ready())) throw new Error("the store is not reachable");
+if (!(await cache.ready(READY_WITHIN_MS))) throw new Error("the store is not reachable");
 const app = express();
 app.set("trust proxy", true);
 const answer = (req: Request, res: express.Response) => {

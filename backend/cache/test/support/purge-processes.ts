@@ -11,7 +11,7 @@ const PROGRAM = fileURLToPath(new URL("./console-process.js", import.meta.url));
 /** Purges a minute that one console takes. */
 const PURGES_OF_A_CONSOLE = 60;
 const PURGES_OF_A_PERSON = 10;
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 120_000;
 const PAUSE_MS = 2;
 
 export interface PurgeTimes {

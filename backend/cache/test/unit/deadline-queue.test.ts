@@ -6,7 +6,8 @@ import { monotonicNow } from "../../src/timers.js";
 
 const BUDGET_MS = 20;
 const SILENT_MS = 10 * BUDGET_MS;
-const GRACE_MS = 39 * BUDGET_MS;
+/** Only what is given up too late takes that long, however busy the machine is. */
+const GRACE_MS = 60_000;
 
 // The queue's timers keep no process alive.
 const alive = setInterval(() => undefined, 1000);

@@ -174,7 +174,7 @@ describe("fills", () => {
   });
 
   test("requests that look while a fill is under way follow it", async () => {
-    const { engine } = await openEngine();
+    const { engine } = await openEngine({ waitMs: 60_000 });
     const leader = await askToFill(engine, ref("a"));
     const follower = askToFill(engine, ref("a"));
     await turn();

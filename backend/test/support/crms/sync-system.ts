@@ -94,6 +94,8 @@ export interface SyncProcess {
   take(crmId: string, event?: Partial<SourceEvent>): Promise<Taken>;
   /** Works until nothing is left to do now. */
   work(): Promise<void>;
+  /** One round: what fails in it is not tried again, however slow the machine is. */
+  round(): Promise<void>;
   replay(): Promise<void>;
 }
 
@@ -164,6 +166,9 @@ export async function startSyncSystem(
         },
         work: async () => {
           while ((await workRound(service.context, link, never)) > 0);
+        },
+        round: async () => {
+          await workRound(service.context, link, never);
         },
         replay: async () => {
           await replayRound(service.context, link, never);
