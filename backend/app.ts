@@ -62,7 +62,7 @@ export interface AppDependencies {
   readonly lifecycle: Lifecycle;
   /** What anonymous callers see of health. Default: figures. */
   readonly healthDetails?: HealthDetails | undefined;
-  /** How long the database and the persistent Redis may take to answer a look at health, milliseconds. Default 1000. */
+  /** How long the database and the persistent Redis may take to answer a look at health, milliseconds; for tests. Default 1000. */
   readonly healthWithinMs?: number | undefined;
   readonly ttlSeconds: ModuleContext["ttlSeconds"];
   /** Who may read /metrics. Default: nobody, and it is not there. */

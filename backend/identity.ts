@@ -12,6 +12,7 @@ import {
   connectStateRedis,
   requireNoEviction,
   type StateStore,
+  stateTimeoutMs,
   untilConnected,
 } from "./state/state-redis.js";
 
@@ -23,9 +24,6 @@ export interface Identity {
   readonly state: StateStore | undefined;
   close(): void;
 }
-
-/** The longest that identifying a request waits for Redis; then it is refused. Who gives the cache more gives it to this one, too. */
-const STATE_TIMEOUT_MS = 1000;
 
 /**
  * Waits for Redis, but not forever: without it requests are refused one by one.
@@ -65,7 +63,7 @@ async function connectState(
   logger: Logger,
 ): Promise<StateStore> {
   const redis = connectStateRedis(servers, {
-    commandTimeoutMs: Math.max(STATE_TIMEOUT_MS, cacheBudgetMs),
+    commandTimeoutMs: stateTimeoutMs(cacheBudgetMs),
     connectionName: "crm-state",
   });
   if (await untilConnected(redis)) await requireNoEviction(redis);

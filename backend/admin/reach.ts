@@ -33,11 +33,9 @@ const READY_WITHIN_MS = 5000;
 export async function openReach(config: Config, pool: Pool): Promise<Reach> {
   // What is away is told once, in the command's own words.
   const logger = pino({ level: "silent" });
-  const identity = await connectIdentity(config, logger);
-  const cache = openCache(
-    { ...config, CACHE_BUDGET_MS: Math.max(config.CACHE_BUDGET_MS, PATIENT_BUDGET_MS) },
-    { tenant: () => undefined, logger },
-  );
+  const patient = { ...config, CACHE_BUDGET_MS: Math.max(config.CACHE_BUDGET_MS, PATIENT_BUDGET_MS) };
+  const identity = await connectIdentity(patient, logger);
+  const cache = openCache(patient, { tenant: () => undefined, logger });
   await cache.ready(READY_WITHIN_MS);
   const views = openViews({ pool, cache });
   const { auth, authenticator } = identity;

@@ -8,13 +8,15 @@ import { findBrowser } from "./find-browser.js";
 /** In containers there is little shared memory, and tests run as root. */
 const ARGS = ["--no-sandbox", "--disable-dev-shm-usage"];
 
+/** How long a page may take: Playwright's own 30 s are for a machine that does nothing else. */
+export const PATIENT_MS = 120_000;
+
 /** @throws an Error that says what to install where there is no browser */
 export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: findBrowser(), args: ARGS, timeout: PATIENT_MS });
 }
 
 const AXE = readFileSync(projectFile("node_modules", "axe-core", "axe.min.js"), "utf8");
-const PATIENT_MS = 120_000;
 const STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
 const LOOKS = [
   ["light", 1200],
@@ -67,7 +69,6 @@ export async function wrongLooks(page: Page, screenshot?: string): Promise<strin
 /** A page in a context of its own, and what goes wrong in it: errors of scripts, what the policy refuses, requests to elsewhere. */
 export async function openPage(browser: Browser, url: string): Promise<{ page: Page; problems: string[] }> {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
-  // Far above what a busy machine takes: Jest ends what hangs.
   context.setDefaultTimeout(PATIENT_MS);
   const page = await context.newPage();
   const problems: string[] = [];

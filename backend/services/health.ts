@@ -43,14 +43,14 @@ export interface HealthSources {
   readonly lifecycle: Lifecycle;
   /** Of anonymous callers. Default: figures. */
   readonly details?: HealthDetails | undefined;
-  /** How long the database and the persistent Redis may take to answer, milliseconds. Default 1000. */
+  /** How long the database and the persistent Redis may take to answer, milliseconds; for tests. Default 1000. */
   readonly withinMs?: number | undefined;
 }
 
 const WITHIN_MS = 1000;
 
 /**
- * Ready unless the database does not answer within a second, or the process is draining. "Degraded" is still ready: a cache that is away
+ * Ready unless the database does not answer in time, or the process is draining. "Degraded" is still ready: a cache that is away
  * makes requests slower, not wrong; a database that takes no changes is still read; and where the persistent Redis is away, every process
  * refuses what it cannot know, so that another one is no better.
  */
@@ -82,7 +82,7 @@ async function stateOf({
 }: HealthSources): Promise<HealthReport["checks"]["state"]> {
   if (state === undefined) return undefined;
   if (await answersInTime(state.redis.ping(), withinMs)) return { status: "ok", reason: null };
-  return { status: "away", reason: connectionProblem(state.redis) ?? `no answer within ${withinMs} ms` };
+  return { status: "away", reason: connectionProblem(state.redis) ?? "no answer in time" };
 }
 
 async function databaseLatencyMs({ pool, withinMs = WITHIN_MS }: HealthSources): Promise<number | null> {

@@ -4,6 +4,12 @@ import type { Cluster, Redis } from "ioredis";
 import type { RedisServers } from "../config/redis-servers.js";
 import { openRedis, type RedisClient } from "./open-redis.js";
 
+const LEAST_STATE_TIMEOUT_MS = 1000;
+
+/** How long identifying a request waits for Redis, milliseconds; then it is refused. Who gives the cache more time gives it here, too. */
+export const stateTimeoutMs = (cacheBudgetMs: number): number =>
+  Math.max(LEAST_STATE_TIMEOUT_MS, cacheBudgetMs);
+
 export interface StateRedisOptions {
   /** The longest that a command may take, milliseconds. */
   readonly commandTimeoutMs: number;

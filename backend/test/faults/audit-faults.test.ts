@@ -15,11 +15,15 @@ import { type AuditLog, LOG_KEY, openAuditLog } from "../support/audit-log.js";
 import type { AuditProcessOptions } from "../support/audit-process.js";
 
 const PROGRAM = projectFile("dist/backend/test/support/audit-process.js");
+/** Of the sessions of a process that is killed. */
+const NAME = "audit-process";
 
 function runProcess(
   options: AuditProcessOptions,
 ): Promise<{ readonly isKilled: boolean; readonly stdout: string }> {
-  const env = { PATH: process.env.PATH, AUDIT_TEST: JSON.stringify(options) };
+  const named = new URL(options.url);
+  named.searchParams.set("application_name", NAME);
+  const env = { PATH: process.env.PATH, AUDIT_TEST: JSON.stringify({ ...options, url: named.href }) };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [PROGRAM], { env }, (error, stdout, stderr) => {
       const isKilled = error?.signal === "SIGKILL";
@@ -29,8 +33,10 @@ function runProcess(
   });
 }
 
-/** What was begun goes on: the lock of a process that was killed ends when its server has noticed. */
+/** What was begun goes on: what a process that was killed has sent is done, and its locks end, when its server has noticed. */
 async function settle({ pool }: AuditDatabase, { checkpointer, files }: AuditLog): Promise<void> {
+  const sessions = "SELECT FROM pg_stat_activity WHERE application_name = $1";
+  await until("its sessions are gone", async () => (await pool.query(sessions, [NAME])).rowCount === 0);
   await until("a place for each record", async () => {
     while ((await integrate(pool, TENANT))?.added);
     return (await pool.query("SELECT FROM audit_pending LIMIT 1")).rowCount === 0;

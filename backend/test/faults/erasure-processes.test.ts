@@ -156,10 +156,15 @@ describe("erasure and other processes", () => {
       assert.equal(await reader.ask("open", entry), undefined);
       assert.equal(await vault.open(TENANT, entry.context, entry.sealed), undefined);
       assert.equal((await vault.erasureReport(TENANT, entry.subjectId))?.state, "unfinished");
-      await lastAttempt("-1 hour");
-      assert.deepEqual(await vault.resumeErasures(), { finished: 0 }, "somebody may be at it");
-      await lastAttempt("6 s");
-      assert.deepEqual(await vault.resumeErasures(), { finished: 1 });
+      const askedAtMs = performance.now();
+      await lastAttempt("0 s");
+      const { finished } = await vault.resumeErasures();
+      // A machine that takes five seconds to ask does not ask too early.
+      if (performance.now() - askedAtMs < 5000) assert.equal(finished, 0, "somebody may be at it");
+      if (finished === 0) {
+        await lastAttempt("6 s");
+        assert.deepEqual(await vault.resumeErasures(), { finished: 1 });
+      }
 
       const report = await vault.erasureReport(TENANT, entry.subjectId);
       assert.equal(report?.state, "erased");

@@ -22,6 +22,7 @@ import { queuePrefix, warmJobOptions } from "../../services/warming/warm-queue.j
 import { openRedis, type RedisClient } from "../../state/open-redis.js";
 import { PASSWORD } from "../support/auth-crm.js";
 import { SECRET, TENANT_A } from "../support/crm.js";
+import { refusedStart } from "../support/forked-backend.js";
 import { serversAt } from "../support/servers-at.js";
 
 /** Of the state: the flags of `redis-cache`, which tests start, evict. */
@@ -245,10 +246,7 @@ describe("the server with a Cluster that evicts keys", () => {
       for (const node of await mastersOf(admin))
         if (node.options.port !== first?.port) await node.config("SET", "maxmemory-policy", "noeviction");
       const env = environment(database.url, { url: `redis+cluster://${hostPorts(cluster.nodes)}` });
-      // One that is too late to ask goes on: that is another promise.
-      const begun = () => startBackendProcess({ env, log: "stderr" }).then((it) => it.stop(), String);
-      const refused = /did not start \(exit code 1\)/;
-      await until("a start that has asked", async () => refused.test(String(await begun())));
+      assert.match(await refusedStart(env), /^cannot start: the Redis of REDIS_URL evicts keys/m);
     } finally {
       admin.disconnect();
       await cluster.stop();

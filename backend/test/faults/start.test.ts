@@ -191,7 +191,7 @@ describe("npm start", () => {
     assert.equal(await rival.ended, 1);
     assert.deepEqual(rival.lines.length, 1, rival.lines.join("\n"));
     assert.match(rival.lines[0] ?? "", /another npm start uses .*--data/);
-    await settles("the first one did not notice", async () => {
+    await settles("the first one is ready", async () => {
       const { status } = await fetch(`http://127.0.0.1:${port}/api/system/health/ready`);
       return status === 200;
     });

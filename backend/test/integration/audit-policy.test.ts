@@ -116,8 +116,8 @@ describe("policies of the audit trail", () => {
 
   test("a policy is the tenant's own, and a change of it holds in other processes within five seconds", async () => {
     const clock = { nowMs: 0 };
-    const store = new PolicyStore(database.pool, () => clock.nowMs);
-    const other = new PolicyStore(database.pool, () => clock.nowMs);
+    const store = new PolicyStore(database.pool, { nowMs: () => clock.nowMs });
+    const other = new PolicyStore(database.pool, { nowMs: () => clock.nowMs });
     assert.equal((await store.of(TENANT)).phi.mode, "require");
     assert.deepEqual(await other.of(TENANT), DEFAULT_POLICY);
     await withTenant(database.pool, TENANT, (client) =>

@@ -110,9 +110,17 @@ describe("the queue of AI actions", () => {
     const [first] = await ada.claimAIActions(ADA);
     const failure = { problem: "model_timeout" };
     assert.deepEqual(await ada.failAIAction(id, first?.lease ?? "", failure), { status: "pending" });
-    // Its pause of five seconds, on a machine that may take longer to look.
-    await age(id, "due_at = due_at + interval '1 hour'");
+    const due = async () => {
+      const pause = "extract(epoch FROM due_at - updated_at)::float8 AS pause";
+      const asked = `SELECT due_at, ${pause} FROM overlay_ai_actions WHERE id = $1`;
+      return (await db.pool.query(asked, [id])).rows[0];
+    };
+    const { due_at, pause } = await due();
+    assert.equal(pause, 5);
     assert.deepEqual(await ada.failAIAction(id, first?.lease ?? "", failure), { status: "pending" });
+    assert.deepEqual((await due()).due_at, due_at, "once for each lease");
+    // So that a slow machine does not outlast it.
+    await age(id, "due_at = due_at + interval '1 hour'");
     assert.deepEqual(await ada.claimAIActions(ADA), []);
     await age(id, "due_at = now() - interval '1 s'");
     const [second] = await ada.claimAIActions(ADA);

@@ -1,4 +1,5 @@
 // The backend as a process of a test: where it listens, what it logs, and how it ended.
+import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
@@ -62,4 +63,26 @@ export function forkBackend(
       await ended;
     },
   };
+}
+
+/**
+ * Starts it until it refuses to start. A start waits two seconds for its persistent Redis: one that has no answer by then says so,
+ * and goes on without having asked it.
+ * @returns the output of the one that was refused
+ */
+export async function refusedStart(env: NodeJS.ProcessEnv): Promise<string> {
+  for (;;) {
+    // So that what is asked has time, too.
+    const started = forkBackend({ ...env, CACHE_BUDGET_MS: "10000" });
+    const hasStarted = await started.listening().then(
+      () => true,
+      () => false,
+    );
+    if (!hasStarted) {
+      assert.equal(await started.ended, 1);
+      return started.output.text;
+    }
+    await started.kill();
+    assert.match(started.output.text, /REDIS_URL\) cannot be reached/, "it has asked, and goes on");
+  }
 }

@@ -10,5 +10,5 @@ export function patientPool(databaseUrl: string, options: Partial<PoolOptions> =
   return createPool({ databaseUrl, ...patience, onError: () => undefined, ...options });
 }
 
-/** Records of an audit trail are durable when they are, however late, and so is the policy that asks for them known. */
+/** Records of an audit trail may be made durable, and policies be read, as late as a busy machine likes. */
 export const PATIENT_TRAIL = { group: { maxWaitMs: PATIENT_MS }, policyWithinMs: PATIENT_MS } as const;

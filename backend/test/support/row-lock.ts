@@ -21,6 +21,8 @@ async function hold(databaseUrl: string, statement: string): Promise<HeldLock> {
   const holder = new Client({ connectionString: databaseUrl });
   // A session of its own: within a transaction pg_stat_activity never changes.
   const watcher = new Client({ connectionString: databaseUrl });
+  // Where a test has failed, its database is dropped under them: that is told already.
+  for (const client of [holder, watcher]) client.on("error", () => undefined);
   await Promise.all([holder.connect(), watcher.connect()]);
   await holder.query(`BEGIN; ${statement}`);
   const waiting =

@@ -5,7 +5,7 @@ import express from "express";
 import { createTenantCache, expressServerOptions } from "../../src/index.js";
 import { engineOf } from "../../src/tenant-cache.js";
 import type { FillerModule } from "../filler.js";
-import { patience } from "../patience.js";
+import { patientOptions } from "../patience.js";
 import { listHandler } from "./list-handler.js";
 import type { StartSubject } from "./subject.js";
 import { TTL_SECONDS } from "./ttl.js";
@@ -32,7 +32,7 @@ const start: StartSubject = async (context) => {
     freshness: row.isLeased ? "leased" : "strict",
     local: { maxBytes: row.tier === "redis" ? 0 : L1_BYTES },
     maxEntriesPerModule: KEYS_PER_MODULE,
-    ...patience(),
+    ...patientOptions(),
   });
   const app = express().disable("x-powered-by");
   let appRuns = 0;

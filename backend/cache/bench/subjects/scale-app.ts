@@ -4,7 +4,7 @@ import express from "express";
 import { Redis } from "ioredis";
 import { createTenantCache } from "../../src/index.js";
 import { engineOf } from "../../src/tenant-cache.js";
-import { patience } from "../patience.js";
+import { patientOptions } from "../patience.js";
 import { type FillQuestion, fillTenants } from "../scale-filling.js";
 import { bodyOf } from "../scale-population.js";
 import { MAX_ENTRIES, MAX_TENANT_BYTES, MODULES, TTL_SECONDS } from "../scale-terms.js";
@@ -22,7 +22,7 @@ const start: StartSubject = async ({ config }) => {
     tenant: (req) => req.get("x-tenant"),
     maxEntriesPerModule: MAX_ENTRIES,
     maxBytesPerTenant: MAX_TENANT_BYTES,
-    ...patience(),
+    ...patientOptions(),
   });
   const app = express().disable("x-powered-by");
   const placeOf = (req: express.Request) => `versions:${req.get("x-tenant")}`;

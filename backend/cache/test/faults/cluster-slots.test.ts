@@ -5,6 +5,7 @@ import calculateSlot from "cluster-key-slot";
 import { Cluster, Redis } from "ioredis";
 import { type RedisCluster, startRedisCluster } from "../../../servers/redis-cluster.js";
 import type { TenantCacheOptions } from "../../src/index.js";
+import { READY_WITHIN_MS } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 import { openWatched } from "../support/watched-cache.js";
 
@@ -70,7 +71,7 @@ describe("a Cluster with a slot in trouble", () => {
       const watched = openWatched({ redis: redis(), keyPrefix: "", budgetMs: 2000, local: { maxBytes: 0 } });
       const { cache, lines } = watched;
       cleanups.push(() => cache.close());
-      assert.equal(await cache.ready(60_000), true);
+      assert.equal(await cache.ready(READY_WITHIN_MS), true);
       const versions = new Map<string, number>();
       const app = await serve((express) => {
         const of = (tenant = "") => versions.get(tenant) ?? 0;
@@ -148,7 +149,7 @@ describe("a Cluster with a slot in trouble", () => {
     for (const node of nodes) await node.config("SET", "cluster-require-full-coverage", "no");
     const { cache, lines } = openWatched({ redis: { cluster: cluster.nodes }, budgetMs: 2000 });
     cleanups.push(() => cache.close());
-    assert.equal(await cache.ready(60_000), true);
+    assert.equal(await cache.ready(READY_WITHIN_MS), true);
     assert.equal(await cache.invalidateAllTenant(lost.tenant), true);
     for (const node of nodes) await node.call("CLUSTER", "DELSLOTS", lost.slot).catch(() => undefined);
     assert.equal(await cache.invalidateAllTenant(lost.tenant), false);

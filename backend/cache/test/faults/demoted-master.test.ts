@@ -7,7 +7,7 @@ import { closeAfterTest } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer, startTcpProxy, type TcpProxy } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import type { Logger, TenantCacheOptions } from "../../src/index.js";
-import { openCache, quiet } from "../support/caches.js";
+import { openCache, quiet, READY_WITHIN_MS } from "../support/caches.js";
 import { serveVersioned, type VersionedApp } from "../support/versioned-app.js";
 
 const KEY_PREFIX = "demoted:";
@@ -119,7 +119,7 @@ for (const [way, connectTo] of Object.entries(ways)) {
       await first.replicaof("127.0.0.1", toReplica.port);
       for (let round = 0; round < 20; round++) assert.equal((await left.read()).version, 1);
       await first.replicaof("NO", "ONE");
-      assert.equal(await left.cache.ready(60_000), true);
+      assert.equal(await left.cache.ready(READY_WITHIN_MS), true);
       assert.equal((await left.read()).version, 1);
       await becomesHit(left);
     });

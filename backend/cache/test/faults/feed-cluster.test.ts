@@ -8,7 +8,7 @@ import { startRedisCluster } from "../../../servers/redis-cluster.js";
 import { openFeedApp } from "../support/feed-app.js";
 import { openFeedDatabase } from "../support/feed-database.js";
 
-/** A turn is several round trips to each master. */
+/** The default, 250 ms, is too short for a turn on a busy machine: a turn is several round trips to each master. */
 const X_MS = 1000;
 const LATER_MS = X_MS + 30;
 /** In slots of different masters. */

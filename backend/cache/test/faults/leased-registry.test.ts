@@ -5,6 +5,7 @@ import { describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { closeAfterTest, tell } from "../../../servers/in-test.js";
 import { startRedisServer, startTcpProxy } from "../../../servers/index.js";
+import { READY_WITHIN_MS } from "../support/caches.js";
 import { becomesLeased, leasedWorld, timed } from "../support/leased-world.js";
 
 const LEASE_MS = 100;
@@ -138,7 +139,7 @@ describe("the registry of readers", () => {
     toReader.stall();
     await server.kill();
     await server.restart();
-    await writer.cache.ready(60_000);
+    await writer.cache.ready(READY_WITHIN_MS);
     await writer.write();
     assert.equal((await reader.read()).version, 1);
     toReader.heal();
@@ -161,7 +162,7 @@ describe("the registry of readers", () => {
     const tookMs = await timed(async () => {
       way.leadTo(second.port);
       while (reader.cache.health().connected) await delay(0);
-      await reader.cache.ready(60_000);
+      await reader.cache.ready(READY_WITHIN_MS);
     });
     for (let writes = 0; writes < 3; writes++) {
       // The second one's answer is what the next may come from.
@@ -189,7 +190,7 @@ describe("the registry of readers", () => {
     await becomesLeased(reader, admin);
     await orders[1].replicaof("NO", "ONE");
     toWriter.leadTo(second.port);
-    await writer.cache.ready(60_000);
+    await writer.cache.ready(READY_WITHIN_MS);
     // While it could renew its lease on the first one there would be two masters.
     toReader.stall();
     await becomesLeased(writer, orders[1]);

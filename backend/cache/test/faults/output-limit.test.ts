@@ -1,6 +1,7 @@
 // A server that closes the connection over one large answer, each time it is asked for it: no coming and going ten times a second.
 import assert from "node:assert/strict";
 import { describe, test } from "@jest/globals";
+import { READY_WITHIN_MS } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
 import { redisOfFile } from "../support/redis-of-file.js";
 import { openWatched } from "../support/watched-cache.js";
@@ -19,7 +20,7 @@ describe("an output buffer limit below an entry's size", () => {
       budgetMs: 1000,
       local: { maxBytes: 0 },
     });
-    assert.equal(await cache.ready(60_000), true);
+    assert.equal(await cache.ready(READY_WITHIN_MS), true);
     const app = await serve((express) => {
       express.get("/list/:bytes", cache.cacheList("accounts"), (req, res) => {
         res.send("x".repeat(Number(req.params.bytes)));
@@ -43,7 +44,7 @@ describe("an output buffer limit below an entry's size", () => {
     assert.match(cache.health().reason ?? "", /connection closed|^$/);
 
     await ofFile.admin.config("SET", "client-output-buffer-limit", "normal 0 0 0");
-    assert.equal(await cache.ready(60_000), true);
+    assert.equal(await cache.ready(READY_WITHIN_MS), true);
     while ((await app.request(`/list/${LARGE}`)).cache !== "hit") await cache.idle();
     assert.ok(lines.length <= 3, "it is not called back before it stays");
     await app.close();

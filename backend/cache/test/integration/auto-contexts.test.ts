@@ -17,8 +17,6 @@ beforeEach(async () => {
     more: "CREATE TABLE staff (role text, temp int)",
     pool: (url) => {
       const pool = new pg.Pool({ connectionString: url, max: 1 });
-      // The database is dropped before it.
-      pool.on("error", () => undefined);
       afterTest(() => pool.end());
       return pool;
     },

@@ -33,6 +33,11 @@ describe.each(STORES)("with the %s store", (store) => {
     await until("the feed has fenced it", () => fenced.length > 0);
     // A turn that came too late is done once more.
     assert.deepEqual([...new Set(fenced)], ["t1 accounts"]);
+    // Once a token is there again the turn is done.
+    await warm("accounts");
+    const times = fenced.length;
+    await delay(PAST_MS);
+    assert.equal(fenced.length, times, "and not again");
     // On a busy machine the token may have run out, which is a miss of its own.
     await warm("orders");
     await warm("accounts", "t0");

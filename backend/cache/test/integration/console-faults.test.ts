@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import type { Browser, Page } from "playwright-core";
 import { projectFile } from "../../../project-root.js";
-import { openBrowser } from "../../../servers/browser.js";
+import { openBrowser, PATIENT_MS } from "../../../servers/browser.js";
 import { tell } from "../../../servers/in-test.js";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
 import type { TenantCache } from "../../src/index.js";
@@ -133,7 +133,7 @@ describe("five planted faults", () => {
     world = await openFaultyApp(cache);
     browser = await openBrowser();
     const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
-    context.setDefaultTimeout(120_000);
+    context.setDefaultTimeout(PATIENT_MS);
     await context.addCookies([{ name: "person", value: "superadmin", url: world.url }]);
     page = await context.newPage();
     await useApp();

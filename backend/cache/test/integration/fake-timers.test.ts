@@ -11,7 +11,7 @@ import { sharedRedisUrl } from "../../../servers/index.js";
 import { startTcpProxy, type TcpProxy } from "../../../servers/tcp-proxy.js";
 import type { TenantCache } from "../../src/index.js";
 import { connect } from "../../src/store/redis/connect.js";
-import { openCache, STORES, type StoreName } from "../support/caches.js";
+import { openCache, READY_WITHIN_MS, STORES, type StoreName } from "../support/caches.js";
 import { gate, type HttpApp, serve } from "../support/http-app.js";
 
 const TTL_SECONDS = 180;
@@ -197,7 +197,7 @@ describe("the connection to Redis under fake timers", () => {
       proxy.cut();
       assert.equal(await space.set("users:1", "Ada"), false);
       proxy.heal();
-      assert.equal(await cache.ready(60_000), true);
+      assert.equal(await cache.ready(READY_WITHIN_MS), true);
       assert.equal(await space.set("users:1", "Ada"), true);
     } finally {
       clock.uninstall();

@@ -20,8 +20,8 @@ describe.each(STORES)("a mutation of the API, %s", (store) => {
     const seen = async () => (await cache.stats()).feed ?? assert.fail("no feed");
     const [before, begun] = [invalidations(), await seen()];
     let writes = 0;
-    // Which write is spared is up to the machine: they go on until one is.
-    await until("a write has been spared", async () => {
+    // Which writes are spared is up to the machine: they go on until some are.
+    await until("writes have been spared", async () => {
       const { spared, fenced } = await seen();
       await write(1, ++writes);
       const first = await read("/orders");
@@ -33,7 +33,7 @@ describe.each(STORES)("a mutation of the API, %s", (store) => {
       });
       // The token of a busy machine may have run out for a moment.
       await warm("/orders");
-      return writes >= 5 && (await seen()).spared > begun.spared;
+      return writes >= 5 && (await seen()).spared >= begun.spared + 3;
     });
     // A database that does not answer in time costs a fence that was not needed.
     const { fenced } = await seen();

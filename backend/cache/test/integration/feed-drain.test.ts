@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, test } from "@jest/globals";
 import { afterTest } from "../../../servers/in-test.js";
-import { until } from "../../../servers/until.js";
 import { STORES } from "../support/caches.js";
-import { type FeedApp, openFeedApp } from "../support/feed-app.js";
+import { openFeedApp, untilFenced } from "../support/feed-app.js";
 import { gate } from "../support/http-app.js";
 
 const X_MS = 250;
@@ -14,21 +13,13 @@ const LATER_MS = X_MS + 20;
 /** Where hits are asked for: the token outlives what a busy machine takes. */
 const PATIENT = { maxDelayMs: 10_000 };
 
-/** Writes past the API, until that is fenced. */
-async function fenced({ cache, pool }: Pick<FeedApp, "cache" | "pool">, sql: string): Promise<void> {
-  const count = async () => (await cache.stats({ sizes: false })).feed?.fenced ?? 0;
-  const before = await count();
-  await pool.query(sql);
-  await until("it is fenced", async () => (await count()) > before);
-}
-
 describe.each(STORES)("writes past the API, %s", (store) => {
-  test("are seen x after their COMMIT, by their tenant and module", async () => {
+  test("are fenced by their tenant and module, and nothing else is", async () => {
     const app = await openFeedApp({ store, feed: PATIENT });
     const { read, warm } = app;
     for (const tenant of ["t0", "t1"]) await warm("/orders", tenant);
     await warm("/free");
-    await fenced(app, "UPDATE orders SET total = 77 WHERE tenant_id = 't1'");
+    await untilFenced(app, () => app.pool.query("UPDATE orders SET total = 77 WHERE tenant_id = 't1'"));
     assert.match((await read("/orders")).body, /"total":77/);
     assert.equal((await read("/orders", "t0")).status, "hit");
     assert.equal((await read("/free")).status, "hit");
@@ -51,7 +42,7 @@ describe.each(STORES)("writes past the API, %s", (store) => {
     const { read, warm } = app;
     for (const path of ["/names/1", "/names/3", "/accounts", "/orders"]) await warm(path);
     await warm("/accounts", "t0");
-    await fenced(app, "UPDATE accounts SET name = 'renamed' WHERE id = 1");
+    await untilFenced(app, () => app.pool.query("UPDATE accounts SET name = 'renamed' WHERE id = 1"));
     assert.equal((await read("/names/1")).body, '[{"name":"renamed"}]');
     assert.match((await read("/accounts")).body, /"renamed"/);
     for (const path of ["/names/3", "/orders"]) assert.equal((await read(path)).status, "hit");
@@ -63,7 +54,7 @@ describe.each(STORES)("writes past the API, %s", (store) => {
     const { read, warm } = app;
     for (const id of [1, 2]) await warm(`/names/${id}`, `t${id % 2}`);
     await warm("/accounts");
-    await fenced(app, "UPDATE accounts SET name = 'all' WHERE tenant_id = 't1'");
+    await untilFenced(app, () => app.pool.query("UPDATE accounts SET name = 'all' WHERE tenant_id = 't1'"));
     assert.match((await read("/accounts")).body, /"all"/);
     assert.equal((await read("/names/1", "t1")).body, '[{"name":"all"}]');
     assert.equal((await read("/names/2", "t0")).status, "hit");

@@ -7,7 +7,7 @@ import { afterTest } from "../../../servers/in-test.js";
 import { until } from "../../../servers/until.js";
 import { OwnConnections } from "../../src/feed/own-connections.js";
 import { STORES } from "../support/caches.js";
-import { openFeedApp } from "../support/feed-app.js";
+import { openFeedApp, untilFenced } from "../support/feed-app.js";
 import { openFeedDatabase } from "../support/feed-database.js";
 
 /** Another service. */
@@ -35,9 +35,9 @@ describe.each(STORES)("a pool that requests have filled, %s", (store) => {
     const service = await connectBeside(app.url);
     await holdAll(app.pool);
     for (let total = 2; total < 5; total++) {
-      const before = (await app.cache.stats()).feed?.fenced ?? 0;
-      await service.query("UPDATE orders SET total = $1 WHERE tenant_id = 't1'", [total]);
-      await until("it is fenced", async () => ((await app.cache.stats()).feed?.fenced ?? 0) > before);
+      await untilFenced(app, () =>
+        service.query("UPDATE orders SET total = $1 WHERE tenant_id = 't1'", [total]),
+      );
       await app.warm("/orders", "t0");
     }
   });

@@ -19,6 +19,7 @@ test("a hit allocates little more than a plain answer", async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   afterTest(() => agent.destroy());
   const child: ChildProcess = fork(fileURLToPath(new URL("../support/hit-server.js", import.meta.url)), {
+    // V8 would collect by itself while the process is idle for long.
     execArgv: ["--expose-gc", "--max-semi-space-size=512", "--no-memory-reducer"],
     env: { ...process.env, HIT_REDIS_URL: redis.url },
     stdio: ["ignore", "inherit", "inherit", "ipc"],

@@ -141,6 +141,7 @@ describe("what a hit costs", () => {
         }
         assert.equal(served.runs(), 1);
         // A server that is silent for a quarter of a second is asked once more, by another connection.
+        let retries = 10;
         await until(`${commands} commands for each hit`, async () => {
           const cost = await trafficOf(async () => {
             for (let hit = 0; hit < HITS; hit++) {
@@ -149,7 +150,7 @@ describe("what a hit costs", () => {
               assert.match(cache, /; hit;/);
             }
           });
-          if (cost.commands > commands * HITS) return false;
+          if (cost.commands > commands * HITS && retries-- > 0) return false;
           assert.equal(cost.commands, commands * HITS);
           assert.ok(cost.sentToRedis <= 300 * commands * HITS + 100, `${cost.sentToRedis} bytes sent`);
           assert.ok(

@@ -75,6 +75,7 @@ describe.each(STORES)("metrics on %s", (store) => {
     // A walk through the server that all test files share takes as long as they have filled it.
     const server = store === "memory" ? undefined : await startRedisServer();
     if (server) afterTest(() => server.stop());
+    // Reports begin with the first scrape, or with a route for it: what is to be found is there before. A walk is followed by a rest.
     const cache = closing(
       await openCache(store, { metrics: FREQUENT, ...(server && { redis: server.url }) }),
     );
@@ -85,7 +86,6 @@ describe.each(STORES)("metrics on %s", (store) => {
     );
     await app.request("/items");
     await cache.idle();
-    // Reports begin with the first scrape. A walk that finds nothing is followed by a rest, too.
     await until("entries are counted", async () => (await scrape(cache)).all("etc_entries").length > 0);
     await until("bytes of tenants", async () => (await scrape(cache)).all("etc_tenant_bytes").length > 0);
     const shown = await scrape(cache);
@@ -115,12 +115,10 @@ describe("series", () => {
   });
 
   // In the context of a test, where each global is looked up anew, it takes twice as long: a process of its own.
-  test("10,000 tenants and 200 modules: a scrape takes under 5 ms", async () => {
+  test("10,000 tenants and 200 modules: a scrape takes under 5 ms of the processor", async () => {
     const program = projectFile("dist/backend/cache/test/support/scrape-process.js");
     const { stdout } = await promisify(execFile)(process.execPath, [program]);
-    const [ms = 0, fewMs = 0] = JSON.parse(stdout) as number[];
-    // As many series of few tenants say how slow the machine is now.
-    assert.ok(ms > 0 && ms < Math.max(5, 2 * fewMs), `${ms} ms, of few tenants ${fewMs} ms`);
+    assert.ok(Number(stdout) > 0 && Number(stdout) < 5, `${stdout} ms`);
   });
 
   test("the bounds are options", async () => {

@@ -35,10 +35,10 @@ for (const store of STORES) {
 
     test("ttlSeconds is asked with the answer: whole seconds of what it says", async () => {
       list.handle((_req, res) => res.json(1));
-      const miss = await list.request("/ttl?ttl=87.9");
+      const miss = await list.request("/ttl?ttl=8799.9");
       assert.equal(miss.cache, "fwd=miss; stored");
-      const hit = await list.request("/ttl?ttl=87.9");
-      assert.match(hit.headers.get("cache-status") ?? "", /hit; ttl=(?:8[0-7]|[1-7]?\d)$/);
+      const hit = await list.request("/ttl?ttl=8799.9");
+      assert.match(hit.headers.get("cache-status") ?? "", /hit; ttl=8[0-7]\d\d$/);
       assert.equal(list.runs, 1);
       for (const ttl of ["0", "0.5", "-1"])
         for (let round = 0; round < 2; round++)
@@ -48,12 +48,12 @@ for (const store of STORES) {
     });
 
     test("what the handler says lowers it still, and none of it goes to the client", async () => {
-      list.handle((_req, res) => res.set("Cache-Control", "max-age=60").json(1));
-      await list.request("/ttl?ttl=100&lowered");
-      const hit = await list.request("/ttl?ttl=100&lowered");
+      list.handle((_req, res) => res.set("Cache-Control", "max-age=8799").json(1));
+      await list.request("/ttl?ttl=10000&lowered");
+      const hit = await list.request("/ttl?ttl=10000&lowered");
       // What is left of it, however long it took to ask again.
-      assert.match(hit.headers.get("cache-status") ?? "", /hit; ttl=(?:60|[1-5]?\d)$/);
-      assert.equal(hit.headers.get("cache-control"), "max-age=60");
+      assert.match(hit.headers.get("cache-status") ?? "", /hit; ttl=8[0-7]\d\d$/);
+      assert.equal(hit.headers.get("cache-control"), "max-age=8799");
     });
 
     test("skip bypasses, and its answers are not stored", async () => {

@@ -60,7 +60,7 @@ describe("the staleness probe", () => {
   });
 
   test("in three processes one writes in each interval, and all of them see it", async () => {
-    // One that does not end here: whoever is held up between two commands is still in it.
+    // An interval that does not end during the test: whoever is held up between two commands is still in it.
     const long = await processes(3, undefined, 600_000);
     for (let round = 0; round < 3; round++) await Promise.all(long.map(({ probe }) => probe.probe()));
     assert.equal(writes(long), 1);

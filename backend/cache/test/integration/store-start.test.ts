@@ -15,7 +15,7 @@ describe("the first moments of a cache", () => {
 
   beforeAll(async () => {
     redis = await startRedisServer();
-    // The first request of a process loads what `fetch` is made of, which is not what a start has five seconds for.
+    // Node loads `fetch` with the first request: that must not count against the five seconds of a start.
     const first = await serve((express) => void express.get("/", (_req, res) => void res.end()));
     await first.request("/");
     await first.close();

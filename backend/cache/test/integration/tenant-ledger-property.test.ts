@@ -67,7 +67,7 @@ describe("the ledger of a tenant, whatever happens", () => {
           fc.integer({ min: 1, max: 9000 }),
           fc.constant(QUOTA),
         ),
-        // But for what lives a millisecond, nothing ends while a run is under way.
+        // But for what lives a millisecond, no entry ends while a run is under way.
         ttlMs: fc.constantFrom(1, 60 * MINUTE_MS, 120 * MINUTE_MS),
         maxEntries: fc.constantFrom(3, 1000),
         atOnce: fc.boolean(),

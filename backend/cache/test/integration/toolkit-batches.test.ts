@@ -1,10 +1,8 @@
 // What batches of the toolkit cost in commands to Redis.
 import assert from "node:assert/strict";
-import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../../servers/index.js";
-import { until } from "../../../servers/until.js";
 import type { TenantCache } from "../../src/index.js";
 import { openCache } from "../support/caches.js";
 
@@ -41,7 +39,9 @@ describe("batches of the toolkit", () => {
     await space.mSet(KEYS.map((key) => ({ key, value: key })));
     const read = async () => assert.deepEqual(await space.mGet(KEYS), KEYS);
     // A server that is silent for a quarter of a second is asked the same on another connection.
-    await until("one MGET", async () => isDeepStrictEqual(await callsOf(read), { mget: 1 }));
+    let calls = await callsOf(read);
+    for (let retries = 10; calls.mget !== 1 && retries > 0; retries--) calls = await callsOf(read);
+    assert.deepEqual(calls, { mget: 1 });
   });
 
   test("a hundred values are written by one script each, behind one for all fences", async () => {
@@ -50,7 +50,10 @@ describe("batches of the toolkit", () => {
     const write = () => space.mSet(KEYS.map((key) => ({ key, value: `new ${key}` })));
     // Those of the scripts count as well.
     const expected = { evalsha: 2 + KEYS.length, mget: 1 + KEYS.length };
-    await until("a script for each", async () => isDeepStrictEqual(await callsOf(write), expected));
+    let calls = await callsOf(write);
+    for (let retries = 10; calls.mget !== expected.mget && retries > 0; retries--)
+      calls = await callsOf(write);
+    assert.deepEqual(calls, expected);
   });
 
   test("a hundred values are removed by one command", async () => {

@@ -128,7 +128,7 @@ describe("sound apps pass", () => {
       const target = new URL(await sharedRedisUrl());
       proxy = await startTcpProxy(Number(target.port));
       target.port = String(proxy.port);
-      cache = await openCache("redis", { redis: target.href, budgetMs: 5000 });
+      cache = await openCache("redis", { redis: target.href, budgetMs: 2000 });
     });
     afterAll(async () => {
       await cache.close();

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { NEST_APP } from "./nest-app.js";
 import { createNpmProject, install, type NpmProject, packLibrary } from "./npm.js";
-import { isFull } from "./tools.js";
+import { INNER_TIMEOUT_MS, isFull } from "./tools.js";
 
 const run = promisify(execFile);
 
@@ -53,8 +53,7 @@ describe("Nest", () => {
       test("its tests pass, and it compiles", async () => {
         const jest = path.join(project.folder, "node_modules", "jest", "bin", "jest.js");
         const env = { ...process.env, NODE_OPTIONS: "", JEST_WORKER_ID: undefined };
-        // Jest's own five seconds are for a machine that does nothing else.
-        const args = ["--ci", "--runInBand", "--testTimeout=300000"];
+        const args = ["--ci", "--runInBand", `--testTimeout=${INNER_TIMEOUT_MS}`];
         const { stderr } = await run(process.execPath, [jest, ...args], { cwd: project.folder, env });
         assert.match(stderr, /Tests: +23 passed, 23 total/);
       });

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, renameSync } from "node:fs";
 import path from "node:path";
 import { projectFile } from "../../../project-root.js";
 import { createNpmProject, install } from "./npm.js";
+import { onceARun } from "./once-a-run.js";
 
 // Each unpacks to well over 100 MB: kept until the next `npm ci`.
 const KEPT = projectFile("node_modules", ".cache", "node-binaries");
@@ -19,7 +20,10 @@ const asked = new Map<string, Promise<NodeBinary>>();
 
 /** @param version a version of the npm package `node`, or the beginning of one: `22`, `20.19.0` */
 export function nodeBinary(version: string): Promise<NodeBinary> {
-  const binary = asked.get(version) ?? findNodeBinary(version);
+  const make = () => findNodeBinary(version);
+  // Two files of a run may want the same one at a time.
+  const binary =
+    asked.get(version) ?? onceARun(`node-${version}`, make).then((found) => found?.made ?? make());
   asked.set(version, binary);
   return binary;
 }
@@ -34,10 +38,8 @@ async function findNodeBinary(version: string): Promise<NodeBinary> {
     if (missing !== undefined) return { file, missing };
     mkdirSync(path.dirname(file), { recursive: true });
     // Renamed last: an interrupted copy is not taken for the binary.
-    // Two processes may want the same one at a time.
-    const part = `${file}.${process.pid}.part`;
-    copyFileSync(path.join(project.folder, "node_modules", "node", "bin", BINARY), part);
-    renameSync(part, file);
+    copyFileSync(path.join(project.folder, "node_modules", "node", "bin", BINARY), `${file}.part`);
+    renameSync(`${file}.part`, file);
     return { file };
   } finally {
     project.remove();

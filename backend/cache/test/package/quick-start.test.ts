@@ -11,13 +11,10 @@ import { until } from "../../../servers/until.js";
 import { messageOf } from "../../src/thrown.js";
 import { createNpmProject, install, packLibrary } from "./npm.js";
 import { readmeCommands, readmeFile, readmeFiles } from "./readme-blocks.js";
-import { linkTools, runIn } from "./tools.js";
+import { INNER_TIMEOUT_MS, linkTools, runIn } from "./tools.js";
 
 const FIRST = [{ tenant: "acme", name: "Example Ltd" }];
 const NEW = { tenant: "acme", name: "New Ltd" };
-
-/** Less than Jest gives one test. */
-const TRIED_FOR_MS = 240_000;
 
 describe("the package's README", () => {
   const project = createNpmProject();
@@ -59,7 +56,7 @@ describe("the package's README", () => {
    * says so then, and it is tried again; nothing else is.
    */
   async function onRedis<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    const giveUpAtMs = performance.now() + TRIED_FOR_MS;
+    const giveUpAtMs = performance.now() + INNER_TIMEOUT_MS;
     for (;;) {
       try {
         return await attempt();
@@ -120,7 +117,7 @@ describe("the package's README", () => {
 
   tries(["app.cjs", "accounts.test.cjs"], "and to tests on Jest, in process and on Redis", async () => {
     // Jest's five seconds for the hook are as long as ready() itself may wait.
-    const args = ["node_modules/jest/bin/jest.js", "accounts.test.cjs", "--testTimeout=300000"];
+    const args = ["node_modules/jest/bin/jest.js", "accounts.test.cjs", `--testTimeout=${INNER_TIMEOUT_MS}`];
     for (const run of [node, nodeWithRedis]) await run(...args);
   });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { sharedRedisUrl } from "../../../servers/index.js";
 import { nodeBinary } from "./node-binaries.js";
-import { createToolProject, isFull, runIn, type ToolProject } from "./tools.js";
+import { createToolProject, INNER_TIMEOUT_MS, isFull, runIn, type ToolProject } from "./tools.js";
 
 /** A user's test, after the line that names what is `it`. */
 const SUITE = `import assert from "node:assert";
@@ -66,8 +66,7 @@ const required = createRequire(import.meta.url)("express-tenant-cache");
 assert.deepStrictEqual(Object.keys(required).sort(), Object.keys(imported).filter((name) => !/^(default|__esModule|module.exports)$/.test(name)).sort());
 for (const name of Object.keys(required)) assert.strictEqual(imported[name], required[name], name);
 `;
-/** The runners' own five seconds for a test are for a machine that does nothing else. */
-const PATIENTLY = "--testTimeout=300000";
+const PATIENTLY = `--testTimeout=${INNER_TIMEOUT_MS}`;
 const JEST_CJS = "node_modules/jest/bin/jest.js";
 const JEST_29 = "node_modules/jest-29/bin/jest.js";
 const BABEL = { presets: [["@babel/preset-env", { targets: { node: "20" } }], "@babel/preset-typescript"] };
@@ -129,7 +128,10 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   "node --test": { type: "module", args: ["--test", "node-test.js"] },
   "import and require": { type: "module", args: ["both.js"] },
   ...(isFull && {
-    Mocha: { type: "module", args: ["node_modules/mocha/bin/mocha.js", "--timeout=300000", "suite.js"] },
+    Mocha: {
+      type: "module",
+      args: ["node_modules/mocha/bin/mocha.js", `--timeout=${INNER_TIMEOUT_MS}`, "suite.js"],
+    },
     "Jest 30, CommonJS, ts-jest": tsJest(JEST_CJS),
     "Jest 30, CommonJS, @swc/jest": swc(JEST_CJS),
     "Jest 29, CommonJS, ts-jest": tsJest(JEST_29),
@@ -177,7 +179,7 @@ describe("in a project of", () => {
 /** What runs the arguments, and what stands before them. */
 async function programOf(node: string | undefined): Promise<[file: string, first: readonly string[]]> {
   if (node === undefined) return [process.execPath, []];
-  if (node === "bun") return ["node_modules/bun/bin/bun.exe", ["test", "--timeout=300000"]];
+  if (node === "bun") return ["node_modules/bun/bin/bun.exe", ["test", `--timeout=${INNER_TIMEOUT_MS}`]];
   if (node === "deno") return ["node_modules/deno/deno", ["test", "--allow-all", "--no-check"]];
   const { file, missing } = await nodeBinary(node);
   if (missing !== undefined) assert.fail(missing);

@@ -54,11 +54,7 @@ const cache = createTenantCache({
   causes: { shared: true },
   logger: quiet,
 });
-async function up(): Promise<void> {
-  while (!(await cache.ready(60_000)));
-  tell({ kind: "up", alive: alive() });
-}
-void up();
+void cache.ready(600_000).then((isReady) => isReady && tell({ kind: "up", alive: alive() }));
 
 process.on("message", async () => {
   await cache.close();

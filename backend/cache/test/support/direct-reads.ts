@@ -1,8 +1,6 @@
 // Direct connections of tests, and reads on them as the store has them: a server that is held up is taken for silent, and asked again.
-import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { until } from "../../../servers/until.js";
 import {
   type ConnectorClass,
   DirectConnection,
@@ -37,33 +35,25 @@ export async function isUsable(reads: DirectConnection): Promise<void> {
   while (reads.runId === undefined) await delay(RETRY_MS);
 }
 
-/** Asks until there is an answer, as the store asks its own connection: a server that is held up is taken for silent. */
-export async function answer(
+/**
+ * Asks again where the connection was lost: a server that is held up is taken for silent.
+ * @throws DirectConnectionLost where all retries have failed
+ */
+export async function answered<T>(
   reads: DirectConnection,
-  keys: readonly string[],
-  texts: number,
-): Promise<unknown> {
-  for (;;) {
+  ask: () => Promise<T>,
+  retries = Number.POSITIVE_INFINITY,
+): Promise<T> {
+  for (let left = retries; ; left--) {
     await isUsable(reads);
     try {
-      return await mget(reads, keys, texts);
+      return await ask();
     } catch (error) {
-      if (!(error instanceof DirectConnectionLost)) throw error;
+      if (!(error instanceof DirectConnectionLost) || left === 0) throw error;
     }
   }
 }
 
-/** Until there is an answer in one of some rounds: a server that is held up is taken for silent, too. */
-export async function isAnswered(reads: DirectConnection, ask: () => Promise<unknown>): Promise<void> {
-  let others = 10;
-  await until("it is answered", async () => {
-    await isUsable(reads);
-    try {
-      assert.deepEqual(await ask(), ["a fence"]);
-      return true;
-    } catch (error) {
-      if (!(error instanceof DirectConnectionLost) || others-- === 0) throw error;
-      return false;
-    }
-  });
-}
+/** As the store asks its own connection. */
+export const answer = (reads: DirectConnection, keys: readonly string[], texts: number) =>
+  answered(reads, () => mget(reads, keys, texts));

@@ -1,5 +1,6 @@
 // An app that reads orders of a tenant from PostgreSQL, cached, with a feed; and what its answers were.
 import { afterTest } from "../../../servers/in-test.js";
+import { until } from "../../../servers/until.js";
 import type { Feed, FeedOptions } from "../../src/feed/index.js";
 import type { TenantCache, TenantCacheOptions } from "../../src/index.js";
 import { openCache, type StoreName } from "./caches.js";
@@ -32,6 +33,17 @@ export interface FeedAppOptions {
   readonly beside?: FeedDatabaseForTest;
   /** Called between a handler's query and its answer. */
   readonly held?: () => Promise<void>;
+}
+
+/** Has something written past the API, until that is fenced. */
+export async function untilFenced(
+  { cache }: Pick<FeedApp, "cache">,
+  write: () => Promise<unknown>,
+): Promise<void> {
+  const count = async () => (await cache.stats({ sizes: false })).feed?.fenced ?? 0;
+  const before = await count();
+  await write();
+  await until("it is fenced", async () => (await count()) > before);
 }
 
 /** Until the test that is under way has ended. */

@@ -14,6 +14,10 @@ export interface WatchedCache {
   readonly passes: () => number;
 }
 
+/** Without the lines that tell anew why a store is still away, which depend on how long it was. */
+export const withoutRestated = (lines: readonly string[]) =>
+  lines.filter((line) => !line.includes("store still away"));
+
 const byHeader: Pick<TenantCacheOptions, "tenant"> = { tenant: (req) => req.get("x-tenant") };
 
 export function openWatched(options: Partial<TenantCacheOptions>): WatchedCache {

@@ -6,7 +6,7 @@ import { monotonicNow } from "../../src/timers.js";
 
 const BUDGET_MS = 20;
 const SILENT_MS = 10 * BUDGET_MS;
-/** Only what is given up too late takes that long, however busy the machine is. */
+/** Longer than a busy machine stands still. */
 const GRACE_MS = 60_000;
 
 // The queue's timers keep no process alive.
@@ -44,7 +44,7 @@ describe("deadlines in an overload", () => {
       graceMs: GRACE_MS,
     });
     // Idle for a budget, however slow the machine is: long before an overload would be given up.
-    assert.ok((await givenUpAfter(queue)) < GRACE_MS);
+    assert.ok((await givenUpAfter(queue)) < GRACE_MS / 12);
   });
 
   test("a process that has other work waits on while the store answers, and gets its answer", async () => {

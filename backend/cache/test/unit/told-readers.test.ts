@@ -23,7 +23,7 @@ describe("readers that were told", () => {
     assert.ok(told.untilForgotten);
     told.acknowledge("g", 2, "b");
     assert.equal(told.untilForgotten, undefined);
-    // Read before the lease begins: what is waited for is never shorter then.
+    // The clock is read first: measured from there, the wait is never too short.
     const begunMs = performance.now();
     told.changed("g 3 1 a:3");
     await told.untilForgotten;

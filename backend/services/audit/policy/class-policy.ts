@@ -72,6 +72,14 @@ const REMEMBERED_MS = 5000;
 const MAX_REMEMBERED = 10_000;
 const ANSWERS_WITHIN_MS = 1000;
 
+/** For tests. */
+export interface PolicyStoreOptions {
+  /** A clock that does not jump. */
+  readonly nowMs?: () => number;
+  /** How long the database may take to tell a policy, milliseconds. Default 1000. */
+  readonly answersWithinMs?: number | undefined;
+}
+
 export class PolicyStore {
   readonly #pool: Pool;
   readonly #nowMs: () => number;
@@ -80,11 +88,8 @@ export class PolicyStore {
   readonly #reading = new Map<string, Promise<TenantPolicy>>();
   readonly #known = new Map<string, { readonly policy: TenantPolicy; readonly atMs: number }>();
 
-  /**
-   * @param nowMs a clock that does not jump; for tests
-   * @param answersWithinMs how long the database may take
-   */
-  constructor(pool: Pool, nowMs = () => performance.now(), answersWithinMs = ANSWERS_WITHIN_MS) {
+  constructor(pool: Pool, options: PolicyStoreOptions = {}) {
+    const { nowMs = () => performance.now(), answersWithinMs = ANSWERS_WITHIN_MS } = options;
     this.#pool = pool;
     this.#nowMs = nowMs;
     this.#answersWithinMs = answersWithinMs;

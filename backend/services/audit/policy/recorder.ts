@@ -26,7 +26,7 @@ export interface RecorderOptions {
   readonly insert: (client: PoolClient, tenantId: string, contents: readonly string[]) => Promise<void>;
   /** Default: nothing is told. */
   readonly logger?: Pick<Logger, "info" | "error"> | undefined;
-  /** How long the database may take to tell a tenant's policy, milliseconds. Default 1000. */
+  /** How long the database may take to tell a tenant's policy, milliseconds; for tests. Default 1000. */
   readonly policyWithinMs?: number | undefined;
   /** Of the group commit. Defaults: 256 items a transaction, 2,000 ms. */
   readonly group?: { readonly maxBatch?: number; readonly maxWaitMs?: number; readonly groups?: boolean };
@@ -63,7 +63,7 @@ export class Recorder {
   constructor(options: RecorderOptions) {
     const { pool, insert, logger } = options;
     this.#options = options;
-    this.policies = new PolicyStore(pool, undefined, options.policyWithinMs);
+    this.policies = new PolicyStore(pool, { answersWithinMs: options.policyWithinMs });
     this.#group = new GroupCommit({
       write: (tenantId, batch) => this.#write(tenantId, batch),
       ...options.group,
