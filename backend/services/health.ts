@@ -55,8 +55,11 @@ const WITHIN_MS = 1000;
  * refuses what it cannot know, so that another one is no better.
  */
 export async function checkHealth(sources: HealthSources): Promise<HealthReport> {
-  const { database, cache, lifecycle } = sources;
-  const [latencyMs, state] = await Promise.all([databaseLatencyMs(sources), stateOf(sources)]);
+  const { pool, database, cache, lifecycle, withinMs = WITHIN_MS } = sources;
+  const [latencyMs, state] = await Promise.all([
+    databaseLatencyMs(pool, withinMs),
+    stateOf(sources.state, withinMs),
+  ]);
   const cacheHealth = cache.health();
   const reason = database.writesRefused;
   const databaseStatus = latencyMs === null ? "unavailable" : reason === null ? "ok" : "no-writes";
@@ -76,16 +79,16 @@ export async function checkHealth(sources: HealthSources): Promise<HealthReport>
   };
 }
 
-async function stateOf({
-  state,
-  withinMs = WITHIN_MS,
-}: HealthSources): Promise<HealthReport["checks"]["state"]> {
+async function stateOf(
+  state: StateStore | undefined,
+  withinMs: number,
+): Promise<HealthReport["checks"]["state"]> {
   if (state === undefined) return undefined;
   if (await answersInTime(state.redis.ping(), withinMs)) return { status: "ok", reason: null };
   return { status: "away", reason: connectionProblem(state.redis) ?? "no answer in time" };
 }
 
-async function databaseLatencyMs({ pool, withinMs = WITHIN_MS }: HealthSources): Promise<number | null> {
+async function databaseLatencyMs(pool: Pool, withinMs: number): Promise<number | null> {
   const startedAtMs = performance.now();
   const answered = await answersInTime(pool.query("SELECT 1"), withinMs);
   return answered ? Math.round((performance.now() - startedAtMs) * 100) / 100 : null;

@@ -14,6 +14,7 @@ import { until } from "../../../servers/until.js";
 import type { TenantCacheOptions } from "../../src/index.js";
 import { READY_WITHIN_MS } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
+import { untilHit } from "../support/until-hit.js";
 import { openWatched, withoutRestated } from "../support/watched-cache.js";
 
 /** Each after twice the pause of the one before, from 50 ms on: three quarters of a second, and longer where turns are long. */
@@ -212,10 +213,8 @@ describe("a server that answers and refuses", () => {
         () => admin.disconnect(),
       );
       await situation.before?.(server, admin);
-      const watched = openWatched({
-        redis: situation.redis?.(server) ?? server.url,
-        budgetMs: situation.budgetMs ?? 10_000,
-      });
+      const { budgetMs = 10_000 } = situation;
+      const watched = openWatched({ redis: situation.redis?.(server) ?? server.url, budgetMs });
       const { cache, lines } = watched;
       assert.equal(await cache.ready(READY_WITHIN_MS), true);
       const versions = new Map(TENANTS.map((tenant) => [tenant, 0]));
@@ -239,12 +238,12 @@ describe("a server that answers and refuses", () => {
         assert.equal(Number(answer.body), versions.get(tenant));
         return answer.cache;
       };
-      for (const tenant of TENANTS)
-        await until("a hit", async () => {
-          const how = await read("/list/hit", tenant);
-          await cache.idle();
-          return how === "hit";
-        });
+      const readAndStore = async (path: string, tenant: string) => {
+        const status = await read(path, tenant);
+        await cache.idle();
+        return { status };
+      };
+      for (const tenant of TENANTS) await untilHit(tenant, () => readAndStore("/list/hit", tenant));
 
       await situation.begin(server, admin);
       if (situation.servesHits) assert.equal(await read("/list/hit", "tenant-1"), "hit");
@@ -285,12 +284,11 @@ describe("a server that answers and refuses", () => {
       assert.equal(await cache.ready(READY_WITHIN_MS), true);
       while (told().length < 2) await delay(5);
       tell(`in use ${((performance.now() - endedAtMs) / 1000).toFixed(1)} s after it could be`);
-      await until("a hit", async () => {
-        const how = await read("/list/after", "tenant-1");
-        await cache.idle();
+      await untilHit("/list/after", async () => {
+        const answer = await readAndStore("/list/after", "tenant-1");
         // Only within a short budget does a busy machine pass requests by.
-        if (situation.budgetMs === undefined) assert.match(how, /^(?:fwd=miss; stored|hit)$/);
-        return how === "hit";
+        if (situation.budgetMs === undefined) assert.match(answer.status, /^(?:fwd=miss; stored|hit)$/);
+        return answer;
       });
       assert.match(told()[1] ?? "", /store (back|has room again) after [\d.]+ s/);
       assert.equal(cache.health().reason, null);

@@ -6,6 +6,7 @@ import { startRedisServer } from "../../../servers/index.js";
 import { until } from "../../../servers/until.js";
 import { openCache, quiet } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
+import { untilHit } from "../support/until-hit.js";
 
 const AWAY = "fwd=bypass; detail=store-unavailable";
 
@@ -26,10 +27,10 @@ async function awayWith(maxStaleness: number) {
   closeAfterTest(cache, app);
   // Its TTL may be over before it is asked for again.
   for (const path of ["/list/1", "/list/2"])
-    await until(`${path} is a hit`, async () => {
-      const { cache: how } = await app.request(path);
+    await untilHit(path, async () => {
+      const { cache: status } = await app.request(path);
       await cache.idle();
-      return how === "hit";
+      return { status };
     });
   await redis.kill();
   await until("the process knows that Redis is away", () => !cache.health().connected);

@@ -42,6 +42,8 @@ interface ScaleRounds {
   };
 }
 
+/** Beside other tests. */
+const ENV = { ...process.env, BENCH_UNPINNED: "1", BENCH_PATIENT: "1" };
 const folder = mkdtempSync(path.join(tmpdir(), "bench-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -61,7 +63,7 @@ test("measures one subject in each variant, and a stampede", async () => {
   ];
   // It ends with 1 where a machine that is busy with other tests made the cache pass requests on.
   await run(process.execPath, [PROGRAM, ...args], {
-    env: { ...process.env, BENCH_UNPINNED: "1", BENCH_PATIENT: "1" },
+    env: ENV,
   }).catch(({ stdout, stderr }) => tell(`${stdout}${stderr}`));
   const { reports } = JSON.parse(readFileSync(file, "utf8")) as { reports: Report[] };
   const [throughput, stampede] = reports;
@@ -92,7 +94,7 @@ test("scale, in small: no wrong answer while keys are evicted, and what operator
   const args = [PROGRAM, "--quick", "--suite", "scale", ...flags, "--json", file];
   // It ends with 1 where a machine that is busy with other tests broke a bound of time.
   await run(process.execPath, args, {
-    env: { ...process.env, BENCH_UNPINNED: "1", BENCH_PATIENT: "1" },
+    env: ENV,
   }).catch(({ stdout, stderr }) => tell(`${stdout}${stderr}`));
   const { reports } = JSON.parse(readFileSync(file, "utf8")) as {
     reports: { rounds: ScaleRounds; verdicts: { path: string; reached: boolean }[] }[];

@@ -6,8 +6,8 @@ import { promisify } from "node:util";
 import { describe, test } from "@jest/globals";
 import { SignJWT } from "jose";
 import { projectFile } from "../../../project-root.js";
-import { until } from "../../../servers/until.js";
 import { example, FOLDER, tried } from "../support/examples.js";
+import { untilHit } from "../support/until-hit.js";
 
 describe("docs/examples", () => {
   example("per-role-scope.js", async (app) => {
@@ -243,10 +243,10 @@ describe("docs/examples", () => {
   // The store itself: contract/custom-store.test.ts, integration/own-store.test.ts.
   example("custom-store.js", async (app, { cache }) => {
     // A file may take longer to write than a request waits, and the store rests for a moment then.
-    await until("a hit", async () => {
-      const { cache: said } = await app.request("/notes");
+    await untilHit("/notes", async () => {
+      const { cache: status } = await app.request("/notes");
       await cache.idle();
-      return said === "hit";
+      return { status };
     });
     await app.request("/notes", { method: "POST" });
     assert.deepEqual(JSON.parse((await app.request("/notes")).body), [1]);

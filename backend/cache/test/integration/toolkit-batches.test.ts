@@ -24,24 +24,28 @@ describe("batches of the toolkit", () => {
     await redis.stop();
   });
 
-  /** Calls by clients; what scripts call is the server's own. */
-  async function callsOf(work: () => Promise<unknown>): Promise<Record<string, number>> {
-    await operator.config("RESETSTAT");
-    await work();
-    await cache.idle();
-    const stats = await operator.info("commandstats");
-    const calls = [...stats.matchAll(/^cmdstat_(mget|evalsha|unlink):calls=(\d+)/gm)];
-    return Object.fromEntries(calls.map(([, name = "", count]) => [name, Number(count)]));
+  /**
+   * Calls by clients; what scripts call is the server's own.
+   * @param reads how many MGETs there should be: a server that is silent for a quarter of a second is asked the same on another
+   * connection, and the work is then done again
+   */
+  async function callsOf(work: () => Promise<unknown>, reads?: number): Promise<Record<string, number>> {
+    for (let retries = 10; ; retries--) {
+      await operator.config("RESETSTAT");
+      await work();
+      await cache.idle();
+      const stats = await operator.info("commandstats");
+      const calls = [...stats.matchAll(/^cmdstat_(mget|evalsha|unlink):calls=(\d+)/gm)];
+      const counts = Object.fromEntries(calls.map(([, name = "", count]) => [name, Number(count)]));
+      if (reads === undefined || counts.mget === reads || retries === 0) return counts;
+    }
   }
 
   test("a hundred values are read by one MGET", async () => {
     const space = cache.manager.tenant("acme");
     await space.mSet(KEYS.map((key) => ({ key, value: key })));
     const read = async () => assert.deepEqual(await space.mGet(KEYS), KEYS);
-    // A server that is silent for a quarter of a second is asked the same on another connection.
-    let calls = await callsOf(read);
-    for (let retries = 10; calls.mget !== 1 && retries > 0; retries--) calls = await callsOf(read);
-    assert.deepEqual(calls, { mget: 1 });
+    assert.deepEqual(await callsOf(read, 1), { mget: 1 });
   });
 
   test("a hundred values are written by one script each, behind one for all fences", async () => {
@@ -50,10 +54,7 @@ describe("batches of the toolkit", () => {
     const write = () => space.mSet(KEYS.map((key) => ({ key, value: `new ${key}` })));
     // Those of the scripts count as well.
     const expected = { evalsha: 2 + KEYS.length, mget: 1 + KEYS.length };
-    let calls = await callsOf(write);
-    for (let retries = 10; calls.mget !== expected.mget && retries > 0; retries--)
-      calls = await callsOf(write);
-    assert.deepEqual(calls, expected);
+    assert.deepEqual(await callsOf(write, expected.mget), expected);
   });
 
   test("a hundred values are removed by one command", async () => {

@@ -8,6 +8,7 @@ const SCRAPES = 100;
 const cache = createTenantCache({ tenant: () => "none", logger: quiet });
 const { counters } = engineOf(cache);
 for (let n = 0; n < 10_000; n++) counters.add("hits", `tenant-${n}`, `module-${n % 200}`, 1 + (n % 7));
+
 /** Of the processor's time: on a busy machine a scrape is interrupted for longer than it takes. */
 async function scrapeMs(): Promise<number> {
   const before = process.cpuUsage();
