@@ -258,8 +258,8 @@ function assemble({ engine, telemetry, close }: OpenEngine, parsed: ParsedCacheO
     close: async () => {
       engine.events.close();
       metrics.stop();
-      await http.idle();
-      await manager.idle();
+      await http.close();
+      await manager.close();
       await http.reads.close();
       await close();
     },

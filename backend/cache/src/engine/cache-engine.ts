@@ -223,15 +223,15 @@ export class CacheEngine {
 
   /** Resolves when the work behind responses (stores, compression, sweeps) is done. */
   async idle(): Promise<void> {
-    await this.#variants.idle();
-    await this.#writer.idle();
+    await this.#variants.underWay.idle();
+    await this.#writer.underWay.idle();
     await this.#sweeps.idle();
     await this.store.idle?.();
   }
 
   async close(): Promise<void> {
     this.#sweeps.stop();
-    await Promise.all([this.#writer.idle(), this.#variants.idle()]);
+    await Promise.all([this.#writer.underWay.ended(), this.#variants.underWay.ended()]);
     this.gate.stop();
     this.causes.stop();
     await this.store.close();

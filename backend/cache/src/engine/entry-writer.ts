@@ -15,6 +15,7 @@ import type { Leases } from "./leases.js";
 import type { RefusedValues } from "./refused-values.js";
 import { type StoreGate, StoreUnavailable } from "./store-gate.js";
 import { endOfTurn } from "./turn.js";
+import { UnderWay } from "./under-way.js";
 
 /** A larger body's checksum and its way to the store are turns of the event loop of their own. */
 const MAX_ENCODED_AND_SENT_BYTES = 128 * 1024;
@@ -69,7 +70,8 @@ export class EntryWriter {
   readonly #parts: EntryWriterParts;
   readonly #options: EntryWriterOptions;
   readonly #listener: EntryWriterListener;
-  readonly #background = new Set<Promise<unknown>>();
+  /** What was begun behind responses. */
+  readonly underWay = new UnderWay();
 
   constructor(parts: EntryWriterParts, options: EntryWriterOptions, listener: EntryWriterListener) {
     this.#parts = parts;
@@ -162,7 +164,7 @@ export class EntryWriter {
     entry: Entry,
     whenWritten: (outcome: WriteOutcome) => void,
   ): void {
-    this.#inBackground(endOfTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
+    this.underWay.add(endOfTurn().then(async () => whenWritten(await this.write(ref, start, entry))));
   }
 
   /**
@@ -190,7 +192,7 @@ export class EntryWriter {
       this.releaseLease(start.lease);
       return "failed";
     };
-    this.#inBackground(write().catch(failed).then(whenWritten));
+    this.underWay.add(write().catch(failed).then(whenWritten));
   }
 
   /** `undefined` where the server is another one than at the start, or a guarded write is under way. */
@@ -212,28 +214,17 @@ export class EntryWriter {
 
   /** @param skipMs above 0: tells other processes for so long not to wait for this entry */
   releaseLease(lease: HeldLease | undefined, skipMs = 0): void {
-    if (lease) this.#inBackground(this.#parts.leases.release(lease, skipMs));
+    if (lease) this.underWay.add(this.#parts.leases.release(lease, skipMs));
   }
 
   /** Whoever holds it, for longer than a lease lives. */
   removeLease(key: string): void {
     const { gate, store } = this.#parts;
-    this.#inBackground(gate.bound(store.remove(key)));
+    this.underWay.add(gate.bound(store.remove(key)));
   }
 
   /** An open circuit is a state, counted as bypasses, not as errors. */
   countFailure(ref: EntryRef, error: unknown): void {
     if (!(error instanceof StoreUnavailable)) this.#parts.counters.add("errors", ref.tenant, ref.module);
-  }
-
-  /** Resolves when all that was begun behind responses is done. */
-  async idle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.allSettled(this.#background);
-  }
-
-  #inBackground(work: Promise<unknown>): void {
-    const done = () => void this.#background.delete(settled);
-    const settled = work.then(done, done);
-    this.#background.add(settled);
   }
 }

@@ -7,6 +7,7 @@ import { type Entry, withVariants } from "../codec/entry.js";
 import { fencesOf } from "./carried-fences.js";
 import type { EntryRef } from "./entry-ref.js";
 import type { EntryWriter } from "./entry-writer.js";
+import { UnderWay } from "./under-way.js";
 
 /**
  * Entries at a time, each with one thread: the thread pool and the CPUs are also those of the application's
@@ -19,7 +20,7 @@ export class VariantMaker {
   readonly #writer: Pick<EntryWriter, "commit">;
   /** Entries that were tried, by key and creation: also those that compression does not make smaller. */
   readonly #tried = new BoundedMap<true>({ maxCharacters: MAX_TRIED_CHARACTERS });
-  readonly #underWay = new Set<Promise<void>>();
+  readonly underWay = new UnderWay();
 
   constructor(writer: Pick<EntryWriter, "commit">) {
     this.#writer = writer;
@@ -28,17 +29,10 @@ export class VariantMaker {
   /** Starts the work unless it was tried, or enough is under way: the next hit asks again. */
   consider(ref: EntryRef, entry: Entry): void {
     const name = `${ref.entryKey} ${entry.createdAt}`;
-    if (this.#underWay.size >= MAX_UNDER_WAY || this.#tried.has(name)) return;
+    if (this.underWay.size >= MAX_UNDER_WAY || this.#tried.has(name)) return;
     this.#tried.set(name, true);
-    const work = this.#make(ref, entry)
-      // It fails where the store is away: a later hit tries again.
-      .catch(() => void this.#tried.delete(name))
-      .finally(() => this.#underWay.delete(work));
-    this.#underWay.add(work);
-  }
-
-  async idle(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    // It fails where the store is away: a later hit tries again.
+    this.underWay.add(this.#make(ref, entry).catch(() => void this.#tried.delete(name)));
   }
 
   /**

@@ -214,6 +214,11 @@ export class HttpServices {
     await this.#refresher?.idle();
   }
 
+  /** No refresh begins from now on. Resolves when none is under way. */
+  async close(): Promise<void> {
+    await this.#refresher?.close();
+  }
+
   #checked(id: string): string | undefined {
     const tenant = tenantId(id);
     if (tenant !== undefined) this.#tenants.set(id, ownText(tenant));

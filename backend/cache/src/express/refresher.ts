@@ -2,10 +2,9 @@
 // Tests: test/integration/stale.test.ts, test/integration/origins.test.ts
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Request } from "express";
+import { Refreshes } from "../engine/refreshes.js";
 import type { Logger } from "../logger.js";
 import type { LightMyRequest } from "../peers.js";
-import { messageOf } from "../thrown.js";
-import { delay } from "../timers.js";
 import { outermost } from "./asked-as.js";
 import { hostOf, isEncrypted } from "./authority.js";
 import { type Inject, loadInject } from "./inject.js";
@@ -22,9 +21,6 @@ export function isRefresh(req: Request): boolean {
   return refreshes.has(req);
 }
 
-/** Entries beyond these stay stale until a later request finds them so. */
-const MAX_UNDER_WAY = 100;
-
 // They would make the answer partial, or empty, or concern the connection of the request that found the entry
 // stale.
 const NOT_REPEATED = [
@@ -39,10 +35,7 @@ const NOT_REPEATED = [
 
 export class Refresher {
   readonly #inject: Inject;
-  readonly #logger: Logger;
-  readonly #waitMs: number;
-  readonly #underWay = new Map<string, Promise<void>>();
-  #hasFailed = false;
+  readonly #underWay: Refreshes;
 
   /**
    * @param waitMs how long a refresh is waited for: its handler may never answer
@@ -50,56 +43,52 @@ export class Refresher {
    * @throws TenantCacheError `ETC_LIGHT_MY_REQUEST` where the package is not installed
    */
   constructor(logger: Logger, waitMs: number, inject: LightMyRequest | undefined) {
-    this.#logger = logger;
-    this.#waitMs = waitMs;
     this.#inject = loadInject("staleWhileRevalidate refreshes", inject);
+    this.#underWay = new Refreshes(waitMs, (reason) =>
+      logger.error(
+        `express-tenant-cache: a background refresh failed (${reason}); entries stay stale until they expire`,
+      ),
+    );
   }
 
   /** Starts a refresh unless one of the same entry is under way in this process. */
   refresh(entryKey: string, req: Request): void {
-    if (this.#underWay.has(entryKey) || this.#underWay.size >= MAX_UNDER_WAY) return;
-    const overdue = delay(this.#waitMs, undefined, { ref: false });
-    const run = Promise.race([this.#run(req), overdue]).finally(() => this.#underWay.delete(entryKey));
-    this.#underWay.set(entryKey, run);
+    this.#underWay.start(entryKey, () => this.#run(req));
   }
 
-  async idle(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  idle(): Promise<void> {
+    return this.#underWay.idle();
+  }
+
+  /** Starts none from now on. Resolves when none is under way. */
+  close(): Promise<void> {
+    return this.#underWay.close();
   }
 
   async #run(req: Request): Promise<void> {
-    try {
-      // A router without an app around it has none.
-      const app = outermost(req.app) as Request["app"];
-      const repeated = {
-        url: req.originalUrl,
-        headers: repeatedHeaders(req),
-        isEncrypted: isEncrypted(req),
-        remoteAddress: req.socket.remoteAddress,
+    // A router without an app around it has none.
+    const app = outermost(req.app) as Request["app"];
+    const repeated = {
+      url: req.originalUrl,
+      headers: repeatedHeaders(req),
+      isEncrypted: isEncrypted(req),
+      remoteAddress: req.socket.remoteAddress,
+    };
+    await new Promise<void>((resolve, reject) => {
+      const made = (injected: object, res: ServerResponse) => {
+        refreshes.add(injected);
+        // What is told when the response has finished is told by a global timer, which tests may have
+        // replaced.
+        setMethods(res, {
+          end: (...args: unknown[]) => {
+            Reflect.apply(Object.getPrototypeOf(res).end, res, args);
+            resolve();
+            return res;
+          },
+        });
       };
-      await new Promise<void>((resolve, reject) => {
-        const made = (injected: object, res: ServerResponse) => {
-          refreshes.add(injected);
-          // What is told when the response has finished is told by a global timer, which tests may have
-          // replaced.
-          setMethods(res, {
-            end: (...args: unknown[]) => {
-              Reflect.apply(Object.getPrototypeOf(res).end, res, args);
-              resolve();
-              return res;
-            },
-          });
-        };
-        this.#inject(app, repeated, made).then(() => resolve(), reject);
-      });
-    } catch (error) {
-      if (this.#hasFailed) return;
-      this.#hasFailed = true;
-      const reason = messageOf(error);
-      this.#logger.error(
-        `express-tenant-cache: a background refresh failed (${reason}); entries stay stale until they expire`,
-      );
-    }
+      this.#inject(app, repeated, made).then(() => resolve(), reject);
+    });
   }
 }
 

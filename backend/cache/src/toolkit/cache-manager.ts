@@ -55,6 +55,7 @@ export class CacheManager {
       }),
       cache: new KeyedCache(engine, options.logger, {
         maxInflatedBytes,
+        refreshWaitMs: options.fill.waitMs,
         observeOnly: options.advice.observeOnly,
       }),
       locks: new Locks(engine),
@@ -96,5 +97,10 @@ export class CacheManager {
   /** Resolves when no load behind an answer is under way. */
   idle(): Promise<void> {
     return this.#context.cache.idle();
+  }
+
+  /** @internal */
+  close(): Promise<void> {
+    return this.#context.cache.close();
   }
 }

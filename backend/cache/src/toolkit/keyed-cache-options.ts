@@ -5,6 +5,8 @@
 export interface KeyedCacheOptions {
   /** What a value that was compressed may become, bytes. */
   readonly maxInflatedBytes: number;
+  /** How long a load behind a stale value is waited for, milliseconds. */
+  readonly refreshWaitMs: number;
   /** Nothing is looked up and nothing stored: see the option `advice`. */
   readonly observeOnly: boolean;
 }

@@ -28,6 +28,17 @@ registerCall("withLock", "withLock(key, { waitMs: 1000 }, work)", lockOptions);
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 100;
 
+interface Held {
+  readonly lockKey: string;
+  readonly name: string;
+  readonly holder: string;
+  readonly ttlMs: number;
+  /** When it ends unless it is renewed, by {@link monotonicNow}. */
+  endsAtMs: number;
+  /** Aborted once it has ended. */
+  readonly lost: AbortController;
+}
+
 export class Locks {
   readonly #engine: CacheEngine;
 
@@ -51,32 +62,41 @@ export class Locks {
     const parsed = parse("withLock", lockOptions, options);
     const { ttlMs, waitMs, signal } = parsed;
     const holder = randomToken();
-    await this.#take(lockKey, name, holder, { ttlMs, waitMs, signal });
-    const lost = new AbortController();
+    const endsAtMs = await this.#take(lockKey, name, holder, { ttlMs, waitMs, signal });
+    const held: Held = { lockKey, name, holder, ttlMs, endsAtMs, lost: new AbortController() };
+    const lost = held.lost.signal;
     const stopped = new AbortController();
-    const renewal = this.#renew(lockKey, name, holder, ttlMs, lost, stopped.signal);
+    const renewal = this.#renewUntil(stopped.signal, held);
     try {
-      const result = await work(lost.signal);
-      lost.signal.throwIfAborted();
+      const result = await work(lost);
+      stopped.abort();
+      await renewal;
+      // It may have ended since it was renewed, and another may have had it: this process was busy, or the key
+      // was lost.
+      if (!lost.aborted) await this.#renew(held);
+      lost.throwIfAborted();
       return result;
     } finally {
       stopped.abort();
       await renewal;
-      if (!lost.signal.aborted) await this.#release(lockKey, holder);
+      if (!lost.aborted) await this.#release(lockKey, holder);
     }
   }
 
+  /** Resolves with when the lock ends, by {@link monotonicNow}. */
   async #take(
     lockKey: string,
     name: string,
     holder: string,
     { ttlMs, waitMs, signal }: { ttlMs: number; waitMs: number; signal: AbortSignal | undefined },
-  ): Promise<void> {
+  ): Promise<number> {
     const { gate, store } = this.#engine;
     const giveUpAtMs = monotonicNow() + waitMs;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(2 * pollMs, MAX_POLL_MS)) {
       signal?.throwIfAborted();
       let hasGivenUp = false;
+      // Its time begins in the store, which is later.
+      const endsAtMs = monotonicNow() + ttlMs;
       const take = async () => {
         const isTaken = await keyedOf(store).takeLock(lockKey, holder, ttlMs);
         // Taken after we had stopped waiting: nobody would give it back.
@@ -84,7 +104,11 @@ export class Locks {
         return isTaken;
       };
       try {
-        if (await gate.run(take)) return;
+        if (await gate.run(take)) {
+          if (monotonicNow() < endsAtMs) return endsAtMs;
+          // The answer took so long that the lock is over, and another may have it.
+          await this.#release(lockKey, holder);
+        }
       } catch (cause) {
         hasGivenUp = true;
         throw new TenantCacheError(
@@ -105,31 +129,27 @@ export class Locks {
     }
   }
 
-  /** Until stopped; one failed renewal is made up for by the next, unless the lock has ended meanwhile. */
-  async #renew(
-    lockKey: string,
-    name: string,
-    holder: string,
-    ttlMs: number,
-    lost: AbortController,
-    stopped: AbortSignal,
-  ): Promise<void> {
-    const { gate, store } = this.#engine;
-    let endsAtMs = monotonicNow() + ttlMs;
-    while (!stopped.aborted) {
-      const pauseMs = Math.min(ttlMs / 3, Math.max(0, endsAtMs - monotonicNow()));
+  /** One failed renewal is made up for by the next, unless the lock has ended meanwhile. */
+  async #renewUntil(stopped: AbortSignal, held: Held): Promise<void> {
+    while (!held.lost.signal.aborted) {
+      const pauseMs = Math.min(held.ttlMs / 3, Math.max(0, held.endsAtMs - monotonicNow()));
       await delay(pauseMs, undefined, { signal: stopped, ref: false }).catch(() => undefined);
       if (stopped.aborted) return;
-      const askedAtMs = monotonicNow();
-      const renewed = await gate
-        .run(() => keyedOf(store).renewLock(lockKey, holder, ttlMs))
-        .catch(() => undefined);
-      if (renewed) endsAtMs = askedAtMs + ttlMs;
-      if (renewed === false || monotonicNow() >= endsAtMs) {
-        lost.abort(new TenantCacheError("ETC_LOCK_LOST", `lock ${name}: it ended before the work did`));
-        return;
-      }
+      await this.#renew(held);
     }
+  }
+
+  /** Once; aborts `lost` where the lock has ended. */
+  async #renew(held: Held): Promise<void> {
+    const { lockKey, name, holder, ttlMs, lost } = held;
+    const { gate, store } = this.#engine;
+    const askedAtMs = monotonicNow();
+    const renewed = await gate
+      .run(() => keyedOf(store).renewLock(lockKey, holder, ttlMs))
+      .catch(() => undefined);
+    if (renewed) held.endsAtMs = askedAtMs + ttlMs;
+    if (renewed === false || monotonicNow() >= held.endsAtMs)
+      lost.abort(new TenantCacheError("ETC_LOCK_LOST", `lock ${name}: it ended before the work did`));
   }
 
   /** One that cannot be given back ends by itself. */

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { sharedRedisUrl } from "../../../servers/index.js";
+import { startTcpProxy } from "../../../servers/tcp-proxy.js";
 import { until } from "../../../servers/until.js";
 import type { CacheSpace, LockOptions, TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -106,6 +107,15 @@ describe("locks", () => {
         });
       });
 
+      test("work that keeps the process busy beyond the lock's life is told, also where it goes well", async () => {
+        const busy = (signal: AbortSignal) => {
+          const endAtMs = performance.now() + 300;
+          while (performance.now() < endAtMs);
+          return signal.aborted;
+        };
+        await assert.rejects(one.withLock("jobs:g", { ttlMs: 100 }, busy), { code: "ETC_LOCK_LOST" });
+      });
+
       test("waiting ends by its signal", async () => {
         const release = gate();
         const holding = await held(one, "jobs:e", {}, () => release.passed);
@@ -120,6 +130,39 @@ describe("locks", () => {
       });
 
       if (store === "memory") return;
+
+      test("a lock that was lost since it was renewed last rejects", async () => {
+        const redis = new Redis(await sharedRedisUrl());
+        try {
+          const work = () => redis.del(`${keyPrefix}lock:${tenant}:jobs:h`);
+          await assert.rejects(one.withLock("jobs:h", {}, work), { code: "ETC_LOCK_LOST" });
+        } finally {
+          redis.disconnect();
+        }
+      });
+
+      test("an answer that comes when the lock is over gives none: another may have it", async () => {
+        let delayMs = 0;
+        const proxy = await startTcpProxy(Number(new URL(await sharedRedisUrl()).port), {
+          delayMs: () => delayMs,
+        });
+        const far = await openCache(store, {
+          keyPrefix,
+          redis: `redis://127.0.0.1:${proxy.port}`,
+        });
+        try {
+          const works: string[] = [];
+          delayMs = 300;
+          const late = far.manager
+            .tenant(tenant)
+            .withLock("jobs:i", { ttlMs: 500 }, () => works.push("late"));
+          await assert.rejects(late, { code: "ETC_LOCK_TIMEOUT" });
+          assert.deepEqual(works, []);
+        } finally {
+          await far.close();
+          await proxy.close();
+        }
+      });
 
       test("a lost lock aborts the work's signal, rejects, and is left to its new owner", async () => {
         const redis = new Redis(await sharedRedisUrl());
