@@ -26,6 +26,7 @@ export type BypassReason =
   | "query"
   | "vary-by"
   | "too-long"
+  | "fragment"
   | "scope"
   | "async-scope"
   | "request"

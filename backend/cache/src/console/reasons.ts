@@ -16,6 +16,7 @@ const TO_DO: Readonly<Partial<Record<BypassReason | string, string>>> = {
   params: "a query parameter is not in params: declare it, or refuse it in front",
   query: "the function query returned more than data",
   "too-long": "path and query are too long",
+  fragment: "the request target has a #, which no client sends",
   authority: "the Host is none that the option authority names",
   status: "the status is not in statuses",
   "no-store": "the handler says Cache-Control: no-store",

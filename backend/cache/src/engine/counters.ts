@@ -40,6 +40,7 @@ const NO_BYPASSES: Readonly<Record<CountedBypass, 0>> = {
   query: 0,
   "vary-by": 0,
   "too-long": 0,
+  fragment: 0,
   scope: 0,
   "async-scope": 0,
   request: 0,

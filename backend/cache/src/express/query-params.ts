@@ -2,12 +2,14 @@
 // Tests: test/integration/cache-list.test.ts, test/integration/route-functions.test.ts, test/integration/query-parsers.test.ts
 import type { Application, Request } from "express";
 
-/** What follows the first `?`, without a fragment. */
+/**
+ * What follows the first `?`, without a fragment, which may have a `?` of its own: `/a#?b=1` has no query (RFC 3986
+ * section 3.5).
+ */
 export function queryOf(url: string): string {
-  const start = url.indexOf("?");
-  if (start === -1) return "";
-  const end = url.indexOf("#", start);
-  return end === -1 ? url.slice(start + 1) : url.slice(start + 1, end);
+  const [target = ""] = url.split("#", 1);
+  const start = target.indexOf("?");
+  return start === -1 ? "" : target.slice(start + 1);
 }
 
 /**

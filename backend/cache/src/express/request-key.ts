@@ -127,6 +127,7 @@ export function canonicalQuery(rawQuery: string): Pair[] | undefined {
   if (rawQuery === "") return [];
   const segments = rawQuery.split("&");
   if (segments.length > MAX_QUERY_PAIRS) return undefined;
+  if (segments.some(isReadInSeveralWays)) return [[[rawQuery]]];
   const parameters: { readonly base: string; readonly pair: Pair }[] = [];
   for (const segment of segments) {
     if (segment === "") continue;
@@ -139,6 +140,19 @@ export function canonicalQuery(rawQuery: string): Pair[] | undefined {
   // The sort is stable: a group stays in its order.
   parameters.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return parameters.map(({ pair }) => pair);
+}
+
+/**
+ * What parsers do not agree about: a query that has such a part keeps its spelling and its order. qs ends a name at
+ * the first `]=`, others at the first `=`. `[a]` is `a` to qs, and `.[a]` a part of `.`. And names that are no valid percent-encoding are
+ * decoded to one and the same by some.
+ */
+function isReadInSeveralWays(segment: string): boolean {
+  const equals = segment.indexOf("=");
+  const bracket = segment.search(/(?:\]|%5D)=/i);
+  if (bracket !== -1 && segment.indexOf("=", bracket) !== equals) return true;
+  const name = decode(equals === -1 ? segment : segment.slice(0, equals));
+  return typeof name !== "string" || name.startsWith("[") || name.startsWith(".");
 }
 
 function baseName(name: Decoded): string {

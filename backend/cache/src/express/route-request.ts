@@ -163,6 +163,9 @@ export class RouteRequests implements RequestsOfRoute {
     const { tags, vary: values, varied, authority, content } = described;
     const tenant = ownText(described.tenant);
     const scope = ownText(described.scope);
+    // No client sends one (RFC 9112 section 3.2), but Node takes it, and what reads URLs does not agree about it: a
+    // guard in front of the cache may see another query than the handler.
+    if (req.url.includes("#") || req.originalUrl?.includes("#")) return { bypass: "fragment", tenant };
     // As the path: what earlier middleware made of the URL is what the handler answers to.
     const { params: known, ignoreParams, settleMs, maxStaleness } = this.#route;
     const rawQuery = withoutIgnored(queryOf(req.url), ignoreParams);

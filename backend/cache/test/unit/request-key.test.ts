@@ -1,5 +1,7 @@
 // Canonical requests: the same request has one form, different requests have different ones.
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { parse } from "node:querystring";
 import { describe, test } from "@jest/globals";
 import fc from "fast-check";
 import {
@@ -22,11 +24,19 @@ const canonical = (
     rawQuery,
   });
 
-/** What a handler can see of a query: names with their values in order, as any parser decodes them. */
+const qs: { parse(query: string, options: object): unknown } = createRequire(
+  createRequire(import.meta.url).resolve("express"),
+)("qs");
+
+/** What a handler can see of a query: names with their values in order, as the parsers of Express and others decode them. */
 function visible(rawQuery: string): string {
   const query = new URLSearchParams(rawQuery);
   const names = [...new Set(query.keys())].sort();
-  return JSON.stringify(names.map((name) => [name, query.getAll(name)]));
+  return JSON.stringify([
+    names.map((name) => [name, query.getAll(name)]),
+    canonicalData({ ...parse(rawQuery) }),
+    canonicalData(qs.parse(rawQuery, { allowPrototypes: true })),
+  ]);
 }
 
 const token = fc.oneof(
@@ -47,6 +57,10 @@ const token = fc.oneof(
     "%00",
     "é",
     "[",
+    "[a]",
+    "a]=b",
+    "%FF",
+    "%FE",
     ".",
   ),
   fc.stringMatching(/^[a-z0-9%+[\].]{0,4}$/),

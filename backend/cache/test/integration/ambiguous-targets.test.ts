@@ -1,0 +1,84 @@
+// Request targets that parsers read in several ways: nobody is answered with what the app made of another one.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
+import { afterEach, describe, test } from "@jest/globals";
+import express, { type Express } from "express";
+// @ts-expect-error -- Express 4 under another name, without types.
+import express4 from "express-4";
+import { openCache } from "../support/caches.js";
+import { serve } from "../support/http-app.js";
+
+/** Those of one line look alike to some parser, and not to each other. */
+const ALIKE = [
+  ["/staff?include=salaries", "/staff#?include=salaries", "/staff?#include=salaries", "/staff"],
+  ["/staff?x=y]=z", "/staff?x=y%5D%3Dz", "/staff?x=y%5D=z", "/staff?x=y]%3Dz"],
+  ["/staff?[x]=1&x=2", "/staff?x=2&[x]=1", "/staff?%5Bx%5D=1&x=2"],
+  ["/staff?%FF=1&%FE=2", "/staff?%FE=2&%FF=1"],
+  ["/staff?a[]=1&a=2", "/staff?a=2&a[]=1"],
+];
+
+/** Sends the target as it is: `fetch`, and a URL, keep a fragment to themselves. */
+async function askRaw(url: string, path: string, role = ""): Promise<string> {
+  const { port } = new URL(url);
+  const request = get({ port, host: "127.0.0.1", path, headers: { "x-tenant": "acme", "x-role": role } });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  return text(response);
+}
+
+describe("targets that are read in several ways", () => {
+  const opened: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const each of opened.splice(0)) await each.close();
+  });
+
+  for (const [version, create] of [
+    ["5", express],
+    ["4", express4 as unknown as () => Express],
+  ] as const)
+    for (const parser of ["simple", "extended"])
+      test(`Express ${version}, query parser ${parser}`, async () => {
+        const cache = await openCache("memory");
+        opened.push(cache);
+        const app = await serve((app) => {
+          app.set("query parser", parser);
+          const answer: express.RequestHandler = (req, res) => void res.json(req.query);
+          app.get("/staff", cache.cacheList("staff", 60), answer);
+          app.get("/plain/staff", answer);
+        }, create);
+        opened.push(app);
+        const ask = (path: string) => askRaw(app.url, path);
+        for (const targets of ALIKE)
+          for (const first of targets)
+            for (const second of targets) {
+              await cache.clear();
+              await ask(first);
+              await cache.idle();
+              assert.equal(await ask(second), await ask(`/plain${second}`), `${second} behind ${first}`);
+            }
+      });
+
+  test("a guard in front of the cache sees the query that the key has", async () => {
+    const cache = await openCache("memory");
+    opened.push(cache);
+    const app = await serve((app) => {
+      app.use((req, res, next) => {
+        if (req.query.include === "salaries" && req.get("x-role") !== "admin") res.sendStatus(403);
+        else next();
+      });
+      app.get("/staff", cache.cacheList("staff", 60), (req, res) => {
+        res.send(req.query.include === "salaries" ? "secret" : "names");
+      });
+    });
+    opened.push(app);
+    const ask = (path: string, role: string) => askRaw(app.url, path, role);
+    assert.equal(await ask("/staff?include=salaries", "admin"), "secret");
+    await cache.idle();
+    assert.equal(await ask("/staff#?include=salaries", "user"), "names");
+    await cache.clear();
+    await ask("/staff#?include=salaries", "user");
+    await cache.idle();
+    assert.equal(await ask("/staff?include=salaries", "admin"), "secret");
+  });
+});
