@@ -63,9 +63,13 @@ export class HiddenConditions {
     }
   }
 
-  /** The handler has looked, and saw none: it would have answered them. */
-  get wereMissed(): boolean {
-    return this.#wereMissed && !this.#wereSeen;
+  /**
+   * Whether the cache answers them. It does not where the handler has seen them, nor where the handler would
+   * not have looked at them and nothing is stored.
+   */
+  areAnswered(storable: boolean): boolean {
+    if (this.#wereSeen) return false;
+    return storable || (this.#wereMissed && !asksForReload(this.#headers));
   }
 
   /** The handler has seen them, because nothing was going to be stored. */
@@ -102,7 +106,7 @@ export function isAnsweredNotModified(conditions: IncomingHttpHeaders, res: Serv
 /**
  * Express and `sendFile` answer no 304 to a client that asks for an end-to-end reload (the `fresh` package).
  */
-export function asksForReload({ "cache-control": cacheControl }: IncomingHttpHeaders): boolean {
+function asksForReload({ "cache-control": cacheControl }: IncomingHttpHeaders): boolean {
   return cacheControl !== undefined && /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl);
 }
 

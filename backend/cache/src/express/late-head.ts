@@ -111,10 +111,12 @@ function takeHead(res: ServerResponse, args: readonly unknown[], passOn: WriteHe
   const statusCode = Number(code) | 0;
   const headers = typeof message === "string" ? args[2] : (args[2] ?? message);
   const list = Array.isArray(headers) ? headers : undefined;
-  const hasHeaders = list !== undefined && res.getHeaderNames().length > 0;
+  // What middleware has put in the place of Node's (`on-headers`) sets one header after the other.
+  const isNodes = passOn === Object.getPrototypeOf(res).writeHead;
+  const hasHeaders = list !== undefined && isNodes && res.getHeaderNames().length > 0;
   const reason = typeof message === "string" ? message : statusMessageOf(res);
   const isStatusLine = statusCode >= 100 && statusCode <= 999 && isFieldText(reason);
-  if (!isStatusLine || (list && isRefused(list, hasHeaders))) Reflect.apply(passOn, res, args);
+  if (!isStatusLine || (list && isNodes && isRefused(list, hasHeaders))) Reflect.apply(passOn, res, args);
   if (typeof message === "string") res.statusMessage = message;
   res.statusCode = statusCode;
   if (list) takeList(res, list, hasHeaders);

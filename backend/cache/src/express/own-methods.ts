@@ -42,3 +42,14 @@ export function onTrailers(res: ServerResponse & Partial<Methods>, told: () => v
   };
   setMethods(res, { setTrailer: setting });
 }
+
+/** Calls `flushed` behind the `flush` that compression in front of the cache offers. */
+export function onFlush(res: ServerResponse & { flush?: () => void }, flushed: () => void): void {
+  const { flush } = res;
+  if (typeof flush !== "function") return;
+  const withTold = (...args: []) => {
+    Reflect.apply(flush, res, args);
+    flushed();
+  };
+  setMethods(res, { flush: withTold });
+}

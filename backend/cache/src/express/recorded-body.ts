@@ -22,9 +22,13 @@ export function encodingOf(encoding: unknown): BufferEncoding | undefined {
 }
 
 /** What waits for a chunk to be sent, if anything: `write` and `end` take a function last. */
+export function callbacksIn(args: readonly unknown[]): unknown[] {
+  return args.filter((arg) => typeof arg === "function").slice(0, 1);
+}
+
 export function callbackOf(args: readonly unknown[]): (() => void) | undefined {
-  const written = args.find((arg) => typeof arg === "function");
-  return written && (() => void Reflect.apply(written, undefined, []));
+  const [written] = callbacksIn(args);
+  return typeof written === "function" ? () => void Reflect.apply(written, undefined, []) : undefined;
 }
 
 /** Calls what waits for a chunk that goes nowhere. */

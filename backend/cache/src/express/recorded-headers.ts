@@ -1,6 +1,6 @@
 // Which headers of a response belong to the entry: those that the handler set, and none that concern one connection or one client.
 // Tests: test/integration/recorder.test.ts
-import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Response } from "express";
 import { NEVER_STORED } from "../codec/sendable.js";
 
@@ -18,6 +18,39 @@ export function headersBefore(res: Response): OutgoingHttpHeaders {
   return before;
 }
 
+/** They have rules of their own, which see also who names them again: see `storability.ts`. */
+const NAMED_BY_MANY = ["accept-encoding", "origin", "*"];
+
+/**
+ * Takes the names out of Vary that a handler could name once more, and nobody would see it. They are to be
+ * merged again.
+ *
+ * @param before as {@link headersBefore} gives them; changed likewise
+ * @param declared which the handler may name
+ * @returns the names, as Vary has them; empty where there are none
+ */
+export function hideVary(res: Response, before: OutgoingHttpHeaders, declared: readonly string[]): string {
+  const names = membersOf(before.vary);
+  const isHidden = (name: string) =>
+    !NAMED_BY_MANY.includes(name.toLowerCase()) && !declared.includes(name.toLowerCase());
+  const hidden = names.filter(isHidden);
+  if (hidden.length === 0) return "";
+  const left = names.filter((name) => !isHidden(name)).join(", ");
+  if (left === "") res.removeHeader("Vary");
+  else res.setHeader("Vary", left);
+  before.vary = left === "" ? undefined : left;
+  return hidden.join(", ");
+}
+
+/** The handler's names join those that earlier middleware set for this request. @param names none where it is empty */
+export function mergeVary(res: ServerResponse, names: string): void {
+  if (names === "") return;
+  const earlier = membersOf(res.getHeader("Vary"));
+  const known = new Set(earlier.map((name) => name.toLowerCase()));
+  const added = membersOf(names).filter((name) => !known.has(name.toLowerCase()));
+  res.setHeader("Vary", [...earlier, ...added].join(", "));
+}
+
 /** What the handler made of them. @param now all of the response's */
 export function handlerHeaders(
   res: Response,
@@ -29,7 +62,7 @@ export function handlerHeaders(
   for (const name of spelledNames(res)) {
     const lower = name.toLowerCase();
     const value = now[lower];
-    if (NEVER_STORED.has(lower) || connectionNames.includes(lower) || value === undefined) continue;
+    if (NEVER_STORED.has(lower) || connectionNames.includes(lower) || isNone(value)) continue;
     if (lower === "vary") {
       const added = addedVary(value, before);
       if (added.length > 0) set.push([name, added.join(", ")]);
@@ -37,7 +70,8 @@ export function handlerHeaders(
       for (const one of Array.isArray(value) ? value : [value]) set.push([name, String(one)]);
     }
   }
-  const removed = Object.keys(before).filter((name) => now[name] === undefined && !NEVER_STORED.has(name));
+  const isRemoved = (name: string) => isNone(now[name]) && !isNone(before[name]) && !NEVER_STORED.has(name);
+  const removed = Object.keys(before).filter(isRemoved);
   return { set, removed };
 }
 
@@ -60,6 +94,11 @@ export function membersOf(value: OutgoingHttpHeader | undefined): string[] {
 /** Names as they go over the wire in HTTP/1.1; the HTTP/2 response knows them in lower case only. */
 function spelledNames(res: Response & { getRawHeaderNames?: () => string[] }): string[] {
   return res.getRawHeaderNames?.() ?? res.getHeaderNames();
+}
+
+/** Of an empty list Node sends nothing. */
+function isNone(value: OutgoingHttpHeader | undefined): value is undefined {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
 }
 
 function isSame(value: OutgoingHttpHeader, before: OutgoingHttpHeader | undefined): boolean {

@@ -22,18 +22,18 @@ import { setCacheStatus } from "../cache-status.js";
 import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
 import { AnswerJudge } from "./answer-judge.js";
-import { asksForReload, HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
+import { HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
-import { onTrailers, setMethods } from "./own-methods.js";
-import { type Chunk, callBack, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
+import { onFlush, onTrailers, setMethods } from "./own-methods.js";
+import { type Chunk, callBack, callbacksIn, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
-import { headersBefore } from "./recorded-headers.js";
+import { headersBefore, hideVary, mergeVary } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, isGone, varyByEncoding } from "./replay.js";
-import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
+import { type KeptHead, keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { SentLetters } from "./sent-letters.js";
 import { declaredLength, declareLength, judge } from "./storability.js";
-import { UnusedBody } from "./unused-body.js";
+import { leaveOut, UnusedBody } from "./unused-body.js";
 
 /**
  * Where an answer goes. `through`: to the client. `not-modified`: the client has had a 304, and the body goes
@@ -52,6 +52,8 @@ class Recorder {
   readonly #res: Response;
   readonly #rules: RecorderRules;
   readonly #before: OutgoingHttpHeaders;
+  /** What earlier middleware has named in Vary, and the handler may name, too. */
+  readonly #hiddenVary: string;
   readonly #original: Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
   /** The client's conditions, which the handler does not see: the cache answers them in its stead. */
@@ -60,6 +62,8 @@ class Recorder {
   readonly #judge: AnswerJudge;
   readonly #letters = new SentLetters();
   #head: RecordedHead | undefined;
+  /** The head as the handler left it, without what the cache has added. */
+  #judged: KeptHead | undefined;
   #course: Course = "through";
   #isSettled = false;
   #isEnding = false;
@@ -72,6 +76,7 @@ class Recorder {
     this.#rules = rules;
     this.#body = new RecordedBody(rules.route.maxBodyBytes);
     this.#before = headersBefore(res);
+    this.#hiddenVary = res.headersSent ? "" : hideVary(res, this.#before, rules.route.vary);
     this.#judge = new AnswerJudge(req, res, this.#before, rules, fill !== undefined);
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
@@ -100,15 +105,7 @@ class Recorder {
       },
     });
     onTrailers(res, () => this.#abandon("unstorable"));
-    // What compression in front of the cache offers.
-    const { flush } = res as Response & { flush?: () => void };
-    if (typeof flush === "function") {
-      const flushed = (...args: []) => {
-        Reflect.apply(flush, res, args);
-        this.#flushed();
-      };
-      setMethods(res, { flush: flushed });
-    }
+    onFlush(res, () => this.#flushed());
     // While the store was asked, the client may have gone, whose "close" has been emitted then; or middleware
     // in front of the cache has begun to answer.
     if (isGone(res) || res.headersSent) this.#abandon("failed");
@@ -152,7 +149,7 @@ class Recorder {
       return res;
     }
     this.#isEnding = true;
-    const passed = this.#course === "not-modified" ? args.filter((arg) => typeof arg === "function") : args;
+    const passed = this.#course === "not-modified" ? [undefined, undefined, ...callbacksIn(args)] : args;
     // The client has gone, and gets no answer. Responses of light-my-request are destroyed by their `end`.
     const wasGone = isGone(res);
     const ended = this.#unlessRefused(() => Reflect.apply(this.#original.end, res, passed));
@@ -161,14 +158,27 @@ class Recorder {
     return ended;
   }
 
-  /** Where Node refuses what the handler writes, an error page may follow, which was not judged. */
-  #unlessRefused<Sent>(send: () => Sent, refused = () => this.#abandon("failed")): Sent {
+  #unlessRefused<Sent>(send: () => Sent, refused = () => this.#refused()): Sent {
     try {
       return send();
     } catch (error) {
       refused();
       throw error;
     }
+  }
+
+  /**
+   * Node, or middleware in front, has refused what the handler writes. An error page may follow, which was not
+   * judged: it goes to the client, and what was said of the refused answer is taken back.
+   */
+  #refused(): void {
+    this.#abandon("failed");
+    const res = this.#res;
+    if (!this.#judged || this.#course === "replaced" || res.headersSent) return;
+    this.#course = "through";
+    putHeadBack(res, this.#judged);
+    if (this.#rules.route.own.cacheStatus)
+      setCacheStatus(res, { fwd: this.#rules.fwd, detail: "unstorable" });
   }
 
   /**
@@ -192,19 +202,13 @@ class Recorder {
     setMethods(res, this.#original);
     const failed = keepHead(res, res.getHeaders());
     putHeadBack(res, { ...UNTOUCHED, headers: this.#before });
+    mergeVary(res, this.#hiddenVary);
     if (!insteadOfError()) {
       putHeadBack(res, failed);
       return false;
     }
     this.#course = "replaced";
-    setMethods(res, {
-      writeHead: () => res,
-      write: ((...args: Parameters<Response["write"]>) => this.#write(args)) as Response["write"],
-      end: (...args: unknown[]) => {
-        callBack(args);
-        return res;
-      },
-    });
+    leaveOut(res, (args) => this.#write(args));
     return true;
   }
 
@@ -227,6 +231,7 @@ class Recorder {
     if (this.#answerInstead()) return;
     const { own, onUndeclaredVary } = this.#rules.route;
     const res = this.#res;
+    this.#judged = keepHead(res, res.getHeaders());
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = this.#judge.head(bodyBytes, whole ? this.#body : undefined);
     const { storable } = storability;
@@ -237,6 +242,7 @@ class Recorder {
     if (!this.#fill && bodyIsKnown) declareLength(res, this.#body.bytes);
     const head = readHead(res, this.#before, storability);
     this.#head = head;
+    mergeVary(res, this.#hiddenVary);
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
       if (this.#fill) this.#rules.onUnstored(storability.reason);
@@ -250,22 +256,12 @@ class Recorder {
     if (own.cacheStatus) setCacheStatus(res, this.#judge.status(storability, whole));
     if (own.cacheControl) defaultCacheControl(res);
     const conditions = this.#hidden?.values ?? this.#req.headers;
-    if (!this.#answersConditions(storable) || !isAnsweredNotModified(conditions, res)) return;
+    const isAnswering = this.#hidden?.areAnswered(storable) ?? (storable && this.#fill === undefined);
+    if (!isAnswering || !isAnsweredNotModified(conditions, res)) return;
     this.#course = "not-modified";
     res.statusCode = 304;
     if (statusMessageOf(res) !== "") res.statusMessage = "";
     removeBodyHeaders(res, whole);
-  }
-
-  /**
-   * Whether the cache answers the client's conditions. It does not where the handler has seen them, nor where
-   * the handler would not have looked at them and nothing is stored.
-   */
-  #answersConditions(storable: boolean): boolean {
-    const hidden = this.#hidden;
-    if (!hidden) return storable && this.#fill === undefined;
-    if (hidden.wereSeen) return false;
-    return storable || (hidden.wereMissed && !asksForReload(this.#req.headers));
   }
 
   #take(chunk: Chunk, encoding: unknown): void {

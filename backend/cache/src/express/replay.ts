@@ -19,7 +19,7 @@ import {
 } from "./entry-head.js";
 import type { OwnHeaders } from "./own-headers.js";
 import { setMethods } from "./own-methods.js";
-import { membersOf } from "./recorded-headers.js";
+import { mergeVary } from "./recorded-headers.js";
 import { fieldOf } from "./request-fields.js";
 
 export function defaultCacheControl(res: ServerResponse): void {
@@ -83,7 +83,7 @@ export function replay(
   for (const name of entry.removedHeaders) res.removeHeader(name);
   for (const [name, value] of notModified ? head.notModifiedFields : head.fields) res.setHeader(name, value);
   const vary = head.varyFor(entry, own);
-  if (vary !== "") mergeVary(res, vary);
+  mergeVary(res, vary);
   if (entry.etag !== "") res.setHeader("ETag", variant ? variantETagOf(entry) : entry.etag);
   res.setHeader("Age", ageSeconds);
   if (own.cacheStatus) setCacheStatus(res, status);
@@ -197,19 +197,6 @@ function firstVariant(entry: Entry, codings: readonly ContentCoding[]): Variant 
     if (variant) return variant;
   }
   return undefined;
-}
-
-/** The handler's names join those that earlier middleware set for this request. */
-function mergeVary(res: ServerResponse, value: string): void {
-  const set = res.getHeader("Vary");
-  if (set === undefined) {
-    res.setHeader("Vary", value);
-    return;
-  }
-  const earlier = membersOf(set);
-  const known = new Set(earlier.map((name) => name.toLowerCase()));
-  const added = membersOf(value).filter((name) => !known.has(name.toLowerCase()));
-  res.setHeader("Vary", [...earlier, ...added].join(", "));
 }
 
 /** Whether the connection, or HTTP/2's stream, is gone. */

@@ -21,7 +21,10 @@ export function keepHead(res: ServerResponse, headers: OutgoingHttpHeaders): Kep
 export function putHeadBack(res: ServerResponse, { statusCode, statusMessage, headers }: KeptHead): void {
   res.statusCode = statusCode;
   if (statusMessageOf(res) !== statusMessage) res.statusMessage = statusMessage;
+  const { sendDate } = res;
   for (const name of res.getHeaderNames()) if (headers[name] === undefined) res.removeHeader(name);
+  // Whoever removes a Date has Node send none at all.
+  if (res.sendDate !== sendDate) res.sendDate = sendDate;
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
 }

@@ -3,6 +3,7 @@
 import type { Response } from "express";
 import { setImmediate, setTimeout } from "../timers.js";
 import { DrainListeners } from "./drain-listeners.js";
+import { setMethods } from "./own-methods.js";
 import { callBack } from "./recorded-body.js";
 
 /**
@@ -16,6 +17,18 @@ const BYTES_A_TURN = 64 * 1024;
  * body, or after this time.
  */
 const CLOSING_CLIENT_MS = 100;
+
+/** Whoever answers has its answer replaced: what it still writes goes nowhere. */
+export function leaveOut(res: Response, write: (args: Parameters<Response["write"]>) => boolean): void {
+  setMethods(res, {
+    writeHead: () => res,
+    write: ((...args: Parameters<Response["write"]>) => write(args)) as Response["write"],
+    end: (...args: unknown[]) => {
+      callBack(args);
+      return res;
+    },
+  });
+}
 
 export class UnusedBody {
   readonly #res: Response;
@@ -37,8 +50,10 @@ export class UnusedBody {
     if (this.#isHeadDue) return;
     this.#isHeadDue = true;
     const res = this.#res;
+    // Made now, and sent below: behind a first part no error page may take its place.
+    if (!res.headersSent) res.writeHead(res.statusCode);
     const flush = () => {
-      if (!res.headersSent && !res.destroyed) Reflect.apply(this.#original.flushHeaders, res, []);
+      if (!res.writableEnded && !res.destroyed) Reflect.apply(this.#original.flushHeaders, res, []);
     };
     if (res.shouldKeepAlive === false) setTimeout(flush, CLOSING_CLIENT_MS).unref();
     else flush();
