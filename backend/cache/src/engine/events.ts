@@ -4,8 +4,8 @@ import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import type { Origin } from "../cause-origin.js";
 import type { Logger } from "../logger.js";
-import { messageOf } from "../thrown.js";
 import type { EntryRef } from "./entry-ref.js";
+import { Listeners } from "./listeners.js";
 
 /**
  * - `hit`, `stale`: answered from an entry (`stale`: from one older than its TTL); `miss`: the handler
@@ -83,14 +83,13 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
    * @internal
    */
   readonly ignoredParams = new Set<string>();
-  readonly #logger: Logger;
-  #hasFailed = false;
+  readonly #listeners: Listeners<CacheEventMap>;
 
   constructor(logger: Logger) {
     super();
     // Live tails alone may be sixteen, which Node would take for a leak.
     this.setMaxListeners(MAX_LISTENERS);
-    this.#logger = logger;
+    this.#listeners = new Listeners(this, "cache.events", logger);
   }
 
   /** Whether anybody would get such an event. */
@@ -132,20 +131,8 @@ export class CacheEvents extends EventEmitter<CacheEventMap> {
   }
 
   publish<Name extends CacheEventName>(name: Name, event: CacheEventMap[Name][0]): void {
-    if (this.listenerCount(name) > 0) this.#emit(name, event);
+    if (this.listenerCount(name) > 0) this.#listeners.tell(name, event);
     const diagnostics = this.#channels.get(name);
     if (diagnostics?.hasSubscribers) diagnostics.publish(event);
-  }
-
-  #emit<Name extends CacheEventName>(name: Name, event: CacheEventMap[Name][0]): void {
-    try {
-      // The names and the types of their events are those of one map.
-      (this as EventEmitter).emit(name, event);
-    } catch (error) {
-      if (this.#hasFailed) return;
-      this.#hasFailed = true;
-      const reason = messageOf(error);
-      this.#logger.error(`express-tenant-cache: a listener of cache.events threw (${reason}); said once`);
-    }
   }
 }

@@ -163,8 +163,8 @@ export class TouchedWork {
       tenant === undefined ? undefined : this.#http.origins.of(req, tenant, "touched");
     const tenant = () => this.#http.tenantOf(req);
     const request = { tenant, origin: () => originOf(tenant()), res, fail: next };
-    const invalidate = (scope: FencedScope) =>
-      this.#http.engine.invalidate(scope, originOf(scope.tenant) ?? { kind: "touched" });
+    const invalidate = (scope: FencedScope, origin?: Origin) =>
+      this.#http.engine.invalidate(scope, origin ?? originOf(scope.tenant) ?? { kind: "touched" });
     const touches = new RequestTouches(request, invalidate, this.#tellLate);
     this.#current.run(touches, next);
   }

@@ -16,26 +16,37 @@ export interface Touches {
   add(scope: FencedScope, origin?: Origin): Promise<boolean> | undefined;
 }
 
-/** @returns true once the store has confirmed. Does not reject */
-type Invalidate = (scope: FencedScope) => Promise<boolean>;
+/**
+ * @param origin who has changed it, where that is not whoever makes the request
+ * @returns true once the store has confirmed. Does not reject
+ */
+type Invalidate = (scope: FencedScope, origin?: Origin) => Promise<boolean>;
 
-/** Scopes of each tenant, each module and tag once. */
+interface Touched {
+  readonly tenant: string;
+  readonly origin: Origin | undefined;
+  readonly modules: Set<string>;
+  readonly tags: Set<string>;
+}
+
+/** What was changed of each tenant, by each origin: each module and tag once. */
 class ScopeSet {
-  readonly #ofTenants = new Map<string, { modules: Set<string>; tags: Set<string> }>();
+  readonly #touched = new Map<string, Touched>();
 
-  add({ tenant, modules, tags }: FencedScope): void {
-    const known = this.#ofTenants.get(tenant) ?? { modules: new Set(), tags: new Set() };
-    this.#ofTenants.set(tenant, known);
+  add({ tenant, modules, tags }: FencedScope, origin: Origin | undefined): void {
+    const name = JSON.stringify([tenant, origin]);
+    const known = this.#touched.get(name) ?? { tenant, origin, modules: new Set(), tags: new Set() };
+    this.#touched.set(name, known);
     for (const module of modules) known.modules.add(module);
     for (const tag of tags) known.tags.add(tag);
   }
 
-  all(): FencedScope[] {
-    return [...this.#ofTenants].map(([tenant, { modules, tags }]) => ({
-      tenant,
-      modules: [...modules],
-      tags: [...tags],
-    }));
+  /** Hands over each of them. */
+  async each(take: (scope: FencedScope, origin: Origin | undefined) => unknown): Promise<void> {
+    const taken = [...this.#touched.values()].map(({ tenant, origin, modules, tags }) =>
+      take({ tenant, modules: [...modules], tags: [...tags] }, origin),
+    );
+    await Promise.all(taken);
   }
 }
 
@@ -84,16 +95,16 @@ export class RequestTouches implements Touches {
     return this.#origin();
   }
 
-  add(scope: FencedScope): Promise<boolean> | undefined {
+  add(scope: FencedScope, origin?: Origin): Promise<boolean> | undefined {
     if (this.#state === "free") this.#hold();
     if (this.#state === "released") {
       // Whoever has the answer may have read the older state already. From here on nobody does.
       this.#tellLate();
-      return this.#invalidate(scope);
+      return this.#invalidate(scope, origin);
     }
-    this.#scopes.add(scope);
+    this.#scopes.add(scope, origin);
     // The client is gone, and the handler may never end its answer.
-    return this.#state === "closed" ? this.#invalidate(scope) : undefined;
+    return this.#state === "closed" ? this.#invalidate(scope, origin) : undefined;
   }
 
   #hold(): void {
@@ -112,7 +123,7 @@ export class RequestTouches implements Touches {
         // its end.
         if (moment === "closed") this.#state = "closed";
         if (moment === "ended") this.#state = "released";
-        await Promise.all(this.#scopes.all().map(this.#invalidate));
+        await this.#scopes.each(this.#invalidate);
       },
       this.#fail,
     );
@@ -144,14 +155,14 @@ export class TransactionTouches implements Touches {
   add(scope: FencedScope, origin?: Origin): Promise<boolean> | undefined {
     // Work that goes on behind the transaction is none of it.
     if (this.#isOver) return this.#outer.add(scope, origin);
-    this.#scopes.add(scope);
+    this.#scopes.add(scope, origin);
     return undefined;
   }
 
   /** What is invalidated now, or with the answer of the request. */
   async committed(): Promise<void> {
     this.#isOver = true;
-    await Promise.all(this.#scopes.all().map((scope) => this.#outer.add(scope)));
+    await this.#scopes.each((scope, origin) => this.#outer.add(scope, origin));
   }
 
   rolledBack(): void {

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CacheEngine } from "../engine/cache-engine.js";
 import { BUCKET_SECONDS, type Moment, microsSince } from "../engine/latencies.js";
-import type { Attributes, Observable, OpenTelemetry, Span, TelemetryOptions } from "../peers.js";
+import type { Attributes, Observable, OpenTelemetry, Span, SpanOptions, TelemetryOptions } from "../peers.js";
 import { loadOpenTelemetry } from "../peers.js";
 import { routeTemplate } from "../route-pattern.js";
 import type { Store } from "../store/store.js";
@@ -13,6 +13,9 @@ import type { MetricsViews } from "./metrics-view.js";
 import { tracedStore } from "./traced-store.js";
 
 const NAME = "express-tenant-cache";
+
+/** Where a tracer has made none: requests and invalidations go on as without telemetry. */
+const NO_SPAN: Span = { setAttribute: () => undefined, setStatus: () => undefined, end: () => undefined };
 
 /** A request, while its span is open. */
 interface Traced {
@@ -36,14 +39,14 @@ export class Telemetry {
   /** A span for each operation that requests and what is behind them ask of the store. */
   trace(store: Store): Store {
     return tracedStore(store, (name, attributes, work) => {
-      const span = this.#tracer.startSpan(name, { kind: this.#api.SpanKind.CLIENT, attributes });
+      const span = this.#start(name, { kind: this.#api.SpanKind.CLIENT, attributes });
       return this.#within(span, work);
     });
   }
 
   /** A span of a request on a cached route, which ends with its answer; what `work` begins is below it. */
   request(module: string, req: IncomingMessage, res: ServerResponse, work: () => void): void {
-    const span = this.#tracer.startSpan(`cache ${module}`, {
+    const span = this.#start(`cache ${module}`, {
       kind: this.#api.SpanKind.INTERNAL,
       attributes: { ...httpAttributes(req), "etc.module": module },
     });
@@ -59,8 +62,7 @@ export class Telemetry {
     };
     res.once("finish", end);
     res.once("close", end);
-    const { context, trace } = this.#api;
-    this.#requests.run(traced, () => context.with(trace.setSpan(context.active(), span), work));
+    this.#requests.run(traced, () => this.#below(span, work));
   }
 
   /** What became of the request that this code runs for. */
@@ -73,7 +75,7 @@ export class Telemetry {
 
   /** The span of a hit that the lane has answered already. */
   laneHit(module: string, req: IncomingMessage, res: ServerResponse, begun: Moment): void {
-    const span = this.#tracer.startSpan(`cache ${module}`, {
+    const span = this.#start(`cache ${module}`, {
       kind: this.#api.SpanKind.INTERNAL,
       startTime: Date.now() - microsSince(begun) / 1000,
       attributes: {
@@ -90,10 +92,7 @@ export class Telemetry {
   /** A span around the replacing of fences; `work` resolves with whether the store has confirmed. */
   async invalidation(fences: number, work: () => Promise<boolean>): Promise<boolean> {
     const attributes = { "etc.fences": fences };
-    const span = this.#tracer.startSpan("cache invalidate", {
-      kind: this.#api.SpanKind.INTERNAL,
-      attributes,
-    });
+    const span = this.#start("cache invalidate", { kind: this.#api.SpanKind.INTERNAL, attributes });
     return this.#within(span, async () => {
       const confirmed = await work();
       span.setAttribute("etc.confirmed", confirmed);
@@ -130,13 +129,30 @@ export class Telemetry {
       ] as const;
     });
     const histograms = new Map(durations);
-    engine.counters.latencies.switchOn((timed, seconds) => histograms.get(timed)?.record(seconds));
+    engine.counters.latencies.switchOn((timed, seconds) =>
+      silently(() => histograms.get(timed)?.record(seconds)),
+    );
+  }
+
+  /** A tracer or a processor of spans that throws must not keep an invalidation from its work. */
+  #start(name: string, options: SpanOptions): Span {
+    try {
+      return quietly(this.#tracer.startSpan(name, options));
+    } catch {
+      return NO_SPAN;
+    }
+  }
+
+  #below<T>(span: Span, work: () => T): T {
+    const { context, trace } = this.#api;
+    const real = realSpans.get(span);
+    return real ? context.with(trace.setSpan(context.active(), real), work) : work();
   }
 
   async #within<T>(span: Span, work: () => Promise<T>): Promise<T> {
-    const { context, trace, SpanStatusCode } = this.#api;
+    const { SpanStatusCode } = this.#api;
     try {
-      return await context.with(trace.setSpan(context.active(), span), work);
+      return await this.#below(span, work);
     } catch (error) {
       span.setAttribute("error.type", error instanceof Error ? error.name : typeof error);
       span.setStatus({ code: SpanStatusCode.ERROR });
@@ -144,6 +160,27 @@ export class Telemetry {
     } finally {
       span.end();
     }
+  }
+}
+
+const realSpans = new WeakMap<Span, Span>();
+
+/** The span, for what is done behind an answer and must go on where that throws. */
+function quietly(real: Span): Span {
+  const span: Span = {
+    setAttribute: (name, value) => silently(() => real.setAttribute(name, value)),
+    setStatus: (status) => silently(() => real.setStatus(status)),
+    end: () => silently(() => real.end()),
+  };
+  realSpans.set(span, real);
+  return span;
+}
+
+function silently(work: () => unknown): void {
+  try {
+    work();
+  } catch {
+    // What watches the cache is not what it is there for.
   }
 }
 

@@ -3,6 +3,7 @@
 import { EventEmitter } from "node:events";
 import * as z from "zod";
 import type { CacheEngine } from "../engine/cache-engine.js";
+import { Listeners } from "../engine/listeners.js";
 import { refuseSurplus } from "../options/arguments.js";
 import { parse, registerCall, timerMs } from "../options/parse.js";
 import { quickStats } from "../stats.js";
@@ -80,6 +81,7 @@ registerCall("CacheMonitor", "new CacheMonitor(cache, { intervalMs: 15000 })", m
  */
 export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   readonly #engine: CacheEngine;
+  readonly #listeners: Listeners<CacheMonitorEvents>;
   readonly #rules: readonly AlertRule[];
   readonly #ring: SampleRing;
   readonly #intervalMs: number;
@@ -92,6 +94,7 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
     refuseSurplus("CacheMonitor", surplus, "one object: new CacheMonitor(cache, { intervalMs, thresholds })");
     const parsed = parse("CacheMonitor", monitorOptions, options);
     this.#engine = engineOf(cache);
+    this.#listeners = new Listeners(this, "a CacheMonitor", this.#engine.logger);
     this.#intervalMs = parsed.intervalMs;
     this.#ring = new SampleRing(parsed.windowMs);
     const given = Object.entries(parsed.thresholds).filter(([, value]) => value !== undefined);
@@ -121,7 +124,7 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   /** Asks the server now, and checks the rules. */
   async sample(): Promise<MonitorFigures> {
     const figures = this.#ring.add(await quickStats(this.#engine));
-    this.emit("sample", figures);
+    this.#listeners.tell("sample", figures);
     for (const rule of this.#rules) this.#judge(rule.name, verdictOf(rule, figures), figures.at);
     return figures;
   }
@@ -150,12 +153,12 @@ export class CacheMonitor extends EventEmitter<CacheMonitorEvents> {
   #judge(name: string, message: string | undefined, at: Date): void {
     const raised = this.#alerts.get(name);
     if (message === undefined) {
-      if (raised && this.#alerts.delete(name)) this.emit("resolved", raised);
+      if (raised && this.#alerts.delete(name)) this.#listeners.tell("resolved", raised);
       return;
     }
     const alert = { name, message, since: raised?.since ?? at };
     this.#alerts.set(name, alert);
-    if (!raised) this.emit("alert", alert);
+    if (!raised) this.#listeners.tell("alert", alert);
   }
 }
 

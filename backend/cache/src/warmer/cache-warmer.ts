@@ -2,10 +2,11 @@
 // Tests: test/integration/warmer.test.ts
 import { EventEmitter } from "node:events";
 import * as z from "zod";
+import { Listeners } from "../engine/listeners.js";
 import { TenantCacheError } from "../errors.js";
 import { limitArguments, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
-import type { TenantCache } from "../tenant-cache.js";
+import { engineOf, type TenantCache } from "../tenant-cache.js";
 import { type WarmProgress, type WarmResult, WarmRun } from "./warm-run.js";
 import { checkStrategy, type WarmStrategy } from "./warm-strategies.js";
 
@@ -60,6 +61,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
   }
 
   readonly #cache: TenantCache;
+  readonly #listeners: Listeners<CacheWarmerEvents>;
   readonly #options: z.output<typeof warmerOptions>;
   readonly #strategies = new Map<string, WarmStrategy>();
   readonly #underWay = new Map<string, Promise<WarmResult>>();
@@ -74,6 +76,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     );
     requireFunction("CacheWarmer", cache?.ready, "cache.ready", "new CacheWarmer(cache, { concurrency: 4 })");
     this.#cache = cache;
+    this.#listeners = new Listeners(this, "a CacheWarmer", engineOf(cache).logger);
     this.#options = parse("CacheWarmer", warmerOptions, options);
   }
 
@@ -138,11 +141,11 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
       signal,
       concurrency: this.#options.concurrency,
       readyWithinMs,
-      onProgress: (event, progress) => this.emit(event, progress),
+      onProgress: (event, progress) => this.#listeners.tell(event, progress),
     });
     const running = run.run().then((result) => {
       this.#underWay.delete(id);
-      this.emit("finished", result);
+      this.#listeners.tell("finished", result);
       return result;
     });
     this.#underWay.set(id, running);
