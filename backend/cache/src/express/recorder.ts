@@ -30,7 +30,7 @@ import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore, hideVary, mergeVary } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, isGone, varyByEncoding } from "./replay.js";
-import { type KeptHead, keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
+import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
 import { SentLetters } from "./sent-letters.js";
 import { declaredLength, declareLength, judge } from "./storability.js";
 import { leaveOut, UnusedBody } from "./unused-body.js";
@@ -62,8 +62,8 @@ class Recorder {
   readonly #judge: AnswerJudge;
   readonly #letters = new SentLetters();
   #head: RecordedHead | undefined;
-  /** The head as the handler left it, without what the cache has added. */
-  #judged: KeptHead | undefined;
+  /** Headers that the handler had not set, and the cache has. */
+  readonly #added: string[] = [];
   #course: Course = "through";
   #isSettled = false;
   #isEnding = false;
@@ -167,16 +167,15 @@ class Recorder {
     }
   }
 
-  /**
-   * Node, or middleware in front, has refused what the handler writes. An error page may follow, which was not
-   * judged: it goes to the client, and what was said of the refused answer is taken back.
-   */
+  /** An error page may follow, which was not judged: it goes to the client, without what was said of the refused answer. */
   #refused(): void {
     this.#abandon("failed");
     const res = this.#res;
-    if (!this.#judged || this.#course === "replaced" || res.headersSent) return;
+    if (!this.#head || this.#course === "replaced" || res.headersSent) return;
+    if (this.#course === "not-modified") res.statusCode = this.#head.status;
     this.#course = "through";
-    putHeadBack(res, this.#judged);
+    // Not the whole head: what middleware in front has made of it (compression) belongs to what it sends.
+    for (const name of this.#added.splice(0)) res.removeHeader(name);
     if (this.#rules.route.own.cacheStatus)
       setCacheStatus(res, { fwd: this.#rules.fwd, detail: "unstorable" });
   }
@@ -231,14 +230,15 @@ class Recorder {
     if (this.#answerInstead()) return;
     const { own, onUndeclaredVary } = this.#rules.route;
     const res = this.#res;
-    this.#judged = keepHead(res, res.getHeaders());
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
     const storability = this.#judge.head(bodyBytes, whole ? this.#body : undefined);
     const { storable } = storability;
     // Handlers need not give a body to HEAD. Where they do, Node leaves it away, but its length is known.
     const bodyIsKnown = whole && (this.#fill !== undefined || this.#body.bytes > 0);
-    if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag"))
+    if (storable && own.etag && bodyIsKnown && res.statusCode === 200 && !res.hasHeader("ETag")) {
       res.setHeader("ETag", this.#body.weakETag());
+      this.#added.push("ETag");
+    }
     if (!this.#fill && bodyIsKnown) declareLength(res, this.#body.bytes);
     const head = readHead(res, this.#before, storability);
     this.#head = head;
@@ -253,8 +253,11 @@ class Recorder {
     const { status, headers } = head;
     if (storable && own.vary && isCompressible({ status, headers: headers.set }, bodyBytes ?? 0))
       varyByEncoding(res);
-    if (own.cacheStatus) setCacheStatus(res, this.#judge.status(storability, whole));
-    if (own.cacheControl) defaultCacheControl(res);
+    if (own.cacheStatus) {
+      setCacheStatus(res, this.#judge.status(storability, whole));
+      this.#added.push("Cache-Status");
+    }
+    if (own.cacheControl && defaultCacheControl(res)) this.#added.push("Cache-Control");
     const conditions = this.#hidden?.values ?? this.#req.headers;
     const isAnswering = this.#hidden?.areAnswered(storable) ?? (storable && this.#fill === undefined);
     if (!isAnswering || !isAnsweredNotModified(conditions, res)) return;

@@ -22,8 +22,11 @@ import { setMethods } from "./own-methods.js";
 import { mergeVary } from "./recorded-headers.js";
 import { fieldOf } from "./request-fields.js";
 
-export function defaultCacheControl(res: ServerResponse): void {
-  if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
+/** Returns whether there was none. */
+export function defaultCacheControl(res: ServerResponse): boolean {
+  if (res.hasHeader("Cache-Control")) return false;
+  res.setHeader("Cache-Control", DEFAULT_CACHE_CONTROL);
+  return true;
 }
 
 /**
