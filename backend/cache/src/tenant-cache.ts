@@ -27,6 +27,7 @@ import {
   type TransactionCall,
 } from "./express/touched.js";
 import { createTrack, type Track } from "./express/track-call.js";
+import type { Logger } from "./logger.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Misuse } from "./misuse/misuse.js";
 import { type OpenEngine, openEngine, orClosed } from "./open-engine.js";
@@ -189,6 +190,14 @@ export function engineOf(cache: TenantCache): CacheEngine {
     "ETC_OPTIONS",
     `the cache is ${shown(cache)}: pass what createTenantCache returned, not a copy of it`,
   );
+}
+
+/**
+ * The logger of a cache; `console` for one that somebody has wrapped.
+ * @internal
+ */
+export function loggerOf(cache: TenantCache): Logger {
+  return engines.get(Object(cache))?.logger ?? console;
 }
 
 /**

@@ -6,7 +6,7 @@ import { Listeners } from "../engine/listeners.js";
 import { TenantCacheError } from "../errors.js";
 import { limitArguments, refuseSurplus, requireFunction } from "../options/arguments.js";
 import { parse, registerCall } from "../options/parse.js";
-import { engineOf, type TenantCache } from "../tenant-cache.js";
+import { loggerOf, type TenantCache } from "../tenant-cache.js";
 import { type WarmProgress, type WarmResult, WarmRun } from "./warm-run.js";
 import { checkStrategy, type WarmStrategy } from "./warm-strategies.js";
 
@@ -76,7 +76,7 @@ export class CacheWarmer extends EventEmitter<CacheWarmerEvents> {
     );
     requireFunction("CacheWarmer", cache?.ready, "cache.ready", "new CacheWarmer(cache, { concurrency: 4 })");
     this.#cache = cache;
-    this.#listeners = new Listeners(this, "a CacheWarmer", engineOf(cache).logger);
+    this.#listeners = new Listeners(this, "a CacheWarmer", loggerOf(cache));
     this.#options = parse("CacheWarmer", warmerOptions, options);
   }
 
