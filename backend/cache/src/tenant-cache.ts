@@ -6,6 +6,7 @@ import { NO_ADVICE, writeAdvice } from "./advice/write-advice.js";
 import type { CacheEngine } from "./engine/cache-engine.js";
 import type { MissReason } from "./engine/entry-memory.js";
 import type { CacheEvents } from "./engine/events.js";
+import { Refreshes } from "./engine/refreshes.js";
 import { SaidLines } from "./engine/said-lines.js";
 import { TenantCacheError } from "./errors.js";
 import { type CacheList, createCacheList } from "./express/cache-list.js";
@@ -27,7 +28,7 @@ import {
   type TransactionCall,
 } from "./express/touched.js";
 import { createTrack, type Track } from "./express/track-call.js";
-import type { Logger } from "./logger.js";
+import { type Logger, unfailing } from "./logger.js";
 import { CacheMetrics, type Metrics } from "./metrics/cache-metrics.js";
 import { Misuse } from "./misuse/misuse.js";
 import { type OpenEngine, openEngine, orClosed } from "./open-engine.js";
@@ -134,7 +135,8 @@ export function createTenantCache(options: TenantCacheOptions, ...surplus: never
     surplus,
     "all options in one object: createTenantCache({ tenant, redis })",
   );
-  const parsed = parseCacheOptions(options);
+  const given = parseCacheOptions(options);
+  const parsed = { ...given, logger: unfailing(given.logger) };
   const opened = openStore(parsed);
   orClosed(
     () => opened.store.close(),
@@ -217,6 +219,15 @@ export function createTenantCacheOn(opened: OpenStore, given: ParsedCacheOptions
   });
 }
 
+/** Those of the toolkit, behind stale values. */
+function loadsBehindAnswers({ logger, fill }: ParsedCacheOptions): Refreshes {
+  return new Refreshes(fill.waitMs, (reason) =>
+    logger.error(
+      `express-tenant-cache: a background load failed (${reason}); the value stays stale until it expires`,
+    ),
+  );
+}
+
 /** All that a cache offers, on its engine. */
 function assemble({ engine, telemetry, close }: OpenEngine, parsed: ParsedCacheOptions): TenantCache {
   const misuse = new Misuse(parsed.logger, !engine.store.isPrivate);
@@ -224,7 +235,8 @@ function assemble({ engine, telemetry, close }: OpenEngine, parsed: ParsedCacheO
   const http = new HttpServices(engine, parsed, misuse, telemetry);
   const metrics = new CacheMetrics(engine, parsed.metrics, telemetry);
   const touched = new TouchedWork(http);
-  const manager = new CacheManager(engine, parsed, misuse, (call) => touched.originOf("call", call));
+  const loads = loadsBehindAnswers(parsed);
+  const manager = new CacheManager(engine, parsed, misuse, (call) => touched.originOf("call", call), loads);
   const cache: TenantCache = {
     cacheList: createCacheList(http),
     invalidateCache: createInvalidateCache(http, touched),
@@ -268,7 +280,7 @@ function assemble({ engine, telemetry, close }: OpenEngine, parsed: ParsedCacheO
       engine.events.close();
       metrics.stop();
       await http.close();
-      await manager.close();
+      await loads.close();
       await http.reads.close();
       await close();
     },

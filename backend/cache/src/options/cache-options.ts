@@ -4,7 +4,7 @@ import * as z from "zod";
 import type { EncryptionKey } from "../codec/encryption.js";
 import { TenantCacheError } from "../errors.js";
 import type { TenantId } from "../identifiers.js";
-import { type Logger, unfailing } from "../logger.js";
+import type { Logger } from "../logger.js";
 import type { LightMyRequest, TelemetryOptions } from "../peers.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { RedisOption } from "../store/redis/redis-option.js";
@@ -263,8 +263,7 @@ const cacheSchema = z.strictObject({
     .custom<Logger>((value) => isLogger(value), {
       error: "write an object with the methods info, warn and error, for example console",
     })
-    .default(console)
-    .transform(unfailing),
+    .default(console),
 });
 
 registerCall("createTenantCache", "createTenantCache({ tenant: (req) => req.auth?.tenantId })", cacheSchema);

@@ -1,6 +1,7 @@
 // `cache.manager`: the engine as an API, for what is not a response.
 // Tests: test/integration/toolkit-values.test.ts
 import type { CacheEngine } from "../engine/cache-engine.js";
+import type { Refreshes } from "../engine/refreshes.js";
 import { requireTenantId, type TenantId } from "../identifiers.js";
 import type { Misuse } from "../misuse/misuse.js";
 import { limitArguments } from "../options/arguments.js";
@@ -42,6 +43,7 @@ export class CacheManager {
     options: ParsedCacheOptions,
     misuse: Misuse,
     originOf: ToolkitContext["originOf"],
+    refreshes: Refreshes,
   ) {
     const { preset, maxEntriesPerDomain, maxInflatedBytes } = options.manager;
     this.ttl = TTL_PRESETS[preset];
@@ -55,7 +57,7 @@ export class CacheManager {
       }),
       cache: new KeyedCache(engine, options.logger, {
         maxInflatedBytes,
-        refreshWaitMs: options.fill.waitMs,
+        refreshes,
         observeOnly: options.advice.observeOnly,
       }),
       locks: new Locks(engine),
@@ -97,10 +99,5 @@ export class CacheManager {
   /** Resolves when no load behind an answer is under way. */
   idle(): Promise<void> {
     return this.#context.cache.idle();
-  }
-
-  /** @internal */
-  close(): Promise<void> {
-    return this.#context.cache.close();
   }
 }

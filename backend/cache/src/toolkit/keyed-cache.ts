@@ -8,7 +8,7 @@ import type { Fill, FillOutcome } from "../engine/fill.js";
 import type { KeyedRef } from "../engine/keyed-entries.js";
 import type { Miss, Stale } from "../engine/miss.js";
 import type { ReadOutcome } from "../engine/read-outcome.js";
-import { Refreshes } from "../engine/refreshes.js";
+import type { Refreshes } from "../engine/refreshes.js";
 import { TenantCacheError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { messageOf } from "../thrown.js";
@@ -40,11 +40,7 @@ export class KeyedCache {
     this.#maxInflatedBytes = options.maxInflatedBytes;
     this.#observeOnly = options.observeOnly;
     this.#notes = new ValueNotes(engine);
-    this.#refreshes = new Refreshes(options.refreshWaitMs, (reason) =>
-      logger.error(
-        `express-tenant-cache: a background load failed (${reason}); the value stays stale until it expires`,
-      ),
-    );
+    this.#refreshes = options.refreshes;
   }
 
   async get(ref: KeyedRef, rules: ValueRules): Promise<unknown> {
@@ -177,11 +173,6 @@ export class KeyedCache {
   /** Resolves when no refresh is under way. */
   idle(): Promise<void> {
     return this.#refreshes.idle();
-  }
-
-  /** Starts none from now on. Resolves when none is under way. */
-  close(): Promise<void> {
-    return this.#refreshes.close();
   }
 
   async #found(ref: KeyedRef, rules: ValueRules, outcome: ReadOutcome): Promise<Found> {
