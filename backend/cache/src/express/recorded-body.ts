@@ -21,14 +21,15 @@ export function encodingOf(encoding: unknown): BufferEncoding | undefined {
   return Buffer.isEncoding(named) ? named : undefined;
 }
 
-/** What waits for a chunk to be sent, if anything: `write` and `end` take a function last. */
-export function callbacksIn(args: readonly unknown[]): unknown[] {
-  return args.filter((arg) => typeof arg === "function").slice(0, 1);
+/** What waits for a chunk to be sent, if anything, as it came: `write` and `end` take a function last. */
+export function callbackIn(args: readonly unknown[]) {
+  return args.find((arg) => typeof arg === "function");
 }
 
+/** The same, to be called without arguments. */
 export function callbackOf(args: readonly unknown[]): (() => void) | undefined {
-  const [written] = callbacksIn(args);
-  return typeof written === "function" ? () => void Reflect.apply(written, undefined, []) : undefined;
+  const written = callbackIn(args);
+  return written && (() => void Reflect.apply(written, undefined, []));
 }
 
 /** Calls what waits for a chunk that goes nowhere. */

@@ -25,7 +25,7 @@ import { AnswerJudge } from "./answer-judge.js";
 import { HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
 import { onFlush, onTrailers, setMethods } from "./own-methods.js";
-import { type Chunk, callBack, callbacksIn, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
+import { type Chunk, callBack, callbackIn, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
 import { headersBefore, hideVary, mergeVary } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
@@ -149,7 +149,7 @@ class Recorder {
       return res;
     }
     this.#isEnding = true;
-    const passed = this.#course === "not-modified" ? [undefined, undefined, ...callbacksIn(args)] : args;
+    const passed = this.#course === "not-modified" ? [undefined, undefined, callbackIn(args)] : args;
     // The client has gone, and gets no answer. Responses of light-my-request are destroyed by their `end`.
     const wasGone = isGone(res);
     const ended = this.#unlessRefused(() => Reflect.apply(this.#original.end, res, passed));
