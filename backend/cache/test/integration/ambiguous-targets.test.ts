@@ -4,10 +4,9 @@ import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterEach, describe, test } from "@jest/globals";
-import express, { type Express } from "express";
-// @ts-expect-error -- Express 4 under another name, without types.
-import express4 from "express-4";
+import type { RequestHandler } from "express";
 import { openCache } from "../support/caches.js";
+import { EXPRESS_VERSIONS } from "../support/express-versions.js";
 import { serve } from "../support/http-app.js";
 
 /** Those of one line look alike to some parser, and not to each other. */
@@ -33,17 +32,14 @@ describe("targets that are read in several ways", () => {
     for (const each of opened.splice(0)) await each.close();
   });
 
-  for (const [version, create] of [
-    ["5", express],
-    ["4", express4 as unknown as () => Express],
-  ] as const)
+  for (const [version, create] of EXPRESS_VERSIONS)
     for (const parser of ["simple", "extended"])
       test(`Express ${version}, query parser ${parser}`, async () => {
         const cache = await openCache("memory");
         opened.push(cache);
         const app = await serve((app) => {
           app.set("query parser", parser);
-          const answer: express.RequestHandler = (req, res) => void res.json(req.query);
+          const answer: RequestHandler = (req, res) => void res.json(req.query);
           app.get("/staff", cache.cacheList("staff", 60), answer);
           app.get("/plain/staff", answer);
         }, create);

@@ -5,6 +5,7 @@ import express, { type Express } from "express";
 // @ts-expect-error -- Express 4 under another name, without types.
 import express4 from "express-4";
 import { openCache } from "../support/caches.js";
+import { EXPRESS_VERSIONS } from "../support/express-versions.js";
 import { type HttpApp, serve } from "../support/http-app.js";
 
 /** As `qs` does it with `comma: true`: a comma that is encoded separates nothing. */
@@ -36,10 +37,7 @@ describe("a query parser of the app's own", () => {
     return { app, cache };
   }
 
-  for (const [version, create] of [
-    ["5", express],
-    ["4", express4 as unknown as () => Express],
-  ] as const) {
+  for (const [version, create] of EXPRESS_VERSIONS) {
     test(`Express ${version}: every spelling is what the parser makes of it`, async () => {
       const { app } = await open((outer, list) => {
         outer.set("query parser", parseLists);
