@@ -45,7 +45,13 @@ export function hideVary(res: Response, before: OutgoingHttpHeaders, declared: r
 /** The handler's names join those that earlier middleware set for this request. @param names none where it is empty */
 export function mergeVary(res: ServerResponse, names: string): void {
   if (names === "") return;
-  const earlier = membersOf(res.getHeader("Vary"));
+  const set = res.getHeader("Vary");
+  // Most responses: hits need no lists for them.
+  if (set === undefined) {
+    res.setHeader("Vary", names);
+    return;
+  }
+  const earlier = membersOf(set);
   const known = new Set(earlier.map((name) => name.toLowerCase()));
   const added = membersOf(names).filter((name) => !known.has(name.toLowerCase()));
   res.setHeader("Vary", [...earlier, ...added].join(", "));
