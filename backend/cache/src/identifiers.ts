@@ -91,7 +91,8 @@ export function tagName(tag: unknown): string {
 
 function tagAdvice(tag: unknown): string {
   if (Array.isArray(tag)) return 'write tags one after the other, as in "account-42", "contact-7"';
-  const near = typeof tag === "string" ? tag.replaceAll(/[^A-Za-z0-9._@-]+/g, "-") : `account-${String(tag)}`;
+  const near = typeof tag === "string" ? tag.replaceAll(/[^A-Za-z0-9._@-]+/g, "-") : "";
+  if (isNumber(tag)) return `write "account-${tag}" (${ID_FORM})`;
   return TAG.test(near) ? `write "${near}" (${ID_FORM})` : `write ${ID_FORM}`;
 }
 

@@ -1,5 +1,7 @@
 // The store that the options of a cache name: of the user's own, Redis, or this process's memory.
 // Tests: test/unit/refusals/cache-options.test.ts, test/integration/own-store.test.ts
+import { TenantCacheError } from "../errors.js";
+import { isThenable, shown } from "../shown.js";
 import { KeySpace } from "../store/key-space.js";
 import { MemoryStore } from "../store/memory-store.js";
 import { connect } from "../store/redis/connect.js";
@@ -24,7 +26,7 @@ export interface OpenStore {
 export function openStore(options: ParsedCacheOptions): OpenStore {
   if (options.store) {
     const keys = new KeySpace(options.keyPrefix, false);
-    return { store: options.store(keys), keys };
+    return { store: ownStore(options.store, keys), keys };
   }
   if (options.redis === undefined) {
     const { maxBytes } = options.memory;
@@ -36,6 +38,24 @@ export function openStore(options: ParsedCacheOptions): OpenStore {
   const connection = connect(options.redis);
   const keys = new KeySpace(options.keyPrefix, isClusterClient(connection.client));
   return { store: new RedisStore(connection, keys), keys };
+}
+
+/** A store has far more methods: with these, whoever wrote it has meant one. */
+const STORE_METHODS = ["listen", "read", "beginFill", "commitFill", "replaceFences"];
+
+function ownStore(make: NonNullable<ParsedCacheOptions["store"]>, keys: KeySpace): Store {
+  const isClass = /^class\b/.test(Function.prototype.toString.call(make));
+  const made: unknown = isClass ? make : make(keys);
+  const missing = STORE_METHODS.filter((name) => typeof Object(made)[name] !== "function");
+  if (missing.length === 0) return made as Store;
+  // Nobody else waits for it.
+  if (isThenable(made)) made.then(undefined, () => undefined);
+  const is = isClass ? "store is a class" : `the store function returned ${shown(made)}`;
+  const lacks = missing.length < STORE_METHODS.length ? ` without ${missing.join(", ")}` : "";
+  throw new TenantCacheError(
+    "ETC_OPTIONS",
+    `createTenantCache: ${is}${lacks}: write a function that returns a store at once, as in store: (keys) => new MyStore(keys)`,
+  );
 }
 
 function memoryShareOf({ memory }: ParsedCacheOptions): number {

@@ -5,7 +5,7 @@ import { TenantCacheError, type TenantCacheErrorCode } from "../errors.js";
 import { isModuleName, moduleNameAdvice } from "../identifiers.js";
 import { isThenable } from "../shown.js";
 import { type DescribedCall, refusalOf } from "./refusal.js";
-import { describe, knownOptions } from "./wanted.js";
+import { describe, knownOptions, type Wanted } from "./wanted.js";
 
 export const fn = <T>(example = "") => {
   const wanted = `a function${example && `, for example ${example}`}`;
@@ -48,9 +48,9 @@ export function registerCall(call: string, example: string, schema: z.core.$ZodT
  */
 export function parse<T>(call: string, schema: z.ZodType<T>, options: unknown): T {
   const result = schema.safeParse(isForeign(options) ? null : options, { error: () => "" });
-  const forgotten = forgottenAwaits(schema, options);
-  if (result.success && forgotten.length === 0) return result.data;
-  const issues = result.success || forgotten.length > 0 ? forgotten : result.error.issues;
+  const foreign = foreignGroups(schema, options);
+  if (result.success && foreign.length === 0) return result.data;
+  const issues = result.success || foreign.length > 0 ? foreign : result.error.issues;
   const code = codeOf(issues[0]) ?? "ETC_OPTIONS";
   throw new TenantCacheError(code as TenantCacheErrorCode, refusalOf(call, options, issues, calls));
 }
@@ -61,18 +61,23 @@ function codeOf(issue: z.core.$ZodIssue | undefined): unknown {
   return issue?.code === "invalid_union" ? issue.errors.flat().map(codeOf).find(Boolean) : undefined;
 }
 
-/** What zod takes for an object without options: a promise of options, a `Map`. */
+/** What zod takes for an object without options: a promise of options, a `Map`, a `Date`. */
 function isForeign(options: unknown): boolean {
-  if (typeof options !== "object" || options === null) return false;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) return false;
   return isThenable(options) || Object.prototype.toString.call(options) !== "[object Object]";
 }
 
-/** A promise of a group of options would be a group without any. */
-function forgottenAwaits(schema: z.core.$ZodType, options: unknown): z.core.$ZodIssue[] {
-  const promised = Object.entries(options ?? {}).filter(([, value]) => isThenable(value));
-  if (promised.length === 0) return [];
+/** Where a group of options is wanted, they would be a group without any. */
+function foreignGroups(schema: z.core.$ZodType, options: unknown): z.core.$ZodIssue[] {
+  const foreign = Object.entries(options ?? {}).filter(([, value]) => isForeign(value));
+  if (foreign.length === 0) return [];
   const known = knownOptions(describe(schema));
-  return promised
-    .filter(([name]) => known.get(name)?.type === "object")
+  return foreign
+    .filter(([name]) => isGroup(known.get(name)))
     .map(([name]) => ({ code: "custom", path: [name], message: "", input: undefined }));
+}
+
+function isGroup(wanted: Wanted | undefined): boolean {
+  if (wanted?.anyOf) return wanted.anyOf.some((form) => isGroup(form as Wanted));
+  return wanted?.type === "object";
 }

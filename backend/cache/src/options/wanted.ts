@@ -52,6 +52,7 @@ function withoutExample(wanted: Wanted, name: string): string {
       .map((one) => withoutExample(one as Wanted, name))
       .filter(Boolean)
       .join(" or ");
+  if (typeof literal === "boolean") return String(literal);
   if (literal !== undefined || values) return listed((values ?? [literal]).map(String));
   switch (type) {
     case "string":
@@ -64,10 +65,14 @@ function withoutExample(wanted: Wanted, name: string): string {
     case "array":
       return `an array${ofMany(wantedAt(wanted, [0]), name)}`;
     case "object":
-      return `an object { ${[...knownOptions(wanted).keys()].join(", ")} }`;
+      return objectWith([...knownOptions(wanted).keys()]);
     default:
       return "";
   }
+}
+
+function objectWith(names: readonly string[]): string {
+  return names.length === 0 ? "an object" : `an object { ${names.join(", ")} }`;
 }
 
 function ofMany(item: Wanted, name: string): string {

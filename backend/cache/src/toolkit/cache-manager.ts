@@ -6,6 +6,7 @@ import { requireTenantId, type TenantId } from "../identifiers.js";
 import type { Misuse } from "../misuse/misuse.js";
 import { limitArguments } from "../options/arguments.js";
 import type { ParsedCacheOptions } from "../options/cache-options.js";
+import { shown } from "../shown.js";
 import { requirePart } from "../store/store-parts.js";
 import { TTL_PRESETS, type TtlPreset } from "../ttl-presets.js";
 import { CacheSpace } from "./cache-space.js";
@@ -89,7 +90,11 @@ export class CacheManager {
   ): Collection<T, P> {
     requirePart(this.#context.engine.store, "keyed", "manager.collection");
     const rules = parseValueOptions("collection", options, this.#rules);
-    demandEncryption(this.#context, `collection ${pattern}`, rules.encrypt);
+    demandEncryption(
+      this.#context,
+      `collection ${typeof pattern === "string" ? pattern : shown(pattern)}`,
+      rules.encrypt,
+    );
     const ttlOf = typeof options.ttlSeconds === "function" ? options.ttlSeconds : undefined;
     const keyPattern = this.registry.pattern<P>(pattern);
     this.#context.misuse.modules.usedByToolkit(keyPattern.domain);

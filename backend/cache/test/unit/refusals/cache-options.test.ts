@@ -81,6 +81,15 @@ describe("what createTenantCache refuses", () => {
       given({ fill: Promise.resolve({}) }),
       "fill is a promise: await it first, and write an object { waitMs, maxWaiting, maxConcurrent, maxRunMs, retryAfterSeconds }",
     ],
+    // What has no options of its own would be a group without any.
+    [given({ memory: new Map() }), "memory is an object (Map): write an object { maxBytes, maxTenantShare }"],
+    [given({ local: new Date() }), "local is an object (Date): write an object { maxBytes"],
+    [given({ advice: /x/ }), "advice is an object (RegExp): write an object { enabled"],
+    [given({ manager: new Error("x") }), "manager is an object (Error): write an object { preset"],
+    [given({ metrics: Object(5) }), "metrics is an object (Number): write an object { maxTenants"],
+    [given({ headers: new Set() }), "headers is an object (Set): write an object { etag"],
+    [given({ causes: new Map() }), "causes is an object (Map): write false or an object { secret"],
+    [given({ policies: new Map() }), "policies is an object (Map): write an object"],
     [
       given({ fill: { waitMs: "5s" } }),
       'fill.waitMs is "5s", a string: write a whole number of milliseconds from 1 to 2147483647',
@@ -178,6 +187,24 @@ describe("what createTenantCache refuses", () => {
     [named("key", fn), "no option key (a function): ~ scope, vary or params"],
     [named("identify", fn), "no option identify (a function): ~ lane(app, { identify: … })"],
     [named("zebra"), "no option zebra (60, a number): write one of redis, store, tenant"],
+  ]);
+
+  testRefusals("stores that are none", [
+    [
+      given({ store: MemoryStore }),
+      "store is a class: write a function that returns a store at once, as in store: (keys) => new MyStore(keys)",
+    ],
+    [
+      given({ store: async () => new MemoryStore({ maxBytes: 1, maxTenantBytes: 1 }) }),
+      "returned a promise: write",
+    ],
+    [given({ store: async () => assert.fail("told by the promise alone") }), "returned a promise: write"],
+    [given({ store: fn }), "the store function returned undefined: write"],
+    [given({ store: () => new Map() }), "the store function returned an object (Map): write"],
+    [
+      given({ store: () => ({ listen: fn, read: fn, beginFill: fn }) }),
+      "the store function returned an object without commitFill, replaceFences: write",
+    ],
   ]);
 
   test("all that is wrong, in one message", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import type { TenantCache, TenantCacheError } from "../../../src/index.js";
 import { openCache } from "../../support/caches.js";
+import { any } from "../../support/refused-calls.js";
 
 describe("calls of touched that are refused", () => {
   let cache: TenantCache;
@@ -15,6 +16,13 @@ describe("calls of touched that are refused", () => {
     ["no module", () => Reflect.apply(cache.touched, cache, []), "ETC_MODULE_NAME", /touched/],
     ["a wrong module", () => cache.touched("Orders"), "ETC_MODULE_NAME", /"orders"/],
     ["a wrong tag", () => cache.touched("orders", "a b"), "ETC_TAG", /"a-b"/],
+    ["a number as tag", () => cache.touched("orders", any(7)), "ETC_TAG", /"account-7"/],
+    [
+      "what has no text as tag",
+      () => cache.touched("orders", any(Object.create(null))),
+      "ETC_TAG",
+      /an object/,
+    ],
     ["nothing in it", () => cache.touched({ tenant: "t" }), "ETC_OPTIONS", /at least one module or tag/],
     [
       "an unknown option",
