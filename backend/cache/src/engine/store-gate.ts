@@ -4,7 +4,7 @@ import { later } from "../later.js";
 import type { Logger } from "../logger.js";
 import type { KeySpace } from "../store/key-space.js";
 import type { Store } from "../store/store.js";
-import { GroupUnavailable, StoreFull, ValueTooLarge } from "../store/store-errors.js";
+import { GroupUnavailable, NoCounter, StoreFull, ValueTooLarge } from "../store/store-errors.js";
 import { clearTimeout, monotonicNow, type Timer } from "../timers.js";
 import { DeadlineExceeded, DeadlineQueue, type OverloadTerms } from "./deadline-queue.js";
 import { isCertain, reasonOf, StoreUnavailable } from "./failures.js";
@@ -208,7 +208,7 @@ export class StoreGate {
 
   /** Tells a store that has failed from one that has only refused this. */
   #failed(error: unknown, hangs: boolean): void {
-    if (error instanceof ValueTooLarge) this.#answered();
+    if (error instanceof ValueTooLarge || error instanceof NoCounter) this.#answered();
     else if (error instanceof StoreFull) {
       this.#answered();
       this.#fullness.begin(error.message);

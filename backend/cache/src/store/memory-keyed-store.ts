@@ -4,6 +4,7 @@ import type { LRUCache } from "lru-cache";
 import { characterLru } from "./character-lru.js";
 import { newFence } from "./fence-token.js";
 import type { KeyedStore, KeyMatch, TurnedFence } from "./keyed-store.js";
+import { NoCounter } from "./store-errors.js";
 import type { TenantLru } from "./tenant-lru.js";
 
 // Some hundred thousand of each.
@@ -60,6 +61,7 @@ export class MemoryKeyedStore implements KeyedStore {
 
   async addToCounter(key: string, by: number, ttlMs: number): Promise<number> {
     let counter = this.#counter(key);
+    if (!Number.isSafeInteger((counter?.count ?? 0) + by)) throw new NoCounter();
     if (!counter) {
       counter = { count: 0, expiresAtMs: Date.now() + ttlMs };
       this.#counters.set(key, counter);

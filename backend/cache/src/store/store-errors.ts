@@ -32,3 +32,11 @@ export class GroupUnavailable extends Error {
 export class ValueTooLarge extends Error {
   override readonly name = "ValueTooLarge";
 }
+
+/**
+ * What is to be counted is none: the key holds something else, or the sum is beyond what a number holds
+ * exactly (2^53 - 1). Nothing has changed.
+ */
+export class NoCounter extends Error {
+  override readonly name = "NoCounter";
+}

@@ -205,12 +205,13 @@ export class CacheSpace {
 
   /** @throws as {@link increment} does */
   async decrement(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
-    return this.increment(key, -by, options);
+    // Anything else is refused there, as it was given.
+    return this.increment(key, typeof by === "number" ? -by : by, options);
   }
 
   /**
    * A counter's value; `undefined` before its first addition. @throws TenantCacheError `ETC_STORE_AWAY`,
-   * `ETC_KEY`
+   * `ETC_KEY`, `ETC_VALUE`
    */
   async count(key: string): Promise<number | undefined> {
     return this.#context.counters.read(this.#counterKey(key), this.#full(key));

@@ -5,6 +5,7 @@ import type { CacheEngine } from "../engine/cache-engine.js";
 import { TenantCacheError } from "../errors.js";
 import { parse, registerCall } from "../options/parse.js";
 import { shown } from "../shown.js";
+import { NoCounter } from "../store/store-errors.js";
 import { keyedOf } from "../store/store-parts.js";
 import { isTtl, MAX_VALUE_TTL_SECONDS, ttlAdvice, ttlForm, ttlSecondsOf } from "../ttl-seconds.js";
 
@@ -53,7 +54,7 @@ export class StateCounters {
     return this.#ask(name, () => keyedOf(this.#engine.store).addToCounter(counterKey, by, ttlMs));
   }
 
-  /** @throws TenantCacheError `ETC_STORE_AWAY` */
+  /** @throws TenantCacheError `ETC_STORE_AWAY`, `ETC_VALUE` */
   async read(counterKey: string, name: string): Promise<number | undefined> {
     return (await this.#ask(name, () => keyedOf(this.#engine.store).readCounter(counterKey))) ?? undefined;
   }
@@ -62,6 +63,12 @@ export class StateCounters {
     try {
       return await this.#engine.gate.run(operation);
     } catch (cause) {
+      if (cause instanceof NoCounter)
+        throw new TenantCacheError(
+          "ETC_VALUE",
+          `counter ${name}: it holds no whole number, or the sum would be beyond ${Number.MAX_SAFE_INTEGER}: delete it, or count into another`,
+          { cause },
+        );
       throw new TenantCacheError("ETC_STORE_AWAY", `counter ${name}: the store did not answer`, { cause });
     }
   }

@@ -2,6 +2,7 @@
 // Tests: test/contract/redis-store.test.ts
 import { type EntryPage, type ListRequest, readCursor, writeCursor } from "../entry-page.js";
 import type { KeySpace } from "../key-space.js";
+import type { BookRepairs } from "./book-repairs.js";
 import type { Servers } from "./servers.js";
 
 /** Key, score, size and beginning of each. */
@@ -10,12 +11,14 @@ const FIELDS = 4;
 export async function listEntries(
   servers: Servers,
   keys: KeySpace,
+  repairs: BookRepairs,
   { tenant, module, after, most, headBytes }: ListRequest,
 ): Promise<EntryPage> {
   const fences = [keys.fence(tenant), keys.fence(tenant, module)] as const;
   const { place, key } = readCursor(after);
   const args = [keys.indexes(tenant), module, place, key, most, headBytes];
-  const reply = await servers.run(fences[0], (link) => link.provenScript("listEntries", fences, args, true));
+  const list = () => servers.run(fences[0], (link) => link.provenScript("listEntries", fences, args, true));
+  const reply = await repairs.around(tenant, [module], list);
   const parts = reply as (Buffer | number)[];
   const entries = [];
   let last: string | undefined;

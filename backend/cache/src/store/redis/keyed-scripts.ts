@@ -14,11 +14,19 @@ end
 return reply
 `;
 
-/** KEYS: counter. ARGV: by, TTL. As text, because a counter may be larger than a script's numbers. */
+/**
+ * KEYS: counter. ARGV: by, TTL. Returns the sum as text, or nothing where the key is no counter, or its sum
+ * would be more than a number holds exactly: it then stays as it was.
+ */
 const ADD_TO_COUNTER = `
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SET', KEYS[1], 0, 'PX', ARGV[2]) end
-redis.call('INCRBY', KEYS[1], ARGV[1])
-return redis.call('GET', KEYS[1])
+local held = redis.pcall('GET', KEYS[1])
+if type(held) == 'table' then return false end
+if not held then redis.call('SET', KEYS[1], 0, 'PX', ARGV[2]) end
+local sum = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+if type(sum) == 'table' then return false end
+if math.abs(sum) <= ${Number.MAX_SAFE_INTEGER} then return redis.call('GET', KEYS[1]) end
+redis.call('SET', KEYS[1], held, 'KEEPTTL')
+return false
 `;
 
 /** KEYS: lock. ARGV: holder, TTL. */

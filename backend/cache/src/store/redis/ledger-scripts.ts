@@ -52,4 +52,32 @@ tidy(86400000)
 return redis.call('ZSCORE', ledger, '') or '0'
 `;
 
-export const LEDGER_SCRIPTS = { removeKeys: REMOVE_KEYS, tenantBytes: TENANT_BYTES };
+/**
+ * KEYS: sorted sets. ARGV: where they are a tenant's books, what the names of its indexes begin with, its fence, and modules whose live
+ * indexes are tried, too. Removes what is of another type, and returns how many keys those were.
+ */
+const REPAIR_BOOKS = `
+local removed = 0
+local function try(key)
+  if type(redis.pcall('ZCARD', key)) == 'table' then removed = removed + redis.call('UNLINK', key) end
+end
+for _, key in ipairs(KEYS) do try(key) end
+local indexes, fence = ARGV[1], ARGV[2]
+if not indexes then return removed end
+for _, key in ipairs(KEYS) do
+  for _, name in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    if name ~= '' then try(indexes .. name) end
+  end
+end
+for i = 3, #ARGV do
+  local tokens = redis.call('MGET', fence, fence .. ':' .. ARGV[i])
+  try(indexes .. ARGV[i] .. ':' .. (tokens[1] or '') .. '_' .. (tokens[2] or ''))
+end
+return removed
+`;
+
+export const LEDGER_SCRIPTS = {
+  removeKeys: REMOVE_KEYS,
+  tenantBytes: TENANT_BYTES,
+  repairBooks: REPAIR_BOOKS,
+};

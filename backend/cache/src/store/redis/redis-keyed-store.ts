@@ -3,7 +3,10 @@
 import { randomToken } from "../fence-token.js";
 import type { KeySpace } from "../key-space.js";
 import type { KeyedStore, KeyMatch, TurnedFence } from "../keyed-store.js";
+import { NoCounter } from "../store-errors.js";
+import type { BookRepairs } from "./book-repairs.js";
 import { refusesValues } from "./error-messages.js";
+import type { FenceChanges } from "./fence-changes.js";
 import { scanMatching } from "./keyspace-scan.js";
 import type { RedisClient } from "./redis-client.js";
 import { removeKeys, type Servers } from "./servers.js";
@@ -12,19 +15,22 @@ export class RedisKeyedStore implements KeyedStore {
   readonly #client: RedisClient;
   readonly #servers: Servers;
   readonly #keys: KeySpace;
-  readonly #onChanged: (keys: readonly string[]) => void;
+  readonly #repairs: BookRepairs;
+  readonly #changes: Pick<FenceChanges, "note">;
 
-  /** @param onChanged called with keys that a server has replaced or removed, fences among them */
+  /** @param changes told of keys that a server has replaced or removed, fences among them */
   constructor(
     client: RedisClient,
     servers: Servers,
     keys: KeySpace,
-    onChanged: (keys: readonly string[]) => void,
+    repairs: BookRepairs,
+    changes: Pick<FenceChanges, "note">,
   ) {
     this.#client = client;
     this.#servers = servers;
     this.#keys = keys;
-    this.#onChanged = onChanged;
+    this.#repairs = repairs;
+    this.#changes = changes;
   }
 
   async turnFences(fenceKeys: readonly string[], fenceTtlMs: number): Promise<readonly TurnedFence[]> {
@@ -38,10 +44,10 @@ export class RedisKeyedStore implements KeyedStore {
       if (!refusesValues(error)) throw error;
       // Missing fences cut off what is being loaded as well as new ones do. Nothing can be stored under them.
       await removeKeys(this.#servers, fenceKeys);
-      this.#onChanged(fenceKeys);
+      this.#changes.note(fenceKeys);
       return fenceKeys.map(() => ({ before: null, after: "" }));
     }
-    this.#onChanged(fenceKeys);
+    this.#changes.note(fenceKeys);
     return fenceKeys.map((_key, index) => ({
       before: reply[2 * index] ?? null,
       after: reply[2 * index + 1] ?? "",
@@ -68,13 +74,17 @@ export class RedisKeyedStore implements KeyedStore {
   }
 
   async addToCounter(key: string, by: number, ttlMs: number): Promise<number> {
-    return Number(await this.#script("addToCounter", key, by, ttlMs));
+    const sum = await this.#script("addToCounter", key, by, ttlMs);
+    if (sum === null) throw new NoCounter();
+    return Number(sum);
   }
 
   async readCounter(key: string): Promise<number | null> {
     const { fences } = await this.#servers.run(key, (link) => link.read([key], []));
     const [value = null] = fences;
-    return value === null ? null : Number(value);
+    if (value === null) return null;
+    if (!Number.isSafeInteger(Number(value))) throw new NoCounter();
+    return Number(value);
   }
 
   async takeLock(key: string, holder: string, ttlMs: number): Promise<boolean> {
@@ -106,22 +116,24 @@ export class RedisKeyedStore implements KeyedStore {
     const tenant = places.find((place) => place !== undefined)?.tenant;
     if (tenant === undefined) {
       await removeKeys(this.#servers, keys);
-      this.#onChanged(keys);
+      this.#changes.note(keys);
       return 0;
     }
     const names = [this.#keys.fence(tenant), this.#keys.ledger(tenant), ...keys];
     const modules = places.map((place) => place?.module ?? "");
     const args = [this.#keys.indexes(tenant), ...modules];
-    const removed = await this.#servers.runOnAll(
-      keys,
-      (link) => link.provenScript("removeKeys", names, args),
-      // What the ledger still counts then is found missing by the next walk.
-      async (client, key) => {
-        const count = await client.unlink(key);
-        return this.#keys.parseEntry(key) === undefined ? 0 : count;
-      },
-    );
-    this.#onChanged(keys);
+    const remove = () =>
+      this.#servers.runOnAll(
+        keys,
+        (link) => link.provenScript("removeKeys", names, args),
+        // What the ledger still counts then is found missing by the next walk.
+        async (client, key) => {
+          const count = await client.unlink(key);
+          return this.#keys.parseEntry(key) === undefined ? 0 : count;
+        },
+      );
+    const removed = await this.#repairs.around(tenant, modules.filter(Boolean), remove);
+    this.#changes.note(keys);
     return Array.isArray(removed) ? removed.reduce((sum, count) => sum + Number(count), 0) : Number(removed);
   }
 }

@@ -2,6 +2,8 @@
 // Tests: test/integration/tenant-sharing.test.ts
 import type { KeySpace } from "../key-space.js";
 import type { SharingTerms } from "../sharing-terms.js";
+import type { BookRepairs } from "./book-repairs.js";
+import { messageOf, refusesForGood } from "./error-messages.js";
 import type { Servers } from "./servers.js";
 
 /** Each takes a thousand entries at most. What is left over is the next store's. */
@@ -12,14 +14,25 @@ const SPARE = 1 / 64;
 export class RedisPool {
   readonly #servers: Servers;
   readonly #keys: KeySpace;
+  readonly #repairs: BookRepairs;
   readonly #terms: SharingTerms;
+  readonly #notice: (notice: string) => void;
   readonly #waiting = new Map<string, number>();
   #work: Promise<void> | undefined;
+  #isTold = false;
 
-  constructor(servers: Servers, keys: KeySpace, terms: SharingTerms) {
+  constructor(
+    servers: Servers,
+    keys: KeySpace,
+    repairs: BookRepairs,
+    terms: SharingTerms,
+    notice: (notice: string) => void,
+  ) {
     this.#servers = servers;
     this.#keys = keys;
+    this.#repairs = repairs;
     this.#terms = terms;
+    this.#notice = notice;
   }
 
   /** Behind a store: what the tenant's entries count now. What comes meanwhile is noted together. */
@@ -27,7 +40,10 @@ export class RedisPool {
     this.#waiting.set(tenant, bytes);
     // Where the server is away its entries cannot be stored either, and the next store notes what there is.
     this.#work ??= this.#workOff()
-      .catch(() => this.#waiting.clear())
+      .catch((error: unknown) => {
+        this.#waiting.clear();
+        if (refusesForGood(error)) this.#tell(error);
+      })
       .finally(() => {
         this.#work = undefined;
       });
@@ -35,6 +51,14 @@ export class RedisPool {
 
   async idle(): Promise<void> {
     await this.#work;
+  }
+
+  #tell(error: unknown): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#notice(
+      `maxPooledBytes is not kept (${messageOf(error)}); ACL: allow ~ with the keyPrefix and pool, and what the least user may do`,
+    );
   }
 
   async #workOff(): Promise<void> {
@@ -64,7 +88,8 @@ export class RedisPool {
   ): Promise<{ readonly tenant: string; readonly pooled: number; readonly sum: number } | undefined> {
     const pool = this.#keys.pool();
     const args = [tenant, pooled, this.#terms.maxPooledBytes];
-    const reply = await this.#servers.run(pool, (link) => link.script("notePooled", [pool], args));
+    const note = () => this.#servers.run(pool, (link) => link.script("notePooled", [pool], args));
+    const reply = await this.#repairs.aroundPool(note);
     const [largest, its, sum] = reply as (string | number)[];
     return largest === undefined
       ? undefined
@@ -75,9 +100,9 @@ export class RedisPool {
     const keys = this.#keys;
     const books = [keys.fence(tenant), keys.generations(tenant), keys.ledger(tenant)];
     const args = [keys.indexes(tenant), keep];
-    const reply = await this.#servers.run(keys.fence(tenant), (link) =>
-      link.script("trimTenant", books, args),
-    );
+    const trim = () =>
+      this.#servers.run(keys.fence(tenant), (link) => link.script("trimTenant", books, args));
+    const reply = await this.#repairs.around(tenant, [], trim);
     return Number((reply as (string | number)[])[0]);
   }
 }

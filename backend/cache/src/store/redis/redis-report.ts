@@ -9,6 +9,7 @@ import type {
   KeyspaceFigures,
   ServerReport,
 } from "../store-report.js";
+import type { BookRepairs } from "./book-repairs.js";
 import { mastersOf, scanKeys } from "./keyspace-scan.js";
 import type { RedisClient } from "./redis-client.js";
 import { BRISK, HURRIED, PacedSteps } from "./server-pace.js";
@@ -176,6 +177,7 @@ const MAX_TIDIED = 200;
 export async function readTenantBytes(
   servers: Servers,
   keys: KeySpace,
+  repairs: BookRepairs,
   tenants: readonly string[],
   isAwaited: boolean,
 ): Promise<readonly number[]> {
@@ -185,11 +187,13 @@ export async function readTenantBytes(
   const together = areTidied ? MAX_ASKED.tidied : isAwaited ? MAX_ASKED.read : MAX_ASKED.unawaited;
   const ask = (tenant: string) => {
     const books = [keys.generations(tenant), keys.ledger(tenant)] as const;
-    return servers.run(books[0], (link) =>
-      areTidied
-        ? link.script("tenantBytes", books, [keys.indexes(tenant)])
-        : link.client.zscore(books[1], ""),
-    );
+    const read = () =>
+      servers.run(books[0], (link) =>
+        areTidied
+          ? link.script("tenantBytes", books, [keys.indexes(tenant)])
+          : link.client.zscore(books[1], ""),
+      );
+    return repairs.around(tenant, [], read);
   };
   for (let start = 0; start < tenants.length; start += together) {
     const asked = tenants.slice(start, start + together);

@@ -19,6 +19,7 @@ import type {
 } from "../store.js";
 import { GroupUnavailable } from "../store-errors.js";
 import type { Inventory, InventoryFilter, ServerReport } from "../store-report.js";
+import { BookRepairs } from "./book-repairs.js";
 import { CauseCalls } from "./cause-calls.js";
 import { hearOn } from "./channel.js";
 import { commitCall, commitResult } from "./commit-call.js";
@@ -51,6 +52,7 @@ export class RedisStore implements Store {
   readonly #direct: DirectCalls;
   #feed: FeedReads | undefined;
   readonly #keys: KeySpace;
+  readonly #repairs: BookRepairs;
   readonly #sweep: RedisSweep;
   readonly #causes: CauseCalls;
   readonly #changes: FenceChanges;
@@ -60,6 +62,7 @@ export class RedisStore implements Store {
   /** Groups whose fences are out of date. */
   readonly #suspended = new Set<string>();
   #pool: RedisPool | undefined;
+  readonly #notice = (notice: string) => this.#connection.notice(notice);
 
   constructor(connection: Connection, keys: KeySpace) {
     this.#direct = new DirectCalls(connection.direct);
@@ -67,18 +70,15 @@ export class RedisStore implements Store {
     this.#client = connection.client;
     this.#servers = this.#connection.servers;
     this.#keys = keys;
-    this.#parking = new Parking(keys, (notice) => this.#connection.notice(notice));
-    this.#causes = new CauseCalls(this.#servers, keys, (notice) => this.#connection.notice(notice));
+    this.#parking = new Parking(keys, this.#notice);
+    this.#causes = new CauseCalls(this.#servers, keys, this.#notice);
     this.notes = new RedisNotes(this.#servers);
-    this.#sweep = new RedisSweep(this.#client, this.#servers, keys);
+    this.#repairs = new BookRepairs(this.#servers, keys, this.#notice);
+    this.#sweep = new RedisSweep(this.#client, this.#servers, keys, this.#repairs);
     if (!isClusterClient(this.#client))
-      this.#leases = new ReadLeases(this.#client, this.#servers, keys, connection.messages, (notice) =>
-        this.#connection.notice(notice),
-      );
+      this.#leases = new ReadLeases(this.#client, this.#servers, keys, connection.messages, this.#notice);
     this.#changes = new FenceChanges(this.#client, this.#servers, keys, this.#causes, this.#leases);
-    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, (changed) =>
-      this.#changes.note(changed),
-    );
+    this.keyed = new RedisKeyedStore(this.#client, this.#servers, keys, this.#repairs, this.#changes);
   }
 
   leaseReads(forget: ForgetFences): ReadLease | undefined {
@@ -91,7 +91,8 @@ export class RedisStore implements Store {
   }
 
   share(terms: SharingTerms): void {
-    if (Number.isFinite(terms.maxPooledBytes)) this.#pool = new RedisPool(this.#servers, this.#keys, terms);
+    if (!Number.isFinite(terms.maxPooledBytes)) return;
+    this.#pool = new RedisPool(this.#servers, this.#keys, this.#repairs, terms, this.#notice);
   }
 
   async idle(): Promise<void> {
@@ -157,11 +158,12 @@ export class RedisStore implements Store {
 
   async commitFill(given: FillCommit): Promise<CommitResult> {
     const commit = this.#feed?.committed(given) ?? given;
-    const figures = await this.#run(commit.entryKey, (link) =>
-      this.#direct.commitFill(link, commitCall(this.#keys, commit, this.#parking.isAllowed(link))),
-    );
+    const { tenant, module, entryKey } = commit;
+    const store = (link: ServerLink) =>
+      this.#direct.commitFill(link, commitCall(this.#keys, commit, this.#parking.isAllowed(link)));
+    const figures = await this.#repairs.around(tenant, [module], () => this.#run(entryKey, store));
     const bytes = Number(figures[3]);
-    if (bytes >= 0) this.#pool?.note(commit.tenant, bytes);
+    if (bytes >= 0) this.#pool?.note(tenant, bytes);
     return commitResult(figures);
   }
 
@@ -241,11 +243,11 @@ export class RedisStore implements Store {
   }
 
   listEntries(request: ListRequest): Promise<EntryPage> {
-    return listEntries(this.#servers, this.#keys, request);
+    return listEntries(this.#servers, this.#keys, this.#repairs, request);
   }
 
   tenantBytes(tenants: readonly string[], isAwaited = true): Promise<readonly number[]> {
-    return readTenantBytes(this.#servers, this.#keys, tenants, isAwaited);
+    return readTenantBytes(this.#servers, this.#keys, this.#repairs, tenants, isAwaited);
   }
 
   serverReport(): Promise<ServerReport> {

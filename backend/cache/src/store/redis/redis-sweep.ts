@@ -3,6 +3,7 @@
 import { monotonicNow } from "../../timers.js";
 import type { KeySpace } from "../key-space.js";
 import type { SweepTarget } from "../store.js";
+import type { BookRepairs } from "./book-repairs.js";
 import { scanKeys } from "./keyspace-scan.js";
 import type { RedisClient, ScriptArgument } from "./redis-client.js";
 import type { ServerLink } from "./server-link.js";
@@ -37,12 +38,14 @@ export class RedisSweep {
   readonly #client: RedisClient;
   readonly #servers: Servers;
   readonly #keys: KeySpace;
+  readonly #repairs: BookRepairs;
   readonly #stopped = new AbortController();
 
-  constructor(client: RedisClient, servers: Servers, keys: KeySpace) {
+  constructor(client: RedisClient, servers: Servers, keys: KeySpace, repairs: BookRepairs) {
     this.#client = client;
     this.#servers = servers;
     this.#keys = keys;
+    this.#repairs = repairs;
   }
 
   /** Ends sweeps that are under way: they reject. */
@@ -159,7 +162,8 @@ export class RedisSweep {
   }
 
   #generationsOf(tenant: string): Promise<readonly string[]> {
-    return this.#client.zrange(this.#keys.generations(tenant), 0, -1);
+    const list = () => this.#client.zrange(this.#keys.generations(tenant), 0, -1);
+    return this.#repairs.around(tenant, [], list);
   }
 
   /** @param name of a generation, as the tenant's generations list it */
@@ -167,7 +171,7 @@ export class RedisSweep {
     const module = moduleOf(name);
     const generation = name.slice(name.indexOf(":") + 1);
     const args = [this.#keys.indexes(tenant), module, generation, name, STEP_ENTRIES];
-    const step = () => this.#script("sweepIndex", this.#booksOf(tenant, module), args);
+    const step = () => this.#script("sweepIndex", { tenant, module }, args);
     let removed = 0;
     for (let hasMore = true; hasMore; ) {
       await lease.keep();
@@ -187,9 +191,8 @@ export class RedisSweep {
     { steps }: Sweep,
   ): Promise<number> {
     if (entryKeys.length === 0) return 0;
-    const keys = [...this.#booksOf(tenant, module), ...entryKeys] as const;
     const args = [this.#keys.indexes(tenant), module, mode === "adopt" ? "1" : ""];
-    return Number(await steps.run(() => this.#script("sweepEntries", keys, args)));
+    return Number(await steps.run(() => this.#script("sweepEntries", { tenant, module }, args, entryKeys)));
   }
 
   async #audit({ tenant, module }: SweepTarget, sweep: Sweep): Promise<void> {
@@ -199,27 +202,32 @@ export class RedisSweep {
         : [module];
     const prefix = this.#keys.indexes(tenant);
     for (const each of new Set(modules)) {
-      const keys = this.#booksOf(tenant, each);
       for (let rank = 0; rank >= 0; ) {
         await sweep.lease.keep();
         const args = [prefix, each, rank, PAGE_KEYS];
-        rank = Number(await sweep.steps.run(() => this.#script("auditIndex", keys, args)));
+        const step = () => this.#script("auditIndex", { tenant, module: each }, args);
+        rank = Number(await sweep.steps.run(step));
       }
     }
   }
 
+  /** With the fences of a place and the tenant's books, which all scripts of the sweep begin with. */
   #script(
     name: "sweepIndex" | "sweepEntries" | "auditIndex",
-    keys: readonly [string, ...string[]],
+    { tenant, module }: { readonly tenant: string; readonly module: string },
     args: readonly ScriptArgument[],
+    entryKeys: readonly string[] = [],
   ): Promise<unknown> {
-    return this.#servers.run(keys[0], (link) => link.script(name, keys, args));
-  }
-
-  /** What the scripts of the sweep begin with: the fences of a place, and the tenant's books. */
-  #booksOf(tenant: string, module: string): [string, string, string, string] {
     const keys = this.#keys;
-    return [keys.fence(tenant), keys.fence(tenant, module), keys.generations(tenant), keys.ledger(tenant)];
+    const books = [
+      keys.fence(tenant),
+      keys.fence(tenant, module),
+      keys.generations(tenant),
+      keys.ledger(tenant),
+    ];
+    const step = () =>
+      this.#servers.run(keys.fence(tenant), (link) => link.script(name, [...books, ...entryKeys], args));
+    return this.#repairs.around(tenant, [module], step);
   }
 
   async #underLease(
