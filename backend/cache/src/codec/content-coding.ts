@@ -58,8 +58,12 @@ export function isCompressibleAnswer(status: number, bodyBytes: number): boolean
   return status === 200 && bodyBytes >= MIN_BYTES;
 }
 
+/** Of the body as it was sent, which its digest in another coding is not (RFC 9530, and before it RFC 3230 and RFC 1864). */
+const DIGESTS = new Set(["content-digest", "repr-digest", "digest", "content-md5"]);
+
 /** What of {@link isCompressible} the header fields say. */
 export function isCompressibleType(headers: Described["headers"]): boolean {
+  if (headers.some(([name]) => DIGESTS.has(name.toLowerCase()))) return false;
   const of = (name: string) => headers.find(([candidate]) => candidate.toLowerCase() === name)?.[1] ?? "";
   if (of("content-encoding") !== "" || /\bno-transform\b/i.test(of("cache-control"))) return false;
   return COMPRESSIBLE.test(of("content-type"));

@@ -34,7 +34,8 @@ export interface Sealer {
   seal(entryKey: string, pieces: readonly Buffer[]): readonly Buffer[];
   /**
    * `undefined` for what was not sealed under this name by the key it names; `"outdated"` for what an earlier
-   * version of this format sealed, or a key that has been dropped: that is gone, not damaged. Never throws.
+   * version of this format sealed, or a key that has been dropped: that is gone, not damaged. What is not sealed at
+   * all may be anybody's, and is none of these where keys are given. Never throws.
    */
   open(entryKey: string, sealed: Buffer): Buffer | "outdated" | undefined;
   /** `null` where nothing is sealed. */
@@ -43,7 +44,8 @@ export interface Sealer {
 
 export const PLAIN: Sealer = {
   seal: (_entryKey, pieces) => pieces,
-  open: (_entryKey, value) => value,
+  // Sealed before encryption was switched off.
+  open: (_entryKey, value) => ([MAGIC, FIRST_MAGIC].includes(magicOf(value)) ? "outdated" : value),
   sealed: null,
 };
 
@@ -137,6 +139,10 @@ class Secret {
   }
 }
 
+function magicOf(value: Buffer): number {
+  return value.length < PREFIX_BYTES ? 0 : value.readUInt32BE(0);
+}
+
 /**
  * Seals with the first key and opens with any of them: to rotate, put the new key first and drop the old one
  * when its entries have expired. The store's key is associated data, so that an entry that is moved to
@@ -161,7 +167,7 @@ export function createSealer(keys: readonly [EncryptionKey, ...EncryptionKey[]])
     },
     seal: (entryKey, pieces) => current.seal(entryKey, pieces),
     open(entryKey, value) {
-      const magic = value.length < PREFIX_BYTES ? 0 : value.readUInt32BE(0);
+      const magic = magicOf(value);
       if (magic === FIRST_MAGIC) return "outdated";
       if (magic !== MAGIC) return undefined;
       const restStart = PREFIX_BYTES + value.readUInt8(PREFIX_BYTES - 1);

@@ -52,6 +52,26 @@ test("where none are kept, neither misses nor hits say that they vary", async ()
   }
 });
 
+test("a body with a digest is sent as it was: in another coding it has another one", async () => {
+  const cache = await openCache("memory");
+  const app = await serve((express) => {
+    express.get("/rows/:header", cache.cacheList("accounts", 180), (req, res) => {
+      res.type("json").set(String(req.params.header), "sha-256=:YWJj:").send(ROWS);
+    });
+  });
+  try {
+    for (const header of ["Content-Digest", "Repr-Digest", "Digest", "Content-MD5"])
+      for (let time = 0; time < 3; time++) {
+        const { headers } = await app.request(`/rows/${header}`, { headers: { "accept-encoding": "gzip" } });
+        assert.deepEqual([headers.get("content-encoding"), headers.get(header)], [null, "sha-256=:YWJj:"]);
+        await cache.idle();
+      }
+  } finally {
+    await app.close();
+    await cache.close();
+  }
+});
+
 for (const store of STORES) {
   describe(`compressed variants with the ${store} store`, () => {
     let cache: TenantCache;

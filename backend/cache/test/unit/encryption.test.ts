@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createCipheriv, randomBytes } from "node:crypto";
 import { describe, test } from "@jest/globals";
 import fc from "fast-check";
-import { createSealer, type Sealer } from "../../src/codec/encryption.js";
+import { createSealer, PLAIN, type Sealer } from "../../src/codec/encryption.js";
 import { createTenantCache } from "../../src/index.js";
 
 const key = (id: string) => ({ id, secret: randomBytes(32) });
@@ -100,6 +100,13 @@ describe("encryption", () => {
     assert.deepEqual(sealer.open("k", first), Buffer.from("first"));
   });
 
+  test("what was sealed before encryption was switched off is outdated, not damaged", () => {
+    const sealed = createSealer([{ id: "a", secret: randomBytes(32) }]).seal("k", [Buffer.from("an entry")]);
+    assert.equal(PLAIN.open("k", Buffer.concat(sealed)), "outdated");
+    const plain = Buffer.from("an entry");
+    assert.equal(PLAIN.open("k", plain), plain);
+  });
+
   test("what the first version of the format sealed is outdated, not damaged", () => {
     const { id, secret } = key("a");
     const iv = randomBytes(12);
@@ -109,6 +116,7 @@ describe("encryption", () => {
     const sealed = Buffer.concat([Buffer.from(`ETCX\u0001${id}`), iv, cipher.getAuthTag(), ciphertext]);
     assert.equal(createSealer([{ id, secret }]).open("k", sealed), "outdated");
     assert.equal(createSealer([{ id, secret }]).open("k", Buffer.from("plain and long enough")), undefined);
+    assert.equal(PLAIN.open("k", sealed), "outdated");
   });
 
   test("seals are counted for the key that seals", () => {
