@@ -13,7 +13,7 @@ const MAX_DATA_DEPTH = 200;
 export interface RequestParts {
   /** Scheme, host and port in one spelling; empty where answers do not depend on them. */
   readonly authority: string;
-  /** `req.baseUrl + req.path`, as it came: percent-encoding is not touched. */
+  /** `req.baseUrl + req.path`, as it came, but for the slash that Express adds below a mount: percent-encoding is not touched. */
   readonly path: string;
   /** What follows the first `?` of the raw URL, without a fragment. */
   readonly rawQuery: string;

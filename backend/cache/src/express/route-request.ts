@@ -118,9 +118,10 @@ export class RouteRequests implements RequestsOfRoute {
     const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags, varied])}\n`;
     const query = route.query && queryText(route.query(req));
     if (route.query && query === undefined) return { bypass: "query", tenant };
+    const url = `${req.baseUrl}${isMountItself(req) ? req.url.slice(1) : req.url}`;
     const asked = query === undefined ? "" : `\n${query}`;
     const contained = content === "" ? "" : `\n\n${content}`;
-    const name = `${this.#name}${authority}\n${tenant}${view}${req.baseUrl}${req.url}${asked}${contained}`;
+    const name = `${this.#name}${authority}\n${tenant}${view}${url}${asked}${contained}`;
     const known = this.#http.requests.get(name);
     if (known) return known;
     const resolved = this.#describe(req, {
@@ -173,7 +174,7 @@ export class RouteRequests implements RequestsOfRoute {
     const query = described.query ?? (hasParserOfItsOwn(req) ? verbatim(rawQuery) : undefined);
     const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
     // Without an Express app around it a request has neither.
-    const path = (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
+    const path = isMountItself(req) ? req.baseUrl : (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
     const params = canonicalParams({ authority, path, rawQuery, query, scope, vary, varied, content });
     if (params === undefined) return { bypass: "too-long", tenant };
 
@@ -277,6 +278,15 @@ const MAX_PATH_CHARACTERS = 128;
 function mountedPath(req: Request): string | undefined {
   const path: unknown = (req.route as { readonly path?: unknown } | undefined)?.path;
   return typeof path === "string" ? ownText(path.slice(0, MAX_PATH_CHARACTERS)) : undefined;
+}
+
+/**
+ * To a router that is mounted at `/docs` Express shows `/` where a client asks for `/docs`, as for `/docs/`. They are two URLs:
+ * `express.static` sends clients from the first on to the second, under which relative links are right.
+ */
+function isMountItself({ baseUrl, url, originalUrl }: Request): boolean {
+  if (!baseUrl || !originalUrl || !(url === "/" || url.startsWith("/?"))) return false;
+  return originalUrl === baseUrl || originalUrl.startsWith(`${baseUrl}?`);
 }
 
 function pathOf(url: string): string {
