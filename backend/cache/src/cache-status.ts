@@ -63,6 +63,7 @@ export type UnstoredReason =
   | "value"
   | "event-stream"
   | "transfer-coding"
+  | "length"
   | UnreadReason;
 
 /** Why it is not known what the handler of a route with `dependsOn: "auto"` has read. */

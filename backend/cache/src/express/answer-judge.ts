@@ -8,7 +8,7 @@ import { RecordedAnswer } from "./handler-answer.js";
 import type { RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead } from "./recorded-head.js";
 import type { RecorderRules } from "./recorder-rules.js";
-import { judge, limitedTo, type Storability, unstorable } from "./storability.js";
+import { declaredLength, judge, limitedTo, type Storability, unstorable } from "./storability.js";
 
 export class AnswerJudge {
   readonly #req: Request;
@@ -56,6 +56,8 @@ export class AnswerJudge {
     const { functions } = this.#rules.route;
     const judged = judge(this.#res, this.#before, this.#rules.route, bodyBytes);
     if (!judged.storable) return judged;
+    const declared = this.#fills && whole ? declaredLength(this.#res) : undefined;
+    if (declared !== undefined && declared !== whole?.bytes) return unstorable("length");
     const limited = limitedTo(functions.ttlSeconds(this.#req, this.#res), judged);
     if (!limited.storable || !whole || !this.#asks) return limited;
     const reason = this.ask(readHead(this.#res, this.#before, limited), whole);

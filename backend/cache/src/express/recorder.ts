@@ -279,7 +279,9 @@ class Recorder {
     const recording = recordingOf(sent, this.#body.whole(), this.#rules.route.maxStaleSeconds);
     const refused = recording && this.#fill && this.#judge.ask(this.#head, this.#body);
     if (!recording || !this.#fill || refused !== undefined) {
-      if (this.#fill && refused !== undefined) this.#rules.onUnstored(refused);
+      // A body that came in parts is found too short, or too long, at its end.
+      const why = refused ?? (this.#head.storability.storable ? "length" : undefined);
+      if (this.#fill && why !== undefined) this.#rules.onUnstored(why);
       this.#abandon("unstorable");
       return;
     }

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import express from "express";
+import express, { type Response } from "express";
 import { projectFile } from "../../../project-root.js";
 import { afterTest } from "../../../servers/in-test.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -17,6 +18,13 @@ import { timeLeft } from "../support/time-left.js";
 function ttlOf(headers: Headers): number | undefined {
   const [, seconds] = /; hit; ttl=(\d+)$/.exec(headers.get("cache-status") ?? "") ?? [];
   return seconds === undefined ? undefined : Number(seconds);
+}
+
+/** All that the server sends, also behind the end that the head names. */
+async function answerTo(port: number, path: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nX-Tenant: tenant-1\r\nConnection: close\r\n\r\n`);
+  return text(socket);
 }
 
 for (const store of STORES) {
@@ -76,6 +84,23 @@ for (const store of STORES) {
         assert.equal(answers[0]?.body, answers[1]?.body);
       });
     }
+
+    test("a body that is not as long as its Content-Length is not stored, and is not said to be", async () => {
+      const port = Number(new URL(list.url).port);
+      for (const length of ["3", "9"])
+        for (const [detail, end] of [
+          ["length", (res: Response) => res.end("five5")],
+          ["streamed", (res: Response) => res.write("five") && res.end("5")],
+        ] as const) {
+          list.handle((_req, res) => end(res.set("Content-Length", length)));
+          const path = `/list/${detail}-${length}`;
+          for (let time = 0; time < 2; time++)
+            assert.match(await answerTo(port, path), new RegExp(`cache; fwd=miss; detail=${detail}\r\n`));
+          assert.equal(list.runs, 2);
+          const { miss } = await list.cache.explain({ app: list.express, url: path, tenant: "tenant-1" });
+          assert.deepEqual([miss?.reason, miss?.detail], ["unstorable", "length"]);
+        }
+    });
 
     test("a response cut short is not stored", async () => {
       list.handle((_req, res) => {

@@ -1,5 +1,5 @@
 // An app with cached lists whose handler each test chooses, and a count of how often it ran.
-import type { Express, Request, RequestHandler, Response } from "express";
+import createExpress, { type Express, type Request, type RequestHandler, type Response } from "express";
 import type { CacheListOptions, TenantCache } from "../../src/index.js";
 import { openCache, type StoreName } from "./caches.js";
 import { type HttpApp, serve } from "./http-app.js";
@@ -8,6 +8,7 @@ export type Answer = (req: Request, res: Response) => unknown;
 
 export interface ListApp extends HttpApp {
   readonly cache: TenantCache;
+  readonly express: Express;
   /** Handler runs since the last {@link ListApp.handle}. */
   readonly runs: number;
   /** Answers so from now on and forgets earlier runs; each test uses a path of its own. */
@@ -31,7 +32,8 @@ export async function openListApp(
     runs++;
     return handler(req, res) as ReturnType<RequestHandler>;
   };
-  const mount = (express: Express) => {
+  const express = createExpress();
+  const mount = () => {
     express.use((_req, res, next) => {
       res.set("X-Request-Id", String(Math.random()));
       res.append("Set-Cookie", "session=of-this-request");
@@ -42,10 +44,11 @@ export async function openListApp(
     for (const [path, options] of Object.entries(routes))
       express.get(path, cache.cacheList("accounts", options), run);
   };
-  const app = await serve(mount);
+  const app = await serve(mount, () => express);
   return {
     ...app,
     cache,
+    express,
     get runs() {
       return runs;
     },
