@@ -31,6 +31,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** What the cache's events have told of its request, as Cache-Status would; absent where that was not listened to. */
+  readonly told?: string | undefined;
 }
 
 /** When a client goes away: before there is any answer, or with its first bytes. */

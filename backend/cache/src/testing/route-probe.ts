@@ -60,8 +60,19 @@ export class RouteProbe {
   }
 
   /** Reads as anybody would. */
-  read(who: Who, options: ReadOptions = {}): Promise<Answer> {
-    return this.#app.send(this.#get(who, options));
+  async read(who: Who, options: ReadOptions = {}): Promise<Answer> {
+    const { events } = this.options.cache;
+    const told: string[] = [];
+    // Routes may leave Cache-Status out.
+    const notes = SEEN.map(
+      (name) => [name, (event: CacheEvent) => void told.push(statusIn(name, event))] as const,
+    );
+    for (const [name, note] of notes) events.on(name, note);
+    try {
+      return { ...(await this.#app.send(this.#get(who, options))), told: told.at(-1) };
+    } finally {
+      for (const [name, note] of notes) events.off(name, note);
+    }
   }
 
   /** Reads what the handler answers now. */
@@ -230,12 +241,18 @@ export class RouteProbe {
 }
 
 /** What this cache says of the answer; caches in front of it may say something too. */
-export function cacheStatus(answer: Answer): string {
-  const members = String(answer.headers["cache-status"] ?? "").split(",");
-  return (
-    members.map((member) => member.trim()).find((member) => member.startsWith("express-tenant-cache")) ??
-    "none"
-  );
+export function cacheStatus({ headers, told = "none" }: Answer): string {
+  const members = String(headers["cache-status"] ?? "").split(",");
+  const own = members
+    .map((member) => member.trim())
+    .find((member) => member.startsWith("express-tenant-cache"));
+  return own ?? told;
+}
+
+function statusIn(name: (typeof SEEN)[number], { detail }: CacheEvent): string {
+  const isHit = name === "hit" || name === "stale";
+  const fwd = name === "bypass" ? "bypass" : "miss";
+  return `express-tenant-cache; ${isHit ? "hit" : `fwd=${fwd}${detail === undefined ? "" : `; detail=${detail}`}`}`;
 }
 
 export function isHit(answer: Answer): boolean {

@@ -74,6 +74,19 @@ describe("sound apps pass", () => {
     assert.deepEqual(failuresOf(report), []);
   });
 
+  test("that leave Cache-Status out", async () => {
+    for (const flaw of [
+      { cache: { headers: { cacheStatus: false } } },
+      { list: { headers: { cacheStatus: false } } },
+    ])
+      assert.deepEqual(failuresOf(await verifyNotes({ ...flaw, verify: PATIENT_CLIENTS })), []);
+    const broken = { list: { headers: { cacheStatus: false } }, invalidates: false };
+    const failures = failuresOf(await verifyNotes(broken));
+    assert.ok(
+      failures.some((failure) => failure.startsWith("mutation: the read after the mutation was a hit")),
+    );
+  });
+
   test("with absolute links, behind a proxy that is trusted and without one", async () => {
     for (const trust of [true, false]) {
       const report = await verifyNotes({
