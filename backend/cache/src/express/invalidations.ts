@@ -46,7 +46,8 @@ export interface Invalidations {
   /**
    * Invalidates what is cached of one URL, of all scopes, hosts and headers: of this request's tenant and URL,
    * or of those that are named. A URL without a query stands for all queries of its path. For single URLs: after
-   * some forty, all that the tenant has is invalidated. What each mutation touches is better said by tags.
+   * some forty, all that the tenant has is invalidated. What each mutation touches is better said by tags;
+   * `settleMs` of a route counts from these, not from here.
    * @throws TenantCacheError `ETC_TENANT_ID`, `ETC_ARGUMENTS`, `ETC_OPTIONS`
    */
   forget(target: Request | ForgottenUrl): Promise<boolean>;
