@@ -202,9 +202,12 @@ function firstVariant(entry: Entry, codings: readonly ContentCoding[]): Variant 
   return undefined;
 }
 
-/** Whether the connection, or HTTP/2's stream, is gone. */
+/**
+ * Whether the connection, or HTTP/2's stream, is gone. Node tells the response of that a turn later than whoever
+ * destroys its socket: Express's own error page does, where an answer has begun, and the handler may still end it.
+ */
 export function isGone(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
-  return res.destroyed || res.stream?.destroyed === true;
+  return res.destroyed || res.socket?.destroyed === true || res.stream?.destroyed === true;
 }
 
 /** Whoever waits for this response. */

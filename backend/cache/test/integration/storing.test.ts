@@ -113,6 +113,25 @@ for (const store of STORES) {
       assert.deepEqual([answer.cache, answer.body], ["fwd=miss; stored", "whole"]);
     });
 
+    const cuts: Record<string, Answer> = {
+      "the response": (_req, res) => void res.destroy(),
+      "the socket, as Express's error page does": (req) => void req.socket.destroy(),
+      "the response's socket": (_req, res) => void res.socket?.destroy(),
+    };
+    for (const [name, cut] of Object.entries(cuts))
+      test(`an answer that is cut off and then ended is not stored: ${name} is destroyed`, async () => {
+        const path = `/list/cut-off-${name.replaceAll(/\W/g, "-")}`;
+        list.handle((req, res) => {
+          res.write("half");
+          cut(req, res);
+          res.end("the other half");
+        });
+        await assert.rejects(list.request(path));
+        list.handle((_req, res) => res.send("whole"));
+        const answer = await list.request(path);
+        assert.deepEqual([answer.cache, answer.body], ["fwd=miss; stored", "whole"]);
+      });
+
     test("s-maxage of the handler lowers the TTL", async () => {
       list.handle((_req, res) => res.set("Cache-Control", "public, s-maxage=70").json({}));
       const assertLeft = timeLeft();
