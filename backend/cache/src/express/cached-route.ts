@@ -87,6 +87,11 @@ export class CachedRoute {
   }
 
   handle(req: Request, res: Response, next: NextFunction): void {
+    // Somebody has answered already, and goes on with work behind that.
+    if (res.headersSent) {
+      next();
+      return;
+    }
     const { telemetry: traced } = this.#http;
     if (traced) traced.request(this.#module, req, res, () => this.#handle(req, res, next));
     else this.#handle(req, res, next);

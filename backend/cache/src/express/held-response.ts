@@ -97,9 +97,11 @@ class HeldResponse {
       flushHeaders: () => this.#flushHeaders(),
       end: ((...args: unknown[]) => this.#end(args)) as typeof res.end,
     });
-    res.once("close", () => {
+    const closed = () => {
       if (!this.#hasEnded) void this.#beforeRelease("closed");
-    });
+    };
+    if (isClosed(res)) closed();
+    else res.once("close", closed);
   }
 
   get #hasEnded(): boolean {
@@ -218,6 +220,11 @@ class HeldResponse {
       return false;
     }
   }
+}
+
+/** Before it was held: it tells nobody any more. */
+function isClosed(res: Response & { readonly stream?: { readonly closed?: boolean } }): boolean {
+  return res.closed === true || res.stream?.closed === true;
 }
 
 /**

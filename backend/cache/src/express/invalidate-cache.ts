@@ -70,6 +70,7 @@ export function invalidating(
       return next();
     }
     watch?.mutated();
+    if (res.writableEnded) watch?.answered();
     const scope = { tenant, modules, tags: tagsOf(options.tags, req), everything };
     const { gate } = http.engine;
     if (options.guard) return void guarded(http, options, scope, req, res, next).catch(next);

@@ -45,6 +45,14 @@ export class MutationWatch {
     if (this.#modules.length > 0) this.#misuse.modules.mutated(this.#call, this.#modules);
   }
 
+  /** The answer of a mutation has been ended before: what is done from now on has no end that anybody could wait for. */
+  answered(): void {
+    this.#misuse.advice.tell(
+      `${this.#call} was reached when the request had been answered: what its handler changes behind that is not waited for, and stays stale: answer when it is done, or call cache.invalidateTenantCache(tenantId, module) then`,
+      `${this.#call} answered before`,
+    );
+  }
+
   /**
    * A mutation without a tenant invalidates nothing. That it has changed something is known when it has been
    * answered.
