@@ -77,7 +77,7 @@ describe("policies of the audit trail", () => {
   });
 
   test("a buffer that is full loses what does not fit, counts it, says so once, and has it on record", async () => {
-    const { trail, lines } = open({ buffer: { capacity: 5, flushAfterMs: 300 } });
+    const { trail, lines } = open({ buffer: { capacity: 5, flushAfterMs: 60_000 } });
     await trail.record(TENANT, ACTOR, [business("full-0")]);
     await Promise.all(
       Array.from({ length: 11 }, (_, n) => trail.record(TENANT, ACTOR, [business(`full-${n + 1}`)])),
@@ -200,6 +200,10 @@ describe("policies of the audit trail", () => {
   test("a loss of a tenant that has nothing else to write is told, also where the first attempt fails", async () => {
     const attempts: string[] = [];
     let isAway = true;
+    let fill = () => undefined as unknown;
+    const isFull = new Promise((resolve) => {
+      fill = () => resolve(undefined);
+    });
     const buffer = new RecordBuffer({
       pool: database.pool,
       capacity: 1,
@@ -208,12 +212,15 @@ describe("policies of the audit trail", () => {
       lossRecord: async (tenantId, { lost }) => `{"tenant":"${tenantId}","lost":${lost}}`,
       insert: async (_client, tenantId, contents) => {
         if (isAway && tenantId === OTHER_TENANT) throw new Error("away");
+        // The first record has the only place until the second has come.
+        await isFull;
         attempts.push(...contents);
       },
     });
     await buffer.add(TENANT, ["{}"]);
     await buffer.add(OTHER_TENANT, ["{}"]);
     assert.deepEqual(buffer.figures, { waiting: 1, lost: 1 });
+    fill();
     assert.equal(await buffer.flush(), false, "the loss is not told yet");
     isAway = false;
     assert.equal(await buffer.flush(), true);

@@ -15,6 +15,7 @@ import { isThenable } from "../shown.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
 import { isLeased } from "./leased-route.js";
+import { isMountItself } from "./mounted-at.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import { hasOnly, hasParserOfItsOwn, queryOf, verbatim, withoutIgnored } from "./query-params.js";
 import { contentOf, isConditional } from "./request-content.js";
@@ -118,7 +119,8 @@ export class RouteRequests implements RequestsOfRoute {
     const view = isTenants ? "\n\n" : `\n${JSON.stringify([scope, vary, tags, varied])}\n`;
     const query = route.query && queryText(route.query(req));
     if (route.query && query === undefined) return { bypass: "query", tenant };
-    const url = `${req.baseUrl}${isMountItself(req) ? req.url.slice(1) : req.url}`;
+    // No URL has a space in it.
+    const url = `${req.baseUrl}${isMountItself(req) ? " " : ""}${req.url}`;
     const asked = query === undefined ? "" : `\n${query}`;
     const contained = content === "" ? "" : `\n\n${content}`;
     const name = `${this.#name}${authority}\n${tenant}${view}${url}${asked}${contained}`;
@@ -278,15 +280,6 @@ const MAX_PATH_CHARACTERS = 128;
 function mountedPath(req: Request): string | undefined {
   const path: unknown = (req.route as { readonly path?: unknown } | undefined)?.path;
   return typeof path === "string" ? ownText(path.slice(0, MAX_PATH_CHARACTERS)) : undefined;
-}
-
-/**
- * To a router that is mounted at `/docs` Express shows `/` where a client asks for `/docs`, as for `/docs/`. They are two URLs:
- * `express.static` sends clients from the first on to the second, under which relative links are right.
- */
-function isMountItself({ baseUrl, url, originalUrl }: Request): boolean {
-  if (!baseUrl || !originalUrl || !(url === "/" || url.startsWith("/?"))) return false;
-  return originalUrl === baseUrl || originalUrl.startsWith(`${baseUrl}?`);
 }
 
 function pathOf(url: string): string {

@@ -1,5 +1,7 @@
 // A path with and without a slash at its end, below a mount: two URLs, though Express shows the router one.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { afterEach, describe, test } from "@jest/globals";
 import express, { type Express, type RequestHandler } from "express";
 import { projectFile } from "../../../project-root.js";
@@ -26,7 +28,10 @@ describe("a path with and without a slash", () => {
         nested.use("/docs", ...layers, handler);
         app.use("/nested", nested);
       };
-      const cached = await serve((app) => mount(app, cache.cacheList("docs", 60)), create);
+      const cached = await serve(
+        (app) => mount(app, cache.cacheList("docs", { ttlSeconds: 60, authority: "ignore" })),
+        create,
+      );
       const plain = await serve((app) => mount(app), create);
       opened.push(cached, plain);
       return { cache, cached, plain };
@@ -47,6 +52,23 @@ describe("a path with and without a slash", () => {
       assert.equal(await cache.forget({ tenant: "tenant-1", url: "/docs" }), true);
       for (const path of ["/docs", "/docs/"])
         assert.equal((await askPlainly(cached.url + path)).cache, "fwd=miss; stored", path);
+    });
+
+    test(`Express ${version}: a target in absolute form is the same one`, async () => {
+      const { cache, cached } = await open((req, res) => void res.json([req.path]));
+      const { port } = new URL(cached.url);
+      const ask = async (path: string) => {
+        const headers = { "x-tenant": "tenant-1" };
+        const sent = get({ port, host: "127.0.0.1", path, headers, agent: false });
+        const [response] = (await once(sent, "response")) as [IncomingMessage];
+        response.resume();
+        return String(response.headers["cache-status"]).includes("; hit");
+      };
+      for (const path of PATHS) {
+        assert.equal(await ask(path), false, path);
+        await cache.idle();
+        assert.equal(await ask(`${cached.url}${path}`), true, path);
+      }
     });
 
     test(`Express ${version}: what is static redirects to the folder`, async () => {

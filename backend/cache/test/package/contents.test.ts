@@ -15,7 +15,7 @@ const REQUIRES = /\brequire\("([^".][^"]*)"\)/g;
 // 26,000 explanations and causes, 24,000 advice and reservations, 58,000 the console, of which 24,000 are its script with uPlot, 15,000 the operations
 // route, 45,000 the command line with its help, 64,000 the feed and read leases, of which 24,000
 // are what handlers are seen to read.
-const MAX_TARBALL_BYTES = 541_000;
+const MAX_TARBALL_BYTES = 548_000;
 const manifest = JSON.parse(readFileSync(projectFile("backend", "cache", "package.json"), "utf8"));
 
 describe("the packed library", () => {
