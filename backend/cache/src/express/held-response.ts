@@ -97,11 +97,24 @@ class HeldResponse {
       flushHeaders: () => this.#flushHeaders(),
       end: ((...args: unknown[]) => this.#end(args)) as typeof res.end,
     });
+    this.#holdFlush(res);
     const closed = () => {
       if (!this.#hasEnded) void this.#beforeRelease("closed");
     };
     if (isClosed(res)) closed();
     else res.once("close", closed);
+  }
+
+  /** What compression in front offers: it sends what was written, which may be held, too. */
+  #holdFlush(res: Response & { flush?: () => void }): void {
+    const { flush } = res;
+    if (typeof flush !== "function") return;
+    const flushNow = () => Reflect.apply(flush, res, []);
+    const flushInTurn = () => {
+      if (this.#state === "begun") this.#held.push(flushNow);
+      else if (!this.#hasEnded) flushNow();
+    };
+    setMethods(res, { flush: flushInTurn });
   }
 
   get #hasEnded(): boolean {

@@ -1,7 +1,10 @@
 // Answers to mutations are held until their fences are set: whatever the handler begins by, no byte of it goes out before.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { createGunzip } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, test } from "@jest/globals";
+import compression from "compression";
 import type { Request, RequestHandler, Response } from "express";
 import type { TenantCache } from "../../src/index.js";
 import { openCache, STORES } from "../support/caches.js";
@@ -28,6 +31,12 @@ for (const store of STORES) {
           next();
         };
         express.post("/wrapped", wrapped, cache.invalidateCache("accounts"), (req, res) => mutate(req, res));
+        express.post(
+          "/packed",
+          compression({ threshold: 0 }),
+          cache.invalidateCache("accounts"),
+          (req, res) => mutate(req, res),
+        );
         express.use((error: unknown, _req: Request, res: Response, _next: () => void) => {
           errors.push(error);
           if (!res.headersSent) res.status(500).send("error page");
@@ -54,6 +63,24 @@ for (const store of STORES) {
     async function assertFresh(): Promise<void> {
       assert.equal((await read()).body, String(version));
     }
+
+    test("what is flushed behind a held part goes out with it, through compression in front", async () => {
+      const received = gate();
+      mutate = async (_req, res) => {
+        version++;
+        res.type("text/plain").write("first");
+        (res as Response & { flush(): void }).flush();
+        await received.passed;
+        res.end(" last");
+      };
+      const answer = await begin(`${app.url}/packed`, { "accept-encoding": "gzip" }, "POST");
+      await assertFresh();
+      const unpacked = answer.pipe(createGunzip());
+      const [first] = (await once(unpacked, "data")) as [Buffer];
+      assert.equal(first.toString(), "first");
+      received.open();
+      assert.equal(await text(unpacked), " last");
+    });
 
     const ways: Record<string, (res: Response) => unknown> = {
       json: (res) => res.status(201).json({}),
