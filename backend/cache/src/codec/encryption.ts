@@ -45,7 +45,7 @@ export interface Sealer {
 export const PLAIN: Sealer = {
   seal: (_entryKey, pieces) => pieces,
   // Sealed before encryption was switched off.
-  open: (_entryKey, value) => ([MAGIC, FIRST_MAGIC].includes(magicOf(value)) ? "outdated" : value),
+  open: (_entryKey, value) => (isSealed(magicOf(value)) ? "outdated" : value),
   sealed: null,
 };
 
@@ -137,6 +137,10 @@ class Secret {
     );
     return { key: createSecretKey(bytes.subarray(0, KEY_BYTES)), commitment: bytes.subarray(KEY_BYTES) };
   }
+}
+
+function isSealed(magic: number): boolean {
+  return magic === MAGIC || magic === FIRST_MAGIC;
 }
 
 function magicOf(value: Buffer): number {
