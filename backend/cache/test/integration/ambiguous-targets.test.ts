@@ -1,13 +1,12 @@
 // Request targets that parsers read in several ways: nobody is answered with what the app made of another one.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { get, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterEach, describe, test } from "@jest/globals";
 import type { RequestHandler } from "express";
 import { openCache } from "../support/caches.js";
 import { EXPRESS_VERSIONS } from "../support/express-versions.js";
 import { serve } from "../support/http-app.js";
+import { beginAsWritten } from "../support/plain-request.js";
 
 /** Those of one line look alike to some parser, and not to each other. */
 const ALIKE = [
@@ -18,12 +17,8 @@ const ALIKE = [
   ["/staff?a[]=1&a=2", "/staff?a=2&a[]=1"],
 ];
 
-/** Sends the target as it is: `fetch`, and a URL, keep a fragment to themselves. */
 async function askRaw(url: string, path: string, role = ""): Promise<string> {
-  const { port } = new URL(url);
-  const request = get({ port, host: "127.0.0.1", path, headers: { "x-tenant": "acme", "x-role": role } });
-  const [response] = (await once(request, "response")) as [IncomingMessage];
-  return text(response);
+  return text(await beginAsWritten(url, path, { "x-tenant": "acme", "x-role": role }));
 }
 
 describe("targets that are read in several ways", () => {

@@ -1,14 +1,12 @@
 // A path with and without a slash at its end, below a mount: two URLs, though Express shows the router one.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { get, type IncomingMessage } from "node:http";
 import { afterEach, describe, test } from "@jest/globals";
 import express, { type Express, type RequestHandler } from "express";
 import { projectFile } from "../../../project-root.js";
 import { openCache } from "../support/caches.js";
 import { EXPRESS_VERSIONS } from "../support/express-versions.js";
 import { type HttpApp, serve } from "../support/http-app.js";
-import { askPlainly } from "../support/plain-request.js";
+import { askPlainly, beginAsWritten } from "../support/plain-request.js";
 
 const PATHS = ["/docs", "/docs/", "/docs?a=1", "/docs/?a=1", "/nested/docs", "/nested/docs/"];
 
@@ -56,11 +54,8 @@ describe("a path with and without a slash", () => {
 
     test(`Express ${version}: a target in absolute form is the same one`, async () => {
       const { cache, cached } = await open((req, res) => void res.json([req.path]));
-      const { port } = new URL(cached.url);
       const ask = async (path: string) => {
-        const headers = { "x-tenant": "tenant-1" };
-        const sent = get({ port, host: "127.0.0.1", path, headers, agent: false });
-        const [response] = (await once(sent, "response")) as [IncomingMessage];
+        const response = await beginAsWritten(cached.url, path, { "x-tenant": "tenant-1" });
         response.resume();
         return String(response.headers["cache-status"]).includes("; hit");
       };

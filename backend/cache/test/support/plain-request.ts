@@ -1,5 +1,6 @@
 // Requests that say what the test says and nothing else: fetch adds "Cache-Control: no-cache" to conditions, which Express obeys.
-import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import { once } from "node:events";
+import { get, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 
 export interface PlainAnswer {
   readonly status: number;
@@ -44,4 +45,16 @@ export function begin(
     sent.on("error", reject);
     sent.end();
   });
+}
+
+/** Asks an app for a target as it is written: `fetch`, and a URL, read it, and keep a fragment to themselves. */
+export async function beginAsWritten(
+  appUrl: string,
+  target: string,
+  headers: Record<string, string>,
+): Promise<IncomingMessage> {
+  const { port } = new URL(appUrl);
+  const sent = get({ port, host: "127.0.0.1", path: target, headers, agent: false });
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  return response;
 }
