@@ -18,30 +18,6 @@ export function headersBefore(res: Response): OutgoingHttpHeaders {
   return before;
 }
 
-/** They have rules of their own, which see also who names them again: see `storability.ts`. */
-const NAMED_BY_MANY = ["accept-encoding", "origin", "*"];
-
-/**
- * Takes the names out of Vary that a handler could name once more, and nobody would see it. They are to be
- * merged again.
- *
- * @param before as {@link headersBefore} gives them; changed likewise
- * @param declared which the handler may name
- * @returns the names, as Vary has them; empty where there are none
- */
-export function hideVary(res: Response, before: OutgoingHttpHeaders, declared: readonly string[]): string {
-  const names = membersOf(before.vary);
-  const isHidden = (name: string) =>
-    !NAMED_BY_MANY.includes(name.toLowerCase()) && !declared.includes(name.toLowerCase());
-  const hidden = names.filter(isHidden);
-  if (hidden.length === 0) return "";
-  const left = names.filter((name) => !isHidden(name)).join(", ");
-  if (left === "") res.removeHeader("Vary");
-  else res.setHeader("Vary", left);
-  before.vary = left === "" ? undefined : left;
-  return hidden.join(", ");
-}
-
 /** The handler's names join those that earlier middleware set for this request. @param names none where it is empty */
 export function mergeVary(res: ServerResponse, names: string): void {
   if (names === "") return;

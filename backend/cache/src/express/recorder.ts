@@ -2,9 +2,8 @@
 //
 // The recorder puts its own `write`, `end`, `flushHeaders` and `writeHead` in the place of the response's.
 //
-// 1. Before the handler runs. The headers that earlier middleware has set are remembered: they belong to this
-//    request, not to the entry. The client's conditions (`If-None-Match`) are hidden, because a 304 of the
-//    handler would give nothing to store.
+// 1. Before the handler runs. What earlier middleware has said is remembered: it belongs to this request, not to
+//    the entry. The client's conditions (`If-None-Match`) are hidden: a 304 would give nothing to store.
 // 2. The head. Middleware behind the cache may change it until it is written. So `#decide` judges it when the
 //    handler writes its first part or ends, after that middleware has been made to act (`late-head.ts`). What
 //    may not be stored abandons its fill here, so that nobody waits for it.
@@ -23,11 +22,12 @@ import { isCompressible } from "../codec/content-coding.js";
 import type { Fill } from "../engine/fill.js";
 import { AnswerJudge } from "./answer-judge.js";
 import { HiddenConditions, isAnsweredNotModified, removeBodyHeaders } from "./conditional.js";
+import { EarlierHeaders } from "./earlier-headers.js";
 import { LateHead, statusMessageOf, statusOf } from "./late-head.js";
 import { onFlush, onTrailers, setMethods } from "./own-methods.js";
 import { type Chunk, callBack, callbackIn, isChunk, isNoChunk, RecordedBody } from "./recorded-body.js";
 import { type RecordedHead, readHead, recordingOf } from "./recorded-head.js";
-import { headersBefore, hideVary, mergeVary } from "./recorded-headers.js";
+import { headersBefore } from "./recorded-headers.js";
 import type { RecorderRules } from "./recorder-rules.js";
 import { defaultCacheControl, isGone, varyByEncoding } from "./replay.js";
 import { keepHead, putHeadBack, UNTOUCHED } from "./response-head.js";
@@ -52,8 +52,7 @@ class Recorder {
   readonly #res: Response;
   readonly #rules: RecorderRules;
   readonly #before: OutgoingHttpHeaders;
-  /** What earlier middleware has named in Vary, and the handler may name, too. */
-  readonly #hiddenVary: string;
+  readonly #earlier: EarlierHeaders;
   readonly #original: Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
   readonly #late: LateHead;
   /** The client's conditions, which the handler does not see: the cache answers them in its stead. */
@@ -76,7 +75,7 @@ class Recorder {
     this.#rules = rules;
     this.#body = new RecordedBody(rules.route.maxBodyBytes);
     this.#before = headersBefore(res);
-    this.#hiddenVary = res.headersSent ? "" : hideVary(res, this.#before, rules.route.vary);
+    this.#earlier = new EarlierHeaders(res, this.#before, rules.route.vary);
     this.#judge = new AnswerJudge(req, res, this.#before, rules, fill !== undefined);
     const { writeHead, write, end, flushHeaders } = res;
     this.#original = { writeHead, write, end, flushHeaders };
@@ -201,7 +200,7 @@ class Recorder {
     setMethods(res, this.#original);
     const failed = keepHead(res, res.getHeaders());
     putHeadBack(res, { ...UNTOUCHED, headers: this.#before });
-    mergeVary(res, this.#hiddenVary);
+    this.#earlier.restore();
     if (!insteadOfError()) {
       putHeadBack(res, failed);
       return false;
@@ -228,6 +227,7 @@ class Recorder {
    */
   #decide(whole: boolean): void {
     if (this.#answerInstead()) return;
+    this.#earlier.unmark();
     const { own, onUndeclaredVary } = this.#rules.route;
     const res = this.#res;
     const bodyBytes = whole && this.#body.bytes > 0 ? this.#body.bytes : declaredLength(res);
@@ -242,7 +242,7 @@ class Recorder {
     if (!this.#fill && bodyIsKnown) declareLength(res, this.#body.bytes);
     const head = readHead(res, this.#before, storability);
     this.#head = head;
-    mergeVary(res, this.#hiddenVary);
+    this.#earlier.restore();
     if (!storability.storable) {
       if (storability.undeclaredVary) onUndeclaredVary(storability.undeclaredVary);
       if (this.#fill) this.#rules.onUnstored(storability.reason);

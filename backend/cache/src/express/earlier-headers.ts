@@ -1,0 +1,109 @@
+// What earlier middleware has said of an answer, marked while the handler runs: a handler that says the same again is seen.
+// Tests: test/integration/earlier-headers.test.ts, test/integration/failed-revalidations.test.ts
+import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
+import type { Response } from "express";
+import { membersOf, mergeVary } from "./recorded-headers.js";
+
+/** They have rules of their own, which see also who names them again: see `storability.ts`. */
+const NAMED_BY_MANY = ["accept-encoding", "origin", "*"];
+
+/**
+ * What decides whether an answer is stored, or says what its body is. Other headers that are said twice with
+ * the same value (an id of the request, an allowed origin) belong to the request: hits have what the
+ * middleware in front says there.
+ */
+const MARKED = [
+  "cache-control",
+  "expires",
+  "content-type",
+  "content-language",
+  "content-disposition",
+  "content-location",
+];
+
+type Named = Response & { readonly getRawHeaderNames?: () => string[] };
+
+/**
+ * While the handler runs, two things of the response's head are not as earlier middleware has left them:
+ *
+ * - Names in Vary are out of it, until {@link EarlierHeaders.restore}. A handler that names one of them is seen.
+ * - The headers of {@link MARKED} have another spelling, until {@link EarlierHeaders.unmark}. Whoever sets one
+ *   again replaces it. Whoever reads them sees no difference: names of fields have no case (RFC 9110 section 5.1).
+ */
+export class EarlierHeaders {
+  readonly #res: Named;
+  readonly #before: OutgoingHttpHeaders;
+  readonly #vary: string;
+  /** Names as earlier middleware has spelled them, by what they are spelled like meanwhile. */
+  readonly #spellings = new Map<string, string>();
+
+  /**
+   * @param before as `headersBefore` gives them; changed with the response
+   * @param declared names in Vary which the handler may name
+   */
+  constructor(res: Response, before: OutgoingHttpHeaders, declared: readonly string[]) {
+    this.#res = res;
+    this.#before = before;
+    this.#vary = res.headersSent ? "" : hideVary(res, before, declared);
+    if (!res.headersSent && MARKED.some((name) => before[name] !== undefined)) this.#mark();
+  }
+
+  /** Before the head is judged: what the handler has said again is its own, and no longer in `before`. */
+  unmark(): void {
+    if (this.#spellings.size === 0) return;
+    const res = this.#res;
+    for (const name of namesOf(res)) {
+      const lower = name.toLowerCase();
+      const spelling = this.#spellings.get(name);
+      if (spelling !== undefined) res.setHeader(spelling, res.getHeader(name) as OutgoingHttpHeader);
+      else if (this.#spellings.has(markOf(lower))) delete this.#before[lower];
+    }
+    this.#spellings.clear();
+  }
+
+  /** Behind that: the head is in order, and Vary has its names again. */
+  restore(): void {
+    this.unmark();
+    mergeVary(this.#res, this.#vary);
+  }
+
+  #mark(): void {
+    const res = this.#res;
+    for (const name of namesOf(res)) {
+      const mark = markOf(name.toLowerCase());
+      if (!MARKED.includes(name.toLowerCase()) || name === mark) continue;
+      res.setHeader(mark, res.getHeader(name) as OutgoingHttpHeader);
+      this.#spellings.set(mark, name);
+    }
+    // A response that knows no spellings (HTTP/2, other runtimes) would look as if all had been set again.
+    const known = new Set(namesOf(res));
+    for (const mark of this.#spellings.keys()) if (!known.has(mark)) this.#spellings.delete(mark);
+  }
+}
+
+function namesOf(res: Named): string[] {
+  return res.getRawHeaderNames?.() ?? [];
+}
+
+/** A spelling that nobody uses. @param lower a name in lower case */
+function markOf(lower: string): string {
+  return lower.charAt(0) + lower.slice(1).toUpperCase();
+}
+
+/**
+ * Takes the names out of Vary that a handler could name once more, and nobody would see it.
+ *
+ * @returns the names, as Vary has them; empty where there are none
+ */
+function hideVary(res: Response, before: OutgoingHttpHeaders, declared: readonly string[]): string {
+  const names = membersOf(before.vary);
+  const isHidden = (name: string) =>
+    !NAMED_BY_MANY.includes(name.toLowerCase()) && !declared.includes(name.toLowerCase());
+  const hidden = names.filter(isHidden);
+  if (hidden.length === 0) return "";
+  const left = names.filter((name) => !isHidden(name)).join(", ");
+  if (left === "") res.removeHeader("Vary");
+  else res.setHeader("Vary", left);
+  before.vary = left === "" ? undefined : left;
+  return hidden.join(", ");
+}
