@@ -11,7 +11,8 @@ import { connect } from "../../src/store/redis/connect.js";
 import { RedisStore } from "../../src/store/redis/redis-store.js";
 import { PATIENT, quiet, READY_WITHIN_MS } from "../support/caches.js";
 
-const OTHERS = 20_000;
+/** All are walked through within the five seconds that a report has for it, also where the machine is busy. */
+const OTHERS = 5000;
 
 describe("the stats of one tenant", () => {
   const tenantId = randomUUID();
