@@ -37,7 +37,9 @@ function requestIn(identity: string): { readonly url: string | undefined; readon
     const path = /^\["(?:[^"\\]|\\.)*","((?:[^"\\]|\\.)*)"/.exec(params)?.[1];
     return { url: path === undefined ? undefined : `${path}?…`, scope: "" };
   }
-  const [, path, query, scope] = parsed;
+  const [, shownPath, shownQuery, scope, , , , askedFor] = parsed;
+  // What the client has asked for, where middleware has put another URL in its place.
+  const [path, query] = Array.isArray(askedFor) ? askedFor : [shownPath, shownQuery];
   const text = queryText(query);
   return {
     url: `${String(path)}${text === "" ? "" : `?${text}`}`,
@@ -54,9 +56,9 @@ function parsedArray(text: string): readonly unknown[] | undefined {
   }
 }
 
-/** Pairs as `request-key.ts` writes them; where the route says how it understands queries, that text. */
+/** Pairs as `request-key.ts` writes them; where the app or the route says how it understands queries, that text. */
 function queryText(query: unknown): string {
-  if (!Array.isArray(query)) return typeof query === "string" ? query : "";
+  if (!Array.isArray(query)) return typeof query === "string" ? query.replace(/^\?/, "") : "";
   return query
     .map((pair) => (Array.isArray(pair) ? pair.map((part) => encoded(part as Decoded)).join("=") : ""))
     .join("&");

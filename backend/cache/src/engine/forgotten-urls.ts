@@ -35,7 +35,23 @@ export function rebased(identity: string, joined: string, seen: string): string 
 function isNamed(identity: string, marks: readonly string[]): boolean {
   const params = /^\S+ \S+ (\[.*\])$/s.exec(identity)?.[1];
   if (params === undefined) return false;
-  const [, path, query] = JSON.parse(params) as [authority: string, path: string, query: unknown];
+  const [, path, query, , , , , askedFor] = JSON.parse(params) as Params;
+  return isUrlNamed([path, query], marks) || (askedFor !== undefined && isUrlNamed(askedFor, marks));
+}
+
+type Url = readonly [path: string, query: unknown];
+/** As `request-key.ts` writes them. */
+type Params = [
+  string,
+  ...Url,
+  scope: string,
+  vary: unknown,
+  varied?: string,
+  content?: string,
+  askedFor?: Url,
+];
+
+function isUrlNamed([path, query]: Url, marks: readonly string[]): boolean {
   const ofPath = digestOfPath(path);
   // Where the route says how it understands its queries, the text of one tells nothing.
   const ofQuery = Array.isArray(query) ? digest(JSON.stringify(query)) : undefined;

@@ -1,6 +1,7 @@
-// A path with and without a slash at its end, below a mount: two URLs, though Express shows a router one.
-// Tests: test/integration/mounted-at.test.ts
+// What a client has asked for, beside what Express shows a router of it: a slash below a mount, URLs that middleware has rewritten, the route's path.
+// Tests: test/integration/mounted-at.test.ts, test/integration/rewritten-urls.test.ts
 import type { Request } from "express";
+import { ownText } from "../bounded-map.js";
 
 /**
  * Whether a request is for the very path that its router is mounted at. To one at `/docs` Express shows `/` for `/docs`, as for `/docs/`;
@@ -13,6 +14,20 @@ export function isMountItself({ baseUrl, url, originalUrl }: Request): boolean {
   return (isPath(target, "/") || isPath(target, "")) && isPath(withoutAuthority(originalUrl), baseUrl);
 }
 
+/**
+ * The target that the client has asked for, where middleware has put another URL in its place; else empty. Handlers see
+ * both: a language or a version that was cut off the path, and links to the answer itself, are of this one.
+ */
+export function rewrittenFrom(req: Request): string {
+  const { baseUrl = "", url, originalUrl } = req;
+  // Without an Express app around it a request has none.
+  if (!originalUrl || (baseUrl === "" && originalUrl === url)) return "";
+  const target = withoutAuthority(originalUrl);
+  const rest = withoutAuthority(url);
+  const shown = rest.startsWith("/") ? rest : `/${rest}`;
+  return target === baseUrl + (isMountItself(req) ? shown.slice(1) : shown) ? "" : target;
+}
+
 /** Whether that is all of the path. */
 function isPath(target: string, path: string): boolean {
   return target === path || target.startsWith(`${path}?`);
@@ -21,4 +36,12 @@ function isPath(target: string, path: string): boolean {
 /** Of a target in absolute form (RFC 9112 section 3.2.2). */
 function withoutAuthority(target: string): string {
   return target.startsWith("/") ? target : target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "");
+}
+
+const MAX_PATH_CHARACTERS = 128;
+
+/** The path of a request's route as the app wrote it, without what a request has put into it. */
+export function mountedPath(req: Request): string | undefined {
+  const path: unknown = (req.route as { readonly path?: unknown } | undefined)?.path;
+  return typeof path === "string" ? ownText(path.slice(0, MAX_PATH_CHARACTERS)) : undefined;
 }

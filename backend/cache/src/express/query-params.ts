@@ -1,6 +1,7 @@
 // The query of a URL as text: which parameters it has, and what is left of it without those that no answer depends on.
 // Tests: test/integration/cache-list.test.ts, test/integration/route-functions.test.ts, test/integration/query-parsers.test.ts
 import type { Application, Request } from "express";
+import { canonicalData } from "./request-key.js";
 
 /**
  * What follows the first `?`, without a fragment, which may have a `?` of its own: `/a#?b=1` has no query (RFC 3986
@@ -10,6 +11,11 @@ export function queryOf(url: string): string {
   const [target = ""] = url.split("#", 1);
   const start = target.indexOf("?");
   return start === -1 ? "" : target.slice(start + 1);
+}
+
+export function pathOf(url: string): string {
+  const end = url.search(/[?#]/);
+  return end === -1 ? url : url.slice(0, end);
 }
 
 /**
@@ -24,6 +30,11 @@ export function hasParserOfItsOwn(req: Request): boolean {
   return false;
 }
 
+/** As the route says that it understands it. Nothing is no query: what validation has not left would be the same for all. */
+export function queryText(query: unknown): string | undefined {
+  return query === undefined || query === null ? undefined : canonicalData(query);
+}
+
 /** A query as it came: neither pairs nor data have such a text. */
 export function verbatim(rawQuery: string): string {
   return `?${rawQuery}`;
@@ -31,6 +42,14 @@ export function verbatim(rawQuery: string): string {
 
 export function hasOnly(rawQuery: string, known: readonly string[]): boolean {
   return [...new URLSearchParams(rawQuery).keys()].every((name) => known.includes(name));
+}
+
+/** What is left of a query without other names than these. */
+export function withOnly(rawQuery: string, known: readonly string[]): string {
+  return rawQuery
+    .split("&")
+    .filter((segment) => hasOnly(segment, known))
+    .join("&");
 }
 
 /**

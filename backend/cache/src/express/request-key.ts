@@ -10,10 +10,8 @@ const MAX_QUERY_PAIRS = 256;
 /** Deeper data would end in a full stack, some of it only where the handler calls from deep below. */
 const MAX_DATA_DEPTH = 200;
 
-export interface RequestParts {
-  /** Scheme, host and port in one spelling; empty where answers do not depend on them. */
-  readonly authority: string;
-  /** `req.baseUrl + req.path`, as it came, but for the slash that Express adds below a mount: percent-encoding is not touched. */
+export interface UrlParts {
+  /** Percent-encoding is not touched. */
   readonly path: string;
   /** What follows the first `?` of the raw URL, without a fragment. */
   readonly rawQuery: string;
@@ -22,6 +20,14 @@ export interface RequestParts {
    * the query's text.
    */
   readonly query?: string | undefined;
+}
+
+/** Its path is `req.baseUrl + req.path`, as it came, but for the slash that Express adds below a mount. */
+export interface RequestParts extends UrlParts {
+  /** Scheme, host and port in one spelling; empty where answers do not depend on them. */
+  readonly authority: string;
+  /** What the client has asked for, where middleware has put another URL in its place. */
+  readonly target?: UrlParts | undefined;
   readonly scope: string;
   /** Names (lower case) and values of the declared `vary` headers. */
   readonly vary: readonly (readonly [name: string, value: string])[];
@@ -38,22 +44,21 @@ export interface RequestParts {
  *
  * @returns `undefined` for a request that is too long or has too many parameters to be cached
  */
-export function canonicalParams({
-  authority,
-  path,
-  rawQuery,
-  query,
-  scope,
-  vary,
-  varied = "",
-  content = "",
-}: RequestParts): string | undefined {
+export function canonicalParams(parts: RequestParts): string | undefined {
+  const { authority, target, scope, vary, varied = "", content = "" } = parts;
+  const url = canonicalUrl(parts);
+  const askedFor = target ? canonicalUrl(target) : [];
+  if (!url || !askedFor) return undefined;
+  const more = target ? [varied, content, askedFor] : moreOf(varied, content);
+  const params = JSON.stringify([authority, ...url, scope, vary, ...more]);
+  return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
+}
+
+function canonicalUrl({ path, rawQuery, query }: UrlParts): [string, string | Pair[]] | undefined {
   if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
   // A text is never equal to the pairs, which are an array.
   const asked = query ?? canonicalQuery(rawQuery);
-  if (asked === undefined) return undefined;
-  const params = JSON.stringify([authority, path, asked, scope, vary, ...moreOf(varied, content)]);
-  return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
+  return asked === undefined ? undefined : [path, asked];
 }
 
 /** Absent where there is neither, so that most requests are as short as they can be. */

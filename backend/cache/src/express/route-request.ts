@@ -15,12 +15,21 @@ import { isThenable } from "../shown.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
 import { isLeased } from "./leased-route.js";
-import { isMountItself } from "./mounted-at.js";
+import { isMountItself, mountedPath, rewrittenFrom } from "./mounted-at.js";
 import { type OwnHeaders, ownHeaders } from "./own-headers.js";
-import { hasOnly, hasParserOfItsOwn, queryOf, verbatim, withoutIgnored } from "./query-params.js";
+import {
+  hasOnly,
+  hasParserOfItsOwn,
+  pathOf,
+  queryOf,
+  queryText,
+  verbatim,
+  withOnly,
+  withoutIgnored,
+} from "./query-params.js";
 import { contentOf, isConditional } from "./request-content.js";
 import { fieldOf, hasBody } from "./request-fields.js";
-import { canonicalData, canonicalParams, hashParams } from "./request-key.js";
+import { canonicalParams, hashParams } from "./request-key.js";
 import { RequestRef } from "./request-ref.js";
 import type { RequestsOfRoute, Resolved } from "./resolved-request.js";
 import type { RouteFunctions } from "./route-functions.js";
@@ -123,7 +132,9 @@ export class RouteRequests implements RequestsOfRoute {
     const url = `${req.baseUrl}${isMountItself(req) ? " " : ""}${req.url}`;
     const asked = query === undefined ? "" : `\n${query}`;
     const contained = content === "" ? "" : `\n\n${content}`;
-    const name = `${this.#name}${authority}\n${tenant}${view}${url}${asked}${contained}`;
+    const target = rewrittenFrom(req);
+    const rewritten = target === "" ? "" : `\n\n\n${target}`;
+    const name = `${this.#name}${authority}\n${tenant}${view}${url}${asked}${contained}${rewritten}`;
     const known = this.#http.requests.get(name);
     if (known) return known;
     const resolved = this.#describe(req, {
@@ -135,6 +146,7 @@ export class RouteRequests implements RequestsOfRoute {
       authority,
       query,
       content,
+      target,
     });
     // The lane goes on with the very one that it has learnt.
     if ("ref" in resolved && (this.#http.askedOnce.again(name) || this.#http.passedByLane.has(req)))
@@ -163,21 +175,28 @@ export class RouteRequests implements RequestsOfRoute {
   }
 
   #describe(req: Request, described: Described): Resolved {
-    const { tags, vary: values, varied, authority, content } = described;
+    const { tags, vary: values, varied, authority, content, target } = described;
     const tenant = ownText(described.tenant);
     const scope = ownText(described.scope);
     // No client sends one (RFC 9112 section 3.2), but Node takes it, and what reads URLs does not agree about it: a
     // guard in front of the cache may see another query than the handler.
     if (req.url.includes("#") || req.originalUrl?.includes("#")) return { bypass: "fragment", tenant };
-    // As the path: what earlier middleware made of the URL is what the handler answers to.
+    // What earlier middleware made of the URL is what the handler answers to; it may answer to what was asked for, too.
     const { params: known, ignoreParams, settleMs, maxStaleness } = this.#route;
-    const rawQuery = withoutIgnored(queryOf(req.url), ignoreParams);
-    if (known && !hasOnly(rawQuery, known)) return { bypass: "params", tenant };
-    const query = described.query ?? (hasParserOfItsOwn(req) ? verbatim(rawQuery) : undefined);
-    const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
+    const areVerbatim = hasParserOfItsOwn(req);
+    const inUrl = (path: string, all: string) => {
+      const rawQuery = withoutIgnored(all, ignoreParams);
+      return { path, rawQuery, query: described.query ?? (areVerbatim ? verbatim(rawQuery) : undefined) };
+    };
     // Without an Express app around it a request has neither.
     const path = isMountItself(req) ? req.baseUrl : (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
-    const params = canonicalParams({ authority, path, rawQuery, query, scope, vary, varied, content });
+    const url = inUrl(path, queryOf(req.url));
+    if (known && !hasOnly(url.rawQuery, known)) return { bypass: "params", tenant };
+    const asked = queryOf(target);
+    const askedFor =
+      target === "" ? undefined : inUrl(pathOf(target), known ? withOnly(asked, known) : asked);
+    const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
+    const params = canonicalParams({ authority, ...url, target: askedFor, scope, vary, varied, content });
     if (params === undefined) return { bypass: "too-long", tenant };
 
     const { options, engine } = this.#http;
@@ -191,8 +210,7 @@ export class RouteRequests implements RequestsOfRoute {
     const { figures } = this;
     if (figures) figures.path ??= mountedPath(req);
     // For all scopes the same: whether they get equal answers can be seen.
-    const view =
-      scope === "" ? 0 : textHash(JSON.stringify([tenant, authority, path, rawQuery, query, values]));
+    const view = scope === "" ? 0 : textHash(JSON.stringify([tenant, authority, url, askedFor, values]));
     const ref = new RequestRef(engine.keys, hash, {
       tenant,
       module,
@@ -243,6 +261,8 @@ interface Described {
   readonly authority: string;
   /** In canonical form; absent where the raw query counts. */
   readonly query: string | undefined;
+  /** What the client has asked for; empty where the URL is as it came. */
+  readonly target: string;
 }
 
 const NO_TAGS: readonly string[] = [];
@@ -267,22 +287,4 @@ export function bypassReason(req: IncomingMessage, isContentKnown = false): Bypa
   if (headers.accept === "text/event-stream") return "event-stream";
   // It may be part of what the handler answers to.
   return !isContentKnown && hasBody(req) ? "body" : undefined;
-}
-
-/** Nothing is no query: what validation has not left would be the same for all. */
-function queryText(query: unknown): string | undefined {
-  return query === undefined || query === null ? undefined : canonicalData(query);
-}
-
-const MAX_PATH_CHARACTERS = 128;
-
-/** As the app wrote it, without what a request has put into it. */
-function mountedPath(req: Request): string | undefined {
-  const path: unknown = (req.route as { readonly path?: unknown } | undefined)?.path;
-  return typeof path === "string" ? ownText(path.slice(0, MAX_PATH_CHARACTERS)) : undefined;
-}
-
-function pathOf(url: string): string {
-  const end = url.search(/[?#]/);
-  return end === -1 ? url : url.slice(0, end);
 }

@@ -30,6 +30,16 @@ describe("the beginning of an entry", () => {
     assert.equal(readBeginning(encoded("acme users profile:1"))?.url, undefined);
   });
 
+  test("what was asked for, where middleware has put another URL in its place", () => {
+    const params = ["", "/list", [], "", [], "", "", ["/de/list", [["page", "2"]]]];
+    assert.equal(readBeginning(encoded(`acme list ${JSON.stringify(params)}`))?.url, "/de/list?page=2");
+  });
+
+  test("a query as it came has its question mark once", () => {
+    const identity = `acme list ${JSON.stringify(["", "/list", "?a=1,2", "", []])}`;
+    assert.equal(readBeginning(encoded(identity))?.url, "/list?a=1,2");
+  });
+
   test("cut off within the query: the path; what is no entry: nothing", () => {
     const identity = `acme accounts ${JSON.stringify(["", "/accounts", [["q", "x".repeat(900)]], "", []])}`;
     assert.equal(readBeginning(encoded(identity).subarray(0, 300))?.url, "/accounts?…");

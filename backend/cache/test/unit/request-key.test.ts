@@ -220,6 +220,28 @@ describe("canonical data", () => {
     assert.equal(validated("limit=050"), validated(""));
     assert.notEqual(canonicalParams({ ...parts, query: "[]" }), canonicalParams({ ...parts, rawQuery: "" }));
   });
+
+  test("what was asked for is never taken for anything else, and has its bounds", () => {
+    const parts = { authority: "", path: "/list", rawQuery: "", scope: "", vary: [] };
+    const asked = (target: { path: string; rawQuery: string }, more = {}) =>
+      canonicalParams({ ...parts, ...more, target });
+    const all = [
+      canonicalParams(parts),
+      canonicalParams({ ...parts, varied: "a" }),
+      canonicalParams({ ...parts, content: "a" }),
+      asked({ path: "/de/list", rawQuery: "" }),
+      asked({ path: "/de/list", rawQuery: "a" }),
+      asked({ path: "/de/list", rawQuery: "" }, { varied: "a" }),
+      asked({ path: "/de/list", rawQuery: "" }, { content: "a" }),
+    ];
+    assert.equal(new Set(all).size, all.length);
+    assert.equal(
+      asked({ path: "/de/list", rawQuery: "a=1&b=2" }),
+      asked({ path: "/de/list", rawQuery: "b=2&a=1" }),
+    );
+    assert.equal(asked({ path: `/${"x".repeat(5000)}`, rawQuery: "" }), undefined);
+    assert.equal(asked({ path: "/", rawQuery: "a&".repeat(300) }), undefined);
+  });
 });
 
 /** As node's own, but that a key without a value is none. */
