@@ -87,15 +87,21 @@ const queries = fc.oneof(
   fc.constantFrom("", "?"),
   fc.array(fc.constantFrom(...PARAMS), { minLength: 1, maxLength: 3 }).map((all) => `?${all.join("&")}`),
 );
-const targets = fc.array(
-  fc.tuple(paths, queries).map((parts) => parts.join("")),
-  { minLength: TARGETS, maxLength: TARGETS },
+/** Each with one that middleware makes the same URL of. */
+const targets = fc
+  .array(fc.tuple(fc.constantFrom("/de", "/fr", "/v1"), paths, queries), {
+    minLength: TARGETS / 2,
+    maxLength: TARGETS / 2,
+  })
+  .map((all) => all.flatMap(([cut, path, query]) => [path + query, cut + path + query]));
+const hosts = fc.oneof(
+  { weight: 4, arbitrary: fc.constant("a.example") },
+  { weight: 1, arbitrary: fc.constantFrom(...HOSTS) },
 );
-const hosts = fc.constantFrom(...HOSTS);
 const requests: fc.Arbitrary<Asked[]> = fc.array(
   fc.record({
     target: fc.nat(TARGETS - 1),
-    isAbsolute: fc.constantFrom(false, false, false, false, true),
+    isAbsolute: fc.constantFrom(false, false, false, false, false, false, true),
     headers: fc.oneof(
       { weight: 4, arbitrary: hosts.map((host) => ({ host })) },
       { weight: 1, arbitrary: fc.record({ host: hosts, "x-forwarded-host": hosts }) },
@@ -200,7 +206,7 @@ describe("a request's key", () => {
         { numRuns: RUNS, includeErrorInReport: true },
       );
       // Else nothing was compared but misses.
-      assert.ok(hits > all / 10, `${hits} of ${all} were hits`);
+      assert.ok(hits > all / 5, `${hits} of ${all} were hits`);
     },
   );
 });
