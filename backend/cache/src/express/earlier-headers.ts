@@ -1,6 +1,6 @@
 // What earlier middleware has said of an answer, marked while the handler runs: a handler that says the same again is seen.
 // Tests: test/integration/earlier-headers.test.ts, test/integration/failed-revalidations.test.ts
-import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Response } from "express";
 import { membersOf, mergeVary } from "./recorded-headers.js";
 
@@ -21,8 +21,6 @@ const MARKED = [
   "content-location",
 ];
 
-type Named = Response & { readonly getRawHeaderNames?: () => string[] };
-
 /**
  * While the handler runs, two things of the response's head are not as earlier middleware has left them:
  *
@@ -31,11 +29,11 @@ type Named = Response & { readonly getRawHeaderNames?: () => string[] };
  *   again replaces it. Whoever reads them sees no difference: names of fields have no case (RFC 9110 section 5.1).
  */
 export class EarlierHeaders {
-  readonly #res: Named;
+  readonly #res: Response;
   readonly #before: OutgoingHttpHeaders;
   readonly #vary: string;
-  /** Names as earlier middleware has spelled them, by what they are spelled like meanwhile. */
-  readonly #spellings = new Map<string, string>();
+  /** Names as earlier middleware has spelled them, by what they are spelled like meanwhile. Most responses have none. */
+  #spellings: ReadonlyMap<string, string> | undefined;
 
   /**
    * @param before as `headersBefore` gives them; changed with the response
@@ -45,20 +43,23 @@ export class EarlierHeaders {
     this.#res = res;
     this.#before = before;
     this.#vary = res.headersSent ? "" : hideVary(res, before, declared);
-    if (!res.headersSent && MARKED.some((name) => before[name] !== undefined)) this.#mark();
+    // HTTP/2's response knows no spellings.
+    if (res.headersSent || !(res instanceof ServerResponse)) return;
+    if (MARKED.some((name) => before[name] !== undefined)) this.#spellings = mark(res);
   }
 
   /** Before the head is judged: what the handler has said again is its own, and no longer in `before`. */
   unmark(): void {
-    if (this.#spellings.size === 0) return;
+    const spellings = this.#spellings;
+    if (!spellings) return;
+    this.#spellings = undefined;
     const res = this.#res;
     for (const name of namesOf(res)) {
       const lower = name.toLowerCase();
-      const spelling = this.#spellings.get(name);
-      if (spelling !== undefined) res.setHeader(spelling, res.getHeader(name) as OutgoingHttpHeader);
-      else if (this.#spellings.has(markOf(lower))) delete this.#before[lower];
+      const spelling = spellings.get(name);
+      if (spelling !== undefined) spell(res, name, spelling);
+      else if (spellings.has(markOf(lower))) delete this.#before[lower];
     }
-    this.#spellings.clear();
   }
 
   /** Behind that: the head is in order, and Vary has its names again. */
@@ -66,22 +67,27 @@ export class EarlierHeaders {
     this.unmark();
     mergeVary(this.#res, this.#vary);
   }
-
-  #mark(): void {
-    const res = this.#res;
-    for (const name of namesOf(res)) {
-      const mark = markOf(name.toLowerCase());
-      if (!MARKED.includes(name.toLowerCase()) || name === mark) continue;
-      res.setHeader(mark, res.getHeader(name) as OutgoingHttpHeader);
-      this.#spellings.set(mark, name);
-    }
-    // A response that knows no spellings (HTTP/2, other runtimes) would look as if all had been set again.
-    const known = new Set(namesOf(res));
-    for (const mark of this.#spellings.keys()) if (!known.has(mark)) this.#spellings.delete(mark);
-  }
 }
 
-function namesOf(res: Named): string[] {
+function mark(res: ServerResponse): ReadonlyMap<string, string> {
+  const spellings = new Map<string, string>();
+  for (const name of namesOf(res)) {
+    const mark = markOf(name.toLowerCase());
+    if (!MARKED.includes(name.toLowerCase()) || name === mark) continue;
+    spell(res, name, mark);
+    spellings.set(mark, name);
+  }
+  // Another runtime's response may forget spellings: it would look as if all had been set again.
+  const known = new Set(namesOf(res));
+  return new Map([...spellings].filter(([mark]) => known.has(mark)));
+}
+
+/** By Node's own method: whoever has put one in its place, to see what is set, sees nothing here. */
+function spell(res: ServerResponse, name: string, spelling: string): void {
+  ServerResponse.prototype.setHeader.call(res, spelling, res.getHeader(name) as OutgoingHttpHeader);
+}
+
+function namesOf(res: ServerResponse & { readonly getRawHeaderNames?: () => string[] }): string[] {
   return res.getRawHeaderNames?.() ?? [];
 }
 

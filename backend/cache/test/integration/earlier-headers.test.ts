@@ -118,6 +118,24 @@ describe("a handler that says what middleware in front has said", () => {
     assert.deepEqual(await rawHeaders(`${app.url}/list`), plain);
   });
 
+  test("whoever watches in front what is set sees no more than without a cache", async () => {
+    const watched: unknown[][] = [];
+    const front: Says = (res) => {
+      FRONT(res, res.req);
+      const { setHeader } = res;
+      const seen: unknown[] = [];
+      watched.push(seen);
+      res.setHeader = (name, value) => {
+        if (!/^(?:etag|cache-status|vary)$/i.test(name)) seen.push([name, value]);
+        return Reflect.apply(setHeader, res, [name, value]);
+      };
+    };
+    const { app } = await open(front, (res) => res.set("Content-Type", "text/css"));
+    for (const path of ["/plain", "/list"]) await app.request(path);
+    assert.ok((watched[0]?.length ?? 0) > 0);
+    assert.deepEqual(watched[1], watched[0]);
+  });
+
   test("a handler reads them as they were", async () => {
     const read: unknown[] = [];
     const { app } = await open(FRONT, (res) => {
