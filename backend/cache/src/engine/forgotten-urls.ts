@@ -6,7 +6,7 @@
 // once more: it is still valid if the marks that were added since do not name its URL. So nothing else of the
 // tenant is lost, and a hit costs what it did. Where the marks grow too many, the fence is replaced.
 import { hash } from "node:crypto";
-import { decoded } from "../url-parts.js";
+import { inOneSpelling } from "../url-parts.js";
 
 const MARK = "~";
 const DIGEST_CHARACTERS = 8;
@@ -62,12 +62,8 @@ function isUrlNamed([path, query]: Url, marks: readonly string[]): boolean {
   });
 }
 
-/**
- * However it is spelled: capitals, percent-encodings and a slash at the end make no difference to Express, so that
- * clients choose. Below a mount it adds that slash itself.
- */
 function digestOfPath(path: string): string {
-  return digest(decoded(path).toLowerCase().replace(/\/$/, ""));
+  return digest(inOneSpelling(path));
 }
 
 function digest(text: string): string {

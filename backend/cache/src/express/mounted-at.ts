@@ -2,6 +2,7 @@
 // Tests: test/integration/mounted-at.test.ts, test/integration/rewritten-urls.test.ts
 import type { Request } from "express";
 import { ownText } from "../bounded-map.js";
+import { inOneSpelling, type UrlParts, urlParts } from "../url-parts.js";
 
 /**
  * Whether a request is for the very path that its router is mounted at. To one at `/docs` Express shows `/` for `/docs`, as for `/docs/`;
@@ -16,7 +17,8 @@ export function isMountItself({ baseUrl, url, originalUrl }: Request): boolean {
 
 /**
  * The target that the client has asked for, where middleware has put another URL in its place; else empty. Handlers see
- * both: a language or a version that was cut off the path, and links to the answer itself, are of this one.
+ * both: a language or a version that was cut off the path, and links to the answer itself, are of this one. Another
+ * spelling of the path is none: middleware that gives paths one spelling does so that they share an entry.
  */
 export function rewrittenFrom(req: Request): string {
   const { baseUrl = "", url, originalUrl } = req;
@@ -25,7 +27,12 @@ export function rewrittenFrom(req: Request): string {
   const target = withoutAuthority(originalUrl);
   const rest = withoutAuthority(url);
   const shown = rest.startsWith("/") ? rest : `/${rest}`;
-  return target === baseUrl + (isMountItself(req) ? shown.slice(1) : shown) ? "" : target;
+  const own = baseUrl + (isMountItself(req) ? shown.slice(1) : shown);
+  return target === own || isRespelled(urlParts(target), urlParts(own)) ? "" : target;
+}
+
+function isRespelled(one: UrlParts, other: UrlParts): boolean {
+  return one.search === other.search && inOneSpelling(one.path) === inOneSpelling(other.path);
 }
 
 /** Whether that is all of the path. */

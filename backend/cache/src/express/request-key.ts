@@ -10,7 +10,7 @@ const MAX_QUERY_PAIRS = 256;
 /** Deeper data would end in a full stack, some of it only where the handler calls from deep below. */
 const MAX_DATA_DEPTH = 200;
 
-export interface UrlParts {
+export interface AskedUrl {
   /** Percent-encoding is not touched. */
   readonly path: string;
   /** What follows the first `?` of the raw URL, without a fragment. */
@@ -23,11 +23,11 @@ export interface UrlParts {
 }
 
 /** Its path is `req.baseUrl + req.path`, as it came, but for the slash that Express adds below a mount. */
-export interface RequestParts extends UrlParts {
+export interface RequestParts extends AskedUrl {
   /** Scheme, host and port in one spelling; empty where answers do not depend on them. */
   readonly authority: string;
   /** What the client has asked for, where middleware has put another URL in its place. */
-  readonly target?: UrlParts | undefined;
+  readonly target?: AskedUrl | undefined;
   readonly scope: string;
   /** Names (lower case) and values of the declared `vary` headers. */
   readonly vary: readonly (readonly [name: string, value: string])[];
@@ -54,7 +54,7 @@ export function canonicalParams(parts: RequestParts): string | undefined {
   return params.length > 2 * MAX_PARAMS_LENGTH ? undefined : params;
 }
 
-function canonicalUrl({ path, rawQuery, query }: UrlParts): [string, string | Pair[]] | undefined {
+function canonicalUrl({ path, rawQuery, query }: AskedUrl): [string, string | Pair[]] | undefined {
   if (path.length + rawQuery.length > MAX_PARAMS_LENGTH) return undefined;
   // A text is never equal to the pairs, which are an array.
   const asked = query ?? canonicalQuery(rawQuery);

@@ -81,6 +81,22 @@ describe("a URL that middleware has rewritten", () => {
     assert.equal(runs(), 1);
   });
 
+  test("middleware that gives paths one spelling has them share an entry", async () => {
+    const { app, runs } = await open({}, (req, _res, next) => {
+      req.url = req.url.replace(/^[^?]*/, (path) =>
+        decodeURIComponent(path)
+          .toLowerCase()
+          .replace(/(.)\/$/, "$1"),
+      );
+      next();
+    });
+    assert.equal(await ask(app, "/list?page=2"), "fwd=miss; stored");
+    for (const path of ["/LIST?page=2", "/l%69st?page=2", "/list/?page=2"])
+      assert.equal(await ask(app, path), "hit", path);
+    assert.equal(await ask(app, "/list?page=3"), "fwd=miss; stored");
+    assert.equal(runs(), 2);
+  });
+
   test("parameters that no answer depends on are those of what was asked for, too", async () => {
     const { app, runs } = await open({ ignoreParams: ["utm_*"] });
     await ask(app, "/de/list?page=2&utm_source=a");
