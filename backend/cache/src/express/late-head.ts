@@ -91,8 +91,11 @@ export class LateHead {
 /** What `writeHead` is called with where the headers are on the response already. */
 export function statusOf(res: ServerResponse): [statusCode: number, statusMessage?: string] {
   const message = statusMessageOf(res);
-  return message === "" ? [res.statusCode] : [res.statusCode, message];
+  return message === "" && !withoutReason.has(res) ? [res.statusCode] : [res.statusCode, message];
 }
+
+/** Responses whose reason phrase was said to be empty (`writeHead(200, "")`), which is sent so: no word of Node's own. */
+const withoutReason = new WeakSet<ServerResponse>();
 
 /** Empty where it is the default. HTTP/2 has none, and warns of whoever reads or sets it. */
 export function statusMessageOf(res: ServerResponse): string {
@@ -118,6 +121,7 @@ function takeHead(res: ServerResponse, args: readonly unknown[], passOn: WriteHe
   const isStatusLine = statusCode >= 100 && statusCode <= 999 && isFieldText(reason);
   if (!isStatusLine || (list && isNodes && isRefused(list, hasHeaders))) Reflect.apply(passOn, res, args);
   if (typeof message === "string") res.statusMessage = message;
+  if (message === "") withoutReason.add(res);
   res.statusCode = statusCode;
   if (list) takeList(res, list, hasHeaders);
   else if (typeof headers === "object" && headers !== null) {

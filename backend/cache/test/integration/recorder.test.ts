@@ -98,6 +98,15 @@ describe("the recorder", () => {
     });
   }
 
+  test("an empty reason phrase goes to the client as the handler says it; hits have the status's own", async () => {
+    const [miss, hit] = await twice(parts((res) => res.writeHead(200, "").end("no words")));
+    assert.deepEqual([miss.statusMessage, hit.statusMessage, hit.cache], ["", "OK", "hit"]);
+    const [first, second] = await twice(
+      parts((res) => res.writeHead(200, "", { "Cache-Control": "no-store" }).end("no words")),
+    );
+    assert.deepEqual([first.statusMessage, second.statusMessage], ["", ""]);
+  });
+
   test("what the handler writes from is copied", async () => {
     const buffer = Buffer.alloc(3);
     const [miss, hit] = await twice(
