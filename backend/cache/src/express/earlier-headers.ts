@@ -72,9 +72,10 @@ export class EarlierHeaders {
 function mark(res: ServerResponse): ReadonlyMap<string, string> {
   const spellings = new Map<string, string>();
   for (const name of namesOf(res)) {
+    if (!MARKED.includes(name.toLowerCase())) continue;
+    // Where another recorder is around this one, it is marked already.
     const mark = markOf(name.toLowerCase());
-    if (!MARKED.includes(name.toLowerCase()) || name === mark) continue;
-    spell(res, name, mark);
+    if (name !== mark) spell(res, name, mark);
     spellings.set(mark, name);
   }
   // Another runtime's response may forget spellings: it would look as if all had been set again.

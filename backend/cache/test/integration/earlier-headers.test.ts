@@ -6,6 +6,7 @@ import type { Request, RequestHandler, Response } from "express";
 import { afterTest } from "../../../servers/in-test.js";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
+import { beginAsWritten } from "../support/plain-request.js";
 
 type Says = (res: Response, req: Request) => unknown;
 
@@ -60,6 +61,36 @@ describe("a handler that says what middleware in front has said", () => {
     assert.equal((await app.request("/list")).cache, `fwd=miss; detail=${detail}`);
     assert.match((await app.request("/list")).cache, /fwd=miss/);
     assert.equal(runs(), 2);
+  });
+
+  test("behind two recorders, too", async () => {
+    const cache = await openCache("memory");
+    const app = await serve((built) => {
+      built.use((_req, res, next) => {
+        res.set("Cache-control", "no-store");
+        next();
+      });
+      built.get("/list", cache.cacheList("users"), cache.cacheList("groups"), (_req, res) => {
+        NO_STORE(res, res.req);
+        res.json([]);
+      });
+      built.get(
+        "/default",
+        cache.cacheList("users"),
+        cache.cacheList("groups"),
+        (_req, res) => void res.json([]),
+      );
+    });
+    afterTest(async () => {
+      await app.close();
+      await cache.close();
+    });
+    for (let time = 0; time < 2; time++) await app.request("/list");
+    assert.equal((await cache.stats()).totals.entries, 0);
+    const { headers } = await beginAsWritten(app.url, "/default", { "x-tenant": "tenant-1" });
+    assert.equal(headers["cache-control"], "no-store");
+    await cache.idle();
+    assert.equal((await app.request("/default")).cache, "hit");
   });
 
   test("what is said in front alone is a default, and not said of this answer", async () => {

@@ -126,8 +126,9 @@ export function comparable(
   for (const [name, values] of answer.headers) {
     const lower = name.toLowerCase();
     if (OF_ONE_MESSAGE.has(lower)) continue;
-    // Of the body that a 304 does not have; who changes it late does so before the cache leaves it out.
-    if (answer.status === 304 && lower === "content-type") continue;
+    // Of the body that a 304 does not have: who changes the type late does so before the cache leaves it out, and the language
+    // that middleware in front says is left out by `sendFile` alone.
+    if (answer.status === 304 && ["content-type", "content-language"].includes(lower)) continue;
     const compared = comparedValues(lower, values, answer, plain, acceptEncoding);
     if (compared.length > 0) headers.push([lower === "vary" || lower === "etag" ? lower : name, compared]);
   }

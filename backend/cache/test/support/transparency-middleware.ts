@@ -28,6 +28,10 @@ const LAYERS = {
     res.set("X-Flavour", "of the request");
     next();
   },
+  defaults: (): RequestHandler => (_req, res, next) => {
+    res.set({ "Cache-Control": "no-store", "Content-Language": "de", "Content-Disposition": "inline" });
+    next();
+  },
   "a vary": (): RequestHandler => (_req, res, next) => {
     res.vary("Accept-Encoding");
     next();
