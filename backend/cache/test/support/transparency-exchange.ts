@@ -9,6 +9,8 @@ export interface Asked {
   readonly requestId: string;
   /** What the client has: what it was given first, another answer, or any. Default none. */
   readonly condition?: "etag" | "another etag" | "any etag" | "date" | undefined;
+  /** What else the request says. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 export interface Received {
@@ -41,6 +43,7 @@ export function ask(port: number, asked: Asked, first?: Received): Promise<Recei
           "x-request-id": asked.requestId,
           "x-tenant": "tenant-1",
           ...conditionOf(asked, first),
+          ...asked.fields,
         },
       },
       (response) => {
