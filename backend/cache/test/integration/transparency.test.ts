@@ -16,11 +16,12 @@ import {
   type Received,
   wereBothCutShort,
 } from "../support/transparency-exchange.js";
+import { FOUND } from "../support/transparency-found.js";
 import { handlerOf, type Plan, plans } from "../support/transparency-handlers.js";
 import { type Layers, layer, layers } from "../support/transparency-middleware.js";
 
 const STATUSES = [200, 201, 203, 204, 301, 404, 410, 418];
-const RUNS = 180;
+const RUNS = 120;
 
 /** A handler that answers in other ways does not look at conditions, which the cache then answers in its place. */
 const EXPRESS_ANSWERS_CONDITIONS: readonly Plan["via"][] = ["json", "send", "sendFile"];
@@ -69,98 +70,6 @@ function client(number: number, method: fc.Arbitrary<"GET" | "HEAD">): fc.Arbitr
   return asked.filter(({ condition, fields }) => !condition || fields["cache-control"] !== "no-cache");
 }
 
-const PLAIN: Omit<Asked, "requestId"> = {
-  method: "GET",
-  acceptEncoding: "gzip",
-  origin: "https://x.example",
-};
-
-/** What the property has found once. */
-const FOUND: [Plan, Layers, [Asked, Asked, Asked]][] = [
-  // A default that is set before a handler keeps sendFile from saying its own.
-  [
-    { via: "sendFile", head: { status: 200, headers: [["Set-Cookie", ["seen=1"]]], removed: [] } },
-    { before: [], after: [] },
-    [
-      { ...PLAIN, requestId: "request-1" },
-      { ...PLAIN, requestId: "request-2" },
-      { ...PLAIN, requestId: "request-3", method: "HEAD" },
-    ],
-  ],
-  // Compressed behind the cache, where middleware in front of it has named Accept-Encoding in Vary before.
-  [
-    {
-      via: "send",
-      head: { status: 200, headers: [], removed: [] },
-      chunk: { text: "compressed behind the cache ", times: 60 },
-      form: "set",
-    },
-    { before: ["a vary"], after: ["compression"] },
-    [
-      { ...PLAIN, requestId: "request-1" },
-      { ...PLAIN, requestId: "request-2", acceptEncoding: "identity" },
-      { ...PLAIN, requestId: "request-3", acceptEncoding: "br" },
-    ],
-  ],
-  // A wrong length that compression in front of the cache has removed for one client and not for the next.
-  [
-    {
-      via: "wrong length",
-      head: { status: 200, headers: [["Content-Type", ["text/plain"]]], removed: [] },
-      text: "four",
-      tooMany: -2,
-    },
-    { before: ["compression"], after: [] },
-    [
-      { ...PLAIN, requestId: "request-1" },
-      { ...PLAIN, requestId: "request-2", acceptEncoding: "identity" },
-      { ...PLAIN, requestId: "request-3" },
-    ],
-  ],
-  // A type that is set late, also on a 304 of the handler: compression in front of it goes by the type and names itself in Vary.
-  [
-    { via: "sendFile", head: { status: 201, headers: [], removed: [] } },
-    { before: ["compression"], after: ["a late type"] },
-    [
-      { ...PLAIN, requestId: "request-1", acceptEncoding: "identity" },
-      { ...PLAIN, requestId: "request-2", acceptEncoding: "identity" },
-      { ...PLAIN, requestId: "request-3", acceptEncoding: "identity", condition: "etag" },
-    ],
-  ],
-  // A strong validator, which is weak where the answer would be compressed: also where a 304 takes its place.
-  [
-    { via: "sendFile", head: { status: 200, headers: [["ETag", ['"strong"']]], removed: [] } },
-    { before: [], after: [] },
-    [
-      { ...PLAIN, requestId: "request-1", acceptEncoding: "identity" },
-      { ...PLAIN, requestId: "request-2" },
-      { ...PLAIN, requestId: "request-3", acceptEncoding: "br, gzip;q=0.5", condition: "etag" },
-    ],
-  ],
-  // The same, where compression in front of the cache would have compressed it and left the validator strong.
-  [
-    {
-      via: "parts",
-      head: {
-        status: 200,
-        headers: [
-          ["Content-Type", ["text/plain; charset=utf-8"]],
-          ["ETag", ['"strong"']],
-        ],
-        removed: [],
-      },
-      parts: [{ text: " ", times: 4000 }],
-      form: "set",
-    },
-    { before: ["compression"], after: [] },
-    [
-      { ...PLAIN, requestId: "request-1", acceptEncoding: "identity" },
-      { ...PLAIN, requestId: "request-2" },
-      { ...PLAIN, requestId: "request-3" },
-    ],
-  ],
-];
-
 describe("transparency", () => {
   let listener: RequestListener = () => undefined;
   const server = createServer((req, res) => listener(req, res));
@@ -186,7 +95,7 @@ describe("transparency", () => {
     for (const name of before) app.use(layer(name));
     for (const each of cacheList) app.use(each);
     for (const name of after) app.use(layer(name));
-    app.get("/list", ...held, handlerOf(plan));
+    app.all("/list", ...held, handlerOf(plan));
     app.use(onError);
     return app;
   }
@@ -258,6 +167,33 @@ describe("transparency", () => {
       await cache.close();
     }
   }
+
+  /** What `invalidateCache` holds back is what leaves. */
+  async function held(guard: boolean, plan: Plan, around: Layers, asked: readonly Asked[]): Promise<number> {
+    const mutations = asked.map((each) => ({ ...each, method: "POST" as const }));
+    const answers = await askWithout(plan, around, mutations);
+    const cache = await openCache("memory");
+    let invalidated = 0;
+    cache.events.on("invalidated", () => invalidated++);
+    try {
+      listener = appOf(plan, around, [cache.invalidateCache({ modules: ["accounts"], guard })]);
+      for (const { one, first, expected } of answers) compared(one, expected, await ask(port(), one, first));
+      return invalidated;
+    } finally {
+      await cache.close();
+    }
+  }
+
+  test.each([false, true])("and behind invalidateCache, guard: %s", async (guard) => {
+    let invalidated = 0;
+    await fc.assert(
+      fc.asyncProperty(plans, layers, clients, async (plan, around, asked) => {
+        invalidated += await held(guard, plan, around, asked);
+      }),
+      { numRuns: RUNS / 2, includeErrorInReport: true, examples: FOUND },
+    );
+    assert.ok(invalidated > RUNS, `${invalidated} invalidations`);
+  });
 
   test.each([
     ["one by one", oneByOne],

@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from "node:http";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 
 export interface Asked {
-  readonly method: "GET" | "HEAD";
+  readonly method: "GET" | "HEAD" | "POST";
   readonly acceptEncoding: string;
   readonly origin: string;
   readonly requestId: string;
