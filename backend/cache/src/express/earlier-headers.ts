@@ -2,7 +2,7 @@
 // Tests: test/integration/earlier-headers.test.ts, test/integration/failed-revalidations.test.ts
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Response } from "express";
-import { membersOf, mergeVary } from "./recorded-headers.js";
+import { membersOf, mergeVary, spelledNames } from "./recorded-headers.js";
 
 /** They have rules of their own, which see also who names them again: see `storability.ts`. */
 const NAMED_BY_MANY = ["accept-encoding", "origin", "*"];
@@ -54,7 +54,7 @@ export class EarlierHeaders {
     if (!spellings) return;
     this.#spellings = undefined;
     const res = this.#res;
-    for (const name of namesOf(res)) {
+    for (const name of spelledNames(res)) {
       const lower = name.toLowerCase();
       const spelling = spellings.get(name);
       if (spelling !== undefined) spell(res, name, spelling);
@@ -69,9 +69,9 @@ export class EarlierHeaders {
   }
 }
 
-function mark(res: ServerResponse): ReadonlyMap<string, string> {
+function mark(res: Response): ReadonlyMap<string, string> {
   const spellings = new Map<string, string>();
-  for (const name of namesOf(res)) {
+  for (const name of spelledNames(res)) {
     if (!MARKED.includes(name.toLowerCase())) continue;
     // Where another recorder is around this one, it is marked already.
     const mark = markOf(name.toLowerCase());
@@ -79,17 +79,13 @@ function mark(res: ServerResponse): ReadonlyMap<string, string> {
     spellings.set(mark, name);
   }
   // Another runtime's response may forget spellings: it would look as if all had been set again.
-  const known = new Set(namesOf(res));
+  const known = new Set(spelledNames(res));
   return new Map([...spellings].filter(([mark]) => known.has(mark)));
 }
 
 /** By Node's own method: whoever has put one in its place, to see what is set, sees nothing here. */
-function spell(res: ServerResponse, name: string, spelling: string): void {
+function spell(res: Response, name: string, spelling: string): void {
   ServerResponse.prototype.setHeader.call(res, spelling, res.getHeader(name) as OutgoingHttpHeader);
-}
-
-function namesOf(res: ServerResponse & { readonly getRawHeaderNames?: () => string[] }): string[] {
-  return res.getRawHeaderNames?.() ?? [];
 }
 
 /** A spelling that nobody uses. @param lower a name in lower case */

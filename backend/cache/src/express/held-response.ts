@@ -7,6 +7,7 @@ import { DrainListeners } from "./drain-listeners.js";
 import { LateHead, statusMessageOf } from "./late-head.js";
 import { setMethods } from "./own-methods.js";
 import { callbackOf, encodingOf, isChunk, isNoChunk } from "./recorded-body.js";
+import { spelledNames } from "./recorded-headers.js";
 
 /**
  * `begun`: the handler writes the first part of its answer. `ended`: it has ended it. `closed`: the
@@ -271,7 +272,6 @@ function freezeHead(res: Response): () => void {
   };
 }
 
-function headersOf(res: Response & { getRawHeaderNames?: () => string[] }): [string, OutgoingHttpHeader][] {
-  const names = res.getRawHeaderNames?.() ?? res.getHeaderNames();
-  return names.map((name) => [name, res.getHeader(name) ?? ""]);
+function headersOf(res: Response): [string, OutgoingHttpHeader][] {
+  return spelledNames(res).map((name) => [name, res.getHeader(name) ?? ""]);
 }

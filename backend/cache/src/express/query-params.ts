@@ -13,11 +13,6 @@ export function queryOf(url: string): string {
   return start === -1 ? "" : target.slice(start + 1);
 }
 
-export function pathOf(url: string): string {
-  const end = url.search(/[?#]/);
-  return end === -1 ? url : url.slice(0, end);
-}
-
 /**
  * Whether a function of the app reads its queries (`app.set("query parser", …)`). Which spellings it takes for
  * one query, only the app knows: a parser that splits lists at commas tells `a,b` from `a%2Cb`.

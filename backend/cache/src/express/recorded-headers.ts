@@ -74,7 +74,7 @@ export function membersOf(value: OutgoingHttpHeader | undefined): string[] {
 }
 
 /** Names as they go over the wire in HTTP/1.1; the HTTP/2 response knows them in lower case only. */
-function spelledNames(res: Response & { getRawHeaderNames?: () => string[] }): string[] {
+export function spelledNames(res: Response & { getRawHeaderNames?: () => string[] }): string[] {
   return res.getRawHeaderNames?.() ?? res.getHeaderNames();
 }
 

@@ -12,6 +12,7 @@ import { tagsOf } from "../identifiers.js";
 import { declaredOf, type ParsedRouteOptions } from "../options/route-options.js";
 import type { SeenReads } from "../reads/seen-reads.js";
 import { isThenable } from "../shown.js";
+import { urlParts } from "../url-parts.js";
 import { Authorities } from "./authority.js";
 import type { HttpServices } from "./http-services.js";
 import { isLeased } from "./leased-route.js";
@@ -20,7 +21,6 @@ import { type OwnHeaders, ownHeaders } from "./own-headers.js";
 import {
   hasOnly,
   hasParserOfItsOwn,
-  pathOf,
   queryOf,
   queryText,
   verbatim,
@@ -189,12 +189,14 @@ export class RouteRequests implements RequestsOfRoute {
       return { path, rawQuery, query: described.query ?? (areVerbatim ? verbatim(rawQuery) : undefined) };
     };
     // Without an Express app around it a request has neither.
-    const path = isMountItself(req) ? req.baseUrl : (req.baseUrl ?? "") + (req.path ?? pathOf(req.url));
+    const path = isMountItself(req)
+      ? req.baseUrl
+      : (req.baseUrl ?? "") + (req.path ?? urlParts(req.url).path);
     const url = inUrl(path, queryOf(req.url));
     if (known && !hasOnly(url.rawQuery, known)) return { bypass: "params", tenant };
     const asked = queryOf(target);
     const askedFor =
-      target === "" ? undefined : inUrl(pathOf(target), known ? withOnly(asked, known) : asked);
+      target === "" ? undefined : inUrl(urlParts(target).path, known ? withOnly(asked, known) : asked);
     const vary = this.#vary.map((name, index) => [name, values[index] ?? ""] as const);
     const params = canonicalParams({ authority, ...url, target: askedFor, scope, vary, varied, content });
     if (params === undefined) return { bypass: "too-long", tenant };

@@ -1,12 +1,11 @@
 // What a handler says in the very words of middleware in front of the cache is the handler's: it is judged, recorded, and sent as without a cache.
 import assert from "node:assert/strict";
-import { request } from "node:http";
 import { describe, test } from "@jest/globals";
 import type { Request, RequestHandler, Response } from "express";
 import { afterTest } from "../../../servers/in-test.js";
 import { openCache } from "../support/caches.js";
 import { serve } from "../support/http-app.js";
-import { beginAsWritten } from "../support/plain-request.js";
+import { begin } from "../support/plain-request.js";
 
 type Says = (res: Response, req: Request) => unknown;
 
@@ -26,23 +25,21 @@ async function open(front: Says, handler: Says) {
     built.get("/list", asFront, cache.cacheList("users", { ttlSeconds: 60 }), answer);
     built.get("/plain", asFront, answer);
   });
-  afterTest(() => app.close());
+  afterTest(async () => {
+    await app.close();
+    await cache.close();
+  });
   return { app, runs: () => runs };
 }
 
 /** Names and values as they go over the wire, without those of the cache and the connection. */
-function rawHeaders(url: string): Promise<string[]> {
+async function rawHeaders(url: string): Promise<string[]> {
   const own = ["cache-status", "etag", "date", "connection", "keep-alive", "age"];
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { headers: { "x-tenant": "tenant-1" } }, (response) => {
-      response.resume();
-      const { rawHeaders: raw } = response;
-      const pairs = raw.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${raw[index + 1]}`] : []));
-      resolve(pairs.filter((pair) => !own.includes((pair.split(":")[0] ?? "").toLowerCase())));
-    });
-    sent.on("error", reject);
-    sent.end();
-  });
+  const response = await begin(url);
+  response.resume();
+  const { rawHeaders: raw } = response;
+  const pairs = raw.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${raw[index + 1]}`] : []));
+  return pairs.filter((pair) => !own.includes((pair.split(":")[0] ?? "").toLowerCase()));
 }
 
 describe("a handler that says what middleware in front has said", () => {
@@ -87,7 +84,7 @@ describe("a handler that says what middleware in front has said", () => {
     });
     for (let time = 0; time < 2; time++) await app.request("/list");
     assert.equal((await cache.stats()).totals.entries, 0);
-    const { headers } = await beginAsWritten(app.url, "/default", { "x-tenant": "tenant-1" });
+    const { headers } = await begin(`${app.url}/default`);
     assert.equal(headers["cache-control"], "no-store");
     await cache.idle();
     assert.equal((await app.request("/default")).cache, "hit");

@@ -55,7 +55,6 @@ const PARAMS = [
   "drop=1",
   "drop=2",
   "a=1%202",
-].concat([
   "a=1+2",
   "a=%31",
   "",
@@ -69,7 +68,7 @@ const PARAMS = [
   "?b=1",
   "=1",
   "__proto__=1",
-]);
+];
 const HOSTS = [
   "a.example",
   "A.example",
@@ -192,7 +191,10 @@ describe("a request's key", () => {
               const [answer, expected] = await Promise.all(
                 apps.map(async ({ url }) => {
                   const response = await beginAsWritten(url, path, headers);
-                  return { said: response.headers["cache-status"], seen: seenIn(await text(response)) };
+                  return {
+                    said: response.headers["cache-status"],
+                    seen: [response.statusCode, seenIn(await text(response))],
+                  };
                 }),
               );
               assert.deepEqual(answer?.seen, expected?.seen, `${path} ${answer?.said}`);
